@@ -1,0 +1,557 @@
+// Package camtest is an RTSP camera for tests whose every frame carries a counter, and the reader of those counters.
+//
+// A Camera loops an encoded file in real time: frame n leaves at Start + n/fps and shows n modulo the loop's length.
+// So a test can say exactly which frames a clip holds, and when each left the camera. It uses the standard library
+// only; FFmpeg makes the loop (see [Media]) and decodes clips (see [Frames]).
+package camtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options says what a Camera sends and to whom.
+type Options struct {
+	Listen     string  // address:port; empty is a free port of loopback
+	Video      string  // Annex B file, .h264 or .h265; see [Media.File]
+	FPS        float64 // frames a second
+	Audio      string  // "", "pcma", "pcmu", or an ADTS file
+	Meta       bool    // adds an ONVIF metadata track
+	Auth       string  // "", "basic" or "digest"
+	User, Pass string
+	Skew       float64 // camera clock rate; 0 is 1, 1.001 runs 0.1 % fast
+	NoReports  bool    // sends no RTCP sender reports
+}
+
+// Camera is a running test camera.
+type Camera struct {
+	opt    Options
+	ln     net.Listener
+	start  time.Time
+	tracks []track
+	video  atomic.Pointer[playing]
+	jump   atomic.Int64 // milliseconds added to RTP time stamps
+	mute   atomic.Bool
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex // guards clients and conns
+	clients map[*client]bool
+	conns   map[net.Conn]bool
+}
+
+// playing is a loop and the time of its frame 0.
+type playing struct {
+	*video
+	from time.Time
+}
+
+type track struct {
+	sdp  string
+	rate uint32
+	pt   byte
+	ssrc uint32
+}
+
+type packet struct {
+	track   int
+	payload []byte
+	mark    bool
+	ts      uint32
+	key     bool
+	wall    time.Time
+}
+
+type client struct {
+	conn    net.Conn
+	write   sync.Mutex // guards writing to conn
+	queue   chan []packet
+	chans   map[int]byte // interleaved channel of each track
+	rtp     map[int]*net.UDPConn
+	rtcp    map[int]*net.UDPConn
+	started bool
+	seq     map[int]uint16
+	report  map[int]time.Time
+	dead    chan struct{}
+}
+
+// Path is the path of the stream; any other answers 404.
+const Path = "/cam"
+
+// Start starts a camera; Close ends it.
+func Start(opt Options) (*Camera, error) {
+	v, err := loadVideo(opt.Video, opt.FPS)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Listen == "" {
+		opt.Listen = "127.0.0.1:0"
+	}
+	if opt.Skew == 0 {
+		opt.Skew = 1
+	}
+	c := &Camera{opt: opt, tracks: []track{{"", 90000, 96, 0x1111}}, clients: map[*client]bool{}, conns: map[net.Conn]bool{}}
+	var loops []func(context.Context)
+	switch opt.Audio {
+	case "":
+	case "pcma", "pcmu":
+		pt, name := byte(8), "PCMA"
+		if opt.Audio == "pcmu" {
+			pt, name = 0, "PCMU"
+		}
+		c.tracks = append(c.tracks, track{fmt.Sprintf("m=audio 0 RTP/AVP %d\r\na=rtpmap:%d %s/8000\r\n", pt, pt, name), 8000, pt, 0x2222})
+		loops = append(loops, c.g711Loop)
+	default:
+		frames, rate, err := adts(opt.Audio)
+		if err != nil {
+			return nil, err
+		}
+		index := map[int]int{48000: 3, 44100: 4, 32000: 5, 16000: 8, 8000: 11}[rate]
+		c.tracks = append(c.tracks, track{fmt.Sprintf("m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/%d/1\r\na=fmtp:97 profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=%04x\r\n", rate, 2<<11|index<<7|1<<3), uint32(rate), 97, 0x2222})
+		loops = append(loops, func(ctx context.Context) { c.aacLoop(ctx, frames, rate) })
+	}
+	if opt.Meta {
+		n := len(c.tracks)
+		c.tracks = append(c.tracks, track{"m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\n", 90000, 107, 0x3333})
+		loops = append(loops, func(ctx context.Context) { c.metaLoop(ctx, n) })
+	}
+	if c.ln, err = net.Listen("tcp", opt.Listen); err != nil {
+		return nil, err
+	}
+	c.start = time.Now()
+	c.video.Store(&playing{v, c.start})
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	for _, loop := range append(loops, c.videoLoop) {
+		c.wg.Go(func() { loop(ctx) })
+	}
+	c.wg.Go(c.accept)
+	return c, nil
+}
+
+// Close ends the camera and every connection to it.
+func (c *Camera) Close() {
+	c.cancel()
+	_ = c.ln.Close()
+	c.Drop()
+	c.wg.Wait()
+}
+
+// URL is the address of the stream, without user and password.
+func (c *Camera) URL() string { return "rtsp://" + c.ln.Addr().String() + Path }
+
+// Info is what a test needs to know of the picture: frame n (n counts from 0) left at Start + n/FPS and shows n modulo
+// Loop.
+type Info struct {
+	Start time.Time `json:"start"`
+	FPS   float64   `json:"fps"`
+	Loop  int       `json:"loop"`
+}
+
+// Info returns the truth about the frames being sent now.
+func (c *Camera) Info() Info {
+	p := c.video.Load()
+	return Info{p.from, p.fps, len(p.units)}
+}
+
+// Time is when the frame with a counter left the camera, for the time nearest to near.
+func (i Info) Time(counter int, near time.Time) time.Time {
+	n := math.Round((near.Sub(i.Start).Seconds()*i.FPS - float64(counter)) / float64(i.Loop))
+	return i.Start.Add(time.Duration((n*float64(i.Loop) + float64(counter)) / i.FPS * float64(time.Second)))
+}
+
+// Mute stops or resumes sending, while connections stay open.
+func (c *Camera) Mute(on bool) { c.mute.Store(on) }
+
+// Jump steps the camera's clock.
+func (c *Camera) Jump(d time.Duration) { c.jump.Add(d.Milliseconds()) }
+
+// Switch goes over to another loop inside the running session, as a camera does whose resolution is changed.
+func (c *Camera) Switch(file string, fps float64) error {
+	v, err := loadVideo(file, fps)
+	if err != nil {
+		return err
+	}
+	c.video.Store(&playing{v, time.Now()})
+	return nil
+}
+
+// Drop cuts every connection.
+func (c *Camera) Drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		_ = conn.Close()
+	}
+}
+
+// Viewers is the number of clients that are being sent to.
+func (c *Camera) Viewers() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.clients)
+}
+
+func (c *Camera) accept() {
+	for {
+		conn, err := c.ln.Accept()
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		c.conns[conn] = true
+		c.mu.Unlock()
+		c.wg.Go(func() { c.serve(conn) })
+	}
+}
+
+func (c *Camera) rtpTime(trk int, wall time.Time) uint32 {
+	rate := int64(c.tracks[trk].rate)
+	s := wall.Sub(c.start).Seconds() * c.opt.Skew
+	return uint32(int64(s*float64(rate)) + c.jump.Load()*rate/1000 + 123456)
+}
+
+func (c *Camera) publish(ps []packet) {
+	if c.mute.Load() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for cl := range c.clients {
+		select {
+		case cl.queue <- ps:
+		default: // a client too slow for a live source loses packets
+		}
+	}
+}
+
+// until waits for a moment; false means that the camera ended.
+func until(ctx context.Context, t time.Time) bool {
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (c *Camera) videoLoop(ctx context.Context) {
+	v := c.video.Load()
+	for i := 0; ; i++ {
+		if n := c.video.Load(); n != v {
+			v, i = n, 0
+		}
+		at := func() time.Time { return v.from.Add(time.Duration(float64(i) / v.fps * 1e9)) }
+		if late := time.Since(at()); late > 3*time.Second { // the process was stopped: skip frames as a live source does
+			i += int(late.Seconds() * v.fps)
+		}
+		wall := at()
+		if !until(ctx, wall) {
+			return
+		}
+		u := v.units[i%len(v.units)]
+		payloads := v.payloads(u)
+		ps := make([]packet, len(payloads))
+		ts := c.rtpTime(0, wall)
+		for k, p := range payloads {
+			ps[k] = packet{0, p, k == len(payloads)-1, ts, u.key, wall}
+		}
+		c.publish(ps)
+	}
+}
+
+func (c *Camera) g711Loop(ctx context.Context) {
+	wall := c.start
+	for n := 0; until(ctx, wall); n++ {
+		buf := make([]byte, 320)
+		for k := range buf {
+			s := int16(6000 * math.Sin(2*math.Pi*440*float64(n*320+k)/8000))
+			if c.opt.Audio == "pcma" {
+				buf[k] = alaw(s)
+			} else {
+				buf[k] = ulaw(s)
+			}
+		}
+		c.publish([]packet{{track: 1, payload: buf, mark: n == 0, ts: c.rtpTime(1, wall), wall: wall}})
+		wall = wall.Add(40 * time.Millisecond)
+	}
+}
+
+func (c *Camera) aacLoop(ctx context.Context, frames [][]byte, rate int) {
+	wall := c.start
+	for n := 0; until(ctx, wall); n++ {
+		f := frames[n%len(frames)]
+		p := append([]byte{0, 16, byte(len(f) >> 5), byte(len(f) << 3)}, f...)
+		c.publish([]packet{{track: 1, payload: p, mark: true, ts: c.rtpTime(1, wall), wall: wall}})
+		wall = c.start.Add(time.Duration(float64(n+1) * 1024 / float64(rate) * 1e9))
+	}
+}
+
+func (c *Camera) metaLoop(ctx context.Context, trk int) {
+	xml := []byte(`<?xml version="1.0"?><tt:MetadataStream xmlns:tt="http://www.onvif.org/ver10/schema"/>`)
+	for wall := c.start; until(ctx, wall); wall = wall.Add(time.Second) {
+		c.publish([]packet{{track: trk, payload: xml, mark: true, ts: c.rtpTime(trk, wall), wall: wall}})
+	}
+}
+
+// send writes what is queued for a client until the connection ends.
+func (c *Camera) send(cl *client) {
+	for {
+		var ps []packet
+		select {
+		case ps = <-cl.queue:
+		case <-cl.dead:
+			return
+		}
+		if !cl.started && (ps[0].track != 0 || !ps[0].key) {
+			continue // a client's picture begins with a keyframe
+		}
+		cl.started = true
+		var buf bytes.Buffer
+		for _, p := range ps {
+			c.packet(cl, &buf, p)
+		}
+		if buf.Len() > 0 {
+			cl.write.Lock()
+			_, err := cl.conn.Write(buf.Bytes())
+			cl.write.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}
+}
+
+// packet sends an RTP packet by UDP, or adds it to the interleaved bytes; sender reports go in front every 5 s.
+func (c *Camera) packet(cl *client, buf *bytes.Buffer, p packet) {
+	ch, tcp := cl.chans[p.track]
+	udp := cl.rtp[p.track]
+	if !tcp && udp == nil {
+		return
+	}
+	t := c.tracks[p.track]
+	if !c.opt.NoReports && time.Since(cl.report[p.track]) > 5*time.Second {
+		cl.report[p.track] = time.Now()
+		sr := make([]byte, 28)
+		sr[0], sr[1], sr[3] = 0x80, 200, 6
+		binary.BigEndian.PutUint32(sr[4:], t.ssrc)
+		ns := p.wall.UnixNano()
+		binary.BigEndian.PutUint32(sr[8:], uint32(ns/1e9+2208988800))
+		binary.BigEndian.PutUint32(sr[12:], uint32(uint64(ns%1e9)<<32/1e9))
+		binary.BigEndian.PutUint32(sr[16:], p.ts)
+		if tcp {
+			buf.Write([]byte{'$', ch + 1, 0, 28})
+			buf.Write(sr)
+		} else {
+			_, _ = cl.rtcp[p.track].Write(sr)
+		}
+	}
+	r := make([]byte, 12, 12+len(p.payload))
+	r[0], r[1] = 0x80, t.pt
+	if p.mark {
+		r[1] |= 0x80
+	}
+	binary.BigEndian.PutUint16(r[2:], cl.seq[p.track])
+	cl.seq[p.track]++
+	binary.BigEndian.PutUint32(r[4:], p.ts)
+	binary.BigEndian.PutUint32(r[8:], t.ssrc)
+	r = append(r, p.payload...)
+	if tcp {
+		buf.Write([]byte{'$', ch, byte(len(r) >> 8), byte(len(r))})
+		buf.Write(r)
+	} else {
+		_, _ = udp.Write(r)
+	}
+}
+
+func (c *Camera) authorised(method, header string) bool {
+	switch c.opt.Auth {
+	case "":
+		return true
+	case "basic":
+		return header == "Basic "+base64.StdEncoding.EncodeToString([]byte(c.opt.User+":"+c.opt.Pass))
+	}
+	fields, ok := strings.CutPrefix(header, "Digest ")
+	if !ok {
+		return false
+	}
+	m := map[string]string{}
+	for kv := range strings.SplitSeq(fields, ",") {
+		k, v, _ := strings.Cut(strings.TrimSpace(kv), "=")
+		m[k] = strings.Trim(v, `"`)
+	}
+	sum := func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) }
+	return m["username"] == c.opt.User && m["response"] == sum(sum(c.opt.User+":camsim:"+c.opt.Pass)+":"+m["nonce"]+":"+sum(method+":"+m["uri"]))
+}
+
+// request reads one RTSP request; interleaved packets from the client (RTCP) are skipped.
+func request(br *bufio.Reader) (method, uri string, header map[string]string, err error) {
+	for {
+		b, err := br.Peek(1)
+		if err != nil {
+			return "", "", nil, err
+		}
+		if b[0] == '$' {
+			h := make([]byte, 4)
+			if _, err = io.ReadFull(br, h); err != nil {
+				return "", "", nil, err
+			}
+			if _, err = br.Discard(int(h[2])<<8 | int(h[3])); err != nil {
+				return "", "", nil, err
+			}
+			continue
+		}
+		line, err := br.ReadString('\n')
+		if err != nil {
+			return "", "", nil, err
+		}
+		f := strings.Fields(line)
+		if len(f) < 2 {
+			continue
+		}
+		header = map[string]string{}
+		for {
+			if line, err = br.ReadString('\n'); err != nil {
+				return "", "", nil, err
+			}
+			if line = strings.TrimSpace(line); line == "" {
+				return f[0], f[1], header, nil
+			}
+			k, v, _ := strings.Cut(line, ":")
+			header[strings.ToLower(k)] = strings.TrimSpace(v)
+		}
+	}
+}
+
+func (c *Camera) serve(conn net.Conn) {
+	cl := &client{conn: conn, queue: make(chan []packet, 256), chans: map[int]byte{}, rtp: map[int]*net.UDPConn{}, rtcp: map[int]*net.UDPConn{},
+		seq: map[int]uint16{}, report: map[int]time.Time{}, dead: make(chan struct{})}
+	var sending sync.WaitGroup
+	defer func() {
+		c.mu.Lock()
+		delete(c.clients, cl)
+		delete(c.conns, conn)
+		c.mu.Unlock()
+		close(cl.dead)
+		_ = conn.Close()
+		sending.Wait()
+		for i := range cl.rtp {
+			_ = cl.rtp[i].Close()
+			_ = cl.rtcp[i].Close()
+		}
+	}()
+	br := bufio.NewReader(conn)
+	for {
+		method, uri, header, err := request(br)
+		if err != nil {
+			return
+		}
+		reply := func(code, body string, extra ...string) {
+			s := "RTSP/1.0 " + code + "\r\nCSeq: " + header["cseq"] + "\r\nSession: 1;timeout=60\r\n"
+			for _, h := range extra {
+				s += h + "\r\n"
+			}
+			if body != "" {
+				s += fmt.Sprintf("Content-Length: %d\r\n", len(body))
+			}
+			cl.write.Lock()
+			defer cl.write.Unlock()
+			_, _ = io.WriteString(conn, s+"\r\n"+body)
+		}
+		if method != "OPTIONS" && !c.authorised(method, header["authorization"]) {
+			challenge := `WWW-Authenticate: Basic realm="camsim"`
+			if c.opt.Auth == "digest" {
+				challenge = fmt.Sprintf(`WWW-Authenticate: Digest realm="camsim", nonce="%x"`, time.Now().UnixNano())
+			}
+			reply("401 Unauthorized", "", challenge)
+			continue
+		}
+		u, err := url.Parse(uri)
+		if method != "OPTIONS" && (err != nil || !strings.HasPrefix(u.Path, Path)) {
+			reply("404 Not Found", "")
+			continue
+		}
+		switch method {
+		case "OPTIONS":
+			reply("200 OK", "", "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER")
+		case "DESCRIBE":
+			s := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camsim\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=range:npt=now-\r\n" + c.video.Load().sdp()
+			for i, t := range c.tracks {
+				s += t.sdp + fmt.Sprintf("a=control:trackID=%d\r\n", i)
+			}
+			reply("200 OK", s, "Content-Type: application/sdp", "Content-Base: "+strings.TrimRight(uri, "/")+"/")
+		case "SETUP":
+			transport, err := c.setup(cl, u.Path, header["transport"])
+			if err != nil {
+				reply(err.Error(), "")
+				continue
+			}
+			reply("200 OK", "", transport)
+		case "PLAY":
+			reply("200 OK", "", "Range: npt=now-")
+			c.mu.Lock()
+			c.clients[cl] = true
+			c.mu.Unlock()
+			sending.Go(func() { c.send(cl) })
+		case "TEARDOWN":
+			reply("200 OK", "")
+			return
+		default:
+			reply("200 OK", "")
+		}
+	}
+}
+
+// setup answers SETUP: the Transport header, or an error that is the status line's end.
+func (c *Camera) setup(cl *client, path, asked string) (string, error) {
+	i, err := strconv.Atoi(path[strings.LastIndex(path, "=")+1:])
+	if err != nil || i < 0 || i >= len(c.tracks) {
+		return "", errors.New("404 Not Found")
+	}
+	if _, ch, ok := strings.Cut(asked, "interleaved="); ok {
+		ch, _, _ = strings.Cut(ch, "-")
+		n, err := strconv.Atoi(ch)
+		if err != nil {
+			return "", errors.New("400 Bad Request")
+		}
+		cl.chans[i] = byte(n)
+		return fmt.Sprintf("Transport: RTP/AVP/TCP;unicast;interleaved=%d-%d;ssrc=%08X", n, n+1, c.tracks[i].ssrc), nil
+	}
+	_, ports, ok := strings.Cut(asked, "client_port=")
+	ports, _, _ = strings.Cut(ports, ";")
+	first, _, _ := strings.Cut(ports, "-")
+	n, err := strconv.Atoi(first)
+	if !ok || err != nil {
+		return "", errors.New("461 Unsupported Transport")
+	}
+	ip := cl.conn.RemoteAddr().(*net.TCPAddr).IP
+	a, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: ip, Port: n})
+	if err != nil {
+		return "", errors.New("500 Internal Server Error")
+	}
+	b, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: ip, Port: n + 1})
+	if err != nil {
+		_ = a.Close()
+		return "", errors.New("500 Internal Server Error")
+	}
+	cl.rtp[i], cl.rtcp[i] = a, b
+	return fmt.Sprintf("Transport: RTP/AVP;unicast;client_port=%d-%d;server_port=%d-%d", n, n+1, a.LocalAddr().(*net.UDPAddr).Port, b.LocalAddr().(*net.UDPAddr).Port), nil
+}

@@ -1,0 +1,205 @@
+// Package cli is the command line: it reads the arguments, wires the parts together, and prints for people.
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/preroll/preroll/recorder"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+const usage = `Preroll saves the seconds before something happened in front of a camera.
+
+  preroll                       the tray: records, or joins a running recorder
+  preroll window                the window of a running recorder
+      --page PAGE                 events or settings
+      --event ID                  open at this event
+  preroll record                record in the foreground, with no screen
+      --demo                      with no camera set up: use the demo camera
+      --verbose                   print every segment and every line of FFmpeg's too
+  preroll service ACTION        install, uninstall, start, stop or status of the OS service
+      --system                    for the whole system instead of this user
+  preroll trigger CAMERA        save a clip of a camera now
+      --label TEXT                what the event is called
+      --mail                      by a real alarm mail through the mail server
+  preroll events [--json]       what was saved, newest first
+      --camera ID                 of this camera only
+      --limit N                   at most N (default 20)
+  preroll status [--json]       how the recorder is
+  preroll check [CAMERA]        test FFmpeg, RAM disk, archive, port and cameras
+  preroll reindex               rebuild the index from the archive
+  preroll version
+
+All take --config FILE. Exit: 0 done, 1 it failed, 2 wrong use.
+`
+
+// errUsage is a wrong use; its text goes before the hint to the help.
+type errUsage string
+
+func (e errUsage) Error() string { return string(e) }
+
+// errSilent is a failure that has been told of already.
+var errSilent = errors.New("failed")
+
+// env is what a command works with.
+type env struct {
+	ctx    context.Context
+	out    io.Writer
+	errs   io.Writer
+	places config.Places
+	client *control.Client
+	args   []string
+}
+
+// command is one row of the help.
+type command struct {
+	flags func(*flag.FlagSet)
+	args  [2]int // least and most
+	run   func(*env) error
+}
+
+// Desktop is what a build with a screen adds; a headless build leaves it empty.
+type Desktop struct {
+	// Tray shows the tray of the recorder behind a socket until ctx ends or the user quits.
+	Tray func(ctx context.Context, o TrayOptions) error
+	// Window shows the window until it is closed.
+	Window func(ctx context.Context, o WindowOptions) error
+}
+
+// TrayOptions is what the tray is started with.
+type TrayOptions struct {
+	Places   config.Places
+	ByHand   bool // started by a person: the window opens too
+	Settings bool // no camera is set up yet: it opens on the settings
+	Log      *slog.Logger
+}
+
+// WindowOptions is what the window is started with.
+type WindowOptions struct {
+	Places config.Places
+	Page   string
+	Event  string
+}
+
+// Main runs a command line (without the program's name) and returns its exit code.
+func Main(args []string, d Desktop) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return Run(ctx, args, os.Stdout, os.Stderr, d)
+}
+
+// Run is Main for tests: with a context and its own outputs.
+func Run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) int {
+	err := run(ctx, args, out, errs, d)
+	var wrong errUsage
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case errors.As(err, &wrong):
+		fmt.Fprintf(errs, "preroll: %s\nSee: preroll help\n", err)
+		return exitUsage
+	case errors.Is(err, errSilent):
+		return exitFailed
+	}
+	fmt.Fprintf(errs, "preroll: %s\n", err)
+	return exitFailed
+}
+
+func run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) error {
+	name := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	} else if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
+		name = "help"
+	}
+	if name == "help" {
+		fmt.Fprint(out, usage)
+		return nil
+	}
+	c, ok := commands(d)[name]
+	if !ok {
+		return errUsage(fmt.Sprintf("there is no command %q", name))
+	}
+	fs := flag.NewFlagSet("preroll "+name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	file := fs.String("config", "", "")
+	if c.flags != nil {
+		c.flags(fs)
+	}
+	rest, err := parse(fs, args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(out, usage)
+		return nil
+	}
+	if err != nil {
+		return errUsage(strings.ReplaceAll(err.Error(), "flag provided but not defined: -", "no such option: --"))
+	}
+	if len(rest) < c.args[0] || len(rest) > c.args[1] {
+		return errUsage(fmt.Sprintf("%q takes %s", strings.TrimSpace("preroll "+name), count(c.args)))
+	}
+	places, err := config.PlacesOf(*file)
+	if err != nil {
+		return err
+	}
+	e := &env{ctx: ctx, out: out, errs: errs, places: places, client: control.NewClient(places.Socket), args: rest}
+	defer e.client.Close()
+	return c.run(e)
+}
+
+func count(n [2]int) string {
+	switch {
+	case n[1] == 0:
+		return "no argument"
+	case n[0] == n[1]:
+		return fmt.Sprintf("%d argument", n[0])
+	}
+	return fmt.Sprintf("at most %d argument", n[1])
+}
+
+// parse reads options wherever they stand.
+func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, err
+		}
+		if fs.NArg() == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
+	}
+}
+
+func commands(d Desktop) map[string]command {
+	return map[string]command{
+		"":        tray(d),
+		"window":  window(d),
+		"record":  record(),
+		"service": serviceCommand(),
+		"trigger": triggerCommand(),
+		"events":  events(),
+		"status":  statusCommand(),
+		"check":   check(),
+		"reindex": {run: reindex},
+		"version": {run: func(e *env) error {
+			_, err := fmt.Fprintln(e.out, "preroll", recorder.Version)
+			return err
+		}},
+	}
+}

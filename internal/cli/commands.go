@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/preroll/preroll/recorder"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsPunct(r) }
+
+func triggerCommand() command {
+	var label string
+	var mail bool
+	return command{
+		args: [2]int{1, 1},
+		flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&label, "label", "", "")
+			fs.BoolVar(&mail, "mail", false, "")
+		},
+		run: func(e *env) error {
+			if mail {
+				if err := e.client.Mail(e.ctx, e.args[0]); err != nil {
+					return err
+				}
+				fmt.Fprintln(e.out, "alarm mail sent and accepted")
+				return nil
+			}
+			id, err := e.client.Trigger(e.ctx, e.args[0], label)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(e.out, "event %s: saving\n", id)
+			return nil
+		},
+	}
+}
+
+func events() command {
+	var asJSON bool
+	var q event.Query
+	return command{
+		flags: func(fs *flag.FlagSet) {
+			fs.BoolVar(&asJSON, "json", false, "")
+			fs.StringVar(&q.Camera, "camera", "", "")
+			fs.IntVar(&q.Limit, "limit", 20, "")
+		},
+		run: func(e *env) error {
+			if q.Limit < 1 || q.Limit > 1000 {
+				return errUsage("--limit takes 1 to 1000")
+			}
+			list, err := e.client.Events(e.ctx, q)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(e, list)
+			}
+			if len(list) == 0 {
+				fmt.Fprintln(e.out, "No events yet. Save a clip with: preroll trigger CAMERA")
+				return nil
+			}
+			w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "TIME\tCAMERA\tLABEL\tSTATE\tLENGTH\tSIZE\tFILE")
+			for _, ev := range list {
+				file := ""
+				if len(ev.Clips) > 0 {
+					file = ev.Folder + "/" + ev.Clips[0].File
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", ev.Time.Local().Format("2006-01-02 15:04:05"), ev.Title(), ev.Label, ev.State, ev.Length().Round(100*time.Millisecond), config.ByteSize(ev.Bytes()), file)
+				if ev.Reason != "" {
+					fmt.Fprintf(w, "\t\t\t%s\n", ev.Reason)
+				}
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func statusCommand() command {
+	var asJSON bool
+	return command{
+		flags: func(fs *flag.FlagSet) { fs.BoolVar(&asJSON, "json", false, "") },
+		run: func(e *env) error {
+			s, err := e.client.Status(e.ctx)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(e, s)
+			}
+			printStatus(e, s)
+			return nil
+		},
+	}
+}
+
+func printStatus(e *env, s status.Status) {
+	fmt.Fprintf(e.out, "Preroll %s, running since %s\n", s.Version, s.Started.Local().Format("2006-01-02 15:04"))
+	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "RAM disk\t%s\t%s of %s used\n", s.RAM.Path, config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
+	fmt.Fprintf(w, "Archive\t%s\t%d events, %s; %s free\n", s.Archive.Path, s.Archive.Events, config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free))
+	if s.SMTP.Listen != "" {
+		fmt.Fprintf(w, "Alarm mail\t%s\t%d mails, %d fitted no camera\n", s.SMTP.Listen, s.SMTP.Mails, len(s.SMTP.Unmatched))
+	}
+	for _, c := range s.Cameras {
+		detail := ""
+		if c.State == status.Recording {
+			detail = fmt.Sprintf("%.0f s in RAM, %.1f Mbit/s", c.PreRoll.D().Seconds(), c.BitRate/1e6)
+		} else if !c.Retry.IsZero() {
+			detail = fmt.Sprintf("trying again in %.0f s", max(0, time.Until(c.Retry).Seconds()))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Name, c.Text, detail)
+	}
+	_ = w.Flush()
+	for _, p := range s.Problems {
+		fmt.Fprintf(e.out, "! %s. %s\n", strings.TrimSuffix(p.Text, "."), p.Hint)
+	}
+	for i, u := range s.SMTP.Unmatched {
+		if i == 5 {
+			fmt.Fprintf(e.out, "  and %d more\n", len(s.SMTP.Unmatched)-i)
+			break
+		}
+		fmt.Fprintf(e.out, "? mail that fits no camera: %s, from %s, sender %q, to %q, subject %q\n", u.Time.Local().Format("15:04:05"), u.From, u.Sender, u.To, u.Subject)
+	}
+}
+
+func check() command {
+	return command{
+		args: [2]int{0, 1},
+		run: func(e *env) error {
+			s, _, err := config.Load(e.places.File)
+			if err != nil {
+				return err
+			}
+			only := ""
+			if len(e.args) > 0 {
+				only = e.args[0]
+			}
+			var now *status.Status
+			if st, err := e.client.Status(e.ctx); err == nil {
+				now = &st
+			} else if !errors.Is(err, control.ErrNotRunning) {
+				return err
+			}
+			failed := false
+			err = recorder.Check(e.ctx, s, now, only, func(f status.Finding) {
+				mark := "ok  "
+				switch {
+				case !f.OK:
+					mark, failed = "FAIL", true
+				case f.Warn:
+					mark = "warn"
+				}
+				fmt.Fprintf(e.out, "%s  %s: %s\n", mark, f.About, f.Text)
+				if f.Hint != "" {
+					fmt.Fprintf(e.out, "      %s\n", f.Hint)
+				}
+			})
+			if errors.Is(err, recorder.ErrNoCamera) {
+				return errUsage(err.Error())
+			}
+			if err == nil && failed {
+				err = errSilent
+			}
+			return err
+		},
+	}
+}
+
+func reindex(e *env) error {
+	found, faults, err := e.client.Reindex(e.ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.out, "%d events found\n", found)
+	for _, f := range faults {
+		fmt.Fprintf(e.out, "not used: %s\n", f)
+	}
+	return nil
+}
+
+func printJSON(e *env, v any) error {
+	enc := json.NewEncoder(e.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

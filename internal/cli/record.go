@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/preroll/preroll/recorder"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+func record() command {
+	var demo, verbose bool
+	return command{
+		flags: func(fs *flag.FlagSet) {
+			fs.BoolVar(&demo, "demo", false, "")
+			fs.BoolVar(&verbose, "verbose", false, "")
+		},
+		run: func(e *env) error {
+			return underService(e, func(ctx context.Context) error { return foreground(ctx, e, demo, verbose) })
+		},
+	}
+}
+
+// foreground records until ctx ends.
+func foreground(ctx context.Context, e *env, demo, verbose bool) error {
+	log := slog.New(newLines(e.out, verbose))
+	s, err := startSettings(e, demo)
+	if err != nil {
+		return err
+	}
+	ln, err := listenControl(e.places)
+	if err != nil {
+		return err
+	}
+	hello(e, s)
+	return serve(ctx, e.places, s, ln, log)
+}
+
+// startSettings loads the settings. With no camera and the wish for it, the demo camera stands in; nothing is written.
+func startSettings(e *env, demo bool) (config.Settings, error) {
+	s, _, err := config.Load(e.places.File)
+	if err != nil {
+		return config.Settings{}, err
+	}
+	if demo && len(s.Cameras) == 0 {
+		s.Cameras = []config.Camera{config.DemoCamera()}
+	}
+	// An archive that is a file will never become a folder by itself; one that is missing may be plugged in later.
+	for _, f := range config.CheckFolders(s) {
+		fi, err := os.Stat(f.Value)
+		if f.Key == "ram_disk.path" || err == nil && !fi.IsDir() {
+			return config.Settings{}, fmt.Errorf("%s\nChange it in %s", f, e.places.File)
+		}
+	}
+	return s, nil
+}
+
+func listenControl(p config.Places) (net.Listener, error) {
+	ln, err := control.Listen(p.Socket)
+	if errors.Is(err, control.ErrTaken) {
+		return nil, errors.New("a recorder is running already with these settings; see: preroll status")
+	}
+	return ln, err
+}
+
+// serve runs the engine and its control socket until ctx ends.
+func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Listener, log *slog.Logger) error {
+	r, err := recorder.New(ctx, p, s, log)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.Run(ctx) })
+	g.Go(func() error { return control.Serve(ctx, ln, r, func() control.Watcher { return r.Subscribe() }) })
+	return g.Wait()
+}
+
+// hello says what is about to happen, and what a newcomer does next.
+func hello(e *env, s config.Settings) {
+	fmt.Fprintf(e.out, "Preroll %s\n  settings  %s\n  RAM disk  %s (last %s of each camera)\n  archive   %s\n", recorder.Version, e.places.File, s.RAMDisk.Path, s.RAMDisk.Keep, s.Archive.Path)
+	if d, err := ring.DiskOf(s.RAMDisk.Path); err == nil && !d.RAM {
+		fmt.Fprintf(e.out, "  warning   %s is not known to be RAM (%s)\n", s.RAMDisk.Path, d.Kind)
+	}
+	for _, c := range s.Cameras {
+		fmt.Fprintf(e.out, "  camera    %s (%s)\n", c.ID, c.Title())
+	}
+	if len(s.Cameras) == 0 {
+		fmt.Fprintln(e.out, "  camera    none yet: add one in the settings, or try: preroll record --demo")
+	} else {
+		fmt.Fprintf(e.out, "Save a clip by hand with: preroll trigger %s\n", s.Cameras[0].ID)
+	}
+}
+
+func tray(d Desktop) command {
+	var background, demo, verbose bool
+	return command{
+		flags: func(fs *flag.FlagSet) {
+			fs.BoolVar(&background, "background", false, "") // at login: without the window
+			fs.BoolVar(&demo, "demo", false, "")
+			fs.BoolVar(&verbose, "verbose", false, "")
+		},
+		run: func(e *env) error {
+			if d.Tray == nil || !hasDisplay() {
+				fmt.Fprintln(e.out, "No display here: recording without a tray and a window.")
+				return foreground(e.ctx, e, demo, verbose)
+			}
+			return resident(e, d, !background, demo, verbose)
+		},
+	}
+}
+
+func hasDisplay() bool {
+	return runtime.GOOS == "windows" || runtime.GOOS == "darwin" || os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
+}
+
+// resident shows the tray, of a running recorder if there is one, else of its own. Without a tray it goes on recording
+// all the same.
+func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
+	log := slog.New(newLines(e.out, verbose))
+	ctx, cancel := context.WithCancel(e.ctx)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	ln, err := control.Listen(e.places.Socket)
+	switch {
+	case errors.Is(err, control.ErrTaken):
+		fmt.Fprintln(e.out, "Joining the recorder that is running already.")
+	case err != nil:
+		return err
+	default:
+		s, err := startSettings(e, demo)
+		if err != nil {
+			return errors.Join(err, ln.Close())
+		}
+		hello(e, s)
+		g.Go(func() error { return serve(ctx, e.places, s, ln, log) })
+	}
+	g.Go(func() error {
+		st, err := waitRunning(ctx, e.client)
+		if err != nil {
+			return err
+		}
+		err = d.Tray(ctx, TrayOptions{Places: e.places, ByHand: byHand, Settings: len(st.Cameras) == 0, Log: log})
+		cancel()
+		return err
+	})
+	return g.Wait()
+}
+
+// waitRunning waits until the recorder answers.
+func waitRunning(ctx context.Context, c *control.Client) (status.Status, error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		st, err := c.Status(ctx)
+		if !errors.Is(err, control.ErrNotRunning) {
+			return st, err
+		}
+		select {
+		case <-ctx.Done():
+			return st, context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+func window(d Desktop) command {
+	var page, id string
+	return command{
+		flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&page, "page", "events", "")
+			fs.StringVar(&id, "event", "", "")
+		},
+		run: func(e *env) error {
+			switch {
+			case page != "events" && page != "settings":
+				return errUsage(fmt.Sprintf("there is no page %q; there are events and settings", page))
+			case d.Window == nil:
+				return errors.New("this build has no window; see: preroll events, preroll status")
+			case !hasDisplay():
+				return errors.New("no display here; see: preroll events, preroll status")
+			}
+			return d.Window(e.ctx, WindowOptions{Places: e.places, Page: page, Event: id})
+		},
+	}
+}

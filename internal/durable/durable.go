@@ -1,0 +1,77 @@
+// Package durable writes files so that after a power cut there is the old file or the new one, never half of one.
+//
+// The order is the one that SQLite and litestream use: temporary name in the same folder, write, fsync, close, rename,
+// fsync of the folder. After a failed fsync the file is given up, since the kernel may have dropped the pages.
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// WriteFile replaces a file as a whole with the given mode.
+func WriteFile(path string, b []byte, mode fs.FileMode) (err error) {
+	t, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(t.Name())
+		}
+	}()
+	if _, err = t.Write(b); err == nil {
+		_ = t.Chmod(mode) // FAT and Windows have no modes; CreateTemp made it 0600
+		err = t.Sync()
+	}
+	if cerr := t.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	if err = os.Rename(t.Name(), path); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// SyncFile makes a file's bytes durable.
+func SyncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// Publish gives a finished, fsynced file its final name and makes the name durable. It never replaces a file: where
+// the final name is taken the error is [fs.ErrExist] and both files stay.
+func Publish(tmp, final string) error {
+	if err := renameNoReplace(tmp, final); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(final))
+}
+
+// renameByLink is the portable way: a hard link fails where the name is taken. File systems without hard links are
+// checked first, which is safe as long as only one process writes to the folder.
+func renameByLink(tmp, final string) error {
+	err := os.Link(tmp, final)
+	if err == nil {
+		return os.Remove(tmp)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, serr := os.Lstat(final); serr == nil {
+		return &os.LinkError{Op: "rename", Old: tmp, New: final, Err: fs.ErrExist}
+	}
+	return os.Rename(tmp, final)
+}

@@ -1,0 +1,389 @@
+// Package archive keeps the events: their files in the folder tree on the archive drive, and an index of them in the
+// state folder.
+//
+// The tree explains itself: every event has its clips, a thumbnail and a JSON sidecar under one stem, and the index can
+// be rebuilt from it. What is written to the index is durable when the call returns; so an alarm mail may be answered.
+// Nothing that Preroll did not write is ever removed. Methods may be called from any goroutine.
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	_ "modernc.org/sqlite" // the index
+
+	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// Archive is an open archive. Make one with Open.
+type Archive struct {
+	db  *sql.DB
+	log *slog.Logger
+
+	mu       sync.Mutex // guards all below
+	root     string
+	reserved map[string]bool // stems in use by open events
+}
+
+const schema = `
+CREATE TABLE IF NOT EXISTS events (
+	id        TEXT PRIMARY KEY,
+	camera    TEXT NOT NULL,
+	time      INTEGER NOT NULL, -- Unix milliseconds
+	state     TEXT NOT NULL,
+	protected INTEGER NOT NULL,
+	bytes     INTEGER NOT NULL,
+	event     TEXT NOT NULL      -- the event as JSON
+) STRICT;
+CREATE INDEX IF NOT EXISTS events_time ON events (time, id);
+CREATE INDEX IF NOT EXISTS events_camera ON events (camera, time, id);
+CREATE INDEX IF NOT EXISTS events_open ON events (state) WHERE state IN ('recording', 'finishing');
+`
+
+// IndexName is the index's file in the state folder.
+const IndexName = "index.db"
+
+// Open opens the index in a state folder, and makes it where there is none.
+func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, error) {
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return nil, fmt.Errorf("make state folder: %w", err)
+	}
+	path := filepath.Join(state, IndexName)
+	// FULL makes each commit durable before it returns, which is what a 250 promises.
+	dsn := (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"}).String()
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	db.SetMaxOpenConns(2)
+	if _, err := db.ExecContext(ctx, schema); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open index %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	return &Archive{db: db, log: log, root: root, reserved: map[string]bool{}}, nil
+}
+
+// Close closes the index.
+func (a *Archive) Close() error { return a.db.Close() }
+
+// Root is the archive's folder.
+func (a *Archive) Root() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.root
+}
+
+// SetRoot changes the folder for what comes.
+func (a *Archive) SetRoot(root string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.root = root
+}
+
+// Put writes events to the index, all or none, durably.
+func (a *Archive) Put(ctx context.Context, events ...event.Event) error {
+	tx, err := a.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("write index: %w", err)
+	}
+	for _, e := range events {
+		b, err := json.Marshal(e)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `INSERT INTO events (id, camera, time, state, protected, bytes, event) VALUES (?, ?, ?, ?, ?, ?, ?)
+				ON CONFLICT (id) DO UPDATE SET camera=excluded.camera, time=excluded.time, state=excluded.state, protected=excluded.protected, bytes=excluded.bytes, event=excluded.event`,
+				e.ID, e.Camera, e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(), string(b))
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("write index: event %s: %w", e.ID, err), tx.Rollback())
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("write index: %w", err)
+	}
+	return nil
+}
+
+// ErrNotFound is the error for an event that the index does not hold.
+var ErrNotFound = errors.New("no such event")
+
+// Get returns an event.
+func (a *Archive) Get(ctx context.Context, id string) (event.Event, error) {
+	list, err := a.query(ctx, `SELECT event FROM events WHERE id = ?`, id)
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("event %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return event.Event{}, err
+	}
+	return list[0], nil
+}
+
+// List returns events, newest first.
+func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error) {
+	where, args := []string{"1"}, []any{}
+	if q.Camera != "" {
+		where, args = append(where, "camera = ?"), append(args, q.Camera)
+	}
+	if !q.Before.IsZero() {
+		where, args = append(where, "(time, id) < (?, ?)"), append(args, q.Before.UnixMilli(), q.BeforeID)
+	}
+	if q.Limit <= 0 {
+		q.Limit = 100
+	}
+	return a.query(ctx, `SELECT event FROM events WHERE `+strings.Join(where, " AND ")+` ORDER BY time DESC, id DESC LIMIT ?`, append(args, q.Limit)...)
+}
+
+// Unfinished returns the events that are still open, oldest first: after a start, those that a crash interrupted.
+func (a *Archive) Unfinished(ctx context.Context) ([]event.Event, error) {
+	return a.query(ctx, `SELECT event FROM events WHERE state IN ('recording', 'finishing') ORDER BY time, id`)
+}
+
+func (a *Archive) query(ctx context.Context, q string, args ...any) ([]event.Event, error) {
+	rows, err := a.db.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read index: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var list []event.Event
+	for rows.Next() {
+		var b []byte
+		var e event.Event
+		if err := rows.Scan(&b); err != nil {
+			return nil, fmt.Errorf("read index: %w", err)
+		}
+		if err := json.Unmarshal(b, &e); err != nil {
+			return nil, fmt.Errorf("read index: %w", err)
+		}
+		list = append(list, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read index: %w", err)
+	}
+	return list, nil
+}
+
+// Totals returns the number of events and the bytes of their clips.
+func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err error) {
+	err = a.db.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(bytes), 0) FROM events`).Scan(&events, &bytes)
+	if err != nil {
+		err = fmt.Errorf("read index: %w", err)
+	}
+	return events, bytes, err
+}
+
+// Path returns the full path of one of an event's files.
+func (a *Archive) Path(e event.Event, file string) string {
+	return filepath.Join(a.Root(), filepath.FromSlash(e.Folder), file)
+}
+
+// Sidecar is the name of an event's JSON file.
+func Sidecar(e event.Event) string { return e.Stem + ".json" }
+
+// Reserve gives an event its folder and stem, makes the folder durably, and keeps the stem from other events until
+// Release. The name carries local time with its UTC offset, so no hour repeats when the clocks go back.
+func (a *Archive) Reserve(e *event.Event) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if e.Stem != "" {
+		a.reserved[e.Folder+"/"+e.Stem] = true
+		return nil
+	}
+	t := e.Time.Local()
+	folder := strings.Join([]string{e.Camera, t.Format("2006"), t.Format("01"), t.Format("02")}, "/")
+	if err := a.makeFolder(folder); err != nil {
+		return err
+	}
+	stem := t.Format("2006-01-02_15-04-05-0700") + "_" + FileName(e.Label)
+	free := stem
+	for n := 2; ; n++ {
+		taken, err := a.taken(folder, free)
+		if err != nil {
+			return err
+		}
+		if !taken {
+			break
+		}
+		free = fmt.Sprintf("%s_%d", stem, n)
+	}
+	e.Folder, e.Stem = folder, free
+	a.reserved[folder+"/"+free] = true
+	return nil
+}
+
+// Release lets the stem of an ended event go.
+func (a *Archive) Release(e event.Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.reserved, e.Folder+"/"+e.Stem)
+}
+
+// taken tells whether any file of a stem exists. a.mu is held.
+func (a *Archive) taken(folder, stem string) (bool, error) {
+	if a.reserved[folder+"/"+stem] {
+		return true, nil
+	}
+	for _, name := range []string{stem + ".mp4", stem + ".partial.mp4", stem + ".json", stem + ".jpg"} {
+		_, err := os.Lstat(filepath.Join(a.root, filepath.FromSlash(folder), name))
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// makeFolder makes a folder below the root, each new level durably. The root itself is made only where its parent
+// exists: a drive that is not plugged in must not be replaced by a folder on the system disk. a.mu is held.
+func (a *Archive) makeFolder(folder string) error {
+	path := a.root
+	for _, level := range append([]string{""}, strings.Split(folder, "/")...) {
+		path = filepath.Join(path, level)
+		err := os.Mkdir(path, 0o755)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := durable.SyncDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteSidecar writes an ended event's JSON beside its clips, durably.
+func (a *Archive) WriteSidecar(e event.Event) error {
+	e.Hold, e.Parts = "", nil
+	b, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(a.Path(e, Sidecar(e)), append(b, '\n'), 0o644)
+}
+
+// Protect sets or clears an event's protection, in the index and, for an event that has one, in its sidecar.
+func (a *Archive) Protect(ctx context.Context, id string, on bool) (event.Event, error) {
+	e, err := a.Get(ctx, id)
+	if err != nil {
+		return event.Event{}, err
+	}
+	if !e.State.Ended() {
+		return event.Event{}, fmt.Errorf("event %s is still being saved; protect it when it is done", id)
+	}
+	e.Protected = on
+	if e.Stem != "" {
+		if err := a.WriteSidecar(e); err != nil {
+			return event.Event{}, fmt.Errorf("protect event %s: %w", id, err)
+		}
+	}
+	return e, a.Put(ctx, e)
+}
+
+// Delete removes an ended, unprotected event: its files, then its entry.
+func (a *Archive) Delete(ctx context.Context, id string) error {
+	e, err := a.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !e.State.Ended():
+		return fmt.Errorf("event %s is still being saved", id)
+	case e.Protected:
+		return fmt.Errorf("event %s is protected; end the protection first", id)
+	}
+	return a.remove(ctx, e)
+}
+
+// files are the names of all files of an event, the sidecar last: as long as it is there the others can be found.
+func files(e event.Event) []string {
+	if e.Stem == "" {
+		return nil
+	}
+	var names []string
+	for _, c := range e.Clips {
+		names = append(names, c.File)
+	}
+	for _, p := range e.Parts {
+		names = append(names, p.File)
+	}
+	if e.Thumbnail != "" {
+		names = append(names, e.Thumbnail)
+	}
+	return append(names, Sidecar(e))
+}
+
+func (a *Archive) remove(ctx context.Context, e event.Event) error {
+	for _, name := range files(e) {
+		if filepath.Base(name) != name || !strings.HasPrefix(name, e.Stem) {
+			return fmt.Errorf("remove event %s: %q is not a file of it", e.ID, name)
+		}
+		if err := os.Remove(a.Path(e, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove event %s: %w", e.ID, err)
+		}
+	}
+	if err := a.forget(ctx, e.ID); err != nil {
+		return err
+	}
+	a.log.Info("event removed", "event", e.ID, "camera", e.Camera, "bytes", e.Bytes())
+	// Folders that are empty now go too, up to the camera's; the day's first event made them.
+	for dir := e.Folder; strings.Contains(dir, "/"); dir = dir[:strings.LastIndexByte(dir, '/')] {
+		if os.Remove(filepath.Join(a.Root(), filepath.FromSlash(dir))) != nil {
+			break
+		}
+	}
+	return nil
+}
+
+func (a *Archive) forget(ctx context.Context, id string) error {
+	if _, err := a.db.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id); err != nil {
+		return fmt.Errorf("write index: %w", err)
+	}
+	return nil
+}
+
+// Look drops the events of a list whose clips were removed by hand, from the list and from the index. An event counts
+// as removed only if its folder's camera folder is there and all its clips are gone: a drive that is not plugged in
+// removes nothing.
+func (a *Archive) Look(ctx context.Context, list []event.Event) []event.Event {
+	kept := list[:0]
+	for _, e := range list {
+		if e.State.Ended() && len(e.Clips) > 0 && a.gone(e) {
+			if err := a.forget(ctx, e.ID); err == nil {
+				a.log.Info("event was removed by hand", "event", e.ID, "camera", e.Camera)
+				continue
+			}
+		}
+		kept = append(kept, e)
+	}
+	return kept
+}
+
+func (a *Archive) gone(e event.Event) bool {
+	if _, err := os.Stat(filepath.Join(a.Root(), e.Camera)); err != nil {
+		return false
+	}
+	for _, c := range e.Clips {
+		if _, err := os.Lstat(a.Path(e, c.File)); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}

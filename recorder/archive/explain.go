@@ -1,0 +1,29 @@
+package archive
+
+import (
+	"errors"
+	"io/fs"
+	"runtime"
+	"syscall"
+)
+
+// Windows' own error numbers, which Go does not map to the others'.
+const (
+	windowsHandleDiskFull = syscall.Errno(39)
+	windowsDiskFull       = syscall.Errno(112)
+)
+
+// Explain says in plain words what is wrong with the archive drive, and what to do.
+func Explain(err error) (text, hint string) {
+	switch {
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || runtime.GOOS == "windows" && (errors.Is(err, windowsDiskFull) || errors.Is(err, windowsHandleDiskFull)):
+		return "The archive drive is full", "Delete something on it or raise its limits. Clips wait in RAM and are saved when there is room."
+	case errors.Is(err, syscall.EROFS):
+		return "The archive drive is read-only", "Check the drive; it may be failing. Clips wait in RAM and are saved when it can be written again."
+	case errors.Is(err, fs.ErrNotExist):
+		return "The archive folder is gone", "Is the drive plugged in? Clips wait in RAM and are saved when it is back."
+	case errors.Is(err, fs.ErrPermission):
+		return "The archive folder cannot be written", "Give this user the right to write there. Clips wait in RAM until then."
+	}
+	return "The archive drive cannot be written", "The system says: " + err.Error()
+}

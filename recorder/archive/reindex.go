@@ -1,0 +1,130 @@
+package archive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// maxSidecar bounds what is read as a sidecar, in bytes.
+const maxSidecar = 4 << 20
+
+// Reindex rebuilds the index from the sidecars of the archive. Events that are still open stay as they are. It returns
+// the number of events found, and an error for each sidecar that could not be used; those are left alone.
+func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err error) {
+	root := a.Root()
+	if _, err := os.Stat(root); err != nil {
+		return 0, nil, fmt.Errorf("reindex: %w", err)
+	}
+	keep := map[string]bool{}
+	var list []event.Event
+	flush := func() error {
+		if err := a.Put(ctx, list...); err != nil {
+			return err
+		}
+		list = list[:0]
+		return nil
+	}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			faults = append(faults, err)
+			return nil
+		}
+		if !d.Type().IsRegular() || filepath.Ext(path) != ".json" || strings.HasPrefix(d.Name(), ".") {
+			return nil
+		}
+		e, err := readSidecar(root, path)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", path, err))
+			return nil
+		}
+		if keep[e.ID] {
+			faults = append(faults, fmt.Errorf("%s: a second sidecar of event %s", path, e.ID))
+			return nil
+		}
+		keep[e.ID] = true
+		found++
+		if list = append(list, e); len(list) == batch {
+			return flush()
+		}
+		return nil
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err != nil {
+		return found, faults, fmt.Errorf("reindex: %w", err)
+	}
+	return found, faults, a.dropMissing(ctx, keep)
+}
+
+// readSidecar reads an event and takes its place from where the file lies, so that a moved tree stays usable.
+func readSidecar(root, path string) (event.Event, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return event.Event{}, err
+	}
+	if fi.Size() > maxSidecar {
+		return event.Event{}, errors.New("too large for a sidecar")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return event.Event{}, err
+	}
+	var e event.Event
+	if err := json.Unmarshal(b, &e); err != nil {
+		return event.Event{}, fmt.Errorf("not a sidecar: %w", err)
+	}
+	if e.ID == "" || e.Camera == "" || e.Time.IsZero() || !e.State.Ended() {
+		return event.Event{}, errors.New("not a sidecar of Preroll's")
+	}
+	dir, err := filepath.Rel(root, filepath.Dir(path))
+	if err != nil {
+		return event.Event{}, err
+	}
+	e.Folder, e.Stem = filepath.ToSlash(dir), strings.TrimSuffix(filepath.Base(path), ".json")
+	for _, name := range files(e) {
+		if filepath.Base(name) != name || !strings.HasPrefix(name, e.Stem) {
+			return event.Event{}, fmt.Errorf("it names a file %q that is not beside it", name)
+		}
+	}
+	return e, nil
+}
+
+// dropMissing removes ended events with clips that the archive no longer holds.
+func (a *Archive) dropMissing(ctx context.Context, keep map[string]bool) error {
+	rows, err := a.db.QueryContext(ctx, `SELECT id FROM events WHERE state NOT IN ('recording', 'finishing') AND bytes > 0`)
+	if err != nil {
+		return fmt.Errorf("read index: %w", err)
+	}
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			_ = rows.Close()
+			return fmt.Errorf("read index: %w", err)
+		}
+		if !keep[id] {
+			ids = append(ids, id)
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("read index: %w", err)
+	}
+	for _, id := range ids {
+		if err := a.forget(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,394 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/preroll/preroll/recorder/clip"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// camera is one camera: its ring, the FFmpeg that fills it, and its open incident.
+type camera struct {
+	r    *Recorder
+	dir  string
+	ring *ring.Ring
+	log  *slog.Logger
+	seen chan struct{} // a segment came
+
+	running   sync.WaitGroup
+	incidents sync.WaitGroup
+	endRing   context.CancelFunc
+	endFFmpeg context.CancelFunc
+	changed   chan struct{} // the configuration changed; FFmpeg starts again
+
+	triggering sync.Mutex // one trigger at a time; guards incident
+	incident   *clip.Incident
+
+	mu      sync.Mutex // guards all below
+	cfg     config.Camera
+	lengths config.Clip
+	streams ffmpeg.Streams
+	state   status.CameraState
+	since   time.Time
+	failure *ffmpeg.Failure // the last one
+	failed  time.Time
+	retry   time.Time
+	last    time.Time // last trigger
+}
+
+func newCamera(r *Recorder, cfg config.Camera, dir string, s config.Settings) (*camera, error) {
+	c := &camera{r: r, dir: dir, cfg: cfg, lengths: s.Lengths(cfg), log: r.log.With("camera", cfg.ID), seen: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), state: status.Connecting, since: time.Now()}
+	var err error
+	c.ring, err = ring.Open(ring.Options{Dir: dir, Keep: s.RAMDisk.Keep.D(), Budget: r.budget, Log: c.log, Seen: func() {
+		select {
+		case c.seen <- struct{}{}:
+		default:
+		}
+	}})
+	if err != nil {
+		return nil, err
+	}
+	c.dropOrphans()
+	return c, nil
+}
+
+// dropOrphans removes pins that belong to no open event: a crash came between the pin and the event, so nothing was
+// promised.
+func (c *camera) dropOrphans() {
+	ids, err := c.ring.Holds()
+	if err != nil {
+		return
+	}
+	for _, id := range ids {
+		if ev, err := c.r.archive.Get(context.Background(), id); err == nil && ev.State == event.Recording {
+			continue
+		}
+		if c.neededByLater(id) {
+			continue
+		}
+		if h, err := c.ring.Resume(id, time.Now().Add(time.Hour)); err == nil {
+			h.Close()
+		}
+	}
+}
+
+// neededByLater tells whether an open event that continues another one uses the hold.
+func (c *camera) neededByLater(hold string) bool {
+	open, err := c.r.archive.Unfinished(context.Background())
+	if err != nil {
+		return true // rather keep it
+	}
+	for _, ev := range open {
+		if ev.Hold == hold {
+			return true
+		}
+	}
+	return false
+}
+
+// start runs the ring and FFmpeg until stop.
+func (c *camera) start(ctx context.Context) {
+	c.startRing(ctx)
+	ctx, c.endFFmpeg = context.WithCancel(ctx)
+	c.running.Go(func() { c.supervise(ctx) })
+}
+
+// startRing runs the ring alone.
+func (c *camera) startRing(ctx context.Context) {
+	ctx, c.endRing = context.WithCancel(context.WithoutCancel(ctx))
+	c.running.Go(func() {
+		if err := c.ring.Run(ctx); err != nil {
+			c.log.Error("ring stopped", "err", err)
+		}
+	})
+}
+
+// stop ends FFmpeg, lets an open incident save what is in RAM (if the recorder goes on; else it is left for the next
+// life), and ends the ring.
+func (c *camera) stop() {
+	if c.endFFmpeg != nil {
+		c.endFFmpeg()
+	}
+	c.triggering.Lock()
+	if c.incident != nil && c.r.running() {
+		c.incident.End()
+	}
+	c.triggering.Unlock()
+	c.incidents.Wait()
+	if c.endRing != nil {
+		c.endRing()
+	}
+	c.running.Wait()
+	c.ring.Close()
+}
+
+func (r *Recorder) running() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ctx != nil && r.ctx.Err() == nil
+}
+
+// configure takes new settings; FFmpeg starts again only if the stream's address or login changed.
+func (c *camera) configure(cfg config.Camera, lengths config.Clip, keep time.Duration) {
+	c.mu.Lock()
+	old := c.cfg
+	c.cfg, c.lengths = cfg, lengths
+	if old.URL != cfg.URL {
+		c.streams = ffmpeg.Streams{}
+	}
+	c.mu.Unlock()
+	c.ring.SetKeep(keep)
+	old.Name, old.Mail, old.PreRoll, old.PostRoll, old.MaxLength = cfg.Name, cfg.Mail, cfg.PreRoll, cfg.PostRoll, cfg.MaxLength
+	if !reflect.DeepEqual(old, cfg) {
+		select {
+		case c.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Times of the supervisor.
+const (
+	firstWait    = time.Second
+	longestWait  = 30 * time.Second
+	loginWait    = 30 * time.Second // cameras lock an account after a few wrong logins
+	longestLogin = 5 * time.Minute
+	healthy      = time.Minute      // a run of this length resets the back-off
+	firstSegment = 60 * time.Second // a camera with a GOP of 20 s needs up to 40
+	leastStall   = 10 * time.Second
+)
+
+// supervise keeps an FFmpeg running until ctx ends.
+func (c *camera) supervise(ctx context.Context) {
+	var backoff time.Duration
+	changes := 0
+	for ctx.Err() == nil {
+		began := time.Now()
+		c.setState(status.Connecting, nil, time.Time{})
+		err := c.record(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		f := ffmpeg.AsFailure(err)
+		if time.Since(began) > healthy {
+			backoff, changes = 0, 0
+		}
+		if errors.Is(err, errReconfigured) {
+			backoff = 0
+			continue
+		}
+		if f.Kind == ffmpeg.Changed && changes < 3 {
+			changes++
+			c.log.Debug("stream is treated anew", "err", f)
+			continue
+		}
+		least, longest := firstWait, longestWait
+		if f.Kind == ffmpeg.WrongPassword {
+			least, longest = loginWait, longestLogin
+		}
+		backoff = min(max(2*backoff, least), longest)
+		wait := time.Duration(float64(backoff) * (0.8 + 0.4*rand.Float64()))
+		c.setState(status.Waiting, f, time.Now().Add(wait))
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-c.changed:
+			backoff = 0
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+var errReconfigured = errors.New("the camera's settings changed")
+
+// record runs FFmpeg once, and ends it when no segment comes any more.
+func (c *camera) record(ctx context.Context) error {
+	tool, err := c.r.ffmpeg()
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	cfg, known := c.cfg, c.streams
+	c.mu.Unlock()
+	source, err := ffmpeg.SourceOf(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { c.watch(ctx, cancel) })
+	defer cancel(nil)
+	dir, prefix := c.ring.NextRun()
+	return tool.Record(ctx, ffmpeg.Recording{
+		Source: source, Dir: dir, Prefix: prefix, Segment: ring.Target, Keep: c.ring.FFmpegKeep(ring.Target), Known: known,
+		Streams: func(s ffmpeg.Streams) {
+			c.mu.Lock()
+			c.streams = s
+			c.mu.Unlock()
+		},
+		Line: func(line string) { c.log.Debug("ffmpeg", "line", line) },
+	})
+}
+
+// watch is the watchdog: FFmpeg itself does not notice a camera that is connected and silent, or a full RAM disk.
+func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	timer := time.NewTimer(firstSegment)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.changed:
+			cancel(errReconfigured)
+			return
+		case <-c.seen:
+			c.setState(status.Recording, nil, time.Time{})
+			timer.Reset(max(leastStall, 3*c.ring.Status().Segment))
+		case <-timer.C:
+			kind := ffmpeg.Stalled
+			if d, err := ring.DiskOf(c.dir); err == nil && d.Free < 1<<20 {
+				kind = ffmpeg.RAMFull
+			}
+			cancel(&ffmpeg.Failure{Kind: kind})
+			return
+		}
+	}
+}
+
+// setState notes a change and tells of it once.
+func (c *camera) setState(s status.CameraState, f *ffmpeg.Failure, retry time.Time) {
+	c.mu.Lock()
+	before, beforeFailure := c.state, c.failure
+	c.retry = retry
+	if s == status.Connecting && before == status.Waiting {
+		c.mu.Unlock() // still the same trouble, as far as anybody can tell
+		return
+	}
+	if s != before {
+		c.state, c.since = s, time.Now()
+	}
+	if f != nil {
+		c.failure, c.failed = f, time.Now()
+	}
+	streams := c.streams
+	c.mu.Unlock()
+	switch {
+	case s == status.Recording && s != before:
+		c.log.Info("camera is recording", "video", streams.Video, "width", streams.Width, "height", streams.Height, "audio", streams.Audio)
+	case s == status.Waiting && (s != before || beforeFailure == nil || beforeFailure.Kind != f.Kind):
+		c.log.Warn("camera does not record", "err", f)
+	case s == before:
+		return
+	}
+	c.r.hub.statusChanged()
+}
+
+// why says for a gap why there was no video: the last failure, if it was lately.
+func (c *camera) why() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.cfg.Enabled:
+		return "the camera was switched off"
+	case c.failure != nil && (c.state != status.Recording || time.Since(c.failed) < 5*time.Minute):
+		return c.failure.Text()
+	case c.state == status.Connecting:
+		return "recording had not begun yet"
+	}
+	return ""
+}
+
+func (c *camera) info() clip.Camera {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return clip.Camera{ID: c.cfg.ID, Name: c.cfg.Name, Lengths: c.lengths, Why: c.why}
+}
+
+// trigger extends the open incident, or opens one. It returns when that is durable.
+func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
+	c.triggering.Lock()
+	defer c.triggering.Unlock()
+	c.mu.Lock()
+	if t.Time.After(c.last) {
+		c.last = t.Time
+	}
+	c.mu.Unlock()
+	if c.incident != nil {
+		if id, ok, err := c.incident.Add(ctx, t); ok || err != nil {
+			return id, err
+		}
+	}
+	in, err := c.r.copier.Begin(ctx, c.info(), c.ring, t)
+	if err != nil {
+		return "", err
+	}
+	if err := c.run(in); err != nil {
+		return "", err
+	}
+	c.log.Info("event began", "event", in.ID(), "label", t.Label)
+	return in.ID(), nil
+}
+
+// run runs an incident for as long as the recorder runs. c.triggering is held, or the camera has not started.
+func (c *camera) run(in *clip.Incident) error {
+	c.r.mu.Lock()
+	ctx := c.r.ctx
+	c.r.mu.Unlock()
+	return c.runWith(ctx, in)
+}
+
+func (c *camera) runWith(ctx context.Context, in *clip.Incident) error {
+	if ctx == nil {
+		return errors.New("the recorder is stopping")
+	}
+	c.incident = in
+	c.incidents.Go(func() { in.Run(ctx) })
+	return nil
+}
+
+// resume takes up an open event of an earlier life.
+func (c *camera) resume(ctx context.Context, ev event.Event) error {
+	in, err := c.r.copier.Resume(c.info(), c.ring, ev)
+	if err != nil {
+		return err
+	}
+	c.log.Info("event is taken up again", "event", ev.ID, "state", ev.State)
+	return c.runWith(ctx, in)
+}
+
+// status returns the camera's state now.
+func (c *camera) status() status.Camera {
+	rs := c.ring.Status()
+	s := status.Camera{PreRoll: event.Seconds(rs.Length), GOP: event.Seconds(rs.Segment), BitRate: rs.BitRate, Bytes: rs.Bytes, Newest: rs.Newest, Short: rs.Short}
+	c.triggering.Lock()
+	if c.incident != nil && c.incident.Open() {
+		s.OpenEvent = c.incident.ID()
+	}
+	c.triggering.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.ID, s.Name, s.State, s.Since, s.Streams, s.LastTrigger = c.cfg.ID, c.cfg.Title(), c.state, c.since, c.streams, c.last
+	switch c.state {
+	case status.Recording:
+		s.Text = "Recording"
+	case status.Connecting:
+		s.Text = "Connecting"
+	case status.Waiting:
+		s.Failure, s.Text, s.Hint, s.Retry = c.failure.Kind, c.failure.Text(), c.failure.Hint(), c.retry
+	}
+	return s
+}

@@ -1,0 +1,174 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/trigger"
+)
+
+func failureOf(err error) *ffmpeg.Failure { return ffmpeg.AsFailure(err) }
+
+// ramHint says how to get a RAM disk on this platform.
+var ramHint = map[string]string{
+	"linux":   "Use /dev/shm/preroll.",
+	"darwin":  "Make one: diskutil erasevolume APFS PrerollRAM $(hdiutil attach -nomount ram://4194304), then use /Volumes/PrerollRAM/preroll.",
+	"windows": "Make one with a RAM disk program such as ImDisk, then use a folder on it.",
+}[runtime.GOOS]
+
+// lookTime is how long a camera has for its first picture.
+const lookTime = 30 * time.Second
+
+// Check tests all that a recording needs, and tells of each result as it comes. only limits the cameras to one id. What
+// a running recorder (now, nil if there is none) does well already is not tried again: some cameras allow one viewer
+// only, and a port can be listened on once.
+func Check(ctx context.Context, s config.Settings, now *status.Status, only string, tell func(status.Finding)) error {
+	if _, ok := s.Camera(only); only != "" && !ok {
+		return fmt.Errorf("%q: %w", only, ErrNoCamera)
+	}
+	tool, err := ffmpeg.Find(ctx, s.FFmpeg.Path)
+	if err != nil {
+		f := failureOf(err)
+		tell(status.Finding{About: "FFmpeg", Text: f.Error(), Hint: f.Hint()})
+	} else {
+		tell(status.Finding{About: "FFmpeg", OK: true, Text: fmt.Sprintf("version %s (%s)", tool.Version, tool.Path)})
+	}
+	checkFolders(s, tell)
+	checkMail(s, now, tell)
+	if len(s.Cameras) == 0 {
+		tell(status.Finding{About: "Cameras", OK: true, Warn: true, Text: "no camera is set up yet", Hint: "Add one in the window's settings, or a [[camera]] in the settings file."})
+	}
+	for _, c := range s.Cameras {
+		if only == "" || c.ID == only {
+			tell(checkCamera(ctx, tool, c, now))
+		}
+	}
+	return nil
+}
+
+func checkFolders(s config.Settings, tell func(status.Finding)) {
+	faults := map[string]config.Fault{}
+	for _, f := range config.CheckFolders(s) {
+		faults[f.Key] = f
+	}
+	if f, bad := faults["ram_disk.path"]; bad {
+		tell(status.Finding{About: "RAM disk", Text: fmt.Sprintf("%s %s", f.Value, f.Rule), Hint: ramHint})
+	} else if d, err := ring.DiskOf(s.RAMDisk.Path); err != nil {
+		tell(status.Finding{About: "RAM disk", Text: err.Error(), Hint: ramHint})
+	} else if !d.RAM {
+		p := notRAM(s.RAMDisk.Path, d)
+		tell(status.Finding{About: "RAM disk", OK: true, Warn: true, Text: p.Text, Hint: p.Hint})
+	} else {
+		tell(status.Finding{About: "RAM disk", OK: true, Text: fmt.Sprintf("%s is RAM (%s), %s free", s.RAMDisk.Path, d.Kind, config.ByteSize(d.Free))})
+	}
+	if f, bad := faults["archive.path"]; bad {
+		tell(status.Finding{About: "Archive", Text: fmt.Sprintf("%s %s", f.Value, f.Rule), Hint: "Choose another folder in archive.path."})
+	} else if d, err := ring.DiskOf(s.Archive.Path); err != nil {
+		tell(status.Finding{About: "Archive", Text: err.Error()})
+	} else if d.Free < int64(s.Archive.MinFree) {
+		tell(status.Finding{About: "Archive", OK: true, Warn: true, Text: fmt.Sprintf("%s has %s free, less than archive.min_free (%s)", s.Archive.Path, config.ByteSize(d.Free), s.Archive.MinFree), Hint: "The oldest events will be deleted until that much is free."})
+	} else {
+		tell(status.Finding{About: "Archive", OK: true, Text: fmt.Sprintf("%s can be written, %s free", s.Archive.Path, config.ByteSize(d.Free))})
+	}
+}
+
+func checkMail(s config.Settings, now *status.Status, tell func(status.Finding)) {
+	if now != nil && now.SMTP.Listen != "" {
+		tell(status.Finding{About: "Alarm mail", OK: true, Text: "the running recorder listens on " + now.SMTP.Listen})
+		return
+	}
+	ln, err := net.Listen("tcp", s.SMTP.Listen)
+	if err != nil {
+		tell(status.Finding{About: "Alarm mail", Text: trigger.PortError(s.SMTP.Listen, err).Error()})
+		return
+	}
+	_ = ln.Close()
+	tell(status.Finding{About: "Alarm mail", OK: true, Text: "port " + s.SMTP.Listen + " is free"})
+}
+
+func checkCamera(ctx context.Context, tool *ffmpeg.Tool, c config.Camera, now *status.Status) status.Finding {
+	f := status.Finding{About: c.Title()}
+	if !c.Enabled {
+		f.OK, f.Text = true, "switched off, not tried"
+		return f
+	}
+	if now != nil {
+		for _, cs := range now.Cameras {
+			if cs.ID == c.ID && cs.State == status.Recording {
+				f.OK, f.Text = true, fmt.Sprintf("recording: %s, %.1f Mbit/s, keyframe every %.1f s, %.0f s in RAM", describe(cs.Streams), cs.BitRate/1e6, cs.GOP.D().Seconds(), cs.PreRoll.D().Seconds())
+				return f
+			}
+		}
+	}
+	if tool == nil {
+		f.Text = "not tried without FFmpeg"
+		return f
+	}
+	look, err := lookAt(ctx, tool, c)
+	if err != nil {
+		fail := failureOf(err)
+		f.Text, f.Hint = fail.Error(), fail.Hint()
+		return f
+	}
+	f.OK, f.Text = true, "answers: "+describe(look.Streams)
+	return f
+}
+
+// describe names a camera's streams for people.
+func describe(s ffmpeg.Streams) string {
+	text := fmt.Sprintf("%s %dx%d", s.Video, s.Width, s.Height)
+	if s.FPS > 0 {
+		text += fmt.Sprintf(", %g frames a second", s.FPS)
+	}
+	if s.Audio != "" {
+		return text + ", sound " + s.Audio
+	}
+	return text + ", no sound"
+}
+
+// Look tries a camera that may not be saved yet: it connects and takes a picture. An error is an [*ffmpeg.Failure].
+func (r *Recorder) Look(ctx context.Context, c config.Camera) (status.Look, error) {
+	s := config.Settings{Cameras: []config.Camera{c}}
+	s.KeepSecrets(r.Settings())
+	tool, err := r.ffmpeg()
+	if err != nil {
+		return status.Look{}, err
+	}
+	return lookAt(ctx, tool, s.Cameras[0])
+}
+
+func lookAt(ctx context.Context, tool *ffmpeg.Tool, c config.Camera) (status.Look, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	source, err := ffmpeg.SourceOf(c)
+	if err != nil {
+		return status.Look{}, err
+	}
+	streams, jpeg, err := tool.Look(ctx, source)
+	return status.Look{Streams: streams, Picture: jpeg}, err
+}
+
+// MailCamera sends a real alarm mail for a camera to the recorder's own mail server, over the network as a camera
+// would, so that the whole way can be tried without one.
+func (r *Recorder) MailCamera(ctx context.Context, id string) error {
+	c, ok := r.Settings().Camera(id)
+	if !ok {
+		return fmt.Errorf("%q: %w", id, ErrNoCamera)
+	}
+	r.mu.Lock()
+	listen := r.smtp.Listen
+	s := r.settings.SMTP
+	r.mu.Unlock()
+	if listen == "" {
+		return errors.New("the alarm mail server is not listening")
+	}
+	return trigger.SendSelf(ctx, listen, s, c)
+}

@@ -1,0 +1,391 @@
+// Package clip is the copier: it turns the segments that a hold keeps into a finished clip on the archive drive.
+//
+// In come triggers and a [ring.Hold]; out come files and events. While an incident is open its segments are appended to
+// a partial file as they complete, and fsynced; only then does the hold let them go. At the end the partial file is
+// remuxed, checked, fsynced and renamed. Everything that a crash could interrupt is written down before it is done, so
+// that [Copier.Resume] can go on from there; the partial file is its own journal. An incident's Run owns its goroutines
+// and waits for them.
+package clip
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/ring"
+)
+
+// Copier makes clips for all cameras.
+type Copier struct {
+	Archive *archive.Archive
+	FFmpeg  func() (*ffmpeg.Tool, error)
+	Log     *slog.Logger
+	Changed func(event.Event) // called after every durable change of an event; must not block
+	Trouble func(error)       // the archive drive cannot be written (error) or can again (nil); must not block
+
+	jobs chan struct{} // bounds the FFmpegs at work on clips and pictures
+}
+
+// New returns a copier. It runs at most two FFmpegs at once, however many cameras were triggered.
+func New(c Copier) *Copier {
+	c.jobs = make(chan struct{}, 2)
+	return &c
+}
+
+// job waits for a place among the FFmpegs at work; done gives it back.
+func (c *Copier) job(ctx context.Context) (done func(), err error) {
+	select {
+	case c.jobs <- struct{}{}:
+		return func() { <-c.jobs }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Camera is what the copier needs to know of a camera.
+type Camera struct {
+	ID      string
+	Name    string
+	Lengths config.Clip
+	Why     func() string // says why there was no video lately; "" if it does not know
+}
+
+const (
+	// endMargin is how far beyond the asked end the last segment must reach, since a segment's time is known to the
+	// delay with which it was written.
+	endMargin = 500 * time.Millisecond
+	// short is how much may be missing at either end before an event counts as incomplete.
+	short = time.Second
+	// patience is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
+	patience = 5 * time.Second
+)
+
+// Incident is one camera's open event, or a chain of them where the maximum length cut it.
+type Incident struct {
+	c    *Copier
+	cam  Camera
+	hold *ring.Hold
+
+	mu     sync.Mutex // guards closed, and the event of every work
+	closed bool       // takes no trigger any more
+	now    *work      // the event that is being recorded; replaced by Run only
+
+	resumed   bool
+	usual     time.Duration // length of a segment
+	finishing sync.WaitGroup
+}
+
+// work is one event of an incident and its files.
+type work struct {
+	ev       event.Event // guarded by Incident.mu
+	parts    []*part     // used by Run, then by finish
+	length   time.Duration
+	first    ring.Segment
+	last     ring.Segment
+	any      bool // first and last are set
+	pictured bool
+	picture  sync.WaitGroup
+	began    time.Time
+}
+
+// newID returns an event id: the time in UTC and a random tail.
+func newID(t time.Time) string {
+	b := make([]byte, 3)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	return t.UTC().Format("20060102T150405.000Z-") + hex.EncodeToString(b)
+}
+
+// Begin opens an event for a trigger: it pins the pre-roll, then writes the event to the index. When it returns without
+// an error the trigger may be acknowledged. The caller then calls Run.
+func (c *Copier) Begin(ctx context.Context, cam Camera, r *ring.Ring, t event.Trigger) (*Incident, error) {
+	id := newID(t.Time)
+	from := t.Time.Add(-cam.Lengths.PreRoll.D())
+	hold, err := r.Hold(id, from)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{began: t.Time, ev: event.Event{
+		ID: id, Camera: cam.ID, CameraName: cam.Name, Time: t.Time, State: event.Recording,
+		From: from, Until: t.Time.Add(cam.Lengths.PostRoll.D()), Hold: id}}
+	w.ev.Label = event.DefaultLabel
+	w.ev.Add(t)
+	if err := c.Archive.Put(ctx, w.ev); err != nil {
+		hold.Close()
+		return nil, err
+	}
+	in := &Incident{c: c, cam: cam, hold: hold, now: w}
+	c.Changed(w.ev)
+	return in, nil
+}
+
+// Resume takes up an event that an earlier life left open. The caller then calls Run.
+func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, error) {
+	in := &Incident{c: c, cam: cam, resumed: true, now: &work{ev: ev, began: ev.Time, pictured: ev.Thumbnail != ""}}
+	in.closed = ev.State != event.Recording
+	if !in.closed {
+		var err error
+		if in.hold, err = r.Resume(ev.Hold, ev.From); err != nil {
+			return nil, err
+		}
+	}
+	return in, nil
+}
+
+// Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due.
+func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok bool, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	ev := in.now.ev
+	if in.closed || t.Time.After(ev.Until) {
+		return "", false, nil
+	}
+	ev.Triggers = append([]event.Trigger(nil), ev.Triggers...)
+	ev.Add(t)
+	if until := t.Time.Add(in.cam.Lengths.PostRoll.D()); until.After(ev.Until) {
+		ev.Until = until
+	}
+	if err := in.c.Archive.Put(ctx, ev); err != nil {
+		return "", false, err
+	}
+	in.now.ev = ev
+	in.c.Changed(ev)
+	return ev.ID, true, nil
+}
+
+// ID is the id of the event that is being recorded.
+func (in *Incident) ID() string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.now.ev.ID
+}
+
+// Open tells whether the incident still takes triggers.
+func (in *Incident) Open() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return !in.closed
+}
+
+// Run copies until the incident is over and its clips are finished, or ctx ends; then all is left so that Resume can
+// go on.
+func (in *Incident) Run(ctx context.Context) {
+	defer in.finishing.Wait()
+	if in.resumed {
+		if !in.retry(ctx, "read partial files of", in.reload) {
+			in.detach()
+			return
+		}
+	}
+	if in.hold == nil { // resumed when all was copied already
+		in.finish(ctx, in.now)
+		return
+	}
+	for {
+		segments, err := in.next(ctx)
+		if err != nil {
+			in.detach()
+			return
+		}
+		if segments == nil { // the camera sends nothing, and the asked end is past
+			break
+		}
+		if !in.store(ctx, segments) {
+			in.detach()
+			return
+		}
+		if in.over(segments[len(segments)-1].End) {
+			break
+		}
+	}
+	if !in.conclude(ctx) {
+		in.detach()
+		return
+	}
+	in.hold.Close()
+	in.finish(ctx, in.now)
+}
+
+// conclude writes down that all segments of the last event are durable, after which the hold may go.
+func (in *Incident) conclude(ctx context.Context) bool {
+	in.mu.Lock()
+	in.now.ev.State, in.now.ev.Hold = event.Finishing, ""
+	ev := in.now.ev
+	in.mu.Unlock()
+	return in.retry(ctx, "note the end of", func(ctx context.Context) error { return in.put(ctx, ev) })
+}
+
+func (in *Incident) detach() {
+	for _, p := range in.now.parts {
+		p.close()
+	}
+	if in.hold != nil {
+		in.hold.Detach()
+	}
+}
+
+// over closes the incident if video up to end is all that was asked for.
+func (in *Incident) over(end time.Time) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if end.Before(in.now.ev.Until.Add(endMargin)) {
+		return false
+	}
+	in.closed = true
+	return true
+}
+
+// next returns the segments that wait and belong together, or nil when no more will come.
+func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
+	for {
+		in.mu.Lock()
+		until := in.now.ev.Until
+		in.mu.Unlock()
+		usual := in.usual
+		if usual == 0 {
+			usual = 10 * time.Second // an unknown camera may have long GOPs
+		}
+		wait, cancel := context.WithDeadline(ctx, until.Add(endMargin+patience+2*usual))
+		s, err := in.hold.Next(wait)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case errors.Is(err, ring.ErrWoken):
+			continue
+		case err != nil:
+			if in.expired(until) {
+				return nil, nil
+			}
+			continue
+		case in.have(s):
+			in.hold.Done(s)
+			continue
+		}
+		in.usual = s.Length()
+		last, length := s, in.now.length+s.Length()
+		more := in.hold.More(func(n ring.Segment) bool {
+			if !n.Follows(last) || length+n.Length() > in.cam.Lengths.MaxLength.D() || in.past(last.End) {
+				return false
+			}
+			last, length = n, length+n.Length()
+			return true
+		})
+		return append([]ring.Segment{s}, more...), nil
+	}
+}
+
+// past tells whether an end is beyond what is asked for now.
+func (in *Incident) past(end time.Time) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return !end.Before(in.now.ev.Until.Add(endMargin))
+}
+
+// expired closes the incident unless a trigger has extended it meanwhile.
+func (in *Incident) expired(until time.Time) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.now.ev.Until.After(until) {
+		return false
+	}
+	in.closed = true
+	return true
+}
+
+// have tells whether a segment is in the partial files already, after a crash.
+func (in *Incident) have(s ring.Segment) bool {
+	if !in.resumed || !in.now.any {
+		return false
+	}
+	last := in.now.last
+	return s.Run < last.Run || s.Run == last.Run && s.Media[0] < last.Media[1]-time.Millisecond
+}
+
+// put writes an event and tells of it.
+func (in *Incident) put(ctx context.Context, events ...event.Event) error {
+	if err := in.c.Archive.Put(ctx, events...); err != nil {
+		return err
+	}
+	for _, e := range events {
+		in.c.Changed(e)
+	}
+	return nil
+}
+
+// split ends the event at a segment that would make it too long, and opens the one that begins with that segment. Both
+// go to the index together, so a crash finds either the one or both.
+func (in *Incident) split(ctx context.Context, at ring.Segment) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	old := in.now.ev
+	next := event.Event{
+		ID: newID(at.Start), Camera: old.Camera, CameraName: old.CameraName, Time: at.Start, Label: old.Label, State: event.Recording,
+		From: at.Start, Until: old.Until, LastTrigger: old.LastTrigger, Continues: old.ID, Hold: old.Hold}
+	old.State, old.Hold = event.Finishing, ""
+	if at.Start.Before(old.Until) {
+		old.Until = at.Start
+	}
+	if err := in.put(ctx, old, next); err != nil {
+		return err
+	}
+	done := in.now
+	done.ev = old
+	in.now = &work{ev: next, began: time.Now()}
+	in.finishing.Go(func() { in.finish(ctx, done) })
+	return nil
+}
+
+// retry does something with the archive drive until it works. It tells of the trouble when it begins and when it ends.
+// false means that ctx ended.
+func (in *Incident) retry(ctx context.Context, what string, do func(context.Context) error) bool {
+	const longest = 15 * time.Second
+	wait := time.Second
+	troubled := false
+	for {
+		err := do(ctx)
+		if ctx.Err() != nil {
+			return false
+		}
+		if err == nil {
+			if troubled {
+				in.c.Trouble(nil)
+			}
+			return true
+		}
+		var missing *ffmpeg.Failure
+		if !errors.As(err, &missing) { // a missing FFmpeg is told of elsewhere
+			troubled = true
+			in.c.Trouble(err)
+		}
+		in.c.Log.Error("clip waits for the archive drive", "event", in.ID(), "camera", in.cam.ID, "err", fmt.Errorf("%s clip: %w", what, err), "took", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
+		wait = min(2*wait, longest)
+	}
+}
+
+// End lets the incident end now, because its camera is switched off. What is in RAM already is still saved.
+func (in *Incident) End() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if now := time.Now(); !in.closed && in.now.ev.Until.After(now) {
+		in.now.ev.Until = now
+	}
+	if in.hold != nil {
+		in.hold.Wake()
+	}
+}

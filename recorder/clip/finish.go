@@ -1,0 +1,279 @@
+package clip
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+)
+
+// contentTries is how often a clip is tried to be finished before the partial file is kept as it is. Trouble with the
+// drive does not count.
+const contentTries = 3
+
+// finish turns the partial files of an event, whose end is noted, into its clips. A crash anywhere in it leaves an event that is finished
+// again from the start: clips that have their final name already are whole.
+func (in *Incident) finish(ctx context.Context, w *work) {
+	for _, p := range w.parts {
+		p.close()
+	}
+	w.picture.Wait()
+	in.mu.Lock()
+	ev := w.ev
+	in.mu.Unlock()
+
+	tries := 0
+	ok := in.retry(ctx, "finish", func(ctx context.Context) error {
+		clips, err := in.clips(ctx, w, ev)
+		var bad *contentError
+		if errors.As(err, &bad) {
+			if tries++; tries >= contentTries {
+				clips, err = in.raw(w, ev)
+				ev.Reason = fmt.Sprintf("The clip could not be finished (%s). Its video is kept as it was recorded; most players play it.", bad.err)
+			}
+		}
+		ev.Clips = clips
+		return err
+	})
+	if !ok {
+		return
+	}
+	in.settle(w, &ev)
+	if !in.retry(ctx, "record", func(ctx context.Context) error {
+		if len(ev.Clips) > 0 {
+			if err := in.c.Archive.WriteSidecar(ev); err != nil {
+				return err
+			}
+			if err := in.removeParts(w, ev); err != nil {
+				return err
+			}
+		}
+		ev.Hold, ev.Parts = "", nil
+		return in.put(ctx, ev)
+	}) {
+		return
+	}
+	in.c.Archive.Release(ev)
+	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(), "took", ev.Length())
+}
+
+// contentError is an error that trying again on a healthy drive does not cure.
+type contentError struct{ err error }
+
+func (e *contentError) Error() string { return e.err.Error() }
+func (e *contentError) Unwrap() error { return e.err }
+
+// clips makes the clips of an event: one for each stretch of parts with the same parameters.
+func (in *Incident) clips(ctx context.Context, w *work, ev event.Event) ([]event.Clip, error) {
+	var clips []event.Clip
+	for i := 0; i < len(w.parts); {
+		j := i + 1
+		for j < len(w.parts) && w.parts[j].Clip == w.parts[i].Clip {
+			j++
+		}
+		c, err := in.clip(ctx, ev, w.parts[i:j])
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			clips = append(clips, *c)
+		}
+		i = j
+	}
+	return clips, nil
+}
+
+// clip makes one clip from parts of the same parameters, unless it has its final name already. nil means that the parts
+// hold no picture.
+func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*event.Clip, error) {
+	c := &event.Clip{File: parts[0].Clip, Start: parts[0].Start}
+	var want ffmpeg.Totals
+	var inputs []string
+	for _, p := range parts {
+		if p.good == 0 || p.frames == 0 {
+			continue
+		}
+		path := in.c.Archive.Path(ev, p.File)
+		if fi, err := os.Stat(path); err == nil && fi.Size() > p.good { // what was not fsynced is not known
+			if err := os.Truncate(path, p.good); err != nil {
+				return nil, err
+			}
+		}
+		inputs = append(inputs, path)
+		want.Frames += p.frames
+		want.Duration += p.length
+		c.End = p.Start.Add(p.length)
+	}
+	final := in.c.Archive.Path(ev, c.File)
+	tool, err := in.c.FFmpeg()
+	if err != nil {
+		return nil, err
+	}
+	done, err := in.c.job(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var got ffmpeg.Totals
+	if _, err := os.Lstat(final); err == nil { // made before a crash
+		if got, err = tool.Verify(ctx, final); err != nil {
+			return nil, checked(err)
+		}
+		if c.End.IsZero() {
+			c.End = c.Start.Add(got.Duration)
+		}
+	} else {
+		if want.Frames == 0 {
+			return nil, nil
+		}
+		if got, err = in.remux(ctx, tool, ev, inputs, final, want); err != nil {
+			return nil, err
+		}
+	}
+	c.Frames, c.Length = got.Frames, event.Seconds(got.Duration)
+	if c.SHA256, c.Bytes, err = hash(final); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// remux makes the final file under a temporary name, checks it against what was recorded, and only then names it.
+func (in *Incident) remux(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, inputs []string, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
+	tmp := in.c.Archive.Path(ev, "."+strings.TrimSuffix(filepath.Base(final), ".mp4")+".tmp")
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return ffmpeg.Totals{}, err
+	}
+	wrote, err := tool.Remux(ctx, inputs, tmp)
+	if err != nil {
+		return ffmpeg.Totals{}, errors.Join(checked(err), remove(tmp))
+	}
+	got, err := tool.Verify(ctx, tmp)
+	if err != nil {
+		return ffmpeg.Totals{}, errors.Join(checked(err), remove(tmp))
+	}
+	off := (got.Duration - want.Duration).Abs()
+	if wrote.Frames != want.Frames || got.Frames != want.Frames || off > time.Second+want.Duration/20 {
+		return ffmpeg.Totals{}, errors.Join(&contentError{fmt.Errorf("%d frames and %s were recorded, %d frames and %s read back", want.Frames, want.Duration, got.Frames, got.Duration)}, remove(tmp))
+	}
+	if err := durable.SyncFile(tmp); err != nil {
+		return ffmpeg.Totals{}, errors.Join(err, remove(tmp))
+	}
+	return got, durable.Publish(tmp, final)
+}
+
+// checked marks an error of FFmpeg's as one of content, unless the drive is to blame.
+func checked(err error) error {
+	if ffmpeg.DiskTrouble(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &contentError{err}
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// raw keeps the partial files as the event's clips.
+func (in *Incident) raw(w *work, ev event.Event) ([]event.Clip, error) {
+	var clips []event.Clip
+	for _, p := range w.parts {
+		if p.good == 0 {
+			continue
+		}
+		sum, size, err := hash(in.c.Archive.Path(ev, p.File))
+		if err != nil {
+			return nil, err
+		}
+		clips = append(clips, event.Clip{File: p.File, Start: p.Start, End: p.Start.Add(p.length), Length: event.Seconds(p.length), Frames: p.frames, Bytes: size, SHA256: sum})
+	}
+	return clips, nil
+}
+
+func hash(path string) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return "", 0, err
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
+}
+
+// removeParts removes the partial files that have become clips. Their names are gone durably before the event ends in
+// the index, so none is ever forgotten.
+func (in *Incident) removeParts(w *work, ev event.Event) error {
+	for _, p := range w.parts {
+		kept := false
+		for _, c := range ev.Clips {
+			kept = kept || c.File == p.File
+		}
+		if !kept {
+			if err := remove(in.c.Archive.Path(ev, p.File)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settle writes the receipt and decides how the event ended.
+func (in *Incident) settle(w *work, ev *event.Event) {
+	ev.SavedAt = time.Now()
+	if len(ev.Clips) == 0 {
+		ev.State = event.Failed
+		ev.Reason = "No video came from the camera: " + in.why() + "."
+		return
+	}
+	first, last := ev.Clips[0], ev.Clips[len(ev.Clips)-1]
+	if w.any {
+		first.Start, last.End = w.first.Start, w.last.End
+	}
+	r := &ev.Receipt
+	if ev.Continues == "" {
+		r.PreRollAsked = event.Seconds(ev.Time.Sub(ev.From))
+		r.PreRollGot = event.Seconds(max(0, ev.Time.Sub(first.Start)))
+	}
+	if !ev.LastTrigger.IsZero() {
+		r.PostRollAsked = event.Seconds(max(0, ev.Until.Sub(ev.LastTrigger)))
+		r.PostRollGot = event.Seconds(max(0, last.End.Sub(ev.LastTrigger)))
+	}
+	var lacks []string
+	if ev.Reason != "" {
+		lacks = append(lacks, ev.Reason)
+	}
+	if late := first.Start.Sub(ev.From); late > short {
+		lacks = append(lacks, fmt.Sprintf("The first %s are missing: there was no earlier video in RAM.", seconds(late)))
+	}
+	for _, g := range ev.Gaps {
+		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)), g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
+	}
+	if early := ev.Until.Sub(last.End); early > short {
+		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early), strings.TrimSuffix(in.why(), ".")))
+	}
+	ev.State, ev.Reason = event.Saved, strings.Join(lacks, " ")
+	if lacks != nil {
+		ev.State = event.Incomplete
+	}
+}
+
+// seconds is a length as a sentence says it.
+func seconds(d time.Duration) string {
+	return fmt.Sprintf("%.0f s", max(1, d.Seconds()))
+}

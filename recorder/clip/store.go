@@ -1,0 +1,300 @@
+package clip
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ring"
+)
+
+// part is a partial file: an init section and the segments of one run.
+type part struct {
+	event.Part
+	file   *os.File // nil when nothing more is written to it
+	good   int64    // bytes that are durable
+	frames int      // of these
+	length time.Duration
+}
+
+func (p *part) close() {
+	if p.file != nil {
+		_ = p.file.Close() // what matters was fsynced
+		p.file = nil
+	}
+}
+
+// store appends segments that follow each other, and lets the hold go of them when they are durable. It does not give
+// up before ctx ends: meanwhile they are safe in RAM.
+func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
+	w := in.now
+	if w.length > 0 && w.length+segments[0].Length() > in.cam.Lengths.MaxLength.D() {
+		if !in.retry(ctx, "split", func(ctx context.Context) error { return in.split(ctx, segments[0]) }) {
+			return false
+		}
+		w = in.now
+	}
+	if !in.retry(ctx, "append to", func(ctx context.Context) error { return in.append(ctx, w, segments) }) {
+		return false
+	}
+	in.account(ctx, w, segments)
+	in.snap(ctx, w, segments)
+	for _, s := range segments {
+		in.hold.Done(s)
+	}
+	return true
+}
+
+// append writes the segments and makes them durable, or gives the partial file up: after a failed write or fsync
+// nobody knows what is in it beyond what was durable before, so the next attempt begins a new one.
+func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment) (err error) {
+	p, err := in.partFor(ctx, w, segments[0])
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	size := p.good
+	if size == 0 {
+		n, err := appendFile(p.file, segments[0].Init)
+		if err != nil {
+			return err
+		}
+		size += n
+	}
+	frames, length := 0, time.Duration(0)
+	for _, s := range segments {
+		n, err := appendFile(p.file, s.Path)
+		if err != nil {
+			return err
+		}
+		if n != s.Bytes {
+			return fmt.Errorf("segment %s changed its size from %d to %d", filepath.Base(s.Path), s.Bytes, n)
+		}
+		size += n
+		frames += s.Frames
+		length += s.Length()
+	}
+	if err := p.file.Sync(); err != nil {
+		return err
+	}
+	p.good, p.frames, p.length = size, p.frames+frames, p.length+length
+	return nil
+}
+
+func appendFile(to io.Writer, from string) (int64, error) {
+	f, err := os.Open(from)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.Copy(to, f)
+}
+
+// partFor returns the partial file to append a segment to, and begins a new one for a new run, or after trouble. It is
+// written to the index before it is made, so that no file is ever without an owner.
+func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part, error) {
+	if n := len(w.parts); n > 0 {
+		if p := w.parts[n-1]; p.file != nil && p.Run == s.Run {
+			return p, nil
+		}
+		w.parts[n-1].close()
+	}
+	in.mu.Lock()
+	ev := w.ev
+	in.mu.Unlock()
+	if err := in.c.Archive.Reserve(&ev); err != nil {
+		return nil, err
+	}
+	in.mu.Lock()
+	w.ev.Folder, w.ev.Stem = ev.Folder, ev.Stem
+	in.mu.Unlock()
+	// A part that never got a byte on the drive is begun again under its own name.
+	kept := w.parts[:0:0]
+	for _, p := range w.parts {
+		if p.good > 0 {
+			kept = append(kept, p)
+		} else if err := os.Remove(in.c.Archive.Path(ev, p.File)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	p := &part{Part: event.Part{File: ev.Stem + ".partial.mp4", Clip: ev.Stem + ".mp4", Run: s.Run, Params: s.Params, Start: s.Start}}
+	if n := len(kept); n > 0 {
+		last := kept[n-1]
+		p.File = fmt.Sprintf("%s.%d.partial.mp4", ev.Stem, n+1)
+		p.Clip = last.Clip
+		if last.Params != p.Params {
+			p.Clip = fmt.Sprintf("%s_part%d.mp4", ev.Stem, n+1)
+		}
+	}
+	w.parts = append(kept, p)
+	in.mu.Lock()
+	w.ev.Parts = nil
+	for _, p := range w.parts {
+		w.ev.Parts = append(w.ev.Parts, p.Part)
+	}
+	err := in.put(ctx, w.ev)
+	in.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	path := in.c.Archive.Path(ev, p.File)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	p.file = f
+	return p, nil
+}
+
+// account notes what the event holds now: lengths, gaps, and when its pre-roll became durable.
+func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segment) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, s := range segments {
+		switch {
+		case !w.any:
+			w.first, w.any = s, true
+			if w.ev.Continues == "" {
+				w.ev.Receipt.DurableAfter = event.Seconds(time.Since(w.began))
+			}
+		case !joins(w.last, s):
+			to := s.Start
+			if to.Before(w.last.End) { // the two runs' times are known to their delays only
+				to = w.last.End
+			}
+			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: w.last.End, To: to, Reason: in.why()})
+			if err := in.c.Archive.Put(ctx, w.ev); err != nil { // noted again at the end
+				in.c.Log.Warn("gap was not written to the index yet", "event", w.ev.ID, "err", err)
+			}
+		}
+		w.last = s
+		w.length += s.Length()
+	}
+}
+
+// joins tells whether no frame is missing between two segments. After a crash only the media time of the first is known.
+func joins(a, b ring.Segment) bool {
+	return b.Follows(a) || a.Number < 0 && a.Run == b.Run && (b.Media[0]-a.Media[1]).Abs() < 50*time.Millisecond
+}
+
+// why says why video is missing.
+func (in *Incident) why() string {
+	if in.hold != nil && in.hold.Missed() > 0 {
+		return "the RAM disk was full"
+	}
+	if why := in.cam.Why(); why != "" {
+		return why
+	}
+	return "the camera sent no picture"
+}
+
+// maxSnap bounds what is read into memory for a picture, in bytes.
+const maxSnap = 32 << 20
+
+// snap makes the thumbnail from the first segment that reaches the trigger, once.
+func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) {
+	if w.pictured {
+		return
+	}
+	in.mu.Lock()
+	ev := w.ev
+	in.mu.Unlock()
+	for _, s := range segments {
+		if s.End.Before(ev.Time) {
+			continue
+		}
+		w.pictured = true
+		var video bytes.Buffer
+		for _, file := range []string{s.Init, s.Path} {
+			if _, err := appendFile(&video, file); err != nil || video.Len() > maxSnap {
+				in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
+				return
+			}
+		}
+		w.picture.Go(func() {
+			if err := in.thumbnail(ctx, w, ev, &video); err != nil && ctx.Err() == nil {
+				in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
+			}
+		})
+		return
+	}
+}
+
+func (in *Incident) thumbnail(ctx context.Context, w *work, ev event.Event, video io.Reader) error {
+	tool, err := in.c.FFmpeg()
+	if err != nil {
+		return err
+	}
+	done, err := in.c.job(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	jpeg, err := tool.Picture(ctx, video, 480)
+	if err != nil {
+		return err
+	}
+	name := ev.Stem + ".jpg"
+	if err := durable.WriteFile(in.c.Archive.Path(ev, name), jpeg, 0o644); err != nil {
+		return err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	w.ev.Thumbnail = name
+	return in.put(ctx, w.ev)
+}
+
+// reload takes up the partial files that an earlier life left, up to what is whole in them.
+func (in *Incident) reload(context.Context) error {
+	w := in.now
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if _, err := os.Stat(in.c.Archive.Root()); err != nil {
+		return err
+	}
+	if w.ev.Stem != "" {
+		if err := in.c.Archive.Reserve(&w.ev); err != nil {
+			return err
+		}
+	}
+	w.parts, w.length, w.any = nil, 0, false
+	for _, p := range w.ev.Parts {
+		path := in.c.Archive.Path(w.ev, p.File)
+		c, err := ring.Inspect(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			c, err = ring.Contents{}, nil
+		}
+		if err != nil {
+			return err
+		}
+		length := c.Media[1] - c.Media[0]
+		w.parts = append(w.parts, &part{Part: p, good: c.Good, frames: c.Frames, length: length})
+		if c.Frames == 0 {
+			w.parts[len(w.parts)-1].good = 0
+			continue
+		}
+		s := ring.Segment{Run: p.Run, Number: -1, Params: p.Params, Media: c.Media, Start: p.Start, End: p.Start.Add(length)}
+		if !w.any {
+			w.first, w.any = s, true
+		}
+		w.last = s
+		w.length += length
+	}
+	return nil
+}

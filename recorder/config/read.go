@@ -1,0 +1,184 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Fault is one thing wrong with the settings: which key, its value, and the rule that it breaks.
+type Fault struct {
+	Key   string `json:"key"` // such as camera[2].url
+	Value string `json:"value"`
+	Rule  string `json:"rule"` // such as "must be …"
+}
+
+func (f Fault) String() string {
+	if f.Value == "" {
+		return f.Key + " " + f.Rule
+	}
+	return fmt.Sprintf("%s = %q %s", f.Key, f.Value, f.Rule)
+}
+
+// Faults is every fault found, in the order of the file.
+type Faults []Fault
+
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, x := range f {
+		lines[i] = x.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Err returns nil where there are no faults, so that the error is a nil interface.
+func (f Faults) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+func (f *Faults) add(key, value, rule string, args ...any) {
+	*f = append(*f, Fault{key, value, fmt.Sprintf(rule, args...)})
+}
+
+// Load reads and checks the settings file. A missing file gives [Default] and found = false, and writes nothing.
+// An error is a [Faults] where the file could be read but is wrong.
+func Load(path string) (s Settings, found bool, err error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Default(), false, nil
+	}
+	if err != nil {
+		return Settings{}, false, fmt.Errorf("read settings: %w", err)
+	}
+	s, err = Parse(b)
+	if err != nil {
+		return Settings{}, true, fmt.Errorf("settings file %s:\n%w", path, err)
+	}
+	return s, true, nil
+}
+
+// Parse reads a settings file's text and returns every fault at once.
+func Parse(b []byte) (Settings, error) {
+	var m map[string]any
+	if err := toml.Unmarshal(b, &m); err != nil {
+		var d *toml.DecodeError
+		if errors.As(err, &d) {
+			row, col := d.Position()
+			return Settings{}, fmt.Errorf("line %d, column %d is not TOML: %s", row, col, strings.TrimPrefix(d.Error(), "toml: "))
+		}
+		return Settings{}, fmt.Errorf("not TOML: %w", err)
+	}
+	s := Default()
+	var faults Faults
+	decodeTable("", m, reflect.ValueOf(&s).Elem(), &faults)
+	faults = append(faults, Validate(s)...)
+	return s, faults.once().Err()
+}
+
+// once keeps the first fault of each key: a value that could not be read breaks no second rule.
+func (f Faults) once() Faults {
+	seen := map[string]bool{}
+	var out Faults
+	for _, x := range f {
+		if !seen[x.Key] {
+			seen[x.Key] = true
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// decodeTable fills a struct from a TOML table and notes each unknown key and each value of the wrong kind.
+// go-toml itself stops at the first wrong value, which is why it decodes into a map only.
+func decodeTable(prefix string, in map[string]any, out reflect.Value, faults *Faults) {
+	known := map[string]bool{}
+	for i := range out.NumField() {
+		name, _, _ := strings.Cut(out.Type().Field(i).Tag.Get("toml"), ",")
+		known[name] = true
+		if v, ok := in[name]; ok {
+			decodeValue(prefix+name, v, out.Field(i), faults)
+		}
+	}
+	for _, k := range sortedKeys(in) {
+		if !known[k] {
+			faults.add(prefix+k, "", "is not a setting; the known ones here are %s", strings.Join(sortedKeys(known), ", "))
+		}
+	}
+}
+
+func decodeValue(key string, in any, out reflect.Value, faults *Faults) {
+	if out.Kind() == reflect.Pointer {
+		out.Set(reflect.New(out.Type().Elem()))
+		out = out.Elem()
+	}
+	if u, ok := out.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		s, isText := in.(string)
+		if !isText {
+			s = fmt.Sprint(in)
+		}
+		if err := u.UnmarshalText([]byte(s)); err != nil {
+			faults.add(key, s, "%s", err)
+		}
+		return
+	}
+	wrong := func(want string) { faults.add(key, shown(in), "must be %s", want) }
+	switch out.Kind() {
+	case reflect.String:
+		if s, ok := in.(string); ok {
+			out.SetString(s)
+		} else {
+			wrong("text in quotes")
+		}
+	case reflect.Bool:
+		if b, ok := in.(bool); ok {
+			out.SetBool(b)
+		} else {
+			wrong("true or false")
+		}
+	case reflect.Int:
+		if n, ok := in.(int64); ok {
+			out.SetInt(n)
+		} else {
+			wrong("a whole number")
+		}
+	case reflect.Struct:
+		if t, ok := in.(map[string]any); ok {
+			decodeTable(key+".", t, out, faults)
+		} else {
+			wrong("a table")
+		}
+	case reflect.Slice:
+		list, ok := in.([]any)
+		if !ok {
+			wrong("a list")
+			return
+		}
+		out.Set(reflect.MakeSlice(out.Type(), len(list), len(list)))
+		for i, v := range list {
+			if out.Type().Elem() == reflect.TypeFor[Camera]() {
+				out.Index(i).Set(reflect.ValueOf(NewCamera()))
+			}
+			decodeValue(fmt.Sprintf("%s[%d]", key, i+1), v, out.Index(i), faults)
+		}
+	default:
+		panic("config: no decoding for " + out.Type().String())
+	}
+}
+
+// shown is a value as a fault may print it: never the contents of a table, which may hold a password.
+func shown(v any) string {
+	switch v.(type) {
+	case map[string]any, []any:
+		return ""
+	}
+	return fmt.Sprint(v)
+}

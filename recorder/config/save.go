@@ -1,0 +1,159 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/preroll/preroll/internal/durable"
+)
+
+const header = `# Preroll settings. Every key and its meaning: docs/settings.md of Preroll.
+# This file holds passwords: only its owner may read it.
+
+`
+
+// Save checks and writes the settings file: a new file with mode 0600 beside the old one, fsynced, then renamed over
+// it. Comments of the old file stay with their keys.
+func Save(path string, s Settings) error {
+	if err := Validate(s).Err(); err != nil {
+		return err
+	}
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("save settings: %w", err)
+	}
+	b, err := toml.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("save settings: %w", err)
+	}
+	if len(old) == 0 {
+		b = append([]byte(header), b...)
+	} else {
+		b = keepComments(old, b)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("save settings: %w", err)
+	}
+	if err := durable.WriteFile(path, b, 0o600); err != nil {
+		return fmt.Errorf("save settings: %w", err)
+	}
+	return nil
+}
+
+var (
+	tableLine = regexp.MustCompile(`^\s*(\[\[?[^\]]+\]\]?)\s*(#.*)?$`)
+	keyLine   = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+)\s*=\s*(.*)$`)
+	idLine    = regexp.MustCompile(`^\s*id\s*=\s*["']([^"']*)["']`)
+)
+
+// keepComments carries the comments of an old settings file over to a new text: whole lines stay in front of the key
+// or table that they stood before, an end-of-line comment stays behind its key. A camera is recognised by its id, so
+// that its comments follow it when another one is removed.
+func keepComments(old, text []byte) []byte {
+	above, behind, tail := map[string][]string{}, map[string]string{}, []string(nil)
+	walk(old, func(at, line string, pending []string) {
+		if at == "" {
+			tail = pending
+			return
+		}
+		above[at] = pending
+		if m := keyLine.FindStringSubmatch(line); m != nil {
+			behind[at] = comment(m[2])
+		} else if m := tableLine.FindStringSubmatch(line); m != nil {
+			behind[at] = m[2]
+		}
+	})
+	var out bytes.Buffer
+	walk(text, func(at, line string, pending []string) {
+		if at == "" {
+			return
+		}
+		lead := above[at]
+		if len(lead) == 0 {
+			lead = pending
+		}
+		for _, l := range lead {
+			out.WriteString(l + "\n")
+		}
+		out.WriteString(line)
+		if c := behind[at]; c != "" {
+			out.WriteString(" " + c)
+		}
+		out.WriteString("\n")
+	})
+	for _, l := range tail {
+		out.WriteString(l + "\n")
+	}
+	return out.Bytes()
+}
+
+// walk calls f for every table and key line with a place such as "[clip]pre_roll" or "[[camera]]front:url", and the
+// comment and blank lines since the last one; at the end once more with an empty place.
+func walk(text []byte, f func(at, line string, pending []string)) {
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	table := ""
+	var pending []string
+	for i, line := range lines {
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case trimmed == "" || strings.HasPrefix(trimmed, "#"):
+			pending = append(pending, line)
+			continue
+		case tableLine.MatchString(line):
+			table = strings.ReplaceAll(tableLine.FindStringSubmatch(line)[1], " ", "")
+			if strings.HasPrefix(table, "[[") {
+				table += cameraOf(lines[i+1:]) + ":"
+			}
+			f(table, line, pending)
+		case keyLine.MatchString(line):
+			f(table+keyLine.FindStringSubmatch(line)[1], line, pending)
+		default: // the inner lines of a list written over several lines
+			f(table+"\x00", line, nil)
+		}
+		pending = nil
+	}
+	f("", "", pending)
+}
+
+func cameraOf(lines []string) string {
+	for _, l := range lines {
+		if tableLine.MatchString(l) {
+			break
+		}
+		if m := idLine.FindStringSubmatch(l); m != nil {
+			return m[1]
+		}
+	}
+	return ""
+}
+
+// comment returns the end-of-line comment of a value, or "".
+func comment(value string) string {
+	var quote rune
+	escaped := false
+	for i, r := range value {
+		switch {
+		case escaped:
+			escaped = false
+		case quote == '"' && r == '\\':
+			escaped = true
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '"' || r == '\'':
+			quote = r
+		case r == '#':
+			return value[i:]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,7 @@
+package config
+
+import "os"
+
+func socketPath(name, _ string) string {
+	return `\\.\pipe\` + name + "-" + os.Getenv("USERNAME")
+}

@@ -1,0 +1,268 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+var cameraID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// reserved are file names that Windows keeps for devices; an id becomes a folder name.
+var reserved = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
+
+// Validate returns every fault of the settings that can be seen without looking at this machine.
+func Validate(s Settings) Faults {
+	var f Faults
+	if s.Version != Version {
+		f.add("version", strconv.Itoa(s.Version), "must be %d; a newer settings file needs a newer Preroll", Version)
+	}
+	checkPath(&f, "ram_disk.path", s.RAMDisk.Path)
+	span(&f, "ram_disk.keep", s.RAMDisk.Keep, 20*time.Second, time.Hour)
+	if s.RAMDisk.Budget < 16*MiB {
+		f.add("ram_disk.budget", s.RAMDisk.Budget.String(), "must be at least 16MiB")
+	}
+	checkPath(&f, "archive.path", s.Archive.Path)
+	if inside(s.Archive.Path, s.RAMDisk.Path) || inside(s.RAMDisk.Path, s.Archive.Path) {
+		f.add("archive.path", s.Archive.Path, "must not lie in the RAM disk's folder, nor the other way round")
+	}
+	checkLengths(&f, "clip.", s.Clip, s.RAMDisk.Keep)
+	checkListen(&f, s.SMTP.Listen)
+	for i, a := range s.SMTP.Allow {
+		if !validNetwork(a) {
+			f.add(fmt.Sprintf("smtp.allow[%d]", i+1), a, `must be "private", "any", an address, or a network such as "192.168.1.0/24"`)
+		}
+	}
+	if s.SMTP.Username == "" && s.SMTP.Password != "" {
+		f.add("smtp.username", "", "must be set where smtp.password is")
+	}
+	ids := map[string]bool{}
+	for i, c := range s.Cameras {
+		checkCamera(&f, fmt.Sprintf("camera[%d].", i+1), s, c)
+		if c.ID != "" && ids[c.ID] {
+			f.add(fmt.Sprintf("camera[%d].id", i+1), c.ID, "must differ from every other camera's")
+		}
+		ids[c.ID] = true
+	}
+	return f
+}
+
+// ValidateCamera returns the faults of one camera under the settings' lengths, with bare keys such as "url".
+func ValidateCamera(s Settings, c Camera) Faults {
+	var f Faults
+	checkCamera(&f, "", s, c)
+	return f
+}
+
+func checkCamera(f *Faults, key string, s Settings, c Camera) {
+	if !cameraID.MatchString(c.ID) || reserved.MatchString(c.ID) {
+		f.add(key+"id", c.ID, "must be 1 to 63 lower-case letters, digits and inner hyphens; it becomes a folder name")
+	}
+	if rule := URLFault(c.URL); rule != "" {
+		f.add(key+"url", RedactURL(c.URL), "%s", rule)
+	}
+	if hasControl(c.Name) || len(c.Name) > 200 {
+		f.add(key+"name", c.Name, "must be at most 200 bytes without control characters")
+	}
+	if hasControl(c.Username) {
+		f.add(key+"username", "", "must not hold control characters")
+	}
+	if hasControl(c.Password.Reveal()) {
+		f.add(key+"password", "", "must not hold control characters")
+	}
+	for i, m := range c.Mail {
+		if strings.TrimSpace(m) == "" || hasControl(m) || len(m) > 200 {
+			f.add(fmt.Sprintf("%smail[%d]", key, i+1), m, "must be 1 to 200 bytes: a recipient, a sender, or text of the subject")
+		}
+	}
+	if c.PreRoll != nil || c.PostRoll != nil || c.MaxLength != nil {
+		checkLengths(f, key, s.Lengths(c), s.RAMDisk.Keep)
+	}
+}
+
+// Schemes are the URL schemes that a camera may have, beside [DemoURL].
+var Schemes = []string{"rtsp", "rtsps", "http", "https"}
+
+// URLFault returns the rule that a camera URL breaks, or "". A URL becomes FFmpeg's input, so nothing but a network
+// camera gets through: no file, no option, no pipe.
+func URLFault(raw string) string {
+	if raw == DemoURL {
+		return ""
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return "must be the camera's address, such as rtsp://192.168.1.20/stream1"
+	case hasControl(raw) || strings.ContainsAny(raw, " \\"):
+		return "must not hold blanks, backslashes or control characters"
+	case err != nil || strings.HasPrefix(raw, "-") || !slices.Contains(Schemes, u.Scheme):
+		return "must begin with rtsp://, rtsps://, http:// or https://, or be demo: (a file or another protocol is refused)"
+	case u.Hostname() == "" || strings.HasPrefix(u.Host, "-"):
+		return "must name the camera's host, such as rtsp://192.168.1.20/stream1"
+	case u.User != nil:
+		return "must not hold the user and password; put them in username and password"
+	}
+	return ""
+}
+
+// RedactURL returns a URL that can be shown: without user, password and query.
+func RedactURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		if i := strings.LastIndexByte(raw, '@'); i >= 0 {
+			return "…" + raw[i:]
+		}
+		return raw
+	}
+	if u.User != nil {
+		u.User = url.User("…")
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = "…"
+	}
+	s, err := url.PathUnescape(u.String())
+	if err != nil {
+		return u.String()
+	}
+	return s
+}
+
+// SplitURL takes a user and password out of a pasted URL.
+func SplitURL(raw string) (clean, user string, password Secret) {
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil || u.User == nil {
+		return strings.TrimSpace(raw), "", ""
+	}
+	user = u.User.Username()
+	p, _ := u.User.Password()
+	u.User = nil
+	return u.String(), user, Secret(p)
+}
+
+func checkLengths(f *Faults, key string, l Clip, keep Duration) {
+	span(f, key+"pre_roll", l.PreRoll, 0, time.Hour)
+	span(f, key+"post_roll", l.PostRoll, time.Second, time.Hour)
+	span(f, key+"max_length", l.MaxLength, 10*time.Second, 24*time.Hour)
+	if l.PreRoll > keep-Duration(10*time.Second) {
+		f.add(key+"pre_roll", l.PreRoll.String(), "must be at least 10s shorter than ram_disk.keep (%s)", keep)
+	}
+	if l.MaxLength <= l.PreRoll {
+		f.add(key+"max_length", l.MaxLength.String(), "must be longer than pre_roll (%s)", l.PreRoll)
+	}
+}
+
+func span(f *Faults, key string, d Duration, low, high time.Duration) {
+	if d.D() < low || d.D() > high {
+		f.add(key, d.String(), "must be from %s to %s", Duration(low), Duration(high))
+	}
+}
+
+func checkPath(f *Faults, key, p string) {
+	switch {
+	case p == "":
+		f.add(key, "", "must be set to a folder")
+	case !filepath.IsAbs(p):
+		f.add(key, p, "must be a full path, from the root")
+	case hasControl(p):
+		f.add(key, p, "must not hold control characters")
+	}
+}
+
+func checkListen(f *Faults, listen string) {
+	host, port, err := net.SplitHostPort(listen)
+	n, perr := strconv.Atoi(port)
+	if err != nil || perr != nil || n < 0 || n > 65535 {
+		f.add("smtp.listen", listen, `must be ":port" or "address:port" with a port up to 65535, such as ":2525"`)
+		return
+	}
+	if host != "" && host != "localhost" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			f.add("smtp.listen", listen, "must hold an address of this machine, or none for all of them")
+		}
+	}
+}
+
+func validNetwork(s string) bool {
+	if s == "private" || s == "any" {
+		return true
+	}
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+func inside(p, dir string) bool {
+	rel, err := filepath.Rel(dir, p)
+	return err == nil && p != "" && dir != "" && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+
+// CheckFolders returns the faults of the folders on this machine: what is not a folder, cannot be made, or cannot be
+// written. It makes the folders that are missing where their parent exists. A missing archive is a fault for who is
+// setting it up; a running recorder waits for it instead.
+func CheckFolders(s Settings) Faults {
+	var f Faults
+	if rule := folderFault(s.RAMDisk.Path, 0o700); rule != "" {
+		f.add("ram_disk.path", s.RAMDisk.Path, "%s", rule)
+	}
+	if rule := folderFault(s.Archive.Path, 0o755); rule != "" {
+		f.add("archive.path", s.Archive.Path, "%s", rule)
+	}
+	return f
+}
+
+func folderFault(path string, mode fs.FileMode) string {
+	if path == DefaultArchive() {
+		// The user's own video folder may be missing on a new account; any other parent must exist, so that a drive
+		// that is not plugged in is not replaced by a folder on the system disk.
+		_ = os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	if fi, err := os.Stat(path); err == nil && !fi.IsDir() {
+		return "must be a folder, and it is a file"
+	}
+	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "must lie in a folder that exists; is the drive plugged in?"
+		case errors.Is(err, fs.ErrPermission):
+			return "cannot be made: this user has no right to write there"
+		}
+		return "cannot be made: " + plain(err)
+	}
+	t, err := os.CreateTemp(path, ".preroll-write-test-")
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return "cannot be written: this user has no right to"
+		}
+		return "cannot be written: " + plain(err)
+	}
+	_ = t.Close()
+	_ = os.Remove(t.Name())
+	return ""
+}
+
+// plain is the system's own words for an error, without the path that the fault names already.
+func plain(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}

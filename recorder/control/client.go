@@ -1,0 +1,201 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// ErrNotRunning means that no recorder listens on the socket.
+var ErrNotRunning = errors.New("Preroll is not running; start it with: preroll, or: preroll record")
+
+// Client talks to a running recorder. Every call returns [ErrNotRunning] if there is none.
+type Client struct {
+	http http.Client
+}
+
+// NewClient returns a client of a socket; nothing is connected yet.
+func NewClient(socket string) *Client {
+	return &Client{http.Client{Transport: &http.Transport{
+		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, socket) },
+		MaxIdleConns:    1,
+		IdleConnTimeout: 10 * time.Second,
+	}}}
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// do sends a call and reads its answer into out, which may be nil.
+func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
+	resp, err := c.send(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if out == nil {
+		_, err = io.Copy(io.Discard, resp.Body)
+		return err
+	}
+	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://preroll"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) && op.Op == "dial" {
+			return nil, ErrNotRunning
+		}
+		return nil, fmt.Errorf("ask the recorder: %w", err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var e Error
+	if json.NewDecoder(resp.Body).Decode(&e) != nil || e.Text == "" {
+		return nil, fmt.Errorf("the recorder answered %s", resp.Status)
+	}
+	return nil, &e
+}
+
+// Status returns how the recorder is.
+func (c *Client) Status(ctx context.Context) (s status.Status, err error) {
+	return s, c.do(ctx, "GET", "/v1/status", nil, &s)
+}
+
+// Settings returns the settings in force; a set password is [config.Unchanged].
+func (c *Client) Settings(ctx context.Context) (s config.Settings, err error) {
+	return s, c.do(ctx, "GET", "/v1/settings", nil, &s)
+}
+
+// Apply saves settings and puts them in force. An [*Error] carries the faults if they are wrong.
+func (c *Client) Apply(ctx context.Context, s config.Settings) error {
+	return c.do(ctx, "PUT", "/v1/settings", settingsCall(s), nil)
+}
+
+// Trigger triggers a camera by hand and returns the event's id.
+func (c *Client) Trigger(ctx context.Context, camera, label string) (string, error) {
+	var a triggerAnswer
+	return a.Event, c.do(ctx, "POST", "/v1/trigger", triggerCall{camera, label}, &a)
+}
+
+// Mail makes the recorder send itself an alarm mail for a camera.
+func (c *Client) Mail(ctx context.Context, camera string) error {
+	return c.do(ctx, "POST", "/v1/mail", triggerCall{Camera: camera}, nil)
+}
+
+// Look tries a camera and returns its picture.
+func (c *Client) Look(ctx context.Context, cam config.Camera) (l status.Look, err error) {
+	return l, c.do(ctx, "POST", "/v1/look", cameraCall(cam), &l)
+}
+
+// Events lists events, newest first.
+func (c *Client) Events(ctx context.Context, q event.Query) (list []event.Event, err error) {
+	v := url.Values{}
+	if q.Camera != "" {
+		v.Set("camera", q.Camera)
+	}
+	if !q.Before.IsZero() {
+		v.Set("before", q.Before.Format(time.RFC3339Nano))
+		v.Set("before_id", q.BeforeID)
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return list, c.do(ctx, "GET", "/v1/events?"+v.Encode(), nil, &list)
+}
+
+// Event returns one event.
+func (c *Client) Event(ctx context.Context, id string) (e event.Event, err error) {
+	return e, c.do(ctx, "GET", "/v1/events/"+url.PathEscape(id), nil, &e)
+}
+
+// Protect keeps an event from retention, or ends that.
+func (c *Client) Protect(ctx context.Context, id string, on bool) (e event.Event, err error) {
+	return e, c.do(ctx, "POST", "/v1/events/"+url.PathEscape(id)+"/protect", protectCall{on}, &e)
+}
+
+// Delete removes an event and its files.
+func (c *Client) Delete(ctx context.Context, id string) error {
+	return c.do(ctx, "DELETE", "/v1/events/"+url.PathEscape(id), nil, nil)
+}
+
+// Reindex rebuilds the index and returns how many events were found, and which sidecars could not be used.
+func (c *Client) Reindex(ctx context.Context) (found int, faults []string, err error) {
+	var a reindexAnswer
+	err = c.do(ctx, "POST", "/v1/reindex", nil, &a)
+	return a.Found, a.Faults, err
+}
+
+// Watch calls f with the whole state, then with every change, until ctx ends or the recorder does. It returns ctx's
+// error, [ErrNotRunning], or how the connection ended.
+func (c *Client) Watch(ctx context.Context, f func(Update)) error {
+	resp, err := c.send(ctx, "GET", "/v1/watch", nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	d := json.NewDecoder(resp.Body)
+	for {
+		var u Update
+		if err := d.Decode(&u); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("watch the recorder: %w", err)
+		}
+		f(u)
+	}
+}
+
+// settingsCall and cameraCall spell new passwords out: the socket is its owner's alone, and a Secret by itself would
+// hide them.
+func settingsCall(s config.Settings) any {
+	type plainSMTP struct {
+		config.SMTP
+		Password string `json:"password"`
+	}
+	type plain struct {
+		config.Settings
+		SMTP    plainSMTP `json:"smtp"`
+		Cameras []any     `json:"camera"`
+	}
+	p := plain{Settings: s, SMTP: plainSMTP{s.SMTP, s.SMTP.Password.Reveal()}, Cameras: []any{}}
+	for _, c := range s.Cameras {
+		p.Cameras = append(p.Cameras, cameraCall(c))
+	}
+	return p
+}
+
+func cameraCall(c config.Camera) any {
+	return struct {
+		config.Camera
+		Password string `json:"password"`
+	}{c, c.Password.Reveal()}
+}

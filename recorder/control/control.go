@@ -1,0 +1,80 @@
+// Package control is the local socket by which tray, window and commands talk to a running recorder: HTTP and JSON on a
+// unix socket or a named pipe that only its owner may open. There is one way in, whether the recorder runs in the same
+// process, in another, or as a service.
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// Recorder is what the control socket offers of a recorder.
+type Recorder interface {
+	Status(context.Context) status.Status
+	Settings() config.Settings
+	Apply(config.Settings) error
+	Trigger(ctx context.Context, camera string, t event.Trigger) (string, error)
+	MailCamera(ctx context.Context, camera string) error
+	Look(context.Context, config.Camera) (status.Look, error)
+	Events(context.Context, event.Query) ([]event.Event, error)
+	Event(ctx context.Context, id string) (event.Event, error)
+	Protect(ctx context.Context, id string, on bool) (event.Event, error)
+	Delete(ctx context.Context, id string) error
+	Reindex(context.Context) (found int, faults []string, err error)
+}
+
+// Watcher tells that something changed: wait on the channel, then take.
+type Watcher interface {
+	Changes() <-chan struct{}
+	Take() (status bool, events []event.Event, removed []string)
+	Close()
+}
+
+// Update is one message of a watch. The first carries the status and the newest events; each later one what changed.
+type Update struct {
+	Status  *status.Status `json:"status,omitempty"`
+	Events  []event.Event  `json:"events,omitempty"`
+	Removed []string       `json:"removed,omitempty"`
+}
+
+// Error is a refusal by the recorder, in plain words.
+type Error struct {
+	Text   string        `json:"error"`
+	Hint   string        `json:"hint,omitempty"`
+	Faults config.Faults `json:"faults,omitempty"` // of settings
+}
+
+func (e *Error) Error() string {
+	if e.Hint != "" {
+		return e.Text + ". " + e.Hint
+	}
+	return e.Text
+}
+
+// requests and answers of the calls that are no plain type.
+type (
+	triggerCall struct {
+		Camera string `json:"camera"`
+		Label  string `json:"label"`
+	}
+	triggerAnswer struct {
+		Event string `json:"event"`
+	}
+	protectCall struct {
+		On bool `json:"on"`
+	}
+	reindexAnswer struct {
+		Found  int      `json:"found"`
+		Faults []string `json:"faults"`
+	}
+)
+
+// firstEvents is how many events a watch begins with.
+const firstEvents = 50
+
+// calm is the least time between two messages of a watch, so that a storm of changes becomes a few messages.
+const calm = 100 * time.Millisecond

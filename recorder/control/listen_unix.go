@@ -1,0 +1,60 @@
+//go:build !windows
+
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrTaken means that another process listens already.
+var ErrTaken = errors.New("another one is running already")
+
+// listener holds a lock for as long as it listens, so that two starts at the same moment do not take each other's
+// socket for a dead one.
+type listener struct {
+	net.Listener
+	lock *os.File
+}
+
+func (l *listener) Close() error { return errors.Join(l.Listener.Close(), l.lock.Close()) }
+
+// Listen listens on a socket that only this user can open. A socket that a killed process left is replaced.
+func Listen(socket string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	lock, err := os.OpenFile(socket+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = lock.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrTaken
+		}
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	_ = os.Remove(socket)
+	old := syscall.Umask(0o177) // the socket is never open to others, not even for a moment
+	ln, err := net.Listen("unix", socket)
+	syscall.Umask(old)
+	if err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return &listener{ln, lock}, nil
+}
+
+// Dial connects to a socket.
+func Dial(ctx context.Context, socket string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", socket)
+}

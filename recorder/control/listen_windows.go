@@ -1,0 +1,40 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/Microsoft/go-winio"
+	"golang.org/x/sys/windows"
+)
+
+// ErrTaken means that another process listens already.
+var ErrTaken = errors.New("another one is running already")
+
+// Listen listens on a named pipe that only this user and the system can open.
+func Listen(socket string) (net.Listener, error) {
+	u, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return nil, fmt.Errorf("control pipe: %w", err)
+	}
+	ln, err := winio.ListenPipe(socket, &winio.PipeConfig{SecurityDescriptor: "D:P(A;;GA;;;SY)(A;;GA;;;" + u.User.Sid.String() + ")"})
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, windows.ERROR_PIPE_BUSY) { // the first instance owns the name
+		return nil, ErrTaken
+	}
+	if err != nil {
+		return nil, fmt.Errorf("control pipe: %w", err)
+	}
+	return ln, nil
+}
+
+// Dial connects to a pipe. The error has the shape of other networks' so that one test tells that nobody listens.
+func Dial(ctx context.Context, socket string) (net.Conn, error) {
+	c, err := winio.DialPipeContext(ctx, socket)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: err}
+	}
+	return c, nil
+}

@@ -1,0 +1,208 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+)
+
+// maxCall bounds a call's body, in bytes.
+const maxCall = 1 << 20
+
+// Serve answers calls on a listener from Listen until ctx ends.
+func Serve(ctx context.Context, ln net.Listener, r Recorder, watch func() Watcher) error {
+	s := &server{r: r, watch: watch, stopping: ctx}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/watch", s.watchAll)
+	mux.HandleFunc("GET /v1/settings", s.settings)
+	mux.HandleFunc("PUT /v1/settings", s.apply)
+	mux.HandleFunc("POST /v1/trigger", s.trigger)
+	mux.HandleFunc("POST /v1/mail", s.mail)
+	mux.HandleFunc("POST /v1/look", s.look)
+	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("GET /v1/events/{id}", s.event)
+	mux.HandleFunc("POST /v1/events/{id}/protect", s.protect)
+	mux.HandleFunc("DELETE /v1/events/{id}", s.delete)
+	mux.HandleFunc("POST /v1/reindex", s.reindex)
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("control socket: %w", err)
+	case <-ctx.Done():
+	}
+	// Calls under way see ctx end, and watches return, so this is quick.
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := srv.Shutdown(wait)
+	<-served
+	return err
+}
+
+type server struct {
+	r        Recorder
+	watch    func() Watcher
+	stopping context.Context
+}
+
+func answer(w http.ResponseWriter, v any, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		e := &Error{Text: err.Error()}
+		var faults config.Faults
+		var fail *ffmpeg.Failure
+		switch {
+		case errors.As(err, &faults):
+			e.Faults = faults
+		case errors.As(err, &fail):
+			e.Hint = fail.Hint()
+		}
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		v = e
+	}
+	_ = json.NewEncoder(w).Encode(v) // the caller is gone
+}
+
+// call reads a call's body, and answers itself if it is none.
+func call[T any](w http.ResponseWriter, r *http.Request) (v T, ok bool) {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCall))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil && !errors.Is(err, io.EOF) {
+		answer(w, nil, fmt.Errorf("the call cannot be read: %w", err))
+		return v, false
+	}
+	return v, true
+}
+
+func (s *server) status(w http.ResponseWriter, r *http.Request) {
+	answer(w, s.r.Status(r.Context()), nil)
+}
+
+func (s *server) settings(w http.ResponseWriter, _ *http.Request) { answer(w, s.r.Settings(), nil) }
+
+func (s *server) apply(w http.ResponseWriter, r *http.Request) {
+	if v, ok := call[config.Settings](w, r); ok {
+		answer(w, struct{}{}, s.r.Apply(v))
+	}
+}
+
+func (s *server) trigger(w http.ResponseWriter, r *http.Request) {
+	if v, ok := call[triggerCall](w, r); ok {
+		id, err := s.r.Trigger(s.stopping, v.Camera, event.Trigger{Time: time.Now(), Source: event.Manual, Label: v.Label})
+		answer(w, triggerAnswer{id}, err)
+	}
+}
+
+func (s *server) mail(w http.ResponseWriter, r *http.Request) {
+	if v, ok := call[triggerCall](w, r); ok {
+		answer(w, struct{}{}, s.r.MailCamera(r.Context(), v.Camera))
+	}
+}
+
+func (s *server) look(w http.ResponseWriter, r *http.Request) {
+	if v, ok := call[config.Camera](w, r); ok {
+		l, err := s.r.Look(r.Context(), v)
+		answer(w, l, err)
+	}
+}
+
+func (s *server) events(w http.ResponseWriter, r *http.Request) {
+	q := event.Query{Camera: r.FormValue("camera"), BeforeID: r.FormValue("before_id")}
+	q.Limit, _ = strconv.Atoi(r.FormValue("limit"))
+	q.Limit = min(q.Limit, 1000)
+	if b := r.FormValue("before"); b != "" {
+		t, err := time.Parse(time.RFC3339Nano, b)
+		if err != nil {
+			answer(w, nil, fmt.Errorf("before: %w", err))
+			return
+		}
+		q.Before = t
+	}
+	list, err := s.r.Events(r.Context(), q)
+	if list == nil {
+		list = []event.Event{}
+	}
+	answer(w, list, err)
+}
+
+func (s *server) event(w http.ResponseWriter, r *http.Request) {
+	e, err := s.r.Event(r.Context(), r.PathValue("id"))
+	answer(w, e, err)
+}
+
+func (s *server) protect(w http.ResponseWriter, r *http.Request) {
+	if v, ok := call[protectCall](w, r); ok {
+		e, err := s.r.Protect(s.stopping, r.PathValue("id"), v.On)
+		answer(w, e, err)
+	}
+}
+
+func (s *server) delete(w http.ResponseWriter, r *http.Request) {
+	answer(w, struct{}{}, s.r.Delete(s.stopping, r.PathValue("id")))
+}
+
+func (s *server) reindex(w http.ResponseWriter, r *http.Request) {
+	found, faults, err := s.r.Reindex(r.Context())
+	answer(w, reindexAnswer{found, faults}, err)
+}
+
+// watchAll sends the whole state, then every change, one JSON object a line. The subscription begins before the state
+// is read, so no change is lost in between; one that was seen in both does no harm.
+func (s *server) watchAll(w http.ResponseWriter, r *http.Request) {
+	sub := s.watch()
+	defer sub.Close()
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	enc := json.NewEncoder(w)
+	st := s.r.Status(r.Context())
+	events, err := s.r.Events(r.Context(), event.Query{Limit: firstEvents})
+	if err != nil {
+		events = nil // the status says what is wrong with the index
+	}
+	if enc.Encode(Update{Status: &st, Events: events}) != nil {
+		return
+	}
+	flusher.Flush()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-s.stopping.Done():
+			return
+		case <-sub.Changes():
+		}
+		changed, events, removed := sub.Take()
+		u := Update{Events: events, Removed: removed}
+		if changed {
+			st := s.r.Status(r.Context())
+			u.Status = &st
+		}
+		if enc.Encode(u) != nil {
+			return
+		}
+		flusher.Flush()
+		pause.Reset(calm)
+		select {
+		case <-pause.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

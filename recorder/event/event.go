@@ -1,0 +1,184 @@
+// Package event holds the plain types of what happened: triggers, events and their clips. Every stage from the trigger
+// to the screen speaks in them; the archive's sidecar is an Event as JSON.
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// State is how far an event has come.
+type State string
+
+// The states, in order. An event ends in one of the last three.
+const (
+	Recording  State = "recording"  // segments are still coming
+	Finishing  State = "finishing"  // all segments are on the archive drive; the clip is being made
+	Saved      State = "saved"      // the clip is whole and holds all that was asked
+	Incomplete State = "incomplete" // the clip is whole but lacks something, see Reason
+	Failed     State = "failed"     // there is no clip, see Reason
+)
+
+// Ended tells whether nothing more will happen to the event by itself.
+func (s State) Ended() bool { return s == Saved || s == Incomplete || s == Failed }
+
+// Source is where a trigger came from.
+type Source string
+
+// The sources.
+const (
+	Mail   Source = "mail"
+	Manual Source = "manual"
+)
+
+// Trigger is one signal that something happened.
+type Trigger struct {
+	Time    time.Time `json:"time"` // when the camera's SMTP session began
+	Source  Source    `json:"source"`
+	Label   string    `json:"label,omitempty"`   // such as "motion"
+	Sender  string    `json:"sender,omitempty"`  // of a mail
+	Subject string    `json:"subject,omitempty"` // of a mail
+	From    string    `json:"from,omitempty"`    // network address it came from
+}
+
+// Seconds is a duration that JSON shows as seconds with a fraction.
+type Seconds time.Duration
+
+// D returns the plain duration.
+func (s Seconds) D() time.Duration { return time.Duration(s) }
+
+// MarshalJSON writes seconds with milliseconds.
+func (s Seconds) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "%.3f", time.Duration(s).Seconds()), nil
+}
+
+// UnmarshalJSON reads seconds.
+func (s *Seconds) UnmarshalJSON(b []byte) error {
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	*s = Seconds(f * float64(time.Second))
+	return nil
+}
+
+// Clip is one finished video file of an event.
+type Clip struct {
+	File   string    `json:"file"` // name in the event's folder
+	Start  time.Time `json:"start"`
+	End    time.Time `json:"end"`
+	Length Seconds   `json:"length"`
+	Frames int       `json:"frames"`
+	Bytes  int64     `json:"bytes"`
+	SHA256 string    `json:"sha256"`
+}
+
+// Gap is a stretch of time that the event asked for and does not hold.
+type Gap struct {
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+	Reason string    `json:"reason"`
+}
+
+// Part is a partial file, while the event is open: the segments of one run.
+type Part struct {
+	File   string    `json:"file"` // name in the event's folder
+	Clip   string    `json:"clip"` // name of the clip that it becomes, with its neighbours of the same parameters
+	Run    int64     `json:"run"`
+	Params string    `json:"params"`
+	Start  time.Time `json:"start"`
+}
+
+// Receipt says what was asked and what was got.
+type Receipt struct {
+	PreRollAsked  Seconds `json:"pre_roll_asked"`
+	PreRollGot    Seconds `json:"pre_roll_got"`
+	PostRollAsked Seconds `json:"post_roll_asked"`
+	PostRollGot   Seconds `json:"post_roll_got"`
+	DurableAfter  Seconds `json:"durable_after"` // from the first trigger until its pre-roll was fsynced on the archive
+}
+
+// KeptTriggers is how many triggers an event lists; further ones are counted.
+const KeptTriggers = 100
+
+// Event is the record of one incident.
+type Event struct {
+	ID         string    `json:"id"`
+	Camera     string    `json:"camera"`
+	CameraName string    `json:"camera_name"`
+	Time       time.Time `json:"time"` // of its first trigger, or where it continues another event
+	Label      string    `json:"label"`
+	State      State     `json:"state"`
+	Reason     string    `json:"reason,omitempty"` // why incomplete or failed, and what to do
+
+	From         time.Time `json:"from"`  // first trigger - pre-roll
+	Until        time.Time `json:"until"` // last trigger + post-roll
+	Triggers     []Trigger `json:"triggers"`
+	TriggerCount int       `json:"trigger_count"`
+	LastTrigger  time.Time `json:"last_trigger"`
+	Continues    string    `json:"continues,omitempty"` // the event that this one follows without a gap
+
+	Folder    string    `json:"folder"` // below the archive, with slashes
+	Stem      string    `json:"stem"`   // what its file names begin with; "" until the first byte is written
+	Clips     []Clip    `json:"clips,omitempty"`
+	Gaps      []Gap     `json:"gaps,omitempty"`
+	Receipt   Receipt   `json:"receipt"`
+	Thumbnail string    `json:"thumbnail,omitempty"` // file name
+	Protected bool      `json:"protected,omitempty"`
+	SavedAt   time.Time `json:"saved_at,omitzero"`
+
+	Hold  string `json:"hold,omitempty"`  // while open
+	Parts []Part `json:"parts,omitempty"` // while open
+}
+
+// Bytes is the size of the event's clips.
+func (e Event) Bytes() (n int64) {
+	for _, c := range e.Clips {
+		n += c.Bytes
+	}
+	return n
+}
+
+// Length is the length of the event's clips.
+func (e Event) Length() (d time.Duration) {
+	for _, c := range e.Clips {
+		d += c.Length.D()
+	}
+	return d
+}
+
+// Title is the camera's name, or its id.
+func (e Event) Title() string {
+	if e.CameraName != "" {
+		return e.CameraName
+	}
+	return e.Camera
+}
+
+// Add counts a trigger and keeps it, if there is room.
+func (e *Event) Add(t Trigger) {
+	if len(e.Triggers) < KeptTriggers {
+		e.Triggers = append(e.Triggers, t)
+	}
+	e.TriggerCount++
+	if t.Time.After(e.LastTrigger) {
+		e.LastTrigger = t.Time
+	}
+	if e.Label == "" || e.Label == DefaultLabel {
+		if t.Label != "" {
+			e.Label = t.Label
+		}
+	}
+}
+
+// DefaultLabel is the label of a trigger that names none.
+const DefaultLabel = "alarm"
+
+// Query says which events to list, newest first.
+type Query struct {
+	Camera   string    // empty: all
+	Before   time.Time // only older ones; zero: all
+	BeforeID string    // with Before: events of that very time with a lower id too, so that no page skips one
+	Limit    int       // 0: 100
+}

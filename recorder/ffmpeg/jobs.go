@@ -1,0 +1,131 @@
+package ffmpeg
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Totals is what FFmpeg counted while it went through a file.
+type Totals struct {
+	Frames   int           // of the video
+	Duration time.Duration // of the longest stream
+}
+
+// Remux joins partial files into one MP4 with its index in front, starting at time 0, without touching the video.
+// The inputs must have the same parameters. The output must not exist.
+func (t *Tool) Remux(ctx context.Context, inputs []string, out string) (Totals, error) {
+	args := []string{"-hide_banner", "-nostats", "-loglevel", "level+warning"}
+	var script strings.Builder
+	if len(inputs) == 1 {
+		args = append(args, "-i", "file:"+inputs[0])
+	} else {
+		script.WriteString("ffconcat version 1.0\n")
+		for _, in := range inputs {
+			script.WriteString("file " + quote("file:"+filepath.ToSlash(in)) + "\n")
+		}
+		args = append(args, "-f", "concat", "-safe", "0", "-protocol_whitelist", "file,pipe,fd", "-i", "pipe:0")
+	}
+	args = append(args, "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy")
+	args = append(args, "-avoid_negative_ts", "make_zero", "-movflags", "+faststart", "-progress", "pipe:1", "-f", "mp4", "-n", "file:"+out)
+	totals, err := t.count(ctx, args, strings.NewReader(script.String()))
+	if err != nil {
+		return Totals{}, fmt.Errorf("remux %s: %w", filepath.Base(out), err)
+	}
+	return totals, nil
+}
+
+// Verify reads every packet of a file and returns what it holds; any error of the file is an error here.
+func (t *Tool) Verify(ctx context.Context, file string) (Totals, error) {
+	totals, err := t.count(ctx, []string{"-hide_banner", "-nostats", "-loglevel", "level+error", "-xerror",
+		"-i", "file:" + file, "-map", "0:v:0", "-c", "copy", "-progress", "pipe:1", "-f", "null", "-"}, nil)
+	if err != nil {
+		return Totals{}, fmt.Errorf("read back %s: %w", filepath.Base(file), err)
+	}
+	return totals, nil
+}
+
+// count runs FFmpeg with -progress on standard output and returns its last report.
+func (t *Tool) count(ctx context.Context, args []string, stdin io.Reader) (Totals, error) {
+	var out bytes.Buffer
+	var errs []string
+	err := t.run(ctx, job{args: args, stdin: stdin, stdout: &out, line: func(line string) {
+		if (strings.Contains(line, "[error]") || strings.Contains(line, "[fatal]")) && len(errs) < keptLines {
+			errs = append(errs, line)
+		}
+	}})
+	if err != nil {
+		if len(errs) > 0 && ctx.Err() == nil {
+			return Totals{}, fmt.Errorf("%w: %s", errors.Unwrap(err), errs[0])
+		}
+		return Totals{}, err
+	}
+	if len(errs) > 0 {
+		return Totals{}, errors.New(errs[0])
+	}
+	return parseProgress(out.String())
+}
+
+func parseProgress(s string) (t Totals, err error) {
+	for line := range strings.Lines(s) {
+		k, v, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch k {
+		case "frame":
+			if t.Frames, err = strconv.Atoi(strings.TrimSpace(v)); err != nil {
+				return Totals{}, fmt.Errorf("FFmpeg's progress: %w", err)
+			}
+		case "out_time_us":
+			if us, err := strconv.ParseInt(v, 10, 64); err == nil { // "N/A" until the first packet
+				t.Duration = time.Duration(us) * time.Microsecond
+			}
+		}
+	}
+	return t, nil
+}
+
+// Picture returns the first frame of a video as a JPEG of at most the given width in pixels.
+func (t *Tool) Picture(ctx context.Context, video io.Reader, width int) ([]byte, error) {
+	return t.picture(ctx, []string{"-i", "pipe:0"}, video, "", width, nil)
+}
+
+// Look connects to a camera, returns what it sends and its first picture (JPEG, at most 640 pixels wide). The error is
+// a [*Failure]. The source's address may be nothing but what a camera may have.
+func (t *Tool) Look(ctx context.Context, s Source) (Streams, []byte, error) {
+	in, err := t.input(s)
+	if err != nil {
+		return Streams{}, nil, err
+	}
+	var reader streamReader
+	jpeg, err := t.picture(ctx, in.args, strings.NewReader(in.stdin), s.Password.Reveal(), 640, func(l string) { reader.line(l) })
+	if err != nil {
+		var exit *exitError
+		switch {
+		case errors.As(err, &exit):
+			err = Diagnose(exit.lines, false)
+		case errors.Is(err, context.DeadlineExceeded):
+			err = &Failure{Kind: Stalled, Detail: "no picture in time"}
+		}
+		return Streams{}, nil, err
+	}
+	return reader.got, jpeg, nil
+}
+
+func (t *Tool) picture(ctx context.Context, in []string, stdin io.Reader, password string, width int, line func(string)) ([]byte, error) {
+	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, in...)
+	args = append(args, "-map", "0:v:0", "-frames:v", "1", "-vf", fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width),
+		"-pix_fmt", "yuvj420p", "-q:v", "4", "-c:v", "mjpeg", "-threads", "1", "-f", "image2pipe", "pipe:1")
+	var out bytes.Buffer
+	if err := t.run(ctx, job{args: args, stdin: stdin, stdout: &out, password: password, line: line}); err != nil {
+		return nil, err
+	}
+	if out.Len() == 0 {
+		return nil, &Failure{Kind: NoVideo}
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,120 @@
+package ffmpeg
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// job is one run of FFmpeg.
+type job struct {
+	args     []string
+	stdin    io.Reader
+	stdout   io.Writer
+	password string            // scrubbed from every line
+	line     func(line string) // each scrubbed line of standard error; may be nil
+}
+
+// stopTime is how long FFmpeg may take to end after it was asked to.
+const stopTime = 3 * time.Second
+
+// maxLine bounds a line of FFmpeg's; a longer one is cut.
+const maxLine = 4096
+
+// keptLines is how many of FFmpeg's last lines an error is told from.
+const keptLines = 40
+
+// exitError is an FFmpeg that ended with an error, and its last lines.
+type exitError struct {
+	err   error
+	lines []string
+}
+
+func (e *exitError) Error() string { return Diagnose(e.lines, false).Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// run starts FFmpeg and waits until it ends. When ctx ends FFmpeg is asked to stop, then killed; the error is then
+// ctx's cause. The thread that starts FFmpeg is kept for as long as it runs, because on Linux the parent-death signal
+// follows the thread and not the process.
+func (t *Tool) run(ctx context.Context, j job) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		done <- t.runHere(ctx, j)
+	}()
+	return <-done
+}
+
+func (t *Tool) runHere(ctx context.Context, j job) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	cmd := exec.CommandContext(ctx, t.Path, j.args...)
+	cmd.Stdin, cmd.Stdout = j.stdin, j.stdout
+	cmd.Cancel = func() error { return interrupt(cmd.Process) }
+	cmd.WaitDelay = stopTime
+	dieWithParent(cmd)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return &Failure{Kind: Missing, Detail: fmt.Sprintf("%s does not start: %v", t.Path, err)}
+	}
+	if err := adopt(cmd.Process); err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return err
+	}
+	var last []string
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		eachLine(stderr, func(line string) {
+			line = Scrub(line, j.password)
+			if len(last) == keptLines {
+				last = append(last[:0], last[1:]...)
+			}
+			last = append(last, line)
+			if j.line != nil {
+				j.line(line)
+			}
+		})
+	})
+	// cmd.Wait closes the pipe, so the lines are read to their end first. When ctx ends, the command itself asks FFmpeg
+	// to stop and kills it after stopTime, which ends its lines too.
+	reading.Wait()
+	err = cmd.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return &exitError{err, last}
+	}
+	return nil
+}
+
+// eachLine calls f for every line; progress lines end with CR.
+func eachLine(r io.Reader, f func(string)) {
+	br := bufio.NewReaderSize(r, maxLine)
+	for {
+		b, err := br.ReadSlice('\n')
+		if len(b) > 0 {
+			if i := strings.LastIndexByte(strings.TrimRight(string(b), "\r\n"), '\r'); i >= 0 {
+				b = b[i+1:]
+			}
+			if s := strings.TrimRight(string(b), "\r\n"); s != "" {
+				f(s)
+			}
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package recorder
+
+import (
+	"sync"
+
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// hub tells subscribers that something changed. It keeps no history: a subscriber that is slow gets the newest state of
+// each event once, so nothing grows and nothing blocks the recorder.
+type hub struct {
+	mu   sync.Mutex // guards all below and the pending parts of every Subscription
+	subs map[*Subscription]bool
+}
+
+// Subscription is one watcher. Wait on Changes, then call Take.
+type Subscription struct {
+	hub    *hub
+	c      chan struct{}
+	status bool
+	order  []string
+	events map[string]event.Event
+	gone   []string
+}
+
+// Subscribe begins a subscription; whatever changes from now on is told. Close ends it.
+func (r *Recorder) Subscribe() *Subscription {
+	s := &Subscription{c: make(chan struct{}, 1), hub: &r.hub, events: map[string]event.Event{}}
+	r.hub.mu.Lock()
+	defer r.hub.mu.Unlock()
+	if r.hub.subs == nil {
+		r.hub.subs = map[*Subscription]bool{}
+	}
+	r.hub.subs[s] = true
+	return s
+}
+
+// Changes tells that there is something to take.
+func (s *Subscription) Changes() <-chan struct{} { return s.c }
+
+// Close ends the subscription.
+func (s *Subscription) Close() {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	delete(s.hub.subs, s)
+}
+
+// Take returns what changed since the last call: whether the status did, events in the order of their first change, and
+// the ids of removed events.
+func (s *Subscription) Take() (status bool, events []event.Event, removed []string) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	for _, id := range s.order {
+		events = append(events, s.events[id])
+	}
+	status, removed = s.status, s.gone
+	s.status, s.order, s.gone = false, nil, nil
+	clear(s.events)
+	return status, events, removed
+}
+
+func (h *hub) tell(f func(*Subscription)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.subs {
+		f(s)
+		select {
+		case s.c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (h *hub) statusChanged() { h.tell(func(s *Subscription) { s.status = true }) }
+
+func (h *hub) eventChanged(e event.Event) {
+	h.tell(func(s *Subscription) {
+		if _, ok := s.events[e.ID]; !ok {
+			s.order = append(s.order, e.ID)
+		}
+		s.events[e.ID] = e
+		s.status = true // the camera's open event, the archive's totals
+	})
+}
+
+func (h *hub) eventRemoved(id string) { h.tell(func(s *Subscription) { s.gone = append(s.gone, id) }) }

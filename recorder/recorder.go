@@ -1,0 +1,492 @@
+// Package recorder is the engine of Preroll. A Recorder owns the cameras with their rings, the alarm mail server, the
+// copier and the archive; it knows nothing of screens.
+//
+// Data flows one way: camera, ring, trigger, clip, archive, and from there as status and events to whoever subscribed.
+// Run owns every goroutine and returns when all have ended.
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/clip"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/trigger"
+)
+
+// Version is this program's version.
+const Version = "0.1.0"
+
+// Recorder is the engine. Make one with New.
+type Recorder struct {
+	places  config.Places
+	log     *slog.Logger
+	started time.Time
+	hub     hub
+	archive *archive.Archive
+	copier  *clip.Copier
+	budget  *ring.Budget
+	mailed  chan struct{} // the mail server's settings changed; it starts again
+	kept    chan struct{} // an event ended: look at the retention limits
+
+	applying sync.Mutex // one Apply at a time
+
+	mu         sync.Mutex // guards all below
+	settings   config.Settings
+	tool       *ffmpeg.Tool
+	toolErr    error
+	ramErr     error
+	archiveErr error
+	smtp       status.SMTP
+	cameras    map[string]*camera
+	ctx        context.Context // of Run; nil before and after it
+	work       *sync.WaitGroup // incidents
+}
+
+// New opens the archive's index. Close is not needed when Run was called.
+func New(ctx context.Context, places config.Places, s config.Settings, log *slog.Logger) (*Recorder, error) {
+	a, err := archive.Open(ctx, places.State, s.Archive.Path, log)
+	if err != nil {
+		return nil, err
+	}
+	r := &Recorder{
+		places: places, settings: s.Clone(), log: log, started: time.Now(), archive: a,
+		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), mailed: make(chan struct{}, 1), kept: make(chan struct{}, 1),
+		cameras: map[string]*camera{}, toolErr: &ffmpeg.Failure{Kind: ffmpeg.Missing},
+	}
+	r.copier = clip.New(clip.Copier{Archive: a, FFmpeg: r.ffmpeg, Log: log, Changed: r.eventChanged, Trouble: r.archiveTrouble})
+	return r, nil
+}
+
+// Run records until ctx ends. Events that are open then are taken up by the next Run.
+func (r *Recorder) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, r.archive.Close()) }()
+	g, ctx := errgroup.WithContext(ctx)
+	var work sync.WaitGroup
+	r.mu.Lock()
+	r.ctx, r.work = ctx, &work
+	r.mu.Unlock()
+	r.findFFmpeg(ctx)
+	r.prepareRAM()
+	if err := r.resume(ctx); err != nil {
+		return err
+	}
+	r.reconcile()
+	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
+	g.Go(func() error { return r.receiveMail(ctx) })
+	g.Go(func() error { r.housekeeping(ctx); return nil })
+	<-ctx.Done()
+	err = g.Wait()
+
+	r.mu.Lock()
+	r.ctx = nil // no trigger is accepted any more
+	cameras := make([]*camera, 0, len(r.cameras))
+	for _, c := range r.cameras {
+		cameras = append(cameras, c)
+	}
+	r.mu.Unlock()
+	for _, c := range cameras {
+		c.stop()
+	}
+	work.Wait()
+	r.log.Info("recorder stopped")
+	return err
+}
+
+// Settings returns the settings in force.
+func (r *Recorder) Settings() config.Settings {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.settings.Clone()
+}
+
+// Apply checks and saves new settings and puts them in force. Cameras that did not change go on recording. The error is
+// [config.Faults] where the settings are wrong; then nothing has changed.
+func (r *Recorder) Apply(s config.Settings) error {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	old := r.Settings()
+	s.KeepSecrets(old)
+	if err := append(config.Validate(s), config.CheckFolders(s)...).Err(); err != nil {
+		return err
+	}
+	if err := config.Save(r.places.File, s); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.settings = s.Clone()
+	ctx := r.ctx
+	r.mu.Unlock()
+	r.log.Info("settings changed", "cameras", len(s.Cameras))
+	r.archive.SetRoot(s.Archive.Path)
+	if ctx == nil {
+		return nil
+	}
+	if s.FFmpeg != old.FFmpeg {
+		r.findFFmpeg(ctx)
+	}
+	if s.Archive != old.Archive {
+		r.archiveTrouble(nil)
+		r.lookAtLimits()
+	}
+	r.prepareRAM()
+	r.reconcile()
+	if !reflect.DeepEqual(s.SMTP, old.SMTP) {
+		select {
+		case r.mailed <- struct{}{}:
+		default:
+		}
+	}
+	r.hub.statusChanged()
+	return nil
+}
+
+// reconcile makes the cameras those of the settings: new ones start, removed ones end, changed ones connect anew.
+func (r *Recorder) reconcile() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx == nil || r.ramErr != nil {
+		return
+	}
+	for id, c := range r.cameras {
+		if cfg, ok := r.settings.Camera(id); !ok || !cfg.Enabled || c.dir != r.cameraDir(id) {
+			delete(r.cameras, id)
+			r.work.Go(c.stop)
+		}
+	}
+	for _, cfg := range r.settings.Cameras {
+		if !cfg.Enabled {
+			continue
+		}
+		if c, ok := r.cameras[cfg.ID]; ok {
+			c.configure(cfg, r.settings.Lengths(cfg), r.settings.RAMDisk.Keep.D())
+			continue
+		}
+		c, err := newCamera(r, cfg, r.cameraDir(cfg.ID), r.settings)
+		if err != nil {
+			r.log.Error("camera does not start", "camera", cfg.ID, "err", err)
+			r.ramErr = err
+			return
+		}
+		r.cameras[cfg.ID] = c
+		c.start(r.ctx)
+	}
+}
+
+// cameraDir is a camera's folder on the RAM disk. r.mu is held.
+func (r *Recorder) cameraDir(id string) string { return filepath.Join(r.settings.RAMDisk.Path, id) }
+
+// resume takes up the events that an earlier life left open, and drops pins that belong to none. Cameras that are not
+// in the settings any more are opened for as long as that takes.
+func (r *Recorder) resume(ctx context.Context) error {
+	open, err := r.archive.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ramErr != nil && len(open) > 0 {
+		r.log.Error("open events wait for the RAM disk", "err", r.ramErr)
+	}
+	rings := map[string]*camera{}
+	for _, ev := range open {
+		c, ok := rings[ev.Camera]
+		if !ok {
+			cfg, known := r.settings.Camera(ev.Camera)
+			if !known {
+				cfg = config.NewCamera()
+				cfg.ID, cfg.Name, cfg.Enabled = ev.Camera, ev.CameraName, false
+			}
+			if c, err = newCamera(r, cfg, r.cameraDir(ev.Camera), r.settings); err != nil {
+				r.log.Error("open event is not resumed", "event", ev.ID, "camera", ev.Camera, "err", err)
+				continue
+			}
+			rings[ev.Camera] = c
+			if cfg.Enabled {
+				r.cameras[ev.Camera] = c
+			}
+		}
+		if err := c.resume(ctx, ev); err != nil {
+			r.log.Error("open event is not resumed", "event", ev.ID, "camera", ev.Camera, "err", err)
+		}
+	}
+	for id, c := range rings {
+		if r.cameras[id] == c {
+			c.start(ctx)
+		} else {
+			c.startRing(ctx)
+			r.work.Go(c.stop)
+		}
+	}
+	return nil
+}
+
+// Trigger triggers a camera and returns the event's id, when the event is durable. Errors that a caller decides by are
+// [ErrNoCamera] and [ErrOff].
+func (r *Recorder) Trigger(ctx context.Context, id string, t event.Trigger) (string, error) {
+	r.mu.Lock()
+	c, running := r.cameras[id], r.ctx != nil
+	cfg, known := r.settings.Camera(id)
+	r.mu.Unlock()
+	switch {
+	case !running:
+		return "", errors.New("the recorder is stopping")
+	case !known:
+		return "", fmt.Errorf("%q: %w", id, ErrNoCamera)
+	case !cfg.Enabled:
+		return "", fmt.Errorf("%q: %w", id, ErrOff)
+	case c == nil:
+		return "", fmt.Errorf("camera %q does not record", id)
+	}
+	return c.trigger(ctx, t)
+}
+
+// Errors of Trigger.
+var (
+	ErrNoCamera = errors.New("there is no camera with this id")
+	ErrOff      = errors.New("this camera is switched off")
+)
+
+// receiveMail runs the mail server, and starts it again when its settings change.
+func (r *Recorder) receiveMail(ctx context.Context) error {
+	for ctx.Err() == nil {
+		serving, cancel := context.WithCancel(ctx)
+		s := trigger.Server{
+			Settings: r.Settings().SMTP, CertDir: r.places.State, Log: r.log,
+			Cameras:   func() []config.Camera { return r.Settings().Cameras },
+			Trigger:   r.mailTrigger,
+			Unmatched: r.unmatched,
+			Tested:    r.tested,
+			Listening: r.listening,
+			Refused: func(netip.Addr) {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.smtp.Refused++
+			},
+		}
+		var server errgroup.Group
+		server.Go(func() error { return s.Run(serving) })
+		select {
+		case <-ctx.Done():
+		case <-r.mailed:
+		}
+		cancel()
+		if err := server.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mailTrigger accepts a mail for a camera that is switched off without recording anything: its owner wants it so.
+func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) error {
+	event, err := r.Trigger(ctx, id, t)
+	if errors.Is(err, ErrOff) {
+		r.log.Info("mail for a camera that is switched off", "camera", id, "from", t.From)
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.smtp.Mails++
+	r.mu.Unlock()
+	r.log.Info("alarm mail", "camera", id, "event", event, "label", t.Label, "from", t.From)
+	return nil
+}
+
+// keptUnmatched is how many mails that fitted no camera are shown.
+const keptUnmatched = 50
+
+func (r *Recorder) unmatched(u status.Unmatched) {
+	r.mu.Lock()
+	r.smtp.Mails++
+	r.smtp.Unmatched = slices.Insert(r.smtp.Unmatched, 0, u)
+	r.smtp.Unmatched = r.smtp.Unmatched[:min(len(r.smtp.Unmatched), keptUnmatched)]
+	r.mu.Unlock()
+	r.hub.statusChanged()
+}
+
+func (r *Recorder) tested(cameras []string, t event.Trigger) {
+	r.log.Info("test mail received", "cameras", cameras, "from", t.From, "sender", t.Sender)
+	r.mu.Lock()
+	r.smtp.Mails++
+	r.smtp.Tests++
+	r.mu.Unlock()
+	r.hub.statusChanged()
+}
+
+func (r *Recorder) listening(addr net.Addr, err error) {
+	r.mu.Lock()
+	before := r.smtp
+	r.smtp.Listen, r.smtp.Error = "", ""
+	if err != nil {
+		r.smtp.Error = err.Error()
+	} else {
+		r.smtp.Listen = addr.String()
+	}
+	changed := before.Listen != r.smtp.Listen || before.Error != r.smtp.Error
+	r.mu.Unlock()
+	if !changed {
+		return
+	}
+	if err != nil {
+		r.log.Error("no alarm mail can come in", "err", err)
+	} else {
+		r.log.Info("waiting for alarm mail", "path", addr.String())
+	}
+	r.hub.statusChanged()
+}
+
+// ffmpeg returns the FFmpeg in use.
+func (r *Recorder) ffmpeg() (*ffmpeg.Tool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tool, r.toolErr
+}
+
+func (r *Recorder) findFFmpeg(ctx context.Context) {
+	tool, err := ffmpeg.Find(ctx, r.Settings().FFmpeg.Path)
+	r.mu.Lock()
+	changed := (err == nil) != (r.toolErr == nil)
+	r.tool, r.toolErr = tool, err
+	r.mu.Unlock()
+	switch {
+	case err != nil && changed:
+		r.log.Error("no usable FFmpeg", "err", err)
+	case err == nil:
+		r.log.Info("FFmpeg found", "path", tool.Path, "version", tool.Version)
+	}
+	r.hub.statusChanged()
+}
+
+// prepareRAM makes the RAM disk's folder and says why if that fails.
+func (r *Recorder) prepareRAM() {
+	path := r.Settings().RAMDisk.Path
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, os.ErrExist) {
+		err = nil
+		if fi, serr := os.Stat(path); serr != nil || !fi.IsDir() {
+			err = fmt.Errorf("%s is not a folder", path)
+		}
+	}
+	if err == nil {
+		var t *os.File
+		if t, err = os.CreateTemp(path, ".preroll-write-test-"); err == nil {
+			err = errors.Join(t.Close(), os.Remove(t.Name()))
+		}
+	}
+	r.mu.Lock()
+	changed := fmt.Sprint(err) != fmt.Sprint(r.ramErr)
+	r.ramErr = err
+	r.mu.Unlock()
+	if err != nil && changed {
+		r.log.Error("the RAM disk cannot be used", "err", err)
+	}
+}
+
+// housekeeping looks every few seconds after what no event tells of: the RAM disk's room, a missing FFmpeg or RAM disk,
+// and the retention limits.
+func (r *Recorder) housekeeping(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		if n%60 == 0 {
+			r.retain(ctx)
+		}
+		r.fitRAM()
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.kept:
+			r.retain(ctx)
+		case <-tick.C:
+		}
+		if _, err := r.ffmpeg(); err != nil {
+			r.findFFmpeg(ctx)
+		}
+		r.mu.Lock()
+		broken := r.ramErr != nil
+		r.mu.Unlock()
+		if broken {
+			r.prepareRAM()
+			r.reconcile()
+			r.hub.statusChanged()
+		}
+	}
+}
+
+// ramReserve is what is left free on the RAM disk, so that FFmpeg never meets a full one: it says nothing then.
+const ramReserve = 24 << 20
+
+// fitRAM lowers the budget to what the RAM disk really has.
+func (r *Recorder) fitRAM() {
+	s := r.Settings()
+	limit := int64(s.RAMDisk.Budget)
+	if d, err := ring.DiskOf(s.RAMDisk.Path); err == nil {
+		if used, _ := r.budget.Used(); d.Free < limit {
+			limit = min(limit, used+d.Free-ramReserve)
+		}
+	}
+	r.budget.SetLimit(limit)
+}
+
+func (r *Recorder) lookAtLimits() {
+	select {
+	case r.kept <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Recorder) retain(ctx context.Context) {
+	s := r.Settings().Archive
+	_, err := r.archive.Retain(ctx, archive.Limits{
+		MaxAge: s.MaxAge.D(), MaxSize: int64(s.MaxSize), MinFree: int64(s.MinFree),
+		Free: func() (int64, error) {
+			d, err := ring.DiskOf(s.Path)
+			return d.Free, err
+		},
+	}, time.Now())
+	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrNotExist) {
+		r.log.Error("old events were not removed", "err", err)
+	}
+}
+
+// archiveTrouble notes that the archive drive cannot be written, or can again.
+func (r *Recorder) archiveTrouble(err error) {
+	r.mu.Lock()
+	changed := (err == nil) != (r.archiveErr == nil)
+	r.archiveErr = err
+	r.mu.Unlock()
+	if changed {
+		if err == nil {
+			r.log.Info("the archive drive can be written again")
+		}
+		r.hub.statusChanged()
+	}
+}
+
+// eventChanged passes an event on to all who watch.
+func (r *Recorder) eventChanged(e event.Event) {
+	r.hub.eventChanged(e)
+	if e.State.Ended() {
+		r.lookAtLimits()
+	}
+}

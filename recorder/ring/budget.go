@@ -1,0 +1,85 @@
+package ring
+
+import (
+	"sync"
+	"time"
+)
+
+// Budget bounds what all rings and holds together may use of the RAM disk. When it is used up the longest ring loses
+// its oldest segment, and so on, so that all are shortened evenly; what an open event holds goes last, which is never.
+type Budget struct {
+	mu    sync.Mutex // guards all below; taken before any ring's
+	limit int64
+	rings map[*Ring]bool
+}
+
+// NewBudget returns a budget of a number of bytes.
+func NewBudget(limit int64) *Budget { return &Budget{limit: limit, rings: map[*Ring]bool{}} }
+
+// SetLimit changes the budget and shortens rings where that is needed now.
+func (b *Budget) SetLimit(limit int64) {
+	b.mu.Lock()
+	b.limit = limit
+	b.mu.Unlock()
+	b.fit()
+}
+
+func (b *Budget) join(r *Ring) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rings[r] = true
+}
+
+func (b *Budget) leave(r *Ring) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.rings, r)
+}
+
+// Used returns the bytes in use and the limit.
+func (b *Budget) Used() (used, limit int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for r := range b.rings {
+		used += r.Status().Bytes
+	}
+	return used, b.limit
+}
+
+// fit shortens rings until all fits the budget, or nothing more can go.
+func (b *Budget) fit() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		var used int64
+		var longest *Ring
+		var length time.Duration
+		for r := range b.rings {
+			s := r.Status()
+			used += s.Bytes
+			if s.Length > length && r.canDrop() {
+				longest, length = r, s.Length
+			}
+		}
+		if used <= b.limit || longest == nil {
+			return
+		}
+		longest.shorten()
+	}
+}
+
+// canDrop tells whether dropping frees anything: the newest segment always stays.
+func (r *Ring) canDrop() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.entries) > 1
+}
+
+func (r *Ring) shorten() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.entries) > 1 {
+		r.drop()
+		r.short = true
+	}
+}

@@ -1,0 +1,413 @@
+package ring
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// params is what an init section says: what is needed to read the times of its segments.
+type params struct {
+	video     uint32 // track number of the video
+	timescale uint32 // ticks a second
+	duration  uint32 // default ticks of a sample
+}
+
+// fragment is the video of one segment.
+type fragment struct {
+	start, end time.Duration // media time, from the run's beginning
+	frames     int
+	key        bool // begins with a keyframe
+}
+
+// maxBox bounds what is read of one box of metadata. A minute at 60 frames a second is 60 KB.
+const maxBox = 8 << 20
+
+var errBox = errors.New("damaged MP4 box")
+
+// boxes calls f with every box in r from offset 0 to size. body reads the box's contents into memory; whoever does not
+// call it, skips the box. (ISO/IEC 14496-12, section 4.2)
+func boxes(r io.ReaderAt, size int64, f func(kind string, body func() ([]byte, error)) error) error {
+	var h [16]byte
+	for at := int64(0); at < size; {
+		if _, err := r.ReadAt(h[:8], at); err != nil {
+			return fmt.Errorf("%w: %w", errBox, err)
+		}
+		header, length := int64(8), int64(binary.BigEndian.Uint32(h[:4]))
+		switch length {
+		case 0:
+			length = size - at
+		case 1:
+			if _, err := r.ReadAt(h[8:], at+8); err != nil {
+				return fmt.Errorf("%w: %w", errBox, err)
+			}
+			header, length = 16, int64(binary.BigEndian.Uint64(h[8:]))
+		}
+		if length < header || length > size-at {
+			return errBox
+		}
+		err := f(string(h[4:8]), func() ([]byte, error) {
+			if length > maxBox {
+				return nil, errBox
+			}
+			b := make([]byte, length-header)
+			_, err := r.ReadAt(b, at+header)
+			return b, err
+		})
+		if err != nil {
+			return err
+		}
+		at += length
+	}
+	return nil
+}
+
+// bytesAt makes a box's contents readable as boxes again.
+type bytesAt []byte
+
+func (b bytesAt) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off > int64(len(b)) {
+		return 0, io.EOF
+	}
+	n := copy(p, b[off:])
+	if n < len(p) {
+		return n, io.ErrUnexpectedEOF
+	}
+	return n, nil
+}
+
+// inside calls f for the boxes inside a box that holds nothing else.
+func inside(body func() ([]byte, error), f func(kind string, body func() ([]byte, error)) error) error {
+	b, err := body()
+	if err != nil {
+		return err
+	}
+	return boxes(bytesAt(b), int64(len(b)), f)
+}
+
+// fields reads big-endian numbers of a full box; a read past the end sets bad.
+type fields struct {
+	b   []byte
+	bad bool
+}
+
+func (f *fields) u32() uint32 {
+	if len(f.b) < 4 {
+		f.bad = true
+		return 0
+	}
+	v := binary.BigEndian.Uint32(f.b)
+	f.b = f.b[4:]
+	return v
+}
+
+func (f *fields) u64() uint64 { return uint64(f.u32())<<32 | uint64(f.u32()) }
+
+func (f *fields) skip(n int) {
+	if n > len(f.b) {
+		f.bad, n = true, len(f.b)
+	}
+	f.b = f.b[n:]
+}
+
+// parseInit reads an init section.
+func parseInit(r io.ReaderAt, size int64) (params, error) {
+	var p params
+	defaults := map[uint32]uint32{}
+	err := boxes(r, size, func(kind string, body func() ([]byte, error)) error {
+		if kind != "moov" {
+			return nil
+		}
+		return inside(body, func(kind string, body func() ([]byte, error)) error {
+			switch kind {
+			case "trak":
+				return parseTrack(body, &p)
+			case "mvex":
+				return inside(body, func(kind string, body func() ([]byte, error)) error {
+					if kind != "trex" {
+						return nil
+					}
+					b, err := body()
+					f := fields{b: b}
+					f.skip(4)
+					id := f.u32()
+					f.skip(4)
+					defaults[id] = f.u32()
+					return f.err(err)
+				})
+			}
+			return nil
+		})
+	})
+	p.duration = defaults[p.video]
+	if err == nil && (p.video == 0 || p.timescale == 0) {
+		err = errors.New("no video track in the init section")
+	}
+	return p, err
+}
+
+func (f *fields) err(err error) error {
+	if err == nil && f.bad {
+		return errBox
+	}
+	return err
+}
+
+// parseTrack takes the first video track's number and timescale.
+func parseTrack(body func() ([]byte, error), p *params) error {
+	var id, timescale uint32
+	video := false
+	err := inside(body, func(kind string, body func() ([]byte, error)) error {
+		switch kind {
+		case "tkhd":
+			b, err := body()
+			f := fields{b: b}
+			if f.u32()>>24 == 1 {
+				f.skip(16)
+			} else {
+				f.skip(8)
+			}
+			id = f.u32()
+			return f.err(err)
+		case "mdia":
+			return inside(body, func(kind string, body func() ([]byte, error)) error {
+				switch kind {
+				case "mdhd":
+					b, err := body()
+					f := fields{b: b}
+					if f.u32()>>24 == 1 {
+						f.skip(16)
+					} else {
+						f.skip(8)
+					}
+					timescale = f.u32()
+					return f.err(err)
+				case "hdlr":
+					b, err := body()
+					video = len(b) >= 12 && string(b[8:12]) == "vide"
+					return err
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+	if err == nil && video && p.video == 0 {
+		p.video, p.timescale = id, timescale
+	}
+	return err
+}
+
+// parseFragment reads the times of a segment's video from its moof boxes; the pictures themselves are not touched.
+func parseFragment(r io.ReaderAt, size int64, p params) (fragment, error) {
+	var fr fragment
+	first := true
+	err := boxes(r, size, func(kind string, body func() ([]byte, error)) error {
+		if kind != "moof" {
+			return nil
+		}
+		return inside(body, func(kind string, body func() ([]byte, error)) error {
+			if kind != "traf" {
+				return nil
+			}
+			t, err := parseTraf(body, p)
+			if err != nil || t.frames == 0 {
+				return err
+			}
+			if first {
+				fr, first = t, false
+			} else {
+				fr.end = t.end
+				fr.frames += t.frames
+			}
+			return nil
+		})
+	})
+	if err == nil && fr.frames == 0 {
+		err = errors.New("no video in the segment")
+	}
+	return fr, err
+}
+
+// maxSamples bounds the frames of one fragment: ten minutes at 100 frames a second.
+const maxSamples = 60000
+
+const nonSync = 0x10000 // sample_is_non_sync_sample
+
+// parseTraf reads one track fragment; one that is not the video's gives no frames.
+func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
+	var track, flags, start, ticks uint64
+	duration := uint64(p.duration)
+	var fr fragment
+	first := true
+	err := inside(body, func(kind string, body func() ([]byte, error)) error {
+		switch kind {
+		case "tfhd":
+			b, err := body()
+			f := fields{b: b}
+			has := f.u32()
+			track = uint64(f.u32())
+			if has&1 != 0 {
+				f.skip(8)
+			}
+			if has&2 != 0 {
+				f.skip(4)
+			}
+			if has&8 != 0 {
+				duration = uint64(f.u32())
+			}
+			if has&0x10 != 0 {
+				f.skip(4)
+			}
+			if has&0x20 != 0 {
+				flags = uint64(f.u32())
+			}
+			return f.err(err)
+		case "tfdt":
+			b, err := body()
+			f := fields{b: b}
+			if f.u32()>>24 == 1 {
+				start = f.u64()
+			} else {
+				start = uint64(f.u32())
+			}
+			return f.err(err)
+		case "trun":
+			if track != uint64(p.video) {
+				return nil
+			}
+			b, err := body()
+			f := fields{b: b}
+			has := f.u32()
+			n := f.u32()
+			if has&1 != 0 {
+				f.skip(4)
+			}
+			firstFlags := flags
+			if has&4 != 0 {
+				firstFlags = uint64(f.u32())
+			}
+			if n > maxSamples {
+				return errBox
+			}
+			for i := range n {
+				d := duration
+				if has&0x100 != 0 {
+					d = uint64(f.u32())
+				}
+				if has&0x200 != 0 {
+					f.skip(4)
+				}
+				if has&0x400 != 0 {
+					if v := uint64(f.u32()); i == 0 && has&4 == 0 {
+						firstFlags = v
+					}
+				}
+				if has&0x800 != 0 {
+					f.skip(4)
+				}
+				if f.bad {
+					break
+				}
+				ticks += d
+				fr.frames++
+			}
+			if first {
+				fr.key, first = firstFlags&nonSync == 0, false
+			}
+			return f.err(err)
+		}
+		return nil
+	})
+	if err != nil || fr.frames == 0 {
+		return fragment{}, err
+	}
+	if limit := uint64(p.timescale) * 1e9; start > limit || ticks > limit { // 30 years
+		return fragment{}, errBox
+	}
+	fr.start, fr.end = p.time(start), p.time(start+ticks)
+	return fr, nil
+}
+
+// time converts ticks without overflow.
+func (p params) time(ticks uint64) time.Duration {
+	ts := uint64(p.timescale)
+	return time.Duration(ticks/ts)*time.Second + time.Duration(ticks%ts)*time.Second/time.Duration(ts)
+}
+
+// Contents is what a partial file holds: an init section and whole segments behind it.
+type Contents struct {
+	Good   int64            // bytes up to the end of the last whole fragment; what follows was cut off by a crash
+	Media  [2]time.Duration // first start and last end
+	Frames int
+}
+
+// Inspect reads a partial file's structure, as far as it is whole. A file without a whole init section is empty.
+func Inspect(path string) (Contents, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Contents{}, err
+	}
+	defer func() { _ = f.Close() }()
+	fi, err := f.Stat()
+	if err != nil {
+		return Contents{}, err
+	}
+	var c Contents
+	var p params
+	var pending *fragment
+	at := int64(0)
+	// A cut file ends in a box that is longer than what is left: that is the end here, and no error.
+	_ = boxes(f, fi.Size(), func(kind string, body func() ([]byte, error)) error {
+		length, err := boxLength(f, at, fi.Size())
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case "moov":
+			if p, err = parseInit(io.NewSectionReader(f, 0, at+length), at+length); err != nil {
+				return err
+			}
+			c.Good = at + length
+		case "moof":
+			fr, err := parseFragment(io.NewSectionReader(f, at, length), length, p)
+			if err != nil {
+				return err
+			}
+			pending = &fr
+		case "mdat":
+			if pending == nil {
+				return errBox
+			}
+			if c.Frames == 0 {
+				c.Media[0] = pending.start
+			}
+			c.Media[1] = pending.end
+			c.Frames += pending.frames
+			c.Good, pending = at+length, nil
+		}
+		at += length
+		return nil
+	})
+	return c, nil
+}
+
+// boxLength returns the whole length of the box at an offset.
+func boxLength(r io.ReaderAt, at, size int64) (int64, error) {
+	var h [16]byte
+	if _, err := r.ReadAt(h[:8], at); err != nil {
+		return 0, err
+	}
+	switch n := int64(binary.BigEndian.Uint32(h[:4])); n {
+	case 0:
+		return size - at, nil
+	case 1:
+		_, err := r.ReadAt(h[8:], at+8)
+		return int64(binary.BigEndian.Uint64(h[8:])), err
+	default:
+		return n, nil
+	}
+}

@@ -1,0 +1,319 @@
+package ring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// Hold keeps the segments of one open event: those from its start that were in the ring, and each new one, until Done
+// is called for it. Its files are hard links in a folder of their own, so they outlive FFmpeg's deletion, the ring's,
+// and a crash of Preroll.
+type Hold struct {
+	ID   string
+	ring *Ring
+	dir  string
+
+	// guarded by ring.mu
+	queue   []Segment
+	pinned  map[string]*entry // by path of the link
+	missed  int               // segments that could not be held since RAM ran out
+	woken   bool
+	arrived chan struct{} // closed and replaced when the queue grows, or on Wake
+}
+
+// HoldID is what the id of a hold may be; it becomes a folder name.
+var HoldID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+// Hold pins the segments that hold the time from, or are newer. It takes well under a millisecond on tmpfs.
+func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
+	h, err := r.newHold(id)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := 0
+	for i, s := range r.timed(0) {
+		if !s.Start.After(from.Add(-margin)) {
+			first = i
+		}
+	}
+	r.catchUp(h, first)
+	r.holds[id] = h
+	return h, nil
+}
+
+// margin is taken in front, for the part of a segment's delay that is always there.
+const margin = 250 * time.Millisecond
+
+// Resume returns the hold that a crash interrupted: first what it had pinned and was not done with, then what the ring
+// holds since; with nothing pinned, what the ring holds since from. The first segments may be ones whose bytes are
+// durable elsewhere already.
+func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
+	h, err := r.newHold(id)
+	if err != nil {
+		return nil, err
+	}
+	list, err := os.ReadDir(h.dir)
+	if err != nil {
+		return nil, fmt.Errorf("resume hold: %w", err)
+	}
+	var last *entry
+	for _, f := range list {
+		m := segmentName.FindStringSubmatch(f.Name())
+		if m == nil {
+			continue
+		}
+		run, _ := strconv.ParseInt(m[1], 10, 64)
+		number, _ := strconv.Atoi(m[2])
+		path := filepath.Join(h.dir, f.Name())
+		e, err := r.read(path, run, number)
+		if err != nil {
+			r.opt.Log.Warn("pinned segment is not usable", "segment", f.Name(), "err", err)
+			continue
+		}
+		r.mu.Lock()
+		r.lastRun = max(r.lastRun, run)
+		e.pins = 1
+		if !r.owned(e) { // else its bytes are counted by the ring
+			r.bytes += e.Bytes
+		}
+		h.pinned[path] = e
+		h.queue = append(h.queue, e.Segment)
+		r.mu.Unlock()
+		last = e
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, s := range r.timed(0) {
+		if last != nil && order(r.entries[i], last) > 0 || last == nil && !s.End.Before(from) {
+			r.catchUp(h, i)
+			break
+		}
+	}
+	r.holds[id] = h
+	return h, nil
+}
+
+func (r *Ring) owned(e *entry) bool {
+	for _, o := range r.entries {
+		if order(o, e) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Holds lists the ids of holds that are on the RAM disk, open or left by an earlier life.
+func (r *Ring) Holds() ([]string, error) {
+	list, err := os.ReadDir(r.pins())
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range list {
+		if e.IsDir() && HoldID.MatchString(e.Name()) {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
+}
+
+func (r *Ring) newHold(id string) (*Hold, error) {
+	if !HoldID.MatchString(id) {
+		return nil, fmt.Errorf("hold %q: not a name", id)
+	}
+	h := &Hold{ID: id, ring: r, dir: filepath.Join(r.pins(), id), pinned: map[string]*entry{}, arrived: make(chan struct{})}
+	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make hold: %w", err)
+	}
+	return h, nil
+}
+
+// catchUp pins the ring's entries from i on. r.mu is held.
+func (r *Ring) catchUp(h *Hold, i int) {
+	if i >= len(r.entries) {
+		return
+	}
+	for k, s := range r.timed(i) {
+		h.pin(r.entries[i+k], s)
+	}
+}
+
+// take pins a new segment, with the times that the ring gives it now. ring.mu is held.
+func (h *Hold) take(e *entry) {
+	for i, o := range h.ring.entries {
+		if o == e {
+			h.pin(e, h.ring.timed(i)[0])
+			return
+		}
+	}
+	h.missed++ // the budget dropped it at once
+}
+
+// pin links one segment into the hold. ring.mu is held.
+func (h *Hold) pin(e *entry, s Segment) {
+	s.Path = filepath.Join(h.dir, filepath.Base(e.Path))
+	s.Init = filepath.Join(h.dir, filepath.Base(e.Init))
+	err := link(e.Init, s.Init)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = link(e.Path, s.Path)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return
+	}
+	if err != nil {
+		h.missed++
+		h.ring.opt.Log.Error("segment was not held", "event", h.ID, "segment", filepath.Base(e.Path), "err", err)
+		return
+	}
+	e.pins++
+	h.pinned[s.Path] = e
+	h.queue = append(h.queue, s)
+	close(h.arrived)
+	h.arrived = make(chan struct{})
+}
+
+// link makes a hard link, or a copy where the file system has none.
+func link(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	fi, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Chtimes(to, fi.ModTime(), fi.ModTime())
+	}
+	if err != nil {
+		_ = os.Remove(to)
+	}
+	return err
+}
+
+// ErrWoken is what Next returns after Wake.
+var ErrWoken = errors.New("woken")
+
+// Wake makes a waiting Next return, so that its caller looks at the time again.
+func (h *Hold) Wake() {
+	h.ring.mu.Lock()
+	defer h.ring.mu.Unlock()
+	h.woken = true
+	close(h.arrived)
+	h.arrived = make(chan struct{})
+}
+
+// Next returns the next segment, waiting for it until ctx ends.
+func (h *Hold) Next(ctx context.Context) (Segment, error) {
+	for {
+		h.ring.mu.Lock()
+		if len(h.queue) > 0 {
+			s := h.queue[0]
+			h.queue = h.queue[1:]
+			h.ring.mu.Unlock()
+			return s, nil
+		}
+		if h.woken {
+			h.woken = false
+			h.ring.mu.Unlock()
+			return Segment{}, ErrWoken
+		}
+		arrived := h.arrived
+		h.ring.mu.Unlock()
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+			return Segment{}, context.Cause(ctx)
+		}
+	}
+}
+
+// More takes the segments that wait already, as long as take says so.
+func (h *Hold) More(take func(Segment) bool) []Segment {
+	h.ring.mu.Lock()
+	defer h.ring.mu.Unlock()
+	n := 0
+	for n < len(h.queue) && take(h.queue[n]) {
+		n++
+	}
+	more := h.queue[:n:n]
+	h.queue = h.queue[n:]
+	return more
+}
+
+// Done lets a segment go whose bytes are durable elsewhere.
+func (h *Hold) Done(s Segment) {
+	h.ring.mu.Lock()
+	defer h.ring.mu.Unlock()
+	h.unpin(s.Path)
+}
+
+// unpin removes one link. ring.mu is held.
+func (h *Hold) unpin(path string) {
+	e, ok := h.pinned[path]
+	if !ok {
+		return
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h.ring.opt.Log.Warn("pin was not removed", "path", path, "err", err)
+	}
+	delete(h.pinned, path)
+	e.pins--
+	h.ring.forget(e)
+}
+
+// Missed is the number of segments that could not be held, because RAM ran out.
+func (h *Hold) Missed() int {
+	h.ring.mu.Lock()
+	defer h.ring.mu.Unlock()
+	return h.missed
+}
+
+// Detach ends the hold and leaves its files for Resume in a later life.
+func (h *Hold) Detach() {
+	h.ring.mu.Lock()
+	defer h.ring.mu.Unlock()
+	delete(h.ring.holds, h.ID)
+}
+
+// Close ends the hold and removes its files.
+func (h *Hold) Close() {
+	h.ring.mu.Lock()
+	defer h.ring.mu.Unlock()
+	delete(h.ring.holds, h.ID)
+	for path := range h.pinned {
+		h.unpin(path)
+	}
+	list, _ := os.ReadDir(h.dir)
+	for _, f := range list {
+		if ownName.MatchString(f.Name()) && f.Type().IsRegular() {
+			_ = os.Remove(filepath.Join(h.dir, f.Name()))
+		}
+	}
+	if err := os.Remove(h.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h.ring.opt.Log.Warn("hold was not removed", "path", h.dir, "err", err)
+	}
+}

@@ -1,0 +1,478 @@
+// Package ring keeps a camera's newest segments on the RAM disk.
+//
+// FFmpeg writes segments into the ring's folder and renames each when it is complete; a Ring sees the rename, reads
+// the segment's times, drops the oldest ones, and hands out holds: hard links that keep the segments of an open event
+// until their bytes are durable elsewhere. In come files, out come [Segment] values in order. Run owns the only
+// goroutine; every method may be called from any goroutine.
+//
+// # Time
+//
+// A segment's media time counts from the beginning of its run, by the camera's clock. Its wall time comes from this
+// machine alone: the file's modification time is when its last byte arrived, which is its end plus a delay that
+// changes from segment to segment. The smallest delay that was seen in the ring is taken for all, so a busy machine or
+// FFmpeg's own buffering at the start does not move the times.
+package ring
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// Target is the wished length of a segment; it ends at the first keyframe after.
+const Target = time.Second
+
+// Segment is one complete segment.
+type Segment struct {
+	Run    int64 // number of the run; higher is later
+	Number int   // number in the run, from 0
+	Path   string
+	Init   string // path of the run's init section
+	Params string // hash of the init section: equal means that two runs can be joined
+	Start  time.Time
+	End    time.Time
+	Media  [2]time.Duration // start and end in media time of the run
+	Frames int
+	Bytes  int64
+}
+
+// Length is the segment's length in media time.
+func (s Segment) Length() time.Duration { return s.Media[1] - s.Media[0] }
+
+// Follows tells whether s comes directly after p: the next one of the same run.
+func (s Segment) Follows(p Segment) bool { return s.Run == p.Run && s.Number == p.Number+1 }
+
+// entry is a segment and what is known of its file.
+type entry struct {
+	Segment
+	written time.Time // modification time
+	epoch   int       // entries of one epoch share the relation of media time to wall time
+	pins    int       // holds that have linked it
+	inRing  bool
+}
+
+// Options configures a Ring.
+type Options struct {
+	Dir    string        // the camera's folder on the RAM disk
+	Keep   time.Duration // length to keep
+	Budget *Budget       // shared by all rings
+	Log    *slog.Logger
+	Seen   func() // called, outside locks, whenever a segment was added; may be nil
+}
+
+// Ring is a camera's ring. Make one with Open.
+type Ring struct {
+	opt Options
+
+	mu      sync.Mutex // guards all below
+	entries []*entry   // in order of run and number
+	bytes   int64      // of all files, in the ring or pinned
+	epoch   int
+	lastRun int64
+	inits   map[int64]initInfo
+	holds   map[string]*Hold
+	short   bool // the budget has shortened this ring
+}
+
+type initInfo struct {
+	params
+	hash string
+}
+
+// folders of a camera: segments, and the links of open events.
+func (r *Ring) segments() string { return filepath.Join(r.opt.Dir, "ring") }
+func (r *Ring) pins() string     { return filepath.Join(r.opt.Dir, "pins") }
+
+var (
+	segmentName = regexp.MustCompile(`^r(\d{13})-(\d{6,9})\.m4s$`)
+	ownName     = regexp.MustCompile(`^r\d{13}-(\d{6,9}\.m4s|init\.mp4|live\.m3u8)(\.tmp)?$`)
+)
+
+// Open makes the ring's folders and takes over what an earlier life of Preroll left in them. Files that Preroll did
+// not make are not touched.
+func Open(opt Options) (*Ring, error) {
+	r := &Ring{opt: opt, inits: map[int64]initInfo{}, holds: map[string]*Hold{}}
+	for _, d := range []string{r.segments(), r.pins()} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("make ring: %w", err)
+		}
+	}
+	if err := r.scan(); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.sweep()
+	r.mu.Unlock()
+	opt.Budget.join(r)
+	return r, nil
+}
+
+// Close gives the ring's share of the budget back. The files stay for the next life.
+func (r *Ring) Close() { r.opt.Budget.leave(r) }
+
+// NextRun returns the number of a new run and the prefix of its file names. Numbers never repeat: they are the time in
+// milliseconds, and always above every number that is known.
+func (r *Ring) NextRun() (dir, prefix string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lastRun = max(time.Now().UnixMilli(), r.lastRun+1)
+	return r.segments(), fmt.Sprintf("r%013d-", r.lastRun)
+}
+
+// Run watches the folder until ctx ends.
+func (r *Ring) Run(ctx context.Context) error {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch ring: %w", err)
+	}
+	defer func() { _ = w.Close() }()
+	if err := w.Add(r.segments()); err != nil {
+		return fmt.Errorf("watch ring: %w", err)
+	}
+	if err := r.scan(); err != nil { // what came before the watch began
+		return err
+	}
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case ev := <-w.Events:
+			if ev.Has(fsnotify.Create) {
+				r.add(filepath.Base(ev.Name))
+			}
+		case err := <-w.Errors:
+			r.opt.Log.Warn("ring watch lost events", "err", err)
+			if err := r.scan(); err != nil {
+				return err
+			}
+		case <-tick.C:
+			r.mu.Lock()
+			r.prune()
+			r.mu.Unlock()
+		}
+	}
+}
+
+// scan adds every segment in the folder that is not known.
+func (r *Ring) scan() error {
+	list, err := os.ReadDir(r.segments()) // sorted by name, and so by run and number
+	if err != nil {
+		return fmt.Errorf("read ring: %w", err)
+	}
+	for _, e := range list {
+		r.add(e.Name())
+	}
+	return nil
+}
+
+// add takes a complete segment into the ring, and ignores any other file.
+func (r *Ring) add(name string) {
+	m := segmentName.FindStringSubmatch(name)
+	if m == nil {
+		return
+	}
+	run, _ := strconv.ParseInt(m[1], 10, 64)
+	number, _ := strconv.Atoi(m[2])
+	e, err := r.read(filepath.Join(r.segments(), name), run, number)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			r.opt.Log.Warn("segment is not usable", "segment", name, "err", err)
+		}
+		return
+	}
+	r.mu.Lock()
+	if !r.insert(e) {
+		r.mu.Unlock()
+		return
+	}
+	r.prune()
+	r.mu.Unlock()
+	r.opt.Budget.fit()
+
+	r.mu.Lock()
+	for _, h := range r.holds {
+		h.take(e)
+	}
+	r.mu.Unlock()
+	r.opt.Log.Debug("segment", "segment", name, "bytes", e.Bytes, "took", e.Length())
+	if r.opt.Seen != nil {
+		r.opt.Seen()
+	}
+}
+
+// insert puts an entry in its place and tells whether it is new. r.mu is held.
+func (r *Ring) insert(e *entry) bool {
+	at, found := slices.BinarySearchFunc(r.entries, e, order)
+	if found {
+		return false
+	}
+	e.inRing = true
+	e.epoch = r.epochOf(at, e)
+	r.entries = slices.Insert(r.entries, at, e)
+	r.bytes += e.Bytes
+	r.lastRun = max(r.lastRun, e.Run)
+	return true
+}
+
+func order(a, b *entry) int {
+	if a.Run != b.Run {
+		return int(min(max(a.Run-b.Run, -1), 1))
+	}
+	return a.Number - b.Number
+}
+
+// delay is how much later than its media time a segment was written.
+func (e *entry) delay() time.Duration { return time.Duration(e.written.UnixNano()) - e.Media[1] }
+
+// jump is a change of delay that no busy machine explains: a clock was set, this machine's or the camera's.
+const jump = 30 * time.Second
+
+// epochOf decides whether an entry shares the time relation of the one before it. r.mu is held.
+func (r *Ring) epochOf(at int, e *entry) int {
+	if at > 0 {
+		p := r.entries[at-1]
+		if p.Run == e.Run && (e.delay()-p.delay()).Abs() < jump {
+			return p.epoch
+		}
+	}
+	r.epoch++
+	return r.epoch
+}
+
+// timed returns the segments from entry i on with their wall times. r.mu is held.
+func (r *Ring) timed(i int) []Segment {
+	least := map[int]time.Duration{}
+	for _, e := range r.entries {
+		if d, ok := least[e.epoch]; !ok || e.delay() < d {
+			least[e.epoch] = e.delay()
+		}
+	}
+	out := make([]Segment, 0, len(r.entries)-i)
+	for _, e := range r.entries[i:] {
+		out = append(out, e.at(least[e.epoch]))
+	}
+	return out
+}
+
+// at returns the segment with wall times that come from a delay.
+func (e *entry) at(delay time.Duration) Segment {
+	s := e.Segment
+	s.Start = time.Unix(0, int64(s.Media[0]+delay))
+	s.End = time.Unix(0, int64(s.Media[1]+delay))
+	return s
+}
+
+// read reads a segment's file. It must be a plain file with its run's init section beside it.
+func (r *Ring) read(path string, run int64, number int) (*entry, error) {
+	f, fi, err := openPlain(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	initPath := filepath.Join(filepath.Dir(path), fmt.Sprintf("r%013d-init.mp4", run))
+	info, err := r.initOf(run, initPath)
+	if err != nil {
+		return nil, err
+	}
+	fr, err := parseFragment(f, fi.Size(), info.params)
+	if err != nil {
+		return nil, err
+	}
+	e := &entry{written: fi.ModTime(), Segment: Segment{
+		Run: run, Number: number, Path: path, Init: initPath, Params: info.hash,
+		Media: [2]time.Duration{fr.start, fr.end}, Frames: fr.frames, Bytes: fi.Size()}}
+	e.Segment = e.at(e.delay())
+	return e, nil
+}
+
+func (r *Ring) initOf(run int64, path string) (initInfo, error) {
+	r.mu.Lock()
+	info, ok := r.inits[run]
+	r.mu.Unlock()
+	if ok {
+		return info, nil
+	}
+	f, fi, err := openPlain(path)
+	if err != nil {
+		return initInfo{}, err
+	}
+	defer func() { _ = f.Close() }()
+	if fi.Size() > maxBox {
+		return initInfo{}, errBox
+	}
+	b := make([]byte, fi.Size())
+	if _, err := f.ReadAt(b, 0); err != nil {
+		return initInfo{}, err
+	}
+	if info.params, err = parseInit(bytesAt(b), int64(len(b))); err != nil {
+		return initInfo{}, err
+	}
+	h := sha256.Sum256(b)
+	info.hash = hex.EncodeToString(h[:8])
+	r.mu.Lock()
+	r.inits[run] = info
+	r.mu.Unlock()
+	return info, nil
+}
+
+// openPlain opens a plain file, and no link, folder or device that somebody put there.
+func openPlain(path string) (*os.File, os.FileInfo, error) {
+	if fi, err := os.Lstat(path); err != nil {
+		return nil, nil, err
+	} else if !fi.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s is not a plain file", filepath.Base(path))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a plain file", filepath.Base(path))
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return f, fi, nil
+}
+
+// prune drops what is beyond the length to keep. r.mu is held.
+func (r *Ring) prune() {
+	var total time.Duration
+	for _, e := range r.entries {
+		total += e.Length()
+	}
+	for len(r.entries) > 0 {
+		e := r.entries[0]
+		// What came before a long interruption helps nobody, however short it is.
+		if total-e.Length() < r.opt.Keep && time.Since(e.written) < r.opt.Keep+time.Minute {
+			return
+		}
+		total -= e.Length()
+		r.drop()
+	}
+}
+
+// drop takes the oldest segment out of the ring; an open event's link to it stays. r.mu is held.
+func (r *Ring) drop() {
+	e := r.entries[0]
+	r.entries = slices.Delete(r.entries, 0, 1)
+	if err := os.Remove(e.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.opt.Log.Warn("segment was not removed", "path", e.Path, "err", err)
+	}
+	e.inRing = false
+	r.forget(e)
+	if !slices.ContainsFunc(r.entries, func(o *entry) bool { return o.Run == e.Run }) && e.Run != r.lastRun {
+		r.dropRun(e.Run)
+	}
+}
+
+// dropRun removes what is left of a run that has no segment any more. r.mu is held.
+func (r *Ring) dropRun(run int64) {
+	delete(r.inits, run)
+	for _, name := range []string{"init.mp4", "live.m3u8"} {
+		_ = os.Remove(filepath.Join(r.segments(), fmt.Sprintf("r%013d-%s", run, name)))
+	}
+}
+
+// forget counts a segment's bytes as free when neither the ring nor a hold needs it. r.mu is held.
+func (r *Ring) forget(e *entry) {
+	if !e.inRing && e.pins == 0 {
+		r.bytes -= e.Bytes
+	}
+}
+
+// sweep removes Preroll's own leftovers of an earlier life: half-written files, and runs without a segment. r.mu is
+// held and no FFmpeg writes.
+func (r *Ring) sweep() {
+	list, err := os.ReadDir(r.segments())
+	if err != nil {
+		return
+	}
+	for _, f := range list {
+		m := ownName.FindStringSubmatch(f.Name())
+		if m == nil || !f.Type().IsRegular() {
+			continue
+		}
+		run, _ := strconv.ParseInt(f.Name()[1:14], 10, 64)
+		used := slices.ContainsFunc(r.entries, func(e *entry) bool { return e.Run == run })
+		if m[2] == ".tmp" || !used {
+			_ = os.Remove(filepath.Join(r.segments(), f.Name()))
+		}
+	}
+}
+
+// Status is a ring at one moment.
+type Status struct {
+	Length  time.Duration // media in the ring
+	Bytes   int64         // on the RAM disk, with what open events hold
+	Newest  time.Time     // end of the newest segment; zero if there is none
+	Segment time.Duration // length of the newest segment, mostly one GOP
+	BitRate float64       // bits a second, over the newest ten segments
+	Short   bool          // shortened, because the RAM budget is used up
+}
+
+// Status returns the ring's state now.
+func (r *Ring) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := Status{Bytes: r.bytes, Short: r.short}
+	for _, e := range r.entries {
+		s.Length += e.Length()
+	}
+	if n := len(r.entries); n > 0 {
+		s.Newest, s.Segment = r.entries[n-1].written, r.entries[n-1].Length()
+		var bits float64
+		var over time.Duration
+		for _, e := range r.entries[max(0, n-10):] {
+			bits += float64(e.Bytes) * 8
+			over += e.Length()
+		}
+		if over > 0 {
+			s.BitRate = bits / over.Seconds()
+		}
+	}
+	return s
+}
+
+// Newest returns the newest segment.
+func (r *Ring) Newest() (Segment, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.entries) == 0 {
+		return Segment{}, false
+	}
+	return r.timed(len(r.entries) - 1)[0], true
+}
+
+// SetKeep changes the length to keep.
+func (r *Ring) SetKeep(keep time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.opt.Keep = keep
+	r.prune()
+}
+
+// FFmpegKeep is the number of segments that FFmpeg itself may keep: its bound is the safety net if Preroll is gone, so
+// it must not come before the ring's own.
+func (r *Ring) FFmpegKeep(target time.Duration) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return int(r.opt.Keep/target) + 20
+}

@@ -1,0 +1,134 @@
+package recorder
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// Status returns how the recorder is now.
+func (r *Recorder) Status(ctx context.Context) status.Status {
+	r.mu.Lock()
+	s := status.Status{Version: Version, Started: r.started, Settings: r.places.File, SMTP: r.smtp}
+	s.SMTP.Unmatched = slices.Clone(r.smtp.Unmatched)
+	set := r.settings.Clone()
+	if r.tool != nil {
+		s.FFmpeg = status.FFmpeg{Path: r.tool.Path, Version: r.tool.Version}
+	}
+	toolErr, ramErr, archiveErr := r.toolErr, r.ramErr, r.archiveErr
+	cameras := map[string]*camera{}
+	for id, c := range r.cameras {
+		cameras[id] = c
+	}
+	r.mu.Unlock()
+
+	s.RAM = status.RAM{Path: set.RAMDisk.Path}
+	s.RAM.Used, s.RAM.Budget = r.budget.Used()
+	if d, err := ring.DiskOf(set.RAMDisk.Path); err == nil {
+		s.RAM.Kind, s.RAM.IsRAM, s.RAM.Free = d.Kind, d.RAM, d.Free
+		if !d.RAM {
+			s.Problems = append(s.Problems, notRAM(set.RAMDisk.Path, d))
+		}
+	}
+	s.Archive = status.Archive{Path: set.Archive.Path}
+	if d, err := ring.DiskOf(set.Archive.Path); err == nil {
+		s.Archive.Free, s.Archive.Total = d.Free, d.Total
+	}
+	s.Archive.Events, s.Archive.Bytes, _ = r.archive.Totals(ctx)
+	for _, cfg := range set.Cameras {
+		c, ok := cameras[cfg.ID]
+		if !ok {
+			cs := status.Camera{ID: cfg.ID, Name: cfg.Title(), State: status.Off, Text: "Switched off"}
+			if cfg.Enabled {
+				cs.State, cs.Text = status.Waiting, "Waits for the RAM disk"
+			}
+			s.Cameras = append(s.Cameras, cs)
+			continue
+		}
+		cs := c.status()
+		s.Cameras = append(s.Cameras, cs)
+		if cs.State == status.Waiting {
+			s.Problems = append(s.Problems, status.Problem{About: cs.ID, Text: cs.Name + ": " + cs.Text, Hint: cs.Hint})
+		}
+		if cs.Short {
+			s.Problems = append(s.Problems, status.Problem{About: "ram", Text: fmt.Sprintf("%s: only %.0f s of video fit into the RAM budget", cs.Name, cs.PreRoll.D().Seconds()), Hint: "Raise ram_disk.budget, or lower the camera's bit rate."})
+		}
+	}
+	var worst []status.Problem
+	if toolErr != nil {
+		f := failureOf(toolErr)
+		worst = append(worst, status.Problem{About: "ffmpeg", Text: f.Error(), Hint: f.Hint()})
+	}
+	if ramErr != nil {
+		worst = append(worst, status.Problem{About: "ram", Text: "The RAM disk cannot be used: " + ramErr.Error(), Hint: "Choose a folder that this user may write in ram_disk.path."})
+	}
+	if archiveErr != nil {
+		text, hint := archive.Explain(archiveErr)
+		s.Archive.Error = text
+		worst = append(worst, status.Problem{About: "archive", Text: text, Hint: hint})
+	}
+	if s.SMTP.Error != "" {
+		worst = append(worst, status.Problem{About: "smtp", Text: "No alarm mail can come in", Hint: s.SMTP.Error})
+	}
+	s.Problems = append(worst, s.Problems...)
+	return s
+}
+
+func notRAM(path string, d ring.Disk) status.Problem {
+	text := fmt.Sprintf("%s is not RAM but a disk (%s)", path, d.Kind)
+	if !d.Known {
+		text = fmt.Sprintf("Nobody can tell whether %s is RAM (%s)", path, d.Kind)
+	}
+	return status.Problem{About: "ram", Text: text, Hint: "Every second of video would be written to it, all day. " + ramHint}
+}
+
+// Events lists events, newest first; those whose clips were removed by hand leave the list.
+func (r *Recorder) Events(ctx context.Context, q event.Query) ([]event.Event, error) {
+	list, err := r.archive.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return r.archive.Look(ctx, list), nil
+}
+
+// Event returns one event.
+func (r *Recorder) Event(ctx context.Context, id string) (event.Event, error) {
+	return r.archive.Get(ctx, id)
+}
+
+// Protect keeps an event from retention, or ends that.
+func (r *Recorder) Protect(ctx context.Context, id string, on bool) (event.Event, error) {
+	e, err := r.archive.Protect(ctx, id, on)
+	if err == nil {
+		r.hub.eventChanged(e)
+	}
+	return e, err
+}
+
+// Delete removes an event and its files.
+func (r *Recorder) Delete(ctx context.Context, id string) error {
+	err := r.archive.Delete(ctx, id)
+	if err == nil {
+		r.hub.eventRemoved(id)
+		r.hub.statusChanged()
+	}
+	return err
+}
+
+// Reindex rebuilds the index from the archive and returns the number of events found, and what could not be read.
+func (r *Recorder) Reindex(ctx context.Context) (found int, faults []string, err error) {
+	began := time.Now()
+	found, errs, err := r.archive.Reindex(ctx)
+	for _, e := range errs {
+		faults = append(faults, e.Error())
+	}
+	r.log.Info("index rebuilt", "events", found, "took", time.Since(began).Round(time.Millisecond))
+	r.hub.statusChanged()
+	return found, faults, err
+}

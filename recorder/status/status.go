@@ -1,0 +1,123 @@
+// Package status holds the plain types by which a recorder tells how it is.
+package status
+
+import (
+	"time"
+
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+)
+
+// Status is a recorder at one moment.
+type Status struct {
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	Settings string    `json:"settings"` // path of the settings file
+	FFmpeg   FFmpeg    `json:"ffmpeg"`
+	RAM      RAM       `json:"ram"`
+	Archive  Archive   `json:"archive"`
+	SMTP     SMTP      `json:"smtp"`
+	Cameras  []Camera  `json:"cameras"`
+	Problems []Problem `json:"problems"` // what needs a person, worst first; empty when all is well
+}
+
+// Problem is something that is wrong, and what to do.
+type Problem struct {
+	About string `json:"about"` // "ffmpeg", "ram", "archive", "smtp", or a camera's id
+	Text  string `json:"text"`
+	Hint  string `json:"hint"`
+}
+
+// FFmpeg is the FFmpeg in use; an empty path means there is none.
+type FFmpeg struct {
+	Path    string `json:"path"`
+	Version string `json:"version"`
+}
+
+// RAM is the RAM disk. Sizes are bytes.
+type RAM struct {
+	Path   string `json:"path"`
+	Kind   string `json:"kind"`
+	IsRAM  bool   `json:"is_ram"`
+	Free   int64  `json:"free"`
+	Used   int64  `json:"used"`
+	Budget int64  `json:"budget"`
+}
+
+// Archive is the archive drive. Sizes are bytes.
+type Archive struct {
+	Path   string `json:"path"`
+	Free   int64  `json:"free"`
+	Total  int64  `json:"total"`
+	Events int    `json:"events"`
+	Bytes  int64  `json:"bytes"`
+	Error  string `json:"error,omitempty"`
+}
+
+// SMTP is the alarm mail server.
+type SMTP struct {
+	Listen    string      `json:"listen"` // address it listens on; "" while it does not
+	Error     string      `json:"error,omitempty"`
+	Mails     int         `json:"mails"`     // accepted since start
+	Tests     int         `json:"tests"`     // test mails among them
+	Refused   int         `json:"refused"`   // connections from networks that are not allowed
+	Unmatched []Unmatched `json:"unmatched"` // the last mails that fitted no camera, newest first
+}
+
+// Unmatched is a mail that fitted no camera, with all that is needed to make it fit one.
+type Unmatched struct {
+	Time    time.Time `json:"time"`
+	From    string    `json:"from"` // network address
+	Sender  string    `json:"sender"`
+	To      []string  `json:"to"`
+	Subject string    `json:"subject"`
+}
+
+// CameraState is what a camera does.
+type CameraState string
+
+// The states of a camera.
+const (
+	Off        CameraState = "off"        // not enabled
+	Connecting CameraState = "connecting" // no segment yet
+	Recording  CameraState = "recording"
+	Waiting    CameraState = "waiting" // failed, and will be tried again
+)
+
+// Camera is one camera.
+type Camera struct {
+	ID      string      `json:"id"`
+	Name    string      `json:"name"`
+	State   CameraState `json:"state"`
+	Since   time.Time   `json:"since"`
+	Failure ffmpeg.Kind `json:"failure,omitempty"` // why waiting
+	Text    string      `json:"text"`              // what happened, in plain words
+	Hint    string      `json:"hint,omitempty"`    // what to do
+	Retry   time.Time   `json:"retry,omitzero"`    // when it is tried again
+
+	Streams ffmpeg.Streams `json:"streams"`
+	PreRoll event.Seconds  `json:"pre_roll"` // video in RAM now
+	GOP     event.Seconds  `json:"gop"`      // length of the newest segment
+	BitRate float64        `json:"bit_rate"` // bits a second
+	Bytes   int64          `json:"bytes"`    // on the RAM disk
+	Newest  time.Time      `json:"newest,omitzero"`
+	Short   bool           `json:"short,omitempty"` // the RAM budget shortens its ring
+
+	LastTrigger time.Time `json:"last_trigger,omitzero"`
+	OpenEvent   string    `json:"open_event,omitempty"`
+}
+
+// Finding is one result of a check.
+type Finding struct {
+	About string `json:"about"` // "FFmpeg", "RAM disk", "Archive", "Alarm mail", or a camera's name
+	OK    bool   `json:"ok"`
+	Warn  bool   `json:"warn,omitempty"` // works, but not as it should
+	Text  string `json:"text"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// Look is what a camera showed when it was tried.
+type Look struct {
+	Streams ffmpeg.Streams `json:"streams"`
+	Picture []byte         `json:"picture"` // JPEG
+}

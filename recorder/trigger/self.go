@@ -1,0 +1,56 @@
+package trigger
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+
+	"github.com/preroll/preroll/recorder/config"
+)
+
+// SendSelf sends an alarm mail for a camera to this recorder's own server, by which the whole way is tried. It connects
+// to the address that the server listens on and nowhere else.
+func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera) error {
+	ap, err := netip.ParseAddrPort(listen)
+	if err != nil {
+		return fmt.Errorf("send test alarm: %w", err)
+	}
+	if ap.Addr().IsUnspecified() {
+		ap = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), ap.Port())
+	}
+	d := net.Dialer{Timeout: 5 * time.Second}
+	conn, err := d.DialContext(ctx, "tcp", ap.String())
+	if err != nil {
+		return fmt.Errorf("send test alarm: %w", err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	cl := smtp.NewClient(conn)
+	defer func() { _ = cl.Close() }()
+	if s.Username != "" {
+		p, err := s.Password.Resolve("smtp")
+		if err != nil {
+			return err
+		}
+		if err := cl.Auth(sasl.NewPlainClient("", s.Username, p.Reveal())); err != nil {
+			return fmt.Errorf("send test alarm: %w", err)
+		}
+	}
+	to := tokens(c)[0]
+	if strings.ContainsAny(to, " <>\r\n") {
+		to = c.ID // a text of the subject, which no address can hold
+	}
+	if !strings.Contains(to, "@") {
+		to += "@preroll"
+	}
+	body := fmt.Sprintf("From: %s@camera\r\nTo: %s\r\nSubject: %s\r\n\r\nEvent Type: Motion Detected\r\nCamera Name: %s\r\n", c.ID, to, tokens(c)[0], c.ID)
+	if err := cl.SendMail(c.ID+"@camera", []string{to}, strings.NewReader(body)); err != nil {
+		return fmt.Errorf("send test alarm: %w", err)
+	}
+	return cl.Quit()
+}
