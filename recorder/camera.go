@@ -233,7 +233,7 @@ func (c *camera) record(ctx context.Context) error {
 	watching.Go(func() { c.watch(ctx, cancel) })
 	defer cancel(nil)
 	dir, prefix := c.ring.NextRun()
-	return tool.Record(ctx, ffmpeg.Recording{
+	err = tool.Record(ctx, ffmpeg.Recording{
 		Source: source, Dir: dir, Prefix: prefix, Segment: ring.Target, Keep: c.ring.FFmpegKeep(ring.Target), Known: known,
 		Streams: func(s ffmpeg.Streams) {
 			c.mu.Lock()
@@ -242,6 +242,11 @@ func (c *camera) record(ctx context.Context) error {
 		},
 		Line: func(line string) { c.log.Debug("ffmpeg", "line", line) },
 	})
+	var f *ffmpeg.Failure
+	if errors.As(err, &f) && f.Kind == ffmpeg.Changed {
+		c.ring.Discard(prefix)
+	}
+	return err
 }
 
 // watch is the watchdog: FFmpeg itself does not notice a camera that is connected and silent, or a full RAM disk.

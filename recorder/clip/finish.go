@@ -100,6 +100,7 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 	c := &event.Clip{File: parts[0].Clip, Start: parts[0].Start}
 	var want ffmpeg.Totals
 	var inputs []string
+	var lengths []time.Duration
 	for _, p := range parts {
 		if p.good == 0 || p.frames == 0 {
 			continue
@@ -110,7 +111,8 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 				return nil, err
 			}
 		}
-		inputs = append(inputs, path)
+		// The last frame of a run has no successor to tell its duration; one frame more keeps the next run behind it.
+		inputs, lengths = append(inputs, path), append(lengths, p.length+p.length/time.Duration(p.frames))
 		want.Frames += p.frames
 		want.Duration += p.length
 		c.End = p.Start.Add(p.length)
@@ -137,11 +139,14 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 		if want.Frames == 0 {
 			return nil, nil
 		}
-		if got, err = in.remux(ctx, tool, ev, inputs, final, want); err != nil {
+		if got, err = in.remux(ctx, tool, ev, inputs, lengths, final, want); err != nil {
 			return nil, err
 		}
 	}
-	c.Frames, c.Length = got.Frames, event.Seconds(got.Duration)
+	c.Frames, c.Length = got.Frames, event.Seconds(want.Duration)
+	if want.Duration == 0 {
+		c.Length = event.Seconds(got.Duration)
+	}
 	if c.SHA256, c.Bytes, err = hash(final); err != nil {
 		return nil, err
 	}
@@ -149,12 +154,12 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 }
 
 // remux makes the final file under a temporary name, checks it against what was recorded, and only then names it.
-func (in *Incident) remux(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, inputs []string, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
+func (in *Incident) remux(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
 	tmp := in.c.Archive.Path(ev, "."+strings.TrimSuffix(filepath.Base(final), ".mp4")+".tmp")
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return ffmpeg.Totals{}, err
 	}
-	wrote, err := tool.Remux(ctx, inputs, tmp)
+	wrote, err := tool.Remux(ctx, inputs, lengths, tmp)
 	if err != nil {
 		return ffmpeg.Totals{}, errors.Join(checked(err), remove(tmp))
 	}

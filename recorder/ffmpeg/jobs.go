@@ -19,16 +19,17 @@ type Totals struct {
 }
 
 // Remux joins partial files into one MP4 with its index in front, starting at time 0, without touching the video.
-// The inputs must have the same parameters. The output must not exist.
-func (t *Tool) Remux(ctx context.Context, inputs []string, out string) (Totals, error) {
+// The inputs must have the same parameters; lengths are theirs, which FFmpeg cannot tell for a file whose time does not
+// begin at 0. The output must not exist.
+func (t *Tool) Remux(ctx context.Context, inputs []string, lengths []time.Duration, out string) (Totals, error) {
 	args := []string{"-hide_banner", "-nostats", "-loglevel", "level+warning"}
 	var script strings.Builder
 	if len(inputs) == 1 {
 		args = append(args, "-i", "file:"+inputs[0])
 	} else {
 		script.WriteString("ffconcat version 1.0\n")
-		for _, in := range inputs {
-			script.WriteString("file " + quote("file:"+filepath.ToSlash(in)) + "\n")
+		for i, in := range inputs {
+			fmt.Fprintf(&script, "file %s\nduration %.6f\n", quote("file:"+filepath.ToSlash(in)), lengths[i].Seconds())
 		}
 		args = append(args, "-f", "concat", "-safe", "0", "-protocol_whitelist", "file,pipe,fd", "-i", "pipe:0")
 	}

@@ -58,7 +58,13 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 	}
 	cmd := exec.CommandContext(ctx, t.Path, j.args...)
 	cmd.Stdin, cmd.Stdout = j.stdin, j.stdout
-	cmd.Cancel = func() error { return interrupt(cmd.Process) }
+	cmd.Cancel = func() error {
+		var f *Failure
+		if errors.As(context.Cause(ctx), &f) { // nothing that it would still write is wanted
+			return cmd.Process.Kill()
+		}
+		return interrupt(cmd.Process)
+	}
 	cmd.WaitDelay = stopTime
 	dieWithParent(cmd)
 	stderr, err := cmd.StderrPipe()

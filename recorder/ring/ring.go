@@ -26,6 +26,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,6 +131,26 @@ func (r *Ring) NextRun() (dir, prefix string) {
 	defer r.mu.Unlock()
 	r.lastRun = max(time.Now().UnixMilli(), r.lastRun+1)
 	return r.segments(), fmt.Sprintf("r%013d-", r.lastRun)
+}
+
+// Discard drops all that a run has written, since it was started for another stream than the camera sends.
+func (r *Ring) Discard(prefix string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.entries = slices.DeleteFunc(r.entries, func(e *entry) bool {
+		if !strings.HasPrefix(filepath.Base(e.Path), prefix) {
+			return false
+		}
+		e.inRing = false
+		r.forget(e)
+		return true
+	})
+	list, _ := os.ReadDir(r.segments())
+	for _, f := range list {
+		if strings.HasPrefix(f.Name(), prefix) && ownName.MatchString(f.Name()) && f.Type().IsRegular() {
+			_ = os.Remove(filepath.Join(r.segments(), f.Name()))
+		}
+	}
 }
 
 // Run watches the folder until ctx ends.

@@ -1,0 +1,52 @@
+package recorder
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// noCanaryInProcesses looks through the arguments and environment of every process.
+func noCanaryInProcesses(t *testing.T, canary string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	envs, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ffmpegs := 0
+	for _, f := range append(files, envs...) {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		if strings.Contains(string(b), "ffmpeg\x00") {
+			ffmpegs++
+		}
+		for _, form := range []string{canary, "C4nary"} {
+			if strings.Contains(string(b), form) {
+				t.Errorf("%s holds the password", f)
+			}
+		}
+	}
+	if ffmpegs == 0 {
+		t.Error("no FFmpeg was seen")
+	}
+}
+
+func codecs(t *testing.T, file string) (video, audio string) {
+	t.Helper()
+	probe := func(kind string) string {
+		out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-select_streams", kind, "-show_entries", "stream=codec_name", "-of", "csv=p=0", file).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	return probe("v"), probe("a")
+}

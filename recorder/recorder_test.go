@@ -1,0 +1,511 @@
+package recorder
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/smtp"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// rig is a recorder at work in a test, with real cameras, mails and files.
+type rig struct {
+	*Recorder
+	t    *testing.T
+	log  *syncBuffer
+	stop func() // ends the recorder and waits
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// ramDir is a folder in RAM, where the platform has one ready.
+func ramDir(t *testing.T) string {
+	t.Helper()
+	parent := ""
+	if runtime.GOOS == "linux" {
+		parent = "/dev/shm"
+	}
+	dir, err := os.MkdirTemp(parent, "preroll-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func testSettings(t *testing.T, cameras ...config.Camera) config.Settings {
+	s := config.Default()
+	s.RAMDisk.Path = filepath.Join(ramDir(t), "ram")
+	s.Archive.Path = filepath.Join(t.TempDir(), "archive")
+	s.Archive.MinFree = 0
+	s.SMTP.Listen = "127.0.0.1:0"
+	s.Clip.PostRoll = config.Duration(3 * time.Second)
+	s.Cameras = cameras
+	return s
+}
+
+func testCamera(id string, c *camtest.Camera) config.Camera {
+	cfg := config.NewCamera()
+	cfg.ID, cfg.Name, cfg.URL = id, "Camera "+id, c.URL()
+	return cfg
+}
+
+func startCamera(t *testing.T, m camtest.Media, opt camtest.Options) *camtest.Camera {
+	t.Helper()
+	file, err := m.File(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt.Video, opt.FPS = file, float64(m.FPS)
+	c, err := camtest.Start(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// start starts a recorder with settings; state is its state folder, so that a second one can take over from a first.
+func start(t *testing.T, s config.Settings, state string) *rig {
+	t.Helper()
+	if faults := config.Validate(s); faults != nil {
+		t.Fatal(faults)
+	}
+	log := &syncBuffer{}
+	r, err := New(t.Context(), config.Places{File: filepath.Join(state, "preroll.toml"), State: state}, s, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	rg := &rig{Recorder: r, t: t, log: log}
+	rg.stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("recorder ended with %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("recorder does not stop")
+		}
+	})
+	t.Cleanup(func() {
+		rg.stop()
+		if t.Failed() {
+			lines := strings.Split(log.String(), "\n")
+			t.Logf("last of the log:\n%s", strings.Join(lines[max(0, len(lines)-60):], "\n"))
+		}
+	})
+	return rg
+}
+
+// wait waits until a condition holds.
+func (r *rig) wait(what string, limit time.Duration, ok func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(limit); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("waited %s in vain for %s; status %+v", limit, what, r.Status(r.t.Context()))
+		}
+	}
+}
+
+func (r *rig) camera(id string) status.Camera {
+	r.t.Helper()
+	for _, c := range r.Status(r.t.Context()).Cameras {
+		if c.ID == id {
+			return c
+		}
+	}
+	r.t.Fatalf("no camera %s", id)
+	return status.Camera{}
+}
+
+// filled waits until a camera's ring holds a length of video.
+func (r *rig) filled(id string, length time.Duration) {
+	r.t.Helper()
+	r.wait(fmt.Sprintf("%s of video of %s", length, id), length+90*time.Second, func() bool { return r.camera(id).PreRoll.D() >= length })
+}
+
+// mail sends an alarm mail as a camera does and returns when its session began, and the event.
+func (r *rig) mail(to, subject, body string) time.Time {
+	r.t.Helper()
+	r.wait("the mail server", 10*time.Second, func() bool { return r.Status(r.t.Context()).SMTP.Listen != "" })
+	began := time.Now()
+	msg := fmt.Sprintf("From: cam@camera\r\nTo: %s@nvr\r\nSubject: %s\r\n\r\n%s\r\n", to, subject, body)
+	if err := sendMail(r.Status(r.t.Context()).SMTP.Listen, "cam@camera", to+"@nvr", msg); err != nil {
+		r.t.Error(err)
+	}
+	return began
+}
+
+func sendMail(addr, from, to, msg string) error {
+	c, err := smtp.Dial(addr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	if err := errors.Join(c.Mail(from), c.Rcpt(to)); err != nil {
+		return err
+	}
+	w, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write([]byte(msg)); err != nil {
+		return err
+	}
+	return errors.Join(w.Close(), c.Quit())
+}
+
+// events returns a camera's events, oldest first.
+func (r *rig) events(camera string) []event.Event {
+	r.t.Helper()
+	list, err := r.Events(r.t.Context(), event.Query{Camera: camera, Limit: 1000})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
+		list[i], list[j] = list[j], list[i]
+	}
+	return list
+}
+
+// ended waits until all of a camera's events have ended, and returns them.
+func (r *rig) ended(camera string, n int, limit time.Duration) []event.Event {
+	r.t.Helper()
+	var list []event.Event
+	r.wait(fmt.Sprintf("%d ended events of %s", n, camera), limit, func() bool {
+		list = r.events(camera)
+		for _, e := range list {
+			if !e.State.Ended() {
+				return false
+			}
+		}
+		return len(list) >= n
+	})
+	if len(list) != n {
+		r.t.Fatalf("%d events, want %d: %+v", len(list), n, list)
+	}
+	return list
+}
+
+// whole checks that a clip decodes clean, holds every frame once, starts at 0 and has its index in front.
+func (r *rig) whole(e event.Event, info camtest.Info) camtest.Report {
+	r.t.Helper()
+	if len(e.Clips) != 1 {
+		r.t.Fatalf("event %s has %d clips: %+v", e.ID, len(e.Clips), e)
+	}
+	rep, err := camtest.Check(r.t.Context(), r.archive.Path(e, e.Clips[0].File), info, e.Time)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if rep.Gaps != nil {
+		r.t.Errorf("event %s: %v", e.ID, rep.Gaps)
+	}
+	if rep.StartTime != 0 || !rep.FrontIndex {
+		r.t.Errorf("event %s: starts at %v, index in front: %v", e.ID, rep.StartTime, rep.FrontIndex)
+	}
+	if rep.Frames != e.Clips[0].Frames {
+		r.t.Errorf("event %s: %d frames, its record says %d", e.ID, rep.Frames, e.Clips[0].Frames)
+	}
+	return rep
+}
+
+// covers checks that a clip reaches from the trigger's pre-roll to its post-roll, and not further back than it must.
+func covers(t *testing.T, rep camtest.Report, info camtest.Info, first, last time.Time, s config.Settings, gop time.Duration) {
+	t.Helper()
+	from, until := first.Add(-s.Clip.PreRoll.D()), last.Add(s.Clip.PostRoll.D())
+	if early := from.Sub(rep.First); early < 0 || early > gop+max(gop, time.Second) {
+		t.Errorf("the clip begins %s before its pre-roll, want 0 to one GOP and one segment", early)
+	}
+	if end := rep.Last.Add(time.Duration(float64(time.Second) / info.FPS)); end.Before(until) {
+		t.Errorf("the clip ends %s before its post-roll", until.Sub(end))
+	}
+}
+
+func TestClipsAreExact(t *testing.T) {
+	t.Parallel()
+	type cam struct {
+		id  string
+		gop time.Duration
+		cam *camtest.Camera
+	}
+	cams := []cam{
+		{"gop1", time.Second, startCamera(t, camtest.Small(10), camtest.Options{})},
+		{"gop2", 2 * time.Second, startCamera(t, camtest.Small(20), camtest.Options{Audio: "pcma"})},
+		{"gop05", 500 * time.Millisecond, startCamera(t, camtest.Small(5), camtest.Options{Skew: 1.001})},
+	}
+	var cfg []config.Camera
+	for _, c := range cams {
+		cfg = append(cfg, testCamera(c.id, c.cam))
+	}
+	s := testSettings(t, cfg...)
+	r := start(t, s, t.TempDir())
+	const mails = 4
+	var wg sync.WaitGroup
+	for _, c := range cams {
+		wg.Go(func() {
+			r.filled(c.id, 13*time.Second)
+			for n := range mails {
+				pause := time.NewTimer(rand.N(2 * time.Second))
+				<-pause.C
+				began := r.mail(c.id, "Motion", "Event Type: Motion Detected")
+				e := r.ended(c.id, n+1, 60*time.Second)[n]
+				if e.State != event.Saved || e.Label != "motion" || e.TriggerCount != 1 {
+					t.Errorf("%s: %+v", c.id, e)
+				}
+				covers(t, r.whole(e, c.cam.Info()), c.cam.Info(), began, began, s, c.gop)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestTriggersExtendAndSplit(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	cut := startCamera(t, camtest.Small(10), camtest.Options{})
+	cutCfg := testCamera("cut", cut)
+	post, longest := config.Duration(25*time.Second), config.Duration(11*time.Second)
+	cutCfg.PostRoll, cutCfg.MaxLength = &post, &longest
+	s := testSettings(t, testCamera("cam", cam), cutCfg)
+	s.Clip.PreRoll, s.Clip.PostRoll = config.Duration(4*time.Second), config.Duration(4*time.Second)
+	cutPre := s.Clip.PreRoll
+	r := start(t, s, t.TempDir())
+	r.filled("cam", 6*time.Second)
+	r.filled("cut", 6*time.Second)
+
+	if _, err := r.Trigger(t.Context(), "cut", event.Trigger{Time: time.Now(), Source: event.Manual}); err != nil {
+		t.Fatal(err)
+	}
+	first := r.mail("cam", "Motion", "")
+	pause := time.NewTimer(3 * time.Second) // inside the post-roll
+	<-pause.C
+	second := r.mail("cam", "Person detected", "")
+	e := r.ended("cam", 1, 60*time.Second)[0]
+	if e.TriggerCount != 2 || len(e.Triggers) != 2 || e.State != event.Saved {
+		t.Errorf("two triggers within the post-roll: %+v", e)
+	}
+	covers(t, r.whole(e, cam.Info()), cam.Info(), first, second, s, time.Second)
+
+	third := r.mail("cam", "Motion", "")
+	e = r.ended("cam", 2, 60*time.Second)[1]
+	covers(t, r.whole(e, cam.Info()), cam.Info(), third, third, s, time.Second)
+
+	// 4 s + 25 s in clips of at most 11 s: they join with no frame lost or doubled.
+	list := r.ended("cut", 3, 60*time.Second)
+	var last camtest.Report
+	for i, e := range list {
+		rep := r.whole(e, cut.Info())
+		if e.State != event.Saved || e.Length() > longest.D() {
+			t.Errorf("part %d: %s, %s", i, e.State, e.Length())
+		}
+		if i > 0 {
+			if e.Continues != list[i-1].ID {
+				t.Errorf("part %d continues %q, want %q", i, e.Continues, list[i-1].ID)
+			}
+			if step := rep.First.Sub(last.Last); (step - 100*time.Millisecond).Abs() > time.Millisecond {
+				t.Errorf("part %d begins %s after the last frame of the one before, want one frame", i, step)
+			}
+		}
+		last = rep
+	}
+	if end := list[0].Time.Add(post.D()); last.Last.Before(end.Add(-100 * time.Millisecond)) {
+		t.Errorf("the last part ends %s before the post-roll", end.Sub(last.Last))
+	}
+	if got := list[0].Receipt.PreRollGot.D(); got < cutPre.D() {
+		t.Errorf("pre-roll of the first part: %s", got)
+	}
+}
+
+func TestKillResumes(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("cam", cam))
+	s.Clip.PreRoll, s.Clip.PostRoll = config.Duration(5*time.Second), config.Duration(12*time.Second)
+	state := t.TempDir()
+	r := start(t, s, state)
+	r.filled("cam", 7*time.Second)
+	began := r.mail("cam", "Motion", "")
+	r.wait("the first bytes on the archive", 10*time.Second, func() bool { return len(r.events("cam")[0].Parts) == 1 })
+	r.stop()
+	if e, err := os.Stat(s.Archive.Path); err != nil || !e.IsDir() {
+		t.Fatal(err)
+	}
+	r = start(t, s, state)
+	e := r.ended("cam", 1, 60*time.Second)[0]
+	if e.State != event.Incomplete || len(e.Gaps) == 0 || len(e.Clips) != 1 {
+		t.Fatalf("an event over a restart must be saved and name its gap: %+v", e)
+	}
+	rep, err := camtest.Check(t.Context(), r.archive.Path(e, e.Clips[0].File), cam.Info(), e.Time)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rep.Gaps) != 1 {
+		t.Errorf("the clip has gaps %v, want the one of the restart", rep.Gaps)
+	}
+	if rep.First.After(began.Add(-5 * time.Second)) {
+		t.Errorf("the clip begins at %s, too late for a trigger at %s", rep.First, began)
+	}
+	left, err := filepath.Glob(filepath.Join(s.RAMDisk.Path, "cam", "pins", "*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("pins are left: %v, %v", left, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.Archive.Path, "cam", "*", "*", "*", "*partial*")); len(left) > 0 {
+		t.Errorf("partial files are left: %v", left)
+	}
+}
+
+// TestStreams records every kind of stream with a login, and plants the password as a canary.
+func TestStreams(t *testing.T) {
+	t.Parallel()
+	const canary = "C4nary' pa&ss/w@rd"
+	aac, err := camtest.AAC(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, h265 := camtest.Small(10), camtest.Small(10)
+	small.Seconds, h265.Seconds, h265.H265 = 30, 30, true
+	for _, tc := range []struct {
+		id         string
+		media      camtest.Media
+		opt        camtest.Options
+		video, snd string
+	}{
+		{"alaw", small, camtest.Options{Audio: "pcma", Auth: "digest"}, "h264", "aac"},
+		{"ulaw", small, camtest.Options{Audio: "pcmu", Auth: "basic"}, "h264", "aac"},
+		{"aac", small, camtest.Options{Audio: aac, Auth: "digest"}, "h264", "aac"},
+		{"silent", small, camtest.Options{Auth: "digest", NoReports: true}, "h264", ""},
+		{"onvif", small, camtest.Options{Audio: "pcma", Meta: true, Auth: "digest"}, "h264", "aac"},
+		{"h265", h265, camtest.Options{Audio: aac, Auth: "digest"}, "hevc", "aac"},
+	} {
+		t.Run(tc.id, func(t *testing.T) {
+			t.Parallel()
+			tc.opt.User, tc.opt.Pass = "admin", canary
+			cam := startCamera(t, tc.media, tc.opt)
+			cfg := testCamera(tc.id, cam)
+			cfg.Username, cfg.Password = "admin", canary
+			s := testSettings(t, cfg)
+			s.Clip.PreRoll, s.Clip.PostRoll = config.Duration(2*time.Second), config.Duration(time.Second)
+			r := start(t, s, t.TempDir())
+			r.filled(tc.id, 4*time.Second)
+			noCanaryInProcesses(t, canary)
+			r.mail(tc.id, "Motion", "")
+			e := r.ended(tc.id, 1, 60*time.Second)[0]
+			r.whole(e, cam.Info())
+			if e.State != event.Saved || e.Thumbnail == "" {
+				t.Errorf("%+v", e)
+			}
+			if v, a := codecs(t, r.archive.Path(e, e.Clips[0].File)); v != tc.video || a != tc.snd {
+				t.Errorf("the clip holds %q and %q, want %q and %q", v, a, tc.video, tc.snd)
+			}
+			all := r.log.String() + fmt.Sprintf("%+v %#v", r.Status(t.Context()), e)
+			if b, err := os.ReadFile(r.archive.Path(e, e.Stem+".json")); err != nil {
+				t.Error(err)
+			} else {
+				all += string(b)
+			}
+			for _, form := range []string{canary, "C4nary", "pa%26ss", "w%40rd"} {
+				if strings.Contains(all, form) {
+					t.Errorf("the password (%s) was printed", form)
+				}
+			}
+		})
+	}
+}
+
+func TestWrongPasswordIsNamed(t *testing.T) {
+	t.Parallel()
+	m := camtest.Small(10)
+	m.Seconds = 30
+	cam := startCamera(t, m, camtest.Options{Auth: "digest", User: "admin", Pass: "right"})
+	cfg := testCamera("cam", cam)
+	cfg.Username, cfg.Password = "admin", "Wr0ng-Canary"
+	gone := testCamera("gone", cam)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.URL = "rtsp://" + ln.Addr().String() + "/cam"
+	_ = ln.Close()
+	path := testCamera("path", cam)
+	path.Username, path.Password = "admin", "right"
+	path.URL = strings.Replace(cam.URL(), camtest.Path, "/nope", 1)
+	s := testSettings(t, cfg, gone, path)
+	r := start(t, s, t.TempDir())
+	for id, want := range map[string]string{"cam": "wrong password", "gone": "unreachable", "path": "wrong path"} {
+		r.wait(id+" to fail", 20*time.Second, func() bool { return string(r.camera(id).Failure) == want })
+	}
+	if strings.Contains(r.log.String(), "Wr0ng") {
+		t.Error("the password was logged")
+	}
+	// A camera that does not record still answers its mail, and the event says why there is no clip.
+	s.Clip.PostRoll = config.Duration(time.Second)
+	if err := r.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	r.mail("cam", "Motion", "")
+	e := r.ended("cam", 1, 60*time.Second)[0]
+	if e.State != event.Failed || !strings.Contains(e.Reason, "refuses the user name or password") {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestNoEventWritesNothing(t *testing.T) {
+	t.Parallel()
+	s := testSettings(t, config.DemoCamera())
+	if err := os.MkdirAll(s.Archive.Path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, s, t.TempDir())
+	r.filled("demo", 5*time.Second)
+	if list, err := os.ReadDir(s.Archive.Path); err != nil || len(list) != 0 {
+		t.Fatalf("with no event the archive holds %v, %v", list, err)
+	}
+	if _, err := r.Trigger(t.Context(), "nobody", event.Trigger{Time: time.Now()}); !errors.Is(err, ErrNoCamera) {
+		t.Errorf("unknown camera: %v", err)
+	}
+	r.mail("nobody", "Hello", "who is it?")
+	if u := r.Status(t.Context()).SMTP.Unmatched; len(u) != 1 || u[0].Subject != "Hello" || u[0].To[0] != "nobody@nvr" {
+		t.Errorf("unmatched: %+v", u)
+	}
+	if err := r.MailCamera(t.Context(), "demo"); err != nil {
+		t.Fatal(err)
+	}
+	e := r.ended("demo", 1, 60*time.Second)[0]
+	if e.Label != "motion" || e.Triggers[0].Source != event.Mail {
+		t.Errorf("%+v", e)
+	}
+}
