@@ -11,10 +11,11 @@ import (
 const Bad = -1
 
 // Frames decodes a video file completely and returns the counter of every frame, in order. FFmpeg stops at the first
-// error of the stream (-xerror), so that no error means: it decodes clean.
+// error of the stream (-xerror), so that no error means: it decodes clean. Time stamps are numbered anew, since the raw
+// output would round two that a camera sent close together to the same one and call that an error.
 func Frames(ctx context.Context, file string) ([]int, error) {
 	cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-xerror", "-i", file, "-map", "0:v:0",
-		"-vf", "crop=iw:iw/40:0:0,scale=40:1:flags=area,format=gray", "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1")
+		"-vf", "crop=iw:iw/40:0:0,scale=40:1:flags=area,format=gray,setpts=N", "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil || errs.Len() > 0 {
