@@ -4,5 +4,5 @@ package main
 
 import "github.com/preroll/preroll/internal/cli"
 
-// desktop is empty in a build without a window.
-func desktop() cli.Desktop { return cli.Desktop{} }
+// desktop has no window in a headless build, and a tray where that needs no C compiler.
+func desktop() cli.Desktop { return cli.Desktop{Tray: showTray(false)} }

@@ -146,16 +146,15 @@ func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
 		hello(e, s)
 		g.Go(func() error { return serve(ctx, e.places, s, ln, log) })
 	}
-	g.Go(func() error {
-		st, err := waitRunning(ctx, e.client)
-		if err != nil {
-			return err
-		}
+	st, err := waitRunning(ctx, e.client)
+	if err == nil {
 		err = d.Tray(ctx, TrayOptions{Places: e.places, ByHand: byHand, Settings: len(st.Cameras) == 0, Log: log})
-		cancel()
-		return err
-	})
-	return g.Wait()
+	}
+	cancel()
+	if werr := g.Wait(); werr != nil {
+		return werr
+	}
+	return err
 }
 
 // waitRunning waits until the recorder answers.

@@ -1,0 +1,24 @@
+//go:build !windows && !darwin
+
+package opener
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// showItem asks the file manager by D-Bus (org.freedesktop.FileManager1).
+func showItem(path string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	c, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	uri := (&url.URL{Scheme: "file", Path: path}).String()
+	return c.Object("org.freedesktop.FileManager1", "/org/freedesktop/FileManager1").
+		CallWithContext(ctx, "org.freedesktop.FileManager1.ShowItems", 0, []string{uri}, "").Err
+}

@@ -1,0 +1,66 @@
+package window
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/preroll/preroll/recorder/control"
+)
+
+// watch brings what the recorder says to the main goroutine, and waits for a recorder that is gone.
+func (w *window) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		first := true
+		_ = w.client.Watch(ctx, func(u control.Update) {
+			began := first
+			first = false
+			fyne.Do(func() {
+				if u.Status != nil {
+					w.status = u.Status
+				}
+				w.events.update(u, began)
+				w.settings.statusChanged()
+			})
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		fyne.Do(func() {
+			w.status = nil
+			w.events.update(control.Update{}, false)
+			w.settings.statusChanged()
+		})
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// obey does what a second start asks for: show yourself.
+func (w *window) obey(ln net.Listener) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+		var o order
+		err = json.NewDecoder(io.LimitReader(c, 4096)).Decode(&o)
+		_ = c.Close()
+		if err == nil {
+			fyne.Do(func() {
+				w.show(o)
+				w.win.Show()
+				w.win.RequestFocus()
+			})
+		}
+	}
+}

@@ -1,0 +1,12 @@
+//go:build headless && darwin
+
+package main
+
+import (
+	"context"
+
+	"github.com/preroll/preroll/internal/cli"
+)
+
+// showTray is nothing here: the tray of macOS is written in Objective-C.
+func showTray(bool) func(context.Context, cli.TrayOptions) error { return nil }

@@ -1,0 +1,23 @@
+//go:build !headless || !darwin
+
+package main
+
+import (
+	"context"
+
+	"github.com/preroll/preroll/app/tray"
+	"github.com/preroll/preroll/internal/cli"
+)
+
+func showTray(window bool) func(context.Context, cli.TrayOptions) error {
+	return func(ctx context.Context, o cli.TrayOptions) error {
+		page := ""
+		switch {
+		case o.ByHand && o.Settings:
+			page = "settings"
+		case o.ByHand:
+			page = "events"
+		}
+		return tray.Run(ctx, tray.Options{Places: o.Places, Window: window, Page: page, Log: o.Log})
+	}
+}
