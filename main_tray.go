@@ -12,10 +12,7 @@ import (
 func showTray(window bool) func(context.Context, cli.TrayOptions) error {
 	return func(ctx context.Context, o cli.TrayOptions) error {
 		page := ""
-		switch {
-		case o.ByHand && o.Settings:
-			page = "settings"
-		case o.ByHand:
+		if o.ByHand {
 			page = "events"
 		}
 		return tray.Run(ctx, tray.Options{Places: o.Places, Window: window, Page: page, Log: o.Log})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image/jpeg"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -27,7 +28,8 @@ type settingsPage struct {
 	w       *window
 	content fyne.CanvasObject
 
-	edit    config.Settings
+	base    config.Settings // as the recorder has them
+	edit    config.Settings // as the fields have them
 	loaded  bool
 	chosen  int // camera that is shown, -1 for none
 	filling bool
@@ -101,15 +103,13 @@ func newSettingsPage(w *window) *settingsPage {
 	p.none = widget.NewLabel("Add a camera to begin. You need its network address, and the user and password of the camera itself.")
 	p.none.Wrapping = fyne.TextWrapWord
 	p.form = container.NewVBox(
-		widget.NewForm(
-			item("Name", "", p.name),
-			item("Address", "from the camera's manual: its RTSP address", p.url),
-			item("User", "", p.user),
-			item("Password", "", p.password),
-			item("Mail names", "recipient, sender or text of the subject; several with commas", p.mail),
-		),
-		container.NewHBox(p.enabled, p.audio, layout.NewSpacer(), p.test),
-		p.result, p.picture,
+		field("Name", "", p.name),
+		field("Address", "from the camera's manual: its RTSP address", p.url),
+		field("User", "", p.user),
+		field("Password", "", p.password),
+		field("Mail names", "recipient, sender or text of the subject; several with commas", p.mail),
+		field("", "", container.NewHBox(p.enabled, p.audio, layout.NewSpacer(), p.test)),
+		field("", "", container.NewVBox(p.result, p.picture)),
 		heading("What to type into this camera's mail settings"),
 		p.mailHelp)
 
@@ -129,25 +129,25 @@ func newSettingsPage(w *window) *settingsPage {
 	p.message.Wrapping = fyne.TextWrapWord
 	p.save = widget.NewButtonWithIcon("Save", theme.ConfirmIcon(), p.apply)
 	p.save.Importance = widget.HighImportance
-	p.cancel = widget.NewButton("Cancel", func() { p.loaded = false; p.message.SetText(""); p.load() })
+	p.cancel = widget.NewButton("Cancel", func() {
+		p.message.SetText("")
+		p.take(p.base)
+		p.load()
+	})
 
 	body := container.NewVBox(
 		heading("Cameras"),
 		container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.choose),
 		p.none, p.form,
 		heading("Clips"),
-		widget.NewForm(
-			item("Before the alarm", "such as 10s", p.pre),
-			item("After the alarm", "after the last alarm mail, such as 60s", p.post),
-			item("Longest clip", "a longer event becomes several clips that join", p.longest),
-		),
+		field("Before the alarm", "such as 10s", p.pre),
+		field("After the alarm", "after the last alarm mail, such as 60s", p.post),
+		field("Longest clip", "a longer event becomes several clips that join", p.longest),
 		heading("Places"),
-		widget.NewForm(
-			item("RAM disk", "a folder in memory; the last seconds of each camera live here", p.ram),
-			item("Archive folder", "clips are saved here", container.NewBorder(nil, nil, nil, widget.NewButtonWithIcon("Choose", theme.FolderOpenIcon(), p.chooseFolder), p.archive)),
-		),
+		field("RAM disk", "a folder in memory; the last seconds of each camera live here", p.ram),
+		field("Archive folder", "clips are saved here", container.NewBorder(nil, nil, nil, widget.NewButtonWithIcon("Choose", theme.FolderOpenIcon(), p.chooseFolder), p.archive)),
 		heading("Alarm mail"),
-		widget.NewForm(item("Port", "cameras send their alarm mail here, such as 2525", p.listen)),
+		field("Port", "cameras send their alarm mail here, such as 2525", p.listen),
 	)
 	foot := container.NewVBox(widget.NewSeparator(), container.NewBorder(nil, nil, nil, container.NewHBox(p.cancel, p.save), p.message))
 	p.content = container.NewBorder(nil, container.NewPadded(foot), nil, nil, container.NewVScroll(container.NewPadded(container.New(narrow{720}, body))))
@@ -159,8 +159,20 @@ func heading(text string) fyne.CanvasObject {
 	return container.NewVBox(widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), widget.NewSeparator())
 }
 
-func item(label, hint string, o fyne.CanvasObject) *widget.FormItem {
-	return &widget.FormItem{Text: label, HintText: hint, Widget: o}
+// labelWidth is the same for every field of the page.
+const labelWidth = 150
+
+// field is a labelled field with a hint below it.
+func field(label, hint string, o fyne.CanvasObject) fyne.CanvasObject {
+	l := widget.NewLabelWithStyle(label, fyne.TextAlignTrailing, fyne.TextStyle{})
+	rows := []fyne.CanvasObject{o}
+	if hint != "" {
+		h := widget.NewRichText(&widget.TextSegment{Text: hint, Style: widget.RichTextStyle{ColorName: theme.ColorNamePlaceHolder, SizeName: theme.SizeNameCaptionText}})
+		h.Truncation = fyne.TextTruncateEllipsis
+		rows = append(rows, h)
+	}
+	box := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), rows...)
+	return container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(labelWidth, l.MinSize().Height), l)), nil, box)
 }
 
 // entry is a field of the chosen camera.
@@ -195,18 +207,19 @@ func (p *settingsPage) change(f func(*config.Camera)) {
 	p.drawHelp()
 }
 
-// load takes the recorder's settings, unless they are being edited.
+// edited tells whether the fields say something else than the recorder.
+func (p *settingsPage) edited() bool { return p.loaded && !reflect.DeepEqual(p.base, p.edit) }
+
+// load takes the recorder's settings, unless they are being edited here.
 func (p *settingsPage) load() {
-	if p.loaded {
+	if p.edited() {
 		return
 	}
-	var s config.Settings
 	p.w.work.Go(func() {
-		var err error
-		s, err = p.w.client.Settings(p.w.ctx)
+		s, err := p.w.client.Settings(p.w.ctx)
 		fyne.Do(func() {
-			if err != nil || p.loaded {
-				return // the page says that no recorder runs
+			if err != nil || p.edited() || p.loaded && reflect.DeepEqual(s, p.base) {
+				return // with an error the page says that no recorder runs
 			}
 			p.take(s)
 		})
@@ -214,7 +227,7 @@ func (p *settingsPage) load() {
 }
 
 func (p *settingsPage) take(s config.Settings) {
-	p.edit, p.loaded = s, true
+	p.base, p.edit, p.loaded = s, s.Clone(), true
 	if p.chosen >= len(s.Cameras) || p.chosen < 0 {
 		p.chosen = min(0, len(s.Cameras)-1)
 	}
@@ -433,6 +446,9 @@ func (p *settingsPage) drawHelp() {
 	}
 	c := p.edit.Cameras[p.chosen]
 	_, port, err := net.SplitHostPort(p.edit.SMTP.Listen)
+	if s := p.w.status; port == "0" && s != nil { // any free one: the recorder knows which
+		_, port, err = net.SplitHostPort(s.SMTP.Listen)
+	}
 	if err != nil {
 		port = "?"
 	}
@@ -450,12 +466,11 @@ func (p *settingsPage) drawHelp() {
 	}
 	mark := widget.NewLabel(key) // what is shown, so that nothing is drawn twice
 	mark.Hide()
-	form := container.New(layout.NewFormLayout())
+	form := container.NewVBox()
 	for _, r := range rows {
-		form.Add(widget.NewLabelWithStyle(r[0], fyne.TextAlignTrailing, fyne.TextStyle{}))
-		form.Add(container.NewHBox(widget.NewLabelWithStyle(r[1], fyne.TextAlignLeading, fyne.TextStyle{Monospace: true}), widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() {
+		form.Add(field(r[0], "", container.NewHBox(widget.NewLabelWithStyle(r[1], fyne.TextAlignLeading, fyne.TextStyle{Monospace: true}), widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() {
 			fyne.CurrentApp().Clipboard().SetContent(strings.Split(r[1], " or ")[0])
-		})))
+		}))))
 	}
 	note := widget.NewLabel("Encryption: none or STARTTLS. User and password: leave empty, or type anything. Sender: anything. Then switch on mail for the alarms that you want clips of, and press the camera's test button.")
 	if p.edit.SMTP.Username != "" {

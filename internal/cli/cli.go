@@ -85,10 +85,9 @@ type Desktop struct {
 
 // TrayOptions is what the tray is started with.
 type TrayOptions struct {
-	Places   config.Places
-	ByHand   bool // started by a person: the window opens too
-	Settings bool // no camera is set up yet: it opens on the settings
-	Log      *slog.Logger
+	Places config.Places
+	ByHand bool // started by a person: the window opens too
+	Log    *slog.Logger
 }
 
 // WindowOptions is what the window is started with.

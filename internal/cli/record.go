@@ -17,7 +17,6 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/ring"
-	"github.com/preroll/preroll/recorder/status"
 )
 
 func record() command {
@@ -99,7 +98,7 @@ func hello(e *env, s config.Settings) {
 	if len(s.Cameras) == 0 {
 		fmt.Fprintln(e.out, "  camera    none yet: add one in the settings, or try: preroll record --demo")
 	} else {
-		fmt.Fprintf(e.out, "Save a clip by hand with: preroll trigger %s\n", s.Cameras[0].ID)
+		fmt.Fprintf(e.out, "Save a clip by hand with: %s trigger %s\n", os.Args[0], s.Cameras[0].ID)
 	}
 }
 
@@ -146,9 +145,9 @@ func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
 		hello(e, s)
 		g.Go(func() error { return serve(ctx, e.places, s, ln, log) })
 	}
-	st, err := waitRunning(ctx, e.client)
+	err = waitRunning(ctx, e.client)
 	if err == nil {
-		err = d.Tray(ctx, TrayOptions{Places: e.places, ByHand: byHand, Settings: len(st.Cameras) == 0, Log: log})
+		err = d.Tray(ctx, TrayOptions{Places: e.places, ByHand: byHand, Log: log})
 	}
 	cancel()
 	if werr := g.Wait(); werr != nil {
@@ -158,17 +157,16 @@ func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
 }
 
 // waitRunning waits until the recorder answers.
-func waitRunning(ctx context.Context, c *control.Client) (status.Status, error) {
+func waitRunning(ctx context.Context, c *control.Client) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		st, err := c.Status(ctx)
-		if !errors.Is(err, control.ErrNotRunning) {
-			return st, err
+		if _, err := c.Status(ctx); !errors.Is(err, control.ErrNotRunning) {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return st, context.Cause(ctx)
+			return context.Cause(ctx)
 		case <-tick.C:
 		}
 	}

@@ -1,0 +1,165 @@
+// Package rules checks the project's own rules that no compiler knows: which layer may import which, and what nobody
+// may use.
+package rules
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/preroll/preroll/"
+
+// file is a Go file of the project.
+type file struct {
+	path    string // from the project's root, with slashes
+	imports []string
+	ast     *ast.File
+}
+
+func (f file) test() bool { return strings.HasSuffix(f.path, "_test.go") }
+
+func files(t *testing.T) []file {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []file
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != root {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".go" {
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, b, 0)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		f := file{path: filepath.ToSlash(rel), ast: parsed}
+		for _, i := range parsed.Imports {
+			name, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			f.imports = append(f.imports, name)
+		}
+		list = append(list, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 40 {
+		t.Fatalf("only %d files found", len(list))
+	}
+	return list
+}
+
+// rule says that files under a folder may not import what begins with a path, but for some.
+type rule struct {
+	under, never string
+	but          []string // imports that are allowed all the same
+	in           []string // files that may
+	tests        bool     // holds for tests too
+	why          string
+}
+
+var rules = []rule{
+	{under: "recorder/", never: "fyne.io/", tests: true, why: "the engine knows no screen"},
+	{under: "recorder/", never: module + "app", tests: true, why: "data flows one way"},
+	{under: "recorder/", never: module + "assets", tests: true, why: "the engine knows no screen"},
+	{under: "recorder/", never: "os/exec", in: []string{"recorder/ffmpeg/"}, why: "the engine starts processes in recorder/ffmpeg only"},
+	{under: "app/", never: module + "recorder", but: []string{module + "recorder/config", module + "recorder/control", module + "recorder/event", module + "recorder/status"},
+		why: "the desktop is a client of the control socket"},
+	{under: "app/tray/", never: "fyne.io/fyne", tests: true, why: "the resident process does not pay for Fyne"},
+	{under: "", never: "fyne.io/fyne/v2/app", in: []string{"main_desktop.go"}, tests: true, why: "all else compiles without a C compiler"},
+	{under: "", never: "net/smtp", why: "nothing sends mail to others"},
+	{under: "recorder/config/", never: module + "recorder/", why: "settings come first"},
+	{under: "recorder/event/", never: module, why: "plain types know nobody"},
+	{under: "recorder/ring/", never: module + "recorder/", why: "a later stage may know an earlier one, never the reverse"},
+	{under: "recorder/archive/", never: module + "recorder/", but: []string{module + "recorder/event"}, why: "the archive knows events only"},
+}
+
+func TestImports(t *testing.T) {
+	for _, f := range files(t) {
+		for _, r := range rules {
+			if !strings.HasPrefix(f.path, r.under) || f.test() && !r.tests || slices.ContainsFunc(r.in, func(p string) bool { return strings.HasPrefix(f.path, p) }) {
+				continue
+			}
+			for _, i := range f.imports {
+				if i != r.never && !strings.HasPrefix(i, r.never) || slices.Contains(r.but, i) {
+					continue
+				}
+				t.Errorf("%s imports %s: %s", f.path, i, r.why)
+			}
+		}
+	}
+}
+
+// TestNothingSleepsOrExits finds time.Sleep and exits in product code.
+func TestNothingSleepsOrExits(t *testing.T) {
+	for _, f := range files(t) {
+		if f.test() || strings.HasPrefix(f.path, "internal/") && !strings.HasPrefix(f.path, "internal/cli/") && !strings.HasPrefix(f.path, "internal/durable/") {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := s.X.(*ast.Ident); ok {
+				name := x.Name + "." + s.Sel.Name
+				if name == "time.Sleep" || strings.HasPrefix(name, "log.Fatal") || name == "os.Exit" && f.path != "main.go" {
+					t.Errorf("%s uses %s", f.path, name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestEveryPackageSaysItsJob wants a package comment in every package.
+func TestEveryPackageSaysItsJob(t *testing.T) {
+	documented := map[string]bool{}
+	for _, f := range files(t) {
+		if f.test() && !strings.HasPrefix(f.path, "internal/smoke") && !strings.HasPrefix(f.path, "internal/rules") {
+			continue
+		}
+		dir := filepath.Dir(f.path)
+		documented[dir] = documented[dir] || hasDoc(t, f.path)
+	}
+	for dir, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no comment", dir)
+		}
+	}
+}
+
+func hasDoc(t *testing.T, path string) bool {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("../..", path), nil, parser.ParseComments|parser.PackageClauseOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Doc != nil
+}
