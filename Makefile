@@ -36,6 +36,7 @@ bench:
 	.ci/setup test
 	mkdir -p .build
 	CGO_ENABLED=0 $(GO) build -tags headless -o .build/preroll .
+	$(GO) build -tags '$(TAGS)' -o .build/preroll-desktop .
 	CGO_ENABLED=0 $(GO) build -o .build/camsim ./internal/camtest/camsim
 	$(GO) run ./internal/bench $(ARGS)
 

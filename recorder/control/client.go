@@ -19,7 +19,7 @@ import (
 )
 
 // ErrNotRunning means that no recorder listens on the socket.
-var ErrNotRunning = errors.New("Preroll is not running; start it with: preroll, or: preroll record")
+var ErrNotRunning = errors.New("no recorder is running; start it with: preroll, or: preroll record")
 
 // Client talks to a running recorder. Every call returns [ErrNotRunning] if there is none.
 type Client struct {

@@ -56,7 +56,10 @@ func run() error {
 		return err
 	}
 	defer c.Close()
-	if err := json.NewEncoder(os.Stdout).Encode(c.Info()); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(struct {
+		camtest.Info
+		URL string `json:"url"`
+	}{c.Info(), c.URL()}); err != nil {
 		return err
 	}
 	if *ctl == "" {

@@ -1,0 +1,451 @@
+//go:build linux
+
+// Command bench measures what Preroll claims, in one run on one machine: how exact clips are, how soon their pre-roll is
+// durable, and what recording costs beside a plain `ffmpeg -c copy` on the same streams at the same time. `make bench`
+// builds what it needs and starts it. It prints numbers and judges none.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net/smtp"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type bench struct {
+	ctx context.Context
+	dir string // on disk
+	ram string // on the RAM disk
+	bin string
+}
+
+func run(ctx context.Context) error {
+	mails := flag.Int("mails", 30, "mails for each GOP length")
+	idle := flag.Duration("idle", 5*time.Minute, "time that 8 cameras record with no event")
+	one := flag.Duration("one", time.Minute, "time that 1 camera records with no event")
+	only := flag.String("only", "", "exact, one, eight or tray")
+	flag.Parse()
+	b := &bench{ctx: ctx}
+	var err error
+	if b.bin, err = filepath.Abs(".build"); err != nil {
+		return err
+	}
+	if b.dir, err = os.MkdirTemp("", "preroll-bench-"); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(b.dir) }()
+	if b.ram, err = os.MkdirTemp("/dev/shm", "preroll-bench-"); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(b.ram) }()
+	for _, part := range []struct {
+		name string
+		do   func() error
+	}{
+		{"exact", func() error { return b.exactness(*mails) }},
+		{"one", func() error { return b.cost(1, *one) }},
+		{"eight", func() error { return b.cost(8, *idle) }},
+		{"tray", func() error { return b.tray() }},
+	} {
+		if *only == "" || *only == part.name {
+			if err := part.do(); err != nil {
+				return fmt.Errorf("%s: %w", part.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// recorder is a Preroll under measurement.
+type recorder struct {
+	cmd     *exec.Cmd
+	client  *control.Client
+	archive string
+	file    string
+	log     *os.File
+}
+
+func (b *bench) settings(name string, cameras []config.Camera) (config.Settings, string) {
+	s := config.Default()
+	s.RAMDisk.Path, s.Archive.Path = filepath.Join(b.ram, name), filepath.Join(b.dir, name+"-archive")
+	s.Archive.MinFree = 0
+	s.SMTP.Listen = "127.0.0.1:0"
+	s.Cameras = cameras
+	return s, filepath.Join(b.dir, name+".toml")
+}
+
+// start starts a program with settings and an environment of its own.
+func (b *bench) start(program string, s config.Settings, file string, env []string, args ...string) (*recorder, error) {
+	if err := config.Save(file, s); err != nil {
+		return nil, err
+	}
+	r := &recorder{archive: s.Archive.Path, file: file}
+	run := filepath.Join(b.dir, "run")
+	state := filepath.Join(b.dir, "state")
+	for _, d := range []string{run, state} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if r.log, err = os.Create(file + ".log"); err != nil {
+		return nil, err
+	}
+	r.cmd = exec.Command(filepath.Join(b.bin, program), append(args, "--config", file)...)
+	r.cmd.Env = append(append(os.Environ(), env...), "XDG_RUNTIME_DIR="+run, "XDG_STATE_HOME="+state, "HOME="+b.dir)
+	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		for _, socket := range globbed(filepath.Join(run, "preroll-*.sock")) {
+			c := control.NewClient(socket)
+			if st, err := c.Status(b.ctx); err == nil && st.Settings == file && st.SMTP.Listen != "" {
+				r.client = c
+				return r, nil
+			}
+			c.Close()
+		}
+		if time.Now().After(deadline) || b.ctx.Err() != nil {
+			r.stop()
+			return nil, fmt.Errorf("%s does not start; see %s", program, r.log.Name())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (r *recorder) stop() {
+	_ = r.cmd.Process.Signal(os.Interrupt)
+	_ = r.cmd.Wait()
+	if r.client != nil {
+		r.client.Close()
+	}
+	_ = r.log.Close()
+}
+
+func globbed(pattern string) []string {
+	list, _ := filepath.Glob(pattern)
+	return list
+}
+
+func (r *recorder) wait(ctx context.Context, limit time.Duration, ok func(status.Status) bool) error {
+	deadline := time.Now().Add(limit)
+	for {
+		s, err := r.client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if ok(s) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("waited %s in vain; %+v", limit, s.Cameras)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+func filled(length time.Duration) func(status.Status) bool {
+	return func(s status.Status) bool {
+		return !slices.ContainsFunc(s.Cameras, func(c status.Camera) bool { return c.PreRoll.D() < length })
+	}
+}
+
+// shot is one clip of the exactness part. Early and Late are how far it reaches beyond what was asked, in seconds.
+type shot struct {
+	early, late, durable, saved float64
+	faults                      []string
+}
+
+// exactness sends mails at random times to cameras with a 1 s and a 2 s GOP and looks at every frame of every clip.
+func (b *bench) exactness(mails int) error {
+	const each = 5 // cameras of each kind, so that it takes minutes and not an hour
+	fmt.Printf("\n== exactness: %d mails for each GOP length, pre-roll 10 s, post-roll 10 s, 640x360, 10 frames a second\n", mails)
+	kinds := []time.Duration{time.Second, 2 * time.Second}
+	cams := map[time.Duration]*camtest.Camera{}
+	var list []config.Camera
+	gops := map[string]time.Duration{}
+	for _, gop := range kinds {
+		m := camtest.Small(int(gop.Seconds() * 10))
+		file, err := m.File(b.ctx)
+		if err != nil {
+			return err
+		}
+		c, err := camtest.Start(camtest.Options{Video: file, FPS: float64(m.FPS)})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		cams[gop] = c
+		for n := range each {
+			cfg := config.NewCamera()
+			cfg.ID, cfg.URL = fmt.Sprintf("gop%.0fs-%d", gop.Seconds(), n), c.URL()
+			list = append(list, cfg)
+			gops[cfg.ID] = gop
+		}
+	}
+	s, file := b.settings("exact", list)
+	s.Clip.PostRoll = config.Duration(10 * time.Second)
+	r, err := b.start("preroll", s, file, nil, "record")
+	if err != nil {
+		return err
+	}
+	defer r.stop()
+	if err := r.wait(b.ctx, 2*time.Minute, filled(14*time.Second)); err != nil {
+		return err
+	}
+	st, err := r.client.Status(b.ctx)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	shots := map[time.Duration][]shot{}
+	var errs []error
+	var wg sync.WaitGroup
+	for id, gop := range gops {
+		wg.Go(func() {
+			for range mails / each {
+				time.Sleep(rand.N(4 * time.Second))
+				x, err := b.one(r, st.SMTP.Listen, id, s, cams[gop].Info())
+				mu.Lock()
+				if err != nil {
+					errs = append(errs, err)
+				} else {
+					shots[gop] = append(shots[gop], x)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	var durable []float64
+	for _, gop := range kinds {
+		var early, late, saved []float64
+		var faults []string
+		for _, x := range shots[gop] {
+			early, late, saved = append(early, x.early), append(late, x.late), append(saved, x.saved)
+			durable = append(durable, x.durable)
+			faults = append(faults, x.faults...)
+		}
+		fmt.Printf("GOP %s: %d clips, %d faults %v\n", gop, len(early), len(faults), faults)
+		fmt.Printf("  begins before (trigger - 10 s), s:   %s   (allowed: 0 to %.0f)\n", spread(early), 2*gop.Seconds())
+		fmt.Printf("  ends after (trigger + 10 s), s:      %s   (allowed: 0 and more)\n", spread(late))
+		fmt.Printf("  saved after the post-roll's end, s:  %s\n", spread(saved))
+	}
+	fmt.Printf("pre-roll durable on the archive after the mail's session began, s: %s\n", spread(durable))
+	return errors.Join(errs...)
+}
+
+// one sends a mail, waits for its clip and checks every frame.
+func (b *bench) one(r *recorder, addr, id string, s config.Settings, info camtest.Info) (x shot, err error) {
+	began := time.Now()
+	c, err := smtp.Dial(addr)
+	if err != nil {
+		return x, err
+	}
+	defer func() { _ = c.Close() }()
+	if err := errors.Join(c.Mail("cam@camera"), c.Rcpt(id+"@preroll")); err != nil {
+		return x, err
+	}
+	w, err := c.Data()
+	if err != nil {
+		return x, err
+	}
+	fmt.Fprintf(w, "Subject: Motion\r\n\r\nmotion\r\n")
+	if err := errors.Join(w.Close(), c.Quit()); err != nil {
+		return x, err
+	}
+	var e event.Event
+	for {
+		list, err := r.client.Events(b.ctx, event.Query{Camera: id, Limit: 1})
+		if err != nil {
+			return x, err
+		}
+		if len(list) == 1 && list[0].Time.After(began) && list[0].State.Ended() {
+			e = list[0]
+			break
+		}
+		if time.Since(began) > 3*time.Minute {
+			return x, fmt.Errorf("%s: no clip", id)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	x.saved = time.Since(began.Add(s.Clip.PostRoll.D())).Seconds()
+	x.durable = e.Receipt.DurableAfter.D().Seconds()
+	if e.State != event.Saved || len(e.Clips) != 1 {
+		return x, fmt.Errorf("%s: %s %s", id, e.State, e.Reason)
+	}
+	rep, err := camtest.Check(b.ctx, filepath.Join(r.archive, filepath.FromSlash(e.Folder), e.Clips[0].File), info, e.Time)
+	if err != nil {
+		return x, err
+	}
+	x.early = began.Add(-s.Clip.PreRoll.D()).Sub(rep.First).Seconds()
+	x.late = rep.Last.Add(time.Duration(float64(time.Second) / info.FPS)).Sub(began.Add(s.Clip.PostRoll.D())).Seconds()
+	x.faults = rep.Gaps
+	if rep.StartTime != 0 || !rep.FrontIndex {
+		x.faults = append(x.faults, fmt.Sprintf("starts at %v, index in front %v", rep.StartTime, rep.FrontIndex))
+	}
+	return x, nil
+}
+
+// spread prints a distribution.
+func spread(v []float64) string {
+	if len(v) == 0 {
+		return "none"
+	}
+	slices.Sort(v)
+	at := func(q float64) float64 { return v[min(len(v)-1, int(q*float64(len(v))))] }
+	return fmt.Sprintf("min %.3f  median %.3f  99th %.3f  max %.3f", v[0], at(.5), at(.99), v[len(v)-1])
+}
+
+// cost records n cameras for a while with no event, beside a plain FFmpeg for each of them on the same streams at the
+// same time, and counts CPU time and memory of all.
+func (b *bench) cost(n int, length time.Duration) error {
+	fmt.Printf("\n== cost: %d cameras, 1920x1080, 15 frames a second, 4 Mbit/s, %s, no event\n", n, length)
+	cam := exec.Command(filepath.Join(b.bin, "camsim"), "-listen", "127.0.0.1:0")
+	out, err := cam.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	cam.Stderr = os.Stderr
+	if err := cam.Start(); err != nil {
+		return err
+	}
+	defer func() { _ = cam.Process.Kill(); _ = cam.Wait() }()
+	var info struct {
+		URL string `json:"url"`
+	}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(line, &info); err != nil {
+		return err
+	}
+	var list []config.Camera
+	for i := range n {
+		c := config.NewCamera()
+		c.ID, c.URL = fmt.Sprintf("cam%d", i), info.URL
+		list = append(list, c)
+	}
+	s, file := b.settings(fmt.Sprintf("cost%d", n), list)
+	r, err := b.start("preroll", s, file, nil, "record")
+	if err != nil {
+		return err
+	}
+	defer r.stop()
+	var plain []*exec.Cmd
+	for i := range n {
+		dir := filepath.Join(b.ram, fmt.Sprintf("plain%d-%d", n, i))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		c := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", info.URL, "-map", "0:v:0", "-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_list_size", "100",
+			"-hls_flags", "delete_segments", "-hls_segment_type", "fmp4", "-hls_segment_filename", dir+"/%06d.m4s", dir+"/live.m3u8")
+		if err := c.Start(); err != nil {
+			return err
+		}
+		plain = append(plain, c)
+	}
+	defer func() {
+		for _, c := range plain {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		}
+	}()
+	if err := r.wait(b.ctx, 2*time.Minute, filled(10*time.Second)); err != nil {
+		return err
+	}
+	self := r.cmd.Process.Pid
+	ours := children(self)
+	if len(ours) != n {
+		return fmt.Errorf("Preroll runs %d FFmpegs, want %d", len(ours), n)
+	}
+	var theirs []int
+	for _, c := range plain {
+		theirs = append(theirs, c.Process.Pid)
+	}
+	before := [3]float64{cpu(self), cpu(ours...), cpu(theirs...)}
+	time.Sleep(length)
+	minutes := length.Minutes() * float64(n)
+	own, ff, ref := cpu(self)-before[0], cpu(ours...)-before[1], cpu(theirs...)-before[2]
+	fmt.Printf("CPU seconds a camera-minute: Preroll %.3f + its FFmpeg %.3f = %.3f; plain FFmpeg %.3f; ratio %.3f\n", own/minutes, ff/minutes, (own+ff)/minutes, ref/minutes, (own+ff)/ref)
+	fmt.Printf("Preroll's own share: %.3f %% of a core; its memory now %.1f MB (PSS), peak %.1f MB (RSS)\n", own/length.Seconds()*100, pss(self), peak(self))
+	fmt.Printf("memory of an FFmpeg, PSS: Preroll's %.1f MB, plain %.1f MB; peak RSS: %.1f MB, %.1f MB\n", pss(ours...)/float64(n), pss(theirs...)/float64(n), peak(ours...)/float64(n), peak(theirs...)/float64(n))
+	fmt.Printf("bytes on the archive drive after %s with no event: %d\n", length, bytesUnder(r.archive))
+	return nil
+}
+
+func bytesUnder(dir string) (n int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if fi, err := d.Info(); err == nil {
+				n += fi.Size()
+			}
+		}
+		return nil
+	})
+	return n
+}
+
+// tray measures the resident process with its tray icon on a private desktop, with nothing to do for a minute.
+func (b *bench) tray() error {
+	program := "preroll-desktop"
+	if _, err := os.Stat(filepath.Join(b.bin, program)); err != nil {
+		return fmt.Errorf("build the desktop program first: %w", err)
+	}
+	fmt.Printf("\n== resident process with the tray, no camera, idle for a minute\n")
+	d, err := startDesk()
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	s, file := b.settings("tray", nil)
+	r, err := b.start(program, s, file, d.env, "--background")
+	if err != nil {
+		return err
+	}
+	defer r.stop()
+	if err := d.icon(b.ctx); err != nil {
+		return err
+	}
+	time.Sleep(5 * time.Second)
+	pid := r.cmd.Process.Pid
+	before := cpu(pid)
+	time.Sleep(time.Minute)
+	fmt.Printf("CPU %.3f %% of a core; memory %.1f MB (PSS), peak %.1f MB (RSS)\n", (cpu(pid)-before)/60*100, pss(pid), peak(pid))
+	log, err := os.ReadFile(r.log.Name())
+	if err == nil && strings.Contains(string(log), "ERROR") {
+		fmt.Printf("its log holds errors:\n%s", log)
+	}
+	return nil
+}
