@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -82,12 +83,14 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 		}
 		r.mu.Lock()
 		r.lastRun = max(r.lastRun, run)
-		e.pins = 1
-		if !r.owned(e) { // else its bytes are counted by the ring
+		h.queue = append(h.queue, e.Segment)
+		if i, found := slices.BinarySearchFunc(r.entries, e, order); found {
+			e = r.entries[i] // its bytes are counted already
+		} else {
 			r.bytes += e.Bytes
 		}
+		e.pins++
 		h.pinned[path] = e
-		h.queue = append(h.queue, e.Segment)
 		r.mu.Unlock()
 		last = e
 	}
@@ -101,15 +104,6 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 	}
 	r.holds[id] = h
 	return h, nil
-}
-
-func (r *Ring) owned(e *entry) bool {
-	for _, o := range r.entries {
-		if order(o, e) == 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // Holds lists the ids of holds that are on the RAM disk, open or left by an earlier life.

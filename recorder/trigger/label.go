@@ -12,7 +12,7 @@ var labels = []struct {
 	words *regexp.Regexp
 }{
 	{"doorbell", regexp.MustCompile(`(?i)\b(doorbell|visitor|bell ?ring|button pressed)`)},
-	{"person", regexp.MustCompile(`(?i)\b(person|people|human|pedestrian|face|body) ?(detect|alarm|event)?`)},
+	{"person", regexp.MustCompile(`(?i)\b(person|people|human|pedestrian|face)s?\b`)},
 	{"vehicle", regexp.MustCompile(`(?i)\b(vehicle|car|truck|licen[cs]e plate)s?\b`)},
 	{"animal", regexp.MustCompile(`(?i)\b(animal|pet|dog|cat)s?\b`)},
 	{"line crossing", regexp.MustCompile(`(?i)\b(line ?-?cross(ing)?|cross ?-?line|trip ?-?wire|linedetection)`)},

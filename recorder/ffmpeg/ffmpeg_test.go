@@ -1,0 +1,274 @@
+package ffmpeg
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+)
+
+func find(t *testing.T) *Tool {
+	t.Helper()
+	tool, err := Find(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tool
+}
+
+func TestParseVersion(t *testing.T) {
+	for _, tc := range []struct {
+		line  string
+		major int
+		bad   bool
+	}{
+		{"ffmpeg version 5.1.9-0+deb12u1 Copyright (c)", 5, false},
+		{"ffmpeg version n7.1 Copyright", 7, false},
+		{"ffmpeg version 8.0-full_build-www.gyan.dev", 8, false},
+		{"ffmpeg version N-109542-gabc Copyright", 0, false},
+		{"ffmpeg version 2025-01-02-git-abc", 0, false},
+		{"ffmpeg version 3.4.11", 3, false},
+		{"avconv version 12", 0, true},
+		{"", 0, true},
+	} {
+		_, major, err := parseVersion([]byte(tc.line))
+		if major != tc.major || (err != nil) != tc.bad {
+			t.Errorf("%q: %d, %v", tc.line, major, err)
+		}
+	}
+}
+
+func TestFindFaults(t *testing.T) {
+	dir := t.TempDir()
+	script := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, tc := range []struct {
+		name, setting string
+		want          Kind
+	}{
+		{"nothing there", filepath.Join(dir, "nothing"), Missing},
+		{"another program", script("other", "echo hello"), Missing},
+		{"too old", script("old", "echo ffmpeg version 3.4.1"), TooOld},
+		{"built without muxers", script("bare", `case "$2" in -version) echo ffmpeg version 6.0;; esac`), TooOld},
+		{"hangs up", script("crash", "exit 3"), Missing},
+	} {
+		_, err := Find(t.Context(), tc.setting)
+		var f *Failure
+		if !errors.As(err, &f) || f.Kind != tc.want || f.Hint() == "" {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
+func TestDiagnose(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		lines    []string
+		recorded bool
+		want     Kind
+	}{
+		{"wrong password", []string{"[rtsp @ 0x1] [error] method DESCRIBE failed: 401 Unauthorized", "[error] pipe:0: Server returned 401 Unauthorized (authorization failed)"}, false, WrongPassword},
+		{"forbidden", []string{"[error] Server returned 403 Forbidden (access denied)"}, false, WrongPassword},
+		{"wrong path", []string{"[rtsp @ 0x1] [error] method DESCRIBE failed: 404 Not Found"}, false, WrongPath},
+		{"port closed", []string{"[tcp @ 0x1] [error] Connection to tcp://127.0.0.1:1?timeout=0 failed: Connection refused", "[error] pipe:0: Connection refused"}, false, Unreachable},
+		{"no route", []string{"[error] pipe:0: No route to host"}, false, Unreachable},
+		{"unknown host", []string{"[tcp @ 0x1] [error] Failed to resolve hostname cam.invalid: Name or service not known", "[error] pipe:0: Input/output error"}, false, UnknownHost},
+		{"times out at once", []string{"[error] pipe:0: Connection timed out"}, false, Unreachable},
+		{"times out while recording", []string{"[error] pipe:0: Connection timed out"}, true, Ended},
+		{"ends while recording", nil, true, Ended},
+		{"sound only", []string{"[error] Stream map '0:v:0' matches no streams."}, false, NoVideo},
+		{"no picture", []string{"[error] pipe:0: Invalid data found when processing input"}, false, NoVideo},
+		{"codec", []string{"[mp4 @ 0x1] [error] Could not find tag for codec vp8 in stream #0, codec not currently supported in container"}, false, Unsupported},
+		{"RAM disk full", []string{"[error] av_interleaved_write_frame(): No space left on device"}, true, RAMFull},
+		{"protocol", []string{"[error] Protocol not on whitelist 'pipe'!"}, false, BadURL},
+		{"anything else", []string{"[warning] hm", "[fatal] the end is near"}, false, Unknown},
+		{"nothing said", nil, false, Unknown},
+	} {
+		f := Diagnose(tc.lines, tc.recorded)
+		if f.Kind != tc.want {
+			t.Errorf("%s: %s", tc.name, f.Kind)
+		}
+		if f.Text() == "" || f.Hint() == "" {
+			t.Errorf("%s: no words for %s", tc.name, f.Kind)
+		}
+	}
+}
+
+func TestScrub(t *testing.T) {
+	const password = "p'a ss&1@x/y"
+	for _, line := range []string{
+		"Impossible to open 'rtsp://admin:p%27a%20ss&1%40x%2Fy@127.0.0.1:8554/cam'",
+		"rtsp://admin:p'a ss&1@x/y@127.0.0.1/cam failed",
+		"password is p'a ss&1@x/y.",
+		"escaped p%27a+ss%261%40x%2Fy",
+		"http://192.0.2.1/snap?user=admin&pwd=p'a ss&1@x/y",
+	} {
+		got := Scrub(line, password)
+		for _, secret := range []string{password, "ss&1", "ss%261", "%27a"} {
+			if strings.Contains(got, secret) {
+				t.Errorf("%q became %q", line, got)
+			}
+		}
+	}
+	if got := Scrub("[rtsp @ 0x5] method DESCRIBE failed: 401 Unauthorized", password); got != "[rtsp @ 0x5] method DESCRIBE failed: 401 Unauthorized" {
+		t.Errorf("changed a harmless line: %q", got)
+	}
+	if got := Scrub("rtsp://a:b@c/d and rtsp://e:f@g/h", "b"); got != "rtsp://c/d and rtsp://g/h" {
+		t.Errorf("two URLs: %q", got)
+	}
+}
+
+func FuzzScrub(f *testing.F) {
+	f.Add("rtsp://admin:secret@host/x", "secret")
+	f.Add("a@b://c@d@e", "longpassword")
+	f.Fuzz(func(t *testing.T, line, password string) {
+		got := Scrub(line, password)
+		if len(password) >= 4 && strings.Contains(got, password) && !strings.Contains("…", password) {
+			t.Errorf("%q holds %q", got, password)
+		}
+	})
+}
+
+func TestInputHidesAndConfines(t *testing.T) {
+	tool := &Tool{major: 7}
+	in, err := tool.input(Source{URL: "rtsp://192.0.2.1/it's", Username: "ad'min", Password: "p'w & x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := strings.Join(in.args, " "); strings.Contains(all, "192.0.2.1") || strings.Contains(all, "p'w") || strings.Contains(all, "file") {
+		t.Errorf("arguments: %s", all)
+	}
+	for _, want := range []string{`option timeout 5000000`, `option rtsp_transport tcp`, `'\''`} {
+		if !strings.Contains(in.stdin, want) {
+			t.Errorf("no %q in %q", want, in.stdin)
+		}
+	}
+	if n := strings.Count(in.stdin, "\n"); n != 4 {
+		t.Errorf("%d lines in %q", n, in.stdin)
+	}
+	if old, _ := (&Tool{major: 4}).input(Source{URL: "rtsp://192.0.2.1/x"}); !strings.Contains(old.stdin, "option stimeout ") {
+		t.Errorf("FFmpeg 4: %q", old.stdin)
+	}
+	for _, url := range []string{"file:///etc/passwd", "-i", "concat:a|b", "rtsp://x/a'\nfile '/etc/passwd", "http://x/\r\nfile y", ""} {
+		var f *Failure
+		if _, err := tool.input(Source{URL: url}); !errors.As(err, &f) || f.Kind != BadURL {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
+func TestStreamsAreLearned(t *testing.T) {
+	var r streamReader
+	done := 0
+	for _, l := range strings.Split(`[info] Input #0, concat, from 'pipe:0':
+[info]   Duration: N/A, start: 0.000000, bitrate: N/A
+[info]   Stream #0:0[0x1](und): Video: hevc (Main) (hvc1 / 0x31637668), yuv420p(tv), 2560x1440 [SAR 1:1 DAR 16:9], 14.99 fps, 15 tbr, 90k tbn
+[info]   Stream #0:1: Audio: pcm_alaw, 8000 Hz, mono, s16, 64 kb/s
+[info]   Stream #0:2: Data: none
+[info] Stream mapping:
+[info]   Stream #0:0 -> #0:0 (copy)
+[info] Output #0, hls, to 'x':
+[info]   Stream #0:0: Video: h264, 1x1`, "\n") {
+		if r.line(l) {
+			done++
+		}
+	}
+	if want := (Streams{Video: "hevc", Width: 2560, Height: 1440, FPS: 14.99, Audio: "pcm_alaw"}); r.got != want || done != 1 {
+		t.Errorf("%+v, %d times", r.got, done)
+	}
+}
+
+func TestRecordArgs(t *testing.T) {
+	tool := &Tool{major: 5}
+	src := Source{URL: "rtsp://192.0.2.1/x", Audio: true}
+	in, err := tool.input(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name  string
+		known Streams
+		audio bool
+		want  string
+		not   string
+	}{
+		{"unknown", Streams{}, true, "-c:a copy", "aac"},
+		{"G.711", Streams{Video: "h264", Audio: "pcm_mulaw"}, true, "-c:a aac", "hvc1"},
+		{"AAC", Streams{Video: "h264", Audio: "aac"}, true, "-c:a copy", "hvc1"},
+		{"H.265", Streams{Video: "hevc"}, true, "-tag:v hvc1", "libx26"},
+		{"sound off", Streams{Video: "h264", Audio: "aac"}, false, "-c:v copy", "0:a"},
+	} {
+		src.Audio = tc.audio
+		got := strings.Join(tool.recordArgs(Recording{Source: src, Dir: "/r", Prefix: "p-", Segment: time.Second, Keep: 120, Known: tc.known}, in), " ")
+		if !strings.Contains(got, tc.want) || strings.Contains(got, tc.not) {
+			t.Errorf("%s: %s", tc.name, got)
+		}
+	}
+}
+
+func TestDemoLooksAndRecords(t *testing.T) {
+	tool := find(t)
+	s, jpeg, err := tool.Look(t.Context(), Source{URL: config.DemoURL})
+	if err != nil || s.Width != 640 || !bytes.HasPrefix(jpeg, []byte{0xff, 0xd8}) {
+		t.Fatalf("%+v, %d bytes, %v", s, len(jpeg), err)
+	}
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for ctx.Err() == nil {
+			if m, _ := filepath.Glob(filepath.Join(dir, "p-00000[1-9].m4s")); len(m) > 0 {
+				cancel()
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	err = tool.Record(ctx, Recording{Source: Source{URL: config.DemoURL}, Dir: dir, Prefix: "p-", Segment: time.Second, Keep: 20, Streams: func(Streams) {}})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("ended with %v", err)
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range list {
+		names = append(names, f.Name())
+	}
+	for _, want := range []string{"p-init.mp4", "p-000000.m4s", "p-live.m3u8"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("no %s in %v", want, names)
+		}
+	}
+}
+
+func TestHangingFFmpegIsKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hang")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\ntrap '' TERM\necho started >&2\nwhile :; do sleep 0.05; done\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	began := time.Now()
+	err := (&Tool{Path: path}).run(ctx, job{line: func(string) { cancel() }})
+	if !errors.Is(err, context.Canceled) || time.Since(began) > stopTime+10*time.Second {
+		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
+
+func TestParseProgress(t *testing.T) {
+	got, err := parseProgress("frame=10\nout_time_us=N/A\nprogress=continue\nframe= 182\nout_time_us=18200000\nprogress=end\n")
+	if err != nil || got.Frames != 182 || got.Duration != 18200*time.Millisecond {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -1,0 +1,376 @@
+package ring
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// segments makes a run of real segments with FFmpeg, each of one second with ten frames, and returns their folder.
+func segments(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=160x90:r=10:d=%d", n), "-f", "lavfi", "-i", fmt.Sprintf("sine=d=%d", n),
+		"-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-keyint_min", "10", "-sc_threshold", "0", "-bf", "0", "-c:a", "aac", "-f", "hls", "-hls_time", "1", "-hls_list_size", "0",
+		"-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "init.mp4", "-hls_segment_filename", dir+"/%06d.m4s", dir+"/live.m3u8").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return dir
+}
+
+// feeder puts segments into a ring's folder as FFmpeg does: written elsewhere, then renamed.
+type feeder struct {
+	t    *testing.T
+	from string
+	ring *Ring
+	run  int64
+	next int
+	at   time.Time // modification time of the next one
+}
+
+func newFeeder(t *testing.T, from string, r *Ring, run int64, at time.Time) *feeder {
+	f := &feeder{t: t, from: from, ring: r, run: run, at: at}
+	f.copy("init.mp4", fmt.Sprintf("r%013d-init.mp4", run))
+	return f
+}
+
+func (f *feeder) copy(from, to string) {
+	f.t.Helper()
+	b, err := os.ReadFile(filepath.Join(f.from, from))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	tmp := filepath.Join(f.ring.segments(), to+".tmp")
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.Chtimes(tmp, f.at, f.at); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.Rename(tmp, filepath.Join(f.ring.segments(), to)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// feed puts n segments in, and adds them as the watch would.
+func (f *feeder) feed(n int) {
+	f.t.Helper()
+	for range n {
+		f.at = f.at.Add(time.Second)
+		name := fmt.Sprintf("r%013d-%06d.m4s", f.run, f.next)
+		f.copy(fmt.Sprintf("%06d.m4s", f.next), name)
+		f.ring.add(name)
+		f.next++
+	}
+}
+
+func open(t *testing.T, dir string, keep time.Duration, b *Budget) *Ring {
+	t.Helper()
+	if b == nil {
+		b = NewBudget(1 << 30)
+	}
+	r, err := Open(Options{Dir: dir, Keep: keep, Budget: b, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const run1 = 1700000000000
+
+func TestRingReadsSegments(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	f := newFeeder(t, segments(t, 8), r, run1, time.Now().Add(-8*time.Second))
+	f.feed(8)
+	list := r.timed(0)
+	if len(list) != 8 {
+		t.Fatalf("%d segments", len(list))
+	}
+	for i, s := range list {
+		if s.Frames != 10 || s.Length() != time.Second || s.Media[0] != time.Duration(i)*time.Second || s.Number != i || !s.End.Equal(s.Start.Add(time.Second)) {
+			t.Errorf("segment %d: %+v", i, s)
+		}
+		if i > 0 && !s.Follows(list[i-1]) {
+			t.Errorf("segment %d does not follow", i)
+		}
+	}
+	if off := list[7].End.Sub(f.at).Abs(); off > time.Millisecond {
+		t.Errorf("the newest ends %s off", off)
+	}
+	if s := r.Status(); s.Length != 8*time.Second || s.Segment != time.Second || s.BitRate == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A machine that was busy for a moment writes a segment late; its time does not move.
+func TestTimesIgnoreDelays(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	begin := time.Now().Add(-10 * time.Second)
+	f := newFeeder(t, segments(t, 8), r, run1, begin)
+	f.feed(2)
+	f.at = f.at.Add(3 * time.Second)
+	f.feed(1)
+	f.at = f.at.Add(-3 * time.Second)
+	f.feed(5)
+	for i, s := range r.timed(0) {
+		if off := s.Start.Sub(begin.Add(time.Duration(i) * time.Second)).Abs(); off > time.Millisecond {
+			t.Errorf("segment %d is %s off", i, off)
+		}
+	}
+	// A clock that is set by an hour is another matter: what comes after has the new time, what came before keeps its.
+	f = newFeeder(t, f.from, r, run1+1, begin.Add(time.Hour))
+	f.feed(3)
+	list := r.timed(0)
+	if first, last := list[0].Start, list[len(list)-1].End; last.Sub(first) < time.Hour {
+		t.Errorf("from %s to %s", first, last)
+	}
+}
+
+func TestRingIsBounded(t *testing.T) {
+	r := open(t, t.TempDir(), 5*time.Second, nil)
+	f := newFeeder(t, segments(t, 12), r, run1, time.Now().Add(-12*time.Second))
+	f.feed(12)
+	if s := r.Status(); s.Length < 5*time.Second || s.Length > 6*time.Second {
+		t.Errorf("the ring keeps %s, want 5 s to 6 s", s.Length)
+	}
+	files, _ := filepath.Glob(filepath.Join(r.segments(), "*.m4s"))
+	if len(files) != len(r.entries) {
+		t.Errorf("%d files for %d segments", len(files), len(r.entries))
+	}
+}
+
+func TestHoldOutlivesTheRing(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, 4*time.Second, nil)
+	begin := time.Now().Add(-15 * time.Second)
+	f := newFeeder(t, segments(t, 15), r, run1, begin)
+	f.feed(6)
+	before := r.Status().Bytes
+	h, err := r.Hold("event-1", begin.Add(3500*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Status().Bytes; got != before {
+		t.Errorf("a hard link counts twice: %d, then %d", before, got)
+	}
+	f.feed(9) // far more than the ring keeps
+	var got []Segment
+	for range 12 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		s, err := h.Next(ctx)
+		cancel()
+		if err != nil {
+			t.Fatalf("after %d: %v", len(got), err)
+		}
+		b, err := os.ReadFile(s.Path)
+		if err != nil || int64(len(b)) != s.Bytes {
+			t.Fatalf("%s: %d bytes, %v", s.Path, len(b), err)
+		}
+		got = append(got, s)
+	}
+	if got[0].Number != 3 || got[11].Number != 14 {
+		t.Errorf("held %d to %d, want 3 to 14", got[0].Number, got[11].Number)
+	}
+	for i := 1; i < len(got); i++ {
+		if !got[i].Follows(got[i-1]) {
+			t.Errorf("%d does not follow %d", got[i].Number, got[i-1].Number)
+		}
+	}
+	for _, s := range got[:5] {
+		h.Done(s)
+		if _, err := os.Stat(s.Path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there", s.Path)
+		}
+	}
+
+	// Preroll is killed here: a new ring takes over from the files alone.
+	r2 := open(t, dir, 4*time.Second, nil)
+	h2, err := r2.Resume("event-1", begin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := h2.More(func(Segment) bool { return true })
+	if len(again) != 7 || again[0].Number != 8 || again[6].Number != 14 {
+		t.Errorf("resumed %d segments: %+v", len(again), again)
+	}
+	f.ring = r2
+	ids, err := r2.Holds()
+	if err != nil || !slices.Equal(ids, []string{"event-1"}) {
+		t.Errorf("holds %v, %v", ids, err)
+	}
+	h2.Close()
+	if ids, _ := r2.Holds(); len(ids) != 0 {
+		t.Errorf("left %v", ids)
+	}
+	var total int64
+	for _, e := range r2.entries {
+		total += e.Bytes
+	}
+	if got := r2.Status().Bytes; got != total {
+		t.Errorf("%d bytes counted, %d in the ring", got, total)
+	}
+}
+
+func TestHoldNames(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	for _, id := range []string{"", "..", "../x", "a/b", ".hidden", strings.Repeat("x", 200)} {
+		if _, err := r.Hold(id, time.Now()); err == nil {
+			t.Errorf("hold %q was made", id)
+		}
+	}
+}
+
+func TestForeignFilesDoNoHarm(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ring := filepath.Join(dir, "ring")
+	if err := os.MkdirAll(filepath.Join(ring, "r1700000000000-000007.m4s"), 0o700); err != nil { // a folder with a segment's name
+		t.Fatal(err)
+	}
+	if err := os.Symlink(secret, filepath.Join(ring, "r1700000000000-000008.m4s")); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"holiday.jpg": "x", "r1700000000000-000009.m4s": "not mp4", "r99-1.m4s": "", "r1700000000000-init.mp4.bak": "x"} {
+		if err := os.WriteFile(filepath.Join(ring, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := open(t, dir, 2*time.Second, nil)
+	f := newFeeder(t, segments(t, 6), r, run1, time.Now().Add(-6*time.Second))
+	f.feed(6)
+	if s := r.Status(); s.Length < 2*time.Second {
+		t.Errorf("%+v", s)
+	}
+	for _, name := range []string{"holiday.jpg", "r99-1.m4s", "r1700000000000-init.mp4.bak", "r1700000000000-000007.m4s"} {
+		if _, err := os.Lstat(filepath.Join(ring, name)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if b, err := os.ReadFile(secret); err != nil || string(b) != "precious" {
+		t.Errorf("the linked file: %q, %v", b, err)
+	}
+}
+
+func TestBudgetShortensTheLongestRing(t *testing.T) {
+	from := segments(t, 12)
+	b := NewBudget(1 << 30)
+	long, short := open(t, t.TempDir(), time.Minute, b), open(t, t.TempDir(), time.Minute, b)
+	newFeeder(t, from, long, run1, time.Now().Add(-12*time.Second)).feed(12)
+	fs := newFeeder(t, from, short, run1, time.Now().Add(-12*time.Second))
+	fs.feed(4)
+	h, err := long.Hold("event", time.Now().Add(-12*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := len(h.More(func(Segment) bool { return true }))
+	used, _ := b.Used()
+	b.SetLimit(used / 2)
+	if l, s := long.Status(), short.Status(); l.Length > s.Length+time.Second || !l.Short {
+		t.Errorf("rings of %s and %s", l.Length, s.Length)
+	}
+	if files, _ := filepath.Glob(filepath.Join(h.dir, "*.m4s")); len(files) != held {
+		t.Errorf("%d of %d held segments are left", len(files), held)
+	}
+	fs.feed(3)
+	if s := short.Status(); s.Newest.IsZero() || s.Length == 0 {
+		t.Errorf("the newest segment went: %+v", s)
+	}
+}
+
+func TestRunNumbersNeverRepeat(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, time.Minute, nil)
+	future := time.Now().Add(time.Hour).UnixMilli() // the clock was set back since
+	newFeeder(t, segments(t, 2), r, future, time.Now()).feed(1)
+	_, a := r.NextRun()
+	_, b := r.NextRun()
+	if want := fmt.Sprintf("r%013d-", future+1); a != want || b == a {
+		t.Errorf("%s, %s, want %s", a, b, want)
+	}
+}
+
+func TestInspectFindsTheWholePart(t *testing.T) {
+	from := segments(t, 3)
+	var all []byte
+	for _, name := range []string{"init.mp4", "000000.m4s", "000001.m4s", "000002.m4s"} {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	last, err := os.Stat(filepath.Join(from, "000002.m4s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := int64(len(all)) - last.Size()
+	for cut, want := range map[int64]Contents{
+		int64(len(all)):     {int64(len(all)), [2]time.Duration{0, 3 * time.Second}, 30},
+		int64(len(all)) - 1: {two, [2]time.Duration{0, 2 * time.Second}, 20},
+		two + 10:            {two, [2]time.Duration{0, 2 * time.Second}, 20},
+		two:                 {two, [2]time.Duration{0, 2 * time.Second}, 20},
+		20:                  {},
+		0:                   {},
+	} {
+		file := filepath.Join(t.TempDir(), "part")
+		if err := os.WriteFile(file, all[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Inspect(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Frames != want.Frames || want.Frames > 0 && (got.Good != want.Good || got.Media != want.Media) {
+			t.Errorf("cut at %d: %+v, want %+v", cut, got, want)
+		}
+	}
+}
+
+func FuzzFragment(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix\x00\x00\x00\x10moof\x00\x00\x00\x08traf"), []byte("\x00\x00\x00\x08moov"))
+	f.Fuzz(func(t *testing.T, segment, head []byte) {
+		p, err := parseInit(bytesAt(head), int64(len(head)))
+		if err != nil {
+			p = params{video: 1, timescale: 90000}
+		}
+		fr, err := parseFragment(bytesAt(segment), int64(len(segment)), p)
+		if err == nil && (fr.frames <= 0 || fr.end < fr.start) {
+			t.Errorf("%+v", fr)
+		}
+		file := filepath.Join(t.TempDir(), "x")
+		if err := os.WriteFile(file, append(bytes.Clone(head), segment...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := Inspect(file); err != nil || c.Good > int64(len(head)+len(segment)) {
+			t.Errorf("%+v, %v", c, err)
+		}
+	})
+}
+
+func TestDiskOfTellsRAM(t *testing.T) {
+	d, err := DiskOf(t.TempDir())
+	if err != nil || d.Free <= 0 || d.Total <= 0 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	if fi, err := os.Stat("/dev/shm"); err == nil && fi.IsDir() {
+		if d, err := DiskOf("/dev/shm"); err != nil || !d.RAM {
+			t.Errorf("/dev/shm: %+v, %v", d, err)
+		}
+	}
+	if _, err := DiskOf(filepath.Join(t.TempDir(), "nothing")); err == nil {
+		t.Error("a missing folder has no disk")
+	}
+}

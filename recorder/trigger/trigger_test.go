@@ -1,0 +1,375 @@
+package trigger
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/smtp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+func camera(id, url string, mail ...string) config.Camera {
+	c := config.NewCamera()
+	c.ID, c.URL, c.Mail = id, url, mail
+	return c
+}
+
+var cameras = []config.Camera{
+	camera("front-door", "rtsp://192.0.2.10/s", "front-door", "reolink@home"),
+	camera("yard", "rtsp://192.0.2.11/s", "yard", "Back Yard"),
+	camera("yard-2", "rtsp://192.0.2.12/s", "Back Yard 2"),
+	camera("nvr-1", "rtsp://192.0.2.20/1", "[CH1]"),
+	camera("nvr-2", "rtsp://192.0.2.20/2", "[CH2]"),
+	camera("plain", "rtsp://cam.local/s"),
+}
+
+func TestMatch(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		mail Mail
+		want []string
+	}{
+		{"recipient", Mail{To: []string{"Front-Door@nvr"}}, []string{"front-door"}},
+		{"recipient without a domain", Mail{To: []string{"yard"}}, []string{"yard"}},
+		{"two recipients", Mail{To: []string{"yard@x", "front-door@x", "yard@y"}}, []string{"yard", "front-door"}},
+		{"the id, with an empty list", Mail{To: []string{"plain@preroll"}}, []string{"plain"}},
+		{"not the id, with a list", Mail{To: []string{"yard-2@preroll"}}, nil},
+		{"sender", Mail{To: []string{"alarm@x"}, Sender: "REOLINK@home"}, []string{"front-door"}},
+		{"subject", Mail{To: []string{"alarm@x"}, Subject: "Motion at back yard, now"}, []string{"yard"}},
+		{"longest subject", Mail{Subject: "Motion at Back Yard 2"}, []string{"yard-2"}},
+		{"channel in the subject", Mail{From: netip.MustParseAddr("192.0.2.20"), Subject: "NVR [CH2] alarm"}, []string{"nvr-2"}},
+		{"address", Mail{From: netip.MustParseAddr("192.0.2.10"), Subject: "x"}, []string{"front-door"}},
+		{"mapped address", Mail{From: netip.MustParseAddr("::ffff:192.0.2.11")}, []string{"yard"}},
+		{"address of two cameras", Mail{From: netip.MustParseAddr("192.0.2.20")}, nil},
+		{"nothing", Mail{From: netip.MustParseAddr("192.0.2.99"), To: []string{"a@b"}, Sender: "c@d", Subject: "e"}, nil},
+		{"empty", Mail{}, nil},
+	} {
+		if got := Match(tc.mail, cameras); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestLabel(t *testing.T) {
+	for _, tc := range []struct{ subject, body, want string }{
+		{"", "EVENT TYPE: Motion Detected\r\nEVENT TIME: 2026-11-22", "motion"},
+		{"", "Alarm Event: Motion Detection\nAlarm Input Channel: 1", "motion"},
+		{"", "Alarm Camera Name:Gate\r\nAlarm Event:Person Detected", "person"},
+		{"", "Event Type: Motion\r\nAlarmType: Human", "person"},
+		{"Vehicle detected", "", "vehicle"},
+		{"Line Crossing Detection", "", "line crossing"},
+		{"", "Alarm Event: Tripwire", "line crossing"},
+		{"", "EVENT TYPE: Intrusion Detection", "intrusion"},
+		{"Your pet was seen", "", "animal"},
+		{"Doorbell pressed: visitor", "", "doorbell"},
+		{"Alarm", "the body says motion", "motion"},
+		{"Scarce news", "nothing here", ""},
+		{"", "", ""},
+	} {
+		if got := Label(Mail{Subject: tc.subject, Body: tc.body}); got != tc.want {
+			t.Errorf("%q %q: %q, want %q", tc.subject, tc.body, got, tc.want)
+		}
+	}
+}
+
+func TestIsTest(t *testing.T) {
+	for text, want := range map[string]bool{
+		"If you receive this e-mail you have successfully set up and tested the e-mail alert from your IPC": true,
+		"Test Email":                    true,
+		"SMTP Test":                     true,
+		"This is a test mailing":        false,
+		"test Sun, 22 Nov 2026":         false,
+		"Motion detected in Test Mails": false,
+	} {
+		if got := IsTest(Mail{Subject: text}); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	for _, tc := range []struct {
+		allow []string
+		addr  string
+		want  bool
+	}{
+		{[]string{"private"}, "192.168.1.7", true}, {[]string{"private"}, "10.1.2.3", true}, {[]string{"private"}, "127.0.0.1", true},
+		{[]string{"private"}, "169.254.1.1", true}, {[]string{"private"}, "fd00::1", true}, {[]string{"private"}, "fe80::1", true}, {[]string{"private"}, "::1", true},
+		{[]string{"private"}, "203.0.113.9", false}, {[]string{"private"}, "2001:db8::1", false},
+		{[]string{"203.0.113.0/24"}, "203.0.113.9", true}, {[]string{"203.0.113.9"}, "203.0.113.9", true}, {[]string{"203.0.113.9"}, "192.168.1.1", false},
+		{[]string{"any"}, "203.0.113.9", true}, {nil, "127.0.0.1", false},
+	} {
+		if got := Allowed(tc.allow)(netip.MustParseAddr(tc.addr)); got != tc.want {
+			t.Errorf("%v %s: %v", tc.allow, tc.addr, got)
+		}
+	}
+}
+
+// sink is a running server and what it said.
+type sink struct {
+	t    *testing.T
+	addr string
+
+	mu        sync.Mutex
+	triggers  map[string][]event.Trigger
+	unmatched []status.Unmatched
+	tests     int
+	fail      error
+}
+
+func serve(t *testing.T, set func(*config.SMTP)) *sink {
+	t.Helper()
+	k := &sink{t: t, triggers: map[string][]event.Trigger{}}
+	s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0", Allow: []string{"private"}}, CertDir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Cameras: func() []config.Camera { return cameras }, Refused: func(netip.Addr) {}}
+	if set != nil {
+		set(&s.Settings)
+	}
+	s.Trigger = func(_ context.Context, id string, tr event.Trigger) error {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.fail != nil {
+			return k.fail
+		}
+		k.triggers[id] = append(k.triggers[id], tr)
+		return nil
+	}
+	s.Unmatched = func(u status.Unmatched) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.unmatched = append(k.unmatched, u)
+	}
+	s.Tested = func([]string, event.Trigger) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.tests++
+	}
+	ready := make(chan net.Addr, 1)
+	s.Listening = func(a net.Addr, err error) {
+		if err == nil {
+			ready <- a
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	k.addr = (<-ready).String()
+	return k
+}
+
+// talk sends lines and returns the codes of the answers.
+func (k *sink) talk(lines ...string) []string {
+	k.t.Helper()
+	c, err := net.Dial("tcp", k.addr)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	br := bufio.NewReader(c)
+	read := func() string {
+		for {
+			l, err := br.ReadString('\n')
+			if err != nil {
+				return "closed"
+			}
+			if len(l) >= 4 && l[3] == ' ' {
+				return l[:3]
+			}
+		}
+	}
+	codes := []string{read()}
+	for _, l := range lines {
+		if _, err := fmt.Fprintf(c, "%s\r\n", l); err != nil {
+			return append(codes, "closed")
+		}
+		codes = append(codes, read())
+	}
+	return codes
+}
+
+func (k *sink) count(id string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.triggers[id])
+}
+
+func TestDialogues(t *testing.T) {
+	b64 := base64.StdEncoding.EncodeToString
+	mail := []string{"MAIL FROM:<cam@x>", "RCPT TO:<yard@preroll>", "DATA", "Subject: Motion\r\n\r\nx\r\n."}
+	for _, tc := range []struct {
+		name  string
+		lines []string
+	}{
+		{"EHLO", append([]string{"EHLO cam"}, mail...)},
+		{"HELO", append([]string{"HELO cam"}, mail...)},
+		{"EHLO then HELO", append([]string{"EHLO cam", "HELO cam"}, mail...)},
+		{"AUTH PLAIN", append([]string{"EHLO cam", "AUTH PLAIN " + b64([]byte("\x00u\x00p"))}, mail...)},
+		{"AUTH PLAIN in two steps", append([]string{"EHLO cam", "AUTH PLAIN", b64([]byte("\x00u\x00p"))}, mail...)},
+		{"AUTH LOGIN", append([]string{"EHLO cam", "AUTH LOGIN", b64([]byte("u")), b64([]byte("p"))}, mail...)},
+		{"AUTH LOGIN with the user", append([]string{"EHLO cam", "AUTH LOGIN " + b64([]byte("u")), b64([]byte("p"))}, mail...)},
+		{"two mails, RSET, NOOP", append(append([]string{"EHLO cam", "NOOP", "RSET"}, mail...), mail...)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			k := serve(t, nil)
+			codes := k.talk(append(tc.lines, "QUIT")...)
+			for i, c := range codes {
+				if c[0] != '2' && c[0] != '3' {
+					t.Errorf("answer %d: %s, in %v", i, c, codes)
+				}
+			}
+			want := strings.Count(strings.Join(tc.lines, "\n"), "DATA")
+			if got := k.count("yard"); got != want {
+				t.Errorf("%d triggers, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestLogin(t *testing.T) {
+	k := serve(t, func(s *config.SMTP) { s.Username, s.Password = "cams", "right" })
+	b64 := base64.StdEncoding.EncodeToString
+	if codes := k.talk("EHLO x", "MAIL FROM:<a@b>"); codes[2] == "250" {
+		t.Errorf("a mail without a login was accepted: %v", codes)
+	}
+	if codes := k.talk("EHLO x", "AUTH LOGIN", b64([]byte("cams")), b64([]byte("wrong"))); codes[4] != "535" {
+		t.Errorf("a wrong password: %v", codes)
+	}
+	if codes := k.talk("EHLO x", "AUTH LOGIN", b64([]byte("cams")), b64([]byte("right")), "MAIL FROM:<a@b>"); codes[5] != "250" {
+		t.Errorf("the right password: %v", codes)
+	}
+}
+
+func TestSTARTTLSAndAttachment(t *testing.T) {
+	k := serve(t, nil)
+	c, err := smtp.Dial(k.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.StartTLS(&tls.Config{InsecureSkipVerify: true}); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := errors.Join(c.Mail("cam@x"), c.Rcpt("front-door@preroll"), c.Rcpt("yard@preroll")); err != nil {
+		t.Fatal(err)
+	}
+	w, err := c.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(w, "From: cam@x\r\nSubject: =?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte("Tür: Person"))+"?=\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"#BOUNDARY#\"\r\n\r\n"+
+		"--#BOUNDARY#\r\nContent-Type: text/plain; charset=gb2312\r\nContent-Transfer-Encoding: 8bit\r\n\r\nEVENT TYPE: Human Detected\r\n"+
+		"--#BOUNDARY#\r\nContent-Type: image/jpeg; name=\"../../etc/x.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+	// The trigger is there before the attachment is.
+	line := strings.Repeat("A", 76) + "\r\n"
+	for range 20000 {
+		if _, err := w.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for end := time.Now().Add(10 * time.Second); k.count("front-door") == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the trigger waits for the attachment")
+		}
+	}
+	fmt.Fprint(w, "--#BOUNDARY#--\r\n")
+	if err := errors.Join(w.Close(), c.Quit()); err != nil {
+		t.Fatal(err)
+	}
+	if k.count("yard") != 1 || k.count("front-door") != 1 {
+		t.Errorf("triggers: %+v", k.triggers)
+	}
+	tr := k.triggers["yard"][0]
+	if tr.Label != "person" || tr.Subject != "Tür: Person" || tr.Source != event.Mail || tr.Time.After(began) {
+		t.Errorf("%+v", tr)
+	}
+}
+
+func TestUnmatchedAndTestMails(t *testing.T) {
+	k := serve(t, nil)
+	k.talk("HELO x", "MAIL FROM:<who@x>", "RCPT TO:<nobody@x>", "DATA", "Subject: a\x1b[31mb\r\n\r\nx\r\n.", "QUIT")
+	k.talk("HELO x", "MAIL FROM:<who@x>", "RCPT TO:<yard@x>", "DATA", "Subject: Test Email\r\n\r\nx\r\n.", "QUIT")
+	if len(k.unmatched) != 1 || strings.ContainsRune(k.unmatched[0].Subject, 0x1b) || k.unmatched[0].To[0] != "nobody@x" {
+		t.Errorf("unmatched: %+v", k.unmatched)
+	}
+	if k.tests != 1 || k.count("yard") != 0 {
+		t.Errorf("%d test mails, %d triggers", k.tests, k.count("yard"))
+	}
+}
+
+func TestNotDurableIsNot250(t *testing.T) {
+	k := serve(t, nil)
+	k.fail = errors.New("index is locked")
+	if codes := k.talk("HELO x", "MAIL FROM:<a@x>", "RCPT TO:<yard@x>", "DATA", "Subject: x\r\n\r\nx\r\n."); codes[5] != "451" {
+		t.Errorf("answers: %v", codes)
+	}
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	k := serve(t, nil)
+	for range maxPerAddress {
+		c, err := net.Dial("tcp", k.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		if l, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.HasPrefix(l, "220") {
+			t.Fatalf("%q, %v", l, err)
+		}
+	}
+	if codes := k.talk(); codes[0] != "421" {
+		t.Errorf("one connection too many: %v", codes)
+	}
+}
+
+func TestPortErrorNamesAndOffers(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	_, err = net.Listen("tcp", ln.Addr().String())
+	port := fmt.Sprint(ln.Addr().(*net.TCPAddr).Port)
+	text := PortError(ln.Addr().String(), err).Error()
+	if !strings.Contains(text, "port "+port+" is taken") || !strings.Contains(text, "is free") {
+		t.Error(text)
+	}
+}
+
+func FuzzMail(f *testing.F) {
+	f.Add("Subject: x\r\n\r\nEvent Type: Motion", "a@b")
+	f.Add("Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n--x--", "<>")
+	f.Fuzz(func(t *testing.T, text, to string) {
+		m := Mail{To: []string{to}}
+		readMail(strings.NewReader(text), &m)
+		if len(m.Body) > maxBody {
+			t.Errorf("%d bytes of body", len(m.Body))
+		}
+		Match(m, cameras)
+		Label(m)
+		IsTest(m)
+		if got := clean(m.Subject); strings.ContainsAny(got, "\r\n\x00\x1b") || len([]rune(got)) > 201 {
+			t.Errorf("%q", got)
+		}
+	})
+}
