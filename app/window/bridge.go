@@ -7,8 +7,6 @@ import (
 	"net"
 	"time"
 
-	"fyne.io/fyne/v2"
-
 	"github.com/preroll/preroll/recorder/control"
 )
 
@@ -19,7 +17,7 @@ func (w *window) watch(ctx context.Context) {
 		_ = w.client.Watch(ctx, func(u control.Update) {
 			began := first
 			first = false
-			fyne.Do(func() {
+			w.do(func() {
 				if u.Status != nil {
 					w.status = u.Status
 				}
@@ -30,7 +28,7 @@ func (w *window) watch(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		fyne.Do(func() {
+		w.do(func() {
 			w.status = nil
 			w.events.update(control.Update{}, false)
 			w.settings.statusChanged()
@@ -56,7 +54,7 @@ func (w *window) obey(ln net.Listener) {
 		err = json.NewDecoder(io.LimitReader(c, 4096)).Decode(&o)
 		_ = c.Close()
 		if err == nil {
-			fyne.Do(func() {
+			w.do(func() {
 				w.show(o)
 				w.win.Show()
 				w.win.RequestFocus()

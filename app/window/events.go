@@ -92,8 +92,9 @@ func newEventsPage(w *window) *eventsPage {
 func centred(title, text string, buttons ...fyne.CanvasObject) *fyne.Container {
 	t := widget.NewLabel(text)
 	t.Wrapping, t.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
-	heading := canvas.NewText(title, theme.Color(theme.ColorNameForeground))
-	heading.TextSize, heading.TextStyle.Bold, heading.Alignment = theme.TextHeadingSize(), true, fyne.TextAlignCenter
+	style := widget.RichTextStyleHeading
+	style.Alignment = fyne.TextAlignCenter
+	heading := widget.NewRichText(&widget.TextSegment{Text: title, Style: style})
 	row := container.NewHBox(append(append([]fyne.CanvasObject{layout.NewSpacer()}, buttons...), layout.NewSpacer())...)
 	box := container.New(narrow{520}, container.NewVBox(heading, t, row))
 	return container.NewVBox(layout.NewSpacer(), box, layout.NewSpacer())
@@ -143,7 +144,7 @@ func (p *eventsPage) draw() {
 	shown(p.alarm, active && s.SMTP.Listen != "")
 	shown(p.welcome, s != nil && len(s.Cameras) == 0 && len(p.items) == 0)
 	shown(p.nothing, s != nil && len(s.Cameras) > 0 && len(p.items) == 0)
-	p.list.Refresh()
+	p.content.Refresh() // what was shown or hidden moves the rest
 	if p.wanted != "" {
 		p.find(p.wanted)
 	}

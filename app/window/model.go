@@ -72,7 +72,7 @@ func rowOf(e event.Event, now time.Time) row {
 	case event.Finishing:
 		r.state, r.importance = "Saving: finishing the clip", widget.HighImportance
 	case event.Saved:
-		r.state, r.importance = "Saved", widget.SuccessImportance
+		r.state = "Saved"
 		if got := e.Receipt.PreRollGot.D(); got > 0 {
 			r.state = fmt.Sprintf("Saved, begins %.0f s before the alarm", got.Seconds())
 		}

@@ -34,6 +34,7 @@ type settingsPage struct {
 	chosen  int // camera that is shown, -1 for none
 	filling bool
 
+	body     *fyne.Container
 	choose   *widget.Select
 	remove   *widget.Button
 	form     *fyne.Container // of the chosen camera
@@ -135,7 +136,7 @@ func newSettingsPage(w *window) *settingsPage {
 		p.load()
 	})
 
-	body := container.NewVBox(
+	p.body = container.NewVBox(
 		heading("Cameras"),
 		container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.choose),
 		p.none, p.form,
@@ -150,7 +151,7 @@ func newSettingsPage(w *window) *settingsPage {
 		field("Port", "cameras send their alarm mail here, such as 2525", p.listen),
 	)
 	foot := container.NewVBox(widget.NewSeparator(), container.NewBorder(nil, nil, nil, container.NewHBox(p.cancel, p.save), p.message))
-	p.content = container.NewBorder(nil, container.NewPadded(foot), nil, nil, container.NewVScroll(container.NewPadded(container.New(narrow{720}, body))))
+	p.content = container.NewBorder(nil, container.NewPadded(foot), nil, nil, container.NewVScroll(container.NewPadded(container.New(narrow{720}, p.body))))
 	p.fill()
 	return p
 }
@@ -217,7 +218,7 @@ func (p *settingsPage) load() {
 	}
 	p.w.work.Go(func() {
 		s, err := p.w.client.Settings(p.w.ctx)
-		fyne.Do(func() {
+		p.w.do(func() {
 			if err != nil || p.edited() || p.loaded && reflect.DeepEqual(s, p.base) {
 				return // with an error the page says that no recorder runs
 			}
@@ -279,6 +280,7 @@ func (p *settingsPage) fillCamera() {
 	shown(p.form, some)
 	shown(p.none, !some)
 	shown(p.remove, some)
+	defer p.body.Refresh() // what was shown or hidden moves the rest
 	if !some {
 		return
 	}
@@ -360,7 +362,7 @@ func (p *settingsPage) testCamera() {
 	p.w.work.Go(func() {
 		var err error
 		l, err = p.w.client.Look(p.w.ctx, c)
-		fyne.Do(func() {
+		p.w.do(func() {
 			p.test.Enable()
 			if err != nil {
 				p.tell(p.result, err.Error(), widget.DangerImportance)
@@ -375,6 +377,7 @@ func (p *settingsPage) testCamera() {
 				p.picture.Image = m
 				p.picture.Refresh()
 				p.picture.Show()
+				p.body.Refresh()
 			}
 		})
 	})
@@ -384,6 +387,7 @@ func (p *settingsPage) tell(l *widget.Label, text string, i widget.Importance) {
 	l.Importance = i
 	l.SetText(text)
 	l.Show()
+	p.body.Refresh()
 }
 
 // apply saves, and shows each fault at its field where it has one.
@@ -397,7 +401,7 @@ func (p *settingsPage) apply() {
 		if err == nil {
 			fresh, err = p.w.client.Settings(p.w.ctx)
 		}
-		fyne.Do(func() {
+		p.w.do(func() {
 			p.save.Enable()
 			if err != nil {
 				p.tell(p.message, p.explain(err), widget.DangerImportance)

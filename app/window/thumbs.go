@@ -4,8 +4,6 @@ import (
 	"image"
 	"image/jpeg"
 	"os"
-
-	"fyne.io/fyne/v2"
 )
 
 // thumbs loads thumbnails off the main goroutine and keeps the last ones. Its fields belong to the main goroutine.
@@ -34,7 +32,7 @@ func (t *thumbs) get(path string) image.Image {
 		if err != nil {
 			return // the row shows that there is none
 		}
-		fyne.Do(func() {
+		t.w.do(func() {
 			if _, wanted := t.cache[path]; wanted {
 				t.cache[path] = m
 				t.loaded(path)

@@ -1,7 +1,7 @@
 // Package window is the Fyne window: a client of the control socket that comes and goes. It holds no truth; what it
 // shows is drawn from what the recorder says.
 //
-// Everything here runs on Fyne's main goroutine but what bridge.go and thumbs.go start; they hand over by fyne.Do. The
+// Everything here runs on Fyne's main goroutine but what is started in window.work; that hands over by fyne.Do. The
 // package never imports fyne.io/fyne/v2/app, so it compiles and is tested without a display.
 package window
 
@@ -45,6 +45,7 @@ type window struct {
 	settings *settingsPage
 	status   *status.Status // nil while no recorder answers
 	work     sync.WaitGroup // what runs off the main goroutine
+	do       func(func())   // hands over to the main goroutine: fyne.Do
 }
 
 // Run shows the window until it is closed. A second one raises the first instead.
@@ -70,7 +71,7 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	w.work.Go(func() { w.obey(ln) })
 	w.work.Go(func() {
 		<-ctx.Done()
-		fyne.Do(a.Quit)
+		w.do(a.Quit)
 	})
 	w.win.SetOnClosed(func() {
 		s := w.win.Canvas().Size()
@@ -85,7 +86,7 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 }
 
 func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window {
-	w := &window{ctx: ctx, client: client, win: a.NewWindow("Preroll")}
+	w := &window{ctx: ctx, client: client, do: fyne.Do, win: a.NewWindow("Preroll")}
 	w.events = newEventsPage(w)
 	w.settings = newSettingsPage(w)
 	w.tabs = container.NewAppTabs(
@@ -120,7 +121,7 @@ func (w *window) show(o order) {
 func (w *window) try(do func(context.Context) error, then func()) {
 	w.work.Go(func() {
 		err := do(w.ctx)
-		fyne.Do(func() {
+		w.do(func() {
 			if err != nil && w.ctx.Err() == nil {
 				dialog.ShowError(err, w.win)
 			}

@@ -1,0 +1,387 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// program is the real program, built once without a window.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "preroll-cli-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "preroll")
+	cmd := exec.Command("go", "build", "-tags", "headless", "-o", path, "../..")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := program(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// box is a private home for the program.
+type box struct {
+	t    *testing.T
+	path string
+	env  []string
+	file string
+	home string
+	s    config.Settings
+}
+
+func newBox(t *testing.T, cameras ...config.Camera) *box {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &box{t: t, path: path, home: t.TempDir()}
+	ram := t.TempDir()
+	if runtime.GOOS == "linux" {
+		if ram, err = os.MkdirTemp("/dev/shm", "preroll-cli-"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(ram) })
+	}
+	run := filepath.Join(b.home, "run")
+	if err := os.Mkdir(run, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.env = []string{"HOME=" + b.home, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + run, "XDG_STATE_HOME=" + b.home + "/state", "XDG_CONFIG_HOME=" + b.home + "/config", "TMPDIR=" + os.TempDir()}
+	b.s = config.Default()
+	b.s.RAMDisk.Path, b.s.Archive.Path, b.s.Archive.MinFree = filepath.Join(ram, "ring"), filepath.Join(b.home, "archive"), 0
+	b.s.Clip.PreRoll, b.s.Clip.PostRoll = config.Duration(3*time.Second), config.Duration(2*time.Second)
+	b.s.SMTP.Listen = "127.0.0.1:0"
+	b.s.Cameras = cameras
+	b.file = filepath.Join(b.home, "preroll.toml")
+	b.save()
+	return b
+}
+
+func (b *box) save() {
+	b.t.Helper()
+	if err := config.Save(b.file, b.s); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// run runs a command to its end and returns its exit code and output.
+func (b *box) run(args ...string) (int, string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 60*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.path, append(args, "--config", b.file)...)
+	cmd.Env = b.env
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		b.t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// recorder is a running `preroll record`.
+type recorder struct {
+	cmd  *exec.Cmd
+	out  *bytes.Buffer
+	done chan struct{}
+}
+
+func (b *box) record(args ...string) *recorder {
+	b.t.Helper()
+	r := &recorder{cmd: exec.Command(b.path, append([]string{"record", "--config", b.file}, args...)...), out: new(bytes.Buffer), done: make(chan struct{})}
+	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = b.env, r.out, r.out
+	if err := r.cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	go func() {
+		_ = r.cmd.Wait()
+		close(r.done)
+	}()
+	b.t.Cleanup(func() {
+		_ = r.cmd.Process.Kill()
+		<-r.done
+		if b.t.Failed() {
+			b.t.Logf("record printed:\n%s", r.out)
+		}
+	})
+	return r
+}
+
+func (r *recorder) end(sig os.Signal) {
+	_ = r.cmd.Process.Signal(sig)
+	<-r.done
+}
+
+func (b *box) until(what string, limit time.Duration, ok func() bool) {
+	b.t.Helper()
+	for end := time.Now().Add(limit); !ok(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.t.Fatalf("waited %s in vain for %s", limit, what)
+		}
+	}
+}
+
+func (b *box) status() (s status.Status, ok bool) {
+	code, out := b.run("status", "--json")
+	return s, code == 0 && json.Unmarshal([]byte(out), &s) == nil
+}
+
+func (b *box) events() (list []event.Event) {
+	_, out := b.run("events", "--json", "--limit", "100")
+	_ = json.Unmarshal([]byte(out), &list)
+	return list
+}
+
+func (b *box) filled(length time.Duration) {
+	b.t.Helper()
+	b.until("video in RAM", 60*time.Second, func() bool {
+		s, ok := b.status()
+		return ok && len(s.Cameras) > 0 && s.Cameras[0].PreRoll.D() >= length
+	})
+}
+
+func TestWholeWayFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, config.DemoCamera())
+	if code, out := b.run("status"); code != 1 || !strings.Contains(out, "no recorder is running") {
+		t.Errorf("status without a recorder: %d %s", code, out)
+	}
+	r := b.record()
+	b.filled(5 * time.Second)
+	if code, out := b.run("record"); code != 1 || !strings.Contains(out, "running already") {
+		t.Errorf("a second recorder: %d %s", code, out)
+	}
+	if code, out := b.run("events"); code != 0 || !strings.Contains(out, "No events yet") {
+		t.Errorf("no events: %d %s", code, out)
+	}
+	if code, out := b.run("trigger", "nobody"); code != 1 || !strings.Contains(out, "no camera with this id") {
+		t.Errorf("an unknown camera: %d %s", code, out)
+	}
+	if code, out := b.run("check"); code != 0 || !strings.Contains(out, "Demo camera: recording") {
+		t.Errorf("check: %d %s", code, out)
+	}
+	if code, out := b.run("trigger", "demo", "--label", "Front Gate"); code != 0 {
+		t.Fatalf("trigger: %d %s", code, out)
+	}
+	if code, out := b.run("trigger", "--mail", "demo"); code != 0 {
+		t.Fatalf("trigger --mail: %d %s", code, out)
+	}
+	b.until("the clip", 30*time.Second, func() bool { l := b.events(); return len(l) == 1 && l[0].State.Ended() })
+	e := b.events()[0]
+	if e.State != event.Saved || e.Label != "Front Gate" || e.TriggerCount != 2 || !strings.HasSuffix(e.Stem, "_front-gate") {
+		t.Errorf("%+v", e)
+	}
+	if code, out := b.run("events"); code != 0 || !strings.Contains(out, "Front Gate") || !strings.Contains(out, "saved") {
+		t.Errorf("events: %d %s", code, out)
+	}
+	if code, out := b.run("reindex"); code != 0 || !strings.Contains(out, "1 events found") {
+		t.Errorf("reindex: %d %s", code, out)
+	}
+	r.end(os.Interrupt)
+	if code := r.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("record ended with %d", code)
+	}
+	if out := r.out.String(); !strings.Contains(out, "event ended") || !strings.Contains(out, "camera is recording") {
+		t.Errorf("record printed %s", out)
+	}
+}
+
+// TestKillNine kills Preroll at random moments of events; every trigger that was answered ends in a clip, no FFmpeg is
+// left over, and what is in the archive under a final name plays.
+func TestKillNine(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t)
+	cfg := config.NewCamera()
+	cfg.ID, cfg.URL, cfg.Username, cfg.Password = "cam", cam.URL(), "admin", "C4nary-pass"
+	b := newBox(t, cfg)
+	answered := 0
+	for _, after := range []time.Duration{0, 300 * time.Millisecond, 2500 * time.Millisecond, 3500 * time.Millisecond} {
+		r := b.record("--verbose")
+		b.filled(4 * time.Second)
+		if code, out := b.run("trigger", "cam"); code != 0 {
+			t.Fatalf("trigger: %s", out)
+		}
+		answered++
+		timer := time.NewTimer(after)
+		<-timer.C
+		r.end(os.Kill)
+		b.until("FFmpeg to die", 5*time.Second, func() bool { return !running(b.s.RAMDisk.Path) })
+		if strings.Contains(r.out.String(), "C4nary") {
+			t.Error("the password was printed")
+		}
+	}
+	b.record()
+	b.until("all events to end", 90*time.Second, func() bool {
+		list := b.events()
+		for _, e := range list {
+			if !e.State.Ended() {
+				return false
+			}
+		}
+		return len(list) > 0
+	})
+	count := 0
+	for _, e := range b.events() {
+		count += e.TriggerCount
+		if e.State == event.Failed || len(e.Clips) == 0 {
+			t.Errorf("%+v", e)
+			continue
+		}
+		for _, c := range e.Clips {
+			rep, err := camtest.Check(t.Context(), filepath.Join(b.s.Archive.Path, filepath.FromSlash(e.Folder), c.File), cam.Info(), e.Time)
+			if err != nil {
+				t.Error(err)
+			} else if len(rep.Gaps) > len(e.Gaps) {
+				t.Errorf("event %s has gaps %v and names %v", e.ID, rep.Gaps, e.Gaps)
+			}
+		}
+	}
+	if count != answered {
+		t.Errorf("%d triggers in the events, %d were answered", count, answered)
+	}
+	if left, _ := filepath.Glob(filepath.Join(b.s.Archive.Path, "cam", "*", "*", "*", "*partial*")); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+func startCamera(t *testing.T) *camtest.Camera {
+	t.Helper()
+	m := camtest.Small(10)
+	file, err := m.File(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cam, err := camtest.Start(camtest.Options{Video: file, FPS: float64(m.FPS), Auth: "digest", User: "admin", Pass: "C4nary-pass"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cam.Close)
+	return cam
+}
+
+// running tells whether a process names a folder in its arguments.
+func running(dir string) bool {
+	list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range list {
+		if b, err := os.ReadFile(f); err == nil && strings.Contains(string(b), dir) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestBadInputIsExplained(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() }) // after the parallel parts
+	for _, tc := range []struct {
+		name string
+		make func(*box)
+		args []string
+		code int
+		want []string
+	}{
+		{"five faults at once", func(b *box) {
+			b.write("version = 9\n[ram_disk]\nkeep = \"x\"\n[clip]\npre_roll = \"2h\"\n[smtp]\nlisten = \"nope\"\n[[camera]]\nid = \"A b\"\nurl = \"rtsp://a/b\"\n")
+		}, []string{"record"}, 1, []string{"version", "ram_disk.keep", "clip.pre_roll", "smtp.listen", "camera[1].id"}},
+		{"not TOML", func(b *box) { b.write("version = \n") }, []string{"record"}, 1, []string{"line 1"}},
+		{"archive is a file", func(b *box) {
+			b.s.Archive.Path = filepath.Join(b.home, "file")
+			b.save()
+			_ = os.WriteFile(b.s.Archive.Path, nil, 0o600)
+		}, []string{"record"}, 1, []string{"archive.path", "it is a file"}},
+		{"RAM disk cannot be made", func(b *box) { b.s.RAMDisk.Path = "/proc/preroll"; b.save() }, []string{"record"}, 1, []string{"ram_disk.path", "/proc/preroll"}},
+		{"a local file as camera", func(b *box) {
+			b.write("version = 1\n[[camera]]\nid = \"a\"\nurl = \"file:///etc/passwd\"\n")
+		}, []string{"check"}, 1, []string{"camera[1].url", "rtsp://"}},
+		{"port taken", func(b *box) { b.s.SMTP.Listen = taken.Addr().String(); b.save() }, []string{"check"}, 1, []string{fmt.Sprintf("port %d is taken", taken.Addr().(*net.TCPAddr).Port), "is free"}},
+		{"FFmpeg missing", func(b *box) { b.s.FFmpeg.Path = "/nowhere/ffmpeg"; b.save() }, []string{"check"}, 1, []string{"FFmpeg is missing", "apt install ffmpeg"}},
+		{"unreachable camera", func(b *box) {
+			c := config.NewCamera()
+			c.ID, c.URL = "gone", "rtsp://127.0.0.1:1/x"
+			b.s.Cameras = []config.Camera{c}
+			b.save()
+		}, []string{"check", "gone"}, 1, []string{"does not answer", "powered"}},
+		{"check of nobody", nil, []string{"check", "nobody"}, 2, []string{"no camera with this id"}},
+		{"unknown command", nil, []string{"fly"}, 2, []string{`no command "fly"`, "preroll help"}},
+		{"unknown option", nil, []string{"events", "--fast"}, 2, []string{"no such option: --fast"}},
+		{"too many arguments", nil, []string{"status", "x"}, 2, []string{"takes no argument"}},
+		{"no camera named", nil, []string{"trigger"}, 2, []string{"takes 1 argument"}},
+		{"service action", nil, []string{"service", "explode"}, 2, []string{"no service action"}},
+		{"window in a headless build", nil, []string{"window"}, 1, []string{"no window"}},
+		{"help", nil, []string{"help"}, 0, []string{"preroll trigger CAMERA"}},
+		{"version", nil, []string{"version"}, 0, []string{"preroll 0."}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			if tc.make != nil {
+				tc.make(b)
+			}
+			code, out := b.run(tc.args...)
+			if code != tc.code {
+				t.Errorf("exit %d, want %d: %s", code, tc.code, out)
+			}
+			for _, w := range tc.want {
+				if !strings.Contains(out, w) {
+					t.Errorf("no %q in: %s", w, out)
+				}
+			}
+		})
+	}
+}
+
+func (b *box) write(text string) {
+	b.t.Helper()
+	if err := os.WriteFile(b.file, []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// TestFirstStartWritesNoSettings starts with no file at all.
+func TestFirstStartWritesNoSettings(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	if err := os.Remove(b.file); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(b.path, "version", "--config", b.file)
+	cmd.Env = b.env
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := b.run("check"); code != 0 && code != 1 {
+		t.Errorf("check: %d", code)
+	}
+	if _, err := os.Stat(b.file); err == nil {
+		t.Error("a settings file was written")
+	}
+}
