@@ -67,8 +67,7 @@ func newEventsPage(w *window) *eventsPage {
 	})
 	p.trouble = widget.NewLabel("")
 	p.trouble.Wrapping = fyne.TextWrapWord
-	p.trouble.Importance = widget.WarningImportance
-	p.banner = container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.WarningIcon()), nil, p.trouble), widget.NewSeparator())
+	p.banner = container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon())), nil, p.trouble), widget.NewSeparator())
 	p.list = widget.NewList(func() int { return len(p.items) }, func() fyne.CanvasObject { return newEventRow() }, p.updateRow)
 
 	demo := widget.NewButtonWithIcon("Try the demo camera", theme.MediaPlayIcon(), func() { p.tryDemo() })
@@ -135,7 +134,8 @@ func (p *eventsPage) draw() {
 	s := p.w.status
 	p.headline.SetText(headline(s))
 	text := troubles(s)
-	if text != p.trouble.Text {
+	changed := text != p.trouble.Text
+	if changed {
 		p.trouble.SetText(text)
 	}
 	shown(p.banner, text != "")
@@ -145,6 +145,9 @@ func (p *eventsPage) draw() {
 	shown(p.welcome, s != nil && len(s.Cameras) == 0 && len(p.items) == 0)
 	shown(p.nothing, s != nil && len(s.Cameras) > 0 && len(p.items) == 0)
 	p.content.Refresh() // what was shown or hidden moves the rest
+	if changed {
+		p.content.Refresh() // a wrapped text knows its height once it has a width
+	}
 	if p.wanted != "" {
 		p.find(p.wanted)
 	}
