@@ -2,7 +2,6 @@ package recorder
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,16 +36,4 @@ func noCanaryInProcesses(t *testing.T, canary string) {
 	if ffmpegs == 0 {
 		t.Error("no FFmpeg was seen")
 	}
-}
-
-func codecs(t *testing.T, file string) (video, audio string) {
-	t.Helper()
-	probe := func(kind string) string {
-		out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-select_streams", kind, "-show_entries", "stream=codec_name", "-of", "csv=p=0", file).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	return probe("v"), probe("a")
 }

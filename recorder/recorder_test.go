@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/smtp"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -293,6 +294,21 @@ func TestClipsAreExact(t *testing.T) {
 	wg.Wait()
 }
 
+// TestLongGOP records a camera with a keyframe every 20 s, as some send to save bandwidth.
+func TestLongGOP(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(200), camtest.Options{})
+	s := testSettings(t, testCamera("gop20", cam))
+	r := start(t, s, t.TempDir())
+	r.filled("gop20", 20*time.Second)
+	began := r.mail("gop20", "Motion", "")
+	e := r.ended("gop20", 1, 90*time.Second)[0]
+	covers(t, r.whole(e, cam.Info()), cam.Info(), began, began, s, 20*time.Second)
+	if e.State != event.Saved {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestTriggersExtendAndSplit(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -508,4 +524,16 @@ func TestNoEventWritesNothing(t *testing.T) {
 	if e.Label != "motion" || e.Triggers[0].Source != event.Mail {
 		t.Errorf("%+v", e)
 	}
+}
+
+func codecs(t *testing.T, file string) (video, audio string) {
+	t.Helper()
+	probe := func(kind string) string {
+		out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-select_streams", kind, "-show_entries", "stream=codec_name", "-of", "csv=p=0", file).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	return probe("v"), probe("a")
 }

@@ -81,7 +81,7 @@ func serviceCommand() command {
 					fmt.Fprintln(e.out, "not installed")
 					return errSilent
 				case err != nil:
-					return fmt.Errorf("service status: %w", err)
+					return fmt.Errorf("service status (%s): %w", service.Platform(), err)
 				case st == service.StatusRunning:
 					fmt.Fprintln(e.out, "running")
 					return nil
@@ -90,7 +90,7 @@ func serviceCommand() command {
 				return nil
 			case "install", "uninstall", "start", "stop":
 				if err := service.Control(s, action); err != nil {
-					return fmt.Errorf("service %s: %w", action, err)
+					return fmt.Errorf("service %s (%s): %w", action, service.Platform(), err)
 				}
 				fmt.Fprintln(e.out, map[string]string{"install": "installed; start it with: preroll service start", "uninstall": "removed", "start": "started", "stop": "stopped"}[action])
 				return nil
