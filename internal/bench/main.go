@@ -388,7 +388,7 @@ func (b *bench) cost(n int, length time.Duration) error {
 	self := r.cmd.Process.Pid
 	ours := children(self)
 	if len(ours) != n {
-		return fmt.Errorf("Preroll runs %d FFmpegs, want %d", len(ours), n)
+		return fmt.Errorf("the recorder runs %d FFmpegs, want %d", len(ours), n)
 	}
 	var theirs []int
 	for _, c := range plain {

@@ -293,7 +293,7 @@ func TestPutIsAllOrNothing(t *testing.T) {
 func TestFileName(t *testing.T) {
 	for in, want := range map[string]string{
 		"motion": "motion", "Line Crossing": "line-crossing", "": "alarm", "...": "alarm", "../../x": "x", "-i": "i", "a\x00b\r\nc": "a-b-c",
-		"Tür": "tür", "门口": "门口", "a‮b": "a-b", "CON": "con", strings.Repeat("x", 500): strings.Repeat("x", 60),
+		"Tür": "tür", "门口": "门口", "a\u202eb": "a-b", "CON": "con", strings.Repeat("x", 500): strings.Repeat("x", 60),
 	} {
 		if got := FileName(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
