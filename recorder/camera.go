@@ -31,8 +31,9 @@ type camera struct {
 	endFFmpeg context.CancelFunc
 	changed   chan struct{} // the configuration changed; FFmpeg starts again
 
-	triggering sync.Mutex // one trigger at a time; guards incident
+	triggering sync.Mutex // one trigger at a time; guards incident and stopped
 	incident   *clip.Incident
+	stopped    bool
 
 	mu      sync.Mutex // guards all below
 	cfg     config.Camera
@@ -121,6 +122,7 @@ func (c *camera) stop() {
 		c.endFFmpeg()
 	}
 	c.triggering.Lock()
+	c.stopped = true
 	if c.incident != nil && c.r.running() {
 		c.incident.End()
 	}
@@ -226,6 +228,10 @@ func (c *camera) record(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	select {
+	case <-c.seen: // of the run before
+	default:
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var watching sync.WaitGroup
@@ -327,6 +333,9 @@ func (c *camera) info() clip.Camera {
 func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
 	c.triggering.Lock()
 	defer c.triggering.Unlock()
+	if c.stopped {
+		return "", ErrOff
+	}
 	c.mu.Lock()
 	if t.Time.After(c.last) {
 		c.last = t.Time

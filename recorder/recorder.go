@@ -56,6 +56,9 @@ type Recorder struct {
 	archiveErr error
 	smtp       status.SMTP
 	cameras    map[string]*camera
+	retiring   map[string]bool // cameras that are ending
+	lacking    bool            // a camera could not be started
+	resumed    bool            // open events of an earlier life were taken up
 	ctx        context.Context // of Run; nil before and after it
 	work       *sync.WaitGroup // incidents
 }
@@ -69,7 +72,7 @@ func New(ctx context.Context, places config.Places, s config.Settings, log *slog
 	r := &Recorder{
 		places: places, settings: s.Clone(), log: log, started: time.Now(), archive: a,
 		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), mailed: make(chan struct{}, 1), kept: make(chan struct{}, 1),
-		cameras: map[string]*camera{}, toolErr: &ffmpeg.Failure{Kind: ffmpeg.Missing},
+		cameras: map[string]*camera{}, retiring: map[string]bool{}, toolErr: &ffmpeg.Failure{Kind: ffmpeg.Missing},
 	}
 	r.copier = clip.New(clip.Copier{Archive: a, FFmpeg: r.ffmpeg, Log: log, Changed: r.eventChanged, Trouble: r.archiveTrouble})
 	return r, nil
@@ -92,6 +95,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
 	g.Go(func() error { return r.receiveMail(ctx) })
 	g.Go(func() error { r.housekeeping(ctx); return nil })
+	g.Go(func() error { r.keepLimits(ctx); return nil })
 	<-ctx.Done()
 	err = g.Wait()
 
@@ -168,9 +172,10 @@ func (r *Recorder) reconcile() {
 	for id, c := range r.cameras {
 		if cfg, ok := r.settings.Camera(id); !ok || !cfg.Enabled || c.dir != r.cameraDir(id) {
 			delete(r.cameras, id)
-			r.work.Go(c.stop)
+			r.retire(id, c)
 		}
 	}
+	r.lacking = false
 	for _, cfg := range r.settings.Cameras {
 		if !cfg.Enabled {
 			continue
@@ -179,15 +184,32 @@ func (r *Recorder) reconcile() {
 			c.configure(cfg, r.settings.Lengths(cfg), r.settings.RAMDisk.Keep.D())
 			continue
 		}
+		if r.retiring[cfg.ID] { // it comes back when its old self has ended
+			continue
+		}
 		c, err := newCamera(r, cfg, r.cameraDir(cfg.ID), r.settings)
 		if err != nil {
 			r.log.Error("camera does not start", "camera", cfg.ID, "err", err)
-			r.ramErr = err
-			return
+			r.lacking = true
+			continue
 		}
 		r.cameras[cfg.ID] = c
 		c.start(r.ctx)
 	}
+}
+
+// retire stops a camera, which may take until its open event is saved. Two selves of one camera never share a folder.
+// r.mu is held.
+func (r *Recorder) retire(id string, c *camera) {
+	r.retiring[id] = true
+	r.work.Go(func() {
+		c.stop()
+		r.mu.Lock()
+		delete(r.retiring, id)
+		r.mu.Unlock()
+		r.reconcile()
+		r.hub.statusChanged()
+	})
 }
 
 // cameraDir is a camera's folder on the RAM disk. r.mu is held.
@@ -196,15 +218,16 @@ func (r *Recorder) cameraDir(id string) string { return filepath.Join(r.settings
 // resume takes up the events that an earlier life left open, and drops pins that belong to none. Cameras that are not
 // in the settings any more are opened for as long as that takes.
 func (r *Recorder) resume(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.resumed || r.ramErr != nil { // with no RAM disk they wait, and no camera records either
+		return nil
+	}
 	open, err := r.archive.Unfinished(ctx)
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ramErr != nil && len(open) > 0 {
-		r.log.Error("open events wait for the RAM disk", "err", r.ramErr)
-	}
+	r.resumed = true
 	rings := map[string]*camera{}
 	for _, ev := range open {
 		c, ok := rings[ev.Camera]
@@ -232,7 +255,7 @@ func (r *Recorder) resume(ctx context.Context) error {
 			c.start(ctx)
 		} else {
 			c.startRing(ctx)
-			r.work.Go(c.stop)
+			r.retire(id, c)
 		}
 	}
 	return nil
@@ -403,32 +426,46 @@ func (r *Recorder) prepareRAM() {
 }
 
 // housekeeping looks every few seconds after what no event tells of: the RAM disk's room, a missing FFmpeg or RAM disk,
-// and the retention limits.
+// and cameras that could not start.
 func (r *Recorder) housekeeping(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
-	for n := 0; ; n++ {
-		if n%60 == 0 {
-			r.retain(ctx)
-		}
+	for {
 		r.fitRAM()
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.kept:
-			r.retain(ctx)
 		case <-tick.C:
 		}
 		if _, err := r.ffmpeg(); err != nil {
 			r.findFFmpeg(ctx)
 		}
 		r.mu.Lock()
-		broken := r.ramErr != nil
+		broken := r.ramErr != nil || r.lacking
 		r.mu.Unlock()
 		if broken {
 			r.prepareRAM()
+			if err := r.resume(ctx); err != nil && ctx.Err() == nil {
+				r.log.Error("open events were not taken up", "err", err)
+			}
 			r.reconcile()
 			r.hub.statusChanged()
+		}
+	}
+}
+
+// keepLimits deletes old events every ten minutes and after each new one. It has a goroutine of its own, since an
+// archive drive may hang.
+func (r *Recorder) keepLimits(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Minute)
+	defer tick.Stop()
+	for {
+		r.retain(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.kept:
+		case <-tick.C:
 		}
 	}
 }

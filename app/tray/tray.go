@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"reflect"
 	"sync"
 	"time"
@@ -155,12 +154,11 @@ func (t *tray) see(e event.Event, first bool) {
 		return
 	}
 	n := noteOf(e)
-	folder := filepath.Join(t.status.Archive.Path, filepath.FromSlash(e.Folder))
 	if e.Thumbnail != "" {
-		n.Picture = filepath.Join(folder, e.Thumbnail)
+		n.Picture = e.Path(t.status.Archive.Path, e.Thumbnail)
 	}
 	if len(e.Clips) > 0 {
-		clip := filepath.Join(folder, e.Clips[0].File)
+		clip := e.Path(t.status.Archive.Path, e.Clips[0].File)
 		n.Actions = []notify.Action{
 			{Label: "Play", Do: func() { t.try("clip was not opened", opener.Open(clip)) }},
 			{Label: "Show in folder", Do: func() { t.try("folder was not opened", opener.Reveal(clip)) }},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"image"
 	"image/color"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -226,7 +225,7 @@ func (p *eventsPage) path(e event.Event, file string) string {
 	if p.w.status == nil {
 		return ""
 	}
-	return filepath.Join(p.w.status.Archive.Path, filepath.FromSlash(e.Folder), file)
+	return e.Path(p.w.status.Archive.Path, file)
 }
 
 // more fetches the next older events.

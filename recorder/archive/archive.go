@@ -31,6 +31,8 @@ type Archive struct {
 	db  *sql.DB
 	log *slog.Logger
 
+	changing sync.Mutex // held while an ended event is changed or removed
+
 	mu       sync.Mutex // guards all below
 	root     string
 	reserved map[string]bool // stems in use by open events
@@ -187,8 +189,20 @@ func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err erro
 }
 
 // Path returns the full path of one of an event's files.
-func (a *Archive) Path(e event.Event, file string) string {
-	return filepath.Join(a.Root(), filepath.FromSlash(e.Folder), file)
+func (a *Archive) Path(e event.Event, file string) string { return e.Path(a.Root(), file) }
+
+// rootOf is the archive's folder that an event lies in.
+func (a *Archive) rootOf(e event.Event) string {
+	if e.Archive != "" {
+		return e.Archive
+	}
+	return a.Root()
+}
+
+// Reachable returns an error while the archive that an event is being saved to is not there.
+func (a *Archive) Reachable(e event.Event) error {
+	_, err := os.Stat(a.rootOf(e))
+	return err
 }
 
 // Sidecar is the name of an event's JSON file.
@@ -201,11 +215,11 @@ func (a *Archive) Reserve(e *event.Event) error {
 	defer a.mu.Unlock()
 	if e.Stem != "" {
 		a.reserved[e.Folder+"/"+e.Stem] = true
-		return nil
+		return makeFolder(e.Archive, e.Folder)
 	}
 	t := e.Time.Local()
 	folder := strings.Join([]string{e.Camera, t.Format("2006"), t.Format("01"), t.Format("02")}, "/")
-	if err := a.makeFolder(folder); err != nil {
+	if err := makeFolder(a.root, folder); err != nil {
 		return err
 	}
 	stem := t.Format("2006-01-02_15-04-05-0700") + "_" + FileName(e.Label)
@@ -220,7 +234,7 @@ func (a *Archive) Reserve(e *event.Event) error {
 		}
 		free = fmt.Sprintf("%s_%d", stem, n)
 	}
-	e.Folder, e.Stem = folder, free
+	e.Archive, e.Folder, e.Stem = a.root, folder, free
 	a.reserved[folder+"/"+free] = true
 	return nil
 }
@@ -250,9 +264,9 @@ func (a *Archive) taken(folder, stem string) (bool, error) {
 }
 
 // makeFolder makes a folder below the root, each new level durably. The root itself is made only where its parent
-// exists: a drive that is not plugged in must not be replaced by a folder on the system disk. a.mu is held.
-func (a *Archive) makeFolder(folder string) error {
-	path := a.root
+// exists: a drive that is not plugged in must not be replaced by a folder on the system disk.
+func makeFolder(root, folder string) error {
+	path := root
 	for _, level := range append([]string{""}, strings.Split(folder, "/")...) {
 		path = filepath.Join(path, level)
 		err := os.Mkdir(path, 0o755)
@@ -271,16 +285,19 @@ func (a *Archive) makeFolder(folder string) error {
 
 // WriteSidecar writes an ended event's JSON beside its clips, durably.
 func (a *Archive) WriteSidecar(e event.Event) error {
-	e.Hold, e.Parts = "", nil
+	path := a.Path(e, Sidecar(e))
+	e.Hold, e.Parts, e.Archive = "", nil, ""
 	b, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(a.Path(e, Sidecar(e)), append(b, '\n'), 0o644)
+	return durable.WriteFile(path, append(b, '\n'), 0o644)
 }
 
 // Protect sets or clears an event's protection, in the index and, for an event that has one, in its sidecar.
 func (a *Archive) Protect(ctx context.Context, id string, on bool) (event.Event, error) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
 	e, err := a.Get(ctx, id)
 	if err != nil {
 		return event.Event{}, err
@@ -299,6 +316,8 @@ func (a *Archive) Protect(ctx context.Context, id string, on bool) (event.Event,
 
 // Delete removes an ended, unprotected event: its files, then its entry.
 func (a *Archive) Delete(ctx context.Context, id string) error {
+	a.changing.Lock()
+	defer a.changing.Unlock()
 	e, err := a.Get(ctx, id)
 	if err != nil {
 		return err
@@ -330,7 +349,13 @@ func files(e event.Event) []string {
 	return append(names, Sidecar(e))
 }
 
+// remove removes an event's files, then its entry. A drive that is not there keeps its events. a.changing is held.
 func (a *Archive) remove(ctx context.Context, e event.Event) error {
+	if e.Stem != "" {
+		if _, err := os.Stat(filepath.Join(a.rootOf(e), e.Camera)); err != nil {
+			return fmt.Errorf("remove event %s: %w", e.ID, err)
+		}
+	}
 	for _, name := range files(e) {
 		if filepath.Base(name) != name || !strings.HasPrefix(name, e.Stem) {
 			return fmt.Errorf("remove event %s: %q is not a file of it", e.ID, name)
@@ -345,7 +370,7 @@ func (a *Archive) remove(ctx context.Context, e event.Event) error {
 	a.log.Info("event removed", "event", e.ID, "camera", e.Camera, "bytes", e.Bytes())
 	// Folders that are empty now go too, up to the camera's; the day's first event made them.
 	for dir := e.Folder; strings.Contains(dir, "/"); dir = dir[:strings.LastIndexByte(dir, '/')] {
-		if os.Remove(filepath.Join(a.Root(), filepath.FromSlash(dir))) != nil {
+		if os.Remove(filepath.Join(a.rootOf(e), filepath.FromSlash(dir))) != nil {
 			break
 		}
 	}
@@ -377,7 +402,7 @@ func (a *Archive) Look(ctx context.Context, list []event.Event) []event.Event {
 }
 
 func (a *Archive) gone(e event.Event) bool {
-	if _, err := os.Stat(filepath.Join(a.Root(), e.Camera)); err != nil {
+	if _, err := os.Stat(filepath.Join(a.rootOf(e), e.Camera)); err != nil {
 		return false
 	}
 	for _, c := range e.Clips {

@@ -23,6 +23,10 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 	if _, err := os.Stat(root); err != nil {
 		return 0, nil, fmt.Errorf("reindex: %w", err)
 	}
+	before, err := a.clipIDs(ctx) // what is saved while the tree is walked is not missing
+	if err != nil {
+		return 0, nil, err
+	}
 	keep := map[string]bool{}
 	var list []event.Event
 	flush := func() error {
@@ -65,7 +69,14 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 	if err != nil {
 		return found, faults, fmt.Errorf("reindex: %w", err)
 	}
-	return found, faults, a.dropMissing(ctx, keep)
+	for _, id := range before {
+		if !keep[id] {
+			if err := a.forget(ctx, id); err != nil {
+				return found, faults, err
+			}
+		}
+	}
+	return found, faults, nil
 }
 
 // readSidecar reads an event and takes its place from where the file lies, so that a moved tree stays usable.
@@ -92,6 +103,7 @@ func readSidecar(root, path string) (event.Event, error) {
 	if err != nil {
 		return event.Event{}, err
 	}
+	e.Archive = ""
 	e.Folder, e.Stem = filepath.ToSlash(dir), strings.TrimSuffix(filepath.Base(path), ".json")
 	for _, name := range files(e) {
 		if filepath.Base(name) != name || !strings.HasPrefix(name, e.Stem) {
@@ -101,30 +113,22 @@ func readSidecar(root, path string) (event.Event, error) {
 	return e, nil
 }
 
-// dropMissing removes ended events with clips that the archive no longer holds.
-func (a *Archive) dropMissing(ctx context.Context, keep map[string]bool) error {
-	rows, err := a.db.QueryContext(ctx, `SELECT id FROM events WHERE state NOT IN ('recording', 'finishing') AND bytes > 0`)
+// clipIDs lists the ended events that have clips in the archive as it is set now.
+func (a *Archive) clipIDs(ctx context.Context) (ids []string, err error) {
+	rows, err := a.db.QueryContext(ctx, `SELECT id FROM events WHERE state NOT IN ('recording', 'finishing') AND bytes > 0 AND coalesce(event ->> 'archive', ?1) = ?1`, a.Root())
 	if err != nil {
-		return fmt.Errorf("read index: %w", err)
+		return nil, fmt.Errorf("read index: %w", err)
 	}
-	var ids []string
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id); err != nil {
-			_ = rows.Close()
-			return fmt.Errorf("read index: %w", err)
+			return nil, fmt.Errorf("read index: %w", err)
 		}
-		if !keep[id] {
-			ids = append(ids, id)
-		}
+		ids = append(ids, id)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return fmt.Errorf("read index: %w", err)
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read index: %w", err)
 	}
-	for _, id := range ids {
-		if err := a.forget(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return ids, nil
 }

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/preroll/preroll/recorder/event"
@@ -21,11 +22,13 @@ const batch = 100
 // Retain deletes the oldest events until the limits are kept, and returns how many went. Protected and open events
 // stay, and so does every file that Preroll did not write.
 func (a *Archive) Retain(ctx context.Context, l Limits, now time.Time) (removed int, err error) {
+	// Measured once: some file systems free space only seconds after a file was removed, and looking again at once
+	// would take that for a reason to remove more.
+	over, err := a.over(ctx, l)
+	if err != nil {
+		return 0, err
+	}
 	for {
-		over, err := a.over(ctx, l)
-		if err != nil {
-			return removed, err
-		}
 		var list []event.Event
 		switch {
 		case over > 0:
@@ -40,13 +43,27 @@ func (a *Archive) Retain(ctx context.Context, l Limits, now time.Time) (removed 
 			if over <= 0 && (l.MaxAge <= 0 || now.Sub(e.Time) <= l.MaxAge) {
 				break
 			}
-			if err := a.remove(ctx, e); err != nil {
+			if err := a.retire(ctx, e.ID); err != nil {
 				return removed, err
 			}
 			over -= e.Bytes()
 			removed++
 		}
 	}
+}
+
+// retire removes an event unless it was protected or removed since it was listed.
+func (a *Archive) retire(ctx context.Context, id string) error {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	e, err := a.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && e.Protected {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.remove(ctx, e)
 }
 
 // over returns by how many bytes the archive is too large, or the drive too full.

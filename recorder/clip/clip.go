@@ -89,9 +89,8 @@ type work struct {
 	ev       event.Event // guarded by Incident.mu
 	parts    []*part     // used by Run, then by finish
 	length   time.Duration
-	first    ring.Segment
 	last     ring.Segment
-	any      bool // first and last are set
+	any      bool // last is set
 	pictured bool
 	picture  sync.WaitGroup
 	began    time.Time
@@ -123,6 +122,7 @@ func (c *Copier) Begin(ctx context.Context, cam Camera, r *ring.Ring, t event.Tr
 		return nil, err
 	}
 	in := &Incident{c: c, cam: cam, hold: hold, now: w}
+	hold.Limit(w.ev.Until.Add(endMargin))
 	c.Changed(w.ev)
 	return in, nil
 }
@@ -136,6 +136,7 @@ func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, er
 		if in.hold, err = r.Resume(ev.Hold, ev.From); err != nil {
 			return nil, err
 		}
+		in.hold.Limit(ev.Until.Add(endMargin))
 	}
 	return in, nil
 }
@@ -157,6 +158,9 @@ func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok boo
 		return "", false, err
 	}
 	in.now.ev = ev
+	if in.hold != nil {
+		in.hold.Limit(ev.Until.Add(endMargin))
+	}
 	in.c.Changed(ev)
 	return ev.ID, true, nil
 }
@@ -224,6 +228,7 @@ func (in *Incident) conclude(ctx context.Context) bool {
 }
 
 func (in *Incident) detach() {
+	in.now.picture.Wait()
 	for _, p := range in.now.parts {
 		p.close()
 	}
@@ -270,10 +275,13 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 			in.hold.Done(s)
 			continue
 		}
+		if in.late(s) {
+			return nil, nil
+		}
 		in.usual = s.Length()
 		last, length := s, in.now.length+s.Length()
-		more := in.hold.More(func(n ring.Segment) bool {
-			if !n.Follows(last) || length+n.Length() > in.cam.Lengths.MaxLength.D() || in.past(last.End) {
+		more := in.hold.More(func(n ring.Segment) bool { // the ring is locked here: nothing of in may be
+			if !n.Follows(last) || length+n.Length() > in.cam.Lengths.MaxLength.D() || !last.End.Before(until.Add(endMargin)) {
 				return false
 			}
 			last, length = n, length+n.Length()
@@ -283,11 +291,15 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 	}
 }
 
-// past tells whether an end is beyond what is asked for now.
-func (in *Incident) past(end time.Time) bool {
+// late closes the incident if a segment begins after all that is asked for: the camera was away meanwhile.
+func (in *Incident) late(s ring.Segment) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return !end.Before(in.now.ev.Until.Add(endMargin))
+	if !s.Start.After(in.now.ev.Until.Add(endMargin)) {
+		return false
+	}
+	in.closed = true
+	return true
 }
 
 // expired closes the incident unless a trigger has extended it meanwhile.
@@ -381,10 +393,10 @@ func (in *Incident) retry(ctx context.Context, what string, do func(context.Cont
 // End lets the incident end now, because its camera is switched off. What is in RAM already is still saved.
 func (in *Incident) End() {
 	in.mu.Lock()
-	defer in.mu.Unlock()
 	if now := time.Now(); !in.closed && in.now.ev.Until.After(now) {
 		in.now.ev.Until = now
 	}
+	in.mu.Unlock()
 	if in.hold != nil {
 		in.hold.Wake()
 	}

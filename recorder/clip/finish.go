@@ -35,21 +35,15 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 
 	tries := 0
 	ok := in.retry(ctx, "finish", func(ctx context.Context) error {
-		clips, err := in.clips(ctx, w, ev)
-		var bad *contentError
-		if errors.As(err, &bad) {
-			if tries++; tries >= contentTries {
-				clips, err = in.raw(w, ev)
-				ev.Reason = fmt.Sprintf("The clip could not be finished (%s). Its video is kept as it was recorded; most players play it.", bad.err)
-			}
-		}
-		ev.Clips = clips
+		tries++
+		clips, reason, err := in.clips(ctx, w, ev, tries >= contentTries)
+		ev.Clips, ev.Reason = clips, reason
 		return err
 	})
 	if !ok {
 		return
 	}
-	in.settle(w, &ev)
+	in.settle(&ev)
 	if !in.retry(ctx, "record", func(ctx context.Context) error {
 		if len(ev.Clips) > 0 {
 			if err := in.c.Archive.WriteSidecar(ev); err != nil {
@@ -74,24 +68,33 @@ type contentError struct{ err error }
 func (e *contentError) Error() string { return e.err.Error() }
 func (e *contentError) Unwrap() error { return e.err }
 
-// clips makes the clips of an event: one for each stretch of parts with the same parameters.
-func (in *Incident) clips(ctx context.Context, w *work, ev event.Event) ([]event.Clip, error) {
-	var clips []event.Clip
+// clips makes the clips of an event: one for each stretch of parts with the same parameters. At the last try, parts that
+// cannot be made into a clip are kept as they are, and the reason is returned.
+func (in *Incident) clips(ctx context.Context, w *work, ev event.Event, last bool) (clips []event.Clip, reason string, err error) {
 	for i := 0; i < len(w.parts); {
 		j := i + 1
 		for j < len(w.parts) && w.parts[j].Clip == w.parts[i].Clip {
 			j++
 		}
 		c, err := in.clip(ctx, ev, w.parts[i:j])
+		var bad *contentError
+		if errors.As(err, &bad) && last {
+			kept, rerr := in.raw(w.parts[i:j], ev)
+			if rerr != nil {
+				return nil, "", rerr
+			}
+			clips, err = append(clips, kept...), nil
+			reason = fmt.Sprintf("The clip could not be finished (%s). Its video is kept as it was recorded; most players play it.", bad.err)
+		}
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if c != nil {
 			clips = append(clips, *c)
 		}
 		i = j
 	}
-	return clips, nil
+	return clips, reason, nil
 }
 
 // clip makes one clip from parts of the same parameters, unless it has its final name already. nil means that the parts
@@ -132,14 +135,16 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 		if got, err = tool.Verify(ctx, final); err != nil {
 			return nil, checked(err)
 		}
-		if c.End.IsZero() {
-			c.End = c.Start.Add(got.Duration)
+		// Some of its parts may be gone already, so the clip itself says how long it is.
+		c.End, want = c.Start.Add(got.Duration), ffmpeg.Totals{}
+		if err := remove(tmpName(final)); err != nil {
+			return nil, err
 		}
 	} else {
 		if want.Frames == 0 {
 			return nil, nil
 		}
-		if got, err = in.remux(ctx, tool, ev, inputs, lengths, final, want); err != nil {
+		if got, err = in.remux(ctx, tool, inputs, lengths, final, want); err != nil {
 			return nil, err
 		}
 	}
@@ -154,9 +159,9 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 }
 
 // remux makes the final file under a temporary name, checks it against what was recorded, and only then names it.
-func (in *Incident) remux(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
-	tmp := in.c.Archive.Path(ev, "."+strings.TrimSuffix(filepath.Base(final), ".mp4")+".tmp")
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (in *Incident) remux(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
+	tmp := tmpName(final)
+	if err := remove(tmp); err != nil {
 		return ffmpeg.Totals{}, err
 	}
 	wrote, err := tool.Remux(ctx, inputs, lengths, tmp)
@@ -177,6 +182,11 @@ func (in *Incident) remux(ctx context.Context, tool *ffmpeg.Tool, ev event.Event
 	return got, durable.Publish(tmp, final)
 }
 
+// tmpName is what a clip is called until it is checked.
+func tmpName(final string) string {
+	return filepath.Join(filepath.Dir(final), "."+strings.TrimSuffix(filepath.Base(final), ".mp4")+".tmp")
+}
+
 // checked marks an error of FFmpeg's as one of content, unless the drive is to blame.
 func checked(err error) error {
 	if ffmpeg.DiskTrouble(err) || errors.Is(err, context.Canceled) {
@@ -193,9 +203,9 @@ func remove(path string) error {
 }
 
 // raw keeps the partial files as the event's clips.
-func (in *Incident) raw(w *work, ev event.Event) ([]event.Clip, error) {
+func (in *Incident) raw(parts []*part, ev event.Event) ([]event.Clip, error) {
 	var clips []event.Clip
-	for _, p := range w.parts {
+	for _, p := range parts {
 		if p.good == 0 {
 			continue
 		}
@@ -239,7 +249,7 @@ func (in *Incident) removeParts(w *work, ev event.Event) error {
 }
 
 // settle writes the receipt and decides how the event ended.
-func (in *Incident) settle(w *work, ev *event.Event) {
+func (in *Incident) settle(ev *event.Event) {
 	ev.SavedAt = time.Now()
 	if len(ev.Clips) == 0 {
 		ev.State = event.Failed
@@ -247,9 +257,6 @@ func (in *Incident) settle(w *work, ev *event.Event) {
 		return
 	}
 	first, last := ev.Clips[0], ev.Clips[len(ev.Clips)-1]
-	if w.any {
-		first.Start, last.End = w.first.Start, w.last.End
-	}
 	r := &ev.Receipt
 	if ev.Continues == "" {
 		r.PreRollAsked = event.Seconds(ev.Time.Sub(ev.From))

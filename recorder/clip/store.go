@@ -20,6 +20,7 @@ import (
 type part struct {
 	event.Part
 	file   *os.File // nil when nothing more is written to it
+	made   bool     // the file is Preroll's own
 	good   int64    // bytes that are durable
 	frames int      // of these
 	length time.Duration
@@ -118,15 +119,17 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 		return nil, err
 	}
 	in.mu.Lock()
-	w.ev.Folder, w.ev.Stem = ev.Folder, ev.Stem
+	w.ev.Archive, w.ev.Folder, w.ev.Stem = ev.Archive, ev.Folder, ev.Stem
 	in.mu.Unlock()
 	// A part that never got a byte on the drive is begun again under its own name.
 	kept := w.parts[:0:0]
 	for _, p := range w.parts {
 		if p.good > 0 {
 			kept = append(kept, p)
-		} else if err := os.Remove(in.c.Archive.Path(ev, p.File)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+		} else if p.made {
+			if err := remove(in.c.Archive.Path(ev, p.File)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	p := &part{Part: event.Part{File: ev.Stem + ".partial.mp4", Clip: ev.Stem + ".mp4", Run: s.Run, Params: s.Params, Start: s.Start}}
@@ -142,6 +145,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 	in.mu.Lock()
 	w.ev.Parts = nil
 	for _, p := range w.parts {
+		p.Good = p.good // 0 for the new one: as much as is whole
 		w.ev.Parts = append(w.ev.Parts, p.Part)
 	}
 	err := in.put(ctx, w.ev)
@@ -154,6 +158,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 	if err != nil {
 		return nil, err
 	}
+	p.made = true
 	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		_ = f.Close()
 		return nil, err
@@ -169,16 +174,12 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 	for _, s := range segments {
 		switch {
 		case !w.any:
-			w.first, w.any = s, true
+			w.any = true
 			if w.ev.Continues == "" {
 				w.ev.Receipt.DurableAfter = event.Seconds(time.Since(w.began))
 			}
 		case !joins(w.last, s):
-			to := s.Start
-			if to.Before(w.last.End) { // the two runs' times are known to their delays only
-				to = w.last.End
-			}
-			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: w.last.End, To: to, Reason: in.why()})
+			w.ev.Gaps = append(w.ev.Gaps, gapBetween(w.last, s, in.why()))
 			if err := in.c.Archive.Put(ctx, w.ev); err != nil { // noted again at the end
 				in.c.Log.Warn("gap was not written to the index yet", "event", w.ev.ID, "err", err)
 			}
@@ -191,6 +192,15 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 // joins tells whether no frame is missing between two segments. After a crash only the media time of the first is known.
 func joins(a, b ring.Segment) bool {
 	return b.Follows(a) || a.Number < 0 && a.Run == b.Run && (b.Media[0]-a.Media[1]).Abs() < 50*time.Millisecond
+}
+
+// gapBetween is the gap between two segments. Their times are known to a delay only, so it may come out as nothing.
+func gapBetween(a, b ring.Segment, reason string) event.Gap {
+	g := event.Gap{From: a.End, To: b.Start, Reason: reason}
+	if g.To.Before(g.From) {
+		g.To = g.From
+	}
+	return g
 }
 
 // why says why video is missing.
@@ -264,37 +274,42 @@ func (in *Incident) thumbnail(ctx context.Context, w *work, ev event.Event, vide
 func (in *Incident) reload(context.Context) error {
 	w := in.now
 	in.mu.Lock()
-	defer in.mu.Unlock()
-	if _, err := os.Stat(in.c.Archive.Root()); err != nil {
+	ev := w.ev
+	in.mu.Unlock()
+	if err := in.c.Archive.Reachable(ev); err != nil {
 		return err
 	}
-	if w.ev.Stem != "" {
-		if err := in.c.Archive.Reserve(&w.ev); err != nil {
+	if ev.Stem != "" {
+		if err := in.c.Archive.Reserve(&ev); err != nil {
 			return err
 		}
 	}
 	w.parts, w.length, w.any = nil, 0, false
-	for _, p := range w.ev.Parts {
-		path := in.c.Archive.Path(w.ev, p.File)
-		c, err := ring.Inspect(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			c, err = ring.Contents{}, nil
-		}
-		if err != nil {
+	var gaps []event.Gap
+	for _, p := range ev.Parts {
+		c, err := ring.Inspect(in.c.Archive.Path(ev, p.File), p.Good)
+		made := err == nil
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		length := c.Media[1] - c.Media[0]
-		w.parts = append(w.parts, &part{Part: p, good: c.Good, frames: c.Frames, length: length})
+		part := &part{Part: p, made: made, good: c.Good, frames: c.Frames, length: length}
+		w.parts = append(w.parts, part)
 		if c.Frames == 0 {
-			w.parts[len(w.parts)-1].good = 0
+			part.good = 0
 			continue
 		}
 		s := ring.Segment{Run: p.Run, Number: -1, Params: p.Params, Media: c.Media, Start: p.Start, End: p.Start.Add(length)}
-		if !w.any {
-			w.first, w.any = s, true
+		if w.any && !joins(w.last, s) {
+			gaps = append(gaps, gapBetween(w.last, s, "recording was interrupted"))
 		}
-		w.last = s
+		w.last, w.any = s, true
 		w.length += length
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(gaps) > len(w.ev.Gaps) { // the crash came before they were noted
+		w.ev.Gaps = gaps
 	}
 	return nil
 }

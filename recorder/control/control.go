@@ -76,5 +76,8 @@ type (
 // firstEvents is how many events a watch begins with.
 const firstEvents = 50
 
+// patience is how long a watcher may take to read a message.
+const patience = 5 * time.Second
+
 // calm is the least time between two messages of a watch, so that a storm of changes becomes a few messages.
 const calm = 100 * time.Millisecond

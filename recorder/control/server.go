@@ -169,6 +169,8 @@ func (s *server) watchAll(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc := json.NewEncoder(w)
+	deadline := http.NewResponseController(w) // a watcher that does not read must not hold up the end
+	_ = deadline.SetWriteDeadline(time.Now().Add(patience))
 	st := s.r.Status(r.Context())
 	events, err := s.r.Events(r.Context(), event.Query{Limit: firstEvents})
 	if err != nil {
@@ -194,6 +196,7 @@ func (s *server) watchAll(w http.ResponseWriter, r *http.Request) {
 			st := s.r.Status(r.Context())
 			u.Status = &st
 		}
+		_ = deadline.SetWriteDeadline(time.Now().Add(patience))
 		if enc.Encode(u) != nil {
 			return
 		}

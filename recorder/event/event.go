@@ -5,6 +5,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"time"
 )
 
@@ -88,6 +89,7 @@ type Part struct {
 	Run    int64     `json:"run"`
 	Params string    `json:"params"`
 	Start  time.Time `json:"start"`
+	Good   int64     `json:"good,omitempty"` // bytes that count, once a later part was begun; 0: as many as are whole
 }
 
 // Receipt says what was asked and what was got.
@@ -119,8 +121,9 @@ type Event struct {
 	LastTrigger  time.Time `json:"last_trigger"`
 	Continues    string    `json:"continues,omitempty"` // the event that this one follows without a gap
 
-	Folder    string    `json:"folder"` // below the archive, with slashes
-	Stem      string    `json:"stem"`   // what its file names begin with; "" until the first byte is written
+	Archive   string    `json:"archive,omitempty"` // the archive's folder when the event was saved; "": where it is now
+	Folder    string    `json:"folder"`            // below the archive, with slashes
+	Stem      string    `json:"stem"`              // what its file names begin with; "" until the first byte is written
 	Clips     []Clip    `json:"clips,omitempty"`
 	Gaps      []Gap     `json:"gaps,omitempty"`
 	Receipt   Receipt   `json:"receipt"`
@@ -146,6 +149,14 @@ func (e Event) Length() (d time.Duration) {
 		d += c.Length.D()
 	}
 	return d
+}
+
+// Path returns the full path of one of the event's files; root is the archive as it is set now.
+func (e Event) Path(root, file string) string {
+	if e.Archive != "" {
+		root = e.Archive
+	}
+	return filepath.Join(root, filepath.FromSlash(e.Folder), file)
 }
 
 // Title is the camera's name, or its id.

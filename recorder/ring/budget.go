@@ -6,7 +6,8 @@ import (
 )
 
 // Budget bounds what all rings and holds together may use of the RAM disk. When it is used up the longest ring loses
-// its oldest segment, and so on, so that all are shortened evenly; what an open event holds goes last, which is never.
+// its oldest segment, and so on, so that all are shortened evenly. What an open event holds stays; when that alone fills
+// the budget, events get no further segments until some are durable.
 type Budget struct {
 	mu    sync.Mutex // guards all below; taken before any ring's
 	limit int64
@@ -46,8 +47,8 @@ func (b *Budget) Used() (used, limit int64) {
 	return used, b.limit
 }
 
-// fit shortens rings until all fits the budget, or nothing more can go.
-func (b *Budget) fit() {
+// fit shortens rings until all fits the budget, or nothing more can go; then it returns true.
+func (b *Budget) fit() (full bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
@@ -62,7 +63,7 @@ func (b *Budget) fit() {
 			}
 		}
 		if used <= b.limit || longest == nil {
-			return
+			return used > b.limit
 		}
 		longest.shorten()
 	}

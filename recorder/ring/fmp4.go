@@ -345,8 +345,9 @@ type Contents struct {
 	Frames int
 }
 
-// Inspect reads a partial file's structure, as far as it is whole. A file without a whole init section is empty.
-func Inspect(path string) (Contents, error) {
+// Inspect reads a partial file's structure, as far as it is whole and no further than limit bytes (0: all of it). A file
+// without a whole init section is empty.
+func Inspect(path string, limit int64) (Contents, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Contents{}, err
@@ -356,13 +357,17 @@ func Inspect(path string) (Contents, error) {
 	if err != nil {
 		return Contents{}, err
 	}
+	size := fi.Size()
+	if limit > 0 {
+		size = min(size, limit)
+	}
 	var c Contents
 	var p params
 	var pending *fragment
 	at := int64(0)
 	// A cut file ends in a box that is longer than what is left: that is the end here, and no error.
-	_ = boxes(f, fi.Size(), func(kind string, body func() ([]byte, error)) error {
-		length, err := boxLength(f, at, fi.Size())
+	_ = boxes(f, size, func(kind string, body func() ([]byte, error)) error {
+		length, err := boxLength(f, at, size)
 		if err != nil {
 			return err
 		}

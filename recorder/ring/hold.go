@@ -26,6 +26,7 @@ type Hold struct {
 	queue   []Segment
 	pinned  map[string]*entry // by path of the link
 	missed  int               // segments that could not be held since RAM ran out
+	until   time.Time         // later segments are not held; zero: all are
 	woken   bool
 	arrived chan struct{} // closed and replaced when the queue grows, or on Wake
 }
@@ -142,13 +143,29 @@ func (r *Ring) catchUp(h *Hold, i int) {
 	}
 }
 
-// take pins a new segment, with the times that the ring gives it now. ring.mu is held.
-func (h *Hold) take(e *entry) {
+// Limit says from when on no segment is wanted. It can be moved as long as that time has not come.
+func (h *Hold) Limit(until time.Time) {
+	h.ring.mu.Lock()
+	defer h.ring.mu.Unlock()
+	h.until = until
+}
+
+// take pins a new segment, with the times that the ring gives it now. full means that the RAM budget is used up, by
+// pins alone: then the event goes without the segment, since a full RAM disk would stop every camera. ring.mu is held.
+func (h *Hold) take(e *entry, full bool) {
 	for i, o := range h.ring.entries {
-		if o == e {
-			h.pin(e, h.ring.timed(i)[0])
-			return
+		if o != e {
+			continue
 		}
+		s := h.ring.timed(i)[0]
+		switch {
+		case !h.until.IsZero() && s.Start.After(h.until):
+		case full:
+			h.missed++
+		default:
+			h.pin(e, s)
+		}
+		return
 	}
 	h.missed++ // the budget dropped it at once
 }

@@ -223,11 +223,11 @@ func (r *Ring) add(name string) {
 	}
 	r.prune()
 	r.mu.Unlock()
-	r.opt.Budget.fit()
+	full := r.opt.Budget.fit()
 
 	r.mu.Lock()
 	for _, h := range r.holds {
-		h.take(e)
+		h.take(e, full)
 	}
 	r.mu.Unlock()
 	r.opt.Log.Debug("segment", "segment", name, "bytes", e.Bytes, "took", e.Length())

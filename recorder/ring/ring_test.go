@@ -290,6 +290,47 @@ func TestBudgetShortensTheLongestRing(t *testing.T) {
 	}
 }
 
+// When pins alone fill the budget, open events lose segments, and say so; cameras go on.
+func TestPinsAreBounded(t *testing.T) {
+	b := NewBudget(1 << 30)
+	r := open(t, t.TempDir(), 3*time.Second, b)
+	f := newFeeder(t, segments(t, 12), r, run1, time.Now().Add(-12*time.Second))
+	f.feed(3)
+	h, err := r.Hold("event", f.at.Add(-3*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	used, _ := b.Used()
+	b.SetLimit(used * 2)
+	f.feed(9)
+	if h.Missed() == 0 {
+		t.Error("pins grew beyond the budget")
+	}
+	if used, limit := b.Used(); used > limit+limit/4 {
+		t.Errorf("%d bytes used of %d", used, limit)
+	}
+	if s := r.Status(); s.Length == 0 {
+		t.Error("the ring is empty")
+	}
+}
+
+// An event that is over pins nothing more, however long its copy takes.
+func TestHoldEndsWithItsWindow(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	f := newFeeder(t, segments(t, 10), r, run1, time.Now().Add(-10*time.Second))
+	f.feed(3)
+	h, err := r.Hold("event", f.at.Add(-3*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Limit(f.at.Add(2500 * time.Millisecond))
+	f.feed(7)
+	got := h.More(func(Segment) bool { return true })
+	if n := len(got); n != 6 || got[n-1].Number != 5 || h.Missed() != 0 {
+		t.Errorf("held %d segments, missed %d", n, h.Missed())
+	}
+}
+
 func TestRunNumbersNeverRepeat(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir, time.Minute, nil)
@@ -329,7 +370,7 @@ func TestInspectFindsTheWholePart(t *testing.T) {
 		if err := os.WriteFile(file, all[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := Inspect(file)
+		got, err := Inspect(file, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -354,7 +395,7 @@ func FuzzFragment(f *testing.F) {
 		if err := os.WriteFile(file, append(bytes.Clone(head), segment...), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if c, err := Inspect(file); err != nil || c.Good > int64(len(head)+len(segment)) {
+		if c, err := Inspect(file, 0); err != nil || c.Good > int64(len(head)+len(segment)) {
 			t.Errorf("%+v, %v", c, err)
 		}
 	})

@@ -7,6 +7,7 @@
 package trigger
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -42,9 +43,12 @@ const (
 	maxBytes      = 40 << 20 // of a mail: cameras attach pictures and short clips
 	maxLine       = 1 << 20  // some cameras send base64 in one line
 	maxRecipients = 20
-	maxBody       = 64 << 10 // of the text that is read for labels
+	maxHead       = 64 << 10 // of a mail that is taken apart: its header and first text
+	maxBody       = 16 << 10 // of the text that is read for labels
+	maxParsing    = 4        // mails that are taken apart at once
 	maxParts      = 20
-	sessionTime   = 2 * time.Minute // for one command, and for one mail's data
+	sessionTime   = 2 * time.Minute  // for one command, and for one mail's data
+	longestTime   = 15 * time.Minute // for a connection
 	lateMail      = 30 * time.Second
 )
 
@@ -61,6 +65,7 @@ type Server struct {
 	Listening func(addr net.Addr, err error)          // tells how listening goes
 	Refused   func(netip.Addr)
 
+	parsing chan struct{}
 	allowed func(netip.Addr) bool
 	cert    func() (*tls.Certificate, error)
 	mu      sync.Mutex // guards conns
@@ -71,6 +76,7 @@ type Server struct {
 // Run listens until ctx ends. A port that is taken is tried again every few seconds; the recorder works on meanwhile.
 func (s *Server) Run(ctx context.Context) error {
 	s.conns = map[netip.Addr]int{}
+	s.parsing = make(chan struct{}, maxParsing)
 	s.allowed = Allowed(s.Settings.Allow)
 	s.cert = sync.OnceValues(func() (*tls.Certificate, error) { return certificate(s.CertDir) })
 	for {
@@ -180,7 +186,8 @@ func (l *listener) Accept() (net.Conn, error) {
 			_ = c.Close()
 			continue
 		}
-		return &conn{Conn: c, began: began, from: from, end: func() { l.s.leave(from) }}, nil
+		end := time.AfterFunc(longestTime, func() { _ = c.Close() })
+		return &conn{Conn: c, began: began, from: from, end: func() { end.Stop(); l.s.leave(from) }}, nil
 	}
 }
 
@@ -325,10 +332,19 @@ func (c *session) Logout() error { return nil }
 // delays nothing. After an unfinished mail the connection is closed, since what follows would be read as commands.
 func (c *session) Data(r io.Reader) error {
 	m := Mail{From: c.conn.from, Sender: c.sender, To: c.to}
-	readMail(r, &m)
+	// The head is read at the sender's pace, then taken apart at ours: a mail of nested parts costs much more memory
+	// than it has bytes, so only some are taken apart at once.
+	head, err := io.ReadAll(io.LimitReader(r, maxHead))
+	if err != nil {
+		_ = c.conn.Close()
+		return err
+	}
+	c.s.parsing <- struct{}{}
+	readMail(bytes.NewReader(head), &m)
+	<-c.s.parsing
 	t := event.Trigger{Time: c.began(), Source: event.Mail, Label: Label(m), Sender: clean(m.Sender), Subject: clean(m.Subject), From: m.From.String()}
 	c.mails++
-	err := c.deliver(m, t)
+	err = c.deliver(m, t)
 	if _, rerr := io.Copy(io.Discard, r); rerr != nil {
 		_ = c.conn.Close()
 		return rerr
