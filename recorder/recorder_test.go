@@ -404,6 +404,110 @@ func TestKillResumes(t *testing.T) {
 	}
 }
 
+// TestArchiveGoneAndBack unplugs the archive drive before an event, and during one: pins wait in RAM, the user is told,
+// and when the drive is back the clip is whole.
+func TestArchiveGoneAndBack(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("cam", cam))
+	drive := filepath.Join(t.TempDir(), "drive")
+	s.Archive.Path = filepath.Join(drive, "archive")
+	s.Clip.PreRoll = config.Duration(4 * time.Second)
+	if err := os.MkdirAll(s.Archive.Path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, s, t.TempDir())
+	r.filled("cam", 6*time.Second)
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(want bool) {
+		t.Helper()
+		r.wait(fmt.Sprintf("archive trouble to be %v", want), 30*time.Second, func() bool {
+			p := r.Status(t.Context()).Problems
+			return want == (len(p) > 0 && p[0].About == "archive" && strings.Contains(p[0].Hint, "plugged in"))
+		})
+	}
+
+	move(drive, drive+"-away")
+	began := r.mail("cam", "Motion", "")
+	told(true)
+	move(drive+"-away", drive)
+	e := r.ended("cam", 1, 60*time.Second)[0]
+	told(false)
+	covers(t, r.whole(e, cam.Info()), cam.Info(), began, began, s, time.Second)
+
+	began = r.mail("cam", "Motion", "")
+	r.wait("the first bytes", 10*time.Second, func() bool { l := r.events("cam"); return len(l) == 2 && len(l[1].Parts) == 1 })
+	move(drive, drive+"-away")
+	told(true)
+	move(drive+"-away", drive)
+	e = r.ended("cam", 2, 60*time.Second)[1]
+	if e.State != event.Saved {
+		t.Errorf("%+v", e)
+	}
+	covers(t, r.whole(e, cam.Info()), cam.Info(), began, began, s, time.Second)
+}
+
+// TestApplyLeavesOthersAlone changes one camera's settings while another records, and moves the archive under an open
+// event.
+func TestApplyLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	a, b := startCamera(t, camtest.Small(10), camtest.Options{}), startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("a", a), testCamera("b", b))
+	s.Clip.PreRoll = config.Duration(4 * time.Second)
+	r := start(t, s, t.TempDir())
+	r.filled("a", 6*time.Second)
+	r.filled("b", 6*time.Second)
+	began := r.mail("a", "Motion", "")
+	r.wait("the first bytes", 10*time.Second, func() bool { l := r.events("a"); return len(l) == 1 && len(l[0].Parts) == 1 })
+	n := r.Settings()
+	n.Cameras[0].Name = "Renamed"
+	n.Cameras[1].URL = a.URL()
+	n.Archive.Path = filepath.Join(t.TempDir(), "new")
+	if err := r.Apply(n); err != nil {
+		t.Fatal(err)
+	}
+	e := r.ended("a", 1, 60*time.Second)[0]
+	if e.State != event.Saved || e.Archive != s.Archive.Path {
+		t.Errorf("%+v", e)
+	}
+	covers(t, r.whole(e, a.Info()), a.Info(), began, began, s, time.Second)
+	if got := r.camera("a"); got.Name != "Renamed" || got.State != status.Recording {
+		t.Errorf("%+v", got)
+	}
+	r.wait("b to connect to its new address", 30*time.Second, func() bool { return a.Viewers() == 2 && b.Viewers() == 0 })
+
+	// Switched off and on again: it ends and comes back, and a trigger meanwhile is refused in plain words.
+	n.Cameras[1].Enabled = false
+	if err := r.Apply(n); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Trigger(t.Context(), "b", event.Trigger{Time: time.Now()}); !errors.Is(err, ErrOff) {
+		t.Errorf("trigger of a camera that is off: %v", err)
+	}
+	r.wait("b to end", 20*time.Second, func() bool { return a.Viewers() == 1 })
+	n.Cameras[1].Enabled = true
+	if err := r.Apply(n); err != nil {
+		t.Fatal(err)
+	}
+	r.wait("b to record again", 30*time.Second, func() bool { return r.camera("b").State == status.Recording })
+
+	// Wrong settings change nothing, and say all that is wrong.
+	bad := r.Settings()
+	bad.SMTP.Listen, bad.Clip.PostRoll = "nonsense", 0
+	var faults config.Faults
+	if err := r.Apply(bad); !errors.As(err, &faults) || len(faults) != 2 {
+		t.Errorf("wrong settings: %v", err)
+	}
+	if r.Settings().SMTP.Listen != n.SMTP.Listen {
+		t.Error("wrong settings were taken")
+	}
+}
+
 // TestStreams records every kind of stream with a login, and plants the password as a canary.
 func TestStreams(t *testing.T) {
 	t.Parallel()

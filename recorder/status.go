@@ -3,6 +3,8 @@ package recorder
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -67,6 +69,9 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	}
 	if ramErr != nil {
 		worst = append(worst, status.Problem{About: "ram", Text: "The RAM disk cannot be used: " + ramErr.Error(), Hint: "Choose a folder that this user may write in ram_disk.path."})
+	}
+	if archiveErr == nil { // an idle recorder does not touch the drive, but its user wants to know
+		_, archiveErr = os.Stat(filepath.Dir(set.Archive.Path))
 	}
 	if archiveErr != nil {
 		text, hint := archive.Explain(archiveErr)

@@ -28,6 +28,16 @@ func Open(path string) error {
 	return run("xdg-open", path)
 }
 
+// OpenFolder opens a folder, or where it is not there yet, the nearest one above it.
+func OpenFolder(path string) error {
+	for {
+		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+			return Open(path)
+		}
+		path = filepath.Dir(path)
+	}
+}
+
 // Reveal shows a file in the file manager, selected where that can be asked for.
 func Reveal(path string) error {
 	if _, err := os.Stat(path); err != nil {

@@ -223,7 +223,7 @@ func (t *tray) buildMenu(m model) {
 		}
 	}
 	if m.archive != "" {
-		on(systray.AddMenuItem("Open archive folder", ""), func() { t.try("archive was not opened", opener.Open(m.archive)) })
+		on(systray.AddMenuItem("Open archive folder", ""), func() { t.try("archive was not opened", opener.OpenFolder(m.archive)) })
 	}
 	if t.opt.Window {
 		on(systray.AddMenuItem("Settings", ""), func() { t.openWindow("settings", "") })

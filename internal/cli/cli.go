@@ -38,7 +38,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --system                    for the whole system instead of this user
   preroll trigger CAMERA        save a clip of a camera now
       --label TEXT                what the event is called
-      --mail                      by a real alarm mail through the mail server
+      --mail                      by a real alarm mail through the mail server, as for the demo camera
   preroll events [--json]       what was saved, newest first
       --camera ID                 of this camera only
       --limit N                   at most N (default 20)

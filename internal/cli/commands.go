@@ -29,12 +29,17 @@ func triggerCommand() command {
 			fs.BoolVar(&mail, "mail", false, "")
 		},
 		run: func(e *env) error {
-			if mail {
-				if err := e.client.Mail(e.ctx, e.args[0]); err != nil {
+			demo := label == "" && isDemo(e, e.args[0]) // shows the whole way, which begins with a mail
+			if mail || demo {
+				err := e.client.Mail(e.ctx, e.args[0])
+				if err == nil {
+					fmt.Fprintln(e.out, "alarm mail sent and accepted: saving")
+					return nil
+				}
+				if !demo || mail {
 					return err
 				}
-				fmt.Fprintln(e.out, "alarm mail sent and accepted")
-				return nil
+				fmt.Fprintf(e.out, "no alarm mail could be sent (%s); triggering by hand\n", err)
 			}
 			id, err := e.client.Trigger(e.ctx, e.args[0], label)
 			if err != nil {
@@ -44,6 +49,13 @@ func triggerCommand() command {
 			return nil
 		},
 	}
+}
+
+// isDemo tells whether a camera of the running recorder is the demo camera.
+func isDemo(e *env, id string) bool {
+	s, err := e.client.Settings(e.ctx)
+	c, ok := s.Camera(id)
+	return err == nil && ok && c.URL == config.DemoURL
 }
 
 func events() command {

@@ -49,9 +49,9 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 			if err := in.c.Archive.WriteSidecar(ev); err != nil {
 				return err
 			}
-			if err := in.removeParts(w, ev); err != nil {
-				return err
-			}
+		}
+		if err := in.removeParts(w, ev); err != nil {
+			return err
 		}
 		ev.Hold, ev.Parts = "", nil
 		return in.put(ctx, ev)
@@ -239,7 +239,7 @@ func (in *Incident) removeParts(w *work, ev event.Event) error {
 		for _, c := range ev.Clips {
 			kept = kept || c.File == p.File
 		}
-		if !kept {
+		if p.made && !kept {
 			if err := remove(in.c.Archive.Path(ev, p.File)); err != nil {
 				return err
 			}

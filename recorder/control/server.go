@@ -100,6 +100,9 @@ func (s *server) apply(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) trigger(w http.ResponseWriter, r *http.Request) {
 	if v, ok := call[triggerCall](w, r); ok {
+		if v.Label == "" {
+			v.Label = string(event.Manual)
+		}
 		id, err := s.r.Trigger(s.stopping, v.Camera, event.Trigger{Time: time.Now(), Source: event.Manual, Label: v.Label})
 		answer(w, triggerAnswer{id}, err)
 	}
