@@ -57,6 +57,9 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 				if strings.Contains(line, ".m4s") {
 					recorded = true
 				} else if reader.line(line) {
+					if r.Source.URL == config.DemoURL {
+						reader.got.Video = "h264" // what it is encoded to
+					}
 					r.Streams(reader.got)
 					if copied(r, reader.got) != copied(r, r.Known) && r.Source.URL != config.DemoURL {
 						cancel(changed)
