@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -352,6 +353,15 @@ func (r *Recorder) tested(cameras []string, t event.Trigger) {
 	r.mu.Lock()
 	r.smtp.Mails++
 	r.smtp.Tests++
+	r.smtp.LastTest = "From " + t.From + ". It fits no camera yet: its recipient must be one of a camera's mail names."
+	var names []string
+	for _, id := range cameras {
+		c, _ := r.settings.Camera(id)
+		names = append(names, c.Title())
+	}
+	if names != nil {
+		r.smtp.LastTest = strings.Join(names, ", ") + ": the camera's mail settings work."
+	}
 	r.mu.Unlock()
 	r.hub.statusChanged()
 }

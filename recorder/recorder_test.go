@@ -621,6 +621,10 @@ func TestNoEventWritesNothing(t *testing.T) {
 	if u := r.Status(t.Context()).SMTP.Unmatched; len(u) != 1 || u[0].Subject != "Hello" || u[0].To[0] != "nobody@nvr" {
 		t.Errorf("unmatched: %+v", u)
 	}
+	r.mail("demo", "Test Email", "If you receive this e-mail you have successfully set up and tested the e-mail alert")
+	if got := r.Status(t.Context()).SMTP; got.Tests != 1 || got.LastTest != "Demo camera: the camera's mail settings work." || len(r.events("demo")) != 0 {
+		t.Errorf("a test mail: %+v", got)
+	}
 	if err := r.MailCamera(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}

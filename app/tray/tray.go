@@ -113,6 +113,9 @@ func (t *tray) watch(ctx context.Context) {
 		first := true
 		err := t.client.Watch(ctx, func(u control.Update) {
 			if u.Status != nil {
+				if t.status != nil && u.Status.SMTP.Tests > t.status.SMTP.Tests && t.notes != nil {
+					t.try("no notification", t.notes.Show(notify.Note{Key: "test mail", Title: "Test mail received", Body: u.Status.SMTP.LastTest}))
+				}
 				t.status = u.Status
 			}
 			if first {

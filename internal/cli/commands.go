@@ -125,6 +125,9 @@ func printStatus(e *env, s status.Status) {
 	if s.SMTP.Listen != "" {
 		fmt.Fprintf(w, "Alarm mail\t%s\t%d mails, %d fitted no camera\n", s.SMTP.Listen, s.SMTP.Mails, len(s.SMTP.Unmatched))
 	}
+	if s.SMTP.LastTest != "" {
+		fmt.Fprintf(w, "Test mail\t%s\t\n", s.SMTP.LastTest)
+	}
 	for _, c := range s.Cameras {
 		detail := ""
 		if c.State == status.Recording {

@@ -3,7 +3,6 @@ package ffmpeg
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -25,11 +24,8 @@ type Recording struct {
 	Line    func(string)  // every scrubbed line; may be nil
 }
 
-// InitName and SegmentGlob name a run's files.
+// InitName is the name of a run's init section; its segments are called prefix + six digits + ".m4s".
 func InitName(prefix string) string { return prefix + "init.mp4" }
-
-// SegmentName is the name of a segment by its number in the run, from 0.
-func SegmentName(prefix string, n int) string { return fmt.Sprintf("%s%06d.m4s", prefix, n) }
 
 // Record runs FFmpeg for one run of a camera and returns when it ended, which is always a [*Failure] unless ctx ended:
 // then it is ctx's cause.

@@ -472,16 +472,6 @@ func (r *Ring) Status() Status {
 	return s
 }
 
-// Newest returns the newest segment.
-func (r *Ring) Newest() (Segment, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.entries) == 0 {
-		return Segment{}, false
-	}
-	return r.timed(len(r.entries) - 1)[0], true
-}
-
 // SetKeep changes the length to keep.
 func (r *Ring) SetKeep(keep time.Duration) {
 	r.mu.Lock()

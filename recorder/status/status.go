@@ -60,6 +60,7 @@ type SMTP struct {
 	Error     string      `json:"error,omitempty"`
 	Mails     int         `json:"mails"`     // accepted since start
 	Tests     int         `json:"tests"`     // test mails among them
+	LastTest  string      `json:"last_test"` // whom the last of them was for, in plain words
 	Refused   int         `json:"refused"`   // connections from networks that are not allowed
 	Unmatched []Unmatched `json:"unmatched"` // the last mails that fitted no camera, newest first
 }
