@@ -504,13 +504,16 @@ func (r *Recorder) lookAtLimits() {
 
 func (r *Recorder) retain(ctx context.Context) {
 	s := r.Settings().Archive
-	_, err := r.archive.Retain(ctx, archive.Limits{
+	removed, err := r.archive.Retain(ctx, archive.Limits{
 		MaxAge: s.MaxAge.D(), MaxSize: int64(s.MaxSize), MinFree: int64(s.MinFree),
 		Free: func() (int64, error) {
 			d, err := ring.DiskOf(s.Path)
 			return d.Free, err
 		},
 	}, time.Now())
+	for _, id := range removed {
+		r.hub.eventRemoved(id)
+	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrNotExist) {
 		r.log.Error("old events were not removed", "err", err)
 	}

@@ -19,14 +19,14 @@ type Limits struct {
 // batch is how many events are looked at in one step.
 const batch = 100
 
-// Retain deletes the oldest events until the limits are kept, and returns how many went. Protected and open events
+// Retain deletes the oldest events until the limits are kept, and returns the ids of those that went. Protected and open events
 // stay, and so does every file that Preroll did not write.
-func (a *Archive) Retain(ctx context.Context, l Limits, now time.Time) (removed int, err error) {
+func (a *Archive) Retain(ctx context.Context, l Limits, now time.Time) (removed []string, err error) {
 	// Measured once: some file systems free space only seconds after a file was removed, and looking again at once
 	// would take that for a reason to remove more.
 	over, err := a.over(ctx, l)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for {
 		var list []event.Event
@@ -47,7 +47,7 @@ func (a *Archive) Retain(ctx context.Context, l Limits, now time.Time) (removed 
 				return removed, err
 			}
 			over -= e.Bytes()
-			removed++
+			removed = append(removed, e.ID)
 		}
 	}
 }

@@ -21,21 +21,7 @@ const maxCall = 1 << 20
 
 // Serve answers calls on a listener from Listen until ctx ends.
 func Serve(ctx context.Context, ln net.Listener, r Recorder, watch func() Watcher) error {
-	s := &server{r: r, watch: watch, stopping: ctx}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", s.status)
-	mux.HandleFunc("GET /v1/watch", s.watchAll)
-	mux.HandleFunc("GET /v1/settings", s.settings)
-	mux.HandleFunc("PUT /v1/settings", s.apply)
-	mux.HandleFunc("POST /v1/trigger", s.trigger)
-	mux.HandleFunc("POST /v1/mail", s.mail)
-	mux.HandleFunc("POST /v1/look", s.look)
-	mux.HandleFunc("GET /v1/events", s.events)
-	mux.HandleFunc("GET /v1/events/{id}", s.event)
-	mux.HandleFunc("POST /v1/events/{id}/protect", s.protect)
-	mux.HandleFunc("DELETE /v1/events/{id}", s.delete)
-	mux.HandleFunc("POST /v1/reindex", s.reindex)
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	srv := &http.Server{Handler: routes(&server{r: r, watch: watch, stopping: ctx}), ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 	select {
@@ -49,6 +35,23 @@ func Serve(ctx context.Context, ln net.Listener, r Recorder, watch func() Watche
 	err := srv.Shutdown(wait)
 	<-served
 	return err
+}
+
+func routes(s *server) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/watch", s.watchAll)
+	mux.HandleFunc("GET /v1/settings", s.settings)
+	mux.HandleFunc("PUT /v1/settings", s.apply)
+	mux.HandleFunc("POST /v1/trigger", s.trigger)
+	mux.HandleFunc("POST /v1/mail", s.mail)
+	mux.HandleFunc("POST /v1/look", s.look)
+	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("GET /v1/events/{id}", s.event)
+	mux.HandleFunc("POST /v1/events/{id}/protect", s.protect)
+	mux.HandleFunc("DELETE /v1/events/{id}", s.delete)
+	mux.HandleFunc("POST /v1/reindex", s.reindex)
+	return mux
 }
 
 type server struct {
