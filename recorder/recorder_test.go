@@ -452,6 +452,37 @@ func TestArchiveGoneAndBack(t *testing.T) {
 	covers(t, r.whole(e, cam.Info()), cam.Info(), began, began, s, time.Second)
 }
 
+// TestUnfinishableClipIsKept lets every remux fail: after three tries the video is kept as it was recorded, plays, and the
+// event says so.
+func TestUnfinishableClipIsKept(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("cam", cam))
+	s.Clip.PreRoll = config.Duration(4 * time.Second)
+	dir := t.TempDir()
+	tried := filepath.Join(dir, "tried")
+	s.FFmpeg.Path = filepath.Join(dir, "ffmpeg")
+	script := "#!/bin/sh\ncase \"$*\" in *faststart*) echo x >> " + tried + "; echo '[error] cosmic ray' >&2; exit 1;; esac\nexec ffmpeg \"$@\"\n"
+	if err := os.WriteFile(s.FFmpeg.Path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, s, t.TempDir())
+	r.filled("cam", 6*time.Second)
+	began := r.mail("cam", "Motion", "")
+	e := r.ended("cam", 1, 60*time.Second)[0]
+	if e.State != event.Incomplete || !strings.Contains(e.Reason, "cosmic ray") || len(e.Clips) != 1 || !strings.HasSuffix(e.Clips[0].File, ".partial.mp4") {
+		t.Fatalf("%+v", e)
+	}
+	rep, err := camtest.Check(t.Context(), r.archive.Path(e, e.Clips[0].File), cam.Info(), e.Time)
+	if err != nil || rep.Gaps != nil {
+		t.Errorf("%v, %v", rep.Gaps, err)
+	}
+	covers(t, rep, cam.Info(), began, began, s, time.Second)
+	if b, err := os.ReadFile(tried); err != nil || len(b) != 2*3 {
+		t.Errorf("tried %d times, want 3; %v", len(b)/2, err)
+	}
+}
+
 // TestApplyLeavesOthersAlone changes one camera's settings while another records, and moves the archive under an open
 // event.
 func TestApplyLeavesOthersAlone(t *testing.T) {

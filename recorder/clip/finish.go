@@ -22,8 +22,8 @@ import (
 // drive does not count.
 const contentTries = 3
 
-// finish turns the partial files of an event, whose end is noted, into its clips. A crash anywhere in it leaves an event that is finished
-// again from the start: clips that have their final name already are whole.
+// finish turns the partial files of an event, whose end is noted, into its clips. A crash anywhere in it leaves an event
+// that is finished again from the start: clips that have their final name already are whole.
 func (in *Incident) finish(ctx context.Context, w *work) {
 	for _, p := range w.parts {
 		p.close()
@@ -35,8 +35,11 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 
 	tries := 0
 	ok := in.retry(ctx, "finish", func(ctx context.Context) error {
-		tries++
-		clips, reason, err := in.clips(ctx, w, ev, tries >= contentTries)
+		clips, reason, err := in.clips(ctx, w, ev, tries+1 >= contentTries)
+		var bad *contentError
+		if errors.As(err, &bad) {
+			tries++
+		}
 		ev.Clips, ev.Reason = clips, reason
 		return err
 	})

@@ -339,7 +339,11 @@ func (c *session) Data(r io.Reader) error {
 		_ = c.conn.Close()
 		return err
 	}
-	c.s.parsing <- struct{}{}
+	select {
+	case c.s.parsing <- struct{}{}:
+	case <-c.ctx.Done():
+		return context.Cause(c.ctx)
+	}
 	readMail(bytes.NewReader(head), &m)
 	<-c.s.parsing
 	t := event.Trigger{Time: c.began(), Source: event.Mail, Label: Label(m), Sender: clean(m.Sender), Subject: clean(m.Subject), From: m.From.String()}
