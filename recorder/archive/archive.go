@@ -19,8 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-
-	_ "modernc.org/sqlite" // the index
+	"time"
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/event"
@@ -28,8 +27,9 @@ import (
 
 // Archive is an open archive. Make one with Open.
 type Archive struct {
-	db  *sql.DB
-	log *slog.Logger
+	db    *sql.DB
+	reads *sql.DB // for lists: a search that takes long holds up no alarm mail
+	log   *slog.Logger
 
 	changing sync.Mutex // held while an ended event is changed or removed
 
@@ -37,21 +37,6 @@ type Archive struct {
 	root     string
 	reserved map[string]bool // stems in use by open events
 }
-
-const schema = `
-CREATE TABLE IF NOT EXISTS events (
-	id        TEXT PRIMARY KEY,
-	camera    TEXT NOT NULL,
-	time      INTEGER NOT NULL, -- Unix milliseconds
-	state     TEXT NOT NULL,
-	protected INTEGER NOT NULL,
-	bytes     INTEGER NOT NULL,
-	event     TEXT NOT NULL      -- the event as JSON
-) STRICT;
-CREATE INDEX IF NOT EXISTS events_time ON events (time, id);
-CREATE INDEX IF NOT EXISTS events_camera ON events (camera, time, id);
-CREATE INDEX IF NOT EXISTS events_open ON events (state) WHERE state IN ('recording', 'finishing');
-`
 
 // IndexName is the index's file in the state folder.
 const IndexName = "index.db"
@@ -63,25 +48,38 @@ func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, 
 	}
 	path := filepath.Join(state, IndexName)
 	// FULL makes each commit durable before it returns, which is what a 250 promises.
-	dsn := (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"}).String()
-	db, err := sql.Open("sqlite", dsn)
+	db, err := open(path, "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
-	db.SetMaxOpenConns(2)
-	if _, err := db.ExecContext(ctx, schema); err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("open index %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	reads, err := open(path, "_pragma=query_only(1)")
+	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("open index: %w", err)
 	}
-	return &Archive{db: db, log: log, root: root, reserved: map[string]bool{}}, nil
+	reads.SetConnMaxIdleTime(time.Minute) // its memory goes when nobody looks
+	a := &Archive{db: db, reads: reads, log: log, root: root, reserved: map[string]bool{}}
+	if err := a.migrate(ctx); err != nil {
+		_ = a.Close()
+		return nil, fault("open", fmt.Errorf("%s: %w", path, err))
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = a.Close()
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	return a, nil
+}
+
+func open(path, options string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: "_pragma=busy_timeout(10000)&" + options}).String())
+	if err == nil {
+		db.SetMaxOpenConns(2)
+	}
+	return db, err
 }
 
 // Close closes the index.
-func (a *Archive) Close() error { return a.db.Close() }
+func (a *Archive) Close() error { return errors.Join(a.reads.Close(), a.db.Close()) }
 
 // Root is the archive's folder.
 func (a *Archive) Root() string {
@@ -101,21 +99,27 @@ func (a *Archive) SetRoot(root string) {
 func (a *Archive) Put(ctx context.Context, events ...event.Event) error {
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("write index: %w", err)
+		return fault("write", err)
 	}
+	defer func() { _ = tx.Rollback() }()
+	put, err := tx.PrepareContext(ctx, `INSERT INTO events (id, camera, time, state, protected, bytes, day, label, words, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET camera=excluded.camera, time=excluded.time, state=excluded.state, protected=excluded.protected, bytes=excluded.bytes,
+			day=excluded.day, label=excluded.label, words=excluded.words, event=excluded.event`)
+	if err != nil {
+		return fault("write", err)
+	}
+	defer func() { _ = put.Close() }()
 	for _, e := range events {
 		b, err := json.Marshal(e)
 		if err == nil {
-			_, err = tx.ExecContext(ctx, `INSERT INTO events (id, camera, time, state, protected, bytes, event) VALUES (?, ?, ?, ?, ?, ?, ?)
-				ON CONFLICT (id) DO UPDATE SET camera=excluded.camera, time=excluded.time, state=excluded.state, protected=excluded.protected, bytes=excluded.bytes, event=excluded.event`,
-				e.ID, e.Camera, e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(), string(b))
+			_, err = put.ExecContext(ctx, e.ID, e.Camera, e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(), dayOf(e.Time), e.Label, wordsOf(e), string(b))
 		}
 		if err != nil {
-			return errors.Join(fmt.Errorf("write index: event %s: %w", e.ID, err), tx.Rollback())
+			return fault("write", fmt.Errorf("event %s: %w", e.ID, err))
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("write index: %w", err)
+		return fault("write", err)
 	}
 	return nil
 }
@@ -135,57 +139,13 @@ func (a *Archive) Get(ctx context.Context, id string) (event.Event, error) {
 	return list[0], nil
 }
 
-// List returns events, newest first.
-func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error) {
-	where, args := []string{"1"}, []any{}
-	if q.Camera != "" {
-		where, args = append(where, "camera = ?"), append(args, q.Camera)
-	}
-	if !q.Before.IsZero() {
-		where, args = append(where, "(time, id) < (?, ?)"), append(args, q.Before.UnixMilli(), q.BeforeID)
-	}
-	if q.Limit <= 0 {
-		q.Limit = 100
-	}
-	return a.query(ctx, `SELECT event FROM events WHERE `+strings.Join(where, " AND ")+` ORDER BY time DESC, id DESC LIMIT ?`, append(args, q.Limit)...)
-}
-
 // Unfinished returns the events that are still open, oldest first: after a start, those that a crash interrupted.
 func (a *Archive) Unfinished(ctx context.Context) ([]event.Event, error) {
 	return a.query(ctx, `SELECT event FROM events WHERE state IN ('recording', 'finishing') ORDER BY time, id`)
 }
 
 func (a *Archive) query(ctx context.Context, q string, args ...any) ([]event.Event, error) {
-	rows, err := a.db.QueryContext(ctx, q, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read index: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var list []event.Event
-	for rows.Next() {
-		var b []byte
-		var e event.Event
-		if err := rows.Scan(&b); err != nil {
-			return nil, fmt.Errorf("read index: %w", err)
-		}
-		if err := json.Unmarshal(b, &e); err != nil {
-			return nil, fmt.Errorf("read index: %w", err)
-		}
-		list = append(list, e)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read index: %w", err)
-	}
-	return list, nil
-}
-
-// Totals returns the number of events and the bytes of their clips.
-func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err error) {
-	err = a.db.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(bytes), 0) FROM events`).Scan(&events, &bytes)
-	if err != nil {
-		err = fmt.Errorf("read index: %w", err)
-	}
-	return events, bytes, err
+	return scan(ctx, a.db, q, args...)
 }
 
 // Path returns the full path of one of an event's files.
@@ -343,8 +303,10 @@ func files(e event.Event) []string {
 	for _, p := range e.Parts {
 		names = append(names, p.File)
 	}
-	if e.Thumbnail != "" {
-		names = append(names, e.Thumbnail)
+	for _, name := range []string{e.Thumbnail, e.Snapshot} {
+		if name != "" {
+			names = append(names, name)
+		}
 	}
 	return append(names, Sidecar(e))
 }
@@ -379,26 +341,27 @@ func (a *Archive) remove(ctx context.Context, e event.Event) error {
 
 func (a *Archive) forget(ctx context.Context, id string) error {
 	if _, err := a.db.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id); err != nil {
-		return fmt.Errorf("write index: %w", err)
+		return fault("write", err)
 	}
 	return nil
 }
 
-// Look drops the events of a list whose clips were removed by hand, from the list and from the index. An event counts
-// as removed only if its folder's camera folder is there and all its clips are gone: a drive that is not plugged in
-// removes nothing.
-func (a *Archive) Look(ctx context.Context, list []event.Event) []event.Event {
-	kept := list[:0]
+// Look drops the events of a list whose clips were removed by hand from the index, and returns the others and those. An
+// event counts as removed only if its folder's camera folder is there and all its clips are gone: a drive that is not
+// plugged in removes nothing.
+func (a *Archive) Look(ctx context.Context, list []event.Event) (kept, removed []event.Event) {
+	kept = list[:0]
 	for _, e := range list {
 		if e.State.Ended() && len(e.Clips) > 0 && a.gone(e) {
 			if err := a.forget(ctx, e.ID); err == nil {
 				a.log.Info("event was removed by hand", "event", e.ID, "camera", e.Camera)
+				removed = append(removed, e)
 				continue
 			}
 		}
 		kept = append(kept, e)
 	}
-	return kept
+	return kept, removed
 }
 
 func (a *Archive) gone(e event.Event) bool {

@@ -213,7 +213,7 @@ func TestEventsRememberTheirArchive(t *testing.T) {
 	if err != nil || !strings.HasPrefix(a.Path(got, e.Clips[0].File), old) {
 		t.Errorf("%s, %v", a.Path(got, e.Clips[0].File), err)
 	}
-	if list := a.Look(t.Context(), []event.Event{got}); len(list) != 1 {
+	if list, _ := a.Look(t.Context(), []event.Event{got}); len(list) != 1 {
 		t.Error("forgotten")
 	}
 	if _, _, err := a.Reindex(t.Context()); err != nil {
@@ -307,7 +307,8 @@ func TestLookForgetsWhatWasRemovedByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return ids(a.Look(t.Context(), list))
+		kept, _ := a.Look(t.Context(), list)
+		return ids(kept)
 	}
 	if err := os.Rename(root, root+"-unplugged"); err != nil {
 		t.Fatal(err)

@@ -13,10 +13,15 @@ const (
 	windowsDiskFull       = syscall.Errno(112)
 )
 
+// Full tells whether an error means that the archive drive is full.
+func Full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || runtime.GOOS == "windows" && (errors.Is(err, windowsDiskFull) || errors.Is(err, windowsHandleDiskFull))
+}
+
 // Explain says in plain words what is wrong with the archive drive, and what to do.
 func Explain(err error) (text, hint string) {
 	switch {
-	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || runtime.GOOS == "windows" && (errors.Is(err, windowsDiskFull) || errors.Is(err, windowsHandleDiskFull)):
+	case Full(err):
 		return "The archive drive is full", "Delete something on it or raise its limits. Clips wait in RAM and are saved when there is room."
 	case errors.Is(err, syscall.EROFS):
 		return "The archive drive is read-only", "Check the drive; it may be failing. Clips wait in RAM and are saved when it can be written again."

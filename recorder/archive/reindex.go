@@ -117,18 +117,18 @@ func readSidecar(root, path string) (event.Event, error) {
 func (a *Archive) clipIDs(ctx context.Context) (ids []string, err error) {
 	rows, err := a.db.QueryContext(ctx, `SELECT id FROM events WHERE state NOT IN ('recording', 'finishing') AND bytes > 0 AND coalesce(event ->> 'archive', ?1) = ?1`, a.Root())
 	if err != nil {
-		return nil, fmt.Errorf("read index: %w", err)
+		return nil, fault("read", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read index: %w", err)
+			return nil, fault("read", err)
 		}
 		ids = append(ids, id)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read index: %w", err)
+		return nil, fault("read", err)
 	}
 	return ids, nil
 }

@@ -128,6 +128,7 @@ type Event struct {
 	Gaps      []Gap     `json:"gaps,omitempty"`
 	Receipt   Receipt   `json:"receipt"`
 	Thumbnail string    `json:"thumbnail,omitempty"` // file name
+	Snapshot  string    `json:"snapshot,omitempty"`  // file name of the picture that came with the mail
 	Protected bool      `json:"protected,omitempty"`
 	SavedAt   time.Time `json:"saved_at,omitzero"`
 
@@ -186,10 +187,33 @@ func (e *Event) Add(t Trigger) {
 // DefaultLabel is the label of a trigger that names none.
 const DefaultLabel = "alarm"
 
-// Query says which events to list, newest first.
+// Query says which events to list, newest first. Empty fields leave nothing out.
 type Query struct {
-	Camera   string    // empty: all
-	Before   time.Time // only older ones; zero: all
+	Camera   string
+	Label    string
+	Text     string    // words, each of which the camera's name, the label, a subject, a sender or the reason holds
+	Day      string    // such as "2026-11-22": the day on the clock of the machine that recorded
+	Before   time.Time // only older ones
 	BeforeID string    // with Before: events of that very time with a lower id too, so that no page skips one
+	Offset   int       // leaves out so many of the newest
 	Limit    int       // 0: 100
+}
+
+// Day is how many events a day has.
+type Day struct {
+	Day    string `json:"day"` // such as "2026-11-22"
+	Events int    `json:"events"`
+}
+
+// Choices are what events can be filtered by: the cameras and labels that there are.
+type Choices struct {
+	Cameras []string `json:"cameras"` // ids
+	Labels  []string `json:"labels"`
+}
+
+// Next is the event that retention will remove next.
+type Next struct {
+	Event Event     `json:"event"`
+	When  time.Time `json:"when,omitzero"` // when it gets too old; zero: as soon as there is need for room
+	Why   string    `json:"why"`           // the limit: "max_age", "max_size" or "min_free"
 }

@@ -1,0 +1,330 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// version is the form of the index that this program writes, kept as SQLite's user_version. 0 is an index without the
+// columns by which events are listed, or an empty file.
+const version = 1
+
+// The index's two forms. Nothing that a list is found by needs the JSON: events_day and events_camera hold all of it,
+// in the order of the list. Sums are in days, which triggers keep right.
+const (
+	first = `
+CREATE TABLE IF NOT EXISTS events (
+	id        TEXT PRIMARY KEY,
+	camera    TEXT NOT NULL,
+	time      INTEGER NOT NULL, -- Unix milliseconds
+	state     TEXT NOT NULL,
+	protected INTEGER NOT NULL,
+	bytes     INTEGER NOT NULL,
+	event     TEXT NOT NULL      -- the event as JSON
+) STRICT;
+CREATE INDEX IF NOT EXISTS events_time ON events (time, id);
+CREATE INDEX IF NOT EXISTS events_open ON events (state) WHERE state IN ('recording', 'finishing');
+ALTER TABLE events ADD COLUMN day TEXT NOT NULL DEFAULT '';   -- of time, on this machine's clock: 2026-11-22
+ALTER TABLE events ADD COLUMN label TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN words TEXT NOT NULL DEFAULT ''; -- what a search looks through, in lower case
+`
+	second = `
+DROP INDEX IF EXISTS events_camera;
+CREATE INDEX events_camera ON events (camera, day, time, id, label);
+CREATE INDEX events_day ON events (day, time, id, camera, label, words);
+CREATE TABLE days (
+	day    TEXT NOT NULL,
+	camera TEXT NOT NULL,
+	label  TEXT NOT NULL,
+	events INTEGER NOT NULL,
+	bytes  INTEGER NOT NULL,
+	PRIMARY KEY (day, camera, label)
+) STRICT, WITHOUT ROWID;
+INSERT INTO days SELECT day, camera, label, count(*), sum(bytes) FROM events GROUP BY day, camera, label;
+CREATE TRIGGER events_insert AFTER INSERT ON events BEGIN
+	INSERT INTO days VALUES (new.day, new.camera, new.label, 1, new.bytes)
+		ON CONFLICT DO UPDATE SET events = events + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER events_delete AFTER DELETE ON events BEGIN
+	UPDATE days SET events = events - 1, bytes = bytes - old.bytes WHERE day = old.day AND camera = old.camera AND label = old.label;
+	DELETE FROM days WHERE day = old.day AND camera = old.camera AND label = old.label AND events = 0;
+END;
+CREATE TRIGGER events_update AFTER UPDATE OF day, camera, label, bytes ON events
+WHEN (old.day, old.camera, old.label, old.bytes) IS NOT (new.day, new.camera, new.label, new.bytes) BEGIN
+	UPDATE days SET events = events - 1, bytes = bytes - old.bytes WHERE day = old.day AND camera = old.camera AND label = old.label;
+	DELETE FROM days WHERE day = old.day AND camera = old.camera AND label = old.label AND events = 0;
+	INSERT INTO days VALUES (new.day, new.camera, new.label, 1, new.bytes)
+		ON CONFLICT DO UPDATE SET events = events + 1, bytes = bytes + excluded.bytes;
+END;
+`
+)
+
+// migrate gives the index its present form, in one transaction.
+func (a *Archive) migrate(ctx context.Context) error {
+	var has int
+	if err := a.db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&has); err != nil || has == version {
+		return err
+	}
+	began := time.Now()
+	tx, err := a.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	// Asked again, since another process may just have done it.
+	if err := tx.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&has); err != nil || has == version {
+		return err
+	}
+	if has > version {
+		return fmt.Errorf("a newer Preroll wrote it (form %d, this one knows %d); install that one again, or move the file away, start, and run: preroll reindex", has, version)
+	}
+	if _, err := tx.ExecContext(ctx, first); err != nil {
+		return err
+	}
+	filled, err := fill(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, second+fmt.Sprintf(`PRAGMA user_version = %d`, version)); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if filled > 0 {
+		a.log.Info("index brought to its new form", "events", filled, "took", time.Since(began).Round(time.Millisecond))
+	}
+	return nil
+}
+
+// fill sets the columns of events that were written without them.
+func fill(ctx context.Context, tx *sql.Tx) (n int, err error) {
+	set, err := tx.PrepareContext(ctx, `UPDATE events SET day = ?, label = ?, words = ? WHERE rowid = ?`)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = set.Close() }()
+	type row struct {
+		id, ms int64
+		json   []byte
+	}
+	for last := int64(-1 << 63); ; {
+		rows, err := tx.QueryContext(ctx, `SELECT rowid, time, event FROM events WHERE rowid > ? ORDER BY rowid LIMIT 1000`, last)
+		if err != nil {
+			return n, err
+		}
+		var list []row
+		for rows.Next() {
+			var r row
+			if err = rows.Scan(&r.id, &r.ms, &r.json); err != nil {
+				break
+			}
+			list = append(list, r)
+		}
+		if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
+			return n, err
+		}
+		if list == nil {
+			return n, nil
+		}
+		for _, r := range list {
+			var e event.Event
+			if err := json.Unmarshal(r.json, &e); err != nil {
+				return n, fmt.Errorf("an event in it cannot be read (%w); move the file away, start, and run: preroll reindex", err)
+			}
+			if _, err := set.ExecContext(ctx, dayOf(time.UnixMilli(r.ms)), e.Label, wordsOf(e), r.id); err != nil {
+				return n, err
+			}
+			last = r.id
+			n++
+		}
+	}
+}
+
+func dayOf(t time.Time) string { return t.Local().Format(time.DateOnly) }
+
+// maxWords bounds what a search looks through of one event, in bytes: 100 triggers may bring 100 subjects.
+const maxWords = 2000
+
+// wordsOf is what a search looks through: each different text once, in lower case, a line each.
+func wordsOf(e event.Event) string {
+	texts := []string{fold(e.Title()), fold(e.Label), fold(e.Reason)}
+	size := 0
+	for _, t := range e.Triggers {
+		for _, s := range []string{fold(t.Subject), fold(t.Sender)} {
+			if !slices.Contains(texts, s) && size < maxWords {
+				texts = append(texts, s)
+				size += len(s)
+			}
+		}
+	}
+	texts = slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+	return strings.Join(texts, "\n")
+}
+
+// fold makes texts alike that differ in case only. SQLite itself knows the case of ASCII alone.
+func fold(s string) string { return strings.ToLower(strings.ToValidUTF8(s, "")) }
+
+// find returns the condition that a query asks for, and the index that holds all it needs.
+func find(q event.Query) (index, where string, args []any) {
+	index, conds := "events_day", []string{"1"}
+	if q.Camera != "" {
+		conds, args = append(conds, "camera = ?"), append(args, q.Camera)
+	}
+	if q.Label != "" {
+		conds, args = append(conds, "label = ?"), append(args, q.Label)
+	}
+	if q.Day != "" {
+		conds, args = append(conds, "day = ?"), append(args, q.Day)
+	}
+	words := strings.Fields(fold(q.Text))
+	for _, w := range words[:min(len(words), 20)] {
+		conds, args = append(conds, "instr(words, ?)"), append(args, w)
+	}
+	if q.Camera != "" && len(words) == 0 {
+		index = "events_camera"
+	}
+	return index, strings.Join(conds, " AND "), args
+}
+
+// List returns events, newest first: by day, within it by time, then by id.
+func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error) {
+	index, where, args := find(q)
+	if !q.Before.IsZero() {
+		day := dayOf(q.Before)
+		if q.BeforeID != "" { // as it was counted, which is another day if this machine has changed its time zone
+			if err := a.reads.QueryRowContext(ctx, `SELECT day FROM events WHERE id = ?`, q.BeforeID).Scan(&day); err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return nil, fault("read", err)
+			}
+		}
+		where += " AND (day, time, id) < (?, ?, ?)"
+		args = append(args, day, q.Before.UnixMilli(), q.BeforeID)
+	}
+	if q.Limit <= 0 {
+		q.Limit = 100
+	}
+	// The JSON is read only of those that are wanted.
+	return scan(ctx, a.reads, `SELECT event FROM (SELECT rowid AS row FROM events INDEXED BY `+index+` WHERE `+where+
+		` ORDER BY day DESC, time DESC, id DESC LIMIT ? OFFSET ?) CROSS JOIN events ON events.rowid = row ORDER BY day DESC, time DESC, id DESC`,
+		append(args, q.Limit, max(0, q.Offset))...)
+}
+
+// Days returns the days that have events which fit a query, newest first. Only a search for words looks at every event.
+func (a *Archive) Days(ctx context.Context, q event.Query) ([]event.Day, error) {
+	index, where, args := find(q)
+	count, from := "sum(events)", "days"
+	if strings.TrimSpace(q.Text) != "" {
+		count, from = "count(*)", "events INDEXED BY "+index
+	}
+	rows, err := a.reads.QueryContext(ctx, `SELECT day, `+count+` FROM `+from+` WHERE `+where+` GROUP BY day ORDER BY day DESC`, args...)
+	if err != nil {
+		return nil, fault("read", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var list []event.Day
+	for rows.Next() {
+		var d event.Day
+		if err := rows.Scan(&d.Day, &d.Events); err != nil {
+			return nil, fault("read", err)
+		}
+		list = append(list, d)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fault("read", err)
+	}
+	return list, nil
+}
+
+// Choices returns the cameras and labels that there are events of, sorted.
+func (a *Archive) Choices(ctx context.Context) (c event.Choices, err error) {
+	if c.Cameras, err = a.texts(ctx, `SELECT DISTINCT camera FROM days ORDER BY camera`); err != nil {
+		return event.Choices{}, err
+	}
+	if c.Labels, err = a.texts(ctx, `SELECT DISTINCT label FROM days WHERE label <> '' ORDER BY label`); err != nil {
+		return event.Choices{}, err
+	}
+	return c, nil
+}
+
+func (a *Archive) texts(ctx context.Context, query string, args ...any) (list []string, err error) {
+	rows, err := a.reads.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fault("read", err)
+	}
+	defer func() { _ = rows.Close() }()
+	list = []string{}
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, fault("read", err)
+		}
+		list = append(list, s)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fault("read", err)
+	}
+	return list, nil
+}
+
+// Totals returns the number of events and the bytes of their clips.
+func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err error) {
+	err = a.reads.QueryRowContext(ctx, `SELECT coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM days`).Scan(&events, &bytes)
+	if err != nil {
+		err = fault("read", err)
+	}
+	return events, bytes, err
+}
+
+// mostAround bounds what Around returns.
+const mostAround = 500
+
+// Around returns the events of a camera ("": of all) that asked for video of any moment between two times, oldest first.
+func (a *Archive) Around(ctx context.Context, camera string, from, to time.Time, longest time.Duration) ([]event.Event, error) {
+	list, err := scan(ctx, a.reads, `SELECT event FROM events WHERE time BETWEEN ? AND ? AND (?3 = '' OR camera = ?3) ORDER BY time, id LIMIT ?`,
+		from.Add(-longest).UnixMilli(), to.Add(longest).UnixMilli(), camera, mostAround)
+	return slices.DeleteFunc(list, func(e event.Event) bool { return e.Until.Before(from) || e.From.After(to) }), err
+}
+
+func scan(ctx context.Context, db *sql.DB, q string, args ...any) ([]event.Event, error) {
+	rows, err := db.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, fault("read", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var list []event.Event
+	for rows.Next() {
+		var b []byte
+		var e event.Event
+		if err := rows.Scan(&b); err != nil {
+			return nil, fault("read", err)
+		}
+		if err := json.Unmarshal(b, &e); err != nil {
+			return nil, fault("read", err)
+		}
+		list = append(list, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fault("read", err)
+	}
+	return list, nil
+}
+
+// fault says what was done to the index when an error came, and what to do if its file is damaged.
+func fault(doing string, err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB) {
+		return fmt.Errorf("%s index: %w: the file %s in the state folder is damaged; move it away, start Preroll again, then run: preroll reindex", doing, err, IndexName)
+	}
+	return fmt.Errorf("%s index: %w", doing, err)
+}

@@ -1,0 +1,333 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// check compares the sums with the events themselves.
+func check(t *testing.T, a *Archive) {
+	t.Helper()
+	const sums = `SELECT coalesce(group_concat(day || ' ' || camera || ' ' || label || ' ' || events || ' ' || bytes, char(10)), '') FROM `
+	var kept, counted string
+	err := errors.Join(a.db.QueryRowContext(t.Context(), sums+`(SELECT * FROM days ORDER BY day, camera, label)`).Scan(&kept),
+		a.db.QueryRowContext(t.Context(), sums+`(SELECT day, camera, label, count(*) AS events, sum(bytes) AS bytes FROM events GROUP BY day, camera, label ORDER BY day, camera, label)`).Scan(&counted))
+	if err != nil || kept != counted {
+		t.Errorf("the sums are\n%s\nand the events\n%s\n%v", kept, counted, err)
+	}
+}
+
+// some are events of three days and two cameras.
+func some() []event.Event {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+	var list []event.Event
+	for i := range 12 {
+		e := event.Event{ID: fmt.Sprintf("e%02d", i), Camera: []string{"gate", "door"}[i%2], CameraName: []string{"Gate", "Tür"}[i%2], Label: []string{"motion", "person", "motion"}[i%3],
+			Time: at.AddDate(0, 0, -i/4).Add(time.Duration(-i) * time.Minute), State: event.Saved, Clips: []event.Clip{{Bytes: int64(100 + i)}}}
+		e.Add(event.Trigger{Source: event.Mail, Sender: "cam@home", Subject: fmt.Sprintf("100%% ALARM_%d", i)})
+		list = append(list, e)
+	}
+	list[3].State, list[3].Reason = event.Incomplete, "The last 4 s are missing: The camera does not answer."
+	return list
+}
+
+func TestFind(t *testing.T) {
+	a := openArchive(t, t.TempDir(), t.TempDir())
+	if err := a.Put(t.Context(), some()...); err != nil {
+		t.Fatal(err)
+	}
+	check(t, a)
+	for _, tc := range []struct {
+		name string
+		q    event.Query
+		want string
+		days string
+	}{
+		{"all", event.Query{}, "e00 e01 e02 e03 e04 e05 e06 e07 e08 e09 e10 e11", "2026-11-22 4, 2026-11-21 4, 2026-11-20 4"},
+		{"page", event.Query{Offset: 2, Limit: 3}, "e02 e03 e04", ""},
+		{"day", event.Query{Day: "2026-11-21"}, "e04 e05 e06 e07", "2026-11-21 4"},
+		{"page of a day", event.Query{Day: "2026-11-21", Offset: 1, Limit: 2}, "e05 e06", ""},
+		{"behind a day", event.Query{Day: "2026-11-21", Offset: 9}, "", ""},
+		{"no such day", event.Query{Day: "yesterday"}, "", ""},
+		{"camera", event.Query{Camera: "door"}, "e01 e03 e05 e07 e09 e11", "2026-11-22 2, 2026-11-21 2, 2026-11-20 2"},
+		{"label", event.Query{Label: "person"}, "e01 e04 e07 e10", "2026-11-22 1, 2026-11-21 2, 2026-11-20 1"},
+		{"camera, label and day", event.Query{Camera: "door", Label: "person", Day: "2026-11-21"}, "e07", "2026-11-21 1"},
+		{"word", event.Query{Text: "PERSON"}, "e01 e04 e07 e10", "2026-11-22 1, 2026-11-21 2, 2026-11-20 1"},
+		{"word with an umlaut", event.Query{Text: "TÜR"}, "e01 e03 e05 e07 e09 e11", "2026-11-22 2, 2026-11-21 2, 2026-11-20 2"},
+		{"two words anywhere", event.Query{Text: " Alarm_1  gate "}, "e10", "2026-11-20 1"},
+		{"no wildcards", event.Query{Text: "100% alarm_"}, "e00 e01 e02 e03 e04 e05 e06 e07 e08 e09 e10 e11", "2026-11-22 4, 2026-11-21 4, 2026-11-20 4"},
+		{"percent is a percent", event.Query{Text: "m%n"}, "", ""},
+		{"a quote", event.Query{Text: `' OR 1=1 --"`}, "", ""},
+		{"sender", event.Query{Text: "cam@home", Camera: "gate", Limit: 2}, "e00 e02", "2026-11-22 2, 2026-11-21 2, 2026-11-20 2"},
+		{"reason", event.Query{Text: "does not answer"}, "e03", "2026-11-22 1"},
+		{"not across texts", event.Query{Text: "gatemotion"}, "", ""},
+		{"broken text", event.Query{Text: "\xff\x00"}, "", ""},
+		{"blank text", event.Query{Text: "  ", Day: "2026-11-22"}, "e00 e01 e02 e03", "2026-11-22 4"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			list, err := a.List(t.Context(), tc.q)
+			if err != nil || ids(list) != tc.want {
+				t.Errorf("%s, want %s, %v", ids(list), tc.want, err)
+			}
+			days, err := a.Days(t.Context(), tc.q)
+			var got []string
+			for _, d := range days {
+				got = append(got, fmt.Sprintf("%s %d", d.Day, d.Events))
+			}
+			if tc.days != "" && strings.Join(got, ", ") != tc.days || err != nil {
+				t.Errorf("%v, want %s, %v", got, tc.days, err)
+			}
+		})
+	}
+	if c, err := a.Choices(t.Context()); err != nil || fmt.Sprint(c) != "{[door gate] [motion person]}" {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
+func TestSumsFollow(t *testing.T) {
+	a := openArchive(t, t.TempDir(), t.TempDir())
+	want := func(what string, events int, bytes int64) {
+		t.Helper()
+		check(t, a)
+		if n, b, err := a.Totals(t.Context()); n != events || b != bytes || err != nil {
+			t.Errorf("%s: %d events, %d bytes, %v", what, n, b, err)
+		}
+	}
+	want("empty", 0, 0)
+	if c, err := a.Choices(t.Context()); err != nil || c.Cameras == nil || c.Labels == nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+	list := some()
+	put := func(e ...event.Event) {
+		t.Helper()
+		if err := a.Put(t.Context(), e...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(list...)
+	put(list...) // again
+	want("put twice", 12, 1266)
+	e := list[0]
+	e.Label, e.Camera, e.Time, e.Clips = "animal", "yard", e.Time.AddDate(0, 0, 1), []event.Clip{{Bytes: 1000}}
+	put(e)
+	want("changed", 12, 2166)
+	e.Clips = nil
+	put(e)
+	want("without clip", 12, 1166)
+	for _, e := range list {
+		if err := a.forget(t.Context(), e.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("empty again", 0, 0)
+	var rows int
+	if err := a.db.QueryRowContext(t.Context(), `SELECT count(*) FROM days`).Scan(&rows); err != nil || rows != 0 {
+		t.Errorf("%d sums of nothing, %v", rows, err)
+	}
+}
+
+// oldIndex makes an index as it was before it had a form.
+func oldIndex(t *testing.T, state string, list []event.Event) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(state, IndexName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	_, err = db.ExecContext(t.Context(), `CREATE TABLE events (id TEXT PRIMARY KEY, camera TEXT NOT NULL, time INTEGER NOT NULL, state TEXT NOT NULL, protected INTEGER NOT NULL, bytes INTEGER NOT NULL, event TEXT NOT NULL) STRICT;
+		CREATE INDEX events_time ON events (time, id);
+		CREATE INDEX events_camera ON events (camera, time, id);
+		CREATE INDEX events_open ON events (state) WHERE state IN ('recording', 'finishing');`)
+	for _, e := range list {
+		b, jerr := json.Marshal(e)
+		err = errors.Join(err, jerr)
+		_, xerr := db.ExecContext(t.Context(), `INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)`, e.ID, e.Camera, e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(), string(b))
+		err = errors.Join(err, xerr)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOldIndexIsBroughtUpToDate(t *testing.T) {
+	state := t.TempDir()
+	oldIndex(t, state, some())
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ended, state, t.TempDir(), slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("opened with an ended context")
+	}
+	for range 2 { // the second time there is nothing to do
+		a := openArchive(t, state, t.TempDir())
+		check(t, a)
+		if n, b, err := a.Totals(t.Context()); n != 12 || b != 1266 || err != nil {
+			t.Errorf("%d events, %d bytes, %v", n, b, err)
+		}
+		if list, err := a.List(t.Context(), event.Query{Day: "2026-11-21", Text: "tür person"}); err != nil || ids(list) != "e07" {
+			t.Errorf("%s, %v", ids(list), err)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Nothing is changed in an index that cannot be brought up to date, and the error says what to do.
+func TestIndexThatCannotBeOpened(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		make func(t *testing.T, state string)
+		want string
+	}{
+		{"no database", func(t *testing.T, state string) {
+			if err := os.WriteFile(filepath.Join(state, IndexName), bytes.Repeat([]byte("x"), 8192), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "is damaged; move it away, start Preroll again, then run: preroll reindex"},
+		{"newer", func(t *testing.T, state string) {
+			a := openArchive(t, state, state)
+			if _, err := a.db.ExecContext(t.Context(), `PRAGMA user_version = 99`); err != nil {
+				t.Fatal(err)
+			}
+			_ = a.Close()
+		}, "a newer Preroll wrote it (form 99"},
+		{"an event that is none", func(t *testing.T, state string) {
+			oldIndex(t, state, some())
+			db, err := sql.Open("sqlite", filepath.Join(state, IndexName))
+			if err == nil {
+				_, err = db.ExecContext(t.Context(), `UPDATE events SET event = '{' WHERE id = 'e05'`)
+				err = errors.Join(err, db.Close())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, "run: preroll reindex"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			state := t.TempDir()
+			tc.make(t, state)
+			for range 2 {
+				if _, err := Open(t.Context(), state, state, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), IndexName) {
+					t.Errorf("%v", err)
+				}
+			}
+		})
+	}
+}
+
+// Pages that follow a time skip and repeat nothing, even where the days were counted in another time zone.
+func TestPagesAcrossTimeZones(t *testing.T) {
+	a := openArchive(t, t.TempDir(), t.TempDir())
+	if err := a.Put(t.Context(), some()...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.db.ExecContext(t.Context(), `UPDATE events SET day = date(day, '+1 day') WHERE id IN ('e03', 'e05', 'e06')`); err != nil {
+		t.Fatal(err)
+	}
+	check(t, a)
+	all, err := a.List(t.Context(), event.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paged []event.Event
+	q := event.Query{Limit: 2}
+	for len(paged) < 20 {
+		page, err := a.List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		paged = append(paged, page...)
+		q.Before, q.BeforeID = page[len(page)-1].Time, page[len(page)-1].ID
+	}
+	if ids(paged) != ids(all) || len(all) != 12 {
+		t.Errorf("%s, want %s", ids(paged), ids(all))
+	}
+}
+
+func TestNext(t *testing.T) {
+	now := time.Now()
+	free := func(n int64) func() (int64, error) { return func() (int64, error) { return n, nil } }
+	for _, tc := range []struct {
+		name   string
+		limits Limits
+		want   string
+	}{
+		{"no limit", Limits{}, ""},
+		{"age", Limits{MaxAge: 10 * 24 * time.Hour}, "failed max_age in 96h0m0s"},
+		{"too old already", Limits{MaxAge: time.Hour, MaxSize: 1}, "failed max_age in -143h0m0s"},
+		{"too large", Limits{MaxAge: 10 * 24 * time.Hour, MaxSize: 2000}, "e1 max_size"},
+		{"nearly too large", Limits{MaxAge: 10 * 24 * time.Hour, MaxSize: 4200}, "e1 max_size"},
+		{"large enough", Limits{MaxAge: 10 * 24 * time.Hour, MaxSize: 4300}, "failed max_age in 96h0m0s"},
+		{"nearly too full", Limits{MaxAge: 10 * 24 * time.Hour, MinFree: 1000, Free: free(1049)}, "e1 min_free"},
+		{"room enough", Limits{MaxAge: 10 * 24 * time.Hour, MinFree: 1000, Free: free(1050)}, "failed max_age in 96h0m0s"},
+		{"drive away", Limits{MinFree: 1000, Free: func() (int64, error) { return 0, os.ErrNotExist }}, "e1 min_free"},
+		{"size only", Limits{MaxSize: 1 << 40, MinFree: 1, Free: free(1 << 40)}, "e1 max_size"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := openArchive(t, t.TempDir(), t.TempDir())
+			put := func(id string, days int, state event.State, bytes int64, protected bool) {
+				e := event.Event{ID: id, Camera: "c", Time: now.Add(time.Duration(-days) * 24 * time.Hour), State: state, Protected: protected}
+				if bytes > 0 {
+					e.Clips = []event.Clip{{Bytes: bytes}}
+				}
+				if err := a.Put(t.Context(), e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put("open", 9, event.Recording, 0, false)
+			put("protected", 8, event.Saved, 1000, true)
+			put("failed", 6, event.Failed, 0, false)
+			put("e1", 5, event.Saved, 1500, false)
+			put("e2", 4, event.Incomplete, 1500, false)
+			got := ""
+			n, err := a.Next(t.Context(), tc.limits, now)
+			if n != nil {
+				got = n.Event.ID + " " + n.Why
+				if !n.When.IsZero() {
+					got += " in " + n.When.Sub(now).Round(time.Minute).String()
+				}
+			}
+			if got != tc.want || err != nil {
+				t.Errorf("%q, want %q, %v", got, tc.want, err)
+			}
+		})
+	}
+	a := openArchive(t, t.TempDir(), t.TempDir())
+	if n, err := a.Next(t.Context(), Limits{MaxAge: time.Hour, MaxSize: 1}, now); n != nil || err != nil {
+		t.Errorf("of an empty archive: %+v, %v", n, err)
+	}
+}
+
+func TestAround(t *testing.T) {
+	a := openArchive(t, t.TempDir(), t.TempDir())
+	at := time.Now()
+	for _, e := range []struct {
+		id, camera  string
+		from, until time.Duration
+	}{{"long", "a", -9 * time.Minute, time.Minute}, {"before", "a", -9 * time.Minute, -8 * time.Minute}, {"other", "b", -time.Minute, time.Minute}, {"late", "a", 5 * time.Minute, 6 * time.Minute}, {"after", "a", 11 * time.Minute, 12 * time.Minute}} {
+		if err := a.Put(t.Context(), event.Event{ID: e.id, Camera: e.camera, Time: at.Add(e.from + 10*time.Second), From: at.Add(e.from), Until: at.Add(e.until), State: event.Saved}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for camera, want := range map[string]string{"": "long other late", "a": "long late", "nobody": ""} {
+		list, err := a.Around(t.Context(), camera, at.Add(-time.Minute), at.Add(10*time.Minute), 10*time.Minute)
+		if err != nil || ids(list) != want {
+			t.Errorf("%q: %s, want %s, %v", camera, ids(list), want, err)
+		}
+	}
+}
