@@ -22,6 +22,7 @@ type Settings struct {
 	Archive Archive  `toml:"archive" json:"archive"`
 	Clip    Clip     `toml:"clip" json:"clip"`
 	SMTP    SMTP     `toml:"smtp" json:"smtp"`
+	Notify  Notify   `toml:"notify" json:"notify"`
 	FFmpeg  FFmpeg   `toml:"ffmpeg" json:"ffmpeg"`
 	Cameras []Camera `toml:"camera" json:"camera"`
 }
@@ -56,6 +57,14 @@ type SMTP struct {
 	Password Secret   `toml:"password" json:"password"`
 }
 
+// Notify says what the desktop tells its user of.
+type Notify struct {
+	Alarm   bool   `toml:"alarm" json:"alarm"`     // an alarm came, and its clip is being saved
+	Saved   bool   `toml:"saved" json:"saved"`     // a clip was saved
+	Trouble bool   `toml:"trouble" json:"trouble"` // something needs a person
+	Quiet   string `toml:"quiet" json:"quiet"`     // such as "22:00-07:00": nothing is shown then; "": never quiet
+}
+
 // FFmpeg names the FFmpeg to use; an empty path means: beside the program, then on PATH.
 type FFmpeg struct {
 	Path string `toml:"path" json:"path"`
@@ -70,6 +79,7 @@ type Camera struct {
 	Password Secret   `toml:"password" json:"password"`
 	Enabled  bool     `toml:"enabled" json:"enabled"`
 	Audio    bool     `toml:"audio" json:"audio"`
+	Notify   bool     `toml:"notify" json:"notify"` // tell of its events
 	Mail     []string `toml:"mail" json:"mail"`
 
 	PreRoll   *Duration `toml:"pre_roll,omitempty" json:"pre_roll,omitempty"`
@@ -88,12 +98,13 @@ func Default() Settings {
 			PostRoll:  Duration(60 * time.Second),
 			MaxLength: Duration(10 * time.Minute),
 		},
-		SMTP: SMTP{Listen: ":2525", Allow: []string{"private"}},
+		SMTP:   SMTP{Listen: ":2525", Allow: []string{"private"}},
+		Notify: Notify{Alarm: true, Saved: true, Trouble: true},
 	}
 }
 
 // NewCamera returns a camera with the defaults that an entry of the settings file starts from.
-func NewCamera() Camera { return Camera{Enabled: true, Audio: true} }
+func NewCamera() Camera { return Camera{Enabled: true, Audio: true, Notify: true} }
 
 // DemoCamera returns the built-in demo camera.
 func DemoCamera() Camera {

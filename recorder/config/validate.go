@@ -37,11 +37,14 @@ func Validate(s Settings) Faults {
 		f.add("ram_disk.budget", s.RAMDisk.Budget.String(), "must be at least 16MiB")
 	}
 	checkPath(&f, "archive.path", s.Archive.Path)
-	if inside(s.Archive.Path, s.RAMDisk.Path) || inside(s.RAMDisk.Path, s.Archive.Path) {
-		f.add("archive.path", s.Archive.Path, "must not lie in the RAM disk's folder, nor the other way round")
+	if nested(s) {
+		f.add("archive.path", s.Archive.Path, nestedRule)
 	}
 	checkLengths(&f, "clip.", s.Clip, s.RAMDisk.Keep)
 	checkListen(&f, s.SMTP.Listen)
+	if _, _, err := s.Notify.quiet(); err != nil {
+		f.add("notify.quiet", s.Notify.Quiet, "%s", err)
+	}
 	for i, a := range s.SMTP.Allow {
 		if !validNetwork(a) {
 			f.add(fmt.Sprintf("smtp.allow[%d]", i+1), a, `must be "private", "any", an address, or a network such as "192.168.1.0/24"`)
@@ -212,6 +215,12 @@ func inside(p, dir string) bool {
 	return err == nil && p != "" && dir != "" && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
+const nestedRule = "must not lie in the RAM disk's folder, nor the other way round"
+
+func nested(s Settings) bool {
+	return inside(s.Archive.Path, s.RAMDisk.Path) || inside(s.RAMDisk.Path, s.Archive.Path)
+}
+
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
 // CheckFolders returns the faults of the folders on this machine: what is not a folder, cannot be made, or cannot be
@@ -226,6 +235,23 @@ func CheckFolders(s Settings) Faults {
 		f.add("archive.path", s.Archive.Path, "%s", rule)
 	}
 	return f
+}
+
+// FolderFault returns the rule that the folder of a key, "ram_disk.path" or "archive.path", breaks, or "". It makes the
+// folder as [CheckFolders] does, and nothing of a path that is none.
+func FolderFault(s Settings, key string) string {
+	path, mode := s.RAMDisk.Path, fs.FileMode(0o700)
+	if key == "archive.path" {
+		path, mode = s.Archive.Path, 0o755
+	}
+	var f Faults
+	if checkPath(&f, key, path); f != nil {
+		return f[0].Rule
+	}
+	if nested(s) {
+		return nestedRule
+	}
+	return folderFault(path, mode)
 }
 
 func folderFault(path string, mode fs.FileMode) string {

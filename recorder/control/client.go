@@ -117,10 +117,7 @@ func (c *Client) Look(ctx context.Context, cam config.Camera) (l status.Look, er
 
 // Events lists events, newest first.
 func (c *Client) Events(ctx context.Context, q event.Query) (list []event.Event, err error) {
-	v := url.Values{}
-	if q.Camera != "" {
-		v.Set("camera", q.Camera)
-	}
+	v := valuesOf(q)
 	if !q.Before.IsZero() {
 		v.Set("before", q.Before.Format(time.RFC3339Nano))
 		v.Set("before_id", q.BeforeID)
@@ -128,7 +125,70 @@ func (c *Client) Events(ctx context.Context, q event.Query) (list []event.Event,
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
+	if q.Offset > 0 {
+		v.Set("offset", strconv.Itoa(q.Offset))
+	}
 	return list, c.do(ctx, "GET", "/v1/events?"+v.Encode(), nil, &list)
+}
+
+func valuesOf(q event.Query) url.Values {
+	v := url.Values{}
+	for key, value := range map[string]string{"camera": q.Camera, "label": q.Label, "text": q.Text, "day": q.Day} {
+		if value != "" {
+			v.Set(key, value)
+		}
+	}
+	return v
+}
+
+// Days lists the days that have events which fit a query, newest first.
+func (c *Client) Days(ctx context.Context, q event.Query) (list []event.Day, err error) {
+	return list, c.do(ctx, "GET", "/v1/days?"+valuesOf(q).Encode(), nil, &list)
+}
+
+// Choices returns what events can be filtered by.
+func (c *Client) Choices(ctx context.Context) (v event.Choices, err error) {
+	return v, c.do(ctx, "GET", "/v1/choices", nil, &v)
+}
+
+// Next returns the event that retention will remove next, or nil.
+func (c *Client) Next(ctx context.Context) (n *event.Next, err error) {
+	return n, c.do(ctx, "GET", "/v1/next", nil, &n)
+}
+
+// Verify reads an event's clips back.
+func (c *Client) Verify(ctx context.Context, id string) (v status.Verdict, err error) {
+	return v, c.do(ctx, "POST", "/v1/events/"+url.PathEscape(id)+"/verify", nil, &v)
+}
+
+// Pause makes alarms save nothing for a while; 0 is until EndPause.
+func (c *Client) Pause(ctx context.Context, d time.Duration) error {
+	return c.do(ctx, "POST", "/v1/pause", pauseCall{event.Seconds(d)}, nil)
+}
+
+// EndPause ends a pause.
+func (c *Client) EndPause(ctx context.Context) error {
+	return c.do(ctx, "DELETE", "/v1/pause", nil, nil)
+}
+
+// Still returns a camera's newest picture, a JPEG of at most a width in pixels.
+func (c *Client) Still(ctx context.Context, camera string, width int) (jpeg []byte, err error) {
+	return jpeg, c.do(ctx, "GET", "/v1/cameras/"+url.PathEscape(camera)+"/still?width="+strconv.Itoa(width), nil, &jpeg)
+}
+
+// Folder looks at a folder that is to be used as "ram" or "archive".
+func (c *Client) Folder(ctx context.Context, path, use string) (f status.Folder, err error) {
+	return f, c.do(ctx, "POST", "/v1/folder", folderCall{path, use}, &f)
+}
+
+// Discover searches the local network for cameras, which takes some seconds.
+func (c *Client) Discover(ctx context.Context) (list []status.Found, err error) {
+	return list, c.do(ctx, "POST", "/v1/discover", nil, &list)
+}
+
+// Why says link by link why a camera ("": any) has or has no clip of a time.
+func (c *Client) Why(ctx context.Context, camera string, at time.Time) (list []status.Finding, err error) {
+	return list, c.do(ctx, "GET", "/v1/why?"+url.Values{"camera": {camera}, "time": {at.Format(time.RFC3339)}}.Encode(), nil, &list)
 }
 
 // Event returns one event.

@@ -25,6 +25,16 @@ type Recorder interface {
 	Protect(ctx context.Context, id string, on bool) (event.Event, error)
 	Delete(ctx context.Context, id string) error
 	Reindex(context.Context) (found int, faults []string, err error)
+	Days(context.Context, event.Query) ([]event.Day, error)
+	Choices(context.Context) (event.Choices, error)
+	Next(context.Context) (*event.Next, error)
+	Verify(ctx context.Context, id string) (status.Verdict, error)
+	Pause(until time.Time)
+	EndPause()
+	Still(ctx context.Context, camera string, width int) ([]byte, error)
+	Folder(ctx context.Context, path, use string) (status.Folder, error)
+	Discover(context.Context) ([]status.Found, error)
+	Why(ctx context.Context, camera string, at time.Time) ([]status.Finding, error)
 }
 
 // Watcher tells that something changed: wait on the channel, then take.
@@ -66,6 +76,13 @@ type (
 	}
 	protectCall struct {
 		On bool `json:"on"`
+	}
+	pauseCall struct {
+		For event.Seconds `json:"for"` // 0: until it is ended
+	}
+	folderCall struct {
+		Path string `json:"path"`
+		Use  string `json:"use"`
 	}
 	reindexAnswer struct {
 		Found  int      `json:"found"`

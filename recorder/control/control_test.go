@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,9 @@ type fake struct {
 	settings config.Settings
 	refuse   error
 	labels   []string
+	next     *event.Next
+	paused   bool
+	until    time.Time
 }
 
 func (f *fake) Status(context.Context) status.Status { return status.Status{Version: "test"} }
@@ -61,6 +65,37 @@ func (f *fake) Protect(_ context.Context, id string, on bool) (event.Event, erro
 func (f *fake) Delete(context.Context, string) error { return f.refuse }
 func (f *fake) Reindex(context.Context) (int, []string, error) {
 	return 3, []string{"x.json: broken"}, nil
+}
+
+func (f *fake) Days(_ context.Context, q event.Query) ([]event.Day, error) {
+	return []event.Day{{Day: q.Day, Events: len(q.Text)}}, f.refuse
+}
+func (f *fake) Choices(context.Context) (event.Choices, error) {
+	return event.Choices{Cameras: []string{"gate"}, Labels: []string{"motion"}}, f.refuse
+}
+func (f *fake) Next(context.Context) (*event.Next, error) { return f.next, f.refuse }
+func (f *fake) Verify(_ context.Context, id string) (status.Verdict, error) {
+	return status.Verdict{OK: true, Text: id}, f.refuse
+}
+func (f *fake) Pause(until time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.paused, f.until = true, until
+}
+func (f *fake) EndPause() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.paused = false
+}
+func (f *fake) Still(_ context.Context, camera string, width int) ([]byte, error) {
+	return fmt.Appendf(nil, "%s %d", camera, width), f.refuse
+}
+func (f *fake) Folder(_ context.Context, path, use string) (status.Folder, error) {
+	return status.Folder{Path: path, Kind: use}, f.refuse
+}
+func (f *fake) Discover(context.Context) ([]status.Found, error) { return nil, f.refuse }
+func (f *fake) Why(_ context.Context, camera string, at time.Time) ([]status.Finding, error) {
+	return []status.Finding{{About: camera, Text: at.UTC().Format(time.RFC3339)}}, f.refuse
 }
 
 // changes is a watcher that a test feeds.
@@ -158,6 +193,61 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// TestNewerCalls wants what each call was given to arrive, and its answer to come back.
+func TestNewerCalls(t *testing.T) {
+	f := &fake{events: []event.Event{{}}}
+	c, _ := serve(t, f, nil)
+	ctx := t.Context()
+	if l, err := c.Days(ctx, event.Query{Day: "2026-11-22", Text: "a b&c"}); err != nil || len(l) != 1 || l[0] != (event.Day{Day: "2026-11-22", Events: 5}) {
+		t.Errorf("%v, %v", l, err)
+	}
+	if v, err := c.Choices(ctx); err != nil || v.Cameras[0] != "gate" || v.Labels[0] != "motion" {
+		t.Errorf("%v, %v", v, err)
+	}
+	if n, err := c.Next(ctx); err != nil || n != nil {
+		t.Errorf("%v, %v", n, err)
+	}
+	f.next = &event.Next{Event: event.Event{ID: "x"}, Why: "max_age"}
+	if n, err := c.Next(ctx); err != nil || n == nil || n.Event.ID != "x" || n.Why != "max_age" || !n.When.IsZero() {
+		t.Errorf("%v, %v", n, err)
+	}
+	if v, err := c.Verify(ctx, "a/b"); err != nil || !v.OK || v.Text != "a/b" {
+		t.Errorf("%v, %v", v, err)
+	}
+	if err := c.Pause(ctx, time.Hour); err != nil || !f.paused || time.Until(f.until) < 59*time.Minute {
+		t.Errorf("%v until %v, %v", f.paused, f.until, err)
+	}
+	if err := c.Pause(ctx, 0); err != nil || !f.until.IsZero() {
+		t.Errorf("until %v, %v", f.until, err)
+	}
+	if err := c.EndPause(ctx); err != nil || f.paused {
+		t.Errorf("%v", err)
+	}
+	if b, err := c.Still(ctx, "gate", 9999); err != nil || string(b) != "gate 1920" {
+		t.Errorf("%s, %v", b, err)
+	}
+	if v, err := c.Folder(ctx, "/x", "ram"); err != nil || v.Path != "/x" || v.Kind != "ram" {
+		t.Errorf("%v, %v", v, err)
+	}
+	if l, err := c.Discover(ctx); err != nil || l == nil || len(l) != 0 {
+		t.Errorf("%v, %v", l, err)
+	}
+	at := time.Date(2026, 11, 22, 14, 0, 5, 0, time.FixedZone("", 5400))
+	if l, err := c.Why(ctx, "a&b", at); err != nil || len(l) != 1 || l[0].About != "a&b" || l[0].Text != "2026-11-22T12:30:05Z" {
+		t.Errorf("%v, %v", l, err)
+	}
+	f.refuse = errors.New("no")
+	_, days := c.Days(ctx, event.Query{})
+	_, verify := c.Verify(ctx, "x")
+	_, why := c.Why(ctx, "x", at)
+	for _, err := range []error{days, verify, why} {
+		var e *Error
+		if !errors.As(err, &e) || e.Text != "no" {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestRefusalsKeepTheirWords(t *testing.T) {
 	f := &fake{events: []event.Event{{}}}
 	c, _ := serve(t, f, nil)
@@ -223,6 +313,10 @@ func FuzzCalls(f *testing.F) {
 	f.Add("PUT", "settings", `{"version":1,"camera":[{"password":"x"}]}`)
 	f.Add("GET", "events?before=x&limit=-5", "")
 	f.Add("POST", "events/%2e%2e/protect", `{"on":1}`)
+	f.Add("GET", "why?camera=x&time=yesterday", "")
+	f.Add("GET", "next", "")
+	f.Add("GET", "cameras/a/still?width=-1", "")
+	f.Add("POST", "pause", `{"for":1e300}`)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		req, err := http.NewRequest(method, "http://preroll/v1/"+path, strings.NewReader(body))
 		if err != nil || req.URL.Path == "/v1/watch" {
@@ -230,7 +324,7 @@ func FuzzCalls(f *testing.F) {
 		}
 		w := httptest.NewRecorder()
 		routes(&server{r: &fake{events: []event.Event{{}}}, stopping: t.Context()}).ServeHTTP(w, req)
-		if b, _ := io.ReadAll(w.Body); w.Code == http.StatusOK && !strings.HasPrefix(string(b), "{") && !strings.HasPrefix(string(b), "[") {
+		if b, _ := io.ReadAll(w.Body); w.Code == http.StatusOK && !json.Valid(b) {
 			t.Errorf("%s %s: %q", method, path, b)
 		}
 	})

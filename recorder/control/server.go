@@ -14,6 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/status"
 )
 
 // maxCall bounds a call's body, in bytes.
@@ -51,6 +52,16 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("POST /v1/events/{id}/protect", s.protect)
 	mux.HandleFunc("DELETE /v1/events/{id}", s.delete)
 	mux.HandleFunc("POST /v1/reindex", s.reindex)
+	mux.HandleFunc("GET /v1/days", s.days)
+	mux.HandleFunc("GET /v1/choices", s.choices)
+	mux.HandleFunc("GET /v1/next", s.next)
+	mux.HandleFunc("POST /v1/events/{id}/verify", s.verify)
+	mux.HandleFunc("POST /v1/pause", s.pause)
+	mux.HandleFunc("DELETE /v1/pause", s.endPause)
+	mux.HandleFunc("GET /v1/cameras/{id}/still", s.still)
+	mux.HandleFunc("POST /v1/folder", s.folder)
+	mux.HandleFunc("POST /v1/discover", s.discover)
+	mux.HandleFunc("GET /v1/why", s.why)
 	return mux
 }
 
@@ -125,8 +136,9 @@ func (s *server) look(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	q := event.Query{Camera: r.FormValue("camera"), BeforeID: r.FormValue("before_id")}
+	q := queryOf(r)
 	q.Limit, _ = strconv.Atoi(r.FormValue("limit"))
+	q.Offset, _ = strconv.Atoi(r.FormValue("offset"))
 	q.Limit = min(q.Limit, 1000)
 	if b := r.FormValue("before"); b != "" {
 		t, err := time.Parse(time.RFC3339Nano, b)
@@ -140,6 +152,82 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	if list == nil {
 		list = []event.Event{}
 	}
+	answer(w, list, err)
+}
+
+func queryOf(r *http.Request) event.Query {
+	return event.Query{Camera: r.FormValue("camera"), Label: r.FormValue("label"), Text: r.FormValue("text"), Day: r.FormValue("day"), BeforeID: r.FormValue("before_id")}
+}
+
+func (s *server) days(w http.ResponseWriter, r *http.Request) {
+	list, err := s.r.Days(r.Context(), queryOf(r))
+	if list == nil {
+		list = []event.Day{}
+	}
+	answer(w, list, err)
+}
+
+func (s *server) choices(w http.ResponseWriter, r *http.Request) {
+	c, err := s.r.Choices(r.Context())
+	answer(w, c, err)
+}
+
+func (s *server) next(w http.ResponseWriter, r *http.Request) {
+	n, err := s.r.Next(r.Context())
+	answer(w, n, err)
+}
+
+func (s *server) verify(w http.ResponseWriter, r *http.Request) {
+	v, err := s.r.Verify(r.Context(), r.PathValue("id"))
+	answer(w, v, err)
+}
+
+func (s *server) pause(w http.ResponseWriter, r *http.Request) {
+	v, ok := call[pauseCall](w, r)
+	if !ok {
+		return
+	}
+	var until time.Time
+	if v.For > 0 {
+		until = time.Now().Add(v.For.D())
+	}
+	s.r.Pause(until)
+	answer(w, struct{}{}, nil)
+}
+
+func (s *server) endPause(w http.ResponseWriter, _ *http.Request) {
+	s.r.EndPause()
+	answer(w, struct{}{}, nil)
+}
+
+func (s *server) still(w http.ResponseWriter, r *http.Request) {
+	width, _ := strconv.Atoi(r.FormValue("width"))
+	b, err := s.r.Still(r.Context(), r.PathValue("id"), min(max(width, 64), 1920))
+	answer(w, b, err)
+}
+
+func (s *server) folder(w http.ResponseWriter, r *http.Request) {
+	if v, ok := call[folderCall](w, r); ok {
+		f, err := s.r.Folder(r.Context(), v.Path, v.Use)
+		answer(w, f, err)
+	}
+}
+
+func (s *server) discover(w http.ResponseWriter, r *http.Request) {
+	list, err := s.r.Discover(r.Context())
+	if list == nil {
+		list = []status.Found{}
+	}
+	answer(w, list, err)
+}
+
+func (s *server) why(w http.ResponseWriter, r *http.Request) {
+	at, err := time.Parse(time.RFC3339, r.FormValue("time"))
+	if err != nil {
+		answer(w, nil, fmt.Errorf("time: %w", err))
+		return
+	}
+	list, err := s.r.Why(r.Context(), r.FormValue("camera"), at)
 	answer(w, list, err)
 }
 

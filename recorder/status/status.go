@@ -4,6 +4,7 @@ package status
 import (
 	"time"
 
+	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
@@ -19,10 +20,23 @@ type Status struct {
 	SMTP     SMTP      `json:"smtp"`
 	Cameras  []Camera  `json:"cameras"`
 	Problems []Problem `json:"problems"` // what needs a person, worst first; empty when all is well
+
+	Pause  Pause         `json:"pause"`
+	Notify config.Notify `json:"notify"`
+}
+
+// Pause is a time in which alarms save nothing. Cameras go on filling their rings, so that the pre-roll is there at
+// once afterwards; a restart ends a pause.
+type Pause struct {
+	On     bool      `json:"on"`
+	Since  time.Time `json:"since,omitzero"`
+	Until  time.Time `json:"until,omitzero"` // zero: until it is ended
+	Missed int       `json:"missed"`         // alarms that came in it
 }
 
 // Problem is something that is wrong, and what to do.
 type Problem struct {
+	Key   string `json:"key"`   // the same as long as it is the same trouble: "ffmpeg", "ram-gone", "ram-disk", "ram-short", "archive-full", "archive-gone", "archive", "smtp", "camera"
 	About string `json:"about"` // "ffmpeg", "ram", "archive", "smtp", or a camera's id
 	Text  string `json:"text"`
 	Hint  string `json:"hint"`
@@ -42,6 +56,8 @@ type RAM struct {
 	Free   int64  `json:"free"`
 	Used   int64  `json:"used"`
 	Budget int64  `json:"budget"`
+	Need   int64  `json:"need"` // what all rings need when they are full, as far as their bit rates are known
+	Total  int64  `json:"total"`
 }
 
 // Archive is the archive drive. Sizes are bytes.
@@ -63,6 +79,19 @@ type SMTP struct {
 	LastTest  string      `json:"last_test"` // whom the last of them was for, in plain words
 	Refused   int         `json:"refused"`   // connections from networks that are not allowed
 	Unmatched []Unmatched `json:"unmatched"` // the last mails that fitted no camera, newest first
+	Last      *Mail       `json:"last,omitempty"`
+}
+
+// Mail is a mail that came in and what became of it.
+type Mail struct {
+	Time    time.Time `json:"time"`
+	From    string    `json:"from"` // network address
+	Sender  string    `json:"sender"`
+	To      []string  `json:"to"`
+	Subject string    `json:"subject"`
+	Label   string    `json:"label"`
+	Cameras []string  `json:"cameras"` // ids of those that it is about
+	Test    bool      `json:"test"`
 }
 
 // Unmatched is a mail that fitted no camera, with all that is needed to make it fit one.
@@ -106,6 +135,8 @@ type Camera struct {
 
 	LastTrigger time.Time `json:"last_trigger,omitzero"`
 	OpenEvent   string    `json:"open_event,omitempty"`
+	Live        string    `json:"live,omitempty"` // path of the playlist of what is recorded now, which grows
+	Notify      bool      `json:"notify"`         // its owner wants to be told of its events
 }
 
 // Finding is one result of a check.
@@ -121,4 +152,36 @@ type Finding struct {
 type Look struct {
 	Streams ffmpeg.Streams `json:"streams"`
 	Picture []byte         `json:"picture"` // JPEG
+	GOP     event.Seconds  `json:"gop"`     // the longest one seen; 0 if none ended in the time that it was watched
+	BitRate float64        `json:"bit_rate"`
+}
+
+// Folder is what is known of a folder that somebody wants to use.
+type Folder struct {
+	Path    string   `json:"path"`
+	Kind    string   `json:"kind"`
+	RAM     bool     `json:"ram"`
+	Known   bool     `json:"known"` // RAM is certain, one way or the other
+	Free    int64    `json:"free"`  // bytes
+	Total   int64    `json:"total"` // bytes
+	Speed   float64  `json:"speed"` // bytes a second that can be written durably; 0: not measured
+	Fault   string   `json:"fault,omitempty"`
+	Hint    string   `json:"hint,omitempty"`
+	Suggest []string `json:"suggest,omitempty"` // better folders of this machine
+}
+
+// Found is a camera that answered a search of the local network.
+type Found struct {
+	Address string `json:"address"` // IP address
+	Name    string `json:"name"`
+	Model   string `json:"model"`
+	Brand   string `json:"brand"` // a name of config.Brands, or ""
+}
+
+// Verdict is the result of reading a clip back.
+type Verdict struct {
+	OK     bool          `json:"ok"`
+	Text   string        `json:"text"`
+	Frames int           `json:"frames"`
+	Length event.Seconds `json:"length"`
 }
