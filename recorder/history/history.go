@@ -1,0 +1,310 @@
+// Package history keeps what happened to a recorder: its starts and ends, cameras that came and went, mails and what
+// became of them, troubles. So it can be said later why there is a clip of a time, or none.
+//
+// Entries come in by Add, which never waits, and go to a small SQLite file of their own; All returns them. History is no
+// promise: what cannot be written is dropped and counted, and a damaged file is moved aside and begun anew. Run owns
+// the only goroutine that writes. While nothing happens, nothing is written.
+package history
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Kind is what an entry tells of.
+type Kind string
+
+// The kinds. A trouble's end is told only after its begin.
+const (
+	Started      Kind = "started"
+	Stopped      Kind = "stopped"
+	Recording    Kind = "recording"     // of a camera
+	NotRecording Kind = "not-recording" // of a camera; Text says why
+	Off          Kind = "off"           // a camera was switched off or removed
+	Listening    Kind = "listening"     // for alarm mail
+	NotListening Kind = "not-listening" // Text says why
+	RAMLost      Kind = "ram-lost"
+	RAMBack      Kind = "ram-back"
+	ArchiveLost  Kind = "archive-lost"
+	ArchiveBack  Kind = "archive-back"
+	Paused       Kind = "paused"
+	Resumed      Kind = "resumed"
+	Removed      Kind = "removed" // an event; About is its time, Text says who removed it
+
+	Mail          Kind = "mail"           // became Event, or part of it
+	MailTest      Kind = "mail-test"      // a camera's test mail
+	MailUnmatched Kind = "mail-unmatched" // fitted no camera
+	MailOff       Kind = "mail-off"       // its camera is switched off
+	MailPaused    Kind = "mail-paused"    // came in a pause
+	MailFailed    Kind = "mail-failed"    // could not be taken; Text says why
+	MailRefused   Kind = "mail-refused"   // from an address that is not allowed
+)
+
+// Entry is one thing that happened. A mail's Time is when its session began.
+type Entry struct {
+	Time   time.Time
+	Kind   Kind
+	Camera string    // id
+	Text   string    // why, in plain words; of a mail, its subject
+	From   string    // network address that a mail came from
+	Event  string    // id
+	About  time.Time // of an event that was removed: its time
+}
+
+// Name is the file in the state folder.
+const Name = "history.db"
+
+// Bounds.
+const (
+	most        = 20_000 // entries
+	mostRemoved = 10_000 // of kind Removed among them, so that a drive that fills up does not push out all else
+	pruneEvery  = 500    // entries that may be too many
+	queue       = 1000   // entries that wait to be written
+	longest     = 300    // characters of a text
+	patience    = 5 * time.Second
+)
+
+// History is the history of one recorder. Make one with New.
+type History struct {
+	path    string
+	log     *slog.Logger
+	entries chan Entry
+	dropped atomic.Int64
+
+	mu     sync.Mutex // guards all below
+	db     *sql.DB    // nil until it is needed
+	ended  bool
+	silent bool // the last write failed, which was told
+	added  int  // since it was last pruned
+}
+
+// New returns the history in a state folder. Nothing is opened yet.
+func New(state string, log *slog.Logger) *History {
+	return &History{path: filepath.Join(state, Name), log: log, entries: make(chan Entry, queue), added: pruneEvery}
+}
+
+// Add adds an entry; a zero time is now. It never waits: where entries come faster than they are written, or after Run
+// has ended, they are dropped and counted.
+func (h *History) Add(e Entry) {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	if r := []rune(e.Text); len(r) > longest {
+		e.Text = string(r[:longest]) + "…"
+	}
+	select {
+	case h.entries <- e:
+	default:
+		h.dropped.Add(1)
+	}
+}
+
+// Dropped is how many entries were lost since New.
+func (h *History) Dropped() int { return int(h.dropped.Load()) }
+
+// Run writes entries until ctx ends, then what is left, and closes the file.
+func (h *History) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case e := <-h.entries:
+			h.write(ctx, e)
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	h.write(last)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	h.close()
+}
+
+// write writes entries and all that wait.
+func (h *History) write(ctx context.Context, list ...Entry) {
+	for waiting := len(h.entries); waiting > 0; waiting-- {
+		list = append(list, <-h.entries)
+	}
+	if len(list) == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience) // a batch is not cut off by the end
+	defer cancel()
+	err := h.insert(ctx, list)
+	if damaged(err) {
+		h.moveAside(err)
+		err = h.insert(ctx, list)
+	}
+	if err != nil {
+		h.dropped.Add(int64(len(list)))
+		if !h.silent {
+			h.log.Warn("history is not written", "path", h.path, "err", err)
+		}
+	}
+	h.silent = err != nil
+}
+
+// insert writes entries in one transaction. h.mu is held.
+func (h *History) insert(ctx context.Context, list []Entry) error {
+	db, err := h.open(ctx)
+	if err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	put, err := tx.PrepareContext(ctx, `INSERT INTO entries (time, kind, camera, text, sender, event, about) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = put.Close() }()
+	for _, e := range list {
+		var about int64
+		if !e.About.IsZero() {
+			about = e.About.UnixMilli()
+		}
+		if _, err := put.ExecContext(ctx, e.Time.UnixMilli(), string(e.Kind), e.Camera, strings.ToValidUTF8(e.Text, ""), e.From, e.Event, about); err != nil {
+			return err
+		}
+	}
+	added := h.added + len(list)
+	if added >= pruneEvery {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM entries WHERE id <= (SELECT id FROM entries ORDER BY id DESC LIMIT 1 OFFSET ?)`, most); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM entries WHERE kind = 'removed' AND id <= (SELECT id FROM entries WHERE kind = 'removed' ORDER BY id DESC LIMIT 1 OFFSET ?)`, mostRemoved); err != nil {
+			return err
+		}
+		added = 0
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	h.added = added
+	return nil
+}
+
+// All returns all entries, oldest first.
+func (h *History) All(ctx context.Context) ([]Entry, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list, err := h.read(ctx)
+	if damaged(err) {
+		h.moveAside(err)
+		list, err = h.read(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	return list, nil
+}
+
+func (h *History) read(ctx context.Context) ([]Entry, error) {
+	db, err := h.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.QueryContext(ctx, `SELECT time, kind, camera, text, sender, event, about FROM entries ORDER BY time, id`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var list []Entry
+	for rows.Next() {
+		var e Entry
+		var at, about int64
+		if err := rows.Scan(&at, &e.Kind, &e.Camera, &e.Text, &e.From, &e.Event, &about); err != nil {
+			return nil, err
+		}
+		e.Time = time.UnixMilli(at)
+		if about != 0 {
+			e.About = time.UnixMilli(about)
+		}
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
+
+// open opens the file, and makes it where there is none. h.mu is held.
+func (h *History) open(ctx context.Context) (*sql.DB, error) {
+	if h.ended {
+		return nil, errors.New("the recorder has stopped")
+	}
+	if h.db != nil {
+		return h.db, nil
+	}
+	dsn := (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(h.path), RawQuery: "_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"}).String()
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	db.SetConnMaxIdleTime(time.Minute) // its memory goes when nothing happens
+	h.db = db
+	_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS entries (
+		id     INTEGER PRIMARY KEY,
+		time   INTEGER NOT NULL, -- Unix milliseconds
+		kind   TEXT NOT NULL,
+		camera TEXT NOT NULL,
+		text   TEXT NOT NULL,
+		sender TEXT NOT NULL,
+		event  TEXT NOT NULL,
+		about  INTEGER NOT NULL  -- Unix milliseconds; 0: none
+	) STRICT`)
+	if err == nil {
+		err = os.Chmod(h.path, 0o600)
+	}
+	if err != nil {
+		h.close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// close closes the file. h.mu is held.
+func (h *History) close() {
+	if h.db == nil {
+		return
+	}
+	if err := h.db.Close(); err != nil {
+		h.log.Warn("history is not closed", "path", h.path, "err", err)
+	}
+	h.db = nil
+}
+
+func damaged(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
+}
+
+// moveAside gives a damaged file another name, so that a new one can begin. h.mu is held.
+func (h *History) moveAside(why error) {
+	h.close()
+	to := h.path + ".damaged-" + time.Now().Format("2006-01-02_15-04-05")
+	if err := os.Rename(h.path, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h.log.Warn("damaged history is not moved aside", "path", h.path, "err", err)
+		return
+	}
+	for _, more := range []string{"-wal", "-shm"} {
+		_ = os.Remove(h.path + more) // of no use without its file
+	}
+	h.log.Warn("history was damaged and begins anew", "path", to, "err", why)
+}
