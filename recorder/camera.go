@@ -1,10 +1,12 @@
 package recorder
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/status"
 )
@@ -45,6 +48,8 @@ type camera struct {
 	failed  time.Time
 	retry   time.Time
 	last    time.Time // last trigger
+	live    string    // playlist of the run
+	still   still
 }
 
 func newCamera(r *Recorder, cfg config.Camera, dir string, s config.Settings) (*camera, error) {
@@ -239,6 +244,8 @@ func (c *camera) record(ctx context.Context) error {
 	watching.Go(func() { c.watch(ctx, cancel) })
 	defer cancel(nil)
 	dir, prefix := c.ring.NextRun()
+	c.setLive(filepath.Join(dir, ffmpeg.PlaylistName(prefix)))
+	defer c.setLive("")
 	err = tool.Record(ctx, ffmpeg.Recording{
 		Source: source, Dir: dir, Prefix: prefix, Segment: ring.Target, Keep: c.ring.FFmpegKeep(ring.Target), Known: known,
 		Streams: func(s ffmpeg.Streams) {
@@ -280,6 +287,12 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
+func (c *camera) setLive(playlist string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live = playlist
+}
+
 // setState notes a change and tells of it once.
 func (c *camera) setState(s status.CameraState, f *ffmpeg.Failure, retry time.Time) {
 	c.mu.Lock()
@@ -295,12 +308,14 @@ func (c *camera) setState(s status.CameraState, f *ffmpeg.Failure, retry time.Ti
 	if f != nil {
 		c.failure, c.failed = f, time.Now()
 	}
-	streams := c.streams
+	streams, id := c.streams, c.cfg.ID
 	c.mu.Unlock()
 	switch {
 	case s == status.Recording && s != before:
+		c.r.note(history.Recording, id, "")
 		c.log.Info("camera is recording", "video", streams.Video, "width", streams.Width, "height", streams.Height, "audio", streams.Audio)
 	case s == status.Waiting && (s != before || beforeFailure == nil || beforeFailure.Kind != f.Kind):
+		c.r.note(history.NotRecording, id, f.Text())
 		c.log.Warn("camera does not record", "err", f)
 	case s == before:
 		return
@@ -357,6 +372,21 @@ func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
 	return in.ID(), nil
 }
 
+// picture hands a mail's picture to its event, if that is the open one.
+func (c *camera) picture(ctx context.Context, event string, data []byte) {
+	c.triggering.Lock()
+	in := c.incident
+	c.triggering.Unlock()
+	if in == nil {
+		return
+	}
+	ext := ".jpg"
+	if bytes.HasPrefix(data, []byte("\x89PNG")) {
+		ext = ".png"
+	}
+	in.Snapshot(ctx, event, data, ext)
+}
+
 // run runs an incident for as long as the recorder runs. c.triggering is held, or the camera has not started.
 func (c *camera) run(in *clip.Incident) error {
 	c.r.mu.Lock()
@@ -398,7 +428,7 @@ func (c *camera) status() status.Camera {
 	s.ID, s.Name, s.State, s.Since, s.Streams, s.LastTrigger = c.cfg.ID, c.cfg.Title(), c.state, c.since, c.streams, c.last
 	switch c.state {
 	case status.Recording:
-		s.Text = "Recording"
+		s.Text, s.Live = "Recording", c.live
 	case status.Connecting:
 		s.Text = "Connecting"
 	case status.Waiting:

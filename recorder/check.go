@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"runtime"
-	"time"
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/ffmpeg"
@@ -23,9 +22,6 @@ var ramHint = map[string]string{
 	"darwin":  "Make one: diskutil erasevolume APFS PrerollRAM $(hdiutil attach -nomount ram://4194304), then use /Volumes/PrerollRAM/preroll.",
 	"windows": "Make one with a RAM disk program such as ImDisk, then use a folder on it.",
 }[runtime.GOOS]
-
-// lookTime is how long a camera has for its first picture.
-const lookTime = 30 * time.Second
 
 // Check tests all that a recording needs, and tells of each result as it comes. only limits the cameras to one id. What
 // a running recorder (now, nil if there is none) does well already is not tried again: some cameras allow one viewer
@@ -132,28 +128,6 @@ func describe(s ffmpeg.Streams) string {
 		return text + ", sound " + s.Audio
 	}
 	return text + ", no sound"
-}
-
-// Look tries a camera that may not be saved yet: it connects and takes a picture. An error is an [*ffmpeg.Failure].
-func (r *Recorder) Look(ctx context.Context, c config.Camera) (status.Look, error) {
-	s := config.Settings{Cameras: []config.Camera{c}}
-	s.KeepSecrets(r.Settings())
-	tool, err := r.ffmpeg()
-	if err != nil {
-		return status.Look{}, err
-	}
-	return lookAt(ctx, tool, s.Cameras[0])
-}
-
-func lookAt(ctx context.Context, tool *ffmpeg.Tool, c config.Camera) (status.Look, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	source, err := ffmpeg.SourceOf(c)
-	if err != nil {
-		return status.Look{}, err
-	}
-	streams, jpeg, err := tool.Look(ctx, source)
-	return status.Look{Streams: streams, Picture: jpeg}, err
 }
 
 // MailCamera sends a real alarm mail for a camera to the recorder's own mail server, over the network as a camera

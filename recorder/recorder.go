@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -27,6 +26,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/trigger"
@@ -42,10 +42,15 @@ type Recorder struct {
 	started time.Time
 	hub     hub
 	archive *archive.Archive
+	history *history.History
+	notes   notes
 	copier  *clip.Copier
 	budget  *ring.Budget
 	mailed  chan struct{} // the mail server's settings changed; it starts again
 	kept    chan struct{} // an event ended: look at the retention limits
+	pausing chan struct{} // a pause began, ended, or ends at another time
+	drawing chan struct{} // a place for the one FFmpeg that makes stills
+	probing chan struct{} // places for looks at folders, which may hang
 
 	applying sync.Mutex // one Apply at a time
 
@@ -56,6 +61,7 @@ type Recorder struct {
 	ramErr     error
 	archiveErr error
 	smtp       status.SMTP
+	pause      status.Pause
 	cameras    map[string]*camera
 	retiring   map[string]bool // cameras that are ending
 	lacking    bool            // a camera could not be started
@@ -71,8 +77,9 @@ func New(ctx context.Context, places config.Places, s config.Settings, log *slog
 		return nil, err
 	}
 	r := &Recorder{
-		places: places, settings: s.Clone(), log: log, started: time.Now(), archive: a,
+		places: places, settings: s.Clone(), log: log, started: time.Now(), archive: a, history: history.New(places.State, log),
 		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), mailed: make(chan struct{}, 1), kept: make(chan struct{}, 1),
+		pausing: make(chan struct{}, 1), drawing: make(chan struct{}, 1), probing: make(chan struct{}, 2),
 		cameras: map[string]*camera{}, retiring: map[string]bool{}, toolErr: &ffmpeg.Failure{Kind: ffmpeg.Missing},
 	}
 	r.copier = clip.New(clip.Copier{Archive: a, FFmpeg: r.ffmpeg, Log: log, Changed: r.eventChanged, Trouble: r.archiveTrouble})
@@ -82,6 +89,7 @@ func New(ctx context.Context, places config.Places, s config.Settings, log *slog
 // Run records until ctx ends. Events that are open then are taken up by the next Run.
 func (r *Recorder) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.archive.Close()) }()
+	defer r.keepHistory(ctx)()
 	g, ctx := errgroup.WithContext(ctx)
 	var work sync.WaitGroup
 	r.mu.Lock()
@@ -97,6 +105,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return r.receiveMail(ctx) })
 	g.Go(func() error { r.housekeeping(ctx); return nil })
 	g.Go(func() error { r.keepLimits(ctx); return nil })
+	g.Go(func() error { r.keepPause(ctx); return nil })
 	<-ctx.Done()
 	err = g.Wait()
 
@@ -173,6 +182,7 @@ func (r *Recorder) reconcile() {
 	for id, c := range r.cameras {
 		if cfg, ok := r.settings.Camera(id); !ok || !cfg.Enabled || c.dir != r.cameraDir(id) {
 			delete(r.cameras, id)
+			r.note(history.Off, id, "")
 			r.retire(id, c)
 		}
 	}
@@ -296,14 +306,12 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 			Settings: r.Settings().SMTP, CertDir: r.places.State, Log: r.log,
 			Cameras:   func() []config.Camera { return r.Settings().Cameras },
 			Trigger:   r.mailTrigger,
+			Picture:   r.picture,
+			Received:  r.received,
 			Unmatched: r.unmatched,
 			Tested:    r.tested,
 			Listening: r.listening,
-			Refused: func(netip.Addr) {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				r.smtp.Refused++
-			},
+			Refused:   r.refused,
 		}
 		var server errgroup.Group
 		server.Go(func() error { return s.Run(serving) })
@@ -320,20 +328,46 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 }
 
 // mailTrigger accepts a mail for a camera that is switched off without recording anything: its owner wants it so.
-func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) error {
+// So it is in a pause.
+func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) (string, error) {
+	if r.missed(id, t) {
+		return "", nil
+	}
 	event, err := r.Trigger(ctx, id, t)
 	if errors.Is(err, ErrOff) {
 		r.log.Info("mail for a camera that is switched off", "camera", id, "from", t.From)
+		r.noteMail(history.MailOff, id, t, "", "")
 		err = nil
+	} else if err == nil {
+		r.noteMail(history.Mail, id, t, event, "")
 	}
 	if err != nil {
-		return err
+		r.noteMail(history.MailFailed, id, t, "", err.Error())
+		return "", err
 	}
 	r.mu.Lock()
 	r.smtp.Mails++
 	r.mu.Unlock()
 	r.log.Info("alarm mail", "camera", id, "event", event, "label", t.Label, "from", t.From)
-	return nil
+	return event, nil
+}
+
+// picture hands the picture of a mail to its event, if that is still open.
+func (r *Recorder) picture(ctx context.Context, id, event string, data []byte) {
+	r.mu.Lock()
+	c := r.cameras[id]
+	r.mu.Unlock()
+	if c != nil {
+		c.picture(ctx, event, data)
+	}
+}
+
+// received notes the last mail.
+func (r *Recorder) received(m status.Mail) {
+	r.mu.Lock()
+	r.smtp.Last = &m
+	r.mu.Unlock()
+	r.hub.statusChanged()
 }
 
 // keptUnmatched is how many mails that fitted no camera are shown.
@@ -345,11 +379,18 @@ func (r *Recorder) unmatched(u status.Unmatched) {
 	r.smtp.Unmatched = slices.Insert(r.smtp.Unmatched, 0, u)
 	r.smtp.Unmatched = r.smtp.Unmatched[:min(len(r.smtp.Unmatched), keptUnmatched)]
 	r.mu.Unlock()
+	r.noteMail(history.MailUnmatched, "", event.Trigger{Time: u.Time, From: u.From, Subject: u.Subject}, "", "")
 	r.hub.statusChanged()
 }
 
 func (r *Recorder) tested(cameras []string, t event.Trigger) {
 	r.log.Info("test mail received", "cameras", cameras, "from", t.From, "sender", t.Sender)
+	for _, id := range cameras {
+		r.noteMail(history.MailTest, id, t, "", "")
+	}
+	if cameras == nil {
+		r.noteMail(history.MailTest, "", t, "", "")
+	}
 	r.mu.Lock()
 	r.smtp.Mails++
 	r.smtp.Tests++
@@ -382,8 +423,10 @@ func (r *Recorder) listening(addr net.Addr, err error) {
 	}
 	if err != nil {
 		r.log.Error("no alarm mail can come in", "err", err)
+		r.note(history.NotListening, "", err.Error())
 	} else {
 		r.log.Info("waiting for alarm mail", "path", addr.String())
+		r.note(history.Listening, "", "")
 	}
 	r.hub.statusChanged()
 }
@@ -430,6 +473,12 @@ func (r *Recorder) prepareRAM() {
 	changed := fmt.Sprint(err) != fmt.Sprint(r.ramErr)
 	r.ramErr = err
 	r.mu.Unlock()
+	switch {
+	case changed && err != nil:
+		r.note(history.RAMLost, "", err.Error())
+	case changed:
+		r.note(history.RAMBack, "", "")
+	}
 	if err != nil && changed {
 		r.log.Error("the RAM disk cannot be used", "err", err)
 	}
@@ -502,17 +551,22 @@ func (r *Recorder) lookAtLimits() {
 	}
 }
 
-func (r *Recorder) retain(ctx context.Context) {
-	s := r.Settings().Archive
-	removed, err := r.archive.Retain(ctx, archive.Limits{
-		MaxAge: s.MaxAge.D(), MaxSize: int64(s.MaxSize), MinFree: int64(s.MinFree),
+// limits are the archive's limits as they are set.
+func limits(s config.Settings) archive.Limits {
+	return archive.Limits{
+		MaxAge: s.Archive.MaxAge.D(), MaxSize: int64(s.Archive.MaxSize), MinFree: int64(s.Archive.MinFree),
 		Free: func() (int64, error) {
-			d, err := ring.DiskOf(s.Path)
+			d, err := ring.DiskOf(s.Archive.Path)
 			return d.Free, err
 		},
-	}, time.Now())
-	for _, id := range removed {
-		r.hub.eventRemoved(id)
+	}
+}
+
+func (r *Recorder) retain(ctx context.Context) {
+	removed, err := r.archive.Retain(ctx, limits(r.Settings()), time.Now())
+	for _, e := range removed {
+		r.hub.eventRemoved(e.ID)
+		r.noteRemoved(e, byLimits)
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrNotExist) {
 		r.log.Error("old events were not removed", "err", err)
@@ -528,6 +582,10 @@ func (r *Recorder) archiveTrouble(err error) {
 	if changed {
 		if err == nil {
 			r.log.Info("the archive drive can be written again")
+			r.note(history.ArchiveBack, "", "")
+		} else {
+			text, _ := archive.Explain(err)
+			r.note(history.ArchiveLost, "", text)
 		}
 		r.hub.statusChanged()
 	}

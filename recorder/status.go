@@ -2,7 +2,9 @@ package recorder
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,9 +19,10 @@ import (
 // Status returns how the recorder is now.
 func (r *Recorder) Status(ctx context.Context) status.Status {
 	r.mu.Lock()
-	s := status.Status{Version: Version, Started: r.started, Settings: r.places.File, SMTP: r.smtp}
+	s := status.Status{Version: Version, Started: r.started, Settings: r.places.File, SMTP: r.smtp, Pause: r.pause}
 	s.SMTP.Unmatched = slices.Clone(r.smtp.Unmatched)
 	set := r.settings.Clone()
+	s.Notify = set.Notify
 	if r.tool != nil {
 		s.FFmpeg = status.FFmpeg{Path: r.tool.Path, Version: r.tool.Version}
 	}
@@ -33,7 +36,7 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	s.RAM = status.RAM{Path: set.RAMDisk.Path}
 	s.RAM.Used, s.RAM.Budget = r.budget.Used()
 	if d, err := ring.DiskOf(set.RAMDisk.Path); err == nil {
-		s.RAM.Kind, s.RAM.IsRAM, s.RAM.Free = d.Kind, d.RAM, d.Free
+		s.RAM.Kind, s.RAM.IsRAM, s.RAM.Free, s.RAM.Total = d.Kind, d.RAM, d.Free, d.Total
 		if !d.RAM {
 			s.Problems = append(s.Problems, notRAM(set.RAMDisk.Path, d))
 		}
@@ -46,7 +49,7 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	for _, cfg := range set.Cameras {
 		c, ok := cameras[cfg.ID]
 		if !ok {
-			cs := status.Camera{ID: cfg.ID, Name: cfg.Title(), State: status.Off, Text: "Switched off"}
+			cs := status.Camera{ID: cfg.ID, Name: cfg.Title(), State: status.Off, Text: "Switched off", Notify: cfg.Notify}
 			if cfg.Enabled {
 				cs.State, cs.Text = status.Waiting, "Waits for the RAM disk"
 			}
@@ -54,21 +57,23 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 			continue
 		}
 		cs := c.status()
+		cs.Notify = cfg.Notify
+		s.RAM.Need += int64(cs.BitRate / 8 * set.RAMDisk.Keep.D().Seconds())
 		s.Cameras = append(s.Cameras, cs)
 		if cs.State == status.Waiting {
-			s.Problems = append(s.Problems, status.Problem{About: cs.ID, Text: cs.Name + ": " + cs.Text, Hint: cs.Hint})
+			s.Problems = append(s.Problems, status.Problem{Key: "camera", About: cs.ID, Text: cs.Name + ": " + cs.Text, Hint: cs.Hint})
 		}
 		if cs.Short {
-			s.Problems = append(s.Problems, status.Problem{About: "ram", Text: fmt.Sprintf("%s: only %.0f s of video fit into the RAM budget", cs.Name, cs.PreRoll.D().Seconds()), Hint: "Raise ram_disk.budget, or lower the camera's bit rate."})
+			s.Problems = append(s.Problems, status.Problem{Key: "ram-short", About: "ram", Text: fmt.Sprintf("%s: only %.0f s of video fit into the RAM budget", cs.Name, cs.PreRoll.D().Seconds()), Hint: "Raise ram_disk.budget, or lower the camera's bit rate."})
 		}
 	}
 	var worst []status.Problem
 	if toolErr != nil {
 		f := failureOf(toolErr)
-		worst = append(worst, status.Problem{About: "ffmpeg", Text: f.Error(), Hint: f.Hint()})
+		worst = append(worst, status.Problem{Key: "ffmpeg", About: "ffmpeg", Text: f.Error(), Hint: f.Hint()})
 	}
 	if ramErr != nil {
-		worst = append(worst, status.Problem{About: "ram", Text: "The RAM disk cannot be used: " + ramErr.Error(), Hint: "Choose a folder that this user may write in ram_disk.path."})
+		worst = append(worst, status.Problem{Key: "ram-gone", About: "ram", Text: "The RAM disk cannot be used: " + ramErr.Error(), Hint: "Choose a folder that this user may write in ram_disk.path."})
 	}
 	if archiveErr == nil { // an idle recorder does not touch the drive, but its user wants to know
 		_, archiveErr = os.Stat(filepath.Dir(set.Archive.Path))
@@ -76,13 +81,23 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	if archiveErr != nil {
 		text, hint := archive.Explain(archiveErr)
 		s.Archive.Error = text
-		worst = append(worst, status.Problem{About: "archive", Text: text, Hint: hint})
+		worst = append(worst, status.Problem{Key: archiveKey(archiveErr), About: "archive", Text: text, Hint: hint})
 	}
 	if s.SMTP.Error != "" {
-		worst = append(worst, status.Problem{About: "smtp", Text: "No alarm mail can come in", Hint: s.SMTP.Error})
+		worst = append(worst, status.Problem{Key: "smtp", About: "smtp", Text: "No alarm mail can come in", Hint: s.SMTP.Error})
 	}
 	s.Problems = append(worst, s.Problems...)
 	return s
+}
+
+func archiveKey(err error) string {
+	switch {
+	case archive.Full(err):
+		return "archive-full"
+	case errors.Is(err, fs.ErrNotExist):
+		return "archive-gone"
+	}
+	return "archive"
 }
 
 func notRAM(path string, d ring.Disk) status.Problem {
@@ -90,7 +105,7 @@ func notRAM(path string, d ring.Disk) status.Problem {
 	if !d.Known {
 		text = fmt.Sprintf("Nobody can tell whether %s is RAM (%s)", path, d.Kind)
 	}
-	return status.Problem{About: "ram", Text: text, Hint: "Every second of video would be written to it, all day. " + ramHint}
+	return status.Problem{Key: "ram-disk", About: "ram", Text: text, Hint: "Every second of video would be written to it, all day. " + ramHint}
 }
 
 // Events lists events, newest first; those whose clips were removed by hand leave the list.
@@ -99,7 +114,28 @@ func (r *Recorder) Events(ctx context.Context, q event.Query) ([]event.Event, er
 	if err != nil {
 		return nil, err
 	}
-	return r.archive.Look(ctx, list), nil
+	list, removed := r.archive.Look(ctx, list)
+	for _, e := range removed {
+		r.hub.eventRemoved(e.ID)
+		r.noteRemoved(e, byHand)
+		r.hub.statusChanged()
+	}
+	return list, nil
+}
+
+// Days returns the days that have events which fit a query, newest first.
+func (r *Recorder) Days(ctx context.Context, q event.Query) ([]event.Day, error) {
+	return r.archive.Days(ctx, q)
+}
+
+// Choices returns what events can be filtered by.
+func (r *Recorder) Choices(ctx context.Context) (event.Choices, error) {
+	return r.archive.Choices(ctx)
+}
+
+// Next returns the event that the retention limits will remove next, or nil.
+func (r *Recorder) Next(ctx context.Context) (*event.Next, error) {
+	return r.archive.Next(ctx, limits(r.Settings()), time.Now())
 }
 
 // Event returns one event.
@@ -118,9 +154,13 @@ func (r *Recorder) Protect(ctx context.Context, id string, on bool) (event.Event
 
 // Delete removes an event and its files.
 func (r *Recorder) Delete(ctx context.Context, id string) error {
-	err := r.archive.Delete(ctx, id)
+	e, err := r.archive.Get(ctx, id)
+	if err == nil {
+		err = r.archive.Delete(ctx, id)
+	}
 	if err == nil {
 		r.hub.eventRemoved(id)
+		r.noteRemoved(e, byHand)
 		r.hub.statusChanged()
 	}
 	return err

@@ -94,6 +94,12 @@ type work struct {
 	pictured bool
 	picture  sync.WaitGroup
 	began    time.Time
+
+	// guarded by Incident.mu
+	snapshot    []byte // the mail's picture, until it is written
+	snapshotExt string
+	shooting    bool // it is being written
+	sealed      bool // no work on pictures begins any more
 }
 
 // newID returns an event id: the time in UTC and a random tail.
@@ -228,7 +234,7 @@ func (in *Incident) conclude(ctx context.Context) bool {
 }
 
 func (in *Incident) detach() {
-	in.now.picture.Wait()
+	in.seal(in.now)
 	for _, p := range in.now.parts {
 		p.close()
 	}

@@ -28,7 +28,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	for _, p := range w.parts {
 		p.close()
 	}
-	w.picture.Wait()
+	in.seal(w)
 	in.mu.Lock()
 	ev := w.ev
 	in.mu.Unlock()
@@ -47,6 +47,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 		return
 	}
 	in.settle(&ev)
+	in.lastSnapshot(w, &ev)
 	if !in.retry(ctx, "record", func(ctx context.Context) error {
 		if len(ev.Clips) > 0 {
 			if err := in.c.Archive.WriteSidecar(ev); err != nil {

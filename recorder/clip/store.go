@@ -48,6 +48,9 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	}
 	in.account(ctx, w, segments)
 	in.snap(ctx, w, segments)
+	in.mu.Lock()
+	in.shoot(ctx, w)
+	in.mu.Unlock()
 	for _, s := range segments {
 		in.hold.Done(s)
 	}

@@ -93,6 +93,7 @@ var signs = []struct {
 	{"Stream map '0:v:0' matches no streams", NoVideo},
 	{"Stream map '' matches no streams", NoVideo},
 	{"does not contain any stream", NoVideo},
+	{"dimensions not set", Stalled}, // no picture came that would tell them
 	{"Could not find tag for codec", Unsupported},
 	{"codec not currently supported in container", Unsupported},
 	{"Could not write header", Unsupported},

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"image"
+	_ "image/jpeg" // the pictures
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -90,6 +93,7 @@ func TestDiagnose(t *testing.T) {
 		{"ends while recording", nil, true, Ended},
 		{"sound only", []string{"[error] Stream map '0:v:0' matches no streams."}, false, NoVideo},
 		{"no picture", []string{"[error] pipe:0: Invalid data found when processing input"}, false, NoVideo},
+		{"connected and silent", []string{"[mp4 @ 0x1] [error] dimensions not set", "[error] Could not write header for output file #0 (incorrect codec parameters ?): Invalid argument"}, false, Stalled},
 		{"codec", []string{"[mp4 @ 0x1] [error] Could not find tag for codec vp8 in stream #0, codec not currently supported in container"}, false, Unsupported},
 		{"RAM disk full", []string{"[error] av_interleaved_write_frame(): No space left on device"}, true, RAMFull},
 		{"protocol", []string{"[error] Protocol not on whitelist 'pipe'!"}, false, BadURL},
@@ -218,11 +222,33 @@ func TestRecordArgs(t *testing.T) {
 	}
 }
 
+// until is a buffer that says when it holds a number of bytes.
+type until struct {
+	got     bytes.Buffer
+	bytes   int
+	reached func()
+}
+
+func (u *until) Write(p []byte) (int, error) {
+	if u.got.Len() >= u.bytes {
+		u.reached()
+	}
+	return u.got.Write(p)
+}
+
 func TestDemoLooksAndRecords(t *testing.T) {
 	tool := find(t)
-	s, jpeg, err := tool.Look(t.Context(), Source{URL: config.DemoURL})
-	if err != nil || s.Width != 640 || !bytes.HasPrefix(jpeg, []byte{0xff, 0xd8}) {
-		t.Fatalf("%+v, %d bytes, %v", s, len(jpeg), err)
+	looking, enough := context.WithCancel(t.Context())
+	video := &until{bytes: 20000, reached: enough}
+	s, err := tool.Look(looking, Source{URL: config.DemoURL}, video)
+	if !errors.Is(err, context.Canceled) || s.Width != 640 || s.Video != "h264" {
+		t.Fatalf("%+v, %d bytes, %v", s, video.got.Len(), err)
+	}
+	for _, picture := range []func(context.Context, io.Reader, int) ([]byte, error){tool.Picture, tool.Still} {
+		jpeg, err := picture(t.Context(), bytes.NewReader(video.got.Bytes()), 320)
+		if c, kind, derr := image.DecodeConfig(bytes.NewReader(jpeg)); err != nil || derr != nil || kind != "jpeg" || c.Width != 320 {
+			t.Errorf("%+v, %d bytes, %v, %v", c, len(jpeg), err, derr)
+		}
 	}
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())

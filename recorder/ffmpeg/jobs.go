@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/preroll/preroll/recorder/config"
 )
 
 // Totals is what FFmpeg counted while it went through a file.
@@ -92,41 +94,67 @@ func parseProgress(s string) (t Totals, err error) {
 
 // Picture returns the first frame of a video as a JPEG of at most the given width in pixels.
 func (t *Tool) Picture(ctx context.Context, video io.Reader, width int) ([]byte, error) {
-	return t.picture(ctx, []string{"-i", "pipe:0"}, video, "", width, nil)
+	return t.picture(ctx, nil, video, width)
 }
 
-// Look connects to a camera, returns what it sends and its first picture (JPEG, at most 640 pixels wide). The error is
-// a [*Failure]. The source's address may be nothing but what a camera may have.
-func (t *Tool) Look(ctx context.Context, s Source) (Streams, []byte, error) {
-	in, err := t.input(s)
-	if err != nil {
-		return Streams{}, nil, err
-	}
-	var reader streamReader
-	jpeg, err := t.picture(ctx, in.args, strings.NewReader(in.stdin), s.Password.Reveal(), 640, func(l string) { reader.line(l) })
-	if err != nil {
-		var exit *exitError
-		switch {
-		case errors.As(err, &exit):
-			err = Diagnose(exit.lines, false)
-		case errors.Is(err, context.DeadlineExceeded):
-			err = &Failure{Kind: Stalled, Detail: "no picture in time"}
-		}
-		return Streams{}, nil, err
-	}
-	return reader.got, jpeg, nil
+// Still is Picture for a video that begins with a keyframe: nothing else is decoded.
+func (t *Tool) Still(ctx context.Context, video io.Reader, width int) ([]byte, error) {
+	return t.picture(ctx, []string{"-threads", "1", "-skip_frame", "nokey"}, video, width)
 }
 
-func (t *Tool) picture(ctx context.Context, in []string, stdin io.Reader, password string, width int, line func(string)) ([]byte, error) {
-	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, in...)
-	args = append(args, "-map", "0:v:0", "-frames:v", "1", "-vf", fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width),
+func (t *Tool) picture(ctx context.Context, options []string, video io.Reader, width int) ([]byte, error) {
+	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, options...)
+	args = append(args, "-i", "pipe:0", "-map", "0:v:0", "-frames:v", "1", "-vf", fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width),
 		"-pix_fmt", "yuvj420p", "-q:v", "4", "-c:v", "mjpeg", "-threads", "1", "-f", "image2pipe", "pipe:1")
 	var out bytes.Buffer
-	if err := t.run(ctx, job{args: args, stdin: stdin, stdout: &out, password: password, line: line}); err != nil {
+	if err := t.run(ctx, job{args: args, stdin: video, stdout: &out}); err != nil {
 		return nil, err
 	}
 	if out.Len() == 0 {
 		return nil, &Failure{Kind: NoVideo}
 	}
 	return out.Bytes(), nil
+}
+
+// Look connects to a camera in one session and copies its video to w as fragmented MP4, a fragment at every keyframe and
+// at least every second, until ctx ends or the camera does. It returns what the camera sends, its sound included. The
+// error is a [*Failure], or ctx's cause; a deadline of ctx means [Stalled]. The source's address may be nothing but what
+// a camera may have.
+func (t *Tool) Look(ctx context.Context, s Source, w io.Writer) (Streams, error) {
+	in, err := t.input(s)
+	if err != nil {
+		return Streams{}, err
+	}
+	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, in.args...)
+	args = append(args, "-map", "0:v:0", "-an", "-dn", "-sn")
+	if s.URL == config.DemoURL {
+		args = append(args, demoCodec...)
+	} else {
+		args = append(args, "-c:v", "copy")
+	}
+	args = append(args, "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "1000000", "-flush_packets", "1", "-f", "mp4", "pipe:1")
+	var reader streamReader
+	var lines []string
+	err = t.run(ctx, job{args: args, stdin: strings.NewReader(in.stdin), stdout: w, password: s.Password.Reveal(), line: func(l string) {
+		if reader.line(l) && s.URL == config.DemoURL {
+			reader.got.Video = "h264" // what it is encoded to
+		}
+		if !strings.Contains(l, "[info]") && len(lines) < keptLines {
+			lines = append(lines, l)
+		}
+	}})
+	var exit *exitError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		err = &Failure{Kind: Stalled, Detail: "no picture in time"}
+	case errors.As(err, &exit):
+		err = Diagnose(exit.lines, false)
+	case err == nil: // FFmpeg calls it a success when a camera vanishes
+		if f := Diagnose(lines, false); f.Kind != Unknown {
+			err = f
+		} else {
+			err = &Failure{Kind: NoVideo}
+		}
+	}
+	return reader.got, err
 }

@@ -24,6 +24,9 @@ type Recording struct {
 	Line    func(string)  // every scrubbed line; may be nil
 }
 
+// PlaylistName is the name of a run's playlist, which lists the segments that FFmpeg keeps.
+func PlaylistName(prefix string) string { return prefix + "live.m3u8" }
+
 // InitName is the name of a run's init section; its segments are called prefix + six digits + ".m4s".
 func InitName(prefix string) string { return prefix + "init.mp4" }
 
@@ -91,14 +94,17 @@ func copied(r Recording, s Streams) plan {
 	return plan{hvc1: s.HEVC(), encodeAudio: r.Source.Audio && s.Audio != "" && s.Audio != "aac"}
 }
 
+// demoCodec encodes the demo camera's picture.
+var demoCodec = []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1",
+	"-g", strconv.Itoa(demoFPS), "-keyint_min", strconv.Itoa(demoFPS), "-sc_threshold", "0", "-b:v", "400k", "-maxrate", "400k", "-bufsize", "800k"}
+
 func (t *Tool) recordArgs(r Recording, in input) []string {
 	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, in.args...)
 	args = append(args, "-map", "0:v:0", "-dn", "-sn")
 	p := copied(r, r.Known)
 	switch {
 	case r.Source.URL == config.DemoURL:
-		args = append(args, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1",
-			"-g", strconv.Itoa(demoFPS), "-keyint_min", strconv.Itoa(demoFPS), "-sc_threshold", "0", "-b:v", "400k", "-maxrate", "400k", "-bufsize", "800k")
+		args = append(args, demoCodec...)
 	case p.hvc1:
 		args = append(args, "-c:v", "copy", "-tag:v", "hvc1")
 	default:
@@ -121,5 +127,5 @@ func (t *Tool) recordArgs(r Recording, in input) []string {
 		"-hls_segment_type", "fmp4",
 		"-hls_fmp4_init_filename", InitName(r.Prefix),
 		"-hls_segment_filename", filepath.Join(strings.ReplaceAll(r.Dir, "%", "%%"), r.Prefix+"%06d.m4s"),
-		filepath.Join(r.Dir, r.Prefix+"live.m3u8"))
+		filepath.Join(r.Dir, PlaylistName(r.Prefix)))
 }

@@ -362,23 +362,39 @@ func Inspect(path string, limit int64) (Contents, error) {
 		size = min(size, limit)
 	}
 	var c Contents
+	walk(f, size, func(end int64, fr *fragment) {
+		c.Good = end
+		if fr == nil {
+			return
+		}
+		if c.Frames == 0 {
+			c.Media[0] = fr.start
+		}
+		c.Media[1] = fr.end
+		c.Frames += fr.frames
+	})
+	return c, nil
+}
+
+// walk calls f for the init section (with nil) and for each whole fragment behind it, with the offset of its end. A cut
+// or damaged file ends where it is cut or damaged, which is no error here.
+func walk(r io.ReaderAt, size int64, f func(end int64, fr *fragment)) {
 	var p params
 	var pending *fragment
 	at := int64(0)
-	// A cut file ends in a box that is longer than what is left: that is the end here, and no error.
-	_ = boxes(f, size, func(kind string, body func() ([]byte, error)) error {
-		length, err := boxLength(f, at, size)
+	_ = boxes(r, size, func(kind string, _ func() ([]byte, error)) error {
+		length, err := boxLength(r, at, size)
 		if err != nil {
 			return err
 		}
 		switch kind {
 		case "moov":
-			if p, err = parseInit(io.NewSectionReader(f, 0, at+length), at+length); err != nil {
+			if p, err = parseInit(io.NewSectionReader(r, 0, at+length), at+length); err != nil {
 				return err
 			}
-			c.Good = at + length
+			f(at+length, nil)
 		case "moof":
-			fr, err := parseFragment(io.NewSectionReader(f, at, length), length, p)
+			fr, err := parseFragment(io.NewSectionReader(r, at, length), length, p)
 			if err != nil {
 				return err
 			}
@@ -387,17 +403,31 @@ func Inspect(path string, limit int64) (Contents, error) {
 			if pending == nil {
 				return errBox
 			}
-			if c.Frames == 0 {
-				c.Media[0] = pending.start
-			}
-			c.Media[1] = pending.end
-			c.Frames += pending.frames
-			c.Good, pending = at+length, nil
+			f(at+length, pending)
+			pending = nil
 		}
 		at += length
 		return nil
 	})
-	return c, nil
+}
+
+// Fragment is one whole fragment of a fragmented MP4 file.
+type Fragment struct {
+	Media [2]time.Duration // start and end
+	Key   bool             // begins with a keyframe
+	End   int64            // offset behind its last byte
+}
+
+// Fragments returns the length of the init section in bytes, 0 if it is not whole, and the whole fragments behind it.
+func Fragments(b []byte) (init int64, list []Fragment) {
+	walk(bytesAt(b), int64(len(b)), func(end int64, fr *fragment) {
+		if fr == nil {
+			init = end
+			return
+		}
+		list = append(list, Fragment{Media: [2]time.Duration{fr.start, fr.end}, Key: fr.key, End: end})
+	})
+	return init, list
 }
 
 // boxLength returns the whole length of the box at an offset.

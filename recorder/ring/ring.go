@@ -19,6 +19,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -470,6 +471,41 @@ func (r *Ring) Status() Status {
 		}
 	}
 	return s
+}
+
+// Newest returns the newest segment; false if there is none.
+func (r *Ring) Newest() (Segment, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.entries) == 0 {
+		return Segment{}, false
+	}
+	return r.entries[len(r.entries)-1].Segment, true
+}
+
+// Video returns the init section and the segment, which together play, unless they are larger than a number of bytes.
+// The error is [fs.ErrNotExist] once the ring has dropped the segment.
+func (s Segment) Video(most int64) ([]byte, error) {
+	var video []byte
+	for _, path := range []string{s.Init, s.Path} {
+		f, fi, err := openPlain(path)
+		if err != nil {
+			return nil, err
+		}
+		size := fi.Size()
+		if most -= size; most < 0 {
+			_ = f.Close()
+			return nil, fmt.Errorf("%s is too large for a picture", filepath.Base(path))
+		}
+		n := len(video)
+		video = append(video, make([]byte, size)...)
+		_, err = io.ReadFull(f, video[n:])
+		_ = f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return video, nil
 }
 
 // SetKeep changes the length to keep.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -380,6 +381,39 @@ func TestInspectFindsTheWholePart(t *testing.T) {
 	}
 }
 
+// TestNewestAndItsVideo reads the newest segment as a stream that plays by itself.
+func TestNewestAndItsVideo(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	if _, ok := r.Newest(); ok {
+		t.Error("an empty ring has a newest segment")
+	}
+	newFeeder(t, segments(t, 3), r, 1000, time.Now()).feed(3)
+	s, ok := r.Newest()
+	if !ok || s.Number != 2 {
+		t.Fatalf("%+v, %v", s, ok)
+	}
+	b, err := s.Video(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	init, list := Fragments(b)
+	if init == 0 || len(list) != 1 || !list[0].Key || list[0].Media != [2]time.Duration{2 * time.Second, 3 * time.Second} || list[0].End != int64(len(b)) {
+		t.Errorf("init %d, %+v of %d bytes", init, list, len(b))
+	}
+	if init, list := Fragments(b[:len(b)-1]); init == 0 || list != nil {
+		t.Errorf("cut: init %d, %+v", init, list)
+	}
+	if _, err := s.Video(int64(len(b)) - 1); err == nil {
+		t.Error("a segment that is too large was read")
+	}
+	if err := os.Remove(s.Path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Video(1 << 20); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a segment that is gone: %v", err)
+	}
+}
+
 func FuzzFragment(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix\x00\x00\x00\x10moof\x00\x00\x00\x08traf"), []byte("\x00\x00\x00\x08moov"))
 	f.Fuzz(func(t *testing.T, segment, head []byte) {
@@ -398,8 +432,16 @@ func FuzzFragment(f *testing.F) {
 		if c, err := Inspect(file, 0); err != nil || c.Good > int64(len(head)+len(segment)) {
 			t.Errorf("%+v, %v", c, err)
 		}
+		all := append(bytes.Clone(head), segment...)
+		for _, f := range second(Fragments(all)) {
+			if f.End <= 0 || f.End > int64(len(all)) {
+				t.Errorf("%+v", f)
+			}
+		}
 	})
 }
+
+func second(_ int64, list []Fragment) []Fragment { return list }
 
 func TestDiskOfTellsRAM(t *testing.T) {
 	d, err := DiskOf(t.TempDir())

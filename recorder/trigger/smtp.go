@@ -59,13 +59,19 @@ type Server struct {
 	CertDir  string                 // where the self-made certificate lies
 	Log      *slog.Logger
 
-	Trigger   func(ctx context.Context, camera string, t event.Trigger) error // returns when the event is durable
+	// Trigger returns when the event is durable, with its id; "" where none is wanted.
+	Trigger func(ctx context.Context, camera string, t event.Trigger) (id string, err error)
+	// Picture takes the picture that came with a mail, JPEG or PNG, once for each event of the mail. It must not wait for
+	// the archive.
+	Picture   func(ctx context.Context, camera, event string, data []byte)
+	Received  func(status.Mail) // every mail, whatever became of it
 	Unmatched func(status.Unmatched)
 	Tested    func(cameras []string, t event.Trigger) // a camera's test mail
 	Listening func(addr net.Addr, err error)          // tells how listening goes
 	Refused   func(netip.Addr)
 
 	parsing chan struct{}
+	holding chan struct{} // a place for each picture in memory
 	allowed func(netip.Addr) bool
 	cert    func() (*tls.Certificate, error)
 	mu      sync.Mutex // guards conns
@@ -77,6 +83,7 @@ type Server struct {
 func (s *Server) Run(ctx context.Context) error {
 	s.conns = map[netip.Addr]int{}
 	s.parsing = make(chan struct{}, maxParsing)
+	s.holding = make(chan struct{}, maxPictures)
 	s.allowed = Allowed(s.Settings.Allow)
 	s.cert = sync.OnceValues(func() (*tls.Certificate, error) { return certificate(s.CertDir) })
 	for {
@@ -329,7 +336,8 @@ func (c *session) Reset()        { c.sender, c.to = "", nil }
 func (c *session) Logout() error { return nil }
 
 // Data reads a mail. The event opens as soon as the head and the first text are there; a large attachment behind them
-// delays nothing. After an unfinished mail the connection is closed, since what follows would be read as commands.
+// delays nothing, and its picture follows when it is there. After an unfinished mail the connection is closed, since
+// what follows would be read as commands.
 func (c *session) Data(r io.Reader) error {
 	m := Mail{From: c.conn.from, Sender: c.sender, To: c.to}
 	// The head is read at the sender's pace, then taken apart at ours: a mail of nested parts costs much more memory
@@ -348,8 +356,12 @@ func (c *session) Data(r io.Reader) error {
 	<-c.s.parsing
 	t := event.Trigger{Time: c.began(), Source: event.Mail, Label: Label(m), Sender: clean(m.Sender), Subject: clean(m.Subject), From: m.From.String()}
 	c.mails++
-	err = c.deliver(m, t)
-	if _, rerr := io.Copy(io.Discard, r); rerr != nil {
+	opened, err := c.deliver(m, t)
+	in := &flow{r: io.MultiReader(bytes.NewReader(head), r)}
+	if len(opened) > 0 {
+		c.passPicture(in, opened)
+	}
+	if _, rerr := io.Copy(io.Discard, in); rerr != nil {
 		_ = c.conn.Close()
 		return rerr
 	}
@@ -360,26 +372,64 @@ func (c *session) Data(r io.Reader) error {
 	return nil
 }
 
-func (c *session) deliver(m Mail, t event.Trigger) error {
+// opened is an event that a mail opened or extended.
+type opened struct{ camera, event string }
+
+// deliver tells of a mail and returns its events.
+func (c *session) deliver(m Mail, t event.Trigger) (list []opened, err error) {
 	ids := Match(m, c.s.Cameras())
+	var to []string
+	for _, a := range m.To {
+		to = append(to, clean(a))
+	}
+	test := IsTest(m)
+	defer c.s.Received(status.Mail{Time: t.Time, From: t.From, Sender: t.Sender, To: to, Subject: t.Subject, Label: t.Label, Cameras: ids, Test: test})
 	switch {
-	case IsTest(m):
+	case test:
 		c.s.Tested(ids, t)
-		return nil
+		return nil, nil
 	case ids == nil:
-		u := status.Unmatched{Time: t.Time, From: t.From, Sender: t.Sender, Subject: t.Subject}
-		for _, to := range m.To {
-			u.To = append(u.To, clean(to))
+		c.s.Log.Warn("mail fits no camera", "from", t.From, "sender", t.Sender, "to", to, "subject", t.Subject)
+		c.s.Unmatched(status.Unmatched{Time: t.Time, From: t.From, Sender: t.Sender, To: to, Subject: t.Subject})
+		return nil, nil
+	}
+	for _, camera := range ids {
+		id, terr := c.s.Trigger(c.ctx, camera, t)
+		if terr == nil && id != "" {
+			list = append(list, opened{camera, id})
 		}
-		c.s.Log.Warn("mail fits no camera", "from", t.From, "sender", t.Sender, "to", u.To, "subject", t.Subject)
-		c.s.Unmatched(u)
-		return nil
+		err = errors.Join(err, terr)
 	}
-	var errs error
-	for _, id := range ids {
-		errs = errors.Join(errs, c.s.Trigger(c.ctx, id, t))
+	return list, err
+}
+
+// passPicture reads a mail up to its picture and hands that to the events.
+func (c *session) passPicture(in *flow, list []opened) {
+	held := false
+	defer func() {
+		if held {
+			<-c.s.holding
+		}
+	}()
+	s := search{in: in, hold: func() bool {
+		if held {
+			return true
+		}
+		select {
+		case c.s.holding <- struct{}{}:
+			held = true
+		default:
+			c.s.Log.Warn("a mail's picture was left out: too many at once", "from", c.conn.from)
+		}
+		return held
+	}}
+	b := s.picture()
+	if b == nil {
+		return
 	}
-	return errs
+	for _, o := range list {
+		c.s.Picture(c.ctx, o.camera, o.event, b)
+	}
 }
 
 // readMail reads a mail's head and its first text. A mail that is not one still counts by its envelope.

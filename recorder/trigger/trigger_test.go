@@ -128,25 +128,40 @@ type sink struct {
 	triggers  map[string][]event.Trigger
 	unmatched []status.Unmatched
 	tests     int
+	mails     []status.Mail
+	pictures  map[string][][]byte // by camera
 	fail      error
 }
 
 func serve(t *testing.T, set func(*config.SMTP)) *sink {
 	t.Helper()
-	k := &sink{t: t, triggers: map[string][]event.Trigger{}}
+	k := &sink{t: t, triggers: map[string][]event.Trigger{}, pictures: map[string][][]byte{}}
 	s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0", Allow: []string{"private"}}, CertDir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Cameras: func() []config.Camera { return cameras }, Refused: func(netip.Addr) {}}
 	if set != nil {
 		set(&s.Settings)
 	}
-	s.Trigger = func(_ context.Context, id string, tr event.Trigger) error {
+	s.Trigger = func(_ context.Context, id string, tr event.Trigger) (string, error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		if k.fail != nil {
-			return k.fail
+			return "", k.fail
 		}
 		k.triggers[id] = append(k.triggers[id], tr)
-		return nil
+		return "event of " + id, nil
+	}
+	s.Picture = func(_ context.Context, id, event string, b []byte) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if event != "event of "+id {
+			t.Errorf("picture of %s for %q", id, event)
+		}
+		k.pictures[id] = append(k.pictures[id], b)
+	}
+	s.Received = func(m status.Mail) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.mails = append(k.mails, m)
 	}
 	s.Unmatched = func(u status.Unmatched) {
 		k.mu.Lock()
@@ -314,6 +329,9 @@ func TestUnmatchedAndTestMails(t *testing.T) {
 	}
 	if k.tests != 1 || k.count("yard") != 0 {
 		t.Errorf("%d test mails, %d triggers", k.tests, k.count("yard"))
+	}
+	if len(k.mails) != 2 || k.mails[0].Cameras != nil || k.mails[0].Test || !k.mails[1].Test || !slices.Equal(k.mails[1].Cameras, []string{"yard"}) || k.mails[1].From != "127.0.0.1" {
+		t.Errorf("mails: %+v", k.mails)
 	}
 }
 

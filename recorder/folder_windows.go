@@ -1,0 +1,30 @@
+package recorder
+
+import (
+	"golang.org/x/sys/windows"
+
+	"github.com/preroll/preroll/recorder/ring"
+)
+
+// ramFolders are folders on drives that are RAM disks by their type or label. Network and removable drives are not
+// asked, since they may take long to answer.
+func ramFolders() (list []string) {
+	drives, err := windows.GetLogicalDrives()
+	if err != nil {
+		return nil
+	}
+	for i := range 26 {
+		root := string(rune('A'+i)) + `:\`
+		name, err := windows.UTF16PtrFromString(root)
+		if drives>>i&1 == 0 || err != nil {
+			continue
+		}
+		if kind := windows.GetDriveType(name); kind != windows.DRIVE_RAMDISK && kind != windows.DRIVE_FIXED {
+			continue
+		}
+		if d, err := ring.DiskOf(root); err == nil && d.RAM {
+			list = append(list, root+"Preroll")
+		}
+	}
+	return list
+}

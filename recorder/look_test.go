@@ -1,0 +1,301 @@
+package recorder
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/jpeg" // the pictures
+	"net"
+	"net/smtp"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+func isJPEG(t *testing.T, b []byte, width int) {
+	t.Helper()
+	c, kind, err := image.DecodeConfig(bytes.NewReader(b))
+	if err != nil || kind != "jpeg" || c.Width != width {
+		t.Errorf("%d bytes: %s %+v, %v", len(b), kind, c, err)
+	}
+}
+
+// TestLook looks at cameras of every kind, and at what is none.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	tool, err := ffmpeg.Find(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, h265, long := camtest.Small(10), camtest.Small(10), camtest.Small(200)
+	small.Seconds, h265.Seconds, h265.H265 = 30, 30, true
+	two := small
+	two.GOP = 25
+	login := camtest.Options{Auth: "digest", User: "admin", Pass: "right"}
+	mute := startCamera(t, small, login)
+	mute.Mute(true)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := "rtsp://" + free.Addr().String() + "/cam"
+	_ = free.Close()
+	for _, tc := range []struct {
+		name string
+		cam  *camtest.Camera
+		set  func(*config.Camera)
+		gop  time.Duration
+		want status.Look
+		kind ffmpeg.Kind
+	}{
+		{"H.264 and G.711", startCamera(t, small, camtest.Options{Auth: "digest", User: "admin", Pass: "right", Audio: "pcma", Meta: true}), nil, time.Second,
+			status.Look{Streams: ffmpeg.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10, Audio: "pcm_alaw"}}, ""},
+		{"H.265, no sound", startCamera(t, h265, login), nil, time.Second, status.Look{Streams: ffmpeg.Streams{Video: "hevc", Width: 640, Height: 360, FPS: 10}}, ""},
+		{"GOP of 2.5 s", startCamera(t, two, login), nil, 2500 * time.Millisecond, status.Look{Streams: ffmpeg.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
+		{"GOP of 20 s", startCamera(t, long, login), nil, 0, status.Look{Streams: ffmpeg.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
+		{"wrong password", mute, func(c *config.Camera) { c.Password = "wrong" }, 0, status.Look{}, ffmpeg.WrongPassword},
+		{"wrong path", mute, func(c *config.Camera) { c.URL = strings.Replace(c.URL, camtest.Path, "/nope", 1) }, 0, status.Look{}, ffmpeg.WrongPath},
+		{"unreachable", mute, func(c *config.Camera) { c.URL = gone }, 0, status.Look{}, ffmpeg.Unreachable},
+		{"mute", mute, nil, 0, status.Look{}, ffmpeg.Stalled},
+		{"a file", mute, func(c *config.Camera) { c.URL = "file:///etc/passwd" }, 0, status.Look{}, ffmpeg.BadURL},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := testCamera("cam", tc.cam)
+			cfg.Username, cfg.Password = "admin", "right"
+			if tc.set != nil {
+				tc.set(&cfg)
+			}
+			began := time.Now()
+			got, err := lookAt(t.Context(), tool, cfg)
+			if tc.kind != "" {
+				var f *ffmpeg.Failure
+				if !errors.As(err, &f) || f.Kind != tc.kind {
+					t.Errorf("%v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			isJPEG(t, got.Picture, 640)
+			if fps := got.Streams.FPS; fps < 8 || fps > 12 { // a guess from the first frames
+				t.Errorf("%g frames a second", fps)
+			}
+			got.Streams.FPS = 10
+			if got.Streams != tc.want.Streams || (got.GOP.D()-tc.gop).Abs() > 200*time.Millisecond {
+				t.Errorf("%+v, GOP %s, want %s", got.Streams, got.GOP.D(), tc.gop)
+			}
+			if got.BitRate < 200e3 || got.BitRate > 1500e3 {
+				t.Errorf("%.0f bits a second, want about 500000", got.BitRate)
+			}
+			t.Logf("took %s", time.Since(began).Round(100*time.Millisecond))
+		})
+	}
+}
+
+// TestStills asks a recorder for pictures, and looks at what else its status tells.
+func TestStills(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	off := testCamera("off", cam)
+	off.Enabled, off.Notify = false, false
+	s := testSettings(t, testCamera("cam", cam), off)
+	s.Notify.Quiet = "22:00-07:00"
+	// Counts the pictures that are made.
+	made := filepath.Join(t.TempDir(), "made")
+	s.FFmpeg.Path = filepath.Join(t.TempDir(), "ffmpeg")
+	script := "#!/bin/sh\ncase \"$*\" in *image2pipe*) echo x >> " + made + ";; esac\nexec ffmpeg \"$@\"\n"
+	if err := os.WriteFile(s.FFmpeg.Path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, s, t.TempDir())
+	r.filled("cam", 3*time.Second)
+	jpeg, err := r.Still(t.Context(), "cam", 320)
+	if err != nil {
+		t.Fatal(err)
+	}
+	isJPEG(t, jpeg, 320)
+	before, _ := os.ReadFile(made)
+	newest := r.camera("cam").Newest
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			if _, err := r.Still(t.Context(), "cam", 480); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	asking.Wait()
+	segments := 1 + int(r.camera("cam").Newest.Sub(newest).Seconds()+1)
+	if after, _ := os.ReadFile(made); (len(after)-len(before))/2 > segments {
+		t.Errorf("%d stills were made of %d segments", (len(after)-len(before))/2, segments)
+	}
+	for id, want := range map[string]error{"nobody": ErrNoCamera, "off": ErrOff} {
+		if _, err := r.Still(t.Context(), id, 320); !errors.Is(err, want) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+
+	st := r.Status(t.Context())
+	c := st.Cameras[0]
+	if b, err := os.ReadFile(c.Live); err != nil || !bytes.Contains(b, []byte("#EXTM3U")) {
+		t.Errorf("playlist %q: %v", c.Live, err)
+	}
+	if want := int64(c.BitRate / 8 * 100); st.RAM.Need < want*9/10 || st.RAM.Need > want*11/10 || st.RAM.Total < st.RAM.Free || st.RAM.Total == 0 {
+		t.Errorf("%+v, want a need of %d", st.RAM, want)
+	}
+	if !c.Notify || st.Cameras[1].Notify || st.Cameras[1].Live != "" || st.Notify != s.Notify {
+		t.Errorf("%+v, %+v", st.Cameras, st.Notify)
+	}
+}
+
+// TestPause pauses for a while and until further notice, with an event open.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("cam", cam))
+	s.Clip.PreRoll = config.Duration(2 * time.Second)
+	r := start(t, s, t.TempDir())
+	r.filled("cam", 4*time.Second)
+	r.mail("cam", "Motion", "")
+	r.wait("the event", 10*time.Second, func() bool { return len(r.events("cam")) == 1 })
+	last := r.Status(t.Context()).SMTP.Last
+	if last == nil || last.Subject != "Motion" || last.Label != "motion" || len(last.Cameras) != 1 || last.Cameras[0] != "cam" || last.Test {
+		t.Errorf("%+v", last)
+	}
+	sub := r.Subscribe()
+	defer sub.Close()
+	r.Pause(time.Time{})
+	if changed, _, _ := sub.Take(); !changed {
+		t.Error("watchers were not told")
+	}
+	r.mail("cam", "Motion again", "")
+	p := r.Status(t.Context()).Pause
+	if !p.On || p.Missed != 1 || p.Since.IsZero() || !p.Until.IsZero() {
+		t.Errorf("%+v", p)
+	}
+	r.Pause(time.Now().Add(2 * time.Second)) // the same pause, with an end
+	if q := r.Status(t.Context()).Pause; q.Since != p.Since || q.Missed != 1 || q.Until.IsZero() {
+		t.Errorf("%+v", q)
+	}
+	id, err := r.Trigger(t.Context(), "cam", event.Trigger{Time: time.Now(), Source: event.Manual, Label: "manual"})
+	if err != nil || id == "" {
+		t.Errorf("a trigger by hand: %q, %v", id, err)
+	}
+	sub.Take()
+	r.wait("the pause to end", 10*time.Second, func() bool { changed, _, _ := sub.Take(); return changed && !r.Status(t.Context()).Pause.On })
+	if e := r.ended("cam", 1, 60*time.Second)[0]; e.TriggerCount != 2 || e.State != event.Saved {
+		t.Errorf("%+v", e)
+	}
+	r.Pause(time.Time{})
+	r.EndPause()
+	r.EndPause()
+	r.Pause(time.Now().Add(-time.Second))
+	if p := r.Status(t.Context()).Pause; p != (status.Pause{}) {
+		t.Errorf("%+v", p)
+	}
+	r.mail("cam", "Motion", "")
+	r.ended("cam", 2, 60*time.Second)
+	if log := r.log.String(); strings.Count(log, "paused: alarm mails save nothing") != 2 || strings.Count(log, "pause ended") != 2 {
+		t.Error("entering and leaving are not logged once")
+	}
+}
+
+// TestSnapshot sends mails with pictures: the first of an event is kept beside its clip, survives a rebuilt index, and
+// goes with the event.
+func TestSnapshot(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("a", cam), testCamera("b", cam))
+	s.Clip.PreRoll = config.Duration(2 * time.Second)
+	drive := filepath.Join(t.TempDir(), "drive")
+	s.Archive.Path = filepath.Join(drive, "archive")
+	if err := os.MkdirAll(s.Archive.Path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, s, t.TempDir())
+	r.filled("a", 4*time.Second)
+	r.filled("b", 4*time.Second)
+	first, err := r.Still(t.Context(), "a", 320)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := r.Still(t.Context(), "a", 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The drive is away when the mail comes: the picture waits as the video does.
+	if err := os.Rename(drive, drive+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	r.mailPicture(first, "a", "b")
+	r.mailPicture(second, "a")
+	if err := os.Rename(drive+"-away", drive); err != nil {
+		t.Fatal(err)
+	}
+	check := func(e event.Event) {
+		t.Helper()
+		if e.State != event.Saved || e.Snapshot != e.Stem+"_snapshot.jpg" {
+			t.Fatalf("%+v", e)
+		}
+		if b, err := os.ReadFile(r.archive.Path(e, e.Snapshot)); err != nil || !bytes.Equal(b, first) {
+			t.Errorf("%d bytes, %v", len(b), err)
+		}
+	}
+	e := r.ended("a", 1, 60*time.Second)[0]
+	check(e)
+	check(r.ended("b", 1, 60*time.Second)[0])
+	if found, faults, err := r.Reindex(t.Context()); found != 2 || faults != nil || err != nil {
+		t.Fatal(found, faults, err)
+	}
+	check(r.events("a")[0])
+	if err := r.Delete(t.Context(), e.ID); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.Archive.Path, "a", "*", "*", "*", "*")); left != nil {
+		t.Errorf("files are left: %v", left)
+	}
+	// A mail whose event is over by the time of its picture leaves nothing.
+	r.picture(context.Background(), "b", "another", first)
+	r.picture(context.Background(), "nobody", "x", first)
+}
+
+// mailPicture sends an alarm mail with a picture to cameras.
+func (r *rig) mailPicture(jpeg []byte, to ...string) {
+	r.t.Helper()
+	r.wait("the mail server", 10*time.Second, func() bool { return r.Status(r.t.Context()).SMTP.Listen != "" })
+	c, err := smtp.Dial(r.Status(r.t.Context()).SMTP.Listen)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	err = c.Mail("cam@camera")
+	for _, id := range to {
+		err = errors.Join(err, c.Rcpt(id+"@nvr"))
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	w, err := c.Data()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_, err = fmt.Fprintf(w, "Subject: Motion\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\nMotion\r\n--B\r\nContent-Type: image/jpeg\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n--B--\r\n",
+		base64.StdEncoding.EncodeToString(jpeg))
+	if err := errors.Join(err, w.Close(), c.Quit()); err != nil {
+		r.t.Fatal(err)
+	}
+}

@@ -1,0 +1,105 @@
+package recorder
+
+import (
+	"context"
+	"time"
+
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/history"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// Pause makes alarm mails save nothing until a time (zero: until EndPause), beginning now, or changes when a pause ends.
+// Triggers by hand still save, and events that are open end as they would have. A restart ends a pause.
+func (r *Recorder) Pause(until time.Time) {
+	now := time.Now()
+	if !until.IsZero() && !until.After(now) {
+		r.EndPause()
+		return
+	}
+	r.mu.Lock()
+	began := !r.pause.On
+	if began {
+		r.pause = status.Pause{On: true, Since: now}
+	}
+	r.pause.Until = until
+	r.mu.Unlock()
+	if began {
+		r.log.Info("paused: alarm mails save nothing")
+		r.note(history.Paused, "", "")
+	}
+	r.lookAtPause()
+	r.hub.statusChanged()
+}
+
+// EndPause ends a pause, if there is one.
+func (r *Recorder) EndPause() { r.endPause(func(status.Pause) bool { return true }) }
+
+// endPause ends a pause for which a condition holds.
+func (r *Recorder) endPause(due func(status.Pause) bool) {
+	r.mu.Lock()
+	p := r.pause
+	end := p.On && due(p)
+	if end {
+		r.pause = status.Pause{}
+	}
+	r.mu.Unlock()
+	if !end {
+		return
+	}
+	r.log.Info("pause ended", "missed", p.Missed, "took", time.Since(p.Since).Round(time.Second))
+	r.note(history.Resumed, "", "")
+	r.lookAtPause()
+	r.hub.statusChanged()
+}
+
+func (r *Recorder) lookAtPause() {
+	select {
+	case r.pausing <- struct{}{}:
+	default:
+	}
+}
+
+// keepPause ends a pause when its time has come, until ctx ends.
+func (r *Recorder) keepPause(ctx context.Context) {
+	for {
+		r.endPause(over)
+		r.mu.Lock()
+		until := r.pause.Until
+		r.mu.Unlock()
+		var due <-chan time.Time
+		timer := time.NewTimer(min(time.Until(until), time.Minute)) // a machine that slept wakes late
+		if !until.IsZero() {
+			due = timer.C
+		}
+		select {
+		case <-due:
+		case <-r.pausing:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// over tells whether a pause's time has come.
+func over(p status.Pause) bool { return !p.Until.IsZero() && !time.Now().Before(p.Until) }
+
+// missed tells whether an alarm came in a pause, and counts it then.
+func (r *Recorder) missed(camera string, t event.Trigger) bool {
+	r.mu.Lock()
+	paused := r.pause.On && !over(r.pause)
+	if paused {
+		r.pause.Missed++
+		r.smtp.Mails++
+	}
+	r.mu.Unlock()
+	if paused {
+		r.log.Info("alarm mail in a pause", "camera", camera, "label", t.Label, "from", t.From)
+		r.noteMail(history.MailPaused, camera, t, "", "")
+		r.hub.statusChanged()
+	}
+	return paused
+}
