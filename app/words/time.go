@@ -1,0 +1,57 @@
+package words
+
+import (
+	"fmt"
+	"time"
+)
+
+var (
+	weekdays = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
+	months   = [...]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"}
+)
+
+// Day says a day in full: "Today", "Yesterday", "Friday, 20 November 2026".
+func Day(t, now time.Time) string {
+	t, now = t.Local(), now.Local()
+	y, d := t.Year(), t.YearDay()
+	yesterday := now.AddDate(0, 0, -1)
+	switch {
+	case y == now.Year() && d == now.YearDay():
+		return L("Today")
+	case y == yesterday.Year() && d == yesterday.YearDay():
+		return L("Yesterday")
+	}
+	return L("%[1]s, %[2]d %[3]s %[4]d", L(weekdays[t.Weekday()]), t.Day(), L(months[t.Month()-1]), y)
+}
+
+// Moment says a time of day, with the day where it is not today.
+func Moment(t, now time.Time) string {
+	if day := Day(t, now); day != L("Today") {
+		return day + " " + t.Local().Format("15:04")
+	}
+	return t.Local().Format("15:04:05")
+}
+
+// Ago says how long something took or is past, roughly: "5 s", "12 min", "3 h", "4 days".
+func Ago(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return L("%d s", 0)
+	case d < 2*time.Minute:
+		return L("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return L("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return L("%d h", int(d.Hours()))
+	}
+	return L("%d days", int(d.Hours()/24))
+}
+
+// Length says a clip's length as m:ss.
+func Length(d time.Duration) string {
+	s := int(d.Round(time.Second).Seconds())
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}

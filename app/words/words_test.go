@@ -1,0 +1,206 @@
+package words
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// source is a Go file of the project that is no test.
+type source struct {
+	path string // from the project's root, with slashes
+	ast  *ast.File
+}
+
+func sources(t *testing.T, under string) (list []source) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(filepath.Join(root, under), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, b, 0)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		list = append(list, source{filepath.ToSlash(rel), f})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 10 {
+		t.Fatalf("only %d files under %s", len(list), under)
+	}
+	return list
+}
+
+// literal is a string as an expression gives it: what is joined to it is a value, %s.
+func literal(e ast.Expr) (text string, ok bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		return text, err == nil && e.Kind == token.STRING
+	case *ast.ParenExpr:
+		return literal(e.X)
+	case *ast.BinaryExpr:
+		if e.Op != token.ADD {
+			return "", false
+		}
+		a, ok1 := literal(e.X)
+		b, ok2 := literal(e.Y)
+		if !ok1 {
+			a = "%s"
+		}
+		if !ok2 {
+			b = "%s"
+		}
+		return a + b, ok1 || ok2
+	}
+	return "", false
+}
+
+// literals are all strings of a file.
+func literals(f ast.Node, tell func(text string)) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		e, ok := n.(ast.Expr)
+		if !ok {
+			return true
+		}
+		text, ok := literal(e)
+		if ok {
+			tell(text)
+		}
+		_, sum := e.(*ast.BinaryExpr)
+		return !ok || sum
+	})
+}
+
+// called are the texts that are given to L and N.
+func called(s source) (list []string) {
+	ast.Inspect(s.ast, func(n ast.Node) bool {
+		c, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		name := ""
+		switch f := c.Fun.(type) {
+		case *ast.SelectorExpr:
+			if x, ok := f.X.(*ast.Ident); ok && x.Name == "words" {
+				name = f.Sel.Name
+			}
+		case *ast.Ident:
+			if strings.HasPrefix(s.path, "app/words/") {
+				name = f.Name
+			}
+		}
+		var args []ast.Expr
+		switch name {
+		case "L":
+			args = c.Args[:1]
+		case "N":
+			args = c.Args[1:]
+		}
+		for _, a := range args {
+			if text, ok := literal(a); ok {
+				list = append(list, text)
+			}
+		}
+		return true
+	})
+	return list
+}
+
+// listed are variables whose texts are given to L one by one.
+var listed = []string{"leads", "themeNames", "languageNames", "textSizes", "weekdays", "months"}
+
+func inLists(s source) (list []string) {
+	ast.Inspect(s.ast, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if !ok || !slices.Contains(listed, v.Names[0].Name) {
+			return true
+		}
+		for _, value := range v.Values {
+			literals(value, func(text string) { list = append(list, text) })
+		}
+		return false
+	})
+	return list
+}
+
+func german(t *testing.T) *language {
+	t.Helper()
+	Use("de")
+	t.Cleanup(func() { Use("en") })
+	l := now()
+	if l.code != "de" {
+		t.Fatal("no German")
+	}
+	return l
+}
+
+// TestDesktopIsGerman wants a German text for every text of the desktop, and no other.
+func TestDesktopIsGerman(t *testing.T) {
+	l := german(t)
+	used := map[string]bool{}
+	for _, s := range sources(t, "app") {
+		for _, text := range append(called(s), inLists(s)...) {
+			used[text] = true
+			if l.texts[text] == "" {
+				t.Errorf("%s: no German for %q", s.path, text)
+			}
+		}
+	}
+	for text := range l.texts {
+		if !used[text] {
+			t.Errorf("nobody says %q", text)
+		}
+	}
+}
+
+// verbsOf are the verbs of a text in the order of their values, without flags: what wraps an error is a text.
+func verbsOf(t *testing.T, text string) string {
+	t.Helper()
+	var list []string
+	for i, m := range verb.FindAllStringSubmatch(text, -1) {
+		v := strings.NewReplacer("w", "s", "v", "s").Replace(strings.TrimPrefix(m[0], "%"))
+		if m[1] != "" {
+			n, err := strconv.Atoi(strings.Trim(m[1], "[]"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			i, v = n-1, strings.Replace(v, m[1], "", 1)
+		}
+		for len(list) <= i {
+			list = append(list, "")
+		}
+		list[i] = v
+	}
+	return strings.Join(list, " ")
+}
+
+func TestVerbs(t *testing.T) {
+	l := german(t)
+	for _, texts := range []map[string]string{l.texts, l.said} {
+		for from, to := range texts {
+			if a, b := verbsOf(t, from), verbsOf(t, to); a != b {
+				t.Errorf("%q has the values %q, and %q %q", from, a, to, b)
+			}
+			if strings.TrimSpace(to) != to && strings.TrimSpace(from) == from {
+				t.Errorf("%q begins or ends with a blank", to)
+			}
+		}
+	}
+}
