@@ -1,0 +1,155 @@
+package player
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// counted is an FFmpeg that notes each start, and the number of starts.
+func counted(t *testing.T) (path string, starts func() int) {
+	t.Helper()
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	path, log := filepath.Join(dir, "ffmpeg"), filepath.Join(dir, "log")
+	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\necho >> '%s'\nexec '%s' \"$@\"\n", log, ffmpeg), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path, func() int {
+		b, err := os.ReadFile(log)
+		if err != nil {
+			t.Error(err)
+		}
+		return bytes.Count(b, []byte("\n"))
+	}
+}
+
+// running counts the processes that have a file among their arguments.
+func running(t *testing.T, file string) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range all {
+		if b, err := os.ReadFile(f); err == nil && strings.Contains(string(b), file+"\x00") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestSeekStorm(t *testing.T) {
+	ffmpeg, starts := counted(t)
+	s := newScreenOf(t, ffmpeg, 320, 320)
+	s.Open(source(t), 0, false)
+	s.sees(0)
+	for i := range 300 {
+		s.Seek(place(i * 150 / 300))
+		if i%10 == 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	s.Seek(place(149))
+	s.sees(149)
+	s.still(300 * time.Millisecond)
+	if n := starts(); n > 20 {
+		t.Errorf("300 seeks started FFmpeg %d times", n)
+	} else {
+		t.Logf("300 seeks started FFmpeg %d times and showed %d pictures", n, len(s.seen()))
+	}
+}
+
+func TestOneFFmpegAndNoneAfterClose(t *testing.T) {
+	s := newScreen(t, 320, 320)
+	from := source(t)
+	b, err := os.ReadFile(from.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "own.mp4")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	stop, counted := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(counted)
+		for {
+			most = max(most, running(t, file))
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	for i := range 8 {
+		s.Open(Source{Path: file, Length: from.Length}, place(i), i%2 == 0)
+		if i%3 != 0 {
+			s.sees(i)
+		}
+	}
+	s.Step(-1)
+	s.sees(6)
+	s.Pause()
+	if n := running(t, file); n != 1 {
+		t.Errorf("%d FFmpegs while paused", n)
+	}
+	close(stop)
+	<-counted
+	if most != 1 {
+		t.Errorf("%d FFmpegs at once", most)
+	}
+	s.Close()
+	if n := running(t, file); n != 0 {
+		t.Errorf("%d FFmpegs after Close", n)
+	}
+}
+
+// hanging is an FFmpeg that never says anything.
+func hanging(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ffmpeg")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexec sleep 100\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSilentFFmpegIsGivenUp(t *testing.T) {
+	s := newScreenOf(t, hanging(t), 320, 320)
+	s.patience = 300 * time.Millisecond
+	var said error
+	for range 2 {
+		s.Open(source(t), 0, true)
+		s.wait("the problem", func(_ []picture, l State) bool { said = l.Err; return said != nil && !l.Playing })
+		if !strings.Contains(said.Error(), "drive does not answer") {
+			t.Error(said)
+		}
+		s.forget()
+	}
+}
+
+// TestHangingFFmpegDoesNotHoldClose closes while FFmpeg has said nothing yet.
+func TestHangingFFmpegDoesNotHoldClose(t *testing.T) {
+	s := newScreenOf(t, hanging(t), 320, 320)
+	s.Open(source(t), 0, true)
+	s.wait("playing", func(_ []picture, l State) bool { return l.Playing })
+	began := time.Now()
+	s.Seek(time.Second)
+	s.Open(source(t), time.Second, false)
+	s.Close()
+	if took := time.Since(began); took > closeTime {
+		t.Errorf("closing took %s", took)
+	}
+}
