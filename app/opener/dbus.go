@@ -4,7 +4,6 @@ package opener
 
 import (
 	"context"
-	"net/url"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -18,7 +17,6 @@ func showItem(path string) error {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	uri := (&url.URL{Scheme: "file", Path: path}).String()
 	return c.Object("org.freedesktop.FileManager1", "/org/freedesktop/FileManager1").
-		CallWithContext(ctx, "org.freedesktop.FileManager1.ShowItems", 0, []string{uri}, "").Err
+		CallWithContext(ctx, "org.freedesktop.FileManager1.ShowItems", 0, []string{fileURI(path)}, "").Err
 }

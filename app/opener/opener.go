@@ -3,16 +3,20 @@ package opener
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 )
 
 // limit is how long the desktop may take to accept.
 const limit = 20 * time.Second
+
+var errSlow = errors.New("the desktop does not answer")
 
 // Open opens a file or folder in the desktop's own program for it. It waits until the desktop has accepted.
 func Open(path string) error {
@@ -25,7 +29,11 @@ func Open(path string) error {
 	case "darwin":
 		return run("open", path)
 	}
-	return run("xdg-open", path)
+	err := run("xdg-open", path)
+	if errors.Is(err, errSlow) { // with no desktop environment it waits until the player ends; the player goes on
+		return nil
+	}
+	return err
 }
 
 // OpenFolder opens a folder, or where it is not there yet, the nearest one above it.
@@ -56,10 +64,24 @@ func Reveal(path string) error {
 	return Open(filepath.Dir(path))
 }
 
-func run(name string, args ...string) error {
+func run(name string, args ...string) error { return runWith(nil, "", name, args...) }
+
+// runWith runs a command with more in its environment and an input.
+func runWith(env []string, input, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := exec.CommandContext(ctx, name, args...).Run(); err != nil {
+	cmd := exec.CommandContext(ctx, name, args...)
+	if env != nil {
+		cmd.Env = append(os.Environ(), env...)
+	}
+	if input != "" {
+		cmd.Stdin = strings.NewReader(input)
+	}
+	hide(cmd)
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = errSlow
+		}
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

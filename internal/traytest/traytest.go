@@ -72,6 +72,31 @@ func Start(address string) (*Host, error) {
 	return h, nil
 }
 
+// Find waits until a real panel, which owns the watcher's name on a bus, has taken an icon in, and returns it. The Host
+// is only a connection; it hosts nothing.
+func Find(ctx context.Context, address string) (*Host, Item, error) {
+	c, err := dbus.Connect(address)
+	if err != nil {
+		return nil, Item{}, err
+	}
+	h := &Host{conn: c}
+	for {
+		v, err := c.Object(watcherName, watcherPath).GetProperty(watcherName + ".RegisteredStatusNotifierItems")
+		if list, ok := v.Value().([]string); err == nil && ok && len(list) > 0 {
+			bus, path, _ := strings.Cut(list[0], "/")
+			it := Item{host: h, bus: strings.TrimSuffix(bus, "@"), path: dbus.ObjectPath("/" + path)}
+			if m, err := it.Menu(ctx); err == nil && len(m.Kids) > 0 {
+				return h, it, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, Item{}, errors.Join(fmt.Errorf("the panel shows no icon: %w", ctx.Err()), c.Close())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 // Close leaves the bus.
 func (h *Host) Close() error { return h.conn.Close() }
 
