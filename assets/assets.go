@@ -21,6 +21,9 @@ var traySaving []byte
 //go:embed tray-attention.png
 var trayAttention []byte
 
+//go:embed tray-paused.png
+var trayPaused []byte
+
 //go:embed tray-idle.png
 var trayIdle []byte
 
@@ -33,11 +36,12 @@ const (
 	Recording Tray = "recording"
 	Saving    Tray = "saving"
 	Attention Tray = "attention"
+	Paused    Tray = "paused" // alarms save nothing, because the user wants it so
 )
 
 // Bytes is the state's picture as the platform's tray wants it: PNG of 64 pixels, on Windows inside an ICO.
 func (t Tray) Bytes() []byte {
-	b := map[Tray][]byte{Idle: trayIdle, Recording: trayRecording, Saving: traySaving, Attention: trayAttention}[t]
+	b := map[Tray][]byte{Idle: trayIdle, Recording: trayRecording, Saving: traySaving, Attention: trayAttention, Paused: trayPaused}[t]
 	if runtime.GOOS != "windows" {
 		return b
 	}

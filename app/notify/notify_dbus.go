@@ -3,9 +3,12 @@
 package notify
 
 import (
+	"context"
 	"fmt"
 	"html"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -13,43 +16,99 @@ import (
 const (
 	service = "org.freedesktop.Notifications"
 	object  = dbus.ObjectPath("/org/freedesktop/Notifications")
+
+	patience = 2 * time.Second // how long bus and service may take
 )
 
 // bus talks to the desktop's notification service (Desktop Notifications Specification 1.2).
 type bus struct {
-	conn    *dbus.Conn
-	obj     dbus.BusObject
-	signals chan *dbus.Signal
-	done    sync.WaitGroup
+	done sync.WaitGroup
 
 	mu      sync.Mutex // guards all below
+	conn    *dbus.Conn // nil while not connected
+	able    []string   // what the service can do; nil: not asked yet
 	byKey   map[string]uint32
 	actions map[uint32][]Action
 }
 
-// New connects to the desktop's notifications.
-func New() (Notifier, error) {
-	conn, err := dbus.ConnectSessionBus()
-	if err != nil {
-		return nil, fmt.Errorf("notifications: %w", err)
+// New returns the platform's notifier.
+func New() Notifier { return &bus{} }
+
+// connect connects, if that is not done yet, and asks what the service can do. b.mu is held.
+func (b *bus) connect() error {
+	if b.conn != nil && !b.conn.Connected() {
+		b.disconnect()
 	}
-	if err := conn.AddMatchSignal(dbus.WithMatchObjectPath(object), dbus.WithMatchInterface(service)); err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("notifications: %w", err)
+	if b.conn == nil {
+		ctx, cancel := context.WithCancel(context.Background()) // the connection's life
+		slow := time.AfterFunc(patience, cancel)
+		conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
+		if err != nil {
+			cancel()
+			return err
+		}
+		b.conn, b.byKey, b.actions = conn, map[string]uint32{}, map[uint32][]Action{}
+		signals := make(chan *dbus.Signal, 16)
+		conn.Signal(signals)
+		b.done.Go(func() {
+			defer cancel()
+			b.listen(conn, signals)
+		})
+		err = conn.AddMatchSignal(dbus.WithMatchObjectPath(object), dbus.WithMatchInterface(service))
+		if err == nil {
+			err = conn.AddMatchSignal(dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, service))
+		}
+		if !slow.Stop() && err == nil {
+			err = context.DeadlineExceeded
+		}
+		if err != nil {
+			b.disconnect()
+			return err
+		}
 	}
-	b := &bus{conn: conn, obj: conn.Object(service, object), signals: make(chan *dbus.Signal, 16), byKey: map[string]uint32{}, actions: map[uint32][]Action{}}
-	conn.Signal(b.signals)
-	b.done.Go(b.listen)
-	return b, nil
+	if b.able == nil {
+		able := []string{}
+		if err := b.call("GetCapabilities", nil, &able); err != nil {
+			b.disconnect()
+			return err
+		}
+		b.able = able
+	}
+	return nil
 }
 
-func (b *bus) Close() {
-	_ = b.conn.Close() // closes the signal channel
+// disconnect forgets the connection; its listener ends by itself. b.mu is held.
+func (b *bus) disconnect() {
+	if b.conn != nil {
+		_ = b.conn.Close() // closes the signal channel
+	}
+	b.conn, b.able, b.byKey, b.actions = nil, nil, nil, nil
+}
+
+// call calls the service within its patience. b.mu is held.
+func (b *bus) call(method string, args []any, out ...any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return b.conn.Object(service, object).CallWithContext(ctx, service+"."+method, 0, args...).Store(out...)
+}
+
+func (b *bus) Stop() {
+	b.mu.Lock()
+	b.disconnect()
+	b.mu.Unlock()
 	b.done.Wait()
 }
 
 func (b *bus) Show(n Note) error {
-	var list []string
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n.Update && b.byKey[n.Key] == 0 {
+		return nil
+	}
+	if err := b.connect(); err != nil {
+		return fmt.Errorf("show notification: %w", err)
+	}
+	list := []string{}
 	for i, a := range n.Actions {
 		name := fmt.Sprint(i)
 		if i == 0 {
@@ -57,16 +116,20 @@ func (b *bus) Show(n Note) error {
 		}
 		list = append(list, name, a.Label)
 	}
+	if !slices.Contains(b.able, "actions") {
+		list = []string{} // some services show a dialog then
+	}
+	body := n.Body
+	if slices.Contains(b.able, "body-markup") { // the title never is markup
+		body = html.EscapeString(body)
+	}
 	hints := map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("io.github.preroll.Preroll"), "category": dbus.MakeVariant("device")}
 	if n.Picture != "" {
-		hints["image-path"] = dbus.MakeVariant(n.Picture)
+		hints["image-path"] = dbus.MakeVariant(n.Picture) // GNOME, KDE, Xfce, dunst and mako take a plain path
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	var id uint32
-	// The body may be markup, so what comes from a camera is escaped; the title never is.
-	err := b.obj.Call(service+".Notify", 0, "Preroll", b.byKey[n.Key], "", n.Title, html.EscapeString(n.Body), list, hints, int32(-1)).Store(&id)
-	if err != nil {
+	if err := b.call("Notify", []any{"Preroll", b.byKey[n.Key], "", n.Title, body, list, hints, int32(-1)}, &id); err != nil {
+		b.disconnect()
 		return fmt.Errorf("show notification: %w", err)
 	}
 	if n.Key != "" {
@@ -76,36 +139,76 @@ func (b *bus) Show(n Note) error {
 	return nil
 }
 
-// listen runs the actions that the user chooses, and forgets notes that were closed.
-func (b *bus) listen() {
-	for s := range b.signals {
-		if len(s.Body) < 2 {
-			continue
+func (b *bus) Close(key string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	id := b.byKey[key]
+	if id == 0 {
+		return nil
+	}
+	b.forget(id)
+	if err := b.call("CloseNotification", []any{id}); err != nil {
+		b.disconnect()
+		return fmt.Errorf("close notification: %w", err)
+	}
+	return nil
+}
+
+// forget forgets a note. b.mu is held.
+func (b *bus) forget(id uint32) {
+	delete(b.actions, id)
+	for k, v := range b.byKey {
+		if v == id {
+			delete(b.byKey, k)
 		}
-		id, ok := s.Body[0].(uint32)
-		if !ok {
-			continue
-		}
-		switch s.Name {
-		case service + ".ActionInvoked":
-			name, _ := s.Body[1].(string)
-			b.mu.Lock()
-			actions := b.actions[id]
-			b.mu.Unlock()
-			for i, a := range actions {
-				if name == fmt.Sprint(i) || i == 0 && name == "default" {
-					b.done.Go(a.Do)
-				}
+	}
+}
+
+// listen runs the actions that the user chooses, and forgets notes that were closed, until the connection ends.
+func (b *bus) listen(conn *dbus.Conn, signals <-chan *dbus.Signal) {
+	for {
+		select {
+		case s, ok := <-signals:
+			if !ok {
+				return
 			}
-		case service + ".NotificationClosed":
 			b.mu.Lock()
-			delete(b.actions, id)
-			for k, v := range b.byKey {
-				if v == id {
-					delete(b.byKey, k)
-				}
+			if b.conn == conn {
+				b.hear(s)
 			}
 			b.mu.Unlock()
+		case <-conn.Context().Done(): // the channel is not closed if the connection was lost before it was handed over
+			return
 		}
+	}
+}
+
+// hear acts on one signal. b.mu is held.
+func (b *bus) hear(s *dbus.Signal) {
+	if len(s.Body) < 2 {
+		return
+	}
+	if s.Name == "org.freedesktop.DBus.NameOwnerChanged" {
+		if s.Body[1] != "" { // the service went: the next one's numbers are others, and so may be what it can do
+			b.able = nil
+			clear(b.byKey)
+			clear(b.actions)
+		}
+		return
+	}
+	id, ok := s.Body[0].(uint32)
+	if !ok {
+		return
+	}
+	switch s.Name {
+	case service + ".ActionInvoked":
+		name, _ := s.Body[1].(string)
+		for i, a := range b.actions[id] {
+			if name == fmt.Sprint(i) || i == 0 && name == "default" {
+				b.done.Go(a.Do)
+			}
+		}
+	case service + ".NotificationClosed":
+		b.forget(id)
 	}
 }

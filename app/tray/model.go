@@ -1,81 +1,234 @@
 package tray
 
 import (
-	"fmt"
+	"cmp"
+	"slices"
 	"strings"
+	"time"
+	"unicode"
 
-	"github.com/preroll/preroll/app/notify"
+	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/assets"
-	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+)
+
+const (
+	longTooltip = 120 // runes; Windows shows no more than 127
+	longLabel   = 60  // runes of a menu's entry
+	menuCameras = 30
+	menuEvents  = 3
 )
 
 // model is all that the tray shows. It is made from what the recorder says and from nothing else.
 type model struct {
 	icon    assets.Tray
 	tooltip string
-	cameras []entry // those of which a clip can be saved now
-	archive string
+	menu    []entry
 }
 
-type entry struct{ id, title string }
+// entry is one entry of the menu; one without a title is a separator.
+type entry struct {
+	title string
+	do    order
+	kids  []entry
+}
 
-// modelOf draws the tray of a recorder; a nil status means that none answers.
-func modelOf(s *status.Status, open int) model {
-	if s == nil {
-		return model{icon: assets.Attention, tooltip: "Preroll: the recorder does not run"}
+// order is what a click does. Its fields depend on what.
+type order struct {
+	do    what
+	id    string        // page, event or camera
+	path  string        // file or folder; of an event, what is played where there is no window
+	title string        // of the note that a result replaces
+	last  time.Duration // of a pause; 0: until it is ended
+}
+
+type what string
+
+// What a click does.
+const (
+	doPage    what = "page"
+	doEvent   what = "event"  // in the window
+	doFile    what = "file"   // in the desktop's player
+	doReveal  what = "reveal" // in the file manager
+	doFolder  what = "folder"
+	doProtect what = "protect"
+	doSave    what = "save" // a clip of a camera
+	doSaveAll what = "save all"
+	doPause   what = "pause"
+	doResume  what = "resume"
+	doQuit    what = "quit"
+)
+
+// modelOf draws the tray of a recorder. A nil status means that none answers. The ended events are the newest ones,
+// newest first; a build without a window has no entries for it.
+func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, window bool) model {
+	m := model{icon: assets.Attention, tooltip: words.L("Preroll: the recorder does not run")}
+	if s != nil {
+		m.icon, m.tooltip = stateOf(now, s, open)
 	}
-	m := model{icon: assets.Recording, archive: s.Archive.Path}
+	m.tooltip = short(m.tooltip, longTooltip)
+	add := func(e entry) { m.menu = append(m.menu, e) }
+	if window {
+		add(entry{title: words.L("Open Preroll"), do: order{do: doPage, id: "events"}})
+	}
+	if s != nil {
+		m.menu = append(m.menu, eventMenu(now, s, ended, window)...)
+		if save := saveMenu(s, window); save != nil {
+			add(entry{title: words.L("Save a clip now"), kids: save})
+			add(pauseMenu(s))
+		}
+	}
+	if window {
+		add(entry{title: words.L("Cameras"), do: order{do: doPage, id: "cameras"}})
+	}
+	if s != nil && s.Archive.Path != "" {
+		add(entry{title: words.L("Open archive folder"), do: order{do: doFolder, path: s.Archive.Path}})
+	}
+	if window {
+		add(entry{title: words.L("Settings"), do: order{do: doPage, id: "settings"}})
+	}
+	add(entry{})
+	add(entry{title: words.L("Quit"), do: order{do: doQuit}})
+	return m
+}
+
+// stateOf is the icon and the tooltip: saving before trouble before a pause before recording.
+func stateOf(now time.Time, s *status.Status, open int) (assets.Tray, string) {
 	recording, enabled := 0, 0
 	for _, c := range s.Cameras {
-		if c.State == status.Off {
-			continue
+		if c.State != status.Off {
+			enabled++
 		}
-		enabled++
-		m.cameras = append(m.cameras, entry{c.ID, c.Name})
 		if c.State == status.Recording {
 			recording++
 		}
 	}
+	paused := words.L("paused until you resume")
+	if !s.Pause.Until.IsZero() {
+		paused = words.L("paused until %s", clock(s.Pause.Until, now))
+	}
+	icon, text := assets.Recording, words.N(recording, "recording 1 camera", "recording %d cameras")
 	switch {
 	case open > 0:
-		m.icon = assets.Saving
-		m.tooltip = "Preroll: saving " + plural(open, "clip", "clips")
-	case enabled == 0:
-		m.icon = assets.Idle
-		m.tooltip = "Preroll: no camera is set up"
+		icon, text = assets.Saving, words.N(open, "saving 1 clip", "saving %d clips")
 	case len(s.Problems) > 0:
-		m.icon = assets.Attention
-		m.tooltip = "Preroll: " + s.Problems[0].Text
-	default:
-		m.tooltip = "Preroll: recording " + plural(recording, "camera", "cameras")
+		icon, text = assets.Attention, words.Say(s.Problems[0].Text)
+	case enabled == 0:
+		icon, text = assets.Idle, words.L("no camera is set up")
+	case s.Pause.On:
+		return assets.Paused, words.L("Preroll: %s", paused)
+	case recording < enabled:
+		text = words.L("recording %d of %d cameras", recording, enabled)
 	}
-	if m.icon == assets.Recording && recording < enabled {
-		m.tooltip = fmt.Sprintf("Preroll: recording %d of %d cameras", recording, enabled)
+	if s.Pause.On {
+		text += " · " + paused
 	}
-	return m
+	return icon, words.L("Preroll: %s", text)
 }
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+// clock says a time of day, with the day if it is not today.
+func clock(t, now time.Time) string {
+	t = t.Local()
+	switch day := words.Day(t, now); day {
+	case words.L("Today"):
+		return t.Format("15:04")
+	case words.L("Yesterday"):
+		return day + " " + t.Format("15:04")
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return t.Format("2006-01-02 15:04")
 }
 
-// noteOf is what a user is told when an event has ended.
-func noteOf(e event.Event) notify.Note {
-	n := notify.Note{Key: e.ID, Title: e.Title() + ": clip saved"}
-	parts := []string{e.Label, e.Time.Local().Format("15:04:05"), fmt.Sprintf("%.0f s", e.Length().Seconds()), config.ByteSize(e.Bytes()).String()}
-	switch e.State {
-	case event.Incomplete:
-		n.Title = e.Title() + ": clip saved, but not complete"
-		parts = append(parts, e.Reason)
-	case event.Failed:
-		n.Title = e.Title() + ": no clip"
-		parts = []string{e.Label, e.Time.Local().Format("15:04:05"), e.Reason}
+func eventMenu(now time.Time, s *status.Status, ended []event.Event, window bool) (list []entry) {
+	for _, e := range ended[:min(len(ended), menuEvents)] {
+		do := order{do: doEvent, id: e.ID}
+		if len(e.Clips) > 0 {
+			do = order{do: doFile, path: e.Path(s.Archive.Path, e.Clips[0].File)}
+		} else if !window {
+			continue
+		}
+		list = append(list, entry{title: clock(e.Time, now) + "  " + title(e), do: do})
 	}
-	n.Body = strings.Join(parts, " · ")
-	return n
+	return list
 }
+
+// saveMenu lists the cameras of which a clip can be saved now.
+func saveMenu(s *status.Status, window bool) (list []entry) {
+	for _, c := range s.Cameras {
+		if c.State != status.Off {
+			list = append(list, entry{title: cmp.Or(c.Name, c.ID), do: order{do: doSave, id: c.ID}})
+		}
+	}
+	all := len(list) > 1
+	if len(list) > menuCameras {
+		list = list[:menuCameras]
+		if window {
+			list = append(list, entry{title: words.L("More in the window..."), do: order{do: doPage, id: "cameras"}})
+		}
+	}
+	if all {
+		list = append(list, entry{title: words.L("All cameras"), do: order{do: doSaveAll}})
+	}
+	return list
+}
+
+func pauseMenu(s *status.Status) entry {
+	if s.Pause.On {
+		return entry{title: words.L("Resume"), do: order{do: doResume}}
+	}
+	return entry{title: words.L("Pause"), kids: []entry{
+		{title: words.L("For 15 minutes"), do: order{do: doPause, last: 15 * time.Minute}},
+		{title: words.L("For 1 hour"), do: order{do: doPause, last: time.Hour}},
+		{title: words.L("Until I resume"), do: order{do: doPause}},
+	}}
+}
+
+// newest takes changed and removed events into a list of ended ones, newest first.
+func newest(list, changed []event.Event, removed []string) []event.Event {
+	gone := func(e event.Event) bool {
+		return slices.Contains(removed, e.ID) || slices.ContainsFunc(changed, func(c event.Event) bool { return c.ID == e.ID })
+	}
+	list = slices.DeleteFunc(slices.Clone(list), gone)
+	for _, e := range changed {
+		if e.State.Ended() && !slices.Contains(removed, e.ID) {
+			list = append(list, e)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b event.Event) int { return b.Time.Compare(a.Time) })
+	return list[:min(len(list), keptEnded)]
+}
+
+// keptEnded is how many ended events are known, so that some are left when others are removed.
+const keptEnded = 50
+
+// short makes a text one line of at most so many runes.
+func short(s string, long int) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return r < ' ' || r == 0x7f || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
+	}), " ")
+	if r := []rune(s); len(r) > long {
+		return strings.TrimRight(string(r[:long-1]), " ") + "…"
+	}
+	return s
+}
+
+// label is a title as the platform's menu takes it: D-Bus menus and Windows take a sign for the key that chooses an
+// entry, so that one that is meant is doubled.
+func label(title, system string) string {
+	title = short(title, longLabel)
+	switch system {
+	case "windows":
+		return strings.ReplaceAll(title, "&", "&&")
+	case "darwin":
+		return title
+	}
+	return strings.ReplaceAll(title, "_", "__")
+}
+
+// lacksRAMDisk tells whether the RAM disk that Preroll made is gone, as it is after every restart of a Mac.
+func lacksRAMDisk(s *status.Status) bool {
+	return s != nil && (s.RAM.Path == ramVolume || strings.HasPrefix(s.RAM.Path, ramVolume+"/")) &&
+		slices.ContainsFunc(s.Problems, func(p status.Problem) bool { return p.Key == "ram-gone" })
+}
+
+const ramVolume = "/Volumes/PrerollRAM"

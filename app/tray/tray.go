@@ -5,18 +5,25 @@ package tray
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"reflect"
+	"runtime"
 	"sync"
 	"time"
 
 	"fyne.io/systray"
 
+	"github.com/preroll/preroll/app/host"
 	"github.com/preroll/preroll/app/notify"
 	"github.com/preroll/preroll/app/opener"
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/assets"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
@@ -35,16 +42,20 @@ type Options struct {
 type tray struct {
 	opt    Options
 	client *control.Client
-	notes  notify.Notifier // nil where there are none
+	notes  chan word // for the goroutine that shows them, since the desktop may hang
 	tasks  sync.WaitGroup
 	ctx    context.Context // of Run: what the tray has started ends with it
 	quit   context.CancelFunc
 
-	// owned by the watching goroutine
+	// owned by the drawing goroutine
 	shown    model
 	drawn    bool
+	again    time.Time // when icon and tooltip are set once more; zero: that is done
 	status   *status.Status
 	open     map[string]bool // events that are being saved
+	ended    []event.Event   // newest first
+	news     *news
+	remade   bool // the RAM disk was made again
 	menuDone context.CancelFunc
 	menu     sync.WaitGroup // goroutines of the menu's entries
 }
@@ -53,42 +64,35 @@ type tray struct {
 func Run(ctx context.Context, opt Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t := &tray{opt: opt, client: control.NewClient(opt.Places.Socket), ctx: ctx, quit: cancel, open: map[string]bool{}}
+	t := &tray{
+		opt: opt, client: control.NewClient(opt.Places.Socket), notes: make(chan word, 64),
+		ctx: ctx, quit: cancel, open: map[string]bool{}, news: newNews(),
+	}
 	defer t.client.Close()
 
-	// A second start opens the first one's window and ends.
-	ln, err := control.Listen(opt.Places.Socket + "-tray")
+	// A second start opens the first one's window and ends; one at login just ends.
+	ln, err := control.Listen(host.OrderSocket(opt.Places))
 	if errors.Is(err, control.ErrTaken) {
-		c, err := control.Dial(ctx, opt.Places.Socket+"-tray")
-		if err != nil {
-			return err
+		if opt.Page == "" {
+			return nil
 		}
-		return c.Close()
+		return host.Open(ctx, opt.Places)
 	}
 	if err != nil {
 		return err
 	}
-	if t.notes, err = notify.New(); err != nil {
-		opt.Log.Warn("no desktop notifications", "err", err)
-		t.notes = nil
-	}
 	ready := make(chan struct{})
 	var watching sync.WaitGroup
-	watching.Go(func() { // whoever connects is a second start
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			_ = c.Close()
-			t.openWindow("events", "")
-		}
-	})
+	watching.Go(func() { t.obey(ln) })
+	watching.Go(t.tell)
+	updates := make(chan update)
+	watching.Go(func() { t.watch(updates) })
 	watching.Go(func() {
 		<-ready
-		t.watch(ctx)
+		t.follow(updates)
 		systray.Quit()
 	})
+	watching.Go(t.findHost)
 	if opt.Page != "" {
 		t.openWindow(opt.Page, "")
 	}
@@ -101,149 +105,344 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	t.menu.Wait()
 	t.tasks.Wait()
-	if t.notes != nil {
-		t.notes.Close()
-	}
 	return nil
 }
 
-// watch draws what the recorder says until ctx ends. A recorder that is gone is waited for.
-func (t *tray) watch(ctx context.Context) {
-	for ctx.Err() == nil {
-		first := true
-		err := t.client.Watch(ctx, func(u control.Update) {
-			if u.Status != nil {
-				if t.status != nil && u.Status.SMTP.Tests > t.status.SMTP.Tests && t.notes != nil {
-					t.try("no notification", t.notes.Show(notify.Note{Key: "test mail", Title: "Test mail received", Body: u.Status.SMTP.LastTest}))
-				}
-				t.status = u.Status
+// obey does what a second start or the window asks for, until the listener is closed.
+func (t *tray) obey(ln net.Listener) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		t.tasks.Go(func() {
+			_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+			var o host.Order
+			err := json.NewDecoder(io.LimitReader(c, 4096)).Decode(&o)
+			_ = c.Close()
+			switch {
+			case errors.Is(err, io.EOF), err == nil && o.Do == host.DoOpen:
+				t.openWindow("events", "")
+			case err == nil && o.Do == host.DoQuit:
+				t.quit()
+			default:
+				t.opt.Log.Debug("order not understood", "err", err)
 			}
-			if first {
-				clear(t.open)
-			}
-			for _, e := range u.Events {
-				t.see(e, first)
-			}
-			first = false
-			t.draw()
 		})
-		if ctx.Err() != nil {
+	}
+}
+
+// findHost says once that nobody can see the icon. At login the desktop's panel may start later than Preroll.
+func (t *tray) findHost() {
+	timer := time.NewTimer(10 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.ctx.Done():
+		return
+	}
+	if !host.Tray(t.ctx) && t.ctx.Err() == nil {
+		t.opt.Log.Info("this desktop shows no tray icons; open the window with: preroll window")
+	}
+}
+
+// watch passes on what the recorder says until the tray ends. A recorder that is gone is waited for.
+func (t *tray) watch(to chan<- update) {
+	send := func(u update) {
+		select {
+		case to <- u:
+		case <-t.ctx.Done():
+		}
+	}
+	for t.ctx.Err() == nil {
+		first := true
+		err := t.client.Watch(t.ctx, func(u control.Update) {
+			send(update{status: u.Status, first: first, events: u.Events, removed: u.Removed})
+			first = false
+		})
+		if t.ctx.Err() != nil {
 			return
 		}
 		t.opt.Log.Debug("recorder is gone", "err", err)
-		t.status = nil
-		t.draw()
+		send(update{gone: true})
 		timer := time.NewTimer(time.Second)
 		select {
 		case <-timer.C:
-		case <-ctx.Done():
+		case <-t.ctx.Done():
 			timer.Stop()
 		}
 	}
 }
 
-// see follows an event. What had ended before the tray was there is not news.
-func (t *tray) see(e event.Event, first bool) {
-	was := t.open[e.ID]
-	if !e.State.Ended() {
-		t.open[e.ID] = true
-		return
-	}
-	delete(t.open, e.ID)
-	if first || !was && time.Since(e.SavedAt) > time.Minute {
-		return
-	}
-	if t.notes == nil || t.status == nil {
-		return
-	}
-	n := noteOf(e)
-	if e.Thumbnail != "" {
-		n.Picture = e.Path(t.status.Archive.Path, e.Thumbnail)
-	}
-	if len(e.Clips) > 0 {
-		clip := e.Path(t.status.Archive.Path, e.Clips[0].File)
-		n.Actions = []notify.Action{
-			{Label: "Play", Do: func() { t.try("clip was not opened", opener.Open(clip)) }},
-			{Label: "Show in folder", Do: func() { t.try("folder was not opened", opener.Reveal(clip)) }},
+// follow draws and tells what the recorder says until the tray ends. It runs a timer only while something is pending.
+func (t *tray) follow(updates <-chan update) {
+	t.again = time.Now().Add(time.Second)
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	for {
+		var u update
+		select {
+		case u = <-updates:
+		case <-timer.C:
+		case <-t.ctx.Done():
+			return
 		}
-	} else {
-		n.Actions = []notify.Action{{Label: "Open", Do: func() { t.openWindow("events", e.ID) }}}
+		now := time.Now()
+		t.take(now, u)
+		timer.Stop()
+		if at := t.wake(now); !at.IsZero() {
+			timer.Reset(min(time.Until(at), 30*time.Minute)) // the machine may have slept in between
+		}
 	}
-	t.try("no notification", t.notes.Show(n))
+}
+
+// take takes an update in.
+func (t *tray) take(now time.Time, u update) {
+	if u.status != nil {
+		t.status = u.status
+	}
+	if u.gone {
+		t.status = nil
+	}
+	if u.first {
+		clear(t.open)
+		t.ended = nil
+	}
+	for _, e := range u.events {
+		if e.State.Ended() {
+			delete(t.open, e.ID)
+		} else {
+			t.open[e.ID] = true
+		}
+	}
+	for _, id := range u.removed {
+		delete(t.open, id)
+	}
+	t.ended = newest(t.ended, u.events, u.removed)
+	for _, n := range t.news.see(now, u) {
+		t.show(n)
+	}
+	t.draw(now)
+	if host.CanMakeRAMDisk() && !t.remade && lacksRAMDisk(t.status) {
+		t.remade = true
+		budget := t.status.RAM.Budget
+		t.tasks.Go(func() {
+			_, err := host.MakeRAMDisk(t.ctx, budget*5/4)
+			t.try("RAM disk was not made again", err)
+		})
+	}
+}
+
+// wake is when there is something to do though the recorder says nothing: news that wait, the start, and midnight, when what the
+// menu calls today is yesterday. Zero: never.
+func (t *tray) wake(now time.Time) time.Time {
+	at := t.news.next(now)
+	if !t.again.IsZero() && (at.IsZero() || t.again.Before(at)) {
+		at = t.again
+	}
+	if len(t.ended) > 0 {
+		y, m, d := now.Local().Date()
+		if midnight := time.Date(y, m, d+1, 0, 0, 0, 0, time.Local); at.IsZero() || midnight.Before(at) {
+			at = midnight
+		}
+	}
+	return at
+}
+
+// word is a note to show, or the key of one to take away.
+type word struct {
+	note   notify.Note
+	closes string
+}
+
+// show hands a note to the goroutine that shows them. If that is far behind, the note is lost: the window has it all.
+func (t *tray) show(n note) {
+	var list []word
+	for _, key := range n.closes {
+		list = append(list, word{closes: key})
+	}
+	if n.title != "" {
+		shown := notify.Note{Key: n.key, Title: n.title, Body: n.body, Picture: n.picture, Update: n.update}
+		for _, a := range n.acts {
+			shown.Actions = append(shown.Actions, notify.Action{Label: a.label, Do: func() { t.act(a.do) }})
+		}
+		list = append(list, word{note: shown})
+	}
+	for _, w := range list {
+		select {
+		case t.notes <- w:
+		default:
+			t.opt.Log.Debug("a notification was left out: the desktop is slow")
+		}
+	}
+}
+
+// tell shows the notes until the tray ends. A desktop that takes none is logged when that begins.
+func (t *tray) tell() {
+	desktop := notify.New()
+	defer desktop.Stop()
+	failing := false
+	for {
+		var w word
+		select {
+		case w = <-t.notes:
+		case <-t.ctx.Done():
+			return
+		}
+		var err error
+		if w.closes != "" {
+			err = desktop.Close(w.closes)
+		} else {
+			err = desktop.Show(w.note)
+		}
+		if err != nil && !failing {
+			t.opt.Log.Warn("no notification", "err", err)
+		}
+		failing = err != nil
+	}
 }
 
 // try logs what went wrong with something that nobody waits for.
 func (t *tray) try(what string, err error) {
-	if err != nil {
+	if err != nil && t.ctx.Err() == nil {
 		t.opt.Log.Warn(what, "err", err)
 	}
 }
 
 // draw shows the model, if it is another one than is shown. The menu is rebuilt only if its entries changed.
-func (t *tray) draw() {
-	m := modelOf(t.status, len(t.open))
-	old := t.shown
-	if !t.drawn || m.icon != old.icon {
-		systray.SetIcon(m.icon.Bytes())
+func (t *tray) draw(now time.Time) {
+	m := modelOf(now, t.status, len(t.open), t.ended, t.opt.Window)
+	old, first := t.shown, !t.drawn
+	t.shown, t.drawn = m, true
+	// What is set while systray exports itself on D-Bus is lost, and it does not say when it has done so.
+	again := !t.again.IsZero() && !now.Before(t.again)
+	if again {
+		t.again = time.Time{}
 	}
-	if !t.drawn || m.tooltip != old.tooltip {
+	if again || first || m.icon != old.icon {
+		t.drawIcon(m.icon)
+	}
+	if again || first || m.tooltip != old.tooltip {
 		systray.SetTooltip(m.tooltip)
 		systray.SetTitle("")
 	}
-	if !t.drawn || m.archive != old.archive || !reflect.DeepEqual(m.cameras, old.cameras) {
-		t.buildMenu(m)
+	if first || !reflect.DeepEqual(m.menu, old.menu) {
+		t.buildMenu(m.menu)
 	}
-	t.shown, t.drawn = m, true
 }
 
-func (t *tray) buildMenu(m model) {
+// drawIcon outlives a session bus that has gone, at which systray panics: what is recorded matters more than an icon.
+func (t *tray) drawIcon(icon assets.Tray) {
+	defer func() {
+		if r := recover(); r != nil {
+			t.opt.Log.Warn("the tray icon was not drawn", "err", r)
+		}
+	}()
+	systray.SetIcon(icon.Bytes())
+}
+
+func (t *tray) buildMenu(menu []entry) {
 	if t.menuDone != nil {
 		t.menuDone()
 		t.menu.Wait()
 	}
 	systray.ResetMenu()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.ctx)
 	t.menuDone = cancel
-	on := func(item *systray.MenuItem, do func()) {
-		t.menu.Go(func() {
-			for {
-				select {
-				case <-item.ClickedCh:
-					t.tasks.Go(do)
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-	}
-	if t.opt.Window {
-		on(systray.AddMenuItem("Open Preroll", ""), func() { t.openWindow("events", "") })
-	}
-	if len(m.cameras) > 0 {
-		save := systray.AddMenuItem("Save a clip now", "")
-		for _, c := range m.cameras {
-			on(save.AddSubMenuItem(c.title, ""), func() { t.save(c.id) })
+	for _, e := range menu {
+		if e.title == "" {
+			systray.AddSeparator()
+			continue
+		}
+		item := systray.AddMenuItem(label(e.title, runtime.GOOS), "")
+		t.on(ctx, item, e)
+		for _, k := range e.kids {
+			t.on(ctx, item.AddSubMenuItem(label(k.title, runtime.GOOS), ""), k)
 		}
 	}
-	if m.archive != "" {
-		on(systray.AddMenuItem("Open archive folder", ""), func() { t.try("archive was not opened", opener.OpenFolder(m.archive)) })
-	}
-	if t.opt.Window {
-		on(systray.AddMenuItem("Settings", ""), func() { t.openWindow("settings", "") })
-	}
-	systray.AddSeparator()
-	on(systray.AddMenuItem("Quit", ""), t.quit)
 }
 
-func (t *tray) save(camera string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+// on does what an entry is for whenever it is clicked, until ctx ends.
+func (t *tray) on(ctx context.Context, item *systray.MenuItem, e entry) {
+	if e.kids != nil {
+		return
+	}
+	t.menu.Go(func() {
+		for {
+			select {
+			case <-item.ClickedCh:
+				t.tasks.Go(func() { t.act(e.do) })
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// act does what a click asked for.
+func (t *tray) act(o order) {
+	ctx, cancel := context.WithTimeout(t.ctx, 20*time.Second)
 	defer cancel()
-	if _, err := t.client.Trigger(ctx, camera, "manual"); err != nil {
-		t.opt.Log.Warn("clip was not begun", "camera", camera, "err", err)
-		if t.notes != nil {
-			t.try("no notification", t.notes.Show(notify.Note{Title: "No clip is being saved", Body: err.Error()}))
+	switch o.do {
+	case doPage:
+		t.openWindow(o.id, "")
+	case doEvent:
+		if t.opt.Window || o.path == "" {
+			t.openWindow("events", o.id)
+		} else {
+			t.failed(words.L("The clip was not opened"), opener.Open(o.path))
+		}
+	case doFile:
+		t.failed(words.L("The clip was not opened"), opener.Open(o.path))
+	case doReveal:
+		t.failed(words.L("The folder was not opened"), opener.Reveal(o.path))
+	case doFolder:
+		t.failed(words.L("The archive folder was not opened"), opener.OpenFolder(o.path))
+	case doProtect:
+		_, err := t.client.Protect(ctx, o.id, true)
+		if err == nil {
+			t.show(note{key: o.id, title: o.title, body: words.L("Protected: it is kept until you delete it"), acts: []act{{words.L("Play"), order{do: doEvent, id: o.id, path: o.path}}}})
+		}
+		t.failed(words.L("The event was not protected"), err)
+	case doSave:
+		_, err := t.client.Trigger(ctx, o.id, "manual")
+		t.failed(words.L("No clip is being saved"), err)
+	case doSaveAll:
+		t.failed(words.L("Not all clips are being saved"), t.saveAll(ctx))
+	case doPause:
+		t.failed(words.L("Not paused"), t.client.Pause(ctx, o.last))
+	case doResume:
+		t.failed(words.L("Not resumed"), t.client.EndPause(ctx))
+	case doQuit:
+		t.quit()
+	}
+}
+
+// failed logs what a click could not do, and tells the user, who waits for it.
+func (t *tray) failed(what string, err error) {
+	if err == nil || t.ctx.Err() != nil {
+		return
+	}
+	t.opt.Log.Warn("what was chosen in the tray failed", "err", err)
+	t.show(note{key: "failed", title: what, body: words.Say(err.Error())})
+}
+
+// saveAll triggers every camera that is switched on.
+func (t *tray) saveAll(ctx context.Context) error {
+	s, err := t.client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range s.Cameras {
+		if c.State == status.Off {
+			continue
+		}
+		if _, err := t.client.Trigger(ctx, c.ID, "manual"); err != nil {
+			errs = append(errs, err)
 		}
 	}
+	return errors.Join(errs...)
 }
 
 // openWindow starts the window's process, which raises the one that is open already. It ends when Preroll quits.

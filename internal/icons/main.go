@@ -60,11 +60,16 @@ func rounded(r float64) shape {
 
 func down(x, y float64) bool { // an arrow onto a line
 	x, y = math.Abs(x-.5), y-.5
-	return x <= .055 && y >= -.2 && y <= .02 || y >= 0 && y <= .13 && x <= .16-y*1.23 || x <= .17 && y >= .16 && y <= .21
+	return x <= .08 && y >= -.32 && y <= -.05 || y >= -.06 && y <= .16 && x <= .24-(y+.06)*1.1 || x <= .25 && y >= .20 && y <= .30
 }
 
 func exclamation(x, y float64) bool {
-	return math.Abs(x-.5) <= .05 && y >= .33 && y <= .56 || math.Hypot(x-.5, y-.655) <= .06
+	return math.Abs(x-.5) <= .08 && y >= .18 && y <= .58 || math.Hypot(x-.5, y-.74) <= .09
+}
+
+func bars(x, y float64) bool { // the sign of a pause
+	x, y = math.Abs(x-.5), math.Abs(y-.5)
+	return x >= .06 && x <= .18 && y <= .20
 }
 
 func draw(size int, layers []layer) image.Image {
@@ -93,16 +98,17 @@ func draw(size int, layers []layer) image.Image {
 }
 
 func main() {
-	ring := []layer{{arc(.40, .10), grey}, {head(.40, .26), grey}}
+	ring := []layer{{lower(arc(.40, .12)), grey}, {lower(head(.40, .26)), grey}}
 	for name, p := range map[string]struct {
 		size   int
 		layers []layer
 	}{
 		"icon":           {512, []layer{{rounded(.22), night}, {shrink(arc(.40, .085)), white}, {shrink(head(.40, .24)), white}, {shrink(disc(.5, .5, .21)), red}}},
-		"tray-recording": {64, append(ring, layer{disc(.5, .5, .22), red})},
-		"tray-saving":    {64, append(ring, layer{disc(.5, .5, .29), blue}, layer{down, white})},
-		"tray-attention": {64, append(ring, layer{disc(.5, .5, .29), amber}, layer{exclamation, white})},
-		"tray-idle":      {64, append(ring, layer{disc(.5, .5, .22), grey})},
+		"tray-recording": {64, append(ring, layer{lower(disc(.5, .5, .22)), red})},
+		"tray-saving":    {64, []layer{{disc(.5, .5, .48), blue}, {down, white}}}, // no ring: at 16 pixels a sign needs the room
+		"tray-attention": {64, []layer{{disc(.5, .5, .48), amber}, {exclamation, white}}},
+		"tray-paused":    {64, append(ring, layer{lower(bars), grey})},
+		"tray-idle":      {64, append(ring, layer{lower(disc(.5, .5, .22)), grey})},
 	} {
 		if err := write(filepath.Join("assets", name+".png"), draw(p.size, p.layers)); err != nil {
 			fmt.Fprintln(os.Stderr, "icons:", err)
@@ -114,6 +120,11 @@ func main() {
 // shrink leaves a margin for the icon's ground.
 func shrink(s shape) shape {
 	return func(x, y float64) bool { return s((x-.5)/.72+.5, (y-.5)/.72+.5) }
+}
+
+// lower leaves room for the arrow head above the ring.
+func lower(s shape) shape {
+	return func(x, y float64) bool { return s((x-.5)/.9+.5, (y-.545)/.9+.5) }
 }
 
 func write(path string, m image.Image) error {

@@ -1,0 +1,488 @@
+package tray
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+const (
+	fresh      = time.Minute      // what ended longer ago is no news
+	rush       = 10 * time.Second // so close together, clips are told of in one note
+	rushFrom   = 3                // if they are more than these
+	flapIn     = 10 * time.Minute // more than flapFrom changes of a camera in it are told of once
+	flapFrom   = 3
+	cameraWait = time.Minute      // a camera that is away for less is not told of
+	startWait  = 10 * time.Second // a recorder may take so long to start again
+	otherWait  = 3 * time.Second  // what other changes must last
+	heldLines  = 5                // lines of trouble in the note after the quiet hours
+)
+
+// update is what the recorder said. An empty one only lets time pass.
+type update struct {
+	status  *status.Status // nil: as before
+	gone    bool           // no recorder answers
+	first   bool           // the first one of a watch: what has ended before is no news
+	events  []event.Event
+	removed []string
+}
+
+// note is what the user is told.
+type note struct {
+	key, title, body string
+	picture          string
+	acts             []act
+	closes           []string // keys of notes that it stands for; without a title it does nothing else
+	update           bool     // only in place of a note that is still there
+}
+
+// act is an action of a note; a click on the note does the first.
+type act struct {
+	label string
+	do    order
+}
+
+// news decides what the user is told and when. It holds no clock: see and next get the time and say when they want to be
+// called again.
+type news struct {
+	status  *status.Status
+	events  map[string]*story
+	recent  []clipTold // the last ones, each within rush of the next
+	joined  bool       // recent is told of in one note
+	trouble map[string]*trouble
+	held    held
+}
+
+// story is what was told of an event.
+type story struct {
+	ended    time.Time // zero: it is open
+	alarm    bool      // its alarm was told
+	pictured bool      // with the mail's picture
+}
+
+type clipTold struct {
+	id, camera string
+	at         time.Time
+	clip       bool
+}
+
+// trouble is a problem that is there, or was there lately.
+type trouble struct {
+	status.Problem
+	name    string // of the camera that it is about
+	there   bool
+	since   time.Time   // of its last change
+	began   time.Time   // when it came
+	changes []time.Time // of a camera, in the last flapIn
+	told    bool        // the user knows of it
+	flaps   bool        // the user was told that it comes and goes
+}
+
+// held is what the quiet hours held back.
+type held struct {
+	clips, lost int
+	cameras     map[string]string
+	lines       []string
+}
+
+func newNews() *news { return &news{events: map[string]*story{}, trouble: map[string]*trouble{}} }
+
+// see returns what is to be told now.
+func (n *news) see(now time.Time, u update) []note {
+	var list []note
+	if u.status != nil {
+		if n.status != nil && n.status.Started.Equal(u.status.Started) && u.status.SMTP.Tests > n.status.SMTP.Tests && !n.quiet(now) {
+			list = append(list, note{key: "test mail", title: words.L("Test mail received"), body: words.Say(u.status.SMTP.LastTest)})
+		}
+		n.status = u.status
+	}
+	if n.status == nil {
+		return nil
+	}
+	if !n.quiet(now) {
+		list = append(list, n.afterQuiet()...)
+	}
+	for _, e := range u.events {
+		list = append(list, n.seeEvent(now, e, u.first)...)
+	}
+	for _, id := range u.removed {
+		if s := n.events[id]; s != nil {
+			delete(n.events, id)
+			list = append(list, note{closes: []string{id}})
+		}
+	}
+	maps.DeleteFunc(n.events, func(_ string, s *story) bool { return !s.ended.IsZero() && now.Sub(s.ended) > 2*fresh })
+	return append(list, n.seeTrouble(now, u)...)
+}
+
+func (n *news) quiet(now time.Time) bool { return n.status.Notify.IsQuiet(now.Local()) }
+
+// seeEvent follows an event. What had ended before the tray was there is not news, and an event ends once.
+func (n *news) seeEvent(now time.Time, e event.Event, first bool) []note {
+	s := n.events[e.ID]
+	known := s != nil
+	if !known {
+		s = &story{}
+		n.events[e.ID] = s
+	}
+	wanted := n.wants(e.Camera)
+	if !e.State.Ended() {
+		s.ended = time.Time{}
+		tell := n.status.Notify.Alarm && wanted && !n.quiet(now)
+		switch {
+		case !known && (first || e.Continues != "" || !tell):
+			return nil
+		case !known:
+			s.alarm = true
+		case !s.alarm || !tell || s.pictured || e.Snapshot == "":
+			return nil
+		}
+		s.pictured = e.Snapshot != ""
+		return []note{{key: e.ID, title: title(e), body: words.L("Saving the clip"), picture: n.path(e, e.Snapshot), update: known, acts: []act{{words.L("Open"), order{do: doEvent, id: e.ID}}}}}
+	}
+	if known && !s.ended.IsZero() { // protected, or looked at again
+		return nil
+	}
+	s.ended = now
+	if !known && (first || now.Sub(e.SavedAt) > fresh) {
+		return nil
+	}
+	tell := n.status.Notify.Saved || n.status.Notify.Trouble && e.State != event.Saved
+	switch {
+	case tell && wanted && n.quiet(now):
+		n.held.add(e)
+		fallthrough
+	case !tell || !wanted:
+		if s.alarm { // it would say for ever that the clip is being saved
+			return []note{{closes: []string{e.ID}}}
+		}
+		return nil
+	}
+	return n.join(now, e)
+}
+
+// join tells of an event that ended, and of many of them at once in one note.
+func (n *news) join(now time.Time, e event.Event) []note {
+	n.recent = slices.DeleteFunc(n.recent, func(c clipTold) bool { return !n.joined && now.Sub(c.at) >= rush })
+	if n.joined && now.Sub(n.recent[len(n.recent)-1].at) >= rush {
+		n.recent, n.joined = nil, false
+	}
+	n.recent = append(n.recent, clipTold{e.ID, e.Title(), now, len(e.Clips) > 0})
+	if len(n.recent) <= rushFrom {
+		return []note{n.ended(e)}
+	}
+	j := note{key: "clips", acts: []act{{words.L("Open"), order{do: doPage, id: "events"}}}}
+	j.closes = []string{e.ID}
+	if !n.joined {
+		j.closes = nil
+		for _, c := range n.recent {
+			j.closes = append(j.closes, c.id)
+		}
+	}
+	n.joined = true
+	clips, cameras := 0, map[string]bool{}
+	for _, c := range n.recent {
+		cameras[c.camera] = true
+		if c.clip {
+			clips++
+		}
+	}
+	j.title = clipsFrom(clips, slices.Sorted(maps.Keys(cameras)))
+	if lost := len(n.recent) - clips; lost > 0 {
+		j.body = words.N(lost, "1 event has no clip", "%d events have no clip")
+	}
+	return []note{j}
+}
+
+// ended is the note of one event.
+func (n *news) ended(e event.Event) note {
+	t := note{key: e.ID, title: title(e), picture: n.path(e, e.Thumbnail)}
+	if t.picture == "" {
+		t.picture = n.path(e, e.Snapshot)
+	}
+	facts := []string{words.L("Clip saved"), words.Length(e.Length()), config.ByteSize(e.Bytes()).String()}
+	if e.Continues == "" && e.Receipt.PreRollGot > 0 {
+		facts = append(facts, words.L("from %s before the alarm", words.Ago(e.Receipt.PreRollGot.D())))
+	}
+	switch e.State {
+	case event.Incomplete:
+		t.body = words.L("Clip saved, but not complete: %s", words.Say(e.Reason))
+	case event.Failed:
+		t.body = words.L("No clip: %s", words.Say(e.Reason))
+	default:
+		t.body = strings.Join(facts, " · ")
+	}
+	if len(e.Clips) == 0 {
+		t.acts = []act{{words.L("Open"), order{do: doEvent, id: e.ID}}}
+		return t
+	}
+	clip := n.path(e, e.Clips[0].File)
+	t.acts = []act{
+		{words.L("Play"), order{do: doEvent, id: e.ID, path: clip}},
+		{words.L("Show in folder"), order{do: doReveal, path: clip}},
+		{words.L("Protect"), order{do: doProtect, id: e.ID, path: clip, title: t.title}},
+	}
+	return t
+}
+
+// path is the full path of one of an event's files, or "".
+func (n *news) path(e event.Event, file string) string {
+	if file == "" {
+		return ""
+	}
+	return e.Path(n.status.Archive.Path, file)
+}
+
+// wants tells whether the owner of a camera wants to be told of its events.
+func (n *news) wants(camera string) bool {
+	c, ok := cameraOf(n.status, camera)
+	return !ok || c.Notify
+}
+
+func cameraOf(s *status.Status, id string) (status.Camera, bool) {
+	i := slices.IndexFunc(s.Cameras, func(c status.Camera) bool { return c.ID == id })
+	if i < 0 {
+		return status.Camera{}, false
+	}
+	return s.Cameras[i], true
+}
+
+func title(e event.Event) string {
+	if e.Label == "" {
+		return e.Title()
+	}
+	return words.L("%s: %s", e.Title(), words.Say(e.Label))
+}
+
+func clipsFrom(clips int, cameras []string) string {
+	what := words.N(clips, "1 clip", "%d clips")
+	if len(cameras) == 1 {
+		return words.L("%s from %s", what, cameras[0])
+	}
+	return words.L("%s from %s", what, words.N(len(cameras), "1 camera", "%d cameras"))
+}
+
+// seeTrouble follows the problems and tells of each that stays: once when it came, once when it went.
+func (n *news) seeTrouble(now time.Time, u update) []note {
+	if u.status != nil || u.gone {
+		n.compare(now, u.gone)
+	}
+	var list []note
+	for _, key := range slices.Sorted(maps.Keys(n.trouble)) {
+		t := n.trouble[key]
+		body, title := "", ""
+		calm := now.Sub(t.since) >= t.wait()
+		t.changes = slices.DeleteFunc(t.changes, func(at time.Time) bool { return now.Sub(at) >= flapIn })
+		switch {
+		case t.flaps:
+			if now.Sub(t.since) < flapIn {
+				continue
+			}
+			t.flaps, t.told = false, t.there
+			if title, body = t.cameText(n.status); !t.there {
+				title, body = words.L("%s records again", t.name), words.L("It has kept the connection for %s.", words.Ago(flapIn))
+			}
+		case len(t.changes) > flapFrom:
+			t.flaps, t.told = true, true
+			title, body = words.L("%s keeps losing the connection", t.name), words.Say(t.Hint)
+		case t.there && !t.told && calm:
+			t.told = true
+			title, body = t.cameText(n.status)
+		case !t.there && t.told && calm:
+			t.told = false
+			if title, body = t.wentText(); n.other(t) { // that one is told of instead
+				title = ""
+				list = append(list, note{closes: []string{"trouble " + key}})
+			}
+		}
+		if title != "" && n.status.Notify.Trouble {
+			page := "health"
+			if t.Key == "camera" {
+				page = "cameras"
+			}
+			if n.quiet(now) {
+				n.held.lines = append(n.held.lines, title)
+			} else {
+				list = append(list, note{key: "trouble " + key, title: title, body: body, acts: []act{{words.L("Open"), order{do: doPage, id: page}}}})
+			}
+		}
+		if !t.there && !t.told && !t.flaps && len(t.changes) == 0 {
+			delete(n.trouble, key)
+		}
+	}
+	return list
+}
+
+// compare notes which problems came and went.
+func (n *news) compare(now time.Time, gone bool) {
+	there := map[string]status.Problem{}
+	if gone {
+		there["recorder "] = status.Problem{Key: "recorder", Text: words.L("The recorder does not run"), Hint: words.L("Nothing is recorded. Start Preroll, or its service.")}
+		for key, t := range n.trouble { // nobody knows better
+			if t.there {
+				there[key] = t.Problem
+			}
+		}
+	} else {
+		for _, p := range n.status.Problems {
+			if _, ok := there[p.Key+" "+p.About]; !ok {
+				there[p.Key+" "+p.About] = p
+			}
+		}
+		for key, t := range n.trouble {
+			c, _ := cameraOf(n.status, t.About)
+			if t.there && t.Key == "camera" && c.State == status.Connecting { // it is only being tried again
+				there[key] = t.Problem
+			}
+		}
+	}
+	for key, p := range there {
+		t := n.trouble[key]
+		if t == nil {
+			t = &trouble{}
+			n.trouble[key] = t
+		}
+		t.Problem = p
+		if c, ok := cameraOf(n.status, p.About); ok {
+			t.name = c.Name
+		}
+		if !t.there {
+			if !t.told {
+				t.began = now
+			}
+			t.change(now, true)
+		}
+	}
+	for key, t := range n.trouble {
+		if _, ok := there[key]; !ok && t.there {
+			t.change(now, false)
+		}
+	}
+}
+
+func (t *trouble) change(now time.Time, there bool) {
+	t.there, t.since = there, now
+	if t.Key == "camera" {
+		t.changes = append(t.changes, now)
+	}
+}
+
+// wait is how long a change must last to be told of.
+func (t *trouble) wait() time.Duration {
+	switch {
+	case t.there && t.Key == "camera":
+		return cameraWait
+	case t.there && t.Key == "recorder":
+		return startWait
+	}
+	return otherWait
+}
+
+// other tells whether there is other trouble of the same kind, so that what went did not go well.
+func (n *news) other(t *trouble) bool {
+	for _, o := range n.trouble {
+		if o != t && o.there && o.About == t.About {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *trouble) cameText(s *status.Status) (title, body string) {
+	if t.Key != "camera" {
+		return words.Say(t.Text), words.Say(t.Hint)
+	}
+	body = words.Say(t.Text)
+	if c, ok := cameraOf(s, t.About); ok && c.Text != "" && c.State == status.Waiting {
+		body = strings.TrimSpace(words.Say(c.Text) + "\n" + words.Say(c.Hint))
+	}
+	return words.L("%s does not record", t.name), body
+}
+
+func (t *trouble) wentText() (title, body string) {
+	took := words.L("It took %s.", words.Ago(t.since.Sub(t.began)))
+	switch t.Key {
+	case "camera":
+		return words.L("%s records again", t.name), words.L("It was away for %s.", words.Ago(t.since.Sub(t.began)))
+	case "ffmpeg":
+		return words.L("FFmpeg works again"), took
+	case "ram-gone", "ram-disk":
+		return words.L("The RAM disk works again"), took
+	case "ram-short":
+		return words.L("The RAM budget is enough again"), took
+	case "archive-full":
+		return words.L("The archive drive has room again"), took
+	case "archive-gone", "archive":
+		return words.L("The archive drive works again"), took
+	case "smtp":
+		return words.L("Alarm mail can come in again"), took
+	case "recorder":
+		return words.L("The recorder runs again"), took
+	}
+	return words.L("Solved: %s", words.Say(t.Text)), took
+}
+
+func (h *held) add(e event.Event) {
+	if len(e.Clips) > 0 {
+		h.clips++
+	} else {
+		h.lost++
+	}
+	if h.cameras == nil {
+		h.cameras = map[string]string{}
+	}
+	h.cameras[e.Camera] = e.Title()
+}
+
+// afterQuiet tells what the quiet hours held back.
+func (n *news) afterQuiet() []note {
+	h := n.held
+	n.held = held{}
+	var lines []string
+	if h.clips > 0 {
+		lines = append(lines, clipsFrom(h.clips, slices.Sorted(maps.Values(h.cameras))))
+	}
+	if h.lost > 0 {
+		lines = append(lines, words.N(h.lost, "1 event has no clip", "%d events have no clip"))
+	}
+	if more := len(h.lines) - heldLines; more > 0 {
+		h.lines = append([]string{words.L("and %d more", more)}, h.lines[more:]...)
+	}
+	if lines = append(lines, h.lines...); lines == nil {
+		return nil
+	}
+	return []note{{key: "quiet", title: words.L("In the quiet hours"), body: strings.Join(lines, "\n"), acts: []act{{words.L("Open"), order{do: doPage, id: "events"}}}}}
+}
+
+// next is when see wants to be called though nothing happens; zero: never.
+func (n *news) next(now time.Time) time.Time {
+	var at time.Time
+	earliest := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	for _, t := range n.trouble {
+		switch {
+		case t.flaps:
+			earliest(t.since.Add(flapIn))
+		case t.there != t.told:
+			earliest(t.since.Add(t.wait()))
+		}
+	}
+	if n.held.cameras != nil || n.held.lines != nil {
+		for t := now.Truncate(time.Minute).Add(time.Minute); ; t = t.Add(time.Minute) {
+			if !n.quiet(t) || t.Sub(now) > 24*time.Hour {
+				earliest(t)
+				break
+			}
+		}
+	}
+	return at
+}
