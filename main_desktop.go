@@ -16,7 +16,7 @@ func desktop() cli.Desktop {
 	return cli.Desktop{
 		Tray: showTray(true),
 		Window: func(ctx context.Context, o cli.WindowOptions) error {
-			return window.Run(ctx, app.NewWithID("io.github.preroll.Preroll"), window.Options{Places: o.Places, Page: o.Page, Event: o.Event})
+			return window.Run(ctx, app.NewWithID("io.github.preroll.Preroll"), window.Options{Places: o.Places, Page: o.Page, Event: o.Event, Measure: o.Measure})
 		},
 	}
 }

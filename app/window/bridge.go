@@ -17,21 +17,14 @@ func (w *window) watch(ctx context.Context) {
 		_ = w.client.Watch(ctx, func(u control.Update) {
 			began := first
 			first = false
-			w.do(func() {
-				if u.Status != nil {
-					w.status = u.Status
-				}
-				w.events.update(u, began)
-				w.settings.statusChanged()
-			})
+			w.do(func() { w.changed(u, began) })
 		})
 		if ctx.Err() != nil {
 			return
 		}
 		w.do(func() {
 			w.status = nil
-			w.events.update(control.Update{}, false)
-			w.settings.statusChanged()
+			w.changed(control.Update{}, false)
 		})
 		timer := time.NewTimer(time.Second)
 		select {

@@ -2,131 +2,419 @@ package window
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"github.com/preroll/preroll/app/opener"
-	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// pageSize is how many older events are fetched at a time.
-const pageSize = 100
-
-// eventsPage is the list of events, newest first.
+// eventsPage lists the events, newest first, and shows one of them.
 type eventsPage struct {
 	w       *window
-	content fyne.CanvasObject
+	content *fyne.Container
+	listing fyne.CanvasObject
+	detail  *eventView
 
-	list     *widget.List
+	rows     *rows
 	headline *widget.Label
 	save     *widget.Button
 	alarm    *widget.Button
+	resume   *widget.Button
 	trouble  *widget.Label
 	banner   fyne.CanvasObject
 	welcome  *fyne.Container
 	nothing  *fyne.Container
+	unfound  *fyne.Container
+	failed   *fyne.Container
+	fault    *widget.Label
 	thumbs   *thumbs
 
-	items   []event.Event
-	whole   bool // no older events are left to fetch
-	loading bool
-	wanted  string // event to select when it is there
+	search  *widget.Entry
+	camera  *widget.Select
+	label   *widget.Select
+	date    *widget.DateEntry
+	clear   *widget.Button
+	count   *widget.Label
+	choices event.Choices
+	filling bool
+
+	picked  map[string]event.Event // by id
+	last    int                    // row that was picked last, for a range
+	bar     fyne.CanvasObject
+	picking *widget.Label
+
+	book    *book
+	query   event.Query
+	asked   int // number of the last question for days; answers to earlier ones are old
+	asking  bool
+	again   bool
+	loaded  bool
+	err     error
+	stale   map[string]bool // days that have changed since they were fetched
+	getting map[pageKey]bool
+	goTo    string // id of the event at the place to return to
 }
 
 func newEventsPage(w *window) *eventsPage {
-	p := &eventsPage{w: w}
-	p.thumbs = &thumbs{w: w, cache: map[string]image.Image{}, loaded: p.pictured}
+	p := &eventsPage{w: w, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{}, getting: map[pageKey]bool{}, last: -1}
+	p.thumbs = &thumbs{w: w, cache: map[string]image.Image{}, loaded: p.pictured, load: loadPicture}
 	p.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	p.headline.Truncation = fyne.TextTruncateEllipsis
-	p.save = widget.NewButtonWithIcon("Save a clip now", theme.MediaRecordIcon(), func() {
-		p.choose(p.save, func(id string) func(context.Context) error {
-			return func(ctx context.Context) error {
-				_, err := w.client.Trigger(ctx, id, "manual")
-				return err
-			}
+	p.save = widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
+		w.choose(p.save, func(ctx context.Context, id string) error {
+			_, err := w.client.Trigger(ctx, id, "manual")
+			return err
 		})
 	})
 	p.save.Importance = widget.HighImportance
-	p.alarm = widget.NewButtonWithIcon("Send a test alarm", theme.MailSendIcon(), func() {
-		p.choose(p.alarm, func(id string) func(context.Context) error {
-			return func(ctx context.Context) error { return w.client.Mail(ctx, id) }
-		})
-	})
+	p.alarm = widget.NewButtonWithIcon(words.L("Send a test alarm"), theme.MailSendIcon(), func() { w.choose(p.alarm, w.client.Mail) })
+	p.resume = widget.NewButtonWithIcon(words.L("Resume"), theme.MediaPlayIcon(), func() { w.try(w.client.EndPause, nil) })
+	p.resume.Importance = widget.HighImportance
 	p.trouble = widget.NewLabel("")
 	p.trouble.Wrapping = fyne.TextWrapWord
-	p.banner = container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon())), nil, p.trouble), widget.NewSeparator())
-	p.list = widget.NewList(func() int { return len(p.items) }, func() fyne.CanvasObject { return newEventRow() }, p.updateRow)
+	why := widget.NewButton(words.L("Health"), func() { w.turn(pageHealth) })
+	p.banner = container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon())), container.NewVBox(why), p.trouble), widget.NewSeparator())
 
-	demo := widget.NewButtonWithIcon("Try the demo camera", theme.MediaPlayIcon(), func() { p.tryDemo() })
-	demo.Importance = widget.HighImportance
-	p.welcome = centred("Welcome to Preroll",
-		"Preroll keeps the last seconds of your cameras in memory. When a camera reports an alarm by mail, it saves a clip that begins before the alarm.",
-		widget.NewButtonWithIcon("Set up a camera", theme.ContentAddIcon(), func() {
-			w.tabs.SelectIndex(1)
-			w.settings.addCamera()
-		}), demo)
-	p.nothing = centred("No events yet",
-		"As soon as a camera sends an alarm mail, its clip appears here. You need not wait for one: save a clip now, or send a test alarm, which goes the whole way that a camera's mail goes.")
+	p.rows = newRows()
+	p.rows.header = func(i int) bool { return p.book.header(i) }
+	p.rows.create = func(header bool) fyne.CanvasObject {
+		if header {
+			return newDayRow()
+		}
+		return newEventRow()
+	}
+	p.rows.update = p.updateRow
+	p.rows.tapped = p.tapped
+	p.rows.typed = p.typed
 
-	top := container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(p.alarm, p.save), p.headline), p.banner)
-	p.content = container.NewBorder(container.NewPadded(top), nil, nil, nil, container.NewStack(p.list, p.nothing, p.welcome))
+	p.welcome = centred(words.L("Welcome to Preroll"),
+		words.L("Preroll keeps the last seconds of your cameras in memory. When a camera reports an alarm by mail, it saves a clip that begins before the alarm."),
+		important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), func() { w.guide.show() })))
+	p.nothing = centred(words.L("No events yet"),
+		words.L("As soon as a camera sends an alarm mail, its clip appears here. You need not wait for one: save a clip now, or send a test alarm, which goes the whole way that a camera's mail goes."))
+	p.unfound = centred(words.L("Nothing fits"), words.L("No event fits what is searched for."), widget.NewButtonWithIcon(words.L("Show all events"), theme.ContentClearIcon(), p.showAll))
+	p.fault = widget.NewLabel("")
+	p.fault.Wrapping, p.fault.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
+	p.failed = container.NewVBox(layout.NewSpacer(), container.New(narrow{520}, container.NewVBox(p.fault, container.NewCenter(widget.NewButtonWithIcon(words.L("Try again"), theme.ViewRefreshIcon(), p.reload)))), layout.NewSpacer())
+
+	p.listing = container.NewBorder(container.NewPadded(container.NewVBox(
+		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline), p.banner, p.newFilter(), p.newPickBar())),
+		nil, nil, nil, container.NewStack(p.rows, p.nothing, p.unfound, p.failed, p.welcome))
+	p.detail = newEventView(w)
+	p.detail.content.Hide()
+	p.content = container.NewStack(p.listing, p.detail.content)
 	p.draw()
 	return p
 }
 
-// centred is a text in the middle of an empty page, with buttons below it.
-func centred(title, text string, buttons ...fyne.CanvasObject) *fyne.Container {
-	t := widget.NewLabel(text)
-	t.Wrapping, t.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
-	style := widget.RichTextStyleHeading
-	style.Alignment = fyne.TextAlignCenter
-	heading := widget.NewRichText(&widget.TextSegment{Text: title, Style: style})
-	row := container.NewHBox(append(append([]fyne.CanvasObject{layout.NewSpacer()}, buttons...), layout.NewSpacer())...)
-	box := container.New(narrow{520}, container.NewVBox(heading, t, row))
-	return container.NewVBox(layout.NewSpacer(), box, layout.NewSpacer())
+// newFilter makes the line by which the list is narrowed.
+func (p *eventsPage) newFilter() fyne.CanvasObject {
+	p.search = widget.NewEntry()
+	p.search.SetPlaceHolder(words.L("Search (Ctrl+F)"))
+	p.search.SetIcon(theme.SearchIcon())
+	p.search.OnChanged = func(string) { p.filter() }
+	p.search.OnSubmitted = func(string) { p.w.win.Canvas().Focus(p.rows) }
+	p.camera = widget.NewSelect(nil, func(string) { p.filter() })
+	p.label = widget.NewSelect(nil, func(string) { p.filter() })
+	p.date = widget.NewDateEntry()
+	p.date.SetPlaceHolder(words.L("Any day"))
+	p.date.OnChanged = func(*time.Time) { p.filter() }
+	p.clear = widget.NewButtonWithIcon("", theme.ContentClearIcon(), p.showAll)
+	p.count = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{})
+	p.fillChoices()
+	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
+		return container.NewGridWrap(fyne.NewSize(w, o.MinSize().Height), o)
+	}
+	return container.NewBorder(nil, nil, nil, container.NewHBox(width(150, p.camera), width(130, p.label), width(150, p.date), p.clear), container.NewBorder(nil, nil, nil, p.count, p.search))
 }
 
-// narrow keeps its content in the middle and no wider than a number of units.
-type narrow struct{ width float32 }
+// fillChoices puts what can be chosen into the filter, and keeps what is chosen.
+func (p *eventsPage) fillChoices() {
+	p.filling = true
+	defer func() { p.filling = false }()
+	names := []string{words.L("All cameras")}
+	for _, id := range p.choices.Cameras {
+		names = append(names, p.w.cameraName(id))
+	}
+	labels := []string{words.L("All labels")}
+	for _, l := range p.choices.Labels {
+		labels = append(labels, words.Say(l))
+	}
+	camera, label := 1+slices.Index(p.choices.Cameras, p.query.Camera), 1+slices.Index(p.choices.Labels, p.query.Label)
+	p.camera.SetOptions(names)
+	p.camera.SetSelectedIndex(max(0, camera))
+	p.label.SetOptions(labels)
+	p.label.SetSelectedIndex(max(0, label))
+}
 
-func (n narrow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	w := min(size.Width, n.width)
-	for _, o := range objects {
-		o.Resize(fyne.NewSize(w, size.Height))
-		o.Move(fyne.NewPos((size.Width-w)/2, 0))
+// filter takes the question from the fields, and asks it.
+func (p *eventsPage) filter() {
+	if p.filling {
+		return
+	}
+	q := event.Query{Text: strings.TrimSpace(p.search.Text)}
+	if i := p.camera.SelectedIndex(); i > 0 {
+		q.Camera = p.choices.Cameras[i-1]
+	}
+	if i := p.label.SelectedIndex(); i > 0 {
+		q.Label = p.choices.Labels[i-1]
+	}
+	if p.date.Date != nil {
+		q.Day = p.date.Date.Format("2006-01-02")
+	}
+	if q == p.query {
+		return
+	}
+	p.query = q
+	p.book = newBook(nil)
+	p.rows.top, p.rows.into, p.rows.cursor = 0, 0, -1
+	p.rows.setCount(0)
+	p.unpick()
+	p.reload()
+}
+
+func (p *eventsPage) filtered() bool { return p.query != event.Query{} }
+
+// showAll ends every filter.
+func (p *eventsPage) showAll() {
+	p.filling = true
+	p.search.SetText("")
+	p.camera.SetSelectedIndex(0)
+	p.label.SetSelectedIndex(0)
+	p.date.SetDate(nil)
+	p.filling = false
+	p.filter()
+}
+
+// newPickBar makes the line that acts on several events.
+func (p *eventsPage) newPickBar() fyne.CanvasObject {
+	p.picking = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	all := func(do func(context.Context, event.Event) error) func() {
+		return func() {
+			list := p.pickedList()
+			p.unpick()
+			p.w.each(list, do)
+		}
+	}
+	protect := widget.NewButtonWithIcon(words.L("Protect"), theme.ConfirmIcon(), all(func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, true) }))
+	release := widget.NewButton(words.L("End protection"), all(func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, false) }))
+	export := widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(), func() { p.w.export(p.pickedList()) })
+	remove := widget.NewButtonWithIcon(words.L("Delete"), theme.DeleteIcon(), func() { p.remove(p.pickedList()) })
+	remove.Importance = widget.DangerImportance
+	none := widget.NewButtonWithIcon("", theme.ContentClearIcon(), p.unpick)
+	p.bar = container.NewBorder(nil, nil, nil, container.NewHBox(protect, release, export, remove, none), p.picking)
+	p.bar.Hide()
+	return p.bar
+}
+
+func (p *eventsPage) pickedList() []event.Event {
+	var list []event.Event
+	for _, e := range p.picked {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b event.Event) int { return b.Time.Compare(a.Time) })
+	return list
+}
+
+func (p *eventsPage) pick(e event.Event, on bool) {
+	if on {
+		p.picked[e.ID] = e
+	} else {
+		delete(p.picked, e.ID)
+	}
+	p.drawPicked()
+}
+
+func (p *eventsPage) unpick() {
+	clear(p.picked)
+	p.drawPicked()
+	p.rows.place(true)
+}
+
+func (p *eventsPage) drawPicked() {
+	was := p.bar.Visible()
+	shown(p.bar, len(p.picked) > 0)
+	p.picking.SetText(words.N(len(p.picked), "1 event", "%d events"))
+	if was != p.bar.Visible() {
+		p.content.Refresh()
 	}
 }
 
-func (n narrow) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	var s fyne.Size
-	for _, o := range objects {
-		s = s.Max(o.MinSize())
+// remove deletes events after the user agreed. Protected ones and those that are being saved stay, and it says so.
+func (p *eventsPage) remove(list []event.Event) {
+	var going []event.Event
+	for _, e := range list {
+		if !e.Protected && e.State.Ended() {
+			going = append(going, e)
+		}
 	}
-	return fyne.NewSize(min(s.Width, n.width), s.Height)
+	text := words.L("Their files are removed from the archive. This cannot be undone.")
+	if kept := len(list) - len(going); kept > 0 {
+		text = words.N(kept, "1 event stays: it is protected or still being saved.", "%d events stay: they are protected or still being saved.") + "\n" + text
+	}
+	if len(going) == 0 {
+		dialog.ShowInformation(words.L("Nothing to delete"), words.L("What is protected or still being saved cannot be deleted."), p.w.win)
+		return
+	}
+	p.w.confirm(words.N(len(going), "Delete 1 event?", "Delete %d events?"), text, words.L("Delete"), func() {
+		p.unpick()
+		if p.detail.content.Visible() {
+			p.closeEvent()
+		}
+		p.w.each(going, func(ctx context.Context, e event.Event) error { return p.w.client.Delete(ctx, e.ID) })
+	})
 }
 
-// update takes what the recorder says.
+// update takes what the recorder says. The first message of a connection makes everything be asked anew.
 func (p *eventsPage) update(u control.Update, first bool) {
 	if first {
-		p.items, p.whole = nil, len(u.Events) < pageSize/2
-		slices.SortFunc(u.Events, newestFirst)
-		p.items = u.Events
-	} else {
-		p.items = merge(p.items, u.Events, u.Removed, p.whole)
+		for _, d := range p.book.days {
+			p.stale[d.Day] = true
+		}
+		p.reload()
+	}
+	reload := false
+	if !first {
+		for _, e := range u.Events {
+			if row := p.book.replace(e); row >= 0 {
+				p.rows.refreshRow(row)
+			} else {
+				p.stale[dayOf(e)] = true
+				reload = true
+			}
+			if _, ok := p.picked[e.ID]; ok {
+				p.picked[e.ID] = e
+			}
+			p.detail.changed(e)
+		}
+		for _, id := range u.Removed {
+			if row := p.book.find(id); row >= 0 {
+				d, _ := p.book.at(row)
+				p.stale[d.Day] = true
+			}
+			delete(p.picked, id)
+			if p.detail.event.ID == id && p.detail.content.Visible() {
+				p.closeEvent()
+			}
+			reload = true
+		}
+	}
+	if reload {
+		p.drawPicked()
+		p.reload()
 	}
 	p.draw()
+}
+
+// reload asks for the days, one question at a time.
+func (p *eventsPage) reload() {
+	if p.w.status == nil {
+		return
+	}
+	if p.asking {
+		p.again = true
+		return
+	}
+	p.asking, p.again = true, false
+	p.w.meter.question()
+	q := p.query
+	p.w.work.Go(func() {
+		days, err := p.w.client.Days(p.w.ctx, q)
+		var c event.Choices
+		if err == nil {
+			c, err = p.w.client.Choices(p.w.ctx)
+		}
+		p.w.do(func() {
+			p.asking = false
+			if p.w.ctx.Err() != nil || errors.Is(err, control.ErrNotRunning) {
+				return // the page says so by itself, and asks again when it is back
+			}
+			if q != p.query || p.again {
+				p.reload()
+				if q != p.query {
+					return
+				}
+			}
+			p.err = err
+			if err == nil {
+				p.take(days, c)
+			}
+			p.draw()
+		})
+	})
+}
+
+// take shows other days, with the place kept.
+func (p *eventsPage) take(days []event.Day, c event.Choices) {
+	p.loaded = true
+	old := p.book
+	p.book = old.renew(days, p.stale)
+	clear(p.stale)
+	if p.rows.top > 0 || p.rows.into > 0 {
+		p.rows.top = old.move(p.rows.top, p.book)
+	}
+	if p.rows.cursor >= 0 {
+		p.rows.cursor = old.move(p.rows.cursor, p.book)
+	}
+	if c.Cameras != nil || c.Labels != nil {
+		if !slices.Equal(c.Cameras, p.choices.Cameras) || !slices.Equal(c.Labels, p.choices.Labels) {
+			p.choices = c
+			p.fillChoices()
+		}
+	}
+	text := ""
+	if p.filtered() {
+		text = words.N(p.book.events, "1 event", "%d events")
+	}
+	p.count.SetText(text)
+	p.rows.setCount(p.book.rows)
+	if p.goTo != "" {
+		p.restore()
+	}
+}
+
+// get fetches a page that is seen and not there, two at a time; the others are asked for when these have come.
+func (p *eventsPage) get(key pageKey) {
+	if _, known := p.book.pages[key]; known || len(p.getting) >= 2 || p.getting[key] {
+		return // a known page that is too short lacks events that are gone; the recorder tells of them
+	}
+	p.getting[key] = true
+	b, q := p.book, p.query
+	q.Day, q.Offset, q.Limit = key.day, key.page*pageSize, pageSize
+	p.w.work.Go(func() {
+		list, err := p.w.client.Events(p.w.ctx, q)
+		p.w.do(func() {
+			delete(p.getting, key)
+			if p.book != b && (p.query.Camera != q.Camera || p.query.Label != q.Label || p.query.Text != q.Text) || p.w.ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				p.err = err
+				p.draw()
+				return
+			}
+			p.book.keep(key, list)
+			p.rows.place(true)
+			p.w.meter.list()
+		})
+	})
 }
 
 func (p *eventsPage) draw() {
@@ -137,31 +425,304 @@ func (p *eventsPage) draw() {
 	if changed {
 		p.trouble.SetText(text)
 	}
+	before := []bool{p.banner.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(), p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
 	shown(p.banner, text != "")
 	active := len(cameras(s)) > 0
 	shown(p.save, active)
 	shown(p.alarm, active && s.SMTP.Listen != "")
-	shown(p.welcome, s != nil && len(s.Cameras) == 0 && len(p.items) == 0)
-	shown(p.nothing, s != nil && len(s.Cameras) > 0 && len(p.items) == 0)
-	p.content.Refresh() // what was shown or hidden moves the rest
-	if changed {
-		p.content.Refresh() // a wrapped text knows its height once it has a width
+	shown(p.resume, s != nil && s.Pause.On)
+	empty := p.loaded && p.book.events == 0 && p.err == nil
+	shown(p.failed, p.err != nil)
+	if p.err != nil {
+		p.fault.SetText(words.L("The list of events cannot be read: %s", words.Say(p.err.Error())))
 	}
-	if p.wanted != "" {
-		p.find(p.wanted)
+	shown(p.unfound, empty && p.filtered())
+	shown(p.welcome, s != nil && len(s.Cameras) == 0 && empty && !p.filtered())
+	shown(p.nothing, s != nil && len(s.Cameras) > 0 && empty && !p.filtered())
+	shown(p.rows, !empty && p.err == nil)
+	after := []bool{p.banner.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(), p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
+	if changed || !slices.Equal(before, after) {
+		p.content.Refresh() // what was shown or hidden moves the rest
+		if changed {
+			p.content.Refresh() // a wrapped text knows its height once it has a width
+		}
 	}
 }
 
-func shown(o fyne.CanvasObject, yes bool) {
-	if yes == o.Visible() {
+// tick shows how far events have come that are being saved.
+func (p *eventsPage) tick() {
+	if !p.rows.Visible() || p.detail.content.Visible() {
 		return
 	}
-	if yes {
-		o.Show()
-	} else {
-		o.Hide()
+	for i := range p.rows.shown {
+		if e, _, ok := p.book.event(i); ok && !e.State.Ended() {
+			p.rows.refreshRow(i)
+		}
 	}
 }
+
+// openEvent shows one event.
+func (p *eventsPage) openEvent(e event.Event) {
+	p.detail.show(e)
+	p.listing.Hide()
+	p.detail.content.Show()
+	p.content.Refresh()
+	p.detail.focus()
+}
+
+// closeEvent goes back to the list.
+func (p *eventsPage) closeEvent() {
+	p.detail.leave()
+	p.detail.content.Hide()
+	p.listing.Show()
+	p.content.Refresh()
+	p.w.win.Canvas().Focus(p.rows)
+}
+
+// find shows an event by its id, wherever it is.
+func (p *eventsPage) find(id string) {
+	var e event.Event
+	p.w.try(func(ctx context.Context) (err error) {
+		e, err = p.w.client.Event(ctx, id)
+		return err
+	}, func() {
+		if e.ID != "" {
+			p.openEvent(e)
+			p.reach(e)
+		}
+	})
+}
+
+// reach puts the cursor on an event of a day that is listed, as far as its page is there.
+func (p *eventsPage) reach(e event.Event) {
+	if row := p.book.find(e.ID); row >= 0 {
+		p.rows.setCursor(row)
+	}
+}
+
+// neighbour opens the next newer (-1) or older (1) event.
+func (p *eventsPage) neighbour(by int) {
+	at := p.book.find(p.detail.event.ID)
+	if at < 0 {
+		return
+	}
+	for at += by; at >= 0 && at < p.book.rows; at += by {
+		if p.book.header(at) {
+			continue
+		}
+		e, key, ok := p.book.event(at)
+		if !ok {
+			p.get(key) // once it is there, the next try gets further
+			return
+		}
+		p.rows.setCursor(at)
+		p.openEvent(e)
+		return
+	}
+}
+
+// place is what is remembered of the list: the day and the event at the top.
+func (p *eventsPage) place() string {
+	if p.rows.top == 0 || p.rows.top >= p.book.rows {
+		return ""
+	}
+	d, n := p.book.at(p.rows.top)
+	return fmt.Sprintf("%s/%d", d.Day, max(0, d.Events-n))
+}
+
+// restore goes to a remembered place: a day, and how many events of it lie below.
+func (p *eventsPage) restore() {
+	day, rest, _ := strings.Cut(p.goTo, "/")
+	below, _ := strconv.Atoi(rest)
+	p.goTo = ""
+	for i, d := range p.book.days {
+		if d.Day == day {
+			p.rows.jump(p.book.starts[i] + 1 + max(0, min(d.Events-below, d.Events-1)))
+		}
+	}
+}
+
+// pictured refreshes the rows of a thumbnail that has been loaded.
+func (p *eventsPage) pictured(path string) {
+	for i := range p.rows.shown {
+		if e, _, ok := p.book.event(i); ok && e.Thumbnail != "" && p.w.path(e, e.Thumbnail) == path {
+			p.rows.refreshRow(i)
+		}
+	}
+	p.detail.pictured(path)
+}
+
+func (p *eventsPage) tapped(i int, m fyne.KeyModifier) {
+	e, _, ok := p.book.event(i)
+	if !ok {
+		return
+	}
+	switch {
+	case m&fyne.KeyModifierShift != 0 && p.last >= 0:
+		for n := min(p.last, i); n <= max(p.last, i); n++ {
+			if o, _, ok := p.book.event(n); ok {
+				p.picked[o.ID] = o
+			}
+		}
+		p.drawPicked()
+		p.rows.place(true)
+	case m&(fyne.KeyModifierControl|fyne.KeyModifierSuper) != 0:
+		_, on := p.picked[e.ID]
+		p.pick(e, !on)
+		p.rows.refreshRow(i)
+		p.last = i
+	default:
+		p.openEvent(e)
+	}
+}
+
+// typed are the list's keys.
+func (p *eventsPage) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
+	e, _, ok := p.book.event(p.rows.cursor)
+	if !ok {
+		return
+	}
+	several := p.pickedList()
+	if len(several) == 0 {
+		several = []event.Event{e}
+	}
+	switch k.Name {
+	case fyne.KeyReturn, fyne.KeyEnter:
+		p.openEvent(e)
+	case fyne.KeySpace:
+		_, on := p.picked[e.ID]
+		p.pick(e, !on)
+		p.last = p.rows.cursor
+		p.rows.refreshRow(p.rows.cursor)
+	case fyne.KeyP:
+		on := !e.Protected
+		p.w.each(several, func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, on) })
+	case fyne.KeyE:
+		p.w.export(several)
+	case fyne.KeyDelete:
+		p.remove(several)
+	case fyne.KeyEscape:
+		p.unpick()
+	}
+}
+
+func (p *eventsPage) updateRow(i int, header bool, o fyne.CanvasObject) {
+	if i >= p.book.rows {
+		return
+	}
+	if header {
+		d, _ := p.book.at(i)
+		o.(*dayRow).set(d, p.w.now())
+		return
+	}
+	r := o.(*eventRow)
+	e, key, ok := p.book.event(i)
+	if !ok {
+		r.blank()
+		p.get(key)
+		return
+	}
+	m := rowOf(e, p.w.now())
+	r.title.SetText(m.title)
+	r.detail.SetText(m.detail)
+	r.state.Importance = m.importance
+	r.state.SetText(m.state)
+	shown(r.lock, m.protected)
+	r.box.Refresh()
+	var picture image.Image
+	if e.Thumbnail != "" {
+		picture = p.thumbs.get(p.w.path(e, e.Thumbnail))
+	}
+	if r.thumb.Image != picture {
+		r.thumb.Image = picture
+		r.thumb.Refresh()
+	}
+	_, on := p.picked[e.ID]
+	r.filling = true
+	r.check.SetChecked(on)
+	r.filling = false
+	r.check.Enable()
+	r.check.OnChanged = func(on bool) {
+		if !r.filling {
+			p.pick(e, on)
+			p.last = i
+		}
+	}
+}
+
+// dayRow is the heading of a day.
+type dayRow struct {
+	widget.BaseWidget
+	day, count *widget.Label
+	line       *fyne.Container
+}
+
+func newDayRow() *dayRow {
+	r := &dayRow{day: widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), count: widget.NewLabel("")}
+	r.count.Importance = widget.LowImportance
+	r.line = container.NewHBox(r.day, r.count)
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+func (r *dayRow) set(d event.Day, now time.Time) {
+	t, err := time.ParseInLocation("2006-01-02", d.Day, time.Local)
+	if err != nil {
+		t = now
+	}
+	r.day.SetText(words.Day(t, now))
+	r.count.SetText(words.N(d.Events, "1 event", "%d events"))
+	r.line.Refresh()
+}
+
+// CreateRenderer shows the day and how many events it has.
+func (r *dayRow) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(container.NewVBox(layout.NewSpacer(), r.line))
+}
+
+// eventRow is one recycled row of the list.
+type eventRow struct {
+	widget.BaseWidget
+	check                *widget.Check
+	thumb                *canvas.Image
+	title, detail, state *widget.Label
+	lock                 *widget.Icon
+	box                  *fyne.Container
+	filling              bool
+}
+
+func newEventRow() *eventRow {
+	r := &eventRow{thumb: canvas.NewImageFromImage(nil), check: widget.NewCheck("", nil), lock: widget.NewIcon(lockIcon)}
+	r.thumb.FillMode, r.thumb.CornerRadius = canvas.ImageFillContain, 4
+	r.thumb.SetMinSize(fyne.NewSize(112, 63))
+	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
+	ground.CornerRadius = 4
+	r.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	r.detail, r.state = widget.NewLabel(""), widget.NewLabel("")
+	for _, l := range []*widget.Label{r.title, r.detail, r.state} {
+		l.Truncation = fyne.TextTruncateEllipsis
+	}
+	text := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3-1), layout.NewSpacer(), r.title, r.detail, r.state, layout.NewSpacer())
+	r.box = container.NewBorder(nil, nil, container.NewHBox(r.check, container.NewCenter(container.NewStack(ground, r.thumb))), container.NewCenter(r.lock), text)
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+// blank shows that the event has not come yet.
+func (r *eventRow) blank() {
+	r.title.SetText("…")
+	r.detail.SetText("")
+	r.state.SetText("")
+	r.lock.Hide()
+	r.thumb.Image = nil
+	r.thumb.Refresh()
+	r.check.OnChanged = nil
+	r.check.SetChecked(false)
+	r.check.Disable()
+}
+
+// CreateRenderer shows the row's box.
+func (r *eventRow) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(r.box) }
 
 // cameras are those that a clip can be saved of.
 func cameras(s *status.Status) []status.Camera {
@@ -170,143 +731,3 @@ func cameras(s *status.Status) []status.Camera {
 	}
 	return slices.DeleteFunc(slices.Clone(s.Cameras), func(c status.Camera) bool { return c.State == status.Off })
 }
-
-// choose does something with a camera: with the only one at once, with one of several after the user chose.
-func (p *eventsPage) choose(from *widget.Button, do func(id string) func(context.Context) error) {
-	list := cameras(p.w.status)
-	run := func(id string) {
-		from.Disable()
-		p.w.try(do(id), from.Enable)
-	}
-	if len(list) == 1 {
-		run(list[0].ID)
-		return
-	}
-	var items []*fyne.MenuItem
-	for _, c := range list {
-		items = append(items, fyne.NewMenuItem(c.Name, func() { run(c.ID) }))
-	}
-	at := fyne.CurrentApp().Driver().AbsolutePositionForObject(from).AddXY(0, from.Size().Height)
-	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", items...), p.w.win.Canvas(), at)
-}
-
-// tryDemo sets up the demo camera.
-func (p *eventsPage) tryDemo() {
-	p.w.try(func(ctx context.Context) error {
-		s, err := p.w.client.Settings(ctx)
-		if err != nil {
-			return err
-		}
-		s.Cameras = append(s.Cameras, config.DemoCamera())
-		return p.w.client.Apply(ctx, s)
-	}, nil)
-}
-
-// find selects an event, now or when it comes.
-func (p *eventsPage) find(id string) {
-	p.wanted = id
-	if i := slices.IndexFunc(p.items, func(e event.Event) bool { return e.ID == id }); i >= 0 {
-		p.wanted = ""
-		p.list.ScrollTo(i)
-		p.list.Select(i)
-	}
-}
-
-// pictured refreshes the rows of a thumbnail that has been loaded.
-func (p *eventsPage) pictured(path string) {
-	for i, e := range p.items {
-		if e.Thumbnail != "" && p.path(e, e.Thumbnail) == path {
-			p.list.RefreshItem(i)
-		}
-	}
-}
-
-func (p *eventsPage) path(e event.Event, file string) string {
-	if p.w.status == nil {
-		return ""
-	}
-	return e.Path(p.w.status.Archive.Path, file)
-}
-
-// more fetches the next older events.
-func (p *eventsPage) more() {
-	if p.whole || p.loading || len(p.items) == 0 {
-		return
-	}
-	p.loading = true
-	last := p.items[len(p.items)-1]
-	var list []event.Event
-	p.w.try(func(ctx context.Context) (err error) {
-		list, err = p.w.client.Events(ctx, event.Query{Before: last.Time, BeforeID: last.ID, Limit: pageSize})
-		return err
-	}, func() {
-		p.loading = false
-		p.whole = len(list) < pageSize
-		p.items = merge(p.items, list, nil, true)
-		p.list.Refresh()
-	})
-}
-
-func (p *eventsPage) updateRow(i widget.ListItemID, o fyne.CanvasObject) {
-	if i >= len(p.items) {
-		return
-	}
-	if i == len(p.items)-1 {
-		p.more()
-	}
-	e := p.items[i]
-	r := o.(*eventRow)
-	m := rowOf(e, time.Now())
-	r.title.SetText(m.title)
-	r.detail.SetText(m.detail)
-	r.state.Importance = m.importance
-	r.state.SetText(m.state)
-	r.thumb.Image = nil
-	if e.Thumbnail != "" && p.w.status != nil {
-		r.thumb.Image = p.thumbs.get(p.path(e, e.Thumbnail))
-	}
-	r.thumb.Refresh()
-	clip := ""
-	if m.playable {
-		clip = p.path(e, e.Clips[0].File)
-		r.play.Enable()
-		r.folder.Enable()
-	} else {
-		r.play.Disable()
-		r.folder.Disable()
-	}
-	r.play.OnTapped = func() { p.w.try(func(context.Context) error { return opener.Open(clip) }, nil) }
-	r.folder.OnTapped = func() { p.w.try(func(context.Context) error { return opener.Reveal(clip) }, nil) }
-}
-
-// eventRow is one recycled row of the list.
-type eventRow struct {
-	widget.BaseWidget
-	thumb                *canvas.Image
-	title, detail, state *widget.Label
-	play, folder         *widget.Button
-	box                  *fyne.Container
-}
-
-func newEventRow() *eventRow {
-	r := &eventRow{thumb: canvas.NewImageFromImage(nil)}
-	r.thumb.FillMode = canvas.ImageFillContain
-	r.thumb.SetMinSize(fyne.NewSize(128, 72))
-	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
-	ground.CornerRadius = 4
-	r.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-	r.detail, r.state = widget.NewLabel(""), widget.NewLabel("")
-	for _, l := range []*widget.Label{r.title, r.detail, r.state} {
-		l.Truncation = fyne.TextTruncateEllipsis
-	}
-	r.play = widget.NewButtonWithIcon("Open clip", theme.MediaPlayIcon(), nil)
-	r.folder = widget.NewButtonWithIcon("", theme.FolderOpenIcon(), nil)
-	text := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*2), r.title, r.detail, r.state)
-	buttons := container.NewVBox(layout.NewSpacer(), container.NewHBox(r.play, r.folder), layout.NewSpacer())
-	r.box = container.NewBorder(nil, nil, container.NewPadded(container.NewStack(ground, r.thumb)), buttons, text)
-	r.ExtendBaseWidget(r)
-	return r
-}
-
-// CreateRenderer shows the row's box.
-func (r *eventRow) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(r.box) }

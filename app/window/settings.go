@@ -1,215 +1,408 @@
 package window
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"image/jpeg"
 	"net"
 	"reflect"
 	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
-	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/event"
 )
 
 // settingsPage edits a copy of the settings; Save puts it in force, Cancel takes the recorder's own again.
 type settingsPage struct {
 	w       *window
 	content fyne.CanvasObject
+	tabs    *container.AppTabs
 
 	base    config.Settings // as the recorder has them
 	edit    config.Settings // as the fields have them
+	own     own             // the window's own settings, as they are
+	wish    own             // as the fields have them
 	loaded  bool
 	chosen  int // camera that is shown, -1 for none
 	filling bool
+	fields  []*textField
 
-	body     *fyne.Container
-	choose   *widget.Select
+	pick     *widget.Select
 	remove   *widget.Button
 	form     *fyne.Container // of the chosen camera
 	none     *widget.Label
-	name     *widget.Entry
-	url      *widget.Entry
-	user     *widget.Entry
-	password *widget.Entry
-	mail     *widget.Entry
 	enabled  *widget.Check
 	audio    *widget.Check
-	test     *widget.Button
-	result   *widget.Label
-	picture  *canvas.Image
+	tell     *widget.Check
+	tester   *cameraTest
+	password *textField
+	mailHelp *mailHelp
+	smtp     *widget.Label
 
-	mailHelp *fyne.Container
-
-	ram, archive, pre, post, longest, listen *widget.Entry
+	ramText  *widget.Label
+	next     *widget.Label
+	alarm    *widget.Check
+	saved    *widget.Check
+	trouble  *widget.Check
+	cameras  *widget.CheckGroup
+	login    *widget.Check
+	theme    *widget.Select
+	text     *widget.Select
+	language *widget.Select
+	about    *widget.Label
 
 	message *widget.Label
 	save    *widget.Button
 	cancel  *widget.Button
 }
 
+// own is what belongs to the desktop and not to the recorder.
+type own struct {
+	login    bool
+	theme    string
+	text     float64
+	language string
+}
+
+// textField is a field whose value is text, with the rule that it breaks below it.
+type textField struct {
+	key   string // as the engine's faults name it; "camera." stands for the chosen camera
+	entry *widget.Entry
+	fault *widget.Label
+	get   func(*config.Settings) string
+	set   func(*config.Settings, string) error
+	err   error // the value cannot be read
+}
+
+var (
+	themes        = []string{"", "light", "dark"}
+	languages     = []string{"", "en", "de"}
+	languageNames = []string{"As the desktop", "English", "Deutsch"}
+	themeNames    = []string{"As the desktop", "Light", "Dark"}
+)
+
 func newSettingsPage(w *window) *settingsPage {
 	p := &settingsPage{w: w, chosen: -1}
-	p.choose = widget.NewSelect(nil, func(string) { p.pick(p.choose.SelectedIndex()) })
-	p.choose.PlaceHolder = "No camera yet"
-	add := widget.NewButtonWithIcon("Add a camera", theme.ContentAddIcon(), p.addCamera)
-	p.remove = widget.NewButtonWithIcon("Remove", theme.DeleteIcon(), p.removeCamera)
+	p.message = widget.NewLabel("")
+	p.message.Wrapping = fyne.TextWrapWord
+	p.save = important(widget.NewButtonWithIcon(words.L("Save"), theme.ConfirmIcon(), p.apply))
+	p.cancel = widget.NewButton(words.L("Cancel"), func() {
+		p.say("", widget.MediumImportance)
+		p.wish = p.own
+		p.take(p.base)
+		p.load()
+	})
+	p.tabs = container.NewAppTabs(
+		p.tab(words.L("Cameras"), p.cameraForm()),
+		p.tab(words.L("Recording"), p.recordingForm()),
+		p.tab(words.L("Archive"), p.archiveForm()),
+		p.tab(words.L("Alarm mail"), p.mailForm()),
+		p.tab(words.L("Notifications"), p.notifyForm()),
+		p.tab(words.L("General"), p.generalForm()),
+	)
+	p.tabs.OnSelected = func(*container.TabItem) { p.look() }
+	foot := container.NewVBox(widget.NewSeparator(), container.NewBorder(nil, nil, nil, container.NewVBox(container.NewHBox(p.cancel, p.save)), p.message))
+	p.content = container.NewBorder(nil, container.NewPadded(foot), nil, nil, p.tabs)
+	p.fill()
+	return p
+}
 
-	p.name = p.entry("Front door", func(c *config.Camera, v string) { c.Name = v })
-	p.url = p.entry("rtsp://192.168.1.20/stream1", nil)
-	p.url.OnChanged = func(v string) {
-		p.change(func(c *config.Camera) {
-			clean, user, password := config.SplitURL(v)
-			c.URL = clean
-			if user != "" || password != "" { // pasted with the login in it
-				c.Username, c.Password = user, password
-				p.url.SetText(clean)
-				p.user.SetText(user)
-				p.password.SetText(password.Reveal())
-			}
-		})
+func (p *settingsPage) tab(name string, body fyne.CanvasObject) *container.TabItem {
+	return container.NewTabItem(name, container.NewVScroll(container.NewPadded(container.New(narrow{720}, body))))
+}
+
+// line makes a text field with its label and hint.
+func (p *settingsPage) line(key, label, hint, example string, get func(*config.Settings) string, set func(*config.Settings, string) error) (*textField, fyne.CanvasObject) {
+	f := &textField{key: key, entry: widget.NewEntry(), fault: widget.NewLabel(""), get: get, set: set}
+	f.entry.SetPlaceHolder(example)
+	f.entry.AlwaysShowValidationError = true
+	f.fault.Wrapping, f.fault.Importance, f.fault.SizeName = fyne.TextWrapWord, widget.DangerImportance, theme.SizeNameCaptionText
+	f.fault.Hide()
+	f.entry.OnChanged = func(v string) {
+		if p.filling {
+			return
+		}
+		f.err = f.set(&p.edit, strings.TrimSpace(v))
+		p.check()
 	}
-	p.user = p.entry("as in the camera", func(c *config.Camera, v string) { c.Username = v })
-	p.password = widget.NewPasswordEntry()
-	p.password.OnChanged = func(v string) { p.change(func(c *config.Camera) { c.Password = config.Secret(v) }) }
-	p.mail = p.entry("front-door", func(c *config.Camera, v string) {
+	p.fields = append(p.fields, f)
+	return f, field(label, hint, container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), f.entry, f.fault))
+}
+
+// camera makes a text field of the chosen camera.
+func (p *settingsPage) camera(key, label, hint, example string, get func(config.Camera) string, set func(*config.Camera, string) error) (*textField, fyne.CanvasObject) {
+	return p.line("camera."+key, label, hint, example, func(s *config.Settings) string {
+		if p.chosen < 0 || p.chosen >= len(s.Cameras) {
+			return ""
+		}
+		return get(s.Cameras[p.chosen])
+	}, func(s *config.Settings, v string) error {
+		if p.chosen < 0 || p.chosen >= len(s.Cameras) {
+			return nil
+		}
+		return set(&s.Cameras[p.chosen], v)
+	})
+}
+
+// change edits the chosen camera, unless the fields are being filled.
+func (p *settingsPage) change(f func(*config.Camera)) {
+	if p.filling || p.chosen < 0 || p.chosen >= len(p.edit.Cameras) {
+		return
+	}
+	f(&p.edit.Cameras[p.chosen])
+	p.check()
+}
+
+func (p *settingsPage) cameraForm() fyne.CanvasObject {
+	p.pick = widget.NewSelect(nil, func(string) {
+		if !p.filling {
+			p.chosen = p.pick.SelectedIndex()
+			p.fill()
+		}
+	})
+	p.pick.PlaceHolder = words.L("No camera yet")
+	add := widget.NewButtonWithIcon(words.L("Add a camera"), theme.ContentAddIcon(), p.addCamera)
+	p.remove = widget.NewButtonWithIcon(words.L("Remove"), theme.DeleteIcon(), p.removeCamera)
+	p.none = widget.NewLabel(words.L("Add a camera to begin. You need its network address, and the user and password of the camera itself."))
+	p.none.Wrapping = fyne.TextWrapWord
+
+	_, name := p.camera("name", words.L("Name"), "", words.L("Front door"), func(c config.Camera) string { return c.Name }, func(c *config.Camera, v string) error { c.Name = v; return nil })
+	url, address := p.camera("url", words.L("Address"), words.L("its RTSP address; what you do not know, the guide finds out"), "rtsp://192.168.1.20/stream1", func(c config.Camera) string { return c.URL }, nil)
+	user, userRow := p.camera("username", words.L("User"), "", words.L("as in the camera"), func(c config.Camera) string { return c.Username }, func(c *config.Camera, v string) error { c.Username = v; return nil })
+	password, passwordRow := p.camera("password", words.L("Password"), "", "", func(c config.Camera) string {
+		if c.Password == config.Unchanged {
+			return ""
+		}
+		return c.Password.Reveal()
+	}, func(c *config.Camera, v string) error { c.Password = config.Secret(v); return nil })
+	password.entry.Password = true
+	p.password = password
+	url.set = func(s *config.Settings, v string) error {
+		if p.chosen < 0 || p.chosen >= len(s.Cameras) {
+			return nil
+		}
+		c := &s.Cameras[p.chosen]
+		clean, u, pw := config.SplitURL(v)
+		c.URL = clean
+		if u != "" || pw != "" { // pasted with the login in it
+			c.Username, c.Password = u, pw
+			url.entry.SetText(clean)
+			user.entry.SetText(u)
+			password.entry.SetText(pw.Reveal())
+		}
+		return nil
+	}
+	_, mail := p.camera("mail", words.L("Mail names"), words.L("recipient, sender or text of the subject; several with commas"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, ", ") }, func(c *config.Camera, v string) error {
 		c.Mail = nil
 		for m := range strings.SplitSeq(v, ",") {
 			if m = strings.TrimSpace(m); m != "" {
 				c.Mail = append(c.Mail, m)
 			}
 		}
+		return nil
 	})
-	p.enabled = widget.NewCheck("Record this camera", func(on bool) { p.change(func(c *config.Camera) { c.Enabled = on }) })
-	p.audio = widget.NewCheck("With sound", func(on bool) { p.change(func(c *config.Camera) { c.Audio = on }) })
-	p.test = widget.NewButtonWithIcon("Test camera", theme.SearchIcon(), p.testCamera)
-	p.result = widget.NewLabel("")
-	p.result.Wrapping = fyne.TextWrapWord
-	p.picture = canvas.NewImageFromImage(nil)
-	p.picture.FillMode = canvas.ImageFillContain
-	p.picture.SetMinSize(fyne.NewSize(320, 180))
-	p.picture.Hide()
-	p.mailHelp = container.NewVBox()
-	p.none = widget.NewLabel("Add a camera to begin. You need its network address, and the user and password of the camera itself.")
-	p.none.Wrapping = fyne.TextWrapWord
-	p.form = container.NewVBox(
-		field("Name", "", p.name),
-		field("Address", "from the camera's manual: its RTSP address", p.url),
-		field("User", "", p.user),
-		field("Password", "", p.password),
-		field("Mail names", "recipient, sender or text of the subject; several with commas", p.mail),
-		field("", "", container.NewHBox(p.enabled, p.audio, layout.NewSpacer(), p.test)),
-		field("", "", container.NewVBox(p.result, p.picture)),
-		heading("What to type into this camera's mail settings"),
-		p.mailHelp)
+	_, pre := p.ownLength("pre_roll", words.L("Before the alarm"), func(c *config.Camera) **config.Duration { return &c.PreRoll })
+	_, post := p.ownLength("post_roll", words.L("After the alarm"), func(c *config.Camera) **config.Duration { return &c.PostRoll })
+	_, longest := p.ownLength("max_length", words.L("Longest clip"), func(c *config.Camera) **config.Duration { return &c.MaxLength })
+	p.enabled = widget.NewCheck(words.L("Record this camera"), func(on bool) { p.change(func(c *config.Camera) { c.Enabled = on }) })
+	p.audio = widget.NewCheck(words.L("With sound"), func(on bool) { p.change(func(c *config.Camera) { c.Audio = on }) })
+	p.tell = widget.NewCheck(words.L("Notify me"), func(on bool) { p.change(func(c *config.Camera) { c.Notify = on }) })
+	p.tester = newCameraTest(p.w, func() config.Camera { return p.edit.Cameras[p.chosen] })
+	p.mailHelp = newMailHelp()
+	p.form = container.NewVBox(name, address, userRow, passwordRow,
+		field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
+		field("", "", p.tester.content),
+		heading(words.L("Alarm mail")), mail, p.mailHelp.content,
+		heading(words.L("Lengths of this camera")), pre, post, longest)
+	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.pick), p.none, p.form)
+}
 
-	p.ram, p.archive = p.plain(func(s *config.Settings, v string) error { s.RAMDisk.Path = v; return nil }), p.plain(func(s *config.Settings, v string) error { s.Archive.Path = v; return nil })
-	p.pre = p.plain(func(s *config.Settings, v string) error { return s.Clip.PreRoll.UnmarshalText([]byte(v)) })
-	p.post = p.plain(func(s *config.Settings, v string) error { return s.Clip.PostRoll.UnmarshalText([]byte(v)) })
-	p.longest = p.plain(func(s *config.Settings, v string) error { return s.Clip.MaxLength.UnmarshalText([]byte(v)) })
-	p.listen = p.plain(func(s *config.Settings, v string) error {
+// ownLength is a length of the chosen camera; empty means the one of the page Recording.
+func (p *settingsPage) ownLength(key, label string, of func(*config.Camera) **config.Duration) (*textField, fyne.CanvasObject) {
+	return p.camera(key, label, "", words.L("as for all cameras"), func(c config.Camera) string {
+		if d := *of(&c); d != nil {
+			return d.String()
+		}
+		return ""
+	}, func(c *config.Camera, v string) error {
+		if v == "" {
+			*of(c) = nil
+			return nil
+		}
+		var d config.Duration
+		if err := d.UnmarshalText([]byte(v)); err != nil {
+			return err
+		}
+		*of(c) = &d
+		return nil
+	})
+}
+
+// value makes a field of a duration or a size, which read and write themselves.
+func (p *settingsPage) value(key, label, hint, example string, of func(*config.Settings) textValue) fyne.CanvasObject {
+	_, row := p.line(key, label, hint, example, func(s *config.Settings) string {
+		b, _ := of(s).MarshalText()
+		return string(b)
+	}, func(s *config.Settings, v string) error { return of(s).UnmarshalText([]byte(v)) })
+	return row
+}
+
+// textValue is a value that reads and writes itself.
+type textValue = interface {
+	MarshalText() ([]byte, error)
+	UnmarshalText([]byte) error
+}
+
+func (p *settingsPage) recordingForm() fyne.CanvasObject {
+	p.ramText = widget.NewLabel("")
+	p.ramText.Wrapping = fyne.TextWrapWord
+	_, ram := p.line("ram_disk.path", words.L("RAM disk"), words.L("a folder in memory; the last seconds of each camera live here"), config.DefaultRAMDisk(), func(s *config.Settings) string { return s.RAMDisk.Path }, func(s *config.Settings, v string) error { s.RAMDisk.Path = v; return nil })
+	return container.NewVBox(
+		heading(words.L("Clips")),
+		p.value("clip.pre_roll", words.L("Before the alarm"), words.L("such as 10s"), "10s", func(s *config.Settings) textValue { return &s.Clip.PreRoll }),
+		p.value("clip.post_roll", words.L("After the alarm"), words.L("after the last alarm mail, such as 60s"), "60s", func(s *config.Settings) textValue { return &s.Clip.PostRoll }),
+		p.value("clip.max_length", words.L("Longest clip"), words.L("a longer event becomes several clips that join"), "10m", func(s *config.Settings) textValue { return &s.Clip.MaxLength }),
+		heading(words.L("Memory")),
+		ram,
+		p.value("ram_disk.keep", words.L("Keep of each camera"), words.L("such as 100s; it must be longer than the pre-roll"), "100s", func(s *config.Settings) textValue { return &s.RAMDisk.Keep }),
+		p.value("ram_disk.budget", words.L("RAM for all cameras"), words.L("such as 1GiB"), "1GiB", func(s *config.Settings) textValue { return &s.RAMDisk.Budget }),
+		field("", "", p.ramText))
+}
+
+func (p *settingsPage) archiveForm() fyne.CanvasObject {
+	path, row := p.line("archive.path", words.L("Archive folder"), words.L("clips are saved here"), config.DefaultArchive(), func(s *config.Settings) string { return s.Archive.Path }, func(s *config.Settings, v string) error { s.Archive.Path = v; return nil })
+	choose := widget.NewButtonWithIcon(words.L("Choose"), theme.FolderOpenIcon(), func() {
+		dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
+			if err == nil && u != nil {
+				path.entry.SetText(u.Path())
+			}
+		}, p.w.win)
+	})
+	p.next = widget.NewLabel("")
+	p.next.Wrapping = fyne.TextWrapWord
+	return container.NewVBox(
+		heading(words.L("Place")), row, field("", "", container.NewHBox(choose)),
+		heading(words.L("What is deleted by itself")),
+		p.value("archive.max_age", words.L("Keep for"), words.L("such as 30d; empty: for ever"), words.L("for ever"), func(s *config.Settings) textValue { return &s.Archive.MaxAge }),
+		p.value("archive.max_size", words.L("At most"), words.L("such as 200GB; empty: no limit"), words.L("no limit"), func(s *config.Settings) textValue { return &s.Archive.MaxSize }),
+		p.value("archive.min_free", words.L("Leave free"), words.L("on the drive, such as 2GiB; empty: nothing"), words.L("nothing"), func(s *config.Settings) textValue { return &s.Archive.MinFree }),
+		field("", "", p.next))
+}
+
+func (p *settingsPage) mailForm() fyne.CanvasObject {
+	p.smtp = widget.NewLabel("")
+	p.smtp.Wrapping = fyne.TextWrapWord
+	_, listen := p.line("smtp.listen", words.L("Port"), words.L("cameras send their alarm mail here, such as 2525"), "2525", func(s *config.Settings) string { return strings.TrimPrefix(s.SMTP.Listen, ":") }, func(s *config.Settings, v string) error {
 		if v != "" && strings.Trim(v, "0123456789") == "" {
 			v = ":" + v
 		}
 		s.SMTP.Listen = v
 		return nil
 	})
-
-	p.message = widget.NewLabel("")
-	p.message.Wrapping = fyne.TextWrapWord
-	p.save = widget.NewButtonWithIcon("Save", theme.ConfirmIcon(), p.apply)
-	p.save.Importance = widget.HighImportance
-	p.cancel = widget.NewButton("Cancel", func() {
-		p.message.SetText("")
-		p.take(p.base)
-		p.load()
+	_, allow := p.line("smtp.allow", words.L("Who may send"), words.L("networks with commas, such as 192.168.1.0/24; private: every local network"), "private", func(s *config.Settings) string { return strings.Join(s.SMTP.Allow, ", ") }, func(s *config.Settings, v string) error {
+		s.SMTP.Allow = nil
+		for a := range strings.SplitSeq(v, ",") {
+			if a = strings.TrimSpace(a); a != "" {
+				s.SMTP.Allow = append(s.SMTP.Allow, a)
+			}
+		}
+		return nil
 	})
-
-	p.body = container.NewVBox(
-		heading("Cameras"),
-		container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.choose),
-		p.none, p.form,
-		heading("Clips"),
-		field("Before the alarm", "such as 10s", p.pre),
-		field("After the alarm", "after the last alarm mail, such as 60s", p.post),
-		field("Longest clip", "a longer event becomes several clips that join", p.longest),
-		heading("Places"),
-		field("RAM disk", "a folder in memory; the last seconds of each camera live here", p.ram),
-		field("Archive folder", "clips are saved here", container.NewBorder(nil, nil, nil, widget.NewButtonWithIcon("Choose", theme.FolderOpenIcon(), p.chooseFolder), p.archive)),
-		heading("Alarm mail"),
-		field("Port", "cameras send their alarm mail here, such as 2525", p.listen),
-	)
-	foot := container.NewVBox(widget.NewSeparator(), container.NewBorder(nil, nil, nil, container.NewHBox(p.cancel, p.save), p.message))
-	p.content = container.NewBorder(nil, container.NewPadded(foot), nil, nil, container.NewVScroll(container.NewPadded(container.New(narrow{720}, p.body))))
-	p.fill()
-	return p
+	_, user := p.line("smtp.username", words.L("User"), words.L("empty: any login is accepted, as most cameras need it"), words.L("any"), func(s *config.Settings) string { return s.SMTP.Username }, func(s *config.Settings, v string) error { s.SMTP.Username = v; return nil })
+	password, passwordRow := p.line("smtp.password", words.L("Password"), "", "", func(s *config.Settings) string {
+		if s.SMTP.Password == config.Unchanged {
+			return ""
+		}
+		return s.SMTP.Password.Reveal()
+	}, func(s *config.Settings, v string) error { s.SMTP.Password = config.Secret(v); return nil })
+	password.entry.Password = true
+	return container.NewVBox(heading(words.L("Mail server for the cameras")), listen, allow, user, passwordRow, field("", "", p.smtp))
 }
 
-func heading(text string) fyne.CanvasObject {
-	return container.NewVBox(widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), widget.NewSeparator())
-}
-
-// labelWidth is the same for every field of the page.
-const labelWidth = 150
-
-// field is a labelled field with a hint below it.
-func field(label, hint string, o fyne.CanvasObject) fyne.CanvasObject {
-	l := widget.NewLabelWithStyle(label, fyne.TextAlignTrailing, fyne.TextStyle{})
-	rows := []fyne.CanvasObject{o}
-	if hint != "" {
-		h := widget.NewRichText(&widget.TextSegment{Text: hint, Style: widget.RichTextStyle{ColorName: theme.ColorNamePlaceHolder, SizeName: theme.SizeNameCaptionText}})
-		h.Truncation = fyne.TextTruncateEllipsis
-		rows = append(rows, h)
+func (p *settingsPage) notifyForm() fyne.CanvasObject {
+	check := func(text string, of func(*config.Notify) *bool) *widget.Check {
+		return widget.NewCheck(text, func(on bool) {
+			if !p.filling {
+				*of(&p.edit.Notify) = on
+				p.check()
+			}
+		})
 	}
-	box := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), rows...)
-	return container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(labelWidth, l.MinSize().Height), l)), nil, box)
-}
-
-// entry is a field of the chosen camera.
-func (p *settingsPage) entry(example string, set func(*config.Camera, string)) *widget.Entry {
-	e := widget.NewEntry()
-	e.PlaceHolder = example
-	if set != nil {
-		e.OnChanged = func(v string) { p.change(func(c *config.Camera) { set(c, strings.TrimSpace(v)) }) }
-	}
-	return e
-}
-
-// plain is a field of the settings as a whole; a value that cannot be read shows at the field.
-func (p *settingsPage) plain(set func(*config.Settings, string) error) *widget.Entry {
-	e := widget.NewEntry()
-	e.OnChanged = func(v string) {
+	p.alarm = check(words.L("When an alarm comes and its clip is being saved"), func(n *config.Notify) *bool { return &n.Alarm })
+	p.saved = check(words.L("When a clip is saved"), func(n *config.Notify) *bool { return &n.Saved })
+	p.trouble = check(words.L("When something needs me: a camera is away, the archive is full"), func(n *config.Notify) *bool { return &n.Trouble })
+	_, quiet := p.line("notify.quiet", words.L("Quiet hours"), words.L("such as 22:00-07:00: nothing is shown then, and told at their end; empty: never quiet"), words.L("never"), func(s *config.Settings) string { return s.Notify.Quiet }, func(s *config.Settings, v string) error { s.Notify.Quiet = v; return nil })
+	p.cameras = widget.NewCheckGroup(nil, func(on []string) {
 		if p.filling {
 			return
 		}
-		e.SetValidationError(set(&p.edit, strings.TrimSpace(v)))
-		p.drawHelp()
-	}
-	return e
+		for i := range p.edit.Cameras {
+			p.edit.Cameras[i].Notify = slices.Contains(on, p.titles()[i])
+		}
+		p.check()
+	})
+	return container.NewVBox(heading(words.L("Tell me")), p.alarm, p.saved, p.trouble, quiet, heading(words.L("Of these cameras")), p.cameras)
 }
 
-// change edits the chosen camera, unless the fields are being filled.
-func (p *settingsPage) change(f func(*config.Camera)) {
-	if p.filling || p.chosen < 0 {
-		return
+func (p *settingsPage) generalForm() fyne.CanvasObject {
+	names := func(list []string) (out []string) {
+		for _, n := range list {
+			out = append(out, words.L(n))
+		}
+		return out
 	}
-	f(&p.edit.Cameras[p.chosen])
-	p.drawHelp()
+	var sizes []string
+	for _, s := range textSizes {
+		sizes = append(sizes, words.L(s.name))
+	}
+	set := func(f func()) {
+		if !p.filling {
+			f()
+			p.check()
+		}
+	}
+	p.login = widget.NewCheck(words.L("Start Preroll when I log in"), func(on bool) { set(func() { p.wish.login = on }) })
+	p.theme = widget.NewSelect(names(themeNames), func(string) { set(func() { p.wish.theme = themes[p.theme.SelectedIndex()] }) })
+	p.text = widget.NewSelect(sizes, func(string) { set(func() { p.wish.text = textSizes[p.text.SelectedIndex()].scale }) })
+	p.language = widget.NewSelect(names(languageNames), func(string) { set(func() { p.wish.language = languages[p.language.SelectedIndex()] }) })
+	_, ffmpeg := p.line("ffmpeg.path", "FFmpeg", words.L("empty: the one beside Preroll or on PATH"), words.L("found by itself"), func(s *config.Settings) string { return s.FFmpeg.Path }, func(s *config.Settings, v string) error { s.FFmpeg.Path = v; return nil })
+	p.about = widget.NewLabel("")
+	p.about.Wrapping, p.about.Selectable = fyne.TextWrapWord, true
+	again := widget.NewButtonWithIcon(words.L("Go through the guide again"), theme.HelpIcon(), func() { p.w.guide.show() })
+	return container.NewVBox(
+		heading(words.L("Start")), p.login,
+		heading(words.L("Appearance")),
+		field(words.L("Colours"), "", p.theme), field(words.L("Text size"), "", p.text), field(words.L("Language"), words.L("takes effect when the window is opened again"), p.language),
+		heading(words.L("Program")), ffmpeg, field("", "", p.about), field("", "", container.NewHBox(again)))
 }
 
-// edited tells whether the fields say something else than the recorder.
-func (p *settingsPage) edited() bool { return p.loaded && !reflect.DeepEqual(p.base, p.edit) }
+// titles are the cameras' names with their ids, which tell same names apart.
+func (p *settingsPage) titles() (list []string) {
+	for _, c := range p.edit.Cameras {
+		name := []rune(c.Title())
+		if len(name) > 50 {
+			name = append(name[:50], '…')
+		}
+		list = append(list, fmt.Sprintf("%s (%s)", string(name), c.ID))
+	}
+	return list
+}
+
+// edited tells whether the fields say something else than what is in force.
+func (p *settingsPage) edited() bool {
+	return p.loaded && (!reflect.DeepEqual(p.base, p.edit) || p.own != p.wish)
+}
 
 // load takes the recorder's settings, unless they are being edited here.
 func (p *settingsPage) load() {
@@ -218,11 +411,19 @@ func (p *settingsPage) load() {
 	}
 	p.w.work.Go(func() {
 		s, err := p.w.client.Settings(p.w.ctx)
+		login, lerr := host.StartsAtLogin()
 		p.w.do(func() {
-			if err != nil || p.edited() || p.loaded && reflect.DeepEqual(s, p.base) {
+			if err != nil || p.edited() {
 				return // with an error the page says that no recorder runs
 			}
+			prefs := p.w.app.Preferences()
+			o := own{login: login && lerr == nil, theme: prefs.String(prefTheme), text: prefs.FloatWithFallback(prefText, 1), language: prefs.String(prefLanguage)}
+			if p.loaded && reflect.DeepEqual(s, p.base) && o == p.own {
+				return
+			}
+			p.own, p.wish = o, o
 			p.take(s)
+			p.w.cameras.draw()
 		})
 	})
 }
@@ -232,257 +433,318 @@ func (p *settingsPage) take(s config.Settings) {
 	if p.chosen >= len(s.Cameras) || p.chosen < 0 {
 		p.chosen = min(0, len(s.Cameras)-1)
 	}
+	for _, f := range p.fields {
+		f.err = nil
+	}
 	p.fill()
+	p.look()
 }
 
 // statusChanged follows the recorder: it comes, goes, or listens elsewhere.
 func (p *settingsPage) statusChanged() {
-	if p.w.status == nil {
+	gone := words.L("The recorder does not run.")
+	s := p.w.status
+	if s == nil {
 		p.save.Disable()
-		p.message.SetText("The recorder does not run.")
+		p.say(gone, widget.WarningImportance)
 		return
 	}
-	p.save.Enable()
-	if p.message.Text == "The recorder does not run." {
-		p.message.SetText("")
+	if p.message.Text == gone {
+		p.say("", widget.MediumImportance)
 	}
 	p.load()
-	p.drawHelp()
+	p.draw()
+}
+
+// look asks for what the shown page tells beyond the settings.
+func (p *settingsPage) look() {
+	if p.tabs == nil || p.tabs.SelectedIndex() != 2 || !p.loaded {
+		return
+	}
+	p.w.work.Go(func() {
+		n, err := p.w.client.Next(p.w.ctx)
+		p.w.do(func() {
+			if err == nil {
+				p.next.SetText(nextOf(n, p.w.status != nil && p.w.status.Archive.Events > 0))
+			}
+		})
+	})
+}
+
+// nextOf says which event will be deleted next, and why.
+func nextOf(n *event.Next, any bool) string {
+	switch {
+	case !any:
+		return words.L("The archive is empty.")
+	case n == nil:
+		return words.L("Nothing will be deleted soon.")
+	}
+	what := words.L("%s of %s", n.Event.Title(), n.Event.Time.Local().Format("2006-01-02 15:04"))
+	if n.Why == "max_age" {
+		return words.L("Next to be deleted: %s, on %s, because of its age.", what, n.When.Local().Format("2006-01-02 15:04"))
+	}
+	return words.L("Next to be deleted: %s, as soon as room is needed.", what)
 }
 
 // fill writes the edited copy into the fields.
 func (p *settingsPage) fill() {
 	p.filling = true
-	defer func() { p.filling = false }()
-	var names []string
-	for _, c := range p.edit.Cameras {
-		names = append(names, fmt.Sprintf("%s (%s)", c.Title(), c.ID))
-	}
-	p.choose.Options = names
-	if p.chosen >= 0 && p.chosen < len(names) {
-		p.choose.SetSelectedIndex(p.chosen)
-	} else {
-		p.choose.ClearSelected()
-	}
-	p.choose.Refresh()
-	s := p.edit
-	p.ram.SetText(s.RAMDisk.Path)
-	p.archive.SetText(s.Archive.Path)
-	p.pre.SetText(s.Clip.PreRoll.String())
-	p.post.SetText(s.Clip.PostRoll.String())
-	p.longest.SetText(s.Clip.MaxLength.String())
-	p.listen.SetText(strings.TrimPrefix(s.SMTP.Listen, ":"))
-	p.fillCamera()
-}
-
-func (p *settingsPage) fillCamera() {
 	some := p.chosen >= 0 && p.chosen < len(p.edit.Cameras)
+	p.pick.Options = p.titles()
+	if some {
+		p.pick.SetSelectedIndex(p.chosen)
+	} else {
+		p.pick.ClearSelected()
+	}
+	p.pick.Refresh()
+	for _, f := range p.fields {
+		f.entry.SetText(f.get(&p.edit))
+	}
 	shown(p.form, some)
 	shown(p.none, !some)
 	shown(p.remove, some)
-	defer p.body.Refresh() // what was shown or hidden moves the rest
-	if !some {
-		return
+	if some {
+		c := p.edit.Cameras[p.chosen]
+		p.password.entry.SetPlaceHolder(words.L("as in the camera"))
+		if c.Password == config.Unchanged {
+			p.password.entry.SetPlaceHolder(words.L("saved; type to change it"))
+		}
+		p.enabled.SetChecked(c.Enabled)
+		p.audio.SetChecked(c.Audio)
+		p.tell.SetChecked(c.Notify)
 	}
-	c := p.edit.Cameras[p.chosen]
-	p.name.SetText(c.Name)
-	p.url.SetText(c.URL)
-	p.user.SetText(c.Username)
-	p.password.PlaceHolder = "as in the camera"
-	if c.Password == config.Unchanged {
-		p.password.PlaceHolder = "saved; type to change it"
-		p.password.SetText("")
-	} else {
-		p.password.SetText(c.Password.Reveal())
+	p.tester.clear()
+	n := p.edit.Notify
+	p.alarm.SetChecked(n.Alarm)
+	p.saved.SetChecked(n.Saved)
+	p.trouble.SetChecked(n.Trouble)
+	p.cameras.Options = p.titles()
+	var on []string
+	for i, c := range p.edit.Cameras {
+		if c.Notify {
+			on = append(on, p.titles()[i])
+		}
 	}
-	p.mail.SetText(strings.Join(c.Mail, ", "))
-	p.enabled.SetChecked(c.Enabled)
-	p.audio.SetChecked(c.Audio)
-	p.result.SetText("")
-	p.result.Hide()
-	p.picture.Hide()
-	p.drawHelp()
+	p.cameras.SetSelected(on)
+	p.cameras.Refresh()
+	p.login.SetChecked(p.wish.login)
+	p.theme.SetSelectedIndex(max(0, slices.Index(themes, p.wish.theme)))
+	p.language.SetSelectedIndex(max(0, slices.Index(languages, p.wish.language)))
+	for i, s := range textSizes {
+		if s.scale == p.wish.text || i == 0 {
+			p.text.SetSelectedIndex(i)
+		}
+	}
+	p.filling = false
+	p.check()
 }
 
-func (p *settingsPage) pick(i int) {
-	if p.filling {
+// check marks every field that breaks a rule of the engine's.
+func (p *settingsPage) check() {
+	if !p.loaded {
 		return
 	}
-	p.chosen = i
-	p.filling = true
-	p.fillCamera()
-	p.filling = false
+	faults := config.Validate(p.edit)
+	for _, f := range p.fields {
+		err := f.err
+		for _, x := range faults {
+			if err == nil && p.means(x.Key, f) {
+				err = errors.New(x.Rule)
+			}
+		}
+		text := ""
+		if err != nil {
+			text = words.Say(err.Error())
+		}
+		if f.fault.Text != text {
+			f.fault.SetText(text)
+			f.entry.SetValidationError(err)
+			shown(f.fault, text != "")
+			p.tabs.Refresh()
+		}
+	}
+	p.draw()
+}
+
+// means tells whether a fault's key means a field.
+func (p *settingsPage) means(key string, f *textField) bool {
+	if i := strings.IndexByte(key, '['); i >= 0 && !strings.HasPrefix(key, "camera[") {
+		key = key[:i] // one of a list, such as smtp.allow[2]
+	}
+	if rest, ok := strings.CutPrefix(key, fmt.Sprintf("camera[%d].", p.chosen+1)); ok {
+		rest, _, _ = strings.Cut(rest, "[")
+		return f.key == "camera."+rest
+	}
+	return key == f.key
+}
+
+// draw shows what follows from the edited copy.
+func (p *settingsPage) draw() {
+	if s := p.w.status; s != nil {
+		able(p.save, true)
+		p.ramText.SetText(ramOf(*s, p.edit.RAMDisk.Keep.D()))
+		text := words.L("Listening on %s.", s.SMTP.Listen)
+		if s.SMTP.Error != "" {
+			text = words.Say(s.SMTP.Error)
+		}
+		if s.SMTP.Refused > 0 {
+			text += " " + words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)
+		}
+		p.smtp.SetText(text)
+		p.about.SetText(words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings))
+	}
+	if p.chosen >= 0 && p.chosen < len(p.edit.Cameras) {
+		p.mailHelp.set(p.edit, p.edit.Cameras[p.chosen], p.w.status, p.w.hosts())
+	}
+}
+
+// choose shows a camera by its id.
+func (p *settingsPage) choose(id string) {
+	p.tabs.SelectIndex(0)
+	if i := slices.IndexFunc(p.edit.Cameras, func(c config.Camera) bool { return c.ID == id }); i >= 0 {
+		p.chosen = i
+		p.fill()
+	}
 }
 
 func (p *settingsPage) addCamera() {
-	c := config.NewCamera()
-	var taken []string
-	for _, o := range p.edit.Cameras {
-		taken = append(taken, o.ID)
+	if !p.loaded {
+		return
 	}
-	c.Name = fmt.Sprintf("Camera %d", len(p.edit.Cameras)+1)
-	c.ID = cameraID(c.Name, taken)
-	c.Mail = []string{c.ID}
-	p.edit.Cameras = append(p.edit.Cameras, c)
+	p.tabs.SelectIndex(0)
+	p.edit.Cameras = append(p.edit.Cameras, newCamera(p.edit, ""))
 	p.chosen = len(p.edit.Cameras) - 1
 	p.fill()
-	p.w.win.Canvas().Focus(p.url)
+	for _, f := range p.fields {
+		if f.key == "camera.url" {
+			p.w.win.Canvas().Focus(f.entry)
+		}
+	}
+}
+
+// newCamera makes a camera with a name and an id that are free.
+func newCamera(s config.Settings, name string) config.Camera {
+	c := config.NewCamera()
+	var taken []string
+	for _, o := range s.Cameras {
+		taken = append(taken, o.ID)
+	}
+	if name == "" {
+		name = words.L("Camera %d", len(s.Cameras)+1)
+	}
+	c.Name, c.ID = name, cameraID(name, taken)
+	c.Mail = []string{c.ID}
+	return c
 }
 
 func (p *settingsPage) removeCamera() {
 	c := p.edit.Cameras[p.chosen]
-	dialog.ShowConfirm("Remove "+c.Title()+"?", "It is no longer recorded once you save. Its clips stay in the archive.", func(yes bool) {
-		if yes {
-			p.edit.Cameras = slices.Delete(p.edit.Cameras, p.chosen, p.chosen+1)
-			p.chosen = min(p.chosen, len(p.edit.Cameras)-1)
-			p.fill()
-		}
-	}, p.w.win)
-}
-
-func (p *settingsPage) chooseFolder() {
-	dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
-		if err == nil && u != nil {
-			p.archive.SetText(u.Path())
-		}
-	}, p.w.win)
-}
-
-// testCamera connects to the camera as it is typed in, and shows its picture or what is wrong.
-func (p *settingsPage) testCamera() {
-	c := p.edit.Cameras[p.chosen]
-	if rule := config.URLFault(c.URL); rule != "" {
-		p.tell(p.result, "The address "+rule, widget.DangerImportance)
-		return
-	}
-	p.test.Disable()
-	p.picture.Hide()
-	p.tell(p.result, "Connecting to the camera …", widget.MediumImportance)
-	var l status.Look
-	p.w.work.Go(func() {
-		var err error
-		l, err = p.w.client.Look(p.w.ctx, c)
-		p.w.do(func() {
-			p.test.Enable()
-			if err != nil {
-				p.tell(p.result, err.Error(), widget.DangerImportance)
-				return
-			}
-			sound := "no sound"
-			if l.Streams.Audio != "" {
-				sound = "sound " + l.Streams.Audio
-			}
-			p.tell(p.result, fmt.Sprintf("It works: %s, %d x %d, %s.", l.Streams.Video, l.Streams.Width, l.Streams.Height, sound), widget.SuccessImportance)
-			if m, err := jpeg.Decode(bytes.NewReader(l.Picture)); err == nil {
-				p.picture.Image = m
-				p.picture.Refresh()
-				p.picture.Show()
-				p.body.Refresh()
-			}
-		})
+	p.w.confirm(words.L("Remove %s?", c.Title()), words.L("It is no longer recorded once you save. Its clips stay in the archive."), words.L("Remove"), func() {
+		p.edit.Cameras = slices.DeleteFunc(p.edit.Cameras, func(o config.Camera) bool { return o.ID == c.ID })
+		p.chosen = min(p.chosen, len(p.edit.Cameras)-1)
+		p.fill()
 	})
 }
 
-func (p *settingsPage) tell(l *widget.Label, text string, i widget.Importance) {
-	l.Importance = i
-	l.SetText(text)
-	l.Show()
-	p.body.Refresh()
+func (p *settingsPage) say(text string, i widget.Importance) {
+	if p.message.Text == text && p.message.Importance == i {
+		return
+	}
+	p.message.Importance = i
+	p.message.SetText(text)
+	p.content.Refresh()
 }
 
-// apply saves, and shows each fault at its field where it has one.
+// apply saves, and shows each fault at its field.
 func (p *settingsPage) apply() {
+	if faults := config.Validate(p.edit); faults != nil {
+		p.say(p.explain(&control.Error{Faults: faults}), widget.DangerImportance)
+		return
+	}
+	for _, f := range p.fields {
+		if f.err != nil {
+			p.say(words.L("A value cannot be read: see the field marked in red."), widget.DangerImportance)
+			return
+		}
+	}
 	p.save.Disable()
-	p.tell(p.message, "Saving …", widget.MediumImportance)
-	s := p.edit.Clone()
+	p.say(words.L("Saving …"), widget.MediumImportance)
+	s, base, wish, was := p.edit.Clone(), p.base, p.wish, p.own
 	var fresh config.Settings
 	p.w.work.Go(func() {
-		err := p.w.client.Apply(p.w.ctx, s)
-		if err == nil {
-			fresh, err = p.w.client.Settings(p.w.ctx)
+		err := p.store(s, base, &fresh)
+		if err == nil && wish.login != was.login {
+			err = host.StartAtLogin(wish.login, p.w.places.File)
 		}
 		p.w.do(func() {
 			p.save.Enable()
+			if errors.Is(err, errElsewhere) {
+				p.base = fresh
+			}
 			if err != nil {
-				p.tell(p.message, p.explain(err), widget.DangerImportance)
+				p.say(p.explain(err), widget.DangerImportance)
 				return
 			}
+			prefs := p.w.app.Preferences()
+			prefs.SetString(prefTheme, wish.theme)
+			prefs.SetFloat(prefText, wish.text)
+			prefs.SetString(prefLanguage, wish.language)
+			if wish.theme != was.theme || wish.text != was.text {
+				p.w.app.Settings().SetTheme(look{theme.DefaultTheme(), wish.theme, float32(wish.text)})
+			}
+			p.own = wish
 			p.take(fresh)
-			p.tell(p.message, "Saved. It is in force now.", widget.SuccessImportance)
+			p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
 		})
 	})
 }
 
-// explain turns the recorder's refusal into lines with the fields' own names.
-func (p *settingsPage) explain(err error) string {
-	var e *control.Error
-	if !errors.As(err, &e) || len(e.Faults) == 0 {
-		return err.Error()
+var errElsewhere = errors.New("the settings were changed elsewhere meanwhile")
+
+// store puts settings in force, unless others came in force since they were taken for editing.
+func (p *settingsPage) store(s, base config.Settings, fresh *config.Settings) (err error) {
+	ctx := context.WithoutCancel(p.w.ctx) // a window that is closed does not stop it half way
+	if *fresh, err = p.w.client.Settings(ctx); err != nil {
+		return err
 	}
-	fields := map[string]*widget.Entry{"ram_disk.path": p.ram, "archive.path": p.archive, "clip.pre_roll": p.pre, "clip.post_roll": p.post, "clip.max_length": p.longest, "smtp.listen": p.listen}
-	labels := map[string]string{"ram_disk.path": "RAM disk", "archive.path": "Archive folder", "clip.pre_roll": "Before the alarm", "clip.post_roll": "After the alarm", "clip.max_length": "Longest clip", "smtp.listen": "Port"}
-	var lines []string
-	for _, f := range e.Faults {
-		name := labels[f.Key]
-		var n int
-		var field string
-		if name == "" {
-			name = f.Key
-		}
-		if _, serr := fmt.Sscanf(strings.NewReplacer("camera[", "", "].", " ").Replace(f.Key), "%d %s", &n, &field); serr == nil && n >= 1 && n <= len(p.edit.Cameras) {
-			name = p.edit.Cameras[n-1].Title() + ", " + map[string]string{"url": "address"}[field]
-			if field != "url" {
-				name = p.edit.Cameras[n-1].Title() + ", " + field
-			}
-		}
-		if entry := fields[f.Key]; entry != nil {
-			entry.SetValidationError(errors.New(f.Rule))
-		}
-		lines = append(lines, name+" "+f.Rule+".")
+	if !reflect.DeepEqual(*fresh, base) {
+		return errElsewhere
 	}
-	return strings.Join(lines, "\n")
+	if err := p.w.client.Apply(ctx, s); err != nil {
+		return err
+	}
+	*fresh, err = p.w.client.Settings(ctx)
+	return err
 }
 
-// drawHelp shows what to type into the chosen camera, each with a button that copies it.
-func (p *settingsPage) drawHelp() {
-	if p.chosen < 0 || p.chosen >= len(p.edit.Cameras) {
-		return
+// explain turns the recorder's refusal into lines for people.
+func (p *settingsPage) explain(err error) string {
+	if errors.Is(err, errElsewhere) {
+		return words.L("The settings were changed elsewhere meanwhile. Press Save again to replace them by what you see here, or Cancel to see the others.")
 	}
-	c := p.edit.Cameras[p.chosen]
-	_, port, err := net.SplitHostPort(p.edit.SMTP.Listen)
-	if s := p.w.status; port == "0" && s != nil { // any free one: the recorder knows which
-		_, port, err = net.SplitHostPort(s.SMTP.Listen)
+	var e *control.Error
+	if !errors.As(err, &e) || len(e.Faults) == 0 {
+		return words.Say(err.Error())
 	}
-	if err != nil {
-		port = "?"
+	var lines []string
+	for _, x := range e.Faults {
+		name := x.Key
+		var n int
+		var rest string
+		if _, serr := fmt.Sscanf(strings.NewReplacer("camera[", "", "].", " ").Replace(x.Key), "%d %s", &n, &rest); serr == nil && n >= 1 && n <= len(p.edit.Cameras) {
+			name = p.edit.Cameras[n-1].Title() + ", " + rest
+		}
+		for _, f := range p.fields {
+			if p.means(x.Key, f) {
+				f.entry.SetValidationError(errors.New(x.Rule))
+				f.fault.SetText(words.Say(x.Rule))
+				f.fault.Show()
+			}
+		}
+		lines = append(lines, name+" "+words.Say(x.Rule)+".")
 	}
-	recipient := c.ID
-	if len(c.Mail) > 0 && !strings.ContainsAny(c.Mail[0], " <>") {
-		recipient = c.Mail[0]
-	}
-	if !strings.Contains(recipient, "@") {
-		recipient += "@preroll"
-	}
-	rows := [][2]string{{"SMTP server", strings.Join(addresses(), " or ")}, {"Port", port}, {"Recipient", recipient}}
-	key := fmt.Sprint(rows)
-	if len(p.mailHelp.Objects) > 0 && p.mailHelp.Objects[0].(*fyne.Container).Objects[0].(*widget.Label).Text == key {
-		return
-	}
-	mark := widget.NewLabel(key) // what is shown, so that nothing is drawn twice
-	mark.Hide()
-	form := container.NewVBox()
-	for _, r := range rows {
-		form.Add(field(r[0], "", container.NewHBox(widget.NewLabelWithStyle(r[1], fyne.TextAlignLeading, fyne.TextStyle{Monospace: true}), widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() {
-			fyne.CurrentApp().Clipboard().SetContent(strings.Split(r[1], " or ")[0])
-		}))))
-	}
-	note := widget.NewLabel("Encryption: none or STARTTLS. User and password: leave empty, or type anything. Sender: anything. Then switch on mail for the alarms that you want clips of, and press the camera's test button.")
-	if p.edit.SMTP.Username != "" {
-		note.SetText("Encryption: none or STARTTLS. User and password: those of the settings file's [smtp]. Sender: anything. Then switch on mail for the alarms that you want clips of, and press the camera's test button.")
-	}
-	note.Wrapping = fyne.TextWrapWord
-	p.mailHelp.Objects = []fyne.CanvasObject{container.NewVBox(mark, form, note)}
-	p.mailHelp.Refresh()
+	p.tabs.Refresh()
+	return strings.Join(lines, "\n")
 }
 
 // addresses are this machine's own on the local network.

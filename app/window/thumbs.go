@@ -1,8 +1,11 @@
 package window
 
 import (
+	"errors"
 	"image"
-	"image/jpeg"
+	_ "image/jpeg" // thumbnails
+	_ "image/png"  // cameras' own pictures
+	"io"
 	"os"
 )
 
@@ -12,6 +15,7 @@ type thumbs struct {
 	cache  map[string]image.Image // nil while it is loaded, or if it cannot be
 	order  []string
 	loaded func(path string)
+	load   func(path string) (image.Image, error)
 }
 
 // keptThumbs is how many thumbnails are kept in memory, about 500 KB each.
@@ -28,7 +32,7 @@ func (t *thumbs) get(path string) image.Image {
 		t.order = t.order[1:]
 	}
 	t.w.work.Go(func() {
-		m, err := loadJPEG(path)
+		m, err := t.load(path)
 		if err != nil {
 			return // the row shows that there is none
 		}
@@ -42,11 +46,27 @@ func (t *thumbs) get(path string) image.Image {
 	return nil
 }
 
-func loadJPEG(path string) (image.Image, error) {
+// loadPicture reads a thumbnail, or the picture that came with a mail. Its size is looked at first: a picture from
+// outside may be a small file and a huge image.
+func loadPicture(path string) (image.Image, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return jpeg.Decode(f)
+	c, _, err := image.DecodeConfig(f)
+	if err != nil {
+		return nil, err
+	}
+	if c.Width > maxPicture || c.Height > maxPicture || c.Width*c.Height > maxPicture*maxPicture/4 {
+		return nil, errors.New("the picture is too large")
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	m, _, err := image.Decode(f)
+	return m, err
 }
+
+// maxPicture bounds a side of a picture, in pixels.
+const maxPicture = 8192

@@ -9,24 +9,44 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/assets"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
 )
 
+// The pages, in their order.
+const (
+	pageEvents = iota
+	pageCameras
+	pageHealth
+	pageSettings
+)
+
+// Pages are the names by which a page is asked for; the guide is no page of its own but lies over them all.
+var Pages = []string{"events", "cameras", "health", "settings", "guide"}
+
 // Options says which recorder's window it is, and what to show first.
 type Options struct {
 	Places config.Places
-	Page   string // "events" or "settings"
+	Page   string // one of Pages, or "" for the last one
 	Event  string // id of an event to show
+
+	Measure string // file for what is measured, or "": see Measured
 }
 
 // order is what a second start tells the first.
@@ -37,19 +57,34 @@ type order struct {
 
 // window is the open window.
 type window struct {
-	ctx      context.Context
-	client   *control.Client
-	win      fyne.Window
+	ctx    context.Context
+	app    fyne.App
+	places config.Places
+	client *control.Client
+	win    fyne.Window
+	status *status.Status // nil while no recorder answers
+	now    func() time.Time
+	hosts  func() []string // addresses that a camera can reach this machine at
+
 	tabs     *container.AppTabs
 	events   *eventsPage
+	cameras  *camerasPage
+	health   *healthPage
 	settings *settingsPage
-	status   *status.Status // nil while no recorder answers
-	work     sync.WaitGroup // what runs off the main goroutine
-	do       func(func())   // hands over to the main goroutine: fyne.Do
+	guide    *guide
+	notray   *fyne.Container
+	told     *widget.Label // of the toast
+	toastBox *fyne.Container
+	toastEnd time.Time
+
+	meter *meter
+	work  sync.WaitGroup // what runs off the main goroutine
+	do    func(func())   // hands over to the main goroutine: fyne.Do
 }
 
 // Run shows the window until it is closed. A second one raises the first instead.
 func Run(ctx context.Context, a fyne.App, opt Options) error {
+	began := time.Now()
 	ln, err := control.Listen(opt.Places.Socket + "-window")
 	if errors.Is(err, control.ErrTaken) {
 		c, err := control.Dial(ctx, opt.Places.Socket+"-window")
@@ -64,70 +99,226 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
+	words.Use(a.Preferences().String(prefLanguage))
+	if err := lang.AddTranslationsFS(words.Files, words.Folder); err != nil {
+		return err
+	}
+	dress(a)
 	w := newWindow(ctx, a, control.NewClient(opt.Places.Socket))
+	w.places = opt.Places
 	defer w.client.Close()
+	if opt.Page == "" {
+		opt.Page = a.Preferences().String("page")
+		w.events.goTo = a.Preferences().String("place")
+	}
 	w.show(order{opt.Page, opt.Event})
 	w.work.Go(func() { w.watch(ctx) })
 	w.work.Go(func() { w.obey(ln) })
+	w.work.Go(func() { w.clock(ctx) })
+	if opt.Measure != "" {
+		w.meter = &meter{began: began}
+		w.work.Go(func() { w.measure(ctx, opt.Measure) })
+	}
+	w.work.Go(func() { w.lookForTray(ctx) })
 	w.work.Go(func() {
 		<-ctx.Done()
 		w.do(a.Quit)
 	})
-	w.win.SetOnClosed(func() {
-		s := w.win.Canvas().Size()
-		a.Preferences().SetFloat("width", float64(s.Width))
-		a.Preferences().SetFloat("height", float64(s.Height))
-	})
+	w.win.SetOnClosed(w.remember)
 	w.win.ShowAndRun()
 	cancel()
 	_ = ln.Close()
+	w.events.detail.leave()
+	w.cameras.leave()
 	w.work.Wait()
 	return nil
 }
 
 func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window {
-	w := &window{ctx: ctx, client: client, do: fyne.Do, win: a.NewWindow("Preroll")}
+	w := &window{ctx: ctx, app: a, client: client, do: fyne.Do, win: a.NewWindow("Preroll"), now: time.Now, hosts: addresses}
+	w.guide = newGuide(w)
 	w.events = newEventsPage(w)
+	w.cameras = newCamerasPage(w)
+	w.health = newHealthPage(w)
 	w.settings = newSettingsPage(w)
 	w.tabs = container.NewAppTabs(
-		container.NewTabItemWithIcon("Events", theme.ListIcon(), w.events.content),
-		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), w.settings.content),
+		container.NewTabItemWithIcon(words.L("Events"), theme.ListIcon(), w.events.content),
+		container.NewTabItemWithIcon(words.L("Cameras"), theme.MediaVideoIcon(), w.cameras.content),
+		container.NewTabItemWithIcon(words.L("Health"), theme.InfoIcon(), w.health.content),
+		container.NewTabItemWithIcon(words.L("Settings"), theme.SettingsIcon(), w.settings.content),
 	)
 	w.tabs.SetTabLocation(container.TabLocationLeading)
-	w.tabs.OnSelected = func(t *container.TabItem) {
-		if t == w.tabs.Items[1] {
-			w.settings.load()
-		}
-	}
-	w.win.SetContent(w.tabs)
+	w.tabs.OnSelected = func(*container.TabItem) { w.turned() }
+	w.told = widget.NewLabel("")
+	w.toastBox = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(w.told)), container.NewGridWrap(fyne.NewSize(1, 24)))
+	w.toastBox.Hide()
+	w.notray = w.newNoTray()
+	w.notray.Hide()
+	w.guide.content.Hide()
+	w.win.SetContent(container.NewStack(container.NewBorder(w.notray, nil, nil, nil, w.tabs), w.guide.content, w.toastBox))
+	w.shortcuts()
 	p := a.Preferences()
-	w.win.Resize(fyne.NewSize(float32(p.FloatWithFallback("width", 900)), float32(p.FloatWithFallback("height", 600))))
+	w.win.Resize(fyne.NewSize(float32(p.FloatWithFallback("width", 1000)), float32(p.FloatWithFallback("height", 680))))
 	return w
+}
+
+// remember keeps what the next window begins with.
+func (w *window) remember() {
+	p, s := w.app.Preferences(), w.win.Canvas().Size()
+	p.SetFloat("width", float64(s.Width))
+	p.SetFloat("height", float64(s.Height))
+	p.SetString("page", Pages[w.tabs.SelectedIndex()])
+	p.SetString("place", w.events.place())
 }
 
 // show turns to a page or an event.
 func (w *window) show(o order) {
-	if o.Page == "settings" {
-		w.tabs.SelectIndex(1)
-	} else {
-		w.tabs.SelectIndex(0)
+	switch i := slices.Index(Pages, o.Page); {
+	case o.Event != "":
+		w.turn(pageEvents)
+	case o.Page == "guide":
+		w.guide.show()
+	case i >= 0:
+		w.turn(i)
 	}
 	if o.Event != "" {
+		w.guide.hide()
 		w.events.find(o.Event)
 	}
 }
 
-// try runs something that may take long off the main goroutine, and shows its error.
-func (w *window) try(do func(context.Context) error, then func()) {
-	w.work.Go(func() {
-		err := do(w.ctx)
-		w.do(func() {
-			if err != nil && w.ctx.Err() == nil {
-				dialog.ShowError(err, w.win)
-			}
-			if then != nil {
-				then()
-			}
+// turn turns to a page.
+func (w *window) turn(page int) { w.tabs.SelectIndex(page) }
+
+// turned tells the pages which of them is seen now.
+func (w *window) turned() {
+	page := w.tabs.SelectedIndex()
+	if page != pageEvents {
+		w.events.detail.player.pause()
+	}
+	w.cameras.visible(page == pageCameras)
+	w.health.visible(page == pageHealth)
+	if page == pageSettings {
+		w.settings.load()
+	}
+}
+
+// changed draws what the recorder said.
+func (w *window) changed(u control.Update, first bool) {
+	if u.Status != nil {
+		w.status = u.Status
+	}
+	w.events.update(u, first)
+	w.cameras.draw()
+	w.health.update(u)
+	w.settings.statusChanged()
+	w.guide.update(u)
+}
+
+// clock ticks once a second for what changes by itself.
+func (w *window) clock(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			w.do(w.tick)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *window) tick() {
+	if w.toastBox.Visible() && time.Now().After(w.toastEnd) {
+		w.toastBox.Hide()
+	}
+	switch w.tabs.SelectedIndex() {
+	case pageEvents:
+		w.events.tick()
+		w.events.detail.tick()
+	case pageCameras:
+		w.cameras.tick()
+	}
+}
+
+// shortcuts are the keys that work everywhere.
+func (w *window) shortcuts() {
+	c := w.win.Canvas()
+	on := func(k fyne.KeyName, m fyne.KeyModifier, do func()) {
+		c.AddShortcut(&desktop.CustomShortcut{KeyName: k, Modifier: m}, func(fyne.Shortcut) { do() })
+	}
+	ctrl := fyne.KeyModifierShortcutDefault
+	on(fyne.KeyF, ctrl, func() {
+		if w.guide.content.Visible() {
+			return
+		}
+		w.turn(pageEvents)
+		if w.events.detail.content.Visible() {
+			w.events.closeEvent()
+		}
+		c.Focus(w.events.search)
+	})
+	for i, k := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4} {
+		on(k, ctrl, func() { w.turn(i) })
+	}
+	on(fyne.KeyQ, ctrl, w.win.Close)
+	on(fyne.KeyW, ctrl, w.win.Close)
+	c.SetOnTypedKey(w.typed)
+}
+
+// typed takes keys that no widget has the focus for.
+func (w *window) typed(k *fyne.KeyEvent) {
+	switch {
+	case w.guide.content.Visible():
+	case w.tabs.SelectedIndex() == pageEvents && w.events.detail.content.Visible():
+		w.events.detail.typed(k)
+	case w.tabs.SelectedIndex() == pageEvents:
+		w.win.Canvas().Focus(w.events.rows)
+		w.events.rows.TypedKey(k)
+	}
+}
+
+// newNoTray makes the line that tells of a desktop without tray icons, and offers what the tray would.
+func (w *window) newNoTray() *fyne.Container {
+	text := widget.NewLabel(words.L("This desktop shows no tray icon. Preroll goes on recording when this window is closed; start it again to get the window back."))
+	text.Wrapping = fyne.TextWrapWord
+	hide := widget.NewButtonWithIcon("", theme.ContentClearIcon(), func() {
+		w.notray.Hide()
+		w.win.Content().Refresh()
+	})
+	quit := widget.NewButton(words.L("Stop Preroll"), func() {
+		w.confirm(words.L("Stop Preroll?"), words.L("No camera is recorded then, and alarms save nothing."), words.L("Stop"), func() {
+			w.try(func(ctx context.Context) error { return host.Quit(ctx, w.places) }, nil)
 		})
 	})
+	return container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.InfoIcon()), container.NewVBox(container.NewHBox(quit, hide)), text), widget.NewSeparator())
+}
+
+// lookForTray tells whether this desktop shows tray icons. At login the window may be there before the panel is.
+func (w *window) lookForTray(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	told := false
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		there := host.Tray(ctx)
+		if there == !told || ctx.Err() != nil {
+			continue
+		}
+		told = !there
+		w.do(func() {
+			shown(w.notray, !there)
+			w.win.Content().Refresh()
+		})
+	}
+}
+
+// plate puts something on a ground of its own, above all else.
+func plate(o fyne.CanvasObject) fyne.CanvasObject {
+	return container.NewStack(newBackdrop(theme.ColorNameOverlayBackground, theme.ColorNamePrimary, 8), container.NewPadded(o))
 }

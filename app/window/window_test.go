@@ -1,108 +1,56 @@
 package window
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"image/jpeg"
-	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/status"
 )
 
-var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+func TestMain(m *testing.M) {
+	time.Local = time.UTC // pictures and texts show times
+	words.Use("en")
+	home, err := os.MkdirTemp("", "preroll-window-")
+	if err != nil {
+		panic(err)
+	}
+	_ = os.Setenv("XDG_CONFIG_HOME", home)
+	_ = os.Setenv("HOME", home)
+	code := m.Run()
+	_ = os.RemoveAll(home)
+	os.Exit(code)
+}
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func ev(n int, state event.State) event.Event {
 	e := event.Event{ID: fmt.Sprintf("e%03d", n), Camera: "gate", CameraName: "Gate", Label: "person", State: state, Time: noon.Add(time.Duration(n) * time.Minute), TriggerCount: 1}
+	e.From, e.Until = e.Time.Add(-10*time.Second), e.Time.Add(time.Minute)
 	if state == event.Saved || state == event.Incomplete {
-		e.Clips = []event.Clip{{File: "x.mp4", Bytes: 5 << 20, Length: event.Seconds(71 * time.Second)}}
-		e.Receipt.PreRollGot = event.Seconds(11 * time.Second)
+		e.Clips = []event.Clip{{File: "x.mp4", Bytes: 5 << 20, Length: event.Seconds(71 * time.Second), Start: e.From, SHA256: strings.Repeat("0f", 32)}}
+		e.Receipt = event.Receipt{PreRollAsked: event.Seconds(10 * time.Second), PreRollGot: event.Seconds(11 * time.Second), PostRollAsked: event.Seconds(time.Minute), PostRollGot: event.Seconds(60 * time.Second), DurableAfter: event.Seconds(6 * time.Millisecond)}
 	}
 	return e
-}
-
-func ids(list []event.Event) string {
-	var s []string
-	for _, e := range list {
-		s = append(s, e.ID)
-	}
-	return strings.Join(s, " ")
-}
-
-func TestMerge(t *testing.T) {
-	list := []event.Event{ev(5, event.Saved), ev(4, event.Saved), ev(3, event.Saved)}
-	for _, tc := range []struct {
-		name    string
-		changed []event.Event
-		removed []string
-		whole   bool
-		want    string
-	}{
-		{"nothing", nil, nil, false, "e005 e004 e003"},
-		{"newest", []event.Event{ev(6, event.Recording)}, nil, false, "e006 e005 e004 e003"},
-		{"changed", []event.Event{ev(4, event.Failed)}, nil, false, "e005 e004 e003"},
-		{"removed", nil, []string{"e004", "x"}, false, "e005 e003"},
-		{"of a later page", []event.Event{ev(1, event.Saved)}, nil, false, "e005 e004 e003"},
-		{"oldest of all", []event.Event{ev(1, event.Saved)}, nil, true, "e005 e004 e003 e001"},
-	} {
-		got := merge(list, tc.changed, tc.removed, tc.whole)
-		if ids(got) != tc.want {
-			t.Errorf("%s: %s", tc.name, ids(got))
-		}
-		if tc.name == "changed" && got[1].State != event.Failed {
-			t.Error("the change was not taken")
-		}
-	}
-	if ids(list) != "e005 e004 e003" {
-		t.Error("merge changed its input")
-	}
-}
-
-func TestRow(t *testing.T) {
-	late := ev(1, event.Incomplete)
-	late.Reason, late.TriggerCount = "The first 3 s are missing.", 4
-	for _, tc := range []struct {
-		e             event.Event
-		detail, state string
-		i             widget.Importance
-		playable      bool
-	}{
-		{ev(1, event.Saved), "person  ·  Today 12:01:00  ·  1:11  ·  5 MiB", "Saved, begins 11 s before the alarm", widget.MediumImportance, true},
-		{late, "person  ·  Today 12:01:00  ·  4 triggers  ·  1:11  ·  5 MiB", "Not complete: The first 3 s are missing.", widget.WarningImportance, true},
-		{ev(-1500, event.Recording), "person  ·  Yesterday 11:00:00", "Saving: recording goes on", widget.HighImportance, false},
-		{ev(1, event.Failed), "person  ·  Today 12:01:00", "No clip: ", widget.DangerImportance, false},
-	} {
-		r := rowOf(tc.e, noon.Add(time.Hour))
-		if r.detail != tc.detail || r.state != tc.state || r.importance != tc.i || r.playable != tc.playable {
-			t.Errorf("%+v", r)
-		}
-	}
-}
-
-func TestCameraID(t *testing.T) {
-	for name, want := range map[string]string{"Front Door": "front-door", "  Tür 2!": "t-r-2", "": "camera", "门": "camera", "taken": "taken-2", strings.Repeat("long ", 40): "long-long-long-long-long-long-long-long-long-long"} {
-		got := cameraID(name, []string{"taken"})
-		c := config.DemoCamera()
-		c.ID = got
-		if f := config.ValidateCamera(config.Default(), c); got != want || f != nil {
-			t.Errorf("%q: %q, %v", name, got, f)
-		}
-	}
 }
 
 // fake answers the window's calls with what a test sets.
@@ -110,10 +58,22 @@ type fake struct {
 	settings config.Settings
 	applied  []config.Settings
 	refuse   error
+	events   []event.Event // newest first
+	fail     error         // of the index
+	folder   status.Folder
+	look     status.Look
+	lookErr  error
+	found    []status.Found
+	why      []status.Finding
+	next     *event.Next
+	verdict  status.Verdict
+	deleted  []string
+	mailed   []string
+	paused   bool
 }
 
 func (f *fake) Status(context.Context) status.Status { return status.Status{} }
-func (f *fake) Settings() config.Settings            { return f.settings }
+func (f *fake) Settings() config.Settings            { return f.settings.Clone() }
 func (f *fake) Apply(s config.Settings) error {
 	if f.refuse != nil {
 		return f.refuse
@@ -124,15 +84,66 @@ func (f *fake) Apply(s config.Settings) error {
 	return nil
 }
 func (f *fake) Trigger(context.Context, string, event.Trigger) (string, error) { return "", nil }
-func (f *fake) MailCamera(context.Context, string) error                       { return nil }
-func (f *fake) Look(context.Context, config.Camera) (status.Look, error)       { return status.Look{}, nil }
-func (f *fake) Events(context.Context, event.Query) ([]event.Event, error)     { return nil, nil }
-func (f *fake) Event(context.Context, string) (event.Event, error)             { return event.Event{}, nil }
-func (f *fake) Protect(context.Context, string, bool) (event.Event, error) {
-	return event.Event{}, nil
+func (f *fake) MailCamera(_ context.Context, id string) error {
+	f.mailed = append(f.mailed, id)
+	return f.refuse
 }
-func (f *fake) Delete(context.Context, string) error           { return nil }
-func (f *fake) Reindex(context.Context) (int, []string, error) { return 0, nil, nil }
+func (f *fake) Look(context.Context, config.Camera) (status.Look, error) { return f.look, f.lookErr }
+func (f *fake) fits(q event.Query) []event.Event {
+	return slices.DeleteFunc(slices.Clone(f.events), func(e event.Event) bool {
+		return q.Day != "" && dayOf(e) != q.Day || q.Camera != "" && e.Camera != q.Camera || q.Label != "" && e.Label != q.Label || q.Text != "" && !strings.Contains(strings.ToLower(e.CameraName), strings.ToLower(q.Text))
+	})
+}
+func (f *fake) Events(_ context.Context, q event.Query) ([]event.Event, error) {
+	list := f.fits(q)
+	list = list[min(q.Offset, len(list)):]
+	return list[:min(max(q.Limit, 1), len(list))], f.fail
+}
+func (f *fake) Days(_ context.Context, q event.Query) (days []event.Day, err error) {
+	for _, e := range f.fits(q) {
+		if n := len(days); n > 0 && days[n-1].Day == dayOf(e) {
+			days[n-1].Events++
+		} else {
+			days = append(days, event.Day{Day: dayOf(e), Events: 1})
+		}
+	}
+	return days, f.fail
+}
+func (f *fake) Choices(context.Context) (event.Choices, error) {
+	return event.Choices{Cameras: []string{"gate", "yard"}, Labels: []string{"motion", "person"}}, f.fail
+}
+func (f *fake) Event(_ context.Context, id string) (event.Event, error) {
+	for _, e := range f.events {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return event.Event{}, errors.New("no such event")
+}
+func (f *fake) Protect(_ context.Context, id string, on bool) (event.Event, error) {
+	for i := range f.events {
+		if f.events[i].ID == id {
+			f.events[i].Protected = on
+			return f.events[i], nil
+		}
+	}
+	return event.Event{}, errors.New("no such event")
+}
+func (f *fake) Delete(_ context.Context, id string) error {
+	f.deleted = append(f.deleted, id)
+	return nil
+}
+func (f *fake) Reindex(context.Context) (int, []string, error)                { return 0, nil, nil }
+func (f *fake) Next(context.Context) (*event.Next, error)                     { return f.next, nil }
+func (f *fake) Verify(context.Context, string) (status.Verdict, error)        { return f.verdict, nil }
+func (f *fake) Pause(time.Time)                                               { f.paused = true }
+func (f *fake) EndPause()                                                     { f.paused = false }
+func (f *fake) Still(context.Context, string, int) ([]byte, error)            { return testJPEG(), nil }
+func (f *fake) Folder(context.Context, string, string) (status.Folder, error) { return f.folder, nil }
+func (f *fake) Discover(context.Context) ([]status.Found, error)              { return f.found, nil }
+func (f *fake) Why(context.Context, string, time.Time) ([]status.Finding, error) {
+	return f.why, nil
+}
 
 // rig is a window on fyne's test driver, before a control socket with a fake behind it.
 func rig(t *testing.T, f *fake) *window {
@@ -155,6 +166,7 @@ func rig(t *testing.T, f *fake) *window {
 	}()
 	a := test.NewTempApp(t)
 	w := newWindow(ctx, a, control.NewClient(socket))
+	w.places.File = filepath.Join(dir, "preroll.toml")
 	// fyne's test driver runs what it is handed at once, on the wrong goroutine; here the test's own runs it.
 	handed := make(chan func(), 1000)
 	w.do = func(f func()) { handed <- f }
@@ -179,18 +191,47 @@ func rig(t *testing.T, f *fake) *window {
 	return w
 }
 
+// settles waits for what a window does off the main goroutine, and runs what that hands over.
+var settles = map[*window]func(){}
+
+func settle(w *window) { settles[w]() }
+
 func demoStatus(archive string) *status.Status {
-	return &status.Status{Archive: status.Archive{Path: archive}, SMTP: status.SMTP{Listen: "[::]:2525"}, Cameras: []status.Camera{{ID: "gate", Name: "Gate", State: status.Recording, PreRoll: event.Seconds(100 * time.Second)}}}
+	return &status.Status{
+		Version: "1.0", FFmpeg: status.FFmpeg{Version: "5.1.9"}, Settings: "/home/me/.config/preroll/preroll.toml",
+		Archive: status.Archive{Path: archive, Free: 120 << 30, Events: 35, Bytes: 3 << 30},
+		RAM:     status.RAM{Path: "/dev/shm/preroll", Kind: "tmpfs", IsRAM: true, Used: 60 << 20, Budget: 1 << 30, Need: 100 << 20},
+		SMTP:    status.SMTP{Listen: "[::]:2525", Mails: 12},
+		Cameras: []status.Camera{{ID: "gate", Name: "Gate", State: status.Recording, Since: noon, PreRoll: event.Seconds(100 * time.Second), BitRate: 2.1e6, Bytes: 26 << 20,
+			Streams: ffmpeg.Streams{Video: "h264", Width: 1920, Height: 1080}}},
+	}
+}
+
+func testPicture() image.Image {
+	m := image.NewRGBA(image.Rect(0, 0, 320, 180))
+	for i := range m.Pix {
+		m.Pix[i] = uint8(i / 900)
+	}
+	return m
+}
+
+func testJPEG() []byte {
+	var b bytes.Buffer
+	_ = jpeg.Encode(&b, testPicture(), nil)
+	return b.Bytes()
 }
 
 func TestEventsPage(t *testing.T) {
-	w := rig(t, &fake{})
+	f := &fake{settings: config.Default()}
+	w := rig(t, f)
 	p := w.events
 	if p.welcome.Visible() || p.save.Visible() {
 		t.Error("without a recorder nothing is offered")
 	}
+	w.guide.auto = false
 	w.status = &status.Status{}
 	p.update(control.Update{}, true)
+	settle(w)
 	if !p.welcome.Visible() || p.nothing.Visible() {
 		t.Error("a newcomer is not welcomed")
 	}
@@ -199,21 +240,219 @@ func TestEventsPage(t *testing.T) {
 	if p.welcome.Visible() || !p.nothing.Visible() || !p.save.Visible() || !p.alarm.Visible() || p.headline.Text != "Recording Gate" {
 		t.Errorf("with a camera: %q", p.headline.Text)
 	}
-	p.update(control.Update{Events: []event.Event{ev(1, event.Recording)}}, false)
-	if p.nothing.Visible() || p.list.Length() != 1 {
-		t.Error("the event is not listed")
+	f.events = []event.Event{ev(1, event.Recording)}
+	p.update(control.Update{Events: f.events}, false)
+	settle(w)
+	if p.nothing.Visible() || p.rows.count != 2 {
+		t.Errorf("the event is not listed: %d rows", p.rows.count)
 	}
 	w.status.Problems = []status.Problem{{Text: "The archive drive is full", Hint: "Delete something on it."}}
 	p.update(control.Update{}, false)
 	if !p.banner.Visible() || p.trouble.Text != "The archive drive is full. Delete something on it." {
 		t.Errorf("trouble: %q", p.trouble.Text)
 	}
+	f.fail = errors.New("read index: database disk image is malformed")
+	p.reload()
+	settle(w)
+	if !p.failed.Visible() || !strings.Contains(p.fault.Text, "malformed") {
+		t.Errorf("a damaged index: %q", p.fault.Text)
+	}
+	f.fail = nil
+	p.reload()
+	settle(w)
+	w.tick()
+	if p.failed.Visible() || !p.rows.Visible() {
+		t.Error("the list is not back")
+	}
 }
 
-// settles waits for what a window does off the main goroutine, and runs what that hands over.
-var settles = map[*window]func(){}
+// filled is a window with events on several days.
+func filled(t *testing.T, f *fake, n int) *window {
+	w := rig(t, f)
+	w.guide.auto = false
+	w.status = demoStatus(t.TempDir())
+	for i := range n {
+		e := ev(-i, event.Saved)
+		e.Time = noon.Add(-time.Duration(i) * 40 * time.Minute)
+		if i%2 == 1 {
+			e.Camera, e.CameraName, e.Label = "yard", "Yard", "motion"
+		}
+		f.events = append(f.events, e)
+	}
+	w.win.Resize(fyne.NewSize(900, 600))
+	w.changed(control.Update{Status: w.status}, true)
+	settle(w)
+	settle(w)
+	return w
+}
 
-func settle(w *window) { settles[w]() }
+func TestListOfEvents(t *testing.T) {
+	f := &fake{settings: config.Default()}
+	w := filled(t, f, 300)
+	p := w.events
+	if p.book.events != 300 || p.rows.count != 300+len(p.book.days) || len(p.book.days) != 9 {
+		t.Fatalf("%d events, %d rows, %d days", p.book.events, p.rows.count, len(p.book.days))
+	}
+	if e, _, ok := p.book.event(1); !ok || e.ID != "e000" {
+		t.Errorf("first row: %v %v", e.ID, ok)
+	}
+	p.rows.jump(p.rows.count)
+	settle(w)
+	last := p.rows.count - 1
+	if e, _, ok := p.book.event(last); !ok || e.ID != "e-299" || p.rows.shown[last] == nil {
+		t.Errorf("last row: %v %v", e.ID, ok)
+	}
+	// A new event moves everything down by one, and the place stays.
+	if p.book.header(p.rows.top) {
+		p.rows.jump(p.rows.top - 1)
+	}
+	before, _, _ := p.book.event(p.rows.top)
+	fresh := ev(10, event.Recording)
+	f.events = append([]event.Event{fresh}, f.events...)
+	w.changed(control.Update{Events: []event.Event{fresh}}, false)
+	settle(w)
+	if after, _, _ := p.book.event(p.rows.top); after.ID != before.ID || p.book.events != 301 {
+		t.Errorf("top is %s, was %s", after.ID, before.ID)
+	}
+
+	// Keys: the first event, check it, the one below, protect both.
+	p.rows.TypedKey(&fyne.KeyEvent{Name: fyne.KeyHome})
+	settle(w)
+	for _, k := range []fyne.KeyName{fyne.KeyDown, fyne.KeySpace, fyne.KeyDown, fyne.KeySpace} {
+		p.rows.TypedKey(&fyne.KeyEvent{Name: k})
+	}
+	if len(p.picked) != 2 || !p.bar.Visible() {
+		t.Errorf("picked %d", len(p.picked))
+	}
+	p.rows.TypedKey(&fyne.KeyEvent{Name: fyne.KeyP})
+	settle(w)
+	if !f.events[1].Protected || !f.events[2].Protected || f.events[0].Protected {
+		t.Error("not protected")
+	}
+	p.unpick()
+
+	// A range with Shift.
+	p.tapped(2, fyne.KeyModifierControl)
+	p.tapped(6, fyne.KeyModifierShift)
+	if len(p.picked) != 5 {
+		t.Errorf("a range of %d", len(p.picked))
+	}
+	p.unpick()
+
+	// Narrowed by label, by text, and back.
+	p.label.SetSelectedIndex(1)
+	settle(w)
+	if p.book.events != 150 || p.count.Text != "150 events" {
+		t.Errorf("motion: %d, %q", p.book.events, p.count.Text)
+	}
+	p.search.SetText("nobody")
+	settle(w)
+	if !p.unfound.Visible() {
+		t.Error("nothing fits, and it does not say so")
+	}
+	p.showAll()
+	settle(w)
+	if p.book.events != 301 || p.filtered() {
+		t.Errorf("all: %d", p.book.events)
+	}
+	day := noon.AddDate(0, 0, -1)
+	p.date.SetDate(&day)
+	p.filter()
+	settle(w)
+	if len(p.book.days) != 1 || p.book.days[0].Day != "2026-11-21" {
+		t.Errorf("one day: %v", p.book.days)
+	}
+}
+
+func TestEventView(t *testing.T) {
+	f := &fake{settings: config.Default(), verdict: status.Verdict{OK: true, Text: "The clip is whole."}}
+	w := filled(t, f, 20)
+	p := w.events
+	p.tapped(1, 0)
+	settle(w)
+	v := p.detail
+	if !v.content.Visible() || p.listing.Visible() || v.event.ID != "e000" {
+		t.Fatalf("opened %q", v.event.ID)
+	}
+	if !strings.Contains(v.player.message.Text, "FFmpeg is missing") {
+		t.Errorf("without FFmpeg: %q", v.player.message.Text)
+	}
+	v.typed(&fyne.KeyEvent{Name: fyne.KeyDown})
+	if v.event.ID != "e-01" {
+		t.Errorf("older: %s", v.event.ID)
+	}
+	v.typed(&fyne.KeyEvent{Name: fyne.KeyUp})
+	test.Tap(v.protect)
+	settle(w)
+	if !f.events[0].Protected {
+		t.Error("not protected")
+	}
+	w.changed(control.Update{Events: f.events[:1]}, false)
+	if v.protect.Text != "End protection" || !v.remove.Disabled() {
+		t.Errorf("protected: %q", v.protect.Text)
+	}
+	v.check(widget.NewButton("", nil))
+	settle(w)
+	if v.verdict.Text != "The clip is whole." {
+		t.Errorf("verdict %q", v.verdict.Text)
+	}
+	// It is removed behind our back.
+	f.events = f.events[1:]
+	w.changed(control.Update{Removed: []string{"e000"}}, false)
+	settle(w)
+	if v.content.Visible() || p.book.events != 19 {
+		t.Error("a removed event is still shown")
+	}
+	// A failed one says why and what it lacks.
+	bad := ev(50, event.Failed)
+	bad.Reason = "No video came from the camera."
+	p.openEvent(bad)
+	if !strings.Contains(v.waiting.Text, "No video came") || !v.export.Disabled() {
+		t.Errorf("failed: %q", v.waiting.Text)
+	}
+	p.closeEvent()
+}
+
+func TestDeleteAsksFirst(t *testing.T) {
+	f := &fake{settings: config.Default()}
+	w := filled(t, f, 3)
+	f.events[1].Protected = true
+	p := w.events
+	p.remove(f.events)
+	top := w.win.Canvas().Overlays().Top()
+	if top == nil || f.deleted != nil {
+		t.Fatal("it did not ask")
+	}
+	test.Tap(find(top, "Delete"))
+	settle(w)
+	if fmt.Sprint(f.deleted) != "[e000 e-02]" {
+		t.Errorf("deleted %v", f.deleted)
+	}
+}
+
+// find returns the button with a text below an object.
+func find(o fyne.CanvasObject, text string) *widget.Button {
+	var found *widget.Button
+	var walk func(fyne.CanvasObject)
+	walk = func(o fyne.CanvasObject) {
+		switch x := o.(type) {
+		case *widget.Button:
+			if x.Text == text {
+				found = x
+			}
+		case *fyne.Container:
+			for _, c := range x.Objects {
+				walk(c)
+			}
+		case fyne.Widget:
+			for _, c := range test.WidgetRenderer(x).Objects() {
+				walk(c)
+			}
+		}
+	}
+	walk(o)
+	return found
+}
 
 func TestSettingsPage(t *testing.T) {
 	f := &fake{settings: config.Default()}
@@ -221,156 +460,260 @@ func TestSettingsPage(t *testing.T) {
 	cam.Password = "old-secret"
 	f.settings.Cameras = []config.Camera{cam}
 	w := rig(t, f)
+	w.guide.auto = false
 	w.status = demoStatus("")
 	p := w.settings
 	p.load()
 	settle(w)
-	if p.name.Text != "Demo camera" || p.password.Text != "" || !strings.Contains(p.password.PlaceHolder, "saved") || p.edited() {
-		t.Fatalf("loaded %q, password %q %q, edited %v", p.name.Text, p.password.Text, p.password.PlaceHolder, p.edited())
+	entry := func(key string) *widget.Entry {
+		i := slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == key })
+		return p.fields[i].entry
+	}
+	if entry("camera.name").Text != "Demo camera" || entry("camera.password").Text != "" || !strings.Contains(entry("camera.password").PlaceHolder, "saved") || p.edited() {
+		t.Fatalf("loaded %q, edited %v", entry("camera.name").Text, p.edited())
 	}
 	p.addCamera()
-	p.name.SetText("Front Door")
-	p.url.SetText("rtsp://admin:pass@192.0.2.1/x")
-	if p.url.Text != "rtsp://192.0.2.1/x" || p.user.Text != "admin" || p.password.Text != "pass" {
-		t.Errorf("a pasted login: %q %q %q", p.url.Text, p.user.Text, p.password.Text)
+	entry("camera.name").SetText("Front Door")
+	entry("camera.url").SetText("file:///etc/passwd")
+	if f := p.fields[1]; !f.fault.Visible() || !strings.Contains(f.fault.Text, "must begin with rtsp") {
+		t.Errorf("the engine's rule does not show: %q", f.fault.Text)
 	}
-	if !p.edited() {
-		t.Error("not edited")
+	entry("camera.url").SetText("rtsp://admin:pass@192.0.2.1/x")
+	if entry("camera.url").Text != "rtsp://192.0.2.1/x" || entry("camera.username").Text != "admin" || entry("camera.password").Text != "pass" || p.fields[1].fault.Visible() {
+		t.Errorf("a pasted login: %q %q", entry("camera.url").Text, entry("camera.username").Text)
 	}
+	entry("camera.pre_roll").SetText("15s")
 	p.apply()
 	settle(w)
 	if len(f.applied) != 1 {
 		t.Fatalf("message: %s", p.message.Text)
 	}
 	got := f.applied[0]
-	if len(got.Cameras) != 2 || got.Cameras[0].Password != "old-secret" || got.Cameras[1].URL != "rtsp://192.0.2.1/x" || got.Cameras[1].Password != "pass" || got.Cameras[1].ID != "camera-2" {
+	if len(got.Cameras) != 2 || got.Cameras[0].Password != "old-secret" || got.Cameras[1].URL != "rtsp://192.0.2.1/x" || got.Cameras[1].Password != "pass" || got.Cameras[1].ID != "camera-2" || got.Cameras[1].PreRoll.D() != 15*time.Second {
 		t.Errorf("applied %+v", got.Cameras)
 	}
 	if p.edited() || !strings.Contains(p.message.Text, "Saved") {
 		t.Errorf("after saving: %q", p.message.Text)
 	}
-	p.pre.SetText("5 parsecs")
-	f.refuse = config.Faults{{Key: "clip.pre_roll", Rule: "must be shorter"}, {Key: "camera[2].url", Rule: "must be right"}}
+	for _, bad := range []struct{ key, value, says string }{
+		{"clip.pre_roll", "5 parsecs", "length of time"}, {"ram_disk.budget", "much", "size with its unit"}, {"archive.path", "relative", "must be"},
+		{"smtp.listen", "99999", "must"}, {"smtp.allow", "private, nonsense", "network"}, {"notify.quiet", "late", "two times of day"}, {"ram_disk.keep", "1s", "must be"},
+	} {
+		was := entry(bad.key).Text
+		entry(bad.key).SetText(bad.value)
+		i := slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == bad.key })
+		if !p.fields[i].fault.Visible() || !strings.Contains(p.fields[i].fault.Text, bad.says) {
+			t.Errorf("%s = %q: %q", bad.key, bad.value, p.fields[i].fault.Text)
+		}
+		entry(bad.key).SetText(was)
+		if p.fields[i].fault.Visible() {
+			t.Errorf("%s: the fault stays: %q", bad.key, p.fields[i].fault.Text)
+		}
+	}
+	f.refuse = config.Faults{{Key: "archive.path", Rule: "must be a folder, and it is a file"}, {Key: "camera[2].url", Rule: "must be right"}}
+	p.alarm.SetChecked(false)
 	p.apply()
 	settle(w)
-	if want := "Before the alarm must be shorter.\nCamera 2, address must be right."; strings.ReplaceAll(p.message.Text, "Front Door", "Camera 2") != want {
+	if want := "archive.path must be a folder, and it is a file.\nFront Door, url must be right."; p.message.Text != want {
 		t.Errorf("faults: %q", p.message.Text)
 	}
-	p.name.SetText("x")
+	f.refuse = nil
+	f.settings.Clip.PostRoll = config.Duration(33 * time.Second) // by another hand
+	p.apply()
+	settle(w)
+	if !strings.Contains(p.message.Text, "changed elsewhere") || f.settings.Clip.PostRoll.D() != 33*time.Second {
+		t.Errorf("changed elsewhere: %q", p.message.Text)
+	}
 	test.Tap(p.cancel)
 	settle(w)
-	if p.edited() || p.edit.Cameras[0].Name == "x" || p.edit.Cameras[1].Name == "x" {
+	if p.edited() || entry("clip.post_roll").Text != "33s" || !p.alarm.Checked {
 		t.Error("cancel kept the edit")
 	}
-}
-
-// TestPictures renders each page in both themes and two sizes. With PREROLL_SHOTS set, the pictures are kept to be
-// looked at.
-func TestPictures(t *testing.T) {
-	archive := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(archive, "gate"), 0o755); err != nil {
-		t.Fatal(err)
+	p.theme.SetSelectedIndex(2)
+	if !p.edited() {
+		t.Error("a new theme is no edit")
 	}
-	thumb, err := os.Create(filepath.Join(archive, "gate", "t.jpg"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := image.NewRGBA(image.Rect(0, 0, 320, 180))
-	for i := range m.Pix {
-		m.Pix[i] = uint8(i / 900)
-	}
-	if err := jpeg.Encode(thumb, m, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := thumb.Close(); err != nil {
-		t.Fatal(err)
-	}
-	long := ev(9, event.Incomplete)
-	long.CameraName = strings.Repeat("A camera with a very long name ", 5)
-	long.Reason = strings.Repeat("The first 3 s are missing: there was no earlier video in RAM. ", 3)
-	list := []event.Event{ev(10, event.Recording), long, ev(8, event.Saved), ev(7, event.Failed), ev(6, event.Finishing)}
-	list[3].Reason = "No video came from the camera: The camera does not answer."
-	for i := range 30 {
-		list = append(list, ev(-i, event.Saved))
-	}
-	for i := range list {
-		list[i].Folder = "gate"
-		if len(list[i].Clips) > 0 {
-			list[i].Thumbnail = "t.jpg"
-		}
-	}
-	sizes := []fyne.Size{fyne.NewSize(900, 600)}
-	if os.Getenv("PREROLL_SHOTS") != "" { // the painter is slow under the race detector
-		sizes = append(sizes, fyne.NewSize(1600, 900))
-	}
-	for _, th := range []string{"light", "dark"} {
-		for _, size := range sizes {
-			for _, page := range []string{"welcome", "events", "settings", "trouble"} {
-				name := fmt.Sprintf("%s-%s-%.0f", page, th, size.Width)
-				t.Run(name, func(t *testing.T) {
-					f := &fake{settings: config.Default()}
-					f.settings.Cameras = []config.Camera{config.DemoCamera()}
-					w := rig(t, f)
-					variant := theme.VariantLight
-					if th == "dark" {
-						variant = theme.VariantDark
-					}
-					fyne.CurrentApp().Settings().SetTheme(fixed{theme.DefaultTheme(), variant})
-					w.status = demoStatus(archive)
-					w.win.Resize(size)
-					switch page {
-					case "welcome":
-						w.status = &status.Status{}
-						w.events.update(control.Update{}, true)
-					case "events":
-						w.events.update(control.Update{Events: list}, true)
-					case "trouble":
-						w.status.Problems = []status.Problem{{Text: "Gate: The camera refuses the user name or password", Hint: "Check both in the camera's own web page, then correct them in the settings."}}
-						w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", To: []string{"nobody@nvr"}, Subject: "Motion"}}
-						w.events.update(control.Update{Events: list}, true)
-					case "settings":
-						w.tabs.SelectIndex(1)
-					}
-					settle(w)
-					img := w.win.Canvas().Capture()
-					if n := different(img); n < 20 {
-						t.Errorf("the picture has %d colours", n)
-					}
-					if dir := os.Getenv("PREROLL_SHOTS"); dir != "" {
-						out, err := os.Create(filepath.Join(dir, name+".png"))
-						if err != nil {
-							t.Fatal(err)
-						}
-						if err := png.Encode(out, img); err != nil {
-							t.Fatal(err)
-						}
-						_ = out.Close()
-					}
-				})
-			}
-		}
+	p.apply()
+	settle(w)
+	if w.app.Preferences().String(prefTheme) != "dark" || p.edited() {
+		t.Error("the theme was not kept")
 	}
 }
 
-// fixed is a theme in one variant.
-type fixed struct {
-	fyne.Theme
-	variant fyne.ThemeVariant
-}
-
-func (f fixed) Color(n fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color {
-	return f.Theme.Color(n, f.variant)
-}
-
-func different(m image.Image) int {
-	seen := map[color.Color]bool{}
-	b := m.Bounds()
-	for y := b.Min.Y; y < b.Max.Y; y += 2 {
-		for x := b.Min.X; x < b.Max.X; x += 2 {
-			seen[m.At(x, y)] = true
-		}
+func TestGuide(t *testing.T) {
+	f := &fake{settings: config.Default(), folder: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 4 << 30, Suggest: []string{"/dev/shm/other"}},
+		look:  status.Look{Streams: ffmpeg.Streams{Video: "h264", Width: 1920, Height: 1080, FPS: 15}, Picture: testJPEG(), GOP: event.Seconds(2 * time.Second), BitRate: 4e6},
+		found: []status.Found{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"}}}
+	w := rig(t, f)
+	w.status = &status.Status{SMTP: status.SMTP{Listen: "[::]:2525"}}
+	w.changed(control.Update{Status: w.status}, true)
+	settle(w)
+	g := w.guide
+	if !g.content.Visible() || g.step != 0 {
+		t.Fatal("the guide does not come by itself")
 	}
-	return len(seen)
+	if g.next.Disabled() || !strings.Contains(g.ram.result.Text, "This is RAM: tmpfs, 4 GiB free") || len(g.ram.offers.Objects) != 1 {
+		t.Errorf("RAM: %q, %d offers", g.ram.result.Text, len(g.ram.offers.Objects))
+	}
+	f.folder.Fault = "cannot be written: this user has no right to"
+	g.ram.entry.SetText("/root/x")
+	if !g.next.Disabled() {
+		t.Error("an untested folder is taken")
+	}
+	settle(w)
+	if !g.next.Disabled() || !strings.Contains(g.ram.result.Text, "no right") {
+		t.Errorf("a folder without rights: %q", g.ram.result.Text)
+	}
+	f.folder.Fault, f.folder.Speed = "", 200e6
+	g.ram.entry.SetText("/dev/shm/preroll")
+	g.archive.look()
+	settle(w)
+	test.Tap(g.next)
+	if g.step != 1 || !strings.Contains(g.archive.result.Text, "200 MB a second") {
+		t.Errorf("archive: step %d, %q", g.step, g.archive.result.Text)
+	}
+	test.Tap(g.next)
+	if g.step != 2 || !g.next.Disabled() {
+		t.Fatal("an untested camera is taken")
+	}
+	g.discover()
+	settle(w)
+	b := find(g.found, "192.0.2.9  ·  Yard  ·  RLC-810A")
+	if b == nil {
+		t.Fatal("the camera that was found is not listed")
+	}
+	test.Tap(b)
+	if g.url.Text != "rtsp://192.0.2.9/h264Preview_01_main" && !strings.HasPrefix(g.url.Text, "rtsp://192.0.2.9") || g.name.Text != "Yard" {
+		t.Errorf("taken: %q %q", g.url.Text, g.name.Text)
+	}
+	f.lookErr = &ffmpeg.Failure{Kind: ffmpeg.WrongPassword}
+	g.tester.run()
+	settle(w)
+	if !strings.Contains(g.tester.result.Text, "refuses the user name or password") || !g.next.Disabled() || !g.untested.Visible() || g.tester.advice.Text == "" {
+		t.Errorf("wrong password: %q", g.tester.result.Text)
+	}
+	f.lookErr = nil
+	g.user.SetText("admin")
+	g.tester.run()
+	settle(w)
+	if want := "It works: H264, 1920 × 1080, 15 frames a second, 4.0 Mbit/s, a keyframe every 2.0 s, no sound."; g.tester.result.Text != want || !g.tester.picture.Visible() || g.next.Disabled() {
+		t.Errorf("test: %q", g.tester.result.Text)
+	}
+	g.password.SetText("secret")
+	if !g.next.Disabled() {
+		t.Error("a changed camera counts as tested")
+	}
+	g.tester.run()
+	settle(w)
+	test.Tap(g.next)
+	settle(w)
+	if g.step != 3 || len(f.applied) != 1 || f.applied[0].Cameras[0].ID != "yard" || f.applied[0].Cameras[0].Password != "secret" {
+		t.Fatalf("step %d, fault %q", g.step, g.fault.Text)
+	}
+	if !strings.Contains(g.arrived.Text, "Waiting") {
+		t.Errorf("mail: %q", g.arrived.Text)
+	}
+	w.status.SMTP.Last = &status.Mail{Time: time.Now(), From: "192.0.2.9", To: []string{"yard@preroll"}, Subject: "Test", Cameras: []string{"yard"}, Test: true}
+	w.changed(control.Update{Status: w.status}, false)
+	if !strings.Contains(g.arrived.Text, "The test mail of Yard is here") || g.arrived.Importance != widget.SuccessImportance {
+		t.Errorf("mail: %q", g.arrived.Text)
+	}
+	test.Tap(g.next)
+	if g.content.Visible() {
+		t.Error("the guide does not end")
+	}
+}
+
+func TestGuideWithTheDemoCamera(t *testing.T) {
+	f := &fake{settings: config.Default(), folder: status.Folder{Kind: "tmpfs", RAM: true}}
+	w := rig(t, f)
+	w.changed(control.Update{Status: &status.Status{}}, true)
+	settle(w)
+	f.refuse = config.Faults{{Key: "ram_disk.path", Value: "/dev/shm/preroll", Rule: "cannot be made: this user has no right to write there"}}
+	test.Tap(w.guide.demo)
+	settle(w)
+	if !w.guide.content.Visible() || !strings.Contains(w.guide.fault.Text, "no right") {
+		t.Errorf("a folder that cannot be made: %q", w.guide.fault.Text)
+	}
+	f.refuse = nil
+	test.Tap(w.guide.demo)
+	settle(w)
+	if w.guide.content.Visible() || len(f.applied) != 1 || f.applied[0].Cameras[0].URL != config.DemoURL {
+		t.Error("the demo camera is not set up")
+	}
+}
+
+func TestHealthPage(t *testing.T) {
+	f := &fake{settings: config.Default(), why: []status.Finding{{Text: "No mail came from this camera", Hint: "Press its test button."}}}
+	f.settings.Cameras = []config.Camera{config.DemoCamera()}
+	f.settings.Cameras[0].ID, f.settings.Cameras[0].Mail = "gate", nil
+	w := rig(t, f)
+	w.guide.auto = false
+	w.changed(control.Update{Status: demoStatus("/a")}, true)
+	settle(w)
+	w.turn(pageHealth)
+	p := w.health
+	p.find()
+	settle(w)
+	if len(p.answer.Objects) != 1 {
+		t.Fatalf("%d answers", len(p.answer.Objects))
+	}
+	p.clock.SetText("tea time")
+	p.find()
+	settle(w)
+	if len(p.answer.Objects) != 1 {
+		t.Error("a time that is none has no answer")
+	}
+	w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", To: []string{"nobody@nvr"}, Subject: "Motion"}}
+	w.changed(control.Update{Status: w.status}, false)
+	p.assign("nobody@nvr", w.status.Cameras[0])
+	test.Tap(find(w.win.Canvas().Overlays().Top(), "Assign"))
+	settle(w)
+	if len(f.applied) != 1 || fmt.Sprint(f.applied[0].Cameras[0].Mail) != "[gate nobody@nvr]" {
+		t.Errorf("assigned %+v", f.applied)
+	}
+	// The self-test, with an event that is there at once.
+	e := ev(0, event.Saved)
+	e.LastTrigger = time.Now().Add(time.Minute)
+	f.events = []event.Event{e}
+	f.verdict = status.Verdict{Text: "It was changed since it was saved"}
+	p.selfTest()
+	settle(w)
+	if len(p.result.Objects) != 3 || fmt.Sprint(f.mailed) != "[gate]" {
+		t.Errorf("self-test: %d lines, mailed %v", len(p.result.Objects), f.mailed)
+	}
+}
+
+func TestCamerasPage(t *testing.T) {
+	f := &fake{settings: config.Default()}
+	f.settings.Cameras = []config.Camera{config.DemoCamera()}
+	f.settings.Cameras[0].ID = "gate"
+	w := rig(t, f)
+	w.guide.auto = false
+	w.win.Resize(fyne.NewSize(900, 600))
+	w.changed(control.Update{Status: demoStatus("/a")}, true)
+	settle(w)
+	if w.cameras.stills["gate"].image != nil {
+		t.Error("a picture was taken while nobody looks")
+	}
+	w.turn(pageCameras)
+	settle(w)
+	if w.cameras.stills["gate"].image == nil {
+		t.Error("no picture on the page")
+	}
+	w.cameras.enable("gate", false)
+	settle(w)
+	if len(f.applied) != 1 || f.applied[0].Cameras[0].Enabled {
+		t.Error("not switched off")
+	}
+	w.cameras.openLive("gate")
+	if !w.cameras.live.Visible() {
+		t.Error("no live view")
+	}
+	w.turn(pageEvents)
+	if w.cameras.player.p != nil {
+		t.Error("the live view goes on while nobody looks")
+	}
 }
 
 func TestOrderReadsWhatASecondStartSends(t *testing.T) {

@@ -29,7 +29,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
 
   preroll                       the tray: records, or joins a running recorder
   preroll window                the window of a running recorder
-      --page PAGE                 events or settings
+      --page PAGE                 events, cameras, health, settings or guide
       --event ID                  open at this event
   preroll record                record in the foreground, with no screen
       --demo                      with no camera set up: use the demo camera
@@ -92,9 +92,10 @@ type TrayOptions struct {
 
 // WindowOptions is what the window is started with.
 type WindowOptions struct {
-	Places config.Places
-	Page   string
-	Event  string
+	Places  config.Places
+	Page    string
+	Event   string
+	Measure string
 }
 
 // Main runs a command line (without the program's name) and returns its exit code.

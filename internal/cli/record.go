@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -172,23 +174,27 @@ func waitRunning(ctx context.Context, c *control.Client) error {
 	}
 }
 
+// windowPages are the pages that the window can be opened at.
+var windowPages = []string{"events", "cameras", "health", "settings", "guide"}
+
 func window(d Desktop) command {
-	var page, id string
+	var page, id, measure string
 	return command{
 		flags: func(fs *flag.FlagSet) {
-			fs.StringVar(&page, "page", "events", "")
+			fs.StringVar(&page, "page", "", "")
 			fs.StringVar(&id, "event", "", "")
+			fs.StringVar(&measure, "measure", "", "") // for `make bench`
 		},
 		run: func(e *env) error {
 			switch {
-			case page != "events" && page != "settings":
-				return errUsage(fmt.Sprintf("there is no page %q; there are events and settings", page))
+			case page != "" && !slices.Contains(windowPages, page):
+				return errUsage(fmt.Sprintf("there is no page %q; there are %s", page, strings.Join(windowPages, ", ")))
 			case d.Window == nil:
 				return errors.New("this build has no window; see: preroll events, preroll status")
 			case !hasDisplay():
 				return errors.New("no display here; see: preroll events, preroll status")
 			}
-			return d.Window(e.ctx, WindowOptions{Places: e.places, Page: page, Event: id})
+			return d.Window(e.ctx, WindowOptions{Places: e.places, Page: page, Event: id, Measure: measure})
 		},
 	}
 }

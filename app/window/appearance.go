@@ -1,0 +1,106 @@
+package window
+
+import (
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// dark is a theme in its dark variant, for text on the black ground of a picture.
+type dark struct{ fyne.Theme }
+
+// Color is the dark one.
+func (d dark) Color(n fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color {
+	return d.Theme.Color(n, theme.VariantDark)
+}
+
+// look is the window's appearance as its user wants it. It belongs to the window and not to the recorder's settings.
+type look struct {
+	fyne.Theme
+	variant string  // "light", "dark", or "" for the desktop's
+	scale   float32 // of text and all that goes with it
+}
+
+// Color is that of the wished variant. What is disabled, or only a hint, stays legible.
+func (l look) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
+	switch l.variant {
+	case "light":
+		v = theme.VariantLight
+	case "dark":
+		v = theme.VariantDark
+	}
+	switch {
+	case n == theme.ColorNameDisabled && v == theme.VariantLight:
+		return color.NRGBA{0x7a, 0x7a, 0x7a, 0xff}
+	case n == theme.ColorNameDisabled:
+		return color.NRGBA{0x96, 0x96, 0x96, 0xff}
+	case n == theme.ColorNameSuccess && v == theme.VariantLight:
+		return color.NRGBA{0x1b, 0x8a, 0x2f, 0xff}
+	case n == theme.ColorNameWarning && v == theme.VariantLight:
+		return color.NRGBA{0xb8, 0x62, 0x00, 0xff}
+	}
+	return l.Theme.Color(n, v)
+}
+
+// Size is the usual one, scaled.
+func (l look) Size(n fyne.ThemeSizeName) float32 { return l.Theme.Size(n) * l.scale }
+
+// Keys of the preferences.
+const (
+	prefTheme    = "theme"
+	prefText     = "text"
+	prefLanguage = "language"
+)
+
+// textSizes are the sizes of text to choose from.
+var textSizes = []struct {
+	name  string
+	scale float64
+}{{"Normal", 1}, {"Large", 1.25}, {"Very large", 1.5}}
+
+// dress gives the program the appearance that its user chose.
+func dress(a fyne.App) {
+	p := a.Preferences()
+	a.Settings().SetTheme(look{theme.DefaultTheme(), p.String(prefTheme), float32(p.FloatWithFallback(prefText, 1))})
+}
+
+// backdrop is a ground in a colour of the theme.
+type backdrop struct {
+	widget.BaseWidget
+	name   fyne.ThemeColorName
+	border fyne.ThemeColorName
+	radius float32
+}
+
+func newBackdrop(name, border fyne.ThemeColorName, radius float32) *backdrop {
+	b := &backdrop{name: name, border: border, radius: radius}
+	b.ExtendBaseWidget(b)
+	return b
+}
+
+// CreateRenderer draws it.
+func (b *backdrop) CreateRenderer() fyne.WidgetRenderer {
+	r := &backdropRenderer{b: b, rect: canvas.NewRectangle(color.Transparent)}
+	r.Refresh()
+	return r
+}
+
+type backdropRenderer struct {
+	b    *backdrop
+	rect *canvas.Rectangle
+}
+
+func (r *backdropRenderer) Layout(size fyne.Size)        { r.rect.Resize(size) }
+func (r *backdropRenderer) MinSize() fyne.Size           { return fyne.Size{} }
+func (r *backdropRenderer) Destroy()                     {}
+func (r *backdropRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.rect} }
+func (r *backdropRenderer) Refresh() {
+	r.rect.FillColor, r.rect.CornerRadius = theme.Color(r.b.name), r.b.radius
+	if r.b.border != "" {
+		r.rect.StrokeWidth, r.rect.StrokeColor = 1, theme.Color(r.b.border)
+	}
+	r.rect.Refresh()
+}

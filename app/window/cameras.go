@@ -1,0 +1,474 @@
+package window
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/player"
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// camerasPage shows a card for each camera, and one of them live.
+type camerasPage struct {
+	w       *window
+	content *fyne.Container
+	listing fyne.CanvasObject
+	empty   fyne.CanvasObject
+	grid    *widget.GridWrap
+	ram     *widget.ProgressBar
+	ramText *widget.Label
+	pause   *widget.Button
+	save    *widget.Button
+
+	live      fyne.CanvasObject
+	player    *playerView
+	liveTitle *widget.Label
+	liveID    string
+	livePath  string
+
+	seen   bool             // the page is visible
+	stills map[string]still // by camera
+	cards  map[string]bool  // cameras whose cards are seen
+	taking bool
+	asking bool
+}
+
+// still is a camera's last picture and when it was asked for.
+type still struct {
+	image image.Image
+	asked time.Time
+}
+
+// stillAge is how old a picture on a card may get.
+const stillAge = 8 * time.Second
+
+func newCamerasPage(w *window) *camerasPage {
+	p := &camerasPage{w: w, stills: map[string]still{}, cards: map[string]bool{}}
+	p.grid = widget.NewGridWrap(func() int { return len(p.list()) }, func() fyne.CanvasObject { return newCard(p) }, func(i widget.GridWrapItemID, o fyne.CanvasObject) {
+		if list := p.list(); i < len(list) {
+			o.(*card).set(list[i])
+		}
+	})
+	p.ram = widget.NewProgressBar()
+	p.ram.TextFormatter = func() string { return "" }
+	p.ramText = widget.NewLabel("")
+	p.ramText.Wrapping = fyne.TextWrapWord
+	p.save = widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
+		w.choose(p.save, func(ctx context.Context, id string) error {
+			_, err := w.client.Trigger(ctx, id, "manual")
+			return err
+		})
+	})
+	p.save.Importance = widget.HighImportance
+	p.pause = widget.NewButtonWithIcon(words.L("Pause"), theme.MediaPauseIcon(), p.choosePause)
+	add := widget.NewButtonWithIcon(words.L("Add a camera"), theme.ContentAddIcon(), func() {
+		w.turn(pageSettings)
+		w.settings.addCamera()
+	})
+	top := container.NewVBox(
+		container.NewBorder(nil, nil, nil, container.NewHBox(add, p.pause, p.save), container.NewBorder(nil, nil, widget.NewLabelWithStyle("RAM", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), nil, container.NewVBox(layout.NewSpacer(), container.New(fixedHeight{8}, p.ram), layout.NewSpacer()))),
+		p.ramText)
+	p.empty = centred(words.L("No camera is set up yet"), words.L("You need its network address, and the user and password of the camera itself."),
+		important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), func() { w.guide.show() })))
+	p.listing = container.NewBorder(container.NewPadded(top), nil, nil, nil, container.NewStack(p.grid, p.empty))
+
+	p.player = newPlayerView(w)
+	p.player.line.Hide()
+	p.liveTitle = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	back := widget.NewButtonWithIcon(words.L("Cameras"), theme.NavigateBackIcon(), p.closeLive)
+	now := widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() { p.saveClip(p.liveID) })
+	now.Importance = widget.HighImportance
+	p.live = container.NewPadded(container.NewBorder(container.NewBorder(nil, nil, back, now, p.liveTitle), nil, nil, nil, p.player.content))
+	p.live.Hide()
+	p.content = container.NewStack(p.listing, p.live)
+	p.draw()
+	return p
+}
+
+// fixedHeight gives its content one height.
+type fixedHeight struct{ height float32 }
+
+// Layout gives it the whole width.
+func (f fixedHeight) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(size.Width, f.height))
+		o.Move(fyne.NewPos(0, (size.Height-f.height)/2))
+	}
+}
+
+// MinSize is the height alone.
+func (f fixedHeight) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(40, f.height) }
+
+func (p *camerasPage) list() []status.Camera {
+	if p.w.status == nil {
+		return nil
+	}
+	return p.w.status.Cameras
+}
+
+// visible tells whether the page is seen; only then are pictures taken.
+func (p *camerasPage) visible(yes bool) {
+	p.seen = yes
+	if !yes {
+		p.player.close()
+		p.livePath = ""
+		return
+	}
+	p.draw()
+	p.tick()
+}
+
+// leave ends the live view's FFmpeg.
+func (p *camerasPage) leave() { p.player.close() }
+
+func (p *camerasPage) draw() {
+	s := p.w.status
+	shown(p.empty, s != nil && len(s.Cameras) == 0)
+	shown(p.pause, s != nil && len(s.Cameras) > 0)
+	shown(p.save, len(cameras(s)) > 0)
+	if s != nil {
+		text, icon := words.L("Pause"), theme.MediaPauseIcon()
+		if s.Pause.On {
+			text, icon = words.L("Resume"), theme.MediaPlayIcon()
+		}
+		if p.pause.Text != text {
+			p.pause.SetText(text)
+			p.pause.SetIcon(icon)
+		}
+		if s.RAM.Budget > 0 {
+			p.ram.SetValue(min(1, float64(s.RAM.Used)/float64(s.RAM.Budget)))
+		}
+		var keep time.Duration
+		if p.w.settings != nil {
+			keep = p.w.settings.base.RAMDisk.Keep.D()
+		}
+		if text := ramOf(*s, keep); text != p.ramText.Text {
+			p.ramText.SetText(text)
+			p.content.Refresh()
+		}
+	} else {
+		p.ramText.SetText(headline(nil))
+	}
+	if p.seen {
+		p.refresh()
+		p.follow()
+	}
+}
+
+// ramOf says how the RAM stands against its budget, and what happens if it does not fit.
+func ramOf(s status.Status, keep time.Duration) string {
+	text := words.L("%s of %s used", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
+	if s.RAM.Need == 0 || keep == 0 {
+		return text
+	}
+	if s.RAM.Need <= s.RAM.Budget {
+		return text + ". " + words.L("Full rings of %.0f s need %s: they fit.", keep.Seconds(), config.ByteSize(s.RAM.Need))
+	}
+	fits := float64(s.RAM.Budget) / float64(s.RAM.Need) * keep.Seconds()
+	return text + ". " + words.L("Full rings of %.0f s would need %s. They do not fit: the longest rings are shortened first, to about %.0f s each; what an alarm needs is kept. Raise the RAM budget, or lower the cameras' bit rates.", keep.Seconds(), config.ByteSize(s.RAM.Need), fits)
+}
+
+// refresh shows the cards anew, and learns which of them are seen.
+func (p *camerasPage) refresh() {
+	clear(p.cards)
+	p.grid.Refresh()
+}
+
+func (p *camerasPage) tick() {
+	if !p.seen || p.live.Visible() {
+		return
+	}
+	p.poll()
+	p.refresh()
+	p.take()
+}
+
+// poll asks how the recorder is: that the rings fill is no change that it tells of by itself.
+func (p *camerasPage) poll() {
+	if p.asking {
+		return
+	}
+	p.asking = true
+	p.w.work.Go(func() {
+		s, err := p.w.client.Status(p.w.ctx)
+		p.w.do(func() {
+			p.asking = false
+			if err == nil {
+				p.w.status = &s
+				p.draw()
+			}
+		})
+	})
+}
+
+// take asks for the oldest picture among the cards that are seen, one at a time.
+func (p *camerasPage) take() {
+	if p.taking {
+		return
+	}
+	id := ""
+	for _, c := range p.list() {
+		if s := p.stills[c.ID]; p.cards[c.ID] && c.State == status.Recording && time.Since(s.asked) > stillAge && (id == "" || s.asked.Before(p.stills[id].asked)) {
+			id = c.ID
+		}
+	}
+	if id == "" {
+		return
+	}
+	p.taking = true
+	s := p.stills[id]
+	s.asked = time.Now()
+	p.stills[id] = s
+	p.w.work.Go(func() {
+		b, err := p.w.client.Still(p.w.ctx, id, 480)
+		var m image.Image
+		if err == nil {
+			m, err = jpeg.Decode(bytes.NewReader(b))
+		}
+		p.w.do(func() {
+			p.taking = false
+			if err == nil { // without one the card says what the camera does
+				s.image = m
+				p.stills[id] = s
+				p.refresh()
+			}
+			if p.seen {
+				p.take()
+			}
+		})
+	})
+}
+
+// choosePause ends a pause, or asks how long one shall be.
+func (p *camerasPage) choosePause() {
+	if s := p.w.status; s != nil && s.Pause.On {
+		p.w.try(p.w.client.EndPause, nil)
+		return
+	}
+	item := func(name string, d time.Duration) *fyne.MenuItem {
+		return fyne.NewMenuItem(name, func() {
+			p.w.try(func(ctx context.Context) error { return p.w.client.Pause(ctx, d) }, nil)
+		})
+	}
+	at := fyne.CurrentApp().Driver().AbsolutePositionForObject(p.pause).AddXY(0, p.pause.Size().Height)
+	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", item(words.L("For 15 minutes"), 15*time.Minute), item(words.L("For 1 hour"), time.Hour), item(words.L("Until I resume"), 0)), p.w.win.Canvas(), at)
+}
+
+func (p *camerasPage) saveClip(id string) {
+	p.w.try(func(ctx context.Context) error {
+		_, err := p.w.client.Trigger(ctx, id, "manual")
+		return err
+	}, func() { p.w.toast(words.L("The clip is being saved.")) })
+}
+
+// openLive shows a camera live.
+func (p *camerasPage) openLive(id string) {
+	p.liveID, p.livePath = id, ""
+	p.liveTitle.SetText(p.w.cameraName(id))
+	p.listing.Hide()
+	p.live.Show()
+	p.content.Refresh()
+	p.follow()
+}
+
+func (p *camerasPage) closeLive() {
+	p.player.close()
+	p.live.Hide()
+	p.listing.Show()
+	p.content.Refresh()
+}
+
+// follow opens the playlist that the live camera writes now; a new one begins whenever the camera was away.
+func (p *camerasPage) follow() {
+	if !p.live.Visible() {
+		return
+	}
+	for _, c := range p.list() {
+		if c.ID != p.liveID {
+			continue
+		}
+		if c.State != status.Recording || c.Live == "" {
+			p.player.close()
+			p.livePath = ""
+			text, _ := stateLine(c, p.w.now())
+			p.player.tell(text)
+		} else if c.Live != p.livePath {
+			p.livePath = c.Live
+			p.player.open(player.Source{Path: c.Live, Live: true}, 0, nil, p.stills[c.ID].image)
+		}
+	}
+}
+
+// enable switches a camera on or off.
+func (p *camerasPage) enable(id string, on bool) {
+	p.w.try(func(ctx context.Context) error {
+		s, err := p.w.client.Settings(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range s.Cameras {
+			if s.Cameras[i].ID == id {
+				s.Cameras[i].Enabled = on
+			}
+		}
+		return p.w.client.Apply(ctx, s)
+	}, nil)
+}
+
+// stateLine says in plain words what a camera does, since when, and what to do.
+func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
+	since := words.Ago(now.Sub(c.Since))
+	switch c.State {
+	case status.Off:
+		return words.L("Switched off"), widget.LowImportance
+	case status.Connecting:
+		return words.L("Connecting, for %s", since), widget.MediumImportance
+	case status.Recording:
+		return words.L("Recording for %s", since), widget.SuccessImportance
+	}
+	text := words.L("%s. No video for %s", strings.TrimSuffix(words.Say(c.Text), "."), since)
+	if wait := c.Retry.Sub(now); !c.Retry.IsZero() && wait > 0 {
+		text += words.L(", trying again in %s", words.Ago(wait+time.Second))
+	}
+	text += "."
+	if c.Hint != "" {
+		text += " " + words.Say(c.Hint)
+	}
+	return text, widget.DangerImportance
+}
+
+// factsOf is what is known of a camera's stream, and its last alarm, in two lines.
+func factsOf(c status.Camera, now time.Time) string {
+	var parts []string
+	if s := c.Streams; s.Video != "" && c.State == status.Recording {
+		parts = append(parts, fmt.Sprintf("%s %d×%d", strings.ToUpper(s.Video), s.Width, s.Height))
+	}
+	if c.BitRate > 0 {
+		parts = append(parts, fmt.Sprintf("%.1f Mbit/s", c.BitRate/1e6))
+	}
+	if c.Bytes > 0 {
+		parts = append(parts, config.ByteSize(c.Bytes).String())
+	}
+	last := words.L("no alarm yet")
+	if !c.LastTrigger.IsZero() {
+		last = words.L("alarm %s", words.Moment(c.LastTrigger, now))
+	}
+	return strings.Join(parts, "  ·  ") + "\n" + last
+}
+
+// cardWidth lets three cards stand beside each other in a small window.
+const cardWidth = 244
+
+// card is one recycled card.
+type card struct {
+	widget.BaseWidget
+	p            *camerasPage
+	id           string
+	filling      bool
+	picture      *canvas.Image
+	name         *widget.Label
+	state, facts *widget.Label
+	bar          *widget.ProgressBar
+	preroll      *widget.Label
+	level        *fyne.Container
+	watch, save  *widget.Button
+	enabled      *widget.Check
+	box          *fyne.Container
+}
+
+func newCard(p *camerasPage) *card {
+	c := &card{p: p, picture: canvas.NewImageFromImage(nil)}
+	c.picture.FillMode, c.picture.CornerRadius = canvas.ImageFillContain, 4
+	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
+	ground.CornerRadius = 4
+	ground.SetMinSize(fyne.NewSize(cardWidth, cardWidth*9/16))
+	c.name = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	c.name.Truncation = fyne.TextTruncateEllipsis
+	c.state = widget.NewLabel("")
+	c.state.Wrapping = fyne.TextWrapWord
+	c.facts = widget.NewLabel("")
+	c.facts.Truncation, c.facts.SizeName, c.facts.Importance = fyne.TextTruncateEllipsis, theme.SizeNameCaptionText, widget.LowImportance
+	c.bar = widget.NewProgressBar()
+	c.bar.TextFormatter = func() string { return "" }
+	c.preroll = widget.NewLabel("")
+	c.preroll.SizeName = theme.SizeNameCaptionText
+	c.watch = widget.NewButtonWithIcon(words.L("Live"), theme.MediaPlayIcon(), func() { p.openLive(c.id) })
+	c.save = widget.NewButtonWithIcon(words.L("Save"), theme.MediaRecordIcon(), func() { p.saveClip(c.id) })
+	edit := widget.NewButtonWithIcon("", theme.SettingsIcon(), func() {
+		p.w.turn(pageSettings)
+		p.w.settings.choose(c.id)
+	})
+	c.enabled = widget.NewCheck(words.L("On"), func(on bool) {
+		if !c.filling {
+			p.enable(c.id, on)
+		}
+	})
+	c.level = container.NewBorder(nil, nil, nil, c.preroll, container.NewVBox(layout.NewSpacer(), container.New(fixedHeight{6}, c.bar), layout.NewSpacer()))
+	frame := newBackdrop(theme.ColorNameHeaderBackground, theme.ColorNameInputBorder, 6)
+	text := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), c.name, c.level, c.facts)
+	foot := container.NewHBox(c.watch, c.save, edit, layout.NewSpacer(), c.enabled)
+	room := canvas.NewRectangle(color.Transparent) // the state may need three lines
+	room.SetMinSize(fyne.NewSize(cardWidth, 92))
+	c.box = container.NewStack(frame, container.NewPadded(container.NewBorder(container.NewVBox(container.NewStack(ground, c.picture), text), foot, nil, nil, container.NewStack(room, container.NewVScroll(c.state)))))
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+func (c *card) set(s status.Camera) {
+	now := c.p.w.now()
+	c.id = s.ID
+	c.p.cards[s.ID] = true
+	c.name.SetText(s.Name)
+	text, importance := stateLine(s, now)
+	if c.state.Text != text || c.state.Importance != importance {
+		c.state.Importance = importance
+		c.state.SetText(text)
+	}
+	facts := factsOf(s, now)
+	if c.facts.Text != facts {
+		c.facts.SetText(facts)
+	}
+	keep := c.p.w.settings.base.RAMDisk.Keep.D().Seconds()
+	if keep > 0 {
+		c.bar.SetValue(min(1, s.PreRoll.D().Seconds()/keep))
+	}
+	if text := words.L("%.0f s in RAM", s.PreRoll.D().Seconds()); c.preroll.Text != text {
+		c.preroll.SetText(text)
+		c.level.Refresh()
+	}
+	able(c.watch, s.State == status.Recording)
+	able(c.save, s.State != status.Off)
+	c.filling = true
+	c.enabled.SetChecked(s.State != status.Off)
+	c.filling = false
+	var m image.Image
+	if s.State != status.Off {
+		m = c.p.stills[s.ID].image
+	}
+	if c.picture.Image != m {
+		c.picture.Image = m
+		c.picture.Refresh()
+	}
+	c.picture.Translucency = 0
+	if s.State != status.Recording {
+		c.picture.Translucency = 0.6 // an old picture
+	}
+}
+
+// CreateRenderer shows the card's box.
+func (c *card) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(c.box) }

@@ -1,0 +1,131 @@
+package window
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image/jpeg"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// cameraTest connects to a camera as it is typed in, and shows its picture or what is wrong.
+type cameraTest struct {
+	w       *window
+	content *fyne.Container
+	button  *widget.Button
+	result  *widget.Label
+	advice  *widget.Label
+	picture *canvas.Image
+	camera  func() config.Camera
+	done    func(ok bool) // told of each result; may be nil
+	asked   int           // number of the last test; results of earlier ones are old
+}
+
+func newCameraTest(w *window, camera func() config.Camera) *cameraTest {
+	t := &cameraTest{w: w, camera: camera}
+	t.button = widget.NewButtonWithIcon(words.L("Test camera"), theme.SearchIcon(), t.run)
+	t.result, t.advice = widget.NewLabel(""), widget.NewLabel("")
+	t.result.Wrapping, t.advice.Wrapping = fyne.TextWrapWord, fyne.TextWrapWord
+	t.picture = canvas.NewImageFromImage(nil)
+	t.picture.FillMode = canvas.ImageFillContain
+	t.picture.SetMinSize(fyne.NewSize(320, 180))
+	t.content = container.NewVBox(container.NewHBox(t.button), t.result, t.advice, t.picture)
+	t.clear()
+	return t
+}
+
+// clear forgets the last result.
+func (t *cameraTest) clear() {
+	t.asked++
+	t.button.Enable()
+	t.result.Hide()
+	t.advice.Hide()
+	t.picture.Hide()
+	t.content.Refresh()
+}
+
+func (t *cameraTest) run() {
+	c := t.camera()
+	t.clear()
+	if rule := config.URLFault(c.URL); rule != "" {
+		t.tell(words.L("The address %s", words.Say(rule)), "", widget.DangerImportance)
+		return
+	}
+	t.button.Disable()
+	t.tell(words.L("Connecting to the camera. It is watched for some seconds …"), "", widget.MediumImportance)
+	asked := t.asked
+	t.w.work.Go(func() {
+		l, err := t.w.client.Look(t.w.ctx, c)
+		t.w.do(func() {
+			if asked != t.asked {
+				return
+			}
+			t.button.Enable()
+			if err != nil {
+				text, hint := words.Say(err.Error()), ""
+				var e *control.Error
+				if errors.As(err, &e) {
+					text, hint = words.Say(e.Text), words.Say(e.Hint)
+				}
+				t.tell(text, hint, widget.DangerImportance)
+			} else {
+				text, advice := lookOf(l)
+				t.tell(text, advice, widget.SuccessImportance)
+				if m, err := jpeg.Decode(bytes.NewReader(l.Picture)); err == nil {
+					t.picture.Image = m
+					t.picture.Refresh()
+					t.picture.Show()
+				}
+			}
+			t.content.Refresh()
+			if t.done != nil {
+				t.done(err == nil)
+			}
+		})
+	})
+}
+
+// lookOf says what a camera showed, and what could be better.
+func lookOf(l status.Look) (text, advice string) {
+	parts := []string{strings.ToUpper(l.Streams.Video), fmt.Sprintf("%d × %d", l.Streams.Width, l.Streams.Height)}
+	if l.Streams.FPS > 0 {
+		parts = append(parts, words.L("%.0f frames a second", l.Streams.FPS))
+	}
+	if l.BitRate > 0 {
+		parts = append(parts, fmt.Sprintf("%.1f Mbit/s", l.BitRate/1e6))
+	}
+	if l.GOP > 0 {
+		parts = append(parts, words.L("a keyframe every %.1f s", l.GOP.D().Seconds()))
+	} else {
+		parts = append(parts, words.L("no second keyframe in the time it was watched"))
+	}
+	if l.Streams.Audio != "" {
+		parts = append(parts, words.L("sound %s", strings.ToUpper(l.Streams.Audio)))
+	} else {
+		parts = append(parts, words.L("no sound"))
+	}
+	if gop := l.GOP.D().Seconds(); gop > 4 || gop == 0 {
+		advice = words.L("Keyframes are rare: clips begin up to that much earlier than asked, and take more RAM. Set the camera's I-frame interval to 1 or 2 seconds.")
+	}
+	return words.L("It works: %s.", strings.Join(parts, ", ")), advice
+}
+
+func (t *cameraTest) tell(text, advice string, i widget.Importance) {
+	t.result.Importance = i
+	t.result.SetText(text)
+	t.result.Show()
+	t.advice.SetText(advice)
+	shown(t.advice, advice != "")
+	t.content.Refresh()
+}

@@ -1,0 +1,403 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"image"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/opener"
+	"github.com/preroll/preroll/app/player"
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// eventView shows one event: its clip in the player, and the receipt beside it.
+type eventView struct {
+	w       *window
+	content *fyne.Container
+	event   event.Event
+	clip    int  // which of its clips is shown
+	opened  bool // the player has it
+
+	title    *widget.Label
+	protect  *widget.Button
+	remove   *widget.Button
+	export   *widget.Button
+	player   *playerView
+	parts    *widget.Select
+	waiting  *widget.Label
+	receipt  *fyne.Container
+	snapshot *canvas.Image
+	verdict  *widget.Label
+}
+
+func newEventView(w *window) *eventView {
+	v := &eventView{w: w, player: newPlayerView(w)}
+	v.player.line.typed = v.typed
+	back := widget.NewButtonWithIcon(words.L("Events"), theme.NavigateBackIcon(), func() { w.events.closeEvent() })
+	v.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	v.title.Truncation = fyne.TextTruncateEllipsis
+	newer := widget.NewButtonWithIcon("", theme.MoveUpIcon(), func() { w.events.neighbour(-1) })
+	older := widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() { w.events.neighbour(1) })
+	v.protect = widget.NewButtonWithIcon("", lockIcon, v.toggleProtection)
+	v.export = widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(), func() { w.export([]event.Event{v.event}) })
+	v.remove = widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { w.events.remove([]event.Event{v.event}) })
+	v.parts = widget.NewSelect(nil, func(string) {
+		if i := v.parts.SelectedIndex(); i >= 0 && i != v.clip {
+			v.clip, v.opened = i, false
+			v.play()
+		}
+	})
+	v.waiting = widget.NewLabel("")
+	v.waiting.Wrapping, v.waiting.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
+	v.receipt = container.NewVBox()
+	v.snapshot = canvas.NewImageFromImage(nil)
+	v.snapshot.FillMode = canvas.ImageFillContain
+	v.snapshot.SetMinSize(fyne.NewSize(160, 120))
+	v.verdict = widget.NewLabel("")
+	v.verdict.Wrapping = fyne.TextWrapWord
+
+	side := container.NewGridWrap(fyne.NewSize(receiptWidth, 1)) // keeps the receipt's width
+	top := container.NewBorder(nil, nil, container.NewHBox(back, newer, older), container.NewHBox(v.protect, v.export, v.remove), v.title)
+	left := container.NewBorder(v.parts, nil, nil, nil, container.NewStack(v.player.content, container.NewVBox(layout.NewSpacer(), v.waiting, layout.NewSpacer())))
+	right := container.NewBorder(side, nil, nil, nil, container.NewVScroll(container.NewPadded(v.receipt)))
+	v.content = container.NewPadded(container.NewBorder(top, nil, nil, container.NewBorder(nil, nil, widget.NewSeparator(), nil, right), left))
+	return v
+}
+
+const receiptWidth = 310
+
+// show turns to an event.
+func (v *eventView) show(e event.Event) {
+	if v.event.ID != e.ID {
+		v.leave()
+		v.clip = 0
+		v.verdict.SetText("")
+		v.verdict.Hide()
+		v.snapshot.Image = nil
+	}
+	v.event = e
+	v.draw()
+	v.play()
+}
+
+// changed follows the event that is shown.
+func (v *eventView) changed(e event.Event) {
+	if e.ID == v.event.ID && v.content.Visible() {
+		v.show(e)
+	}
+}
+
+// leave ends the player.
+func (v *eventView) leave() {
+	v.player.close()
+	v.opened = false
+}
+
+// typed are the keys of the page that are not the player's.
+func (v *eventView) typed(k *fyne.KeyEvent) {
+	switch k.Name {
+	case fyne.KeyEscape, fyne.KeyBackspace:
+		v.w.events.closeEvent()
+	case fyne.KeyUp:
+		v.w.events.neighbour(-1)
+	case fyne.KeyDown:
+		v.w.events.neighbour(1)
+	case fyne.KeyP:
+		v.toggleProtection()
+	case fyne.KeyE:
+		v.w.export([]event.Event{v.event})
+	case fyne.KeyDelete:
+		v.w.events.remove([]event.Event{v.event})
+	default:
+		v.player.typed(k)
+	}
+}
+
+func (v *eventView) focus() { v.w.win.Canvas().Focus(v.player.line) }
+
+// play opens the clip in the player, once it is there.
+func (v *eventView) play() {
+	e := v.event
+	playable := v.clip < len(e.Clips)
+	shown(v.player.content, playable)
+	shown(v.waiting, !playable)
+	var names []string
+	for i, c := range e.Clips {
+		names = append(names, words.L("File %d of %d, from %s", i+1, len(e.Clips), c.Start.Local().Format("15:04:05")))
+	}
+	shown(v.parts, len(names) > 1)
+	v.parts.SetOptions(names)
+	if !playable {
+		text, _ := stateOf(e, v.w.now())
+		if !e.State.Ended() {
+			text = words.L("The clip is being saved. It plays here when it is done.")
+		}
+		v.waiting.SetText(text)
+		return
+	}
+	if v.parts.SelectedIndex() != v.clip {
+		v.parts.SetSelectedIndex(v.clip)
+	}
+	if v.opened {
+		return
+	}
+	v.opened = true
+	c := e.Clips[v.clip]
+	var poster image.Image
+	if e.Thumbnail != "" && v.clip == 0 {
+		poster = v.w.events.thumbs.get(v.w.path(e, e.Thumbnail))
+	}
+	v.player.open(player.Source{Path: v.w.path(e, c.File), Length: c.Length.D()}, 0, marksOf(e, c), poster)
+}
+
+// marksOf are the alarms of an event that lie in a clip, as places in it.
+func marksOf(e event.Event, c event.Clip) (marks []time.Duration) {
+	for _, t := range e.Triggers {
+		if at := t.Time.Sub(c.Start); at >= 0 && at <= c.Length.D() {
+			marks = append(marks, at)
+		}
+	}
+	return marks
+}
+
+// tick shows how far an event has come that is being saved.
+func (v *eventView) tick() {
+	if v.content.Visible() && !v.event.State.Ended() {
+		v.draw()
+	}
+}
+
+// draw writes the receipt.
+func (v *eventView) draw() {
+	e := v.event
+	now := v.w.now()
+	v.title.SetText(words.Day(e.Time, now) + " " + e.Time.Local().Format("15:04:05") + "  ·  " + labelOf(e) + "  ·  " + e.Title())
+	if e.Protected {
+		v.protect.SetText(words.L("End protection"))
+	} else {
+		v.protect.SetText(words.L("Protect"))
+	}
+	ended := e.State.Ended()
+	able(v.protect, ended)
+	able(v.remove, ended && !e.Protected)
+	able(v.export, len(e.Clips) > 0)
+
+	box := container.NewVBox()
+	text, importance := stateOf(e, now)
+	state := widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	state.Wrapping, state.Importance = fyne.TextWrapWord, importance
+	if e.State == event.Saved {
+		state.Importance = widget.SuccessImportance
+	}
+	box.Add(state)
+	if !ended {
+		bar := widget.NewProgressBar()
+		if whole := e.Until.Sub(e.From); whole > 0 {
+			bar.SetValue(min(1, now.Sub(e.From).Seconds()/whole.Seconds()))
+		}
+		box.Add(bar)
+	}
+	for _, r := range receiptOf(e) {
+		box.Add(fact(r[0], r[1]))
+	}
+	if e.Snapshot != "" {
+		box.Add(caption(words.L("The camera's own picture")))
+		if v.snapshot.Image == nil {
+			v.snapshot.Image = v.w.events.thumbs.get(v.w.path(e, e.Snapshot))
+		}
+		box.Add(v.snapshot)
+	}
+	if len(e.Triggers) > 0 {
+		box.Add(caption(words.N(e.TriggerCount, "1 alarm", "%d alarms")))
+		for i, t := range e.Triggers {
+			if i == shownAlarms {
+				box.Add(fact("", words.L("… and %d more", e.TriggerCount-i)))
+				break
+			}
+			box.Add(fact(t.Time.Local().Format("15:04:05"), alarmOf(t)))
+		}
+	}
+	if len(e.Gaps) > 0 {
+		box.Add(caption(words.L("What is missing")))
+		for _, g := range e.Gaps {
+			box.Add(fact(g.From.Local().Format("15:04:05"), words.L("%.1f s: %s", g.To.Sub(g.From).Seconds(), words.Say(g.Reason))))
+		}
+	}
+	for _, c := range e.Clips {
+		v.addFile(box, c)
+	}
+	if len(e.Clips) > 0 {
+		check := widget.NewButtonWithIcon(words.L("Check the clip"), theme.SearchIcon(), nil)
+		check.OnTapped = func() { v.check(check) }
+		box.Add(container.NewHBox(check))
+		box.Add(v.verdict)
+	}
+	v.receipt.Objects = box.Objects
+	v.receipt.Refresh()
+}
+
+// shownAlarms is how many alarms of an event are written out.
+const shownAlarms = 12
+
+// alarmOf says what is known of an alarm.
+func alarmOf(t event.Trigger) string {
+	if t.Source == event.Manual {
+		return words.L("by hand")
+	}
+	parts := []string{}
+	for _, s := range []string{words.Say(t.Label), t.Subject, t.Sender, t.From} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, "  ·  ")
+}
+
+// receiptOf is what was asked and what was got.
+func receiptOf(e event.Event) (list [][2]string) {
+	add := func(name, value string) { list = append(list, [2]string{name, value}) }
+	r := e.Receipt
+	if len(e.Clips) == 0 {
+		return nil
+	}
+	add(words.L("Length"), words.Length(e.Length())+"  ·  "+config.ByteSize(e.Bytes()).String())
+	if e.Continues == "" {
+		add(words.L("Pre-roll"), words.L("%.1f s, asked %.0f s", r.PreRollGot.D().Seconds(), r.PreRollAsked.D().Seconds()))
+	}
+	add(words.L("Post-roll"), words.L("%.1f s, asked %.0f s", r.PostRollGot.D().Seconds(), r.PostRollAsked.D().Seconds()))
+	if d := r.DurableAfter.D(); d > 0 {
+		add(words.L("Safe on disk"), words.L("%.2f s after the alarm", d.Seconds()))
+	}
+	if e.Protected {
+		add(words.L("Protected"), words.L("it is never deleted by itself"))
+	}
+	return list
+}
+
+// addFile writes one clip's file and what can be done with it.
+func (v *eventView) addFile(box *fyne.Container, c event.Clip) {
+	path := v.w.path(v.event, c.File)
+	box.Add(caption(words.L("File")))
+	name := widget.NewLabel(path)
+	name.Wrapping, name.Selectable = fyne.TextWrapBreak, true
+	name.SizeName = theme.SizeNameCaptionText
+	box.Add(name)
+	box.Add(container.NewHBox(
+		widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() { v.w.try(func(context.Context) error { return opener.Reveal(path) }, nil) }),
+		widget.NewButtonWithIcon(words.L("Open"), theme.MediaVideoIcon(), func() { v.w.try(func(context.Context) error { return opener.Open(path) }, nil) }),
+		widget.NewButtonWithIcon(words.L("Copy"), theme.ContentCopyIcon(), func() { v.copy(path) })))
+	sum := widget.NewLabel("SHA-256 " + c.SHA256)
+	sum.Wrapping, sum.Selectable = fyne.TextWrapBreak, true
+	sum.SizeName, sum.Importance = theme.SizeNameCaptionText, widget.LowImportance
+	box.Add(sum)
+}
+
+// copy puts the file on the clipboard, or its path where the desktop has no way for a file.
+func (v *eventView) copy(path string) {
+	v.w.work.Go(func() {
+		err := opener.CopyFile(path)
+		v.w.do(func() {
+			switch {
+			case err == nil:
+				v.w.toast(words.L("The file is on the clipboard."))
+			case errors.Is(err, opener.ErrNoClipboard):
+				fyne.CurrentApp().Clipboard().SetContent(path)
+				v.w.toast(words.L("The file's path is on the clipboard."))
+			default:
+				v.w.fail(err)
+			}
+		})
+	})
+}
+
+// check reads the clip back.
+func (v *eventView) check(b *widget.Button) {
+	b.Disable()
+	id := v.event.ID
+	v.tell(words.L("Reading the clip …"), widget.MediumImportance)
+	var verdict status.Verdict
+	v.w.try(func(ctx context.Context) (err error) {
+		verdict, err = v.w.client.Verify(ctx, id)
+		return err
+	}, func() {
+		b.Enable()
+		if v.event.ID != id {
+			return
+		}
+		i := widget.SuccessImportance
+		if !verdict.OK {
+			i = widget.DangerImportance
+		}
+		v.tell(words.Say(verdict.Text), i)
+	})
+}
+
+func (v *eventView) tell(text string, i widget.Importance) {
+	v.verdict.Importance = i
+	v.verdict.SetText(text)
+	shown(v.verdict, text != "")
+	v.receipt.Refresh()
+}
+
+func (v *eventView) toggleProtection() {
+	e, on := v.event, !v.event.Protected
+	v.w.try(func(ctx context.Context) error { return v.w.protect(ctx, e, on) }, nil)
+}
+
+// pictured takes a picture that has been loaded.
+func (v *eventView) pictured(path string) {
+	e := v.event
+	if !v.content.Visible() {
+		return
+	}
+	if e.Snapshot != "" && v.w.path(e, e.Snapshot) == path && v.snapshot.Image == nil {
+		v.snapshot.Image = v.w.events.thumbs.get(path)
+		v.snapshot.Refresh()
+	}
+	if e.Thumbnail != "" && v.w.path(e, e.Thumbnail) == path {
+		v.player.poster(v.w.events.thumbs.get(path))
+	}
+}
+
+// caption heads a part of the receipt.
+func caption(text string) fyne.CanvasObject {
+	l := widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	l.Truncation = fyne.TextTruncateEllipsis
+	return container.New(layout.NewCustomPaddedVBoxLayout(0), widget.NewSeparator(), l)
+}
+
+// fact is a name and a value in one or more lines.
+func fact(name, value string) fyne.CanvasObject {
+	v := widget.NewLabel(value)
+	v.Wrapping = fyne.TextWrapWord
+	if name == "" {
+		return v
+	}
+	n := widget.NewLabel(name)
+	n.Importance = widget.LowImportance
+	return container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(104, n.MinSize().Height), n)), nil, v)
+}
+
+// able switches a widget on or off.
+func able(o fyne.Disableable, yes bool) {
+	if yes == !o.Disabled() {
+		return
+	}
+	if yes {
+		o.Enable()
+	} else {
+		o.Disable()
+	}
+}

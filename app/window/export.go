@@ -1,0 +1,178 @@
+package window
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// file is a file to export and what it is called there.
+type file struct {
+	path, name string
+	bytes      int64
+}
+
+// filesOf are the clips of events, under names that tell cameras apart.
+func (w *window) filesOf(list []event.Event) (files []file) {
+	for _, e := range list {
+		for _, c := range e.Clips {
+			files = append(files, file{w.path(e, c.File), e.Camera + "_" + c.File, c.Bytes})
+		}
+	}
+	return files
+}
+
+// export asks where to, and copies the clips of events into a folder or into a zip file.
+func (w *window) export(list []event.Event) {
+	files := w.filesOf(list)
+	if len(files) == 0 {
+		dialog.ShowInformation(words.L("Nothing to export"), words.L("These events have no clip."), w.win)
+		return
+	}
+	var whole int64
+	for _, f := range files {
+		whole += f.bytes
+	}
+	var d *dialog.CustomDialog
+	folder := widget.NewButtonWithIcon(words.L("Into a folder"), theme.FolderOpenIcon(), func() {
+		d.Hide()
+		dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
+			if err != nil || u == nil {
+				return
+			}
+			w.copyTo(files, whole, u.Path(), toFolder)
+		}, w.win)
+	})
+	zipped := widget.NewButtonWithIcon(words.L("Into a zip file"), theme.DocumentSaveIcon(), func() {
+		d.Hide()
+		s := dialog.NewFileSave(func(u fyne.URIWriteCloser, err error) {
+			if err != nil || u == nil {
+				return
+			}
+			path := u.URI().Path()
+			_ = u.Close()
+			w.copyTo(files, whole, path, toZip)
+		}, w.win)
+		s.SetFileName("preroll-" + w.now().Format("2006-01-02") + ".zip")
+		s.Show()
+	})
+	text := wrapped(words.N(len(files), "1 clip", "%d clips") + ", " + config.ByteSize(whole).String())
+	d = dialog.NewCustom(words.L("Export"), words.L("Cancel"), container.NewVBox(text, container.NewHBox(folder, zipped)), w.win)
+	d.Show()
+}
+
+func (w *window) copyTo(files []file, whole int64, to string, do func(context.Context, []file, string, func(int64)) error) {
+	const steps = 1000
+	w.progress(steps, func(ctx context.Context, step func(int)) error {
+		var done int64
+		last := 0
+		err := do(ctx, files, to, func(n int64) {
+			done += n
+			if at := int(float64(done) / float64(max(1, whole)) * steps); at != last {
+				last = at
+				step(at)
+			}
+		})
+		if err == nil {
+			w.do(func() { w.toast(words.L("Exported to %s", to)) })
+		}
+		return err
+	})
+}
+
+// toFolder copies files into a folder. A name that is taken gets a number; a copy that was not finished is removed.
+func toFolder(ctx context.Context, files []file, dir string, count func(int64)) error {
+	for _, f := range files {
+		err := func() error {
+			out, err := create(filepath.Join(dir, f.name))
+			if err != nil {
+				return err
+			}
+			err = copyFile(ctx, out, f.path, count)
+			if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+				_ = os.Remove(out.Name())
+			}
+			return err
+		}()
+		if err != nil {
+			return fmt.Errorf("export %s: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+// create makes a file under a name that is free.
+func create(path string) (*os.File, error) {
+	ext := filepath.Ext(path)
+	name := path
+	for n := 2; ; n++ {
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+		name = fmt.Sprintf("%s_%d%s", strings.TrimSuffix(path, ext), n, ext)
+	}
+}
+
+// toZip copies files into a new zip file, stored as they are since video does not shrink.
+func toZip(ctx context.Context, files []file, path string, count func(int64)) (err error) {
+	out, err := os.Create(path) // the user agreed to replace it
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	defer func() {
+		if err = errors.Join(err, out.Close()); err != nil {
+			_ = os.Remove(path)
+		}
+	}()
+	z := zip.NewWriter(out)
+	for _, f := range files {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Store})
+		if err == nil {
+			err = copyFile(ctx, w, f.path, count)
+		}
+		if err != nil {
+			return fmt.Errorf("export %s: %w", f.name, err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	return out.Sync()
+}
+
+// copyFile copies a file piece by piece, so that it can be stopped and counted.
+func copyFile(ctx context.Context, to io.Writer, path string, count func(int64)) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	for ctx.Err() == nil {
+		n, err := io.CopyN(to, in, 1<<20)
+		count(n)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}

@@ -1,0 +1,386 @@
+package window
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// healthPage says what is wrong, and why there is no clip of a time.
+type healthPage struct {
+	w       *window
+	content fyne.CanvasObject
+
+	state  *fyne.Container
+	stated string
+
+	camera *widget.Select
+	date   *widget.DateEntry
+	clock  *widget.Entry
+	ask    *widget.Button
+	answer *fyne.Container
+
+	mails  *fyne.Container
+	mailed string
+
+	tested  *widget.Select
+	test    *widget.Button
+	result  *fyne.Container
+	testing bool
+}
+
+func newHealthPage(w *window) *healthPage {
+	p := &healthPage{w: w, state: container.NewVBox(), answer: container.NewVBox(), mails: container.NewVBox(), result: container.NewVBox()}
+	p.camera = widget.NewSelect(nil, nil)
+	p.date = widget.NewDateEntry()
+	p.clock = widget.NewEntry()
+	p.clock.SetPlaceHolder("14:05")
+	p.clock.OnSubmitted = func(string) { p.find() }
+	p.ask = important(widget.NewButtonWithIcon(words.L("Find out"), theme.SearchIcon(), p.find))
+	p.tested = widget.NewSelect(nil, nil)
+	p.test = widget.NewButtonWithIcon(words.L("Run the self-test"), theme.MediaPlayIcon(), p.selfTest)
+	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
+		return container.NewGridWrap(fyne.NewSize(w, o.MinSize().Height), o)
+	}
+	p.content = container.NewVScroll(container.NewPadded(container.New(narrow{820}, container.NewVBox(
+		heading(words.L("Now")), p.state,
+		heading(words.L("Why is there no clip?")),
+		wrapped(words.L("Say when something happened, and for which camera. Every link from the alarm to the clip is looked at.")),
+		container.NewHBox(width(190, p.camera), width(160, p.date), width(90, p.clock), p.ask),
+		p.answer,
+		heading(words.L("Mails that fit no camera")), p.mails,
+		heading(words.L("Self-test")),
+		wrapped(words.L("Sends a real mail for a camera through the real port, waits for its clip, reads it back and measures its pre-roll.")),
+		container.NewHBox(width(190, p.tested), p.test), p.result,
+	))))
+	return p
+}
+
+func (p *healthPage) visible(yes bool) {
+	if !yes {
+		return
+	}
+	if p.date.Date == nil {
+		now := p.w.now()
+		p.date.SetDate(&now)
+		p.clock.SetText(now.Format("15:04"))
+	}
+	p.draw()
+}
+
+func (p *healthPage) update(control.Update) { p.draw() }
+
+func (p *healthPage) draw() {
+	s := p.w.status
+	all := []string{words.L("All cameras")}
+	var names []string
+	if s != nil {
+		for _, c := range s.Cameras {
+			names = append(names, c.Name)
+		}
+	}
+	all = append(all, names...)
+	if !slices.Equal(p.camera.Options, all) {
+		p.camera.SetOptions(all)
+		p.camera.SetSelectedIndex(min(max(0, p.camera.SelectedIndex()), len(all)-1))
+		p.tested.SetOptions(names)
+		if len(names) > 0 && p.tested.SelectedIndex() < 0 {
+			p.tested.SetSelectedIndex(0)
+		}
+	}
+	able(p.test, len(names) > 0 && !p.testing)
+	able(p.ask, s != nil)
+	p.drawState(s)
+	p.drawMails(s)
+}
+
+// drawState lists what is wrong now.
+func (p *healthPage) drawState(s *status.Status) {
+	list := findingsOf(s)
+	key := fmt.Sprint(list)
+	if key == p.stated {
+		return
+	}
+	p.stated = key
+	p.state.RemoveAll()
+	for _, f := range list {
+		p.state.Add(finding(f))
+	}
+	p.state.Refresh()
+}
+
+// findingsOf is what is right and wrong now, the wrong first.
+func findingsOf(s *status.Status) (list []status.Finding) {
+	if s == nil {
+		return []status.Finding{{Text: headline(nil)}}
+	}
+	for _, p := range s.Problems {
+		list = append(list, status.Finding{Text: problemOf(p)})
+	}
+	if s.Pause.On {
+		list = append(list, status.Finding{OK: true, Warn: true, Text: headline(s) + ". " + words.N(s.Pause.Missed, "1 alarm came meanwhile.", "%d alarms came meanwhile.")})
+	}
+	if len(list) == 0 && len(s.Cameras) > 0 {
+		list = append(list, status.Finding{OK: true, Text: words.L("All is well.") + " " + headline(s) + "."})
+	}
+	if s.SMTP.Listen != "" {
+		text := words.L("Alarm mail: listening on %s, %d mails since the start.", s.SMTP.Listen, s.SMTP.Mails)
+		if m := s.SMTP.Last; m != nil {
+			text += " " + words.L("The last one at %s from %s.", m.Time.Local().Format("15:04:05"), m.From)
+		}
+		list = append(list, status.Finding{OK: true, Text: text})
+	}
+	if s.SMTP.Refused > 0 {
+		list = append(list, status.Finding{OK: true, Warn: true, Text: words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)})
+	}
+	if s.Archive.Error == "" {
+		list = append(list, status.Finding{OK: true, Text: words.L("Archive: %d events, %s; %s free in %s.", s.Archive.Events, config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free), s.Archive.Path)})
+	}
+	list = append(list, status.Finding{OK: true, Text: words.L("RAM: %s of %s used on %s (%s).", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget), s.RAM.Path, s.RAM.Kind)})
+	return list
+}
+
+// finding shows one result with its sign.
+func finding(f status.Finding) fyne.CanvasObject {
+	var icon fyne.Resource = theme.NewSuccessThemedResource(theme.ConfirmIcon())
+	switch {
+	case !f.OK:
+		icon = theme.NewErrorThemedResource(theme.ErrorIcon())
+	case f.Warn:
+		icon = theme.NewWarningThemedResource(theme.WarningIcon())
+	}
+	text := words.Say(f.Text)
+	if f.About != "" {
+		text = words.Say(f.About) + ": " + text
+	}
+	box := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*2), wrapped(text))
+	if f.Hint != "" {
+		h := wrapped(words.Say(f.Hint))
+		h.Importance = widget.LowImportance
+		box.Add(h)
+	}
+	return container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), widget.NewIcon(icon))), nil, box)
+}
+
+// find asks why there is no clip.
+func (p *healthPage) find() {
+	at, err := whenOf(p.date.Date, p.clock.Text, p.w.now())
+	if err != nil {
+		p.tell(p.answer, status.Finding{Text: err.Error()})
+		return
+	}
+	camera := ""
+	if i := p.camera.SelectedIndex(); i > 0 && p.w.status != nil && i <= len(p.w.status.Cameras) {
+		camera = p.w.status.Cameras[i-1].ID
+	}
+	p.ask.Disable()
+	p.w.work.Go(func() {
+		list, err := p.w.client.Why(p.w.ctx, camera, at)
+		p.w.do(func() {
+			p.ask.Enable()
+			if err != nil {
+				list = []status.Finding{{Text: err.Error()}}
+			}
+			p.tell(p.answer, list...)
+		})
+	})
+}
+
+// whenOf reads a day and a time of day.
+func whenOf(day *time.Time, clock string, now time.Time) (time.Time, error) {
+	d := now
+	if day != nil {
+		d = *day
+	}
+	for _, form := range []string{"15:04:05", "15:04", "15"} {
+		if t, err := time.Parse(form, strings.TrimSpace(clock)); err == nil {
+			return time.Date(d.Year(), d.Month(), d.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.Local), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%s", words.L("Type the time as 14:05."))
+}
+
+func (p *healthPage) tell(box *fyne.Container, list ...status.Finding) {
+	box.RemoveAll()
+	for _, f := range list {
+		box.Add(finding(f))
+	}
+	box.Refresh()
+	p.content.Refresh()
+}
+
+// drawMails lists the mails that fitted no camera, each with a way to make its like fit.
+func (p *healthPage) drawMails(s *status.Status) {
+	var list []status.Unmatched
+	if s != nil {
+		list = s.SMTP.Unmatched
+	}
+	key := fmt.Sprint(list, p.tested.Options)
+	if key == p.mailed {
+		return
+	}
+	p.mailed = key
+	p.mails.RemoveAll()
+	if len(list) == 0 {
+		l := widget.NewLabel(words.L("None."))
+		l.Importance = widget.LowImportance
+		p.mails.Add(l)
+	}
+	for i, u := range list {
+		if i == 10 {
+			p.mails.Add(widget.NewLabel(words.L("… and %d more", len(list)-i)))
+			break
+		}
+		token := tokenOf(u)
+		text := wrapped(words.L("%s from %s, sender %s, to %s: %s", words.Moment(u.Time, p.w.now()), u.From, u.Sender, strings.Join(u.To, ", "), u.Subject))
+		pick := widget.NewSelect(p.tested.Options, func(name string) {
+			i := slices.Index(p.tested.Options, name)
+			if p.w.status == nil || i < 0 || i >= len(p.w.status.Cameras) {
+				return
+			}
+			p.assign(token, p.w.status.Cameras[i])
+		})
+		pick.PlaceHolder = words.L("Assign to")
+		p.mails.Add(container.NewBorder(nil, nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(170, pick.MinSize().Height), pick)), text))
+	}
+	p.mails.Refresh()
+}
+
+// tokenOf is what a mail can be told by: its recipient, else its sender, else its subject.
+func tokenOf(u status.Unmatched) string {
+	if len(u.To) > 0 && u.To[0] != "" {
+		return u.To[0]
+	}
+	if u.Sender != "" {
+		return u.Sender
+	}
+	return u.Subject
+}
+
+// assign makes mails with a token be a camera's.
+func (p *healthPage) assign(token string, c status.Camera) {
+	p.w.confirm(words.L("Assign to %s?", c.Name), words.L("From now on every mail with \"%s\" is an alarm of %s.", token, c.Name), words.L("Assign"), func() {
+		p.w.try(func(ctx context.Context) error {
+			s, err := p.w.client.Settings(ctx)
+			if err != nil {
+				return err
+			}
+			for i := range s.Cameras {
+				if s.Cameras[i].ID != c.ID {
+					continue
+				}
+				if len(s.Cameras[i].Mail) == 0 {
+					s.Cameras[i].Mail = []string{c.ID}
+				}
+				s.Cameras[i].Mail = append(s.Cameras[i].Mail, token)
+			}
+			return p.w.client.Apply(ctx, s)
+		}, func() { p.w.toast(words.L("Assigned. It counts from the next mail on.")) })
+	})
+}
+
+// selfTest goes the whole way of an alarm and says after each link how it went.
+func (p *healthPage) selfTest() {
+	i := p.tested.SelectedIndex()
+	if p.w.status == nil || i < 0 || i >= len(p.w.status.Cameras) {
+		return
+	}
+	c := p.w.status.Cameras[i]
+	p.testing = true
+	p.test.Disable()
+	p.tell(p.result)
+	var list []status.Finding
+	say := func(f status.Finding) {
+		p.w.do(func() {
+			if n := len(list); n > 0 && list[n-1].Warn {
+				list = list[:n-1] // what was waited for
+			}
+			list = append(list, f)
+			p.tell(p.result, list...)
+		})
+	}
+	p.w.work.Go(func() {
+		goThrough(p.w.ctx, p.w.client, c, say)
+		p.w.do(func() {
+			p.testing = false
+			p.draw()
+		})
+	})
+}
+
+// goThrough sends an alarm mail for a camera and follows it to the checked clip.
+func goThrough(ctx context.Context, client *control.Client, c status.Camera, say func(status.Finding)) {
+	began := time.Now()
+	if err := client.Mail(ctx, c.ID); err != nil {
+		say(status.Finding{Text: words.L("The alarm mail was not accepted: %s", words.Say(err.Error()))})
+		return
+	}
+	say(status.Finding{OK: true, Text: words.L("The alarm mail was accepted after %.2f s.", time.Since(began).Seconds())})
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	id := ""
+	for {
+		list, err := client.Events(ctx, event.Query{Camera: c.ID, Limit: 1})
+		if err != nil {
+			say(status.Finding{Text: words.Say(err.Error())})
+			return
+		}
+		if len(list) == 0 || id == "" && list[0].LastTrigger.Before(began.Add(-time.Second)) {
+			say(status.Finding{Text: words.L("The mail made no event."), Hint: words.L("Is the camera switched on, or Preroll paused?")})
+			return
+		}
+		e := list[0]
+		if id == "" {
+			id = e.ID
+		}
+		if e.ID != id { // another one began meanwhile
+			if e, err = client.Event(ctx, id); err != nil {
+				say(status.Finding{Text: words.Say(err.Error())})
+				return
+			}
+		}
+		if e.State.Ended() {
+			say(resultOf(e))
+			break
+		}
+		text, _ := stateOf(e, time.Now())
+		say(status.Finding{OK: true, Warn: true, Text: text})
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+	v, err := client.Verify(ctx, id)
+	if err != nil {
+		say(status.Finding{Text: words.Say(err.Error())})
+		return
+	}
+	say(status.Finding{OK: v.OK, Text: words.Say(v.Text)})
+}
+
+// resultOf says how the event of a self-test ended.
+func resultOf(e event.Event) status.Finding {
+	got, asked := e.Receipt.PreRollGot.D().Seconds(), e.Receipt.PreRollAsked.D().Seconds()
+	switch {
+	case e.State == event.Saved:
+		return status.Finding{OK: true, Text: words.L("The clip is saved, with %.1f s before the alarm; %.0f s were asked.", got, asked)}
+	case e.State == event.Incomplete:
+		return status.Finding{Text: words.L("The clip is saved, but not complete: %s", words.Say(e.Reason))}
+	}
+	return status.Finding{Text: words.L("There is no clip: %s", words.Say(e.Reason))}
+}

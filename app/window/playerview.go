@@ -1,0 +1,291 @@
+package window
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"strings"
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/player"
+	"github.com/preroll/preroll/app/words"
+)
+
+// playerView shows what a player plays. The player lives from open to close.
+type playerView struct {
+	w       *window
+	content fyne.CanvasObject
+
+	p       *player.Player
+	stage   *stage
+	picture *canvas.Image
+	message *widget.Label
+	line    *timeline
+	play    *widget.Button
+	clock   *widget.Label
+	speed   *widget.Select
+	alarm   *widget.Button
+	live    bool
+	playing bool
+	length  time.Duration
+	marks   []time.Duration
+
+	mu     sync.Mutex // guards latest and due, which the player's goroutine sets
+	latest player.Frame
+	due    bool // latest waits for the main goroutine
+}
+
+var speeds = []float64{0.25, 0.5, 1, 2, 4, 8}
+
+func newPlayerView(w *window) *playerView {
+	v := &playerView{w: w}
+	v.picture = canvas.NewImageFromImage(nil)
+	v.picture.FillMode, v.picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
+	v.message = widget.NewLabel("")
+	v.message.Wrapping, v.message.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
+	v.message.Hide()
+	v.stage = newStage(v)
+	v.line = newTimeline(func(at time.Duration) {
+		if v.p != nil {
+			v.p.Seek(at)
+		}
+		v.setClock(at)
+	}, v.typed)
+	v.play = widget.NewButtonWithIcon("", theme.MediaPlayIcon(), v.toggle)
+	back := widget.NewButtonWithIcon("", theme.MediaSkipPreviousIcon(), func() { v.step(-1) })
+	forth := widget.NewButtonWithIcon("", theme.MediaSkipNextIcon(), func() { v.step(1) })
+	v.alarm = widget.NewButtonWithIcon(words.L("Alarm"), theme.MediaFastForwardIcon(), v.toAlarm)
+	v.clock = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{Monospace: true})
+	var names []string
+	for _, s := range speeds {
+		names = append(names, strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", s), "0"), ".")+"×")
+	}
+	v.speed = widget.NewSelect(names, func(string) {
+		if i := v.speed.SelectedIndex(); v.p != nil && i >= 0 {
+			v.p.SetSpeed(speeds[i])
+		}
+	})
+	v.speed.SetSelectedIndex(2)
+	controls := container.NewHBox(v.play, back, forth, v.alarm, layout.NewSpacer(), v.clock, v.speed)
+	v.content = container.NewBorder(nil, container.NewVBox(v.line, controls), nil, nil, v.stage)
+	return v
+}
+
+// open plays a source from a place; the poster is shown until its first picture is there.
+func (v *playerView) open(s player.Source, at time.Duration, marks []time.Duration, poster image.Image) {
+	v.live, v.length, v.marks = s.Live, s.Length, marks
+	v.picture.Image = poster
+	v.picture.Refresh()
+	v.tell("")
+	v.line.load(s.Length, marks)
+	v.line.set(at)
+	v.setClock(at)
+	shown(v.alarm, len(marks) > 0)
+	if v.w.status == nil || v.w.status.FFmpeg.Path == "" {
+		v.tell(words.L("FFmpeg is missing, so nothing can be played here. Install it, or open the clip in the default player."))
+		return
+	}
+	if v.p == nil {
+		width, height := v.pixels()
+		v.p = player.New(player.Options{FFmpeg: v.w.status.FFmpeg.Path, Version: v.w.status.FFmpeg.Version, Width: width, Height: height, Show: v.show, State: v.state})
+		v.speed.SetSelectedIndex(2)
+	}
+	v.p.Open(s, at, true)
+}
+
+// poster takes the picture that stands in for the video until it is there.
+func (v *playerView) poster(m image.Image) {
+	if v.p != nil && v.picture.Image == nil {
+		v.picture.Image = m
+		v.picture.Refresh()
+	}
+}
+
+// close ends the player and its FFmpeg.
+func (v *playerView) close() {
+	if v.p == nil {
+		return
+	}
+	p := v.p
+	v.p, v.playing = nil, false
+	v.w.work.Go(p.Close)
+	v.picture.Image = nil
+	v.picture.Refresh()
+}
+
+// pixels is the size of the picture on the screen.
+func (v *playerView) pixels() (width, height int) {
+	size, scale := v.stage.Size(), v.w.win.Canvas().Scale()
+	return max(160, int(size.Width*scale)), max(90, int(size.Height*scale))
+}
+
+// show takes a picture on the player's goroutine. Pictures that come faster than the screen is drawn replace each other.
+func (v *playerView) show(f player.Frame) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.latest = f
+	if v.due {
+		return
+	}
+	v.due = true
+	v.w.do(func() {
+		v.mu.Lock()
+		f := v.latest
+		v.due = false
+		v.mu.Unlock()
+		if v.p == nil {
+			return
+		}
+		v.picture.Image = f.Picture
+		v.picture.Refresh()
+		v.w.meter.frame()
+		v.line.set(f.At)
+		v.setClock(f.At)
+	})
+}
+
+func (v *playerView) state(s player.State) {
+	v.w.do(func() {
+		if v.p == nil {
+			return
+		}
+		v.playing = s.Playing && !s.Ended
+		if v.playing {
+			v.play.SetIcon(theme.MediaPauseIcon())
+		} else {
+			v.play.SetIcon(theme.MediaPlayIcon())
+		}
+		text := ""
+		if s.Err != nil {
+			text = words.Say(s.Err.Error())
+		}
+		v.tell(text)
+	})
+}
+
+func (v *playerView) tell(text string) {
+	if v.message.Text != text {
+		v.message.SetText(text)
+	}
+	shown(v.message, text != "")
+}
+
+func (v *playerView) setClock(at time.Duration) {
+	text := fmt.Sprintf("%d:%04.1f / %s", int(at.Minutes()), (at % time.Minute).Seconds(), words.Length(v.length))
+	if v.live {
+		text = words.L("live")
+	}
+	if v.clock.Text != text {
+		v.clock.SetText(text)
+	}
+}
+
+func (v *playerView) toggle() {
+	switch {
+	case v.p == nil:
+	case v.playing:
+		v.p.Pause()
+	default:
+		v.p.Play()
+	}
+}
+
+func (v *playerView) pause() {
+	if v.p != nil {
+		v.p.Pause()
+	}
+}
+
+func (v *playerView) step(n int) {
+	if v.p != nil && !v.live {
+		v.p.Step(n)
+	}
+}
+
+func (v *playerView) jump(by time.Duration) {
+	if v.p != nil && !v.live {
+		at := min(max(0, v.line.at+by), v.length)
+		v.line.set(at)
+		v.p.Seek(at)
+	}
+}
+
+// toAlarm goes to the next alarm, from the last one to the first.
+func (v *playerView) toAlarm() {
+	if v.p == nil || len(v.marks) == 0 {
+		return
+	}
+	to := v.marks[0]
+	for _, m := range v.marks {
+		if m > v.line.at+100*time.Millisecond {
+			to = m
+			break
+		}
+	}
+	v.line.set(to)
+	v.p.Seek(to)
+}
+
+// typed are the player's keys.
+func (v *playerView) typed(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeySpace:
+		v.toggle()
+	case fyne.KeyLeft:
+		v.jump(-5 * time.Second)
+	case fyne.KeyRight:
+		v.jump(5 * time.Second)
+	case fyne.KeyHome:
+		v.jump(-v.length)
+	case fyne.KeyComma:
+		v.step(-1)
+	case fyne.KeyPeriod:
+		v.step(1)
+	case fyne.KeyA:
+		v.toAlarm()
+	}
+}
+
+// stage is the black ground of the picture. It tells the player how large it is.
+type stage struct {
+	widget.BaseWidget
+	v *playerView
+}
+
+func newStage(v *playerView) *stage {
+	s := &stage{v: v}
+	s.ExtendBaseWidget(s)
+	return s
+}
+
+// Tapped plays or pauses.
+func (s *stage) Tapped(*fyne.PointEvent) { s.v.toggle() }
+
+// Resize tells the player.
+func (s *stage) Resize(size fyne.Size) {
+	if size == s.Size() {
+		return
+	}
+	s.BaseWidget.Resize(size)
+	if s.v.p != nil {
+		s.v.p.Resize(s.v.pixels())
+	}
+}
+
+// MinSize leaves room for a small picture.
+func (s *stage) MinSize() fyne.Size { return fyne.NewSize(240, 135) }
+
+// CreateRenderer shows the picture on black, and what went wrong over it.
+func (s *stage) CreateRenderer() fyne.WidgetRenderer {
+	ground := canvas.NewRectangle(color.Black)
+	ground.CornerRadius = 6
+	return widget.NewSimpleRenderer(container.NewStack(ground, s.v.picture, container.NewVBox(layout.NewSpacer(), container.NewThemeOverride(s.v.message, dark{theme.DefaultTheme()}), layout.NewSpacer())))
+}

@@ -1,0 +1,136 @@
+package window
+
+import (
+	"image/color"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// timeline shows where a player is in a clip, with a mark for every alarm, and takes the wish to be elsewhere.
+type timeline struct {
+	widget.BaseWidget
+	length time.Duration
+	at     time.Duration
+	marks  []time.Duration
+	seek   func(time.Duration)
+	typed  func(*fyne.KeyEvent)
+	keyed  bool
+
+	track, played, knob *canvas.Rectangle
+	ticks               []*canvas.Rectangle
+}
+
+func newTimeline(seek func(time.Duration), typed func(*fyne.KeyEvent)) *timeline {
+	t := &timeline{seek: seek, typed: typed, track: canvas.NewRectangle(color.Transparent), played: canvas.NewRectangle(color.Transparent), knob: canvas.NewRectangle(color.Transparent)}
+	t.ExtendBaseWidget(t)
+	return t
+}
+
+// load shows another clip.
+func (t *timeline) load(length time.Duration, marks []time.Duration) {
+	t.length, t.at, t.marks = length, 0, marks
+	t.ticks = nil
+	for range marks {
+		r := canvas.NewRectangle(color.Transparent)
+		r.CornerRadius = 1
+		t.ticks = append(t.ticks, r)
+	}
+	t.Refresh()
+}
+
+// set moves the knob.
+func (t *timeline) set(at time.Duration) {
+	t.at = at
+	t.place()
+}
+
+const (
+	lineHeight = 28
+	knobWidth  = 8
+)
+
+func (t *timeline) x(at time.Duration) float32 {
+	if t.length <= 0 {
+		return 0
+	}
+	return float32(float64(min(max(0, at), t.length)) / float64(t.length) * float64(t.Size().Width-knobWidth))
+}
+
+func (t *timeline) place() {
+	w, mid := t.Size().Width, float32(lineHeight/2)
+	t.track.FillColor = theme.Color(theme.ColorNameInputBorder)
+	t.played.FillColor = theme.Color(theme.ColorNamePrimary)
+	t.knob.FillColor = theme.Color(theme.ColorNameForeground)
+	if t.keyed {
+		t.knob.FillColor = theme.Color(theme.ColorNamePrimary)
+	}
+	t.track.Resize(fyne.NewSize(w, 4))
+	t.track.Move(fyne.NewPos(0, mid-2))
+	t.played.Resize(fyne.NewSize(t.x(t.at)+knobWidth/2, 4))
+	t.played.Move(fyne.NewPos(0, mid-2))
+	t.knob.Resize(fyne.NewSize(knobWidth, 18))
+	t.knob.CornerRadius = 3
+	t.knob.Move(fyne.NewPos(t.x(t.at), mid-9))
+	for i, r := range t.ticks {
+		r.FillColor = theme.Color(theme.ColorNameWarning)
+		r.Resize(fyne.NewSize(3, 22))
+		r.Move(fyne.NewPos(t.x(t.marks[i])+knobWidth/2-1, mid-11))
+	}
+	canvas.Refresh(t)
+}
+
+func (t *timeline) want(x float32) {
+	if t.length <= 0 {
+		return
+	}
+	f := float64(x-knobWidth/2) / float64(max(1, t.Size().Width-knobWidth))
+	t.set(time.Duration(min(max(0, f), 1) * float64(t.length)))
+	t.seek(t.at)
+}
+
+// Tapped goes to a place.
+func (t *timeline) Tapped(e *fyne.PointEvent) {
+	t.want(e.Position.X)
+	if c := fyne.CurrentApp().Driver().CanvasForObject(t); c != nil {
+		c.Focus(t)
+	}
+}
+
+// Dragged scrubs.
+func (t *timeline) Dragged(e *fyne.DragEvent) { t.want(e.Position.X) }
+
+// DragEnd does nothing more.
+func (t *timeline) DragEnd() {}
+
+// FocusGained shows where the keys go.
+func (t *timeline) FocusGained() { t.keyed = true; t.place() }
+
+// FocusLost hides it.
+func (t *timeline) FocusLost() { t.keyed = false; t.place() }
+
+// TypedRune does nothing; letters come as keys too.
+func (t *timeline) TypedRune(rune) {}
+
+// TypedKey plays, steps and jumps.
+func (t *timeline) TypedKey(e *fyne.KeyEvent) { t.typed(e) }
+
+// CreateRenderer shows the line.
+func (t *timeline) CreateRenderer() fyne.WidgetRenderer { return &lineRenderer{t} }
+
+type lineRenderer struct{ t *timeline }
+
+func (r *lineRenderer) Layout(fyne.Size)   { r.t.place() }
+func (r *lineRenderer) MinSize() fyne.Size { return fyne.NewSize(120, lineHeight) }
+func (r *lineRenderer) Refresh()           { r.t.place() }
+func (r *lineRenderer) Destroy()           {}
+func (r *lineRenderer) Objects() []fyne.CanvasObject {
+	list := []fyne.CanvasObject{r.t.track, r.t.played}
+	for _, k := range r.t.ticks {
+		list = append(list, k)
+	}
+	return append(list, r.t.knob)
+}
