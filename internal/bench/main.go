@@ -6,9 +6,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,7 +18,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -51,7 +48,8 @@ func run(ctx context.Context) error {
 	mails := flag.Int("mails", 30, "mails for each GOP length")
 	idle := flag.Duration("idle", 5*time.Minute, "time that 8 cameras record with no event")
 	one := flag.Duration("one", time.Minute, "time that 1 camera records with no event")
-	only := flag.String("only", "", "exact, one, eight or tray")
+	only := flag.String("only", "", "exact, one, eight, tray, window, play or million")
+	events := flag.Int("events", 1_000_000, "events of the part million")
 	flag.Parse()
 	b := &bench{ctx: ctx}
 	var err error
@@ -73,7 +71,10 @@ func run(ctx context.Context) error {
 		{"exact", func() error { return b.exactness(*mails) }},
 		{"one", func() error { return b.cost(1, *one) }},
 		{"eight", func() error { return b.cost(8, *idle) }},
-		{"tray", func() error { return b.tray() }},
+		{"tray", func() error { return b.tray(8) }},
+		{"window", b.windows},
+		{"play", b.play},
+		{"million", func() error { return b.million(*events) }},
 	} {
 		if *only == "" || *only == part.name {
 			if err := part.do(); err != nil {
@@ -331,30 +332,15 @@ func spread(v []float64) string {
 // same time, and counts CPU time and memory of all.
 func (b *bench) cost(n int, length time.Duration) error {
 	fmt.Printf("\n== cost: %d cameras, 1920x1080, 15 frames a second, 4 Mbit/s, %s, no event\n", n, length)
-	cam := exec.Command(filepath.Join(b.bin, "camsim"), "-listen", "127.0.0.1:0")
-	out, err := cam.StdoutPipe()
+	url, stop, err := b.camsim()
 	if err != nil {
 		return err
 	}
-	cam.Stderr = os.Stderr
-	if err := cam.Start(); err != nil {
-		return err
-	}
-	defer func() { _ = cam.Process.Kill(); _ = cam.Wait() }()
-	var info struct {
-		URL string `json:"url"`
-	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(line, &info); err != nil {
-		return err
-	}
+	defer stop()
 	var list []config.Camera
 	for i := range n {
 		c := config.NewCamera()
-		c.ID, c.URL = fmt.Sprintf("cam%d", i), info.URL
+		c.ID, c.URL = fmt.Sprintf("cam%d", i), url
 		list = append(list, c)
 	}
 	s, file := b.settings(fmt.Sprintf("cost%d", n), list)
@@ -369,7 +355,7 @@ func (b *bench) cost(n int, length time.Duration) error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
-		c := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", info.URL, "-map", "0:v:0", "-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_list_size", "100",
+		c := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url, "-map", "0:v:0", "-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_list_size", "100",
 			"-hls_flags", "delete_segments", "-hls_segment_type", "fmp4", "-hls_segment_filename", dir+"/%06d.m4s", dir+"/live.m3u8")
 		if err := c.Start(); err != nil {
 			return err
@@ -415,37 +401,4 @@ func bytesUnder(dir string) (n int64) {
 		return nil
 	})
 	return n
-}
-
-// tray measures the resident process with its tray icon on a private desktop, with nothing to do for a minute.
-func (b *bench) tray() error {
-	program := "preroll-desktop"
-	if _, err := os.Stat(filepath.Join(b.bin, program)); err != nil {
-		return fmt.Errorf("build the desktop program first: %w", err)
-	}
-	fmt.Printf("\n== resident process with the tray, no camera, idle for a minute\n")
-	d, err := startDesk()
-	if err != nil {
-		return err
-	}
-	defer d.stop()
-	s, file := b.settings("tray", nil)
-	r, err := b.start(program, s, file, d.env, "--background")
-	if err != nil {
-		return err
-	}
-	defer r.stop()
-	if err := d.icon(b.ctx); err != nil {
-		return err
-	}
-	time.Sleep(5 * time.Second)
-	pid := r.cmd.Process.Pid
-	before := cpu(pid)
-	time.Sleep(time.Minute)
-	fmt.Printf("CPU %.3f %% of a core; memory %.1f MB (PSS), peak %.1f MB (RSS)\n", (cpu(pid)-before)/60*100, pss(pid), peak(pid))
-	log, err := os.ReadFile(r.log.Name())
-	if err == nil && strings.Contains(string(log), "ERROR") {
-		fmt.Printf("its log holds errors:\n%s", log)
-	}
-	return nil
 }

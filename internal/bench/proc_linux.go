@@ -75,11 +75,12 @@ type desk struct {
 	env   []string
 	procs []*exec.Cmd
 	host  *traytest.Host
+	item  traytest.Item
 }
 
 func startDesk() (*desk, error) {
 	d := &desk{}
-	display, err := d.start("Xvfb", "-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp")
+	display, err := d.start("Xvfb", "-displayfd", "3", "-screen", "0", "1920x1080x24", "-nolisten", "tcp")
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +119,27 @@ func (d *desk) start(name string, args ...string) (string, error) {
 func (d *desk) icon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	_, err := d.host.Wait(ctx)
+	var err error
+	d.item, err = d.host.Wait(ctx)
 	return err
+}
+
+// click clicks an entry of the tray's menu.
+func (d *desk) click(ctx context.Context, label string) error { return d.item.Click(ctx, label) }
+
+func (d *desk) display() string { return strings.TrimPrefix(d.env[0], "DISPLAY=") }
+
+// tool runs a tool on this desktop and returns what it says.
+func (d *desk) tool(name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, name, args...)
+	c.Env = append(os.Environ(), d.env...)
+	out, err := c.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 func (d *desk) stop() {

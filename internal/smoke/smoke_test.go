@@ -1,7 +1,7 @@
 //go:build smoke && linux
 
 // Package smoke drives the real desktop program: tray, window and notifications, under Xvfb with a window manager, a
-// private D-Bus and a notification daemon. PREROLL_PROGRAM names the program; PREROLL_SHOTS a folder for screenshots.
+// panel, a private D-Bus and a notification daemon. PREROLL_PROGRAM names the program; PREROLL_SHOTS a folder for screenshots.
 package smoke
 
 import (
@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"image/color"
 	"image/png"
 	"os"
 	"os/exec"
@@ -37,8 +38,9 @@ type desk struct {
 	log   string
 }
 
-func newDesk(t *testing.T) *desk {
-	for _, tool := range []string{"Xvfb", "dbus-daemon", "openbox", "dunst", "dunstctl", "xdotool", "ffmpeg"} {
+// newDesk starts a desktop, with a panel that shows tray icons or with none.
+func newDesk(t *testing.T, panel bool) *desk {
+	for _, tool := range []string{"Xvfb", "dbus-daemon", "openbox", "xfce4-panel", "dunst", "dunstctl", "xdotool", "ffmpeg"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Fatalf("this test needs %s: %v", tool, err)
 		}
@@ -82,6 +84,9 @@ func newDesk(t *testing.T) *desk {
 	d.env = append(d.env, "DBUS_SESSION_BUS_ADDRESS="+d.bus)
 	d.start(nil, "openbox")
 	d.start(nil, "dunst")
+	if panel {
+		d.start(func(c *exec.Cmd) { c.Env = append(d.env, "XFCE_PANEL_MIGRATE_DEFAULT=1") }, "xfce4-panel", "--disable-wm-check")
+	}
 
 	var ram string
 	if ram, err = os.MkdirTemp("/dev/shm", "preroll-smoke-"); err != nil {
@@ -156,6 +161,59 @@ func (d *desk) window() (string, bool) {
 	return id, err == nil && id != ""
 }
 
+// keys types keys into the window.
+func (d *desk) keys(keys ...string) {
+	d.t.Helper()
+	id, ok := d.window()
+	if !ok {
+		d.t.Fatal("no window to type into")
+	}
+	if out, err := d.run("xdotool", append([]string{"windowfocus", "--sync", id, "key", "--delay", "60"}, keys...)...); err != nil {
+		d.t.Fatalf("keys: %v: %s", err, out)
+	}
+}
+
+// typed types a text into the window.
+func (d *desk) typed(text string) {
+	d.t.Helper()
+	if out, err := d.run("xdotool", "type", "--delay", "40", text); err != nil {
+		d.t.Fatalf("type: %v: %s", err, out)
+	}
+}
+
+// moved tells whether a part of the screen changes within a moment.
+func (d *desk) moved(part image.Rectangle) bool {
+	before := sum(d.shot("frame-1"), part)
+	time.Sleep(300 * time.Millisecond)
+	return sum(d.shot("frame-2"), part) != before
+}
+
+// sum tells pictures apart.
+func sum(m image.Image, part image.Rectangle) (h uint64) {
+	for y := part.Min.Y; y < part.Max.Y; y += 3 {
+		for x := part.Min.X; x < part.Max.X; x += 3 {
+			r, g, b, _ := m.At(x, y).RGBA()
+			h = h*1099511628211 + uint64(r>>8)<<16 + uint64(g>>8)<<8 + uint64(b>>8)
+		}
+	}
+	return h
+}
+
+// find returns a place on the screen that has about a colour.
+func find(m image.Image, part image.Rectangle, want color.NRGBA) (x, y int, ok bool) {
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		for x := part.Min.X; x < part.Max.X; x++ {
+			r, g, b, _ := m.At(x, y).RGBA()
+			if near(r, want.R) && near(g, want.G) && near(b, want.B) {
+				return x, y, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+func near(v uint32, want uint8) bool { return int(v>>8)-int(want) < 24 && int(want)-int(v>>8) < 24 }
+
 // click clicks a place in the window.
 func (d *desk) click(x, y int) {
 	d.t.Helper()
@@ -206,50 +264,117 @@ func colours(m image.Image) int {
 	return len(seen)
 }
 
-func TestDesktop(t *testing.T) {
-	program := os.Getenv("PREROLL_PROGRAM")
-	if program == "" {
-		t.Fatal("PREROLL_PROGRAM must name the program")
+// program is a running Preroll.
+type program struct {
+	cmd    *exec.Cmd
+	ended  chan error
+	client *control.Client
+}
+
+// launch starts the resident program.
+func (d *desk) launch(args ...string) *program {
+	d.t.Helper()
+	exe := os.Getenv("PREROLL_PROGRAM")
+	if exe == "" {
+		d.t.Fatal("PREROLL_PROGRAM must name the program")
 	}
-	d := newDesk(t)
-	host, err := traytest.Start(d.bus)
+	d.log = filepath.Join(d.home, "log")
+	log, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	p := &program{cmd: exec.Command(exe, append([]string{"--config", d.file}, args...)...), ended: make(chan error, 1)}
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = d.env, log, log
+	if err := p.cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait(); _ = log.Close() }()
+	d.t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	d.until("the control socket", 20*time.Second, func() bool {
+		m, _ := filepath.Glob(filepath.Join(d.home, "run", "preroll-*.sock"))
+		return len(m) == 1
+	})
+	p.client = control.NewClient(d.socket())
+	d.t.Cleanup(p.client.Close)
+	return p
+}
+
+// quits waits until the program has ended, and looks whether anything is left of it.
+func (d *desk) quits(p *program) {
+	d.t.Helper()
+	select {
+	case err := <-p.ended:
+		if err != nil {
+			d.t.Errorf("quit: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+		time.Sleep(time.Second)
+		b, _ := os.ReadFile(d.log)
+		d.t.Fatalf("the program does not quit:\n%s", b)
+	}
+	if left := d.processes(d.ram); left != nil {
+		d.t.Errorf("quit left %q", left)
+	}
+	b, err := os.ReadFile(d.log)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if strings.Contains(string(b), "Error in Fyne call thread") || strings.Contains(string(b), "panic") {
+		d.t.Errorf("log:\n%s", b)
+	}
+}
+
+// windowProcess is the process of the window.
+func (d *desk) windowProcess() (pid int) {
+	list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range list {
+		b, err := os.ReadFile(f)
+		if err == nil && strings.Contains(string(b), "\x00window\x00") && strings.Contains(string(b), d.file) {
+			_, _ = fmt.Sscanf(f, "/proc/%d/", &pid)
+		}
+	}
+	return pid
+}
+
+// stage is where the player shows its picture while a window of the usual size shows an event.
+func (d *desk) stage() image.Rectangle {
+	id, _ := d.window()
+	out, err := d.run("xdotool", "getwindowgeometry", "--shell", id)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var x, y, w, h int
+	for l := range strings.Lines(out) {
+		_, _ = fmt.Sscanf(l, "X=%d", &x)
+		_, _ = fmt.Sscanf(l, "Y=%d", &y)
+		_, _ = fmt.Sscanf(l, "WIDTH=%d", &w)
+		_, _ = fmt.Sscanf(l, "HEIGHT=%d", &h)
+	}
+	return image.Rect(x+100, y+100, x+w-400, y+h-150)
+}
+
+// TestDesktop is a newcomer's first hour: from the first start to a saved clip that is played, protected and deleted.
+func TestDesktop(t *testing.T) {
+	d := newDesk(t, true)
+	p := d.launch()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	host, icon, err := traytest.Find(ctx, d.bus)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = host.Close() }()
-
-	d.log = filepath.Join(d.home, "log")
-	log, err := os.Create(d.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	app := exec.Command(program, "--config", d.file)
-	app.Env, app.Stdout, app.Stderr = d.env, log, log
-	if err := app.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- app.Wait() }()
-	t.Cleanup(func() { _ = app.Process.Kill() })
-
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	icon, err := host.Wait(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if m, err := icon.Icon(); err != nil || colours(m) < 3 {
 		t.Errorf("the tray's icon: %v, %v", m, err)
 	}
 	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
 
-	// A newcomer's first click.
-	client := control.NewClient(d.socket())
-	defer client.Close()
-	d.until("the welcome page", 20*time.Second, func() bool { return colours(d.shot("welcome")) > 50 })
-	d.click(563, 371)
+	// The guide comes by itself; the demo camera finishes it.
+	d.until("the guide", 20*time.Second, func() bool { return colours(d.shot("guide")) > 60 })
+	d.keys("shift+Tab", "shift+Tab", "space") // back from Next, over Back, which is off, to the demo camera
 	d.until("the demo camera to record", 30*time.Second, func() bool {
-		s, err := client.Status(ctx)
+		s, err := p.client.Status(ctx)
 		return err == nil && len(s.Cameras) == 1 && s.Cameras[0].State == status.Recording && s.Cameras[0].PreRoll.D() > 4*time.Second
 	})
 	d.until("the camera in the tray's menu", 10*time.Second, func() bool {
@@ -257,77 +382,214 @@ func TestDesktop(t *testing.T) {
 		_, ok := m.Find("Demo camera")
 		return err == nil && ok
 	})
+
+	// The icon on the panel: red while recording. A click opens its menu on the screen.
+	var x, y int
+	d.until("the red dot on the panel", 10*time.Second, func() bool {
+		var ok bool
+		x, y, ok = find(d.shot("panel"), image.Rect(640, 0, 1280, 40), color.NRGBA{0xe5, 0x39, 0x35, 0xff})
+		return ok
+	})
+	before := sum(d.shot("panel"), image.Rect(640, 40, 1280, 400))
+	if out, err := d.run("xdotool", "mousemove", fmt.Sprint(x), fmt.Sprint(y), "click", "3"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	d.until("the tray's menu on the screen", 10*time.Second, func() bool { return sum(d.shot("menu"), image.Rect(640, 40, 1280, 400)) != before })
+	if out, err := d.run("xdotool", "key", "Escape"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+
 	if err := icon.Click(ctx, "Demo camera"); err != nil {
 		t.Fatal(err)
 	}
 	d.until("the saved clip", 60*time.Second, func() bool {
-		list, err := client.Events(ctx, event.Query{})
+		list, err := p.client.Events(ctx, event.Query{})
 		return err == nil && len(list) == 1 && list[0].State == event.Saved
 	})
-	d.until("the notification", 20*time.Second, func() bool {
-		n, err := d.run("dunstctl", "count", "displayed")
-		return err == nil && n == "1"
+	list, err := p.client.Events(ctx, event.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clip := filepath.Join(d.home, "Videos", "Preroll", filepath.FromSlash(list[0].Folder), list[0].Clips[0].File)
+	d.until("the notification with the clip's picture", 20*time.Second, func() bool {
+		n, err := d.run("dunstctl", "history")
+		shown, err2 := d.run("dunstctl", "count", "displayed")
+		return err == nil && err2 == nil && shown != "0" && n != ""
 	})
 	if n := colours(d.shot("events")); n < 300 { // the thumbnail is in it
 		t.Errorf("the events page has %d colours", n)
 	}
+	d.until("the clip in the tray's menu", 10*time.Second, func() bool {
+		m, err := icon.Menu(ctx)
+		return err == nil && strings.Contains(strings.Join(m.Labels(), "\n"), "Demo camera: manual")
+	})
 
-	// A click on the notification opens the clip.
+	// A click on the notification plays the clip in the window.
 	if out, err := d.run("dunstctl", "action", "0"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	d.until("the clip to be opened", 10*time.Second, func() bool {
-		b, err := os.ReadFile(filepath.Join(d.home, "opened"))
-		return err == nil && strings.HasSuffix(strings.TrimSpace(string(b)), "_manual.mp4")
-	})
+	d.until("the window on the event", 30*time.Second, func() bool { _, ok := d.window(); return ok })
+	stage := d.stage()
+	d.until("the clip to play", 20*time.Second, func() bool { return d.moved(stage) })
+	if n := len(d.processes(clip)); n != 1 {
+		t.Errorf("%d FFmpegs play, want one", n)
+	}
+	d.shot("event")
+	d.keys("space")
+	d.until("the player to pause", 10*time.Second, func() bool { return !d.moved(stage) })
+	paused := sum(d.shot("paused"), stage)
+	d.keys("Home")
+	d.until("the picture at the beginning", 10*time.Second, func() bool { return sum(d.shot("scrubbed"), stage) != paused })
+	at := sum(d.shot("scrubbed"), stage)
+	d.keys("period", "period", "period")
+	d.until("the picture three frames on", 10*time.Second, func() bool { return sum(d.shot("stepped"), stage) != at })
 
-	// Settings, and a second start raises the window that is there.
-	if out, err := d.run(program, "window", "--config", d.file, "--page", "settings"); err != nil {
+	// Protected, then deleted, by keys; it asks first.
+	d.keys("p")
+	d.until("the protection", 10*time.Second, func() bool {
+		e, err := p.client.Event(ctx, list[0].ID)
+		return err == nil && e.Protected
+	})
+	d.shot("protected")
+	d.keys("p")
+	d.until("the protection's end", 10*time.Second, func() bool {
+		e, err := p.client.Event(ctx, list[0].ID)
+		return err == nil && !e.Protected
+	})
+	time.Sleep(300 * time.Millisecond)                                             // the window hears of it too
+	beside := image.Rect(stage.Min.X, stage.Max.Y+40, stage.Max.X, stage.Max.Y+60) // what a question darkens
+	clear := sum(d.shot("asking"), beside)
+	d.keys("Delete")
+	d.until("the question", 10*time.Second, func() bool { return sum(d.shot("delete"), beside) != clear })
+	if _, err := os.Stat(clip); err != nil {
+		t.Errorf("it did not ask before it deleted: %v", err)
+	}
+	d.keys("Tab", "space")
+	d.until("the clip to be deleted", 10*time.Second, func() bool {
+		_, err := os.Stat(clip)
+		return os.IsNotExist(err)
+	})
+	d.until("the player's FFmpeg to end", 10*time.Second, func() bool { return d.processes(clip) == nil })
+
+	// Settings: a second start raises the window that is there, a value is typed, and Enter on Save puts it in force.
+	if out, err := d.run(os.Getenv("PREROLL_PROGRAM"), "window", "--config", d.file, "--page", "settings"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	d.until("the settings page", 10*time.Second, func() bool { return colours(d.shot("settings")) > 50 })
 	if out, _ := d.run("xdotool", "search", "--onlyvisible", "--name", "^Preroll$"); len(strings.Fields(out)) != 1 {
 		t.Errorf("windows: %q, want one", out)
 	}
+	d.rename("Hall")
+	d.until("the new name in force", 20*time.Second, func() bool {
+		s, err := p.client.Settings(ctx)
+		return err == nil && strings.HasSuffix(s.Cameras[0].Name, "Hall")
+	})
+	d.shot("renamed")
+	for _, page := range []string{"cameras", "health"} {
+		if out, err := d.run(os.Getenv("PREROLL_PROGRAM"), "window", "--config", d.file, "--page", page); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		d.until("the page "+page, 10*time.Second, func() bool { return colours(d.shot(page)) > 50 })
+	}
 
-	// Closing the window ends its process and nothing else; the tray opens it again.
-	id, _ := d.window()
-	if out, err := d.run("xdotool", "windowfocus", "--sync", id, "key", "alt+F4"); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	// The window killed in the middle of a clip, which is saved all the same.
+	id, err := p.client.Trigger(ctx, "demo", "after all")
+	if err != nil {
+		t.Fatal(err)
 	}
-	d.until("the window to close", 10*time.Second, func() bool { _, ok := d.window(); return !ok })
-	if _, err := client.Status(ctx); err != nil {
-		t.Fatalf("the recorder went with the window: %v", err)
+	if pid := d.windowProcess(); pid == 0 || syscall.Kill(pid, syscall.SIGKILL) != nil {
+		t.Fatalf("window process %d", pid)
 	}
+	d.until("the window to go", 10*time.Second, func() bool { _, ok := d.window(); return !ok })
+	d.until("the clip of a killed window", 60*time.Second, func() bool {
+		e, err := p.client.Event(ctx, id)
+		return err == nil && e.State == event.Saved
+	})
 	if err := icon.Click(ctx, "Open Preroll"); err != nil {
 		t.Fatal(err)
 	}
 	d.until("the window again", 30*time.Second, func() bool { _, ok := d.window(); return ok })
+	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("again")) > 300 })
 
+	// Closing the window ends its process and nothing else.
+	d.keys("alt+F4")
+	d.until("the window to close", 10*time.Second, func() bool { _, ok := d.window(); return !ok && d.windowProcess() == 0 })
+	if _, err := p.client.Status(ctx); err != nil {
+		t.Fatalf("the recorder went with the window: %v", err)
+	}
+
+	// A pause, and its end.
+	if err := icon.Click(ctx, "For 15 minutes"); err != nil {
+		t.Fatal(err)
+	}
+	d.until("the pause", 10*time.Second, func() bool {
+		s, err := p.client.Status(ctx)
+		return err == nil && s.Pause.On
+	})
+	d.until("Resume in the menu", 10*time.Second, func() bool {
+		m, err := icon.Menu(ctx)
+		_, ok := m.Find("Resume")
+		return err == nil && ok
+	})
+	if err := icon.Click(ctx, "Resume"); err != nil {
+		t.Fatal(err)
+	}
+	d.until("the end of the pause", 10*time.Second, func() bool {
+		s, err := p.client.Status(ctx)
+		return err == nil && !s.Pause.On
+	})
 	if err := icon.Click(ctx, "Quit"); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("quit: %v", err)
-		}
-	case <-time.After(20 * time.Second):
-		_ = app.Process.Signal(syscall.SIGQUIT)
-		time.Sleep(time.Second)
-		b, _ := os.ReadFile(d.log)
-		t.Fatalf("the program does not quit:\n%s", b)
+	d.quits(p)
+}
+
+// rename types a name for the camera that the settings page shows first, and saves.
+func (d *desk) rename(name string) {
+	d.t.Helper()
+	id, _ := d.window()
+	out, err := d.run("xdotool", "getwindowgeometry", "--shell", id)
+	if err != nil {
+		d.t.Fatal(err)
 	}
-	if left := d.processes(d.ram); left != nil {
-		t.Errorf("quit left %q", left)
+	var w, h int
+	for l := range strings.Lines(out) {
+		_, _ = fmt.Sscanf(l, "WIDTH=%d", &w)
+		_, _ = fmt.Sscanf(l, "HEIGHT=%d", &h)
 	}
-	b, err := os.ReadFile(d.log)
+	d.click(w/2+100, 104) // the field "Name"
+	d.keys("End")
+	d.typed(" Hall")
+	d.shot("typed")
+	d.click(w-45, h-28) // "Save"
+}
+
+// TestDesktopWithoutTray runs on a desktop that shows no tray icons: the window says so, and the program can be reached
+// and stopped. There is no notification daemon either.
+func TestDesktopWithoutTray(t *testing.T) {
+	d := newDesk(t, false)
+	s, _, err := config.Load(d.file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(b), "Error in Fyne call thread") || strings.Contains(string(b), "panic") {
-		t.Errorf("log:\n%s", b)
+	s.Cameras = []config.Camera{config.DemoCamera()}
+	if err := config.Save(d.file, s); err != nil {
+		t.Fatal(err)
 	}
+	p := d.launch()
+	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
+	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("no-tray")) > 60 })
+	d.keys("alt+F4")
+	d.until("the window to close", 10*time.Second, func() bool { _, ok := d.window(); return !ok })
+	if out, err := d.run(os.Getenv("PREROLL_PROGRAM"), "--config", d.file); err != nil { // a second start brings it back
+		t.Fatalf("%v: %s", err, out)
+	}
+	d.until("the window again", 30*time.Second, func() bool { _, ok := d.window(); return ok })
+	if _, err := p.client.Trigger(t.Context(), "demo", "by hand"); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Process.Signal(os.Interrupt)
+	d.quits(p)
 }
 
 // socket is where the program listens, computed as it does in its own environment.
