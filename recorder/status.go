@@ -22,7 +22,7 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	s := status.Status{Version: Version, Started: r.started, Settings: r.places.File, SMTP: r.smtp, Pause: r.pause}
 	s.SMTP.Unmatched = slices.Clone(r.smtp.Unmatched)
 	set := r.settings.Clone()
-	s.Notify = set.Notify
+	s.Notify, s.Language = set.Notify, set.Language
 	if r.tool != nil {
 		s.FFmpeg = status.FFmpeg{Path: r.tool.Path, Version: r.tool.Version}
 	}

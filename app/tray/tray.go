@@ -52,6 +52,7 @@ type tray struct {
 	drawn    bool
 	again    time.Time // when icon and tooltip are set once more; zero: that is done
 	status   *status.Status
+	language string
 	open     map[string]bool // events that are being saved
 	ended    []event.Event   // newest first
 	news     *news
@@ -200,6 +201,10 @@ func (t *tray) follow(updates <-chan update) {
 func (t *tray) take(now time.Time, u update) {
 	if u.status != nil {
 		t.status = u.status
+		if u.status.Language != t.language {
+			t.language = u.status.Language
+			words.Use(t.language)
+		}
 	}
 	if u.gone {
 		t.status = nil

@@ -50,9 +50,8 @@ func (l look) Size(n fyne.ThemeSizeName) float32 { return l.Theme.Size(n) * l.sc
 
 // Keys of the preferences.
 const (
-	prefTheme    = "theme"
-	prefText     = "text"
-	prefLanguage = "language"
+	prefTheme = "theme"
+	prefText  = "text"
 )
 
 // textSizes are the sizes of text to choose from.

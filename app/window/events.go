@@ -623,12 +623,13 @@ func (p *eventsPage) updateRow(i int, header bool, o fyne.CanvasObject) {
 		return
 	}
 	m := rowOf(e, p.w.now())
-	r.title.SetText(m.title)
-	r.detail.SetText(m.detail)
-	r.state.Importance = m.importance
-	r.state.SetText(m.state)
-	shown(r.lock, m.protected)
-	r.box.Refresh()
+	r.title.set(m.title, theme.ColorNameForeground)
+	r.detail.set(m.detail, theme.ColorNameForeground)
+	r.state.set(m.state, colourOf(m.importance))
+	if r.lock.Visible() != m.protected {
+		shown(r.lock, m.protected)
+		r.box.Refresh()
+	}
 	var picture image.Image
 	if e.Thumbnail != "" {
 		picture = p.thumbs.get(p.w.path(e, e.Thumbnail))
@@ -639,9 +640,11 @@ func (p *eventsPage) updateRow(i int, header bool, o fyne.CanvasObject) {
 	}
 	_, on := p.picked[e.ID]
 	r.filling = true
-	r.check.SetChecked(on)
+	if r.check.Checked != on {
+		r.check.SetChecked(on)
+	}
 	r.filling = false
-	r.check.Enable()
+	able(r.check, true)
 	r.check.OnChanged = func(on bool) {
 		if !r.filling {
 			p.pick(e, on)
@@ -685,7 +688,7 @@ type eventRow struct {
 	widget.BaseWidget
 	check                *widget.Check
 	thumb                *canvas.Image
-	title, detail, state *widget.Label
+	title, detail, state *line
 	lock                 *widget.Icon
 	box                  *fyne.Container
 	filling              bool
@@ -697,28 +700,46 @@ func newEventRow() *eventRow {
 	r.thumb.SetMinSize(fyne.NewSize(112, 63))
 	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
 	ground.CornerRadius = 4
-	r.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-	r.detail, r.state = widget.NewLabel(""), widget.NewLabel("")
-	for _, l := range []*widget.Label{r.title, r.detail, r.state} {
-		l.Truncation = fyne.TextTruncateEllipsis
-	}
-	text := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3-1), layout.NewSpacer(), r.title, r.detail, r.state, layout.NewSpacer())
-	r.box = container.NewBorder(nil, nil, container.NewHBox(r.check, container.NewCenter(container.NewStack(ground, r.thumb))), container.NewCenter(r.lock), text)
+	r.title, r.detail, r.state = newLine(fyne.TextStyle{Bold: true}), newLine(fyne.TextStyle{}), newLine(fyne.TextStyle{})
+	text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail, r.state, layout.NewSpacer())
+	r.box = container.NewBorder(nil, nil, container.NewHBox(r.check, container.NewCenter(container.NewStack(ground, r.thumb))), container.NewCenter(r.lock),
+		container.New(layout.NewCustomPaddedLayout(0, 0, theme.Padding()*2, theme.Padding()), text))
 	r.ExtendBaseWidget(r)
 	return r
 }
 
 // blank shows that the event has not come yet.
 func (r *eventRow) blank() {
-	r.title.SetText("…")
-	r.detail.SetText("")
-	r.state.SetText("")
-	r.lock.Hide()
-	r.thumb.Image = nil
-	r.thumb.Refresh()
+	r.title.set("…", theme.ColorNameForeground)
+	r.detail.set("", theme.ColorNameForeground)
+	r.state.set("", theme.ColorNameForeground)
+	shown(r.lock, false)
+	if r.thumb.Image != nil {
+		r.thumb.Image = nil
+		r.thumb.Refresh()
+	}
 	r.check.OnChanged = nil
-	r.check.SetChecked(false)
-	r.check.Disable()
+	if r.check.Checked {
+		r.check.SetChecked(false)
+	}
+	able(r.check, false)
+}
+
+// colourOf is the colour of text of an importance.
+func colourOf(i widget.Importance) fyne.ThemeColorName {
+	switch i {
+	case widget.HighImportance:
+		return theme.ColorNamePrimary
+	case widget.WarningImportance:
+		return theme.ColorNameWarning
+	case widget.DangerImportance:
+		return theme.ColorNameError
+	case widget.SuccessImportance:
+		return theme.ColorNameSuccess
+	case widget.LowImportance:
+		return theme.ColorNameDisabled
+	}
+	return theme.ColorNameForeground
 }
 
 // CreateRenderer shows the row's box.

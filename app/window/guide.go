@@ -144,7 +144,7 @@ func (g *guide) archiveStep() fyne.CanvasObject {
 func (g *guide) cameraStep() fyne.CanvasObject {
 	var names []string
 	for _, b := range config.Brands {
-		names = append(names, b.Name)
+		names = append(names, words.Say(b.Name))
 	}
 	g.brand = widget.NewSelect(names, func(string) { g.build() })
 	g.name, g.address, g.url, g.user, g.password = widget.NewEntry(), widget.NewEntry(), widget.NewEntry(), widget.NewEntry(), widget.NewPasswordEntry()

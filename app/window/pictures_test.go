@@ -135,7 +135,8 @@ func drawScene(t *testing.T, set func(*testing.T, *window, *fake), variant strin
 	w.events.thumbs.load = func(string) (image.Image, error) { return testPicture(), nil }
 	w.guide.auto = false
 	w.win.Resize(size)
-	w.changed(control.Update{Status: sceneStatus()}, true)
+	f.status = sceneStatus()
+	w.changed(control.Update{Status: f.status}, true)
 	settle(w)
 	set(t, w, f)
 	for range 3 { // pages, thumbnails, stills: each asks for the next

@@ -140,7 +140,7 @@ func (r *rows) place(again bool) {
 	}
 	for i, b := range r.shown {
 		if i < r.top || i >= last || b.header != r.header(i) {
-			b.Hide()
+			b.Move(fyne.NewPos(0, -2*rowHeight)) // out of sight; showing it again would draw all of it anew
 			delete(r.shown, i)
 			r.spare[kind(b.header)] = append(r.spare[kind(b.header)], b)
 		}
@@ -160,7 +160,6 @@ func (r *rows) place(again bool) {
 			r.update(i, b.header, b.content)
 			b.mark()
 		}
-		b.Show()
 		y += h
 	}
 	r.bar.place()

@@ -69,14 +69,14 @@ type settingsPage struct {
 
 // own is what belongs to the desktop and not to the recorder.
 type own struct {
-	login    bool
-	theme    string
-	text     float64
-	language string
+	login bool
+	theme string
+	text  float64
 }
 
 // textField is a field whose value is text, with the rule that it breaks below it.
 type textField struct {
+	label string
 	key   string // as the engine's faults name it; "camera." stands for the chosen camera
 	entry *widget.Entry
 	fault *widget.Label
@@ -87,7 +87,7 @@ type textField struct {
 
 var (
 	themes        = []string{"", "light", "dark"}
-	languages     = []string{"", "en", "de"}
+	languages     = append([]string{""}, config.Languages...)
 	languageNames = []string{"As the desktop", "English", "Deutsch"}
 	themeNames    = []string{"As the desktop", "Light", "Dark"}
 )
@@ -124,7 +124,7 @@ func (p *settingsPage) tab(name string, body fyne.CanvasObject) *container.TabIt
 
 // line makes a text field with its label and hint.
 func (p *settingsPage) line(key, label, hint, example string, get func(*config.Settings) string, set func(*config.Settings, string) error) (*textField, fyne.CanvasObject) {
-	f := &textField{key: key, entry: widget.NewEntry(), fault: widget.NewLabel(""), get: get, set: set}
+	f := &textField{label: label, key: key, entry: widget.NewEntry(), fault: widget.NewLabel(""), get: get, set: set}
 	f.entry.SetPlaceHolder(example)
 	f.entry.AlwaysShowValidationError = true
 	f.fault.Wrapping, f.fault.Importance, f.fault.SizeName = fyne.TextWrapWord, widget.DangerImportance, theme.SizeNameCaptionText
@@ -375,7 +375,7 @@ func (p *settingsPage) generalForm() fyne.CanvasObject {
 	p.login = widget.NewCheck(words.L("Start Preroll when I log in"), func(on bool) { set(func() { p.wish.login = on }) })
 	p.theme = widget.NewSelect(names(themeNames), func(string) { set(func() { p.wish.theme = themes[p.theme.SelectedIndex()] }) })
 	p.text = widget.NewSelect(sizes, func(string) { set(func() { p.wish.text = textSizes[p.text.SelectedIndex()].scale }) })
-	p.language = widget.NewSelect(names(languageNames), func(string) { set(func() { p.wish.language = languages[p.language.SelectedIndex()] }) })
+	p.language = widget.NewSelect(names(languageNames), func(string) { set(func() { p.edit.Language = languages[p.language.SelectedIndex()] }) })
 	_, ffmpeg := p.line("ffmpeg.path", "FFmpeg", words.L("empty: the one beside Preroll or on PATH"), words.L("found by itself"), func(s *config.Settings) string { return s.FFmpeg.Path }, func(s *config.Settings, v string) error { s.FFmpeg.Path = v; return nil })
 	p.about = widget.NewLabel("")
 	p.about.Wrapping, p.about.Selectable = fyne.TextWrapWord, true
@@ -417,7 +417,7 @@ func (p *settingsPage) load() {
 				return // with an error the page says that no recorder runs
 			}
 			prefs := p.w.app.Preferences()
-			o := own{login: login && lerr == nil, theme: prefs.String(prefTheme), text: prefs.FloatWithFallback(prefText, 1), language: prefs.String(prefLanguage)}
+			o := own{login: login && lerr == nil, theme: prefs.String(prefTheme), text: prefs.FloatWithFallback(prefText, 1)}
 			if p.loaded && reflect.DeepEqual(s, p.base) && o == p.own {
 				return
 			}
@@ -529,7 +529,7 @@ func (p *settingsPage) fill() {
 	p.cameras.Refresh()
 	p.login.SetChecked(p.wish.login)
 	p.theme.SetSelectedIndex(max(0, slices.Index(themes, p.wish.theme)))
-	p.language.SetSelectedIndex(max(0, slices.Index(languages, p.wish.language)))
+	p.language.SetSelectedIndex(max(0, slices.Index(languages, p.edit.Language)))
 	for i, s := range textSizes {
 		if s.scale == p.wish.text || i == 0 {
 			p.text.SetSelectedIndex(i)
@@ -688,7 +688,6 @@ func (p *settingsPage) apply() {
 			prefs := p.w.app.Preferences()
 			prefs.SetString(prefTheme, wish.theme)
 			prefs.SetFloat(prefText, wish.text)
-			prefs.SetString(prefLanguage, wish.language)
 			if wish.theme != was.theme || wish.text != was.text {
 				p.w.app.Settings().SetTheme(look{theme.DefaultTheme(), wish.theme, float32(wish.text)})
 			}
@@ -729,17 +728,23 @@ func (p *settingsPage) explain(err error) string {
 	var lines []string
 	for _, x := range e.Faults {
 		name := x.Key
-		var n int
-		var rest string
-		if _, serr := fmt.Sscanf(strings.NewReplacer("camera[", "", "].", " ").Replace(x.Key), "%d %s", &n, &rest); serr == nil && n >= 1 && n <= len(p.edit.Cameras) {
-			name = p.edit.Cameras[n-1].Title() + ", " + rest
-		}
 		for _, f := range p.fields {
 			if p.means(x.Key, f) {
+				name = f.label
 				f.entry.SetValidationError(errors.New(x.Rule))
 				f.fault.SetText(words.Say(x.Rule))
 				f.fault.Show()
 			}
+		}
+		var n int
+		var rest string
+		if _, serr := fmt.Sscanf(strings.NewReplacer("camera[", "", "].", " ").Replace(x.Key), "%d %s", &n, &rest); serr == nil && n >= 1 && n <= len(p.edit.Cameras) {
+			for _, f := range p.fields {
+				if f.key == "camera."+rest {
+					rest = f.label
+				}
+			}
+			name = p.edit.Cameras[n-1].Title() + ", " + rest
 		}
 		lines = append(lines, name+" "+words.Say(x.Rule)+".")
 	}

@@ -99,14 +99,15 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
-	words.Use(a.Preferences().String(prefLanguage))
+	client := control.NewClient(opt.Places.Socket)
+	defer client.Close()
+	words.Use(languageOf(ctx, client))
 	if err := lang.AddTranslationsFS(words.Files, words.Folder); err != nil {
 		return err
 	}
 	dress(a)
-	w := newWindow(ctx, a, control.NewClient(opt.Places.Socket))
+	w := newWindow(ctx, a, client)
 	w.places = opt.Places
-	defer w.client.Close()
 	if opt.Page == "" {
 		opt.Page = a.Preferences().String("page")
 		w.events.goTo = a.Preferences().String("place")
@@ -132,6 +133,17 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	w.cameras.leave()
 	w.work.Wait()
 	return nil
+}
+
+// languageOf asks the recorder for the language; without an answer it is the system's.
+func languageOf(ctx context.Context, c *control.Client) string {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	s, err := c.Settings(ctx)
+	if err != nil {
+		return ""
+	}
+	return s.Language
 }
 
 func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window {

@@ -56,6 +56,7 @@ func ev(n int, state event.State) event.Event {
 // fake answers the window's calls with what a test sets.
 type fake struct {
 	settings config.Settings
+	status   *status.Status
 	applied  []config.Settings
 	refuse   error
 	events   []event.Event // newest first
@@ -72,8 +73,13 @@ type fake struct {
 	paused   bool
 }
 
-func (f *fake) Status(context.Context) status.Status { return status.Status{} }
-func (f *fake) Settings() config.Settings            { return f.settings.Clone() }
+func (f *fake) Status(context.Context) status.Status {
+	if f.status == nil {
+		return status.Status{}
+	}
+	return *f.status
+}
+func (f *fake) Settings() config.Settings { return f.settings.Clone() }
 func (f *fake) Apply(s config.Settings) error {
 	if f.refuse != nil {
 		return f.refuse
@@ -211,6 +217,9 @@ func testPicture() image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, 320, 180))
 	for i := range m.Pix {
 		m.Pix[i] = uint8(i / 900)
+		if i%4 == 3 {
+			m.Pix[i] = 0xff
+		}
 	}
 	return m
 }
@@ -514,7 +523,7 @@ func TestSettingsPage(t *testing.T) {
 	p.alarm.SetChecked(false)
 	p.apply()
 	settle(w)
-	if want := "archive.path must be a folder, and it is a file.\nFront Door, url must be right."; p.message.Text != want {
+	if want := "Archive folder must be a folder, and it is a file.\nFront Door, Address must be right."; p.message.Text != want {
 		t.Errorf("faults: %q", p.message.Text)
 	}
 	f.refuse = nil
@@ -691,7 +700,8 @@ func TestCamerasPage(t *testing.T) {
 	w := rig(t, f)
 	w.guide.auto = false
 	w.win.Resize(fyne.NewSize(900, 600))
-	w.changed(control.Update{Status: demoStatus("/a")}, true)
+	f.status = demoStatus("/a")
+	w.changed(control.Update{Status: f.status}, true)
 	settle(w)
 	if w.cameras.stills["gate"].image != nil {
 		t.Error("a picture was taken while nobody looks")

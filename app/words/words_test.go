@@ -72,19 +72,30 @@ func literal(e ast.Expr) (text string, ok bool) {
 	return "", false
 }
 
-// literals are all strings of a file.
-func literals(f ast.Node, tell func(text string)) {
-	ast.Inspect(f, func(n ast.Node) bool {
+// literals are all strings of a piece of source.
+func literals(n ast.Node, tell func(text string)) {
+	ast.Inspect(n, func(n ast.Node) bool {
 		e, ok := n.(ast.Expr)
 		if !ok {
 			return true
 		}
 		text, ok := literal(e)
-		if ok {
-			tell(text)
+		if !ok {
+			return true
 		}
-		_, sum := e.(*ast.BinaryExpr)
-		return !ok || sum
+		tell(text)
+		for {
+			sum, ok := e.(*ast.BinaryExpr)
+			if !ok {
+				return false
+			}
+			for _, x := range []ast.Expr{sum.X, sum.Y} {
+				if _, ok := literal(x); !ok {
+					literals(x, tell)
+				}
+			}
+			e = sum.X
+		}
 	})
 }
 

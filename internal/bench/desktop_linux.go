@@ -54,6 +54,11 @@ func (b *bench) desktop(name string, cameras []config.Camera) (d *desk, r *recor
 	if d, err = startDesk(); err != nil {
 		return nil, nil, err
 	}
+	for _, dir := range []string{".cache", ".config"} {
+		if err := os.MkdirAll(filepath.Join(b.dir, dir), 0o755); err != nil {
+			return nil, nil, err
+		}
+	}
 	s, file := b.settings(name, cameras)
 	s.Clip.PostRoll = config.Duration(10 * time.Second)
 	if r, err = b.start("preroll-desktop", s, file, d.env, "--background"); err == nil {
@@ -141,7 +146,7 @@ func (b *bench) windows() error {
 func (b *bench) clickToPicture(d *desk, r *recorder) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 	defer cancel()
-	const w, h = 64, 36
+	const w, h = 240, 135
 	grab := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "x11grab", "-framerate", "50", "-video_size", "1920x1080", "-i", d.display(),
 		"-vf", fmt.Sprintf("scale=%d:%d:flags=neighbor", w, h), "-pix_fmt", "gray", "-f", "rawvideo", "pipe:1")
 	out, err := grab.StdoutPipe()

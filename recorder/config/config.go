@@ -17,15 +17,19 @@ const DemoURL = "demo:"
 
 // Settings is the whole settings file.
 type Settings struct {
-	Version int      `toml:"version" json:"version"`
-	RAMDisk RAMDisk  `toml:"ram_disk" json:"ram_disk"`
-	Archive Archive  `toml:"archive" json:"archive"`
-	Clip    Clip     `toml:"clip" json:"clip"`
-	SMTP    SMTP     `toml:"smtp" json:"smtp"`
-	Notify  Notify   `toml:"notify" json:"notify"`
-	FFmpeg  FFmpeg   `toml:"ffmpeg" json:"ffmpeg"`
-	Cameras []Camera `toml:"camera" json:"camera"`
+	Version  int      `toml:"version" json:"version"`
+	Language string   `toml:"language" json:"language"` // of the desktop: one of Languages; "" is the system's
+	RAMDisk  RAMDisk  `toml:"ram_disk" json:"ram_disk"`
+	Archive  Archive  `toml:"archive" json:"archive"`
+	Clip     Clip     `toml:"clip" json:"clip"`
+	SMTP     SMTP     `toml:"smtp" json:"smtp"`
+	Notify   Notify   `toml:"notify" json:"notify"`
+	FFmpeg   FFmpeg   `toml:"ffmpeg" json:"ffmpeg"`
+	Cameras  []Camera `toml:"camera" json:"camera"`
 }
+
+// Languages are those that the desktop speaks.
+var Languages = []string{"en", "de"}
 
 // RAMDisk says where the rings live and how much they may hold.
 type RAMDisk struct {

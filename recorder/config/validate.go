@@ -31,6 +31,9 @@ func Validate(s Settings) Faults {
 	if s.Version != Version {
 		f.add("version", strconv.Itoa(s.Version), "must be %d; a newer settings file needs a newer Preroll", Version)
 	}
+	if s.Language != "" && !slices.Contains(Languages, s.Language) {
+		f.add("language", s.Language, "must be one of %s, or empty for the system's", strings.Join(Languages, ", "))
+	}
 	checkPath(&f, "ram_disk.path", s.RAMDisk.Path)
 	span(&f, "ram_disk.keep", s.RAMDisk.Keep, 20*time.Second, time.Hour)
 	if s.RAMDisk.Budget < 16*MiB {

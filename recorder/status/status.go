@@ -21,8 +21,9 @@ type Status struct {
 	Cameras  []Camera  `json:"cameras"`
 	Problems []Problem `json:"problems"` // what needs a person, worst first; empty when all is well
 
-	Pause  Pause         `json:"pause"`
-	Notify config.Notify `json:"notify"`
+	Language string        `json:"language"` // as the settings have it
+	Pause    Pause         `json:"pause"`
+	Notify   config.Notify `json:"notify"`
 }
 
 // Pause is a time in which alarms save nothing. Cameras go on filling their rings, so that the pre-roll is there at
