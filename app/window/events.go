@@ -62,7 +62,6 @@ type eventsPage struct {
 
 	book    *book
 	query   event.Query
-	asked   int // number of the last question for days; answers to earlier ones are old
 	asking  bool
 	again   bool
 	loaded  bool
