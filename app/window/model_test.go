@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/recorder/config"
@@ -98,7 +99,7 @@ func TestRowsKeepTheirPlaceInAMillion(t *testing.T) {
 	}
 	w.status = demoStatus("")
 	p.take(days, event.Choices{})
-	w.win.Resize(sizes[0])
+	w.win.Resize(fyne.NewSize(900, 600))
 	p.draw()
 	r := p.rows
 	if r.count != 1_001_000 {

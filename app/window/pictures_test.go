@@ -1,3 +1,5 @@
+//go:build !race
+
 package window
 
 import (
@@ -20,9 +22,6 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/status"
 )
-
-// sizes are those at which every page must be legible.
-var sizes = []fyne.Size{fyne.NewSize(900, 600), fyne.NewSize(1920, 1080)}
 
 // scenes are the pages as users see them, each in a state that is hard on the layout.
 var scenes = []struct {
@@ -93,6 +92,9 @@ func guided(w *window, f *fake, step int) {
 	settle(w)
 	w.guide.turn(step)
 }
+
+// sizes are those at which every page must be legible.
+var sizes = []fyne.Size{fyne.NewSize(900, 600), fyne.NewSize(1920, 1080)}
 
 // TestPictures draws every page in both themes and compares it with its master. PREROLL_MASTERS=1 writes the masters
 // anew; PREROLL_SHOTS names a folder for pictures at both sizes, to be looked at.
