@@ -252,9 +252,11 @@ func (d *desk) shot(name string) image.Image {
 }
 
 // colours counts how many different colours a picture has.
-func colours(m image.Image) int {
+func colours(m image.Image) int { return varied(m, m.Bounds()) }
+
+// varied counts the colours of a part.
+func varied(m image.Image, b image.Rectangle) int {
 	seen := map[[3]uint32]bool{}
-	b := m.Bounds()
 	for y := b.Min.Y; y < b.Max.Y; y += 2 {
 		for x := b.Min.X; x < b.Max.X; x += 2 {
 			r, g, bl, _ := m.At(x, y).RGBA()
@@ -339,19 +341,25 @@ func (d *desk) windowProcess() (pid int) {
 
 // stage is where the player shows its picture while a window of the usual size shows an event.
 func (d *desk) stage() image.Rectangle {
+	x, y, w, h := d.geometry()
+	return image.Rect(x+100, y+100, x+w-400, y+h-150)
+}
+
+// geometry is the window's place and size on the screen.
+func (d *desk) geometry() (x, y, w, h int) {
+	d.t.Helper()
 	id, _ := d.window()
 	out, err := d.run("xdotool", "getwindowgeometry", "--shell", id)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	var x, y, w, h int
 	for l := range strings.Lines(out) {
 		_, _ = fmt.Sscanf(l, "X=%d", &x)
 		_, _ = fmt.Sscanf(l, "Y=%d", &y)
 		_, _ = fmt.Sscanf(l, "WIDTH=%d", &w)
 		_, _ = fmt.Sscanf(l, "HEIGHT=%d", &h)
 	}
-	return image.Rect(x+100, y+100, x+w-400, y+h-150)
+	return x, y, w, h
 }
 
 // TestDesktop is a newcomer's first hour: from the first start to a saved clip that is played, protected and deleted.
@@ -411,10 +419,12 @@ func TestDesktop(t *testing.T) {
 		t.Fatal(err)
 	}
 	clip := filepath.Join(d.home, "Videos", "Preroll", filepath.FromSlash(list[0].Folder), list[0].Clips[0].File)
-	d.until("the notification with the clip's picture", 20*time.Second, func() bool {
-		n, err := d.run("dunstctl", "history")
-		shown, err2 := d.run("dunstctl", "count", "displayed")
-		return err == nil && err2 == nil && shown != "0" && n != ""
+	d.until("the notification", 20*time.Second, func() bool {
+		shown, err := d.run("dunstctl", "count", "displayed")
+		return err == nil && shown == "1"
+	})
+	d.until("the clip's picture in it", 10*time.Second, func() bool {
+		return varied(d.shot("notification"), image.Rect(930, 40, 1270, 150)) > 60
 	})
 	if n := colours(d.shot("events")); n < 300 { // the thumbnail is in it
 		t.Errorf("the events page has %d colours", n)
@@ -443,6 +453,10 @@ func TestDesktop(t *testing.T) {
 	at := sum(d.shot("scrubbed"), stage)
 	d.keys("period", "period", "period")
 	d.until("the picture three frames on", 10*time.Second, func() bool { return sum(d.shot("stepped"), stage) != at })
+	stepped := sum(d.shot("stepped"), stage)
+	_, _, w, h := d.geometry()
+	d.click(w*2/5, h-62) // in the time line
+	d.until("the picture where the line was clicked", 10*time.Second, func() bool { return sum(d.shot("sought"), stage) != stepped })
 
 	// Protected, then deleted, by keys; it asks first.
 	d.keys("p")
@@ -547,25 +561,16 @@ func TestDesktop(t *testing.T) {
 // rename types a name for the camera that the settings page shows first, and saves.
 func (d *desk) rename(name string) {
 	d.t.Helper()
-	id, _ := d.window()
-	out, err := d.run("xdotool", "getwindowgeometry", "--shell", id)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	var w, h int
-	for l := range strings.Lines(out) {
-		_, _ = fmt.Sscanf(l, "WIDTH=%d", &w)
-		_, _ = fmt.Sscanf(l, "HEIGHT=%d", &h)
-	}
+	_, _, w, h := d.geometry()
 	d.click(w/2+100, 104) // the field "Name"
 	d.keys("End")
-	d.typed(" Hall")
+	d.typed(" " + name)
 	d.shot("typed")
 	d.click(w-45, h-28) // "Save"
 }
 
 // TestDesktopWithoutTray runs on a desktop that shows no tray icons: the window says so, and the program can be reached
-// and stopped. There is no notification daemon either.
+// and stopped.
 func TestDesktopWithoutTray(t *testing.T) {
 	d := newDesk(t, false)
 	s, _, err := config.Load(d.file)
