@@ -303,7 +303,12 @@ func (g *guide) draw() {
 		d.FillColor = theme.Color(name)
 		d.Refresh()
 	}
-	able(g.next, g.ready[g.step])
+	if off := g.next.Disabled(); off == g.ready[g.step] {
+		able(g.next, off)
+		if c := g.w.win.Canvas(); off && c.Focused() == nil {
+			c.Focus(g.next) // Enter or Space goes on
+		}
+	}
 	able(g.back, g.step > 0)
 	shown(g.demo, g.step < 3 && !slices.ContainsFunc(g.edit.Cameras, func(c config.Camera) bool { return c.URL == config.DemoURL }))
 	shown(g.leave, g.step < 3)

@@ -91,6 +91,7 @@ var rules = []rule{
 	{under: "recorder/", never: "os/exec", in: []string{"recorder/ffmpeg/"}, why: "the engine starts processes in recorder/ffmpeg only"},
 	{under: "app/", never: module + "recorder", but: []string{module + "recorder/config", module + "recorder/control", module + "recorder/event", module + "recorder/status"},
 		why: "the desktop is a client of the control socket"},
+	{under: "app/", never: "os/exec", in: []string{"app/player/", "app/opener/", "app/host/", "app/notify/", "app/tray/"}, why: "the desktop starts its window, the player's FFmpeg and the platform's own tools, each in one place"},
 	{under: "app/tray/", never: "fyne.io/fyne", tests: true, why: "the resident process does not pay for Fyne"},
 	{under: "", never: "fyne.io/fyne/v2/app", in: []string{"main_desktop.go"}, tests: true, why: "all else compiles without a C compiler"},
 	{under: "", never: "net/smtp", in: []string{"internal/bench/"}, why: "nothing sends mail to others"},

@@ -380,7 +380,11 @@ func TestDesktop(t *testing.T) {
 
 	// The guide comes by itself; the demo camera finishes it.
 	d.until("the guide", 20*time.Second, func() bool { return colours(d.shot("guide")) > 60 })
-	d.keys("shift+Tab", "shift+Tab", "space") // back from Next, over Back, which is off, to the demo camera
+	d.until("the test of the RAM disk, in green", 10*time.Second, func() bool {
+		_, _, ok := find(d.shot("guide"), image.Rect(0, 0, 1280, 800), color.NRGBA{0x43, 0xf4, 0x36, 0xff})
+		return ok
+	})
+	d.keys("shift+Tab", "space") // from Next, over Back, which is off, to the demo camera
 	d.until("the demo camera to record", 30*time.Second, func() bool {
 		s, err := p.client.Status(ctx)
 		return err == nil && len(s.Cameras) == 1 && s.Cameras[0].State == status.Recording && s.Cameras[0].PreRoll.D() > 4*time.Second
