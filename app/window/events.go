@@ -401,7 +401,11 @@ func (p *eventsPage) get(key pageKey) {
 		list, err := p.w.client.Events(p.w.ctx, q)
 		p.w.do(func() {
 			delete(p.getting, key)
-			if p.book != b && (p.query.Camera != q.Camera || p.query.Label != q.Label || p.query.Text != q.Text) || p.w.ctx.Err() != nil {
+			if p.w.ctx.Err() != nil {
+				return
+			}
+			if p.book != b { // the list has changed: the page may be another one now
+				p.rows.place(true)
 				return
 			}
 			if err != nil {

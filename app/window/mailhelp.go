@@ -23,8 +23,11 @@ type mailHelp struct {
 
 func newMailHelp() *mailHelp { return &mailHelp{content: container.NewVBox()} }
 
-// mailOf is what a camera must be told: names and values.
-func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []string) [][2]string {
+// typedIn is a value to type into a camera, and what of it is worth a button that copies it.
+type typedIn struct{ name, value, copy string }
+
+// mailOf is what a camera must be told.
+func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []string) []typedIn {
 	_, port, err := net.SplitHostPort(s.SMTP.Listen)
 	if port == "0" && now != nil { // any free one: the recorder knows which
 		_, port, err = net.SplitHostPort(now.SMTP.Listen)
@@ -39,13 +42,17 @@ func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []stri
 	if !strings.Contains(recipient, "@") {
 		recipient += "@preroll"
 	}
-	user := words.L("(empty, or anything)")
-	if s.SMTP.Username != "" {
-		user = s.SMTP.Username
+	user := typedIn{words.L("User"), words.L("(empty, or anything)"), ""}
+	if name := s.SMTP.Username; name != "" {
+		user.value, user.copy = name, name
 	}
-	return [][2]string{
-		{words.L("Mail server"), strings.Join(hosts, " / ")}, {words.L("Port"), port}, {words.L("Recipient"), recipient},
-		{words.L("User"), user}, {words.L("Encryption"), words.L("none, or STARTTLS")},
+	host := ""
+	if len(hosts) > 0 {
+		host = hosts[0]
+	}
+	return []typedIn{
+		{words.L("Mail server"), strings.Join(hosts, " / "), host}, {words.L("Port"), port, port}, {words.L("Recipient"), recipient, recipient},
+		user, {words.L("Encryption"), words.L("none, or STARTTLS"), ""},
 	}
 }
 
@@ -59,15 +66,14 @@ func (m *mailHelp) set(s config.Settings, c config.Camera, now *status.Status, h
 	intro := widget.NewLabel(words.L("Type this into the camera's own mail settings, switch on mail for the alarms that you want clips of, and press the camera's test button."))
 	intro.Wrapping = fyne.TextWrapWord
 	m.content.Objects = []fyne.CanvasObject{field("", "", intro)}
-	for i, r := range list {
-		value := widget.NewLabelWithStyle(r[1], fyne.TextAlignLeading, fyne.TextStyle{Monospace: i < 3})
+	for _, r := range list {
+		value := widget.NewLabelWithStyle(r.value, fyne.TextAlignLeading, fyne.TextStyle{Monospace: r.copy != ""})
 		value.Selectable = true
 		row := container.NewHBox(value)
-		if i < 3 {
-			first, _, _ := strings.Cut(r[1], " / ")
-			row.Add(widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() { fyne.CurrentApp().Clipboard().SetContent(first) }))
+		if r.copy != "" {
+			row.Add(widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() { fyne.CurrentApp().Clipboard().SetContent(r.copy) }))
 		}
-		m.content.Add(field(r[0], "", row))
+		m.content.Add(field(r.name, "", row))
 	}
 	m.content.Refresh()
 }

@@ -211,12 +211,12 @@ func TestMailOf(t *testing.T) {
 	s := config.Default()
 	c := config.NewCamera()
 	c.ID, c.Mail = "gate", []string{"two words", "x"}
-	if got := fmt.Sprint(mailOf(s, c, nil, []string{"192.0.2.1", "192.0.2.2"})[:3]); got != "[[Mail server 192.0.2.1 / 192.0.2.2] [Port 2525] [Recipient gate@preroll]]" {
+	if got := fmt.Sprint(mailOf(s, c, nil, []string{"192.0.2.1", "192.0.2.2"})[:3]); got != "[{Mail server 192.0.2.1 / 192.0.2.2 192.0.2.1} {Port 2525 2525} {Recipient gate@preroll gate@preroll}]" {
 		t.Error(got)
 	}
 	s.SMTP.Listen, s.SMTP.Username, c.Mail = "127.0.0.1:0", "cam", []string{"nvr@home"}
 	now := &status.Status{SMTP: status.SMTP{Listen: "127.0.0.1:40025"}}
-	if got := fmt.Sprint(mailOf(s, c, now, []string{"a"})[:4]); got != "[[Mail server a] [Port 40025] [Recipient nvr@home] [User cam]]" {
+	if got := fmt.Sprint(mailOf(s, c, now, []string{"a"})[:4]); got != "[{Mail server a a} {Port 40025 40025} {Recipient nvr@home nvr@home} {User cam cam}]" {
 		t.Error(got)
 	}
 }

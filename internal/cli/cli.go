@@ -43,6 +43,10 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --camera ID                 of this camera only
       --limit N                   at most N (default 20)
   preroll status [--json]       how the recorder is
+  preroll why [CAMERA]          why there is or is no clip of a time, link by link
+      --at TIME                   14:05, or 2026-11-22 14:05 (default now)
+  preroll pause [LENGTH]        let alarms save nothing for 15m, 1h or the like; without a length until resumed
+  preroll resume                end a pause
   preroll check [CAMERA]        test FFmpeg, RAM disk, archive, port and cameras
   preroll reindex               rebuild the index from the archive
   preroll version
@@ -195,6 +199,9 @@ func commands(d Desktop) map[string]command {
 		"trigger": triggerCommand(),
 		"events":  events(),
 		"status":  statusCommand(),
+		"why":     why(),
+		"pause":   {args: [2]int{0, 1}, run: pause},
+		"resume":  {run: func(e *env) error { return e.client.EndPause(e.ctx) }},
 		"check":   check(),
 		"reindex": {run: reindex},
 		"version": {run: func(e *env) error {

@@ -199,6 +199,30 @@ func TestWholeWayFromTheCommandLine(t *testing.T) {
 	if code, out := b.run("events"); code != 0 || !strings.Contains(out, "Front Gate") || !strings.Contains(out, "saved") {
 		t.Errorf("events: %d %s", code, out)
 	}
+	if code, out := b.run("why", "demo"); code != 0 || !strings.Contains(out, "ok  ") || strings.Contains(out, "FAIL") {
+		t.Errorf("why: %d %s", code, out)
+	}
+	if code, out := b.run("why", "--at", "tea time"); code != 2 || !strings.Contains(out, "14:05") {
+		t.Errorf("why at no time: %d %s", code, out)
+	}
+	if code, out := b.run("pause", "15m"); code != 0 || !strings.Contains(out, "paused until") {
+		t.Errorf("pause: %d %s", code, out)
+	}
+	if code, out := b.run("trigger", "--mail", "demo"); code != 0 {
+		t.Errorf("a mail in a pause: %d %s", code, out)
+	}
+	if code, out := b.run("status"); code != 0 || !strings.Contains(out, "Paused until") || !strings.Contains(out, "1 alarms came meanwhile") {
+		t.Errorf("status in a pause: %d %s", code, out)
+	}
+	if code, out := b.run("pause", "-1h"); code != 2 {
+		t.Errorf("a pause into the past: %d %s", code, out)
+	}
+	if code, out := b.run("resume"); code != 0 {
+		t.Errorf("resume: %d %s", code, out)
+	}
+	if n := len(b.events()); n != 1 {
+		t.Errorf("%d events after an alarm in a pause", n)
+	}
 	if code, out := b.run("reindex"); code != 0 || !strings.Contains(out, "1 events found") {
 		t.Errorf("reindex: %d %s", code, out)
 	}

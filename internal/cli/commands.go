@@ -119,6 +119,13 @@ func statusCommand() command {
 
 func printStatus(e *env, s status.Status) {
 	fmt.Fprintf(e.out, "Preroll %s, running since %s\n", s.Version, s.Started.Local().Format("2006-01-02 15:04"))
+	if s.Pause.On {
+		until := "until: preroll resume"
+		if !s.Pause.Until.IsZero() {
+			until = "until " + s.Pause.Until.Local().Format("15:04")
+		}
+		fmt.Fprintf(e.out, "Paused %s; %d alarms came meanwhile\n", until, s.Pause.Missed)
+	}
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "RAM disk\t%s\t%s of %s used\n", s.RAM.Path, config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
 	fmt.Fprintf(w, "Archive\t%s\t%d events, %s; %s free\n", s.Archive.Path, s.Archive.Events, config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free))
@@ -150,6 +157,81 @@ func printStatus(e *env, s status.Status) {
 	}
 }
 
+func why() command {
+	var at string
+	return command{
+		args:  [2]int{0, 1},
+		flags: func(fs *flag.FlagSet) { fs.StringVar(&at, "at", "", "") },
+		run: func(e *env) error {
+			when, err := moment(at, time.Now())
+			if err != nil {
+				return err
+			}
+			camera := ""
+			if len(e.args) > 0 {
+				camera = e.args[0]
+			}
+			list, err := e.client.Why(e.ctx, camera, when)
+			for _, f := range list {
+				printFinding(e, f)
+			}
+			return err
+		},
+	}
+}
+
+// moment reads a time of today, or with its day.
+func moment(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return now, nil
+	}
+	if t, err := time.ParseInLocation("15:04", text, time.Local); err == nil {
+		return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), 0, 0, time.Local), nil
+	}
+	t, err := time.ParseInLocation("2006-01-02 15:04", text, time.Local)
+	if err != nil {
+		return t, errUsage(fmt.Sprintf("--at takes a time such as 14:05 or \"2026-11-22 14:05\", not %q", text))
+	}
+	return t, nil
+}
+
+func pause(e *env) error {
+	var d config.Duration
+	if len(e.args) > 0 {
+		if err := d.UnmarshalText([]byte(e.args[0])); err != nil || d == 0 {
+			return errUsage("a pause takes a length such as 15m or 1h, or none")
+		}
+	}
+	if err := e.client.Pause(e.ctx, d.D()); err != nil {
+		return err
+	}
+	if d == 0 {
+		fmt.Fprintln(e.out, "paused: alarms save nothing until: preroll resume")
+	} else {
+		fmt.Fprintf(e.out, "paused until %s: alarms save nothing\n", time.Now().Add(d.D()).Format("15:04"))
+	}
+	return nil
+}
+
+// printFinding prints one result of a check.
+func printFinding(e *env, f status.Finding) {
+	mark := "ok  "
+	switch {
+	case !f.OK:
+		mark = "FAIL"
+	case f.Warn:
+		mark = "warn"
+	}
+	about := f.About
+	if about != "" {
+		about += ": "
+	}
+	fmt.Fprintf(e.out, "%s  %s%s\n", mark, about, f.Text)
+	if f.Hint != "" {
+		fmt.Fprintf(e.out, "      %s\n", f.Hint)
+	}
+}
+
 func check() command {
 	return command{
 		args: [2]int{0, 1},
@@ -170,17 +252,8 @@ func check() command {
 			}
 			failed := false
 			err = recorder.Check(e.ctx, s, now, only, func(f status.Finding) {
-				mark := "ok  "
-				switch {
-				case !f.OK:
-					mark, failed = "FAIL", true
-				case f.Warn:
-					mark = "warn"
-				}
-				fmt.Fprintf(e.out, "%s  %s: %s\n", mark, f.About, f.Text)
-				if f.Hint != "" {
-					fmt.Fprintf(e.out, "      %s\n", f.Hint)
-				}
+				failed = failed || !f.OK
+				printFinding(e, f)
 			})
 			if errors.Is(err, recorder.ErrNoCamera) {
 				return errUsage(err.Error())
