@@ -208,7 +208,7 @@ func (p *camerasPage) poll() {
 		s, err := p.w.client.Status(p.w.ctx)
 		p.w.do(func() {
 			p.asking = false
-			if err == nil {
+			if err == nil && p.w.status != nil { // the recorder may be gone since
 				p.w.status = &s
 				p.draw()
 			}
@@ -270,10 +270,16 @@ func (p *camerasPage) choosePause() {
 }
 
 func (p *camerasPage) saveClip(id string) {
+	begun := false
 	p.w.try(func(ctx context.Context) error {
 		_, err := p.w.client.Trigger(ctx, id, "manual")
+		begun = err == nil
 		return err
-	}, func() { p.w.toast(words.L("The clip is being saved.")) })
+	}, func() {
+		if begun {
+			p.w.toast(words.L("The clip is being saved."))
+		}
+	})
 }
 
 // openLive shows a camera live.

@@ -16,6 +16,7 @@ import (
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
 )
 
 // try runs something that may take long off the main goroutine, and shows its error.
@@ -46,9 +47,13 @@ func (w *window) fail(err error) {
 	l := widget.NewLabel(text)
 	l.Wrapping = fyne.TextWrapWord
 	body := container.NewBorder(nil, nil, container.NewVBox(widget.NewIcon(theme.NewErrorThemedResource(theme.ErrorIcon()))), nil, l)
-	d := dialog.NewCustom(words.L("That did not work"), words.L("Close"), body, w.win)
+	var d *dialog.CustomDialog
+	done := newAnswer(words.L("Close"), func() { d.Hide() }, func() { d.Hide() })
+	d = dialog.NewCustomWithoutButtons(words.L("That did not work"), body, w.win)
+	d.SetButtons([]fyne.CanvasObject{done})
 	d.Resize(fyne.NewSize(460, 0))
 	d.Show()
+	w.win.Canvas().Focus(done)
 }
 
 // confirm asks before something that cannot be undone. The safe answer is the one that Enter and Escape give.
@@ -56,8 +61,9 @@ func (w *window) confirm(title, text, yes string, do func()) {
 	l := widget.NewLabel(text)
 	l.Wrapping = fyne.TextWrapWord
 	var d *dialog.CustomDialog
-	no := widget.NewButton(words.L("Cancel"), func() { d.Hide() })
-	ok := widget.NewButton(yes, func() { d.Hide(); do() })
+	away := func() { d.Hide() }
+	no := newAnswer(words.L("Cancel"), away, away)
+	ok := newAnswer(yes, func() { d.Hide(); do() }, away)
 	ok.Importance = widget.DangerImportance
 	d = dialog.NewCustomWithoutButtons(title, l, w.win)
 	d.SetButtons([]fyne.CanvasObject{no, ok})
@@ -68,7 +74,8 @@ func (w *window) confirm(title, text, yes string, do func()) {
 
 // toast tells of something for some seconds.
 func (w *window) toast(text string) {
-	w.told.SetText(text)
+	room := w.win.Canvas().Size().Width - 8*theme.Padding() // one that is wider would make the window wider
+	w.told.SetText(cut(text, room, func(s string) float32 { return fyne.MeasureText(s, theme.TextSize(), w.told.TextStyle).Width }))
 	w.toastEnd = time.Now().Add(4 * time.Second)
 	w.toastBox.Show()
 	w.toastBox.Refresh()
@@ -156,16 +163,25 @@ func (w *window) choose(from *widget.Button, do func(ctx context.Context, id str
 
 // path is the full path of one of an event's files.
 func (w *window) path(e event.Event, file string) string {
-	if w.status == nil {
+	s := w.known()
+	if s == nil {
 		return ""
 	}
-	return e.Path(w.status.Archive.Path, file)
+	return e.Path(s.Archive.Path, file)
+}
+
+// known is the status, or the last one while no recorder answers: clips lie where they lay, and can be played.
+func (w *window) known() *status.Status {
+	if w.status == nil {
+		return w.last
+	}
+	return w.status
 }
 
 // cameraName is a camera's name, or its id where it is no more.
 func (w *window) cameraName(id string) string {
-	if w.status != nil {
-		for _, c := range w.status.Cameras {
+	if s := w.known(); s != nil {
+		for _, c := range s.Cameras {
 			if c.ID == id {
 				return c.Name
 			}
@@ -183,6 +199,31 @@ func shown(o fyne.CanvasObject, yes bool) {
 		o.Show()
 	} else {
 		o.Hide()
+	}
+}
+
+// answer is a button that takes Enter and Escape, for which Fyne's has no use.
+type answer struct {
+	widget.Button
+	escape func() // may be nil
+}
+
+func newAnswer(text string, tapped, escape func()) *answer {
+	b := &answer{Button: widget.Button{Text: text, OnTapped: tapped}, escape: escape}
+	b.ExtendBaseWidget(b)
+	return b
+}
+
+// TypedKey presses the button, or goes away.
+func (b *answer) TypedKey(e *fyne.KeyEvent) {
+	switch {
+	case b.Disabled():
+	case e.Name == fyne.KeyReturn, e.Name == fyne.KeyEnter:
+		b.OnTapped()
+	case e.Name == fyne.KeyEscape && b.escape != nil:
+		b.escape()
+	default:
+		b.Button.TypedKey(e)
 	}
 }
 

@@ -148,14 +148,15 @@ func (p *eventsPage) newFilter() fyne.CanvasObject {
 func (p *eventsPage) fillChoices() {
 	p.filling = true
 	defer func() { p.filling = false }()
-	names := []string{words.L("All cameras")}
+	var names, labels []string
 	for _, id := range p.choices.Cameras {
 		names = append(names, p.w.cameraName(id))
 	}
-	labels := []string{words.L("All labels")}
 	for _, l := range p.choices.Labels {
 		labels = append(labels, words.Say(l))
 	}
+	names = append([]string{words.L("All cameras")}, distinct(names, p.choices.Cameras)...)
+	labels = append([]string{words.L("All labels")}, distinct(labels, p.choices.Labels)...)
 	camera, label := 1+slices.Index(p.choices.Cameras, p.query.Camera), 1+slices.Index(p.choices.Labels, p.query.Label)
 	p.camera.SetOptions(names)
 	p.camera.SetSelectedIndex(max(0, camera))
@@ -183,7 +184,7 @@ func (p *eventsPage) filter() {
 	}
 	p.query = q
 	p.book = newBook(nil)
-	p.rows.top, p.rows.into, p.rows.cursor = 0, 0, -1
+	p.rows.top, p.rows.into, p.rows.cursor, p.last = 0, 0, -1, -1
 	p.rows.setCount(0)
 	p.unpick()
 	p.reload()
@@ -288,6 +289,7 @@ func (p *eventsPage) update(u control.Update, first bool) {
 			p.stale[d.Day] = true
 		}
 		p.reload()
+		p.detail.renew()
 	}
 	reload := false
 	if !first {
@@ -371,6 +373,9 @@ func (p *eventsPage) take(days []event.Day, c event.Choices) {
 	}
 	if p.rows.cursor >= 0 {
 		p.rows.cursor = old.move(p.rows.cursor, p.book)
+	}
+	if p.last >= 0 {
+		p.last = old.move(p.last, p.book)
 	}
 	if c.Cameras != nil || c.Labels != nil {
 		if !slices.Equal(c.Cameras, p.choices.Cameras) || !slices.Equal(c.Labels, p.choices.Labels) {
@@ -485,11 +490,17 @@ func (p *eventsPage) closeEvent() {
 // find shows an event by its id, wherever it is.
 func (p *eventsPage) find(id string) {
 	var e event.Event
+	var s status.Status
 	p.w.try(func(ctx context.Context) (err error) {
-		e, err = p.w.client.Event(ctx, id)
+		if s, err = p.w.client.Status(ctx); err == nil {
+			e, err = p.w.client.Event(ctx, id)
+		}
 		return err
 	}, func() {
 		if e.ID != "" {
+			if p.w.known() == nil { // the watch tells a moment later where the clips lie and what plays them
+				p.w.last = &s
+			}
 			p.openEvent(e)
 			p.reach(e)
 		}

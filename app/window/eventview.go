@@ -18,6 +18,7 @@ import (
 	"github.com/preroll/preroll/app/player"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
 )
@@ -97,6 +98,27 @@ func (v *eventView) changed(e event.Event) {
 	if e.ID == v.event.ID && v.content.Visible() {
 		v.show(e)
 	}
+}
+
+// renew asks for the event that is shown, after a time in which nobody told of its changes.
+func (v *eventView) renew() {
+	if !v.content.Visible() {
+		return
+	}
+	id := v.event.ID
+	v.w.work.Go(func() {
+		e, err := v.w.client.Event(v.w.ctx, id)
+		v.w.do(func() {
+			var gone *control.Error
+			switch {
+			case v.event.ID != id || !v.content.Visible():
+			case err == nil:
+				v.show(e)
+			case errors.As(err, &gone):
+				v.w.events.closeEvent()
+			}
+		})
+	})
 }
 
 // leave ends the player.

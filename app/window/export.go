@@ -32,7 +32,7 @@ type file struct {
 func (w *window) filesOf(list []event.Event) (files []file) {
 	for _, e := range list {
 		for _, c := range e.Clips {
-			files = append(files, file{w.path(e, c.File), e.Camera + "_" + c.File, c.Bytes})
+			files = append(files, file{w.path(e, c.File), filepath.Base(e.Camera + "_" + c.File), c.Bytes}) // a sidecar from elsewhere may say anything
 		}
 	}
 	return files
@@ -53,7 +53,11 @@ func (w *window) export(list []event.Event) {
 	folder := widget.NewButtonWithIcon(words.L("Into a folder"), theme.FolderOpenIcon(), func() {
 		d.Hide()
 		dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
-			if err != nil || u == nil {
+			if err != nil {
+				w.fail(fmt.Errorf("export: %w", err))
+				return
+			}
+			if u == nil { // cancelled
 				return
 			}
 			w.copyTo(files, whole, u.Path(), toFolder)
@@ -62,7 +66,11 @@ func (w *window) export(list []event.Event) {
 	zipped := widget.NewButtonWithIcon(words.L("Into a zip file"), theme.DocumentSaveIcon(), func() {
 		d.Hide()
 		s := dialog.NewFileSave(func(u fyne.URIWriteCloser, err error) {
-			if err != nil || u == nil {
+			if err != nil { // the folder may be read-only
+				w.fail(fmt.Errorf("export: %w", err))
+				return
+			}
+			if u == nil { // cancelled
 				return
 			}
 			path := u.URI().Path()

@@ -37,7 +37,8 @@ type guide struct {
 
 	title, lead *widget.Label
 	dots        []*canvas.Circle
-	back, next  *widget.Button
+	back        *widget.Button
+	next        *answer
 	demo, leave *widget.Button
 	fault       *widget.Label
 
@@ -83,8 +84,8 @@ func newGuide(w *window) *guide {
 		dots.Add(container.NewCenter(container.NewGridWrap(fyne.NewSize(10, 10), d)))
 	}
 	g.back = widget.NewButtonWithIcon(words.L("Back"), theme.NavigateBackIcon(), func() { g.turn(g.step - 1) })
-	g.next = important(widget.NewButtonWithIcon(words.L("Next"), theme.NavigateNextIcon(), g.forth))
-	g.next.IconPlacement = widget.ButtonIconTrailingText
+	g.next = newAnswer(words.L("Next"), g.forth, nil)
+	g.next.Icon, g.next.IconPlacement, g.next.Importance = theme.NavigateNextIcon(), widget.ButtonIconTrailingText, widget.HighImportance
 	g.demo = widget.NewButtonWithIcon(words.L("Try it with the demo camera"), theme.MediaPlayIcon(), g.tryDemo)
 	g.leave = widget.NewButton(words.L("Later"), g.hide)
 	g.fault = widget.NewLabel("")
@@ -246,6 +247,8 @@ func (g *guide) begin(s config.Settings) {
 	g.found.RemoveAll()
 	g.brand.SetSelectedIndex(len(config.Brands) - 1)
 	g.content.Show()
+	g.w.pages.Hide()
+	g.w.win.Canvas().Unfocus()
 	g.turn(0)
 	g.ram.entry.SetText(s.RAMDisk.Path)
 	g.archive.entry.SetText(s.Archive.Path)
@@ -258,6 +261,7 @@ func (g *guide) hide() {
 	g.auto = false
 	g.waiting.Stop()
 	g.content.Hide()
+	g.w.pages.Show()
 	g.w.win.Content().Refresh()
 	g.w.settings.load()
 }
@@ -332,7 +336,8 @@ func (g *guide) forth() {
 	case 2:
 		c := g.typedCamera()
 		s := g.edit.Clone()
-		s.Cameras = append(s.Cameras, c)
+		was := func(o config.Camera) bool { return o.ID == g.camera.ID } // from before Back
+		s.Cameras = append(slices.DeleteFunc(s.Cameras, was), c)
 		g.apply(s, func() {
 			g.camera = c
 			g.turn(3)

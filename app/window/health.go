@@ -87,12 +87,13 @@ func (p *healthPage) update(control.Update) { p.draw() }
 func (p *healthPage) draw() {
 	s := p.w.status
 	all := []string{words.L("All cameras")}
-	var names []string
+	var names, ids []string
 	if s != nil {
 		for _, c := range s.Cameras {
-			names = append(names, c.Name)
+			names, ids = append(names, c.Name), append(ids, c.ID)
 		}
 	}
+	names = distinct(names, ids)
 	all = append(all, names...)
 	if !slices.Equal(p.camera.Options, all) {
 		p.camera.SetOptions(all)
@@ -274,6 +275,7 @@ func tokenOf(u status.Unmatched) string {
 // assign makes mails with a token be a camera's.
 func (p *healthPage) assign(token string, c status.Camera) {
 	p.w.confirm(words.L("Assign to %s?", c.Name), words.L("From now on every mail with \"%s\" is an alarm of %s.", token, c.Name), words.L("Assign"), func() {
+		assigned := false
 		p.w.try(func(ctx context.Context) error {
 			s, err := p.w.client.Settings(ctx)
 			if err != nil {
@@ -288,8 +290,14 @@ func (p *healthPage) assign(token string, c status.Camera) {
 				}
 				s.Cameras[i].Mail = append(s.Cameras[i].Mail, token)
 			}
-			return p.w.client.Apply(ctx, s)
-		}, func() { p.w.toast(words.L("Assigned. It counts from the next mail on.")) })
+			err = p.w.client.Apply(ctx, s)
+			assigned = err == nil
+			return err
+		}, func() {
+			if assigned {
+				p.w.toast(words.L("Assigned. It counts from the next mail on."))
+			}
+		})
 	})
 }
 

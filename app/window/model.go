@@ -136,6 +136,21 @@ func problemOf(p status.Problem) string {
 	return name + strings.TrimSuffix(words.Say(text), ".") + ". " + words.Say(p.Hint)
 }
 
+// distinct adds the id to names that others have too, since a selection knows its options by their text.
+func distinct(names, ids []string) []string {
+	count := map[string]int{}
+	for _, n := range names {
+		count[n]++
+	}
+	out := slices.Clone(names)
+	for i, n := range names {
+		if count[n] > 1 {
+			out[i] = fmt.Sprintf("%s (%s)", n, ids[i])
+		}
+	}
+	return out
+}
+
 // cameraID makes an id from a name that is free among the others.
 func cameraID(name string, taken []string) string {
 	var b strings.Builder

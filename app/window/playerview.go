@@ -38,9 +38,10 @@ type playerView struct {
 	length  time.Duration
 	marks   []time.Duration
 
-	mu     sync.Mutex // guards latest and due, which the player's goroutine sets
+	mu     sync.Mutex // guards all below, which the player's goroutine uses
 	latest player.Frame
 	due    bool // latest waits for the main goroutine
+	life   int  // number of the player; what still comes of an earlier one is old
 }
 
 var speeds = []float64{0.25, 0.5, 1, 2, 4, 8}
@@ -89,13 +90,16 @@ func (v *playerView) open(s player.Source, at time.Duration, marks []time.Durati
 	v.line.set(at)
 	v.setClock(at)
 	shown(v.alarm, len(marks) > 0)
-	if v.w.status == nil || v.w.status.FFmpeg.Path == "" {
+	known := v.w.known()
+	if known == nil || known.FFmpeg.Path == "" {
 		v.tell(words.L("FFmpeg is missing, so nothing can be played here. Install it, or open the clip in the default player."))
 		return
 	}
 	if v.p == nil {
 		width, height := v.pixels()
-		v.p = player.New(player.Options{FFmpeg: v.w.status.FFmpeg.Path, Version: v.w.status.FFmpeg.Version, Width: width, Height: height, Show: v.show, State: v.state})
+		life := v.turn()
+		v.p = player.New(player.Options{FFmpeg: known.FFmpeg.Path, Version: known.FFmpeg.Version, Width: width, Height: height,
+			Show: func(f player.Frame) { v.show(life, f) }, State: func(s player.State) { v.state(life, s) }})
 		v.speed.SetSelectedIndex(2)
 	}
 	v.p.Open(s, at, true)
@@ -127,10 +131,22 @@ func (v *playerView) pixels() (width, height int) {
 	return max(160, int(size.Width*scale)), max(90, int(size.Height*scale))
 }
 
-// show takes a picture on the player's goroutine. Pictures that come faster than the screen is drawn replace each other.
-func (v *playerView) show(f player.Frame) {
+// turn begins the life of another player, and returns its number.
+func (v *playerView) turn() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.life++
+	v.due = false
+	return v.life
+}
+
+// show takes a picture on the player's goroutine. Pictures that come faster than the screen is drawn replace each other.
+func (v *playerView) show(life int, f player.Frame) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if life != v.life {
+		return
+	}
 	v.latest = f
 	if v.due {
 		return
@@ -138,10 +154,10 @@ func (v *playerView) show(f player.Frame) {
 	v.due = true
 	v.w.do(func() {
 		v.mu.Lock()
-		f := v.latest
-		v.due = false
+		f, old := v.latest, life != v.life
+		v.due = v.due && old // a newer player's picture waits for its own turn
 		v.mu.Unlock()
-		if v.p == nil {
+		if v.p == nil || old {
 			return
 		}
 		v.picture.Image = f.Picture
@@ -152,9 +168,9 @@ func (v *playerView) show(f player.Frame) {
 	})
 }
 
-func (v *playerView) state(s player.State) {
+func (v *playerView) state(life int, s player.State) {
 	v.w.do(func() {
-		if v.p == nil {
+		if v.p == nil || life != v.life { // only the main goroutine changes it
 			return
 		}
 		v.playing = s.Playing && !s.Ended

@@ -36,6 +36,7 @@ type settingsPage struct {
 	loaded  bool
 	chosen  int // camera that is shown, -1 for none
 	filling bool
+	saving  bool
 	fields  []*textField
 
 	pick     *widget.Select
@@ -111,7 +112,12 @@ func newSettingsPage(w *window) *settingsPage {
 		p.tab(words.L("Notifications"), p.notifyForm()),
 		p.tab(words.L("General"), p.generalForm()),
 	)
-	p.tabs.OnSelected = func(*container.TabItem) { p.look() }
+	p.tabs.OnSelected = func(*container.TabItem) {
+		p.filling = true
+		p.fillCameras() // one tab may have changed what another one shows
+		p.filling = false
+		p.look()
+	}
 	foot := container.NewVBox(widget.NewSeparator(), container.NewBorder(nil, nil, nil, container.NewVBox(container.NewHBox(p.cancel, p.save)), p.message))
 	p.content = container.NewBorder(nil, container.NewPadded(foot), nil, nil, p.tabs)
 	p.fill()
@@ -348,7 +354,7 @@ func (p *settingsPage) notifyForm() fyne.CanvasObject {
 			return
 		}
 		for i := range p.edit.Cameras {
-			p.edit.Cameras[i].Notify = slices.Contains(on, p.titles()[i])
+			p.edit.Cameras[i].Notify = slices.Contains(on, p.cameras.Options[i])
 		}
 		p.check()
 	})
@@ -433,9 +439,6 @@ func (p *settingsPage) take(s config.Settings) {
 	if p.chosen >= len(s.Cameras) || p.chosen < 0 {
 		p.chosen = min(0, len(s.Cameras)-1)
 	}
-	for _, f := range p.fields {
-		f.err = nil
-	}
 	p.fill()
 	p.look()
 }
@@ -490,14 +493,9 @@ func nextOf(n *event.Next, any bool) string {
 func (p *settingsPage) fill() {
 	p.filling = true
 	some := p.chosen >= 0 && p.chosen < len(p.edit.Cameras)
-	p.pick.Options = p.titles()
-	if some {
-		p.pick.SetSelectedIndex(p.chosen)
-	} else {
-		p.pick.ClearSelected()
-	}
-	p.pick.Refresh()
+	p.fillCameras()
 	for _, f := range p.fields {
+		f.err = nil // of a value that is not shown any more
 		f.entry.SetText(f.get(&p.edit))
 	}
 	shown(p.form, some)
@@ -511,22 +509,12 @@ func (p *settingsPage) fill() {
 		}
 		p.enabled.SetChecked(c.Enabled)
 		p.audio.SetChecked(c.Audio)
-		p.tell.SetChecked(c.Notify)
 	}
 	p.tester.clear()
 	n := p.edit.Notify
 	p.alarm.SetChecked(n.Alarm)
 	p.saved.SetChecked(n.Saved)
 	p.trouble.SetChecked(n.Trouble)
-	p.cameras.Options = p.titles()
-	var on []string
-	for i, c := range p.edit.Cameras {
-		if c.Notify {
-			on = append(on, p.titles()[i])
-		}
-	}
-	p.cameras.SetSelected(on)
-	p.cameras.Refresh()
 	p.login.SetChecked(p.wish.login)
 	p.theme.SetSelectedIndex(max(0, slices.Index(themes, p.wish.theme)))
 	p.language.SetSelectedIndex(max(0, slices.Index(languages, p.edit.Language)))
@@ -537,6 +525,28 @@ func (p *settingsPage) fill() {
 	}
 	p.filling = false
 	p.check()
+}
+
+// fillCameras writes what two tabs show: the cameras' names, and which of them are told of.
+func (p *settingsPage) fillCameras() {
+	titles := p.titles()
+	p.pick.Options = titles
+	if p.chosen >= 0 && p.chosen < len(titles) {
+		p.pick.SetSelectedIndex(p.chosen)
+		p.tell.SetChecked(p.edit.Cameras[p.chosen].Notify)
+	} else {
+		p.pick.ClearSelected()
+	}
+	p.pick.Refresh()
+	var on []string
+	for i, c := range p.edit.Cameras {
+		if c.Notify {
+			on = append(on, titles[i])
+		}
+	}
+	p.cameras.Options = titles
+	p.cameras.SetSelected(on)
+	p.cameras.Refresh()
 }
 
 // check marks every field that breaks a rule of the engine's.
@@ -581,7 +591,7 @@ func (p *settingsPage) means(key string, f *textField) bool {
 // draw shows what follows from the edited copy.
 func (p *settingsPage) draw() {
 	if s := p.w.status; s != nil {
-		able(p.save, true)
+		able(p.save, !p.saving)
 		p.ramText.SetText(ramOf(*s, p.edit.RAMDisk.Keep.D()))
 		text := words.L("Listening on %s.", s.SMTP.Listen)
 		if s.SMTP.Error != "" {
@@ -667,6 +677,7 @@ func (p *settingsPage) apply() {
 			return
 		}
 	}
+	p.saving = true
 	p.save.Disable()
 	p.say(words.L("Saving …"), widget.MediumImportance)
 	s, base, wish, was := p.edit.Clone(), p.base, p.wish, p.own
@@ -677,7 +688,8 @@ func (p *settingsPage) apply() {
 			err = host.StartAtLogin(wish.login, p.w.places.File)
 		}
 		p.w.do(func() {
-			p.save.Enable()
+			p.saving = false
+			able(p.save, p.w.status != nil)
 			if errors.Is(err, errElsewhere) {
 				p.base = fresh
 			}
@@ -692,6 +704,11 @@ func (p *settingsPage) apply() {
 				p.w.app.Settings().SetTheme(look{theme.DefaultTheme(), wish.theme, float32(wish.text)})
 			}
 			p.own = wish
+			if !reflect.DeepEqual(p.edit, s) { // edited on meanwhile
+				p.base = fresh
+				p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
+				return
+			}
 			p.take(fresh)
 			p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
 		})

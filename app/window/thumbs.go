@@ -16,7 +16,13 @@ type thumbs struct {
 	order  []string
 	loaded func(path string)
 	load   func(path string) (image.Image, error)
+
+	waiting []string // to be loaded, the last one first
+	loading int
 }
+
+// loaders bounds how many thumbnails are loaded at once, also from a drive that hangs.
+const loaders = 4
 
 // keptThumbs is how many thumbnails are kept in memory, about 500 KB each.
 const keptThumbs = 100
@@ -31,19 +37,32 @@ func (t *thumbs) get(path string) image.Image {
 		delete(t.cache, t.order[0])
 		t.order = t.order[1:]
 	}
-	t.w.work.Go(func() {
-		m, err := t.load(path)
-		if err != nil {
-			return // the row shows that there is none
-		}
-		t.w.do(func() {
-			if _, wanted := t.cache[path]; wanted {
-				t.cache[path] = m
-				t.loaded(path)
-			}
-		})
-	})
+	t.waiting = append(t.waiting, path)
+	t.next()
 	return nil
+}
+
+// next begins to load what was wished for last, as long as it is still wanted.
+func (t *thumbs) next() {
+	for t.loading < loaders && len(t.waiting) > 0 {
+		path := t.waiting[len(t.waiting)-1]
+		t.waiting = t.waiting[:len(t.waiting)-1]
+		if m, wanted := t.cache[path]; !wanted || m != nil {
+			continue
+		}
+		t.loading++
+		t.w.work.Go(func() {
+			m, err := t.load(path)
+			t.w.do(func() {
+				t.loading--
+				if _, wanted := t.cache[path]; wanted && err == nil { // without one the row shows that there is none
+					t.cache[path] = m
+					t.loaded(path)
+				}
+				t.next()
+			})
+		})
+	}
 }
 
 // loadPicture reads a thumbnail, or the picture that came with a mail. Its size is looked at first: a picture from

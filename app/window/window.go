@@ -63,9 +63,11 @@ type window struct {
 	client *control.Client
 	win    fyne.Window
 	status *status.Status // nil while no recorder answers
+	last   *status.Status // the last one, though no recorder answers any more
 	now    func() time.Time
 	hosts  func() []string // addresses that a camera can reach this machine at
 
+	pages    *fyne.Container // all but the guide, hidden while it lies over them so that no key gets there
 	tabs     *container.AppTabs
 	events   *eventsPage
 	cameras  *camerasPage
@@ -79,7 +81,10 @@ type window struct {
 
 	meter *meter
 	work  sync.WaitGroup // what runs off the main goroutine
-	do    func(func())   // hands over to the main goroutine: fyne.Do
+	do    func(func())   // hands over to the main goroutine
+
+	ending sync.RWMutex // guards ended
+	ended  bool         // nothing is handed over any more
 }
 
 // Run shows the window until it is closed. A second one raises the first instead.
@@ -123,17 +128,34 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	w.work.Go(func() { w.lookForTray(ctx) })
 	w.work.Go(func() {
 		<-ctx.Done()
-		w.do(a.Quit)
+		if w.end() {
+			fyne.Do(a.Quit)
+		}
 	})
-	w.win.SetOnClosed(w.remember)
+	w.win.SetOnClosed(func() {
+		w.remember()
+		w.end()
+	})
 	w.win.ShowAndRun()
+	w.end()
 	cancel()
 	_ = ln.Close()
 	w.events.detail.leave()
 	w.cameras.leave()
-	w.work.Wait()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.work.Wait()
+	}()
+	select {
+	case <-done:
+	case <-time.After(longest): // it hangs in a drive that is gone, and ends with the process
+	}
 	return nil
 }
+
+// longest is how long the window's work may go on once it is closed: longer than the desktop may take to open a file.
+const longest = 30 * time.Second
 
 // languageOf asks the recorder for the language; without an answer it is the system's.
 func languageOf(ctx context.Context, c *control.Client) string {
@@ -147,7 +169,8 @@ func languageOf(ctx context.Context, c *control.Client) string {
 }
 
 func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window {
-	w := &window{ctx: ctx, app: a, client: client, do: fyne.Do, win: a.NewWindow("Preroll"), now: time.Now, hosts: addresses}
+	w := &window{ctx: ctx, app: a, client: client, win: a.NewWindow("Preroll"), now: time.Now, hosts: addresses}
+	w.do = w.hand
 	w.guide = newGuide(w)
 	w.events = newEventsPage(w)
 	w.cameras = newCamerasPage(w)
@@ -167,11 +190,31 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	w.notray = w.newNoTray()
 	w.notray.Hide()
 	w.guide.content.Hide()
-	w.win.SetContent(container.NewStack(container.NewBorder(w.notray, nil, nil, nil, w.tabs), w.guide.content, w.toastBox))
+	w.pages = container.NewBorder(w.notray, nil, nil, nil, w.tabs)
+	w.win.SetContent(container.NewStack(w.pages, w.guide.content, w.toastBox))
 	w.shortcuts()
 	p := a.Preferences()
 	w.win.Resize(fyne.NewSize(float32(p.FloatWithFallback("width", 1000)), float32(p.FloatWithFallback("height", 680))))
 	return w
+}
+
+// hand hands over to the main goroutine, until the window ends. After its loop Fyne would run it at once, on the goroutine
+// that hands it over, or panic.
+func (w *window) hand(f func()) {
+	w.ending.RLock()
+	defer w.ending.RUnlock()
+	if !w.ended {
+		fyne.Do(f)
+	}
+}
+
+// end makes hand do nothing from now on, and tells whether it was the first to do so.
+func (w *window) end() bool {
+	w.ending.Lock()
+	defer w.ending.Unlock()
+	first := !w.ended
+	w.ended = true
+	return first
 }
 
 // remember keeps what the next window begins with.
@@ -218,7 +261,7 @@ func (w *window) turned() {
 // changed draws what the recorder said.
 func (w *window) changed(u control.Update, first bool) {
 	if u.Status != nil {
-		w.status = u.Status
+		w.status, w.last = u.Status, u.Status
 	}
 	w.events.update(u, first)
 	w.cameras.draw()
@@ -260,9 +303,10 @@ func (w *window) shortcuts() {
 	on := func(k fyne.KeyName, m fyne.KeyModifier, do func()) {
 		c.AddShortcut(&desktop.CustomShortcut{KeyName: k, Modifier: m}, func(fyne.Shortcut) { do() })
 	}
+	covered := func() bool { return w.guide.content.Visible() || c.Overlays().Top() != nil }
 	ctrl := fyne.KeyModifierShortcutDefault
 	on(fyne.KeyF, ctrl, func() {
-		if w.guide.content.Visible() {
+		if covered() {
 			return
 		}
 		w.turn(pageEvents)
@@ -272,7 +316,11 @@ func (w *window) shortcuts() {
 		c.Focus(w.events.search)
 	})
 	for i, k := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4} {
-		on(k, ctrl, func() { w.turn(i) })
+		on(k, ctrl, func() {
+			if !covered() {
+				w.turn(i)
+			}
+		})
 	}
 	on(fyne.KeyQ, ctrl, w.win.Close)
 	on(fyne.KeyW, ctrl, w.win.Close)
@@ -283,6 +331,7 @@ func (w *window) shortcuts() {
 func (w *window) typed(k *fyne.KeyEvent) {
 	switch {
 	case w.guide.content.Visible():
+	case w.win.Canvas().Overlays().Top() != nil: // a dialog in which nothing has the focus
 	case w.tabs.SelectedIndex() == pageEvents && w.events.detail.content.Visible():
 		w.events.detail.typed(k)
 	case w.tabs.SelectedIndex() == pageEvents:

@@ -440,12 +440,16 @@ func TestDeleteAsksFirst(t *testing.T) {
 }
 
 // find returns the button with a text below an object.
-func find(o fyne.CanvasObject, text string) *widget.Button {
-	var found *widget.Button
+func find(o fyne.CanvasObject, text string) fyne.Tappable {
+	var found fyne.Tappable
 	var walk func(fyne.CanvasObject)
 	walk = func(o fyne.CanvasObject) {
 		switch x := o.(type) {
 		case *widget.Button:
+			if x.Text == text {
+				found = x
+			}
+		case *answer:
 			if x.Text == text {
 				found = x
 			}
