@@ -11,12 +11,16 @@ import (
 	"github.com/preroll/preroll/internal/cli"
 )
 
+// appID names the program to the desktop.
+const appID = "io.github.preroll.Preroll"
+
 // desktop is the tray and the window.
 func desktop() cli.Desktop {
 	return cli.Desktop{
-		Tray: showTray(true),
+		Tray:  showTray(true),
+		Fault: func(ctx context.Context, text string) { window.Fault(ctx, app.NewWithID(appID), text) },
 		Window: func(ctx context.Context, o cli.WindowOptions) error {
-			return window.Run(ctx, app.NewWithID("io.github.preroll.Preroll"), window.Options{Places: o.Places, Page: o.Page, Event: o.Event, Measure: o.Measure})
+			return window.Run(ctx, app.NewWithID(appID), window.Options{Places: o.Places, Page: o.Page, Event: o.Event, Measure: o.Measure})
 		},
 	}
 }

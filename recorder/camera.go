@@ -255,6 +255,9 @@ func (c *camera) record(ctx context.Context) error {
 		},
 		Line: func(line string) { c.log.Debug("ffmpeg", "line", line) },
 	})
+	if ctx.Err() == nil && c.ring.Gone() {
+		return &ffmpeg.Failure{Kind: ffmpeg.RAMGone}
+	}
 	var f *ffmpeg.Failure
 	if errors.As(err, &f) && f.Kind == ffmpeg.Changed {
 		c.ring.Discard(prefix)
@@ -280,6 +283,9 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 			kind := ffmpeg.Stalled
 			if d, err := ring.DiskOf(c.dir); err == nil && d.Free < 1<<20 {
 				kind = ffmpeg.RAMFull
+			}
+			if c.ring.Gone() {
+				kind = ffmpeg.RAMGone
 			}
 			cancel(&ffmpeg.Failure{Kind: kind})
 			return

@@ -60,6 +60,8 @@ type Recorder struct {
 	toolErr    error
 	ramErr     error
 	archiveErr error
+	indexErr   error // an event could not be noted
+	rebuilt    int   // how often the index was rebuilt
 	smtp       status.SMTP
 	pause      status.Pause
 	cameras    map[string]*camera
@@ -106,6 +108,9 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	g.Go(func() error { r.housekeeping(ctx); return nil })
 	g.Go(func() error { r.keepLimits(ctx); return nil })
 	g.Go(func() error { r.keepPause(ctx); return nil })
+	if r.archive.Fresh {
+		g.Go(func() error { r.fillIndex(ctx); return nil })
+	}
 	<-ctx.Done()
 	err = g.Wait()
 
@@ -122,6 +127,16 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	work.Wait()
 	r.log.Info("recorder stopped")
 	return err
+}
+
+// fillIndex puts what the archive holds into an index that was begun anew. On a first start there is no archive.
+func (r *Recorder) fillIndex(ctx context.Context) {
+	if _, err := os.Stat(r.archive.Root()); errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if _, _, err := r.Reindex(ctx); err != nil && ctx.Err() == nil {
+		r.log.Error("the index was not rebuilt; try: preroll reindex", "err", err)
+	}
 }
 
 // Settings returns the settings in force.
@@ -341,6 +356,7 @@ func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) 
 	} else if err == nil {
 		r.noteMail(history.Mail, id, t, event, "")
 	}
+	r.indexTrouble(err)
 	if err != nil {
 		r.noteMail(history.MailFailed, id, t, "", err.Error())
 		return "", err
@@ -499,8 +515,9 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 		if _, err := r.ffmpeg(); err != nil {
 			r.findFFmpeg(ctx)
 		}
+		lost := r.dropLost()
 		r.mu.Lock()
-		broken := r.ramErr != nil || r.lacking
+		broken := r.ramErr != nil || r.lacking || lost
 		r.mu.Unlock()
 		if broken {
 			r.prepareRAM()
@@ -511,6 +528,22 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 			r.hub.statusChanged()
 		}
 	}
+}
+
+// dropLost ends the cameras whose folder on the RAM disk was removed, and tells whether there were any. They begin anew
+// in a new folder.
+func (r *Recorder) dropLost() (lost bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, c := range r.cameras {
+		if c.ring.Gone() {
+			r.log.Error("the folder on the RAM disk is gone; the camera begins anew", "camera", id, "path", c.dir)
+			delete(r.cameras, id)
+			r.retire(id, c)
+			lost = true
+		}
+	}
+	return lost
 }
 
 // keepLimits deletes old events every ten minutes and after each new one. It has a goroutine of its own, since an
@@ -570,6 +603,17 @@ func (r *Recorder) retain(ctx context.Context) {
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrNotExist) {
 		r.log.Error("old events were not removed", "err", err)
+	}
+}
+
+// indexTrouble notes whether events can be noted.
+func (r *Recorder) indexTrouble(err error) {
+	r.mu.Lock()
+	changed := (err == nil) != (r.indexErr == nil)
+	r.indexErr = err
+	r.mu.Unlock()
+	if changed {
+		r.hub.statusChanged()
 	}
 }
 

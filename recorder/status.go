@@ -26,7 +26,7 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	if r.tool != nil {
 		s.FFmpeg = status.FFmpeg{Path: r.tool.Path, Version: r.tool.Version}
 	}
-	toolErr, ramErr, archiveErr := r.toolErr, r.ramErr, r.archiveErr
+	toolErr, ramErr, archiveErr, indexErr, rebuilt := r.toolErr, r.ramErr, r.archiveErr, r.indexErr, r.rebuilt
 	cameras := map[string]*camera{}
 	for id, c := range r.cameras {
 		cameras[id] = c
@@ -46,6 +46,7 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 		s.Archive.Free, s.Archive.Total = d.Free, d.Total
 	}
 	s.Archive.Events, s.Archive.Bytes, _ = r.archive.Totals(ctx)
+	s.Archive.Rebuilt = rebuilt
 	for _, cfg := range set.Cameras {
 		c, ok := cameras[cfg.ID]
 		if !ok {
@@ -76,12 +77,18 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 		worst = append(worst, status.Problem{Key: "ram-gone", About: "ram", Text: "The RAM disk cannot be used: " + ramErr.Error(), Hint: "Choose a folder that this user may write in ram_disk.path."})
 	}
 	if archiveErr == nil { // an idle recorder does not touch the drive, but its user wants to know
-		_, archiveErr = os.Stat(filepath.Dir(set.Archive.Path))
+		if _, archiveErr = os.Stat(filepath.Dir(set.Archive.Path)); archiveErr == nil {
+			archiveErr = archive.Writable(set.Archive.Path)
+		}
 	}
 	if archiveErr != nil {
 		text, hint := archive.Explain(archiveErr)
 		s.Archive.Error = text
 		worst = append(worst, status.Problem{Key: archiveKey(archiveErr), About: "archive", Text: text, Hint: hint})
+	}
+	if indexErr != nil {
+		worst = append(worst, status.Problem{Key: "index", About: "index", Text: "Alarms cannot be noted, so their mails are not accepted",
+			Hint: "Most cameras send them again. Does another program use Preroll's state folder, or is its disk full? The system says: " + indexErr.Error()})
 	}
 	if s.SMTP.Error != "" {
 		worst = append(worst, status.Problem{Key: "smtp", About: "smtp", Text: "No alarm mail can come in", Hint: s.SMTP.Error})
@@ -173,6 +180,9 @@ func (r *Recorder) Reindex(ctx context.Context) (found int, faults []string, err
 	for _, e := range errs {
 		faults = append(faults, e.Error())
 	}
+	r.mu.Lock()
+	r.rebuilt++
+	r.mu.Unlock()
 	r.log.Info("index rebuilt", "events", found, "took", time.Since(began).Round(time.Millisecond))
 	r.hub.statusChanged()
 	return found, faults, err

@@ -461,6 +461,13 @@ func (t *tray) openWindow(page, id string) {
 		return
 	}
 	cmd := exec.CommandContext(t.ctx, self, "window", "--config", t.opt.Places.File, "--page", page, "--event", id)
+	cmd.Cancel = func() error { // so that it remembers its place and ends its player
+		if runtime.GOOS == "windows" {
+			return cmd.Process.Kill()
+		}
+		return cmd.Process.Signal(os.Interrupt)
+	}
+	cmd.WaitDelay = 5 * time.Second
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.try("window was not opened", err)

@@ -395,6 +395,7 @@ type card struct {
 	watch, save  *widget.Button
 	enabled      *widget.Check
 	box          *fyne.Container
+	drawn        color.Color // the background that it was drawn on
 }
 
 func newCard(p *camerasPage) *card {
@@ -428,9 +429,9 @@ func newCard(p *camerasPage) *card {
 	frame := newBackdrop(theme.ColorNameHeaderBackground, theme.ColorNameInputBorder, 6)
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), c.name, c.level, c.facts)
 	foot := container.NewHBox(c.watch, c.save, edit, layout.NewSpacer(), c.enabled)
-	room := canvas.NewRectangle(color.Transparent) // the state may need three lines
-	room.SetMinSize(fyne.NewSize(cardWidth, 92))
-	c.box = container.NewStack(frame, container.NewPadded(container.NewBorder(container.NewVBox(container.NewStack(ground, c.picture), text), foot, nil, nil, container.NewStack(room, container.NewVScroll(c.state)))))
+	room := canvas.NewRectangle(color.Transparent) // for what is wrong and what to do
+	room.SetMinSize(fyne.NewSize(cardWidth, 124))
+	c.box = container.NewStack(frame, container.NewPadded(container.NewBorder(container.NewVBox(container.NewStack(ground, c.picture), text), foot, nil, nil, container.NewStack(room, c.state))))
 	c.ExtendBaseWidget(c)
 	return c
 }
@@ -438,11 +439,18 @@ func newCard(p *camerasPage) *card {
 func (c *card) set(s status.Camera) {
 	now := c.p.w.now()
 	c.id = s.ID
+	if ground := theme.Color(theme.ColorNameBackground); ground != c.drawn { // the theme has changed while nobody looked
+		c.drawn = ground
+		c.box.Refresh()
+	}
 	c.p.cards[s.ID] = true
 	c.name.SetText(s.Name)
 	text, importance := stateLine(s, now)
 	if c.state.Text != text || c.state.Importance != importance {
-		c.state.Importance = importance
+		c.state.Importance, c.state.SizeName = importance, theme.SizeNameText
+		if s.State == status.Waiting { // what is wrong and what to do takes some lines
+			c.state.SizeName = theme.SizeNameCaptionText
+		}
 		c.state.SetText(text)
 	}
 	facts := factsOf(s, now)

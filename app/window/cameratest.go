@@ -28,6 +28,7 @@ type cameraTest struct {
 	advice  *widget.Label
 	picture *canvas.Image
 	camera  func() config.Camera
+	told    func()        // called when a text appears; may be nil
 	done    func(ok bool) // told of each result; may be nil
 	asked   int           // number of the last test; results of earlier ones are old
 }
@@ -128,4 +129,7 @@ func (t *cameraTest) tell(text, advice string, i widget.Importance) {
 	t.advice.SetText(advice)
 	shown(t.advice, advice != "")
 	t.content.Refresh()
+	if t.told != nil {
+		t.told()
+	}
 }

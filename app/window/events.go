@@ -15,6 +15,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -46,7 +47,7 @@ type eventsPage struct {
 	fault    *widget.Label
 	thumbs   *thumbs
 
-	search  *widget.Entry
+	search  *searchField
 	camera  *widget.Select
 	label   *widget.Select
 	date    *widget.DateEntry
@@ -68,6 +69,7 @@ type eventsPage struct {
 	err     error
 	stale   map[string]bool // days that have changed since they were fetched
 	getting map[pageKey]bool
+	rebuilt int
 	goTo    string // id of the event at the place to return to
 }
 
@@ -125,7 +127,7 @@ func newEventsPage(w *window) *eventsPage {
 
 // newFilter makes the line by which the list is narrowed.
 func (p *eventsPage) newFilter() fyne.CanvasObject {
-	p.search = widget.NewEntry()
+	p.search = newSearchField(p.w, func() { p.w.win.Canvas().Focus(p.rows) })
 	p.search.SetPlaceHolder(words.L("Search (Ctrl+F)"))
 	p.search.SetIcon(theme.SearchIcon())
 	p.search.OnChanged = func(string) { p.filter() }
@@ -292,6 +294,13 @@ func (p *eventsPage) update(u control.Update, first bool) {
 		p.detail.renew()
 	}
 	reload := false
+	if s := p.w.status; s != nil && s.Archive.Rebuilt != p.rebuilt {
+		p.rebuilt = s.Archive.Rebuilt
+		for _, d := range p.book.days {
+			p.stale[d.Day] = true
+		}
+		reload = true
+	}
 	if !first {
 		for _, e := range u.Events {
 			if row := p.book.replace(e); row >= 0 {
@@ -765,4 +774,37 @@ func cameras(s *status.Status) []status.Camera {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(s.Cameras), func(c status.Camera) bool { return c.State == status.Off })
+}
+
+// searchField is an entry that leaves the window's shortcuts to the window, and is left by Escape.
+type searchField struct {
+	widget.Entry
+	w     *window
+	leave func()
+}
+
+func newSearchField(w *window, leave func()) *searchField {
+	f := &searchField{w: w, leave: leave}
+	f.ExtendBaseWidget(f)
+	return f
+}
+
+// TypedShortcut gives the window what is no shortcut of text.
+func (f *searchField) TypedShortcut(s fyne.Shortcut) {
+	if _, ours := s.(*desktop.CustomShortcut); ours {
+		if c, ok := f.w.win.Canvas().(fyne.Shortcutable); ok {
+			c.TypedShortcut(s)
+			return
+		}
+	}
+	f.Entry.TypedShortcut(s)
+}
+
+// TypedKey leaves by Escape and by the arrow to the list.
+func (f *searchField) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape || k.Name == fyne.KeyDown {
+		f.leave()
+		return
+	}
+	f.Entry.TypedKey(k)
 }

@@ -82,8 +82,7 @@ const receiptWidth = 310
 // show turns to an event.
 func (v *eventView) show(e event.Event) {
 	if v.event.ID != e.ID {
-		v.leave()
-		v.clip = 0
+		v.opened, v.clip = false, 0 // the player goes on with the other clip: there is never a second FFmpeg
 		v.verdict.SetText("")
 		v.verdict.Hide()
 		v.snapshot.Image = nil
@@ -162,6 +161,7 @@ func (v *eventView) play() {
 	shown(v.parts, len(names) > 1)
 	v.parts.SetOptions(names)
 	if !playable {
+		v.leave()
 		text, _ := stateOf(e, v.w.now())
 		if !e.State.Ended() {
 			text = words.L("The clip is being saved. It plays here when it is done.")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -26,13 +27,14 @@ import (
 type file struct {
 	path, name string
 	bytes      int64
+	time       time.Time
 }
 
 // filesOf are the clips of events, under names that tell cameras apart.
 func (w *window) filesOf(list []event.Event) (files []file) {
 	for _, e := range list {
 		for _, c := range e.Clips {
-			files = append(files, file{w.path(e, c.File), filepath.Base(e.Camera + "_" + c.File), c.Bytes}) // a sidecar from elsewhere may say anything
+			files = append(files, file{w.path(e, c.File), filepath.Base(e.Camera + "_" + c.File), c.Bytes, c.End}) // a sidecar from elsewhere may say anything
 		}
 	}
 	return files
@@ -151,7 +153,7 @@ func toZip(ctx context.Context, files []file, path string, count func(int64)) (e
 	}()
 	z := zip.NewWriter(out)
 	for _, f := range files {
-		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Store})
+		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Store, Modified: f.time})
 		if err == nil {
 			err = copyFile(ctx, w, f.path, count)
 		}

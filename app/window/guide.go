@@ -36,6 +36,7 @@ type guide struct {
 	ready   [4]bool
 
 	title, lead *widget.Label
+	scroll      *container.Scroll
 	dots        []*canvas.Circle
 	back        *widget.Button
 	next        *answer
@@ -96,10 +97,11 @@ func newGuide(w *window) *guide {
 	g.archive = g.newFolderStep("archive")
 	g.steps = [4]fyne.CanvasObject{g.ramStep(), g.archiveStep(), g.cameraStep(), g.mailStep()}
 	g.body = container.NewStack(g.steps[:]...)
+	g.scroll = container.NewVScroll(container.NewPadded(g.body))
 	foot := container.NewVBox(g.fault, widget.NewSeparator(), container.NewHBox(g.leave, g.demo, layout.NewSpacer(), g.back, g.next))
 	head := container.NewVBox(container.NewBorder(nil, nil, nil, dots, g.title), g.lead, widget.NewSeparator())
 	g.content = container.NewStack(newBackdrop(theme.ColorNameBackground, "", 0),
-		container.NewPadded(container.NewPadded(container.New(narrow{760}, container.NewBorder(head, foot, nil, nil, container.NewVScroll(container.NewPadded(g.body)))))))
+		container.NewPadded(container.NewPadded(container.New(narrow{760}, container.NewBorder(head, foot, nil, nil, g.scroll)))))
 	return g
 }
 
@@ -176,10 +178,12 @@ func (g *guide) cameraStep() fyne.CanvasObject {
 	g.search = widget.NewButtonWithIcon(words.L("Search the network"), theme.SearchIcon(), g.discover)
 	g.found = container.NewVBox()
 	g.tester = newCameraTest(g.w, g.typedCamera)
+	g.tester.told = func() { g.scroll.ScrollToBottom() }
 	g.tester.done = func(ok bool) {
 		g.ready[2] = ok
 		shown(g.untested, !ok)
 		g.draw()
+		g.scroll.ScrollToBottom()
 	}
 	g.untested = widget.NewButton(words.L("Use it all the same"), func() { g.ready[2] = true; g.forth() })
 	g.untested.Hide()
@@ -282,6 +286,7 @@ func (g *guide) turn(step int) {
 	g.title.SetText(words.L("Step %d of 4: %s", g.step+1, words.L(leads[g.step][0])))
 	g.lead.SetText(words.L(leads[g.step][1]))
 	g.say("")
+	g.scroll.ScrollToTop()
 	if g.step == 3 {
 		g.began = g.w.now()
 		g.waiting.Start()
@@ -606,7 +611,7 @@ const usualRate = 4e6 / 8
 // folderOf says what a folder is good for, and whether it can be used.
 func folderOf(d status.Folder, use string, s config.Settings) (text string, i widget.Importance, ok bool) {
 	if d.Fault != "" {
-		return strings.TrimSpace(words.Say(d.Fault) + ". " + words.Say(d.Hint)), widget.DangerImportance, false
+		return strings.TrimSpace(sentence(words.L("The folder %s", words.Say(d.Fault))) + " " + words.Say(d.Hint)), widget.DangerImportance, false
 	}
 	kind := d.Kind
 	if kind == "" {
@@ -639,5 +644,13 @@ func folderOf(d status.Folder, use string, s config.Settings) (text string, i wi
 	case !d.Known:
 		return words.L("Nobody can tell whether this is RAM: %s Every second of video is written to it, all day.", text), widget.WarningImportance, true
 	}
-	return words.L("This is a disk and not RAM: %s Every second of video would be written to it, all day. %s", text, words.Say(d.Hint)), widget.WarningImportance, true
+	return words.L("This is a disk and not RAM: %s", text) + " " + words.Say(d.Hint), widget.WarningImportance, true
+}
+
+// sentence ends a text with a full stop, unless it ends with a sign already.
+func sentence(text string) string {
+	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
 }

@@ -139,7 +139,7 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 		list = append(list, status.Finding{OK: true, Text: words.L("All is well.") + " " + headline(s) + "."})
 	}
 	if s.SMTP.Listen != "" {
-		text := words.L("Alarm mail: listening on %s, %d mails since the start.", s.SMTP.Listen, s.SMTP.Mails)
+		text := words.L("Alarm mail: listening on %s, %s since the start.", s.SMTP.Listen, words.N(s.SMTP.Mails, "1 mail", "%d mails"))
 		if m := s.SMTP.Last; m != nil {
 			text += " " + words.L("The last one at %s from %s.", m.Time.Local().Format("15:04:05"), m.From)
 		}

@@ -28,7 +28,10 @@ type typedIn struct{ name, value, copy string }
 
 // mailOf is what a camera must be told.
 func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []string) []typedIn {
-	_, port, err := net.SplitHostPort(s.SMTP.Listen)
+	listen, port, err := net.SplitHostPort(s.SMTP.Listen)
+	if ip := net.ParseIP(listen); ip != nil && !ip.IsUnspecified() { // no other address would do
+		hosts = []string{listen}
+	}
 	if port == "0" && now != nil { // any free one: the recorder knows which
 		_, port, err = net.SplitHostPort(now.SMTP.Listen)
 	}

@@ -133,7 +133,7 @@ func problemOf(p status.Problem) string {
 			name, text = before+": ", after
 		}
 	}
-	return name + strings.TrimSuffix(words.Say(text), ".") + ". " + words.Say(p.Hint)
+	return name + sentence(words.Say(text)) + " " + words.Say(p.Hint)
 }
 
 // distinct adds the id to names that others have too, since a selection knows its options by their text.

@@ -216,7 +216,7 @@ func TestMailOf(t *testing.T) {
 	}
 	s.SMTP.Listen, s.SMTP.Username, c.Mail = "127.0.0.1:0", "cam", []string{"nvr@home"}
 	now := &status.Status{SMTP: status.SMTP{Listen: "127.0.0.1:40025"}}
-	if got := fmt.Sprint(mailOf(s, c, now, []string{"a"})[:4]); got != "[{Mail server a a} {Port 40025 40025} {Recipient nvr@home nvr@home} {User cam cam}]" {
+	if got := fmt.Sprint(mailOf(s, c, now, []string{"a"})[:4]); got != "[{Mail server 127.0.0.1 127.0.0.1} {Port 40025 40025} {Recipient nvr@home nvr@home} {User cam cam}]" {
 		t.Error(got)
 	}
 }

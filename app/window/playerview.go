@@ -28,6 +28,7 @@ type playerView struct {
 	stage   *stage
 	picture *canvas.Image
 	message *widget.Label
+	plate   fyne.CanvasObject // under the message, which must be legible on any picture
 	line    *timeline
 	play    *widget.Button
 	clock   *widget.Label
@@ -52,7 +53,8 @@ func newPlayerView(w *window) *playerView {
 	v.picture.FillMode, v.picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
 	v.message = widget.NewLabel("")
 	v.message.Wrapping, v.message.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
-	v.message.Hide()
+	v.plate = container.NewStack(canvas.NewRectangle(color.NRGBA{0, 0, 0, 0xc0}), container.NewThemeOverride(v.message, dark{theme.DefaultTheme()}))
+	v.plate.Hide()
 	v.stage = newStage(v)
 	v.line = newTimeline(func(at time.Duration) {
 		if v.p != nil {
@@ -191,7 +193,7 @@ func (v *playerView) tell(text string) {
 	if v.message.Text != text {
 		v.message.SetText(text)
 	}
-	shown(v.message, text != "")
+	shown(v.plate, text != "")
 }
 
 func (v *playerView) setClock(at time.Duration) {
@@ -303,5 +305,5 @@ func (s *stage) MinSize() fyne.Size { return fyne.NewSize(240, 135) }
 func (s *stage) CreateRenderer() fyne.WidgetRenderer {
 	ground := canvas.NewRectangle(color.Black)
 	ground.CornerRadius = 6
-	return widget.NewSimpleRenderer(container.NewStack(ground, s.v.picture, container.NewVBox(layout.NewSpacer(), container.NewThemeOverride(s.v.message, dark{theme.DefaultTheme()}), layout.NewSpacer())))
+	return widget.NewSimpleRenderer(container.NewStack(ground, s.v.picture, container.NewVBox(layout.NewSpacer(), s.v.plate, layout.NewSpacer())))
 }

@@ -332,6 +332,8 @@ func (w *window) typed(k *fyne.KeyEvent) {
 	switch {
 	case w.guide.content.Visible():
 	case w.win.Canvas().Overlays().Top() != nil: // a dialog in which nothing has the focus
+	case w.tabs.SelectedIndex() == pageCameras && w.cameras.live.Visible() && k.Name == fyne.KeyEscape:
+		w.cameras.closeLive()
 	case w.tabs.SelectedIndex() == pageEvents && w.events.detail.content.Visible():
 		w.events.detail.typed(k)
 	case w.tabs.SelectedIndex() == pageEvents:

@@ -85,6 +85,8 @@ type Desktop struct {
 	Tray func(ctx context.Context, o TrayOptions) error
 	// Window shows the window until it is closed.
 	Window func(ctx context.Context, o WindowOptions) error
+	// Fault shows why Preroll could not start, until the user has read it.
+	Fault func(ctx context.Context, text string)
 }
 
 // TrayOptions is what the tray is started with.

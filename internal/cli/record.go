@@ -117,7 +117,13 @@ func tray(d Desktop) command {
 				fmt.Fprintln(e.out, "No display here: recording without a tray and a window.")
 				return foreground(e.ctx, e, demo, verbose)
 			}
-			return resident(e, d, !background, demo, verbose)
+			err := resident(e, d, !background, demo, verbose)
+			if err != nil && d.Fault != nil && e.ctx.Err() == nil {
+				fmt.Fprintf(e.errs, "preroll: %s\n", err)
+				d.Fault(e.ctx, err.Error()) // started at login nobody sees what is printed
+				return errSilent
+			}
+			return err
 		},
 	}
 }

@@ -601,6 +601,27 @@ func TestDesktopWithoutTray(t *testing.T) {
 	d.quits(p)
 }
 
+// TestAFailedStartIsShown starts with settings that cannot be read: a window says so, since nobody sees what a program
+// prints that was started at login.
+func TestAFailedStartIsShown(t *testing.T) {
+	d := newDesk(t, false)
+	if err := os.WriteFile(d.file, []byte("version = 1\n[clip]\npre_rol = \"10s\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(os.Getenv("PREROLL_PROGRAM"), "--config", d.file, "--background")
+	c.Env = d.env
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill() })
+	d.until("the window that says why", 30*time.Second, func() bool { _, ok := d.window(); return ok })
+	d.until("its text", 10*time.Second, func() bool { return varied(d.shot("fault"), image.Rect(340, 260, 940, 560)) > 20 })
+	d.keys("alt+F4")
+	if err := c.Wait(); c.ProcessState.ExitCode() != 1 {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 // socket is where the program listens, computed as it does in its own environment.
 func (d *desk) socket() string {
 	matches, err := filepath.Glob(filepath.Join(d.home, "run", "preroll-*.sock"))

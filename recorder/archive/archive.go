@@ -27,6 +27,8 @@ import (
 
 // Archive is an open archive. Make one with Open.
 type Archive struct {
+	Fresh bool // the index was begun anew, so it lacks what the archive holds; see Reindex
+
 	db    *sql.DB
 	reads *sql.DB // for lists: a search that takes long holds up no alarm mail
 	log   *slog.Logger
@@ -42,7 +44,29 @@ type Archive struct {
 const IndexName = "index.db"
 
 // Open opens the index in a state folder, and makes it where there is none.
+//
+// A damaged index is moved aside and begun anew; [Archive.Fresh] tells that it must be filled from the archive then, as
+// one that was not there.
 func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, error) {
+	path := filepath.Join(state, IndexName)
+	_, err := os.Stat(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	a, err := openIndex(ctx, state, root, log)
+	if damaged(err) {
+		log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", path, "err", err)
+		if serr := setAside(path, time.Now()); serr != nil {
+			return nil, errors.Join(err, serr)
+		}
+		fresh = true
+		a, err = openIndex(ctx, state, root, log)
+	}
+	if err == nil {
+		a.Fresh = fresh
+	}
+	return a, err
+}
+
+func openIndex(ctx context.Context, state, root string, log *slog.Logger) (*Archive, error) {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, fmt.Errorf("make state folder: %w", err)
 	}
@@ -71,7 +95,7 @@ func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, 
 }
 
 func open(path, options string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: "_pragma=busy_timeout(10000)&" + options}).String())
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: "_pragma=busy_timeout(25000)&" + options}).String())
 	if err == nil {
 		db.SetMaxOpenConns(2)
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -322,9 +324,24 @@ func scan(ctx context.Context, db *sql.DB, q string, args ...any) ([]event.Event
 
 // fault says what was done to the index when an error came, and what to do if its file is damaged.
 func fault(doing string, err error) error {
-	var e *sqlite.Error
-	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB) {
+	if damaged(err) {
 		return fmt.Errorf("%s index: %w: the file %s in the state folder is damaged; move it away, start Preroll again, then run: preroll reindex", doing, err, IndexName)
 	}
 	return fmt.Errorf("%s index: %w", doing, err)
+}
+
+func damaged(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
+}
+
+// setAside moves a damaged index out of the way, under a name that says when.
+func setAside(path string, now time.Time) error {
+	to := path + ".damaged-" + now.Format("20060102-150405")
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err := os.Rename(path+end, to+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }

@@ -191,11 +191,6 @@ func TestIndexThatCannotBeOpened(t *testing.T) {
 		make func(t *testing.T, state string)
 		want string
 	}{
-		{"no database", func(t *testing.T, state string) {
-			if err := os.WriteFile(filepath.Join(state, IndexName), bytes.Repeat([]byte("x"), 8192), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, "is damaged; move it away, start Preroll again, then run: preroll reindex"},
 		{"newer", func(t *testing.T, state string) {
 			a := openArchive(t, state, state)
 			if _, err := a.db.ExecContext(t.Context(), `PRAGMA user_version = 99`); err != nil {
@@ -224,6 +219,29 @@ func TestIndexThatCannotBeOpened(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A damaged index is kept under another name, and a new one is begun.
+func TestDamagedIndexIsSetAside(t *testing.T) {
+	state := t.TempDir()
+	bad := bytes.Repeat([]byte("x"), 8192)
+	if err := os.WriteFile(filepath.Join(state, IndexName), bad, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := openArchive(t, state, state)
+	if !a.Fresh {
+		t.Error("nobody is told that the index lacks what the archive holds")
+	}
+	if err := a.Put(t.Context(), some()...); err != nil {
+		t.Error(err)
+	}
+	kept, err := filepath.Glob(filepath.Join(state, IndexName+".damaged-*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept %v, %v", kept, err)
+	}
+	if b, err := os.ReadFile(kept[0]); err != nil || !bytes.Equal(b, bad) {
+		t.Errorf("the damaged index was changed: %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/preroll/preroll/recorder/config"
@@ -82,6 +83,9 @@ func answer(w http.ResponseWriter, v any, err error) {
 			e.Faults = faults
 		case errors.As(err, &fail):
 			e.Hint = fail.Hint()
+			if strings.Contains(fail.Detail, "[error]") || strings.Contains(fail.Detail, "[fatal]") { // FFmpeg's own words, which the log has
+				e.Text = fail.Text()
+			}
 		}
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		v = e

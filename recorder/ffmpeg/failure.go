@@ -20,6 +20,7 @@ const (
 	Missing       Kind = "FFmpeg missing"
 	TooOld        Kind = "FFmpeg too old"
 	RAMFull       Kind = "RAM disk full"
+	RAMGone       Kind = "RAM disk gone"
 	Stalled       Kind = "stalled"
 	Ended         Kind = "connection ended"
 	Changed       Kind = "stream changed" // the camera's stream is not what the run was started for
@@ -51,6 +52,7 @@ var texts = map[Kind][2]string{
 	Missing:       {"FFmpeg is missing", "Install FFmpeg (Debian, Ubuntu: sudo apt install ffmpeg; macOS: brew install ffmpeg; Windows: winget install Gyan.FFmpeg), or name it in the settings under ffmpeg.path."},
 	TooOld:        {"This FFmpeg cannot be used", "Install a newer, complete FFmpeg, or name another one in the settings under ffmpeg.path."},
 	RAMFull:       {"The RAM disk is full", "Make room on it, lower ram_disk.keep, or give the RAM disk more memory."},
+	RAMGone:       {"The folder on the RAM disk is gone", "Preroll makes it anew by itself within some seconds. If this stays, check the RAM disk."},
 	Stalled:       {"The camera sends no picture", "It is connected but silent. If this stays, restart the camera."},
 	Ended:         {"The camera ended the connection", "Preroll connects again by itself. If this stays, restart the camera; some allow one viewer only."},
 	Changed:       {"The camera changed its stream", "Preroll starts a new recording with the new picture by itself."},

@@ -125,6 +125,12 @@ func Open(opt Options) (*Ring, error) {
 // Close gives the ring's share of the budget back. The files stay for the next life.
 func (r *Ring) Close() { r.opt.Budget.leave(r) }
 
+// Gone tells whether the ring's folder was removed by somebody else.
+func (r *Ring) Gone() bool {
+	_, err := os.Stat(r.segments())
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // NextRun returns the number of a new run and the prefix of its file names. Numbers never repeat: they are the time in
 // milliseconds, and always above every number that is known.
 func (r *Ring) NextRun() (dir, prefix string) {

@@ -1,0 +1,39 @@
+package window
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/assets"
+)
+
+// Fault shows why Preroll could not start, until the user closes the window or ctx ends.
+func Fault(ctx context.Context, a fyne.App, text string) {
+	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
+	words.Use("")
+	dress(a)
+	w := a.NewWindow("Preroll")
+	w.SetContent(faultOf(text, w.Close))
+	w.Resize(fyne.NewSize(620, 320))
+	stop := context.AfterFunc(ctx, func() { fyne.Do(a.Quit) })
+	defer stop()
+	w.ShowAndRun()
+}
+
+// faultOf is what a start that failed shows.
+func faultOf(text string, done func()) fyne.CanvasObject {
+	title := widget.NewLabelWithStyle(words.L("Preroll could not start. Nothing is recorded."), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	title.Wrapping = fyne.TextWrapWord
+	what := wrapped(words.Say(text))
+	what.Selectable = true
+	hint := wrapped(words.L("Mend it and start Preroll again. Your clips are untouched."))
+	icon := container.NewGridWrap(fyne.NewSize(40, 40), widget.NewIcon(theme.NewErrorThemedResource(theme.ErrorIcon())))
+	return container.NewPadded(container.NewBorder(nil, container.NewHBox(layout.NewSpacer(), important(widget.NewButton(words.L("Close"), done))), container.NewVBox(icon), nil,
+		container.NewVScroll(container.NewVBox(title, what, hint))))
+}

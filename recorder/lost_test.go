@@ -1,0 +1,91 @@
+package recorder
+
+import (
+	"bytes"
+	"database/sql"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// TestRAMDiskRemoved removes the RAM disk's folder under a running recorder: the camera says why it does not record, and
+// records again by itself.
+func TestRAMDiskRemoved(t *testing.T) {
+	t.Parallel()
+	s := testSettings(t, config.DemoCamera())
+	r := start(t, s, t.TempDir())
+	r.filled("demo", 3*time.Second)
+	if err := os.RemoveAll(s.RAMDisk.Path); err != nil {
+		t.Fatal(err)
+	}
+	r.wait("the camera to record into a new folder", 60*time.Second, func() bool {
+		_, err := os.Stat(s.RAMDisk.Path)
+		c := r.camera("demo")
+		return err == nil && c.State == status.Recording && c.PreRoll.D() > 3*time.Second
+	})
+	if err := r.MailCamera(t.Context(), "demo"); err != nil {
+		t.Fatal(err)
+	}
+	if e := r.ended("demo", 1, 60*time.Second)[0]; e.State == event.Failed {
+		t.Errorf("%s: %s", e.State, e.Reason)
+	}
+}
+
+// TestIndexDamagedAndLocked starts with a damaged index, which is rebuilt from the archive; then another program locks it,
+// which is said, and ends.
+func TestIndexDamagedAndLocked(t *testing.T) {
+	t.Parallel()
+	s := testSettings(t, config.DemoCamera())
+	state := t.TempDir()
+	r := start(t, s, state)
+	r.filled("demo", 3*time.Second)
+	if err := r.MailCamera(t.Context(), "demo"); err != nil {
+		t.Fatal(err)
+	}
+	saved := r.ended("demo", 1, 60*time.Second)[0]
+	r.stop()
+	index := filepath.Join(state, archive.IndexName)
+	for _, end := range []string{"", "-wal", "-shm"} {
+		_ = os.Remove(index + end)
+	}
+	if err := os.WriteFile(index, bytes.Repeat([]byte{7}, 20000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = start(t, s, state)
+	r.wait("the event in the new index", 20*time.Second, func() bool {
+		list := r.events("demo")
+		return len(list) == 1 && list[0].ID == saved.ID && r.Status(t.Context()).Archive.Rebuilt == 1
+	})
+
+	db, err := sql.Open("sqlite", "file:"+index+"?_txlock=exclusive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	lock, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.MailCamera(t.Context(), "demo"); err == nil {
+		t.Error("an alarm that cannot be noted was accepted")
+	}
+	if p := r.Status(t.Context()).Problems; len(p) == 0 || p[0].Key != "index" {
+		t.Errorf("nobody is told: %+v", p)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.MailCamera(t.Context(), "demo"); err != nil {
+		t.Errorf("after the lock: %v", err)
+	}
+	if p := r.Status(t.Context()).Problems; len(p) != 0 {
+		t.Errorf("the trouble stays: %+v", p)
+	}
+	r.ended("demo", 2, 60*time.Second)
+}
