@@ -208,7 +208,7 @@ func (n *news) ended(e event.Event) note {
 	}
 	facts := []string{words.L("Clip saved"), words.Length(e.Length()), config.ByteSize(e.Bytes()).String()}
 	if e.Continues == "" && e.Receipt.PreRollGot > 0 {
-		facts = append(facts, words.L("from %s before the alarm", words.Ago(e.Receipt.PreRollGot.D())))
+		facts = append(facts, words.L("from %s before the alarm", words.Ago(e.Receipt.PreRollGot.D().Round(time.Second))))
 	}
 	switch e.State {
 	case event.Incomplete:

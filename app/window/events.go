@@ -15,7 +15,6 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -47,7 +46,7 @@ type eventsPage struct {
 	fault    *widget.Label
 	thumbs   *thumbs
 
-	search  *searchField
+	search  *entry
 	camera  *widget.Select
 	label   *widget.Select
 	date    *widget.DateEntry
@@ -127,7 +126,7 @@ func newEventsPage(w *window) *eventsPage {
 
 // newFilter makes the line by which the list is narrowed.
 func (p *eventsPage) newFilter() fyne.CanvasObject {
-	p.search = newSearchField(p.w, func() { p.w.win.Canvas().Focus(p.rows) })
+	p.search = newEntry(p.w, func() { p.w.win.Canvas().Focus(p.rows) })
 	p.search.SetPlaceHolder(words.L("Search (Ctrl+F)"))
 	p.search.SetIcon(theme.SearchIcon())
 	p.search.OnChanged = func(string) { p.filter() }
@@ -150,6 +149,12 @@ func (p *eventsPage) newFilter() fyne.CanvasObject {
 func (p *eventsPage) fillChoices() {
 	p.filling = true
 	defer func() { p.filling = false }()
+	if c := p.query.Camera; c != "" && !slices.Contains(p.choices.Cameras, c) { // its last event has gone, and it is still asked for
+		p.choices.Cameras = append(slices.Clone(p.choices.Cameras), c)
+	}
+	if l := p.query.Label; l != "" && !slices.Contains(p.choices.Labels, l) {
+		p.choices.Labels = append(slices.Clone(p.choices.Labels), l)
+	}
 	var names, labels []string
 	for _, id := range p.choices.Cameras {
 		names = append(names, p.w.cameraName(id))
@@ -618,7 +623,7 @@ func (p *eventsPage) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
 		p.last = p.rows.cursor
 		p.rows.refreshRow(p.rows.cursor)
 	case fyne.KeyP:
-		on := !e.Protected
+		on := slices.ContainsFunc(several, func(e event.Event) bool { return !e.Protected })
 		p.w.each(several, func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, on) })
 	case fyne.KeyE:
 		p.w.export(several)
@@ -774,37 +779,4 @@ func cameras(s *status.Status) []status.Camera {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(s.Cameras), func(c status.Camera) bool { return c.State == status.Off })
-}
-
-// searchField is an entry that leaves the window's shortcuts to the window, and is left by Escape.
-type searchField struct {
-	widget.Entry
-	w     *window
-	leave func()
-}
-
-func newSearchField(w *window, leave func()) *searchField {
-	f := &searchField{w: w, leave: leave}
-	f.ExtendBaseWidget(f)
-	return f
-}
-
-// TypedShortcut gives the window what is no shortcut of text.
-func (f *searchField) TypedShortcut(s fyne.Shortcut) {
-	if _, ours := s.(*desktop.CustomShortcut); ours {
-		if c, ok := f.w.win.Canvas().(fyne.Shortcutable); ok {
-			c.TypedShortcut(s)
-			return
-		}
-	}
-	f.Entry.TypedShortcut(s)
-}
-
-// TypedKey leaves by Escape and by the arrow to the list.
-func (f *searchField) TypedKey(k *fyne.KeyEvent) {
-	if k.Name == fyne.KeyEscape || k.Name == fyne.KeyDown {
-		f.leave()
-		return
-	}
-	f.Entry.TypedKey(k)
 }

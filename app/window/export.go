@@ -106,8 +106,10 @@ func (w *window) copyTo(files []file, whole int64, to string, do func(context.Co
 	})
 }
 
-// toFolder copies files into a folder. A name that is taken gets a number; a copy that was not finished is removed.
+// toFolder copies files into a folder. A name that is taken gets a number; a copy that was not finished is removed. A clip
+// that is gone does not keep the others from being copied.
 func toFolder(ctx context.Context, files []file, dir string, count func(int64)) error {
+	var errs []error
 	for _, f := range files {
 		err := func() error {
 			out, err := create(filepath.Join(dir, f.name))
@@ -121,10 +123,13 @@ func toFolder(ctx context.Context, files []file, dir string, count func(int64)) 
 			return err
 		}()
 		if err != nil {
-			return fmt.Errorf("export %s: %w", f.name, err)
+			errs = append(errs, fmt.Errorf("export %s: %w", f.name, err))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // create makes a file under a name that is free.

@@ -79,7 +79,7 @@ type own struct {
 type textField struct {
 	label string
 	key   string // as the engine's faults name it; "camera." stands for the chosen camera
-	entry *widget.Entry
+	entry *entry
 	fault *widget.Label
 	get   func(*config.Settings) string
 	set   func(*config.Settings, string) error
@@ -130,7 +130,7 @@ func (p *settingsPage) tab(name string, body fyne.CanvasObject) *container.TabIt
 
 // line makes a text field with its label and hint.
 func (p *settingsPage) line(key, label, hint, example string, get func(*config.Settings) string, set func(*config.Settings, string) error) (*textField, fyne.CanvasObject) {
-	f := &textField{label: label, key: key, entry: widget.NewEntry(), fault: widget.NewLabel(""), get: get, set: set}
+	f := &textField{label: label, key: key, entry: newEntry(p.w, nil), fault: widget.NewLabel(""), get: get, set: set}
 	f.entry.SetPlaceHolder(example)
 	f.entry.AlwaysShowValidationError = true
 	f.fault.Wrapping, f.fault.Importance, f.fault.SizeName = fyne.TextWrapWord, widget.DangerImportance, theme.SizeNameCaptionText

@@ -480,7 +480,7 @@ func TestSettingsPage(t *testing.T) {
 	settle(w)
 	entry := func(key string) *widget.Entry {
 		i := slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == key })
-		return p.fields[i].entry
+		return &p.fields[i].entry.Entry
 	}
 	if entry("camera.name").Text != "Demo camera" || entry("camera.password").Text != "" || !strings.Contains(entry("camera.password").PlaceHolder, "saved") || p.edited() {
 		t.Fatalf("loaded %q, edited %v", entry("camera.name").Text, p.edited())

@@ -1,0 +1,40 @@
+package window
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/widget"
+)
+
+// entry is an entry that leaves the window's shortcuts to the window. Escape leaves it, where there is a place to go.
+type entry struct {
+	widget.Entry
+	w     *window
+	leave func() // may be nil
+}
+
+func newEntry(w *window, leave func()) *entry {
+	e := &entry{w: w, leave: leave}
+	e.ExtendBaseWidget(e)
+	return e
+}
+
+// TypedShortcut gives the window what is no shortcut of text.
+func (e *entry) TypedShortcut(s fyne.Shortcut) {
+	if _, ours := s.(*desktop.CustomShortcut); ours {
+		if c, ok := e.w.win.Canvas().(fyne.Shortcutable); ok {
+			c.TypedShortcut(s)
+			return
+		}
+	}
+	e.Entry.TypedShortcut(s)
+}
+
+// TypedKey leaves by Escape and by the arrow down.
+func (e *entry) TypedKey(k *fyne.KeyEvent) {
+	if e.leave != nil && (k.Name == fyne.KeyEscape || k.Name == fyne.KeyDown) {
+		e.leave()
+		return
+	}
+	e.Entry.TypedKey(k)
+}
