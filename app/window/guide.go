@@ -297,7 +297,7 @@ func (g *guide) turn(step int) {
 	g.draw()
 	switch g.step {
 	case 2:
-		g.w.win.Canvas().Focus(g.address)
+		g.w.do(func() { g.w.win.Canvas().Focus(g.address) }) // later, so that the key that led here is not typed into it
 	default:
 		g.w.win.Canvas().Focus(g.next)
 	}
