@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/preroll/preroll/internal/durable"
 )
 
 // Tray tells whether the desktop shows tray icons now.
@@ -47,16 +45,11 @@ func StartAtLogin(on bool, configFile string) error {
 	if err != nil {
 		return err
 	}
-	if !on {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("do not start at login: %w", err)
-		}
-		return nil
-	}
-	command, err := startCommand(configFile)
-	if err != nil {
-		return err
-	}
+	return atLogin(on, path, configFile, launchAgent)
+}
+
+// launchAgent is what launchd reads.
+func launchAgent(command []string) string {
 	var b bytes.Buffer
 	b.WriteString(xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
@@ -71,13 +64,7 @@ func StartAtLogin(on bool, configFile string) error {
 		b.WriteString("</string>\n")
 	}
 	b.WriteString("\t</array>\n\t<key>RunAtLoad</key><true/>\n\t<key>LimitLoadToSessionType</key><string>Aqua</string>\n</dict>\n</plist>\n")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("start at login: %w", err)
-	}
-	if err := durable.WriteFile(path, b.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("start at login: %w", err)
-	}
-	return nil
+	return b.String()
 }
 
 const volume = "PrerollRAM"

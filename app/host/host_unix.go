@@ -5,7 +5,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/preroll/preroll/app/words"
-	"github.com/preroll/preroll/internal/durable"
 )
 
 // Tray tells whether the desktop shows tray icons now. Stock GNOME does not.
@@ -71,23 +69,7 @@ func StartAtLogin(on bool, configFile string) error {
 	if err != nil {
 		return err
 	}
-	if !on {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("do not start at login: %w", err)
-		}
-		return nil
-	}
-	command, err := startCommand(configFile)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("start at login: %w", err)
-	}
-	if err := durable.WriteFile(path, []byte(entry(command)), 0o644); err != nil {
-		return fmt.Errorf("start at login: %w", err)
-	}
-	return nil
+	return atLogin(on, path, configFile, entry)
 }
 
 func entry(command []string) string {

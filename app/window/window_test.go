@@ -569,7 +569,7 @@ func TestGuide(t *testing.T) {
 		t.Errorf("RAM: %q, %d offers", g.ram.result.Text, len(g.ram.offers.Objects))
 	}
 	f.folder.Fault = "cannot be written: this user has no right to"
-	g.ram.entry.SetText("/root/x")
+	g.ram.entry.SetText("/mnt/locked/x")
 	if !g.next.Disabled() {
 		t.Error("an untested folder is taken")
 	}

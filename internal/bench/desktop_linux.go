@@ -46,6 +46,16 @@ func (b *bench) camsim() (url string, stop func(), err error) {
 	return info.URL, stop, nil
 }
 
+// same is a number of cameras with the same stream.
+func same(n int, url string) (list []config.Camera) {
+	for i := range n {
+		c := config.NewCamera()
+		c.ID, c.URL = fmt.Sprintf("cam%d", i), url
+		list = append(list, c)
+	}
+	return list
+}
+
 // desktop starts the resident program with its tray on a private desktop.
 func (b *bench) desktop(name string, cameras []config.Camera) (d *desk, r *recorder, err error) {
 	if _, err := os.Stat(filepath.Join(b.bin, "preroll-desktop")); err != nil {
@@ -79,13 +89,7 @@ func (b *bench) tray(n int) error {
 		return err
 	}
 	defer stop()
-	var list []config.Camera
-	for i := range n {
-		c := config.NewCamera()
-		c.ID, c.URL = fmt.Sprintf("cam%d", i), url
-		list = append(list, c)
-	}
-	d, r, err := b.desktop(fmt.Sprintf("tray%d", n), list)
+	d, r, err := b.desktop(fmt.Sprintf("tray%d", n), same(n, url))
 	if err != nil {
 		return err
 	}

@@ -337,13 +337,7 @@ func (b *bench) cost(n int, length time.Duration) error {
 		return err
 	}
 	defer stop()
-	var list []config.Camera
-	for i := range n {
-		c := config.NewCamera()
-		c.ID, c.URL = fmt.Sprintf("cam%d", i), url
-		list = append(list, c)
-	}
-	s, file := b.settings(fmt.Sprintf("cost%d", n), list)
+	s, file := b.settings(fmt.Sprintf("cost%d", n), same(n, url))
 	r, err := b.start("preroll", s, file, nil, "record")
 	if err != nil {
 		return err
