@@ -182,7 +182,11 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 				w.ev.Receipt.DurableAfter = event.Seconds(time.Since(w.began))
 			}
 		case !joins(w.last, s):
-			w.ev.Gaps = append(w.ev.Gaps, gapBetween(w.last, s, in.why()))
+			reason := in.why()
+			if w.last.Number < 0 { // of an earlier life, whose end is what is missing
+				reason = "recording was interrupted"
+			}
+			w.ev.Gaps = append(w.ev.Gaps, gapBetween(w.last, s, reason))
 			if err := in.c.Archive.Put(ctx, w.ev); err != nil { // noted again at the end
 				in.c.Log.Warn("gap was not written to the index yet", "event", w.ev.ID, "err", err)
 			}
