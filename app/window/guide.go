@@ -297,7 +297,9 @@ func (g *guide) turn(step int) {
 	g.draw()
 	switch g.step {
 	case 2:
-		g.w.do(func() { g.w.win.Canvas().Focus(g.address) }) // later, so that the key that led here is not typed into it
+		g.w.work.Go(func() { // later, so that the key that led here is not typed into it
+			g.w.do(func() { g.w.win.Canvas().Focus(g.address) })
+		})
 	default:
 		g.w.win.Canvas().Focus(g.next)
 	}

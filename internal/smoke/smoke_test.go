@@ -161,13 +161,20 @@ func (d *desk) window() (string, bool) {
 	return id, err == nil && id != ""
 }
 
+// there is the window's number. The search fails for a moment when another window, such as a notification, goes meanwhile.
+func (d *desk) there() (id string) {
+	d.t.Helper()
+	d.until("the window to be there", 5*time.Second, func() (ok bool) {
+		id, ok = d.window()
+		return ok
+	})
+	return id
+}
+
 // keys types keys into the window.
 func (d *desk) keys(keys ...string) {
 	d.t.Helper()
-	id, ok := d.window()
-	if !ok {
-		d.t.Fatal("no window to type into")
-	}
+	id := d.there()
 	if out, err := d.run("xdotool", append([]string{"windowfocus", "--sync", id, "key", "--delay", "60"}, keys...)...); err != nil {
 		d.t.Fatalf("keys: %v: %s", err, out)
 	}
@@ -217,10 +224,7 @@ func near(v uint32, want uint8) bool { return int(v>>8)-int(want) < 24 && int(wa
 // click clicks a place in the window.
 func (d *desk) click(x, y int) {
 	d.t.Helper()
-	id, ok := d.window()
-	if !ok {
-		d.t.Fatal("no window to click")
-	}
+	id := d.there()
 	if out, err := d.run("xdotool", "mousemove", "--sync", "--window", id, fmt.Sprint(x), fmt.Sprint(y), "sleep", "0.2", "mousedown", "1", "sleep", "0.1", "mouseup", "1"); err != nil {
 		d.t.Fatalf("click: %v: %s", err, out)
 	}
@@ -348,8 +352,7 @@ func (d *desk) stage() image.Rectangle {
 // geometry is the window's place and size on the screen.
 func (d *desk) geometry() (x, y, w, h int) {
 	d.t.Helper()
-	id, _ := d.window()
-	out, err := d.run("xdotool", "getwindowgeometry", "--shell", id)
+	out, err := d.run("xdotool", "getwindowgeometry", "--shell", d.there())
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -530,8 +533,7 @@ func TestDesktop(t *testing.T) {
 	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("again")) > 300 })
 
 	// Closing the window ends its process and nothing else.
-	d.keys("alt+F4")
-	d.until("the window to close", 10*time.Second, func() bool { _, ok := d.window(); return !ok && d.windowProcess() == 0 })
+	d.closeWindow()
 	if _, err := p.client.Status(ctx); err != nil {
 		t.Fatalf("the recorder went with the window: %v", err)
 	}
@@ -562,6 +564,25 @@ func TestDesktop(t *testing.T) {
 	d.quits(p)
 }
 
+// closeWindow closes the window as its user does.
+func (d *desk) closeWindow() {
+	d.t.Helper()
+	d.pressUntil("the window to close", "alt+F4", func() bool { _, ok := d.window(); return !ok && d.windowProcess() == 0 })
+}
+
+// pressUntil presses a key of the window manager's, which takes it only once it has made the window the active one.
+func (d *desk) pressUntil(what, key string, ok func() bool) {
+	d.t.Helper()
+	tried := time.Time{}
+	d.until(what, 20*time.Second, func() bool {
+		if id, there := d.window(); there && time.Since(tried) > 3*time.Second {
+			tried = time.Now()
+			_, _ = d.run("xdotool", "windowactivate", id, "key", "--delay", "60", key)
+		}
+		return ok()
+	})
+}
+
 // rename types a name for the camera that the settings page shows first, and saves.
 func (d *desk) rename(name string) {
 	d.t.Helper()
@@ -588,8 +609,7 @@ func TestDesktopWithoutTray(t *testing.T) {
 	p := d.launch()
 	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
 	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("no-tray")) > 60 })
-	d.keys("alt+F4")
-	d.until("the window to close", 10*time.Second, func() bool { _, ok := d.window(); return !ok })
+	d.closeWindow()
 	if out, err := d.run(os.Getenv("PREROLL_PROGRAM"), "--config", d.file); err != nil { // a second start brings it back
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -616,9 +636,18 @@ func TestAFailedStartIsShown(t *testing.T) {
 	t.Cleanup(func() { _ = c.Process.Kill() })
 	d.until("the window that says why", 30*time.Second, func() bool { _, ok := d.window(); return ok })
 	d.until("its text", 10*time.Second, func() bool { return varied(d.shot("fault"), image.Rect(340, 260, 940, 560)) > 20 })
-	d.keys("alt+F4")
-	if err := c.Wait(); c.ProcessState.ExitCode() != 1 {
-		t.Errorf("it ended with %v", err)
+	ended := make(chan struct{})
+	go func() { _ = c.Wait(); close(ended) }()
+	d.pressUntil("it to end", "alt+F4", func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			return false
+		}
+	})
+	if code := c.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("it ended with %d", code)
 	}
 }
 
