@@ -129,10 +129,20 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// fillIndex puts what the archive holds into an index that was begun anew. On a first start there is no archive.
+// fillIndex puts what the archive holds into an index that was begun anew, once the archive is there: its drive may be
+// plugged in later.
 func (r *Recorder) fillIndex(ctx context.Context) {
-	if _, err := os.Stat(r.archive.Root()); errors.Is(err, os.ErrNotExist) {
-		return
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		if _, err := os.Stat(r.archive.Root()); err == nil {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 	if _, _, err := r.Reindex(ctx); err != nil && ctx.Err() == nil {
 		r.log.Error("the index was not rebuilt; try: preroll reindex", "err", err)

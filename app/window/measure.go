@@ -13,6 +13,7 @@ type Measured struct {
 	Days   float64 `json:"days"`   // of that, from the question for the list to its first page
 	Worst  float64 `json:"worst"`  // longest time that the main goroutine was busy at a stretch, in the last second
 	Over50 int     `json:"over50"` // how often it was busy for more than 50 ms, in the last second
+	First  float64 `json:"first"`  // from the opening of a clip to its first picture that was drawn
 	Frames int     `json:"frames"` // pictures of video that were drawn, since the start
 }
 
@@ -20,6 +21,7 @@ type Measured struct {
 type meter struct {
 	began time.Time
 	asked time.Time
+	clip  time.Time // a clip was opened
 	now   Measured
 }
 
@@ -37,11 +39,22 @@ func (m *meter) list() {
 	}
 }
 
+// opened notes that a clip was given to the player.
+func (m *meter) opened() {
+	if m != nil {
+		m.clip = time.Now()
+	}
+}
+
 // frame notes that a picture of video was drawn.
 func (m *meter) frame() {
-	if m != nil {
-		m.now.Frames++
+	if m == nil {
+		return
 	}
+	if m.now.Frames == 0 {
+		m.now.First = ms(time.Since(m.clip))
+	}
+	m.now.Frames++
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

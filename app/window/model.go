@@ -18,13 +18,12 @@ import (
 type row struct {
 	title, detail, state string
 	importance           widget.Importance
-	playable             bool
 	protected            bool
 }
 
 // rowOf says what a row shows; the day stands above it.
 func rowOf(e event.Event, now time.Time) row {
-	r := row{title: e.Time.Local().Format("15:04:05") + "   " + e.Title(), playable: len(e.Clips) > 0, protected: e.Protected}
+	r := row{title: e.Time.Local().Format("15:04:05") + "   " + e.Title(), protected: e.Protected}
 	parts := []string{labelOf(e)}
 	if e.TriggerCount > 1 {
 		parts = append(parts, words.L("%d alarms", e.TriggerCount))

@@ -21,17 +21,16 @@ func TestRow(t *testing.T) {
 		e                    event.Event
 		title, detail, state string
 		i                    widget.Importance
-		playable             bool
 	}{
-		{ev(1, event.Saved), "12:01:00   Gate", "person  ·  1:11  ·  5 MiB", "Saved, begins 11 s before the alarm", widget.LowImportance, true},
-		{late, "12:01:00   Gate", "person  ·  4 alarms  ·  1:11  ·  5 MiB", "Not complete: The first 3 s are missing.", widget.WarningImportance, true},
-		{ev(59, event.Recording), "12:59:00   Gate", "person", "Saving: 70 of 70 s", widget.HighImportance, false},
-		{ev(60, event.Recording), "13:00:00   Gate", "person", "Saving: 10 of 70 s", widget.HighImportance, false},
-		{ev(1, event.Finishing), "12:01:00   Gate", "person", "Saving: finishing the clip", widget.HighImportance, false},
-		{ev(1, event.Failed), "12:01:00   Gate", "person", "No clip: ", widget.DangerImportance, false},
+		{ev(1, event.Saved), "12:01:00   Gate", "person  ·  1:11  ·  5 MiB", "Saved, begins 11 s before the alarm", widget.LowImportance},
+		{late, "12:01:00   Gate", "person  ·  4 alarms  ·  1:11  ·  5 MiB", "Not complete: The first 3 s are missing.", widget.WarningImportance},
+		{ev(59, event.Recording), "12:59:00   Gate", "person", "Saving: 70 of 70 s", widget.HighImportance},
+		{ev(60, event.Recording), "13:00:00   Gate", "person", "Saving: 10 of 70 s", widget.HighImportance},
+		{ev(1, event.Finishing), "12:01:00   Gate", "person", "Saving: finishing the clip", widget.HighImportance},
+		{ev(1, event.Failed), "12:01:00   Gate", "person", "No clip: ", widget.DangerImportance},
 	} {
 		r := rowOf(tc.e, noon.Add(time.Hour))
-		if r.title != tc.title || r.detail != tc.detail || r.state != tc.state || r.importance != tc.i || r.playable != tc.playable {
+		if r.title != tc.title || r.detail != tc.detail || r.state != tc.state || r.importance != tc.i {
 			t.Errorf("%+v", r)
 		}
 	}

@@ -104,6 +104,7 @@ func (v *playerView) open(s player.Source, at time.Duration, marks []time.Durati
 			Show: func(f player.Frame) { v.show(life, f) }, State: func(s player.State) { v.state(life, s) }})
 		v.speed.SetSelectedIndex(2)
 	}
+	v.w.meter.opened()
 	v.p.Open(s, at, true)
 }
 

@@ -407,6 +407,6 @@ func (b *bench) play() error {
 	y, _ := m.read()
 	took := time.Since(began).Seconds()
 	own, ff := cpu(m.pid), cpu(children(m.pid)...)
-	fmt.Printf("%.1f pictures a second drawn; window and FFmpeg %.0f %% of a core (of which FFmpeg about %.0f %%); memory of the window %.1f MB (PSS)\n", float64(y.Frames-x.Frames)/10, (own+ff-before)/took*100, ff/took*100, pss(m.pid))
+	fmt.Printf("clip opened to its first picture drawn: %.0f ms; %.1f pictures a second drawn; window and FFmpeg %.0f %% of a core (of which FFmpeg about %.0f %%); memory of the window %.1f MB (PSS)\n", y.First, float64(y.Frames-x.Frames)/10, (own+ff-before)/took*100, ff/took*100, pss(m.pid))
 	return nil
 }
