@@ -148,7 +148,7 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 		if want.Frames == 0 {
 			return nil, nil
 		}
-		if got, err = in.remux(ctx, tool, inputs, lengths, final, want); err != nil {
+		if got, err = Make(ctx, tool, inputs, lengths, final, want); err != nil {
 			return nil, err
 		}
 	}
@@ -162,8 +162,9 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 	return c, nil
 }
 
-// remux makes the final file under a temporary name, checks it against what was recorded, and only then names it.
-func (in *Incident) remux(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
+// Make makes the final file from partial files of the same parameters, whose lengths are told: under a temporary name,
+// checked against what was recorded, and only then named. It never replaces a file, and leaves the partial files alone.
+func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
 	tmp := tmpName(final)
 	if err := remove(tmp); err != nil {
 		return ffmpeg.Totals{}, err

@@ -1,0 +1,38 @@
+// Package crash names the moments between an alarm mail and its finished clip at which a crash would hurt most, so that
+// a test can end Preroll at exactly one of them.
+//
+// In the program that people use a point is an empty function. Built with the tag faults, the process kills itself
+// (SIGKILL, so nothing is tidied up) when it comes to the point that the environment names.
+package crash
+
+// Environment is the variable that names a point, for a build with the tag faults: "stored", or "stored:3" for the third
+// time that the process comes to it.
+const Environment = "PREROLL_CRASH"
+
+// Points are all points, in the order in which an event comes to them.
+var Points = []string{
+	"mail-read",     // the head of the mail is read; nothing was done yet
+	"pinned",        // the pre-roll is held in RAM
+	"indexed",       // the event is in the index; the mail is not answered
+	"extended",      // a further trigger is in the index; the mail is not answered
+	"answered",      // the mail's answer is on its way
+	"reserved",      // the event's folder is made
+	"part-noted",    // the partial file is in the index, and not made
+	"part-made",     // the partial file is made, its name is not durable
+	"part-named",    // its name is durable
+	"part-written",  // segments are in the partial file, and not fsynced
+	"part-synced",   // they are fsynced, and still held in RAM
+	"released",      // they are not held any more
+	"open-sidecar",  // the open event's sidecar is written
+	"split",         // the event that follows is in the index with the one that ends
+	"concluded",     // the end is in the index; the hold is still there
+	"hold-closed",   // the hold is gone
+	"remuxed",       // the clip lies under its temporary name, not read back
+	"checked",       // it is read back, and not fsynced
+	"clip-synced",   // it is fsynced, and has no name yet
+	"renamed",       // it has its final name, which is not durable
+	"published",     // the name is durable
+	"sidecar",       // the ended event's sidecar is written
+	"parts-removed", // the partial files are gone
+	"ended",         // the end is in the index
+}
