@@ -3,14 +3,17 @@ package recorder
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -34,22 +37,22 @@ type camera struct {
 	endFFmpeg context.CancelFunc
 	changed   chan struct{} // the configuration changed; FFmpeg starts again
 
-	triggering sync.Mutex // one trigger at a time; guards incident and stopped
-	incident   *clip.Incident
+	triggering sync.Mutex // held while an incident is begun; guards stopped
 	stopped    bool
 
-	mu      sync.Mutex // guards all below
-	cfg     config.Camera
-	lengths config.Clip
-	streams ffmpeg.Streams
-	state   status.CameraState
-	since   time.Time
-	failure *ffmpeg.Failure // the last one
-	failed  time.Time
-	retry   time.Time
-	last    time.Time // last trigger
-	live    string    // playlist of the run
-	still   still
+	mu       sync.Mutex // guards all below
+	incident *clip.Incident
+	cfg      config.Camera
+	lengths  config.Clip
+	streams  ffmpeg.Streams
+	state    status.CameraState
+	since    time.Time
+	failure  *ffmpeg.Failure // the last one
+	failed   time.Time
+	retry    time.Time
+	last     time.Time // last trigger
+	live     string    // playlist of the run
+	still    still
 }
 
 func newCamera(r *Recorder, cfg config.Camera, dir string, s config.Settings) (*camera, error) {
@@ -65,22 +68,21 @@ func newCamera(r *Recorder, cfg config.Camera, dir string, s config.Settings) (*
 	if err != nil {
 		return nil, err
 	}
-	c.dropOrphans()
 	return c, nil
 }
 
-// dropOrphans removes pins that belong to no open event: a crash came between the pin and the event, so nothing was
-// promised.
+// dropOrphans removes pins that belong to no open event: a crash came between an event's end and the end of its hold.
 func (c *camera) dropOrphans() {
 	ids, err := c.ring.Holds()
 	if err != nil {
 		return
 	}
+	open, err := c.r.archive.Unfinished(context.Background())
+	if err != nil {
+		return // rather keep them
+	}
 	for _, id := range ids {
-		if ev, err := c.r.archive.Get(context.Background(), id); err == nil && ev.State == event.Recording {
-			continue
-		}
-		if c.neededByLater(id) {
+		if slices.ContainsFunc(open, func(e event.Event) bool { return e.Hold == id }) {
 			continue
 		}
 		if h, err := c.ring.Resume(id, time.Now().Add(time.Hour)); err == nil {
@@ -89,18 +91,28 @@ func (c *camera) dropOrphans() {
 	}
 }
 
-// neededByLater tells whether an open event that continues another one uses the hold.
-func (c *camera) neededByLater(hold string) bool {
-	open, err := c.r.archive.Unfinished(context.Background())
+// lostEvents returns the events that were noted in RAM and that the index does not know: it was lost, or a crash came
+// before the event was in it. Nothing was promised then, but the video is there.
+func (c *camera) lostEvents(ctx context.Context) (list []event.Event) {
+	ids, err := c.ring.Holds()
 	if err != nil {
-		return true // rather keep it
+		return nil
 	}
-	for _, ev := range open {
-		if ev.Hold == hold {
-			return true
+	for _, id := range ids {
+		b, err := c.ring.ReadNote(id)
+		if err != nil {
+			continue
+		}
+		var e event.Event
+		if err := json.Unmarshal(b, &e); err != nil || e.Hold != id || e.Camera != c.cfg.ID || e.State != event.Recording || !e.Local() {
+			c.log.Warn("note of an open event is not usable", "event", id, "err", err)
+			continue
+		}
+		if _, err := c.r.archive.Get(ctx, e.ID); errors.Is(err, archive.ErrNotFound) {
+			list = append(list, e)
 		}
 	}
-	return false
+	return list
 }
 
 // start runs the ring and FFmpeg until stop.
@@ -128,8 +140,8 @@ func (c *camera) stop() {
 	}
 	c.triggering.Lock()
 	c.stopped = true
-	if c.incident != nil && c.r.running() {
-		c.incident.End()
+	if in := c.current(); in != nil && c.r.running() {
+		in.End()
 	}
 	c.triggering.Unlock()
 	c.incidents.Wait()
@@ -347,42 +359,61 @@ func (c *camera) why() string {
 func (c *camera) info() clip.Camera {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return clip.Camera{ID: c.cfg.ID, Name: c.cfg.Name, Lengths: c.lengths, Why: c.why}
+	return clip.Camera{ID: c.cfg.ID, Name: c.cfg.Name, Lengths: c.lengths, Why: c.why, Since: c.r.started}
+}
+
+// current is the incident that was begun last, which may be over; nil if there was none.
+func (c *camera) current() *clip.Incident {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.incident
 }
 
 // trigger extends the open incident, or opens one. It returns when that is durable.
 func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
-	c.triggering.Lock()
-	defer c.triggering.Unlock()
-	if c.stopped {
-		return "", ErrOff
-	}
 	c.mu.Lock()
 	if t.Time.After(c.last) {
 		c.last = t.Time
 	}
 	c.mu.Unlock()
-	if c.incident != nil {
-		if id, ok, err := c.incident.Add(ctx, t); ok || err != nil {
+	for {
+		in, err := c.beginFor(ctx, t)
+		if err != nil {
+			return "", err
+		}
+		if in == nil {
+			return c.current().ID(), nil
+		}
+		if id, ok, err := in.Add(ctx, t); ok || err != nil {
 			return id, err
 		}
 	}
-	in, err := c.r.copier.Begin(ctx, c.info(), c.ring, t)
-	if err != nil {
-		return "", err
+}
+
+// beginFor returns the incident that takes a trigger, or begins one with it and returns nil.
+func (c *camera) beginFor(ctx context.Context, t event.Trigger) (*clip.Incident, error) {
+	c.triggering.Lock()
+	defer c.triggering.Unlock()
+	if c.stopped {
+		return nil, ErrOff
 	}
-	if err := c.run(in); err != nil {
-		return "", err
+	if in := c.current(); in != nil && in.Takes(t) {
+		return in, nil
+	}
+	in, err := c.r.copier.Begin(ctx, c.info(), c.ring, t)
+	if in != nil {
+		err = errors.Join(err, c.run(in))
+	}
+	if err != nil {
+		return nil, err
 	}
 	c.log.Info("event began", "event", in.ID(), "label", t.Label)
-	return in.ID(), nil
+	return nil, nil
 }
 
 // picture hands a mail's picture to its event, if that is the open one.
 func (c *camera) picture(ctx context.Context, event string, data []byte) {
-	c.triggering.Lock()
-	in := c.incident
-	c.triggering.Unlock()
+	in := c.current()
 	if in == nil {
 		return
 	}
@@ -393,42 +424,45 @@ func (c *camera) picture(ctx context.Context, event string, data []byte) {
 	in.Snapshot(ctx, event, data, ext)
 }
 
-// run runs an incident for as long as the recorder runs. c.triggering is held, or the camera has not started.
+// run runs an incident for as long as the recorder runs. c.triggering is held.
 func (c *camera) run(in *clip.Incident) error {
 	c.r.mu.Lock()
 	ctx := c.r.ctx
 	c.r.mu.Unlock()
-	return c.runWith(ctx, in)
-}
-
-func (c *camera) runWith(ctx context.Context, in *clip.Incident) error {
 	if ctx == nil {
 		return errors.New("the recorder is stopping")
 	}
-	c.incident = in
-	c.incidents.Go(func() { in.Run(ctx) })
+	c.begin(ctx, in)
 	return nil
 }
 
-// resume takes up an open event of an earlier life.
+func (c *camera) begin(ctx context.Context, in *clip.Incident) {
+	c.mu.Lock()
+	if c.incident == nil || !c.incident.Open() {
+		c.incident = in
+	}
+	c.mu.Unlock()
+	c.incidents.Go(func() { in.Run(ctx) })
+}
+
+// resume takes up an open event that nobody works on.
 func (c *camera) resume(ctx context.Context, ev event.Event) error {
 	in, err := c.r.copier.Resume(c.info(), c.ring, ev)
 	if err != nil {
 		return err
 	}
 	c.log.Info("event is taken up again", "event", ev.ID, "state", ev.State)
-	return c.runWith(ctx, in)
+	c.begin(ctx, in)
+	return nil
 }
 
 // status returns the camera's state now.
 func (c *camera) status() status.Camera {
 	rs := c.ring.Status()
 	s := status.Camera{PreRoll: event.Seconds(rs.Length), GOP: event.Seconds(rs.Segment), BitRate: rs.BitRate, Bytes: rs.Bytes, Newest: rs.Newest, Short: rs.Short}
-	c.triggering.Lock()
-	if c.incident != nil && c.incident.Open() {
-		s.OpenEvent = c.incident.ID()
+	if in := c.current(); in != nil && in.Open() {
+		s.OpenEvent = in.ID()
 	}
-	c.triggering.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.ID, s.Name, s.State, s.Since, s.Streams, s.LastTrigger = c.cfg.ID, c.cfg.Title(), c.state, c.since, c.streams, c.last

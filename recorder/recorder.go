@@ -51,8 +51,13 @@ type Recorder struct {
 	pausing chan struct{} // a pause began, ended, or ends at another time
 	drawing chan struct{} // a place for the one FFmpeg that makes stills
 	probing chan struct{} // places for looks at folders, which may hang
+	looking chan struct{} // a place for a look at the files of listed events, which may hang
+	drive   drive         // the archive's
 
 	applying sync.Mutex // one Apply at a time
+
+	trouble  sync.Mutex // guards indexErr
+	indexErr error      // an event could not be noted
 
 	mu         sync.Mutex // guards all below
 	settings   config.Settings
@@ -60,14 +65,12 @@ type Recorder struct {
 	toolErr    error
 	ramErr     error
 	archiveErr error
-	indexErr   error // an event could not be noted
-	rebuilt    int   // how often the index was rebuilt
+	rebuilt    int // how often the index was rebuilt
 	smtp       status.SMTP
 	pause      status.Pause
 	cameras    map[string]*camera
 	retiring   map[string]bool // cameras that are ending
 	lacking    bool            // a camera could not be started
-	resumed    bool            // open events of an earlier life were taken up
 	ctx        context.Context // of Run; nil before and after it
 	work       *sync.WaitGroup // incidents
 }
@@ -81,9 +84,10 @@ func New(ctx context.Context, places config.Places, s config.Settings, log *slog
 	r := &Recorder{
 		places: places, settings: s.Clone(), log: log, started: time.Now(), archive: a, history: history.New(places.State, log),
 		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), mailed: make(chan struct{}, 1), kept: make(chan struct{}, 1),
-		pausing: make(chan struct{}, 1), drawing: make(chan struct{}, 1), probing: make(chan struct{}, 2),
+		pausing: make(chan struct{}, 1), drawing: make(chan struct{}, 1), probing: make(chan struct{}, 2), looking: make(chan struct{}, 1),
 		cameras: map[string]*camera{}, retiring: map[string]bool{}, toolErr: &ffmpeg.Failure{Kind: ffmpeg.Missing},
 	}
+	a.Noted = r.indexTrouble
 	r.copier = clip.New(clip.Copier{Archive: a, FFmpeg: r.ffmpeg, Log: log, Changed: r.eventChanged, Trouble: r.archiveTrouble})
 	return r, nil
 }
@@ -108,9 +112,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	g.Go(func() error { r.housekeeping(ctx); return nil })
 	g.Go(func() error { r.keepLimits(ctx); return nil })
 	g.Go(func() error { r.keepPause(ctx); return nil })
-	if r.archive.Fresh {
-		g.Go(func() error { r.fillIndex(ctx); return nil })
-	}
+	g.Go(func() error { r.archive.Keep(ctx, func() { r.fillIndex(ctx) }); return nil })
 	<-ctx.Done()
 	err = g.Wait()
 
@@ -146,6 +148,9 @@ func (r *Recorder) fillIndex(ctx context.Context) {
 	}
 	if _, _, err := r.Reindex(ctx); err != nil && ctx.Err() == nil {
 		r.log.Error("the index was not rebuilt; try: preroll reindex", "err", err)
+	}
+	if err := r.resume(ctx); err != nil && ctx.Err() == nil {
+		r.log.Error("open events were not taken up", "err", err)
 	}
 }
 
@@ -229,6 +234,7 @@ func (r *Recorder) reconcile() {
 			r.lacking = true
 			continue
 		}
+		c.dropOrphans()
 		r.cameras[cfg.ID] = c
 		c.start(r.ctx)
 	}
@@ -251,35 +257,32 @@ func (r *Recorder) retire(id string, c *camera) {
 // cameraDir is a camera's folder on the RAM disk. r.mu is held.
 func (r *Recorder) cameraDir(id string) string { return filepath.Join(r.settings.RAMDisk.Path, id) }
 
-// resume takes up the events that an earlier life left open, and drops pins that belong to none. Cameras that are not
-// in the settings any more are opened for as long as that takes.
+// resume takes up the events that nobody works on: those that an earlier life left open, and later those that were found
+// again when the index was rebuilt. Pins that belong to none are dropped. Cameras that are not in the settings any more
+// are opened for as long as that takes.
 func (r *Recorder) resume(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.resumed || r.ramErr != nil { // with no RAM disk they wait, and no camera records either
+	if r.ramErr != nil { // with no RAM disk they wait, and no camera records either
 		return nil
+	}
+	rings := map[string]*camera{}
+	if err := r.recall(ctx, rings); err != nil {
+		return err
 	}
 	open, err := r.archive.Unfinished(ctx)
 	if err != nil {
 		return err
 	}
-	r.resumed = true
-	rings := map[string]*camera{}
 	for _, ev := range open {
-		c, ok := rings[ev.Camera]
-		if !ok {
-			cfg, known := r.settings.Camera(ev.Camera)
-			if !known {
-				cfg = config.NewCamera()
-				cfg.ID, cfg.Name, cfg.Enabled = ev.Camera, ev.CameraName, false
-			}
-			if c, err = newCamera(r, cfg, r.cameraDir(ev.Camera), r.settings); err != nil {
+		if r.copier.Working(ev.ID) {
+			continue
+		}
+		c := r.cameras[ev.Camera]
+		if c == nil {
+			if c, err = r.openCamera(ev.Camera, ev.CameraName, rings); err != nil {
 				r.log.Error("open event is not resumed", "event", ev.ID, "camera", ev.Camera, "err", err)
 				continue
-			}
-			rings[ev.Camera] = c
-			if cfg.Enabled {
-				r.cameras[ev.Camera] = c
 			}
 		}
 		if err := c.resume(ctx, ev); err != nil {
@@ -287,11 +290,59 @@ func (r *Recorder) resume(ctx context.Context) error {
 		}
 	}
 	for id, c := range rings {
-		if r.cameras[id] == c {
+		c.dropOrphans()
+		if cfg, known := r.settings.Camera(id); known && cfg.Enabled && r.cameras[id] == nil && !r.retiring[id] {
+			r.cameras[id] = c
 			c.start(ctx)
 		} else {
 			c.startRing(ctx)
 			r.retire(id, c)
+		}
+	}
+	return nil
+}
+
+// openCamera opens a camera's ring and keeps it in rings. r.mu is held.
+func (r *Recorder) openCamera(id, name string, rings map[string]*camera) (*camera, error) {
+	if c := rings[id]; c != nil {
+		return c, nil
+	}
+	if r.retiring[id] {
+		return nil, errors.New("its camera is just ending")
+	}
+	cfg, known := r.settings.Camera(id)
+	if !known {
+		cfg = config.NewCamera()
+		cfg.ID, cfg.Name, cfg.Enabled = id, name, false
+	}
+	c, err := newCamera(r, cfg, r.cameraDir(id), r.settings)
+	if err == nil {
+		rings[id] = c
+	}
+	return c, err
+}
+
+// recall puts events into the index that RAM knows and the index does not. r.mu is held.
+func (r *Recorder) recall(ctx context.Context, rings map[string]*camera) error {
+	holds, err := filepath.Glob(filepath.Join(r.settings.RAMDisk.Path, "*", "pins", "*"))
+	if err != nil {
+		return err
+	}
+	for _, hold := range holds {
+		id := filepath.Base(filepath.Dir(filepath.Dir(hold)))
+		if r.cameras[id] != nil || !config.CameraID(id) { // what records has told of its events itself
+			continue
+		}
+		c, err := r.openCamera(id, "", rings)
+		if err != nil {
+			r.log.Error("what RAM holds of a camera is not usable", "camera", id, "err", err)
+			continue
+		}
+		for _, e := range c.lostEvents(ctx) {
+			r.log.Warn("an event was found in RAM that the index does not hold", "event", e.ID, "camera", id)
+			if err := r.archive.Put(ctx, e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -366,7 +417,6 @@ func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) 
 	} else if err == nil {
 		r.noteMail(history.Mail, id, t, event, "")
 	}
-	r.indexTrouble(err)
 	if err != nil {
 		r.noteMail(history.MailFailed, id, t, "", err.Error())
 		return "", err
@@ -513,14 +563,17 @@ func (r *Recorder) prepareRAM() {
 // housekeeping looks every few seconds after what no event tells of: the RAM disk's room, a missing FFmpeg or RAM disk,
 // and cameras that could not start.
 func (r *Recorder) housekeeping(ctx context.Context) {
-	tick := time.NewTicker(10 * time.Second)
+	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
-	for {
+	for n := 1; ; n++ {
 		r.fitRAM()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if n%5 != 0 {
+			continue
 		}
 		if _, err := r.ffmpeg(); err != nil {
 			r.findFFmpeg(ctx)
@@ -618,13 +671,19 @@ func (r *Recorder) retain(ctx context.Context) {
 
 // indexTrouble notes whether events can be noted.
 func (r *Recorder) indexTrouble(err error) {
-	r.mu.Lock()
+	r.trouble.Lock()
 	changed := (err == nil) != (r.indexErr == nil)
 	r.indexErr = err
-	r.mu.Unlock()
-	if changed {
-		r.hub.statusChanged()
+	r.trouble.Unlock()
+	if !changed {
+		return
 	}
+	if err != nil {
+		r.log.Error("alarms cannot be noted, so their mails are not accepted", "err", err)
+	} else {
+		r.log.Info("alarms can be noted again")
+	}
+	r.hub.statusChanged()
 }
 
 // archiveTrouble notes that the archive drive cannot be written, or can again.
@@ -633,6 +692,9 @@ func (r *Recorder) archiveTrouble(err error) {
 	changed := (err == nil) != (r.archiveErr == nil)
 	r.archiveErr = err
 	r.mu.Unlock()
+	if archive.Full(err) {
+		r.lookAtLimits() // old events make room for new ones, if the settings want that
+	}
 	if changed {
 		if err == nil {
 			r.log.Info("the archive drive can be written again")

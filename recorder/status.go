@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -26,13 +24,16 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	if r.tool != nil {
 		s.FFmpeg = status.FFmpeg{Path: r.tool.Path, Version: r.tool.Version}
 	}
-	toolErr, ramErr, archiveErr, indexErr, rebuilt := r.toolErr, r.ramErr, r.archiveErr, r.indexErr, r.rebuilt
+	toolErr, ramErr, archiveErr, rebuilt := r.toolErr, r.ramErr, r.archiveErr, r.rebuilt
 	cameras := map[string]*camera{}
 	for id, c := range r.cameras {
 		cameras[id] = c
 	}
 	r.mu.Unlock()
 
+	r.trouble.Lock()
+	indexErr := r.indexErr
+	r.trouble.Unlock()
 	s.RAM = status.RAM{Path: set.RAMDisk.Path}
 	s.RAM.Used, s.RAM.Budget = r.budget.Used()
 	if d, err := ring.DiskOf(set.RAMDisk.Path); err == nil {
@@ -42,9 +43,8 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 		}
 	}
 	s.Archive = status.Archive{Path: set.Archive.Path}
-	if d, err := ring.DiskOf(set.Archive.Path); err == nil {
-		s.Archive.Free, s.Archive.Total = d.Free, d.Total
-	}
+	disk, driveErr := r.drive.look(set.Archive.Path)
+	s.Archive.Free, s.Archive.Total = disk.Free, disk.Total
 	s.Archive.Events, s.Archive.Bytes, _ = r.archive.Totals(ctx)
 	s.Archive.Rebuilt = rebuilt
 	for _, cfg := range set.Cameras {
@@ -65,7 +65,7 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 			s.Problems = append(s.Problems, status.Problem{Key: "camera", About: cs.ID, Text: cs.Name + ": " + cs.Text, Hint: cs.Hint})
 		}
 		if cs.Short {
-			s.Problems = append(s.Problems, status.Problem{Key: "ram-short", About: "ram", Text: fmt.Sprintf("%s: only %.0f s of video fit into the RAM budget", cs.Name, cs.PreRoll.D().Seconds()), Hint: "Raise ram_disk.budget, or lower the camera's bit rate."})
+			s.Problems = append(s.Problems, status.Problem{Key: "ram-short", About: "ram", Text: fmt.Sprintf("%s: only %.0f s of %.0f s of video fit into the RAM budget", cs.Name, cs.PreRoll.D().Seconds(), set.RAMDisk.Keep.D().Seconds()), Hint: "Raise ram_disk.budget, or lower the camera's bit rate."})
 		}
 	}
 	var worst []status.Problem
@@ -76,13 +76,17 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	if ramErr != nil {
 		worst = append(worst, status.Problem{Key: "ram-gone", About: "ram", Text: "The RAM disk cannot be used: " + ramErr.Error(), Hint: "Choose a folder that this user may write in ram_disk.path."})
 	}
-	if archiveErr == nil { // an idle recorder does not touch the drive, but its user wants to know
-		if _, archiveErr = os.Stat(filepath.Dir(set.Archive.Path)); archiveErr == nil {
-			archiveErr = archive.Writable(set.Archive.Path)
-		}
+	if r.copier.Waiting() > driveHangs {
+		driveErr = errHangs
+	}
+	if archiveErr == nil || errors.Is(driveErr, errHangs) {
+		archiveErr = driveErr
 	}
 	if archiveErr != nil {
 		text, hint := archive.Explain(archiveErr)
+		if errors.Is(archiveErr, errHangs) {
+			text, hint = "The archive drive does not answer", "Is the drive failing, or the network share gone? Clips wait in RAM and are saved when it answers."
+		}
 		s.Archive.Error = text
 		worst = append(worst, status.Problem{Key: archiveKey(archiveErr), About: "archive", Text: text, Hint: hint})
 	}
@@ -101,7 +105,9 @@ func archiveKey(err error) string {
 	switch {
 	case archive.Full(err):
 		return "archive-full"
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errHangs):
+		return "archive-hangs"
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrEmpty):
 		return "archive-gone"
 	}
 	return "archive"
@@ -121,7 +127,7 @@ func (r *Recorder) Events(ctx context.Context, q event.Query) ([]event.Event, er
 	if err != nil {
 		return nil, err
 	}
-	list, removed := r.archive.Look(ctx, list)
+	list, removed := r.seen(func() (kept, removed []event.Event) { return r.archive.Look(ctx, slices.Clone(list)) }, list)
 	for _, e := range removed {
 		r.hub.eventRemoved(e.ID)
 		r.noteRemoved(e, byHand)

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/preroll/preroll/internal/crash"
 )
 
 // WriteFile replaces a file as a whole with the given mode.
@@ -57,6 +59,7 @@ func Publish(tmp, final string) error {
 	if err := renameNoReplace(tmp, final); err != nil {
 		return err
 	}
+	crash.Here("renamed")
 	return SyncDir(filepath.Dir(final))
 }
 

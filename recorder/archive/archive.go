@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/url"
@@ -27,15 +28,30 @@ import (
 
 // Archive is an open archive. Make one with Open.
 type Archive struct {
-	Fresh bool // the index was begun anew, so it lacks what the archive holds; see Reindex
+	Fresh bool // the index was begun anew by Open, so it lacks what the archive holds; see Reindex
 
-	db    *sql.DB
-	reads *sql.DB // for lists: a search that takes long holds up no alarm mail
-	log   *slog.Logger
+	// Noted, if set before the first Put, is told how each change of the index went. It must not block.
+	Noted func(error)
+
+	path    string
+	log     *slog.Logger
+	unclean bool          // the last life did not close the index
+	renewed chan struct{} // the index was begun anew
+	doubted chan struct{} // reading it showed damage
 
 	changing sync.Mutex // held while an ended event is changed or removed
 
-	mu       sync.Mutex // guards all below
+	writing sync.Mutex             // held while the index is changed; guards db, onDisk and open
+	db      *sql.DB                // one connection, which stays open: it can rescue a removed file
+	onDisk  indexFiles             // the index's files when they were opened
+	open    map[string]event.Event // the events that are open
+
+	reading sync.Mutex // guards reads
+	reads   *sql.DB    // for lists: a search that takes long holds up no alarm mail
+
+	naming sync.Mutex // held while an event gets its name, which may wait for the drive
+
+	mu       sync.Mutex // guards all below; never held while a file is touched
 	root     string
 	reserved map[string]bool // stems in use by open events
 }
@@ -51,14 +67,14 @@ func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, 
 	path := filepath.Join(state, IndexName)
 	_, err := os.Stat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
-	a, err := openIndex(ctx, state, root, log)
+	a, err := openIndex(ctx, path, root, log)
 	if damaged(err) {
 		log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", path, "err", err)
-		if serr := setAside(path, time.Now()); serr != nil {
+		if serr := setAside(path, "damaged", time.Now()); serr != nil {
 			return nil, errors.Join(err, serr)
 		}
 		fresh = true
-		a, err = openIndex(ctx, state, root, log)
+		a, err = openIndex(ctx, path, root, log)
 	}
 	if err == nil {
 		a.Fresh = fresh
@@ -66,44 +82,71 @@ func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, 
 	return a, err
 }
 
-func openIndex(ctx context.Context, state, root string, log *slog.Logger) (*Archive, error) {
-	if err := os.MkdirAll(state, 0o700); err != nil {
+func openIndex(ctx context.Context, path, root string, log *slog.Logger) (*Archive, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make state folder: %w", err)
 	}
-	path := filepath.Join(state, IndexName)
-	// FULL makes each commit durable before it returns, which is what a 250 promises.
-	db, err := open(path, "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
-	if err != nil {
-		return nil, fmt.Errorf("open index: %w", err)
+	a := &Archive{path: path, log: log, root: root, reserved: map[string]bool{}, open: map[string]event.Event{},
+		renewed: make(chan struct{}, 1), doubted: make(chan struct{}, 1)}
+	wal, err := os.Stat(path + "-wal")
+	a.unclean = err == nil && wal.Size() > 0
+	if a.db, a.reads, err = connect(path); err != nil {
+		return nil, err
 	}
-	reads, err := open(path, "_pragma=query_only(1)")
-	if err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("open index: %w", err)
-	}
-	reads.SetConnMaxIdleTime(time.Minute) // its memory goes when nobody looks
-	a := &Archive{db: db, reads: reads, log: log, root: root, reserved: map[string]bool{}}
-	if err := a.migrate(ctx); err != nil {
+	if err := a.begin(ctx); err != nil {
 		_ = a.Close()
 		return nil, fault("open", fmt.Errorf("%s: %w", path, err))
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		_ = a.Close()
-		return nil, fmt.Errorf("open index: %w", err)
 	}
 	return a, nil
 }
 
-func open(path, options string) (*sql.DB, error) {
+// connect opens the index's connections; the file itself is opened with the first statement.
+func connect(path string) (db, reads *sql.DB, err error) {
+	// FULL makes each commit durable before it returns, which is what a 250 promises.
+	if db, err = open(path, "mode=rwc&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate", 1); err != nil {
+		return nil, nil, fmt.Errorf("open index: %w", err)
+	}
+	if reads, err = open(path, "mode=rw&_pragma=query_only(1)", 2); err != nil {
+		_ = db.Close()
+		return nil, nil, fmt.Errorf("open index: %w", err)
+	}
+	reads.SetConnMaxIdleTime(time.Minute) // its memory goes when nobody looks
+	return db, reads, nil
+}
+
+func open(path, options string, most int) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: "_pragma=busy_timeout(25000)&" + options}).String())
 	if err == nil {
-		db.SetMaxOpenConns(2)
+		db.SetMaxOpenConns(most)
 	}
 	return db, err
 }
 
+// begin brings the index to its form, makes its name durable, and reads the events that an earlier life left open.
+func (a *Archive) begin(ctx context.Context) error {
+	if err := a.migrate(ctx); err != nil {
+		return err
+	}
+	if err := os.Chmod(a.path, 0o600); err != nil {
+		return err
+	}
+	if err := durable.SyncDir(filepath.Dir(a.path)); err != nil {
+		return err
+	}
+	a.opened()
+	open, err := a.Unfinished(ctx)
+	for _, e := range open {
+		a.open[e.ID] = e
+	}
+	return err
+}
+
 // Close closes the index.
-func (a *Archive) Close() error { return errors.Join(a.reads.Close(), a.db.Close()) }
+func (a *Archive) Close() error {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	return errors.Join(a.reader().Close(), a.db.Close())
+}
 
 // Root is the archive's folder.
 func (a *Archive) Root() string {
@@ -121,16 +164,30 @@ func (a *Archive) SetRoot(root string) {
 
 // Put writes events to the index, all or none, durably.
 func (a *Archive) Put(ctx context.Context, events ...event.Event) error {
-	tx, err := a.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fault("write", err)
+	err := a.change(ctx, func(tx *sql.Tx) error { return put(ctx, tx, events...) }, func() { a.remember(events) })
+	if a.Noted != nil && ctx.Err() == nil {
+		a.Noted(err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	return err
+}
+
+// remember keeps the events that are open, for an index that must be begun anew. a.writing is held.
+func (a *Archive) remember(events []event.Event) {
+	for _, e := range events {
+		if e.State.Ended() {
+			delete(a.open, e.ID)
+		} else {
+			a.open[e.ID] = e
+		}
+	}
+}
+
+func put(ctx context.Context, tx *sql.Tx, events ...event.Event) error {
 	put, err := tx.PrepareContext(ctx, `INSERT INTO events (id, camera, time, state, protected, bytes, day, label, words, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET camera=excluded.camera, time=excluded.time, state=excluded.state, protected=excluded.protected, bytes=excluded.bytes,
 			day=excluded.day, label=excluded.label, words=excluded.words, event=excluded.event`)
 	if err != nil {
-		return fault("write", err)
+		return err
 	}
 	defer func() { _ = put.Close() }()
 	for _, e := range events {
@@ -139,11 +196,8 @@ func (a *Archive) Put(ctx context.Context, events ...event.Event) error {
 			_, err = put.ExecContext(ctx, e.ID, e.Camera, e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(), dayOf(e.Time), e.Label, wordsOf(e), string(b))
 		}
 		if err != nil {
-			return fault("write", fmt.Errorf("event %s: %w", e.ID, err))
+			return fmt.Errorf("event %s: %w", e.ID, err)
 		}
-	}
-	if err := tx.Commit(); err != nil {
-		return fault("write", err)
 	}
 	return nil
 }
@@ -169,7 +223,7 @@ func (a *Archive) Unfinished(ctx context.Context) ([]event.Event, error) {
 }
 
 func (a *Archive) query(ctx context.Context, q string, args ...any) ([]event.Event, error) {
-	return scan(ctx, a.db, q, args...)
+	return a.scan(ctx, q, args...)
 }
 
 // Path returns the full path of one of an event's files.
@@ -195,21 +249,25 @@ func Sidecar(e event.Event) string { return e.Stem + ".json" }
 // Reserve gives an event its folder and stem, makes the folder durably, and keeps the stem from other events until
 // Release. The name carries local time with its UTC offset, so no hour repeats when the clocks go back.
 func (a *Archive) Reserve(e *event.Event) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.naming.Lock()
+	defer a.naming.Unlock()
 	if e.Stem != "" {
-		a.reserved[e.Folder+"/"+e.Stem] = true
+		a.reserve(*e)
 		return makeFolder(e.Archive, e.Folder)
+	}
+	root := a.Root()
+	if err := a.there(root); err != nil {
+		return err
 	}
 	t := e.Time.Local()
 	folder := strings.Join([]string{e.Camera, t.Format("2006"), t.Format("01"), t.Format("02")}, "/")
-	if err := makeFolder(a.root, folder); err != nil {
+	if err := makeFolder(root, folder); err != nil {
 		return err
 	}
 	stem := t.Format("2006-01-02_15-04-05-0700") + "_" + FileName(e.Label)
 	free := stem
 	for n := 2; ; n++ {
-		taken, err := a.taken(folder, free)
+		taken, err := a.taken(root, folder, free)
 		if err != nil {
 			return err
 		}
@@ -218,8 +276,39 @@ func (a *Archive) Reserve(e *event.Event) error {
 		}
 		free = fmt.Sprintf("%s_%d", stem, n)
 	}
-	e.Archive, e.Folder, e.Stem = a.root, folder, free
-	a.reserved[folder+"/"+free] = true
+	e.Archive, e.Folder, e.Stem = root, folder, free
+	a.reserve(*e)
+	return nil
+}
+
+func (a *Archive) reserve(e event.Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.reserved[e.Folder+"/"+e.Stem] = true
+}
+
+// ErrEmpty is the error for an archive folder that is missing or empty although the index knows clips in it: the drive
+// is not plugged in, and what is written there would go to the disk below.
+var ErrEmpty = errors.New("the archive folder is empty although it held clips")
+
+// there returns an error if an archive was there before and is not now.
+func (a *Archive) there(root string) error {
+	if f, err := os.Open(root); err == nil {
+		_, err = f.Readdirnames(1)
+		if cerr := f.Close(); err == nil || !errors.Is(err, io.EOF) {
+			return errors.Join(err, cerr)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var held bool
+	err := a.reader().QueryRow(`SELECT EXISTS (SELECT 1 FROM events WHERE bytes > 0 AND coalesce(event ->> 'archive', ?1) = ?1)`, root).Scan(&held)
+	if err != nil {
+		return fault("read", err)
+	}
+	if held {
+		return fmt.Errorf("%s: %w", root, ErrEmpty)
+	}
 	return nil
 }
 
@@ -230,13 +319,16 @@ func (a *Archive) Release(e event.Event) {
 	delete(a.reserved, e.Folder+"/"+e.Stem)
 }
 
-// taken tells whether any file of a stem exists. a.mu is held.
-func (a *Archive) taken(folder, stem string) (bool, error) {
-	if a.reserved[folder+"/"+stem] {
+// taken tells whether any file of a stem exists, or will.
+func (a *Archive) taken(root, folder, stem string) (bool, error) {
+	a.mu.Lock()
+	reserved := a.reserved[folder+"/"+stem]
+	a.mu.Unlock()
+	if reserved {
 		return true, nil
 	}
 	for _, name := range []string{stem + ".mp4", stem + ".partial.mp4", stem + ".json", stem + ".jpg"} {
-		_, err := os.Lstat(filepath.Join(a.root, filepath.FromSlash(folder), name))
+		_, err := os.Lstat(filepath.Join(root, filepath.FromSlash(folder), name))
 		if err == nil {
 			return true, nil
 		}
@@ -267,10 +359,14 @@ func makeFolder(root, folder string) error {
 	return nil
 }
 
-// WriteSidecar writes an ended event's JSON beside its clips, durably.
+// WriteSidecar writes an event's JSON beside its clips, durably. That of an open event tells what its partial files are
+// and how far it had come, should the index be lost.
 func (a *Archive) WriteSidecar(e event.Event) error {
 	path := a.Path(e, Sidecar(e))
-	e.Hold, e.Parts, e.Archive = "", nil, ""
+	if e.State.Ended() {
+		e.Hold, e.Parts = "", nil
+	}
+	e.Archive = ""
 	b, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
 		return err
@@ -364,10 +460,10 @@ func (a *Archive) remove(ctx context.Context, e event.Event) error {
 }
 
 func (a *Archive) forget(ctx context.Context, id string) error {
-	if _, err := a.db.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id); err != nil {
-		return fault("write", err)
-	}
-	return nil
+	return a.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id)
+		return err
+	}, nil)
 }
 
 // Look drops the events of a list whose clips were removed by hand from the index, and returns the others and those. An

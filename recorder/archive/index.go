@@ -206,7 +206,7 @@ func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error
 	if !q.Before.IsZero() {
 		day := dayOf(q.Before)
 		if q.BeforeID != "" { // as it was counted, which is another day if this machine has changed its time zone
-			if err := a.reads.QueryRowContext(ctx, `SELECT day FROM events WHERE id = ?`, q.BeforeID).Scan(&day); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			if err := a.reader().QueryRowContext(ctx, `SELECT day FROM events WHERE id = ?`, q.BeforeID).Scan(&day); err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return nil, fault("read", err)
 			}
 		}
@@ -217,7 +217,7 @@ func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error
 		q.Limit = 100
 	}
 	// The JSON is read only of those that are wanted.
-	return scan(ctx, a.reads, `SELECT event FROM (SELECT rowid AS row FROM events INDEXED BY `+index+` WHERE `+where+
+	return a.scan(ctx, `SELECT event FROM (SELECT rowid AS row FROM events INDEXED BY `+index+` WHERE `+where+
 		` ORDER BY day DESC, time DESC, id DESC LIMIT ? OFFSET ?) CROSS JOIN events ON events.rowid = row ORDER BY day DESC, time DESC, id DESC`,
 		append(args, q.Limit, max(0, q.Offset))...)
 }
@@ -229,7 +229,7 @@ func (a *Archive) Days(ctx context.Context, q event.Query) ([]event.Day, error) 
 	if strings.TrimSpace(q.Text) != "" {
 		count, from = "count(*)", "events INDEXED BY "+index
 	}
-	rows, err := a.reads.QueryContext(ctx, `SELECT day, `+count+` FROM `+from+` WHERE `+where+` GROUP BY day ORDER BY day DESC`, args...)
+	rows, err := a.reader().QueryContext(ctx, `SELECT day, `+count+` FROM `+from+` WHERE `+where+` GROUP BY day ORDER BY day DESC`, args...)
 	if err != nil {
 		return nil, fault("read", err)
 	}
@@ -260,7 +260,7 @@ func (a *Archive) Choices(ctx context.Context) (c event.Choices, err error) {
 }
 
 func (a *Archive) texts(ctx context.Context, query string, args ...any) (list []string, err error) {
-	rows, err := a.reads.QueryContext(ctx, query, args...)
+	rows, err := a.reader().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fault("read", err)
 	}
@@ -281,7 +281,7 @@ func (a *Archive) texts(ctx context.Context, query string, args ...any) (list []
 
 // Totals returns the number of events and the bytes of their clips.
 func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err error) {
-	err = a.reads.QueryRowContext(ctx, `SELECT coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM days`).Scan(&events, &bytes)
+	err = a.reader().QueryRowContext(ctx, `SELECT coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM days`).Scan(&events, &bytes)
 	if err != nil {
 		err = fault("read", err)
 	}
@@ -293,18 +293,18 @@ const mostAround = 500
 
 // Around returns the events of a camera ("": of all) that asked for video of any moment between two times, oldest first.
 func (a *Archive) Around(ctx context.Context, camera string, from, to time.Time, longest time.Duration) ([]event.Event, error) {
-	list, err := scan(ctx, a.reads, `SELECT event FROM events WHERE time BETWEEN ? AND ? AND (?3 = '' OR camera = ?3) ORDER BY time, id LIMIT ?`,
+	list, err := a.scan(ctx, `SELECT event FROM events WHERE time BETWEEN ? AND ? AND (?3 = '' OR camera = ?3) ORDER BY time, id LIMIT ?`,
 		from.Add(-longest).UnixMilli(), to.Add(longest).UnixMilli(), camera, mostAround)
 	return slices.DeleteFunc(list, func(e event.Event) bool { return e.Until.Before(from) || e.From.After(to) }), err
 }
 
-func scan(ctx context.Context, db *sql.DB, q string, args ...any) ([]event.Event, error) {
-	rows, err := db.QueryContext(ctx, q, args...)
+func (a *Archive) scan(ctx context.Context, q string, args ...any) (list []event.Event, err error) {
+	defer func() { _ = a.doubt(err) }()
+	rows, err := a.reader().QueryContext(ctx, q, args...)
 	if err != nil {
 		return nil, fault("read", err)
 	}
 	defer func() { _ = rows.Close() }()
-	var list []event.Event
 	for rows.Next() {
 		var b []byte
 		var e event.Event
@@ -312,7 +312,7 @@ func scan(ctx context.Context, db *sql.DB, q string, args ...any) ([]event.Event
 			return nil, fault("read", err)
 		}
 		if err := json.Unmarshal(b, &e); err != nil {
-			return nil, fault("read", err)
+			return nil, fault("read", fmt.Errorf("%w: %w", errDamaged, err))
 		}
 		list = append(list, e)
 	}
@@ -322,22 +322,25 @@ func scan(ctx context.Context, db *sql.DB, q string, args ...any) ([]event.Event
 	return list, nil
 }
 
-// fault says what was done to the index when an error came, and what to do if its file is damaged.
-func fault(doing string, err error) error {
-	if damaged(err) {
-		return fmt.Errorf("%s index: %w: the file %s in the state folder is damaged; move it away, start Preroll again, then run: preroll reindex", doing, err, IndexName)
-	}
-	return fmt.Errorf("%s index: %w", doing, err)
+// IndexError is an error of the index, as opposed to one of the archive drive.
+type IndexError struct {
+	Doing string // such as "write"
+	Err   error
 }
+
+func (e *IndexError) Error() string { return e.Doing + " index: " + e.Err.Error() }
+func (e *IndexError) Unwrap() error { return e.Err }
+
+func fault(doing string, err error) error { return &IndexError{doing, err} }
 
 func damaged(err error) bool {
 	var e *sqlite.Error
-	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
+	return errors.Is(err, errDamaged) || errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
 }
 
-// setAside moves a damaged index out of the way, under a name that says when.
-func setAside(path string, now time.Time) error {
-	to := path + ".damaged-" + now.Format("20060102-150405")
+// setAside moves an index out of the way, under a name that says why and when.
+func setAside(path, why string, now time.Time) error {
+	to := path + "." + why + "-" + now.Format("20060102-150405")
 	for _, end := range []string{"", "-wal", "-shm"} {
 		if err := os.Rename(path+end, to+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -16,8 +16,9 @@ import (
 // maxSidecar bounds what is read as a sidecar, in bytes.
 const maxSidecar = 4 << 20
 
-// Reindex rebuilds the index from the sidecars of the archive. Events that are still open stay as they are. It returns
-// the number of events found, and an error for each sidecar that could not be used; those are left alone.
+// Reindex rebuilds the index from the sidecars of the archive. Open events that the index holds stay as they are; those
+// that it has lost are put into it as they were. It returns the number of events found, and an error for each sidecar
+// that could not be used; those are left alone.
 func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err error) {
 	root := a.Root()
 	if _, err := os.Stat(root); err != nil {
@@ -57,6 +58,12 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 			return nil
 		}
 		keep[e.ID] = true
+		if !e.State.Ended() {
+			if _, err := a.Get(ctx, e.ID); !errors.Is(err, ErrNotFound) {
+				return err // nil: the index knows better
+			}
+			e.Archive = root
+		}
 		found++
 		if list = append(list, e); len(list) == batch {
 			return flush()
@@ -96,7 +103,7 @@ func readSidecar(root, path string) (event.Event, error) {
 	if err := json.Unmarshal(b, &e); err != nil {
 		return event.Event{}, fmt.Errorf("not a sidecar: %w", err)
 	}
-	if e.ID == "" || e.Camera == "" || e.Time.IsZero() || !e.State.Ended() {
+	if e.ID == "" || e.Camera == "" || e.Time.IsZero() || !e.State.Known() {
 		return event.Event{}, errors.New("not a sidecar of Preroll's")
 	}
 	dir, err := filepath.Rel(root, filepath.Dir(path))
@@ -105,17 +112,15 @@ func readSidecar(root, path string) (event.Event, error) {
 	}
 	e.Archive = ""
 	e.Folder, e.Stem = filepath.ToSlash(dir), strings.TrimSuffix(filepath.Base(path), ".json")
-	for _, name := range files(e) {
-		if filepath.Base(name) != name || !strings.HasPrefix(name, e.Stem) {
-			return event.Event{}, fmt.Errorf("it names a file %q that is not beside it", name)
-		}
+	if !e.Local() {
+		return event.Event{}, errors.New("it names a file that is not beside it")
 	}
 	return e, nil
 }
 
 // clipIDs lists the ended events that have clips in the archive as it is set now.
 func (a *Archive) clipIDs(ctx context.Context) (ids []string, err error) {
-	rows, err := a.db.QueryContext(ctx, `SELECT id FROM events WHERE state NOT IN ('recording', 'finishing') AND bytes > 0 AND coalesce(event ->> 'archive', ?1) = ?1`, a.Root())
+	rows, err := a.reader().QueryContext(ctx, `SELECT id FROM events WHERE state NOT IN ('recording', 'finishing') AND bytes > 0 AND coalesce(event ->> 'archive', ?1) = ?1`, a.Root())
 	if err != nil {
 		return nil, fault("read", err)
 	}

@@ -139,7 +139,7 @@ func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Nex
 
 // oldest returns the oldest event that may be deleted, or nil.
 func (a *Archive) oldest(ctx context.Context, and string) (*event.Event, error) {
-	list, err := scan(ctx, a.reads, `SELECT event FROM events WHERE protected = 0 AND state NOT IN ('recording', 'finishing') `+and+` ORDER BY time, id LIMIT 1`)
+	list, err := a.scan(ctx, `SELECT event FROM events WHERE protected = 0 AND state NOT IN ('recording', 'finishing') `+and+` ORDER BY time, id LIMIT 1`)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}

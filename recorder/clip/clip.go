@@ -11,12 +11,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -33,12 +35,56 @@ type Copier struct {
 	Trouble func(error)       // the archive drive cannot be written (error) or can again (nil); must not block
 
 	jobs chan struct{} // bounds the FFmpegs at work on clips and pictures
+
+	mu      *sync.Mutex             // guards all below
+	working map[string]bool         // ids of the events at work
+	waiting map[*Incident]time.Time // who waits for the archive drive, and since when
 }
 
 // New returns a copier. It runs at most two FFmpegs at once, however many cameras were triggered.
 func New(c Copier) *Copier {
 	c.jobs = make(chan struct{}, 2)
+	c.mu, c.working, c.waiting = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{}
 	return &c
+}
+
+// Working tells whether an event is at work: an open one that is not must be taken up by Resume.
+func (c *Copier) Working(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.working[id]
+}
+
+func (c *Copier) work(id string, on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if on {
+		c.working[id] = true
+	} else {
+		delete(c.working, id)
+	}
+}
+
+// Waiting is for how long the archive drive has not answered; 0 if nothing waits for it.
+func (c *Copier) Waiting() (longest time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, since := range c.waiting {
+		longest = max(longest, time.Since(since))
+	}
+	return longest
+}
+
+// wait notes that an incident waits for the drive to take a few segments, until done is called.
+func (c *Copier) wait(in *Incident) (done func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting[in] = time.Now()
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.waiting, in)
+	}
 }
 
 // job waits for a place among the FFmpegs at work; done gives it back.
@@ -57,6 +103,7 @@ type Camera struct {
 	Name    string
 	Lengths config.Clip
 	Why     func() string // says why there was no video lately; "" if it does not know
+	Since   time.Time     // when Preroll was started
 }
 
 const (
@@ -75,9 +122,11 @@ type Incident struct {
 	cam  Camera
 	hold *ring.Hold
 
-	mu     sync.Mutex // guards closed, and the event of every work
-	closed bool       // takes no trigger any more
-	now    *work      // the event that is being recorded; replaced by Run only
+	noting sync.Mutex    // held while an event is written to the index: each change in its order; taken before mu
+	mu     sync.Mutex    // guards closed, and the event of every work
+	closed bool          // takes no trigger any more
+	now    *work         // the event that is being recorded; replaced by Run only
+	moved  time.Duration // by which the event's times were moved since next looked, because the clock was set
 
 	resumed   bool
 	usual     time.Duration // length of a segment
@@ -96,6 +145,11 @@ type work struct {
 	began    time.Time
 
 	// guarded by Incident.mu
+	version     int    // counts the event's changes
+	noted       int    // the version that is in the index
+	tried       int    // the version that could not be written,
+	failed      error  // and why
+	beside      int    // the version that the sidecar on the archive has
 	snapshot    []byte // the mail's picture, until it is written
 	snapshotExt string
 	shooting    bool // it is being written
@@ -110,27 +164,29 @@ func newID(t time.Time) string {
 }
 
 // Begin opens an event for a trigger: it pins the pre-roll, then writes the event to the index. When it returns without
-// an error the trigger may be acknowledged. The caller then calls Run.
+// an error the trigger may be acknowledged. The caller then calls Run; also if there is an incident and an error: the
+// event could not be noted, but what it asks for is in RAM now, and is saved if the index can be written in time.
 func (c *Copier) Begin(ctx context.Context, cam Camera, r *ring.Ring, t event.Trigger) (*Incident, error) {
+	began := t.Time
+	t.Time = t.Time.Round(0) // with the clock's reading alone, so that it can be moved when the clock is set
 	id := newID(t.Time)
 	from := t.Time.Add(-cam.Lengths.PreRoll.D())
 	hold, err := r.Hold(id, from)
 	if err != nil {
 		return nil, err
 	}
-	w := &work{began: t.Time, ev: event.Event{
+	crash.Here("pinned")
+	w := &work{began: began, version: 1, ev: event.Event{
 		ID: id, Camera: cam.ID, CameraName: cam.Name, Time: t.Time, State: event.Recording,
 		From: from, Until: t.Time.Add(cam.Lengths.PostRoll.D()), Hold: id}}
 	w.ev.Label = event.DefaultLabel
 	w.ev.Add(t)
-	if err := c.Archive.Put(ctx, w.ev); err != nil {
-		hold.Close()
-		return nil, err
-	}
 	in := &Incident{c: c, cam: cam, hold: hold, now: w}
 	hold.Limit(w.ev.Until.Add(endMargin))
-	c.Changed(w.ev)
-	return in, nil
+	c.work(id, true)
+	err = in.inIndex(ctx, w, w.version)
+	crash.Here("indexed")
+	return in, err
 }
 
 // Resume takes up an event that an earlier life left open. The caller then calls Run.
@@ -144,31 +200,112 @@ func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, er
 		}
 		in.hold.Limit(ev.Until.Add(endMargin))
 	}
+	c.work(ev.ID, true)
 	return in, nil
 }
 
-// Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due.
-func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok bool, err error) {
+// Takes tells whether the incident is extended by a trigger; else a new one is due.
+func (in *Incident) Takes(t event.Trigger) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	ev := in.now.ev
-	if in.closed || t.Time.After(ev.Until) {
+	in.followClock()
+	return !in.closed && !t.Time.Round(0).After(in.now.ev.Until)
+}
+
+// Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due. Of
+// many triggers at once, the first that comes to it writes the index for all. A trigger that could not be noted extends
+// the event all the same, in case that it still can be.
+func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok bool, err error) {
+	in.mu.Lock()
+	in.followClock()
+	w := in.now
+	t.Time = t.Time.Round(0)
+	if in.closed || t.Time.After(w.ev.Until) {
+		in.mu.Unlock()
 		return "", false, nil
 	}
-	ev.Triggers = append([]event.Trigger(nil), ev.Triggers...)
-	ev.Add(t)
-	if until := t.Time.Add(in.cam.Lengths.PostRoll.D()); until.After(ev.Until) {
-		ev.Until = until
+	w.ev.Triggers = append([]event.Trigger(nil), w.ev.Triggers...)
+	w.ev.Add(t)
+	if until := t.Time.Add(in.cam.Lengths.PostRoll.D()); until.After(w.ev.Until) {
+		w.ev.Until = until
 	}
-	if err := in.c.Archive.Put(ctx, ev); err != nil {
+	if in.hold != nil {
+		in.hold.Limit(w.ev.Until.Add(endMargin))
+	}
+	w.version++
+	version := w.version
+	id = w.ev.ID
+	in.mu.Unlock()
+	if err := in.inIndex(ctx, w, version); err != nil {
 		return "", false, err
 	}
-	in.now.ev = ev
-	if in.hold != nil {
-		in.hold.Limit(ev.Until.Add(endMargin))
+	crash.Here("extended")
+	return id, true, nil
+}
+
+// note writes an event's change to the index.
+func (in *Incident) note(ctx context.Context, w *work) error {
+	in.mu.Lock()
+	w.version++
+	version := w.version
+	in.mu.Unlock()
+	return in.inIndex(ctx, w, version)
+}
+
+// inIndex returns when a version of an event, or a later one, is in the index. It is noted in RAM too, from where an open
+// event is taken up if the index is lost.
+func (in *Incident) inIndex(ctx context.Context, w *work, version int) error {
+	in.noting.Lock()
+	defer in.noting.Unlock()
+	in.mu.Lock()
+	ev, now := w.ev, w.version
+	noted, tried, failed := w.noted, w.tried, w.failed
+	in.mu.Unlock()
+	switch {
+	case noted >= version:
+		return nil
+	case failed != nil && tried >= version:
+		return failed
 	}
+	if in.hold != nil && ev.Hold == in.hold.ID {
+		b, err := json.Marshal(ev)
+		if err == nil {
+			err = in.hold.Note(b)
+		}
+		if err != nil {
+			in.c.Log.Warn("event was not noted in RAM", "event", ev.ID, "err", err)
+		}
+	}
+	err := in.c.Archive.Put(ctx, ev)
+	in.mu.Lock()
+	if w.failed = err; err == nil {
+		w.noted = now
+	} else {
+		w.tried = now
+	}
+	in.mu.Unlock()
 	in.c.Changed(ev)
-	return ev.ID, true, nil
+	return err
+}
+
+// followClock moves the event's times by what this machine's clock was set since. in.mu is held.
+func (in *Incident) followClock() {
+	if in.hold == nil {
+		return
+	}
+	d := in.hold.Stepped()
+	if d == 0 {
+		return
+	}
+	w := in.now
+	w.ev.Move(d)
+	w.last.Start, w.last.End = w.last.Start.Add(d), w.last.End.Add(d)
+	for _, p := range w.parts {
+		p.Start = p.Start.Add(d)
+	}
+	in.hold.Limit(w.ev.Until.Add(endMargin))
+	in.moved += d
+	w.version++ // written with the next change
 }
 
 // ID is the id of the event that is being recorded.
@@ -189,6 +326,7 @@ func (in *Incident) Open() bool {
 // go on.
 func (in *Incident) Run(ctx context.Context) {
 	defer in.finishing.Wait()
+	defer func() { in.c.work(in.now.ev.ID, false) }()
 	if in.resumed {
 		if !in.retry(ctx, "read partial files of", in.reload) {
 			in.detach()
@@ -221,16 +359,22 @@ func (in *Incident) Run(ctx context.Context) {
 		return
 	}
 	in.hold.Close()
+	crash.Here("hold-closed")
 	in.finish(ctx, in.now)
 }
 
 // conclude writes down that all segments of the last event are durable, after which the hold may go.
 func (in *Incident) conclude(ctx context.Context) bool {
+	w := in.now
 	in.mu.Lock()
-	in.now.ev.State, in.now.ev.Hold = event.Finishing, ""
-	ev := in.now.ev
+	w.ev.State, w.ev.Hold = event.Finishing, ""
 	in.mu.Unlock()
-	return in.retry(ctx, "note the end of", func(ctx context.Context) error { return in.put(ctx, ev) })
+	if !in.retry(ctx, "note the end of", func(ctx context.Context) error { return in.note(ctx, w) }) {
+		return false
+	}
+	in.openSidecar(w)
+	crash.Here("concluded")
+	return true
 }
 
 func (in *Incident) detach() {
@@ -247,6 +391,7 @@ func (in *Incident) detach() {
 func (in *Incident) over(end time.Time) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.followClock()
 	if end.Before(in.now.ev.Until.Add(endMargin)) {
 		return false
 	}
@@ -259,6 +404,7 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 	for {
 		in.mu.Lock()
 		until := in.now.ev.Until
+		in.moved = 0
 		in.mu.Unlock()
 		usual := in.usual
 		if usual == 0 {
@@ -267,6 +413,10 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		wait, cancel := context.WithDeadline(ctx, until.Add(endMargin+patience+2*usual))
 		s, err := in.hold.Next(wait)
 		cancel()
+		in.mu.Lock()
+		in.followClock()
+		until = until.Add(in.moved)
+		in.mu.Unlock()
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -328,23 +478,15 @@ func (in *Incident) have(s ring.Segment) bool {
 	return s.Run < last.Run || s.Run == last.Run && s.Media[0] < last.Media[1]-time.Millisecond
 }
 
-// put writes an event and tells of it.
-func (in *Incident) put(ctx context.Context, events ...event.Event) error {
-	if err := in.c.Archive.Put(ctx, events...); err != nil {
-		return err
-	}
-	for _, e := range events {
-		in.c.Changed(e)
-	}
-	return nil
-}
-
 // split ends the event at a segment that would make it too long, and opens the one that begins with that segment. Both
 // go to the index together, so a crash finds either the one or both.
 func (in *Incident) split(ctx context.Context, at ring.Segment) error {
+	in.noting.Lock()
+	defer in.noting.Unlock()
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	old := in.now.ev
+	done := in.now
+	old := done.ev
 	next := event.Event{
 		ID: newID(at.Start), Camera: old.Camera, CameraName: old.CameraName, Time: at.Start, Label: old.Label, State: event.Recording,
 		From: at.Start, Until: old.Until, LastTrigger: old.LastTrigger, Continues: old.ID, Hold: old.Hold}
@@ -352,13 +494,22 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 	if at.Start.Before(old.Until) {
 		old.Until = at.Start
 	}
-	if err := in.put(ctx, old, next); err != nil {
+	if err := in.c.Archive.Put(ctx, old, next); err != nil {
 		return err
 	}
-	done := in.now
+	crash.Here("split")
+	in.c.Changed(old)
+	in.c.Changed(next)
+	in.c.work(next.ID, true)
 	done.ev = old
+	done.version++
+	done.noted = done.version
 	in.now = &work{ev: next, began: time.Now()}
-	in.finishing.Go(func() { in.finish(ctx, done) })
+	in.finishing.Go(func() {
+		defer in.c.work(old.ID, false)
+		in.openSidecar(done)
+		in.finish(ctx, done)
+	})
 	return nil
 }
 
@@ -380,7 +531,8 @@ func (in *Incident) retry(ctx context.Context, what string, do func(context.Cont
 			return true
 		}
 		var missing *ffmpeg.Failure
-		if !errors.As(err, &missing) { // a missing FFmpeg is told of elsewhere
+		var index *archive.IndexError
+		if !errors.As(err, &missing) && !errors.As(err, &index) { // which are told of elsewhere
 			troubled = true
 			in.c.Trouble(err)
 		}
@@ -399,7 +551,7 @@ func (in *Incident) retry(ctx context.Context, what string, do func(context.Cont
 // End lets the incident end now, because its camera is switched off. What is in RAM already is still saved.
 func (in *Incident) End() {
 	in.mu.Lock()
-	if now := time.Now(); !in.closed && in.now.ev.Until.After(now) {
+	if now := time.Now().Round(0); !in.closed && in.now.ev.Until.After(now) {
 		in.now.ev.Until = now
 	}
 	in.mu.Unlock()

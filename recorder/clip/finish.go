@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
@@ -48,20 +49,31 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	}
 	in.settle(&ev)
 	in.lastSnapshot(w, &ev)
+	if ev.Stem == "" { // that there is no clip, and why, survives the index too, if the drive is there
+		if err := in.c.Archive.Reserve(&ev); err != nil {
+			in.c.Log.Warn("failed event is in the index only", "event", ev.ID, "err", err)
+		}
+	}
 	if !in.retry(ctx, "record", func(ctx context.Context) error {
-		if len(ev.Clips) > 0 {
+		if ev.Stem != "" {
 			if err := in.c.Archive.WriteSidecar(ev); err != nil {
 				return err
 			}
 		}
+		crash.Here("sidecar")
 		if err := in.removeParts(w, ev); err != nil {
 			return err
 		}
+		crash.Here("parts-removed")
 		ev.Hold, ev.Parts = "", nil
-		return in.put(ctx, ev)
+		in.mu.Lock()
+		w.ev = ev
+		in.mu.Unlock()
+		return in.note(ctx, w)
 	}) {
 		return
 	}
+	crash.Here("ended")
 	in.c.Archive.Release(ev)
 	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(), "took", ev.Length())
 }
@@ -124,7 +136,7 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 		want.Duration += p.length
 		c.End = p.Start.Add(p.length)
 	}
-	final := in.c.Archive.Path(ev, c.File)
+	whole := len(inputs) == len(parts) // no part was removed already
 	tool, err := in.c.FFmpeg()
 	if err != nil {
 		return nil, err
@@ -134,11 +146,11 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 		return nil, err
 	}
 	defer done()
-	var got ffmpeg.Totals
-	if _, err := os.Lstat(final); err == nil { // made before a crash
-		if got, err = tool.Verify(ctx, final); err != nil {
-			return nil, checked(err)
-		}
+	final, got, err := in.made(ctx, tool, ev, c, want, whole)
+	if err != nil {
+		return nil, err
+	}
+	if got.Frames > 0 {
 		// Some of its parts may be gone already, so the clip itself says how long it is.
 		c.End, want = c.Start.Add(got.Duration), ffmpeg.Totals{}
 		if err := remove(tmpName(final)); err != nil {
@@ -162,6 +174,32 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 	return c, nil
 }
 
+// made looks for a clip that has its final name already, since before a crash, and returns what it holds. Where there is
+// none it returns a name that is free: what a stranger put at the clip's name is neither taken for it nor replaced.
+func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, c *event.Clip, want ffmpeg.Totals, whole bool) (final string, got ffmpeg.Totals, err error) {
+	stem := strings.TrimSuffix(c.File, ".mp4")
+	for n := 2; ; n++ {
+		final = in.c.Archive.Path(ev, c.File)
+		fi, err := os.Lstat(final)
+		if errors.Is(err, fs.ErrNotExist) {
+			return final, ffmpeg.Totals{}, nil
+		}
+		if err != nil {
+			return "", ffmpeg.Totals{}, err
+		}
+		if fi.Mode().IsRegular() {
+			got, err := tool.Verify(ctx, final)
+			if err != nil && (ctx.Err() != nil || ffmpeg.DiskTrouble(err)) {
+				return "", ffmpeg.Totals{}, err
+			}
+			if err == nil && got.Frames > 0 && (got.Frames == want.Frames || !whole && got.Frames > want.Frames) {
+				return final, got, nil
+			}
+		}
+		c.File = fmt.Sprintf("%s_%d.mp4", stem, n)
+	}
+}
+
 // Make makes the final file from partial files of the same parameters, whose lengths are told: under a temporary name,
 // checked against what was recorded, and only then named. It never replaces a file, and leaves the partial files alone.
 func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
@@ -173,6 +211,7 @@ func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []tim
 	if err != nil {
 		return ffmpeg.Totals{}, errors.Join(checked(err), remove(tmp))
 	}
+	crash.Here("remuxed")
 	got, err := tool.Verify(ctx, tmp)
 	if err != nil {
 		return ffmpeg.Totals{}, errors.Join(checked(err), remove(tmp))
@@ -181,10 +220,16 @@ func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []tim
 	if wrote.Frames != want.Frames || got.Frames != want.Frames || off > time.Second+want.Duration/20 {
 		return ffmpeg.Totals{}, errors.Join(&contentError{fmt.Errorf("%d frames and %s were recorded, %d frames and %s read back", want.Frames, want.Duration, got.Frames, got.Duration)}, remove(tmp))
 	}
+	crash.Here("checked")
 	if err := durable.SyncFile(tmp); err != nil {
 		return ffmpeg.Totals{}, errors.Join(err, remove(tmp))
 	}
-	return got, durable.Publish(tmp, final)
+	crash.Here("clip-synced")
+	if err := durable.Publish(tmp, final); err != nil {
+		return ffmpeg.Totals{}, err
+	}
+	crash.Here("published")
+	return got, nil
 }
 
 // tmpName is what a clip is called until it is checked.

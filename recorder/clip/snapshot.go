@@ -32,13 +32,15 @@ func (in *Incident) shoot(ctx context.Context, w *work) {
 	w.picture.Go(func() {
 		err := in.writeSnapshot(ev, name, data)
 		in.mu.Lock()
-		defer in.mu.Unlock()
 		w.shooting = false
+		if err == nil {
+			w.snapshot, w.ev.Snapshot = nil, name
+		}
+		in.mu.Unlock()
 		if err != nil {
 			return // tried again with the next segments, and at the end
 		}
-		w.snapshot, w.ev.Snapshot = nil, name
-		if err := in.put(ctx, w.ev); err != nil { // noted again with the next change
+		if err := in.note(ctx, w); err != nil { // noted again with the next change
 			in.c.Log.Warn("snapshot was not written to the index yet", "event", ev.ID, "err", err)
 		}
 	})

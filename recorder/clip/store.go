@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ring"
@@ -43,10 +44,14 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 		}
 		w = in.now
 	}
-	if !in.retry(ctx, "append to", func(ctx context.Context) error { return in.append(ctx, w, segments) }) {
+	if !in.retry(ctx, "append to", func(ctx context.Context) error {
+		defer in.c.wait(in)()
+		return in.append(ctx, w, segments)
+	}) {
 		return false
 	}
 	in.account(ctx, w, segments)
+	in.openSidecar(w)
 	in.snap(ctx, w, segments)
 	in.mu.Lock()
 	in.shoot(ctx, w)
@@ -54,7 +59,27 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	for _, s := range segments {
 		in.hold.Done(s)
 	}
+	crash.Here("released")
 	return true
+}
+
+// openSidecar writes the open event beside its partial file, if it changed since: should the index be lost, it is found
+// there. What goes wrong with it is no trouble, for the index has it.
+func (in *Incident) openSidecar(w *work) {
+	in.mu.Lock()
+	ev, version, beside := w.ev, w.version, w.beside
+	in.mu.Unlock()
+	if ev.Stem == "" || beside == version {
+		return
+	}
+	if err := in.c.Archive.WriteSidecar(ev); err != nil {
+		in.c.Log.Warn("open event was not written beside its video", "event", ev.ID, "err", err)
+		return
+	}
+	crash.Here("open-sidecar")
+	in.mu.Lock()
+	w.beside = version
+	in.mu.Unlock()
 }
 
 // append writes the segments and makes them durable, or gives the partial file up: after a failed write or fsync
@@ -90,9 +115,11 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 		frames += s.Frames
 		length += s.Length()
 	}
+	crash.Here("part-written")
 	if err := p.file.Sync(); err != nil {
 		return err
 	}
+	crash.Here("part-synced")
 	p.good, p.frames, p.length = size, p.frames+frames, p.length+length
 	return nil
 }
@@ -121,6 +148,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 	if err := in.c.Archive.Reserve(&ev); err != nil {
 		return nil, err
 	}
+	crash.Here("reserved")
 	in.mu.Lock()
 	w.ev.Archive, w.ev.Folder, w.ev.Stem = ev.Archive, ev.Folder, ev.Stem
 	in.mu.Unlock()
@@ -151,21 +179,23 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 		p.Good = p.good // 0 for the new one: as much as is whole
 		w.ev.Parts = append(w.ev.Parts, p.Part)
 	}
-	err := in.put(ctx, w.ev)
 	in.mu.Unlock()
-	if err != nil {
+	if err := in.note(ctx, w); err != nil {
 		return nil, err
 	}
+	crash.Here("part-noted")
 	path := in.c.Archive.Path(ev, p.File)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	p.made = true
+	crash.Here("part-made")
 	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
+	crash.Here("part-named")
 	p.file = f
 	return p, nil
 }
@@ -173,7 +203,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 // account notes what the event holds now: lengths, gaps, and when its pre-roll became durable.
 func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segment) {
 	in.mu.Lock()
-	defer in.mu.Unlock()
+	gaps := len(w.ev.Gaps)
 	for _, s := range segments {
 		switch {
 		case !w.any:
@@ -183,22 +213,31 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 			}
 		case !joins(w.last, s):
 			reason := in.why()
-			if w.last.Number < 0 { // of an earlier life, whose end is what is missing
+			if w.last.Number < 0 || w.last.End.Before(in.cam.Since) && s.Start.After(in.cam.Since) { // of an earlier life, whose end is what is missing
 				reason = "recording was interrupted"
 			}
 			w.ev.Gaps = append(w.ev.Gaps, gapBetween(w.last, s, reason))
-			if err := in.c.Archive.Put(ctx, w.ev); err != nil { // noted again at the end
-				in.c.Log.Warn("gap was not written to the index yet", "event", w.ev.ID, "err", err)
-			}
+		}
+		if !s.Hole[0].IsZero() {
+			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: s.Hole[0], To: s.Hole[1], Reason: in.why()})
 		}
 		w.last = s
 		w.length += s.Length()
 	}
+	gapped := len(w.ev.Gaps) > gaps
+	in.mu.Unlock()
+	if !gapped {
+		return
+	}
+	if err := in.note(ctx, w); err != nil { // noted again at the end
+		in.c.Log.Warn("gap was not written to the index yet", "event", in.ID(), "err", err)
+	}
 }
 
-// joins tells whether no frame is missing between two segments. After a crash only the media time of the first is known.
+// joins tells whether no frame is missing between two segments. Media time alone may leap because the camera's clock was
+// set, wall time because it is known to a delay. After a crash only the media time of the first is known.
 func joins(a, b ring.Segment) bool {
-	return b.Follows(a) || a.Number < 0 && a.Run == b.Run && (b.Media[0]-a.Media[1]).Abs() < 50*time.Millisecond
+	return b.Follows(a) && min(b.Media[0]-a.Media[1], b.Start.Sub(a.End)) < short || a.Number < 0 && a.Run == b.Run && (b.Media[0]-a.Media[1]).Abs() < 50*time.Millisecond
 }
 
 // gapBetween is the gap between two segments. Their times are known to a delay only, so it may come out as nothing.
@@ -272,9 +311,9 @@ func (in *Incident) thumbnail(ctx context.Context, w *work, ev event.Event, vide
 		return err
 	}
 	in.mu.Lock()
-	defer in.mu.Unlock()
 	w.ev.Thumbnail = name
-	return in.put(ctx, w.ev)
+	in.mu.Unlock()
+	return in.note(ctx, w)
 }
 
 // reload takes up the partial files that an earlier life left, up to what is whole in them.

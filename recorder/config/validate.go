@@ -74,8 +74,11 @@ func ValidateCamera(s Settings, c Camera) Faults {
 	return f
 }
 
+// CameraID tells whether a text can be a camera's id, and so the name of its folders.
+func CameraID(id string) bool { return cameraID.MatchString(id) && !reserved.MatchString(id) }
+
 func checkCamera(f *Faults, key string, s Settings, c Camera) {
-	if !cameraID.MatchString(c.ID) || reserved.MatchString(c.ID) {
+	if !CameraID(c.ID) {
 		f.add(key+"id", c.ID, "must be 1 to 63 lower-case letters, digits and inner hyphens; it becomes a folder name")
 	}
 	if rule := URLFault(c.URL); rule != "" {

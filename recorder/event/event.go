@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,6 +25,9 @@ const (
 
 // Ended tells whether nothing more will happen to the event by itself.
 func (s State) Ended() bool { return s == Saved || s == Incomplete || s == Failed }
+
+// Known tells whether it is one of the states.
+func (s State) Known() bool { return s == Recording || s == Finishing || s.Ended() }
 
 // Source is where a trigger came from.
 type Source string
@@ -152,6 +157,26 @@ func (e Event) Length() (d time.Duration) {
 	return d
 }
 
+// Local tells whether all file names of an event from outside stay in its folder, and that below the archive.
+func (e Event) Local() bool {
+	if e.Folder != "" && !filepath.IsLocal(filepath.FromSlash(e.Folder)) {
+		return false
+	}
+	names := []string{e.Thumbnail, e.Snapshot}
+	for _, c := range e.Clips {
+		names = append(names, c.File)
+	}
+	for _, p := range e.Parts {
+		names = append(names, p.File, p.Clip)
+	}
+	for _, n := range names {
+		if n != "" && (filepath.Base(n) != n || !strings.HasPrefix(n, e.Stem)) {
+			return false
+		}
+	}
+	return filepath.Base(e.Stem+".json") == e.Stem+".json"
+}
+
 // Path returns the full path of one of the event's files; root is the archive as it is set now.
 func (e Event) Path(root, file string) string {
 	if e.Archive != "" {
@@ -181,6 +206,26 @@ func (e *Event) Add(t Trigger) {
 		if t.Label != "" {
 			e.Label = t.Label
 		}
+	}
+}
+
+// Move moves the times of an open event, since this machine's clock was set.
+func (e *Event) Move(d time.Duration) {
+	e.Time, e.From, e.Until = e.Time.Add(d), e.From.Add(d), e.Until.Add(d)
+	if !e.LastTrigger.IsZero() {
+		e.LastTrigger = e.LastTrigger.Add(d)
+	}
+	e.Triggers = slices.Clone(e.Triggers)
+	for i := range e.Triggers {
+		e.Triggers[i].Time = e.Triggers[i].Time.Add(d)
+	}
+	e.Gaps = slices.Clone(e.Gaps)
+	for i, g := range e.Gaps {
+		e.Gaps[i].From, e.Gaps[i].To = g.From.Add(d), g.To.Add(d)
+	}
+	e.Parts = slices.Clone(e.Parts)
+	for i, p := range e.Parts {
+		e.Parts[i].Start = p.Start.Add(d)
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Budget bounds what all rings and holds together may use of the RAM disk. When it is used up the longest ring loses
-// its oldest segment, and so on, so that all are shortened evenly. What an open event holds stays; when that alone fills
-// the budget, events get no further segments until some are durable.
+// Budget bounds what all rings and holds together may use of the RAM disk. When it is used up the ring with the most
+// video that no event holds loses its oldest segment, and so on: idle rings are shortened first, and evenly. What an
+// open event holds stays; when that alone fills the budget, events get no further segments until some are durable.
 type Budget struct {
 	mu    sync.Mutex // guards all below; taken before any ring's
 	limit int64
@@ -42,7 +42,8 @@ func (b *Budget) Used() (used, limit int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for r := range b.rings {
-		used += r.Status().Bytes
+		bytes, _ := r.spare()
+		used += bytes
 	}
 	return used, b.limit
 }
@@ -56,10 +57,10 @@ func (b *Budget) fit() (full bool) {
 		var longest *Ring
 		var length time.Duration
 		for r := range b.rings {
-			s := r.Status()
-			used += s.Bytes
-			if s.Length > length && r.canDrop() {
-				longest, length = r, s.Length
+			bytes, free := r.spare()
+			used += bytes
+			if free > length {
+				longest, length = r, free
 			}
 		}
 		if used <= b.limit || longest == nil {
@@ -69,18 +70,29 @@ func (b *Budget) fit() (full bool) {
 	}
 }
 
-// canDrop tells whether dropping frees anything: the newest segment always stays.
-func (r *Ring) canDrop() bool {
+// spare returns the ring's bytes, and how much of its video could be dropped from its front: all but the newest segment,
+// up to what an open event holds, which would free nothing.
+func (r *Ring) spare() (bytes int64, free time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.entries) > 1
+	for i, e := range r.entries {
+		if e.pins > 0 || i == len(r.entries)-1 {
+			break
+		}
+		free += max(e.Length(), 1)
+	}
+	return r.bytes, free
 }
 
 func (r *Ring) shorten() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.entries) > 1 {
-		r.drop()
+	if len(r.entries) < 2 {
+		return
+	}
+	r.drop()
+	if !r.short {
 		r.short = true
+		r.opt.Log.Warn("RAM is short: the ring loses its oldest segments early")
 	}
 }

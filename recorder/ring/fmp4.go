@@ -20,8 +20,15 @@ type params struct {
 type fragment struct {
 	start, end time.Duration // media time, from the run's beginning
 	frames     int
-	key        bool // begins with a keyframe
+	key        bool             // begins with a keyframe
+	hole       [2]time.Duration // begin and end, in media time, of the longest time without a frame; zero if there is none
 }
+
+// A frame that is shown for so long, and for so many times the usual length, has a hole behind it.
+const (
+	leastHole = 700 * time.Millisecond
+	holeTimes = 3
+)
 
 // maxBox bounds what is read of one box of metadata. A minute at 60 frames a second is 60 KB.
 const maxBox = 8 << 20
@@ -201,14 +208,17 @@ func parseTrack(body func() ([]byte, error), p *params) error {
 	return err
 }
 
-// parseFragment reads the times of a segment's video from its moof boxes; the pictures themselves are not touched.
-func parseFragment(r io.ReaderAt, size int64, p params) (fragment, error) {
+// parseFragment reads the times of a segment's video from its moof boxes; the pictures themselves are not touched. whole
+// says that these must be there as well.
+func parseFragment(r io.ReaderAt, size int64, p params, whole bool) (fragment, error) {
 	var fr fragment
-	first := true
+	first, data := true, false
 	err := boxes(r, size, func(kind string, body func() ([]byte, error)) error {
+		data = data || kind == "mdat"
 		if kind != "moof" {
 			return nil
 		}
+		data = false
 		return inside(body, func(kind string, body func() ([]byte, error)) error {
 			if kind != "traf" {
 				return nil
@@ -220,14 +230,24 @@ func parseFragment(r io.ReaderAt, size int64, p params) (fragment, error) {
 			if first {
 				fr, first = t, false
 			} else {
+				if t.start-fr.end >= leastHole && t.start-fr.end > fr.hole[1]-fr.hole[0] {
+					fr.hole = [2]time.Duration{fr.end, t.start}
+				}
+				if t.hole[1]-t.hole[0] > fr.hole[1]-fr.hole[0] {
+					fr.hole = t.hole
+				}
 				fr.end = t.end
 				fr.frames += t.frames
 			}
 			return nil
 		})
 	})
-	if err == nil && fr.frames == 0 {
+	switch {
+	case err != nil:
+	case fr.frames == 0:
 		err = errors.New("no video in the segment")
+	case !data && whole:
+		err = errors.New("the segment is cut off")
 	}
 	return fr, err
 }
@@ -239,7 +259,7 @@ const nonSync = 0x10000 // sample_is_non_sync_sample
 
 // parseTraf reads one track fragment; one that is not the video's gives no frames.
 func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
-	var track, flags, start, ticks uint64
+	var track, flags, start, ticks, longest, longestAt uint64
 	duration := uint64(p.duration)
 	var fr fragment
 	first := true
@@ -312,6 +332,9 @@ func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
 				if f.bad {
 					break
 				}
+				if d > longest {
+					longest, longestAt = d, ticks
+				}
 				ticks += d
 				fr.frames++
 			}
@@ -329,6 +352,12 @@ func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
 		return fragment{}, errBox
 	}
 	fr.start, fr.end = p.time(start), p.time(start+ticks)
+	if n := uint64(fr.frames); n > 1 {
+		usual := (ticks - longest) / (n - 1)
+		if hole := p.time(longest); hole >= leastHole && longest > holeTimes*usual {
+			fr.hole = [2]time.Duration{p.time(start + longestAt + usual), p.time(start + longestAt + longest)}
+		}
+	}
 	return fr, nil
 }
 
@@ -394,7 +423,7 @@ func walk(r io.ReaderAt, size int64, f func(end int64, fr *fragment)) {
 			}
 			f(at+length, nil)
 		case "moof":
-			fr, err := parseFragment(io.NewSectionReader(r, at, length), length, p)
+			fr, err := parseFragment(io.NewSectionReader(r, at, length), length, p, false)
 			if err != nil {
 				return err
 			}

@@ -27,6 +27,7 @@ type Hold struct {
 	pinned  map[string]*entry // by path of the link
 	missed  int               // segments that could not be held since RAM ran out
 	until   time.Time         // later segments are not held; zero: all are
+	stepped time.Duration     // by which its times were moved, and nobody was told yet
 	woken   bool
 	arrived chan struct{} // closed and replaced when the queue grows, or on Wake
 }
@@ -42,6 +43,7 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.lookAtClock()
 	first := 0
 	for i, s := range r.timed(0) {
 		if !s.Start.After(from.Add(-margin)) {
@@ -225,6 +227,33 @@ func link(from, to string) error {
 	return err
 }
 
+// noteName is the file in a hold that tells what event it is for.
+const noteName = "event.json"
+
+// Note keeps a note with the hold, in RAM: what is needed to go on should the index be lost.
+func (h *Hold) Note(b []byte) error {
+	tmp := filepath.Join(h.dir, noteName+".tmp")
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return os.Rename(tmp, filepath.Join(h.dir, noteName))
+}
+
+// ReadNote returns what was noted with a hold of an earlier life.
+func (r *Ring) ReadNote(id string) ([]byte, error) {
+	f, fi, err := openPlain(filepath.Join(r.pins(), id, noteName))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if fi.Size() > maxBox {
+		return nil, errBox
+	}
+	b := make([]byte, fi.Size())
+	_, err = io.ReadFull(f, b)
+	return b, err
+}
+
 // ErrWoken is what Next returns after Wake.
 var ErrWoken = errors.New("woken")
 
@@ -320,7 +349,7 @@ func (h *Hold) Close() {
 	}
 	list, _ := os.ReadDir(h.dir)
 	for _, f := range list {
-		if ownName.MatchString(f.Name()) && f.Type().IsRegular() {
+		if (ownName.MatchString(f.Name()) || f.Name() == noteName || f.Name() == noteName+".tmp") && f.Type().IsRegular() {
 			_ = os.Remove(filepath.Join(h.dir, f.Name()))
 		}
 	}

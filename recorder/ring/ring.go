@@ -47,6 +47,7 @@ type Segment struct {
 	Start  time.Time
 	End    time.Time
 	Media  [2]time.Duration // start and end in media time of the run
+	Hole   [2]time.Time     // the longest time in it without a frame, if that is a second or more; else zero
 	Frames int
 	Bytes  int64
 }
@@ -60,9 +61,11 @@ func (s Segment) Follows(p Segment) bool { return s.Run == p.Run && s.Number == 
 // entry is a segment and what is known of its file.
 type entry struct {
 	Segment
-	written time.Time // modification time
-	epoch   int       // entries of one epoch share the relation of media time to wall time
-	pins    int       // holds that have linked it
+	written time.Time        // modification time
+	epoch   int              // entries of one epoch share the relation of media time to wall time
+	hole    [2]time.Duration // longest time without a frame, in media time
+	jumped  time.Duration    // what of its length is not time but the camera's clock, which was set
+	pins    int              // holds that have linked it
 	inRing  bool
 }
 
@@ -87,6 +90,8 @@ type Ring struct {
 	inits   map[int64]initInfo
 	holds   map[string]*Hold
 	short   bool // the budget has shortened this ring
+	clock   clock
+	faulty  bool // the last file was no usable segment
 }
 
 type initInfo struct {
@@ -106,7 +111,7 @@ var (
 // Open makes the ring's folders and takes over what an earlier life of Preroll left in them. Files that Preroll did
 // not make are not touched.
 func Open(opt Options) (*Ring, error) {
-	r := &Ring{opt: opt, inits: map[int64]initInfo{}, holds: map[string]*Hold{}}
+	r := &Ring{opt: opt, inits: map[int64]initInfo{}, holds: map[string]*Hold{}, clock: newClock()}
 	for _, d := range []string{r.segments(), r.pins()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("make ring: %w", err)
@@ -190,6 +195,7 @@ func (r *Ring) Run(ctx context.Context) error {
 			}
 		case <-tick.C:
 			r.mu.Lock()
+			r.lookAtClock()
 			r.prune()
 			r.mu.Unlock()
 		}
@@ -217,13 +223,20 @@ func (r *Ring) add(name string) {
 	run, _ := strconv.ParseInt(m[1], 10, 64)
 	number, _ := strconv.Atoi(m[2])
 	e, err := r.read(filepath.Join(r.segments(), name), run, number)
+	r.mu.Lock()
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			r.opt.Log.Warn("segment is not usable", "segment", name, "err", err)
+		if !errors.Is(err, fs.ErrNotExist) && !r.faulty { // once: a full RAM disk brings one after the other
+			r.faulty = true
+			r.opt.Log.Warn("segments are not usable", "segment", name, "err", err)
 		}
+		r.mu.Unlock()
 		return
 	}
-	r.mu.Lock()
+	r.faulty = false
+	if step := r.lookAtClock(); step != 0 && time.Since(e.written).Abs() > step.Abs()/2 { // written before the clock was set
+		e.written = e.written.Add(step)
+		touch(e.Path, e.written)
+	}
 	if !r.insert(e) {
 		r.mu.Unlock()
 		return
@@ -270,11 +283,18 @@ func (e *entry) delay() time.Duration { return time.Duration(e.written.UnixNano(
 // jump is a change of delay that no busy machine explains: a clock was set, this machine's or the camera's.
 const jump = 30 * time.Second
 
-// epochOf decides whether an entry shares the time relation of the one before it. r.mu is held.
+// epochOf decides whether an entry shares the time relation of the one before it. Where media time runs ahead by what
+// the segment came too early, the camera's clock was set: that is no hole in its video. r.mu is held.
 func (r *Ring) epochOf(at int, e *entry) int {
 	if at > 0 {
 		p := r.entries[at-1]
-		if p.Run == e.Run && (e.delay()-p.delay()).Abs() < jump {
+		hole, between := e.hole[1]-e.hole[0], e.Media[0]-p.Media[1]
+		d := e.delay() - p.delay()
+		ahead := p.Run == e.Run && p.Number+1 == e.Number && max(hole, between) >= leastHole && d < -max(hole, between)/2
+		if ahead {
+			e.jumped, e.hole = hole, [2]time.Duration{}
+		}
+		if p.Run == e.Run && d.Abs() < jump && !ahead {
 			return p.epoch
 		}
 	}
@@ -300,8 +320,11 @@ func (r *Ring) timed(i int) []Segment {
 // at returns the segment with wall times that come from a delay.
 func (e *entry) at(delay time.Duration) Segment {
 	s := e.Segment
-	s.Start = time.Unix(0, int64(s.Media[0]+delay))
+	s.Start = time.Unix(0, int64(s.Media[0]+e.jumped+delay))
 	s.End = time.Unix(0, int64(s.Media[1]+delay))
+	if e.hole[1]-e.hole[0] >= time.Second {
+		s.Hole = [2]time.Time{time.Unix(0, int64(e.hole[0]+delay)), time.Unix(0, int64(e.hole[1]+delay))}
+	}
 	return s
 }
 
@@ -317,16 +340,19 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	fr, err := parseFragment(f, fi.Size(), info.params)
+	fr, err := parseFragment(f, fi.Size(), info.params, true)
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{written: fi.ModTime(), Segment: Segment{
+	e := &entry{written: fi.ModTime(), hole: fr.hole, Segment: Segment{
 		Run: run, Number: number, Path: path, Init: initPath, Params: info.hash,
 		Media: [2]time.Duration{fr.start, fr.end}, Frames: fr.frames, Bytes: fi.Size()}}
 	e.Segment = e.at(e.delay())
 	return e, nil
 }
+
+// touch sets a file's time, from which a next life reads when its segment was written.
+func touch(path string, t time.Time) { _ = os.Chtimes(path, t, t) }
 
 func (r *Ring) initOf(run int64, path string) (initInfo, error) {
 	r.mu.Lock()
@@ -385,6 +411,10 @@ func (r *Ring) prune() {
 	var total time.Duration
 	for _, e := range r.entries {
 		total += e.Length()
+	}
+	if r.short && total >= r.opt.Keep-total/time.Duration(max(1, len(r.entries))) {
+		r.short = false
+		r.opt.Log.Info("RAM is enough again; the ring has its full length", "took", total)
 	}
 	for len(r.entries) > 0 {
 		e := r.entries[0]

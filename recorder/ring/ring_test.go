@@ -265,22 +265,32 @@ func TestForeignFilesDoNoHarm(t *testing.T) {
 	}
 }
 
-func TestBudgetShortensTheLongestRing(t *testing.T) {
+// When the budget is used up, what no event holds goes first, evenly from all rings; held segments stay to the last.
+func TestBudgetShortensEvenly(t *testing.T) {
 	from := segments(t, 12)
 	b := NewBudget(1 << 30)
 	long, short := open(t, t.TempDir(), time.Minute, b), open(t, t.TempDir(), time.Minute, b)
 	newFeeder(t, from, long, run1, time.Now().Add(-12*time.Second)).feed(12)
 	fs := newFeeder(t, from, short, run1, time.Now().Add(-12*time.Second))
-	fs.feed(4)
-	h, err := long.Hold("event", time.Now().Add(-12*time.Second))
+	fs.feed(6)
+	h, err := long.Hold("event", time.Now().Add(-3*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
 	held := len(h.More(func(Segment) bool { return true }))
 	used, _ := b.Used()
-	b.SetLimit(used / 2)
-	if l, s := long.Status(), short.Status(); l.Length > s.Length+time.Second || !l.Short {
-		t.Errorf("rings of %s and %s", l.Length, s.Length)
+	b.SetLimit(used * 3 / 4)
+	_, l := long.spare()
+	_, s := short.spare()
+	if (l-s).Abs() > 1100*time.Millisecond || l == 0 || s > 4*time.Second {
+		t.Errorf("beyond held segments and the newest %s and %s are left, want as much of both", l, s)
+	}
+	if !long.Status().Short {
+		t.Error("the ring does not say that it is short")
+	}
+	b.SetLimit(1)
+	if s := short.Status(); s.Length > 1100*time.Millisecond {
+		t.Errorf("the idle ring still holds %s", s.Length)
 	}
 	if files, _ := filepath.Glob(filepath.Join(h.dir, "*.m4s")); len(files) != held {
 		t.Errorf("%d of %d held segments are left", len(files), held)
@@ -288,6 +298,11 @@ func TestBudgetShortensTheLongestRing(t *testing.T) {
 	fs.feed(3)
 	if s := short.Status(); s.Newest.IsZero() || s.Length == 0 {
 		t.Errorf("the newest segment went: %+v", s)
+	}
+	b.SetLimit(1 << 30)
+	short.SetKeep(2 * time.Second)
+	if short.Status().Short {
+		t.Error("with room again the ring still says that it is short")
 	}
 }
 
@@ -421,7 +436,7 @@ func FuzzFragment(f *testing.F) {
 		if err != nil {
 			p = params{video: 1, timescale: 90000}
 		}
-		fr, err := parseFragment(bytesAt(segment), int64(len(segment)), p)
+		fr, err := parseFragment(bytesAt(segment), int64(len(segment)), p, true)
 		if err == nil && (fr.frames <= 0 || fr.end < fr.start) {
 			t.Errorf("%+v", fr)
 		}

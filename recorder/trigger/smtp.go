@@ -31,6 +31,7 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
+	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
@@ -354,6 +355,7 @@ func (c *session) Data(r io.Reader) error {
 	}
 	readMail(bytes.NewReader(head), &m)
 	<-c.s.parsing
+	crash.Here("mail-read")
 	t := event.Trigger{Time: c.began(), Source: event.Mail, Label: Label(m), Sender: clean(m.Sender), Subject: clean(m.Subject), From: m.From.String()}
 	c.mails++
 	opened, err := c.deliver(m, t)
@@ -369,6 +371,7 @@ func (c *session) Data(r io.Reader) error {
 		c.s.Log.Error("mail was not accepted", "from", m.From, "err", err)
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Could not be saved, try again"}
 	}
+	crash.Here("answered")
 	return nil
 }
 

@@ -1,0 +1,256 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/preroll/preroll/internal/durable"
+)
+
+// indexFiles are the two files that hold what was answered: the database and its log.
+type indexFiles [2]os.FileInfo
+
+func indexFilesOf(path string) (f indexFiles) {
+	for i, end := range []string{"", "-wal"} {
+		f[i], _ = os.Stat(path + end)
+	}
+	return f
+}
+
+// opened notes the files that the index works on, so that their loss is noticed: a removed file can be written to as
+// long as it is open, and all that is lost when it is closed.
+func (a *Archive) opened() { a.onDisk = indexFilesOf(a.path) }
+
+// moved tells whether one of the index's files is not there any more, or is another one. a.writing is held.
+func (a *Archive) moved() bool {
+	now := indexFilesOf(a.path)
+	for i, was := range a.onDisk {
+		if was == nil { // SQLite made its log since
+			a.onDisk[i] = now[i]
+		} else if now[i] == nil || !os.SameFile(was, now[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// change does something to the index, durably. If the index's files were removed meanwhile they are written anew from
+// what is still open; a damaged index is moved aside and begun anew with the events that are open (see Keep). Only if
+// the change is in the index that the next start will read is the error nil; then done is called, if it is given.
+func (a *Archive) change(ctx context.Context, do func(*sql.Tx) error, done func()) (err error) {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	defer func() {
+		if err == nil && done != nil {
+			done()
+		}
+	}()
+	err = a.commit(ctx, do)
+	switch {
+	case damaged(err):
+		if merr := a.anew(ctx, err); merr != nil {
+			return errors.Join(err, merr)
+		}
+		err = a.commit(ctx, do)
+	case a.moved():
+		if merr := a.rescue(ctx); merr != nil {
+			return errors.Join(err, merr)
+		}
+		if err != nil {
+			err = a.commit(ctx, do)
+		}
+	}
+	return err
+}
+
+// commit runs one transaction. a.writing is held.
+func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := a.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fault("write", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := do(tx); err != nil {
+		return fault("write", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fault("write", err)
+	}
+	return nil
+}
+
+// rescue writes an index whose files were removed to where they were. The one connection that writes still has them
+// open, with all that was committed. a.writing is held.
+func (a *Archive) rescue(ctx context.Context) error {
+	a.log.Error("the index was removed under a running recorder; it is written anew", "path", a.path)
+	if err := os.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
+		return fmt.Errorf("rescue index: %w", err)
+	}
+	tmp := a.path + ".rescued"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("rescue index: %w", err)
+	}
+	if _, err := a.db.ExecContext(ctx, `VACUUM INTO ?`, tmp); err != nil {
+		return fault("rescue", err)
+	}
+	if err := durable.SyncFile(tmp); err != nil {
+		return fmt.Errorf("rescue index: %w", err)
+	}
+	if err := setAside(a.path, "replaced", time.Now()); err != nil { // what somebody put there
+		return fmt.Errorf("rescue index: %w", err)
+	}
+	if err := durable.Publish(tmp, a.path); err != nil {
+		return fmt.Errorf("rescue index: %w", err)
+	}
+	return a.reopen(ctx)
+}
+
+// anew begins a new index in place of a damaged one, with the events that are open. What the archive holds of others is
+// to be put into it by Reindex: Keep is told. a.writing is held.
+func (a *Archive) anew(ctx context.Context, why error) error {
+	a.log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", a.path, "err", why)
+	if err := setAside(a.path, "damaged", time.Now()); err != nil {
+		return fmt.Errorf("move damaged index aside: %w", err)
+	}
+	if err := a.reopen(ctx); err != nil {
+		return err
+	}
+	select {
+	case a.renewed <- struct{}{}:
+	default:
+	}
+	return a.commit(ctx, func(tx *sql.Tx) error {
+		for _, e := range a.open {
+			if err := put(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// reopen connects to the index's file that is there now, and makes it where there is none. a.writing is held.
+func (a *Archive) reopen(ctx context.Context) error {
+	db, reads, err := connect(a.path)
+	if err != nil {
+		return err
+	}
+	a.reading.Lock()
+	oldDB, oldReads := a.db, a.reads
+	a.db, a.reads = db, reads
+	a.reading.Unlock()
+	// SQLite would empty the log that stands at the old one's place, so its connections go without tidying up there:
+	// the files that they have open have no name any more.
+	_ = oldReads.Close()
+	_ = oldDB.Close()
+	if err := a.migrate(ctx); err != nil {
+		return fault("open", err)
+	}
+	if err := durable.SyncDir(filepath.Dir(a.path)); err != nil {
+		return fmt.Errorf("open index: %w", err)
+	}
+	a.opened()
+	return nil
+}
+
+// reader is the pool for reading.
+func (a *Archive) reader() *sql.DB {
+	a.reading.Lock()
+	defer a.reading.Unlock()
+	return a.reads
+}
+
+// doubt has the index examined soon if an error of reading says that it is damaged. It returns the error.
+func (a *Archive) doubt(err error) error {
+	if damaged(err) {
+		select {
+		case a.doubted <- struct{}{}:
+		default:
+		}
+	}
+	return err
+}
+
+// keepTime is how often Keep looks whether the index's files are still there.
+const keepTime = 10 * time.Second
+
+// Keep looks after the index until ctx ends. renew is called when the index was begun anew, so that it lacks what the
+// archive holds: it calls Reindex.
+func (a *Archive) Keep(ctx context.Context, renew func()) {
+	if a.Fresh {
+		renew()
+	} else if a.unclean {
+		a.examine(ctx)
+	}
+	tick := time.NewTicker(keepTime)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.renewed:
+			renew()
+		case <-a.doubted:
+			a.examine(ctx)
+		case <-tick.C:
+			a.writing.Lock()
+			if a.moved() {
+				if err := a.rescue(ctx); err != nil && ctx.Err() == nil {
+					a.log.Error("the index was not written anew", "err", err)
+				}
+			}
+			a.writing.Unlock()
+		}
+	}
+}
+
+// examine reads the whole index and begins a new one if it is damaged.
+func (a *Archive) examine(ctx context.Context) {
+	if a.quickCheck(ctx) == nil || ctx.Err() != nil {
+		return
+	}
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	if err := a.quickCheck(ctx); err != nil && ctx.Err() == nil { // nobody mended it meanwhile
+		if err := a.anew(ctx, err); err != nil {
+			a.log.Error("the index was not begun anew", "err", err)
+		}
+	}
+}
+
+// quickCheck reads every page of the index, and every event.
+func (a *Archive) quickCheck(ctx context.Context) error {
+	db := a.reader()
+	var said string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&said); err != nil {
+		return ifDamaged(err)
+	}
+	if said != "ok" {
+		return fmt.Errorf("%w: %s", errDamaged, said)
+	}
+	var bad int
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM events WHERE NOT json_valid(event) OR event ->> 'id' IS NOT id LIMIT 1)`).Scan(&bad); err != nil {
+		return ifDamaged(err)
+	}
+	if bad > 0 {
+		return fmt.Errorf("%w: an event in it cannot be read", errDamaged)
+	}
+	return nil
+}
+
+// ifDamaged passes an error on only if it is about damage: one of the machine's, such as a lock, tells nothing.
+func ifDamaged(err error) error {
+	if damaged(err) {
+		return err
+	}
+	return nil
+}
+
+// errDamaged is damage that Preroll finds, not SQLite.
+var errDamaged = errors.New("index is damaged")

@@ -1,0 +1,77 @@
+package ring
+
+import "time"
+
+// leastStep is a difference between the clocks that is a step, and not the small corrections of a time service.
+const leastStep = time.Second
+
+// clock notices that this machine's clock was set, by a clock beside it that nobody sets and that goes on while the
+// machine sleeps. A machine without a battery for its clock sets it by years soon after its start.
+type clock struct {
+	wall, steady time.Duration // when it was looked at last
+	now          func() (wall, steady time.Duration)
+}
+
+func newClock() clock {
+	c := clock{now: func() (wall, steady time.Duration) { return time.Duration(time.Now().UnixNano()), steadyTime() }}
+	c.wall, c.steady = c.now()
+	return c
+}
+
+// stepped returns by how much the clock was set since the last step; 0 if it was not.
+func (c *clock) stepped() time.Duration {
+	wall, steady := c.now()
+	d := (wall - c.wall) - (steady - c.steady)
+	if d.Abs() < leastStep {
+		return 0
+	}
+	c.wall, c.steady = wall, steady
+	return d
+}
+
+// Stepped looks at the clock and returns by how much the hold's times were moved since it was asked last, because this
+// machine's clock was set. Who keeps times beside them moves these as well.
+func (h *Hold) Stepped() time.Duration {
+	h.ring.mu.Lock()
+	defer h.ring.mu.Unlock()
+	h.ring.lookAtClock()
+	d := h.stepped
+	h.stepped = 0
+	return d
+}
+
+// lookAtClock moves all that the ring knows by the step that the clock made since it was looked at last, and returns
+// that step. r.mu is held.
+func (r *Ring) lookAtClock() time.Duration {
+	d := r.clock.stepped()
+	if d == 0 {
+		return 0
+	}
+	r.opt.Log.Warn("this machine's clock was set; the ring's times move with it", "took", d)
+	for _, e := range r.entries {
+		e.move(d)
+	}
+	for _, h := range r.holds {
+		for i := range h.queue {
+			h.queue[i].Start, h.queue[i].End = h.queue[i].Start.Add(d), h.queue[i].End.Add(d)
+		}
+		for path, e := range h.pinned {
+			if !e.inRing {
+				e.move(d)
+				touch(path, e.written)
+			}
+		}
+		if !h.until.IsZero() {
+			h.until = h.until.Add(d)
+		}
+		h.stepped += d
+	}
+	return d
+}
+
+// move moves an entry's times, and those of its file, from which the next life reads them.
+func (e *entry) move(d time.Duration) {
+	e.written = e.written.Add(d)
+	e.Start, e.End = e.Start.Add(d), e.End.Add(d)
+	touch(e.Path, e.written)
+}

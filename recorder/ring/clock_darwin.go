@@ -1,0 +1,5 @@
+package ring
+
+import "golang.org/x/sys/unix"
+
+const steadyClock = unix.CLOCK_MONOTONIC // goes on while a Mac sleeps (clock_gettime(3))

@@ -1,0 +1,5 @@
+package ring
+
+import "golang.org/x/sys/unix"
+
+const steadyClock = unix.CLOCK_BOOTTIME
