@@ -36,6 +36,7 @@ type camera struct {
 	endRing   context.CancelFunc
 	endFFmpeg context.CancelFunc
 	changed   chan struct{} // the configuration changed; FFmpeg starts again
+	jumped    chan struct{} // the camera's clock was set
 
 	triggering sync.Mutex // held while an incident is begun; guards stopped
 	stopped    bool
@@ -50,14 +51,15 @@ type camera struct {
 	failure  *ffmpeg.Failure // the last one
 	failed   time.Time
 	retry    time.Time
-	last     time.Time // last trigger
-	live     string    // playlist of the run
+	last     time.Time   // last trigger
+	live     string      // playlist of the run
+	lost     []time.Time // when packets were lost on the way
 	still    still
 }
 
 func newCamera(r *Recorder, cfg config.Camera, dir string, s config.Settings) (*camera, error) {
 	c := &camera{r: r, dir: dir, cfg: cfg, lengths: s.Lengths(cfg), log: r.log.With("camera", cfg.ID), seen: make(chan struct{}, 1),
-		changed: make(chan struct{}, 1), state: status.Connecting, since: time.Now()}
+		changed: make(chan struct{}, 1), jumped: make(chan struct{}, 1), state: status.Connecting, since: time.Now()}
 	var err error
 	c.ring, err = ring.Open(ring.Options{Dir: dir, Keep: s.RAMDisk.Keep.D(), Budget: r.budget, Log: c.log, Seen: func() {
 		select {
@@ -203,7 +205,7 @@ func (c *camera) supervise(ctx context.Context) {
 		if time.Since(began) > healthy {
 			backoff, changes = 0, 0
 		}
-		if errors.Is(err, errReconfigured) {
+		if errors.Is(err, errReconfigured) || f.Kind == ffmpeg.Jumped {
 			backoff = 0
 			continue
 		}
@@ -245,9 +247,11 @@ func (c *camera) record(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case <-c.seen: // of the run before
-	default:
+	for _, of := range []chan struct{}{c.seen, c.jumped} { // the run before
+		select {
+		case <-of:
+		default:
+		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -265,6 +269,13 @@ func (c *camera) record(ctx context.Context) error {
 			c.streams = s
 			c.mu.Unlock()
 		},
+		Jumped: func() {
+			select {
+			case c.jumped <- struct{}{}:
+			default:
+			}
+		},
+		Lost: c.lostPackets,
 		Line: func(line string) { c.log.Debug("ffmpeg", "line", line) },
 	})
 	if ctx.Err() == nil && c.ring.Gone() {
@@ -281,16 +292,25 @@ func (c *camera) record(ctx context.Context) error {
 func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	timer := time.NewTimer(firstSegment)
 	defer timer.Stop()
+	var d drift
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-c.jumped:
+			c.log.Info("the camera's clock was set; its frames are counted instead")
+			d = drift{since: time.Now()}
 		case <-c.changed:
 			cancel(errReconfigured)
 			return
 		case <-c.seen:
 			c.setState(status.Recording, nil, time.Time{})
-			timer.Reset(max(leastStall, 3*c.ring.Status().Segment))
+			now := c.ring.Status()
+			timer.Reset(max(leastStall, 3*now.Segment))
+			if d.grew(now.Delay) && (c.openEvent() == "" || d.much()) {
+				cancel(&ffmpeg.Failure{Kind: ffmpeg.Jumped})
+				return
+			}
 		case <-timer.C:
 			kind := ffmpeg.Stalled
 			if d, err := ring.DiskOf(c.dir); err == nil && d.Free < 1<<20 {
@@ -303,6 +323,83 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 			return
 		}
 	}
+}
+
+// drift is how counted frames go away from the time, after a camera's clock was set: they have the length that the camera
+// names, which may not be the real one.
+type drift struct {
+	since      time.Time // when the clock was set; zero: it was not
+	known      bool
+	first, now time.Duration // delay of segments
+	times      int           // how often in a row it was too large
+}
+
+// Limits of a drift.
+const (
+	leastDrift = 700 * time.Millisecond
+	muchDrift  = 4 * time.Second
+	driftTime  = time.Minute // what is connected again and again helps nobody
+)
+
+// grew notes the delay of a segment and tells whether times are wrong by now.
+func (d *drift) grew(delay time.Duration) bool {
+	if d.since.IsZero() {
+		return false
+	}
+	if !d.known {
+		d.known, d.first = true, delay
+	}
+	d.now = delay
+	if (d.now - d.first).Abs() < leastDrift { // a busy machine delays one segment, not three
+		d.times = 0
+		return false
+	}
+	d.times++
+	return d.times >= 3 && time.Since(d.since) > driftTime
+}
+
+// much tells whether the times are wrong enough to lose a second of an open event for it.
+func (d *drift) much() bool { return (d.now - d.first).Abs() > muchDrift }
+
+// openEvent is the id of the event that takes triggers, or "".
+func (c *camera) openEvent() string {
+	if in := c.current(); in != nil && in.Open() {
+		return in.ID()
+	}
+	return ""
+}
+
+// lostPackets notes that packets of the stream were lost on the way.
+func (c *camera) lostPackets() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if n := len(c.lost); n > 0 && now.Sub(c.lost[n-1]) < time.Second {
+		return
+	}
+	if len(c.lost) == keptLosses {
+		c.lost = c.lost[1:]
+	}
+	c.lost = append(c.lost, now)
+}
+
+// keptLosses is how many times of lost packets are remembered.
+const keptLosses = 1000
+
+// losses returns how often packets were lost between two times, to the second, and when first.
+func (c *camera) losses(from, to time.Time) (n int, first time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.lost {
+		if t.Before(from) || t.After(to) {
+			continue
+		}
+		if n == 0 {
+			first = t
+		}
+		n++
+	}
+	return n, first
 }
 
 func (c *camera) setLive(playlist string) {
@@ -359,7 +456,7 @@ func (c *camera) why() string {
 func (c *camera) info() clip.Camera {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return clip.Camera{ID: c.cfg.ID, Name: c.cfg.Name, Lengths: c.lengths, Why: c.why, Since: c.r.started}
+	return clip.Camera{ID: c.cfg.ID, Name: c.cfg.Name, Lengths: c.lengths, Why: c.why, Lost: c.losses, Since: c.r.started}
 }
 
 // current is the incident that was begun last, which may be over; nil if there was none.
@@ -460,9 +557,7 @@ func (c *camera) resume(ctx context.Context, ev event.Event) error {
 func (c *camera) status() status.Camera {
 	rs := c.ring.Status()
 	s := status.Camera{PreRoll: event.Seconds(rs.Length), GOP: event.Seconds(rs.Segment), BitRate: rs.BitRate, Bytes: rs.Bytes, Newest: rs.Newest, Short: rs.Short}
-	if in := c.current(); in != nil && in.Open() {
-		s.OpenEvent = in.ID()
-	}
+	s.OpenEvent = c.openEvent()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.ID, s.Name, s.State, s.Since, s.Streams, s.LastTrigger = c.cfg.ID, c.cfg.Title(), c.state, c.since, c.streams, c.last

@@ -113,7 +113,7 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 		}
 		size += n
 		frames += s.Frames
-		length += s.Length()
+		length += s.Media[1] - s.Media[0]
 	}
 	crash.Here("part-written")
 	if err := p.file.Sync(); err != nil {

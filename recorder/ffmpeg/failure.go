@@ -24,6 +24,7 @@ const (
 	Stalled       Kind = "stalled"
 	Ended         Kind = "connection ended"
 	Changed       Kind = "stream changed" // the camera's stream is not what the run was started for
+	Jumped        Kind = "clock set"      // the camera's clock was set, and counting its frames does not give the time
 	Unknown       Kind = "failed"
 )
 
@@ -56,6 +57,7 @@ var texts = map[Kind][2]string{
 	Stalled:       {"The camera sends no picture", "It is connected but silent. If this stays, restart the camera."},
 	Ended:         {"The camera ended the connection", "Preroll connects again by itself. If this stays, restart the camera; some allow one viewer only."},
 	Changed:       {"The camera changed its stream", "Preroll starts a new recording with the new picture by itself."},
+	Jumped:        {"The camera's clock was set", "Preroll connects again by itself, so that the times are right. If this stays, switch off the camera's time service."},
 	Unknown:       {"FFmpeg ended", "Preroll tries again by itself."},
 }
 

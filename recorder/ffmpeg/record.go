@@ -21,6 +21,8 @@ type Recording struct {
 	Known   Streams       // from the last run; zero is a guess (H.264, and audio that can be copied)
 
 	Streams func(Streams) // called once FFmpeg knows what the camera sends
+	Jumped  func()        // the camera's clock was set: from now on FFmpeg counts frames instead of believing it
+	Lost    func()        // packets of the stream were lost on the way
 	Line    func(string)  // every scrubbed line; may be nil
 }
 
@@ -44,7 +46,7 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var reader streamReader
-	recorded := false
+	recorded, jumped := false, false
 	var lines []string
 	changed := &Failure{Kind: Changed}
 	err = t.run(ctx, job{
@@ -64,7 +66,16 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 						cancel(changed)
 					}
 				}
+			} else if strings.Contains(line, "invalid dropping") {
+				if !jumped {
+					jumped = true
+					r.Jumped()
+				}
+				return // there are two of them with every frame
 			} else {
+				if strings.Contains(line, "RTP: missed") || strings.Contains(line, "bad cseq") {
+					r.Lost()
+				}
 				if len(lines) == keptLines {
 					lines = append(lines[:0], lines[1:]...)
 				}
@@ -98,8 +109,13 @@ func copied(r Recording, s Streams) plan {
 var demoCodec = []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1",
 	"-g", strconv.Itoa(demoFPS), "-keyint_min", strconv.Itoa(demoFPS), "-sc_threshold", "0", "-b:v", "400k", "-maxrate", "400k", "-bufsize", "800k"}
 
+// jumpLimit is by how many seconds a time stamp may differ from the one expected. Beyond that it is the camera's clock that
+// was set, since no silence is so long; FFmpeg then goes on from the frame before, and no frame is lost. A camera that
+// sends a picture every two seconds at night stays within it.
+const jumpLimit = "3"
+
 func (t *Tool) recordArgs(r Recording, in input) []string {
-	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, in.args...)
+	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info", "-dts_error_threshold", jumpLimit}, in.args...)
 	args = append(args, "-map", "0:v:0", "-dn", "-sn")
 	p := copied(r, r.Known)
 	switch {

@@ -22,6 +22,7 @@ type fragment struct {
 	frames     int
 	key        bool             // begins with a keyframe
 	hole       [2]time.Duration // begin and end, in media time, of the longest time without a frame; zero if there is none
+	squeezed   time.Duration    // what frames lack in time that FFmpeg squeezed together, since the camera's clock was set back
 }
 
 // A frame that is shown for so long, and for so many times the usual length, has a hole behind it.
@@ -238,6 +239,7 @@ func parseFragment(r io.ReaderAt, size int64, p params, whole bool) (fragment, e
 				}
 				fr.end = t.end
 				fr.frames += t.frames
+				fr.squeezed += t.squeezed
 			}
 			return nil
 		})
@@ -259,7 +261,7 @@ const nonSync = 0x10000 // sample_is_non_sync_sample
 
 // parseTraf reads one track fragment; one that is not the video's gives no frames.
 func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
-	var track, flags, start, ticks, longest, longestAt uint64
+	var track, flags, start, ticks, longest, longestAt, tight uint64
 	duration := uint64(p.duration)
 	var fr fragment
 	first := true
@@ -332,6 +334,9 @@ func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
 				if f.bad {
 					break
 				}
+				if d*1000 <= uint64(p.timescale) {
+					tight++
+				}
 				if d > longest {
 					longest, longestAt = d, ticks
 				}
@@ -356,6 +361,9 @@ func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
 		usual := (ticks - longest) / (n - 1)
 		if hole := p.time(longest); hole >= leastHole && longest > holeTimes*usual {
 			fr.hole = [2]time.Duration{p.time(start + longestAt + usual), p.time(start + longestAt + longest)}
+		}
+		if n > tight {
+			fr.squeezed = p.time(tight * (ticks / (n - tight)))
 		}
 	}
 	return fr, nil

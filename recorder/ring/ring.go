@@ -48,12 +48,13 @@ type Segment struct {
 	End    time.Time
 	Media  [2]time.Duration // start and end in media time of the run
 	Hole   [2]time.Time     // the longest time in it without a frame, if that is a second or more; else zero
+	Jump   time.Duration    // what of its media time is no time: the camera's clock was set in it, forward or back
 	Frames int
 	Bytes  int64
 }
 
-// Length is the segment's length in media time.
-func (s Segment) Length() time.Duration { return s.Media[1] - s.Media[0] }
+// Length is the segment's length.
+func (s Segment) Length() time.Duration { return s.Media[1] - s.Media[0] - s.Jump }
 
 // Follows tells whether s comes directly after p: the next one of the same run.
 func (s Segment) Follows(p Segment) bool { return s.Run == p.Run && s.Number == p.Number+1 }
@@ -61,12 +62,12 @@ func (s Segment) Follows(p Segment) bool { return s.Run == p.Run && s.Number == 
 // entry is a segment and what is known of its file.
 type entry struct {
 	Segment
-	written time.Time        // modification time
-	epoch   int              // entries of one epoch share the relation of media time to wall time
-	hole    [2]time.Duration // longest time without a frame, in media time
-	jumped  time.Duration    // what of its length is not time but the camera's clock, which was set
-	pins    int              // holds that have linked it
-	inRing  bool
+	written  time.Time        // modification time
+	epoch    int              // entries of one epoch share the relation of media time to wall time
+	hole     [2]time.Duration // longest time without a frame, in media time
+	squeezed time.Duration
+	pins     int // holds that have linked it
+	inRing   bool
 }
 
 // Options configures a Ring.
@@ -284,17 +285,21 @@ func (e *entry) delay() time.Duration { return time.Duration(e.written.UnixNano(
 const jump = 30 * time.Second
 
 // epochOf decides whether an entry shares the time relation of the one before it. Where media time runs ahead by what
-// the segment came too early, the camera's clock was set: that is no hole in its video. r.mu is held.
+// the segment came too early, the camera's clock was set: that is no hole in its video. Set back, it squeezes frames
+// together. r.mu is held.
 func (r *Ring) epochOf(at int, e *entry) int {
 	if at > 0 {
 		p := r.entries[at-1]
 		hole, between := e.hole[1]-e.hole[0], e.Media[0]-p.Media[1]
 		d := e.delay() - p.delay()
 		ahead := p.Run == e.Run && p.Number+1 == e.Number && max(hole, between) >= leastHole && d < -max(hole, between)/2
-		if ahead {
-			e.jumped, e.hole = hole, [2]time.Duration{}
-		}
-		if p.Run == e.Run && d.Abs() < jump && !ahead {
+		back := p.Run == e.Run && e.squeezed >= leastHole && d > e.squeezed/2
+		switch {
+		case ahead:
+			e.Jump, e.hole = hole, [2]time.Duration{}
+		case back:
+			e.Jump = -e.squeezed
+		case p.Run == e.Run && d.Abs() < jump:
 			return p.epoch
 		}
 	}
@@ -320,7 +325,8 @@ func (r *Ring) timed(i int) []Segment {
 // at returns the segment with wall times that come from a delay.
 func (e *entry) at(delay time.Duration) Segment {
 	s := e.Segment
-	s.Start = time.Unix(0, int64(s.Media[0]+e.jumped+delay))
+	s.Hole = [2]time.Time{}
+	s.Start = time.Unix(0, int64(s.Media[0]+s.Jump+delay))
 	s.End = time.Unix(0, int64(s.Media[1]+delay))
 	if e.hole[1]-e.hole[0] >= time.Second {
 		s.Hole = [2]time.Time{time.Unix(0, int64(e.hole[0]+delay)), time.Unix(0, int64(e.hole[1]+delay))}
@@ -344,7 +350,7 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{written: fi.ModTime(), hole: fr.hole, Segment: Segment{
+	e := &entry{written: fi.ModTime(), hole: fr.hole, squeezed: fr.squeezed, Segment: Segment{
 		Run: run, Number: number, Path: path, Init: initPath, Params: info.hash,
 		Media: [2]time.Duration{fr.start, fr.end}, Frames: fr.frames, Bytes: fi.Size()}}
 	e.Segment = e.at(e.delay())
@@ -482,6 +488,7 @@ type Status struct {
 	Bytes   int64         // on the RAM disk, with what open events hold
 	Newest  time.Time     // end of the newest segment; zero if there is none
 	Segment time.Duration // length of the newest segment, mostly one GOP
+	Delay   time.Duration // by which the newest segment came later than its media time; it changes if that is not time
 	BitRate float64       // bits a second, over the newest ten segments
 	Short   bool          // shortened, because the RAM budget is used up
 }
@@ -495,7 +502,8 @@ func (r *Ring) Status() Status {
 		s.Length += e.Length()
 	}
 	if n := len(r.entries); n > 0 {
-		s.Newest, s.Segment = r.entries[n-1].written, r.entries[n-1].Length()
+		newest := r.entries[n-1]
+		s.Newest, s.Segment, s.Delay = newest.written, newest.Length(), newest.delay()
 		var bits float64
 		var over time.Duration
 		for _, e := range r.entries[max(0, n-10):] {
