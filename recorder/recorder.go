@@ -540,6 +540,9 @@ func (r *Recorder) prepareRAM() {
 		}
 	}
 	if err == nil {
+		err = own(path)
+	}
+	if err == nil {
 		var t *os.File
 		if t, err = os.CreateTemp(path, ".preroll-write-test-"); err == nil {
 			err = errors.Join(t.Close(), os.Remove(t.Name()))
@@ -575,7 +578,7 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 		if n%5 != 0 {
 			continue
 		}
-		if _, err := r.ffmpeg(); err != nil {
+		if tool, err := r.ffmpeg(); err != nil || tool.Changed() {
 			r.findFFmpeg(ctx)
 		}
 		lost := r.dropLost()

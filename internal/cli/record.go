@@ -85,7 +85,30 @@ func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Liste
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.Run(ctx) })
 	g.Go(func() error { return control.Serve(ctx, ln, r, func() control.Watcher { return r.Subscribe() }) })
-	return g.Wait()
+	return inTime(ctx, g.Wait)
+}
+
+// endTime is how long the engine may take to hand over what is open. Who stops a service waits for little more.
+const endTime = 9 * time.Second
+
+// inTime waits for the engine, but no longer than endTime once ctx has ended: a drive that hangs keeps those who wait for
+// it, and nothing can end that but the end of the process. What they were about is in the index for the next start.
+func inTime(ctx context.Context, wait func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(endTime)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return errors.New("the archive drive does not answer; what is open is finished after the next start")
+	}
 }
 
 // hello says what is about to happen, and what a newcomer does next.

@@ -333,9 +333,26 @@ func (e *IndexError) Unwrap() error { return e.Err }
 
 func fault(doing string, err error) error { return &IndexError{doing, err} }
 
-func damaged(err error) bool {
+// damaged tells whether an error means that the index's file is damaged. Preroll's own statements are right, so one that
+// SQLite does not understand hints that tables or events are not what they were.
+func damaged(err error) bool { return corrupt(err) || code(err) == sqlite3.SQLITE_ERROR }
+
+// corrupt tells whether an error leaves no doubt that the index's file is damaged.
+func corrupt(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT:
+		return true
+	}
+	return errors.Is(err, errDamaged)
+}
+
+// code is SQLite's primary result code, or 0.
+func code(err error) int {
 	var e *sqlite.Error
-	return errors.Is(err, errDamaged) || errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
 }
 
 // setAside moves an index out of the way, under a name that says why and when.

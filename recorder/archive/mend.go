@@ -53,7 +53,7 @@ func (a *Archive) change(ctx context.Context, do func(*sql.Tx) error, done func(
 	}()
 	err = a.commit(ctx, do)
 	switch {
-	case damaged(err):
+	case damaged(err) && (corrupt(err) || a.quickCheck(ctx) != nil):
 		if merr := a.anew(ctx, err); merr != nil {
 			return errors.Join(err, merr)
 		}

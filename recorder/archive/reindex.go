@@ -48,7 +48,7 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 		if !d.Type().IsRegular() || filepath.Ext(path) != ".json" || strings.HasPrefix(d.Name(), ".") {
 			return nil
 		}
-		e, err := readSidecar(root, path)
+		e, err := ReadSidecar(root, path)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", path, err))
 			return nil
@@ -86,8 +86,9 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 	return found, faults, nil
 }
 
-// readSidecar reads an event and takes its place from where the file lies, so that a moved tree stays usable.
-func readSidecar(root, path string) (event.Event, error) {
+// ReadSidecar reads an event and takes its place from where the file lies, so that a moved tree stays usable. One that
+// names a file which is not beside it is an error.
+func ReadSidecar(root, path string) (event.Event, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return event.Event{}, err
@@ -118,9 +119,33 @@ func readSidecar(root, path string) (event.Event, error) {
 	return e, nil
 }
 
+// Peek opens the index in a state folder for reading only, beside a recorder that may be at work on it: nothing is made,
+// brought to a newer form, or moved aside. Where there is no index the error is [fs.ErrNotExist].
+func Peek(ctx context.Context, state, root string) (*Archive, error) {
+	path := filepath.Join(state, IndexName)
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("read index: %w", err)
+	}
+	db, err := open(path, "mode=ro&_pragma=query_only(1)", 2) // which can neither make a file nor tidy one up
+	if err != nil {
+		return nil, fault("read", err)
+	}
+	a := &Archive{path: path, root: root, db: db, reads: db}
+	var has int
+	err = db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&has)
+	if err == nil && has != version {
+		err = fmt.Errorf("%s has form %d, and this program knows form %d", path, has, version)
+	}
+	if err != nil {
+		return nil, errors.Join(fault("read", err), a.Close())
+	}
+	return a, nil
+}
+
 // clipIDs lists the ended events that have clips in the archive as it is set now.
 func (a *Archive) clipIDs(ctx context.Context) (ids []string, err error) {
 	rows, err := a.reader().QueryContext(ctx, `SELECT id FROM events WHERE state NOT IN ('recording', 'finishing') AND bytes > 0 AND coalesce(event ->> 'archive', ?1) = ?1`, a.Root())
+	defer func() { _ = a.doubt(err) }()
 	if err != nil {
 		return nil, fault("read", err)
 	}

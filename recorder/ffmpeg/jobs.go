@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -37,6 +38,8 @@ func (t *Tool) Remux(ctx context.Context, inputs []string, lengths []time.Durati
 	}
 	args = append(args, "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy")
 	args = append(args, "-avoid_negative_ts", "make_zero", "-movflags", "+faststart", "-progress", "pipe:1", "-f", "mp4", "-n", "file:"+out)
+	ctx, cancel := limited(ctx, inputs...)
+	defer cancel()
 	totals, err := t.count(ctx, args, strings.NewReader(script.String()))
 	if err != nil {
 		return Totals{}, fmt.Errorf("remux %s: %w", filepath.Base(out), err)
@@ -46,12 +49,34 @@ func (t *Tool) Remux(ctx context.Context, inputs []string, lengths []time.Durati
 
 // Verify reads every packet of a file and returns what it holds; any error of the file is an error here.
 func (t *Tool) Verify(ctx context.Context, file string) (Totals, error) {
+	ctx, cancel := limited(ctx, file)
+	defer cancel()
 	totals, err := t.count(ctx, []string{"-hide_banner", "-nostats", "-loglevel", "level+error", "-xerror",
 		"-i", "file:" + file, "-map", "0:v:0", "-c", "copy", "-progress", "pipe:1", "-f", "null", "-"}, nil)
 	if err != nil {
 		return Totals{}, fmt.Errorf("read back %s: %w", filepath.Base(file), err)
 	}
 	return totals, nil
+}
+
+// Bounds of a job, beyond which FFmpeg counts as hanging: a drive that writes half a megabyte a second is slow, not dead.
+const (
+	jobTime     = 2 * time.Minute
+	jobSpeed    = 512 << 10 // bytes a second
+	pictureTime = 30 * time.Second
+)
+
+var errHangs = errors.New("FFmpeg came to no end")
+
+// limited bounds the time of a job by the size of its files.
+func limited(ctx context.Context, files ...string) (context.Context, context.CancelFunc) {
+	var bytes int64
+	for _, f := range files {
+		if fi, err := os.Stat(f); err == nil {
+			bytes += fi.Size()
+		}
+	}
+	return context.WithTimeoutCause(ctx, jobTime+time.Duration(bytes/jobSpeed)*time.Second, errHangs)
 }
 
 // count runs FFmpeg with -progress on standard output and returns its last report.
@@ -64,7 +89,7 @@ func (t *Tool) count(ctx context.Context, args []string, stdin io.Reader) (Total
 		}
 	}})
 	if err != nil {
-		if len(errs) > 0 && ctx.Err() == nil {
+		if ctx.Err() == nil && len(errs) > 0 {
 			return Totals{}, fmt.Errorf("%w: %s", errors.Unwrap(err), errs[0])
 		}
 		return Totals{}, err
@@ -106,6 +131,8 @@ func (t *Tool) picture(ctx context.Context, options []string, video io.Reader, w
 	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, options...)
 	args = append(args, "-i", "pipe:0", "-map", "0:v:0", "-frames:v", "1", "-vf", fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width),
 		"-pix_fmt", "yuvj420p", "-q:v", "4", "-c:v", "mjpeg", "-threads", "1", "-f", "image2pipe", "pipe:1")
+	ctx, cancel := context.WithTimeoutCause(ctx, pictureTime, errHangs)
+	defer cancel()
 	var out bytes.Buffer
 	if err := t.run(ctx, job{args: args, stdin: video, stdout: &out}); err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ type Tool struct {
 	Version string // as it calls itself, such as "5.1.9-0+deb12u1"
 	major   int    // 0 for a build from git, which is taken as new
 
+	file  os.FileInfo
 	h264  bool // libx264 is there, which the demo camera needs
 	clock func() bool
 }
@@ -46,6 +47,9 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	t := &Tool{Path: path}
+	if t.file, err = os.Stat(path); err != nil {
+		return nil, &Failure{Kind: Missing, Detail: err.Error()}
+	}
 	out, err := t.output(ctx, "-hide_banner", "-version")
 	if err != nil {
 		return nil, &Failure{Kind: Missing, Detail: fmt.Sprintf("%s does not start: %v", path, err)}
@@ -78,6 +82,13 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 		return err == nil
 	})
 	return t, nil
+}
+
+// Changed tells whether the program is gone or another one since it was found: an update may have removed it, or brought
+// a version that wants other arguments.
+func (t *Tool) Changed() bool {
+	now, err := os.Stat(t.Path)
+	return err != nil || !os.SameFile(now, t.file) || now.Size() != t.file.Size() || !now.ModTime().Equal(t.file.ModTime())
 }
 
 func locate(setting string) (string, error) {

@@ -29,6 +29,12 @@ func (c *clock) stepped() time.Duration {
 	return d
 }
 
+// since is how long ago a time was, by the clock.
+func (c *clock) since(t time.Time) time.Duration {
+	wall, _ := c.now()
+	return wall - time.Duration(t.UnixNano())
+}
+
 // Stepped looks at the clock and returns by how much the hold's times were moved since it was asked last, because this
 // machine's clock was set. Who keeps times beside them moves these as well.
 func (h *Hold) Stepped() time.Duration {

@@ -234,7 +234,7 @@ func (r *Ring) add(name string) {
 		return
 	}
 	r.faulty = false
-	if step := r.lookAtClock(); step != 0 && time.Since(e.written).Abs() > step.Abs()/2 { // written before the clock was set
+	if step := r.lookAtClock(); step != 0 && r.clock.since(e.written).Abs() > step.Abs()/2 { // written before the clock was set
 		e.written = e.written.Add(step)
 		touch(e.Path, e.written)
 	}
@@ -425,7 +425,7 @@ func (r *Ring) prune() {
 	for len(r.entries) > 0 {
 		e := r.entries[0]
 		// What came before a long interruption helps nobody, however short it is.
-		if total-e.Length() < r.opt.Keep && time.Since(e.written) < r.opt.Keep+time.Minute {
+		if total-e.Length() < r.opt.Keep && r.clock.since(e.written) < r.opt.Keep+time.Minute {
 			return
 		}
 		total -= e.Length()

@@ -1,0 +1,224 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// keeping runs Keep until the test ends, filling the index when it is begun anew.
+func keeping(t *testing.T, a *Archive) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.Keep(ctx, func() {
+			if _, _, err := a.Reindex(ctx); err != nil && ctx.Err() == nil {
+				t.Log(err) // an index that is begun anew in the middle of it is filled again
+			}
+		})
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+// stored waits until the index lists some events.
+func stored(t *testing.T, a *Archive, want ...string) {
+	t.Helper()
+	slices.Sort(want)
+	var got []string
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		list, err := a.List(t.Context(), event.Query{Limit: 1000})
+		if got = strings.Fields(ids(list)); err != nil {
+			got = []string{err.Error()}
+		}
+		if slices.Sort(got); slices.Equal(got, want) {
+			return
+		}
+	}
+	t.Fatalf("the index holds %v, want %v", got, want)
+}
+
+func put1(t *testing.T, a *Archive, id string, s event.State) {
+	t.Helper()
+	if err := a.Put(t.Context(), event.Event{ID: id, Camera: "c", Time: time.Now(), State: s, Hold: id}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What is removed under a running recorder is written anew before the next alarm is answered, and nothing is lost.
+func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		remove func(state string) error
+	}{
+		{"the database", func(s string) error { return os.Remove(filepath.Join(s, IndexName)) }},
+		{"its log", func(s string) error { return os.Remove(filepath.Join(s, IndexName+"-wal")) }},
+		{"all its files", func(s string) error {
+			return errors.Join(os.Remove(filepath.Join(s, IndexName)), os.Remove(filepath.Join(s, IndexName+"-wal")), os.Remove(filepath.Join(s, IndexName+"-shm")))
+		}},
+		{"the whole folder", os.RemoveAll},
+		{"replaced by another file", func(s string) error {
+			tmp := filepath.Join(s, "x")
+			return errors.Join(os.WriteFile(tmp, []byte("something else"), 0o600), os.Rename(tmp, filepath.Join(s, IndexName)))
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			state, root := filepath.Join(t.TempDir(), "state"), t.TempDir()
+			a := openArchive(t, state, root)
+			saved(t, a, "c", "old", time.Now().Add(-time.Hour), 10, nil)
+			put1(t, a, "open", event.Recording)
+			if err := tc.remove(state); err != nil {
+				t.Fatal(err)
+			}
+			put1(t, a, "new", event.Recording)
+			put1(t, a, "newer", event.Failed)
+			stored(t, a, "old", "open", "new", "newer")
+			// What counts is what the next start reads; this one is not closed before, as in a crash.
+			b := openArchive(t, state, root)
+			if b.Fresh {
+				t.Error("the next start finds no index")
+			}
+			stored(t, b, "old", "open", "new", "newer")
+			check(t, b)
+		})
+	}
+}
+
+// Bytes of the index are flipped while it is not open, and while it is. Whatever is hit, the events come back: those that
+// ended from their sidecars, those that are open from memory.
+func TestIndexWithFlippedBytes(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(seed, 1))
+			state, root := t.TempDir(), t.TempDir()
+			a := openArchive(t, state, root)
+			var want []string
+			for i := range 30 {
+				id := fmt.Sprintf("e%02d", i)
+				saved(t, a, "c", id, time.Now().Add(-time.Duration(i)*time.Hour), 10, nil)
+				want = append(want, id)
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(state, IndexName)
+			flip := func() {
+				b, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 1 + rng.IntN(2000) {
+					b[rng.IntN(len(b))] ^= byte(1 + rng.IntN(255))
+				}
+				f, err := os.OpenFile(path, os.O_WRONLY, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = f.WriteAt(b, 0)
+				if err = errors.Join(err, f.Close()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			flip()
+			a = openArchive(t, state, root)
+			keeping(t, a)
+			put1(t, a, "open", event.Recording)
+			if list, err := a.List(t.Context(), event.Query{Limit: 1000}); err == nil && len(list) == 31 && seed%2 == 0 {
+				t.Log("nothing that counts was hit")
+			}
+			a.doubted <- struct{}{} // what no statement has come across yet
+			stored(t, a, append(want, "open")...)
+			check(t, a)
+		})
+	}
+}
+
+// An event that cannot be read does not hide the others for ever.
+func TestGarbledEventIsFoundAgain(t *testing.T) {
+	state, root := t.TempDir(), t.TempDir()
+	a := openArchive(t, state, root)
+	saved(t, a, "c", "one", time.Now().Add(-time.Hour), 10, nil)
+	saved(t, a, "c", "two", time.Now().Add(-2*time.Hour), 10, nil)
+	put1(t, a, "open", event.Recording)
+	if _, err := a.db.ExecContext(t.Context(), `UPDATE events SET event = '{"id": "on' WHERE id = 'one'`); err != nil {
+		t.Fatal(err)
+	}
+	keeping(t, a)
+	stored(t, a, "one", "two", "open")
+}
+
+// An open event whose index is lost is found beside its partial file.
+func TestReindexFindsOpenEvents(t *testing.T) {
+	root := t.TempDir()
+	a := openArchive(t, t.TempDir(), root)
+	e := event.Event{ID: "open", Camera: "c", Time: time.Now(), Label: "motion", State: event.Recording, Hold: "open", TriggerCount: 3}
+	if err := a.Reserve(&e); err != nil {
+		t.Fatal(err)
+	}
+	e.Parts = []event.Part{{File: e.Stem + ".partial.mp4", Clip: e.Stem + ".mp4", Run: 7, Start: time.Now()}}
+	if err := a.WriteSidecar(e); err != nil {
+		t.Fatal(err)
+	}
+	b := openArchive(t, t.TempDir(), root)
+	if n, faults, err := b.Reindex(t.Context()); n != 1 || faults != nil || err != nil {
+		t.Fatal(n, faults, err)
+	}
+	got, err := b.Get(t.Context(), "open")
+	if err != nil || got.State != event.Recording || got.TriggerCount != 3 || len(got.Parts) != 1 || got.Archive != root {
+		t.Errorf("%+v, %v", got, err)
+	}
+	// The index knows better once it has the event.
+	got.TriggerCount = 4
+	if err := b.Put(t.Context(), got); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Reindex(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.Get(t.Context(), "open"); err != nil || got.TriggerCount != 4 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A drive that is not plugged in leaves its mount point behind: nothing is written there.
+func TestMountPointIsNoArchive(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "drive")
+	a := openArchive(t, t.TempDir(), root)
+	saved(t, a, "c", "one", time.Now(), 10, nil)
+	away := root + "-away"
+	for _, below := range []string{"", "an empty folder"} {
+		if err := os.Rename(root, away); err != nil {
+			t.Fatal(err)
+		}
+		if below != "" {
+			if err := os.Mkdir(root, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e := event.Event{ID: "two", Camera: "c", Time: time.Now()}
+		if err := a.Reserve(&e); !errors.Is(err, ErrEmpty) {
+			t.Errorf("with %q in the drive's place: %v", below, err)
+		}
+		if list, err := os.ReadDir(root); err == nil && len(list) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("something was made there: %v, %v", list, err)
+		}
+		_ = os.Remove(root)
+		if err := os.Rename(away, root); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Reserve(&e); err != nil {
+			t.Errorf("with the drive back: %v", err)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+//go:build !windows
+
+package recorder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// own makes sure that nobody else can look into, or put anything into, the folder on the RAM disk: /dev/shm lets every
+// user of the machine make a folder of any name first.
+func own(path string) error {
+	for _, look := range []func(string) (os.FileInfo, error){os.Lstat, os.Stat} {
+		fi, err := look(path)
+		if err != nil {
+			return err
+		}
+		st, ok := fi.Sys().(*syscall.Stat_t)
+		if !ok {
+			return errors.New("its owner is not known")
+		}
+		if int(st.Uid) != os.Geteuid() {
+			return fmt.Errorf("%s belongs to another user of this machine", path)
+		}
+		if fi.IsDir() && fi.Mode().Perm()&0o077 != 0 {
+			if err := os.Chmod(path, 0o700); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
