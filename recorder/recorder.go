@@ -568,8 +568,10 @@ func (r *Recorder) prepareRAM() {
 func (r *Recorder) housekeeping(ctx context.Context) {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
+	var seen condition
 	for n := 1; ; n++ {
 		r.fitRAM()
+		seen = r.lookAtCondition(seen)
 		select {
 		case <-ctx.Done():
 			return
@@ -594,6 +596,34 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 			r.hub.statusChanged()
 		}
 	}
+}
+
+// condition is what no event tells of and a person wants to know.
+type condition struct {
+	short int  // cameras whose ring is shortened
+	hangs bool // the archive drive
+}
+
+// lookAtCondition tells of a condition that began or ended.
+func (r *Recorder) lookAtCondition(before condition) condition {
+	now := condition{hangs: r.copier.Waiting() > driveHangs}
+	r.mu.Lock()
+	for _, c := range r.cameras {
+		if c.ring.Status().Short {
+			now.short++
+		}
+	}
+	r.mu.Unlock()
+	switch {
+	case now.hangs && !before.hangs:
+		r.log.Error("the archive drive does not answer")
+	case before.hangs && !now.hangs:
+		r.log.Info("the archive drive answers again")
+	}
+	if now != before {
+		r.hub.statusChanged()
+	}
+	return now
 }
 
 // dropLost ends the cameras whose folder on the RAM disk was removed, and tells whether there were any. They begin anew

@@ -676,3 +676,34 @@ func codecs(t *testing.T, file string) (video, audio string) {
 	}
 	return probe("v"), probe("a")
 }
+
+// TestStormIsOneEvent sends thousands of mails for one camera at once: all are answered, counted in one event, and
+// neither the event nor the memory grows with them.
+func TestStormIsOneEvent(t *testing.T) {
+	t.Parallel()
+	s := testSettings(t, config.DemoCamera())
+	r := start(t, s, t.TempDir())
+	r.filled("demo", 3*time.Second)
+	r.wait("the mail server", 10*time.Second, func() bool { return r.Status(t.Context()).SMTP.Listen != "" })
+	addr := r.Status(t.Context()).SMTP.Listen
+	const senders, each = 12, 150
+	var wg sync.WaitGroup
+	for range senders {
+		wg.Go(func() {
+			for range each {
+				if err := sendMail(addr, "cam@camera", "demo@nvr", "Subject: Motion\r\n\r\nMotion\r\n"); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	e := r.ended("demo", 1, 90*time.Second)[0]
+	if e.TriggerCount != senders*each || len(e.Triggers) != event.KeptTriggers {
+		t.Errorf("%d triggers counted and %d kept of %d mails", e.TriggerCount, len(e.Triggers), senders*each)
+	}
+	if last := e.Until.Sub(e.LastTrigger); last != s.Clip.PostRoll.D() {
+		t.Errorf("it ends %s after its last trigger", last)
+	}
+}

@@ -39,12 +39,13 @@ type Copier struct {
 	mu      *sync.Mutex             // guards all below
 	working map[string]bool         // ids of the events at work
 	waiting map[*Incident]time.Time // who waits for the archive drive, and since when
+	trouble map[*Incident]error     // whom the archive drive gives trouble
 }
 
 // New returns a copier. It runs at most two FFmpegs at once, however many cameras were triggered.
 func New(c Copier) *Copier {
 	c.jobs = make(chan struct{}, 2)
-	c.mu, c.working, c.waiting = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{}
+	c.mu, c.working, c.waiting, c.trouble = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{}, map[*Incident]error{}
 	return &c
 }
 
@@ -73,6 +74,22 @@ func (c *Copier) Waiting() (longest time.Duration) {
 		longest = max(longest, time.Since(since))
 	}
 	return longest
+}
+
+// tell notes how an incident fares with the archive drive, and tells of trouble until nobody has any.
+func (c *Copier) tell(in *Incident, err error) {
+	c.mu.Lock()
+	had := len(c.trouble) > 0
+	if err != nil {
+		c.trouble[in] = err
+	} else {
+		delete(c.trouble, in)
+	}
+	has := len(c.trouble) > 0
+	c.mu.Unlock()
+	if err != nil || had && !has {
+		c.Trouble(err)
+	}
 }
 
 // wait notes that an incident waits for the drive to take a few segments, until done is called.
@@ -328,7 +345,10 @@ func (in *Incident) Open() bool {
 // go on.
 func (in *Incident) Run(ctx context.Context) {
 	defer in.finishing.Wait()
-	defer func() { in.c.work(in.now.ev.ID, false) }()
+	defer func() {
+		in.c.work(in.now.ev.ID, false)
+		in.c.tell(in, nil)
+	}()
 	if in.resumed {
 		if !in.retry(ctx, "read partial files of", in.reload) {
 			in.detach()
@@ -520,25 +540,29 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 func (in *Incident) retry(ctx context.Context, what string, do func(context.Context) error) bool {
 	const longest = 15 * time.Second
 	wait := time.Second
-	troubled := false
+	said := ""
 	for {
 		err := do(ctx)
 		if ctx.Err() != nil {
 			return false
 		}
 		if err == nil {
-			if troubled {
-				in.c.Trouble(nil)
+			in.c.tell(in, nil)
+			if said != "" {
+				in.c.Log.Info("clip goes on", "event", in.ID(), "camera", in.cam.ID)
 			}
 			return true
 		}
 		var missing *ffmpeg.Failure
 		var index *archive.IndexError
 		if !errors.As(err, &missing) && !errors.As(err, &index) { // which are told of elsewhere
-			troubled = true
-			in.c.Trouble(err)
+			in.c.tell(in, err)
 		}
-		in.c.Log.Error("clip waits for the archive drive", "event", in.ID(), "camera", in.cam.ID, "err", fmt.Errorf("%s clip: %w", what, err), "took", wait)
+		level := slog.LevelDebug
+		if text := err.Error(); text != said {
+			level, said = slog.LevelError, text
+		}
+		in.c.Log.Log(ctx, level, "clip waits", "event", in.ID(), "camera", in.cam.ID, "err", fmt.Errorf("%s clip: %w", what, err), "took", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
