@@ -285,7 +285,7 @@ func TestSay(t *testing.T) {
 		{"quoted", `"gate": this camera is switched off`, `"gate": diese Kamera ist ausgeschaltet`},
 		{"quoted value", `camera "No. 1: \"x\"" does not record`, `Kamera "No. 1: \"x\"" nimmt nicht auf`},
 		{"quoted value is no text", `A mail came at 12:00:00 from 192.0.2.7, but it fits no camera: "motion".`, `Um 12:00:00 kam eine Mail von 192.0.2.7, aber sie passt zu keiner Kamera: "motion".`},
-		{"verbs in a value", "%s %d%%: only 7 s of video fit into the RAM budget", "%s %d%%: Nur 7 s Video passen in den erlaubten RAM"},
+		{"verbs in a value", "%s %d%%: only 7 s of 100 s of video fit into the RAM budget", "%s %d%%: Nur 7 s von 100 s Video passen in den erlaubten RAM"},
 		{"verbs in a reason", "No video came from the camera: %[9]s %!d.", "Von der Kamera kam kein Video: %[9]s %!d."},
 		{"specific before general", "must be at least 16MiB", "muss mindestens 16MiB sein"},
 		{"general", `must be a size with its unit, such as "500MB" or "2GiB"`, "muss eine Größe mit Einheit wie „500MB“ oder „2GiB“ sein"},

@@ -1,8 +1,15 @@
 // Package camtest is an RTSP camera for tests whose every frame carries a counter, and the reader of those counters.
 //
-// A Camera loops an encoded file in real time: frame n leaves at Start + n/fps and shows n modulo the loop's length.
-// So a test can say exactly which frames a clip holds, and when each left the camera. It uses the standard library
-// only; FFmpeg makes the loop (see [Media]) and decodes clips (see [Frames]).
+// A Camera loops an encoded file in real time: frame n leaves at Start + n/fps and shows First + n modulo the loop's
+// length. So a test can say exactly which frames a clip holds, and when each left the camera. It uses the standard
+// library only; FFmpeg makes the loop (see [Media]) and decodes clips (see [Frames]).
+//
+// A Camera has the faults of real ones, each a method that may be called at any moment: it loses its power
+// ([Camera.Down], [Camera.Restart]), hangs ([Camera.Freeze]), its cable is out ([Camera.Stall]), packets are lost or
+// damaged ([Camera.Lose], [Camera.Corrupt]), its clock jumps or stands still ([Camera.Jump], [Camera.Repeat],
+// [Camera.Still]), or it goes over to other settings ([Camera.Switch]). It keeps the truth about what it sent
+// ([Camera.History], [Camera.Sent], [Camera.Silences]), so that a test can tell what the camera did not send from what
+// Preroll lost; [Times] says when the frames of a clip were sent.
 package camtest
 
 import (
@@ -17,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"strconv"
@@ -28,7 +36,7 @@ import (
 
 // Options says what a Camera sends and to whom.
 type Options struct {
-	Listen     string  // address:port; empty is a free port of loopback
+	Listen     string  // address:port; empty is a free port of loopback that no client's socket takes while it is down
 	Video      string  // Annex B file, .h264 or .h265; see [Media.File]
 	FPS        float64 // frames a second
 	Audio      string  // "", "pcma", "pcmu", or an ADTS file
@@ -37,23 +45,26 @@ type Options struct {
 	User, Pass string
 	Skew       float64 // camera clock rate; 0 is 1, 1.001 runs 0.1 % fast
 	NoReports  bool    // sends no RTCP sender reports
+	Queue      int     // frames (of video or audio) that wait for a client who does not read; 0 is 256
 }
 
-// Camera is a running test camera.
+// Camera is a running test camera. Its methods may be called at the same time.
 type Camera struct {
 	opt    Options
-	ln     net.Listener
+	addr   string
 	start  time.Time
 	tracks []track
 	video  atomic.Pointer[playing]
-	jump   atomic.Int64 // milliseconds added to RTP time stamps
-	mute   atomic.Bool
+	jump   atomic.Int64 // nanoseconds added to the camera's clock
+	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex // guards clients and conns
+	mu      sync.Mutex   // guards all that follows, and changing video
+	ln      net.Listener // nil without power
 	clients map[*client]bool
-	conns   map[net.Conn]bool
+	faults
+	truth
 }
 
 // playing is a loop and the time of its frame 0.
@@ -73,13 +84,20 @@ type packet struct {
 	track   int
 	payload []byte
 	mark    bool
-	ts      uint32
 	key     bool
-	wall    time.Time
+	stamp
+}
+
+// stamp is a moment as a camera tells it.
+type stamp struct {
+	rtp   uint32
+	clock time.Time // of sender reports
 }
 
 type client struct {
-	conn    net.Conn
+	conn    *net.TCPConn
+	cut     func()     // ends the connection
+	playing bool       // guarded by the camera's mu
 	write   sync.Mutex // guards writing to conn
 	queue   chan []packet
 	chans   map[int]byte // interleaved channel of each track
@@ -88,7 +106,6 @@ type client struct {
 	started bool
 	seq     map[int]uint16
 	report  map[int]time.Time
-	dead    chan struct{}
 }
 
 // Path is the path of the stream; any other answers 404.
@@ -100,13 +117,13 @@ func Start(opt Options) (*Camera, error) {
 	if err != nil {
 		return nil, err
 	}
-	if opt.Listen == "" {
-		opt.Listen = "127.0.0.1:0"
-	}
 	if opt.Skew == 0 {
 		opt.Skew = 1
 	}
-	c := &Camera{opt: opt, tracks: []track{{"", 90000, 96, 0x1111}}, clients: map[*client]bool{}, conns: map[net.Conn]bool{}}
+	if opt.Queue == 0 {
+		opt.Queue = 256
+	}
+	c := &Camera{opt: opt, tracks: []track{{"", 90000, 96, 0x1111}}, clients: map[*client]bool{}}
 	var loops []func(context.Context)
 	switch opt.Audio {
 	case "":
@@ -131,114 +148,120 @@ func Start(opt Options) (*Camera, error) {
 		c.tracks = append(c.tracks, track{"m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\n", 90000, 107, 0x3333})
 		loops = append(loops, func(ctx context.Context) { c.metaLoop(ctx, n) })
 	}
-	if c.ln, err = net.Listen("tcp", opt.Listen); err != nil {
+	ln, err := listen(opt.Listen)
+	if err != nil {
 		return nil, err
 	}
+	c.ln, c.addr = ln, ln.Addr().String()
+	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.start = time.Now()
-	c.video.Store(&playing{v, c.start})
-	ctx, cancel := context.WithCancel(context.Background())
-	c.cancel = cancel
+	c.play(v)
 	for _, loop := range append(loops, c.videoLoop) {
-		c.wg.Go(func() { loop(ctx) })
+		c.wg.Go(func() { loop(c.ctx) })
 	}
-	c.wg.Go(c.accept)
+	c.wg.Go(func() { c.accept(ln) })
 	return c, nil
+}
+
+// listen opens an address. The free port is one below those that systems give to clients: a client that calls a camera
+// without power could get its port, and reach itself.
+func listen(address string) (ln net.Listener, err error) {
+	if address != "" {
+		return net.Listen("tcp", address)
+	}
+	for range 100 {
+		if ln, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))); err == nil {
+			break
+		}
+	}
+	return ln, err
 }
 
 // Close ends the camera and every connection to it.
 func (c *Camera) Close() {
+	c.mu.Lock()
 	c.cancel()
-	_ = c.ln.Close()
-	c.Drop()
+	if c.ln != nil {
+		_ = c.ln.Close()
+		c.ln = nil
+	}
+	for cl := range c.clients {
+		cl.cut()
+	}
+	c.mu.Unlock()
 	c.wg.Wait()
 }
 
 // URL is the address of the stream, without user and password.
-func (c *Camera) URL() string { return "rtsp://" + c.ln.Addr().String() + Path }
-
-// Info is what a test needs to know of the picture: frame n (n counts from 0) left at Start + n/FPS and shows n modulo
-// Loop.
-type Info struct {
-	Start time.Time `json:"start"`
-	FPS   float64   `json:"fps"`
-	Loop  int       `json:"loop"`
-}
-
-// Info returns the truth about the frames being sent now.
-func (c *Camera) Info() Info {
-	p := c.video.Load()
-	return Info{p.from, p.fps, len(p.units)}
-}
-
-// Time is when the frame with a counter left the camera, for the time nearest to near.
-func (i Info) Time(counter int, near time.Time) time.Time {
-	n := math.Round((near.Sub(i.Start).Seconds()*i.FPS - float64(counter)) / float64(i.Loop))
-	return i.Start.Add(time.Duration((n*float64(i.Loop) + float64(counter)) / i.FPS * float64(time.Second)))
-}
-
-// Mute stops or resumes sending, while connections stay open.
-func (c *Camera) Mute(on bool) { c.mute.Store(on) }
-
-// Jump steps the camera's clock.
-func (c *Camera) Jump(d time.Duration) { c.jump.Add(d.Milliseconds()) }
-
-// Switch goes over to another loop inside the running session, as a camera does whose resolution is changed.
-func (c *Camera) Switch(file string, fps float64) error {
-	v, err := loadVideo(file, fps)
-	if err != nil {
-		return err
-	}
-	c.video.Store(&playing{v, time.Now()})
-	return nil
-}
-
-// Drop cuts every connection.
-func (c *Camera) Drop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for conn := range c.conns {
-		_ = conn.Close()
-	}
-}
+func (c *Camera) URL() string { return "rtsp://" + c.addr + Path }
 
 // Viewers is the number of clients that are being sent to.
 func (c *Camera) Viewers() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.clients)
+	n := 0
+	for cl := range c.clients {
+		if cl.playing {
+			n++
+		}
+	}
+	return n
 }
 
-func (c *Camera) accept() {
+func (c *Camera) accept(ln net.Listener) {
 	for {
-		conn, err := c.ln.Accept()
+		conn, err := ln.Accept()
 		if err != nil {
 			return
 		}
+		ctx, cancel := context.WithCancel(c.ctx)
+		cl := &client{conn: conn.(*net.TCPConn), queue: make(chan []packet, c.opt.Queue), chans: map[int]byte{}, rtp: map[int]*net.UDPConn{}, rtcp: map[int]*net.UDPConn{},
+			seq: map[int]uint16{}, report: map[int]time.Time{}}
+		cl.cut = func() { cancel(); _ = conn.Close() }
 		c.mu.Lock()
-		c.conns[conn] = true
+		if c.ln == ln {
+			c.clients[cl] = true
+			c.wg.Go(func() { c.serve(ctx, cl) })
+		} else {
+			cl.cut()
+		}
 		c.mu.Unlock()
-		c.wg.Go(func() { c.serve(conn) })
 	}
 }
 
-func (c *Camera) rtpTime(trk int, wall time.Time) uint32 {
-	rate := int64(c.tracks[trk].rate)
+// stamp is a moment of this machine as the camera's clock and a track's time stamps tell it.
+func (c *Camera) stamp(trk int, wall time.Time) stamp {
+	jump, rate := c.jump.Load(), int64(c.tracks[trk].rate)
 	s := wall.Sub(c.start).Seconds() * c.opt.Skew
-	return uint32(int64(s*float64(rate)) + c.jump.Load()*rate/1000 + 123456)
+	return stamp{uint32(int64(s*float64(rate)) + jump/1e6*rate/1000 + 123456), wall.Add(time.Duration(jump))}
 }
 
 func (c *Camera) publish(ps []packet) {
-	if c.mute.Load() {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.queue(ps)
+}
+
+// queue hands packets to every client; mu is held. It tells whether the camera sent them: not if it is silent, nor if
+// its cable is out and no client's queue holds more. A client who is too slow for a live source loses packets, and that
+// is not the camera's fault.
+func (c *Camera) queue(ps []packet) bool {
+	if c.mute || c.ln == nil || c.thaw != nil {
+		return false
+	}
+	sent, viewers := false, false
 	for cl := range c.clients {
+		if !cl.playing {
+			continue
+		}
+		viewers = true
 		select {
 		case cl.queue <- ps:
-		default: // a client too slow for a live source loses packets
+			sent = true
+		default:
 		}
 	}
+	return sent || !viewers || time.Now().After(c.cable)
 }
 
 // until waits for a moment; false means that the camera ended.
@@ -255,13 +278,16 @@ func until(ctx context.Context, t time.Time) bool {
 
 func (c *Camera) videoLoop(ctx context.Context) {
 	v := c.video.Load()
+	var last stamp
 	for i := 0; ; i++ {
 		if n := c.video.Load(); n != v {
 			v, i = n, 0
 		}
 		at := func() time.Time { return v.from.Add(time.Duration(float64(i) / v.fps * 1e9)) }
 		if late := time.Since(at()); late > 3*time.Second { // the process was stopped: skip frames as a live source does
+			from := at()
 			i += int(late.Seconds() * v.fps)
+			c.late(from, at())
 		}
 		wall := at()
 		if !until(ctx, wall) {
@@ -270,11 +296,11 @@ func (c *Camera) videoLoop(ctx context.Context) {
 		u := v.units[i%len(v.units)]
 		payloads := v.payloads(u)
 		ps := make([]packet, len(payloads))
-		ts := c.rtpTime(0, wall)
+		last = c.videoStamp(i, wall, last)
 		for k, p := range payloads {
-			ps[k] = packet{0, p, k == len(payloads)-1, ts, u.key, wall}
+			ps[k] = packet{0, p, k == len(payloads)-1, u.key, last}
 		}
-		c.publish(ps)
+		c.show(v, wall, ps)
 	}
 }
 
@@ -290,7 +316,7 @@ func (c *Camera) g711Loop(ctx context.Context) {
 				buf[k] = ulaw(s)
 			}
 		}
-		c.publish([]packet{{track: 1, payload: buf, mark: n == 0, ts: c.rtpTime(1, wall), wall: wall}})
+		c.publish([]packet{{track: 1, payload: buf, mark: n == 0, stamp: c.stamp(1, wall)}})
 		wall = wall.Add(40 * time.Millisecond)
 	}
 }
@@ -300,7 +326,7 @@ func (c *Camera) aacLoop(ctx context.Context, frames [][]byte, rate int) {
 	for n := 0; until(ctx, wall); n++ {
 		f := frames[n%len(frames)]
 		p := append([]byte{0, 16, byte(len(f) >> 5), byte(len(f) << 3)}, f...)
-		c.publish([]packet{{track: 1, payload: p, mark: true, ts: c.rtpTime(1, wall), wall: wall}})
+		c.publish([]packet{{track: 1, payload: p, mark: true, stamp: c.stamp(1, wall)}})
 		wall = c.start.Add(time.Duration(float64(n+1) * 1024 / float64(rate) * 1e9))
 	}
 }
@@ -308,26 +334,30 @@ func (c *Camera) aacLoop(ctx context.Context, frames [][]byte, rate int) {
 func (c *Camera) metaLoop(ctx context.Context, trk int) {
 	xml := []byte(`<?xml version="1.0"?><tt:MetadataStream xmlns:tt="http://www.onvif.org/ver10/schema"/>`)
 	for wall := c.start; until(ctx, wall); wall = wall.Add(time.Second) {
-		c.publish([]packet{{track: trk, payload: xml, mark: true, ts: c.rtpTime(trk, wall), wall: wall}})
+		c.publish([]packet{{track: trk, payload: xml, mark: true, stamp: c.stamp(trk, wall)}})
 	}
 }
 
 // send writes what is queued for a client until the connection ends.
-func (c *Camera) send(cl *client) {
+func (c *Camera) send(ctx context.Context, cl *client) {
 	for {
 		var ps []packet
 		select {
 		case ps = <-cl.queue:
-		case <-cl.dead:
+		case <-ctx.Done():
+			return
+		}
+		if !c.passes(ctx) {
 			return
 		}
 		if !cl.started && (ps[0].track != 0 || !ps[0].key) {
 			continue // a client's picture begins with a keyframe
 		}
 		cl.started = true
+		lose, corrupt := c.rates()
 		var buf bytes.Buffer
 		for _, p := range ps {
-			c.packet(cl, &buf, p)
+			c.packet(cl, &buf, p, lose, corrupt)
 		}
 		if buf.Len() > 0 {
 			cl.write.Lock()
@@ -340,8 +370,9 @@ func (c *Camera) send(cl *client) {
 	}
 }
 
-// packet sends an RTP packet by UDP, or adds it to the interleaved bytes; sender reports go in front every 5 s.
-func (c *Camera) packet(cl *client, buf *bytes.Buffer, p packet) {
+// packet sends an RTP packet by UDP, or adds it to the interleaved bytes, unless it is to be lost; sender reports go in
+// front every 5 s.
+func (c *Camera) packet(cl *client, buf *bytes.Buffer, p packet, lose, corrupt float64) {
 	ch, tcp := cl.chans[p.track]
 	udp := cl.rtp[p.track]
 	if !tcp && udp == nil {
@@ -353,10 +384,10 @@ func (c *Camera) packet(cl *client, buf *bytes.Buffer, p packet) {
 		sr := make([]byte, 28)
 		sr[0], sr[1], sr[3] = 0x80, 200, 6
 		binary.BigEndian.PutUint32(sr[4:], t.ssrc)
-		ns := p.wall.UnixNano()
+		ns := p.clock.UnixNano()
 		binary.BigEndian.PutUint32(sr[8:], uint32(ns/1e9+2208988800))
 		binary.BigEndian.PutUint32(sr[12:], uint32(uint64(ns%1e9)<<32/1e9))
-		binary.BigEndian.PutUint32(sr[16:], p.ts)
+		binary.BigEndian.PutUint32(sr[16:], p.rtp)
 		if tcp {
 			buf.Write([]byte{'$', ch + 1, 0, 28})
 			buf.Write(sr)
@@ -364,16 +395,23 @@ func (c *Camera) packet(cl *client, buf *bytes.Buffer, p packet) {
 			_, _ = cl.rtcp[p.track].Write(sr)
 		}
 	}
+	seq := cl.seq[p.track]
+	cl.seq[p.track]++
+	if rand.Float64() < lose {
+		return
+	}
 	r := make([]byte, 12, 12+len(p.payload))
 	r[0], r[1] = 0x80, t.pt
 	if p.mark {
 		r[1] |= 0x80
 	}
-	binary.BigEndian.PutUint16(r[2:], cl.seq[p.track])
-	cl.seq[p.track]++
-	binary.BigEndian.PutUint32(r[4:], p.ts)
+	binary.BigEndian.PutUint16(r[2:], seq)
+	binary.BigEndian.PutUint32(r[4:], p.rtp)
 	binary.BigEndian.PutUint32(r[8:], t.ssrc)
 	r = append(r, p.payload...)
+	if rand.Float64() < corrupt {
+		damage(r[12:])
+	}
 	if tcp {
 		buf.Write([]byte{'$', ch, byte(len(r) >> 8), byte(len(r))})
 		buf.Write(r)
@@ -441,27 +479,23 @@ func request(br *bufio.Reader) (method, uri string, header map[string]string, er
 	}
 }
 
-func (c *Camera) serve(conn net.Conn) {
-	cl := &client{conn: conn, queue: make(chan []packet, 256), chans: map[int]byte{}, rtp: map[int]*net.UDPConn{}, rtcp: map[int]*net.UDPConn{},
-		seq: map[int]uint16{}, report: map[int]time.Time{}, dead: make(chan struct{})}
+func (c *Camera) serve(ctx context.Context, cl *client) {
 	var sending sync.WaitGroup
 	defer func() {
 		c.mu.Lock()
 		delete(c.clients, cl)
-		delete(c.conns, conn)
 		c.mu.Unlock()
-		close(cl.dead)
-		_ = conn.Close()
+		cl.cut()
 		sending.Wait()
 		for i := range cl.rtp {
 			_ = cl.rtp[i].Close()
 			_ = cl.rtcp[i].Close()
 		}
 	}()
-	br := bufio.NewReader(conn)
+	br := bufio.NewReader(cl.conn)
 	for {
 		method, uri, header, err := request(br)
-		if err != nil {
+		if !c.passes(ctx) || err != nil {
 			return
 		}
 		reply := func(code, body string, extra ...string) {
@@ -474,7 +508,7 @@ func (c *Camera) serve(conn net.Conn) {
 			}
 			cl.write.Lock()
 			defer cl.write.Unlock()
-			_, _ = io.WriteString(conn, s+"\r\n"+body)
+			_, _ = io.WriteString(cl.conn, s+"\r\n"+body)
 		}
 		if method != "OPTIONS" && !c.authorised(method, header["authorization"]) {
 			challenge := `WWW-Authenticate: Basic realm="camsim"`
@@ -508,9 +542,9 @@ func (c *Camera) serve(conn net.Conn) {
 		case "PLAY":
 			reply("200 OK", "", "Range: npt=now-")
 			c.mu.Lock()
-			c.clients[cl] = true
+			cl.playing = true
 			c.mu.Unlock()
-			sending.Go(func() { c.send(cl) })
+			sending.Go(func() { c.send(ctx, cl) })
 		case "TEARDOWN":
 			reply("200 OK", "")
 			return

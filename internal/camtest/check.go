@@ -32,7 +32,7 @@ func Check(ctx context.Context, file string, info Info, near time.Time) (Report,
 	if len(counters) == 0 {
 		return Report{}, fmt.Errorf("%s holds no frame", file)
 	}
-	r := Report{Frames: len(counters), Gaps: Gaps(counters, info.Loop)}
+	r := Report{Frames: len(counters), Gaps: info.Gaps(counters)}
 	if counters[0] == Bad {
 		return r, fmt.Errorf("%s: the first frame's counter cannot be read", file)
 	}

@@ -5,20 +5,31 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 )
 
 // Bad is the counter of a frame whose bar could not be read.
 const Bad = -1
 
 // Frames decodes a video file completely and returns the counter of every frame, in order. FFmpeg stops at the first
-// error of the stream (-xerror), so that no error means: it decodes clean. Time stamps are numbered anew, since the raw
-// output would round two that a camera sent close together to the same one and call that an error.
-func Frames(ctx context.Context, file string) ([]int, error) {
-	cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-xerror", "-i", file, "-map", "0:v:0",
-		"-vf", "crop=iw:iw/40:0:0,scale=40:1:flags=area,format=gray,setpts=N", "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1")
+// error of the stream (-xerror), so that no error means: it decodes clean.
+func Frames(ctx context.Context, file string) ([]int, error) { return FramesOf(ctx, file, false) }
+
+// FramesOf is Frames; for a clip that may be damaged it goes on over errors. A frame whose counter cannot be read is
+// then [Bad], one of which nothing can be decoded is left out, and one that was patched up from its neighbours may show
+// the counter of an earlier one.
+func FramesOf(ctx context.Context, file string, damaged bool) ([]int, error) {
+	mode := []string{"-xerror"}
+	if damaged {
+		mode = []string{"-max_error_rate", "1", "-err_detect", "ignore_err", "-flags", "+output_corrupt"}
+	}
+	// Time stamps are numbered anew, since the raw output would round two that a camera sent close together to the same
+	// one and call that an error. Done by a filter, the numbers would begin anew where the resolution changes.
+	cmd := exec.CommandContext(ctx, "ffmpeg", slices.Concat([]string{"-v", "error"}, mode, []string{"-i", file, "-map", "0:v:0",
+		"-vf", "crop=iw:iw/40:0:0,scale=40:1:flags=area,format=gray", "-fps_mode", "passthrough", "-bsf:v", "setts=ts=N", "-f", "rawvideo", "pipe:1"})...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil || errs.Len() > 0 {
+	if err := cmd.Run(); err != nil || errs.Len() > 0 && !damaged {
 		return nil, fmt.Errorf("decode %s: %w: %s", file, err, errs.Bytes())
 	}
 	var counters []int
@@ -40,18 +51,4 @@ func readBar(row []byte) int {
 		return Bad
 	}
 	return int(b[0])<<24 | int(b[1])<<16 | int(b[2])<<8 | int(b[3])
-}
-
-// Gaps returns the places where a counter is not its predecessor plus one (modulo loop), or was not readable.
-func Gaps(counters []int, loop int) []string {
-	var gaps []string
-	for i, c := range counters {
-		switch {
-		case c == Bad:
-			gaps = append(gaps, fmt.Sprintf("frame %d: unreadable", i))
-		case i > 0 && counters[i-1] != Bad && c != (counters[i-1]+1)%loop:
-			gaps = append(gaps, fmt.Sprintf("frame %d: %d after %d", i, c, counters[i-1]))
-		}
-	}
-	return gaps
 }

@@ -21,6 +21,7 @@ type Media struct {
 	GOP           int // frames from keyframe to keyframe
 	Kbit          int // bit rate, kbit/s
 	H265          bool
+	First         int // counter of the first frame: loops that share no counter are told apart in a clip
 }
 
 // Small is a cheap loop with a GOP of the given number of frames at 10 frames a second.
@@ -49,7 +50,7 @@ func bar(counter uint32) []byte {
 }
 
 // File encodes the loop with FFmpeg and returns its path. Loops are kept in the system's temporary folder under a name
-// made from all that they depend on.
+// made from all that they depend on. It ends in ".First.h264" where First is not 0: so a [Camera] knows it.
 func (m Media) File(ctx context.Context) (string, error) {
 	ext := "h264"
 	if m.H265 {
@@ -68,6 +69,9 @@ func (m Media) File(ctx context.Context) (string, error) {
 	args = append(args, enc...)
 	key := sha256.Sum256(fmt.Append(nil, args))
 	dir := filepath.Join(os.TempDir(), "preroll-camtest")
+	if m.First != 0 { // part of the name, like all that is in key
+		ext = fmt.Sprintf("%d.%s", m.First, ext)
+	}
 	file := filepath.Join(dir, hex.EncodeToString(key[:8])+"."+ext)
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
@@ -87,7 +91,7 @@ func (m Media) File(ctx context.Context) (string, error) {
 	}
 	var bars bytes.Buffer
 	for i := range m.FPS * m.Seconds {
-		bars.Write(bar(uint32(i)))
+		bars.Write(bar(uint32(m.First + i)))
 	}
 	cmd := exec.CommandContext(ctx, "ffmpeg", append(args, tmp.Name())...)
 	cmd.Stdin = &bars

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +23,7 @@ type video struct {
 	units         []unit
 	vps, sps, pps []byte
 	fps           float64
+	first         int // counter of the first frame
 }
 
 func loadVideo(file string, fps float64) (*video, error) {
@@ -29,6 +32,9 @@ func loadVideo(file string, fps float64) (*video, error) {
 		return nil, err
 	}
 	v := &video{h265: strings.HasSuffix(file, "h265"), fps: fps}
+	if part := strings.Split(filepath.Base(file), "."); len(part) > 2 { // see [Media.File]
+		v.first, _ = strconv.Atoi(part[len(part)-2])
+	}
 	var cur unit
 	flush := func() {
 		if len(cur.nals) > 0 {

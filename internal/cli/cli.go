@@ -48,6 +48,10 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll pause [LENGTH]        let alarms save nothing for 15m, 1h or the like; without a length until resumed
   preroll resume                end a pause
   preroll check [CAMERA]        test FFmpeg, RAM disk, archive, port and cameras
+  preroll check --archive       read every event of the archive and compare it with what was saved
+      --repair                    finish partial files, make lost thumbnails and sidecars anew; no video is deleted
+      --again                     from the front, where an earlier check was interrupted
+      --json                      the result as JSON
   preroll reindex               rebuild the index from the archive
   preroll version
 

@@ -233,9 +233,24 @@ func printFinding(e *env, f status.Finding) {
 }
 
 func check() command {
+	var f auditFlags
 	return command{
 		args: [2]int{0, 1},
+		flags: func(fs *flag.FlagSet) {
+			fs.BoolVar(&f.on, "archive", false, "")
+			fs.BoolVar(&f.repair, "repair", false, "")
+			fs.BoolVar(&f.again, "again", false, "")
+			fs.BoolVar(&f.json, "json", false, "")
+		},
 		run: func(e *env) error {
+			switch {
+			case f.on && len(e.args) > 0:
+				return errUsage("--archive checks the whole archive and takes no camera")
+			case f.on:
+				return checkArchive(e, f)
+			case f.repair || f.again || f.json:
+				return errUsage("--repair, --again and --json go with --archive")
+			}
 			s, _, err := config.Load(e.places.File)
 			if err != nil {
 				return err
