@@ -1,0 +1,211 @@
+package camtest
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// faults is what is wrong with a camera.
+type faults struct {
+	mute          bool
+	thaw          chan struct{} // closed when a frozen camera goes on; nil if it is not frozen
+	cable         time.Time     // the cable is out until then
+	lose, corrupt float64
+	pairs, still  bool
+}
+
+// Mute stops or resumes sending, while connections stay open and requests are answered.
+func (c *Camera) Mute(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mute = on
+	c.note("mute", on)
+}
+
+// Drop cuts every connection.
+func (c *Camera) Drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for cl := range c.clients {
+		cl.cut()
+	}
+}
+
+// Down takes the power away: the port is closed and every connection reset. It ends a [Camera.Freeze] too.
+func (c *Camera) Down() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ln == nil {
+		return
+	}
+	c.note("down", true)
+	_ = c.ln.Close()
+	c.ln = nil
+	for cl := range c.clients {
+		_ = cl.conn.SetLinger(0)
+		cl.cut()
+	}
+	c.freeze(false)
+}
+
+// Up brings the power back: the camera listens on the same address again.
+func (c *Camera) Up() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ln != nil || c.ctx.Err() != nil {
+		return c.ctx.Err()
+	}
+	ln, err := listen(c.addr)
+	if err != nil {
+		return err
+	}
+	c.ln = ln
+	c.wg.Go(func() { c.accept(ln) })
+	c.note("down", false)
+	return nil
+}
+
+// Restart is a loss of power after which the camera has other settings: another loop, perhaps of another codec.
+func (c *Camera) Restart(file string, fps float64) error {
+	v, err := loadVideo(file, fps)
+	if err != nil {
+		return err
+	}
+	c.Down()
+	c.play(v)
+	return c.Up()
+}
+
+// Switch goes over to another loop inside the running session, as a camera does whose resolution is changed. The codec
+// must stay the same, since clients know it from the session's description.
+func (c *Camera) Switch(file string, fps float64) error {
+	v, err := loadVideo(file, fps)
+	if err != nil {
+		return err
+	}
+	c.play(v)
+	return nil
+}
+
+// Freeze hangs the camera's firmware until it is called with false: connections stay open and the kernel accepts new
+// ones, but nothing is read, answered or sent.
+func (c *Camera) Freeze(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.freeze(on)
+}
+
+// freeze is Freeze with mu held.
+func (c *Camera) freeze(on bool) {
+	if on == (c.thaw != nil) {
+		return
+	}
+	if on {
+		c.thaw = make(chan struct{})
+	} else {
+		close(c.thaw)
+		c.thaw = nil
+	}
+	c.note("freeze", on)
+}
+
+// Stall pulls the cable for a time: nothing gets through in either direction. Frames wait in the queue of each client
+// (see [Options]) and arrive afterwards; those that it does not hold are lost. During another stall, the later end counts.
+func (c *Camera) Stall(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	end := now.Add(d)
+	if !end.After(c.cable) {
+		return
+	}
+	if c.cable.After(now) {
+		for i := range c.silences {
+			if c.silences[i].Kind == "stall" && c.silences[i].To.Equal(c.cable) {
+				c.silences[i].To = end
+			}
+		}
+	} else {
+		c.silences = append(c.silences, Silence{now, end, "stall"})
+	}
+	c.cable = end
+}
+
+// Lose loses each RTP packet with a probability; its sequence number is used up.
+func (c *Camera) Lose(p float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lose = p
+	c.note("lose", p > 0)
+}
+
+// Corrupt flips a few bits of each RTP packet's payload with a probability.
+func (c *Camera) Corrupt(p float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.corrupt = p
+	c.note("corrupt", p > 0)
+}
+
+// Repeat makes every second video frame carry the time stamp of the one before it.
+func (c *Camera) Repeat(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pairs = on
+}
+
+// Still stops the clock of the video's time stamps; with false it shows the true time again.
+func (c *Camera) Still(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.still = on
+}
+
+// Jump steps the camera's clock, in whole milliseconds: RTP time stamps of all tracks and the time in sender reports. A
+// negative time steps back.
+func (c *Camera) Jump(d time.Duration) { c.jump.Add(int64(d.Truncate(time.Millisecond))) }
+
+// videoStamp is the time stamp of video frame i, which is due at wall; last is that of the frame before it.
+func (c *Camera) videoStamp(i int, wall time.Time, last stamp) stamp {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !last.clock.IsZero() && (c.still || c.pairs && i%2 == 1) {
+		return last
+	}
+	return c.stamp(0, wall)
+}
+
+func (c *Camera) rates() (lose, corrupt float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lose, c.corrupt
+}
+
+// passes waits while the camera is frozen or its cable is out; false means that the connection ended.
+func (c *Camera) passes(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		c.mu.Lock()
+		thaw, cable := c.thaw, c.cable
+		c.mu.Unlock()
+		switch {
+		case thaw != nil:
+			select {
+			case <-thaw:
+			case <-ctx.Done():
+			}
+		case time.Now().Before(cable):
+			until(ctx, cable)
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// damage flips one to eight bits.
+func damage(payload []byte) {
+	for range 1 + rand.IntN(8) {
+		payload[rand.IntN(len(payload))] ^= 1 << rand.IntN(8)
+	}
+}

@@ -1,0 +1,220 @@
+package camtest
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"time"
+)
+
+// Info is what a test needs to know of a loop: frame n (n counts from 0) left at Start + n/FPS and shows First + n modulo
+// Loop.
+type Info struct {
+	Start time.Time `json:"start"`
+	FPS   float64   `json:"fps"`
+	Loop  int       `json:"loop"`
+	First int       `json:"first"`
+}
+
+// Time is when the frame with a counter left the camera, for the time nearest to near.
+func (i Info) Time(counter int, near time.Time) time.Time {
+	k := float64(counter - i.First)
+	n := math.Round((near.Sub(i.Start).Seconds()*i.FPS - k) / float64(i.Loop))
+	return i.Start.Add(time.Duration((n*float64(i.Loop) + k) / i.FPS * float64(time.Second)))
+}
+
+// Gaps returns the places where a counter is not its predecessor plus one (modulo the loop), or was not readable.
+func (i Info) Gaps(counters []int) []string {
+	var gaps []string
+	for k, c := range counters {
+		switch {
+		case c == Bad:
+			gaps = append(gaps, fmt.Sprintf("frame %d: unreadable", k))
+		case k > 0 && counters[k-1] != Bad && !i.follows(c, counters[k-1]):
+			gaps = append(gaps, fmt.Sprintf("frame %d: %d after %d", k, c, counters[k-1]))
+		}
+	}
+	return gaps
+}
+
+// follows tells whether a counter of the loop is that of the frame after another's.
+func (i Info) follows(counter, last int) bool {
+	return i.has(counter) && i.has(last) && counter-i.First == (last-i.First+1)%i.Loop
+}
+
+func (i Info) has(counter int) bool { return counter >= i.First && counter < i.First+i.Loop }
+
+// length is how long a turn of the loop takes.
+func (i Info) length() time.Duration {
+	return time.Duration(float64(i.Loop) / i.FPS * float64(time.Second))
+}
+
+// Span is the time in which a loop was played; To is zero for the present one.
+type Span struct {
+	Info
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Silence is a time in which a camera sent nothing, or not all. Kind is "mute", "down", "freeze", "stall" (frames of
+// that time may have arrived later), "late" (its own process was stopped), "lose" or "corrupt" (pictures may be damaged
+// until the next keyframe after it). To is zero while it lasts.
+type Silence struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	Kind string    `json:"kind"`
+}
+
+// truth is what a camera sent and did not send.
+type truth struct {
+	spans    []Span
+	silences []Silence
+	sent     []time.Duration // video frames, from the camera's start
+}
+
+// Info returns the truth about the frames being sent now.
+func (c *Camera) Info() Info {
+	h := c.History()
+	return h[len(h)-1].Info
+}
+
+// History returns the loops that were played, in order; the last is the present one.
+func (c *Camera) History() []Span {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.spans)
+}
+
+// Silences returns the times in which not all was sent, by their begin. A frame that became due just before one began
+// may have been kept back too; [Camera.Sent] is exact.
+func (c *Camera) Silences() []Silence {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list, now := slices.Clone(c.silences), time.Now()
+	for i := range list {
+		if list[i].To.After(now) { // a stall has its end already
+			list[i].To = time.Time{}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Silence) int { return a.From.Compare(b.From) })
+	return list
+}
+
+// Sent returns the times of the video frames that were sent from from until before to, no matter whether somebody was
+// connected. Each equals the time that [Info.Time] makes from its counter. A frame counts as sent if it was handed to
+// the network, even if "lose" or "corrupt" hit its packets or a "stall" kept it until its connection had ended.
+func (c *Camera) Sent(from, to time.Time) []time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	begin := func(t time.Time) int {
+		d := t.Sub(c.start)
+		return sort.Search(len(c.sent), func(i int) bool { return c.sent[i] >= d })
+	}
+	var times []time.Time
+	for i, end := begin(from), begin(to); i < end; i++ {
+		times = append(times, c.start.Add(c.sent[i]))
+	}
+	return times
+}
+
+// now counts from the camera's start, so that times of the truth are equal to each other with and without their
+// monotonic part.
+func (c *Camera) now() time.Time { return c.start.Add(time.Since(c.start)) }
+
+// play begins a loop.
+func (c *Camera) play(v *video) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if n := len(c.spans); n > 0 {
+		c.spans[n-1].To = now
+	}
+	c.spans = append(c.spans, Span{Info: Info{now, v.fps, len(v.units), v.first}, From: now})
+	c.video.Store(&playing{v, now})
+}
+
+// show sends a frame of a loop, unless another loop has begun.
+func (c *Camera) show(v *playing, wall time.Time, ps []packet) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.video.Load() == v && c.queue(ps) {
+		c.sent = append(c.sent, wall.Sub(c.start))
+	}
+}
+
+// late notes frames that were skipped.
+func (c *Camera) late(from, to time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.silences = append(c.silences, Silence{from, to, "late"})
+}
+
+// note records that a silence of a kind begins or ends; mu is held.
+func (c *Camera) note(kind string, on bool) {
+	i := slices.IndexFunc(c.silences, func(s Silence) bool { return s.Kind == kind && s.To.IsZero() })
+	switch {
+	case on && i < 0:
+		c.silences = append(c.silences, Silence{From: c.now(), Kind: kind})
+	case !on && i >= 0:
+		c.silences[i].To = c.now()
+	}
+}
+
+// Shown is a frame of a clip.
+type Shown struct {
+	Counter int
+	Span    int       // index in the history; -1 if it is unreadable
+	Time    time.Time // when it left the camera; zero if it is unreadable
+}
+
+// Times says when the frames of a clip left a camera. near is a time within the clip, at most half a turn of the loop
+// away from its first frame. A frame is taken for a doubled one if it is up to a quarter of a turn older than the one
+// before it, else for a later one: a hole of more than three quarters of a turn is not seen. Loops in a history that
+// share counters (see [Media]) are told apart by the nearest time only.
+func Times(counters []int, history []Span, near time.Time) []Shown {
+	shown := make([]Shown, len(counters))
+	first := true
+	for i, n := range counters {
+		x := Shown{Counter: n, Span: -1}
+		for k, s := range history {
+			ref := near
+			if !first {
+				ref = near.Add(s.length() / 4)
+			}
+			if t, ok := s.time(n, ref); ok && (x.Span < 0 || t.Sub(near).Abs() < x.Time.Sub(near).Abs()) {
+				x.Span, x.Time = k, t
+			}
+		}
+		shown[i] = x
+		if x.Span < 0 {
+			continue
+		}
+		// A misread counter must not carry its successors to another turn, so only a frame with its neighbour does.
+		s := history[x.Span]
+		if i > 0 && s.follows(n, counters[i-1]) || i+1 < len(counters) && s.follows(counters[i+1], n) {
+			near, first = x.Time, false
+		}
+	}
+	return shown
+}
+
+// time is Info.Time for a time within the span; false means that it did not show the counter.
+func (s Span) time(counter int, near time.Time) (time.Time, bool) {
+	if !s.has(counter) {
+		return time.Time{}, false
+	}
+	over := func(t time.Time) bool { return !s.To.IsZero() && !t.Before(s.To) }
+	if near.Before(s.From) {
+		near = s.From
+	} else if over(near) {
+		near = s.To
+	}
+	t := s.Time(counter, near)
+	if t.Before(s.From) {
+		t = s.Time(counter, t.Add(s.length()))
+	} else if over(t) {
+		t = s.Time(counter, t.Add(-s.length()))
+	}
+	return t, !t.Before(s.From) && !over(t)
+}
