@@ -9,23 +9,29 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/preroll/preroll/internal/crash"
 )
 
-// WriteFile replaces a file as a whole with the given mode.
+// WriteFile replaces a file as a whole with the given mode. What a crash leaves of it has the name [Temporary], and goes
+// with the next write.
 func WriteFile(path string, b []byte, mode fs.FileMode) (err error) {
-	t, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-")
+	tmp := Temporary(path)
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	t, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(t.Name())
+			_ = os.Remove(tmp)
 		}
 	}()
 	if _, err = t.Write(b); err == nil {
-		_ = t.Chmod(mode) // FAT and Windows have no modes; CreateTemp made it 0600
+		_ = t.Chmod(mode) // FAT and Windows have no modes
 		err = t.Sync()
 	}
 	if cerr := t.Close(); err == nil {
@@ -34,7 +40,31 @@ func WriteFile(path string, b []byte, mode fs.FileMode) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = os.Rename(t.Name(), path); err != nil {
+	if err = os.Rename(tmp, path); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// Temporary is the name of a file that WriteFile has not finished.
+func Temporary(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
+}
+
+// MkdirAll makes a folder and what lacks above it, each level durably.
+func MkdirAll(path string, mode fs.FileMode) error {
+	if fi, err := os.Stat(path); err == nil {
+		if !fi.IsDir() {
+			return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+		}
+		return nil
+	}
+	if up := filepath.Dir(path); up != path {
+		if err := MkdirAll(up, mode); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return SyncDir(filepath.Dir(path))

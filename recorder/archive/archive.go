@@ -83,7 +83,7 @@ func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, 
 }
 
 func openIndex(ctx context.Context, path, root string, log *slog.Logger) (*Archive, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make state folder: %w", err)
 	}
 	a := &Archive{path: path, log: log, root: root, reserved: map[string]bool{}, open: map[string]event.Event{},

@@ -89,7 +89,7 @@ func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
 // open, with all that was committed. a.writing is held.
 func (a *Archive) rescue(ctx context.Context) error {
 	a.log.Error("the index was removed under a running recorder; it is written anew", "path", a.path)
-	if err := os.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
 		return fmt.Errorf("rescue index: %w", err)
 	}
 	tmp := a.path + ".rescued"

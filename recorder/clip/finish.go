@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +62,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 			}
 		}
 		crash.Here("sidecar")
-		if err := in.removeParts(w, ev); err != nil {
+		if err := in.tidy(w, ev); err != nil {
 			return err
 		}
 		crash.Here("parts-removed")
@@ -281,21 +282,27 @@ func hash(path string) (sum string, size int64, err error) {
 	return hex.EncodeToString(h.Sum(nil)), size, nil
 }
 
-// removeParts removes the partial files that have become clips. Their names are gone durably before the event ends in
-// the index, so none is ever forgotten.
-func (in *Incident) removeParts(w *work, ev event.Event) error {
+// tidy removes the partial files that have become clips, and what a crash left of files that were being written. Their
+// names are gone durably before the event ends in the index, so none is ever forgotten.
+func (in *Incident) tidy(w *work, ev event.Event) error {
+	if ev.Stem == "" {
+		return nil
+	}
+	var names []string
 	for _, p := range w.parts {
-		kept := false
-		for _, c := range ev.Clips {
-			kept = kept || c.File == p.File
-		}
-		if p.made && !kept {
-			if err := remove(in.c.Archive.Path(ev, p.File)); err != nil {
-				return err
-			}
+		if p.made && !slices.ContainsFunc(ev.Clips, func(c event.Clip) bool { return c.File == p.File }) {
+			names = append(names, p.File)
 		}
 	}
-	return nil
+	for _, end := range []string{".json", ".jpg", "_snapshot.jpg", "_snapshot.png"} {
+		names = append(names, durable.Temporary(ev.Stem+end))
+	}
+	for _, name := range names {
+		if err := remove(in.c.Archive.Path(ev, name)); err != nil {
+			return err
+		}
+	}
+	return durable.SyncDir(filepath.Dir(in.c.Archive.Path(ev, ev.Stem)))
 }
 
 // settle writes the receipt and decides how the event ended.

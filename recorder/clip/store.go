@@ -94,17 +94,17 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 			p.close()
 		}
 	}()
-	size := p.good
-	if size == 0 {
-		n, err := appendFile(p.file, segments[0].Init)
-		if err != nil {
+	sum := ring.Sum()
+	to := io.MultiWriter(p.file, sum)
+	size := int64(0)
+	if p.good == 0 {
+		if size, err = appendFile(to, segments[0].Init); err != nil {
 			return err
 		}
-		size += n
 	}
 	frames, length := 0, time.Duration(0)
 	for _, s := range segments {
-		n, err := appendFile(p.file, s.Path)
+		n, err := appendFile(to, s.Path)
 		if err != nil {
 			return err
 		}
@@ -115,12 +115,16 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 		frames += s.Frames
 		length += s.Media[1] - s.Media[0]
 	}
+	seal := ring.Seal(size, sum.Sum32())
+	if _, err := p.file.Write(seal); err != nil {
+		return err
+	}
 	crash.Here("part-written")
 	if err := p.file.Sync(); err != nil {
 		return err
 	}
 	crash.Here("part-synced")
-	p.good, p.frames, p.length = size, p.frames+frames, p.length+length
+	p.good, p.frames, p.length = p.good+size+int64(len(seal)), p.frames+frames, p.length+length
 	return nil
 }
 
@@ -333,7 +337,7 @@ func (in *Incident) reload(context.Context) error {
 	w.parts, w.length, w.any = nil, 0, false
 	var gaps []event.Gap
 	for _, p := range ev.Parts {
-		c, err := ring.Inspect(in.c.Archive.Path(ev, p.File), p.Good)
+		c, err := ring.Inspect(in.c.Archive.Path(ev, p.File), p.Good, true)
 		made := err == nil
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

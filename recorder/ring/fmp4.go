@@ -1,9 +1,12 @@
 package ring
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/crc32"
 	"io"
 	"os"
 	"time"
@@ -382,9 +385,40 @@ type Contents struct {
 	Frames int
 }
 
-// Inspect reads a partial file's structure, as far as it is whole and no further than limit bytes (0: all of it). A file
-// without a whole init section is empty.
-func Inspect(path string, limit int64) (Contents, error) {
+// Seal returns the box that ends what was appended to a partial file in one go: its length in bytes and its CRC-32C. A
+// power cut may leave a file with its right size and zeros in it, so structure alone does not tell what is whole.
+// Players skip it (ISO/IEC 14496-12, section 8.1.2).
+func Seal(length int64, sum uint32) []byte {
+	b := append([]byte{0, 0, 0, byte(sealSize)}, "free"...)
+	b = append(b, sealMark...)
+	b = binary.BigEndian.AppendUint64(b, uint64(length))
+	return binary.BigEndian.AppendUint32(b, sum)
+}
+
+const (
+	sealMark = "Preroll "
+	sealSize = 8 + len(sealMark) + 8 + 4
+)
+
+// Sum returns the hash whose value a seal holds.
+func Sum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
+
+// sealed tells whether the box of a seal's size at an offset is the seal of the bytes from an offset to it.
+func sealed(r io.ReaderAt, from, at int64) bool {
+	var b [sealSize]byte
+	if _, err := r.ReadAt(b[:], at); err != nil {
+		return false
+	}
+	sum := Sum()
+	if _, err := io.Copy(sum, io.NewSectionReader(r, from, at-from)); err != nil {
+		return false
+	}
+	return bytes.Equal(b[:], Seal(at-from, sum.Sum32()))
+}
+
+// Inspect reads a partial file, as far as it is whole and no further than limit bytes (0: all of it). A file without a
+// whole init section is empty. strict says that only what is sealed counts; else that holds if anything is sealed.
+func Inspect(path string, limit int64, strict bool) (Contents, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Contents{}, err
@@ -398,24 +432,41 @@ func Inspect(path string, limit int64) (Contents, error) {
 	if limit > 0 {
 		size = min(size, limit)
 	}
-	var c Contents
-	walk(f, size, func(end int64, fr *fragment) {
-		c.Good = end
-		if fr == nil {
-			return
+	var whole, good Contents
+	seals := strict
+	at := int64(0)
+	walk(f, size, func(kind string, end int64, fr *fragment) error {
+		switch kind {
+		case "mdat":
+			if whole.Frames == 0 {
+				whole.Media[0] = fr.start
+			}
+			whole.Media[1] = fr.end
+			whole.Frames += fr.frames
+		case "free":
+			if end-whole.Good != int64(sealSize) {
+				return nil
+			}
+			if !sealed(f, at, whole.Good) {
+				return errBox
+			}
+			seals, at = true, end
+			good = whole
+			good.Good = end
 		}
-		if c.Frames == 0 {
-			c.Media[0] = fr.start
-		}
-		c.Media[1] = fr.end
-		c.Frames += fr.frames
+		whole.Good = end
+		return nil
 	})
-	return c, nil
+	if seals {
+		return good, nil
+	}
+	return whole, nil
 }
 
-// walk calls f for the init section (with nil) and for each whole fragment behind it, with the offset of its end. A cut
-// or damaged file ends where it is cut or damaged, which is no error here.
-func walk(r io.ReaderAt, size int64, f func(end int64, fr *fragment)) {
+// walk calls f for the init section ("moov"), for the end of each whole fragment behind it ("mdat"), and for boxes that
+// mean nothing to players ("free"), with the offset of their ends. A cut or damaged file ends where it is cut or
+// damaged, which is no error here.
+func walk(r io.ReaderAt, size int64, f func(kind string, end int64, fr *fragment) error) {
 	var p params
 	var pending *fragment
 	at := int64(0)
@@ -424,14 +475,16 @@ func walk(r io.ReaderAt, size int64, f func(end int64, fr *fragment)) {
 		if err != nil {
 			return err
 		}
+		begin := at
+		at += length
 		switch kind {
 		case "moov":
-			if p, err = parseInit(io.NewSectionReader(r, 0, at+length), at+length); err != nil {
+			if p, err = parseInit(io.NewSectionReader(r, 0, at), at); err != nil {
 				return err
 			}
-			f(at+length, nil)
+			return f(kind, at, nil)
 		case "moof":
-			fr, err := parseFragment(io.NewSectionReader(r, at, length), length, p, false)
+			fr, err := parseFragment(io.NewSectionReader(r, begin, length), length, p, false)
 			if err != nil {
 				return err
 			}
@@ -440,10 +493,12 @@ func walk(r io.ReaderAt, size int64, f func(end int64, fr *fragment)) {
 			if pending == nil {
 				return errBox
 			}
-			f(at+length, pending)
+			fr := pending
 			pending = nil
+			return f(kind, at, fr)
+		case "free":
+			return f(kind, at, nil)
 		}
-		at += length
 		return nil
 	})
 }
@@ -457,12 +512,14 @@ type Fragment struct {
 
 // Fragments returns the length of the init section in bytes, 0 if it is not whole, and the whole fragments behind it.
 func Fragments(b []byte) (init int64, list []Fragment) {
-	walk(bytesAt(b), int64(len(b)), func(end int64, fr *fragment) {
-		if fr == nil {
+	walk(bytesAt(b), int64(len(b)), func(kind string, end int64, fr *fragment) error {
+		switch kind {
+		case "moov":
 			init = end
-			return
+		case "mdat":
+			list = append(list, Fragment{Media: [2]time.Duration{fr.start, fr.end}, Key: fr.key, End: end})
 		}
-		list = append(list, Fragment{Media: [2]time.Duration{fr.start, fr.end}, Key: fr.key, End: end})
+		return nil
 	})
 	return init, list
 }

@@ -386,13 +386,67 @@ func TestInspectFindsTheWholePart(t *testing.T) {
 		if err := os.WriteFile(file, all[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := Inspect(file, 0)
+		got, err := Inspect(file, 0, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got.Frames != want.Frames || want.Frames > 0 && (got.Good != want.Good || got.Media != want.Media) {
 			t.Errorf("cut at %d: %+v, want %+v", cut, got, want)
 		}
+	}
+}
+
+// TestSealsTellWhatIsWhole: a power cut may leave zeros in what was not synced. What is sealed before it counts, and
+// nothing behind.
+func TestSealsTellWhatIsWhole(t *testing.T) {
+	from := segments(t, 3)
+	var file []byte
+	var ends []int
+	sum := Sum()
+	size := int64(0)
+	for i, name := range []string{"init.mp4", "000000.m4s", "000001.m4s", "000002.m4s"} {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file = append(file, b...)
+		_, _ = sum.Write(b)
+		size += int64(len(b))
+		if i > 0 {
+			file = append(file, Seal(size, sum.Sum32())...)
+			ends = append(ends, len(file))
+			sum.Reset()
+			size = 0
+		}
+	}
+	path := filepath.Join(t.TempDir(), "part")
+	for zero := 0; zero < len(file); zero += 1 + len(file)/211 {
+		b := bytes.Clone(file)
+		changed := false
+		for i := zero; i < min(zero+4096, len(b)); i++ {
+			changed = changed || b[i] != 0
+			b[i] = 0
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want, frames := 0, 0
+		for _, end := range ends {
+			if zero < end && changed {
+				break
+			}
+			want, frames = end, frames+10
+		}
+		if c, err := Inspect(path, 0, true); err != nil || c.Good != int64(want) || c.Frames != frames {
+			t.Errorf("with zeros from %d on: %+v, %v; want %d bytes and %d frames", zero, c, err, want, frames)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", path, "-c", "copy", "-f", "null", "-")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("a sealed file does not play: %v, %s", err, out)
 	}
 }
 
@@ -444,7 +498,7 @@ func FuzzFragment(f *testing.F) {
 		if err := os.WriteFile(file, append(bytes.Clone(head), segment...), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if c, err := Inspect(file, 0); err != nil || c.Good > int64(len(head)+len(segment)) {
+		if c, err := Inspect(file, 0, false); err != nil || c.Good > int64(len(head)+len(segment)) {
 			t.Errorf("%+v, %v", c, err)
 		}
 		all := append(bytes.Clone(head), segment...)
