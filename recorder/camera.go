@@ -51,9 +51,8 @@ type camera struct {
 	failure  *ffmpeg.Failure // the last one
 	failed   time.Time
 	retry    time.Time
-	last     time.Time   // last trigger
-	live     string      // playlist of the run
-	lost     []time.Time // when packets were lost on the way
+	last     time.Time // last trigger
+	live     string    // playlist of the run
 	still    still
 }
 
@@ -275,7 +274,6 @@ func (c *camera) record(ctx context.Context) error {
 			default:
 			}
 		},
-		Lost: c.lostPackets,
 		Line: func(line string) { c.log.Debug("ffmpeg", "line", line) },
 	})
 	if ctx.Err() == nil && c.ring.Gone() {
@@ -369,39 +367,6 @@ func (c *camera) openEvent() string {
 	return ""
 }
 
-// lostPackets notes that packets of the stream were lost on the way.
-func (c *camera) lostPackets() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	if n := len(c.lost); n > 0 && now.Sub(c.lost[n-1]) < time.Second {
-		return
-	}
-	if len(c.lost) == keptLosses {
-		c.lost = c.lost[1:]
-	}
-	c.lost = append(c.lost, now)
-}
-
-// keptLosses is how many times of lost packets are remembered.
-const keptLosses = 1000
-
-// losses returns how often packets were lost between two times, to the second, and when first.
-func (c *camera) losses(from, to time.Time) (n int, first time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, t := range c.lost {
-		if t.Before(from) || t.After(to) {
-			continue
-		}
-		if n == 0 {
-			first = t
-		}
-		n++
-	}
-	return n, first
-}
-
 func (c *camera) setLive(playlist string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -456,7 +421,7 @@ func (c *camera) why() string {
 func (c *camera) info() clip.Camera {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return clip.Camera{ID: c.cfg.ID, Name: c.cfg.Name, Lengths: c.lengths, Why: c.why, Lost: c.losses, Since: c.r.started}
+	return clip.Camera{ID: c.cfg.ID, Name: c.cfg.Name, Lengths: c.lengths, Why: c.why, Since: c.r.started}
 }
 
 // current is the incident that was begun last, which may be over; nil if there was none.

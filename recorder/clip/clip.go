@@ -120,9 +120,7 @@ type Camera struct {
 	Name    string
 	Lengths config.Clip
 	Why     func() string // says why there was no video lately; "" if it does not know
-	// Lost returns how often packets of the stream were lost on the way between two times, and when first.
-	Lost  func(from, to time.Time) (n int, first time.Time)
-	Since time.Time // when Preroll was started
+	Since   time.Time     // when Preroll was started
 }
 
 const (

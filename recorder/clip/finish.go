@@ -333,9 +333,6 @@ func (in *Incident) settle(ev *event.Event) {
 	for _, g := range ev.Gaps {
 		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)), g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
 	}
-	if n, at := in.cam.Lost(first.Start, last.End); n > 0 {
-		lacks = append(lacks, fmt.Sprintf("Packets of the stream were lost on the way at %s (%d times); the picture may be damaged there.", at.Local().Format("15:04:05"), n))
-	}
 	if early := ev.Until.Sub(last.End); early > short {
 		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early), strings.TrimSuffix(in.why(), ".")))
 	}

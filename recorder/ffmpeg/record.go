@@ -22,7 +22,6 @@ type Recording struct {
 
 	Streams func(Streams) // called once FFmpeg knows what the camera sends
 	Jumped  func()        // the camera's clock was set: from now on FFmpeg counts frames instead of believing it
-	Lost    func()        // packets of the stream were lost on the way
 	Line    func(string)  // every scrubbed line; may be nil
 }
 
@@ -73,9 +72,6 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 				}
 				return // there are two of them with every frame
 			} else {
-				if strings.Contains(line, "RTP: missed") || strings.Contains(line, "bad cseq") {
-					r.Lost()
-				}
 				if len(lines) == keptLines {
 					lines = append(lines[:0], lines[1:]...)
 				}
