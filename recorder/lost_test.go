@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,5 +93,34 @@ func TestIndexDamagedAndLocked(t *testing.T) {
 		if len(e.Clips) != 1 {
 			t.Errorf("%s: %s", e.State, e.Reason)
 		}
+	}
+}
+
+// TestForeignRAMFolder: /dev/shm lets any user of the machine make a folder first, who could then look into it.
+func TestForeignRAMFolder(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make a folder that belongs to somebody else")
+	}
+	s := testSettings(t, config.DemoCamera())
+	if err := os.Mkdir(s.RAMDisk.Path, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(s.RAMDisk.Path, 12345, 12345); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, s, t.TempDir())
+	r.wait("the folder to be refused", 10*time.Second, func() bool {
+		p := r.Status(t.Context()).Problems
+		return len(p) > 0 && p[0].Key == "ram-gone" && strings.Contains(p[0].Text, "another user")
+	})
+	if list, err := os.ReadDir(s.RAMDisk.Path); err != nil || len(list) > 0 {
+		t.Errorf("something was put into it: %v, %v", list, err)
+	}
+	if err := os.Chown(s.RAMDisk.Path, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.wait("it to record", 30*time.Second, func() bool { return r.camera("demo").State == status.Recording })
+	if fi, err := os.Stat(s.RAMDisk.Path); err != nil || fi.Mode().Perm() != 0o700 {
+		t.Errorf("others can look into it: %v, %v", fi.Mode(), err)
 	}
 }

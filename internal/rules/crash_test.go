@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"go/ast"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/preroll/preroll/internal/crash"
+)
+
+// TestCrashPointsAreListed: a point that no test knows is never crashed at, and a name that no code has never reached.
+func TestCrashPointsAreListed(t *testing.T) {
+	var used []string
+	for _, f := range files(t) {
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 1 {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || sel.Sel.Name != "Here" {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); !ok || pkg.Name != "crash" {
+				return true
+			}
+			lit, ok := call.Args[0].(*ast.BasicLit)
+			if !ok {
+				t.Errorf("%s: the name of a crash point must stand there", f.path)
+				return true
+			}
+			name, err := strconv.Unquote(lit.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			used = append(used, name)
+			return true
+		})
+	}
+	for _, name := range used {
+		if !slices.Contains(crash.Points, name) {
+			t.Errorf("crash point %q is not in crash.Points", name)
+		}
+	}
+	for _, name := range crash.Points {
+		if n := len(slices.DeleteFunc(slices.Clone(used), func(u string) bool { return u != name })); n != 1 {
+			t.Errorf("crash point %q stands at %d places, want 1", name, n)
+		}
+	}
+}
