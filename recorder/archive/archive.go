@@ -28,7 +28,7 @@ import (
 
 // Archive is an open archive. Make one with Open.
 type Archive struct {
-	Fresh bool // the index was begun anew by Open, so it lacks what the archive holds; see Reindex
+	Fresh bool // the index was begun anew and not filled since, so it lacks what the archive holds; see Reindex
 
 	// Noted, if set before the first Put, is told how each change of the index went. It must not block.
 	Noted func(error)
@@ -65,19 +65,13 @@ const IndexName = "index.db"
 // one that was not there.
 func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, error) {
 	path := filepath.Join(state, IndexName)
-	_, err := os.Stat(path)
-	fresh := errors.Is(err, fs.ErrNotExist)
 	a, err := openIndex(ctx, path, root, log)
 	if damaged(err) {
 		log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", path, "err", err)
 		if serr := setAside(path, "damaged", time.Now()); serr != nil {
 			return nil, errors.Join(err, serr)
 		}
-		fresh = true
 		a, err = openIndex(ctx, path, root, log)
-	}
-	if err == nil {
-		a.Fresh = fresh
 	}
 	return a, err
 }
@@ -134,6 +128,11 @@ func (a *Archive) begin(ctx context.Context) error {
 		return err
 	}
 	a.opened()
+	var mark int
+	if err := a.db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&mark); err != nil {
+		return err
+	}
+	a.Fresh = mark != filledMark
 	open, err := a.Unfinished(ctx)
 	for _, e := range open {
 		a.open[e.ID] = e
@@ -488,6 +487,10 @@ func (a *Archive) gone(e event.Event) bool {
 	if _, err := os.Stat(filepath.Join(a.rootOf(e), e.Camera)); err != nil {
 		return false
 	}
+	return a.clipsGone(e)
+}
+
+func (a *Archive) clipsGone(e event.Event) bool {
 	for _, c := range e.Clips {
 		if _, err := os.Lstat(a.Path(e, c.File)); !errors.Is(err, fs.ErrNotExist) {
 			return false

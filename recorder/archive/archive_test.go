@@ -282,8 +282,8 @@ func TestReindex(t *testing.T) {
 	if fmt.Sprintf("%+v", after[0]) != fmt.Sprintf("%+v", before[1]) {
 		t.Errorf("rebuilt as\n%+v, was\n%+v", after[0], before[1])
 	}
-	// In place: an event whose sidecar is gone leaves, an open one stays.
-	if err := os.Remove(a.Path(after[0], Sidecar(after[0]))); err != nil {
+	// In place: an event whose files are gone leaves, an open one stays.
+	if err := errors.Join(os.Remove(a.Path(after[0], Sidecar(after[0]))), os.Remove(a.Path(after[0], after[0].Clips[0].File))); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := a.Reindex(t.Context()); err != nil {

@@ -252,5 +252,16 @@ func ifDamaged(err error) error {
 	return nil
 }
 
+// filledMark is SQLite's application_id of an index that holds what the archive does. One that was begun anew gets it when
+// Reindex has come to its end.
+const filledMark = 0x50726c6c
+
+func (a *Archive) filled(ctx context.Context) error {
+	return a.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, filledMark))
+		return err
+	}, nil)
+}
+
 // errDamaged is damage that Preroll finds, not SQLite.
 var errDamaged = errors.New("index is damaged")

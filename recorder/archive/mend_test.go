@@ -76,6 +76,9 @@ func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 			state, root := filepath.Join(t.TempDir(), "state"), t.TempDir()
 			a := openArchive(t, state, root)
 			saved(t, a, "c", "old", time.Now().Add(-time.Hour), 10, nil)
+			if _, _, err := a.Reindex(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			put1(t, a, "open", event.Recording)
 			if err := tc.remove(state); err != nil {
 				t.Fatal(err)
@@ -92,6 +95,45 @@ func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 			check(t, b)
 		})
 	}
+}
+
+// A process that ends before an index that it began anew was filled leaves that to the next one.
+func TestFillingIsNotForgotten(t *testing.T) {
+	state, root := t.TempDir(), t.TempDir()
+	a := openArchive(t, t.TempDir(), root)
+	saved(t, a, "c", "old", time.Now(), 10, nil)
+	for range 2 {
+		b := openArchive(t, state, root)
+		if !b.Fresh {
+			t.Error("the index counts as full and is empty")
+		}
+	}
+	b := openArchive(t, state, root)
+	if _, _, err := b.Reindex(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c := openArchive(t, state, root); c.Fresh {
+		t.Error("a full index is filled again")
+	}
+}
+
+// An event whose sidecar is lost or garbled is not forgotten for that: its clip is there.
+func TestReindexForgetsNoEventThatHasItsClip(t *testing.T) {
+	root := t.TempDir()
+	a := openArchive(t, t.TempDir(), root)
+	garbled := saved(t, a, "c", "garbled", time.Now().Add(-time.Hour), 10, nil)
+	lost := saved(t, a, "c", "lost", time.Now().Add(-2*time.Hour), 10, nil)
+	gone := saved(t, a, "c", "gone", time.Now().Add(-3*time.Hour), 10, nil)
+	bin := filepath.Join(root, ".Trash-1000", "files")
+	err := errors.Join(os.WriteFile(a.Path(garbled, Sidecar(garbled)), []byte("{"), 0o644), os.Remove(a.Path(lost, Sidecar(lost))),
+		os.MkdirAll(bin, 0o755), os.Rename(a.Path(gone, Sidecar(gone)), filepath.Join(bin, Sidecar(gone))), os.Remove(a.Path(gone, gone.Clips[0].File)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, faults, err := a.Reindex(t.Context()); found != 0 || len(faults) != 1 || err != nil {
+		t.Errorf("%d, %v, %v", found, faults, err)
+	}
+	stored(t, a, "garbled", "lost")
 }
 
 // Bytes of the index are flipped while it is not open, and while it is. Whatever is hit, the events come back: those that
@@ -220,5 +262,49 @@ func TestMountPointIsNoArchive(t *testing.T) {
 		if err := a.Reserve(&e); err != nil {
 			t.Errorf("with the drive back: %v", err)
 		}
+	}
+}
+
+// TestForeignFilesInTheArchive: who keeps holiday pictures there gets the same index, and all of them stay.
+func TestForeignFilesInTheArchive(t *testing.T) {
+	t.Parallel()
+	const foreign = 200_000
+	root := t.TempDir()
+	a := openArchive(t, t.TempDir(), root)
+	e := saved(t, a, "c", "one", time.Now().Add(-time.Hour), 10, nil)
+	for n := range foreign {
+		dir := filepath.Join(root, []string{"holiday", e.Folder, "c", "x/y"}[n/1000%4])
+		if n%1000 == 0 {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%06d.%s", n, []string{"jpg", "mp4", "txt", "mov"}[n%4])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	if found, faults, err := a.Reindex(t.Context()); found != 1 || faults != nil || err != nil {
+		t.Errorf("%d, %v, %v", found, faults, err)
+	}
+	two := saved(t, a, "c", "two", time.Now(), 10, nil)
+	removed, err := a.Retain(t.Context(), Limits{MaxSize: 1}, time.Now())
+	if err != nil || len(removed) != 2 {
+		t.Errorf("removed %d events, %v", len(removed), err)
+	}
+	t.Logf("rebuilt and cleared in %s", time.Since(began))
+	left := 0
+	err = filepath.WalkDir(root, func(_ string, d fs.DirEntry, err error) error {
+		if !d.IsDir() {
+			left++
+		}
+		return err
+	})
+	if err != nil || left != foreign {
+		t.Errorf("%d of %d foreign files are left, %v; %s", left, foreign, err, two.Stem)
 	}
 }

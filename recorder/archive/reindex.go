@@ -45,6 +45,9 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 			faults = append(faults, err)
 			return nil
 		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != root { // such as a desktop's bin
+			return filepath.SkipDir
+		}
 		if !d.Type().IsRegular() || filepath.Ext(path) != ".json" || strings.HasPrefix(d.Name(), ".") {
 			return nil
 		}
@@ -77,11 +80,19 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 		return found, faults, fmt.Errorf("reindex: %w", err)
 	}
 	for _, id := range before {
-		if !keep[id] {
-			if err := a.forget(ctx, id); err != nil {
-				return found, faults, err
-			}
+		if keep[id] {
+			continue
 		}
+		// A sidecar that is lost or cannot be read is no reason to forget what it was about.
+		if e, err := a.Get(ctx, id); err != nil || !a.clipsGone(e) {
+			continue
+		}
+		if err := a.forget(ctx, id); err != nil {
+			return found, faults, err
+		}
+	}
+	if err := a.filled(ctx); err != nil {
+		return found, faults, fmt.Errorf("reindex: %w", err)
 	}
 	return found, faults, nil
 }

@@ -1,0 +1,382 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+)
+
+// source is where what is known of an event comes from.
+type source int
+
+const (
+	nowhere source = iota
+	fromSidecar
+	fromIndex
+)
+
+// state is what was found out about one event.
+type state struct {
+	e       event.Event // as far as it is known
+	from    source
+	lost    bool // a file that should be there is not
+	saving  bool // a running recorder works on it
+	faults  []Fault
+	notes   []Fault
+	sidecar error // why it cannot be used; nil: it can, or there is none
+}
+
+func (s *state) fault(g group, k Kind, name, text, hint string) {
+	s.faults = append(s.faults, Fault{Path: g.at(name), Kind: k, Text: text, Hint: hint, Event: s.e.ID})
+}
+
+func (s *state) note(g group, k Kind, name, text string) {
+	s.notes = append(s.notes, Fault{Path: g.at(name), Kind: k, Text: text, Event: s.e.ID})
+}
+
+// What to do, for the faults that share it.
+const (
+	hintRepair = "preroll check --archive --repair mends it."
+	hintCopy   = "Bring it back from a copy, if there is one. Look after the drive if this happens to more than one file."
+)
+
+// calm is for how long a file must not have changed before it is judged while a recorder runs.
+const calm = 3 * time.Minute
+
+func young(t time.Time) bool { return time.Since(t).Abs() < calm }
+
+// settled looks at an event until its files stay as they are meanwhile. Those of an event that was just mended are young
+// by that, and were counted for the progress before.
+func (r *run) settled(ctx context.Context, g group, mended bool) (s state, now group, err error) {
+	reading := !mended
+	for range 3 {
+		if s, err = r.look(ctx, g, mended, reading); err != nil || s.saving || len(s.faults) == 0 {
+			return s, g, err
+		}
+		now, ok, err := again(ctx, r.Archive, g)
+		if err != nil {
+			return s, g, err
+		}
+		if !ok {
+			return state{}, g, r.gone() // it was removed
+		}
+		if now.digest() == g.digest() {
+			if s.lost && !mended && r.Running(ctx) { // perhaps it is just being removed
+				if fi, err := os.Stat(r.path(g.dir, ".")); err != nil || young(fi.ModTime()) {
+					s.saving = true
+				}
+			}
+			return s, g, nil
+		}
+		g, reading = now, false
+	}
+	s.saving = true
+	return s, g, nil
+}
+
+// look compares one event's files with what its sidecar and the index say. reading says that its bytes count for the
+// progress.
+func (r *run) look(ctx context.Context, g group, mended, reading bool) (s state, err error) {
+	if g = borrowed(r.Archive, g); len(g.files) == 0 {
+		return s, nil
+	}
+	if !mended && r.Running(ctx) && slices.ContainsFunc(g.files, func(f file) bool { return young(f.mod) }) {
+		s.saving = true
+		return s, nil
+	}
+	side, has := g.file(g.stem + ".json")
+	if has {
+		s.sidecar = errors.New("it is not a file")
+		if side.regular {
+			s.e, s.sidecar = archive.ReadSidecar(r.Archive, r.path(g.dir, side.name))
+		}
+		if s.sidecar != nil {
+			if err := r.gone(); err != nil {
+				return s, err
+			}
+			s.e = event.Event{}
+		} else {
+			s.from = fromSidecar
+		}
+	}
+	known, indexed, err := r.find(ctx, g, s.e.ID)
+	if ctx.Err() != nil {
+		return s, context.Cause(ctx)
+	}
+	if err != nil {
+		r.lose(err)
+		known, indexed = event.Event{}, false
+	}
+	switch {
+	case indexed && !known.State.Ended():
+		s.e = known
+		if s.saving = r.Running(ctx); !s.saving {
+			s.note(g, Partial, g.stem+".partial.mp4", "The event is not finished. It will be when Preroll starts.")
+		}
+		return s, nil
+	case s.from == fromSidecar && !s.e.State.Ended() && !indexed:
+		if r.index == nil {
+			s.note(g, Partial, side.name, "The event is not finished. It will be when Preroll starts.")
+		} else {
+			s.fault(g, Index, side.name, "The event is not finished, and the index lacks it.", "--repair puts it into the index; then Preroll finishes it when it starts.")
+		}
+		return s, nil
+	case s.from == fromSidecar && !s.e.State.Ended():
+		s.e, s.from = known, fromIndex
+		s.fault(g, Sidecar, side.name, "The sidecar says that the event is still being saved; the index knows how it ended.", hintRepair)
+	case s.from == nowhere && indexed && !has && len(known.Clips) > 0 && !g.hasVideo():
+		s.note(g, Picture, g.stem, "There is a picture of an event, and no video.") // the index is looked at in the end
+		return s, nil
+	case s.from == nowhere && indexed:
+		s.e, s.from = known, fromIndex
+		if len(known.Clips) > 0 || has { // an event that failed has no sidecar where the archive could not be reached
+			s.badSidecar(g, hintRepair)
+		}
+	case s.from == nowhere:
+		return r.orphan(ctx, g, s)
+	}
+	if err := r.clips(ctx, g, &s, known, reading); err != nil {
+		return s, err
+	}
+	r.beside(g, &s)
+	if s.from == fromSidecar {
+		text, hint, err := r.indexSays(ctx, s.e)
+		if err != nil {
+			return s, err
+		}
+		if text != "" {
+			s.fault(g, Index, side.name, text, hint)
+		}
+	}
+	return s, nil
+}
+
+// badSidecar tells what is wrong with the sidecar.
+func (s *state) badSidecar(g group, hint string) {
+	text := "The event's sidecar is missing."
+	if s.sidecar != nil {
+		text = "The sidecar cannot be used: " + said(s.sidecar)
+	}
+	s.fault(g, Sidecar, g.stem+".json", text, hint)
+}
+
+// orphan looks at files whose event is not known at all.
+func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
+	if r.noIndex != nil && !errors.Is(r.noIndex, fs.ErrNotExist) {
+		s.note(g, Index, g.stem+".json", "Without its sidecar nothing can be told of this event before the index can be read again.")
+		return s, nil
+	}
+	clips, parts, tmps := g.of(clipFile), g.of(partialFile), g.of(tmpFile)
+	hint := hintRepair
+	if !proper.MatchString(g.dir) {
+		hint = "It lies outside the folders that Preroll makes, so --repair leaves it alone. Move it to camera/year/month/day."
+	}
+	switch {
+	case len(clips) > 0:
+		s.badSidecar(g, hint)
+	case s.sidecar != nil && len(parts)+len(tmps) == 0:
+		s.badSidecar(g, "There is no video beside it. Delete it by hand if you do not miss any.")
+	}
+	for _, f := range clips {
+		if err := r.plays(ctx, g, &s, f); err != nil {
+			return s, err
+		}
+	}
+	for _, f := range parts {
+		s.fault(g, Partial, f.name, "The file was not finished, and no event is known that it belongs to.", hint)
+	}
+	r.leftovers(g, &s, hint)
+	if len(s.faults) == 0 && len(g.of(thumbFile))+len(g.of(snapshotFile)) > 0 {
+		s.note(g, Picture, g.stem, "There is a picture of an event, and no video.")
+	}
+	return s, nil
+}
+
+// plays reads back a clip that nothing is known of.
+func (r *run) plays(ctx context.Context, g group, s *state, f file) error {
+	if !f.regular {
+		s.fault(g, Clip, f.name, "It is a link and not a file; it was not followed.", "Put the file itself there.")
+		return nil
+	}
+	_, wrong, err := r.readBack(ctx, r.path(g.dir, f.name))
+	if wrong != "" {
+		s.fault(g, Clip, f.name, wrong, hintCopy)
+	}
+	return err
+}
+
+// readBack has FFmpeg read a file to its end. wrong says why it cannot.
+func (r *run) readBack(ctx context.Context, path string) (got ffmpeg.Totals, wrong string, err error) {
+	got, err = r.FFmpeg.Verify(ctx, path)
+	switch {
+	case ctx.Err() != nil:
+		return got, "", context.Cause(ctx)
+	case err != nil:
+		return got, "It does not play to its end: " + said(err), r.gone()
+	case got.Frames == 0:
+		return got, "It holds no picture.", nil
+	}
+	return got, "", nil
+}
+
+// clips checks each clip that the event names.
+func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, reading bool) error {
+	begin := r.now.Bytes
+	_, most := g.video()
+	read := func(n int64) {
+		if reading {
+			r.now.Bytes = begin + min(most, r.now.Bytes-begin+n)
+			r.Progress(r.now)
+		}
+	}
+	for i, c := range s.e.Clips {
+		path := r.path(g.dir, c.File)
+		fi, err := os.Lstat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if err := r.gone(); err != nil {
+				return err
+			}
+			s.lost = true
+			s.fault(g, Clip, c.File, "The video is not there.", "Bring it back from a copy, or, if you deleted it yourself, delete "+g.stem+".json too.")
+			continue
+		case err == nil && !fi.Mode().IsRegular():
+			s.fault(g, Clip, c.File, "It is a link and not a file; it was not followed.", "Put the file itself there.")
+			continue
+		}
+		wrong, sum := "", ""
+		if err == nil {
+			sum, wrong, err = r.compare(ctx, path, c, read)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			if err := r.gone(); err != nil {
+				return err
+			}
+			wrong = "It cannot be read: " + said(err)
+		}
+		uncache(path)
+		if wrong != "" && i < len(known.Clips) && sum == known.Clips[i].SHA256 && sum != c.SHA256 && sum != "" {
+			s.e, s.from = known, fromIndex
+			s.fault(g, Sidecar, g.stem+".json", "The sidecar tells another SHA-256 than the video has, and the index tells the right one.", hintRepair)
+			continue
+		}
+		if wrong != "" {
+			s.fault(g, Clip, c.File, wrong, hintCopy)
+		}
+	}
+	return nil
+}
+
+// compare reads one clip and says what differs from what was saved, "" if nothing does.
+func (r *run) compare(ctx context.Context, path string, c event.Clip, read func(int64)) (sum, wrong string, err error) {
+	sum, size, err := sumOf(ctx, path, read)
+	switch {
+	case err != nil:
+		return "", "", err
+	case c.SHA256 != "" && sum != c.SHA256 && size < c.Bytes:
+		return sum, fmt.Sprintf("It is cut off: %d of %d bytes are there.", size, c.Bytes), nil
+	case c.SHA256 != "" && sum != c.SHA256:
+		return sum, "It was changed since it was saved (its SHA-256 differs).", nil
+	case c.SHA256 != "" && strings.HasSuffix(c.File, "partial.mp4"):
+		return sum, "", nil // kept as it was recorded since it could not be finished, and the event says so
+	}
+	got, wrong, err := r.readBack(ctx, path)
+	if wrong == "" && err == nil && c.Frames > 0 && got.Frames != c.Frames {
+		wrong = fmt.Sprintf("It holds %d frames, and %d were saved.", got.Frames, c.Frames)
+	}
+	return sum, wrong, err
+}
+
+// beside checks all that is not a clip of an event that is known.
+func (r *run) beside(g group, s *state) {
+	for _, name := range []string{s.e.Thumbnail, s.e.Snapshot} {
+		if name == "" || picture(r.path(g.dir, name)) {
+			continue
+		}
+		if name == s.e.Thumbnail {
+			s.fault(g, Picture, name, "The thumbnail is not there, or is no picture.", hintRepair)
+		} else {
+			s.fault(g, Picture, name, "The picture that came with the mail is not there, or is none.", hintCopy)
+		}
+		s.lost = true
+	}
+	named := clipNames(s.e)
+	for _, f := range g.of(clipFile) {
+		if !slices.Contains(named, f.name) {
+			s.note(g, Clip, f.name, "The event does not name this video. It was left alone.")
+		}
+	}
+	for _, f := range g.of(partialFile) {
+		if !slices.Contains(named, f.name) {
+			s.fault(g, Partial, f.name, "The file was left over although the event has ended.", hintRepair)
+		}
+	}
+	r.leftovers(g, s, hintRepair)
+}
+
+// leftovers tells of temporary files.
+func (r *run) leftovers(g group, s *state, hint string) {
+	for _, f := range g.of(tmpFile) {
+		s.fault(g, Leftover, f.name, "A clip was being made, and was not checked yet.", hint)
+	}
+	for _, f := range g.of(scrapFile) {
+		s.fault(g, Leftover, f.name, "A small file was being written when Preroll ended. It holds no video.", hint)
+	}
+}
+
+// picture tells whether a file is a picture by how it begins.
+func picture(path string) bool {
+	if fi, err := os.Lstat(path); err != nil || !fi.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	b := make([]byte, 512) // what DetectContentType looks at
+	n, _ := io.ReadFull(f, b)
+	return strings.HasPrefix(http.DetectContentType(b[:n]), "image/")
+}
+
+// sumOf reads a file and returns its SHA-256 and size; read is told of each piece.
+func sumOf(ctx context.Context, path string, read func(int64)) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	b := make([]byte, 1<<20)
+	for {
+		if ctx.Err() != nil {
+			return "", 0, context.Cause(ctx)
+		}
+		n, err := f.Read(b)
+		h.Write(b[:n])
+		size += int64(n)
+		read(int64(n))
+		if errors.Is(err, io.EOF) {
+			return hex.EncodeToString(h.Sum(nil)), size, nil
+		}
+		if err != nil {
+			return "", 0, err
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// role is what a file is to its event.
+type role int
+
+const (
+	stranger role = iota // not Preroll's
+	clipFile
+	partialFile  // a clip that is not finished
+	tmpFile      // a clip that was not checked yet
+	sidecarFile  // the event as JSON
+	thumbFile    // the clip's picture
+	snapshotFile // the picture that came with the mail
+	scrapFile    // a small file that was being written
+	asideFile    // a damaged sidecar that was kept
+)
+
+// stemTime is how a stem begins: the local time with its UTC offset.
+const stemTime = "2006-01-02_15-04-05-0700"
+
+// ours are the names that Preroll makes: perhaps a dot, the stem, perhaps which file of the event, an ending.
+var ours = regexp.MustCompile(`^(\.?)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d[+-]\d{4}_[\p{L}\p{N}\p{M}-]+(?:_\d+)?)(_part\d+(?:_\d+)?|_snapshot)?\.([\w.-]+)$`)
+
+var (
+	partial = regexp.MustCompile(`^(?:(\d+)\.)?partial\.mp4$`)
+	scrap   = regexp.MustCompile(`\.tmp-\d+$`)
+	aside   = regexp.MustCompile(`^json\.damaged(\.\d+)?$`)
+)
+
+// roleOf tells which event a file name belongs to, and as what. The stem of a stranger is "".
+func roleOf(name string) (stem string, r role) {
+	m := ours.FindStringSubmatch(name)
+	if m == nil {
+		return "", stranger
+	}
+	hidden, which, end := m[1] != "", m[3], m[4]
+	switch {
+	case hidden && end == "tmp" && which != "_snapshot":
+		r = tmpFile
+	case hidden && scrap.MatchString(end):
+		r = scrapFile
+	case hidden:
+	case which == "_snapshot":
+		if !strings.Contains(end, ".") {
+			r = snapshotFile
+		}
+	case end == "mp4":
+		r = clipFile
+	case which != "":
+	case partial.MatchString(end):
+		r = partialFile
+	case end == "json":
+		r = sidecarFile
+	case end == "jpg":
+		r = thumbFile
+	case aside.MatchString(end):
+		r = asideFile
+	}
+	if r == stranger {
+		return "", r
+	}
+	if _, err := time.Parse(stemTime, m[2][:len(stemTime)]); err != nil {
+		return "", stranger
+	}
+	return m[2], r
+}
+
+// partNumber is a partial file's place among those of its event, from 1 on.
+func partNumber(stem, name string) int {
+	m := partial.FindStringSubmatch(strings.TrimPrefix(name, stem+"."))
+	if m == nil || m[1] == "" {
+		return 1
+	}
+	n, _ := strconv.Atoi(m[1])
+	return n
+}
+
+// file is a file with a name of Preroll's.
+type file struct {
+	name    string
+	role    role
+	size    int64
+	mod     time.Time
+	regular bool // neither a link nor anything else that is not simply a file
+}
+
+// group are the files of one event.
+type group struct {
+	dir   string // below the archive, with slashes
+	stem  string
+	files []file // by name
+}
+
+func (g group) of(r role) (list []file) {
+	for _, f := range g.files {
+		if f.role == r {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+func (g group) file(name string) (file, bool) {
+	i := slices.IndexFunc(g.files, func(f file) bool { return f.name == name })
+	if i < 0 {
+		return file{}, false
+	}
+	return g.files[i], true
+}
+
+// at is the path of one of the event's files below the archive.
+func (g group) at(name string) string {
+	if g.dir == "." {
+		return name
+	}
+	return g.dir + "/" + name
+}
+
+// time is when the event began, by its stem.
+func (g group) time() time.Time {
+	t, _ := time.Parse(stemTime, g.stem[:len(stemTime)]) // it was parsed when it was listed
+	return t
+}
+
+// isEvent tells whether there is an event at all, and not just a picture of one.
+func (g group) isEvent() bool {
+	return slices.ContainsFunc(g.files, func(f file) bool {
+		return f.role == clipFile || f.role == partialFile || f.role == sidecarFile
+	})
+}
+
+func (g group) hasVideo() bool {
+	return slices.ContainsFunc(g.files, func(f file) bool { return f.role == clipFile || f.role == partialFile || f.role == tmpFile })
+}
+
+// video is how many video files there are, and their bytes.
+func (g group) video() (clips int, bytes int64) {
+	for _, f := range g.files {
+		switch f.role {
+		case clipFile:
+			clips++
+			bytes += f.size
+		case partialFile, tmpFile:
+			bytes += f.size
+		}
+	}
+	return clips, bytes
+}
+
+// digest stands for the group with its files as they are now.
+func (g group) digest() (d digest) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q\n", g.at(g.stem))
+	for _, f := range g.files {
+		fmt.Fprintf(h, "%q %d %d %t\n", f.name, f.size, f.mod.UnixNano(), f.regular)
+	}
+	copy(d[:], h.Sum(nil))
+	return d
+}
+
+// names is how many names of a folder are read at once: of strangers no more are ever held.
+const names = 1000
+
+// list reads one folder: the events in it and the folders below, in order. Links are never followed.
+func list(ctx context.Context, root, dir string) (groups []group, below []string, strangers int, err error) {
+	f, err := os.Open(filepath.Join(root, filepath.FromSlash(dir)))
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	defer func() { _ = f.Close() }()
+	found := map[string]*group{}
+	for {
+		entries, err := f.ReadDir(names)
+		if ctx.Err() != nil {
+			return nil, nil, 0, context.Cause(ctx)
+		}
+		for _, d := range entries {
+			if d.IsDir() && !strings.HasPrefix(d.Name(), ".") {
+				below = append(below, group{dir: dir}.at(d.Name()))
+				continue
+			}
+			stem, r := roleOf(d.Name())
+			if r == stranger || d.IsDir() {
+				strangers++
+				continue
+			}
+			fi, err := d.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // gone since
+			}
+			if err != nil {
+				return nil, nil, 0, err
+			}
+			g := found[stem]
+			if g == nil {
+				g = &group{dir: dir, stem: stem}
+				found[stem] = g
+			}
+			g.files = append(g.files, file{d.Name(), r, fi.Size(), fi.ModTime(), fi.Mode().IsRegular()})
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, nil, 0, err
+		}
+	}
+	for _, g := range found {
+		slices.SortFunc(g.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
+		groups = append(groups, *g)
+	}
+	slices.SortFunc(groups, func(a, b group) int { return strings.Compare(a.stem, b.stem) })
+	slices.Sort(below)
+	return groups, below, strangers, nil
+}
+
+// walk visits every folder of the archive, each before those below it. What visit is told of a folder that cannot be
+// read is the error.
+func walk(ctx context.Context, root, dir string, visit func(dir string, groups []group, strangers int, err error) error) error {
+	groups, below, strangers, err := list(ctx, root, dir)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := visit(dir, groups, strangers, err); err != nil {
+		return err
+	}
+	for _, d := range below {
+		if err := walk(ctx, root, d, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again lists one event's files anew; ok is false if none is left.
+func again(ctx context.Context, root string, g group) (now group, ok bool, err error) {
+	groups, _, _, err := list(ctx, root, g.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return g, false, nil
+	}
+	i := slices.IndexFunc(groups, func(o group) bool { return o.stem == g.stem })
+	if err != nil || i < 0 {
+		return g, false, err
+	}
+	return groups[i], true, nil
+}
+
+// repeated is a stem that was given to a second event of the same second and label, or a clip that found its name taken.
+var repeated = regexp.MustCompile(`^(.+)_\d+$`)
+
+// borrowed drops the clips from a group that belong to the event without the number: its sidecar names them.
+func borrowed(root string, g group) group {
+	m := repeated.FindStringSubmatch(g.stem)
+	if m == nil {
+		return g
+	}
+	e, err := archive.ReadSidecar(root, filepath.Join(root, filepath.FromSlash(g.dir), m[1]+".json"))
+	if err != nil {
+		return g
+	}
+	g.files = slices.DeleteFunc(slices.Clone(g.files), func(f file) bool {
+		return slices.ContainsFunc(e.Clips, func(c event.Clip) bool { return c.File == f.name })
+	})
+	return g
+}
