@@ -2,25 +2,17 @@ package recorder
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/status"
 )
-
-// lengthSlack is by how much a clip that is read back may differ from its event's length; one frame is added, since
-// FFmpeg counts to the begin of the last one or to its end, depending on its version.
-const lengthSlack = 50 * time.Millisecond
 
 // Verify reads an event's clips back and compares them with what the event says of them. The verdict tells what is
 // wrong; an error means that nothing could be told.
@@ -46,7 +38,7 @@ func (r *Recorder) Verify(ctx context.Context, id string) (status.Verdict, error
 	var v status.Verdict
 	var wrong []string
 	for _, c := range e.Clips {
-		got, text, err := verifyClip(ctx, tool, r.archive.Path(e, c.File), c)
+		got, text, err := compareClip(ctx, tool, r.archive.Path(e, c.File), c)
 		if err != nil {
 			return status.Verdict{}, err
 		}
@@ -74,9 +66,9 @@ func (r *Recorder) Verify(ctx context.Context, id string) (status.Verdict, error
 	return v, nil
 }
 
-// verifyClip reads one file back and says what is wrong with it, "" if nothing is.
-func verifyClip(ctx context.Context, tool *ffmpeg.Tool, path string, c event.Clip) (got ffmpeg.Totals, wrong string, err error) {
-	sum, size, err := sumOf(ctx, path)
+// compareClip reads one file back and says what is wrong with it, "" if nothing is.
+func compareClip(ctx context.Context, tool *ffmpeg.Tool, path string, c event.Clip) (got ffmpeg.Totals, wrong string, err error) {
+	found, err := clip.Compare(ctx, tool, path, c, nil)
 	switch {
 	case ctx.Err() != nil:
 		return got, "", ctx.Err()
@@ -84,53 +76,6 @@ func verifyClip(ctx context.Context, tool *ffmpeg.Tool, path string, c event.Cli
 		return got, "The file is not there.", nil
 	case err != nil:
 		return got, fmt.Sprintf("The file cannot be read: %s.", err), nil
-	case c.SHA256 != "" && sum != c.SHA256 && size < c.Bytes:
-		return got, fmt.Sprintf("It is cut off: %d of %d bytes are there.", size, c.Bytes), nil
-	case c.SHA256 != "" && sum != c.SHA256:
-		return got, "It was changed since it was saved (its SHA-256 differs).", nil
 	}
-	if got, err = tool.Verify(ctx, path); err != nil {
-		if ctx.Err() != nil {
-			return got, "", ctx.Err()
-		}
-		return got, fmt.Sprintf("It does not play to its end: %s.", err), nil
-	}
-	slack := lengthSlack
-	if got.Frames > 0 {
-		slack += got.Duration / time.Duration(got.Frames)
-	}
-	switch off := (got.Duration - c.Length.D()).Abs(); {
-	case c.Frames > 0 && got.Frames != c.Frames:
-		return got, fmt.Sprintf("It holds %d frames, and %d were saved.", got.Frames, c.Frames), nil
-	case off > slack && c.SHA256 == "": // else it is what was checked when it was saved; parts of several runs join less exactly
-		return got, fmt.Sprintf("It is %.2f s long, and %.2f s were saved.", got.Duration.Seconds(), c.Length.D().Seconds()), nil
-	}
-	return got, "", nil
-}
-
-// sumOf reads a file and returns its SHA-256 and size.
-func sumOf(ctx context.Context, path string) (sum string, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if size, err = io.Copy(h, reader{ctx, f}); err != nil {
-		return "", 0, err
-	}
-	return hex.EncodeToString(h.Sum(nil)), size, nil
-}
-
-// reader reads until ctx ends.
-type reader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r reader) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(b)
+	return found.Totals, found.Wrong, nil
 }

@@ -748,6 +748,7 @@ func TestRoles(t *testing.T) {
 		{stem + ".json", stem, sidecarFile},
 		{stem + ".json.damaged", stem, asideFile},
 		{"." + stem + ".json.tmp-1234", stem, scrapFile},
+		{"." + stem + ".json.tmp", stem, scrapFile},
 		{"." + stem + "_snapshot.png.tmp-1234", stem, scrapFile},
 		{stem + ".jpg", stem, thumbFile},
 		{stem + "_snapshot.png", stem, snapshotFile},

@@ -2,10 +2,7 @@ package audit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -15,6 +12,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
@@ -285,22 +283,11 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 
 // compare reads one clip and says what differs from what was saved, "" if nothing does.
 func (r *run) compare(ctx context.Context, path string, c event.Clip, read func(int64)) (sum, wrong string, err error) {
-	sum, size, err := sumOf(ctx, path, read)
-	switch {
-	case err != nil:
-		return "", "", err
-	case c.SHA256 != "" && sum != c.SHA256 && size < c.Bytes:
-		return sum, fmt.Sprintf("It is cut off: %d of %d bytes are there.", size, c.Bytes), nil
-	case c.SHA256 != "" && sum != c.SHA256:
-		return sum, "It was changed since it was saved (its SHA-256 differs).", nil
-	case c.SHA256 != "" && strings.HasSuffix(c.File, "partial.mp4"):
-		return sum, "", nil // kept as it was recorded since it could not be finished, and the event says so
+	found, err := clip.Compare(ctx, r.FFmpeg, path, c, read)
+	if err == nil && found.Wrong != "" {
+		err = r.gone()
 	}
-	got, wrong, err := r.readBack(ctx, path)
-	if wrong == "" && err == nil && c.Frames > 0 && got.Frames != c.Frames {
-		wrong = fmt.Sprintf("It holds %d frames, and %d were saved.", got.Frames, c.Frames)
-	}
-	return sum, wrong, err
+	return found.SHA256, found.Wrong, err
 }
 
 // beside checks all that is not a clip of an event that is known.
@@ -353,30 +340,4 @@ func picture(path string) bool {
 	b := make([]byte, 512) // what DetectContentType looks at
 	n, _ := io.ReadFull(f, b)
 	return strings.HasPrefix(http.DetectContentType(b[:n]), "image/")
-}
-
-// sumOf reads a file and returns its SHA-256 and size; read is told of each piece.
-func sumOf(ctx context.Context, path string, read func(int64)) (sum string, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	b := make([]byte, 1<<20)
-	for {
-		if ctx.Err() != nil {
-			return "", 0, context.Cause(ctx)
-		}
-		n, err := f.Read(b)
-		h.Write(b[:n])
-		size += int64(n)
-		read(int64(n))
-		if errors.Is(err, io.EOF) {
-			return hex.EncodeToString(h.Sum(nil)), size, nil
-		}
-		if err != nil {
-			return "", 0, err
-		}
-	}
 }

@@ -359,7 +359,7 @@ func (m *mending) describe(ctx context.Context, name string) (c event.Clip, err 
 		return c, err
 	}
 	c = event.Clip{File: name, Length: event.Seconds(got.Duration), Frames: got.Frames}
-	c.SHA256, c.Bytes, err = sumOf(ctx, m.at(name), func(int64) {})
+	c.SHA256, c.Bytes, err = clip.Sum(ctx, m.at(name), nil)
 	return c, err
 }
 

@@ -42,7 +42,7 @@ var ours = regexp.MustCompile(`^(\.?)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d[+-]\d{4}_[\
 
 var (
 	partial = regexp.MustCompile(`^(?:(\d+)\.)?partial\.mp4$`)
-	scrap   = regexp.MustCompile(`\.tmp-\d+$`)
+	scrap   = regexp.MustCompile(`\.tmp(-\d+)?$`)
 	aside   = regexp.MustCompile(`^json\.damaged(\.\d+)?$`)
 )
 

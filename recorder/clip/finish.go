@@ -2,11 +2,8 @@ package clip
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -96,7 +93,7 @@ func (in *Incident) clips(ctx context.Context, w *work, ev event.Event, last boo
 		c, err := in.clip(ctx, ev, w.parts[i:j])
 		var bad *contentError
 		if errors.As(err, &bad) && last {
-			kept, rerr := in.raw(w.parts[i:j], ev)
+			kept, rerr := in.raw(ctx, w.parts[i:j], ev)
 			if rerr != nil {
 				return nil, "", rerr
 			}
@@ -169,7 +166,7 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 	if want.Duration == 0 {
 		c.Length = event.Seconds(got.Duration)
 	}
-	if c.SHA256, c.Bytes, err = hash(final); err != nil {
+	if c.SHA256, c.Bytes, err = Sum(ctx, final, nil); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -179,6 +176,9 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 // none it returns a name that is free: what a stranger put at the clip's name is neither taken for it nor replaced.
 func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, c *event.Clip, want ffmpeg.Totals, whole bool) (final string, got ffmpeg.Totals, err error) {
 	stem := strings.TrimSuffix(c.File, ".mp4")
+	if stem == ev.Stem {
+		stem += "_part1"
+	}
 	for n := 2; ; n++ {
 		final = in.c.Archive.Path(ev, c.File)
 		fi, err := os.Lstat(final)
@@ -254,32 +254,19 @@ func remove(path string) error {
 }
 
 // raw keeps the partial files as the event's clips.
-func (in *Incident) raw(parts []*part, ev event.Event) ([]event.Clip, error) {
+func (in *Incident) raw(ctx context.Context, parts []*part, ev event.Event) ([]event.Clip, error) {
 	var clips []event.Clip
 	for _, p := range parts {
 		if p.good == 0 {
 			continue
 		}
-		sum, size, err := hash(in.c.Archive.Path(ev, p.File))
+		sum, size, err := Sum(ctx, in.c.Archive.Path(ev, p.File), nil)
 		if err != nil {
 			return nil, err
 		}
 		clips = append(clips, event.Clip{File: p.File, Start: p.Start, End: p.Start.Add(p.length), Length: event.Seconds(p.length), Frames: p.frames, Bytes: size, SHA256: sum})
 	}
 	return clips, nil
-}
-
-func hash(path string) (sum string, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if size, err = io.Copy(h, f); err != nil {
-		return "", 0, err
-	}
-	return hex.EncodeToString(h.Sum(nil)), size, nil
 }
 
 // tidy removes the partial files that have become clips, and what a crash left of files that were being written. Their

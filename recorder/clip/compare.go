@@ -1,0 +1,94 @@
+package clip
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+)
+
+// Found is what a clip's file holds.
+type Found struct {
+	ffmpeg.Totals
+	SHA256 string
+	Bytes  int64
+	Wrong  string // how that differs from what was saved, in plain words; "" if it does not
+}
+
+// lengthSlack is by how much a clip that is read back may differ from its event's length; one frame is added, since
+// FFmpeg counts to the begin of the last one or to its end, depending on its version.
+const lengthSlack = 50 * time.Millisecond
+
+// Compare reads a clip's file and says how it differs from what the event says of it. read, which may be nil, is told of
+// each piece of bytes. An error means that the file cannot be read.
+func Compare(ctx context.Context, tool *ffmpeg.Tool, path string, c event.Clip, read func(int64)) (f Found, err error) {
+	if f.SHA256, f.Bytes, err = Sum(ctx, path, read); err != nil {
+		return f, err
+	}
+	switch {
+	case c.SHA256 != "" && f.SHA256 != c.SHA256 && f.Bytes < c.Bytes:
+		f.Wrong = fmt.Sprintf("It is cut off: %d of %d bytes are there.", f.Bytes, c.Bytes)
+		return f, nil
+	case c.SHA256 != "" && f.SHA256 != c.SHA256:
+		f.Wrong = "It was changed since it was saved (its SHA-256 differs)."
+		return f, nil
+	case c.SHA256 != "" && strings.HasSuffix(c.File, ".partial.mp4"):
+		return f, nil // kept as it was recorded since it could not be finished, and the event says so
+	}
+	if f.Totals, err = tool.Verify(ctx, path); err != nil {
+		if ctx.Err() != nil {
+			return f, context.Cause(ctx)
+		}
+		f.Wrong = fmt.Sprintf("It does not play to its end: %s.", strings.TrimSuffix(err.Error(), "."))
+		return f, nil
+	}
+	slack := lengthSlack
+	if f.Frames > 0 {
+		slack += f.Duration / time.Duration(f.Frames)
+	}
+	switch off := (f.Duration - c.Length.D()).Abs(); {
+	case f.Frames == 0:
+		f.Wrong = "It holds no picture."
+	case c.Frames > 0 && f.Frames != c.Frames:
+		f.Wrong = fmt.Sprintf("It holds %d frames, and %d were saved.", f.Frames, c.Frames)
+	case off > slack && c.Length > 0 && c.SHA256 == "": // else it is what was checked when it was saved; parts of several runs join less exactly
+		f.Wrong = fmt.Sprintf("It is %.2f s long, and %.2f s were saved.", f.Duration.Seconds(), c.Length.D().Seconds())
+	}
+	return f, nil
+}
+
+// Sum reads a file and returns its SHA-256 and size in bytes; read, which may be nil, is told of each piece.
+func Sum(ctx context.Context, path string, read func(int64)) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	b := make([]byte, 1<<20)
+	for {
+		if ctx.Err() != nil {
+			return "", 0, context.Cause(ctx)
+		}
+		n, err := f.Read(b)
+		h.Write(b[:n])
+		size += int64(n)
+		if read != nil {
+			read(int64(n))
+		}
+		if errors.Is(err, io.EOF) {
+			return hex.EncodeToString(h.Sum(nil)), size, nil
+		}
+		if err != nil {
+			return "", 0, err
+		}
+	}
+}
