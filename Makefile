@@ -1,5 +1,6 @@
 # make run     install what is missing, build, start
 # make test    install what is missing, check and test all
+# make torture break things at random for SECONDS (1800), by a plan that SEED repeats, and check that nothing is lost
 # make bench   measure (minutes); make fuzz: fuzz each target for FUZZTIME
 # On Linux the window is built with GLES: the default GL binding takes four times as long to compile.
 
@@ -8,9 +9,12 @@ SYSTEM   := $(shell uname -s)
 TAGS     := $(if $(filter Linux,$(SYSTEM)),gles)
 SCREEN   := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter-out Linux,$(SYSTEM)))
 FUZZTIME ?= 30s
+SECONDS  ?= 1800
+CAMERAS  ?= 4
+SEED     ?=
 ARGS     ?=
 
-.PHONY: run build headless test bench fuzz clean
+.PHONY: run build headless test torture bench fuzz clean
 
 ifneq ($(strip $(SCREEN)),)
 run: build
@@ -31,6 +35,11 @@ headless:
 test:
 	.ci/setup test
 	TAGS='$(TAGS)' .ci/test
+
+torture:
+	.ci/setup headless
+	PREROLL_TORTURE_SECONDS=$(SECONDS) PREROLL_TORTURE_SEED=$(SEED) PREROLL_TORTURE_CAMERAS=$(CAMERAS) \
+		$(GO) test -tags headless -count=1 -timeout 0 -run TestTorture ./internal/faulttest
 
 bench:
 	.ci/setup test

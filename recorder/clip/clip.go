@@ -127,8 +127,11 @@ const (
 	// endMargin is how far beyond the asked end the last segment must reach, since a segment's time is known to the
 	// delay with which it was written.
 	endMargin = 500 * time.Millisecond
-	// short is how much may be missing at either end before an event counts as incomplete.
-	short = time.Second
+	// short is how much may seem to be missing at either end before an event counts as incomplete: less than a frame of
+	// most cameras. More is always there, see endMargin, unless something was lost.
+	short = 100 * time.Millisecond
+	// hole is how long a camera must send no picture inside a run before that is a gap.
+	hole = time.Second
 	// patience is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
 	patience = 5 * time.Second
 )

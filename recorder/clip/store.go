@@ -241,7 +241,7 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 // joins tells whether no frame is missing between two segments. Media time alone may leap because the camera's clock was
 // set, wall time because it is known to a delay. After a crash only the media time of the first is known.
 func joins(a, b ring.Segment) bool {
-	return b.Follows(a) && min(b.Media[0]-a.Media[1], b.Start.Sub(a.End)) < short || a.Number < 0 && a.Run == b.Run && (b.Media[0]-a.Media[1]).Abs() < 50*time.Millisecond
+	return b.Follows(a) && min(b.Media[0]-a.Media[1], b.Start.Sub(a.End)) < hole || a.Number < 0 && a.Run == b.Run && (b.Media[0]-a.Media[1]).Abs() < 50*time.Millisecond
 }
 
 // gapBetween is the gap between two segments. Their times are known to a delay only, so it may come out as nothing.
