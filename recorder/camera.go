@@ -500,7 +500,7 @@ func (c *camera) run(in *clip.Incident) error {
 
 func (c *camera) begin(ctx context.Context, in *clip.Incident) {
 	c.mu.Lock()
-	if c.incident == nil || !c.incident.Open() {
+	if c.incident == nil || !in.Begun().Before(c.incident.Begun()) { // an older one may be found again later
 		c.incident = in
 	}
 	c.mu.Unlock()

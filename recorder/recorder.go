@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/config"
@@ -543,10 +544,7 @@ func (r *Recorder) prepareRAM() {
 		err = own(path)
 	}
 	if err == nil {
-		var t *os.File
-		if t, err = os.CreateTemp(path, ".preroll-write-test-"); err == nil {
-			err = errors.Join(t.Close(), os.Remove(t.Name()))
-		}
+		err = durable.Try(path)
 	}
 	r.mu.Lock()
 	changed := fmt.Sprint(err) != fmt.Sprint(r.ramErr)

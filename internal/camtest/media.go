@@ -58,7 +58,7 @@ func (m Media) File(ctx context.Context) (string, error) {
 	}
 	enc := []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-bf", "0", "-x264-params", fmt.Sprintf("scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "h264"}
 	if m.H265 {
-		enc = []string{"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", fmt.Sprintf("log-level=none:bframes=0:scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "hevc"}
+		enc = []string{"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", fmt.Sprintf("log-level=none:bframes=0:open-gop=0:scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "hevc"}
 	}
 	rate := fmt.Sprintf("%dk", m.Kbit)
 	args := []string{"-v", "error", "-y",

@@ -106,13 +106,13 @@ func (v *video) payloads(u unit) [][]byte {
 	const mtu = 1400
 	var out [][]byte
 	for _, n := range u.nals {
-		if len(n) <= mtu {
-			out = append(out, n)
-			continue
-		}
 		header := 1
 		if v.h265 {
 			header = 2
+		}
+		if len(n) <= mtu+header { // a fragment must not be its first and its last at once (RFC 6184, 5.8; RFC 7798, 4.4.3)
+			out = append(out, n)
+			continue
 		}
 		flags := byte(0x80)
 		for d := n[header:]; len(d) > 0; {

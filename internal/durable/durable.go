@@ -51,6 +51,22 @@ func Temporary(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
 }
 
+// tried is the file by which Try finds out; one that a crash left is removed by the next Try.
+const tried = ".preroll-write-test"
+
+// Try returns why no file can be made in a folder, and leaves none behind.
+func Try(folder string) error {
+	path := filepath.Join(folder, tried)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(path))
+}
+
 // MkdirAll makes a folder and what lacks above it, each level durably.
 func MkdirAll(path string, mode fs.FileMode) error {
 	if fi, err := os.Stat(path); err == nil {

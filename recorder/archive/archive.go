@@ -338,17 +338,14 @@ func (a *Archive) taken(root, folder, stem string) (bool, error) {
 	return false, nil
 }
 
-// makeFolder makes a folder below the root, each new level durably. The root itself is made only where its parent
-// exists: a drive that is not plugged in must not be replaced by a folder on the system disk.
+// makeFolder makes a folder below the root, each level durably: also those that are there, since who made them may not
+// have come to that. The root itself is made only where its parent exists: a drive that is not plugged in must not be
+// replaced by a folder on the system disk.
 func makeFolder(root, folder string) error {
 	path := root
 	for _, level := range append([]string{""}, strings.Split(folder, "/")...) {
 		path = filepath.Join(path, level)
-		err := os.Mkdir(path, 0o755)
-		if errors.Is(err, fs.ErrExist) {
-			continue
-		}
-		if err != nil {
+		if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		if err := durable.SyncDir(filepath.Dir(path)); err != nil {

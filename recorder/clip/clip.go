@@ -127,9 +127,9 @@ const (
 	// endMargin is how far beyond the asked end the last segment must reach, since a segment's time is known to the
 	// delay with which it was written.
 	endMargin = 500 * time.Millisecond
-	// short is how much may seem to be missing at either end before an event counts as incomplete: less than a frame of
-	// most cameras. More is always there, see endMargin, unless something was lost.
-	short = 100 * time.Millisecond
+	// sure is how far beyond what was asked a clip must reach at either end, if it is to be sure that nothing of that is
+	// missing. There is always more, unless something was lost; see endMargin.
+	sure = 250 * time.Millisecond
 	// hole is how long a camera must send no picture inside a run before that is a gap.
 	hole = time.Second
 	// patience is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
@@ -328,6 +328,13 @@ func (in *Incident) followClock() {
 	w.version++ // written with the next change
 }
 
+// Begun is the time of the event that is being recorded.
+func (in *Incident) Begun() time.Time {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.now.ev.Time
+}
+
 // ID is the id of the event that is being recorded.
 func (in *Incident) ID() string {
 	in.mu.Lock()
@@ -513,7 +520,7 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 	next := event.Event{
 		ID: newID(at.Start), Camera: old.Camera, CameraName: old.CameraName, Time: at.Start, Label: old.Label, State: event.Recording,
 		From: at.Start, Until: old.Until, LastTrigger: old.LastTrigger, Continues: old.ID, Hold: old.Hold}
-	old.State, old.Hold = event.Finishing, ""
+	old.State, old.Hold, old.Continued = event.Finishing, "", true
 	if at.Start.Before(old.Until) {
 		old.Until = at.Start
 	}

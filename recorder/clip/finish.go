@@ -190,7 +190,8 @@ func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event,
 		}
 		if fi.Mode().IsRegular() {
 			got, err := tool.Verify(ctx, final)
-			if err != nil && (ctx.Err() != nil || ffmpeg.DiskTrouble(err)) {
+			var bad *contentError
+			if err != nil && !errors.As(checked(ctx, tool, err), &bad) {
 				return "", ffmpeg.Totals{}, err
 			}
 			if err == nil && got.Frames > 0 && (got.Frames == want.Frames || !whole && got.Frames > want.Frames) {
@@ -210,12 +211,12 @@ func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []tim
 	}
 	wrote, err := tool.Remux(ctx, inputs, lengths, tmp)
 	if err != nil {
-		return ffmpeg.Totals{}, errors.Join(checked(err), remove(tmp))
+		return ffmpeg.Totals{}, errors.Join(checked(ctx, tool, err), remove(tmp))
 	}
 	crash.Here("remuxed")
 	got, err := tool.Verify(ctx, tmp)
 	if err != nil {
-		return ffmpeg.Totals{}, errors.Join(checked(err), remove(tmp))
+		return ffmpeg.Totals{}, errors.Join(checked(ctx, tool, err), remove(tmp))
 	}
 	off := (got.Duration - want.Duration).Abs()
 	if wrote.Frames != want.Frames || got.Frames != want.Frames || off > time.Second+want.Duration/20 {
@@ -238,9 +239,13 @@ func tmpName(final string) string {
 	return filepath.Join(filepath.Dir(final), "."+strings.TrimSuffix(filepath.Base(final), ".mp4")+".tmp")
 }
 
-// checked marks an error of FFmpeg's as one of content, unless the drive is to blame.
-func checked(err error) error {
-	if ffmpeg.DiskTrouble(err) || errors.Is(err, context.Canceled) {
+// checked marks an error of FFmpeg's as one of content, unless the drive or FFmpeg itself is to blame.
+func checked(ctx context.Context, tool *ffmpeg.Tool, err error) error {
+	var broken *ffmpeg.Failure
+	if ffmpeg.DiskTrouble(err) || ctx.Err() != nil || errors.As(err, &broken) {
+		return err
+	}
+	if err := tool.Works(ctx); err != nil {
 		return err
 	}
 	return &contentError{err}
@@ -283,6 +288,9 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 	}
 	for _, end := range []string{".json", ".jpg", "_snapshot.jpg", "_snapshot.png"} {
 		names = append(names, durable.Temporary(ev.Stem+end))
+		if name := ev.Stem + end; end != ".json" && name != ev.Thumbnail && name != ev.Snapshot { // written, and never noted
+			names = append(names, name)
+		}
 	}
 	for _, name := range names {
 		if err := remove(in.c.Archive.Path(ev, name)); err != nil {
@@ -314,13 +322,13 @@ func (in *Incident) settle(ev *event.Event) {
 	if ev.Reason != "" {
 		lacks = append(lacks, ev.Reason)
 	}
-	if late := first.Start.Sub(ev.From); late > short {
+	if late := first.Start.Add(sure).Sub(ev.From); late > sure/10 && ev.Continues == "" {
 		lacks = append(lacks, fmt.Sprintf("The first %s are missing: there was no earlier video in RAM.", seconds(late)))
 	}
 	for _, g := range ev.Gaps {
 		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)), g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
 	}
-	if early := ev.Until.Sub(last.End); early > short {
+	if early := ev.Until.Add(sure).Sub(last.End); early > 0 && !ev.Continued {
 		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early), strings.TrimSuffix(in.why(), ".")))
 	}
 	ev.State, ev.Reason = event.Saved, strings.Join(lacks, " ")

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/preroll/preroll/internal/durable"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -278,15 +280,12 @@ func folderFault(path string, mode fs.FileMode) string {
 		}
 		return "cannot be made: " + plain(err)
 	}
-	t, err := os.CreateTemp(path, ".preroll-write-test-")
-	if err != nil {
+	if err := durable.Try(path); err != nil {
 		if errors.Is(err, fs.ErrPermission) {
 			return "cannot be written: this user has no right to"
 		}
 		return "cannot be written: " + plain(err)
 	}
-	_ = t.Close()
-	_ = os.Remove(t.Name())
 	return ""
 }
 

@@ -125,6 +125,7 @@ type Event struct {
 	TriggerCount int       `json:"trigger_count"`
 	LastTrigger  time.Time `json:"last_trigger"`
 	Continues    string    `json:"continues,omitempty"` // the event that this one follows without a gap
+	Continued    bool      `json:"continued,omitempty"` // another one follows without a gap
 
 	Archive   string    `json:"archive,omitempty"` // the archive's folder when the event was saved; "": where it is now
 	Folder    string    `json:"folder"`            // below the archive, with slashes

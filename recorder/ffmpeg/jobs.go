@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ func (t *Tool) Verify(ctx context.Context, file string) (Totals, error) {
 
 // Bounds of a job, beyond which FFmpeg counts as hanging: a drive that writes half a megabyte a second is slow, not dead.
 const (
-	jobTime     = 2 * time.Minute
+	jobTime     = 30 * time.Second
 	jobSpeed    = 512 << 10 // bytes a second
 	pictureTime = 30 * time.Second
 )
@@ -79,18 +80,38 @@ func limited(ctx context.Context, files ...string) (context.Context, context.Can
 	return context.WithTimeoutCause(ctx, jobTime+time.Duration(bytes/jobSpeed)*time.Second, errHangs)
 }
 
+// aboutPicture matches what decoders and parsers say of pictures that came damaged from a camera. A file that holds them
+// is whole all the same.
+var aboutPicture = regexp.MustCompile(`^\[(h264|hevc|aac|NULL|h264_\w+|hevc_\w+|extract_extradata) @ `)
+
+// Works returns why this FFmpeg cannot be used any more, as after an update that took a library of it: a [*Failure] of kind
+// [Missing], or ctx's cause.
+func (t *Tool) Works(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, pictureTime, errHangs)
+	defer cancel()
+	out, err := t.output(ctx, "-hide_banner", "-version")
+	if err == nil {
+		_, _, err = parseVersion(out)
+	}
+	if err == nil || ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return &Failure{Kind: Missing, Detail: fmt.Sprintf("%s does not start: %v", t.Path, err)}
+}
+
 // count runs FFmpeg with -progress on standard output and returns its last report.
 func (t *Tool) count(ctx context.Context, args []string, stdin io.Reader) (Totals, error) {
 	var out bytes.Buffer
 	var errs []string
 	err := t.run(ctx, job{args: args, stdin: stdin, stdout: &out, line: func(line string) {
-		if (strings.Contains(line, "[error]") || strings.Contains(line, "[fatal]")) && len(errs) < keptLines {
+		if (strings.Contains(line, "[error]") || strings.Contains(line, "[fatal]")) && !aboutPicture.MatchString(line) && len(errs) < keptLines {
 			errs = append(errs, line)
 		}
 	}})
 	if err != nil {
-		if ctx.Err() == nil && len(errs) > 0 {
-			return Totals{}, fmt.Errorf("%w: %s", errors.Unwrap(err), errs[0])
+		var exit *exitError
+		if ctx.Err() == nil && len(errs) > 0 && errors.As(err, &exit) {
+			return Totals{}, fmt.Errorf("%w: %s", exit.err, errs[0])
 		}
 		return Totals{}, err
 	}

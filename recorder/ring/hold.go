@@ -35,7 +35,7 @@ type Hold struct {
 // HoldID is what the id of a hold may be; it becomes a folder name.
 var HoldID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// Hold pins the segments that hold the time from, or are newer. It takes well under a millisecond on tmpfs.
+// Hold pins the segment that holds the time from, and all that are newer. It takes well under a millisecond on tmpfs.
 func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	h, err := r.newHold(id)
 	if err != nil {
@@ -44,13 +44,12 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lookAtClock()
-	first := 0
 	for i, s := range r.timed(0) {
-		if !s.Start.After(from.Add(-margin)) {
-			first = i
+		if !s.End.Before(from.Add(-margin)) { // what ended before is of no use, also if nothing came since
+			r.catchUp(h, i)
+			break
 		}
 	}
-	r.catchUp(h, first)
 	r.holds[id] = h
 	return h, nil
 }

@@ -1,0 +1,97 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/preroll/preroll/internal/camtest"
+)
+
+// CameraOptions say what a camera sends.
+type CameraOptions struct {
+	GOP   int // frames from keyframe to keyframe
+	H265  bool
+	Large bool   // a larger picture
+	Audio string // see [camtest.Options]
+}
+
+// fps is the frame rate of every camera.
+const fps = 10
+
+// media is the loop that a camera plays: long, so that its turns are not mistaken for each other, with a small picture, so
+// that many cameras cost little, and with counters of its own.
+func (o CameraOptions) media() camtest.Media {
+	m := camtest.Media{Width: 320, Height: 192, FPS: fps, Seconds: 120, GOP: o.GOP, Kbit: 250, H265: o.H265, First: o.GOP * 10_000}
+	if o.Large {
+		m.Width, m.Height, m.First = 480, 272, m.First+5_000_000
+	}
+	if o.H265 {
+		m.First += 10_000_000
+	}
+	return m
+}
+
+// Camera is a test camera. It is the ledger of what it sent.
+type Camera struct {
+	*camtest.Camera
+	ID    string
+	usual CameraOptions
+}
+
+func newCamera(ctx context.Context, id string, o CameraOptions, password string) (*Camera, error) {
+	file, err := o.media().File(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := camtest.Start(camtest.Options{Video: file, FPS: fps, Audio: o.Audio, Auth: "digest", User: "viewer", Pass: password})
+	if err != nil {
+		return nil, err
+	}
+	return &Camera{Camera: c, ID: id, usual: o}, nil
+}
+
+// Stretch is a stretch of time.
+type Stretch struct{ From, To time.Time }
+
+// Holds tells whether a time lies in the stretch, or within a margin of it.
+func (s Stretch) Holds(t time.Time, margin time.Duration) bool {
+	return !t.Before(s.From.Add(-margin)) && !t.After(s.To.Add(margin))
+}
+
+// damage lists when pictures may be damaged or patched up: those whose packets were hit, and those that need a picture
+// which never left the camera, up to the next keyframe.
+func (c *Camera) damage() (list []Stretch) {
+	until := time.Duration(c.usual.GOP)*time.Second/fps + time.Second
+	for _, s := range c.Silences() {
+		if s.To.IsZero() {
+			s.To = time.Now()
+		}
+		switch s.Kind {
+		case "lose", "corrupt":
+			list = append(list, Stretch{s.From.Add(-time.Second), s.To.Add(until)})
+		case "mute", "freeze", "stall", "late":
+			list = append(list, Stretch{s.To.Add(-time.Second / fps), s.To.Add(until)})
+		}
+	}
+	return list
+}
+
+// union joins stretches that touch.
+func union(list []Stretch) (out []Stretch) {
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b Stretch) int { return cmp.Compare(a.From.UnixNano(), b.From.UnixNano()) })
+	for _, s := range list {
+		if n := len(out); n > 0 && !s.From.After(out[n-1].To) {
+			if s.To.After(out[n-1].To) {
+				out[n-1].To = s.To
+			}
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}

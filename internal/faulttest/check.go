@@ -1,0 +1,611 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// Report is what a check found.
+type Report struct {
+	Triggers    int // mails that were answered 250
+	Unanswered  int // mails that were not
+	Lost        int // answered ones that are in no event, or in two
+	Events      int
+	Failed      int
+	Clips       int
+	Frames      int // that clips hold
+	Due         int // that were sent in the windows of events
+	Damaged     int // missing or unreadable, since they were damaged on their way
+	Explained   int // missing, as their event says
+	Unexplained int // missing, and nobody says so
+	Doubled     int // more than once in a clip, or in a chain of clips
+	NotWhole    int // files
+
+	Wrong []string // each thing that is wrong, in words
+}
+
+func (r *Report) blame(format string, args ...any) {
+	r.Wrong = append(r.Wrong, fmt.Sprintf(format, args...))
+}
+
+func (r Report) String() string {
+	return fmt.Sprintf("triggers answered %d (not answered %d), lost %d\nevents %d, failed with a reason %d, clips %d\nframes checked %d, due %d, damaged on the way %d, missing and explained %d, missing and unexplained %d, doubled %d\nfiles not whole %d\n",
+		r.Triggers, r.Unanswered, r.Lost, r.Events, r.Failed, r.Clips, r.Frames, r.Due, r.Damaged, r.Explained, r.Unexplained, r.Doubled, r.NotWhole)
+}
+
+// Settle waits until no event is open and returns all of them, oldest first. Preroll must run.
+func (w *World) Settle(ctx context.Context, limit time.Duration) ([]event.Event, error) {
+	var list []event.Event
+	err := wait(ctx, limit, "all events to end", func() (bool, error) {
+		got, err := w.Events(ctx)
+		if err != nil {
+			return false, nil
+		}
+		list = got
+		return !slices.ContainsFunc(list, func(e event.Event) bool { return !e.State.Ended() }), nil
+	})
+	if err != nil {
+		for _, e := range list {
+			if !e.State.Ended() {
+				b, _ := json.Marshal(e)
+				err = fmt.Errorf("%w\nstill open: %s", err, b)
+			}
+		}
+	}
+	return list, err
+}
+
+// Events lists all events, oldest first.
+func (w *World) Events(ctx context.Context) (list []event.Event, err error) {
+	c, err := w.Client()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	q := event.Query{Limit: 500}
+	for {
+		page, err := c.Events(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, page...)
+		if len(page) < q.Limit {
+			slices.Reverse(list)
+			return list, nil
+		}
+		last := page[len(page)-1]
+		q.Before, q.BeforeID = last.Time, last.ID
+	}
+}
+
+// Check compares what Preroll keeps with what happened. It is called after Preroll was stopped, with the events that it
+// told of last.
+func (w *World) Check(ctx context.Context, events []event.Event) Report {
+	r := Report{Events: len(events)}
+	w.mu.Lock()
+	r.Wrong = append(r.Wrong, w.wrong...)
+	w.mu.Unlock()
+	w.checkTriggers(&r, events)
+	w.checkEvents(&r, events)
+	clips := w.checkFiles(ctx, &r, events)
+	w.checkFrames(&r, events, clips)
+	w.checkIndex(ctx, &r, events)
+	w.checkLeft(&r)
+	w.checkLog(&r)
+	return r
+}
+
+// checkTriggers looks for each answered mail in exactly one event.
+func (w *World) checkTriggers(r *Report, events []event.Event) {
+	in := map[string][]event.Event{}
+	times := map[string]event.Trigger{}
+	uncounted := map[string]int{} // triggers that events of a camera count, and list no more
+	for _, e := range events {
+		for _, t := range e.Triggers {
+			in[t.Subject] = append(in[t.Subject], e)
+			times[t.Subject] = t
+		}
+		if e.TriggerCount < len(e.Triggers) {
+			r.blame("event %s counts %d triggers and lists %d", e.ID, e.TriggerCount, len(e.Triggers))
+		}
+		uncounted[e.Camera] += e.TriggerCount - len(e.Triggers)
+	}
+	for _, m := range w.Mails.All() {
+		list := in[m.Subject]
+		if len(list) > 1 {
+			r.Lost++
+			r.blame("mail %s is in %d events: %s and %s", m.Subject, len(list), list[0].ID, list[1].ID)
+			continue
+		}
+		if !m.Accepted() {
+			r.Unanswered++
+			continue
+		}
+		r.Triggers++
+		if len(list) == 0 {
+			if uncounted[m.Camera]--; uncounted[m.Camera] < 0 {
+				r.Lost++
+				r.blame("mail %s for %s, begun %s, answered 250 at %s, is in no event", m.Subject, m.Camera, clock(m.Begun), clock(m.Answered))
+			}
+			continue
+		}
+		e, t := list[0], times[m.Subject]
+		if e.Camera != m.Camera {
+			r.blame("mail %s for %s is in event %s of %s", m.Subject, m.Camera, e.ID, e.Camera)
+		}
+		if t.Time.Before(m.Begun.Add(-5*time.Millisecond)) || t.Time.After(m.Answered) {
+			r.blame("mail %s was sent from %s to %s, its trigger says %s", m.Subject, clock(m.Begun), clock(m.Answered), clock(t.Time))
+		}
+		if e.Until.Before(t.Time) || e.From.After(t.Time) {
+			r.blame("event %s reaches from %s to %s, without its trigger at %s", e.ID, clock(e.From), clock(e.Until), clock(t.Time))
+		}
+	}
+}
+
+func clock(t time.Time) string { return t.Local().Format("15:04:05.000") }
+
+// checkEvents looks at what events say of themselves.
+func (w *World) checkEvents(r *Report, events []event.Event) {
+	for _, e := range events {
+		switch {
+		case !e.State.Ended():
+			r.blame("event %s has not ended: %s", e.ID, e.State)
+		case e.State == event.Failed:
+			r.Failed++
+			if len(e.Clips) > 0 {
+				r.blame("event %s failed and has clips", e.ID)
+			}
+		case len(e.Clips) == 0:
+			r.blame("event %s is %s and has no clip", e.ID, e.State)
+		}
+		if e.State != event.Saved && e.Reason == "" {
+			r.blame("event %s is %s and gives no reason", e.ID, e.State)
+		}
+		if e.State == event.Saved && len(e.Gaps) > 0 {
+			r.blame("event %s is saved and has gaps: %v", e.ID, e.Gaps)
+		}
+		for _, g := range e.Gaps {
+			if g.Reason == "" || g.To.Before(g.From) {
+				r.blame("event %s has a gap without a reason or with a wrong length: %+v", e.ID, g)
+			}
+		}
+	}
+}
+
+// content is a clip that was read.
+type content struct {
+	clip     event.Clip
+	counters []int
+}
+
+// checkFiles reads every file of the archive and returns the clips by the id of their event.
+func (w *World) checkFiles(ctx context.Context, r *Report, events []event.Event) map[string][]content {
+	clips := map[string][]content{}
+	root := w.Archive()
+	named := map[string]bool{} // files that belong to an event
+	damage := map[string][]Stretch{}
+	for _, c := range w.Cameras {
+		damage[c.ID] = c.damage()
+	}
+	for _, e := range events {
+		if e.Stem == "" {
+			continue
+		}
+		dir := filepath.Join(root, filepath.FromSlash(e.Folder))
+		sidecar := filepath.Join(dir, archive.Sidecar(e))
+		named[sidecar] = true
+		w.checkSidecar(r, e, sidecar)
+		for _, name := range []string{e.Thumbnail, e.Snapshot} {
+			if name == "" {
+				continue
+			}
+			named[filepath.Join(dir, name)] = true
+			if fi, err := os.Stat(filepath.Join(dir, name)); err != nil || fi.Size() == 0 {
+				r.NotWhole++
+				r.blame("event %s: picture %s: %v", e.ID, name, err)
+			}
+		}
+		for _, c := range e.Clips {
+			path := filepath.Join(dir, c.File)
+			named[path] = true
+			got := content{clip: c}
+			r.Clips++
+			damaged := slices.ContainsFunc(damage[e.Camera], func(s Stretch) bool {
+				return s.Holds(c.Start, tolerance) || s.Holds(c.End, tolerance) || c.Start.Before(s.From) && c.End.After(s.To)
+			})
+			if err := whole(ctx, path, c, damaged); err != nil {
+				r.NotWhole++
+				r.blame("event %s: %v", e.ID, err)
+			}
+			var err error
+			if got.counters, err = camtest.FramesOf(ctx, path, damaged); err != nil {
+				r.NotWhole++
+				r.blame("event %s: %v", e.ID, err)
+				got.counters, _ = camtest.FramesOf(ctx, path, true) // what can be read all the same
+			} else if c.Frames != len(got.counters) && !damaged {
+				r.blame("event %s: %s holds %d frames, its record says %d", e.ID, c.File, len(got.counters), c.Frames)
+			}
+			clips[e.ID] = append(clips[e.ID], got)
+		}
+	}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() || named[path] || w.stranger[path] {
+			return nil
+		}
+		r.NotWhole++
+		r.blame("%s belongs to no event", strings.TrimPrefix(path, root+"/"))
+		return nil
+	})
+	if err != nil && (!errors.Is(err, fs.ErrNotExist) || len(clips) > 0) {
+		r.blame("read the archive: %v", err)
+	}
+	for path := range w.stranger {
+		if _, err := os.Lstat(path); err != nil && strings.HasPrefix(path, root) {
+			r.blame("a file that Preroll did not write is gone: %v", err)
+		}
+	}
+	return clips
+}
+
+// checkSidecar compares an event with its sidecar.
+func (w *World) checkSidecar(r *Report, e event.Event, path string) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		r.NotWhole++
+		r.blame("event %s: %v", e.ID, err)
+		return
+	}
+	var got event.Event
+	if err := json.Unmarshal(b, &got); err != nil {
+		r.NotWhole++
+		r.blame("event %s: sidecar: %v", e.ID, err)
+		return
+	}
+	if a, b := plain(e), plain(got); a != b {
+		r.blame("event %s and its sidecar differ:\n  index   %s\n  sidecar %s", e.ID, a, b)
+	}
+}
+
+// plain is an event as it can be compared: without where the archive was.
+func plain(e event.Event) string {
+	e.Archive = ""
+	b, err := json.Marshal(e)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// whole checks a clip's container and that it is what its event says. Of damaged pictures FFmpeg may complain.
+func whole(ctx context.Context, path string, c event.Clip, damaged bool) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return err
+	}
+	if sum := hex.EncodeToString(h.Sum(nil)); n != c.Bytes || sum != c.SHA256 {
+		return fmt.Errorf("%s has %d bytes with the hash %s; its record says %d, %s", c.File, n, sum, c.Bytes, c.SHA256)
+	}
+	if partial := strings.Contains(c.File, ".partial."); !partial {
+		if front, err := indexInFront(f); err != nil || !front {
+			return fmt.Errorf("%s: index in front: %v, %w", c.File, front, err)
+		}
+	}
+	var errs bytes.Buffer
+	cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-xerror", "-i", path, "-map", "0", "-c", "copy", "-f", "null", "-")
+	cmd.Stderr = &errs
+	if err := cmd.Run(); (err != nil || errs.Len() > 0) && !(damaged && !complaint.Match(decoding.ReplaceAll(errs.Bytes(), nil))) {
+		return fmt.Errorf("%s does not read clean: %v: %s", c.File, err, errs.Bytes())
+	}
+	return nil
+}
+
+var (
+	decoding  = regexp.MustCompile(`(?m)^\[(h264|hevc|aac) @ [^\n]*$`) // what a decoder says
+	complaint = regexp.MustCompile(`\S`)
+)
+
+// indexInFront tells whether an MP4 file can be played before all of it is there.
+func indexInFront(f io.ReadSeeker) (bool, error) {
+	at := int64(0)
+	for {
+		var h [16]byte
+		if _, err := f.Seek(at, io.SeekStart); err != nil {
+			return false, err
+		}
+		if _, err := io.ReadFull(f, h[:]); err != nil {
+			return false, err
+		}
+		size := int64(binary.BigEndian.Uint32(h[:]))
+		if size == 1 {
+			size = int64(binary.BigEndian.Uint64(h[8:]))
+		}
+		switch string(h[4:8]) {
+		case "moov":
+			return true, nil
+		case "mdat":
+			return false, nil
+		}
+		if size < 8 {
+			return false, errors.New("a box with no size")
+		}
+		at += size
+	}
+}
+
+// tolerance is by how much the times of a gap may differ from when frames left the camera.
+const tolerance = 1500 * time.Millisecond
+
+// checkFrames compares the frames of each event with what its camera sent. Events that continue each other are looked at
+// together: they must join.
+func (w *World) checkFrames(r *Report, events []event.Event, clips map[string][]content) {
+	byID := map[string]event.Event{}
+	for _, e := range events {
+		byID[e.ID] = e
+	}
+	chains := map[string][]event.Event{}
+	for _, e := range events {
+		root := e.ID
+		for n := 0; byID[root].Continues != "" && n < len(events); n++ {
+			if _, ok := byID[byID[root].Continues]; !ok {
+				r.blame("event %s continues %s, which there is not", root, byID[root].Continues)
+				break
+			}
+			root = byID[root].Continues
+		}
+		chains[root] = append(chains[root], e)
+	}
+	for _, c := range w.Cameras {
+		for _, e := range events {
+			if chain := chains[e.ID]; e.Camera == c.ID && chain != nil {
+				w.checkChain(r, c, chain, clips)
+			}
+		}
+	}
+}
+
+// checkChain compares an event, and those that continue it, with what its camera sent.
+func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[string][]content) {
+	history, damage := c.History(), c.damage()
+	damaged := func(at time.Time) bool {
+		return slices.ContainsFunc(damage, func(s Stretch) bool { return s.Holds(at, 0) })
+	}
+	var windows, known []Stretch // what the events reach over, and what they name as missing
+	for _, e := range chain {
+		windows = append(windows, Stretch{e.From, e.Until})
+		known = append(known, named(e)...)
+	}
+	windows = union(windows)
+	var wrong []string
+	blame := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	held := map[int64]string{} // by when a frame left, the clip
+	var doubled []string
+	for _, e := range chain {
+		for _, got := range clips[e.ID] {
+			r.Frames += len(got.counters)
+			var last time.Time
+			for i, f := range camtest.Times(got.counters, around(history, got.clip), got.clip.Start) {
+				if f.Span < 0 {
+					if len(damage) == 0 {
+						r.NotWhole++
+						blame("frame %d of %s cannot be read", i, got.clip.File)
+					}
+					r.Damaged++
+					continue
+				}
+				if was, twice := held[f.Time.UnixNano()]; twice && !damaged(f.Time) {
+					doubled = append(doubled, fmt.Sprintf("frame %d of %s, sent at %s and in %s already", i, got.clip.File, clock(f.Time), was))
+				}
+				held[f.Time.UnixNano()] = got.clip.File
+				if !last.IsZero() && f.Time.Sub(last) > time.Second && !damaged(last.Add(time.Second/fps)) && !damaged(f.Time) && !explained(known, last.Add(f.Time.Sub(last)/2)) {
+					blame("%s has a hole of %.1f s from %s on that no event names", got.clip.File, f.Time.Sub(last).Seconds(), clock(last))
+				}
+				last = f.Time
+			}
+		}
+	}
+	if len(doubled) > 0 {
+		r.Doubled += len(doubled)
+		blame("%d frames are doubled: %s ... %s", len(doubled), doubled[0], doubled[len(doubled)-1])
+	}
+	var missing []time.Time
+	for _, s := range windows {
+		for _, at := range c.Sent(s.From, s.To) {
+			r.Due++
+			switch _, ok := held[at.UnixNano()]; {
+			case ok:
+			case damaged(at):
+				r.Damaged++
+			case explained(known, at):
+				r.Explained++
+			default:
+				missing = append(missing, at)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		r.Unexplained += len(missing)
+		blame("%d frames are missing and nobody says so: %s", len(missing), runs(missing))
+	}
+	if wrong == nil {
+		return
+	}
+	r.blame("%s, event %s:\n    %s\n  the events: %s\n  meanwhile: %s", c.ID, chain[0].ID, strings.Join(wrong, "\n    "), brief(chain), w.Faults.At(c.ID, Stretch{windows[0].From.Add(-5 * time.Second), windows[len(windows)-1].To.Add(10 * time.Second)}))
+}
+
+// around lists the loops that a clip can hold: the same loop may have been played before, with the same counters.
+func around(history []camtest.Span, c event.Clip) (list []camtest.Span) {
+	const slack = 15 * time.Second
+	for _, s := range history {
+		if s.From.Before(c.End.Add(slack)) && (s.To.IsZero() || s.To.After(c.Start.Add(-slack))) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// runs shortens a list of frames of one camera to those that follow each other.
+func runs(times []time.Time) string {
+	var out []string
+	for i := 0; i < len(times); {
+		j := i
+		for j+1 < len(times) && times[j+1].Sub(times[j]) < 3*time.Second/fps/2 {
+			j++
+		}
+		out = append(out, fmt.Sprintf("%d from %s to %s", j-i+1, clock(times[i]), clock(times[j])))
+		i = j + 1
+	}
+	return strings.Join(out, ", ")
+}
+
+// brief is what of events helps to understand a fault.
+func brief(chain []event.Event) string {
+	var out []string
+	for _, e := range chain {
+		s := fmt.Sprintf("%s %s, from %s until %s, last trigger %s, asked %s+%s got %s+%s, reason %q", e.ID, e.State, clock(e.From), clock(e.Until), clock(e.LastTrigger),
+			e.Receipt.PreRollAsked.D(), e.Receipt.PostRollAsked.D(), e.Receipt.PreRollGot.D(), e.Receipt.PostRollGot.D(), e.Reason)
+		for _, c := range e.Clips {
+			s += fmt.Sprintf("; clip %s %s-%s %d frames %s", c.File, clock(c.Start), clock(c.End), c.Frames, c.Length.D())
+		}
+		for _, g := range e.Gaps {
+			s += fmt.Sprintf("; gap %s-%s %s", clock(g.From), clock(g.To), g.Reason)
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, "\n    ")
+}
+
+// named lists what an event names as missing.
+func named(e event.Event) (list []Stretch) {
+	for _, g := range e.Gaps {
+		list = append(list, Stretch{g.From, g.To})
+	}
+	if e.Reason == "" {
+		return list
+	}
+	if len(e.Clips) == 0 {
+		return append(list, Stretch{e.From, e.Until})
+	}
+	if first := e.Clips[0].Start; strings.Contains(e.Reason, "The first ") && first.After(e.From) {
+		list = append(list, Stretch{e.From, first})
+	}
+	if last := e.Clips[len(e.Clips)-1].End; strings.Contains(e.Reason, "The last ") && last.Before(e.Until) {
+		list = append(list, Stretch{last, e.Until})
+	}
+	return list
+}
+
+func explained(known []Stretch, at time.Time) bool {
+	return slices.ContainsFunc(known, func(s Stretch) bool { return s.Holds(at, tolerance) })
+}
+
+// checkIndex rebuilds the index from the archive and compares.
+func (w *World) checkIndex(ctx context.Context, r *Report, events []event.Event) {
+	state := filepath.Join(w.opt.Dir, "reindexed")
+	a, err := archive.Open(ctx, state, w.Archive(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.blame("rebuild the index: %v", err)
+		return
+	}
+	defer func() { _ = a.Close() }()
+	_, faults, err := a.Reindex(ctx)
+	if err != nil || len(faults) > 0 {
+		r.blame("rebuild the index: %v %v", err, faults)
+	}
+	found := map[string]string{}
+	list, err := a.List(ctx, event.Query{Limit: 1 << 20})
+	if err != nil {
+		r.blame("rebuild the index: %v", err)
+	}
+	for _, e := range list {
+		found[e.ID] = plain(e)
+	}
+	for _, e := range events {
+		got, ok := found[e.ID]
+		delete(found, e.ID)
+		switch {
+		case !ok && e.Stem == "" && e.State == event.Failed: // it never had a place in the archive
+		case !ok:
+			r.blame("event %s is not in the index that was rebuilt from the archive", e.ID)
+		case got != plain(e):
+			r.blame("event %s differs in the rebuilt index:\n  before %s\n  after  %s", e.ID, plain(e), got)
+		}
+	}
+	for id := range found {
+		r.blame("event %s is in the archive and was not in the index", id)
+	}
+}
+
+// checkLeft looks for what Preroll left behind after its end.
+func (w *World) checkLeft(r *Report) {
+	if w.pid() != 0 {
+		return
+	}
+	for _, p := range w.processes() {
+		r.blame("process %d is left over: %s", p.pid, strings.Join(p.args, " "))
+	}
+	pins, _ := filepath.Glob(filepath.Join(w.settings.RAMDisk.Path, "*", "pins", "*"))
+	for _, p := range pins {
+		if !w.stranger[p] {
+			r.blame("pin %s is left over", strings.TrimPrefix(p, w.settings.RAMDisk.Path+"/"))
+		}
+	}
+}
+
+// bad is what must never be in Preroll's log.
+var bad = regexp.MustCompile(`(?m)^panic:|^fatal error:|DATA RACE|^goroutine \d+ \[.*|http: panic|panic in|runtime error`)
+
+// checkLog looks for panics and for the cameras' password, in the log and in all that Preroll keeps.
+func (w *World) checkLog(r *Report) {
+	b, err := os.ReadFile(w.log.Name())
+	if err != nil {
+		r.blame("read the log: %v", err)
+		return
+	}
+	if at := bad.FindIndex(b); at != nil {
+		r.blame("the log holds a panic: %s", b[at[0]:min(len(b), at[0]+4000)])
+	}
+	secret := []byte(canary(w.opt.Seed))
+	for _, dir := range []string{w.log.Name(), w.state, w.Archive(), w.settings.RAMDisk.Path} {
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return nil
+			}
+			if b, err := os.ReadFile(path); err == nil && bytes.Contains(b, secret) {
+				r.blame("a camera's password is in %s", path)
+			}
+			return nil
+		})
+	}
+}

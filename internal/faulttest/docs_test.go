@@ -1,0 +1,27 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestEveryFaultIsDocumented compares docs/reliability.md with the faults that there are.
+func TestEveryFaultIsDocumented(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(b), "| fault | outcome |\n| --- | --- |\n")
+	var want strings.Builder
+	for _, k := range Kinds {
+		fmt.Fprintf(&want, "| %s | %s |\n", k.Name, k.Expect)
+	}
+	if table != want.String() {
+		t.Errorf("the table at the end of docs/reliability.md should be\n%s", want.String())
+	}
+}

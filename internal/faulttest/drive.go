@@ -1,0 +1,88 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/preroll/preroll/internal/faultfs"
+)
+
+// failing is a drive that has faults for a while.
+func failing(f func(*Fault) faultfs.Faults) func(context.Context, *Fault) (func() error, error) {
+	return func(_ context.Context, t *Fault) (func() error, error) {
+		if t.World.Drive == nil {
+			return nil, errNothing
+		}
+		t.World.Drive.Set(f(t))
+		return func() error { t.World.Drive.Set(faultfs.Faults{}); return nil }, nil
+	}
+}
+
+func unplug(_ context.Context, t *Fault) (func() error, error) {
+	if t.World.Drive == nil {
+		return nil, errNothing
+	}
+	return t.World.Drive.Plug, t.World.Drive.Unplug()
+}
+
+// away moves a folder away for a while.
+func away(dir string) (func() error, error) {
+	return func() error { return os.Rename(dir+"-away", dir) }, os.Rename(dir, dir+"-away")
+}
+
+var driveKinds = []Kind{
+	{Name: "the archive is full", Area: "archive", Weight: 3, Least: 3 * second, Most: 15 * second, Expect: "video waits in RAM; it is saved when there is room",
+		Do: failing(func(t *Fault) faultfs.Faults {
+			if t.Rand.IntN(2) == 0 {
+				return faultfs.Faults{Full: true}
+			}
+			return faultfs.Faults{Room: 1 + t.Rand.Int64N(500_000)}
+		})},
+	{Name: "the archive is read-only", Area: "archive", Weight: 2, Least: 3 * second, Most: 15 * second, Expect: "video waits in RAM",
+		Do: failing(func(*Fault) faultfs.Faults { return faultfs.Faults{ReadOnly: true} })},
+	{Name: "the archive is unplugged", Area: "archive", Weight: 3, Least: 2 * second, Most: 15 * second, Expect: "video waits in RAM", Do: unplug},
+	{Name: "the archive is unplugged for longer than the ring", Area: "archive", Weight: 1, Least: 40 * second, Most: 70 * second, Long: true,
+		Expect: "video of events waits in RAM, as long as it lasts; what is missing then is named", Do: unplug},
+	{Name: "the archive is slow", Area: "archive", Weight: 2, Least: 5 * second, Most: 15 * second, Expect: "video waits in RAM",
+		Do: failing(func(t *Fault) faultfs.Faults { return faultfs.Faults{Rate: 20_000 + t.Rand.Int64N(400_000)} })},
+	{Name: "the archive hangs", Area: "archive", Weight: 2, Least: 5 * second, Most: 20 * second, Expect: "video waits in RAM; mails are accepted meanwhile",
+		Do: failing(func(*Fault) faultfs.Faults { return faultfs.Faults{Hang: true} })},
+	{Name: "the archive has bad sectors", Area: "archive", Weight: 2, Least: 5 * second, Most: 15 * second, Expect: "what was not written is written anew",
+		Do: failing(func(t *Fault) faultfs.Faults {
+			return faultfs.Faults{WriteErr: syscall.EIO, ReadErr: syscall.EIO, RenameErr: syscall.EIO, Chance: 0.05 + t.Rand.Float64()*0.4}
+		})},
+	{Name: "fsync fails", Area: "archive", Weight: 2, Least: 3 * second, Most: 15 * second, Expect: "what was not durable is written anew",
+		Do: failing(func(t *Fault) faultfs.Faults {
+			return faultfs.Faults{SyncErr: syscall.EIO, Chance: 0.1 + t.Rand.Float64()*0.5}
+		})},
+	{Name: "the archive's folder is renamed", Area: "archive", Weight: 2, Least: 2 * second, Most: 12 * second, Expect: "video waits in RAM until it is back",
+		Do: func(_ context.Context, t *Fault) (func() error, error) { return away(t.World.Archive()) }},
+	{Name: "foreign files lie in the archive", Area: "archive", Weight: 1, Most: second, Expect: "they do no harm, and none is done to them",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			w := t.World
+			now := time.Now().Add(between(t.Rand, -20*second, 20*second)).Local()
+			dir := filepath.Join(w.Archive(), w.Cameras[t.Rand.IntN(len(w.Cameras))].ID, now.Format("2006"), now.Format("01"), now.Format("02"))
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return nil, err
+			}
+			stem := filepath.Join(dir, now.Format("2006-01-02_15-04-05-0700")+"_motion")
+			for _, path := range []string{stem + ".mp4", stem + ".txt", filepath.Join(dir, "notes.json"), filepath.Join(w.Archive(), "holiday.mp4")} {
+				f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+				if os.IsExist(err) {
+					continue
+				}
+				if err != nil {
+					return nil, err
+				}
+				w.foreign(path)
+				_, _ = f.WriteString("a stranger's")
+				_ = f.Close()
+			}
+			return nil, nil
+		}},
+}

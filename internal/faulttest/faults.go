@@ -1,0 +1,466 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+	_ "modernc.org/sqlite" // locks the index
+
+	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/recorder/archive"
+)
+
+// areas are what can be broken.
+var areas = []string{"camera", "ffmpeg", "preroll", "archive", "ram", "index", "load"}
+
+// rest is how long each is left alone between two faults, on average.
+var rest = map[string]time.Duration{
+	"camera": 10 * time.Second, "ffmpeg": 8 * time.Second, "preroll": 15 * time.Second, "archive": 10 * time.Second,
+	"ram": 10 * time.Second, "index": 12 * time.Second, "load": 15 * time.Second,
+}
+
+// Kind is a kind of fault.
+type Kind struct {
+	Name        string
+	Area        string
+	Weight      int
+	Least, Most time.Duration // how long it acts
+	Long        bool          // only where there is time for it
+	Expect      string        // what Preroll does about it
+
+	// Do injects the fault and returns what ends it, or nil if it ends by itself. It is not called with what it breaks
+	// broken already.
+	Do func(context.Context, *Fault) (end func() error, err error)
+}
+
+// Kinds are all kinds.
+var Kinds = slices.Concat(cameraKinds, ffmpegKinds, prerollKinds, driveKinds, ramKinds, indexKinds, loadKinds)
+
+const second = time.Second
+
+// switching is a fault that is switched on and off.
+func switching(f func(c *Camera, on bool)) func(context.Context, *Fault) (func() error, error) {
+	return func(_ context.Context, t *Fault) (func() error, error) {
+		f(t.Camera, true)
+		return func() error { f(t.Camera, false); return nil }, nil
+	}
+}
+
+// at once is a fault without an end.
+func atOnce(f func(*Fault)) func(context.Context, *Fault) (func() error, error) {
+	return func(_ context.Context, t *Fault) (func() error, error) { f(t); return nil, nil }
+}
+
+// other is a camera that is set to something else for a while.
+func other(how func(*Camera, string, float64) error, set func(*CameraOptions)) func(context.Context, *Fault) (func() error, error) {
+	return func(ctx context.Context, t *Fault) (func() error, error) {
+		now := t.Camera.usual
+		set(&now)
+		file, err := now.media().File(ctx)
+		if err != nil {
+			return nil, err
+		}
+		usual, err := t.Camera.usual.media().File(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return func() error { return how(t.Camera, usual, fps) }, how(t.Camera, file, fps)
+	}
+}
+
+func restart(c *Camera, file string, fps float64) error { return c.Restart(file, fps) }
+func swap(c *Camera, file string, fps float64) error    { return c.Switch(file, fps) }
+
+var cameraKinds = []Kind{
+	{Name: "camera loses its power", Area: "camera", Weight: 3, Least: second, Most: 12 * second,
+		Expect: "the gap is named; it is recorded again within seconds of its return",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			t.Camera.Down()
+			return t.Camera.Up, nil
+		}},
+	{Name: "camera freezes", Area: "camera", Weight: 2, Least: 3 * second, Most: 12 * second,
+		Expect: "the read time-out or the watchdog ends the session; the gap is named",
+		Do:     switching(func(c *Camera, on bool) { c.Freeze(on) })},
+	{Name: "camera is mute", Area: "camera", Weight: 2, Least: 2 * second, Most: 15 * second,
+		Expect: "as if it froze; a short silence inside a session is named too",
+		Do:     switching(func(c *Camera, on bool) { c.Mute(on) })},
+	{Name: "cable out for a moment", Area: "camera", Weight: 2, Least: second, Most: 4 * second,
+		Expect: "nothing is lost: the frames arrive late",
+		Do:     atOnce(func(t *Fault) { t.Camera.Stall(t.For) })},
+	{Name: "cable out for long", Area: "camera", Weight: 2, Least: 8 * second, Most: 30 * second,
+		Expect: "a new session; the gap is named",
+		Do:     atOnce(func(t *Fault) { t.Camera.Stall(t.For) })},
+	{Name: "camera drops its connections", Area: "camera", Weight: 3,
+		Expect: "a new session after a second; the gap is named",
+		Do:     atOnce(func(t *Fault) { t.Camera.Drop() })},
+	{Name: "packets are lost", Area: "camera", Weight: 2, Least: 2 * second, Most: 10 * second,
+		Expect: "what arrives is kept; the files are whole",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			t.Camera.Lose(0.01 + t.Rand.Float64()*0.2)
+			return func() error { t.Camera.Lose(0); return nil }, nil
+		}},
+	{Name: "packets are damaged", Area: "camera", Weight: 2, Least: 2 * second, Most: 10 * second,
+		Expect: "what arrives is kept; the files are whole",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			t.Camera.Corrupt(0.01 + t.Rand.Float64()*0.2)
+			return func() error { t.Camera.Corrupt(0); return nil }, nil
+		}},
+	{Name: "camera's clock is set forward a little", Area: "camera", Weight: 1,
+		Expect: "no frame is lost, or a gap is named",
+		Do:     atOnce(func(t *Fault) { t.Camera.Jump(between(t.Rand, second/2, 29*second)) })},
+	{Name: "camera's clock is set forward by hours", Area: "camera", Weight: 1,
+		Expect: "no frame is lost, or a gap is named",
+		Do:     atOnce(func(t *Fault) { t.Camera.Jump(between(t.Rand, 40*second, 10*time.Hour)) })},
+	{Name: "camera's clock is set back", Area: "camera", Weight: 2,
+		Expect: "no frame is lost, or a gap is named",
+		Do:     atOnce(func(t *Fault) { t.Camera.Jump(-between(t.Rand, second/2, 3*time.Hour)) })},
+	{Name: "time stamps repeat", Area: "camera", Weight: 1, Least: 2 * second, Most: 8 * second,
+		Expect: "no frame is lost",
+		Do:     switching(func(c *Camera, on bool) { c.Repeat(on) })},
+	{Name: "time stamps stand still", Area: "camera", Weight: 1, Least: 2 * second, Most: 6 * second,
+		Expect: "no frame is lost, or a gap is named",
+		Do:     switching(func(c *Camera, on bool) { c.Still(on) })},
+	{Name: "camera restarts with another resolution", Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
+		Expect: "the event has a clip of each resolution; the gap is named",
+		Do:     other(restart, func(o *CameraOptions) { o.Large = !o.Large })},
+	{Name: "camera restarts with another codec", Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
+		Expect: "the event has a clip of each codec; the gap is named",
+		Do:     other(restart, func(o *CameraOptions) { o.H265 = !o.H265 })},
+	{Name: "resolution changes inside the session", Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
+		Expect: "no clip mixes both, or it plays all the same",
+		Do:     other(swap, func(o *CameraOptions) { o.Large = !o.Large })},
+	{Name: "keyframes come every 20 s", Area: "camera", Weight: 1, Least: 25 * second, Most: 45 * second, Long: true,
+		Expect: "clips begin up to 20 s early and miss nothing",
+		Do:     other(swap, func(o *CameraOptions) { o.GOP = 200 })},
+	{Name: "camera flaps", Area: "camera", Weight: 1, Least: 10 * second, Most: 30 * second, Long: true,
+		Expect: "each gap is named; Preroll does not storm the camera",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			for end := time.Now().Add(t.For); time.Now().Before(end); {
+				t.Camera.Down()
+				sleep(ctx, between(t.Rand, second/5, 2*second))
+				if err := t.Camera.Up(); err != nil {
+					return nil, err
+				}
+				sleep(ctx, between(t.Rand, second/2, 4*second))
+			}
+			return nil, nil
+		}},
+}
+
+// signalFFmpeg sends a signal to one of the FFmpegs.
+func signalFFmpeg(recording bool, s syscall.Signal) func(context.Context, *Fault) (func() error, error) {
+	return func(ctx context.Context, t *Fault) (func() error, error) {
+		var list []process
+		_ = wait(ctx, 10*second, "an FFmpeg", func() (bool, error) {
+			list = t.World.ffmpegs(recording)
+			if !recording {
+				list = slices.DeleteFunc(list, process.records)
+			}
+			return len(list) > 0, nil
+		})
+		if len(list) == 0 {
+			return nil, errNothing
+		}
+		err := syscall.Kill(list[t.Rand.IntN(len(list))].pid, s)
+		if errors.Is(err, syscall.ESRCH) {
+			return nil, errNothing
+		}
+		return nil, err
+	}
+}
+
+func wrapped(mode string) func(context.Context, *Fault) (func() error, error) {
+	return func(_ context.Context, t *Fault) (func() error, error) {
+		// Who is recording starts again only if it must.
+		for _, p := range t.World.ffmpegs(true) {
+			if t.Rand.IntN(2) == 0 {
+				_ = syscall.Kill(p.pid, syscall.SIGKILL)
+			}
+		}
+		return func() error { return t.World.mode("") }, t.World.mode(mode)
+	}
+}
+
+var ffmpegKinds = []Kind{
+	{Name: "a recording FFmpeg is killed", Area: "ffmpeg", Weight: 3, Expect: "a new one within seconds; the gap is named",
+		Do: signalFFmpeg(true, syscall.SIGKILL)},
+	{Name: "a recording FFmpeg is stopped for ever", Area: "ffmpeg", Weight: 2, Expect: "the watchdog kills it; the gap is named",
+		Do: signalFFmpeg(true, syscall.SIGSTOP)},
+	{Name: "an FFmpeg at work on a clip is killed", Area: "ffmpeg", Weight: 2, Expect: "the clip is finished at the next try",
+		Do: signalFFmpeg(false, syscall.SIGKILL)},
+	{Name: "an FFmpeg at work on a clip is stopped for ever", Area: "ffmpeg", Weight: 2, Expect: "it is killed after a while, and the clip is finished at the next try",
+		Do: signalFFmpeg(false, syscall.SIGSTOP)},
+	{Name: "FFmpeg writes garbage to its log", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second, Expect: "nothing is lost by it", Do: wrapped("noisy")},
+	{Name: "FFmpeg writes lines that look like others", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second, Expect: "nothing is lost by it", Do: wrapped("chatty")},
+	{Name: "FFmpeg cannot load its libraries", Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second, Expect: "the gap is named; clips are finished when it can again", Do: wrapped("broken")},
+	{Name: "FFmpeg is replaced by an old one", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second, Expect: "clips are finished when the right one is back", Do: wrapped("old")},
+	{Name: "FFmpeg is uninstalled", Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second, Expect: "the gap is named; clips are finished when it is back",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			path := t.World.settings.FFmpeg.Path
+			return func() error { return os.Rename(path+".gone", path) }, os.Rename(path, path+".gone")
+		}},
+}
+
+var prerollKinds = []Kind{
+	{Name: "Preroll is killed", Area: "preroll", Weight: 3, Most: 4 * second, Expect: "the next start finishes all open events",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			return func() error { return t.World.Start(ctx, "") }, t.World.Kill(ctx)
+		}},
+	{Name: "Preroll crashes at a point", Area: "preroll", Weight: 4, Most: 20 * second, Least: 20 * second, Expect: "the next start finishes all open events",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			point := crash.Points[t.Rand.IntN(len(crash.Points))]
+			if err := t.World.Kill(ctx); err != nil {
+				return nil, err
+			}
+			if err := t.World.Start(ctx, fmt.Sprintf("%s:%d", point, 1+t.Rand.IntN(3))); err != nil {
+				return nil, err
+			}
+			_ = t.World.Ended(ctx, t.For) // or it does not come there
+			if err := t.World.Kill(ctx); err != nil {
+				return nil, err
+			}
+			return nil, t.World.Start(ctx, "")
+		}},
+	{Name: "Preroll is stopped and started", Area: "preroll", Weight: 2, Most: 3 * second, Expect: "as if it were killed, and it ends within seconds",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			return func() error { return t.World.Start(ctx, "") }, t.World.Stop(ctx)
+		}},
+	{Name: "Preroll is started twice", Area: "preroll", Weight: 1, Expect: "the second says so and exits with 1; the first does not notice",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			w := t.World
+			before := w.pid()
+			second := w.command("record")
+			done := make(chan error, 1)
+			if err := second.Start(); err != nil {
+				return nil, err
+			}
+			go func() { done <- second.Wait() }()
+			select {
+			case err := <-done:
+				if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+					w.blame("a second Preroll ended with %v, not with exit code 1", err)
+				}
+			case <-time.After(patience):
+				_ = second.Process.Kill()
+				<-done
+				w.blame("a second Preroll went on beside the first")
+			}
+			if w.pid() != before {
+				w.blame("the first Preroll ended when a second was started")
+			}
+			return nil, nil
+		}},
+	{Name: "bytes of the index are flipped while Preroll is down", Area: "preroll", Weight: 2, Expect: "the index is begun anew from the archive; no event is lost",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			if err := t.World.end(ctx, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[t.Rand.IntN(2)]); err != nil {
+				return nil, err
+			}
+			if err := flip(t, filepath.Join(t.World.state, archive.IndexName)); err != nil {
+				return nil, errors.Join(err, t.World.Start(ctx, ""))
+			}
+			return nil, t.World.Start(ctx, "")
+		}},
+}
+
+// flip damages a few pages of a file.
+func flip(t *Fault, path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	for range 1 + t.Rand.IntN(5) {
+		b := make([]byte, 1+t.Rand.IntN(300))
+		for i := range b {
+			b[i] = byte(t.Rand.Uint32())
+		}
+		if _, err := f.WriteAt(b, t.Rand.Int64N(max(1, fi.Size()-300))); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}
+
+// fill takes all room of a RAM disk but for a few bytes, and returns what gives it back.
+func fill(dir string, leave int64) (func() error, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "stranger.bin")
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	remove := func() error { return os.Remove(path) }
+	if size := int64(st.Bavail)*st.Bsize - leave; size > 0 {
+		if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != nil && !errors.Is(err, unix.ENOSPC) {
+			return nil, errors.Join(err, remove())
+		}
+	}
+	return remove, nil
+}
+
+// resize makes a RAM disk larger or smaller, but not smaller than what is in it.
+func resize(dir string, size int64) error {
+	return unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, fmt.Sprintf("size=%d", size))
+}
+
+// ramMount is where the RAM disk is mounted.
+func (w *World) ramMount() string { return filepath.Dir(w.settings.RAMDisk.Path) }
+
+// foreign notes a file that a fault has put somewhere.
+func (w *World) foreign(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stranger[path] = true
+}
+
+var ramKinds = []Kind{
+	{Name: "the RAM disk is full", Area: "ram", Weight: 3, Least: 3 * second, Most: 15 * second, Expect: "what is missing is named; recording goes on when there is room",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			return fill(t.World.ramMount(), t.Rand.Int64N(200_000))
+		}},
+	{Name: "the RAM disk shrinks", Area: "ram", Weight: 1, Least: 3 * second, Most: 15 * second, Expect: "as if it were full",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			var st unix.Statfs_t
+			if err := unix.Statfs(t.World.ramMount(), &st); err != nil {
+				return nil, err
+			}
+			used := int64(st.Blocks-st.Bfree) * st.Bsize
+			return func() error { return resize(t.World.ramMount(), t.World.opt.RAM) }, resize(t.World.ramMount(), used+1<<20)
+		}},
+	{Name: "foreign files lie in a ring", Area: "ram", Weight: 2, Most: 5 * second, Expect: "they do no harm, and none is done to them",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			ring := filepath.Join(t.World.settings.RAMDisk.Path, t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID, "ring")
+			run := time.Now().UnixMilli() + t.Rand.Int64N(2_000_000) - 1_000_000
+			for _, err := range []error{
+				os.Symlink("/etc/passwd", filepath.Join(ring, fmt.Sprintf("r%013d-000001.m4s", run))),
+				os.Mkdir(filepath.Join(ring, fmt.Sprintf("r%013d-000002.m4s", run)), 0o700),
+				os.WriteFile(filepath.Join(ring, fmt.Sprintf("r%013d-000003.m4s", run)), []byte(strings.Repeat("garbage", 999)), 0o600),
+				os.WriteFile(filepath.Join(ring, fmt.Sprintf("r%013d-init.mp4", run)), []byte(strings.Repeat("\x00\x00\x00\x08free", 999)), 0o600),
+				os.WriteFile(filepath.Join(ring, "holiday.jpg"), []byte("a stranger's"), 0o600),
+			} {
+				if errors.Is(err, fs.ErrNotExist) {
+					return nil, errNothing // the ring is gone at the moment
+				}
+				if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, unix.ENOSPC) {
+					return nil, err
+				}
+			}
+			return nil, nil
+		}},
+	{Name: "a camera's ring is removed", Area: "ram", Weight: 1, Expect: "it is made anew; what is missing is named",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			return nil, clear(filepath.Join(t.World.settings.RAMDisk.Path, t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID))
+		}},
+	{Name: "all rings are removed", Area: "ram", Weight: 1, Expect: "they are made anew; what is missing is named",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			return nil, clear(t.World.settings.RAMDisk.Path)
+		}},
+}
+
+// clear removes a folder that others write to.
+func clear(dir string) (err error) {
+	for range 20 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+var indexKinds = []Kind{
+	{Name: "another program locks the index", Area: "index", Weight: 2, Least: 3 * second, Most: 10 * second, Expect: "alarm mails wait for it, or are not accepted",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			db, err := sql.Open("sqlite", "file:"+filepath.Join(t.World.state, archive.IndexName)+"?mode=rw&_pragma=busy_timeout(5000)")
+			if err != nil {
+				return nil, err
+			}
+			db.SetMaxOpenConns(1)
+			if _, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
+				_ = db.Close() // there is none at the moment, or Preroll repairs it
+				return nil, errNothing
+			}
+			return db.Close, nil
+		}},
+	{Name: "the index is removed", Area: "index", Weight: 2, Expect: "it is written anew; no event is lost",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			path := filepath.Join(t.World.state, archive.IndexName)
+			for _, end := range []string{"", "-wal", "-shm"} {
+				if err := os.Remove(path + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return nil, err
+				}
+			}
+			return nil, nil
+		}},
+	{Name: "the disk of the index is full", Area: "index", Weight: 2, Least: 2 * second, Most: 10 * second, Expect: "alarm mails are not accepted meanwhile; nothing that was is lost",
+		Do: func(_ context.Context, t *Fault) (func() error, error) { return fill(t.World.state, 0) }},
+}
+
+var loadKinds = []Kind{
+	{Name: "all cameras send a mail at once", Area: "load", Weight: 3, Expect: "each has its event",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			var wg sync.WaitGroup
+			for _, c := range t.World.Cameras {
+				wg.Go(func() { t.World.Mails.Send(c.ID, false) })
+			}
+			wg.Wait()
+			return nil, nil
+		}},
+	{Name: "a storm of 300 mails", Area: "load", Weight: 1, Expect: "all that are accepted count",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			c := t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))]
+			jobs := make(chan struct{}, 300)
+			for range cap(jobs) {
+				jobs <- struct{}{}
+			}
+			close(jobs)
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					for range jobs {
+						if ctx.Err() == nil {
+							t.World.Mails.Send(c.ID, true)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			return nil, nil
+		}},
+	{Name: "connections that say nothing", Area: "load", Weight: 1, Least: 2 * second, Most: 8 * second, Expect: "mails of others get through",
+		Do: func(ctx context.Context, t *Fault) (func() error, error) {
+			var open []func() error
+			for range 10 {
+				if c, err := dial(t.World.Mails.Address); err == nil {
+					open = append(open, c.Close)
+				}
+			}
+			return func() error {
+				for _, end := range open {
+					_ = end()
+				}
+				return nil
+			}, nil
+		}},
+}

@@ -1,0 +1,116 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Mail is an alarm mail that was sent, or tried to.
+type Mail struct {
+	Camera   string
+	Subject  string // unique
+	Begun    time.Time
+	Answered time.Time // when the answer to its data came; zero if none did
+	Code     int       // the answer; 0 if none came
+	Err      error     // why it was not delivered
+}
+
+// Accepted tells whether Preroll has promised to save what the mail is about.
+func (m Mail) Accepted() bool { return m.Code == 250 }
+
+// Mails is the ledger of all mails.
+type Mails struct {
+	Address string // of Preroll's mail server
+	seed    uint64
+
+	mu   sync.Mutex // guards list and n
+	list []Mail
+	n    int
+}
+
+// All returns the mails that were sent so far.
+func (m *Mails) All() []Mail {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]Mail(nil), m.list...)
+}
+
+// answerTime bounds how long an answer is waited for: longer than a camera would.
+const answerTime = 40 * time.Second
+
+// Send sends an alarm mail for a camera, in a session of its own, and notes how it went. abrupt cuts the connection
+// without QUIT, as many cameras do.
+func (m *Mails) Send(camera string, abrupt bool) Mail {
+	m.mu.Lock()
+	m.n++
+	mail := Mail{Camera: camera, Subject: fmt.Sprintf("T-%x-%d", m.seed, m.n), Begun: time.Now()}
+	m.mu.Unlock()
+	mail.Code, mail.Answered, mail.Err = m.deliver(mail, abrupt)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.list = append(m.list, mail)
+	return mail
+}
+
+func (m *Mails) deliver(mail Mail, abrupt bool) (code int, answered time.Time, err error) {
+	c, err := dial(m.Address)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(answerTime))
+	r := bufio.NewReader(c)
+	answer := func() (int, error) {
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return 0, err
+			}
+			var code int
+			if _, err := fmt.Sscanf(line, "%3d", &code); err != nil {
+				return 0, fmt.Errorf("answer %q: %w", line, err)
+			}
+			if len(line) > 3 && line[3] == ' ' {
+				return code, nil
+			}
+		}
+	}
+	for _, step := range []struct {
+		say  string
+		want int
+	}{
+		{"", 220},
+		{"EHLO camera\r\n", 250},
+		{"MAIL FROM:<cam@camera>\r\n", 250},
+		{"RCPT TO:<" + mail.Camera + "@preroll>\r\n", 250},
+		{"DATA\r\n", 354},
+	} {
+		if _, err := c.Write([]byte(step.say)); err != nil {
+			return 0, time.Time{}, err
+		}
+		if code, err := answer(); err != nil {
+			return 0, time.Time{}, err
+		} else if code != step.want {
+			return code, time.Time{}, fmt.Errorf("answer to %q: %d", step.say, code)
+		}
+	}
+	if _, err := fmt.Fprintf(c, "From: cam@camera\r\nTo: %s@preroll\r\nSubject: %s\r\n\r\nEvent Type: Motion Detected\r\n.\r\n", mail.Camera, mail.Subject); err != nil {
+		return 0, time.Time{}, err
+	}
+	if code, err = answer(); err != nil {
+		return 0, time.Time{}, err
+	}
+	answered = time.Now()
+	if !abrupt {
+		_, _ = c.Write([]byte("QUIT\r\n"))
+		_, _ = answer()
+	}
+	return code, answered, nil
+}
+
+func dial(address string) (net.Conn, error) { return net.DialTimeout("tcp", address, answerTime) }

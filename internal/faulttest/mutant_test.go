@@ -1,0 +1,70 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mutants are ways to break Preroll that no other test is likely to notice. The harness must.
+var mutants = []struct {
+	name, file, from, to string
+	test                 string // that fails
+}{
+	{"an fsync of the video is left out", "recorder/clip/store.go", "if err := p.file.Sync(); err != nil {", "if err := error(nil); err != nil {", "TestPowerCut"},
+	{"an fsync of the finished clip is left out", "recorder/clip/finish.go", "if err := durable.SyncFile(tmp); err != nil {", "if err := error(nil); err != nil {", "TestPowerCut"},
+	{"a clip gets its name before it is checked", "recorder/clip/finish.go", "wrote, err := tool.Remux(ctx, inputs, lengths, tmp)", "wrote, err := tool.Remux(ctx, inputs, lengths, final)", "TestCrashPoints/remuxed"},
+	{"a mail is answered before its event is in the index", "recorder/clip/clip.go", "err = in.inIndex(ctx, w, w.version)", "go func() { time.Sleep(300 * time.Millisecond); _ = in.inIndex(context.WithoutCancel(ctx), w, w.version) }()", "TestPowerCut"},
+	{"the index does not wait for its disk", "recorder/archive/archive.go", "synchronous(FULL)", "synchronous(OFF)", "TestPowerCut"},
+	{"pins go before their bytes are durable", "recorder/clip/store.go", "\tif !in.retry(ctx, \"append to\"", "\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, \"append to\"", "TestCrashPoints"},
+}
+
+// TestMutantsAreCaught builds Preroll broken in one place each, and runs a test of the harness on it, which must fail. It
+// takes minutes, so it runs only when it is asked for with PREROLL_MUTANTS=1.
+func TestMutantsAreCaught(t *testing.T) {
+	if os.Getenv("PREROLL_MUTANTS") == "" {
+		t.Skip("asked for with PREROLL_MUTANTS=1")
+	}
+	root, err := filepath.Abs("../..")
+	try(t, err)
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(root, m.file)
+			b, err := os.ReadFile(path)
+			try(t, err)
+			if n := strings.Count(string(b), m.from); n != 1 {
+				t.Fatalf("%q stands in %s %d times, want once", m.from, m.file, n)
+			}
+			mutant := filepath.Join(dir, filepath.Base(m.file))
+			try(t, os.WriteFile(mutant, []byte(strings.Replace(string(b), m.from, m.to, 1)), 0o600))
+			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutant}})
+			try(t, err)
+			try(t, os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600))
+			program, err := Build(t.Context(), dir, "-overlay", filepath.Join(dir, "overlay.json"))
+			try(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, os.Args[0], "-test.run", "^"+strings.ReplaceAll(m.test, "/", "$/^")+"$", "-test.timeout", "9m", "-test.parallel", "6")
+			cmd.Env = append(os.Environ(), "PREROLL_FAULTS_PROGRAM="+program, "PREROLL_TORTURE_CUTS=12", "PREROLL_MUTANTS=")
+			out, err := cmd.CombinedOutput()
+			if err == nil {
+				t.Errorf("%s did not notice", m.test)
+				return
+			}
+			for line := range strings.Lines(string(out)) {
+				if strings.Contains(line, "_test.go") {
+					t.Log("noticed: ", strings.TrimSpace(line))
+					break
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,221 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Step is one fault of a plan.
+type Step struct {
+	At      time.Duration // not before, from the begin of the torture
+	Subject string        // what is broken; of each only one thing at a time
+	Kind    string
+	For     time.Duration
+	Seed    uint64 // of whatever else the fault chooses by chance
+}
+
+// Plan is what will be broken, and when. Steps are in order of time.
+type Plan []Step
+
+// NewPlan makes the plan for a length of time. The same seed and options give the same plan.
+func NewPlan(seed uint64, length time.Duration, cameras int) Plan {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	var p Plan
+	for _, area := range areas {
+		subjects := []string{area}
+		if area == "camera" {
+			subjects = subjects[:0]
+			for n := range cameras {
+				subjects = append(subjects, fmt.Sprintf("cam%d", n+1))
+			}
+		}
+		var table []Kind
+		total := 0
+		for _, k := range Kinds {
+			if k.Area == area && (k.Most <= length/4 || !k.Long) {
+				table, total = append(table, k), total+k.Weight
+			}
+		}
+		if table == nil {
+			continue
+		}
+		for _, s := range subjects {
+			// Each kind comes once before any comes twice, as far as there is time: then chance decides.
+			first := slices.Clone(table)
+			rng.Shuffle(len(first), func(i, j int) { first[i], first[j] = first[j], first[i] })
+			for at := between(rng, 0, rest[area]); at < length; {
+				var k Kind
+				if len(first) > 0 {
+					k, first = first[0], first[1:]
+				} else {
+					for n := rng.IntN(total); ; {
+						k = table[rng.IntN(len(table))]
+						if n -= k.Weight; n < 0 {
+							break
+						}
+					}
+				}
+				step := Step{at.Round(time.Millisecond), s, k.Name, between(rng, k.Least, k.Most).Round(time.Millisecond), rng.Uint64()}
+				p = append(p, step)
+				at += step.For + between(rng, rest[area]/2, rest[area]*3/2)
+			}
+		}
+	}
+	slices.SortStableFunc(p, func(a, b Step) int { return int(a.At - b.At) })
+	return p
+}
+
+func between(rng *rand.Rand, least, most time.Duration) time.Duration {
+	if most <= least {
+		return least
+	}
+	return least + time.Duration(rng.Int64N(int64(most-least)))
+}
+
+// Hash tells plans apart.
+func (p Plan) Hash() string {
+	h := sha256.Sum256([]byte(fmt.Sprintf("%v", p)))
+	return hex.EncodeToString(h[:6])
+}
+
+// Fault is one that strikes.
+type Fault struct {
+	Step
+	World  *World
+	Camera *Camera // of the area camera
+	Rand   *rand.Rand
+}
+
+// Done is a fault that was injected.
+type Done struct {
+	Step
+	Stretch
+	Err error // why it could not be
+}
+
+// Injected is the ledger of faults.
+type Injected struct {
+	mu   sync.Mutex // guards list
+	list []Done
+}
+
+// All returns the faults so far.
+func (i *Injected) All() []Done {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.list)
+}
+
+// Counts tells how often each kind was injected.
+func (i *Injected) Counts() map[string]int {
+	counts := map[string]int{}
+	for _, d := range i.All() {
+		if d.Err == nil {
+			counts[d.Kind]++
+		}
+	}
+	return counts
+}
+
+// At lists the faults that acted on a camera, or on all, at some time in a stretch.
+func (i *Injected) At(camera string, s Stretch) string {
+	var out []string
+	for _, d := range i.All() {
+		if (d.Subject == camera || !strings.HasPrefix(d.Subject, "cam")) && !d.From.After(s.To) && !d.To.Before(s.From) {
+			out = append(out, fmt.Sprintf("%s %s-%s", d.Kind, clock(d.From), clock(d.To)))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// Carry carries the plan out, while mails come in at random. Faults of one subject wait for each other. It returns when
+// all are over, and what could not be injected.
+func (w *World) Carry(ctx context.Context, p Plan, length time.Duration) error {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, length+5*time.Minute)
+	defer cancel()
+	bySubject := map[string]Plan{}
+	for _, s := range p {
+		bySubject[s.Subject] = append(bySubject[s.Subject], s)
+	}
+	var mu sync.Mutex
+	var errs []error
+	var wg sync.WaitGroup
+	for _, steps := range bySubject {
+		wg.Go(func() {
+			for _, s := range steps {
+				if !sleep(ctx, time.Until(began.Add(s.At))) || time.Since(began) > length {
+					return
+				}
+				if err := w.inject(ctx, s); err != nil {
+					mu.Lock()
+					errs = append(errs, fmt.Errorf("%s %s at %s: %w", s.Subject, s.Kind, clock(time.Now()), err))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for n, c := range w.Cameras {
+		rng := rand.New(rand.NewPCG(w.opt.Seed, uint64(n)+1))
+		wg.Go(func() {
+			for time.Since(began) < length {
+				if !sleep(ctx, between(rng, time.Second, 2*w.opt.PostRoll+w.opt.PreRoll)) {
+					return
+				}
+				w.Mails.Send(c.ID, rng.IntN(3) == 0)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// sleep waits; false means that ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// inject lets one fault strike and ends it when its time is over.
+func (w *World) inject(ctx context.Context, s Step) error {
+	i := slices.IndexFunc(Kinds, func(k Kind) bool { return k.Name == s.Kind })
+	f := &Fault{Step: s, World: w, Rand: rand.New(rand.NewPCG(s.Seed, 0))}
+	for _, c := range w.Cameras {
+		if c.ID == s.Subject {
+			f.Camera = c
+		}
+	}
+	began := time.Now()
+	end, err := Kinds[i].Do(ctx, f)
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	if err == nil && end != nil {
+		sleep(ctx, s.For-time.Since(began))
+		err = end()
+	}
+	_, _ = fmt.Fprintf(w.log, "=== %s fault %s %s since %s: %v\n", clock(time.Now()), s.Subject, s.Kind, clock(began), err)
+	w.Faults.mu.Lock()
+	defer w.Faults.mu.Unlock()
+	w.Faults.list = append(w.Faults.list, Done{s, Stretch{began, time.Now()}, err})
+	return err
+}
+
+// errNothing is returned by a fault that found nothing to break.
+var errNothing = errors.New("there is nothing to break")

@@ -1,0 +1,112 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Use is what a process takes of the machine.
+type Use struct {
+	Memory  int64 // resident, bytes
+	Files   int   // open descriptors
+	Threads int
+}
+
+func (u Use) String() string {
+	return fmt.Sprintf("%.1f MB, %d files, %d threads", float64(u.Memory)/1e6, u.Files, u.Threads)
+}
+
+// useOf looks at a process.
+func useOf(pid int) (u Use, err error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return u, err
+	}
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(line, ":")
+		f := strings.Fields(value)
+		switch {
+		case len(f) == 0:
+		case name == "VmRSS":
+			n, _ := strconv.ParseInt(f[0], 10, 64)
+			u.Memory = n << 10
+		case name == "Threads":
+			u.Threads, _ = strconv.Atoi(f[0])
+		}
+	}
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	u.Files = len(list)
+	return u, err
+}
+
+// process is a process of a world.
+type process struct {
+	pid  int
+	name string
+	args []string
+}
+
+// adopt makes this process the parent of those whose own has ended, so that they are found.
+func adopt() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+
+// processes lists the processes that belong to the world: those below this one that inherited its mark. Nothing is read
+// of others, since that can block for as long as one of them hangs.
+func (w *World) processes() (list []process) {
+	want := []byte(mark + "=" + w.opt.Dir + "\x00")
+	var below func(pid int)
+	below = func(parent int) {
+		for _, pid := range children(parent) {
+			below(pid)
+			dir := fmt.Sprintf("/proc/%d", pid)
+			if b, err := os.ReadFile(dir + "/environ"); err != nil || !bytes.Contains(b, want) { // that of a zombie is empty
+				continue
+			}
+			p := process{pid: pid}
+			if b, err := os.ReadFile(dir + "/comm"); err == nil {
+				p.name = strings.TrimSpace(string(b))
+			}
+			if b, err := os.ReadFile(dir + "/cmdline"); err == nil {
+				p.args = strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+			}
+			list = append(list, p)
+		}
+	}
+	below(os.Getpid())
+	return list
+}
+
+// children lists the processes that a process has started or adopted.
+func children(pid int) (list []int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		for _, s := range strings.Fields(string(b)) {
+			if n, err := strconv.Atoi(s); err == nil {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
+// records tells whether a process is an FFmpeg that records a camera.
+func (p process) records() bool {
+	return p.name == "ffmpeg" && strings.Contains(strings.Join(p.args, " "), "-f hls")
+}
+
+// ffmpegs are the FFmpegs that work for Preroll now: those that record only, or all.
+func (w *World) ffmpegs(recording bool) []process {
+	return slices.DeleteFunc(w.processes(), func(p process) bool { return p.name != "ffmpeg" || recording && !p.records() })
+}
