@@ -268,6 +268,7 @@ func (c *camera) record(ctx context.Context) error {
 			c.streams = s
 			c.mu.Unlock()
 		},
+		Began: func() { c.ring.Began(prefix) },
 		Jumped: func() {
 			select {
 			case c.jumped <- struct{}{}:

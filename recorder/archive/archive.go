@@ -251,11 +251,14 @@ func (a *Archive) Reserve(e *event.Event) error {
 	a.naming.Lock()
 	defer a.naming.Unlock()
 	if e.Stem != "" {
+		if err := a.there(e.Archive, true); err != nil {
+			return err
+		}
 		a.reserve(*e)
 		return makeFolder(e.Archive, e.Folder)
 	}
 	root := a.Root()
-	if err := a.there(root); err != nil {
+	if err := a.there(root, false); err != nil {
 		return err
 	}
 	t := e.Time.Local()
@@ -290,8 +293,8 @@ func (a *Archive) reserve(e event.Event) {
 // is not plugged in, and what is written there would go to the disk below.
 var ErrEmpty = errors.New("the archive folder is empty although it held clips")
 
-// there returns an error if an archive was there before and is not now.
-func (a *Archive) there(root string) error {
+// there returns an error if an archive was there before, which held tells or else the index, and is not now.
+func (a *Archive) there(root string, held bool) error {
 	if f, err := os.Open(root); err == nil {
 		_, err = f.Readdirnames(1)
 		if cerr := f.Close(); err == nil || !errors.Is(err, io.EOF) {
@@ -300,7 +303,9 @@ func (a *Archive) there(root string) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	var held bool
+	if held {
+		return fmt.Errorf("%s: %w", root, ErrEmpty)
+	}
 	err := a.reader().QueryRow(`SELECT EXISTS (SELECT 1 FROM events WHERE bytes > 0 AND coalesce(event ->> 'archive', ?1) = ?1)`, root).Scan(&held)
 	if err != nil {
 		return fault("read", err)

@@ -238,6 +238,10 @@ func TestMountPointIsNoArchive(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "drive")
 	a := openArchive(t, t.TempDir(), root)
 	saved(t, a, "c", "one", time.Now(), 10, nil)
+	open := event.Event{ID: "open", Camera: "c", Time: time.Now()}
+	if err := a.Reserve(&open); err != nil {
+		t.Fatal(err)
+	}
 	away := root + "-away"
 	for _, below := range []string{"", "an empty folder"} {
 		if err := os.Rename(root, away); err != nil {
@@ -251,6 +255,9 @@ func TestMountPointIsNoArchive(t *testing.T) {
 		e := event.Event{ID: "two", Camera: "c", Time: time.Now()}
 		if err := a.Reserve(&e); !errors.Is(err, ErrEmpty) {
 			t.Errorf("with %q in the drive's place: %v", below, err)
+		}
+		if err := a.Reserve(&open); !errors.Is(err, ErrEmpty) { // that one has its place there already
+			t.Errorf("with %q in the drive's place an open event went on: %v", below, err)
 		}
 		if list, err := os.ReadDir(root); err == nil && len(list) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("something was made there: %v, %v", list, err)

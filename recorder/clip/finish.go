@@ -48,7 +48,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	in.settle(&ev)
 	in.lastSnapshot(w, &ev)
 	if ev.Stem == "" { // that there is no clip, and why, survives the index too, if the drive is there
-		if err := in.c.Archive.Reserve(&ev); err != nil {
+		if err := in.name(ctx, w, &ev); err != nil {
 			in.c.Log.Warn("failed event is in the index only", "event", ev.ID, "err", err)
 		}
 	}
@@ -74,6 +74,27 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	crash.Here("ended")
 	in.c.Archive.Release(ev)
 	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(), "took", ev.Length())
+}
+
+// name gives an event without a clip its place in the archive, which is in the index before anything is written there.
+func (in *Incident) name(ctx context.Context, w *work, ev *event.Event) error {
+	named := *ev
+	if err := in.c.Archive.Reserve(&named); err != nil {
+		return err
+	}
+	in.mu.Lock()
+	w.ev.Archive, w.ev.Folder, w.ev.Stem = named.Archive, named.Folder, named.Stem
+	in.mu.Unlock()
+	ev.Archive, ev.Folder, ev.Stem = named.Archive, named.Folder, named.Stem
+	return in.retryNote(ctx, w)
+}
+
+// retryNote writes the event to the index, however long that takes.
+func (in *Incident) retryNote(ctx context.Context, w *work) error {
+	if !in.retry(ctx, "note", func(ctx context.Context) error { return in.note(ctx, w) }) {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // contentError is an error that trying again on a healthy drive does not cure.

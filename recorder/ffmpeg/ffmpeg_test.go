@@ -260,7 +260,7 @@ func TestDemoLooksAndRecords(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}()
-	err = tool.Record(ctx, Recording{Source: Source{URL: config.DemoURL}, Dir: dir, Prefix: "p-", Segment: time.Second, Keep: 20, Streams: func(Streams) {}})
+	err = tool.Record(ctx, Recording{Source: Source{URL: config.DemoURL}, Dir: dir, Prefix: "p-", Segment: time.Second, Keep: 20, Began: func() {}, Jumped: func() {}, Streams: func(Streams) {}})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("ended with %v", err)
 	}

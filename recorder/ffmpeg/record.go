@@ -21,6 +21,7 @@ type Recording struct {
 	Known   Streams       // from the last run; zero is a guess (H.264, and audio that can be copied)
 
 	Streams func(Streams) // called once FFmpeg knows what the camera sends
+	Began   func()        // called when the first frames are there
 	Jumped  func()        // the camera's clock was set: from now on FFmpeg counts frames instead of believing it
 	Line    func(string)  // every scrubbed line; may be nil
 }
@@ -54,6 +55,9 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 		password: r.Source.Password.Reveal(),
 		line: func(line string) {
 			if strings.Contains(line, "[info]") {
+				if strings.Contains(line, "] Output #0") {
+					r.Began()
+				}
 				if strings.Contains(line, ".m4s") {
 					recorded = true
 				} else if reader.line(line) {

@@ -57,6 +57,9 @@ func (r *Ring) lookAtClock() time.Duration {
 	for _, e := range r.entries {
 		e.move(d)
 	}
+	for run, t := range r.begun {
+		r.begun[run] = t.Add(d)
+	}
 	for _, h := range r.holds {
 		for i := range h.queue {
 			h.queue[i].Start, h.queue[i].End = h.queue[i].Start.Add(d), h.queue[i].End.Add(d)

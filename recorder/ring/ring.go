@@ -89,6 +89,7 @@ type Ring struct {
 	epoch   int
 	lastRun int64
 	inits   map[int64]initInfo
+	begun   map[int64]time.Time // when a run had its first frames, at the latest
 	holds   map[string]*Hold
 	short   bool // the budget has shortened this ring
 	clock   clock
@@ -112,7 +113,7 @@ var (
 // Open makes the ring's folders and takes over what an earlier life of Preroll left in them. Files that Preroll did
 // not make are not touched.
 func Open(opt Options) (*Ring, error) {
-	r := &Ring{opt: opt, inits: map[int64]initInfo{}, holds: map[string]*Hold{}, clock: newClock()}
+	r := &Ring{opt: opt, inits: map[int64]initInfo{}, begun: map[int64]time.Time{}, holds: map[string]*Hold{}, clock: newClock()}
 	for _, d := range []string{r.segments(), r.pins()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("make ring: %w", err)
@@ -144,6 +145,16 @@ func (r *Ring) NextRun() (dir, prefix string) {
 	defer r.mu.Unlock()
 	r.lastRun = max(time.Now().UnixMilli(), r.lastRun+1)
 	return r.segments(), fmt.Sprintf("r%013d-", r.lastRun)
+}
+
+// Began notes that the run of a prefix has its first frames now. A segment that is written late, as the last one is when
+// the camera falls silent, is timed by that where there is no other.
+func (r *Ring) Began(prefix string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if run, err := strconv.ParseInt(strings.Trim(prefix, "r-"), 10, 64); err == nil {
+		r.begun[run] = time.Now().Round(0)
+	}
 }
 
 // Discard drops all that a run has written, since it was started for another stream than the camera sends.
@@ -311,8 +322,12 @@ func (r *Ring) epochOf(at int, e *entry) int {
 func (r *Ring) timed(i int) []Segment {
 	least := map[int]time.Duration{}
 	for _, e := range r.entries {
-		if d, ok := least[e.epoch]; !ok || e.delay() < d {
-			least[e.epoch] = e.delay()
+		d := e.delay()
+		if begun, ok := r.begun[e.Run]; ok && e.Number == 0 {
+			d = min(d, time.Duration(begun.UnixNano())-e.Media[0])
+		}
+		if known, ok := least[e.epoch]; !ok || d < known {
+			least[e.epoch] = d
 		}
 	}
 	out := make([]Segment, 0, len(r.entries)-i)
@@ -450,6 +465,7 @@ func (r *Ring) drop() {
 // dropRun removes what is left of a run that has no segment any more. r.mu is held.
 func (r *Ring) dropRun(run int64) {
 	delete(r.inits, run)
+	delete(r.begun, run)
 	for _, name := range []string{"init.mp4", "live.m3u8"} {
 		_ = os.Remove(filepath.Join(r.segments(), fmt.Sprintf("r%013d-%s", run, name)))
 	}
