@@ -32,7 +32,10 @@ func unplug(_ context.Context, t *Fault) (func() error, error) {
 
 // away moves a folder away for a while.
 func away(dir string) (func() error, error) {
-	return func() error { return os.Rename(dir+"-away", dir) }, os.Rename(dir, dir+"-away")
+	return func() error {
+		_ = os.Remove(dir) // an empty one, which a start makes
+		return os.Rename(dir+"-away", dir)
+	}, os.Rename(dir, dir+"-away")
 }
 
 var driveKinds = []Kind{

@@ -269,7 +269,7 @@ var prerollKinds = []Kind{
 			if err := t.World.end(ctx, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[t.Rand.IntN(2)]); err != nil {
 				return nil, err
 			}
-			if err := flip(t, filepath.Join(t.World.state, archive.IndexName)); err != nil {
+			if err := flip(t, filepath.Join(t.World.state, archive.IndexName)); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was removed before
 				return nil, errors.Join(err, t.World.Start(ctx, ""))
 			}
 			return nil, t.World.Start(ctx, "")

@@ -388,6 +388,18 @@ func (in *Incident) Run(ctx context.Context) {
 		in.detach()
 		return
 	}
+	in.mu.Lock()
+	placed := in.now.ev.Stem != ""
+	in.mu.Unlock()
+	if !placed { // nothing of the event is on the archive yet: until then its note in RAM stays
+		in.finish(ctx, in.now)
+		if ctx.Err() == nil {
+			in.hold.Close()
+		} else {
+			in.hold.Detach()
+		}
+		return
+	}
 	in.hold.Close()
 	crash.Here("hold-closed")
 	in.finish(ctx, in.now)

@@ -47,10 +47,8 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	}
 	in.settle(&ev)
 	in.lastSnapshot(w, &ev)
-	if ev.Stem == "" { // that there is no clip, and why, survives the index too, if the drive is there
-		if err := in.name(ctx, w, &ev); err != nil {
-			in.c.Log.Warn("failed event is in the index only", "event", ev.ID, "err", err)
-		}
+	if ev.Stem == "" && !in.retry(ctx, "name", func(ctx context.Context) error { return in.name(ctx, w, &ev) }) {
+		return // that there is no clip, and why, must survive the index too
 	}
 	if !in.retry(ctx, "record", func(ctx context.Context) error {
 		if ev.Stem != "" {
@@ -86,15 +84,7 @@ func (in *Incident) name(ctx context.Context, w *work, ev *event.Event) error {
 	w.ev.Archive, w.ev.Folder, w.ev.Stem = named.Archive, named.Folder, named.Stem
 	in.mu.Unlock()
 	ev.Archive, ev.Folder, ev.Stem = named.Archive, named.Folder, named.Stem
-	return in.retryNote(ctx, w)
-}
-
-// retryNote writes the event to the index, however long that takes.
-func (in *Incident) retryNote(ctx context.Context, w *work) error {
-	if !in.retry(ctx, "note", func(ctx context.Context) error { return in.note(ctx, w) }) {
-		return context.Cause(ctx)
-	}
-	return nil
+	return in.note(ctx, w)
 }
 
 // contentError is an error that trying again on a healthy drive does not cure.
