@@ -20,7 +20,7 @@ var mutants = []struct {
 }{
 	{"an fsync of the video is left out", "recorder/clip/store.go", "if err := p.file.Sync(); err != nil {", "if err := error(nil); err != nil {", "TestPowerCut"},
 	{"an fsync of the finished clip is left out", "recorder/clip/finish.go", "if err := durable.SyncFile(tmp); err != nil {", "if err := error(nil); err != nil {", "TestPowerCut"},
-	{"a clip gets its name before it is checked", "recorder/clip/finish.go", "wrote, err := tool.Remux(ctx, inputs, lengths, tmp)", "wrote, err := tool.Remux(ctx, inputs, lengths, final)", "TestCrashPoints/remuxed"},
+	{"a clip gets its name before it is checked", "recorder/clip/finish.go", "wrote, err := tool.Remux(ctx, inputs, lengths, tmp)", "wrote, err := tool.Remux(ctx, inputs, lengths, final)", "TestPowerCut"},
 	{"a mail is answered before its event is in the index", "recorder/clip/clip.go", "err = in.inIndex(ctx, w, w.version)", "go func() { time.Sleep(300 * time.Millisecond); _ = in.inIndex(context.WithoutCancel(ctx), w, w.version) }()", "TestPowerCut"},
 	{"the index does not wait for its disk", "recorder/archive/archive.go", "synchronous(FULL)", "synchronous(OFF)", "TestPowerCut"},
 	{"pins go before their bytes are durable", "recorder/clip/store.go", "\tif !in.retry(ctx, \"append to\"", "\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, \"append to\"", "TestCrashPoints"},
