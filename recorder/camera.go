@@ -86,6 +86,9 @@ func (c *camera) dropOrphans() {
 		if slices.ContainsFunc(open, func(e event.Event) bool { return e.Hold == id }) {
 			continue
 		}
+		if _, lost := c.lostEvent(context.Background(), id); lost { // to be recalled when the index can be written
+			continue
+		}
 		if h, err := c.ring.Resume(id, time.Now().Add(time.Hour)); err == nil {
 			h.Close()
 		}
@@ -100,20 +103,34 @@ func (c *camera) lostEvents(ctx context.Context) (list []event.Event) {
 		return nil
 	}
 	for _, id := range ids {
-		b, err := c.ring.ReadNote(id)
-		if err != nil {
-			continue
-		}
-		var e event.Event
-		if err := json.Unmarshal(b, &e); err != nil || e.Hold != id || e.Camera != c.cfg.ID || e.State != event.Recording || !e.Local() {
-			c.log.Warn("note of an open event is not usable", "event", id, "err", err)
-			continue
-		}
-		if _, err := c.r.archive.Get(ctx, e.ID); errors.Is(err, archive.ErrNotFound) {
+		if e, lost := c.lostEvent(ctx, id); lost {
 			list = append(list, e)
 		}
 	}
 	return list
+}
+
+// lostEvent returns the event that a hold is for, and whether the index does not know it.
+func (c *camera) lostEvent(ctx context.Context, hold string) (e event.Event, lost bool) {
+	b, err := c.ring.ReadNote(hold)
+	if err != nil {
+		return e, false
+	}
+	if err := json.Unmarshal(b, &e); err != nil || e.Hold != hold || e.Camera != c.id() || e.State != event.Recording || !e.Local() {
+		c.log.Warn("note of an open event is not usable", "event", hold, "err", err)
+		return e, false
+	}
+	if c.r.copier.Working(e.ID) {
+		return e, false
+	}
+	_, err = c.r.archive.Get(ctx, e.ID)
+	return e, errors.Is(err, archive.ErrNotFound)
+}
+
+func (c *camera) id() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cfg.ID
 }
 
 // start runs the ring and FFmpeg until stop.

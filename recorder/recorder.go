@@ -72,6 +72,7 @@ type Recorder struct {
 	cameras    map[string]*camera
 	retiring   map[string]bool // cameras that are ending
 	lacking    bool            // a camera could not be started
+	waiting    bool            // open events could not be taken up
 	ctx        context.Context // of Run; nil before and after it
 	work       *sync.WaitGroup // incidents
 }
@@ -105,7 +106,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.findFFmpeg(ctx)
 	r.prepareRAM()
 	if err := r.resume(ctx); err != nil {
-		return err
+		r.log.Error("open events wait until the index can be used", "err", err) // see housekeeping
 	}
 	r.reconcile()
 	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
@@ -132,15 +133,12 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// fillIndex puts what the archive holds into an index that was begun anew, once the archive is there: its drive may be
-// plugged in later.
+// fillIndex puts what the archive holds into an index that was begun anew, once there is anything in the archive: its
+// drive may be plugged in later, and an empty folder may be its mount point.
 func (r *Recorder) fillIndex(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
-	for {
-		if _, err := os.Stat(r.archive.Root()); err == nil {
-			break
-		}
+	for !r.archive.Holds() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -268,21 +266,22 @@ func (r *Recorder) resume(ctx context.Context) error {
 		return nil
 	}
 	rings := map[string]*camera{}
-	if err := r.recall(ctx, rings); err != nil {
-		return err
+	err := r.recall(ctx, rings)
+	var open []event.Event
+	if err == nil {
+		open, err = r.archive.Unfinished(ctx)
 	}
-	open, err := r.archive.Unfinished(ctx)
-	if err != nil {
-		return err
-	}
+	r.waiting = err != nil
 	for _, ev := range open {
 		if r.copier.Working(ev.ID) {
 			continue
 		}
 		c := r.cameras[ev.Camera]
 		if c == nil {
-			if c, err = r.openCamera(ev.Camera, ev.CameraName, rings); err != nil {
-				r.log.Error("open event is not resumed", "event", ev.ID, "camera", ev.Camera, "err", err)
+			var oerr error
+			if c, oerr = r.openCamera(ev.Camera, ev.CameraName, rings); oerr != nil {
+				r.waiting = true
+				r.log.Error("open event is not resumed", "event", ev.ID, "camera", ev.Camera, "err", oerr)
 				continue
 			}
 		}
@@ -300,7 +299,7 @@ func (r *Recorder) resume(ctx context.Context) error {
 			r.retire(id, c)
 		}
 	}
-	return nil
+	return err
 }
 
 // openCamera opens a camera's ring and keeps it in rings. r.mu is held.
@@ -331,13 +330,15 @@ func (r *Recorder) recall(ctx context.Context, rings map[string]*camera) error {
 	}
 	for _, hold := range holds {
 		id := filepath.Base(filepath.Dir(filepath.Dir(hold)))
-		if r.cameras[id] != nil || !config.CameraID(id) { // what records has told of its events itself
+		if !config.CameraID(id) {
 			continue
 		}
-		c, err := r.openCamera(id, "", rings)
-		if err != nil {
-			r.log.Error("what RAM holds of a camera is not usable", "camera", id, "err", err)
-			continue
+		c := r.cameras[id]
+		if c == nil {
+			if c, err = r.openCamera(id, "", rings); err != nil {
+				r.log.Error("what RAM holds of a camera is not usable", "camera", id, "err", err)
+				continue
+			}
 		}
 		for _, e := range c.lostEvents(ctx) {
 			r.log.Warn("an event was found in RAM that the index does not hold", "event", e.ID, "camera", id)
@@ -583,7 +584,7 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 		}
 		lost := r.dropLost()
 		r.mu.Lock()
-		broken := r.ramErr != nil || r.lacking || lost
+		broken := r.ramErr != nil || r.lacking || r.waiting || lost
 		r.mu.Unlock()
 		if broken {
 			r.prepareRAM()

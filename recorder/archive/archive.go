@@ -293,14 +293,31 @@ func (a *Archive) reserve(e event.Event) {
 // is not plugged in, and what is written there would go to the disk below.
 var ErrEmpty = errors.New("the archive folder is empty although it held clips")
 
+// Holds tells whether there is anything in the archive's folder.
+func (a *Archive) Holds() bool {
+	empty, err := empty(a.Root())
+	return err == nil && !empty
+}
+
+// empty tells whether a folder holds nothing, or is not there.
+func empty(folder string) (bool, error) {
+	f, err := os.Open(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.Readdirnames(1); !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return true, nil
+}
+
 // there returns an error if an archive was there before, which held tells or else the index, and is not now.
 func (a *Archive) there(root string, held bool) error {
-	if f, err := os.Open(root); err == nil {
-		_, err = f.Readdirnames(1)
-		if cerr := f.Close(); err == nil || !errors.Is(err, io.EOF) {
-			return errors.Join(err, cerr)
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if empty, err := empty(root); err != nil || !empty {
 		return err
 	}
 	if held {
