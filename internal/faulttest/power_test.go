@@ -15,7 +15,7 @@ import (
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	worlds := int(setting(t, "CUTS", 4))
-	seed := setting(t, "SEED", uint64(time.Now().UnixNano()))
+	seed := setting(t, "SEED", 1)
 	places := make(chan struct{}, 4)
 	for n := range worlds {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {

@@ -33,7 +33,11 @@ func TestTorture(t *testing.T) {
 	t.Parallel()
 	length := time.Duration(setting(t, "SECONDS", 60)) * time.Second
 	cameras := int(setting(t, "CAMERAS", 4))
-	seed := setting(t, "SEED", uint64(time.Now().UnixNano()))
+	usual := uint64(5) // the short form is the same each time; another one is tried by `make torture`
+	if os.Getenv("PREROLL_TORTURE_SECONDS") != "" {
+		usual = uint64(time.Now().UnixNano())
+	}
+	seed := setting(t, "SEED", usual)
 	ctx := t.Context()
 
 	all := []CameraOptions{{GOP: 10}, {GOP: 5, Audio: "pcma"}, {GOP: 20, H265: true}, {GOP: 50}}

@@ -44,8 +44,9 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lookAtClock()
+	// What ended before is of no use, unless nothing came since: then the last of it is better than nothing.
 	for i, s := range r.timed(0) {
-		if !s.End.Before(from.Add(-margin)) { // what ended before is of no use, also if nothing came since
+		if !s.End.Before(from.Add(-margin)) || i == len(r.entries)-1 && from.Sub(s.End) < stale {
 			r.catchUp(h, i)
 			break
 		}
@@ -53,6 +54,9 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	r.holds[id] = h
 	return h, nil
 }
+
+// stale is how long before the asked time a camera's last video may have ended to be worth keeping.
+const stale = 15 * time.Second
 
 // margin is taken in front, for the part of a segment's delay that is always there.
 const margin = 250 * time.Millisecond
