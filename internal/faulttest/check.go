@@ -364,6 +364,9 @@ func indexInFront(f io.ReadSeeker) (bool, error) {
 	}
 }
 
+// blur is how exactly an event knows where a clip ends. One that may lack a little says so, see clip.sure.
+const blur = 300 * time.Millisecond
+
 // tolerance is by how much the times of a gap may differ from when frames left the camera.
 const tolerance = 1500 * time.Millisecond
 
@@ -517,10 +520,10 @@ func named(e event.Event) (list []Stretch) {
 	if len(e.Clips) == 0 {
 		return append(list, Stretch{e.From, e.Until})
 	}
-	if first := e.Clips[0].Start; strings.Contains(e.Reason, "The first ") && first.After(e.From) {
+	if first := e.Clips[0].Start; strings.Contains(e.Reason, "The first ") && first.After(e.From.Add(-blur)) {
 		list = append(list, Stretch{e.From, first})
 	}
-	if last := e.Clips[len(e.Clips)-1].End; strings.Contains(e.Reason, "The last ") && last.Before(e.Until) {
+	if last := e.Clips[len(e.Clips)-1].End; strings.Contains(e.Reason, "The last ") && last.Before(e.Until.Add(blur)) {
 		list = append(list, Stretch{last, e.Until})
 	}
 	return list
