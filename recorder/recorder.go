@@ -77,20 +77,19 @@ type Recorder struct {
 	work       *sync.WaitGroup // incidents
 }
 
-// New opens the archive's index. Close is not needed when Run was called.
+// New opens the archive's index; while that cannot be opened for a reason that may pass, Run goes on without it. Close is not needed when Run was called.
 func New(ctx context.Context, places config.Places, s config.Settings, log *slog.Logger) (*Recorder, error) {
-	a, err := archive.Open(ctx, places.State, s.Archive.Path, log)
-	if err != nil {
-		return nil, err
-	}
 	r := &Recorder{
-		places: places, settings: s.Clone(), log: log, started: time.Now(), archive: a, history: history.New(places.State, log),
+		places: places, settings: s.Clone(), log: log, started: time.Now(), history: history.New(places.State, log),
 		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), mailed: make(chan struct{}, 1), kept: make(chan struct{}, 1),
 		pausing: make(chan struct{}, 1), drawing: make(chan struct{}, 1), probing: make(chan struct{}, 2), looking: make(chan struct{}, 1),
 		cameras: map[string]*camera{}, retiring: map[string]bool{}, toolErr: &ffmpeg.Failure{Kind: ffmpeg.Missing},
 	}
-	a.Noted = r.indexTrouble
-	r.copier = clip.New(clip.Copier{Archive: a, FFmpeg: r.ffmpeg, Log: log, Changed: r.eventChanged, Trouble: r.archiveTrouble})
+	var err error
+	if r.archive, err = archive.OpenOrWait(ctx, places.State, s.Archive.Path, log, r.indexTrouble); err != nil {
+		return nil, err
+	}
+	r.copier = clip.New(clip.Copier{Archive: r.archive, FFmpeg: r.ffmpeg, Log: log, Changed: r.eventChanged, Trouble: r.archiveTrouble})
 	return r, nil
 }
 
@@ -134,22 +133,34 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 }
 
 // fillIndex puts what the archive holds into an index that was begun anew, once there is anything in the archive: its
-// drive may be plugged in later, and an empty folder may be its mount point.
+// drive may be plugged in later, and an empty folder may be its mount point. It tries again while the drive or the
+// index has trouble.
 func (r *Recorder) fillIndex(ctx context.Context) {
-	tick := time.NewTicker(10 * time.Second)
-	defer tick.Stop()
-	for !r.archive.Holds() {
+	const least, most = 5 * time.Second, 10 * time.Minute
+	for wait := least; ; {
+		if r.archive.Holds() {
+			_, faults, err := r.reindex(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			if rerr := r.resume(ctx); rerr != nil {
+				r.log.Error("open events were not taken up", "err", rerr)
+			}
+			if i := slices.IndexFunc(faults, archive.IsUnread); err == nil && i < 0 {
+				return
+			} else if err == nil {
+				err = faults[i]
+			}
+			wait = min(2*wait, most)
+			r.log.Error("the index does not hold all events of the archive yet", "err", err, "took", wait)
+		}
+		timer := time.NewTimer(wait)
 		select {
-		case <-tick.C:
+		case <-timer.C:
 		case <-ctx.Done():
+			timer.Stop()
 			return
 		}
-	}
-	if _, _, err := r.Reindex(ctx); err != nil && ctx.Err() == nil {
-		r.log.Error("the index was not rebuilt; try: preroll reindex", "err", err)
-	}
-	if err := r.resume(ctx); err != nil && ctx.Err() == nil {
-		r.log.Error("open events were not taken up", "err", err)
 	}
 }
 

@@ -181,11 +181,16 @@ func (r *Recorder) Delete(ctx context.Context, id string) error {
 
 // Reindex rebuilds the index from the archive and returns the number of events found, and what could not be read.
 func (r *Recorder) Reindex(ctx context.Context) (found int, faults []string, err error) {
-	began := time.Now()
-	found, errs, err := r.archive.Reindex(ctx)
+	found, errs, err := r.reindex(ctx)
 	for _, e := range errs {
 		faults = append(faults, e.Error())
 	}
+	return found, faults, err
+}
+
+func (r *Recorder) reindex(ctx context.Context) (found int, faults []error, err error) {
+	began := time.Now()
+	found, faults, err = r.archive.Reindex(ctx)
 	r.mu.Lock()
 	r.rebuilt++
 	r.mu.Unlock()

@@ -182,6 +182,7 @@ func (c choice) settle(atomic bool) {
 // apply makes a choice durable. mu is held.
 func (d *disk) apply(c choice) {
 	for dir, n := range c {
+		n = min(n, len(dir.pending)) // a folder that an earlier one of them removes for good has none any more
 		for _, ch := range dir.pending[:n] {
 			for _, e := range ch.sets {
 				was := dir.names[e.name]

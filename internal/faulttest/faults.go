@@ -29,9 +29,20 @@ var areas = []string{"camera", "ffmpeg", "preroll", "archive", "ram", "index", "
 
 // rest is how long each is left alone between two faults, on average.
 var rest = map[string]time.Duration{
-	"camera": 10 * time.Second, "ffmpeg": 8 * time.Second, "preroll": 15 * time.Second, "archive": 10 * time.Second,
-	"ram": 10 * time.Second, "index": 12 * time.Second, "load": 15 * time.Second,
+	"camera": 20 * time.Second, "ffmpeg": 16 * time.Second, "preroll": 30 * time.Second, "archive": 20 * time.Second,
+	"ram": 20 * time.Second, "index": 24 * time.Second, "load": 30 * time.Second,
 }
+
+// record says what a fault does to the places where an open event is noted: the index, its note in RAM, and the sidecar
+// beside its video. An event is in two of them at least. What takes away one strikes while the others stand; nobody can
+// promise anything where all are taken at once.
+type record int
+
+const (
+	apart record = iota
+	needs        // Preroll ends, or cannot write the index: it may not be able to put a lost place right
+	takes        // one of the places is lost
+)
 
 // Kind is a kind of fault.
 type Kind struct {
@@ -40,6 +51,7 @@ type Kind struct {
 	Weight      int
 	Least, Most time.Duration // how long it acts
 	Long        bool          // only where there is time for it
+	Record      record        // what it does to the places where an open event is noted
 	Expect      string        // what Preroll does about it
 
 	// Do injects the fault and returns what ends it, or nil if it ends by itself. It is not called with what it breaks
@@ -216,11 +228,11 @@ var ffmpegKinds = []Kind{
 }
 
 var prerollKinds = []Kind{
-	{Name: "Preroll is killed", Area: "preroll", Weight: 3, Most: 4 * second, Expect: "the next start finishes all open events",
+	{Name: "Preroll is killed", Area: "preroll", Record: needs, Weight: 3, Most: 4 * second, Expect: "the next start finishes all open events",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			return func() error { return t.World.Start(ctx, "") }, t.World.Kill(ctx)
 		}},
-	{Name: "Preroll crashes at a point", Area: "preroll", Weight: 4, Most: 20 * second, Least: 20 * second, Expect: "the next start finishes all open events",
+	{Name: "Preroll crashes at a point", Area: "preroll", Record: needs, Weight: 4, Most: 20 * second, Least: 20 * second, Expect: "the next start finishes all open events",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			point := crash.Points[t.Rand.IntN(len(crash.Points))]
 			if err := t.World.Kill(ctx); err != nil {
@@ -235,7 +247,7 @@ var prerollKinds = []Kind{
 			}
 			return nil, t.World.Start(ctx, "")
 		}},
-	{Name: "Preroll is stopped and started", Area: "preroll", Weight: 2, Most: 3 * second, Expect: "as if it were killed, and it ends within seconds",
+	{Name: "Preroll is stopped and started", Area: "preroll", Record: needs, Weight: 2, Most: 3 * second, Expect: "as if it were killed, and it ends within seconds",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			return func() error { return t.World.Start(ctx, "") }, t.World.Stop(ctx)
 		}},
@@ -264,7 +276,7 @@ var prerollKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "bytes of the index are flipped while Preroll is down", Area: "preroll", Weight: 2, Expect: "the index is begun anew from the archive; no event is lost",
+	{Name: "bytes of the index are flipped while Preroll is down", Area: "preroll", Record: takes, Weight: 2, Expect: "the index is begun anew from the archive; no event is lost",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			if err := t.World.end(ctx, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[t.Rand.IntN(2)]); err != nil {
 				return nil, err
@@ -369,11 +381,11 @@ var ramKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "a camera's ring is removed", Area: "ram", Weight: 1, Expect: "it is made anew; what is missing is named",
+	{Name: "a camera's ring is removed", Area: "ram", Record: takes, Weight: 1, Expect: "it is made anew; what is missing is named",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			return nil, clear(filepath.Join(t.World.settings.RAMDisk.Path, t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID))
 		}},
-	{Name: "all rings are removed", Area: "ram", Weight: 1, Expect: "they are made anew; what is missing is named",
+	{Name: "all rings are removed", Area: "ram", Record: takes, Weight: 1, Expect: "they are made anew; what is missing is named",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			return nil, clear(t.World.settings.RAMDisk.Path)
 		}},
@@ -403,7 +415,7 @@ var indexKinds = []Kind{
 			}
 			return db.Close, nil
 		}},
-	{Name: "the index is removed", Area: "index", Weight: 2, Expect: "it is written anew; no event is lost",
+	{Name: "the index is removed", Area: "index", Record: takes, Weight: 2, Expect: "it is written anew; no event is lost",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			path := filepath.Join(t.World.state, archive.IndexName)
 			for _, end := range []string{"", "-wal", "-shm"} {
@@ -413,7 +425,7 @@ var indexKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "the disk of the index is full", Area: "index", Weight: 2, Least: 2 * second, Most: 10 * second, Expect: "alarm mails are not accepted meanwhile; nothing that was is lost",
+	{Name: "the disk of the index is full", Area: "index", Record: needs, Weight: 2, Least: 2 * second, Most: 10 * second, Expect: "alarm mails are not accepted meanwhile; nothing that was is lost",
 		Do: func(_ context.Context, t *Fault) (func() error, error) { return fill(t.World.state, 0) }},
 }
 

@@ -5,14 +5,19 @@ package faulttest
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/preroll/preroll/recorder/archive"
 )
 
 // Step is one fault of a plan.
@@ -201,6 +206,11 @@ func (w *World) inject(ctx context.Context, s Step) error {
 			f.Camera = c
 		}
 	}
+	free, ok := w.claim(ctx, Kinds[i].Record)
+	if !ok {
+		return nil
+	}
+	defer free()
 	began := time.Now()
 	end, err := Kinds[i].Do(ctx, f)
 	if errors.Is(err, errNothing) {
@@ -215,6 +225,55 @@ func (w *World) inject(ctx context.Context, s Step) error {
 	defer w.Faults.mu.Unlock()
 	w.Faults.list = append(w.Faults.list, Done{s, Stretch{began, time.Now()}, err})
 	return err
+}
+
+// claim tells whether a fault may strike now; free is called when it is over.
+func (w *World) claim(ctx context.Context, r record) (free func(), ok bool) {
+	switch r {
+	case needs:
+		return w.records.RUnlock, w.records.TryRLock()
+	case takes:
+		return func() {
+			for late := time.Now().Add(2 * time.Minute); !w.noted(ctx) && time.Now().Before(late) && sleep(ctx, 100*time.Millisecond); {
+			}
+			w.records.Unlock()
+		}, w.records.TryLock()
+	}
+	return func() {}, true
+}
+
+// noted tells whether every open event is in the index and in a second place.
+func (w *World) noted(ctx context.Context) bool {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.state, archive.IndexName)+"?mode=ro&_pragma=busy_timeout(1000)")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.QueryContext(ctx, "SELECT camera, event ->> 'hold', event ->> 'folder', event ->> 'stem' FROM events WHERE state IN ('recording', 'finishing')")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var camera string
+		var hold, folder, stem sql.NullString
+		if rows.Scan(&camera, &hold, &folder, &stem) != nil {
+			return false
+		}
+		there := false
+		for _, path := range []string{
+			filepath.Join(w.settings.RAMDisk.Path, camera, "pins", hold.String, "event.json"),
+			filepath.Join(w.opt.Dir, "backing", "clips", filepath.FromSlash(folder.String), stem.String+".json"),
+		} {
+			_, err := os.Stat(path)
+			there = there || err == nil
+		}
+		if !there {
+			return false
+		}
+	}
+	var mark int
+	return rows.Err() == nil && db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&mark) == nil && mark != 0
 }
 
 // errNothing is returned by a fault that found nothing to break.

@@ -71,6 +71,7 @@ type World struct {
 	client   *control.Client
 	stranger map[string]bool // files that the faults put into the archive and the rings
 	undo     []func() error  // what Close does, last first
+	records  sync.RWMutex    // see record
 
 	mu    sync.Mutex // guards all below
 	life  *life      // the present one

@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/preroll/preroll/internal/durable"
@@ -36,15 +37,18 @@ type Archive struct {
 	path    string
 	log     *slog.Logger
 	unclean bool          // the last life did not close the index
+	ready   atomic.Bool   // the index is open; see OpenOrWait
+	begun   chan struct{} // it is now
 	renewed chan struct{} // the index was begun anew
 	doubted chan struct{} // reading it showed damage
 
 	changing sync.Mutex // held while an ended event is changed or removed
 
-	writing sync.Mutex             // held while the index is changed; guards db, onDisk and open
+	writing sync.Mutex             // held while the index is changed; guards db, onDisk, open and saved
 	db      *sql.DB                // one connection, which stays open: it can rescue a removed file
 	onDisk  indexFiles             // the index's files when they were opened
 	open    map[string]event.Event // the events that are open
+	saved   []event.Event          // what a damaged index still told, until it is in a new one
 
 	reading sync.Mutex // guards reads
 	reads   *sql.DB    // for lists: a search that takes long holds up no alarm mail
@@ -64,34 +68,79 @@ const IndexName = "index.db"
 // A damaged index is moved aside and begun anew; [Archive.Fresh] tells that it must be filled from the archive then, as
 // one that was not there.
 func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, error) {
-	path := filepath.Join(state, IndexName)
-	a, err := openIndex(ctx, path, root, log)
-	if damaged(err) {
-		log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", path, "err", err)
-		if serr := setAside(path, "damaged", time.Now()); serr != nil {
-			return nil, errors.Join(err, serr)
-		}
-		a, err = openIndex(ctx, path, root, log)
+	a, err := newArchive(state, root, log)
+	if err != nil {
+		return nil, err
 	}
+	if err := a.become(ctx); err != nil {
+		_ = a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// OpenOrWait is Open for a recorder, which goes on while the index cannot be opened because its disk is full or another
+// program holds it. Every change fails until then, and Keep tries again. noted becomes [Archive.Noted] and is told.
+func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted func(error)) (*Archive, error) {
+	a, err := newArchive(state, root, log)
+	if err != nil {
+		return nil, err
+	}
+	a.Noted = noted
+	if err := a.become(ctx); passing(err) {
+		a.Noted(err)
+	} else if err != nil {
+		_ = a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func newArchive(state, root string, log *slog.Logger) (a *Archive, err error) {
+	path := filepath.Join(state, IndexName)
+	if err := durable.MkdirAll(state, 0o700); err != nil {
+		return nil, fmt.Errorf("make state folder: %w", err)
+	}
+	a = &Archive{path: path, log: log, root: root, reserved: map[string]bool{}, open: map[string]event.Event{},
+		begun: make(chan struct{}, 1), renewed: make(chan struct{}, 1), doubted: make(chan struct{}, 1)}
+	wal, err := os.Stat(path + "-wal")
+	a.unclean = err == nil && wal.Size() > 0
+	a.db, a.reads, err = connect(path)
 	return a, err
 }
 
-func openIndex(ctx context.Context, path, root string, log *slog.Logger) (*Archive, error) {
-	if err := durable.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make state folder: %w", err)
+// become makes the index ready if it is not: it is opened, or a damaged one moved aside and begun anew. a.writing is
+// held, or nobody else has a yet.
+func (a *Archive) become(ctx context.Context) error {
+	if a.ready.Load() {
+		if a.saved != nil {
+			return a.restore(ctx)
+		}
+		return nil
 	}
-	a := &Archive{path: path, log: log, root: root, reserved: map[string]bool{}, open: map[string]event.Event{},
-		renewed: make(chan struct{}, 1), doubted: make(chan struct{}, 1)}
-	wal, err := os.Stat(path + "-wal")
-	a.unclean = err == nil && wal.Size() > 0
-	if a.db, a.reads, err = connect(path); err != nil {
-		return nil, err
+	err := a.begin(ctx)
+	if damaged(err) {
+		a.log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", a.path, "err", err)
+		a.saved = append(a.saved, salvage(ctx, a.path)...)
+		if serr := setAside(a.path, "damaged", time.Now()); serr != nil {
+			return errors.Join(fault("open", err), serr)
+		}
+		if err = a.reconnect(); err == nil {
+			err = a.begin(ctx)
+		}
 	}
-	if err := a.begin(ctx); err != nil {
-		_ = a.Close()
-		return nil, fault("open", fmt.Errorf("%s: %w", path, err))
+	if err == nil && a.saved != nil {
+		err = a.restore(ctx)
 	}
-	return a, nil
+	if err != nil {
+		return fault("open", fmt.Errorf("%s: %w", a.path, err))
+	}
+	a.ready.Store(true)
+	select {
+	case a.begun <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
 // connect opens the index's connections; the file itself is opened with the first statement.

@@ -346,6 +346,16 @@ func corrupt(err error) bool {
 	return errors.Is(err, errDamaged)
 }
 
+// passing tells whether an error of opening the index may pass by itself: its disk is full or fails, or another program
+// holds it.
+func passing(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+		return true
+	}
+	return Full(err)
+}
+
 // code is SQLite's primary result code, or 0.
 func code(err error) int {
 	var e *sqlite.Error

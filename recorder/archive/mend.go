@@ -3,14 +3,20 @@ package archive
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
+
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/event"
 )
 
 // indexFiles are the two files that hold what was answered: the database and its log.
@@ -51,6 +57,9 @@ func (a *Archive) change(ctx context.Context, do func(*sql.Tx) error, done func(
 			done()
 		}
 	}()
+	if err := a.become(ctx); err != nil {
+		return err
+	}
 	err = a.commit(ctx, do)
 	switch {
 	case damaged(err) && (corrupt(err) || a.quickCheck(ctx) != nil):
@@ -115,28 +124,85 @@ func (a *Archive) rescue(ctx context.Context) error {
 // to be put into it by Reindex: Keep is told. a.writing is held.
 func (a *Archive) anew(ctx context.Context, why error) error {
 	a.log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", a.path, "err", why)
+	a.saved = append(a.saved, salvage(ctx, a.path)...)
 	if err := setAside(a.path, "damaged", time.Now()); err != nil {
 		return fmt.Errorf("move damaged index aside: %w", err)
 	}
 	if err := a.reopen(ctx); err != nil {
+		a.ready.Store(false)
 		return err
 	}
 	select {
 	case a.renewed <- struct{}{}:
 	default:
 	}
-	return a.commit(ctx, func(tx *sql.Tx) error {
-		for _, e := range a.open {
-			if err := put(ctx, tx, e); err != nil {
-				return err
-			}
-		}
+	return a.restore(ctx)
+}
+
+// restore puts the events into an index that was begun anew which the damaged one still told, and those that are open.
+func (a *Archive) restore(ctx context.Context) error {
+	list := append(slices.Clone(a.saved), slices.Collect(maps.Values(a.open))...)
+	err := a.commit(ctx, func(tx *sql.Tx) error { return put(ctx, tx, list...) })
+	if err == nil {
+		a.remember(list)
+		a.saved = nil
+	}
+	return err
+}
+
+// salvage reads the events that can still be read from a damaged index, from both ends. An event that is told wrong is
+// put right by its sidecar, when the archive is read.
+func salvage(ctx context.Context, path string) (list []event.Event) {
+	if _, err := os.Stat(path); err != nil {
 		return nil
-	})
+	}
+	db, err := open(path, "mode=rw&_pragma=query_only(1)", 1)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = db.Close() }()
+	known := map[string]bool{}
+	for _, order := range []string{"ASC", "DESC"} {
+		rows, err := db.QueryContext(ctx, `SELECT id, event FROM events NOT INDEXED ORDER BY rowid `+order)
+		if err != nil {
+			return list
+		}
+		for rows.Next() {
+			var id string
+			var b []byte
+			var e event.Event
+			if rows.Scan(&id, &b) != nil || json.Unmarshal(b, &e) != nil || e.ID != id || known[id] || !e.State.Known() || !e.Local() || e.Time.IsZero() || e.Until.Before(e.From) {
+				continue
+			}
+			known[id] = true
+			list = append(list, e)
+		}
+		ended := rows.Err()
+		_ = rows.Close()
+		if ended == nil {
+			break
+		}
+	}
+	return list
 }
 
 // reopen connects to the index's file that is there now, and makes it where there is none. a.writing is held.
 func (a *Archive) reopen(ctx context.Context) error {
+	if err := a.reconnect(); err != nil {
+		return err
+	}
+	if err := a.migrate(ctx); err != nil {
+		return fault("open", err)
+	}
+	if err := durable.SyncDir(filepath.Dir(a.path)); err != nil {
+		return fmt.Errorf("open index: %w", err)
+	}
+	a.opened()
+	return nil
+}
+
+// reconnect connects to the file that is at the index's place now. a.writing is held.
+func (a *Archive) reconnect() error {
 	db, reads, err := connect(a.path)
 	if err != nil {
 		return err
@@ -149,13 +215,6 @@ func (a *Archive) reopen(ctx context.Context) error {
 	// the files that they have open have no name any more.
 	_ = oldReads.Close()
 	_ = oldDB.Close()
-	if err := a.migrate(ctx); err != nil {
-		return fault("open", err)
-	}
-	if err := durable.SyncDir(filepath.Dir(a.path)); err != nil {
-		return fmt.Errorf("open index: %w", err)
-	}
-	a.opened()
 	return nil
 }
 
@@ -168,7 +227,7 @@ func (a *Archive) reader() *sql.DB {
 
 // doubt has the index examined soon if an error of reading says that it is damaged. It returns the error.
 func (a *Archive) doubt(err error) error {
-	if damaged(err) {
+	if damaged(err) && a.ready.Load() {
 		select {
 		case a.doubted <- struct{}{}:
 		default:
@@ -183,29 +242,70 @@ const keepTime = 10 * time.Second
 // Keep looks after the index until ctx ends. renew is called when the index was begun anew, so that it lacks what the
 // archive holds: it calls Reindex.
 func (a *Archive) Keep(ctx context.Context, renew func()) {
-	if a.Fresh {
-		renew()
-	} else if a.unclean {
-		a.examine(ctx)
-	}
 	tick := time.NewTicker(keepTime)
 	defer tick.Stop()
+	var removed <-chan fsnotify.Event
+	var missed <-chan error
+	if w := a.watch(); w != nil {
+		defer func() { _ = w.Close() }()
+		removed, missed = w.Events, w.Errors
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-missed:
+		case e := <-removed:
+			if e.Has(fsnotify.Remove | fsnotify.Rename) {
+				a.look(ctx)
+			}
+		case <-a.begun:
+			a.writing.Lock()
+			fresh := a.Fresh
+			a.writing.Unlock()
+			if fresh {
+				renew()
+			} else if a.unclean {
+				a.examine(ctx)
+			}
 		case <-a.renewed:
 			renew()
 		case <-a.doubted:
 			a.examine(ctx)
 		case <-tick.C:
-			a.writing.Lock()
-			if a.moved() {
-				if err := a.rescue(ctx); err != nil && ctx.Err() == nil {
-					a.log.Error("the index was not written anew", "err", err)
-				}
-			}
-			a.writing.Unlock()
+			a.look(ctx)
+		}
+	}
+}
+
+// watch tells of the index's files that are removed, so that not every loss waits for the next tick. Where that cannot be
+// told it is nil.
+func (a *Archive) watch() *fsnotify.Watcher {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil
+	}
+	if err := w.Add(filepath.Dir(a.path)); err != nil {
+		_ = w.Close()
+		return nil
+	}
+	return w
+}
+
+// look opens an index that could not be opened before, and rescues one that was removed.
+func (a *Archive) look(ctx context.Context) {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	if !a.ready.Load() {
+		err := a.become(ctx)
+		if a.Noted != nil && ctx.Err() == nil {
+			a.Noted(err)
+		}
+		return
+	}
+	if a.moved() {
+		if err := a.rescue(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("the index was not written anew", "err", err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/preroll/preroll/recorder/event"
@@ -16,9 +17,23 @@ import (
 // maxSidecar bounds what is read as a sidecar, in bytes.
 const maxSidecar = 4 << 20
 
+// Unread is the error for a part of the archive that could not be read, because of the drive: it may hold events.
+type Unread struct{ Err error }
+
+func (e *Unread) Error() string { return e.Err.Error() }
+func (e *Unread) Unwrap() error { return e.Err }
+
+// unread marks an error of reading files as Unread. What is gone meanwhile is no such.
+func unread(err error) error {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return &Unread{err}
+}
+
 // Reindex rebuilds the index from the sidecars of the archive. Open events that the index holds stay as they are; those
 // that it has lost are put into it as they were. It returns the number of events found, and an error for each sidecar
-// that could not be used; those are left alone.
+// that could not be used; those are left alone. While there are [Unread] ones the index does not count as filled.
 func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err error) {
 	root := a.Root()
 	if _, err := os.Stat(root); err != nil {
@@ -42,7 +57,7 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 			return ctx.Err()
 		}
 		if err != nil {
-			faults = append(faults, err)
+			faults = append(faults, unread(err))
 			return nil
 		}
 		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != root { // such as a desktop's bin
@@ -91,10 +106,19 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 			return found, faults, err
 		}
 	}
+	if slices.ContainsFunc(faults, IsUnread) {
+		return found, faults, nil
+	}
 	if err := a.filled(ctx); err != nil {
 		return found, faults, fmt.Errorf("reindex: %w", err)
 	}
 	return found, faults, nil
+}
+
+// IsUnread tells whether an error is of the kind Unread.
+func IsUnread(err error) bool {
+	var u *Unread
+	return errors.As(err, &u)
 }
 
 // ReadSidecar reads an event and takes its place from where the file lies, so that a moved tree stays usable. One that
@@ -102,14 +126,14 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 func ReadSidecar(root, path string) (event.Event, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
-		return event.Event{}, err
+		return event.Event{}, unread(err)
 	}
 	if fi.Size() > maxSidecar {
 		return event.Event{}, errors.New("too large for a sidecar")
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return event.Event{}, err
+		return event.Event{}, unread(err)
 	}
 	var e event.Event
 	if err := json.Unmarshal(b, &e); err != nil {

@@ -208,6 +208,9 @@ func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event,
 			if err == nil && got.Frames > 0 && (got.Frames == want.Frames || !whole && got.Frames > want.Frames) {
 				return final, got, nil
 			}
+			if _, _, err := Sum(ctx, final, nil); err != nil { // FFmpeg takes what the drive does not give it for the end
+				return "", ffmpeg.Totals{}, err
+			}
 		}
 		c.File = fmt.Sprintf("%s_%d.mp4", stem, n)
 	}

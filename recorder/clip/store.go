@@ -188,6 +188,9 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 		return nil, err
 	}
 	crash.Here("part-noted")
+	if len(kept) > 0 { // the sidecar beside the first part names the others, too
+		in.openSidecar(w)
+	}
 	path := in.c.Archive.Path(ev, p.File)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
