@@ -1,10 +1,12 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -313,5 +315,83 @@ func TestForeignFilesInTheArchive(t *testing.T) {
 	})
 	if err != nil || left != foreign {
 		t.Errorf("%d of %d foreign files are left, %v; %s", left, foreign, err, two.Stem)
+	}
+}
+
+// What a damaged index can still tell of events that are nowhere else is kept.
+func TestDamagedIndexIsSalvaged(t *testing.T) {
+	state, root := t.TempDir(), t.TempDir()
+	a := openArchive(t, state, root)
+	const all = 200
+	for i := range all {
+		put1(t, a, fmt.Sprintf("e%03d", i), event.Recording)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(state, IndexName)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(b, []byte(`"e100"`)) &^ 4095 // the page in the middle of the table
+	copy(b[at:at+4096], bytes.Repeat([]byte{0xff}, 4096))
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a = openArchive(t, state, root)
+	keeping(t, a)
+	a.doubted <- struct{}{}
+	var n int
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		open, err := a.Unfinished(t.Context())
+		if n = len(open); err == nil && n > 0 && n < all && check1(a) {
+			break
+		}
+	}
+	if n < all-40 || n == all {
+		t.Errorf("%d of %d events were saved", n, all)
+	}
+	check(t, a)
+}
+
+// check1 tells whether the index is whole.
+func check1(a *Archive) bool { return a.quickCheck(context.Background()) == nil }
+
+// An index that cannot be opened for a reason that may pass is waited for: nothing is noted, nothing is lost.
+func TestIndexIsWaitedFor(t *testing.T) {
+	state, root := t.TempDir(), t.TempDir()
+	a := openArchive(t, state, root)
+	put1(t, a, "old", event.Recording)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	blocked := filepath.Join(state, IndexName+"-wal")
+	if err := os.Mkdir(blocked, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var said []bool
+	b, err := OpenOrWait(t.Context(), state, root, slog.New(slog.DiscardHandler), func(err error) { said = append(said, err == nil) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	if err := b.Put(t.Context(), event.Event{ID: "new", Camera: "c", Time: time.Now(), State: event.Recording}); err == nil {
+		t.Error("an event was noted in an index that cannot be opened")
+	}
+	if _, err := Open(t.Context(), state, root, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("a command goes on without an index")
+	}
+	if err := os.Remove(blocked); err != nil {
+		t.Fatal(err)
+	}
+	b.look(t.Context())
+	put1(t, b, "new", event.Recording)
+	stored(t, b, "old", "new")
+	if !slices.Equal(said, []bool{false, false, true, true}) {
+		t.Errorf("told %v", said)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(state, IndexName+".damaged-*")); kept != nil {
+		t.Errorf("a good index was moved aside: %v", kept)
 	}
 }
