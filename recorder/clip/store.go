@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/preroll/preroll/internal/crash"
@@ -38,7 +39,10 @@ func (p *part) close() {
 // up before ctx ends: meanwhile they are safe in RAM.
 func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	w := in.now
-	if w.length > 0 && w.length+segments[0].Length() > in.cam.Lengths.MaxLength.D() {
+	in.mu.Lock()
+	told := segments[0].Start.After(w.ev.Time) // what happened is in the clip: not the pre-roll alone
+	in.mu.Unlock()
+	if told && w.length > 0 && w.length+segments[0].Length() > in.cam.Lengths.MaxLength.D() {
 		if !in.retry(ctx, "split", func(ctx context.Context) error { return in.split(ctx, segments[0]) }) {
 			return false
 		}
@@ -212,6 +216,7 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 	in.mu.Lock()
 	gaps := len(w.ev.Gaps)
 	for _, s := range segments {
+		in.retime(w, s)
 		switch {
 		case !w.any:
 			w.any = true
@@ -239,6 +244,33 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 	if err := in.note(ctx, w); err != nil { // noted again at the end
 		in.c.Log.Warn("gap was not written to the index yet", "event", in.ID(), "err", err)
 	}
+}
+
+// retime moves the part that is being written to an earlier time, if a segment shows that those before it were written
+// late: FFmpeg keeps the first seconds back while it looks at a stream. in.mu is held.
+func (in *Incident) retime(w *work, s ring.Segment) {
+	n := len(w.parts)
+	if n == 0 || !w.any || w.last.Run != s.Run || s.Jump != 0 || (s.Media[0]-w.last.Media[1]).Abs() > 50*time.Millisecond {
+		return
+	}
+	late := w.last.End.Sub(s.Start)
+	if late < 50*time.Millisecond {
+		return
+	}
+	p := w.parts[n-1]
+	for i, g := range w.ev.Gaps {
+		if g.To.Equal(p.Start) {
+			w.ev.Gaps = slices.Clone(w.ev.Gaps)
+			w.ev.Gaps[i].To = g.To.Add(-late)
+		}
+	}
+	p.Start = p.Start.Add(-late)
+	w.last.Start, w.last.End = w.last.Start.Add(-late), w.last.End.Add(-late)
+	if i := len(w.ev.Parts); i == n {
+		w.ev.Parts = slices.Clone(w.ev.Parts)
+		w.ev.Parts[i-1].Start = p.Start
+	}
+	w.version++ // written with the next change
 }
 
 // joins tells whether no frame is missing between two segments. Media time alone may leap because the camera's clock was

@@ -22,6 +22,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -68,6 +69,7 @@ type entry struct {
 	squeezed time.Duration
 	pins     int // holds that have linked it
 	inRing   bool
+	stamped  bool // its file's time was put right; see stamp
 }
 
 // Options configures a Ring.
@@ -253,6 +255,7 @@ func (r *Ring) add(name string) {
 		r.mu.Unlock()
 		return
 	}
+	r.stamp(e.epoch)
 	r.prune()
 	r.mu.Unlock()
 	full := r.opt.Budget.fit()
@@ -370,6 +373,27 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 		Media: [2]time.Duration{fr.start, fr.end}, Frames: fr.frames, Bytes: fi.Size()}}
 	e.Segment = e.at(e.delay())
 	return e, nil
+}
+
+// lateFile is by how much a segment's file may be later than its video before its time is put right.
+const lateFile = time.Second
+
+// stamp puts the times of files right that were written much later than others of their epoch would have been: the last
+// one of a run, if FFmpeg waited for a camera that was gone. The next life may know no other one. r.mu is held.
+func (r *Ring) stamp(epoch int) {
+	var list []*entry
+	least := time.Duration(math.MaxInt64)
+	for _, e := range r.entries {
+		if e.epoch == epoch {
+			list, least = append(list, e), min(least, e.delay())
+		}
+	}
+	for _, e := range list {
+		if late := e.delay() - least; late > lateFile && !e.stamped {
+			e.stamped = true
+			touch(e.Path, e.written.Add(-late))
+		}
+	}
 }
 
 // touch sets a file's time, from which a next life reads when its segment was written.
