@@ -57,6 +57,13 @@ func (r *Ring) lookAtClock() time.Duration {
 	for _, e := range r.entries {
 		e.move(d)
 	}
+	for epoch, s := range r.least {
+		s.delay += d
+		r.least[epoch] = s
+	}
+	if r.latest != nil && !r.latest.inRing {
+		r.latest.written = r.latest.written.Add(d)
+	}
 	for run, t := range r.begun {
 		r.begun[run] = t.Add(d)
 	}

@@ -22,7 +22,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"math"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -91,6 +91,8 @@ type Ring struct {
 	epoch   int
 	lastRun int64
 	inits   map[int64]initInfo
+	latest  *entry              // the newest there was, which may have left the ring
+	least   map[int]smallest    // by epoch
 	begun   map[int64]time.Time // when a run had its first frames, at the latest
 	holds   map[string]*Hold
 	short   bool // the budget has shortened this ring
@@ -115,7 +117,7 @@ var (
 // Open makes the ring's folders and takes over what an earlier life of Preroll left in them. Files that Preroll did
 // not make are not touched.
 func Open(opt Options) (*Ring, error) {
-	r := &Ring{opt: opt, inits: map[int64]initInfo{}, begun: map[int64]time.Time{}, holds: map[string]*Hold{}, clock: newClock()}
+	r := &Ring{opt: opt, inits: map[int64]initInfo{}, begun: map[int64]time.Time{}, least: map[int]smallest{}, holds: map[string]*Hold{}, clock: newClock()}
 	for _, d := range []string{r.segments(), r.pins()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("make ring: %w", err)
@@ -279,6 +281,7 @@ func (r *Ring) insert(e *entry) bool {
 	}
 	e.inRing = true
 	e.epoch = r.epochOf(at, e)
+	r.learn(e)
 	r.entries = slices.Insert(r.entries, at, e)
 	r.bytes += e.Bytes
 	r.lastRun = max(r.lastRun, e.Run)
@@ -302,8 +305,11 @@ const jump = 30 * time.Second
 // the segment came too early, the camera's clock was set: that is no hole in its video. Set back, it squeezes frames
 // together. r.mu is held.
 func (r *Ring) epochOf(at int, e *entry) int {
+	p := r.latest // which may have left the ring already
 	if at > 0 {
-		p := r.entries[at-1]
+		p = r.entries[at-1]
+	}
+	if p != nil && order(p, e) < 0 {
 		hole, between := e.hole[1]-e.hole[0], e.Media[0]-p.Media[1]
 		d := e.delay() - p.delay()
 		ahead := p.Run == e.Run && p.Number+1 == e.Number && max(hole, between) >= leastHole && d < -max(hole, between)/2
@@ -321,21 +327,56 @@ func (r *Ring) epochOf(at int, e *entry) int {
 	return r.epoch
 }
 
+// smallest is the smallest delay of an epoch, and where it was seen in media time.
+type smallest struct{ delay, at time.Duration }
+
+// delayOf is the delay of an entry, or what its run's begin says of it. r.mu is held.
+func (r *Ring) delayOf(e *entry) time.Duration {
+	d := e.delay()
+	if begun, ok := r.begun[e.Run]; ok && e.Number == 0 {
+		d = min(d, time.Duration(begun.UnixNano())-e.Media[0])
+	}
+	return d
+}
+
+// learn notes the delay of a new entry, if it is the smallest that its epoch had lately. Lately, since the camera's clock
+// and this machine's go apart by seconds a day; but not only in what the ring still holds, which may be one segment that
+// was written late. r.mu is held.
+func (r *Ring) learn(e *entry) {
+	if r.latest == nil || order(r.latest, e) < 0 {
+		r.latest = e
+	}
+	s, known := r.least[e.epoch]
+	if d := r.delayOf(e); !known || d < s.delay {
+		r.least[e.epoch] = smallest{d, e.Media[1]}
+	} else if e.Media[1]-s.at > r.opt.Keep+remembered {
+		s = smallest{d, e.Media[1]}
+		for _, o := range r.entries {
+			if d := r.delayOf(o); o.epoch == e.epoch && d < s.delay {
+				s = smallest{d, o.Media[1]}
+			}
+		}
+		r.least[e.epoch] = s
+	}
+	if len(r.least) > keptEpochs {
+		used := map[int]bool{e.epoch: true, r.latest.epoch: true}
+		for _, o := range r.entries {
+			used[o.epoch] = true
+		}
+		maps.DeleteFunc(r.least, func(epoch int, _ smallest) bool { return !used[epoch] })
+	}
+}
+
+const (
+	remembered = time.Minute // for which a delay counts beyond the ring's length
+	keptEpochs = 100         // that are remembered before those are forgotten that have no segment any more
+)
+
 // timed returns the segments from entry i on with their wall times. r.mu is held.
 func (r *Ring) timed(i int) []Segment {
-	least := map[int]time.Duration{}
-	for _, e := range r.entries {
-		d := e.delay()
-		if begun, ok := r.begun[e.Run]; ok && e.Number == 0 {
-			d = min(d, time.Duration(begun.UnixNano())-e.Media[0])
-		}
-		if known, ok := least[e.epoch]; !ok || d < known {
-			least[e.epoch] = d
-		}
-	}
 	out := make([]Segment, 0, len(r.entries)-i)
 	for _, e := range r.entries[i:] {
-		out = append(out, e.at(least[e.epoch]))
+		out = append(out, e.at(r.least[e.epoch].delay))
 	}
 	return out
 }
@@ -381,15 +422,8 @@ const lateFile = time.Second
 // stamp puts the times of files right that were written much later than others of their epoch would have been: the last
 // one of a run, if FFmpeg waited for a camera that was gone. The next life may know no other one. r.mu is held.
 func (r *Ring) stamp(epoch int) {
-	var list []*entry
-	least := time.Duration(math.MaxInt64)
 	for _, e := range r.entries {
-		if e.epoch == epoch {
-			list, least = append(list, e), min(least, e.delay())
-		}
-	}
-	for _, e := range list {
-		if late := e.delay() - least; late > lateFile && !e.stamped {
+		if late := e.delay() - r.least[epoch].delay; e.epoch == epoch && late > lateFile && !e.stamped {
 			e.stamped = true
 			touch(e.Path, e.written.Add(-late))
 		}

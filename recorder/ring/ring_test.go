@@ -137,6 +137,43 @@ func TestTimesIgnoreDelays(t *testing.T) {
 	}
 }
 
+// The last segment of a run may be written long after its video, when FFmpeg gives a silent camera up. Its time is right
+// even where nothing else of the run is left, also for the next life.
+func TestLateSegmentKeepsItsTime(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, time.Minute, nil)
+	begin := time.Now().Add(-30 * time.Second)
+	f := newFeeder(t, segments(t, 8), r, run1, begin)
+	f.feed(3)
+	early := r.timed(0)
+	f.at = f.at.Add(12 * time.Second)
+	f.feed(1)
+	right := func(name string, list []Segment) {
+		t.Helper()
+		if len(list) == 0 {
+			t.Fatalf("%s: no segment", name)
+		}
+		if off := list[len(list)-1].Start.Sub(begin.Add(3 * time.Second)).Abs(); off > time.Millisecond {
+			t.Errorf("%s: %s off", name, off)
+		}
+	}
+	right("all there", r.timed(0))
+	for _, s := range early {
+		if err := os.Remove(s.Path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.mu.Lock()
+	r.entries = r.entries[3:]
+	right("alone in the ring", r.timed(0))
+	r.mu.Unlock()
+	next := open(t, dir, time.Minute, nil)
+	if err := next.scan(); err != nil {
+		t.Fatal(err)
+	}
+	right("the next life", next.timed(0))
+}
+
 func TestRingIsBounded(t *testing.T) {
 	r := open(t, t.TempDir(), 5*time.Second, nil)
 	f := newFeeder(t, segments(t, 12), r, run1, time.Now().Add(-12*time.Second))
