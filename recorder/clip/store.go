@@ -230,8 +230,8 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 			}
 			w.ev.Gaps = append(w.ev.Gaps, gapBetween(w.last, s, reason))
 		}
-		if !s.Hole[0].IsZero() {
-			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: s.Hole[0], To: s.Hole[1], Reason: in.why()})
+		for _, h := range s.Holes {
+			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: h[0], To: h[1], Reason: in.why()})
 		}
 		w.last = s
 		w.length += s.Length()

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -23,15 +24,34 @@ type params struct {
 type fragment struct {
 	start, end time.Duration // media time, from the run's beginning
 	frames     int
-	key        bool             // begins with a keyframe
-	hole       [2]time.Duration // begin and end, in media time, of the longest time without a frame; zero if there is none
-	squeezed   time.Duration    // what frames lack in time that FFmpeg squeezed together, since the camera's clock was set back
+	key        bool          // begins with a keyframe
+	holes      []span        // times without a frame, in media time
+	squeezed   time.Duration // what frames lack in time that FFmpeg squeezed together, since the camera's clock was set back
 }
+
+// span is a stretch of media time.
+type span [2]time.Duration
+
+func (s span) length() time.Duration { return s[1] - s[0] }
+
+// longest is the longest span, zero if there is none.
+func longest(list []span) (most span) {
+	for _, s := range list {
+		if s.length() > most.length() {
+			most = s
+		}
+	}
+	return most
+}
+
+// maxHoles bounds the holes of a segment that are named.
+const maxHoles = 100
 
 // A frame that is shown for so long, and for so many times the usual length, has a hole behind it.
 const (
 	leastHole = 700 * time.Millisecond
 	holeTimes = 3
+	fewFrames = 8
 )
 
 // maxBox bounds what is read of one box of metadata. A minute at 60 frames a second is 60 KB.
@@ -234,12 +254,11 @@ func parseFragment(r io.ReaderAt, size int64, p params, whole bool) (fragment, e
 			if first {
 				fr, first = t, false
 			} else {
-				if t.start-fr.end >= leastHole && t.start-fr.end > fr.hole[1]-fr.hole[0] {
-					fr.hole = [2]time.Duration{fr.end, t.start}
+				if t.start-fr.end >= leastHole {
+					fr.holes = append(fr.holes, span{fr.end, t.start})
 				}
-				if t.hole[1]-t.hole[0] > fr.hole[1]-fr.hole[0] {
-					fr.hole = t.hole
-				}
+				fr.holes = append(fr.holes, t.holes...)
+				fr.holes = fr.holes[:min(len(fr.holes), maxHoles)]
 				fr.end = t.end
 				fr.frames += t.frames
 				fr.squeezed += t.squeezed
@@ -264,7 +283,8 @@ const nonSync = 0x10000 // sample_is_non_sync_sample
 
 // parseTraf reads one track fragment; one that is not the video's gives no frames.
 func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
-	var track, flags, start, ticks, longest, longestAt, tight uint64
+	var track, flags, start, ticks, tight uint64
+	var lengths []uint64
 	duration := uint64(p.duration)
 	var fr fragment
 	first := true
@@ -340,9 +360,7 @@ func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
 				if d*1000 <= uint64(p.timescale) {
 					tight++
 				}
-				if d > longest {
-					longest, longestAt = d, ticks
-				}
+				lengths = append(lengths, d)
 				ticks += d
 				fr.frames++
 			}
@@ -361,15 +379,33 @@ func parseTraf(body func() ([]byte, error), p params) (fragment, error) {
 	}
 	fr.start, fr.end = p.time(start), p.time(start+ticks)
 	if n := uint64(fr.frames); n > 1 {
-		usual := (ticks - longest) / (n - 1)
-		if hole := p.time(longest); hole >= leastHole && longest > holeTimes*usual {
-			fr.hole = [2]time.Duration{p.time(start + longestAt + usual), p.time(start + longestAt + longest)}
-		}
+		fr.holes = holesOf(p, start, lengths)
 		if n > tight {
 			fr.squeezed = p.time(tight * (ticks / (n - tight)))
 		}
 	}
 	return fr, nil
+}
+
+// holesOf finds the times without a frame by the lengths of the frames, which are in ticks. The usual length is the
+// median, of a few frames the shortest: most of these may have a hole behind them.
+func holesOf(p params, start uint64, lengths []uint64) (holes []span) {
+	if p.time(slices.Max(lengths)) < leastHole {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(lengths))
+	usual := sorted[len(sorted)/2]
+	if len(sorted) < fewFrames {
+		usual = sorted[0]
+	}
+	at := start
+	for _, d := range lengths {
+		if p.time(d) >= leastHole && d > holeTimes*usual && len(holes) < maxHoles {
+			holes = append(holes, span{p.time(at + usual), p.time(at + d)})
+		}
+		at += d
+	}
+	return holes
 }
 
 // time converts ticks without overflow.

@@ -48,7 +48,7 @@ type Segment struct {
 	Start  time.Time
 	End    time.Time
 	Media  [2]time.Duration // start and end in media time of the run
-	Hole   [2]time.Time     // the longest time in it without a frame, if that is a second or more; else zero
+	Holes  [][2]time.Time   // times in it without a frame of a second or more
 	Jump   time.Duration    // what of its media time is no time: the camera's clock was set in it, forward or back
 	Frames int
 	Bytes  int64
@@ -63,9 +63,9 @@ func (s Segment) Follows(p Segment) bool { return s.Run == p.Run && s.Number == 
 // entry is a segment and what is known of its file.
 type entry struct {
 	Segment
-	written  time.Time        // modification time
-	epoch    int              // entries of one epoch share the relation of media time to wall time
-	hole     [2]time.Duration // longest time without a frame, in media time
+	written  time.Time // modification time
+	epoch    int       // entries of one epoch share the relation of media time to wall time
+	holes    []span    // times without a frame, in media time
 	squeezed time.Duration
 	pins     int // holds that have linked it
 	inRing   bool
@@ -310,13 +310,14 @@ func (r *Ring) epochOf(at int, e *entry) int {
 		p = r.entries[at-1]
 	}
 	if p != nil && order(p, e) < 0 {
-		hole, between := e.hole[1]-e.hole[0], e.Media[0]-p.Media[1]
+		hole, between := longest(e.holes).length(), e.Media[0]-p.Media[1]
 		d := e.delay() - p.delay()
 		ahead := p.Run == e.Run && p.Number+1 == e.Number && max(hole, between) >= leastHole && d < -max(hole, between)/2
 		back := p.Run == e.Run && e.squeezed >= leastHole && d > e.squeezed/2
 		switch {
 		case ahead:
-			e.Jump, e.hole = hole, [2]time.Duration{}
+			most := longest(e.holes)
+			e.Jump, e.holes = hole, slices.DeleteFunc(slices.Clone(e.holes), func(s span) bool { return s == most })
 		case back:
 			e.Jump = -e.squeezed
 		case p.Run == e.Run && d.Abs() < jump:
@@ -384,11 +385,13 @@ func (r *Ring) timed(i int) []Segment {
 // at returns the segment with wall times that come from a delay.
 func (e *entry) at(delay time.Duration) Segment {
 	s := e.Segment
-	s.Hole = [2]time.Time{}
+	s.Holes = nil
 	s.Start = time.Unix(0, int64(s.Media[0]+s.Jump+delay))
 	s.End = time.Unix(0, int64(s.Media[1]+delay))
-	if e.hole[1]-e.hole[0] >= time.Second {
-		s.Hole = [2]time.Time{time.Unix(0, int64(e.hole[0]+delay)), time.Unix(0, int64(e.hole[1]+delay))}
+	for _, h := range e.holes {
+		if h.length() >= time.Second {
+			s.Holes = append(s.Holes, [2]time.Time{time.Unix(0, int64(h[0]+delay)), time.Unix(0, int64(h[1]+delay))})
+		}
 	}
 	return s
 }
@@ -409,7 +412,7 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{written: fi.ModTime(), hole: fr.hole, squeezed: fr.squeezed, Segment: Segment{
+	e := &entry{written: fi.ModTime(), holes: fr.holes, squeezed: fr.squeezed, Segment: Segment{
 		Run: run, Number: number, Path: path, Init: initPath, Params: info.hash,
 		Media: [2]time.Duration{fr.start, fr.end}, Frames: fr.frames, Bytes: fi.Size()}}
 	e.Segment = e.at(e.delay())
