@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -186,7 +185,7 @@ func (c *camera) configure(cfg config.Camera, lengths config.Clip, keep time.Dur
 	}
 	c.mu.Unlock()
 	c.ring.SetKeep(keep)
-	old.Name, old.Mail, old.PreRoll, old.PostRoll, old.MaxLength = cfg.Name, cfg.Mail, cfg.PreRoll, cfg.PostRoll, cfg.MaxLength
+	old.Name, old.Mail, old.PreRoll, old.PostRoll, old.MaxLength, old.MailLag = cfg.Name, cfg.Mail, cfg.PreRoll, cfg.PostRoll, cfg.MaxLength, cfg.MailLag
 	if !reflect.DeepEqual(old, cfg) {
 		select {
 		case c.changed <- struct{}{}:
@@ -442,6 +441,17 @@ func (c *camera) info() clip.Camera {
 	return clip.Camera{ID: c.cfg.ID, Name: c.cfg.Name, Lengths: c.lengths, Why: c.why, Since: c.r.started}
 }
 
+// infoFor is info for what a trigger begins: a camera whose mails come late is asked for so much more pre-roll.
+func (c *camera) infoFor(t event.Trigger) clip.Camera {
+	i := c.info()
+	if t.Source == event.Mail {
+		c.mu.Lock()
+		i.Lengths.PreRoll += c.cfg.MailLag
+		c.mu.Unlock()
+	}
+	return i
+}
+
 // current is the incident that was begun last, which may be over; nil if there was none.
 func (c *camera) current() *clip.Incident {
 	c.mu.Lock()
@@ -480,7 +490,7 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (*clip.Incident,
 	if in := c.current(); in != nil && in.Takes(t) {
 		return in, nil
 	}
-	in, err := c.r.copier.Begin(ctx, c.info(), c.ring, t)
+	in, err := c.r.copier.Begin(ctx, c.infoFor(t), c.ring, t)
 	if in != nil {
 		err = errors.Join(err, c.run(in))
 	}
@@ -491,17 +501,18 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (*clip.Incident,
 	return nil, nil
 }
 
-// picture hands a mail's picture to its event, if that is the open one.
-func (c *camera) picture(ctx context.Context, event string, data []byte) {
-	in := c.current()
-	if in == nil {
-		return
+// enclose hands what came with a mail to its event, if that is the open one.
+func (c *camera) enclose(ctx context.Context, event string, e clip.Enclosure) {
+	if in := c.current(); in != nil {
+		in.Enclose(ctx, event, e)
 	}
-	ext := ".jpg"
-	if bytes.HasPrefix(data, []byte("\x89PNG")) {
-		ext = ".png"
+}
+
+// tell adds to a trigger what its mail told later.
+func (c *camera) tell(ctx context.Context, event string, t event.Trigger) {
+	if in := c.current(); in != nil {
+		in.Tell(ctx, event, t)
 	}
-	in.Snapshot(ctx, event, data, ext)
 }
 
 // run runs an incident for as long as the recorder runs. c.triggering is held.

@@ -2,10 +2,10 @@ package recorder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/ffmpeg"
@@ -77,17 +77,26 @@ func checkFolders(s config.Settings, tell func(status.Finding)) {
 }
 
 func checkMail(s config.Settings, now *status.Status, tell func(status.Finding)) {
-	if now != nil && now.SMTP.Listen != "" {
-		tell(status.Finding{About: "Alarm mail", OK: true, Text: "the running recorder listens on " + now.SMTP.Listen})
+	if now != nil {
+		for _, p := range now.SMTP.Ports {
+			if p.Error != "" {
+				tell(status.Finding{About: "Alarm mail", Text: p.Error})
+			} else {
+				tell(status.Finding{About: "Alarm mail", OK: true, Text: "the running recorder listens on " + p.Listen})
+			}
+		}
 		return
 	}
-	ln, err := net.Listen("tcp", s.SMTP.Listen)
-	if err != nil {
-		tell(status.Finding{About: "Alarm mail", Text: trigger.PortError(s.SMTP.Listen, err).Error()})
-		return
+	plain, first := s.SMTP.Ports()
+	for _, port := range slices.Concat(plain, first) {
+		ln, err := net.Listen("tcp", port)
+		if err != nil {
+			tell(status.Finding{About: "Alarm mail", Text: trigger.PortError(port, err).Error()})
+			continue
+		}
+		_ = ln.Close()
+		tell(status.Finding{About: "Alarm mail", OK: true, Text: "port " + port + " is free"})
 	}
-	_ = ln.Close()
-	tell(status.Finding{About: "Alarm mail", OK: true, Text: "port " + s.SMTP.Listen + " is free"})
 }
 
 func checkCamera(ctx context.Context, tool *ffmpeg.Tool, c config.Camera, now *status.Status) status.Finding {
@@ -128,21 +137,4 @@ func describe(s ffmpeg.Streams) string {
 		return text + ", sound " + s.Audio
 	}
 	return text + ", no sound"
-}
-
-// MailCamera sends a real alarm mail for a camera to the recorder's own mail server, over the network as a camera
-// would, so that the whole way can be tried without one.
-func (r *Recorder) MailCamera(ctx context.Context, id string) error {
-	c, ok := r.Settings().Camera(id)
-	if !ok {
-		return fmt.Errorf("%q: %w", id, ErrNoCamera)
-	}
-	r.mu.Lock()
-	listen := r.smtp.Listen
-	s := r.settings.SMTP
-	r.mu.Unlock()
-	if listen == "" {
-		return errors.New("the alarm mail server is not listening")
-	}
-	return trigger.SendSelf(ctx, listen, s, c)
 }

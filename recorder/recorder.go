@@ -10,12 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,13 +45,14 @@ type Recorder struct {
 	notes   notes
 	copier  *clip.Copier
 	budget  *ring.Budget
-	mailed  chan struct{} // the mail server's settings changed; it starts again
-	kept    chan struct{} // an event ended: look at the retention limits
-	pausing chan struct{} // a pause began, ended, or ends at another time
-	drawing chan struct{} // a place for the one FFmpeg that makes stills
-	probing chan struct{} // places for looks at folders, which may hang
-	looking chan struct{} // a place for a look at the files of listed events, which may hang
-	drive   drive         // the archive's
+	mailed  chan struct{}  // the mail server's settings changed; it starts again
+	kept    chan struct{}  // an event ended: look at the retention limits
+	pausing chan struct{}  // a pause began, ended, or ends at another time
+	drawing chan struct{}  // a place for the one FFmpeg that makes stills
+	probing chan struct{}  // places for looks at folders, which may hang
+	looking chan struct{}  // a place for a look at the files of listed events, which may hang
+	drive   drive          // the archive's
+	visits  trigger.Visits // connections to the mail server
 
 	applying sync.Mutex // one Apply at a time
 
@@ -68,11 +67,14 @@ type Recorder struct {
 	archiveErr error
 	rebuilt    int // how often the index was rebuilt
 	smtp       status.SMTP
+	lags       map[string][]time.Duration // by which the last mails of a camera came late, newest last
+	storms     map[string]*storm          // of mails, by camera
 	pause      status.Pause
 	cameras    map[string]*camera
 	retiring   map[string]bool // cameras that are ending
 	lacking    bool            // a camera could not be started
 	waiting    bool            // open events could not be taken up
+	unsaved    bool            // the mails that fitted no camera changed since they were written
 	ctx        context.Context // of Run; nil before and after it
 	work       *sync.WaitGroup // incidents
 }
@@ -89,6 +91,7 @@ func New(ctx context.Context, places config.Places, s config.Settings, log *slog
 	if r.archive, err = archive.OpenOrWait(ctx, places.State, s.Archive.Path, log, r.indexTrouble); err != nil {
 		return nil, err
 	}
+	r.readUnmatched()
 	r.copier = clip.New(clip.Copier{Archive: r.archive, FFmpeg: r.ffmpeg, Log: log, Changed: r.eventChanged, Trouble: r.archiveTrouble})
 	return r, nil
 }
@@ -128,6 +131,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 		c.stop()
 	}
 	work.Wait()
+	r.saveUnmatched()
 	r.log.Info("recorder stopped")
 	return err
 }
@@ -387,139 +391,6 @@ var (
 	ErrOff      = errors.New("this camera is switched off")
 )
 
-// receiveMail runs the mail server, and starts it again when its settings change.
-func (r *Recorder) receiveMail(ctx context.Context) error {
-	for ctx.Err() == nil {
-		serving, cancel := context.WithCancel(ctx)
-		s := trigger.Server{
-			Settings: r.Settings().SMTP, CertDir: r.places.State, Log: r.log,
-			Cameras:   func() []config.Camera { return r.Settings().Cameras },
-			Trigger:   r.mailTrigger,
-			Picture:   r.picture,
-			Received:  r.received,
-			Unmatched: r.unmatched,
-			Tested:    r.tested,
-			Listening: r.listening,
-			Refused:   r.refused,
-		}
-		var server errgroup.Group
-		server.Go(func() error { return s.Run(serving) })
-		select {
-		case <-ctx.Done():
-		case <-r.mailed:
-		}
-		cancel()
-		if err := server.Wait(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mailTrigger accepts a mail for a camera that is switched off without recording anything: its owner wants it so.
-// So it is in a pause.
-func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) (string, error) {
-	if r.missed(id, t) {
-		return "", nil
-	}
-	event, err := r.Trigger(ctx, id, t)
-	if errors.Is(err, ErrOff) {
-		r.log.Info("mail for a camera that is switched off", "camera", id, "from", t.From)
-		r.noteMail(history.MailOff, id, t, "", "")
-		err = nil
-	} else if err == nil {
-		r.noteMail(history.Mail, id, t, event, "")
-	}
-	if err != nil {
-		r.noteMail(history.MailFailed, id, t, "", err.Error())
-		return "", err
-	}
-	r.mu.Lock()
-	r.smtp.Mails++
-	r.mu.Unlock()
-	r.log.Info("alarm mail", "camera", id, "event", event, "label", t.Label, "from", t.From)
-	return event, nil
-}
-
-// picture hands the picture of a mail to its event, if that is still open.
-func (r *Recorder) picture(ctx context.Context, id, event string, data []byte) {
-	r.mu.Lock()
-	c := r.cameras[id]
-	r.mu.Unlock()
-	if c != nil {
-		c.picture(ctx, event, data)
-	}
-}
-
-// received notes the last mail.
-func (r *Recorder) received(m status.Mail) {
-	r.mu.Lock()
-	r.smtp.Last = &m
-	r.mu.Unlock()
-	r.hub.statusChanged()
-}
-
-// keptUnmatched is how many mails that fitted no camera are shown.
-const keptUnmatched = 50
-
-func (r *Recorder) unmatched(u status.Unmatched) {
-	r.mu.Lock()
-	r.smtp.Mails++
-	r.smtp.Unmatched = slices.Insert(r.smtp.Unmatched, 0, u)
-	r.smtp.Unmatched = r.smtp.Unmatched[:min(len(r.smtp.Unmatched), keptUnmatched)]
-	r.mu.Unlock()
-	r.noteMail(history.MailUnmatched, "", event.Trigger{Time: u.Time, From: u.From, Subject: u.Subject}, "", "")
-	r.hub.statusChanged()
-}
-
-func (r *Recorder) tested(cameras []string, t event.Trigger) {
-	r.log.Info("test mail received", "cameras", cameras, "from", t.From, "sender", t.Sender)
-	for _, id := range cameras {
-		r.noteMail(history.MailTest, id, t, "", "")
-	}
-	if cameras == nil {
-		r.noteMail(history.MailTest, "", t, "", "")
-	}
-	r.mu.Lock()
-	r.smtp.Mails++
-	r.smtp.Tests++
-	r.smtp.LastTest = "From " + t.From + ". It fits no camera yet: its recipient must be one of a camera's mail names."
-	var names []string
-	for _, id := range cameras {
-		c, _ := r.settings.Camera(id)
-		names = append(names, c.Title())
-	}
-	if names != nil {
-		r.smtp.LastTest = strings.Join(names, ", ") + ": the camera's mail settings work."
-	}
-	r.mu.Unlock()
-	r.hub.statusChanged()
-}
-
-func (r *Recorder) listening(addr net.Addr, err error) {
-	r.mu.Lock()
-	before := r.smtp
-	r.smtp.Listen, r.smtp.Error = "", ""
-	if err != nil {
-		r.smtp.Error = err.Error()
-	} else {
-		r.smtp.Listen = addr.String()
-	}
-	changed := before.Listen != r.smtp.Listen || before.Error != r.smtp.Error
-	r.mu.Unlock()
-	if !changed {
-		return
-	}
-	if err != nil {
-		r.log.Error("no alarm mail can come in", "err", err)
-		r.note(history.NotListening, "", err.Error())
-	} else {
-		r.log.Info("waiting for alarm mail", "path", addr.String())
-		r.note(history.Listening, "", "")
-	}
-	r.hub.statusChanged()
-}
-
 // ffmpeg returns the FFmpeg in use.
 func (r *Recorder) ffmpeg() (*ffmpeg.Tool, error) {
 	r.mu.Lock()
@@ -581,6 +452,7 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 	var seen condition
 	for n := 1; ; n++ {
 		r.fitRAM()
+		r.saveUnmatched()
 		seen = r.lookAtCondition(seen)
 		select {
 		case <-ctx.Done():

@@ -18,7 +18,7 @@ import (
 func (r *Recorder) Status(ctx context.Context) status.Status {
 	r.mu.Lock()
 	s := status.Status{Version: Version, Started: r.started, Settings: r.places.File, SMTP: r.smtp, Pause: r.pause}
-	s.SMTP.Unmatched = slices.Clone(r.smtp.Unmatched)
+	s.SMTP.Unmatched, s.SMTP.Ports = slices.Clone(r.smtp.Unmatched), slices.Clone(r.smtp.Ports)
 	set := r.settings.Clone()
 	s.Notify, s.Language = set.Notify, set.Language
 	if r.tool != nil {
@@ -59,6 +59,9 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 		}
 		cs := c.status()
 		cs.Notify = cfg.Notify
+		r.mu.Lock()
+		cs.MailLag = event.Seconds(r.mailLag(cfg.ID))
+		r.mu.Unlock()
 		s.RAM.Need += int64(cs.BitRate / 8 * set.RAMDisk.Keep.D().Seconds())
 		s.Cameras = append(s.Cameras, cs)
 		if cs.State == status.Waiting {
@@ -95,8 +98,15 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 			Hint: "Most cameras send them again. Does another program use Preroll's state folder, or is its disk full? The system says: " + indexErr.Error()})
 	}
 	if s.SMTP.Error != "" {
-		worst = append(worst, status.Problem{Key: "smtp", About: "smtp", Text: "No alarm mail can come in", Hint: s.SMTP.Error})
+		p := status.Problem{Key: "smtp", About: "smtp", Text: "No alarm mail can come in", Hint: s.SMTP.Error}
+		if slices.ContainsFunc(s.SMTP.Ports, func(p status.Port) bool { return p.Error == "" }) {
+			p.Text = "On one of its ports no alarm mail can come in"
+		}
+		worst = append(worst, p)
 	}
+	r.mu.Lock()
+	worst = append(worst, r.stormProblems()...)
+	r.mu.Unlock()
 	s.Problems = append(worst, s.Problems...)
 	return s
 }

@@ -48,7 +48,7 @@ func run(ctx context.Context) error {
 	mails := flag.Int("mails", 30, "mails for each GOP length")
 	idle := flag.Duration("idle", 5*time.Minute, "time that 8 cameras record with no event")
 	one := flag.Duration("one", time.Minute, "time that 1 camera records with no event")
-	only := flag.String("only", "", "exact, one, eight, tray, window, play or million")
+	only := flag.String("only", "", "exact, one, eight, mail, tray, window, play or million")
 	events := flag.Int("events", 1_000_000, "events of the part million")
 	flag.Parse()
 	b := &bench{ctx: ctx}
@@ -71,6 +71,7 @@ func run(ctx context.Context) error {
 		{"exact", func() error { return b.exactness(*mails) }},
 		{"one", func() error { return b.cost(1, *one) }},
 		{"eight", func() error { return b.cost(8, *idle) }},
+		{"mail", func() error { return b.mail(2000) }},
 		{"tray", func() error { return b.tray(8) }},
 		{"window", b.windows},
 		{"play", b.play},

@@ -218,7 +218,7 @@ func (w *World) checkFiles(ctx context.Context, r *Report, events []event.Event)
 		sidecar := filepath.Join(dir, archive.Sidecar(e))
 		named[sidecar] = true
 		w.checkSidecar(r, e, sidecar)
-		for _, name := range []string{e.Thumbnail, e.Snapshot} {
+		for _, name := range []string{e.Thumbnail, e.Snapshot, e.Mail} {
 			if name == "" {
 				continue
 			}

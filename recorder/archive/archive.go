@@ -490,7 +490,7 @@ func files(e event.Event) []string {
 	for _, p := range e.Parts {
 		names = append(names, p.File)
 	}
-	for _, name := range []string{e.Thumbnail, e.Snapshot} {
+	for _, name := range []string{e.Thumbnail, e.Snapshot, e.Mail} {
 		if name != "" {
 			names = append(names, name)
 		}

@@ -136,7 +136,7 @@ func (r *run) look(ctx context.Context, g group, mended, reading bool) (s state,
 		s.e, s.from = known, fromIndex
 		s.fault(g, Sidecar, side.name, "The sidecar says that the event is still being saved; the index knows how it ended.", hintRepair)
 	case s.from == nowhere && indexed && !has && len(known.Clips) > 0 && !g.hasVideo():
-		s.note(g, Picture, g.stem, "There is a picture of an event, and no video.") // the index is looked at in the end
+		s.note(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.") // the index is looked at in the end
 		return s, nil
 	case s.from == nowhere && indexed:
 		s.e, s.from = known, fromIndex
@@ -197,8 +197,8 @@ func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 		s.fault(g, Partial, f.name, "The file was not finished, and no event is known that it belongs to.", hint)
 	}
 	r.leftovers(g, &s, hint)
-	if len(s.faults) == 0 && len(g.of(thumbFile))+len(g.of(snapshotFile)) > 0 {
-		s.note(g, Picture, g.stem, "There is a picture of an event, and no video.")
+	if len(s.faults) == 0 && len(g.of(thumbFile))+len(g.of(snapshotFile))+len(g.of(mailFile)) > 0 {
+		s.note(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.")
 	}
 	return s, nil
 }
@@ -292,7 +292,7 @@ func (r *run) compare(ctx context.Context, path string, c event.Clip, read func(
 
 // beside checks all that is not a clip of an event that is known.
 func (r *run) beside(g group, s *state) {
-	for _, name := range []string{s.e.Thumbnail, s.e.Snapshot} {
+	for _, name := range []string{s.e.Thumbnail, s.e.Snapshot, s.e.Mail} {
 		if name == "" || picture(r.path(g.dir, name)) {
 			continue
 		}

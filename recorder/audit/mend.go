@@ -420,6 +420,9 @@ func (m *mending) fromFiles(ctx context.Context) bool {
 			e.Snapshot = f.name
 		}
 	}
+	for _, f := range m.g.of(mailFile) {
+		e.Mail = f.name
+	}
 	m.e, m.changed = e, true
 	return true
 }

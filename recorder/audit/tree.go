@@ -30,6 +30,7 @@ const (
 	sidecarFile  // the event as JSON
 	thumbFile    // the clip's picture
 	snapshotFile // the picture that came with the mail
+	mailFile     // the mail itself
 	scrapFile    // a small file that was being written
 	asideFile    // a damaged sidecar that was kept
 )
@@ -38,7 +39,7 @@ const (
 const stemTime = "2006-01-02_15-04-05-0700"
 
 // ours are the names that Preroll makes: perhaps a dot, the stem, perhaps which file of the event, an ending.
-var ours = regexp.MustCompile(`^(\.?)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d[+-]\d{4}_[\p{L}\p{N}\p{M}-]+(?:_\d+)?)(_part\d+(?:_\d+)?|_snapshot)?\.([\w.-]+)$`)
+var ours = regexp.MustCompile(`^(\.?)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d[+-]\d{4}_[\p{L}\p{N}\p{M}-]+(?:_\d+)?)(_part\d+(?:_\d+)?|_snapshot|_mail)?\.([\w.-]+)$`)
 
 var (
 	partial = regexp.MustCompile(`^(?:(\d+)\.)?partial\.mp4$`)
@@ -54,7 +55,7 @@ func roleOf(name string) (stem string, r role) {
 	}
 	hidden, which, end := m[1] != "", m[3], m[4]
 	switch {
-	case hidden && end == "tmp" && which != "_snapshot":
+	case hidden && end == "tmp" && which != "_snapshot" && which != "_mail":
 		r = tmpFile
 	case hidden && scrap.MatchString(end):
 		r = scrapFile
@@ -62,6 +63,10 @@ func roleOf(name string) (stem string, r role) {
 	case which == "_snapshot":
 		if !strings.Contains(end, ".") {
 			r = snapshotFile
+		}
+	case which == "_mail":
+		if end == "eml" {
+			r = mailFile
 		}
 	case end == "mp4":
 		r = clipFile

@@ -165,15 +165,13 @@ type work struct {
 	began    time.Time
 
 	// guarded by Incident.mu
-	version     int    // counts the event's changes
-	noted       int    // the version that is in the index
-	tried       int    // the version that could not be written,
-	failed      error  // and why
-	beside      int    // the version that the sidecar on the archive has
-	snapshot    []byte // the mail's picture, until it is written
-	snapshotExt string
-	shooting    bool // it is being written
-	sealed      bool // no work on pictures begins any more
+	version  int          // counts the event's changes
+	noted    int          // the version that is in the index
+	tried    int          // the version that could not be written,
+	failed   error        // and why
+	beside   int          // the version that the sidecar on the archive has
+	enclosed []*Enclosure // of its mails, until they are written
+	sealed   bool         // no work on pictures and enclosures begins any more
 }
 
 // newID returns an event id: the time in UTC and a random tail.

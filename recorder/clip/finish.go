@@ -46,7 +46,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 		return
 	}
 	in.settle(&ev)
-	in.lastSnapshot(w, &ev)
+	in.lastEnclosures(w, &ev)
 	if ev.Stem == "" && !in.retry(ctx, "name", func(ctx context.Context) error { return in.name(ctx, w, &ev) }) {
 		return // that there is no clip, and why, must survive the index too
 	}
@@ -300,9 +300,9 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 			names = append(names, p.File)
 		}
 	}
-	for _, end := range []string{".json", ".jpg", "_snapshot.jpg", "_snapshot.png"} {
+	for _, end := range append([]string{".json", ".jpg"}, Ends...) {
 		names = append(names, durable.Temporary(ev.Stem+end))
-		if name := ev.Stem + end; end != ".json" && name != ev.Thumbnail && name != ev.Snapshot { // written, and never noted
+		if name := ev.Stem + end; end != ".json" && name != ev.Thumbnail && name != ev.Snapshot && name != ev.Mail { // written, and never noted
 			names = append(names, name)
 		}
 	}
@@ -339,7 +339,17 @@ func (in *Incident) settle(ev *event.Event) {
 	if late := first.Start.Add(sure).Sub(ev.From); late > sure/10 && ev.Continues == "" {
 		lacks = append(lacks, fmt.Sprintf("The first %s are missing: there was no earlier video in RAM.", seconds(late)))
 	}
+	if n := len(ev.Gaps); n > manyGaps {
+		var sum time.Duration
+		for _, g := range ev.Gaps {
+			sum += g.To.Sub(g.From)
+		}
+		lacks = append(lacks, fmt.Sprintf("%s are missing in %d places from %s on: %s.", seconds(sum), n, ev.Gaps[0].From.Local().Format("15:04:05"), strings.TrimSuffix(ev.Gaps[0].Reason, ".")))
+	}
 	for _, g := range ev.Gaps {
+		if len(ev.Gaps) > manyGaps {
+			break
+		}
 		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)), g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
 	}
 	if early := ev.Until.Add(sure).Sub(last.End); early > 0 && !ev.Continued {
@@ -350,6 +360,9 @@ func (in *Incident) settle(ev *event.Event) {
 		ev.State = event.Incomplete
 	}
 }
+
+// manyGaps is how many gaps are too many for a sentence each.
+const manyGaps = 4
 
 // seconds is a length as a sentence says it.
 func seconds(d time.Duration) string {

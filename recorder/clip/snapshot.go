@@ -2,54 +2,79 @@ package clip
 
 import (
 	"context"
+	"slices"
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// Snapshot keeps the picture that came with an event's mail: as a file beside the clip, once the event has a place on
-// the archive. ext is the file name's ending, such as ".jpg". An event keeps its first picture. It does not wait for the
-// archive, and whatever happens to the picture, the clip is not touched by it.
-func (in *Incident) Snapshot(ctx context.Context, id string, data []byte, ext string) {
+// Enclosure is what came with an event's mail and is kept as a file beside the clip.
+type Enclosure struct {
+	Data []byte
+	End  string // of the file name, behind the event's stem: one of Ends
+
+	writing bool
+}
+
+// Ends are what the file names of enclosures end with: of a picture and of the mail itself.
+var Ends = []string{"_snapshot.jpg", "_snapshot.png", "_mail.eml"}
+
+// field is where an event names the enclosure.
+func (e *Enclosure) field(ev *event.Event) *string {
+	if e.End == Ends[2] {
+		return &ev.Mail
+	}
+	return &ev.Snapshot
+}
+
+// Enclose keeps what came with an event's mail, once the event has a place on the archive. An event keeps the first
+// picture and the first mail. It does not wait for the archive, and whatever happens to it, the clip is not touched.
+func (in *Incident) Enclose(ctx context.Context, id string, e Enclosure) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	w := in.now
-	if w.ev.ID != id || w.sealed || w.ev.Snapshot != "" || w.snapshot != nil {
+	if w.ev.ID != id || w.sealed || *e.field(&w.ev) != "" || slices.ContainsFunc(w.enclosed, func(o *Enclosure) bool { return o.field(&w.ev) == e.field(&w.ev) }) {
 		return
 	}
-	w.snapshot, w.snapshotExt = data, ext
+	w.enclosed = append(w.enclosed, &e)
 	in.shoot(ctx, w)
 }
 
-// shoot writes the picture that waits, if there is one and a place for it. in.mu is held.
+// shoot writes the enclosures that wait, if there is a place for them. in.mu is held.
 func (in *Incident) shoot(ctx context.Context, w *work) {
-	if w.snapshot == nil || w.shooting || w.sealed || w.ev.Stem == "" {
+	if w.sealed || w.ev.Stem == "" {
 		return
 	}
-	w.shooting = true
-	ev, data, name := w.ev, w.snapshot, w.ev.Stem+"_snapshot"+w.snapshotExt
 	ctx = context.WithoutCancel(ctx) // the mail's session may end
-	w.picture.Go(func() {
-		err := in.writeSnapshot(ev, name, data)
-		in.mu.Lock()
-		w.shooting = false
-		if err == nil {
-			w.snapshot, w.ev.Snapshot = nil, name
+	for _, e := range w.enclosed {
+		if e.writing {
+			continue
 		}
-		in.mu.Unlock()
-		if err != nil {
-			return // tried again with the next segments, and at the end
-		}
-		if err := in.note(ctx, w); err != nil { // noted again with the next change
-			in.c.Log.Warn("snapshot was not written to the index yet", "event", ev.ID, "err", err)
-		}
-	})
+		e.writing = true
+		ev := w.ev
+		w.picture.Go(func() {
+			err := in.writeEnclosure(ev, e)
+			in.mu.Lock()
+			e.writing = false
+			if err == nil {
+				w.enclosed = slices.DeleteFunc(w.enclosed, func(o *Enclosure) bool { return o == e })
+				*e.field(&w.ev) = ev.Stem + e.End
+			}
+			in.mu.Unlock()
+			if err != nil {
+				return // tried again with the next segments, and at the end
+			}
+			if err := in.note(ctx, w); err != nil { // noted again with the next change
+				in.c.Log.Warn("what came with the mail was not written to the index yet", "event", ev.ID, "err", err)
+			}
+		})
+	}
 }
 
-func (in *Incident) writeSnapshot(ev event.Event, name string, data []byte) error {
-	err := durable.WriteFile(in.c.Archive.Path(ev, name), data, 0o644)
+func (in *Incident) writeEnclosure(ev event.Event, e *Enclosure) error {
+	err := durable.WriteFile(in.c.Archive.Path(ev, ev.Stem+e.End), e.Data, 0o644)
 	if err != nil {
-		in.c.Log.Warn("snapshot was not written", "event", ev.ID, "camera", ev.Camera, "err", err)
+		in.c.Log.Warn("what came with the mail was not written", "event", ev.ID, "camera", ev.Camera, "err", err)
 	}
 	return err
 }
@@ -62,14 +87,27 @@ func (in *Incident) seal(w *work) {
 	w.picture.Wait()
 }
 
-// lastSnapshot writes a picture that still waits beside the finished clips, and names it in the event. It is tried once.
-func (in *Incident) lastSnapshot(w *work, ev *event.Event) {
-	if w.snapshot == nil || ev.Stem == "" || ev.Snapshot != "" {
+// lastEnclosures writes what still waits beside the finished clips, and names it in the event. It is tried once.
+func (in *Incident) lastEnclosures(w *work, ev *event.Event) {
+	for _, e := range w.enclosed {
+		if ev.Stem != "" && *e.field(ev) == "" && in.writeEnclosure(*ev, e) == nil {
+			*e.field(ev) = ev.Stem + e.End
+		}
+	}
+	w.enclosed = nil
+}
+
+// Tell adds to one of the event's triggers what its mail told after it had opened or extended the event.
+func (in *Incident) Tell(ctx context.Context, id string, t event.Trigger) {
+	in.mu.Lock()
+	w := in.now
+	t.Time = t.Time.Round(0)
+	told := w.ev.ID == id && !in.closed && w.ev.Tell(t)
+	in.mu.Unlock()
+	if !told {
 		return
 	}
-	data, name := w.snapshot, ev.Stem+"_snapshot"+w.snapshotExt
-	w.snapshot = nil
-	if in.writeSnapshot(*ev, name, data) == nil {
-		ev.Snapshot = name
+	if err := in.note(ctx, w); err != nil {
+		in.c.Log.Warn("what the mail said was not written to the index yet", "event", id, "err", err)
 	}
 }

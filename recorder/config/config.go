@@ -6,6 +6,7 @@ package config
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,10 +56,13 @@ type Clip struct {
 
 // SMTP is the alarm mail server.
 type SMTP struct {
-	Listen   string   `toml:"listen" json:"listen"` // host:port, or :port
-	Allow    []string `toml:"allow" json:"allow"`   // networks (CIDR), addresses, "private" or "any"
-	Username string   `toml:"username" json:"username"`
-	Password Secret   `toml:"password" json:"password"`
+	Listen    string   `toml:"listen" json:"listen"`         // host:port or :port, several with commas: plain, STARTTLS and TLS alike
+	ListenTLS string   `toml:"listen_tls" json:"listen_tls"` // further ones that speak TLS from the first byte and nothing else
+	OldTLS    bool     `toml:"old_tls" json:"old_tls"`       // accept TLS 1.0 and 1.1 and RSA key exchange, for old cameras
+	Allow     []string `toml:"allow" json:"allow"`           // networks (CIDR), addresses, "private" or "any"
+	Username  string   `toml:"username" json:"username"`
+	Password  Secret   `toml:"password" json:"password"`
+	KeepMail  bool     `toml:"keep_mail" json:"keep_mail"` // keep an event's first mail beside its clip
 }
 
 // Notify says what the desktop tells its user of.
@@ -89,6 +93,7 @@ type Camera struct {
 	PreRoll   *Duration `toml:"pre_roll,omitempty" json:"pre_roll,omitempty"`
 	PostRoll  *Duration `toml:"post_roll,omitempty" json:"post_roll,omitempty"`
 	MaxLength *Duration `toml:"max_length,omitempty" json:"max_length,omitempty"`
+	MailLag   Duration  `toml:"mail_lag,omitempty" json:"mail_lag,omitempty"` // how long after an alarm its mail comes; the pre-roll of mails begins so much earlier
 }
 
 // Default returns the settings of a first start on this platform: no camera, and nothing written anywhere.
@@ -115,6 +120,19 @@ func DemoCamera() Camera {
 	c := NewCamera()
 	c.ID, c.Name, c.URL, c.Mail = "demo", "Demo camera", DemoURL, []string{"demo"}
 	return c
+}
+
+// Ports returns the single addresses of Listen and of ListenTLS.
+func (s SMTP) Ports() (plain, tls []string) {
+	split := func(list string) (ports []string) {
+		for p := range strings.SplitSeq(list, ",") {
+			if p = strings.TrimSpace(p); p != "" {
+				ports = append(ports, p)
+			}
+		}
+		return ports
+	}
+	return split(s.Listen), split(s.ListenTLS)
 }
 
 // Camera returns the camera with an id.

@@ -18,6 +18,7 @@ import (
 	"unicode"
 
 	"github.com/preroll/preroll/internal/durable"
+	mailrule "github.com/preroll/preroll/recorder/trigger/rule"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -46,7 +47,7 @@ func Validate(s Settings) Faults {
 		f.add("archive.path", s.Archive.Path, nestedRule)
 	}
 	checkLengths(&f, "clip.", s.Clip, s.RAMDisk.Keep)
-	checkListen(&f, s.SMTP.Listen)
+	checkPorts(&f, s.SMTP)
 	if _, _, err := s.Notify.quiet(); err != nil {
 		f.add("notify.quiet", s.Notify.Quiet, "%s", err)
 	}
@@ -95,9 +96,15 @@ func checkCamera(f *Faults, key string, s Settings, c Camera) {
 	if hasControl(c.Password.Reveal()) {
 		f.add(key+"password", "", "must not hold control characters")
 	}
+	span(f, key+"mail_lag", c.MailLag, 0, time.Hour)
+	if lengths := s.Lengths(c); c.MailLag > 0 && lengths.PreRoll+c.MailLag > s.RAMDisk.Keep-Duration(10*time.Second) {
+		f.add(key+"mail_lag", c.MailLag.String(), "must be, with pre_roll (%s), at least 10s shorter than ram_disk.keep (%s)", lengths.PreRoll, s.RAMDisk.Keep)
+	}
 	for i, m := range c.Mail {
-		if strings.TrimSpace(m) == "" || hasControl(m) || len(m) > 200 {
-			f.add(fmt.Sprintf("%smail[%d]", key, i+1), m, "must be 1 to 200 bytes: a recipient, a sender, or text of the subject")
+		if strings.TrimSpace(m) == "" || hasControl(m) || len(m) > 400 {
+			f.add(fmt.Sprintf("%smail[%d]", key, i+1), m, "must be 1 to 400 bytes: a recipient, a sender, a login, text of the subject, or a rule")
+		} else if _, err := mailrule.Parse(m); err != nil {
+			f.add(fmt.Sprintf("%smail[%d]", key, i+1), m, "%s", err)
 		}
 	}
 	if c.PreRoll != nil || c.PostRoll != nil || c.MaxLength != nil {
@@ -193,19 +200,42 @@ func checkPath(f *Faults, key, p string) {
 	}
 }
 
-func checkListen(f *Faults, listen string) {
-	host, port, err := net.SplitHostPort(listen)
-	n, perr := strconv.Atoi(port)
-	if err != nil || perr != nil || n < 0 || n > 65535 {
-		f.add("smtp.listen", listen, `must be ":port" or "address:port" with a port up to 65535, such as ":2525"`)
-		return
+func checkPorts(f *Faults, s SMTP) {
+	plain, tls := s.Ports()
+	if len(plain) == 0 {
+		f.add("smtp.listen", s.Listen, listenRule)
 	}
-	if host != "" && host != "localhost" {
-		if _, err := netip.ParseAddr(host); err != nil {
-			f.add("smtp.listen", listen, "must hold an address of this machine, or none for all of them")
+	seen := map[string]bool{}
+	for i, listen := range slices.Concat(plain, tls) {
+		key := "smtp.listen"
+		if i >= len(plain) {
+			key = "smtp.listen_tls"
 		}
+		host, port, err := net.SplitHostPort(listen)
+		n, perr := strconv.Atoi(port)
+		if err != nil || perr != nil || n < 0 || n > 65535 {
+			f.add(key, listen, listenRule)
+			continue
+		}
+		if host != "" && host != "localhost" {
+			if _, err := netip.ParseAddr(host); err != nil {
+				f.add(key, listen, "must hold an address of this machine, or none for all of them")
+			}
+		}
+		if n != 0 && seen[listen] {
+			f.add(key, listen, "must be there only once")
+		}
+		seen[listen] = true
+	}
+	if len(plain)+len(tls) > maxPorts {
+		f.add("smtp.listen", s.Listen, "must be at most %d ports in all", maxPorts)
 	}
 }
+
+const (
+	listenRule = `must be ":port" or "address:port" with a port up to 65535, such as ":2525"; several with commas`
+	maxPorts   = 16
+)
 
 func validNetwork(s string) bool {
 	if s == "private" || s == "any" {

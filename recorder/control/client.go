@@ -110,6 +110,16 @@ func (c *Client) Mail(ctx context.Context, camera string) error {
 	return c.do(ctx, "POST", "/v1/mail", triggerCall{Camera: camera}, nil)
 }
 
+// Connections returns the last connections to the mail server, newest first.
+func (c *Client) Connections(ctx context.Context) (list []status.Connection, err error) {
+	return list, c.do(ctx, "GET", "/v1/connections", nil, &list)
+}
+
+// DropUnmatched empties the list of mails that fitted no camera.
+func (c *Client) DropUnmatched(ctx context.Context) error {
+	return c.do(ctx, "DELETE", "/v1/unmatched", nil, nil)
+}
+
 // Look tries a camera and returns its picture.
 func (c *Client) Look(ctx context.Context, cam config.Camera) (l status.Look, err error) {
 	return l, c.do(ctx, "POST", "/v1/look", cameraCall(cam), &l)

@@ -19,6 +19,8 @@ type Recorder interface {
 	Apply(config.Settings) error
 	Trigger(ctx context.Context, camera string, t event.Trigger) (string, error)
 	MailCamera(ctx context.Context, camera string) error
+	Connections() []status.Connection
+	DropUnmatched()
 	Look(context.Context, config.Camera) (status.Look, error)
 	Events(context.Context, event.Query) ([]event.Event, error)
 	Event(ctx context.Context, id string) (event.Event, error)

@@ -47,6 +47,8 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("PUT /v1/settings", s.apply)
 	mux.HandleFunc("POST /v1/trigger", s.trigger)
 	mux.HandleFunc("POST /v1/mail", s.mail)
+	mux.HandleFunc("GET /v1/connections", s.connections)
+	mux.HandleFunc("DELETE /v1/unmatched", s.dropUnmatched)
 	mux.HandleFunc("POST /v1/look", s.look)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/events/{id}", s.event)
@@ -130,6 +132,13 @@ func (s *server) mail(w http.ResponseWriter, r *http.Request) {
 	if v, ok := call[triggerCall](w, r); ok {
 		answer(w, struct{}{}, s.r.MailCamera(r.Context(), v.Camera))
 	}
+}
+
+func (s *server) connections(w http.ResponseWriter, _ *http.Request) { answer(w, s.r.Connections(), nil) }
+
+func (s *server) dropUnmatched(w http.ResponseWriter, _ *http.Request) {
+	s.r.DropUnmatched()
+	answer(w, struct{}{}, nil)
 }
 
 func (s *server) look(w http.ResponseWriter, r *http.Request) {

@@ -46,6 +46,8 @@ type Trigger struct {
 	Sender  string    `json:"sender,omitempty"`  // of a mail
 	Subject string    `json:"subject,omitempty"` // of a mail
 	From    string    `json:"from,omitempty"`    // network address it came from
+	Channel string    `json:"channel,omitempty"` // the camera's or channel's name, as the mail gives it
+	Said    string    `json:"said,omitempty"`    // the camera's own time of the alarm, as the mail gives it
 }
 
 // Seconds is a duration that JSON shows as seconds with a fraction.
@@ -135,6 +137,7 @@ type Event struct {
 	Receipt   Receipt   `json:"receipt"`
 	Thumbnail string    `json:"thumbnail,omitempty"` // file name
 	Snapshot  string    `json:"snapshot,omitempty"`  // file name of the picture that came with the mail
+	Mail      string    `json:"mail,omitempty"`      // file name of the first mail, where mails are kept
 	Protected bool      `json:"protected,omitempty"`
 	SavedAt   time.Time `json:"saved_at,omitzero"`
 
@@ -163,7 +166,7 @@ func (e Event) Local() bool {
 	if e.Folder != "" && !filepath.IsLocal(filepath.FromSlash(e.Folder)) {
 		return false
 	}
-	names := []string{e.Thumbnail, e.Snapshot}
+	names := []string{e.Thumbnail, e.Snapshot, e.Mail}
 	for _, c := range e.Clips {
 		names = append(names, c.File)
 	}
@@ -203,11 +206,26 @@ func (e *Event) Add(t Trigger) {
 	if t.Time.After(e.LastTrigger) {
 		e.LastTrigger = t.Time
 	}
-	if e.Label == "" || e.Label == DefaultLabel {
-		if t.Label != "" {
-			e.Label = t.Label
-		}
+	e.name(t)
+}
+
+// name takes the label of a trigger, if it has a better one.
+func (e *Event) name(t Trigger) {
+	if t.Label != "" && (e.Label == "" || e.Label == DefaultLabel) {
+		e.Label = t.Label
 	}
+}
+
+// Tell adds to a trigger what its mail told later: from its time and subject it is known. It reports whether it is there.
+func (e *Event) Tell(t Trigger) bool {
+	i := slices.IndexFunc(e.Triggers, func(o Trigger) bool { return o.Time.Equal(t.Time) && o.From == t.From && o.Source == t.Source })
+	if i < 0 {
+		return false
+	}
+	e.Triggers = slices.Clone(e.Triggers)
+	e.Triggers[i] = t
+	e.name(t)
+	return true
 }
 
 // Move moves the times of an open event, since this machine's clock was set.

@@ -48,6 +48,7 @@ const (
 	Mail          Kind = "mail"           // became Event, or part of it
 	MailTest      Kind = "mail-test"      // a camera's test mail
 	MailUnmatched Kind = "mail-unmatched" // fitted no camera
+	MailNotice    Kind = "mail-notice"    // news of a device that is no alarm, such as of its full disk
 	MailOff       Kind = "mail-off"       // its camera is switched off
 	MailPaused    Kind = "mail-paused"    // came in a pause
 	MailFailed    Kind = "mail-failed"    // could not be taken; Text says why

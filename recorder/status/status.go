@@ -75,14 +75,47 @@ type Archive struct {
 
 // SMTP is the alarm mail server.
 type SMTP struct {
-	Listen    string      `json:"listen"` // address it listens on; "" while it does not
-	Error     string      `json:"error,omitempty"`
-	Mails     int         `json:"mails"`     // accepted since start
-	Tests     int         `json:"tests"`     // test mails among them
-	LastTest  string      `json:"last_test"` // whom the last of them was for, in plain words
-	Refused   int         `json:"refused"`   // connections from networks that are not allowed
-	Unmatched []Unmatched `json:"unmatched"` // the last mails that fitted no camera, newest first
+	Listen    string      `json:"listen"` // the first address it listens on without TLS from the first byte; "" while there is none
+	Ports     []Port      `json:"ports"`
+	Error     string      `json:"error,omitempty"` // of the ports that it cannot listen on
+	Mails     int         `json:"mails"`           // accepted since start
+	Tests     int         `json:"tests"`           // test mails among them
+	LastTest  string      `json:"last_test"`       // whom the last of them was for, in plain words
+	Refused   int         `json:"refused"`         // connections from networks that are not allowed
+	Unmatched []Unmatched `json:"unmatched"`       // the last mails that fitted no camera, newest first
 	Last      *Mail       `json:"last,omitempty"`
+}
+
+// Port is one that the mail server shall listen on.
+type Port struct {
+	Listen string `json:"listen"` // as the settings have it, or the address that it listens on
+	TLS    bool   `json:"tls"`    // from the first byte
+	Error  string `json:"error,omitempty"`
+}
+
+// Connection is one connection to the mail server, and what became of it.
+type Connection struct {
+	ID       int           `json:"id"` // counts from 1 since the start
+	Time     time.Time     `json:"time"`
+	Length   event.Seconds `json:"length"` // so far, while it is open
+	Open     bool          `json:"open"`
+	From     string        `json:"from"` // network address
+	Port     string        `json:"port"` // that it came to
+	TLS      string        `json:"tls"`  // such as "TLS 1.2"; "" without
+	Verdict  string        `json:"verdict"`
+	Good     bool          `json:"good"` // there is nothing to mend
+	Repairs  []string      `json:"repairs"`
+	Mails    int           `json:"mails"`
+	Cameras  []string      `json:"cameras"` // ids
+	Events   []string      `json:"events"`  // ids
+	Dialogue []Line        `json:"dialogue"`
+}
+
+// Line is one line of a connection's dialogue, cleaned, without passwords.
+type Line struct {
+	At   event.Seconds `json:"at"`  // since the connection began
+	Who  string        `json:"who"` // "camera", "preroll", or "note"
+	Text string        `json:"text"`
 }
 
 // Mail is a mail that came in and what became of it.
@@ -104,6 +137,13 @@ type Unmatched struct {
 	Sender  string    `json:"sender"`
 	To      []string  `json:"to"`
 	Subject string    `json:"subject"`
+	Login   string    `json:"login,omitempty"`
+	Label   string    `json:"label,omitempty"`
+	Channel string    `json:"channel,omitempty"` // name of a recorder's channel, as the mail gives it
+	Number  string    `json:"number,omitempty"`  // of the channel
+	Device  string    `json:"device,omitempty"`  // name of the camera or recorder itself
+	Body    string    `json:"body,omitempty"`    // its beginning
+	Why     string    `json:"why,omitempty"`     // why it fits no camera
 }
 
 // CameraState is what a camera does.
@@ -136,10 +176,11 @@ type Camera struct {
 	Newest  time.Time      `json:"newest,omitzero"`
 	Short   bool           `json:"short,omitempty"` // the RAM budget shortens its ring
 
-	LastTrigger time.Time `json:"last_trigger,omitzero"`
-	OpenEvent   string    `json:"open_event,omitempty"`
-	Live        string    `json:"live,omitempty"` // path of the playlist of what is recorded now, which grows
-	Notify      bool      `json:"notify"`         // its owner wants to be told of its events
+	MailLag     event.Seconds `json:"mail_lag,omitempty"` // how late its mails come, as far as its clock can be trusted; 0: not known, or not worth a word
+	LastTrigger time.Time     `json:"last_trigger,omitzero"`
+	OpenEvent   string        `json:"open_event,omitempty"`
+	Live        string        `json:"live,omitempty"` // path of the playlist of what is recorded now, which grows
+	Notify      bool          `json:"notify"`         // its owner wants to be told of its events
 }
 
 // Finding is one result of a check.

@@ -19,7 +19,8 @@ import (
 
 // Bounds of the search for a mail's picture.
 const (
-	maxDepth    = 4       // of parts in parts
+	maxDepth    = 4 // of parts in parts
+	maxParts    = 20
 	maxPicture  = 8 << 20 // bytes
 	maxPixels   = 50_000_000
 	maxPictures = 8        // that are held in memory at once; the pictures of further mails are left out

@@ -3,6 +3,7 @@ package trigger
 import (
 	"context"
 	"fmt"
+	"mime"
 	"net"
 	"net/netip"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 
 // SendSelf sends an alarm mail for a camera to this recorder's own server, by which the whole way is tried. It connects
@@ -41,16 +43,33 @@ func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera
 			return fmt.Errorf("send test alarm: %w", err)
 		}
 	}
-	to := tokens(c)[0]
+	name, err := plainName(c)
+	if err != nil {
+		return err
+	}
+	to := name
 	if strings.ContainsAny(to, " <>\r\n") {
 		to = c.ID // a text of the subject, which no address can hold
 	}
 	if !strings.Contains(to, "@") {
 		to += "@preroll"
 	}
-	body := fmt.Sprintf("From: %s@camera\r\nTo: %s\r\nSubject: %s\r\n\r\nEvent Type: Motion Detected\r\nCamera Name: %s\r\n", c.ID, to, tokens(c)[0], c.ID)
+	body := fmt.Sprintf("From: %s@camera\r\nTo: %s\r\nSubject: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nEvent Type: Motion Detected\r\n", c.ID, to, mime.QEncoding.Encode("utf-8", name))
 	if err := cl.SendMail(c.ID+"@camera", []string{to}, strings.NewReader(body)); err != nil {
 		return fmt.Errorf("send test alarm: %w", err)
 	}
 	return cl.Quit()
+}
+
+// plainName is the name by which a mail is a camera's.
+func plainName(c config.Camera) (string, error) {
+	if len(c.Mail) == 0 {
+		return c.ID, nil
+	}
+	for _, text := range c.Mail {
+		if r, err := rule.Parse(text); err == nil && r.Plain() {
+			return strings.TrimSpace(text), nil
+		}
+	}
+	return "", fmt.Errorf("camera %q is told by rules alone, which a test alarm does not fit; add a plain name such as %q to its mail list", c.ID, c.ID)
 }

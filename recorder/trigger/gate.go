@@ -1,0 +1,280 @@
+package trigger
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/preroll/preroll/recorder/trigger/repair"
+)
+
+// Limits of the server.
+const (
+	maxConns      = 1024
+	maxPerAddress = 64
+	maxBytes      = 40 << 20 // of a mail: cameras attach pictures and short clips
+	maxRecipients = 20
+	maxParsing    = 4                // mails that are taken apart at once
+	maxHeads      = 128              // heads longer than shortHead that are in memory at once
+	shortHead     = 4 << 10          // bytes
+	sessionTime   = 10 * time.Minute // for one mail's data: 30 MB over slow Wi-Fi
+	silence       = 3 * time.Minute  // without a byte
+	longestTime   = 30 * time.Minute // for a connection
+	lateMail      = 30 * time.Second
+	manyConns     = 300              // connections of one address in a second, on average; the first twice as many count nothing
+	manyLogins    = 20               // wrong ones of one address within loginTime
+	loginTime     = 10 * time.Minute // for which an address with so many is not asked any more
+	keptAddresses = 4096             // that something is remembered of
+)
+
+// conn is a connection as go-smtp sees it.
+type conn struct {
+	*repair.Conn
+	began  time.Time
+	from   netip.Addr
+	visit  *visit
+	camera bool // from the address of a camera's stream, or a mail of it was taken
+	once   sync.Once
+	end    func()
+}
+
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(c.end)
+	return err
+}
+
+// steady ends a connection that says nothing for long, whatever deadline was set.
+type steady struct {
+	net.Conn
+	mu       sync.Mutex // guards deadline
+	deadline time.Time
+}
+
+func (s *steady) SetReadDeadline(t time.Time) error {
+	s.mu.Lock()
+	s.deadline = t
+	s.mu.Unlock()
+	return s.Conn.SetReadDeadline(t)
+}
+
+func (s *steady) SetDeadline(t time.Time) error {
+	if err := s.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return s.SetWriteDeadline(t)
+}
+
+func (s *steady) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	d := s.deadline
+	s.mu.Unlock()
+	if quiet := time.Now().Add(silence); d.IsZero() || quiet.Before(d) {
+		_ = s.Conn.SetReadDeadline(quiet)
+	}
+	return s.Conn.Read(p)
+}
+
+// gate bounds the connections: all of them, and those of each address. Where there are too many, the one goes that has
+// brought nothing for the longest time, of the address with the most, and rather a stranger's than a camera's: so a
+// camera always gets in.
+type gate struct {
+	mu     sync.Mutex // guards all
+	conns  map[netip.Addr][]*conn
+	total  int
+	rates  map[netip.Addr]*rate
+	logins map[netip.Addr]*rate
+}
+
+// rate counts what an address does.
+type rate struct {
+	since time.Time
+	count float64
+}
+
+// enter lets a connection in. Drop, if not nil, has to be closed for it.
+func (g *gate) enter(c *conn) (drop *conn, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.conns == nil {
+		g.conns = map[netip.Addr][]*conn{}
+	}
+	if !c.camera && !allow(&g.rates, c.from, manyConns, 2*manyConns, c.began) {
+		return nil, false
+	}
+	switch {
+	case len(g.conns[c.from]) >= maxPerAddress:
+		drop = g.conns[c.from][0]
+	case g.total >= maxConns:
+		drop = g.greediest()
+	}
+	if drop != nil {
+		g.remove(drop)
+	}
+	g.conns[c.from] = append(g.conns[c.from], c)
+	g.total++
+	return drop, true
+}
+
+// greediest is the oldest connection of the address with the most. g.mu is held.
+func (g *gate) greediest() *conn {
+	var worst *conn
+	most := 0
+	for _, list := range g.conns {
+		n := 2 * len(list)
+		if list[0].camera {
+			n = 1 // rather anybody else's
+		}
+		if worst == nil || n > most || n == most && list[0].began.Before(worst.began) {
+			worst, most = list[0], n
+		}
+	}
+	return worst
+}
+
+// remove forgets a connection. g.mu is held.
+func (g *gate) remove(c *conn) {
+	list := g.conns[c.from]
+	for i := range list {
+		if list[i] == c {
+			g.total--
+			if len(list) == 1 {
+				delete(g.conns, c.from)
+			} else {
+				g.conns[c.from] = append(list[:i:i], list[i+1:]...)
+			}
+			return
+		}
+	}
+}
+
+func (g *gate) leave(c *conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.remove(c)
+}
+
+// brought notes that a connection brought a mail of a camera: it goes behind those of its address that did not.
+func (g *gate) brought(c *conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := g.total
+	g.remove(c)
+	if g.total < before {
+		c.camera = true
+		g.conns[c.from] = append(g.conns[c.from], c)
+		g.total++
+	}
+}
+
+func (g *gate) closeAll() {
+	g.mu.Lock()
+	var all []*conn
+	for _, list := range g.conns {
+		all = append(all, list...)
+	}
+	g.mu.Unlock()
+	for _, c := range all {
+		_ = c.Close()
+	}
+}
+
+// wrongLogin counts a wrong login of an address.
+func (g *gate) wrongLogin(a netip.Addr, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	allow(&g.logins, a, manyLogins/loginTime.Seconds(), manyLogins, now)
+}
+
+// mayLogin tells whether an address has not tried too many wrong logins lately.
+func (g *gate) mayLogin(a netip.Addr, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r := g.logins[a]
+	return r == nil || r.count-now.Sub(r.since).Seconds()*manyLogins/loginTime.Seconds() < manyLogins-1
+}
+
+// allow counts one more for an address and tells whether that is within a rate, with a burst.
+func allow(rates *map[netip.Addr]*rate, a netip.Addr, perSecond, burst float64, now time.Time) bool {
+	if *rates == nil {
+		*rates = map[netip.Addr]*rate{}
+	}
+	r := (*rates)[a]
+	if r == nil {
+		if len(*rates) >= keptAddresses {
+			for old, r := range *rates {
+				if r.count-now.Sub(r.since).Seconds()*perSecond <= 0 || len(*rates) >= keptAddresses {
+					delete(*rates, old)
+				}
+			}
+		}
+		r = &rate{since: now}
+		(*rates)[a] = r
+	}
+	r.count = max(0, r.count-now.Sub(r.since).Seconds()*perSecond)
+	r.since = now
+	if r.count+1 > burst {
+		return false
+	}
+	r.count++
+	return true
+}
+
+// listener lets only allowed networks in, bounds the connections, and notes when each began.
+type listener struct {
+	net.Listener
+	s     *Server
+	port  string
+	first bool // TLS from the first byte
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		nc, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if c := l.s.accept(nc, l); c != nil {
+			return c, nil
+		}
+	}
+}
+
+// accept makes a connection ready for go-smtp, or closes it and returns nil.
+func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
+	began := time.Now()
+	ap, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
+	from := ap.Addr().Unmap().WithZone("")
+	if !s.allowed(from) {
+		s.Log.Warn("mail connection refused: address is not in smtp.allow", "from", from)
+		s.Refused(from)
+		s.Visits.refuse(began, from, l.port, "refused: address "+from.String()+" is not allowed")
+		_ = nc.Close()
+		return nil
+	}
+	c := &conn{began: began, from: from, camera: s.known(from)}
+	drop, ok := s.gate.enter(c)
+	if !ok {
+		s.Visits.refuse(began, from, l.port, "refused: too many connections from "+from.String())
+		_ = nc.SetWriteDeadline(began.Add(100 * time.Millisecond))
+		_, _ = io.WriteString(nc, "421 4.7.0 Too many connections\r\n")
+		_ = nc.Close()
+		return nil
+	}
+	sniff, sniffed := s.Visits.sniff(from)
+	c.Conn = repair.New(&steady{Conn: nc}, repair.Options{TLS: s.tls, First: l.first, Sniff: sniff, Sniffed: sniffed})
+	c.visit = s.Visits.begin(began, from, l.port, c.Conn)
+	timer := time.AfterFunc(longestTime, func() { _ = c.Close() })
+	c.end = func() {
+		timer.Stop()
+		s.gate.leave(c)
+		c.visit.end()
+	}
+	if drop != nil {
+		drop.visit.note("closed: there were too many connections, and this one had brought nothing for the longest time")
+		_ = drop.Close()
+	}
+	return c
+}

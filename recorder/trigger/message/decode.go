@@ -1,0 +1,307 @@
+package message
+
+import (
+	"bytes"
+	"html"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/emersion/go-message/charset"
+)
+
+// decodeTransfer undoes a transfer encoding, as far as it goes.
+func decodeTransfer(encoding string, b []byte) []byte {
+	switch encoding, _, _ = strings.Cut(encoding, ";"); strings.ToLower(strings.TrimSpace(encoding)) {
+	case "base64":
+		if first, _, _ := line(bytes.TrimLeft(b, " \t\r\n")); !plainBase64(first) {
+			return b // some say base64 and send it plain
+		}
+		return decodeBase64(b)
+	case "quoted-printable":
+		return decodeQuoted(b, false)
+	}
+	return b
+}
+
+// sextet is the value of a base64 character, -1 if it is none.
+func sextet(c byte) int {
+	switch {
+	case c >= 'A' && c <= 'Z':
+		return int(c - 'A')
+	case c >= 'a' && c <= 'z':
+		return int(c-'a') + 26
+	case c >= '0' && c <= '9':
+		return int(c-'0') + 52
+	case c == '+' || c == '-':
+		return 62
+	case c == '/' || c == '_':
+		return 63
+	}
+	return -1
+}
+
+func plainBase64(l []byte) bool {
+	for _, c := range bytes.TrimRight(l, " \t=") {
+		if sextet(c) < 0 && c != '=' {
+			return false
+		}
+	}
+	return true
+}
+
+// decodeBase64 ignores what does not belong there, and reads on after padding: some cameras encode line by line.
+func decodeBase64(b []byte) []byte {
+	out := make([]byte, 0, len(b)*3/4)
+	bits, n := 0, 0
+	for _, c := range b {
+		v := sextet(c)
+		if c == '=' {
+			bits, n = 0, 0
+		}
+		if v < 0 {
+			continue
+		}
+		bits, n = bits<<6|v, n+6
+		if n >= 8 {
+			n -= 8
+			out = append(out, byte(bits>>n))
+			bits &= 1<<n - 1
+		}
+	}
+	return out
+}
+
+// decodeQuoted undoes quoted-printable; in a header's word an underscore is a blank (RFC 2047).
+func decodeQuoted(b []byte, word bool) []byte {
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '_' && word:
+			out = append(out, ' ')
+		case c != '=':
+			out = append(out, c)
+		case i+2 < len(b) && unhex(b[i+1]) >= 0 && unhex(b[i+2]) >= 0:
+			out = append(out, byte(unhex(b[i+1])<<4|unhex(b[i+2])))
+			i += 2
+		default: // a soft line end, perhaps behind blanks
+			l, rest, whole := line(b[i+1:])
+			if whole && len(bytes.TrimSpace(l)) == 0 {
+				i = len(b) - len(rest) - 1
+				continue
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func unhex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	}
+	return -1
+}
+
+var encodedWord = regexp.MustCompile(`=\?([A-Za-z0-9_.:-]{1,40})(?:\*[A-Za-z-]{1,20})?\?([bBqQ])\?([^?]*)\?=`)
+
+// decodeWords decodes a header's value with its encoded words (RFC 2047). Neighbours of one charset are joined before
+// they are decoded, since cameras cut them within a character.
+func decodeWords(b []byte, hint string) string {
+	var out strings.Builder
+	var pending []byte
+	name := ""
+	flush := func() {
+		out.WriteString(decodeText(pending, name))
+		pending, name = nil, ""
+	}
+	at := 0
+	for _, m := range encodedWord.FindAllSubmatchIndex(b, 200) {
+		between := b[at:m[0]]
+		cs := strings.ToLower(string(b[m[2]:m[3]]))
+		if blank := len(bytes.TrimSpace(between)) == 0; !blank || cs != name || at == 0 {
+			flush()
+			if !blank || at == 0 {
+				out.WriteString(decodeText(between, hint))
+			}
+		}
+		data := b[m[6]:m[7]]
+		if b[m[4]]|0x20 == 'b' {
+			data = decodeBase64(data)
+		} else {
+			data = decodeQuoted(data, true)
+		}
+		pending, name, at = append(pending, data...), cs, m[1]
+	}
+	flush()
+	out.WriteString(decodeText(b[at:], hint))
+	return out.String()
+}
+
+// decodeText turns bytes into UTF-8. The charset that a camera names is right only sometimes (Hikvision says gb2312
+// whatever it sends), so valid UTF-8 is taken as that, and what the named charset cannot read is guessed.
+func decodeText(b []byte, name string) string {
+	shifting := strings.HasPrefix(name, "iso-2022-") || strings.HasPrefix(name, "hz-") || strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32")
+	if cut := validPrefix(b); !shifting && cut != nil {
+		return string(cut)
+	}
+	switch name {
+	case "gb2312", "gbk", "gb18030", "cp936", "ms936", "936", "x-gbk", "gb_2312-80", "euc-cn", "chinese":
+		name = guess(b, true)
+	case "", "utf-8", "utf8", "us-ascii", "ascii", "7bit", "8bit", "unknown-8bit", "default":
+		name = guess(b, false)
+	}
+	if s, bad := convert(b, name); bad <= len(s)/100 {
+		return s
+	}
+	s, _ := convert(b, guess(b, false))
+	return s
+}
+
+// validPrefix returns b without a last character that is cut, or nil if b is not UTF-8.
+func validPrefix(b []byte) []byte {
+	for i := 1; i < utf8.UTFMax && i <= len(b); i++ {
+		if c := b[len(b)-i]; utf8.RuneStart(c) {
+			if c >= 0xc0 && !utf8.FullRune(b[len(b)-i:]) {
+				b = b[:len(b)-i]
+			}
+			break
+		}
+	}
+	if !utf8.Valid(b) {
+		return nil
+	}
+	return append([]byte{}, b...)
+}
+
+// convert decodes b, and counts what was no character.
+func convert(b []byte, name string) (s string, bad int) {
+	r, err := charset.Reader(name, bytes.NewReader(b))
+	if err != nil {
+		return "", 1
+	}
+	out, _ := io.ReadAll(io.LimitReader(r, 4*MaxHead))
+	s = string(out)
+	return s, strings.Count(s, "\uFFFD")
+}
+
+// guess names the charset of bytes that are not UTF-8, by the runs of bytes above 127: Chinese characters are pairs whose
+// first byte is mostly a low one, Russian words are of upper-half letters, anything else is taken as Western European.
+// Chinese is what the mail says it is, so that rare characters, whose second byte may be ASCII, are believed beside
+// common ones.
+func guess(b []byte, chinese bool) string {
+	pairs, common, odd, russian, high := 0, 0, 0, 0, 0
+	for i := 0; i < len(b); i++ {
+		if b[i] < 0x80 {
+			continue
+		}
+		j := i
+		letters := 0
+		for ; j < len(b) && b[j] >= 0x80; j++ {
+			if b[j] >= 0xc0 || b[j] == 0xa8 || b[j] == 0xb8 {
+				letters++
+			}
+		}
+		n := j - i
+		high += n
+		between := i > 0 && isLetter(b[i-1]) && j < len(b) && isLetter(b[j])
+		if n%2 == 1 && j < len(b) || n == 2 && between {
+			odd++
+		}
+		if letters == n && n >= 3 {
+			russian += n
+		}
+		for k := i; k+1 < j; k += 2 {
+			if b[k] >= 0xa1 && b[k] <= 0xf7 && b[k+1] >= 0xa1 {
+				pairs++
+				if b[k] >= 0xb0 && b[k] <= 0xd7 || b[k] <= 0xa3 {
+					common++
+				}
+			}
+		}
+		i = j
+	}
+	switch {
+	case chinese && (odd == 0 || common > odd), odd == 0 && pairs > 0 && 2*pairs >= high-1 && 2*common > pairs:
+		return "gb18030"
+	case 2*russian > high:
+		return "windows-1251"
+	}
+	return "windows-1252"
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// plain returns the text of HTML: no tags, scripts or styles; blocks and rows on lines of their own, a row of
+// two cells as `key: value`.
+func plain(s string) string {
+	var out strings.Builder
+	for s != "" {
+		i := strings.IndexByte(s, '<')
+		if i < 0 {
+			out.WriteString(html.UnescapeString(s))
+			break
+		}
+		out.WriteString(html.UnescapeString(strings.ReplaceAll(s[:i], "\n", " ")))
+		s = s[i:]
+		if strings.HasPrefix(s, "<!--") {
+			_, s, _ = strings.Cut(s[4:], "-->")
+			continue
+		}
+		if len(s) < 2 || !isLetter(s[1]) && !strings.ContainsRune("/!?", rune(s[1])) {
+			out.WriteByte('<')
+			s = s[1:]
+			continue
+		}
+		tag, rest, _ := strings.Cut(s[1:], ">")
+		s = rest
+		name := strings.ToLower(strings.TrimPrefix(tag, "/"))
+		if end := strings.IndexAny(name, " \t\r\n/"); end >= 0 {
+			name = name[:end]
+		}
+		switch name {
+		case "script", "style", "title":
+			if tag[0] != '/' {
+				s = behind(s, "</"+name)
+			}
+		case "br", "p", "div", "tr", "table", "li", "ul", "h1", "h2", "h3", "h4", "body", "head", "hr", "pre":
+			out.WriteByte('\n')
+		case "td", "th":
+			if tag[0] == '/' {
+				out.WriteByte('\t')
+			}
+		}
+	}
+	var lines []string
+	for l := range strings.Lines(out.String()) {
+		if l = strings.TrimSpace(l); l == "" {
+			continue
+		}
+		if key, value, ok := strings.Cut(l, "\t"); ok && !strings.ContainsAny(key, ":=：") && !strings.Contains(value, "\t") {
+			l = key + ": " + value
+		}
+		lines = append(lines, l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// behind returns what follows a tag's end, "" if it does not end.
+func behind(s, tag string) string {
+	for i := 0; i+len(tag) <= len(s); i++ {
+		n := strings.IndexByte(s[i:], '<')
+		if n < 0 {
+			return ""
+		}
+		if i += n; i+len(tag) <= len(s) && strings.EqualFold(s[i:i+len(tag)], tag) {
+			_, rest, _ := strings.Cut(s[i:], ">")
+			return rest
+		}
+	}
+	return ""
+}

@@ -1,0 +1,120 @@
+// Package message says what an alarm mail says: which camera sent it, what that camera saw, and when.
+//
+// In come the first bytes of a mail, as a camera sent them; out goes a [Message]. Cameras break every rule of a mail, so
+// nothing is an error here: a mail with no header, with a header line that is none, with a wrong charset name or with no
+// end is read as far as it makes sense. Go-message gives up on many of these, so the mail is taken apart here, by
+// looking at the bytes where they lie; go-message's table of charsets does the decoding. A mail is a stranger's word:
+// bytes, header lines, parts and depth are bounded, the time taken grows with the length alone, and every text is
+// cleaned. There are no goroutines.
+//
+// The forms of the mails (package tests, testdata) were seen in public projects that read them, named beside each.
+package message
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds of what is read.
+const (
+	MaxHead   = 64 << 10 // bytes of a mail that are looked at
+	maxHeader = 32 << 10 // bytes of one header
+	maxLines  = 300      // fields of one header
+	maxDepth  = 6        // of parts in parts
+	maxParts  = 30       // of a whole mail
+	maxBody   = 16 << 10 // bytes of the text
+	maxFields = 50       // `key: value` lines of the text
+	maxName   = 200      // characters of a name, a subject or a value
+)
+
+// Message is what an alarm mail says. All texts are cleaned (see [Clean]); what the mail does not say is empty.
+type Message struct {
+	Sender, SenderName string // of the header's From
+	Subject            string
+	Date               time.Time // of the header; zero if there is none
+	Body               string    // the first text part that is not blank, at most 16 KiB of UTF-8 with \n between lines
+	Fields             []Field   // the `key: value` lines of Body, at most 50
+
+	Label  string // what the camera saw: doorbell, person, vehicle, animal, line crossing, intrusion, tamper, sound, motion; "" unknown
+	Notice string // news of the device that is no incident: disk, network, login, power, system; "" if it is none
+	Test   bool   // the camera's test mail
+
+	Channel string // the channel's name: the camera's, where a recorder sends
+	Number  string // the channel's number, without leading zeros: "3", or "A2" of a recorder with two kinds of input
+	Device  string // the name that the sending device has: the camera's, or the recorder's
+
+	EventTime string    // when it happened by the camera's own clock, as the camera wrote it
+	When      time.Time // EventTime, in local time; zero if its format is unknown or can mean two days
+
+	// HeaderDone says that more bytes change neither Sender, SenderName, Subject nor Date; TextDone, that they change
+	// nothing at all. A mail whose text is its last part has TextDone only at the mail's end, which the caller knows.
+	HeaderDone, TextDone bool
+}
+
+// Field is a line of a mail's text that gives a value, such as "EVENT TYPE: Motion Detected".
+type Field struct{ Key, Value string }
+
+// Read reads the first bytes of a mail: of its first 64 KiB as many as have come. It never fails.
+func Read(head []byte) Message {
+	full := len(head) >= MaxHead
+	head = head[:min(len(head), MaxHead)]
+	h, body, done := readHeader(head)
+	hint := h.charset()
+	m := Message{
+		Subject:    Clean(decodeWords(h.get("subject"), hint)),
+		Date:       headerDate(string(h.get("date"))),
+		HeaderDone: done || full,
+	}
+	m.Sender, m.SenderName = sender(h.get("from"), hint)
+	s := search{}
+	text, end := s.entity(h, body, 1)
+	m.TextDone = done && end || full
+	m.Body = cleanText(text)
+	m.Fields = fields(m.Body)
+	m.describe()
+	return m
+}
+
+// Clean makes a stranger's words fit to be shown: valid UTF-8 on one line, without control characters or marks that
+// change the direction of writing, at most 200 characters.
+func Clean(s string) string {
+	if len(s) > maxName*utf8.UTFMax*4 {
+		s = s[:maxName*utf8.UTFMax*4]
+	}
+	s = strings.TrimSpace(strings.Map(shown, strings.ToValidUTF8(s, "")))
+	if utf8.RuneCountInString(s) > maxName {
+		s = string([]rune(s)[:maxName-1]) + "…"
+	}
+	return s
+}
+
+// cleanText cleans a text line by line.
+func cleanText(s string) string {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r == '\n' {
+			return r
+		}
+		return shown(r)
+	}, strings.ToValidUTF8(s, "")))
+	if len(s) <= maxBody {
+		return s
+	}
+	n := maxBody
+	for !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return strings.TrimSpace(s[:n])
+}
+
+// shown maps a character to what is shown of it: white space to a blank, what cannot be seen to nothing.
+func shown(r rune) rune {
+	switch {
+	case r == '\t' || r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029 || unicode.Is(unicode.Zs, r):
+		return ' '
+	case unicode.IsControl(r) || r == utf8.RuneError || r == 0xfeff || r == 0x200b || r == 0x61c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
+		return -1
+	}
+	return r
+}

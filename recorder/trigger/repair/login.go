@@ -1,0 +1,163 @@
+package repair
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// login is the state of AUTH. The dialogue is led here, in every form that cameras know; the server gets one AUTH PLAIN
+// with everything in it.
+type login struct {
+	step func(line string) // takes the camera's next line; nil outside of a login
+	user string
+	done bool
+	name string // of the login that the server is asked about
+	seen bool   // a login was tried: unknown lines may be passwords
+}
+
+// auth begins a login.
+func (c *Conn) auth(arg string) {
+	c.login.seen = true
+	mech := strings.TrimLeft(arg, "=: ")
+	if mech != arg {
+		c.repaired(oddLogin)
+	}
+	mech, first, _ := strings.Cut(mech, " ")
+	first = strings.TrimSpace(first)
+	mech = strings.ToUpper(mech)
+	shown := "AUTH " + mech
+	if first != "" {
+		shown += " (login)"
+	}
+	c.reached(Auth)
+	switch mech {
+	case "LOGIN":
+		c.note(camera, shown)
+		if first != "" {
+			c.loginUser(first)
+			return
+		}
+		c.ask("VXNlcm5hbWU6", c.loginUser) // Username:
+	case "PLAIN":
+		c.note(camera, shown)
+		if first != "" {
+			c.loginPlain(first)
+			return
+		}
+		c.ask("", c.loginPlain)
+	default:
+		if len(mech) > 20 || !isMechanism(mech) {
+			mech = "of an unknown kind"
+		}
+		c.note(camera, "AUTH "+mech)
+		c.refuse("504 5.5.4 Only PLAIN and LOGIN", "camera wants the login "+mech+", which Preroll does not know: choose LOGIN, PLAIN or no login in the camera")
+	}
+}
+
+func isMechanism(s string) bool {
+	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+}
+
+// ask asks the camera for the next part of a login.
+func (c *Conn) ask(challenge string, step func(string)) {
+	c.verb = "AUTH"
+	c.login.step = step
+	c.answer("334 " + challenge)
+}
+
+func (c *Conn) loginUser(line string) {
+	if c.canceled(line) {
+		return
+	}
+	c.login.user, _ = c.decode(line)
+	c.ask("UGFzc3dvcmQ6", func(line string) { // Password:
+		if !c.canceled(line) {
+			password, _ := c.decode(line)
+			c.finishLogin(c.login.user, password)
+		}
+	})
+}
+
+func (c *Conn) loginPlain(line string) {
+	if c.canceled(line) {
+		return
+	}
+	text, ok := c.decode(line)
+	parts := strings.Split(text, "\x00")
+	switch {
+	case ok && len(parts) == 3:
+		c.finishLogin(parts[1], parts[2])
+	case ok && len(parts) == 2:
+		c.repaired(oddLogin)
+		c.finishLogin(parts[0], parts[1])
+	default:
+		c.login.step = nil
+		c.refuse("501 5.5.2 This is no PLAIN login", "camera sent a PLAIN login that cannot be read: choose LOGIN or no login in the camera")
+	}
+}
+
+// canceled tells whether the camera gave a login up, and answers.
+func (c *Conn) canceled(line string) bool {
+	if strings.TrimSpace(line) != "*" {
+		return false
+	}
+	c.login.step = nil
+	c.refuse("501 5.0.0 Login canceled", "")
+	return true
+}
+
+// refuse answers a failed login. why ends the connection's report where it was the last one.
+func (c *Conn) refuse(reply, why string) {
+	if c.failed++; c.failed >= maxLogins {
+		c.bye("421 4.7.0 Too many failed logins", "camera failed to log in "+count(maxLogins, "time")+": check the user and the password in the camera")
+		return
+	}
+	c.verb = "AUTH"
+	c.answer(reply)
+	c.login.name = ""
+	c.last.why = why
+}
+
+// decode reads base64 in the forms of cameras: without padding, with blanks, or not encoded at all.
+func (c *Conn) decode(line string) (text string, ok bool) {
+	s := strings.TrimSpace(line)
+	if s == "=" {
+		return "", true
+	}
+	bare := strings.TrimRight(strings.ReplaceAll(s, " ", ""), "=")
+	b, err := base64.RawStdEncoding.DecodeString(bare)
+	if err != nil {
+		c.repaired(notBase64)
+		return s, false
+	}
+	if base64.StdEncoding.EncodeToString(b) != line {
+		c.repaired(oddLogin)
+	}
+	return string(b), true
+}
+
+// finishLogin asks the server. A NUL would shift the fields of PLAIN.
+func (c *Conn) finishLogin(user, password string) {
+	c.login.step, c.login.user = nil, ""
+	user, password = strings.ReplaceAll(user, "\x00", ""), strings.ReplaceAll(password, "\x00", "")
+	if c.login.done {
+		c.repaired(secondLogin)
+		c.verb = "AUTH"
+		c.answer("235 2.0.0 Authentication succeeded")
+		return
+	}
+	c.login.name = clean(user)
+	c.note(note, `the login's user is "`+c.login.name+`"`)
+	c.introduced("AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+password)))
+}
+
+// loggedIn takes the server's answer to a login.
+func (c *Conn) loggedIn(ok bool) {
+	if !ok {
+		c.failed++
+		return
+	}
+	c.login.done = true
+	c.reached(LoggedIn)
+	c.said(func(r *Report) { r.Login = c.login.name })
+}

@@ -1,0 +1,286 @@
+// Package rule says which camera a mail is about.
+//
+// In come the cameras with the entries of their mail lists, as they stand in the settings, and what is known of a mail;
+// out goes the camera, and why it is that one, in words for a person. An entry is a plain name, which is compared with
+// recipient, login, sender and subject, or a rule:
+//
+//	to: nvr & channel: 3
+//	from: recorder@* & "alarm input": 3
+//	subject: /^(front|back) door/
+//
+// A [Set] does not change once it is made, and may be used by many goroutines.
+package rule
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	maxRegexp     = 200 // characters
+	maxConditions = 10
+)
+
+// fieldNames are what a condition can ask for, besides the key of a line of the mail's text.
+var fieldNames = []string{"to", "from", "login", "subject", "body", "channel", "device", "address", "label"}
+
+// Rule is one entry of a camera's mail list.
+type Rule struct {
+	Text       string      // as it stands in the settings
+	conditions []condition // none: Text is a plain name
+}
+
+// Plain tells whether the entry is a plain name and not a rule.
+func (r Rule) Plain() bool { return len(r.conditions) == 0 }
+
+// condition asks whether one field of a mail fits a pattern.
+type condition struct {
+	field  string         // one of fieldNames, "" for a line of the text
+	key    string         // of the line, loosely written
+	re     *regexp.Regexp // either this,
+	prefix netip.Prefix   // or for an address this,
+	parts  []string       // or these, which a `*` separates
+}
+
+// Parse reads an entry of a mail list. The error says what is wrong and how it should look.
+func Parse(s string) (Rule, error) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return Rule{}, errors.New("is empty; write a recipient, a login, a sender, text of the subject, or a rule such as `to: nvr & channel: 3`")
+	}
+	r := Rule{Text: s}
+	for rest := s; rest != ""; {
+		field, key, after, ok := cutField(rest)
+		if !ok && len(r.conditions) == 0 {
+			return plainName(s)
+		}
+		if !ok {
+			return Rule{}, fmt.Errorf("has %q where a condition should be; each part is written `field: pattern`, with a field of %s, or a key of the text in quotes, and parts are joined by ` & `", rest, strings.Join(fieldNames, ", "))
+		}
+		pattern, quoted, next, err := cutPattern(after)
+		if err != nil {
+			return Rule{}, err
+		}
+		c, err := newCondition(field, key, pattern, quoted)
+		if err != nil {
+			return Rule{}, err
+		}
+		if r.conditions = append(r.conditions, c); len(r.conditions) > maxConditions {
+			return Rule{}, fmt.Errorf("has more than %d conditions", maxConditions)
+		}
+		rest = next
+	}
+	return r, nil
+}
+
+// plainName returns the plain name s. A condition behind ` & ` shows that a rule was meant.
+func plainName(s string) (Rule, error) {
+	for _, part := range strings.Split(s, " & ")[1:] {
+		if _, _, _, ok := cutField(part); ok {
+			first, _, _ := strings.Cut(s, " & ")
+			return Rule{}, fmt.Errorf("mixes the plain text %q with a condition; write `subject: %s` if it is text of the subject, or `to: %s` if it is a recipient", first, first, first)
+		}
+	}
+	return Rule{Text: s}, nil
+}
+
+// cutField takes `field:` or `"key":` from the begin of s.
+func cutField(s string) (field, key, rest string, ok bool) {
+	s = strings.TrimSpace(s)
+	if q, isKey := strings.CutPrefix(s, `"`); isKey {
+		key, rest, ok = strings.Cut(q, `"`)
+		rest, colon := cutColon(strings.TrimSpace(rest))
+		key = loose(key)
+		return "", key, rest, ok && colon && key != ""
+	}
+	i := strings.IndexAny(s, ":：")
+	if i < 0 {
+		return "", "", "", false
+	}
+	field = strings.ToLower(strings.TrimSpace(s[:i]))
+	rest, _ = cutColon(s[i:])
+	return field, "", rest, slices.Contains(fieldNames, field)
+}
+
+func cutColon(s string) (rest string, ok bool) {
+	if rest, ok = strings.CutPrefix(s, ":"); ok {
+		return rest, true
+	}
+	return strings.CutPrefix(s, "：")
+}
+
+// cutPattern takes a pattern from the begin of s: /regexp/, "text", or all up to ` & `. Next is what follows the ` & `.
+func cutPattern(s string) (pattern string, quoted bool, next string, err error) {
+	s = strings.TrimSpace(s)
+	if s != "" && (s[0] == '/' || s[0] == '"') {
+		mark := s[:1]
+		for i := 1; i < len(s); i++ {
+			end, more := strings.CutPrefix(s[i:], mark)
+			end = strings.TrimLeft(end, " ")
+			if !more || end != "" && end != "&" && !strings.HasPrefix(end, "& ") {
+				continue
+			}
+			pattern, next = s[:i+1], strings.TrimPrefix(end, "&")
+			if mark == `"` {
+				pattern, quoted = s[1:i], true
+			}
+			if end != "" && strings.TrimSpace(next) == "" {
+				return "", false, "", errors.New("ends with &; write another condition behind it or leave it out")
+			}
+			return pattern, quoted, strings.TrimSpace(next), nil
+		}
+		if mark == "/" {
+			return "", false, "", fmt.Errorf("has %s, which begins a regular expression and does not end it; write /expression/", s)
+		}
+	}
+	pattern, next, more := strings.Cut(s, " & ")
+	if trimmed, cut := strings.CutSuffix(pattern, " &"); cut && !more {
+		pattern, more = trimmed, true
+	}
+	if more && strings.TrimSpace(next) == "" {
+		return "", false, "", errors.New("ends with &; write another condition behind it or leave it out")
+	}
+	return strings.TrimSpace(pattern), false, strings.TrimSpace(next), nil
+}
+
+func newCondition(field, key, pattern string, quoted bool) (condition, error) {
+	c := condition{field: field, key: key}
+	name := field
+	if field == "" {
+		name = `"` + key + `"`
+	}
+	if strings.Trim(pattern, "/ ") == "" {
+		return c, fmt.Errorf("has no pattern behind %s; write `%s: text`, with * for any text, or `%s: /expression/`", name, name, name)
+	}
+	if len(pattern) > 1 && pattern[0] == '/' && !quoted {
+		x := pattern[1 : len(pattern)-1]
+		if len([]rune(x)) > maxRegexp {
+			return c, fmt.Errorf("has a regular expression of more than %d characters", maxRegexp)
+		}
+		re, err := regexp.Compile("(?i)" + x)
+		if err != nil {
+			return c, fmt.Errorf("has the regular expression /%s/, which is none: %w", x, err)
+		}
+		c.re = re
+		return c, nil
+	}
+	if field == "address" && !strings.Contains(pattern, "*") {
+		p, err := netip.ParsePrefix(pattern)
+		if err != nil {
+			a, aerr := netip.ParseAddr(pattern)
+			if aerr != nil {
+				return c, fmt.Errorf("has the address %q, which is none; write an IP address such as 192.168.1.20, a network such as 192.168.1.0/24, or 192.168.1.*", pattern)
+			}
+			p = netip.PrefixFrom(a.Unmap().WithZone(""), a.Unmap().BitLen())
+		}
+		c.prefix = p.Masked()
+		return c, nil
+	}
+	if field == "subject" || field == "body" {
+		pattern = "*" + pattern + "*"
+	}
+	parts := strings.Split(pattern, "*")
+	for i, part := range parts {
+		p := fold(part)
+		if c.loosely() {
+			p = loose(part)
+		} else {
+			if i > 0 && strings.HasPrefix(part, " ") { // a blank beside a star belongs to the text
+				p = " " + p
+			}
+			if i < len(parts)-1 && strings.HasSuffix(part, " ") && p != " " {
+				p += " "
+			}
+		}
+		c.parts = append(c.parts, p)
+	}
+	return c, nil
+}
+
+// loosely tells whether the condition compares names, as [loose] writes them.
+func (c condition) loosely() bool {
+	switch c.field {
+	case "channel", "device", "label", "":
+		return true
+	}
+	return false
+}
+
+// value is a text of a mail, as it is and as conditions compare it.
+type value struct{ raw, form string }
+
+// fits tells whether one value of a mail fits.
+func (c condition) fits(v value) bool {
+	if c.re != nil {
+		return c.re.MatchString(v.raw)
+	}
+	s := v.form
+	if len(c.parts) == 1 {
+		return s == c.parts[0] || unzero(s) != "" && unzero(s) == unzero(c.parts[0])
+	}
+	last := len(c.parts) - 1
+	s, ok := strings.CutPrefix(s, c.parts[0])
+	if !ok {
+		return false
+	}
+	for _, p := range c.parts[1:last] {
+		if _, s, ok = strings.Cut(s, p); !ok {
+			return false
+		}
+	}
+	return strings.HasSuffix(s, c.parts[last])
+}
+
+// unzero returns a number without leading zeros, "" if s is no number.
+func unzero(s string) string {
+	for _, r := range s {
+		if r < '0' || r > '9' {
+			return ""
+		}
+	}
+	if t := strings.TrimLeft(s, "0"); t != "" || s == "" {
+		return t
+	}
+	return "0"
+}
+
+// fold writes a text so that it can be compared without regard to case, to full and half width, to what cannot be seen,
+// and to how many blanks there are.
+func fold(s string) string {
+	if ascii(s) {
+		return strings.Join(strings.Fields(strings.ToLower(s)), " ")
+	}
+	s = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(s))
+	return strings.Join(strings.Fields(norm.NFC.String(strings.ToLower(strings.ToUpper(s)))), " ")
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// loose is fold, and without blanks, hyphens and underscores: "Front-Door" is "front door".
+func loose(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == '_' || unicode.Is(unicode.Pd, r) {
+			return -1
+		}
+		return r
+	}, fold(s))
+}

@@ -1,0 +1,253 @@
+// Package trigger turns what happens outside into triggers: the SMTP server that cameras send their alarm mails to.
+//
+// In come connections from the local network; out go [event.Trigger] values through the Trigger function, which
+// returns when the event is durable. Only then is a mail answered with 250. Everything in a mail is a stranger's word:
+// sizes, counts and times are bounded, and nothing of it becomes a path or an argument. No mail is ever passed on. Run
+// owns the listeners and their connections.
+//
+// Package repair makes sense of what a camera sends, package message of what its mail says, and package rule of which
+// camera that is about.
+package trigger
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/trigger/rule"
+)
+
+// Server is the alarm mail server.
+type Server struct {
+	Settings config.SMTP
+	Cameras  func() []config.Camera // the cameras now
+	CertDir  string                 // where the self-made certificate lies
+	Log      *slog.Logger
+	Visits   *Visits // the last connections; outlives the server
+
+	// Trigger returns when the event is durable, with its id; "" where none is wanted.
+	Trigger func(ctx context.Context, camera string, t event.Trigger) (id string, err error)
+	// Tell adds to a trigger what its mail said after it had opened or extended an event.
+	Tell func(ctx context.Context, camera, event string, t event.Trigger)
+	// Picture takes the picture that came with a mail, JPEG or PNG, once for each event of the mail. It must not wait for
+	// the archive.
+	Picture   func(ctx context.Context, camera, event string, data []byte)
+	Keep      func(ctx context.Context, camera, event string, mail []byte) // as Picture, where mails are kept
+	Received  func(Received)                                               // every mail, whatever became of it
+	Unmatched func(status.Unmatched)
+	Tested    func(cameras []string, t event.Trigger)                // a camera's test mail
+	Noticed   func(cameras []string, notice string, t event.Trigger) // news of a device that is no alarm
+	Listening func([]status.Port)                                    // tells how listening goes
+	Refused   func(netip.Addr)
+
+	gate    gate
+	parsing chan struct{} // a place for each mail that is taken apart
+	heads   chan struct{} // a place for each long head in memory
+	holding chan struct{} // a place for each picture or kept mail in memory
+	allowed func(netip.Addr) bool
+	tls     *tls.Config
+
+	mu    sync.Mutex // guards all below
+	ports []status.Port
+	rules *rule.Set
+	of    []config.Camera // what rules was made of
+}
+
+// Received is a mail that came in.
+type Received struct {
+	status.Mail
+	At   time.Time // when its head was read
+	Said time.Time // when the camera says that it happened; zero if it does not
+	Sent time.Time // when the camera says that it wrote the mail; zero if it does not
+}
+
+// Run listens until ctx ends. A port that is taken is tried again every few seconds; the recorder works on meanwhile.
+func (s *Server) Run(ctx context.Context) error {
+	s.parsing = make(chan struct{}, maxParsing)
+	s.heads = make(chan struct{}, maxHeads)
+	s.holding = make(chan struct{}, maxPictures)
+	s.allowed = Allowed(s.Settings.Allow)
+	s.tls = s.tlsConfig()
+	plain, first := s.Settings.Ports()
+	for _, p := range plain {
+		s.ports = append(s.ports, status.Port{Listen: p})
+	}
+	for _, p := range first {
+		s.ports = append(s.ports, status.Port{Listen: p, TLS: true})
+	}
+	srv := s.smtpServer(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	for i, p := range slices.Concat(plain, first) {
+		g.Go(func() error { s.listen(ctx, srv, i, p); return nil })
+	}
+	<-ctx.Done()
+	_ = srv.Close()
+	s.gate.closeAll()
+	return g.Wait()
+}
+
+// listen serves one port until ctx ends.
+func (s *Server) listen(ctx context.Context, srv *smtp.Server, i int, port string) {
+	for {
+		ln, err := net.Listen("tcp", port)
+		if err == nil {
+			s.tell(i, ln.Addr().String(), nil)
+			stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
+			err = srv.Serve(&listener{Listener: ln, s: s, port: ln.Addr().String(), first: s.ports[i].TLS})
+			stop()
+			_ = ln.Close()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		s.tell(i, port, PortError(port, err))
+		timer := time.NewTimer(5 * time.Second)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// tell notes how listening on a port goes.
+func (s *Server) tell(i int, listen string, err error) {
+	s.mu.Lock()
+	s.ports[i].Listen, s.ports[i].Error = listen, ""
+	if err != nil {
+		s.ports[i].Error = err.Error()
+	}
+	ports := slices.Clone(s.ports)
+	s.mu.Unlock()
+	s.Listening(ports)
+}
+
+// PortError says in plain words why a port cannot be listened on, and offers one that can.
+func PortError(listen string, err error) error {
+	host, port, _ := net.SplitHostPort(listen)
+	n, _ := strconv.Atoi(port)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) || strings.Contains(fmt.Sprint(err), "Only one usage of each socket address"):
+		for free := max(n+1, 1025); free < n+100; free++ {
+			ln, lerr := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(free)))
+			if lerr == nil {
+				_ = ln.Close()
+				return fmt.Errorf("port %d is taken by another program; port %d is free: set smtp.listen = \":%d\" and the same port in the cameras", n, free, free)
+			}
+		}
+		return fmt.Errorf("port %d is taken by another program; choose another one in smtp.listen", n)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("this user may not listen on port %d; choose one above 1023 in smtp.listen, such as :2525", n)
+	}
+	return fmt.Errorf("listen for alarm mail on %s: %w", listen, err)
+}
+
+func (s *Server) smtpServer(ctx context.Context) *smtp.Server {
+	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return s.session(ctx, c) }))
+	srv.Domain = "preroll"
+	srv.MaxMessageBytes = maxBytes
+	srv.MaxLineLength = 0 // package repair bounds those of commands; those of data may have any
+	srv.MaxRecipients = maxRecipients
+	srv.AllowInsecureAuth = true // many cameras know no TLS
+	srv.EnableSMTPUTF8 = true
+	srv.ReadTimeout, srv.WriteTimeout = sessionTime, 30*time.Second
+	srv.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
+	return srv
+}
+
+// tlsConfig is what STARTTLS and TLS from the first byte offer.
+func (s *Server) tlsConfig() *tls.Config {
+	cert := sync.OnceValues(func() (*tls.Certificate, error) { return certificate(s.CertDir) })
+	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		c, err := cert()
+		if err != nil {
+			s.Log.Error("no TLS for the cameras", "err", err)
+		}
+		return c, err
+	}}
+	if s.Settings.OldTLS {
+		c.MinVersion = tls.VersionTLS10
+		for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+			c.CipherSuites = append(c.CipherSuites, suite.ID)
+		}
+	}
+	return c
+}
+
+// Allowed returns the test for networks as smtp.allow names them: "private" is loopback, RFC 1918, link-local and
+// unique local addresses; "any" is every address.
+func Allowed(allow []string) func(netip.Addr) bool {
+	return func(a netip.Addr) bool {
+		for _, n := range allow {
+			if n == "any" || n == "private" && (a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast()) {
+				return true
+			}
+			if p, err := netip.ParsePrefix(n); err == nil && p.Contains(a) {
+				return true
+			}
+			if x, err := netip.ParseAddr(n); err == nil && x == a {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// set is the cameras, prepared for matching.
+func (s *Server) set() *rule.Set {
+	cameras := s.Cameras()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	same := s.rules != nil && slices.EqualFunc(cameras, s.of, func(a, b config.Camera) bool {
+		return a.ID == b.ID && a.Name == b.Name && a.URL == b.URL && slices.Equal(a.Mail, b.Mail)
+	})
+	if !same {
+		s.rules, s.of = ruleSet(cameras), cameras
+	}
+	return s.rules
+}
+
+func ruleSet(cameras []config.Camera) *rule.Set {
+	var list []rule.Camera
+	for _, c := range cameras {
+		list = append(list, rule.Camera{ID: c.ID, Name: c.Name, Mail: c.Mail, Hosts: hosts(c)})
+	}
+	return rule.New(list)
+}
+
+// hosts is the address of a camera's stream, if its URL has one and not a name.
+func hosts(c config.Camera) []netip.Addr {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return nil
+	}
+	a, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return nil
+	}
+	return []netip.Addr{a.Unmap().WithZone("")}
+}
+
+// known tells whether an address is that of a camera's stream.
+func (s *Server) known(a netip.Addr) bool {
+	return slices.ContainsFunc(s.Cameras(), func(c config.Camera) bool { return slices.Contains(hosts(c), a) })
+}

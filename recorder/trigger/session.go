@@ -1,0 +1,422 @@
+package trigger
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	_ "github.com/emersion/go-message/charset" // gb2312 and the like
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+
+	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/trigger/message"
+	"github.com/preroll/preroll/recorder/trigger/repair"
+	"github.com/preroll/preroll/recorder/trigger/rule"
+)
+
+// textTime is how long the text behind a mail's header is waited for before the event opens with what is known. What
+// the text says then follows.
+const textTime = 300 * time.Millisecond
+
+// session is one camera's SMTP session.
+type session struct {
+	s      *Server
+	ctx    context.Context
+	conn   *conn
+	mails  int       // mails before this one
+	asked  time.Time // when MAIL came
+	login  bool
+	user   string
+	sender string
+	to     []string
+}
+
+func (s *Server) session(ctx context.Context, c *smtp.Conn) (smtp.Session, error) {
+	own, ok := c.Conn().(*conn)
+	if !ok {
+		return nil, errors.New("unknown connection")
+	}
+	return &session{s: s, ctx: ctx, conn: own}, nil
+}
+
+// began is when what the mail tells of was noticed: the session's begin, but for a connection that is kept alive
+// between mails the begin of this mail.
+func (c *session) began() time.Time {
+	if c.mails > 0 || c.asked.Sub(c.conn.began) > lateMail {
+		return c.asked
+	}
+	return c.conn.began
+}
+
+// AuthMechanisms are those that reach this side of package repair.
+func (c *session) AuthMechanisms() []string { return []string{sasl.Plain, sasl.Login} }
+
+// Auth begins a login.
+func (c *session) Auth(mech string) (sasl.Server, error) {
+	if mech != sasl.Plain {
+		return nil, smtp.ErrAuthUnknownMechanism
+	}
+	return sasl.NewPlainServer(func(_, user, password string) error { return c.authenticate(user, password) }), nil
+}
+
+// authenticate accepts any login where none is set. The comparison takes the same time for every wrong one. An address
+// that was wrong too often is not asked any more for a while.
+func (c *session) authenticate(user, password string) error {
+	if c.s.Settings.Username != "" {
+		if !c.s.gate.mayLogin(c.conn.from, time.Now()) {
+			c.conn.visit.note("login refused: too many wrong ones from this address lately")
+			return &smtp.SMTPError{Code: 454, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "Too many wrong logins, try later"}
+		}
+		want, err := c.s.Settings.Password.Resolve("smtp")
+		if err != nil {
+			return err
+		}
+		u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password))
+		wu, wp := sha256.Sum256([]byte(c.s.Settings.Username)), sha256.Sum256([]byte(want.Reveal()))
+		if subtle.ConstantTimeCompare(u[:], wu[:])&subtle.ConstantTimeCompare(p[:], wp[:]) != 1 {
+			c.s.gate.wrongLogin(c.conn.from, time.Now())
+			c.s.Log.Warn("mail login refused: wrong user or password", "from", c.conn.from)
+			return smtp.ErrAuthFailed
+		}
+	}
+	c.login, c.user = true, user
+	return nil
+}
+
+// Mail begins a mail.
+func (c *session) Mail(from string, _ *smtp.MailOptions) error {
+	if c.s.Settings.Username != "" && !c.login {
+		return smtp.ErrAuthRequired
+	}
+	c.sender, c.to, c.asked = repair.Original(from), nil, time.Now()
+	return nil
+}
+
+// Rcpt adds a recipient.
+func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	c.to = append(c.to, repair.Original(to))
+	return nil
+}
+
+// Reset forgets a mail.
+func (c *session) Reset() { c.sender, c.to = "", nil }
+
+// Logout ends the session.
+func (c *session) Logout() error { return nil }
+
+// Data reads a mail. The event opens as soon as the header is there, and the first text if that comes at once; a large
+// attachment behind them delays nothing, and its picture follows when it is there. A mail that is cut off counts all
+// the same, but its connection is closed, since what follows would be read as commands.
+func (c *session) Data(r io.Reader) error {
+	d := &delivery{c: c, began: c.began(), sender: c.sender, to: c.to}
+	c.mails++
+	head, rerr := d.readHead(r)
+	d.open(true)
+	crash.Here("mail-read")
+	opened, err := d.result()
+	in := &flow{r: io.MultiReader(bytes.NewReader(head), r)}
+	if rerr == nil {
+		if len(opened) > 0 {
+			c.enclose(in, opened)
+		}
+		_, rerr = io.Copy(io.Discard, in)
+	}
+	if err != nil {
+		c.s.Log.Error("mail was not accepted", "from", c.conn.from, "err", err)
+		c.conn.visit.note("not accepted: " + err.Error() + "; the camera was told to try again")
+		err = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Could not be saved, try again"}
+	}
+	if rerr != nil && !errors.Is(rerr, io.EOF) {
+		c.conn.visit.cut()
+		_ = c.conn.Close()
+		return rerr
+	}
+	if err != nil {
+		return err
+	}
+	crash.Here("answered")
+	return nil
+}
+
+// opened is an event that a mail opened or extended.
+type opened struct {
+	camera, event string
+	t             event.Trigger
+}
+
+// delivery is a mail on its way to its events.
+type delivery struct {
+	c      *session
+	began  time.Time
+	sender string
+	to     []string
+
+	mu     sync.Mutex // guards all below; held while the event is opened
+	head   []byte     // what has come
+	m      message.Message
+	done   bool
+	opened []opened
+	err    error
+}
+
+// readHead reads as much of a mail as is needed to know what it says, and opens the event on the way if that takes long.
+// The error is nil at the mail's end. The mail comes byte by byte, since the server's reader waits until it has all that
+// it is asked for.
+func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
+	head = make([]byte, 0, shortHead)
+	long := false
+	defer func() {
+		if long {
+			<-d.c.s.heads
+		}
+	}()
+	var timer *time.Timer
+	defer func() {
+		if timer != nil {
+			timer.Stop()
+		}
+	}()
+	blanks := 0
+	line := 0 // where the last line begins
+	for next := shortHead / 2; ; {
+		if len(head) == cap(head) {
+			if len(head) >= message.MaxHead {
+				return head, nil
+			}
+			if !long {
+				select {
+				case d.c.s.heads <- struct{}{}:
+					long = true
+				default:
+					return head, nil // it must do
+				}
+			}
+			more := make([]byte, len(head), min(4*cap(head), message.MaxHead))
+			copy(more, head)
+			head = more
+		}
+		n, err := r.Read(head[len(head) : len(head)+1])
+		head = head[:len(head)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			d.came(head)
+			return head, nil
+		case err != nil:
+			d.came(head)
+			return head, err
+		case n == 0 || head[len(head)-1] != '\n':
+			continue
+		}
+		blank := len(bytes.TrimSpace(head[line:])) == 0
+		line = len(head)
+		d.came(head)
+		if timer == nil && blank {
+			timer = time.AfterFunc(textTime, func() { d.open(false) })
+		}
+		if blank {
+			blanks++ // behind the header, and between parts
+		}
+		if blank && blanks <= 4 || len(head) >= next {
+			next = max(next, 2*len(head))
+			if d.read(head).TextDone {
+				return head, nil
+			}
+		}
+	}
+}
+
+// came notes what has come of a mail.
+func (d *delivery) came(head []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.head = head
+}
+
+// read takes apart what has come of a mail. Some mails cost much more memory than they have bytes, so only a few are
+// taken apart at once.
+func (d *delivery) read(head []byte) message.Message {
+	d.c.s.parsing <- struct{}{}
+	defer func() { <-d.c.s.parsing }()
+	return message.Read(head)
+}
+
+// open opens the mail's events with what is known now, unless that was done. All says that no more will be known; until
+// then a mail that fits no camera or is no alarm waits.
+func (d *delivery) open(all bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.m = d.read(d.head)
+	if d.done {
+		if all && len(d.opened) > 0 {
+			d.tell()
+		}
+		return
+	}
+	set := d.c.s.set()
+	m := d.matched()
+	res := set.Match(m)
+	if !all {
+		early, ok := set.Early(rule.Mail{From: m.From, Login: m.Login, Sender: m.Sender, To: m.To})
+		if !ok || len(early.IDs) == 0 || !d.m.HeaderDone || d.m.Test || d.m.Notice != "" {
+			return
+		}
+		res = early
+	}
+	d.done = true
+	d.deliver(res)
+}
+
+// matched is what is known of the mail for choosing its camera.
+func (d *delivery) matched() rule.Mail {
+	m := rule.Mail{From: d.c.conn.from, Login: d.c.user, Sender: d.sender, To: d.to, Subject: d.m.Subject, Body: d.m.Body,
+		Channel: d.m.Channel, Number: d.m.Number, Device: d.m.Device, Label: d.m.Label}
+	if m.Sender == "" {
+		m.Sender = d.m.Sender
+	}
+	for _, f := range d.m.Fields {
+		m.Fields = append(m.Fields, rule.Field(f))
+	}
+	return m
+}
+
+// trigger is the signal that the mail is. d.mu is held.
+func (d *delivery) trigger() event.Trigger {
+	t := event.Trigger{Time: d.began, Source: event.Mail, Label: d.m.Label, Sender: message.Clean(d.sender), Subject: d.m.Subject,
+		From: d.c.conn.from.String(), Channel: d.m.Channel, Said: d.m.EventTime}
+	if t.Channel == "" {
+		t.Channel = d.m.Device
+	}
+	return t
+}
+
+// deliver tells of the mail. d.mu is held.
+func (d *delivery) deliver(res rule.Result) {
+	s, v, t := d.c.s, d.c.conn.visit, d.trigger()
+	var to []string
+	for _, a := range d.to {
+		to = append(to, message.Clean(a))
+	}
+	defer s.Received(Received{At: time.Now(), Said: d.m.When, Sent: d.m.Date, Mail: status.Mail{Time: t.Time, From: t.From, Sender: t.Sender, To: to,
+		Subject: t.Subject, Label: t.Label, Cameras: res.IDs, Test: d.m.Test}})
+	switch {
+	case d.m.Test:
+		v.mail(res.IDs, nil, "a test mail")
+		s.Tested(res.IDs, t)
+		return
+	case d.m.Notice != "":
+		v.mail(res.IDs, nil, fmt.Sprintf("a notice of the device (%s), which is no alarm", d.m.Notice))
+		s.Noticed(res.IDs, d.m.Notice, t)
+		return
+	case len(res.IDs) == 0:
+		s.Log.Warn("mail fits no camera", "from", t.From, "sender", t.Sender, "to", to, "subject", t.Subject)
+		v.unmatched(res.Why)
+		s.Unmatched(status.Unmatched{Time: t.Time, From: t.From, Sender: t.Sender, To: to, Subject: t.Subject, Login: message.Clean(d.c.user),
+			Label: t.Label, Channel: d.m.Channel, Number: d.m.Number, Device: d.m.Device, Body: excerpt(d.m.Body), Why: res.Why})
+		return
+	}
+	s.gate.brought(d.c.conn)
+	for _, camera := range res.IDs {
+		id, err := s.Trigger(d.c.ctx, camera, t)
+		if err == nil && id != "" {
+			d.opened = append(d.opened, opened{camera, id, t})
+			v.mail([]string{camera}, []string{id}, "")
+		} else if err == nil {
+			v.mail([]string{camera}, nil, "an alarm that nothing was to be saved of")
+		}
+		d.err = errors.Join(d.err, err)
+	}
+}
+
+// tell adds to the events what the mail said after they had been opened. d.mu is held.
+func (d *delivery) tell() {
+	t := d.trigger()
+	for i, o := range d.opened {
+		if o.t != t {
+			d.opened[i].t = t
+			d.c.s.Tell(d.c.ctx, o.camera, o.event, t)
+		}
+	}
+}
+
+// result is what became of the mail.
+func (d *delivery) result() ([]opened, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.opened, d.err
+}
+
+// excerpt is the beginning of a mail's text.
+func excerpt(body string) string {
+	lines := strings.Split(strings.TrimSpace(body), "\n")
+	if len(lines) > 20 {
+		lines = lines[:20]
+	}
+	for i, l := range lines {
+		lines[i] = message.Clean(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// maxKept bounds a mail that is kept, in bytes.
+const maxKept = 4 << 20
+
+// enclose reads the rest of a mail, hands its picture to the events, and the mail itself where mails are kept.
+func (c *session) enclose(in *flow, list []opened) {
+	held := false
+	defer func() {
+		if held {
+			<-c.s.holding
+		}
+	}()
+	hold := func() bool {
+		if held {
+			return true
+		}
+		select {
+		case c.s.holding <- struct{}{}:
+			held = true
+		default:
+			c.s.Log.Warn("a mail's picture was left out: too many at once", "from", c.conn.from)
+		}
+		return held
+	}
+	var kept bytes.Buffer
+	if c.s.Settings.KeepMail && hold() {
+		in.r = io.TeeReader(in.r, &limited{&kept, maxKept})
+	}
+	s := search{in: in, hold: hold}
+	if b := s.picture(); b != nil {
+		for _, o := range list {
+			c.s.Picture(c.ctx, o.camera, o.event, b)
+		}
+	}
+	if !c.s.Settings.KeepMail || !held {
+		return
+	}
+	if _, err := io.Copy(io.Discard, in); err == nil && kept.Len() < maxKept {
+		for _, o := range list {
+			c.s.Keep(c.ctx, o.camera, o.event, kept.Bytes())
+		}
+	}
+}
+
+// limited takes the first bytes and drops the rest.
+type limited struct {
+	to   *bytes.Buffer
+	most int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	l.to.Write(p[:min(len(p), max(0, l.most-l.to.Len()))])
+	return len(p), nil
+}

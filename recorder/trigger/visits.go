@@ -1,0 +1,239 @@
+package trigger
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/trigger/repair"
+)
+
+// Visits are the last connections to the mail server, so that a person can see what a camera did. The zero value is
+// ready.
+type Visits struct {
+	mu    sync.Mutex // guards all
+	next  int
+	list  []*visit // oldest first
+	hello map[netip.Addr]bool
+}
+
+// keptVisits is how many connections are shown.
+const keptVisits = 200
+
+// visit is one connection. v.of.mu guards it.
+type visit struct {
+	of       *Visits
+	c        *repair.Conn // nil for one that was refused
+	s        status.Connection
+	refused  int    // how many were refused like this one
+	said     string // by what ended it or went wrong
+	about    string // what the last mail was, if it was no alarm
+	lost     string // why a mail fitted no camera
+	cutShort bool
+}
+
+// begin notes a connection.
+func (v *Visits) begin(began time.Time, from netip.Addr, port string, c *repair.Conn) *visit {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	x := v.add(began, from, port)
+	x.c, x.s.Open = c, true
+	return x
+}
+
+func (v *Visits) add(began time.Time, from netip.Addr, port string) *visit {
+	v.next++
+	x := &visit{of: v, s: status.Connection{ID: v.next, Time: began, From: from.String(), Port: port}}
+	if len(v.list) >= keptVisits {
+		v.drop()
+	}
+	v.list = append(v.list, x)
+	return x
+}
+
+// drop removes the oldest connection of the address that has the most, so that a storm hides nobody else.
+func (v *Visits) drop() {
+	count := map[string]int{}
+	worst := v.list[0].s.From
+	for _, x := range v.list {
+		count[x.s.From]++
+		if count[x.s.From] > count[worst] {
+			worst = x.s.From
+		}
+	}
+	i := slices.IndexFunc(v.list, func(x *visit) bool { return x.s.From == worst })
+	v.list = slices.Delete(v.list, i, i+1)
+}
+
+// refuse notes a connection that was not let in. Those that are like the last one of their address are counted.
+func (v *Visits) refuse(began time.Time, from netip.Addr, port, why string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, x := range slices.Backward(v.list) {
+		if x.s.From == from.String() && x.refused > 0 && x.said == why {
+			x.refused++
+			x.s.Time = began
+			return
+		}
+	}
+	x := v.add(began, from, port)
+	x.said, x.refused = why, 1
+}
+
+// sniff is how long a connection on a plain port is waited for to begin TLS by itself, by what its address did before;
+// done notes what it does.
+func (v *Visits) sniff(from netip.Addr) (wait time.Duration, done func(tls bool)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	wait = sniffUnknown
+	if tls, known := v.hello[from]; tls {
+		wait = sniffTLS
+	} else if known {
+		wait = 0
+	}
+	return wait, func(tls bool) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.hello == nil || len(v.hello) >= keptAddresses {
+			v.hello = map[netip.Addr]bool{}
+		}
+		v.hello[from] = tls
+	}
+}
+
+// How long a camera that may begin TLS by itself is waited for before it is greeted.
+const (
+	sniffUnknown = 250 * time.Millisecond
+	sniffTLS     = 3 * time.Second
+)
+
+// note says what ended a connection or went wrong.
+func (x *visit) note(said string) {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	x.said = said
+}
+
+// cut notes that a mail was cut off.
+func (x *visit) cut() {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	x.cutShort = true
+}
+
+// mail notes a mail that was taken, and what it was if it is no alarm that is saved.
+func (x *visit) mail(cameras, events []string, about string) {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	x.s.Mails++
+	x.about, x.lost = about, ""
+	for _, c := range cameras {
+		if !slices.Contains(x.s.Cameras, c) {
+			x.s.Cameras = append(x.s.Cameras, c)
+		}
+	}
+	for _, e := range events {
+		if !slices.Contains(x.s.Events, e) && len(x.s.Events) < 20 {
+			x.s.Events = append(x.s.Events, e)
+		}
+	}
+}
+
+// unmatched notes a mail that fits no camera.
+func (x *visit) unmatched(why string) {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	x.s.Mails++
+	x.about, x.lost = "", why
+}
+
+// end notes that a connection is over.
+func (x *visit) end() {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	x.s.Open = false
+	x.s.Length = event.Seconds(time.Since(x.s.Time))
+	x.s = x.now()
+	x.c = nil
+}
+
+// List returns the last connections, newest first.
+func (v *Visits) List() []status.Connection {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	list := []status.Connection{}
+	for _, x := range slices.Backward(v.list) {
+		s := x.now()
+		s.Cameras, s.Events, s.Repairs, s.Dialogue = some(s.Cameras), some(s.Events), some(s.Repairs), some(s.Dialogue)
+		list = append(list, s)
+	}
+	return list
+}
+
+// some is a copy that JSON shows as a list, also if it is empty.
+func some[T any](list []T) []T { return append([]T{}, list...) }
+
+// now is a connection as it is. v.of.mu is held.
+func (x *visit) now() status.Connection {
+	s := x.s
+	if s.Open {
+		s.Length = event.Seconds(time.Since(s.Time))
+	}
+	gaveUp := ""
+	if x.c != nil {
+		r := x.c.Report()
+		s.TLS, s.Repairs, gaveUp = r.TLS, r.Repairs, r.GaveUp
+		s.Dialogue = nil
+		for _, l := range r.Lines {
+			s.Dialogue = append(s.Dialogue, status.Line{At: event.Seconds(l.At), Who: l.Who, Text: l.Text})
+		}
+		s.Verdict, s.Good = x.verdict(s, gaveUp)
+		if r.Stage <= repair.Greeted && s.Mails == 0 && x.said == "" {
+			s.Good = true // a look whether the port is open
+		}
+	} else if x.refused > 0 {
+		s.Verdict = x.said
+		if x.refused > 1 {
+			s.Verdict += " (" + strconv.Itoa(x.refused) + " times)"
+		}
+	}
+	return s
+}
+
+// verdict says in one plain line what became of a connection, and whether there is nothing to mend.
+func (x *visit) verdict(s status.Connection, gaveUp string) (text string, good bool) {
+	repaired := ""
+	switch n := len(s.Repairs); {
+	case n == 1:
+		repaired = " after 1 repair: " + s.Repairs[0]
+	case n > 1:
+		repaired = " after " + strconv.Itoa(n) + " repairs: " + strings.Join(s.Repairs, ", ")
+	}
+	switch {
+	case x.said != "":
+		return x.said, false
+	case s.Mails > 0 && x.lost != "":
+		return "accepted" + repaired + "; it fits no camera: " + x.lost, false
+	case s.Mails > 0:
+		text = "accepted" + repaired
+		if x.about != "" {
+			text += "; it is " + x.about
+		}
+		if x.cutShort {
+			text += "; the camera cut the connection before the end of its mail"
+		}
+		return text, true
+	case x.cutShort:
+		return "the camera cut the connection in the middle of its mail", false
+	case gaveUp != "":
+		return gaveUp, false
+	case s.Open:
+		return "connected", true
+	}
+	return "connected and went without a mail" + repaired, true
+}
