@@ -250,6 +250,12 @@ func (v *eventView) draw() {
 			}
 			box.Add(fact(t.Time.Local().Format("15:04:05"), alarmOf(t)))
 		}
+		if e.Mail != "" {
+			path := v.w.path(e, e.Mail)
+			box.Add(container.NewHBox(widget.NewButtonWithIcon(words.L("Open the mail"), theme.MailComposeIcon(), func() {
+				v.w.try(func(context.Context) error { return opener.Open(path) }, nil)
+			})))
+		}
 	}
 	if len(e.Gaps) > 0 {
 		box.Add(caption(words.L("What is missing")))
@@ -279,10 +285,13 @@ func alarmOf(t event.Trigger) string {
 		return words.L("by hand")
 	}
 	parts := []string{}
-	for _, s := range []string{words.Say(t.Label), t.Subject, t.Sender, t.From} {
+	for _, s := range []string{words.Say(t.Label), t.Channel, t.Subject, t.Sender, t.From} {
 		if s != "" {
 			parts = append(parts, s)
 		}
+	}
+	if t.Said != "" {
+		parts = append(parts, words.L("by the camera's clock %s", t.Said))
 	}
 	return strings.Join(parts, "  ·  ")
 }

@@ -24,6 +24,7 @@ import (
 type healthPage struct {
 	w       *window
 	content fyne.CanvasObject
+	scroll  *container.Scroll
 
 	state  *fyne.Container
 	stated string
@@ -34,8 +35,8 @@ type healthPage struct {
 	ask    *widget.Button
 	answer *fyne.Container
 
-	mails  *fyne.Container
-	mailed string
+	doctor *connections
+	mails  *unassigned
 
 	tested  *widget.Select
 	test    *widget.Button
@@ -44,7 +45,7 @@ type healthPage struct {
 }
 
 func newHealthPage(w *window) *healthPage {
-	p := &healthPage{w: w, state: container.NewVBox(), answer: container.NewVBox(), mails: container.NewVBox(), result: container.NewVBox()}
+	p := &healthPage{w: w, state: container.NewVBox(), answer: container.NewVBox(), doctor: newConnections(w), mails: newUnassigned(w), result: container.NewVBox()}
 	p.camera = widget.NewSelect(nil, nil)
 	p.date = widget.NewDateEntry()
 	p.clock = widget.NewEntry()
@@ -56,21 +57,24 @@ func newHealthPage(w *window) *healthPage {
 	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
 		return container.NewGridWrap(fyne.NewSize(w, o.MinSize().Height), o)
 	}
-	p.content = container.NewVScroll(container.NewPadded(container.New(narrow{820}, container.NewVBox(
+	p.scroll = container.NewVScroll(container.NewPadded(container.New(narrow{820}, container.NewVBox(
 		heading(words.L("Now")), p.state,
 		heading(words.L("Why is there no clip?")),
 		wrapped(words.L("Say when something happened, and for which camera. Every link from the alarm to the clip is looked at.")),
 		container.NewHBox(width(190, p.camera), width(160, p.date), width(90, p.clock), p.ask),
 		p.answer,
-		heading(words.L("Mails that fit no camera")), p.mails,
+		heading(words.L("Mail connections")), p.doctor.content,
+		heading(words.L("Mails that fit no camera")), p.mails.content,
 		heading(words.L("Self-test")),
 		wrapped(words.L("Sends a real mail for a camera through the real port, waits for its clip, reads it back and measures its pre-roll.")),
 		container.NewHBox(width(190, p.tested), p.test), p.result,
 	))))
+	p.content = p.scroll
 	return p
 }
 
 func (p *healthPage) visible(yes bool) {
+	p.doctor.visible(yes)
 	if !yes {
 		return
 	}
@@ -106,7 +110,7 @@ func (p *healthPage) draw() {
 	able(p.test, len(names) > 0 && !p.testing)
 	able(p.ask, s != nil)
 	p.drawState(s)
-	p.drawMails(s)
+	p.mails.draw(s)
 }
 
 // drawState lists what is wrong now.
@@ -130,7 +134,7 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 		return []status.Finding{{Text: headline(nil)}}
 	}
 	for _, p := range s.Problems {
-		list = append(list, status.Finding{Text: problemOf(p)})
+		list = append(list, status.Finding{Text: problemOf(s, p)})
 	}
 	if s.Pause.On {
 		list = append(list, status.Finding{OK: true, Warn: true, Text: headline(s) + ". " + words.N(s.Pause.Missed, "1 alarm came meanwhile.", "%d alarms came meanwhile.")})
@@ -138,8 +142,8 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 	if len(list) == 0 && len(s.Cameras) > 0 {
 		list = append(list, status.Finding{OK: true, Text: words.L("All is well.") + " " + headline(s) + "."})
 	}
-	if s.SMTP.Listen != "" {
-		text := words.L("Alarm mail: listening on %s, %s since the start.", s.SMTP.Listen, words.N(s.SMTP.Mails, "1 mail", "%d mails"))
+	if ports := portsOf(s.SMTP); ports != "" {
+		text := words.L("Alarm mail: listening on %s, %s since the start.", ports, words.N(s.SMTP.Mails, "1 mail", "%d mails"))
 		if m := s.SMTP.Last; m != nil {
 			text += " " + words.L("The last one at %s from %s.", m.Time.Local().Format("15:04:05"), m.From)
 		}
@@ -153,6 +157,24 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 	}
 	list = append(list, status.Finding{OK: true, Text: words.L("RAM: %s of %s used on %s (%s).", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget), s.RAM.Path, s.RAM.Kind)})
 	return list
+}
+
+// portsOf are the ports that the mail server listens on.
+func portsOf(s status.SMTP) string {
+	var list []string
+	for _, p := range s.Ports {
+		switch {
+		case p.Error != "":
+		case p.TLS:
+			list = append(list, words.L("%s (TLS only)", p.Listen))
+		default:
+			list = append(list, p.Listen)
+		}
+	}
+	if list == nil {
+		return s.Listen
+	}
+	return strings.Join(list, ", ")
 }
 
 // finding shows one result with its sign.
@@ -222,83 +244,6 @@ func (p *healthPage) tell(box *fyne.Container, list ...status.Finding) {
 	}
 	box.Refresh()
 	p.content.Refresh()
-}
-
-// drawMails lists the mails that fitted no camera, each with a way to make its like fit.
-func (p *healthPage) drawMails(s *status.Status) {
-	var list []status.Unmatched
-	if s != nil {
-		list = s.SMTP.Unmatched
-	}
-	key := fmt.Sprint(list, p.tested.Options)
-	if key == p.mailed {
-		return
-	}
-	p.mailed = key
-	p.mails.RemoveAll()
-	if len(list) == 0 {
-		l := widget.NewLabel(words.L("None."))
-		l.Importance = widget.LowImportance
-		p.mails.Add(l)
-	}
-	for i, u := range list {
-		if i == 10 {
-			p.mails.Add(widget.NewLabel(words.L("… and %d more", len(list)-i)))
-			break
-		}
-		token := tokenOf(u)
-		text := wrapped(words.L("%s from %s, sender %s, to %s: %s", words.Moment(u.Time, p.w.now()), u.From, u.Sender, strings.Join(u.To, ", "), u.Subject))
-		pick := widget.NewSelect(p.tested.Options, func(name string) {
-			i := slices.Index(p.tested.Options, name)
-			if p.w.status == nil || i < 0 || i >= len(p.w.status.Cameras) {
-				return
-			}
-			p.assign(token, p.w.status.Cameras[i])
-		})
-		pick.PlaceHolder = words.L("Assign to")
-		p.mails.Add(container.NewBorder(nil, nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(170, pick.MinSize().Height), pick)), text))
-	}
-	p.mails.Refresh()
-}
-
-// tokenOf is what a mail can be told by: its recipient, else its sender, else its subject.
-func tokenOf(u status.Unmatched) string {
-	if len(u.To) > 0 && u.To[0] != "" {
-		return u.To[0]
-	}
-	if u.Sender != "" {
-		return u.Sender
-	}
-	return u.Subject
-}
-
-// assign makes mails with a token be a camera's.
-func (p *healthPage) assign(token string, c status.Camera) {
-	p.w.confirm(words.L("Assign to %s?", c.Name), words.L("From now on every mail with \"%s\" is an alarm of %s.", token, c.Name), words.L("Assign"), func() {
-		assigned := false
-		p.w.try(func(ctx context.Context) error {
-			s, err := p.w.client.Settings(ctx)
-			if err != nil {
-				return err
-			}
-			for i := range s.Cameras {
-				if s.Cameras[i].ID != c.ID {
-					continue
-				}
-				if len(s.Cameras[i].Mail) == 0 {
-					s.Cameras[i].Mail = []string{c.ID}
-				}
-				s.Cameras[i].Mail = append(s.Cameras[i].Mail, token)
-			}
-			err = p.w.client.Apply(ctx, s)
-			assigned = err == nil
-			return err
-		}, func() {
-			if assigned {
-				p.w.toast(words.L("Assigned. It counts from the next mail on."))
-			}
-		})
-	})
 }
 
 // selfTest goes the whole way of an alarm and says after each link how it went.

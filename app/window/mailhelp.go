@@ -11,24 +11,48 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/internal/maildoctor"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// mailHelp shows what to type into a camera's mail settings, each with a button that copies it.
+// mailHelp shows what to type into a camera's mail settings, each with a button that copies it, and where the menus of its
+// brand have it.
 type mailHelp struct {
 	content *fyne.Container
+	values  *fyne.Container
+	brand   *widget.Select
+	steps   *fyne.Container
+	camera  string // whose brand was guessed
 	shown   string // what is shown, so that nothing is drawn twice
 }
 
-func newMailHelp() *mailHelp { return &mailHelp{content: container.NewVBox()} }
+func newMailHelp() *mailHelp {
+	m := &mailHelp{values: container.NewVBox(), steps: container.NewVBox()}
+	var names []string
+	for _, b := range mailBrands {
+		names = append(names, words.L(b.name))
+	}
+	m.brand = widget.NewSelect(names, func(string) { m.drawSteps() })
+	intro := wrapped(words.L("Type this into the camera's own mail settings, switch on mail for the alarms that you want clips of, and press the camera's test button."))
+	m.content = container.NewVBox(field("", "", intro), m.values, field(words.L("Brand"), "", m.brand), m.steps)
+	return m
+}
 
 // typedIn is a value to type into a camera, and what of it is worth a button that copies it.
 type typedIn struct{ name, value, copy string }
 
 // mailOf is what a camera must be told.
 func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []string) []typedIn {
-	listen, port, err := net.SplitHostPort(s.SMTP.Listen)
+	list := s.SMTP.Listen
+	plain, tls := s.SMTP.Ports()
+	encryption := words.L("none, STARTTLS or SSL/TLS: all work on the same port")
+	if len(plain) > 0 {
+		list = plain[0]
+	} else if len(tls) > 0 {
+		list, encryption = tls[0], words.L("SSL/TLS")
+	}
+	listen, port, err := net.SplitHostPort(list)
 	if ip := net.ParseIP(listen); ip != nil && !ip.IsUnspecified() { // no other address would do
 		hosts = []string{listen}
 	}
@@ -38,12 +62,23 @@ func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []stri
 	if err != nil {
 		port = "?"
 	}
-	recipient := c.ID
-	if len(c.Mail) > 0 && !strings.ContainsAny(c.Mail[0], " <>") {
-		recipient = c.Mail[0]
+	ports := port
+	var more []string
+	for _, l := range plain[min(1, len(plain)):] {
+		if _, p, err := net.SplitHostPort(l); err == nil {
+			more = append(more, p)
+		}
 	}
-	if !strings.Contains(recipient, "@") {
+	if more != nil {
+		ports = words.L("%s, or %s", port, strings.Join(more, ", "))
+	}
+	recipient := maildoctor.RecipientOf(c.ID, c.Mail)
+	if recipient != "" && !strings.Contains(recipient, "@") {
 		recipient += "@preroll"
+	}
+	to := typedIn{words.L("Recipient"), recipient, recipient}
+	if recipient == "" {
+		to.value = words.L("(anything: the camera's mail names go by something else)")
 	}
 	user := typedIn{words.L("User"), words.L("(empty, or anything)"), ""}
 	if name := s.SMTP.Username; name != "" {
@@ -53,22 +88,21 @@ func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []stri
 	if len(hosts) > 0 {
 		host = hosts[0]
 	}
-	return []typedIn{
-		{words.L("Mail server"), strings.Join(hosts, " / "), host}, {words.L("Port"), port, port}, {words.L("Recipient"), recipient, recipient},
-		user, {words.L("Encryption"), words.L("none, or STARTTLS"), ""},
-	}
+	return []typedIn{{words.L("Mail server"), strings.Join(hosts, " / "), host}, {words.L("Port"), ports, port}, to, user, {words.L("Encryption"), encryption, ""}}
 }
 
 func (m *mailHelp) set(s config.Settings, c config.Camera, now *status.Status, hosts []string) {
+	if who := c.ID + " " + c.URL; m.camera != who {
+		m.camera = who
+		m.brand.SetSelectedIndex(mailBrandOf(c))
+	}
 	list := mailOf(s, c, now, hosts)
 	key := fmt.Sprint(list)
 	if key == m.shown {
 		return
 	}
 	m.shown = key
-	intro := widget.NewLabel(words.L("Type this into the camera's own mail settings, switch on mail for the alarms that you want clips of, and press the camera's test button."))
-	intro.Wrapping = fyne.TextWrapWord
-	m.content.Objects = []fyne.CanvasObject{field("", "", intro)}
+	m.values.RemoveAll()
 	for _, r := range list {
 		value := widget.NewLabelWithStyle(r.value, fyne.TextAlignLeading, fyne.TextStyle{Monospace: r.copy != ""})
 		value.Selectable = true
@@ -76,7 +110,24 @@ func (m *mailHelp) set(s config.Settings, c config.Camera, now *status.Status, h
 		if r.copy != "" {
 			row.Add(widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() { fyne.CurrentApp().Clipboard().SetContent(r.copy) }))
 		}
-		m.content.Add(field(r.name, "", row))
+		m.values.Add(field(r.name, "", row))
 	}
+	m.content.Refresh()
+}
+
+// drawSteps shows the menus of the chosen brand.
+func (m *mailHelp) drawSteps() {
+	i := m.brand.SelectedIndex()
+	if i < 0 {
+		return
+	}
+	b := mailBrands[i]
+	m.steps.RemoveAll()
+	for _, step := range [][2]string{{words.L("Where"), b.server}, {words.L("Boxes"), b.boxes}, {words.L("Alarms"), b.alarms}, {words.L("Test"), b.test}} {
+		m.steps.Add(field(step[0], "", wrapped(words.L(step[1]))))
+	}
+	note := wrapped(words.L("Menus vary with model and firmware. If no mail arrives, the page Health shows what the camera said."))
+	note.Importance, note.SizeName = widget.LowImportance, theme.SizeNameCaptionText
+	m.steps.Add(field("", "", note))
 	m.content.Refresh()
 }

@@ -243,8 +243,7 @@ func TestSettingsAreEditedMeanwhile(t *testing.T) {
 func TestToast(t *testing.T) {
 	f := &fake{settings: config.Default(), refuse: errors.New("no")}
 	w := filled(t, f, 1)
-	w.health.assign("nobody@nvr", w.status.Cameras[0])
-	test.Tap(find(w.win.Canvas().Overlays().Top(), "Assign"))
+	test.Tap(w.health.mails.assign(status.Unmatched{To: []string{"nobody@nvr"}}).ok)
 	settle(w)
 	if w.toastBox.Visible() {
 		t.Errorf("it failed, and says %q", w.told.Text)

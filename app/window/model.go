@@ -115,7 +115,7 @@ func troubles(s *status.Status) string {
 			lines = append(lines, words.L("… and %d more", len(s.Problems)-i))
 			break
 		}
-		lines = append(lines, problemOf(p))
+		lines = append(lines, problemOf(s, p))
 	}
 	if n := len(s.SMTP.Unmatched); n > 0 {
 		lines = append(lines, words.N(n, "A mail came that fits no camera. Assign it on the page Health.", "%d mails came that fit no camera. Assign them on the page Health."))
@@ -124,12 +124,20 @@ func troubles(s *status.Status) string {
 }
 
 // problemOf says a problem and what to do. The camera's name in front of it is nobody's to translate.
-func problemOf(p status.Problem) string {
+func problemOf(s *status.Status, p status.Problem) string {
 	text := p.Text
 	name := ""
-	if p.Key == "camera" {
+	switch p.Key {
+	case "camera":
 		if before, after, ok := strings.Cut(text, ": "); ok {
 			name, text = before+": ", after
+		}
+	case "mail-storm":
+		name = p.About + ": "
+		for _, c := range s.Cameras {
+			if c.ID == p.About {
+				name = c.Name + ": "
+			}
 		}
 	}
 	return name + sentence(words.Say(text)) + " " + words.Say(p.Hint)

@@ -210,7 +210,7 @@ func TestMailOf(t *testing.T) {
 	s := config.Default()
 	c := config.NewCamera()
 	c.ID, c.Mail = "gate", []string{"two words", "x"}
-	if got := fmt.Sprint(mailOf(s, c, nil, []string{"192.0.2.1", "192.0.2.2"})[:3]); got != "[{Mail server 192.0.2.1 / 192.0.2.2 192.0.2.1} {Port 2525 2525} {Recipient gate@preroll gate@preroll}]" {
+	if got := fmt.Sprint(mailOf(s, c, nil, []string{"192.0.2.1", "192.0.2.2"})[:3]); got != "[{Mail server 192.0.2.1 / 192.0.2.2 192.0.2.1} {Port 2525 2525} {Recipient x@preroll x@preroll}]" {
 		t.Error(got)
 	}
 	s.SMTP.Listen, s.SMTP.Username, c.Mail = "127.0.0.1:0", "cam", []string{"nvr@home"}

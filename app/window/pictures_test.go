@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/preroll/preroll/recorder/config"
@@ -65,13 +66,29 @@ var scenes = []struct {
 		w.turn(pageCameras)
 	}},
 	{"health", func(_ *testing.T, w *window, f *fake) {
-		w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", Sender: "cam@nvr", To: []string{"nobody@nvr"}, Subject: "Motion"}}
-		w.changed(control.Update{}, false)
-		w.turn(pageHealth)
+		mailed(w, f)
 		day := noon
 		w.health.date.SetDate(&day)
 		w.health.clock.SetText("12:05")
 		w.health.find()
+	}},
+	{"health-mail", func(_ *testing.T, w *window, f *fake) {
+		mailed(w, f)
+		w.health.scroll.ScrollToOffset(fyne.NewPos(0, 260))
+	}},
+	{"health-talk", func(_ *testing.T, w *window, f *fake) {
+		mailed(w, f)
+		w.health.doctor.open(f.talks[0])
+	}},
+	{"health-assign", func(_ *testing.T, w *window, f *fake) {
+		mailed(w, f)
+		w.health.mails.assign(w.status.SMTP.Unmatched[0]).camera.SetSelectedIndex(1)
+	}},
+	{"settings-camera-mail", func(_ *testing.T, w *window, f *fake) {
+		w.turn(pageSettings)
+		w.status.Cameras[0].MailLag = event.Seconds(8 * time.Second)
+		w.settings.draw()
+		w.settings.tabs.Items[0].Content.(*container.Scroll).ScrollToOffset(fyne.NewPos(0, 420))
 	}},
 	{"settings-cameras", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings) }},
 	{"settings-recording", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings); w.settings.tabs.SelectIndex(1) }},
@@ -91,6 +108,15 @@ func guided(w *window, f *fake, step int) {
 	w.guide.show()
 	settle(w)
 	w.guide.turn(step)
+}
+
+// mailed is the page Health with mails that came.
+func mailed(w *window, f *fake) {
+	f.talks = sceneTalks()
+	w.status.SMTP.Unmatched = sceneUnmatched()
+	w.changed(control.Update{}, false)
+	w.turn(pageHealth)
+	settle(w)
 }
 
 // sizes are those at which every page must be legible.

@@ -21,6 +21,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
 )
 
 // settingsPage edits a copy of the settings; Save puts it in force, Cancel takes the recorder's own again.
@@ -49,7 +50,13 @@ type settingsPage struct {
 	tester   *cameraTest
 	password *textField
 	mailHelp *mailHelp
+	lagRow   fyne.CanvasObject
+	lagText  *widget.Label
+	lagUse   *widget.Button
+	lag      config.Duration // by which the camera's mails are late
 	smtp     *widget.Label
+	oldTLS   *widget.Check
+	keepMail *widget.Check
 
 	ramText  *widget.Label
 	next     *widget.Label
@@ -209,15 +216,36 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 		}
 		return nil
 	}
-	_, mail := p.camera("mail", words.L("Mail names"), words.L("recipient, sender or text of the subject; several with commas"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, ", ") }, func(c *config.Camera, v string) error {
+	mailField, mail := p.camera("mail", words.L("Mail names"), words.L("one a line. What a mail is told by: its recipient, login, sender, or text of its subject. Or a rule, such as  channel: Front Yard,  to: nvr & channel: 3,  subject: *front*,  \"alarm input\": 3"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, "\n") }, func(c *config.Camera, v string) error {
 		c.Mail = nil
-		for m := range strings.SplitSeq(v, ",") {
+		for m := range strings.Lines(v) {
 			if m = strings.TrimSpace(m); m != "" {
 				c.Mail = append(c.Mail, m)
 			}
 		}
 		return nil
 	})
+	mailField.entry.MultiLine, mailField.entry.Wrapping = true, fyne.TextWrapOff
+	mailField.entry.SetMinRowsVisible(3)
+	_, lag := p.camera("mail_lag", words.L("Mails come late by"), words.L("clips of mails begin so much earlier; empty: not at all"), words.L("not late"), func(c config.Camera) string {
+		b, _ := c.MailLag.MarshalText()
+		return string(b)
+	}, func(c *config.Camera, v string) error {
+		if v == "" {
+			c.MailLag = 0
+			return nil
+		}
+		return c.MailLag.UnmarshalText([]byte(v))
+	})
+	p.lagText = wrapped("")
+	p.lagUse = widget.NewButton("", func() {
+		for _, f := range p.fields {
+			if f.key == "camera.mail_lag" {
+				f.entry.SetText(p.lag.String())
+			}
+		}
+	})
+	p.lagRow = field("", "", container.NewBorder(nil, nil, nil, container.NewVBox(p.lagUse), p.lagText))
 	_, pre := p.ownLength("pre_roll", words.L("Before the alarm"), func(c *config.Camera) **config.Duration { return &c.PreRoll })
 	_, post := p.ownLength("post_roll", words.L("After the alarm"), func(c *config.Camera) **config.Duration { return &c.PostRoll })
 	_, longest := p.ownLength("max_length", words.L("Longest clip"), func(c *config.Camera) **config.Duration { return &c.MaxLength })
@@ -229,7 +257,7 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 	p.form = container.NewVBox(name, address, userRow, passwordRow,
 		field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
 		field("", "", p.tester.content),
-		heading(words.L("Alarm mail")), mail, p.mailHelp.content,
+		heading(words.L("Alarm mail")), mail, lag, p.lagRow, p.mailHelp.content,
 		heading(words.L("Lengths of this camera")), pre, post, longest)
 	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.pick), p.none, p.form)
 }
@@ -309,12 +337,26 @@ func (p *settingsPage) archiveForm() fyne.CanvasObject {
 func (p *settingsPage) mailForm() fyne.CanvasObject {
 	p.smtp = widget.NewLabel("")
 	p.smtp.Wrapping = fyne.TextWrapWord
-	_, listen := p.line("smtp.listen", words.L("Port"), words.L("cameras send their alarm mail here, such as 2525"), "2525", func(s *config.Settings) string { return strings.TrimPrefix(s.SMTP.Listen, ":") }, func(s *config.Settings, v string) error {
-		if v != "" && strings.Trim(v, "0123456789") == "" {
-			v = ":" + v
+	ports := func(key, label, hint, example string, of func(*config.Settings) *string) fyne.CanvasObject {
+		_, row := p.line(key, label, hint, example, func(s *config.Settings) string { return portsText(*of(s)) }, func(s *config.Settings, v string) error {
+			*of(s) = portsValue(v)
+			return nil
+		})
+		return row
+	}
+	listen := ports("smtp.listen", words.L("Port"), words.L("cameras send their alarm mail here, such as 2525; several with commas. Each takes plain mail, STARTTLS and TLS alike"), "2525", func(s *config.Settings) *string { return &s.SMTP.Listen })
+	listenTLS := ports("smtp.listen_tls", words.L("Ports for TLS only"), words.L("only for cameras that need one; mostly empty"), words.L("none"), func(s *config.Settings) *string { return &s.SMTP.ListenTLS })
+	p.oldTLS = widget.NewCheck(words.L("Accept the old encryption of old cameras (TLS 1.0 and 1.1)"), func(on bool) {
+		if !p.filling {
+			p.edit.SMTP.OldTLS = on
+			p.check()
 		}
-		s.SMTP.Listen = v
-		return nil
+	})
+	p.keepMail = widget.NewCheck(words.L("Keep the mail beside its clip"), func(on bool) {
+		if !p.filling {
+			p.edit.SMTP.KeepMail = on
+			p.check()
+		}
 	})
 	_, allow := p.line("smtp.allow", words.L("Who may send"), words.L("networks with commas, such as 192.168.1.0/24; private: every local network"), "private", func(s *config.Settings) string { return strings.Join(s.SMTP.Allow, ", ") }, func(s *config.Settings, v string) error {
 		s.SMTP.Allow = nil
@@ -333,7 +375,32 @@ func (p *settingsPage) mailForm() fyne.CanvasObject {
 		return s.SMTP.Password.Reveal()
 	}, func(s *config.Settings, v string) error { s.SMTP.Password = config.Secret(v); return nil })
 	password.entry.Password = true
-	return container.NewVBox(heading(words.L("Mail server for the cameras")), listen, allow, user, passwordRow, field("", "", p.smtp))
+	return container.NewVBox(heading(words.L("Mail server for the cameras")), listen, field("", "", p.smtp), allow, user, passwordRow,
+		heading(words.L("Encryption")), listenTLS,
+		field("", words.L("Off is better. Such encryption can be broken, so a camera's login and pictures can be read by others on your network. Switch it on if a camera gives up when encryption begins (the page Health says so) and cannot do without it."), p.oldTLS),
+		heading(words.L("Mails")),
+		field("", words.L("the first mail of each event, as a file that mail programs open; without it only its picture and what it says are kept"), p.keepMail))
+}
+
+// portsText shows ports without the colon that stands for every address of this machine.
+func portsText(list string) string {
+	var out []string
+	for l := range strings.SplitSeq(list, ",") {
+		out = append(out, strings.TrimPrefix(strings.TrimSpace(l), ":"))
+	}
+	return strings.Join(out, ", ")
+}
+
+// portsValue reads what portsText shows.
+func portsValue(text string) string {
+	var out []string
+	for l := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
+		if strings.Trim(l, "0123456789") == "" {
+			l = ":" + l
+		}
+		out = append(out, l)
+	}
+	return strings.Join(out, ", ")
 }
 
 func (p *settingsPage) notifyForm() fyne.CanvasObject {
@@ -511,6 +578,8 @@ func (p *settingsPage) fill() {
 		p.audio.SetChecked(c.Audio)
 	}
 	p.tester.clear()
+	p.oldTLS.SetChecked(p.edit.SMTP.OldTLS)
+	p.keepMail.SetChecked(p.edit.SMTP.KeepMail)
 	n := p.edit.Notify
 	p.alarm.SetChecked(n.Alarm)
 	p.saved.SetChecked(n.Saved)
@@ -593,10 +662,7 @@ func (p *settingsPage) draw() {
 	if s := p.w.status; s != nil {
 		able(p.save, !p.saving)
 		p.ramText.SetText(ramOf(*s, p.edit.RAMDisk.Keep.D()))
-		text := words.L("Listening on %s.", s.SMTP.Listen)
-		if s.SMTP.Error != "" {
-			text = words.Say(s.SMTP.Error)
-		}
+		text := listeningOf(s.SMTP)
 		if s.SMTP.Refused > 0 {
 			text += " " + words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)
 		}
@@ -604,7 +670,46 @@ func (p *settingsPage) draw() {
 		p.about.SetText(words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings))
 	}
 	if p.chosen >= 0 && p.chosen < len(p.edit.Cameras) {
+		p.drawLag(p.edit.Cameras[p.chosen])
 		p.mailHelp.set(p.edit, p.edit.Cameras[p.chosen], p.w.status, p.w.hosts())
+	}
+}
+
+// listeningOf says on which ports mail can come in, and what is wrong with the others.
+func listeningOf(s status.SMTP) string {
+	var lines []string
+	if ports := portsOf(s); ports != "" {
+		lines = append(lines, words.L("Listening on %s.", ports))
+	}
+	for _, p := range s.Ports {
+		if p.Error != "" {
+			lines = append(lines, sentence(words.Say(p.Error)))
+		}
+	}
+	if len(s.Ports) == 0 && s.Error != "" {
+		lines = append(lines, sentence(words.Say(s.Error)))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// drawLag offers to make up for the time that a camera's mails are late.
+func (p *settingsPage) drawLag(c config.Camera) {
+	p.lag = 0
+	if p.w.status != nil {
+		for _, s := range p.w.status.Cameras {
+			if s.ID == c.ID {
+				p.lag = config.Duration(s.MailLag)
+			}
+		}
+	}
+	offered := p.lag > 0 && p.lag != c.MailLag
+	if offered {
+		p.lagText.SetText(words.L("By the camera's own clock, its mails come about %.0f s after the alarm.", p.lag.D().Seconds()))
+		p.lagUse.SetText(words.L("Use %s", p.lag))
+	}
+	if offered != p.lagRow.Visible() {
+		shown(p.lagRow, offered)
+		p.form.Refresh()
 	}
 }
 

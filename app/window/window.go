@@ -294,6 +294,8 @@ func (w *window) tick() {
 		w.events.detail.tick()
 	case pageCameras:
 		w.cameras.tick()
+	case pageHealth:
+		w.health.doctor.tick()
 	}
 }
 

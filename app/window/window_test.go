@@ -71,6 +71,8 @@ type fake struct {
 	deleted  []string
 	mailed   []string
 	paused   bool
+	talks    []status.Connection // newest first
+	dropped  bool
 }
 
 func (f *fake) Status(context.Context) status.Status {
@@ -94,6 +96,8 @@ func (f *fake) MailCamera(_ context.Context, id string) error {
 	f.mailed = append(f.mailed, id)
 	return f.refuse
 }
+func (f *fake) Connections() []status.Connection                         { return f.talks }
+func (f *fake) DropUnmatched()                                           { f.dropped = true }
 func (f *fake) Look(context.Context, config.Camera) (status.Look, error) { return f.look, f.lookErr }
 func (f *fake) fits(q event.Query) []event.Event {
 	return slices.DeleteFunc(slices.Clone(f.events), func(e event.Event) bool {
@@ -679,8 +683,7 @@ func TestHealthPage(t *testing.T) {
 	}
 	w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", To: []string{"nobody@nvr"}, Subject: "Motion"}}
 	w.changed(control.Update{Status: w.status}, false)
-	p.assign("nobody@nvr", w.status.Cameras[0])
-	test.Tap(find(w.win.Canvas().Overlays().Top(), "Assign"))
+	test.Tap(p.mails.assign(w.status.SMTP.Unmatched[0]).ok)
 	settle(w)
 	if len(f.applied) != 1 || fmt.Sprint(f.applied[0].Cameras[0].Mail) != "[gate nobody@nvr]" {
 		t.Errorf("assigned %+v", f.applied)

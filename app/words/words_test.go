@@ -135,7 +135,7 @@ func called(s source) (list []string) {
 }
 
 // listed are variables whose texts are given to L one by one.
-var listed = []string{"leads", "themeNames", "languageNames", "textSizes", "weekdays", "months"}
+var listed = []string{"leads", "themeNames", "languageNames", "textSizes", "weekdays", "months", "mailBrands", "waysToTell"}
 
 func inLists(s source) (list []string) {
 	ast.Inspect(s.ast, func(n ast.Node) bool {

@@ -43,6 +43,12 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --camera ID                 of this camera only
       --limit N                   at most N (default 20)
   preroll status [--json]       how the recorder is
+  preroll mail [NO.]            the last connections of cameras, newest first, and mails that fit no camera;
+                                with a number: all that was said in that one
+      -n N                        at most N (default 20)
+      --from ADDRESS              of this network address only
+      --bad                       only those that need mending
+      --json                      all of it as JSON
   preroll why [CAMERA]          why there is or is no clip of a time, link by link
       --at TIME                   14:05, or 2026-11-22 14:05 (default now)
   preroll pause [LENGTH]        let alarms save nothing for 15m, 1h or the like; without a length until resumed
@@ -205,6 +211,7 @@ func commands(d Desktop) map[string]command {
 		"trigger": triggerCommand(),
 		"events":  events(),
 		"status":  statusCommand(),
+		"mail":    mailCommand(),
 		"why":     why(),
 		"pause":   {args: [2]int{0, 1}, run: pause},
 		"resume":  {run: func(e *env) error { return e.client.EndPause(e.ctx) }},

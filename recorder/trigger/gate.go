@@ -81,11 +81,12 @@ func (s *steady) Read(p []byte) (int, error) {
 // brought nothing for the longest time, of the address with the most, and rather a stranger's than a camera's: so a
 // camera always gets in.
 type gate struct {
-	mu     sync.Mutex // guards all
-	conns  map[netip.Addr][]*conn
-	total  int
-	rates  map[netip.Addr]*rate
-	logins map[netip.Addr]*rate
+	mu      sync.Mutex // guards all
+	conns   map[netip.Addr][]*conn
+	total   int
+	cameras map[netip.Addr]bool // that brought a camera's mail
+	rates   map[netip.Addr]*rate
+	logins  map[netip.Addr]*rate
 }
 
 // rate counts what an address does.
@@ -101,7 +102,12 @@ func (g *gate) enter(c *conn) (drop *conn, ok bool) {
 	if g.conns == nil {
 		g.conns = map[netip.Addr][]*conn{}
 	}
-	if !c.camera && !allow(&g.rates, c.from, manyConns, 2*manyConns, c.began) {
+	c.camera = c.camera || g.cameras[c.from]
+	most := float64(manyConns)
+	if c.camera {
+		most *= 10 // its mails count, each of them
+	}
+	if !allow(&g.rates, c.from, most, 2*most, c.began) {
 		return nil, false
 	}
 	switch {
@@ -160,6 +166,10 @@ func (g *gate) leave(c *conn) {
 func (g *gate) brought(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.cameras == nil || len(g.cameras) >= keptAddresses {
+		g.cameras = map[netip.Addr]bool{}
+	}
+	g.cameras[c.from] = true
 	before := g.total
 	g.remove(c)
 	if g.total < before {
