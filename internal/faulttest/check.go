@@ -332,7 +332,7 @@ func whole(ctx context.Context, path string, c event.Clip, damaged bool) error {
 }
 
 var (
-	decoding  = regexp.MustCompile(`(?m)^\[(h264|hevc|aac) @ [^\n]*$`) // what a decoder says
+	decoding  = regexp.MustCompile(`(?m)^(\[(h264|hevc|aac|NULL) @ [^\n]*| *Last message repeated[^\n]*)$`) // what a decoder or parser says
 	complaint = regexp.MustCompile(`\S`)
 )
 

@@ -21,7 +21,7 @@ var mutants = []struct {
 	{"an fsync of the video is left out", "recorder/clip/store.go", "if err := p.file.Sync(); err != nil {", "if err := error(nil); err != nil {", "TestPowerCut"},
 	{"an fsync of the finished clip is left out", "recorder/clip/finish.go", "if err := durable.SyncFile(tmp); err != nil {", "if err := error(nil); err != nil {", "TestPowerCut"},
 	{"a clip gets its name before it is checked", "recorder/clip/finish.go", "wrote, err := tool.Remux(ctx, inputs, lengths, tmp)", "wrote, err := tool.Remux(ctx, inputs, lengths, final)", "TestPowerCut"},
-	{"a mail is answered before its event is in the index", "recorder/clip/clip.go", "err = in.inIndex(ctx, w, w.version)", "go func() { time.Sleep(300 * time.Millisecond); _ = in.inIndex(context.WithoutCancel(ctx), w, w.version) }()", "TestPowerCut"},
+	{"a mail is answered before it is in the index", "recorder/clip/clip.go", "if err := in.inIndex(ctx, w, version); err != nil {", "go func() { time.Sleep(5 * time.Second); _ = in.inIndex(context.WithoutCancel(ctx), w, version) }()\n\tif err := error(nil); err != nil {", "TestPowerCut"},
 	{"the index does not wait for its disk", "recorder/archive/archive.go", "synchronous(FULL)", "synchronous(OFF)", "TestPowerCut"},
 	{"pins go before their bytes are durable", "recorder/clip/store.go", "\tif !in.retry(ctx, \"append to\"", "\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, \"append to\"", "TestCrashPoints"},
 }

@@ -48,8 +48,12 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 		}
 		w = in.now
 	}
+	taken := segments
 	if !in.retry(ctx, "append to", func(ctx context.Context) error {
 		defer in.c.wait(in)()
+		if segments = in.there(segments); len(segments) == 0 {
+			return nil
+		}
 		return in.append(ctx, w, segments)
 	}) {
 		return false
@@ -60,11 +64,24 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	in.mu.Lock()
 	in.shoot(ctx, w)
 	in.mu.Unlock()
-	for _, s := range segments {
+	for _, s := range taken {
 		in.hold.Done(s)
 	}
 	crash.Here("released")
 	return true
+}
+
+// there leaves out segments that somebody has removed from the RAM disk: no waiting brings them back.
+func (in *Incident) there(segments []ring.Segment) []ring.Segment {
+	return slices.DeleteFunc(slices.Clone(segments), func(s ring.Segment) bool {
+		for _, path := range []string{s.Init, s.Path} {
+			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+				in.c.Log.Error("a held segment was removed from the RAM disk", "event", in.ID(), "camera", in.cam.ID, "segment", filepath.Base(s.Path))
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // openSidecar writes the open event beside its partial file, if it changed since: should the index be lost, it is found
@@ -246,15 +263,15 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 	}
 }
 
-// retime moves the part that is being written to an earlier time, if a segment shows that those before it were written
-// late: FFmpeg keeps the first seconds back while it looks at a stream. in.mu is held.
+// retime moves the part that is being written, if a segment shows that the times of those before it were wrong: FFmpeg
+// keeps the first seconds back while it looks at a stream, so they are written late. in.mu is held.
 func (in *Incident) retime(w *work, s ring.Segment) {
 	n := len(w.parts)
-	if n == 0 || !w.any || w.last.Run != s.Run || s.Jump != 0 || (s.Media[0]-w.last.Media[1]).Abs() > 50*time.Millisecond {
+	if n == 0 || !w.any || w.last.Run != s.Run || w.last.Epoch != s.Epoch || s.Epoch == 0 {
 		return
 	}
-	late := w.last.End.Sub(s.Start)
-	if late < 50*time.Millisecond {
+	late := w.last.End.Add(s.Media[0] - w.last.Media[1]).Sub(s.Start)
+	if late < 50*time.Millisecond && (late > -50*time.Millisecond || w.last.Number != 0) { // the first one's may have been a guess
 		return
 	}
 	p := w.parts[n-1]

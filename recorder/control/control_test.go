@@ -48,8 +48,8 @@ func (f *fake) Trigger(_ context.Context, camera string, t event.Trigger) (strin
 	return "id-1", f.refuse
 }
 func (f *fake) MailCamera(context.Context, string) error { return f.refuse }
-func (f *fake) Connections() []status.Connection { return nil }
-func (f *fake) DropUnmatched()                   {}
+func (f *fake) Connections() []status.Connection         { return nil }
+func (f *fake) DropUnmatched()                           {}
 
 func (f *fake) Look(context.Context, config.Camera) (status.Look, error) {
 	return status.Look{Picture: []byte("jpeg")}, f.refuse

@@ -134,7 +134,9 @@ func (s *server) mail(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *server) connections(w http.ResponseWriter, _ *http.Request) { answer(w, s.r.Connections(), nil) }
+func (s *server) connections(w http.ResponseWriter, _ *http.Request) {
+	answer(w, s.r.Connections(), nil)
+}
 
 func (s *server) dropUnmatched(w http.ResponseWriter, _ *http.Request) {
 	s.r.DropUnmatched()

@@ -50,6 +50,7 @@ type Segment struct {
 	Media  [2]time.Duration // start and end in media time of the run
 	Holes  [][2]time.Time   // times in it without a frame of a second or more
 	Jump   time.Duration    // what of its media time is no time: the camera's clock was set in it, forward or back
+	Epoch  int              // segments of a run and an epoch share the relation of media time to wall time; 0: not known
 	Frames int
 	Bytes  int64
 }
@@ -329,32 +330,46 @@ func (r *Ring) epochOf(at int, e *entry) int {
 }
 
 // smallest is the smallest delay of an epoch, and where it was seen in media time.
-type smallest struct{ delay, at time.Duration }
+type smallest struct {
+	delay, at time.Duration
+	guess     bool // from the begin of the run, since there is one segment only
+}
 
-// delayOf is the delay of an entry, or what its run's begin says of it. r.mu is held.
-func (r *Ring) delayOf(e *entry) time.Duration {
-	d := e.delay()
-	if begun, ok := r.begun[e.Run]; ok && e.Number == 0 {
-		d = min(d, time.Duration(begun.UnixNano())-e.Media[0])
-	}
-	return d
+// guessed is the delay of a run's first segment by when the run had its first frames: that one may be written late, if it
+// is the last one too. Nobody knows how long FFmpeg waited for a keyframe then. r.mu is held.
+func (r *Ring) guessed(e *entry) (time.Duration, bool) {
+	begun, ok := r.begun[e.Run]
+	d := time.Duration(begun.UnixNano()) - e.Media[0]
+	return d, ok && e.Number == 0 && d < e.delay()
 }
 
 // learn notes the delay of a new entry, if it is the smallest that its epoch had lately. Lately, since the camera's clock
 // and this machine's go apart by seconds a day; but not only in what the ring still holds, which may be one segment that
 // was written late. r.mu is held.
 func (r *Ring) learn(e *entry) {
+	before := r.latest
 	if r.latest == nil || order(r.latest, e) < 0 {
 		r.latest = e
 	}
 	s, known := r.least[e.epoch]
-	if d := r.delayOf(e); !known || d < s.delay {
-		r.least[e.epoch] = smallest{d, e.Media[1]}
+	if d, ok := r.guessed(e); ok && !known {
+		r.least[e.epoch] = smallest{d, e.Media[1], true}
+		return
+	}
+	if known && s.guess {
+		known = false
+		if before != nil && before.epoch == e.epoch && before.delay() < e.delay() {
+			s, known = smallest{before.delay(), before.Media[1], false}, true
+			r.least[e.epoch] = s
+		}
+	}
+	if d := e.delay(); !known || d < s.delay {
+		r.least[e.epoch] = smallest{d, e.Media[1], false}
 	} else if e.Media[1]-s.at > r.opt.Keep+remembered {
-		s = smallest{d, e.Media[1]}
+		s = smallest{d, e.Media[1], false}
 		for _, o := range r.entries {
-			if d := r.delayOf(o); o.epoch == e.epoch && d < s.delay {
-				s = smallest{d, o.Media[1]}
+			if d := o.delay(); o.epoch == e.epoch && d < s.delay {
+				s = smallest{d, o.Media[1], false}
 			}
 		}
 		r.least[e.epoch] = s
@@ -385,7 +400,7 @@ func (r *Ring) timed(i int) []Segment {
 // at returns the segment with wall times that come from a delay.
 func (e *entry) at(delay time.Duration) Segment {
 	s := e.Segment
-	s.Holes = nil
+	s.Holes, s.Epoch = nil, e.epoch
 	s.Start = time.Unix(0, int64(s.Media[0]+s.Jump+delay))
 	s.End = time.Unix(0, int64(s.Media[1]+delay))
 	for _, h := range e.holes {
