@@ -534,6 +534,7 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 	if at.Start.Before(old.Until) {
 		old.Until = at.Start
 	}
+	hand(&old, &next, at.Start)
 	if err := in.c.Archive.Put(ctx, old, next); err != nil {
 		return err
 	}
@@ -551,6 +552,28 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 		in.finish(ctx, done)
 	})
 	return nil
+}
+
+// hand gives the triggers from a time on to the next event: a segment comes when triggers in it are long noted.
+func hand(old, next *event.Event, from time.Time) {
+	var kept []event.Trigger
+	for _, t := range old.Triggers {
+		if t.Time.Before(from) {
+			kept = append(kept, t)
+		} else {
+			next.Add(t)
+		}
+	}
+	if next.TriggerCount == 0 {
+		return
+	}
+	old.TriggerCount -= next.TriggerCount
+	old.Triggers, old.LastTrigger = kept, time.Time{}
+	for _, t := range kept {
+		if t.Time.After(old.LastTrigger) {
+			old.LastTrigger = t.Time
+		}
+	}
 }
 
 // retry does something with the archive drive until it works. It tells of the trouble when it begins and when it ends.

@@ -1,0 +1,176 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/internal/faultfs"
+)
+
+// small is a world of one camera whose archive can fail.
+func small(cameras int) Options {
+	opt := Options{Seed: 99, PreRoll: 3 * time.Second, PostRoll: 2 * time.Second, Longest: 10 * time.Second, RAM: 128 << 20, Drive: true}
+	for range cameras {
+		opt.Cameras = append(opt.Cameras, CameraOptions{GOP: 10})
+	}
+	return opt
+}
+
+// needFuse leaves a test out that needs a disk that can fail.
+func needFuse(t *testing.T) {
+	t.Helper()
+	if os.Getenv("PREROLL_NO_FUSE") != "" {
+		t.Skip("it needs /dev/fuse")
+	}
+}
+
+// finish lets all events end, stops Preroll and looks whether all is well.
+func finish(t *testing.T, w *World) Report {
+	t.Helper()
+	events, err := w.Settle(t.Context(), 3*time.Minute)
+	try(t, err)
+	try(t, w.Stop(t.Context()))
+	r := w.Check(t.Context(), events)
+	show(t, w, r)
+	return r
+}
+
+// Asked to end while the archive drive hangs, Preroll does within seconds; the next life saves the event.
+func TestEndWhileTheArchiveHangs(t *testing.T) {
+	needFuse(t)
+	t.Parallel()
+	w := newWorld(t, small(1))
+	ctx := t.Context()
+	try(t, w.Start(ctx, ""))
+	try(t, w.Filled(ctx, 4*time.Second))
+	w.Drive.Set(faultfs.Faults{Hang: true})
+	if !w.Mails.Send("cam1", false).Accepted() {
+		t.Error("a mail is not accepted while the archive hangs")
+	}
+	began := time.Now()
+	l := w.present()
+	l.mean()
+	try(t, l.cmd.Process.Signal(syscall.SIGTERM))
+	try(t, w.Ended(ctx, 30*time.Second)) // 10 s, on a machine that has nothing else to do
+	t.Logf("it ended after %s", time.Since(began).Round(time.Millisecond))
+	w.Drive.Set(faultfs.Faults{})
+	try(t, w.Start(ctx, ""))
+	finish(t, w)
+}
+
+// A drive that takes one megabyte a second loses nothing.
+func TestSlowArchive(t *testing.T) {
+	needFuse(t)
+	t.Parallel()
+	w := newWorld(t, small(2))
+	ctx := t.Context()
+	w.Drive.Set(faultfs.Faults{Rate: 1 << 20})
+	try(t, w.Start(ctx, ""))
+	try(t, w.Filled(ctx, 4*time.Second))
+	for range 3 {
+		for _, c := range w.Cameras {
+			w.Mails.Send(c.ID, false)
+		}
+		sleep(ctx, 1500*time.Millisecond)
+	}
+	if r := finish(t, w); r.Lost > 0 || r.Clips < 2 {
+		t.Errorf("%d mails lost, %d clips", r.Lost, r.Clips)
+	}
+}
+
+// Sixteen cameras that are triggered in the same second have an event each.
+func TestSixteenAtOnce(t *testing.T) {
+	needFuse(t)
+	t.Parallel()
+	opt := small(16)
+	opt.RAM = 256 << 20
+	w := newWorld(t, opt)
+	ctx := t.Context()
+	try(t, w.Start(ctx, ""))
+	try(t, w.Filled(ctx, 4*time.Second))
+	began := time.Now()
+	var wg sync.WaitGroup
+	for _, c := range w.Cameras {
+		wg.Go(func() {
+			if m := w.Mails.Send(c.ID, false); !m.Accepted() {
+				t.Errorf("%s: %d %v", c.ID, m.Code, m.Err)
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("16 mails were answered within %s", time.Since(began).Round(time.Millisecond))
+	if r := finish(t, w); r.Events != 16 || r.Clips != 16 {
+		t.Errorf("%d events, %d clips", r.Events, r.Clips)
+	}
+}
+
+// Ten thousand mails of one camera are counted, each, in an event or a chain of events without a gap, and memory does
+// not grow with them.
+func TestTenThousandMails(t *testing.T) {
+	needFuse(t)
+	t.Parallel()
+	opt := small(1)
+	opt.Longest = 10 * time.Minute
+	w := newWorld(t, opt)
+	ctx := t.Context()
+	try(t, w.Start(ctx, ""))
+	try(t, w.Filled(ctx, 4*time.Second))
+	before, err := useOf(w.pid())
+	try(t, err)
+	began := time.Now()
+	jobs := make(chan struct{}, 10000)
+	for range cap(jobs) {
+		jobs <- struct{}{}
+	}
+	close(jobs)
+	var wg sync.WaitGroup
+	for range 24 {
+		wg.Go(func() {
+			for range jobs {
+				if m := w.Mails.Send("cam1", true); !m.Accepted() {
+					t.Errorf("%d %v", m.Code, m.Err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(began)
+	after, err := useOf(w.pid())
+	try(t, err)
+	t.Logf("10,000 mails within %s; before: %s; after: %s", took.Round(time.Millisecond), before, after)
+	if after.Memory > before.Memory+(64<<20) {
+		t.Errorf("memory grew from %s to %s", before, after)
+	}
+	if r := finish(t, w); r.Triggers != 10000 || r.Lost != 0 || r.Events != 1 {
+		t.Errorf("%d mails answered, %d lost, %d events", r.Triggers, r.Lost, r.Events)
+	}
+}
+
+// Alarms without a pause become a chain of events without a gap.
+func TestAlarmsWithoutAPause(t *testing.T) {
+	needFuse(t)
+	t.Parallel()
+	w := newWorld(t, small(1))
+	ctx := t.Context()
+	try(t, w.Start(ctx, ""))
+	try(t, w.Filled(ctx, 4*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, 45*time.Second)
+	defer cancel()
+	for n := 0; ctx.Err() == nil; n++ {
+		if m := w.Mails.Send("cam1", n%3 == 0); !m.Accepted() {
+			t.Fatalf("%d %v", m.Code, m.Err)
+		}
+		sleep(ctx, 500*time.Millisecond)
+	}
+	if r := finish(t, w); r.Events < 4 || r.Unexplained > 0 || r.Explained > 0 {
+		t.Errorf("%s", fmt.Sprint(r))
+	}
+}
