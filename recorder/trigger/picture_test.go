@@ -170,7 +170,11 @@ func TestHugeAttachment(t *testing.T) {
 	k := serve(t, nil)
 	head := folded(append(photo(t, "jpeg", 64, 64)[:600:600], make([]byte, 54)...)) // whole lines
 	line := strings.Repeat("A", 76) + "\r\n"
-	body := strings.NewReader(strings.Repeat(line, (30<<20)/len(line)))
+	size := 30 << 20
+	if raced {
+		size = 16 << 20 // still more than a picture may have
+	}
+	body := strings.NewReader(strings.Repeat(line, size/len(line)))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	mail := io.MultiReader(strings.NewReader(strings.TrimSuffix(mixed(textPart), "--B--\r\n")+"--B\r\nContent-Type: image/jpeg\r\n"+b64+"\r\n\r\n"+head), body, strings.NewReader("--B--\r\n"))

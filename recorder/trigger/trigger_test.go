@@ -348,6 +348,7 @@ func TestNotDurableIsNot250(t *testing.T) {
 // Connections beyond the limit of an address cost its oldest one, never a new one.
 func TestConnectionsAreBounded(t *testing.T) {
 	k := serve(t, nil)
+	k.talk("QUIT") // now it is known that this address does not begin with TLS
 	var first net.Conn
 	for i := range maxPerAddress + 5 {
 		c, err := net.Dial("tcp", k.addr)
