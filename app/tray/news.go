@@ -387,14 +387,20 @@ func (t *trouble) wait() time.Duration {
 // other tells whether there is other trouble of the same kind, so that what went did not go well.
 func (n *news) other(t *trouble) bool {
 	for _, o := range n.trouble {
-		if o != t && o.there && o.About == t.About {
+		if o != t && o.there && o.About == t.About && o.Key != mailStorm && t.Key != mailStorm {
 			return true
 		}
 	}
 	return false
 }
 
+// mailStorm is the key of a camera's trouble that has nothing to do with its video.
+const mailStorm = "mail-storm"
+
 func (t *trouble) cameText(s *status.Status) (title, body string) {
+	if t.Key == mailStorm {
+		return words.L("%s: %s", t.name, words.Say(t.Text)), words.Say(t.Hint)
+	}
 	if t.Key != "camera" {
 		return words.Say(t.Text), words.Say(t.Hint)
 	}

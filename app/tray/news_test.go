@@ -293,6 +293,22 @@ func TestOtherTrouble(t *testing.T) {
 	p.see(update{}, "trouble archive-gone archive|The archive drive works again|It took 20 min.")
 }
 
+// TestMailStorm tells of a camera's mails by its name, and of its video all the same.
+func TestMailStorm(t *testing.T) {
+	storm := status.Problem{Key: mailStorm, About: "a", Text: "600 alarm mails came", Hint: "See who sends them."}
+	p := begin(t, standard())
+	both := with(gateAway, storm)
+	p.see(both)
+	p.wait(otherWait)
+	p.see(both, "trouble mail-storm a|Gate: 600 alarm mails came|See who sends them.")
+	p.wait(cameraWait)
+	p.see(both, "trouble camera a|Gate does not record|No answer\nIs it on?")
+	p.wait(10 * time.Minute)
+	p.see(with(storm))
+	p.wait(otherWait)
+	p.see(update{}, "trouble camera a|Gate records again|It was away for 11 min.")
+}
+
 func TestRecorderGone(t *testing.T) {
 	p := begin(t, standard())
 	p.see(update{gone: true})

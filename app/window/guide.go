@@ -207,7 +207,7 @@ func (g *guide) mailStep() fyne.CanvasObject {
 	g.arrived.Wrapping = fyne.TextWrapWord
 	g.waiting = widget.NewProgressBarInfinite()
 	g.waiting.Stop()
-	return container.NewVBox(g.help.content, widget.NewSeparator(), g.arrived, container.New(fixedHeight{4}, g.waiting))
+	return container.NewVBox(g.arrived, container.New(fixedHeight{4}, g.waiting), widget.NewSeparator(), g.help.content)
 }
 
 // update follows the recorder. With no camera yet the guide comes by itself, once.
@@ -494,6 +494,9 @@ func wrapped(text string) *widget.Label {
 // drawMail shows what to type into the camera, and the mail once it came.
 func (g *guide) drawMail() {
 	s := g.w.status
+	if i := g.brand.SelectedIndex(); i >= 0 {
+		g.help.known = config.Brands[i].Name
+	}
 	g.help.set(g.edit, g.camera, s, g.w.hosts())
 	text, importance, here := arrivalOf(s, g.camera, g.began)
 	if g.arrived.Text != text {

@@ -166,13 +166,13 @@ func portsOf(s status.SMTP) string {
 		switch {
 		case p.Error != "":
 		case p.TLS:
-			list = append(list, words.L("%s (TLS only)", p.Listen))
+			list = append(list, words.L("%s (TLS only)", portOf(p.Listen)))
 		default:
-			list = append(list, p.Listen)
+			list = append(list, portOf(p.Listen))
 		}
 	}
-	if list == nil {
-		return s.Listen
+	if list == nil && s.Listen != "" {
+		return portOf(s.Listen)
 	}
 	return strings.Join(list, ", ")
 }

@@ -23,6 +23,7 @@ type mailHelp struct {
 	values  *fyne.Container
 	brand   *widget.Select
 	steps   *fyne.Container
+	known   string // name of the brand, where it was asked for already
 	camera  string // whose brand was guessed
 	shown   string // what is shown, so that nothing is drawn twice
 }
@@ -92,9 +93,9 @@ func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []stri
 }
 
 func (m *mailHelp) set(s config.Settings, c config.Camera, now *status.Status, hosts []string) {
-	if who := c.ID + " " + c.URL; m.camera != who {
+	if who := c.ID + " " + c.URL + " " + m.known; m.camera != who {
 		m.camera = who
-		m.brand.SetSelectedIndex(mailBrandOf(c))
+		m.brand.SetSelectedIndex(mailBrandOf(c, m.known))
 	}
 	list := mailOf(s, c, now, hosts)
 	key := fmt.Sprint(list)

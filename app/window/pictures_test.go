@@ -88,7 +88,7 @@ var scenes = []struct {
 		w.turn(pageSettings)
 		w.status.Cameras[0].MailLag = event.Seconds(8 * time.Second)
 		w.settings.draw()
-		w.settings.tabs.Items[0].Content.(*container.Scroll).ScrollToOffset(fyne.NewPos(0, 420))
+		w.settings.tabs.Items[0].Content.(*container.Scroll).ScrollToBottom()
 	}},
 	{"settings-cameras", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings) }},
 	{"settings-recording", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings); w.settings.tabs.SelectIndex(1) }},

@@ -216,7 +216,7 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 		}
 		return nil
 	}
-	mailField, mail := p.camera("mail", words.L("Mail names"), words.L("one a line. What a mail is told by: its recipient, login, sender, or text of its subject. Or a rule, such as  channel: Front Yard,  to: nvr & channel: 3,  subject: *front*,  \"alarm input\": 3"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, "\n") }, func(c *config.Camera, v string) error {
+	mailField, mail := p.camera("mail", words.L("Mail names"), words.L("One a line: a recipient, login, sender or text of the subject. Or a rule: channel: Front Yard, to: nvr & channel: 3, subject: *front*, \"alarm input\": 3"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, "\n") }, func(c *config.Camera, v string) error {
 		c.Mail = nil
 		for m := range strings.Lines(v) {
 			if m = strings.TrimSpace(m); m != "" {
@@ -226,8 +226,8 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 		return nil
 	})
 	mailField.entry.MultiLine, mailField.entry.Wrapping = true, fyne.TextWrapOff
-	mailField.entry.SetMinRowsVisible(3)
-	_, lag := p.camera("mail_lag", words.L("Mails come late by"), words.L("clips of mails begin so much earlier; empty: not at all"), words.L("not late"), func(c config.Camera) string {
+	mailField.entry.SetMinRowsVisible(2)
+	_, lag := p.camera("mail_lag", words.L("Mails are late by"), words.L("such as 8s: clips of mails begin so much earlier; empty: mails are not late"), words.L("not late"), func(c config.Camera) string {
 		b, _ := c.MailLag.MarshalText()
 		return string(b)
 	}, func(c *config.Camera, v string) error {
@@ -257,8 +257,8 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 	p.form = container.NewVBox(name, address, userRow, passwordRow,
 		field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
 		field("", "", p.tester.content),
-		heading(words.L("Alarm mail")), mail, lag, p.lagRow, p.mailHelp.content,
-		heading(words.L("Lengths of this camera")), pre, post, longest)
+		heading(words.L("Alarm mail")), mail, p.mailHelp.content,
+		heading(words.L("Lengths of this camera")), pre, post, longest, lag, p.lagRow)
 	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.pick), p.none, p.form)
 }
 
@@ -683,11 +683,11 @@ func listeningOf(s status.SMTP) string {
 	}
 	for _, p := range s.Ports {
 		if p.Error != "" {
-			lines = append(lines, sentence(words.Say(p.Error)))
+			lines = append(lines, sentence(capital(words.Say(p.Error))))
 		}
 	}
 	if len(s.Ports) == 0 && s.Error != "" {
-		lines = append(lines, sentence(words.Say(s.Error)))
+		lines = append(lines, sentence(capital(words.Say(s.Error))))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // engine holds the translations of what the engine says: its texts, and the templates that it formats. They lie apart
@@ -18,6 +19,7 @@ var engine embed.FS
 type template struct {
 	parts []string // the text between the values, one more than there are verbs
 	verbs []byte   // the letter of each
+	glued []bool   // whether it follows a letter: then it is empty or begins with a blank
 	to    string
 	sure  int // letters that must be there: the more, the surer
 }
@@ -27,6 +29,7 @@ func templateOf(from, to string) template {
 	at := 0
 	for _, m := range verb.FindAllStringIndex(from, -1) {
 		t.parts, t.verbs = append(t.parts, from[at:m[0]]), append(t.verbs, from[m[1]-1])
+		t.glued = append(t.glued, from[m[1]-1] == 's' && m[0] > at && unicode.IsLetter(rune(from[m[0]-1])))
 		t.sure += m[0] - at
 		at = m[1]
 	}
@@ -70,25 +73,37 @@ func (t template) values(have []string, rest string, loose bool, places *int) []
 	part := t.parts[i+1]
 	if i+1 == len(t.verbs) {
 		value, ok := strings.CutSuffix(rest, part)
-		if !ok || !fits(t.verbs[i], value, loose) {
+		if !ok || !t.fits(i, value, loose) {
 			return nil
 		}
 		return append(have, value)
 	}
-	for end := 1; end < len(rest) && *places > 0; end++ {
+	first := 1
+	if t.glued[i] {
+		first = 0
+	}
+	for end := first; end < len(rest) && *places > 0; end++ {
 		next := strings.Index(rest[end:], part)
 		if next < 0 {
 			return nil
 		}
 		*places--
 		end += next
-		if value := rest[:end]; fits(t.verbs[i], value, loose) {
+		if value := rest[:end]; t.fits(i, value, loose) {
 			if list := t.values(append(have[:i:i], value), rest[end+len(part):], loose, places); list != nil {
 				return list
 			}
 		}
 	}
 	return nil
+}
+
+// fits tells whether a value can stand at a verb's place.
+func (t template) fits(i int, value string, loose bool) bool {
+	if t.glued[i] {
+		return value == "" || value[0] == ' ' && fits(t.verbs[i], value, loose)
+	}
+	return fits(t.verbs[i], value, loose)
 }
 
 // fits tells whether a verb can have written a value.
@@ -204,6 +219,20 @@ func (s *speech) known(text string, loose bool, depth int) (string, bool) {
 	return "", false
 }
 
+// value translates a value of a template: a text, or several in a list.
+func (s *speech) value(text string, depth int) string {
+	if t := s.say(text, depth); t != text || !strings.Contains(text, ", ") {
+		return t
+	}
+	parts := strings.Split(text, ", ")
+	for i, part := range parts[:min(len(parts), maxSentences)] {
+		if t := s.said[part]; t != "" {
+			parts[i] = t
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // fill puts values into a template's translation. What is in a value is never taken for a verb.
 func (s *speech) fill(t template, values []string, depth int) string {
 	i := 0
@@ -219,6 +248,6 @@ func (s *speech) fill(t template, values []string, depth int) string {
 		if strings.IndexByte("dfgq", t.verbs[at]) >= 0 {
 			return values[at]
 		}
-		return s.say(values[at], depth)
+		return s.value(values[at], depth)
 	})
 }

@@ -49,12 +49,14 @@ var unheard = map[string]string{
 
 // plain are other texts in them that are none for people.
 var plain = []string{
-	"make state folder: %w",                                    // at the start, before any screen
-	"append to",                                                // only logged
-	"unknown connection", "421 4.7.0 Too many connections\r\n", // told to cameras
+	"make state folder: %w",                                                                                           // at the start, before any screen
+	"append to",                                                                                                       // only logged
+	"unknown connection", "Too many wrong logins, try later", "AUTH PLAIN %s", "AUTH=PLAIN LOGIN", "AUTH PLAIN LOGIN", // told to cameras
+	"the camera is quiet", "logged in", "remote error", "local error", // never told
+	"unknown command", // counted
 	"TP-Link (Tapo, VIGI)",
 	"Only one usage of each socket address",
-	"From: %s@camera\r\nTo: %s\r\nSubject: %s\r\n\r\nEvent Type: Motion Detected\r\nCamera Name: %s\r\n",
+	"From: %s@camera\r\nTo: %s\r\nSubject: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nEvent Type: Motion Detected\r\n",
 }
 
 var query = regexp.MustCompile(`^\d{3} \d\.\d\.\d |^\d{3} \w+$|\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE|PRAGMA|INDEXED BY)\b| AND \(`)
@@ -102,9 +104,12 @@ func texts(f *ast.File, silent map[string]bool) (list []string) {
 	return list
 }
 
+// glued is a value that follows a letter, which may be empty.
+var glued = regexp.MustCompile(`(\pL)%s`)
+
 // sample is a text as a template gives it.
 func sample(from string) string {
-	return verb.ReplaceAllStringFunc(from, func(v string) string {
+	return verb.ReplaceAllStringFunc(glued.ReplaceAllString(from, "$1"), func(v string) string {
 		switch v[len(v)-1] {
 		case 'd':
 			return "7"
@@ -158,6 +163,9 @@ var system = []error{
 	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH, os.ErrDeadlineExceeded, errDeadline{},
 }
 
+// counted are numbers of things, as the engine puts them together.
+var counted = []string{"%s byte", "%s bytes", "%s line", "%s lines", "%s commands", "%s unknown commands", "%s times"}
+
 type errDeadline struct{}
 
 func (errDeadline) Error() string { return "context deadline exceeded" }
@@ -170,6 +178,9 @@ func TestNothingIsSaidInVain(t *testing.T) {
 	}
 	for _, e := range system {
 		used[e.Error()] = true
+	}
+	for _, text := range counted {
+		used[text] = true
 	}
 	if runtime.GOOS == "windows" {
 		return // it has other words
@@ -308,6 +319,38 @@ func TestSay(t *testing.T) {
 	}
 	Use("en")
 	if text := "The camera does not answer"; Say(text) != text {
+		t.Error("English is translated")
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	german(t)
+	for _, tc := range []struct{ text, want string }{
+		{"connected", "verbunden"},
+		{"connected and went without a mail", "verbunden und ohne Mail wieder gegangen"},
+		{"connected and went without a mail after 1 repair: no HELO", "verbunden und ohne Mail wieder gegangen nach 1 Korrektur: kein HELO"},
+		{"accepted", "angenommen"},
+		{"accepted after 2 repairs: no domain in the sender, bare line feeds", "angenommen nach 2 Korrekturen: keine Domain im Absender, Zeilenenden nur aus LF"},
+		{"accepted after 1 repair: no colon; it is a test mail", "angenommen nach 1 Korrektur: kein Doppelpunkt; sie ist eine Test-Mail"},
+		{"accepted; it is a notice of the device (disk), which is no alarm; the camera cut the connection before the end of its mail", "angenommen; sie ist eine Nachricht des Geräts (Laufwerk) und kein Alarm; die Kamera brach die Verbindung vor dem Ende ihrer Mail ab"},
+		{"accepted; it fits no camera: rules of gate and yard fit alike; give the right one one more condition", "angenommen; sie passt zu keiner Kamera: Regeln von gate and yard passen gleich gut; der richtigen eine Bedingung mehr geben"},
+		{"accepted after 1 repair: no colon; it fits no camera: x", "angenommen nach 1 Korrektur: kein Doppelpunkt; sie passt zu keiner Kamera: x"},
+		{"refused: address 203.0.113.9 is not allowed", "abgelehnt: die Adresse 203.0.113.9 ist nicht erlaubt"},
+		{"refused: address 203.0.113.9 is not allowed (7 times)", "abgelehnt: die Adresse 203.0.113.9 ist nicht erlaubt (7-mal)"},
+		{"camera gave up in the middle of the login: choose another kind of login in the camera, or none", "die Kamera gab auf mitten in der Anmeldung: in der Kamera eine andere Art der Anmeldung wählen oder keine"},
+		{"camera fell silent in the middle of the login: choose another kind of login in the camera, or none", "die Kamera verstummte mitten in der Anmeldung: in der Kamera eine andere Art der Anmeldung wählen oder keine"},
+		{"camera fell silent while TLS began: switch encryption off in the camera", "die Kamera verstummte, während TLS begann: in der Kamera die Verschlüsselung ausschalten"},
+		{"camera fell silent after EHLO was refused: 550 No", "die Kamera verstummte, als EHLO abgelehnt wurde: 550 No"},
+		{"camera sent more than 1,000 commands without an end", "die Kamera sandte mehr als 1,000 Befehle ohne Ende"},
+		{"not accepted: no space left on device; the camera was told to try again", "nicht angenommen: kein Platz mehr auf dem Laufwerk; die Kamera soll es noch einmal versuchen"},
+		{"something else", "something else"}, {"", ""}, {"camera fell silent like never before", "camera fell silent like never before"},
+	} {
+		if got := Verdict(tc.text); got != tc.want {
+			t.Errorf("%q: %q\nnot %q", tc.text, got, tc.want)
+		}
+	}
+	Use("en")
+	if text := "accepted after 1 repair: no colon; it is a test mail"; Verdict(text) != text {
 		t.Error("English is translated")
 	}
 }

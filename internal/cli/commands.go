@@ -129,8 +129,8 @@ func printStatus(e *env, s status.Status) {
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "RAM disk\t%s\t%s of %s used\n", s.RAM.Path, config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
 	fmt.Fprintf(w, "Archive\t%s\t%d events, %s; %s free\n", s.Archive.Path, s.Archive.Events, config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free))
-	if s.SMTP.Listen != "" {
-		fmt.Fprintf(w, "Alarm mail\t%s\t%d mails, %d fitted no camera\n", s.SMTP.Listen, s.SMTP.Mails, len(s.SMTP.Unmatched))
+	if ports := portsOf(s.SMTP); ports != "" {
+		fmt.Fprintf(w, "Alarm mail\t%s\t%d mails, %d fitted no camera\n", ports, s.SMTP.Mails, len(s.SMTP.Unmatched))
 	}
 	if s.SMTP.LastTest != "" {
 		fmt.Fprintf(w, "Test mail\t%s\t\n", s.SMTP.LastTest)
@@ -150,11 +150,22 @@ func printStatus(e *env, s status.Status) {
 	}
 	for i, u := range s.SMTP.Unmatched {
 		if i == 5 {
-			fmt.Fprintf(e.out, "  and %d more\n", len(s.SMTP.Unmatched)-i)
+			fmt.Fprintf(e.out, "  and %d more: preroll mail\n", len(s.SMTP.Unmatched)-i)
 			break
 		}
 		fmt.Fprintf(e.out, "? mail that fits no camera: %s, from %s, sender %q, to %q, subject %q\n", u.Time.Local().Format("15:04:05"), u.From, u.Sender, u.To, u.Subject)
 	}
+}
+
+// portsOf are the ports that mail can come in at.
+func portsOf(s status.SMTP) string {
+	var list []string
+	for _, p := range s.Ports {
+		if p.Error == "" {
+			list = append(list, p.Listen)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 func why() command {
