@@ -193,7 +193,7 @@ func (x *visit) now() status.Connection {
 			s.Dialogue = append(s.Dialogue, status.Line{At: event.Seconds(l.At), Who: l.Who, Text: l.Text})
 		}
 		s.Verdict, s.Good = x.verdict(s, gaveUp)
-		if r.Stage <= repair.Greeted && s.Mails == 0 && x.said == "" {
+		if r.Stage <= repair.Greeted && s.Mails == 0 && x.said == "" && (r.Bytes == 0 || r.Quit) {
 			s.Good = true // a look whether the port is open
 		}
 	} else if x.refused > 0 {
