@@ -121,7 +121,7 @@ func (a *Archive) become(ctx context.Context) error {
 	err := a.begin(ctx)
 	if damaged(err) {
 		a.log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", a.path, "err", err)
-		a.saved = append(a.saved, salvage(ctx, a.path)...)
+		a.saved = append(a.saved, a.salvage(ctx)...)
 		if serr := setAside(a.path, "damaged", time.Now()); serr != nil {
 			return errors.Join(fault("open", err), serr)
 		}

@@ -105,7 +105,9 @@ func (a *Archive) rescue(ctx context.Context) error {
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("rescue index: %w", err)
 	}
-	if _, err := a.db.ExecContext(ctx, `VACUUM INTO ?`, tmp); err != nil {
+	if _, err := a.db.ExecContext(ctx, `VACUUM INTO ?`, tmp); corrupt(err) {
+		return a.anew(ctx, err) // it was damaged before, too
+	} else if err != nil {
 		return fault("rescue", err)
 	}
 	if err := durable.SyncFile(tmp); err != nil {
@@ -124,7 +126,7 @@ func (a *Archive) rescue(ctx context.Context) error {
 // to be put into it by Reindex: Keep is told. a.writing is held.
 func (a *Archive) anew(ctx context.Context, why error) error {
 	a.log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", a.path, "err", why)
-	a.saved = append(a.saved, salvage(ctx, a.path)...)
+	a.saved = append(a.saved, a.salvage(ctx)...)
 	if err := setAside(a.path, "damaged", time.Now()); err != nil {
 		return fmt.Errorf("move damaged index aside: %w", err)
 	}
@@ -152,18 +154,10 @@ func (a *Archive) restore(ctx context.Context) error {
 
 // salvage reads the events that can still be read from a damaged index, from both ends. An event that is told wrong is
 // put right by its sidecar, when the archive is read.
-func salvage(ctx context.Context, path string) (list []event.Event) {
-	if _, err := os.Stat(path); err != nil {
-		return nil
-	}
-	db, err := open(path, "mode=rw&_pragma=query_only(1)", 1)
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = db.Close() }()
+func (a *Archive) salvage(ctx context.Context) (list []event.Event) {
 	known := map[string]bool{}
 	for _, order := range []string{"ASC", "DESC"} {
-		rows, err := db.QueryContext(ctx, `SELECT id, event FROM events NOT INDEXED ORDER BY rowid `+order)
+		rows, err := a.db.QueryContext(ctx, `SELECT id, event FROM events NOT INDEXED ORDER BY rowid `+order)
 		if err != nil {
 			return list
 		}

@@ -355,6 +355,49 @@ func TestDamagedIndexIsSalvaged(t *testing.T) {
 	check(t, a)
 }
 
+// An index that is removed and was damaged before is begun anew with what it can tell.
+func TestDamagedIndexIsRemoved(t *testing.T) {
+	state, root := t.TempDir(), t.TempDir()
+	a := openArchive(t, state, root)
+	for i := range 200 {
+		put1(t, a, fmt.Sprintf("e%03d", i), event.Recording)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(state, IndexName)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(b, []byte(`"e100"`)) &^ 4095
+	copy(b[at:at+4096], bytes.Repeat([]byte{0xff}, 4096))
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err = newArchive(state, root, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() })
+	a.ready.Store(true) // as if nothing had come across the damage yet
+	if _, err := a.db.ExecContext(t.Context(), `UPDATE events SET protected = 0 WHERE id = 'e001'`); err != nil {
+		t.Fatal(err)
+	}
+	a.opened()
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(path + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	put1(t, a, "new", event.Recording)
+	open, err := a.Unfinished(t.Context())
+	if err != nil || len(open) < 160 {
+		t.Errorf("%d events, %v", len(open), err)
+	}
+	check(t, a)
+}
+
 // check1 tells whether the index is whole.
 func check1(a *Archive) bool { return a.quickCheck(context.Background()) == nil }
 
