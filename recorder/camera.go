@@ -286,6 +286,7 @@ func (c *camera) record(ctx context.Context) error {
 		},
 		Began: func() { c.ring.Began(prefix) },
 		Jumped: func() {
+			c.ring.Jumped(prefix)
 			select {
 			case c.jumped <- struct{}{}:
 			default:

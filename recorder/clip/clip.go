@@ -320,6 +320,9 @@ func (in *Incident) followClock() {
 	w.last.Start, w.last.End = w.last.Start.Add(d), w.last.End.Add(d)
 	for _, p := range w.parts {
 		p.Start = p.Start.Add(d)
+		if !p.end.IsZero() {
+			p.end = p.end.Add(d)
+		}
 	}
 	in.hold.Limit(w.ev.Until.Add(endMargin))
 	in.moved += d

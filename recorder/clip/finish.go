@@ -143,7 +143,9 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 		inputs, lengths = append(inputs, path), append(lengths, p.length+p.length/time.Duration(p.frames))
 		want.Frames += p.frames
 		want.Duration += p.length
-		c.End = p.Start.Add(p.length)
+		if c.End = p.Start.Add(p.length); p.end.After(c.End) { // its length leaves out time that FFmpeg took out
+			c.End = p.end
+		}
 	}
 	whole := len(inputs) == len(parts) // no part was removed already
 	tool, err := in.c.FFmpeg()

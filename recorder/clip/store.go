@@ -26,6 +26,7 @@ type part struct {
 	good   int64    // bytes that are durable
 	frames int      // of these
 	length time.Duration
+	end    time.Time // of its last segment, if that was stored in this life
 }
 
 func (p *part) close() {
@@ -252,6 +253,9 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 		}
 		w.last = s
 		w.length += s.Length()
+		if n := len(w.parts); n > 0 {
+			w.parts[n-1].end = s.End
+		}
 	}
 	gapped := len(w.ev.Gaps) > gaps
 	in.mu.Unlock()

@@ -64,6 +64,9 @@ func (r *Ring) lookAtClock() time.Duration {
 	if r.latest != nil && !r.latest.inRing {
 		r.latest.written = r.latest.written.Add(d)
 	}
+	for run, t := range r.jumped {
+		r.jumped[run] = t.Add(d)
+	}
 	for run, t := range r.begun {
 		r.begun[run] = t.Add(d)
 	}
@@ -89,5 +92,8 @@ func (r *Ring) lookAtClock() time.Duration {
 func (e *entry) move(d time.Duration) {
 	e.written = e.written.Add(d)
 	e.Start, e.End = e.Start.Add(d), e.End.Add(d)
+	if !e.silent[0].IsZero() {
+		e.silent = [2]time.Time{e.silent[0].Add(d), e.silent[1].Add(d)}
+	}
 	touch(e.Path, e.written)
 }

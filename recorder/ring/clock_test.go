@@ -141,3 +141,42 @@ func TestCutSegmentsAreRefused(t *testing.T) {
 		t.Error("the whole segment was refused")
 	}
 }
+
+// A leap of the camera's time stamps may be its clock, or time without a picture. FFmpeg takes both out; the ring tells
+// them apart by when segments come, and what comes after a silence has its right time.
+func TestSilenceIsNoClock(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		late time.Duration
+	}{{"silence", 6 * time.Second}, {"clock", 0}} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := open(t, t.TempDir(), time.Minute, nil)
+			begin := time.Now().Add(-8 * time.Second)
+			f := newFeeder(t, segments(t, 10), r, run1, begin)
+			f.feed(4)
+			f.at = f.at.Add(tc.late)
+			r.jumped[run1] = f.at.Add(500 * time.Millisecond)
+			f.feed(5)
+			list := r.timed(0)
+			if off := list[3].End.Sub(begin.Add(4 * time.Second)).Abs(); off > time.Millisecond {
+				t.Errorf("before it: %s off", off)
+			}
+			for i, s := range list[5:] {
+				if off := s.Start.Sub(begin.Add(tc.late + time.Duration(i+5)*time.Second)).Abs(); off > time.Millisecond {
+					t.Errorf("segment %d behind it: %s off", i+5, off)
+				}
+			}
+			s := list[4]
+			if off := s.Start.Sub(list[3].End).Abs(); off > time.Millisecond {
+				t.Errorf("it begins %s off", off)
+			}
+			var holes time.Duration
+			for _, h := range s.Holes {
+				holes += h[1].Sub(h[0])
+			}
+			if (holes - tc.late).Abs() > time.Millisecond {
+				t.Errorf("holes of %s, want %s", holes, tc.late)
+			}
+		})
+	}
+}

@@ -70,7 +70,8 @@ type entry struct {
 	squeezed time.Duration
 	pins     int // holds that have linked it
 	inRing   bool
-	stamped  bool // its file's time was put right; see stamp
+	stamped  bool         // its file's time was put right; see stamp
+	silent   [2]time.Time // time without a picture that FFmpeg has taken out
 }
 
 // Options configures a Ring.
@@ -94,6 +95,7 @@ type Ring struct {
 	inits   map[int64]initInfo
 	latest  *entry              // the newest there was, which may have left the ring
 	least   map[int]smallest    // by epoch
+	jumped  map[int64]time.Time // when a run's time stamps leapt
 	begun   map[int64]time.Time // when a run had its first frames, at the latest
 	holds   map[string]*Hold
 	short   bool // the budget has shortened this ring
@@ -118,7 +120,7 @@ var (
 // Open makes the ring's folders and takes over what an earlier life of Preroll left in them. Files that Preroll did
 // not make are not touched.
 func Open(opt Options) (*Ring, error) {
-	r := &Ring{opt: opt, inits: map[int64]initInfo{}, begun: map[int64]time.Time{}, least: map[int]smallest{}, holds: map[string]*Hold{}, clock: newClock()}
+	r := &Ring{opt: opt, inits: map[int64]initInfo{}, begun: map[int64]time.Time{}, least: map[int]smallest{}, jumped: map[int64]time.Time{}, holds: map[string]*Hold{}, clock: newClock()}
 	for _, d := range []string{r.segments(), r.pins()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("make ring: %w", err)
@@ -322,11 +324,40 @@ func (r *Ring) epochOf(at int, e *entry) int {
 		case back:
 			e.Jump = -e.squeezed
 		case p.Run == e.Run && d.Abs() < jump:
-			return p.epoch
+			if !r.silence(p, e) {
+				return p.epoch
+			}
 		}
 	}
 	r.epoch++
 	return r.epoch
+}
+
+// Jumped notes that the run of a prefix had a leap in its camera's time stamps now, which FFmpeg has taken out: it counts
+// frames from there.
+func (r *Ring) Jumped(prefix string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if run, err := strconv.ParseInt(strings.Trim(prefix, "r-"), 10, 64); err == nil {
+		r.jumped[run] = time.Now().Round(0)
+	}
+}
+
+// silence tells whether the leap of an entry's run was in it and was no clock that was set, but time without a picture:
+// then what comes is later than counted frames say, from now on. That time is a hole. r.mu is held.
+func (r *Ring) silence(p, e *entry) bool {
+	at, ok := r.jumped[e.Run]
+	least, known := r.least[p.epoch]
+	if !ok || !known || at.After(e.written) || at.Before(p.written.Add(-p.Length())) {
+		return false
+	}
+	s := e.delay() - least.delay
+	if s < leastHole {
+		return false
+	}
+	delete(r.jumped, e.Run)
+	e.Jump, e.silent = -s, [2]time.Time{at.Add(-s), at}
+	return true
 }
 
 // smallest is the smallest delay of an epoch, and where it was seen in media time.
@@ -403,6 +434,9 @@ func (e *entry) at(delay time.Duration) Segment {
 	s.Holes, s.Epoch = nil, e.epoch
 	s.Start = time.Unix(0, int64(s.Media[0]+s.Jump+delay))
 	s.End = time.Unix(0, int64(s.Media[1]+delay))
+	if e.silent[1].Sub(e.silent[0]) >= time.Second {
+		s.Holes = append(s.Holes, e.silent)
+	}
 	for _, h := range e.holes {
 		if h.length() >= time.Second {
 			s.Holes = append(s.Holes, [2]time.Time{time.Unix(0, int64(h[0]+delay)), time.Unix(0, int64(h[1]+delay))})
