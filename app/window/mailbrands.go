@@ -64,7 +64,7 @@ var mailBrands = []mailBrand{
 		"Setup: Manual. Encryption: Disable, SSL or TLS. User and password: any. Interval: the shortest.",
 		"Menu > Alarm > Detection > Actions: tick Email for each channel. Then Network > Email Schedule for the whole week.",
 		"Test Email."},
-	{"Other",
+	{"Any other",
 		"Look for Email, SMTP or Mail under Network, Event, Alarm or Notification in the camera's web page.",
 		"Encryption: none, STARTTLS or SSL/TLS. Authentication: off, or any user and password. A sender address is often wanted: any will do. Attach a picture if it can.",
 		"Switch mail on where motion detection or the smart detection is set up, often called Linkage, Action or Notification, with the shortest interval and a schedule of the whole week.",
@@ -77,7 +77,7 @@ func mailBrandOf(c config.Camera, known string) int {
 	if strings.Contains(strings.ToLower(c.Name), "swann") {
 		name = "Swann"
 	}
-	if name == "" && known != mailBrands[len(mailBrands)-1].name {
+	if name == "" && known != "Other" {
 		name = known
 	}
 	if u, err := url.Parse(c.URL); err == nil && name == "" {

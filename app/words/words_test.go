@@ -1,6 +1,7 @@
 package words
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -212,6 +213,24 @@ func TestVerbs(t *testing.T) {
 			if strings.TrimSpace(to) != to && strings.TrimSpace(from) == from {
 				t.Errorf("%q begins or ends with a blank", to)
 			}
+		}
+	}
+}
+
+// The library that shows the window's texts keeps these words for itself, and shows no window where one is a key.
+func TestNoKeyIsReserved(t *testing.T) {
+	b, err := os.ReadFile("translation/de.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts map[string]any
+	if err := json.Unmarshal(b, &texts); err != nil {
+		t.Fatal(err)
+	}
+	for key := range texts {
+		switch strings.ToLower(key) {
+		case "id", "description", "hash", "leftdelim", "rightdelim", "zero", "one", "two", "few", "many", "other":
+			t.Errorf("%q", key)
 		}
 	}
 }

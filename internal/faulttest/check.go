@@ -543,6 +543,10 @@ func (w *World) checkIndex(ctx context.Context, r *Report, events []event.Event)
 	}
 	defer func() { _ = a.Close() }()
 	_, faults, err := a.Reindex(ctx)
+	faults = slices.DeleteFunc(faults, func(err error) bool { // told of a file that the faults put there
+		path, _, _ := strings.Cut(err.Error(), ": ")
+		return w.stranger[path]
+	})
 	if err != nil || len(faults) > 0 {
 		r.blame("rebuild the index: %v %v", err, faults)
 	}
