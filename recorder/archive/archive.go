@@ -44,11 +44,12 @@ type Archive struct {
 
 	changing sync.Mutex // held while an ended event is changed or removed
 
-	writing sync.Mutex             // held while the index is changed; guards db, onDisk, open and saved
+	writing sync.Mutex             // held while the index is changed; guards db, onDisk, open, pending and saved
 	db      *sql.DB                // one connection, which stays open: it can rescue a removed file
 	onDisk  indexFiles             // the index's files when they were opened
 	open    map[string]event.Event // the events that are open
-	saved   []event.Event          // what a damaged index still told, until it is in a new one
+	pending bool                   // a new index lacks open and saved yet
+	saved   []event.Event          // what a damaged index still told
 
 	reading sync.Mutex // guards reads
 	reads   *sql.DB    // for lists: a search that takes long holds up no alarm mail
@@ -113,15 +114,13 @@ func newArchive(state, root string, log *slog.Logger) (a *Archive, err error) {
 // held, or nobody else has a yet.
 func (a *Archive) become(ctx context.Context) error {
 	if a.ready.Load() {
-		if a.saved != nil {
-			return a.restore(ctx)
-		}
-		return nil
+		return a.restore(ctx)
 	}
 	err := a.begin(ctx)
 	if damaged(err) {
 		a.log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", a.path, "err", err)
-		a.saved = append(a.saved, a.salvage(ctx)...)
+		ctx = context.WithoutCancel(ctx) // as rescue
+		a.salvage(ctx)
 		if serr := setAside(a.path, "damaged", time.Now()); serr != nil {
 			return errors.Join(fault("open", err), serr)
 		}
@@ -129,7 +128,7 @@ func (a *Archive) become(ctx context.Context) error {
 			err = a.begin(ctx)
 		}
 	}
-	if err == nil && a.saved != nil {
+	if err == nil {
 		err = a.restore(ctx)
 	}
 	if err != nil {

@@ -97,6 +97,7 @@ func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
 // rescue writes an index whose files were removed to where they were. The one connection that writes still has them
 // open, with all that was committed. a.writing is held.
 func (a *Archive) rescue(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx) // half of it would be worse than none, and who asked may be a mail's session
 	a.log.Error("the index was removed under a running recorder; it is written anew", "path", a.path)
 	if err := durable.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
 		return fmt.Errorf("rescue index: %w", err)
@@ -125,15 +126,17 @@ func (a *Archive) rescue(ctx context.Context) error {
 // anew begins a new index in place of a damaged one, with the events that are open. What the archive holds of others is
 // to be put into it by Reindex: Keep is told. a.writing is held.
 func (a *Archive) anew(ctx context.Context, why error) error {
+	ctx = context.WithoutCancel(ctx) // as rescue
 	a.log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", a.path, "err", why)
-	a.saved = append(a.saved, a.salvage(ctx)...)
+	a.ready.Store(false) // until the new one is there; see become
+	a.salvage(ctx)
 	if err := setAside(a.path, "damaged", time.Now()); err != nil {
 		return fmt.Errorf("move damaged index aside: %w", err)
 	}
 	if err := a.reopen(ctx); err != nil {
-		a.ready.Store(false)
 		return err
 	}
+	a.ready.Store(true)
 	select {
 	case a.renewed <- struct{}{}:
 	default:
@@ -142,24 +145,29 @@ func (a *Archive) anew(ctx context.Context, why error) error {
 }
 
 // restore puts the events into an index that was begun anew which the damaged one still told, and those that are open.
+// a.writing is held.
 func (a *Archive) restore(ctx context.Context) error {
+	if !a.pending {
+		return nil
+	}
 	list := append(slices.Clone(a.saved), slices.Collect(maps.Values(a.open))...)
 	err := a.commit(ctx, func(tx *sql.Tx) error { return put(ctx, tx, list...) })
 	if err == nil {
 		a.remember(list)
-		a.saved = nil
+		a.pending, a.saved = false, nil
 	}
 	return err
 }
 
-// salvage reads the events that can still be read from a damaged index, from both ends. An event that is told wrong is
-// put right by its sidecar, when the archive is read.
-func (a *Archive) salvage(ctx context.Context) (list []event.Event) {
+// salvage keeps the events that can still be read from a damaged index, from both ends, for the one that takes its place.
+// An event that is told wrong is put right by its sidecar, when the archive is read. a.writing is held.
+func (a *Archive) salvage(ctx context.Context) {
+	a.pending = true
 	known := map[string]bool{}
 	for _, order := range []string{"ASC", "DESC"} {
 		rows, err := a.db.QueryContext(ctx, `SELECT id, event FROM events NOT INDEXED ORDER BY rowid `+order)
 		if err != nil {
-			return list
+			return
 		}
 		for rows.Next() {
 			var id string
@@ -169,7 +177,7 @@ func (a *Archive) salvage(ctx context.Context) (list []event.Event) {
 				continue
 			}
 			known[id] = true
-			list = append(list, e)
+			a.saved = append(a.saved, e)
 		}
 		ended := rows.Err()
 		_ = rows.Close()
@@ -177,7 +185,6 @@ func (a *Archive) salvage(ctx context.Context) (list []event.Event) {
 			break
 		}
 	}
-	return list
 }
 
 // reopen connects to the index's file that is there now, and makes it where there is none. a.writing is held.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -437,4 +438,101 @@ func TestIndexIsWaitedFor(t *testing.T) {
 	if kept, _ := filepath.Glob(filepath.Join(state, IndexName+".damaged-*")); kept != nil {
 		t.Errorf("a good index was moved aside: %v", kept)
 	}
+}
+
+// Open events that were answered come into the index that takes a damaged one's place, also where that one told nothing
+// and the first attempt failed.
+func TestOpenEventsOutliveAFailedBegin(t *testing.T) {
+	state, root := t.TempDir(), t.TempDir()
+	a := openArchive(t, state, root)
+	put1(t, a, "open", event.Recording)
+	for _, end := range []string{"", "-wal"} {
+		path := filepath.Join(state, IndexName+end)
+		fi, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.WriteAt(bytes.Repeat([]byte{0x5a}, int(fi.Size())), 0)
+		if err = errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The new one cannot be made at first.
+	real, nowhere := a.path, filepath.Join(state, "nowhere", IndexName)
+	a.writing.Lock()
+	a.path = nowhere
+	over, end := context.WithCancel(t.Context())
+	end() // the session of the mail that came across the damage ends just now
+	if err := a.anew(over, errDamaged); err == nil {
+		t.Error("an index was made in a folder that there is not")
+	}
+	a.path = real
+	err := setAside(real, "damaged", time.Now())
+	a.writing.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.reconnect(); err != nil {
+		t.Fatal(err)
+	}
+	put1(t, a, "new", event.Recording)
+	stored(t, a, "open", "new")
+}
+
+// What is changed while the archive is read stays as it was changed.
+func TestReindexBesideChanges(t *testing.T) {
+	for at := int64(1); at < 12; at++ {
+		state, root := t.TempDir(), t.TempDir()
+		a := openArchive(t, state, root)
+		saved(t, a, "c", "kept", time.Now().Add(-time.Hour), 10, nil)
+		saved(t, a, "c", "gone", time.Now().Add(-30*time.Minute), 10, nil)
+		done := make(chan struct{})
+		ctx := &steps{Context: t.Context(), at: at, do: func() {
+			go func() { // the archive may be locked just now
+				defer close(done)
+				if _, err := a.Protect(t.Context(), "kept", true); err != nil {
+					t.Error(err)
+				}
+				if err := a.Delete(t.Context(), "gone"); err != nil {
+					t.Error(err)
+				}
+			}()
+			select {
+			case <-done:
+			case <-time.After(300 * time.Millisecond):
+			}
+		}}
+		if _, _, err := a.Reindex(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if ctx.n.Load() < at {
+			break
+		}
+		<-done
+		if e, err := a.Get(t.Context(), "kept"); err != nil || !e.Protected {
+			t.Errorf("step %d: protected %v, %v", at, e.Protected, err)
+		}
+		if _, err := a.Get(t.Context(), "gone"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("step %d: the removed event is back: %v", at, err)
+		}
+	}
+}
+
+// steps does something when its error is asked for the at-th time.
+type steps struct {
+	context.Context
+	n  atomic.Int64
+	at int64
+	do func()
+}
+
+func (s *steps) Err() error {
+	if s.n.Add(1) == s.at {
+		s.do()
+	}
+	return s.Context.Err()
 }

@@ -44,13 +44,11 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 		return 0, nil, err
 	}
 	keep := map[string]bool{}
-	var list []event.Event
+	var paths []string
 	flush := func() error {
-		if err := a.Put(ctx, list...); err != nil {
-			return err
-		}
-		list = list[:0]
-		return nil
+		n, bad, err := a.take(ctx, root, paths, keep)
+		found, faults, paths = found+n, append(faults, bad...), paths[:0]
+		return err
 	}
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
@@ -66,24 +64,7 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 		if !d.Type().IsRegular() || filepath.Ext(path) != ".json" || strings.HasPrefix(d.Name(), ".") {
 			return nil
 		}
-		e, err := ReadSidecar(root, path)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", path, err))
-			return nil
-		}
-		if keep[e.ID] {
-			faults = append(faults, fmt.Errorf("%s: a second sidecar of event %s", path, e.ID))
-			return nil
-		}
-		keep[e.ID] = true
-		if !e.State.Ended() {
-			if _, err := a.Get(ctx, e.ID); !errors.Is(err, ErrNotFound) {
-				return err // nil: the index knows better
-			}
-			e.Archive = root
-		}
-		found++
-		if list = append(list, e); len(list) == batch {
+		if paths = append(paths, path); len(paths) == batch {
 			return flush()
 		}
 		return nil
@@ -113,6 +94,51 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 		return found, faults, fmt.Errorf("reindex: %w", err)
 	}
 	return found, faults, nil
+}
+
+// take puts the events of sidecars into the index, and notes their ids in keep. No event is changed or removed meanwhile, so
+// that nothing older than what the index has gets into it; an event that is at work is left to who works on it.
+func (a *Archive) take(ctx context.Context, root string, paths []string, keep map[string]bool) (found int, faults []error, err error) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	var list []event.Event
+	for _, path := range paths {
+		e, err := ReadSidecar(root, path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed since it was listed
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", path, err))
+			continue
+		}
+		if keep[e.ID] {
+			faults = append(faults, fmt.Errorf("%s: a second sidecar of event %s", path, e.ID))
+			continue
+		}
+		keep[e.ID] = true
+		if a.atWork(e.ID) {
+			continue
+		}
+		if !e.State.Ended() {
+			if _, err := a.Get(ctx, e.ID); err == nil {
+				continue // the index knows better
+			} else if !errors.Is(err, ErrNotFound) {
+				return found, faults, err
+			}
+			e.Archive = root
+		}
+		found++
+		list = append(list, e)
+	}
+	return found, faults, a.Put(ctx, list...)
+}
+
+// atWork tells whether the index has an event as open.
+func (a *Archive) atWork(id string) bool {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	_, open := a.open[id]
+	return open
 }
 
 // IsUnread tells whether an error is of the kind Unread.
