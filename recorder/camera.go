@@ -460,7 +460,7 @@ func (c *camera) current() *clip.Incident {
 	return c.incident
 }
 
-// trigger extends the open incident, or opens one. It returns when that is durable.
+// trigger extends the open incident, or opens one. It returns the event's id when that is durable.
 func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
 	c.mu.Lock()
 	if t.Time.After(c.last) {
@@ -468,12 +468,12 @@ func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
 	}
 	c.mu.Unlock()
 	for {
-		in, err := c.beginFor(ctx, t)
+		in, begun, err := c.beginFor(ctx, t)
 		if err != nil {
 			return "", err
 		}
-		if in == nil {
-			return c.current().ID(), nil
+		if begun {
+			return in.ID(), nil
 		}
 		if id, ok, err := in.Add(ctx, t); ok || err != nil {
 			return id, err
@@ -481,25 +481,34 @@ func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
 	}
 }
 
-// beginFor returns the incident that takes a trigger, or begins one with it and returns nil.
-func (c *camera) beginFor(ctx context.Context, t event.Trigger) (*clip.Incident, error) {
+// errEnding is the error for a trigger that meets a camera on its end. It may begin anew, so the trigger is to be tried
+// again.
+var errEnding = errors.New("this camera is just ending")
+
+// beginFor returns the incident that takes a trigger, or begins one with it.
+func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incident, begun bool, err error) {
 	c.triggering.Lock()
 	defer c.triggering.Unlock()
 	if c.stopped {
-		return nil, ErrOff
+		return nil, false, errEnding
 	}
-	if in := c.current(); in != nil && in.Takes(t) {
-		return in, nil
+	if in := c.current(); in != nil {
+		if in.Takes(t) {
+			return in, false, nil
+		}
+		if in.Holds(t.Time) { // a mail that came late, of what is saved already: it asks for what follows
+			t.Time = time.Now()
+		}
 	}
-	in, err := c.r.copier.Begin(ctx, c.infoFor(t), c.ring, t)
+	in, err = c.r.copier.Begin(ctx, c.infoFor(t), c.ring, t)
 	if in != nil {
 		err = errors.Join(err, c.run(in))
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	c.log.Info("event began", "event", in.ID(), "label", t.Label)
-	return nil, nil
+	return in, true, nil
 }
 
 // enclose hands what came with a mail to its event, if that is the open one.
@@ -524,17 +533,31 @@ func (c *camera) run(in *clip.Incident) error {
 	if ctx == nil {
 		return errors.New("the recorder is stopping")
 	}
-	c.begin(ctx, in)
+	c.setCurrent(in)
+	c.incidents.Go(func() { in.Run(ctx) })
 	return nil
 }
 
-func (c *camera) begin(ctx context.Context, in *clip.Incident) {
+func (c *camera) setCurrent(in *clip.Incident) {
 	c.mu.Lock()
-	if c.incident == nil || !in.Begun().Before(c.incident.Begun()) { // an older one may be found again later
-		c.incident = in
+	defer c.mu.Unlock()
+	c.incident = in
+}
+
+// succeed makes an incident that was found again the current one, unless that is a later one. false means that the current
+// one changed meanwhile. An incident's lock is not taken under the camera's, since an incident asks its camera things.
+func (c *camera) succeed(in *clip.Incident) bool {
+	now := c.current()
+	if now != nil && in.Begun().Before(now.Begun()) {
+		return true
 	}
-	c.mu.Unlock()
-	c.incidents.Go(func() { in.Run(ctx) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.incident != now {
+		return false
+	}
+	c.incident = in
+	return true
 }
 
 // resume takes up an open event that nobody works on.
@@ -544,7 +567,9 @@ func (c *camera) resume(ctx context.Context, ev event.Event) error {
 		return err
 	}
 	c.log.Info("event is taken up again", "event", ev.ID, "state", ev.State)
-	c.begin(ctx, in)
+	for !c.succeed(in) {
+	}
+	c.incidents.Go(func() { in.Run(ctx) })
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/camtest"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -122,5 +123,39 @@ func TestForeignRAMFolder(t *testing.T) {
 	r.wait("it to record", 30*time.Second, func() bool { return r.camera("demo").State == status.Recording })
 	if fi, err := os.Stat(s.RAMDisk.Path); err != nil || fi.Mode().Perm() != 0o700 {
 		t.Errorf("others can look into it: %v, %v", fi.Mode(), err)
+	}
+}
+
+// Mails that come late, of a time that is saved already, are one event, and are told the right one.
+func TestLateMailsAreOneEvent(t *testing.T) {
+	cam := startCamera(t, camtest.Media{FPS: 15, GOP: 15, Seconds: 30, Width: 320, Height: 240}, camtest.Options{})
+	r := start(t, testSettings(t, testCamera("cam", cam)), t.TempDir())
+	r.filled("cam", 5*time.Second)
+	mail := func(at time.Time) string {
+		t.Helper()
+		id, err := r.mailTrigger(t.Context(), "cam", event.Trigger{Time: at, Source: event.Mail, Label: "motion", From: "192.168.1.66"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	old := time.Now()
+	first := mail(time.Now())
+	r.wait("the first event's end", 30*time.Second, func() bool { e, err := r.Event(t.Context(), first); return err == nil && e.State.Ended() })
+	second := mail(old)
+	if second == first {
+		t.Error("a late mail was told an event that is over")
+	}
+	for range 10 {
+		if id := mail(old); id != second {
+			t.Errorf("a late mail became part of %s, not of %s", id, second)
+		}
+	}
+	list, err := r.Events(t.Context(), event.Query{Limit: 100})
+	if err != nil || len(list) != 2 {
+		t.Errorf("%d events, %v", len(list), err)
+	}
+	if e, err := r.Event(t.Context(), second); err != nil || e.TriggerCount != 11 {
+		t.Errorf("%d triggers, %v", e.TriggerCount, err)
 	}
 }

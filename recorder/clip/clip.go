@@ -230,6 +230,13 @@ func (in *Incident) Takes(t event.Trigger) bool {
 	return !in.closed && !t.Time.Round(0).After(in.now.ev.Until)
 }
 
+// Holds tells whether a time lies in what the last event of the incident asked for.
+func (in *Incident) Holds(t time.Time) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return !t.Before(in.now.ev.From) && !t.After(in.now.ev.Until)
+}
+
 // Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due. Of
 // many triggers at once, the first that comes to it writes the index for all. A trigger that could not be noted extends
 // the event all the same, in case that it still can be.
@@ -538,13 +545,14 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 		old.Until = at.Start
 	}
 	hand(&old, &next, at.Start)
+	in.c.work(next.ID, true) // before anybody can find it in the index
 	if err := in.c.Archive.Put(ctx, old, next); err != nil {
+		in.c.work(next.ID, false)
 		return err
 	}
 	crash.Here("split")
 	in.c.Changed(old)
 	in.c.Changed(next)
-	in.c.work(next.ID, true)
 	done.ev = old
 	done.version++
 	done.noted = done.version

@@ -231,6 +231,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 
 // account notes what the event holds now: lengths, gaps, and when its pre-roll became durable.
 func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segment) {
+	why := in.why() // which asks the camera: not under the lock
 	in.mu.Lock()
 	gaps := len(w.ev.Gaps)
 	for _, s := range segments {
@@ -242,14 +243,14 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 				w.ev.Receipt.DurableAfter = event.Seconds(time.Since(w.began))
 			}
 		case !joins(w.last, s):
-			reason := in.why()
+			reason := why
 			if w.last.Number < 0 || w.last.End.Before(in.cam.Since) && s.Start.After(in.cam.Since) { // of an earlier life, whose end is what is missing
 				reason = "recording was interrupted"
 			}
 			w.ev.Gaps = append(w.ev.Gaps, gapBetween(w.last, s, reason))
 		}
 		for _, h := range s.Holes {
-			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: h[0], To: h[1], Reason: in.why()})
+			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: h[0], To: h[1], Reason: why})
 		}
 		w.last = s
 		w.length += s.Length()
