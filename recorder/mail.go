@@ -265,12 +265,8 @@ func (r *Recorder) saveUnmatched() {
 }
 
 func (r *Recorder) tested(cameras []string, t event.Trigger) {
-	r.log.Info("test mail received", "cameras", cameras, "from", t.From, "sender", t.Sender)
-	for _, id := range cameras {
-		r.noteMail(history.MailTest, id, t, "", "")
-	}
-	if cameras == nil {
-		r.noteMail(history.MailTest, "", t, "", "")
+	if r.noteMails(history.MailTest, cameras, t) {
+		r.log.Info("test mail received", "cameras", cameras, "from", t.From, "sender", t.Sender)
 	}
 	r.mu.Lock()
 	r.smtp.Mails++
@@ -288,14 +284,21 @@ func (r *Recorder) tested(cameras []string, t event.Trigger) {
 	r.hub.statusChanged()
 }
 
-// noticed notes a mail that tells of the device itself, such as of its full disk.
-func (r *Recorder) noticed(cameras []string, notice string, t event.Trigger) {
-	r.log.Info("notice of a device, which is no alarm", "cameras", cameras, "label", notice, "from", t.From, "subject", t.Subject)
-	if cameras == nil {
+// noteMails is noteMail for each of some cameras, or for none.
+func (r *Recorder) noteMails(kind history.Kind, cameras []string, t event.Trigger) (fresh bool) {
+	if len(cameras) == 0 {
 		cameras = []string{""}
 	}
 	for _, id := range cameras {
-		r.noteMail(history.MailNotice, id, t, "", "")
+		fresh = r.noteMail(kind, id, t, "", "") || fresh
+	}
+	return fresh
+}
+
+// noticed notes a mail that tells of the device itself, such as of its full disk.
+func (r *Recorder) noticed(cameras []string, notice string, t event.Trigger) {
+	if r.noteMails(history.MailNotice, cameras, t) {
+		r.log.Info("notice of a device, which is no alarm", "cameras", cameras, "label", notice, "from", t.From, "subject", t.Subject)
 	}
 	r.mu.Lock()
 	r.smtp.Mails++

@@ -13,13 +13,17 @@ import (
 // Bounds of what is noted of the mails of one camera or address: the history is for things that differ.
 const (
 	sameMail  = time.Minute
+	sameTest  = 5 * time.Second // people press the test button again
 	keptNotes = 1000
+	mostNotes = 60 // a minute, of mails that are no alarm
 )
 
 // notes remembers which mails were noted lately.
 type notes struct {
-	mu   sync.Mutex // guards mail
-	mail map[mailKey]time.Time
+	mu     sync.Mutex // guards all
+	mail   map[mailKey]time.Time
+	minute time.Time // begin of the minute that others are counted in
+	others int
 }
 
 type mailKey struct {
@@ -27,13 +31,26 @@ type mailKey struct {
 	camera, from, event string
 }
 
-// fresh tells whether a mail is worth a note: each event's first one, every test, and of others one a minute.
+// fresh tells whether a mail is worth a note: each event's first one, and of others one a minute, a test one in some
+// seconds; not more in all than a person reads.
 func (n *notes) fresh(k mailKey, now time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	last, ok := n.mail[k]
-	if ok && k.kind != history.MailTest && (k.event != "" || now.Sub(last) < sameMail) {
+	same := sameMail
+	if k.kind == history.MailTest {
+		same = sameTest
+	}
+	if ok && (k.event != "" || now.Sub(last) < same) {
 		return false
+	}
+	if k.event == "" {
+		if now.Sub(n.minute) > time.Minute {
+			n.minute, n.others = now, 0
+		}
+		if n.others++; n.others > mostNotes {
+			return false
+		}
 	}
 	if n.mail == nil || len(n.mail) >= keptNotes {
 		n.mail = map[mailKey]time.Time{}
@@ -47,15 +64,18 @@ func (r *Recorder) note(kind history.Kind, camera, text string) {
 	r.history.Add(history.Entry{Kind: kind, Camera: camera, Text: text})
 }
 
-// noteMail tells the history what became of a mail: the event's id, or for a mail that was not taken why.
-func (r *Recorder) noteMail(kind history.Kind, camera string, t event.Trigger, id, why string) {
+// noteMail tells the history what became of a mail: the event's id, or for a mail that was not taken why. It reports
+// whether that was worth a note.
+func (r *Recorder) noteMail(kind history.Kind, camera string, t event.Trigger, id, why string) bool {
 	e := history.Entry{Time: t.Time, Kind: kind, Camera: camera, Text: why, From: t.From, Event: id}
 	if why == "" {
 		e.Text = t.Subject
 	}
-	if r.notes.fresh(mailKey{kind, camera, t.From, id}, time.Now()) {
+	fresh := r.notes.fresh(mailKey{kind, camera, t.From, id}, time.Now())
+	if fresh {
 		r.history.Add(e)
 	}
+	return fresh
 }
 
 // noteRemoved tells the history that an event is gone.

@@ -452,7 +452,9 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 	var seen condition
 	for n := 1; ; n++ {
 		r.fitRAM()
-		r.saveUnmatched()
+		if n%15 == 1 {
+			r.saveUnmatched()
+		}
 		seen = r.lookAtCondition(seen)
 		select {
 		case <-ctx.Done():

@@ -30,6 +30,14 @@ func certificate(dir string) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("mail server's certificate: %w", err)
 	}
 	c, err := tls.X509KeyPair(b, b)
+	if err != nil { // cut off, or somebody's own that is none
+		if err := os.Rename(file, file+".damaged"); err != nil {
+			return nil, fmt.Errorf("mail server's certificate: %w", err)
+		}
+		if b, err = newCertificate(file); err == nil {
+			c, err = tls.X509KeyPair(b, b)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("mail server's certificate %s: %w", file, err)
 	}

@@ -4,20 +4,22 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/preroll/preroll/recorder/trigger/repair"
 )
 
-// Limits of the server.
+// Limits of the server. See picture.go for those of pictures.
 const (
 	maxConns      = 1024
 	maxPerAddress = 64
-	maxBytes      = 40 << 20 // of a mail: cameras attach pictures and short clips
+	maxBytes      = 128 << 20 // of a mail: cameras attach pictures and short clips
 	maxRecipients = 20
 	maxParsing    = 4                // mails that are taken apart at once
-	maxHeads      = 128              // heads longer than shortHead that are in memory at once
+	maxHeads      = 128              // heads longer than shortHead that are in memory at once,
+	headsEach     = 8                // and of one address
 	shortHead     = 4 << 10          // bytes
 	sessionTime   = 10 * time.Minute // for one mail's data: 30 MB over slow Wi-Fi
 	silence       = 3 * time.Minute  // without a byte
@@ -32,12 +34,12 @@ const (
 // conn is a connection as go-smtp sees it.
 type conn struct {
 	*repair.Conn
-	began  time.Time
-	from   netip.Addr
-	visit  *visit
-	camera bool // from the address of a camera's stream, or a mail of it was taken
-	once   sync.Once
-	end    func()
+	began time.Time
+	from  netip.Addr
+	own   bool // from the address of a camera's stream
+	visit *visit
+	once  sync.Once
+	end   func()
 }
 
 func (c *conn) Close() error {
@@ -78,15 +80,18 @@ func (s *steady) Read(p []byte) (int, error) {
 }
 
 // gate bounds the connections: all of them, and those of each address. Where there are too many, the one goes that has
-// brought nothing for the longest time, of the address with the most, and rather a stranger's than a camera's: so a
-// camera always gets in.
+// brought nothing for the longest time, of the address with the most; one that never brought a camera's mail counts as
+// many more, and one that did as some more than the address of a camera's stream. So a camera gets in and stays.
 type gate struct {
-	mu      sync.Mutex // guards all
-	conns   map[netip.Addr][]*conn
-	total   int
-	cameras map[netip.Addr]bool // that brought a camera's mail
-	rates   map[netip.Addr]*rate
-	logins  map[netip.Addr]*rate
+	mu       sync.Mutex // guards all
+	closed   bool       // nobody gets in any more
+	conns    map[netip.Addr][]*conn
+	total    int
+	cameras  map[netip.Addr]bool // that brought a camera's mail
+	rates    map[netip.Addr]*rate
+	logins   map[netip.Addr]*rate
+	told     map[netip.Addr]*rate
+	sessions sync.WaitGroup // connections that are let in, and mails that are read
 }
 
 // rate counts what an address does.
@@ -95,20 +100,27 @@ type rate struct {
 	count float64
 }
 
-// enter lets a connection in. Drop, if not nil, has to be closed for it.
+// admits tells whether an address does not come too often.
+func (g *gate) admits(a netip.Addr, own bool, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	most := float64(manyConns)
+	if own || g.cameras[a] {
+		most *= 10 // its mails count, each of them
+	}
+	return allow(&g.rates, a, most, 2*most, now)
+}
+
+// enter lets a connection in, which is all ready: it may be closed from now on. Drop, if not nil, has to be closed for it.
+// The connection's end calls leave.
 func (g *gate) enter(c *conn) (drop *conn, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.closed {
+		return nil, false
+	}
 	if g.conns == nil {
 		g.conns = map[netip.Addr][]*conn{}
-	}
-	c.camera = c.camera || g.cameras[c.from]
-	most := float64(manyConns)
-	if c.camera {
-		most *= 10 // its mails count, each of them
-	}
-	if !allow(&g.rates, c.from, most, 2*most, c.began) {
-		return nil, false
 	}
 	switch {
 	case len(g.conns[c.from]) >= maxPerAddress:
@@ -121,17 +133,22 @@ func (g *gate) enter(c *conn) (drop *conn, ok bool) {
 	}
 	g.conns[c.from] = append(g.conns[c.from], c)
 	g.total++
+	g.sessions.Add(1)
 	return drop, true
 }
 
-// greediest is the oldest connection of the address with the most. g.mu is held.
+// greediest is the oldest connection of the address that has the most by the gate's count. g.mu is held.
 func (g *gate) greediest() *conn {
 	var worst *conn
 	most := 0
-	for _, list := range g.conns {
-		n := 2 * len(list)
-		if list[0].camera {
-			n = 1 // rather anybody else's
+	for a, list := range g.conns {
+		n := len(list)
+		switch {
+		case list[0].own:
+		case g.cameras[a]:
+			n += maxPerAddress / 2
+		default:
+			n += maxPerAddress
 		}
 		if worst == nil || n > most || n == most && list[0].began.Before(worst.began) {
 			worst, most = list[0], n
@@ -156,10 +173,23 @@ func (g *gate) remove(c *conn) {
 	}
 }
 
+// leave notes that a connection is over. It is called once for each that entered.
 func (g *gate) leave(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.remove(c)
+	g.sessions.Done()
+}
+
+// reading notes that a mail is being read, until done is called; false means that the server ends.
+func (g *gate) reading() (done func(), ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil, false
+	}
+	g.sessions.Add(1)
+	return g.sessions.Done, true
 }
 
 // brought notes that a connection brought a mail of a camera: it goes behind those of its address that did not.
@@ -173,14 +203,15 @@ func (g *gate) brought(c *conn) {
 	before := g.total
 	g.remove(c)
 	if g.total < before {
-		c.camera = true
 		g.conns[c.from] = append(g.conns[c.from], c)
 		g.total++
 	}
 }
 
-func (g *gate) closeAll() {
+// close lets nobody in any more, ends all connections and waits for them.
+func (g *gate) close() {
 	g.mu.Lock()
+	g.closed = true
 	var all []*conn
 	for _, list := range g.conns {
 		all = append(all, list...)
@@ -189,6 +220,14 @@ func (g *gate) closeAll() {
 	for _, c := range all {
 		_ = c.Close()
 	}
+	g.sessions.Wait()
+}
+
+// mayTell tells whether something that an address did is worth a line in the log: a few at once, then one in ten seconds.
+func (g *gate) mayTell(a netip.Addr, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return allow(&g.told, a, 0.1, 10, now)
 }
 
 // wrongLogin counts a wrong login of an address.
@@ -258,15 +297,16 @@ func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
 	ap, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
 	from := ap.Addr().Unmap().WithZone("")
 	if !s.allowed(from) {
-		s.Log.Warn("mail connection refused: address is not in smtp.allow", "from", from)
+		if s.gate.mayTell(from, began) {
+			s.Log.Warn("mail connection refused: address is not in smtp.allow", "from", from)
+		}
 		s.Refused(from)
 		s.Visits.refuse(began, from, l.port, "refused: address "+from.String()+" is not allowed")
 		_ = nc.Close()
 		return nil
 	}
-	c := &conn{began: began, from: from, camera: s.known(from)}
-	drop, ok := s.gate.enter(c)
-	if !ok {
+	own := s.known(from)
+	if !s.gate.admits(from, own, began) {
 		s.Visits.refuse(began, from, l.port, "refused: too many connections from "+from.String())
 		_ = nc.SetWriteDeadline(began.Add(100 * time.Millisecond))
 		_, _ = io.WriteString(nc, "421 4.7.0 Too many connections\r\n")
@@ -274,17 +314,84 @@ func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
 		return nil
 	}
 	sniff, sniffed := s.Visits.sniff(from)
-	c.Conn = repair.New(&steady{Conn: nc}, repair.Options{TLS: s.tls, First: l.first, Sniff: sniff, Sniffed: sniffed})
+	c := &conn{began: began, from: from, own: own,
+		Conn: repair.New(&steady{Conn: nc}, repair.Options{TLS: s.tls, First: l.first, Sniff: sniff, Sniffed: sniffed})}
 	c.visit = s.Visits.begin(began, from, l.port, c.Conn)
 	timer := time.AfterFunc(longestTime, func() { _ = c.Close() })
 	c.end = func() {
 		timer.Stop()
-		s.gate.leave(c)
 		c.visit.end()
+		s.gate.leave(c)
+	}
+	drop, ok := s.gate.enter(c)
+	if !ok { // the server ends
+		timer.Stop()
+		c.visit.end()
+		_ = nc.Close()
+		return nil
 	}
 	if drop != nil {
-		drop.visit.note("closed: there were too many connections, and this one had brought nothing for the longest time")
+		drop.visit.dropped()
 		_ = drop.Close()
 	}
 	return c
+}
+
+// places bounds what is kept in memory of mails at once: of all, and of each address. Who has held a place for long while
+// there is none left loses its connection: a camera's mail takes moments.
+type places struct {
+	most, each int
+
+	mu   sync.Mutex // guards held
+	held []*place   // oldest first
+}
+
+// place is one that a connection holds.
+type place struct {
+	c     *conn
+	since time.Time
+}
+
+// longHeld is for how long a place is nobody else's.
+const longHeld = 10 * time.Second
+
+// take takes a place for a connection. nil means that there is none.
+func (p *places) take(c *conn) *place {
+	p.mu.Lock()
+	mine := 0
+	for _, x := range p.held {
+		if x.c.from == c.from {
+			mine++
+		}
+	}
+	var drop *conn
+	switch {
+	case mine >= p.each:
+		p.mu.Unlock()
+		return nil
+	case len(p.held) >= p.most:
+		if time.Since(p.held[0].since) < longHeld {
+			p.mu.Unlock()
+			return nil
+		}
+		drop = p.held[0].c
+		p.held = slices.Delete(p.held, 0, 1)
+	}
+	x := &place{c, time.Now()}
+	p.held = append(p.held, x)
+	p.mu.Unlock()
+	if drop != nil {
+		drop.visit.note("closed: it sent its mail too slowly while others waited")
+		_ = drop.Close()
+	}
+	return x
+}
+
+// give gives a place back, if it was not lost. nil is none.
+func (p *places) give(x *place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.held, x); i >= 0 {
+		p.held = slices.Delete(p.held, i, i+1)
+	}
 }

@@ -19,12 +19,13 @@ import (
 
 // Bounds of the search for a mail's picture.
 const (
-	maxDepth    = 4 // of parts in parts
-	maxParts    = 20
-	maxPicture  = 8 << 20 // bytes
-	maxPixels   = 50_000_000
-	maxPictures = 8        // that are held in memory at once; the pictures of further mails are left out
-	maxHeader   = 64 << 10 // of one part, bytes
+	maxDepth     = 4 // of parts in parts
+	maxParts     = 20
+	maxPicture   = 4 << 20 // bytes
+	maxPixels    = 50_000_000
+	maxPictures  = 8        // that are held in memory at once; the pictures of further mails are left out
+	picturesEach = 2        // and of one address
+	maxHeader    = 64 << 10 // of one part, bytes
 )
 
 var errHeader = errors.New("header too long")

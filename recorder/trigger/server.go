@@ -60,8 +60,8 @@ type Server struct {
 
 	gate    gate
 	parsing chan struct{} // a place for each mail that is taken apart
-	heads   chan struct{} // a place for each long head in memory
-	holding chan struct{} // a place for each picture or kept mail in memory
+	heads   places        // for each long head in memory
+	holding places        // for each picture or kept mail in memory
 	allowed func(netip.Addr) bool
 	tls     *tls.Config
 
@@ -82,8 +82,8 @@ type Received struct {
 // Run listens until ctx ends. A port that is taken is tried again every few seconds; the recorder works on meanwhile.
 func (s *Server) Run(ctx context.Context) error {
 	s.parsing = make(chan struct{}, maxParsing)
-	s.heads = make(chan struct{}, maxHeads)
-	s.holding = make(chan struct{}, maxPictures)
+	s.heads.most, s.heads.each = maxHeads, headsEach
+	s.holding.most, s.holding.each = maxPictures, picturesEach
 	s.allowed = Allowed(s.Settings.Allow)
 	s.tls = s.tlsConfig()
 	plain, first := s.Settings.Ports()
@@ -100,8 +100,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	_ = srv.Close()
-	s.gate.closeAll()
-	return g.Wait()
+	err := g.Wait()
+	s.gate.close()
+	return err
 }
 
 // listen serves one port until ctx ends.
@@ -176,13 +177,21 @@ func (s *Server) smtpServer(ctx context.Context) *smtp.Server {
 
 // tlsConfig is what STARTTLS and TLS from the first byte offer.
 func (s *Server) tlsConfig() *tls.Config {
-	cert := sync.OnceValues(func() (*tls.Certificate, error) { return certificate(s.CertDir) })
+	var mu sync.Mutex
+	var made *tls.Certificate
+	var failed time.Time
+	var why error
 	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		c, err := cert()
-		if err != nil {
-			s.Log.Error("no TLS for the cameras", "err", err)
+		mu.Lock()
+		defer mu.Unlock()
+		if made != nil || time.Since(failed) < certAgain {
+			return made, why
 		}
-		return c, err
+		if made, why = certificate(s.CertDir); why != nil {
+			failed = time.Now()
+			s.Log.Error("no TLS for the cameras", "err", why)
+		}
+		return made, why
 	}}
 	if s.Settings.OldTLS {
 		c.MinVersion = tls.VersionTLS10
@@ -192,6 +201,9 @@ func (s *Server) tlsConfig() *tls.Config {
 	}
 	return c
 }
+
+// certAgain is how long after a failure the certificate is tried again.
+const certAgain = 10 * time.Second
 
 // Allowed returns the test for networks as smtp.allow names them: "private" is loopback, RFC 1918, link-local and
 // unique local addresses; "any" is every address.

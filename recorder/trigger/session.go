@@ -85,7 +85,9 @@ func (c *session) authenticate(user, password string) error {
 		wu, wp := sha256.Sum256([]byte(c.s.Settings.Username)), sha256.Sum256([]byte(want.Reveal()))
 		if subtle.ConstantTimeCompare(u[:], wu[:])&subtle.ConstantTimeCompare(p[:], wp[:]) != 1 {
 			c.s.gate.wrongLogin(c.conn.from, time.Now())
-			c.s.Log.Warn("mail login refused: wrong user or password", "from", c.conn.from)
+			if c.s.gate.mayTell(c.conn.from, time.Now()) {
+				c.s.Log.Warn("mail login refused: wrong user or password", "from", c.conn.from)
+			}
 			return smtp.ErrAuthFailed
 		}
 	}
@@ -118,10 +120,20 @@ func (c *session) Logout() error { return nil }
 // attachment behind them delays nothing, and its picture follows when it is there. A mail that is cut off counts all
 // the same, but its connection is closed, since what follows would be read as commands.
 func (c *session) Data(r io.Reader) error {
+	done, ok := c.s.gate.reading()
+	if !ok {
+		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "Preroll is ending"}
+	}
+	defer done()
 	d := &delivery{c: c, began: c.began(), sender: c.sender, to: c.to}
 	c.mails++
 	head, rerr := d.readHead(r)
-	d.open(true)
+	if errors.Is(rerr, errNoPlace) {
+		rerr = nil
+		d.open(false)
+	} else {
+		d.open(true)
+	}
 	crash.Here("mail-read")
 	opened, err := d.result()
 	in := &flow{r: io.MultiReader(bytes.NewReader(head), r)}
@@ -137,7 +149,11 @@ func (c *session) Data(r io.Reader) error {
 		err = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Could not be saved, try again"}
 	}
 	if rerr != nil && !errors.Is(rerr, io.EOF) {
-		c.conn.visit.cut()
+		if errors.Is(rerr, smtp.ErrDataTooLarge) {
+			c.conn.visit.note(fmt.Sprintf("the mail is larger than %d MB; the connection was closed", maxBytes>>20))
+		} else {
+			c.conn.visit.cut()
+		}
 		_ = c.conn.Close()
 		return rerr
 	}
@@ -174,12 +190,8 @@ type delivery struct {
 // it is asked for.
 func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 	head = make([]byte, 0, shortHead)
-	long := false
-	defer func() {
-		if long {
-			<-d.c.s.heads
-		}
-	}()
+	var long *place
+	defer func() { d.c.s.heads.give(long) }()
 	var timer *time.Timer
 	defer func() {
 		if timer != nil {
@@ -193,12 +205,9 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 			if len(head) >= message.MaxHead {
 				return head, nil
 			}
-			if !long {
-				select {
-				case d.c.s.heads <- struct{}{}:
-					long = true
-				default:
-					return head, nil // it must do
+			if long == nil {
+				if long = d.c.s.heads.take(d.c.conn); long == nil {
+					return head, errNoPlace
 				}
 			}
 			more := make([]byte, len(head), min(4*cap(head), message.MaxHead))
@@ -235,6 +244,10 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 	}
 }
 
+// errNoPlace is the error for a mail whose head is long while there is no memory for more of them. It counts if its
+// envelope tells whose it is; else it is to be sent again.
+var errNoPlace = errors.New("too many mails with long heads at once")
+
 // came notes what has come of a mail.
 func (d *delivery) came(head []byte) {
 	d.mu.Lock()
@@ -267,7 +280,7 @@ func (d *delivery) open(all bool) {
 	res := set.Match(m)
 	if !all {
 		early, ok := set.Early(rule.Mail{From: m.From, Login: m.Login, Sender: m.Sender, To: m.To})
-		if !ok || len(early.IDs) == 0 || !d.m.HeaderDone || d.m.Test || d.m.Notice != "" {
+		if !ok || len(early.IDs) == 0 || d.m.Test || d.m.Notice != "" {
 			return
 		}
 		res = early
@@ -318,20 +331,23 @@ func (d *delivery) deliver(res rule.Result) {
 		s.Noticed(res.IDs, d.m.Notice, t)
 		return
 	case len(res.IDs) == 0:
-		s.Log.Warn("mail fits no camera", "from", t.From, "sender", t.Sender, "to", to, "subject", t.Subject)
+		if s.gate.mayTell(d.c.conn.from, time.Now()) {
+			s.Log.Warn("mail fits no camera", "from", t.From, "sender", t.Sender, "to", to, "subject", t.Subject)
+		}
 		v.unmatched(res.Why)
 		s.Unmatched(status.Unmatched{Time: t.Time, From: t.From, Sender: t.Sender, To: to, Subject: t.Subject, Login: message.Clean(d.c.user),
 			Label: t.Label, Channel: d.m.Channel, Number: d.m.Number, Device: d.m.Device, Body: excerpt(d.m.Body), Why: res.Why})
 		return
 	}
 	s.gate.brought(d.c.conn)
+	v.mail(nil, nil, "")
 	for _, camera := range res.IDs {
 		id, err := s.Trigger(d.c.ctx, camera, t)
 		if err == nil && id != "" {
 			d.opened = append(d.opened, opened{camera, id, t})
-			v.mail([]string{camera}, []string{id}, "")
+			v.about(camera, id, "")
 		} else if err == nil {
-			v.mail([]string{camera}, nil, "an alarm that nothing was to be saved of")
+			v.about(camera, "", "an alarm that nothing was to be saved of")
 		}
 		d.err = errors.Join(d.err, err)
 	}
@@ -352,6 +368,9 @@ func (d *delivery) tell() {
 func (d *delivery) result() ([]opened, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.done {
+		return nil, errNoPlace
+	}
 	return d.opened, d.err
 }
 
@@ -368,27 +387,20 @@ func excerpt(body string) string {
 }
 
 // maxKept bounds a mail that is kept, in bytes.
-const maxKept = 4 << 20
+const maxKept = 2 << 20
 
 // enclose reads the rest of a mail, hands its picture to the events, and the mail itself where mails are kept.
 func (c *session) enclose(in *flow, list []opened) {
-	held := false
-	defer func() {
-		if held {
-			<-c.s.holding
-		}
-	}()
+	var held *place
+	defer func() { c.s.holding.give(held) }()
 	hold := func() bool {
-		if held {
-			return true
+		if held == nil {
+			held = c.s.holding.take(c.conn)
 		}
-		select {
-		case c.s.holding <- struct{}{}:
-			held = true
-		default:
+		if held == nil && c.s.gate.mayTell(c.conn.from, time.Now()) {
 			c.s.Log.Warn("a mail's picture was left out: too many at once", "from", c.conn.from)
 		}
-		return held
+		return held != nil
 	}
 	var kept bytes.Buffer
 	if c.s.Settings.KeepMail && hold() {
@@ -400,7 +412,7 @@ func (c *session) enclose(in *flow, list []opened) {
 			c.s.Picture(c.ctx, o.camera, o.event, b)
 		}
 	}
-	if !c.s.Settings.KeepMail || !held {
+	if !c.s.Settings.KeepMail || held == nil {
 		return
 	}
 	if _, err := io.Copy(io.Discard, in); err == nil && kept.Len() < maxKept {

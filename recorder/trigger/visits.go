@@ -31,8 +31,8 @@ type visit struct {
 	c        *repair.Conn // nil for one that was refused
 	s        status.Connection
 	refused  int    // how many were refused like this one
-	said     string // by what ended it or went wrong
-	about    string // what the last mail was, if it was no alarm
+	said     string // by what ended it or went wrong last
+	what     string // what the last mail was, if it was no alarm
 	lost     string // why a mail fitted no camera
 	cutShort bool
 }
@@ -126,12 +126,41 @@ func (x *visit) cut() {
 	x.cutShort = true
 }
 
-// mail notes a mail that was taken, and what it was if it is no alarm that is saved.
-func (x *visit) mail(cameras, events []string, about string) {
+// dropped notes that a connection has to go for another one.
+func (x *visit) dropped() {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	x.said = "closed: there were too many connections, and this one had brought nothing for the longest time"
+	if x.s.Mails > 0 {
+		x.said = "closed, after its mails were taken: there were too many connections"
+	}
+}
+
+// mail notes a mail that was taken, and what it was if it is no alarm that is saved. What went wrong before is over.
+func (x *visit) mail(cameras, events []string, what string) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.s.Mails++
-	x.about, x.lost = about, ""
+	x.what, x.lost, x.said = what, "", ""
+	x.add(cameras, events)
+}
+
+// about adds a camera and an event to the last mail, and what it was if it is no alarm that is saved.
+func (x *visit) about(camera, event, what string) {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	if what != "" {
+		x.what = what
+	}
+	events := []string{event}
+	if event == "" {
+		events = nil
+	}
+	x.add([]string{camera}, events)
+}
+
+// add adds cameras and events. of.mu is held.
+func (x *visit) add(cameras, events []string) {
 	for _, c := range cameras {
 		if !slices.Contains(x.s.Cameras, c) {
 			x.s.Cameras = append(x.s.Cameras, c)
@@ -149,7 +178,7 @@ func (x *visit) unmatched(why string) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.s.Mails++
-	x.about, x.lost = "", why
+	x.what, x.lost, x.said = "", why, ""
 }
 
 // end notes that a connection is over.
@@ -221,8 +250,8 @@ func (x *visit) verdict(s status.Connection, gaveUp string) (text string, good b
 		return "accepted" + repaired + "; it fits no camera: " + x.lost, false
 	case s.Mails > 0:
 		text = "accepted" + repaired
-		if x.about != "" {
-			text += "; it is " + x.about
+		if x.what != "" {
+			text += "; it is " + x.what
 		}
 		if x.cutShort {
 			text += "; the camera cut the connection before the end of its mail"

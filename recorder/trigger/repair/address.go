@@ -176,6 +176,9 @@ func splitAddress(s string) (local, domain string) {
 	return strings.Trim(s, "@"), ""
 }
 
+// mostSize is a size that the server lets through, in bytes.
+const mostSize = 100 << 20
+
 // params keeps the parameters that the server understands.
 func (p *path) params(smtpUTF8 bool) {
 	var keep []string
@@ -184,9 +187,9 @@ func (p *path) params(smtpUTF8 bool) {
 		ok := false
 		if p.key == "FROM" {
 			switch strings.ToUpper(name) {
-			case "SIZE":
-				_, err := strconv.ParseUint(value, 10, 32)
-				ok = err == nil
+			case "SIZE": // what a mail says of its size is no reason to refuse it
+				n, err := strconv.ParseUint(value, 10, 32)
+				ok = err == nil && n <= mostSize
 			case "BODY":
 				ok = strings.EqualFold(value, "7BIT") || strings.EqualFold(value, "8BITMIME")
 			case "SMTPUTF8":

@@ -327,6 +327,7 @@ func TestCommands(t *testing.T) {
 		{name: "no sender", from: "MAIL FROM:\r\n", wantFrom: "-", repairs: noBrackets + ";" + noSender},
 		{name: "no recipient", to: "RCPT TO:<>\r\n", wantTo: "-", repairs: noRecipient},
 		{name: "proper parameters", from: "MAIL FROM:<cam@x.example> SIZE=100 BODY=8BITMIME SMTPUTF8\r\n"},
+		{name: "a size beyond all", from: "MAIL FROM:<cam@x.example> SIZE=4000000000\r\n", repairs: oddParams},
 		{name: "unknown parameters", from: "MAIL FROM:<cam@x.example> FOO BAR=1=2 SIZE=12x BODY=BINARYMIME\r\n", to: "RCPT TO:<nvr@x.example> NOTIFY=NEVER\r\n", repairs: oddParams},
 		{name: "control characters", from: "MAIL FROM:<c\x01am@x.exa\x00mple>\r\n", repairs: controls},
 		{name: "tab", from: "MAIL\tFROM:<cam@x.example>\r\n", repairs: blanks},

@@ -1,0 +1,188 @@
+package trigger
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// However many connections strangers hold, those that brought a camera's mail among them too, a camera keeps its own.
+func TestCamerasKeepTheirConnections(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		g := &gate{}
+		now := time.Now()
+		enter := func(a string, own bool) *conn {
+			now = now.Add(100 * time.Microsecond)
+			c := &conn{began: now, from: netip.MustParseAddr(a), own: own}
+			g.enter(c)
+			return c
+		}
+		camera := enter("192.168.1.10", own)
+		g.brought(camera)
+		for n := range 5000 {
+			c := &conn{began: now.Add(time.Duration(n) * time.Microsecond), from: netip.MustParseAddr(fmt.Sprintf("192.168.2.%d", n%100))}
+			drop, ok := g.enter(c)
+			if !ok || drop == camera {
+				t.Fatalf("own %v: the camera's connection went for connection %d", own, n)
+			}
+			g.brought(c)
+		}
+		if g.total > maxConns {
+			t.Errorf("%d connections", g.total)
+		}
+	}
+}
+
+// A server that ends while connections come ends all of them, and waits.
+func TestEndWhileConnectionsCome(t *testing.T) {
+	for range 30 {
+		s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0,127.0.0.1:0,127.0.0.1:0", Allow: []string{"private"}}, CertDir: certDir(t),
+			Cameras: func() []config.Camera { return cameras }, Visits: &Visits{}, Log: slog.New(slog.DiscardHandler)}
+		ports := make(chan []status.Port, 10)
+		s.Listening = func(p []status.Port) { ports <- p }
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		var now []status.Port
+		for range 3 {
+			now = <-ports
+		}
+		var wg sync.WaitGroup
+		over := make(chan struct{})
+		for _, p := range now {
+			wg.Go(func() {
+				for {
+					select {
+					case <-over:
+						return
+					default:
+					}
+					if c, err := net.DialTimeout("tcp", p.Listen, 20*time.Millisecond); err == nil {
+						defer func() { _ = c.Close() }()
+					}
+				}
+			})
+		}
+		wait(t, "connections", func() bool {
+			s.gate.mu.Lock()
+			defer s.gate.mu.Unlock()
+			return s.gate.total > 3
+		})
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		s.gate.mu.Lock()
+		if s.gate.total != 0 {
+			t.Errorf("%d connections are left", s.gate.total)
+		}
+		s.gate.mu.Unlock()
+		close(over)
+		wg.Wait()
+	}
+}
+
+// A long head that there is no memory for is no reason to lose an alarm: one whose recipient tells its camera counts, and
+// another is to be sent again.
+func TestLongHeadsOfStrangers(t *testing.T) {
+	k := serve(t, nil)
+	k.server.heads.most, k.server.heads.each = 4, 2
+	long := strings.Repeat("X-A: "+strings.Repeat("a", 70)+"\r\n", 70)
+	for i := range 4 {
+		c, err := k.from(t.Context(), fmt.Sprintf("127.0.3.%d", 1+i/2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, "EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<z@x>\r\nDATA\r\nSubject: x\r\n"+long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(t, "the strangers", func() bool {
+		k.server.heads.mu.Lock()
+		defer k.server.heads.mu.Unlock()
+		return len(k.server.heads.held) == 4
+	})
+	if codes := k.talk("HELO nvr", "MAIL FROM:<nvr@x>", "RCPT TO:<alarm@x>", "DATA", long+"Subject: Motion [CH1]\r\n\r\nx\r\n."); codes[5] != "451" {
+		t.Errorf("a mail whose head could not be read was answered %v", codes)
+	}
+	if codes := k.talk("HELO cam", "MAIL FROM:<cam@x>", "RCPT TO:<yard@x>", "DATA", long+"Subject: Motion\r\n\r\nx\r\n."); codes[5] != "250" || k.count("yard") != 1 {
+		t.Errorf("a mail whose recipient is a camera was answered %v, %d triggers", codes, k.count("yard"))
+	}
+	k.mu.Lock()
+	if len(k.unmatched) != 0 {
+		t.Errorf("%+v", k.unmatched)
+	}
+	k.mu.Unlock()
+	// Strangers that are slow give way in the end.
+	k.server.heads.mu.Lock()
+	for _, p := range k.server.heads.held {
+		p.since = p.since.Add(-longHeld)
+	}
+	k.server.heads.mu.Unlock()
+	if codes := k.talk("HELO nvr", "MAIL FROM:<nvr@x>", "RCPT TO:<alarm@x>", "DATA", long+"Subject: Motion [CH1]\r\n\r\nx\r\n."); codes[5] != "250" || k.count("nvr-1") != 1 {
+		t.Errorf("a mail beside slow ones was answered %v, %d triggers", codes, k.count("nvr-1"))
+	}
+}
+
+// What went wrong before a mail that was taken is over.
+func TestVerdictOfTheLastMail(t *testing.T) {
+	k := serve(t, nil)
+	k.fail = fmt.Errorf("index is locked")
+	c, br := k.begin("yard@preroll")
+	mail := "Subject: Motion\r\n\r\nx\r\n.\r\n"
+	answer := func(want byte) {
+		t.Helper()
+		if s, err := br.ReadString('\n'); err != nil || s[0] != want {
+			t.Fatalf("%q, %v", s, err)
+		}
+	}
+	fmt.Fprint(c, mail)
+	answer('4')
+	if v := k.visits.List()[0]; v.Good || !strings.Contains(v.Verdict, "not accepted") {
+		t.Errorf("%q", v.Verdict)
+	}
+	k.mu.Lock()
+	k.fail = nil
+	k.mu.Unlock()
+	for _, l := range []string{"MAIL FROM:<a@x>\r\n", "RCPT TO:<yard@x>\r\n", "RCPT TO:<front-door@x>\r\n"} {
+		fmt.Fprint(c, l)
+		answer('2')
+	}
+	fmt.Fprint(c, "DATA\r\n")
+	answer('3')
+	fmt.Fprint(c, mail)
+	answer('2')
+	if v := k.visits.List()[0]; !v.Good || v.Verdict != "accepted" || v.Mails != 2 || len(v.Cameras) != 2 {
+		t.Errorf("%q, good %v, %d mails, %v", v.Verdict, v.Good, v.Mails, v.Cameras)
+	}
+}
+
+// A certificate that is cut off is put aside, and a new one is made.
+func TestDamagedCertificate(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "smtp-certificate.pem")
+	if err := os.WriteFile(file, []byte("-----BEGIN CERTIFICATE-----\nMIIC"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := certificate(dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(file + ".damaged"); err != nil {
+		t.Error(err)
+	}
+	if _, err := certificate(dir); err != nil {
+		t.Error(err)
+	}
+}
