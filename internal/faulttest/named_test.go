@@ -5,7 +5,6 @@ package faulttest
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -14,21 +13,20 @@ import (
 	"github.com/preroll/preroll/internal/faultfs"
 )
 
-// small is a world of one camera whose archive can fail.
+// small is a world of a few like cameras.
 func small(cameras int) Options {
-	opt := Options{Seed: 99, PreRoll: 3 * time.Second, PostRoll: 2 * time.Second, Longest: 10 * time.Second, RAM: 128 << 20, Drive: true}
+	opt := Options{Seed: 99, PreRoll: 3 * time.Second, PostRoll: 2 * time.Second, Longest: 10 * time.Second, RAM: 128 << 20}
 	for range cameras {
 		opt.Cameras = append(opt.Cameras, CameraOptions{GOP: 10})
 	}
 	return opt
 }
 
-// needFuse leaves a test out that needs a disk that can fail.
-func needFuse(t *testing.T) {
-	t.Helper()
-	if os.Getenv("PREROLL_NO_FUSE") != "" {
-		t.Skip("it needs /dev/fuse")
-	}
+// failingDrive is small with an archive that can fail.
+func failingDrive(cameras int) Options {
+	opt := small(cameras)
+	opt.Drive = true
+	return opt
 }
 
 // finish lets all events end, stops Preroll and looks whether all is well.
@@ -44,9 +42,8 @@ func finish(t *testing.T, w *World) Report {
 
 // Asked to end while the archive drive hangs, Preroll does within seconds; the next life saves the event.
 func TestEndWhileTheArchiveHangs(t *testing.T) {
-	needFuse(t)
 	t.Parallel()
-	w := newWorld(t, small(1))
+	w := newWorld(t, failingDrive(1))
 	ctx := t.Context()
 	try(t, w.Start(ctx, ""))
 	try(t, w.Filled(ctx, 4*time.Second))
@@ -67,9 +64,8 @@ func TestEndWhileTheArchiveHangs(t *testing.T) {
 
 // A drive that takes one megabyte a second loses nothing.
 func TestSlowArchive(t *testing.T) {
-	needFuse(t)
 	t.Parallel()
-	w := newWorld(t, small(2))
+	w := newWorld(t, failingDrive(2))
 	ctx := t.Context()
 	w.Drive.Set(faultfs.Faults{Rate: 1 << 20})
 	try(t, w.Start(ctx, ""))
@@ -87,7 +83,6 @@ func TestSlowArchive(t *testing.T) {
 
 // Sixteen cameras that are triggered in the same second have an event each.
 func TestSixteenAtOnce(t *testing.T) {
-	needFuse(t)
 	t.Parallel()
 	opt := small(16)
 	opt.RAM = 256 << 20
@@ -114,7 +109,6 @@ func TestSixteenAtOnce(t *testing.T) {
 // Ten thousand mails of one camera are counted, each, in an event or a chain of events without a gap, and memory does
 // not grow with them.
 func TestTenThousandMails(t *testing.T) {
-	needFuse(t)
 	t.Parallel()
 	opt := small(1)
 	opt.Longest = 10 * time.Minute
@@ -156,7 +150,6 @@ func TestTenThousandMails(t *testing.T) {
 
 // Alarms without a pause become a chain of events without a gap.
 func TestAlarmsWithoutAPause(t *testing.T) {
-	needFuse(t)
 	t.Parallel()
 	w := newWorld(t, small(1))
 	ctx := t.Context()

@@ -64,12 +64,7 @@ func (r *Ring) lookAtClock() time.Duration {
 	if r.latest != nil && !r.latest.inRing {
 		r.latest.written = r.latest.written.Add(d)
 	}
-	for run, t := range r.jumped {
-		r.jumped[run] = t.Add(d)
-	}
-	for run, t := range r.begun {
-		r.begun[run] = t.Add(d)
-	}
+	r.begun.at, r.jumped.at = r.begun.at.Add(d), r.jumped.at.Add(d)
 	for _, h := range r.holds {
 		for i := range h.queue {
 			h.queue[i].Start, h.queue[i].End = h.queue[i].Start.Add(d), h.queue[i].End.Add(d)

@@ -155,7 +155,7 @@ func TestSilenceIsNoClock(t *testing.T) {
 			f := newFeeder(t, segments(t, 10), r, run1, begin)
 			f.feed(4)
 			f.at = f.at.Add(tc.late)
-			r.jumped[run1] = f.at.Add(500 * time.Millisecond)
+			r.jumped = moment{run1, f.at.Add(500 * time.Millisecond)}
 			f.feed(5)
 			list := r.timed(0)
 			if off := list[3].End.Sub(begin.Add(4 * time.Second)).Abs(); off > time.Millisecond {

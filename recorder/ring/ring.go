@@ -93,10 +93,10 @@ type Ring struct {
 	epoch   int
 	lastRun int64
 	inits   map[int64]initInfo
-	latest  *entry              // the newest there was, which may have left the ring
-	least   map[int]smallest    // by epoch
-	jumped  map[int64]time.Time // when a run's time stamps leapt
-	begun   map[int64]time.Time // when a run had its first frames, at the latest
+	latest  *entry           // the newest there was, which may have left the ring
+	least   map[int]smallest // by epoch
+	begun   moment           // when the present run had its first frames, at the latest
+	jumped  moment           // when its time stamps leapt
 	holds   map[string]*Hold
 	short   bool // the budget has shortened this ring
 	clock   clock
@@ -120,7 +120,7 @@ var (
 // Open makes the ring's folders and takes over what an earlier life of Preroll left in them. Files that Preroll did
 // not make are not touched.
 func Open(opt Options) (*Ring, error) {
-	r := &Ring{opt: opt, inits: map[int64]initInfo{}, begun: map[int64]time.Time{}, least: map[int]smallest{}, jumped: map[int64]time.Time{}, holds: map[string]*Hold{}, clock: newClock()}
+	r := &Ring{opt: opt, inits: map[int64]initInfo{}, least: map[int]smallest{}, holds: map[string]*Hold{}, clock: newClock()}
 	for _, d := range []string{r.segments(), r.pins()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("make ring: %w", err)
@@ -160,7 +160,7 @@ func (r *Ring) Began(prefix string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if run, err := strconv.ParseInt(strings.Trim(prefix, "r-"), 10, 64); err == nil {
-		r.begun[run] = time.Now().Round(0)
+		r.begun = moment{run, time.Now().Round(0)}
 	}
 }
 
@@ -333,29 +333,35 @@ func (r *Ring) epochOf(at int, e *entry) int {
 	return r.epoch
 }
 
+// moment is when something happened to a run.
+type moment struct {
+	run int64
+	at  time.Time
+}
+
 // Jumped notes that the run of a prefix had a leap in its camera's time stamps now, which FFmpeg has taken out: it counts
 // frames from there.
 func (r *Ring) Jumped(prefix string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if run, err := strconv.ParseInt(strings.Trim(prefix, "r-"), 10, 64); err == nil {
-		r.jumped[run] = time.Now().Round(0)
+		r.jumped = moment{run, time.Now().Round(0)}
 	}
 }
 
 // silence tells whether the leap of an entry's run was in it and was no clock that was set, but time without a picture:
 // then what comes is later than counted frames say, from now on. That time is a hole. r.mu is held.
 func (r *Ring) silence(p, e *entry) bool {
-	at, ok := r.jumped[e.Run]
+	at := r.jumped.at
 	least, known := r.least[p.epoch]
-	if !ok || !known || at.After(e.written) || at.Before(p.written.Add(-p.Length())) {
+	if r.jumped.run != e.Run || !known || at.After(e.written) || at.Before(p.written.Add(-p.Length())) {
 		return false
 	}
 	s := e.delay() - least.delay
 	if s < leastHole {
 		return false
 	}
-	delete(r.jumped, e.Run)
+	r.jumped = moment{}
 	e.Jump, e.silent = -s, [2]time.Time{at.Add(-s), at}
 	return true
 }
@@ -369,9 +375,8 @@ type smallest struct {
 // guessed is the delay of a run's first segment by when the run had its first frames: that one may be written late, if it
 // is the last one too. Nobody knows how long FFmpeg waited for a keyframe then. r.mu is held.
 func (r *Ring) guessed(e *entry) (time.Duration, bool) {
-	begun, ok := r.begun[e.Run]
-	d := time.Duration(begun.UnixNano()) - e.Media[0]
-	return d, ok && e.Number == 0 && d < e.delay()
+	d := time.Duration(r.begun.at.UnixNano()) - e.Media[0]
+	return d, r.begun.run == e.Run && e.Number == 0 && d < e.delay()
 }
 
 // learn notes the delay of a new entry, if it is the smallest that its epoch had lately. Lately, since the camera's clock
@@ -575,7 +580,6 @@ func (r *Ring) drop() {
 // dropRun removes what is left of a run that has no segment any more. r.mu is held.
 func (r *Ring) dropRun(run int64) {
 	delete(r.inits, run)
-	delete(r.begun, run)
 	for _, name := range []string{"init.mp4", "live.m3u8"} {
 		_ = os.Remove(filepath.Join(r.segments(), fmt.Sprintf("r%013d-%s", run, name)))
 	}

@@ -100,7 +100,7 @@ func (a *again) Read(p []byte) (n int, err error) {
 // Whatever a stranger does, a camera's mail is answered, and memory stays bounded.
 func TestAttacks(t *testing.T) {
 	most, conns := int64(140<<20), int64(10000) // more than a mail may have
-	if raced {                                 // .ci/test runs this without the race detector too
+	if raced {                                  // .ci/test runs this without the race detector too
 		most, conns = 1<<20, 500
 	}
 	const hello = "EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<z@x>\r\nDATA\r\n"

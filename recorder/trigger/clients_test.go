@@ -132,7 +132,7 @@ func TestRealClients(t *testing.T) {
 func TestOldTLSIsOff(t *testing.T) {
 	path, err := exec.LookPath("curl")
 	if err != nil {
-		t.Skip("curl is missing")
+		t.Fatal("curl is missing; run: .ci/setup test")
 	}
 	k := serve(t, nil)
 	cmd := exec.Command(path, "-sS", "--max-time", "20", "-k", "--tlsv1.0", "--tls-max", "1.0", "--ciphers", "ALL:@SECLEVEL=0", "--mail-from", "cam@x", "--mail-rcpt", "yard@preroll", "-T", os.DevNull, "smtps://"+k.addr)

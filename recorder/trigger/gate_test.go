@@ -186,3 +186,32 @@ func TestDamagedCertificate(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Mails of strangers that stop in the middle of a picture cost a camera's mail nothing.
+func TestPicturesOfStrangers(t *testing.T) {
+	k := serve(t, nil)
+	head := strings.TrimSuffix(mixed(textPart), "--B--\r\n") + "--B\r\nContent-Type: image/jpeg\r\n" + b64 + "\r\n\r\n"
+	begin := folded(photo(t, "jpeg", 640, 360))
+	for i := range 6 {
+		c, err := k.from(t.Context(), fmt.Sprintf("127.0.4.%d", 1+i/3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, "EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<front-door@x>\r\nDATA\r\n"+head+begin[:len(begin)/2]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(t, "the strangers' pictures", func() bool {
+		k.server.holding.mu.Lock()
+		defer k.server.holding.mu.Unlock()
+		return len(k.server.holding.held) == 2*picturesEach
+	})
+	if err := k.send(strings.NewReader(head + begin + "\r\n--B--\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.pictures["yard"]) != 1 {
+		t.Errorf("%d pictures", len(k.pictures["yard"]))
+	}
+}
