@@ -13,7 +13,6 @@ import (
 // Bounds of what is noted of the mails of one camera or address: the history is for things that differ.
 const (
 	sameMail  = time.Minute
-	sameTest  = 5 * time.Second // people press the test button again
 	keptNotes = 1000
 	mostNotes = 60 // a minute, of mails that are no alarm
 )
@@ -31,17 +30,13 @@ type mailKey struct {
 	camera, from, event string
 }
 
-// fresh tells whether a mail is worth a note: each event's first one, and of others one a minute, a test one in some
-// seconds; not more in all than a person reads.
+// fresh tells whether a mail is worth a note: each event's first one, every test, and of others one a minute; of those
+// that are no alarm not more in all than a person reads.
 func (n *notes) fresh(k mailKey, now time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	last, ok := n.mail[k]
-	same := sameMail
-	if k.kind == history.MailTest {
-		same = sameTest
-	}
-	if ok && (k.event != "" || now.Sub(last) < same) {
+	if ok && k.kind != history.MailTest && (k.event != "" || now.Sub(last) < sameMail) {
 		return false
 	}
 	if k.event == "" {

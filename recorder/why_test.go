@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -247,5 +248,22 @@ func TestWhyAndVerify(t *testing.T) {
 	}
 	if kinds[history.Started] < 1 || kinds[history.Stopped] != 1 || kinds[history.Mail] != 1 || kinds[history.MailOff] != 1 || kinds[history.MailUnmatched] != 1 || kinds[history.Removed] != 1 {
 		t.Errorf("%v", kinds)
+	}
+}
+
+// A flood of mails that are no alarm does not push everything else out of the history.
+func TestNotesAreBounded(t *testing.T) {
+	var n notes
+	at, noted := time.Now(), 0
+	for i := range 20000 {
+		if n.fresh(mailKey{history.MailTest, "", fmt.Sprintf("192.0.2.%d", i%200), ""}, at.Add(time.Duration(i)*time.Millisecond)) {
+			noted++
+		}
+	}
+	if noted > mostNotes {
+		t.Errorf("%d notes in 20 s", noted)
+	}
+	if !n.fresh(mailKey{history.Mail, "gate", "192.0.2.7", "e1"}, at.Add(20*time.Second)) {
+		t.Error("an alarm is not noted for it")
 	}
 }
