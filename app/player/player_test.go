@@ -274,8 +274,12 @@ func TestStep(t *testing.T) {
 	s.wait("the first picture", func(p []picture, _ State) bool { return p[len(p)-1].number == 0 })
 	s.Seek(time.Hour)
 	s.wait("the end", func(p []picture, l State) bool { return l.Ended && p[len(p)-1].number == seconds*fps-1 })
-	s.Step(1)
 	s.Step(-1)
+	s.sees(seconds*fps - 2)
+	s.Step(1)
+	s.sees(seconds*fps - 1)
+	s.Step(1) // there is no further one
+	s.still(200 * time.Millisecond)
 	s.Step(-1)
 	s.sees(seconds*fps - 2)
 	s.still(200 * time.Millisecond)
