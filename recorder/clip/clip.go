@@ -163,6 +163,7 @@ type work struct {
 	pictured bool
 	picture  sync.WaitGroup
 	began    time.Time
+	next     string // id of the event that goes on where the maximum length cuts this one
 
 	// guarded by Incident.mu
 	version  int          // counts the event's changes
@@ -529,40 +530,56 @@ func (in *Incident) have(s ring.Segment) bool {
 }
 
 // split ends the event at a segment that would make it too long, and opens the one that begins with that segment. Both
-// go to the index together, so a crash finds either the one or both.
+// go to the index together, so a crash finds either the one or both. Triggers that come meanwhile go with them.
 func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 	in.noting.Lock()
 	defer in.noting.Unlock()
-	in.mu.Lock()
-	defer in.mu.Unlock()
 	done := in.now
-	old := done.ev
+	if done.next == "" {
+		done.next = newID(at.Start)
+	}
+	in.c.work(done.next, true) // before anybody can find it in the index
+	for {
+		in.mu.Lock()
+		version := done.version
+		old, next := cut(done.ev, done.next, at.Start)
+		in.mu.Unlock()
+		if err := in.c.Archive.Put(ctx, old, next); err != nil {
+			return err
+		}
+		crash.Here("split")
+		in.c.Changed(old)
+		in.c.Changed(next)
+		in.mu.Lock()
+		if done.version != version {
+			in.mu.Unlock()
+			continue
+		}
+		done.ev = old
+		done.version++
+		done.noted = done.version
+		in.now = &work{ev: next, began: time.Now()}
+		in.mu.Unlock()
+		in.finishing.Go(func() {
+			defer in.c.work(old.ID, false)
+			in.openSidecar(done)
+			in.finish(ctx, done)
+		})
+		return nil
+	}
+}
+
+// cut returns an event that ends at a time, and the one with an id that goes on from there.
+func cut(old event.Event, id string, at time.Time) (event.Event, event.Event) {
 	next := event.Event{
-		ID: newID(at.Start), Camera: old.Camera, CameraName: old.CameraName, Time: at.Start, Label: old.Label, State: event.Recording,
-		From: at.Start, Until: old.Until, LastTrigger: old.LastTrigger, Continues: old.ID, Hold: old.Hold}
+		ID: id, Camera: old.Camera, CameraName: old.CameraName, Time: at, Label: old.Label, State: event.Recording,
+		From: at, Until: old.Until, LastTrigger: old.LastTrigger, Continues: old.ID, Hold: old.Hold}
 	old.State, old.Hold, old.Continued = event.Finishing, "", true
-	if at.Start.Before(old.Until) {
-		old.Until = at.Start
+	if at.Before(old.Until) {
+		old.Until = at
 	}
-	hand(&old, &next, at.Start)
-	in.c.work(next.ID, true) // before anybody can find it in the index
-	if err := in.c.Archive.Put(ctx, old, next); err != nil {
-		in.c.work(next.ID, false)
-		return err
-	}
-	crash.Here("split")
-	in.c.Changed(old)
-	in.c.Changed(next)
-	done.ev = old
-	done.version++
-	done.noted = done.version
-	in.now = &work{ev: next, began: time.Now()}
-	in.finishing.Go(func() {
-		defer in.c.work(old.ID, false)
-		in.openSidecar(done)
-		in.finish(ctx, done)
-	})
-	return nil
+	hand(&old, &next, at)
+	return old, next
 }
 
 // hand gives the triggers from a time on to the next event: a segment comes when triggers in it are long noted.
