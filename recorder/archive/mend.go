@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -137,11 +138,16 @@ func (a *Archive) anew(ctx context.Context, why error) error {
 		return err
 	}
 	a.ready.Store(true)
+	a.renew()
+	return a.restore(ctx)
+}
+
+// renew has the index filled from the archive soon.
+func (a *Archive) renew() {
 	select {
 	case a.renewed <- struct{}{}:
 	default:
 	}
-	return a.restore(ctx)
 }
 
 // restore puts the events into an index that was begun anew which the damaged one still told, and those that are open.
@@ -241,8 +247,20 @@ func (a *Archive) doubt(err error) error {
 const keepTime = 10 * time.Second
 
 // Keep looks after the index until ctx ends. renew is called when the index was begun anew, so that it lacks what the
-// archive holds: it calls Reindex.
+// archive holds: it calls Reindex, until that has come to its end. Meanwhile the index is looked after all the same.
 func (a *Archive) Keep(ctx context.Context, renew func()) {
+	var renewing sync.WaitGroup
+	defer renewing.Wait()
+	renewing.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-a.renewed:
+				renew()
+			}
+		}
+	})
 	tick := time.NewTicker(keepTime)
 	defer tick.Stop()
 	var removed <-chan fsnotify.Event
@@ -265,12 +283,10 @@ func (a *Archive) Keep(ctx context.Context, renew func()) {
 			fresh := a.Fresh
 			a.writing.Unlock()
 			if fresh {
-				renew()
+				a.renew()
 			} else if a.unclean {
 				a.examine(ctx)
 			}
-		case <-a.renewed:
-			renew()
 		case <-a.doubted:
 			a.examine(ctx)
 		case <-tick.C:

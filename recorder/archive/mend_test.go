@@ -536,3 +536,39 @@ func (s *steps) Err() error {
 	}
 	return s.Context.Err()
 }
+
+// An index that is to be filled from the archive, and is damaged itself so that this fails each time, is begun anew.
+func TestIndexIsDamagedWhileItIsFilled(t *testing.T) {
+	state, root := t.TempDir(), t.TempDir()
+	a := openArchive(t, state, root)
+	saved(t, a, "cam", "a1", time.Now(), 100, nil)
+	if _, err := a.db.ExecContext(t.Context(), `UPDATE events SET event = '{"id":"a1' || char(1) || '}'`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if !a.Fresh {
+		t.Fatal("the index counts as filled")
+	}
+	done := make(chan error, 1)
+	keeping := make(chan struct{})
+	go func() {
+		defer close(keeping)
+		a.Keep(ctx, func() { // as a recorder does
+			for ctx.Err() == nil {
+				if _, _, err := a.Reindex(ctx); err == nil {
+					done <- nil
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}()
+	defer func() { cancel(); <-keeping }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		t.Fatal("the index was never filled")
+	}
+	stored(t, a, "a1")
+}
