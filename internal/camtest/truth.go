@@ -166,6 +166,7 @@ type Shown struct {
 	Counter int
 	Span    int       // index in the history; -1 if it is unreadable
 	Time    time.Time // when it left the camera; zero if it is unreadable
+	Sure    bool      // a frame beside it is its neighbour: what a decoder patches up may show any counter
 }
 
 // Times says when the frames of a clip left a camera. near is a time within the clip, at most half a turn of the loop
@@ -194,6 +195,7 @@ func Times(counters []int, history []Span, near time.Time) []Shown {
 		s := history[x.Span]
 		if i > 0 && s.follows(n, counters[i-1]) || i+1 < len(counters) && s.follows(counters[i+1], n) {
 			near, first = x.Time, false
+			shown[i].Sure = true
 		}
 	}
 	return shown

@@ -418,6 +418,7 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 		for _, got := range clips[e.ID] {
 			r.Frames += len(got.counters)
 			var last time.Time
+			hurt := slices.ContainsFunc(damage, func(s Stretch) bool { return got.clip.End.After(s.From) && got.clip.Start.Before(s.To) })
 			for i, f := range camtest.Times(got.counters, around(history, got.clip), got.clip.Start) {
 				if f.Span < 0 {
 					if len(damage) == 0 {
@@ -425,6 +426,10 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 						blame("frame %d of %s cannot be read", i, got.clip.File)
 					}
 					r.Damaged++
+					continue
+				}
+				if hurt && !f.Sure {
+					held[f.Time.UnixNano()] = got.clip.File
 					continue
 				}
 				if was, twice := held[f.Time.UnixNano()]; twice && !damaged(f.Time) {
