@@ -284,7 +284,7 @@ func (c *camera) record(ctx context.Context) error {
 			c.streams = s
 			c.mu.Unlock()
 		},
-		Began: func() { c.ring.Began(prefix) },
+		Reached: func(media time.Duration) { c.ring.Reached(prefix, media) },
 		Jumped: func() {
 			c.ring.Jumped(prefix)
 			select {

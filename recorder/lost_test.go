@@ -159,3 +159,24 @@ func TestLateMailsAreOneEvent(t *testing.T) {
 		t.Errorf("%d triggers, %v", e.TriggerCount, err)
 	}
 }
+
+// TestOneLateSegment falls silent within the first segment of a run, which FFmpeg gives out much later: the event says when
+// its video ended all the same.
+func TestOneLateSegment(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Media{FPS: 15, GOP: 150, Seconds: 30, Width: 320, Height: 240}, camtest.Options{})
+	r := start(t, testSettings(t, testCamera("cam", cam)), t.TempDir())
+	r.wait("FFmpeg to look at the stream", 20*time.Second, func() bool { return cam.Viewers() == 1 })
+	keyframe := time.Now().Add(10*time.Second - time.Since(cam.Info().Start)%(10*time.Second))
+	r.wait("it to write", 30*time.Second, func() bool { return time.Since(keyframe) > 8*time.Second })
+	r.mail("cam", "Motion", "")
+	cam.Mute(true)
+	silent := time.Now()
+	e := r.ended("cam", 1, 90*time.Second)[0]
+	if e.State != event.Incomplete || len(e.Clips) != 1 {
+		t.Fatalf("%s: %s", e.State, e.Reason)
+	}
+	if off := e.Clips[0].End.Sub(silent); off.Abs() > 500*time.Millisecond {
+		t.Errorf("its video is said to end %s after the silence began: %s", off, e.Reason)
+	}
+}

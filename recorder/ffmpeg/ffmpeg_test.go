@@ -260,9 +260,13 @@ func TestDemoLooksAndRecords(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}()
-	err = tool.Record(ctx, Recording{Source: Source{URL: config.DemoURL}, Dir: dir, Prefix: "p-", Segment: time.Second, Keep: 20, Began: func() {}, Jumped: func() {}, Streams: func(Streams) {}})
+	var reached time.Duration
+	err = tool.Record(ctx, Recording{Source: Source{URL: config.DemoURL}, Dir: dir, Prefix: "p-", Segment: time.Second, Keep: 20, Reached: func(d time.Duration) { reached = max(reached, d) }, Jumped: func() {}, Streams: func(Streams) {}})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("ended with %v", err)
+	}
+	if reached < time.Second/2 || reached > time.Minute {
+		t.Errorf("it is said to have reached %s", reached)
 	}
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -296,5 +300,27 @@ func TestParseProgress(t *testing.T) {
 	got, err := parseProgress("frame=10\nout_time_us=N/A\nprogress=continue\nframe= 182\nout_time_us=18200000\nprogress=end\n")
 	if err != nil || got.Frames != 182 || got.Duration != 18200*time.Millisecond {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	for line, want := range map[string]time.Duration{
+		"[info] frame=   49 fps=4.0 q=-1.0 size=N/A time=00:00:04.80 bitrate=N/A speed=0.39x    ":                                  4800 * time.Millisecond,
+		"[info] frame=98765 fps= 15 q=-1.0 q=-1.0 size=N/A time=27:46:40.01 bitrate=N/A dup=0 drop=3 speed=1x elapsed=27:46:41.00": 27*time.Hour + 46*time.Minute + 40*time.Second + 10*time.Millisecond,
+		"[info] frame=    0 fps=0.0 q=-1.0 size=N/A time=N/A bitrate=N/A speed=N/A":                                                -1,
+		"[info] frame=   49 fps=4.0 q=-1.0 Lsize=N/A time=00:00:04.80 bitrate=N/A speed=0.39x    ":                                 -1,
+		"[info] frame=    1 fps=0.0 q=-1.0 size=N/A time=-00:00:00.02 bitrate=N/A speed=N/A":                                       -1,
+	} {
+		if got, ok := progress(line); ok != (want >= 0) || ok && got != want {
+			t.Errorf("%q: %s, %v", line, got, ok)
+		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	var got []string
+	eachLine(strings.NewReader("one\r\ntwo\rthree\n\n"+strings.Repeat("x", maxLine+5)+"\nlast"), func(s string) { got = append(got, s[:min(5, len(s))]) })
+	if want := []string{"one", "two", "three", "xxxxx", "xxxxx", "last"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

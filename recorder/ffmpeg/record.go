@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,10 +21,10 @@ type Recording struct {
 	Keep    int           // segments that FFmpeg itself keeps, its safety net
 	Known   Streams       // from the last run; zero is a guess (H.264, and audio that can be copied)
 
-	Streams func(Streams) // called once FFmpeg knows what the camera sends
-	Began   func()        // called when the first frames are there
-	Jumped  func()        // the camera's clock was set: from now on FFmpeg counts frames instead of believing it
-	Line    func(string)  // every scrubbed line; may be nil
+	Streams func(Streams)       // called once FFmpeg knows what the camera sends
+	Reached func(time.Duration) // called about once a second with the media time that is written by now
+	Jumped  func()              // the camera's clock was set: from now on FFmpeg counts frames instead of believing it
+	Line    func(string)        // every scrubbed line; may be nil
 }
 
 // PlaylistName is the name of a run's playlist, which lists the segments that FFmpeg keeps.
@@ -54,10 +55,11 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 		stdin:    strings.NewReader(in.stdin),
 		password: r.Source.Password.Reveal(),
 		line: func(line string) {
+			if media, ok := progress(line); ok {
+				r.Reached(media)
+				return
+			}
 			if strings.Contains(line, "[info]") {
-				if strings.Contains(line, "] Output #0") {
-					r.Began()
-				}
 				if strings.Contains(line, ".m4s") {
 					recorded = true
 				} else if reader.line(line) {
@@ -97,6 +99,22 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 	return err
 }
 
+// progressLine is what FFmpeg prints of how far it is, but for the last of these lines, which comes at its end.
+var progressLine = regexp.MustCompile(`frame= *\d+ .* size=.* time=(\d+):(\d+):(\d+\.\d+) `)
+
+// progress returns how far FFmpeg is by one of its lines.
+func progress(line string) (media time.Duration, ok bool) {
+	if !strings.Contains(line, "frame=") {
+		return 0, false
+	}
+	m := progressLine.FindStringSubmatch(line)
+	if m == nil {
+		return 0, false
+	}
+	media, err := time.ParseDuration(m[1] + "h" + m[2] + "m" + m[3] + "s")
+	return media, err == nil
+}
+
 // plan is how a run treats its streams.
 type plan struct{ hvc1, encodeAudio bool }
 
@@ -115,7 +133,10 @@ var demoCodec = []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "ze
 const jumpLimit = "3"
 
 func (t *Tool) recordArgs(r Recording, in input) []string {
-	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info", "-dts_error_threshold", jumpLimit}, in.args...)
+	args := append([]string{"-hide_banner", "-stats", "-loglevel", "level+info", "-dts_error_threshold", jumpLimit}, in.args...)
+	if t.major == 0 || t.major > 4 {
+		args = append(args, "-stats_period", "1")
+	}
 	args = append(args, "-map", "0:v:0", "-dn", "-sn")
 	p := copied(r, r.Known)
 	switch {

@@ -2,13 +2,13 @@ package ffmpeg
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 )
@@ -108,19 +108,20 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 
 // eachLine calls f for every line; progress lines end with CR.
 func eachLine(r io.Reader, f func(string)) {
-	br := bufio.NewReaderSize(r, maxLine)
-	for {
-		b, err := br.ReadSlice('\n')
-		if len(b) > 0 {
-			if i := strings.LastIndexByte(strings.TrimRight(string(b), "\r\n"), '\r'); i >= 0 {
-				b = b[i+1:]
-			}
-			if s := strings.TrimRight(string(b), "\r\n"); s != "" {
-				f(s)
-			}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, maxLine), maxLine)
+	lines.Split(func(b []byte, end bool) (int, []byte, error) {
+		if i := bytes.IndexAny(b, "\r\n"); i >= 0 {
+			return i + 1, b[:i], nil
 		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return
+		if len(b) == maxLine || end && len(b) > 0 {
+			return len(b), b, nil
+		}
+		return 0, nil, nil
+	})
+	for lines.Scan() {
+		if line := lines.Text(); line != "" {
+			f(line)
 		}
 	}
 }

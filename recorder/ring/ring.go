@@ -95,7 +95,7 @@ type Ring struct {
 	inits   map[int64]initInfo
 	latest  *entry           // the newest there was, which may have left the ring
 	least   map[int]smallest // by epoch
-	begun   moment           // when the present run had its first frames, at the latest
+	begun   moment           // when the present run's media time began, at the latest
 	jumped  moment           // when its time stamps leapt
 	holds   map[string]*Hold
 	short   bool // the budget has shortened this ring
@@ -154,13 +154,17 @@ func (r *Ring) NextRun() (dir, prefix string) {
 	return r.segments(), fmt.Sprintf("r%013d-", r.lastRun)
 }
 
-// Began notes that the run of a prefix has its first frames now. A segment that is written late, as the last one is when
-// the camera falls silent, is timed by that where there is no other.
-func (r *Ring) Began(prefix string) {
+// Reached notes that the run of a prefix has come to a media time now. A segment that is written late, as the last one is
+// when the camera falls silent, is timed by that where there is no other.
+func (r *Ring) Reached(prefix string, media time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if run, err := strconv.ParseInt(strings.Trim(prefix, "r-"), 10, 64); err == nil {
-		r.begun = moment{run, time.Now().Round(0)}
+	run, err := strconv.ParseInt(strings.Trim(prefix, "r-"), 10, 64)
+	if err != nil {
+		return
+	}
+	if at := time.Now().Round(0).Add(-media); r.begun.run != run || at.Before(r.begun.at) {
+		r.begun = moment{run, at}
 	}
 }
 
@@ -369,13 +373,13 @@ func (r *Ring) silence(p, e *entry) bool {
 // smallest is the smallest delay of an epoch, and where it was seen in media time.
 type smallest struct {
 	delay, at time.Duration
-	guess     bool // from the begin of the run, since there is one segment only
+	guess     bool // from the run's progress, since there is one segment only
 }
 
-// guessed is the delay of a run's first segment by when the run had its first frames: that one may be written late, if it
-// is the last one too. Nobody knows how long FFmpeg waited for a keyframe then. r.mu is held.
+// guessed is the delay of a run's first segment by the run's progress: that one may be written late, if it is the last one
+// too. r.mu is held.
 func (r *Ring) guessed(e *entry) (time.Duration, bool) {
-	d := time.Duration(r.begun.at.UnixNano()) - e.Media[0]
+	d := time.Duration(r.begun.at.UnixNano())
 	return d, r.begun.run == e.Run && e.Number == 0 && d < e.delay()
 }
 
