@@ -143,9 +143,7 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 		inputs, lengths = append(inputs, path), append(lengths, p.length+p.length/time.Duration(p.frames))
 		want.Frames += p.frames
 		want.Duration += p.length
-		if c.End = p.Start.Add(p.length); p.end.After(c.End) { // its length leaves out time that FFmpeg took out
-			c.End = p.end
-		}
+		c.End = p.until()
 	}
 	whole := len(inputs) == len(parts) // no part was removed already
 	tool, err := in.c.FFmpeg()
@@ -162,8 +160,9 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 		return nil, err
 	}
 	if got.Frames > 0 {
-		// Some of its parts may be gone already, so the clip itself says how long it is.
-		c.End, want = c.Start.Add(got.Duration), ffmpeg.Totals{}
+		if want = (ffmpeg.Totals{}); !whole { // then the clip itself says how long it is
+			c.End = c.Start.Add(got.Duration)
+		}
 		if err := remove(tmpName(final)); err != nil {
 			return nil, err
 		}
@@ -285,7 +284,7 @@ func (in *Incident) raw(ctx context.Context, parts []*part, ev event.Event) ([]e
 		if err != nil {
 			return nil, err
 		}
-		clips = append(clips, event.Clip{File: p.File, Start: p.Start, End: p.Start.Add(p.length), Length: event.Seconds(p.length), Frames: p.frames, Bytes: size, SHA256: sum})
+		clips = append(clips, event.Clip{File: p.File, Start: p.Start, End: p.until(), Length: event.Seconds(p.length), Frames: p.frames, Bytes: size, SHA256: sum})
 	}
 	return clips, nil
 }

@@ -29,6 +29,14 @@ type part struct {
 	end    time.Time // of its last segment, if that was stored in this life
 }
 
+// until is when its video ends.
+func (p *part) until() time.Time {
+	if !p.end.IsZero() {
+		return p.end
+	}
+	return p.Start.Add(p.length - p.Jump.D())
+}
+
 func (p *part) close() {
 	if p.file != nil {
 		_ = p.file.Close() // what matters was fsynced
@@ -233,9 +241,9 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segment) {
 	why := in.why() // which asks the camera: not under the lock
 	in.mu.Lock()
-	gaps := len(w.ev.Gaps)
+	gaps, moved := len(w.ev.Gaps), false // what the next life cannot find out itself
 	for _, s := range segments {
-		in.retime(w, s)
+		moved = in.retime(w, s) || moved
 		switch {
 		case !w.any:
 			w.any = true
@@ -255,12 +263,18 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 		w.last = s
 		w.length += s.Length()
 		if n := len(w.parts); n > 0 {
-			w.parts[n-1].end = s.End
+			p := w.parts[n-1]
+			p.end = s.End
+			if s.Jump != 0 {
+				p.Jump += event.Seconds(s.Jump)
+				in.renote(w)
+				moved = true
+			}
 		}
 	}
-	gapped := len(w.ev.Gaps) > gaps
+	moved = moved || len(w.ev.Gaps) > gaps
 	in.mu.Unlock()
-	if !gapped {
+	if !moved {
 		return
 	}
 	if err := in.note(ctx, w); err != nil { // noted again at the end
@@ -268,16 +282,25 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 	}
 }
 
+// renote gives the event what is known now of the part that is being written. in.mu is held.
+func (in *Incident) renote(w *work) {
+	if n := len(w.parts); len(w.ev.Parts) == n {
+		w.ev.Parts = slices.Clone(w.ev.Parts)
+		w.ev.Parts[n-1].Start, w.ev.Parts[n-1].Jump = w.parts[n-1].Start, w.parts[n-1].Jump
+	}
+}
+
 // retime moves the part that is being written, if a segment shows that the times of those before it were wrong: FFmpeg
-// keeps the first seconds back while it looks at a stream, so they are written late. in.mu is held.
-func (in *Incident) retime(w *work, s ring.Segment) {
+// keeps the first seconds back while it looks at a stream, so they are written late. It tells whether that was much.
+// in.mu is held.
+func (in *Incident) retime(w *work, s ring.Segment) bool {
 	n := len(w.parts)
 	if n == 0 || !w.any || w.last.Run != s.Run || w.last.Epoch != s.Epoch || s.Epoch == 0 {
-		return
+		return false
 	}
 	late := w.last.End.Add(s.Media[0] - w.last.Media[1]).Sub(s.Start)
 	if late < 50*time.Millisecond && (late > -50*time.Millisecond || w.last.Number != 0) { // the first one's may have been a guess
-		return
+		return false
 	}
 	p := w.parts[n-1]
 	for i, g := range w.ev.Gaps {
@@ -288,11 +311,9 @@ func (in *Incident) retime(w *work, s ring.Segment) {
 	}
 	p.Start = p.Start.Add(-late)
 	w.last.Start, w.last.End = w.last.Start.Add(-late), w.last.End.Add(-late)
-	if i := len(w.ev.Parts); i == n {
-		w.ev.Parts = slices.Clone(w.ev.Parts)
-		w.ev.Parts[i-1].Start = p.Start
-	}
+	in.renote(w)
 	w.version++ // written with the next change
+	return late.Abs() >= sure
 }
 
 // joins tells whether no frame is missing between two segments. Media time alone may leap because the camera's clock was
@@ -406,7 +427,7 @@ func (in *Incident) reload(context.Context) error {
 			part.good = 0
 			continue
 		}
-		s := ring.Segment{Run: p.Run, Number: -1, Params: p.Params, Media: c.Media, Start: p.Start, End: p.Start.Add(length)}
+		s := ring.Segment{Run: p.Run, Number: -1, Params: p.Params, Media: c.Media, Start: p.Start, End: part.until()}
 		if w.any && !joins(w.last, s) {
 			gaps = append(gaps, gapBetween(w.last, s, "recording was interrupted"))
 		}
