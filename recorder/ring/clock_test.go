@@ -177,6 +177,12 @@ func TestSilenceIsNoClock(t *testing.T) {
 			if (holes - tc.late).Abs() > time.Millisecond {
 				t.Errorf("holes of %s, want %s", holes, tc.late)
 			}
+			next := open(t, r.opt.Dir, time.Minute, nil) // the next life
+			for i, s := range next.timed(0) {
+				if off := max(s.Start.Sub(list[i].Start).Abs(), s.End.Sub(list[i].End).Abs()); off > time.Millisecond || len(s.Holes) != len(list[i].Holes) {
+					t.Errorf("segment %d is %s off in the next life, holes %v", i, off, s.Holes)
+				}
+			}
 		})
 	}
 }

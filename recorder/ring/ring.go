@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +115,7 @@ func (r *Ring) pins() string     { return filepath.Join(r.opt.Dir, "pins") }
 
 var (
 	segmentName = regexp.MustCompile(`^r(\d{13})-(\d{6,9})\.m4s$`)
-	ownName     = regexp.MustCompile(`^r\d{13}-(\d{6,9}\.m4s|init\.mp4|live\.m3u8)(\.tmp)?$`)
+	ownName     = regexp.MustCompile(`^r\d{13}-(\d{6,9}\.(m4s|silent)|init\.mp4|live\.m3u8)(\.tmp)?$`)
 )
 
 // Open makes the ring's folders and takes over what an earlier life of Preroll left in them. Files that Preroll did
@@ -327,6 +328,7 @@ func (r *Ring) epochOf(at int, e *entry) int {
 			e.Jump, e.holes = hole, slices.DeleteFunc(slices.Clone(e.holes), func(s span) bool { return s == most })
 		case back:
 			e.Jump = -e.squeezed
+		case !e.silent[1].IsZero(): // an earlier life knew
 		case p.Run == e.Run && d.Abs() < jump:
 			if !r.silence(p, e) {
 				return p.epoch
@@ -367,7 +369,34 @@ func (r *Ring) silence(p, e *entry) bool {
 	}
 	r.jumped = moment{}
 	e.Jump, e.silent = -s, [2]time.Time{at.Add(-s), at}
+	b, _ := json.Marshal(silentNote{s, e.written.Sub(at)})
+	_ = os.WriteFile(silentName(e.Path), b, 0o600) // only the next life misses it
 	return true
+}
+
+// silentNote is kept beside a segment with a silence that FFmpeg has taken out, for the next life: the segments behind it
+// do not tell.
+type silentNote struct {
+	Length time.Duration
+	Before time.Duration // from its end until the segment was written
+}
+
+func silentName(segment string) string { return strings.TrimSuffix(segment, ".m4s") + ".silent" }
+
+// silentBefore gives a segment what an earlier life noted of it.
+func (e *entry) silentBefore() {
+	f, fi, err := openPlain(silentName(e.Path))
+	if err != nil {
+		return
+	}
+	defer func() { _ = f.Close() }()
+	b := make([]byte, min(fi.Size(), 200))
+	var n silentNote
+	if _, err := io.ReadFull(f, b); err != nil || json.Unmarshal(b, &n) != nil || n.Length < leastHole || n.Before < 0 {
+		return
+	}
+	at := e.written.Add(-n.Before)
+	e.Jump, e.silent = -n.Length, [2]time.Time{at.Add(-n.Length), at}
 }
 
 // smallest is the smallest delay of an epoch, and where it was seen in media time.
@@ -473,6 +502,7 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 	e := &entry{written: fi.ModTime(), holes: fr.holes, squeezed: fr.squeezed, Segment: Segment{
 		Run: run, Number: number, Path: path, Init: initPath, Params: info.hash,
 		Media: [2]time.Duration{fr.start, fr.end}, Frames: fr.frames, Bytes: fi.Size()}}
+	e.silentBefore()
 	e.Segment = e.at(e.delay())
 	return e, nil
 }
@@ -574,6 +604,9 @@ func (r *Ring) drop() {
 	if err := os.Remove(e.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.opt.Log.Warn("segment was not removed", "path", e.Path, "err", err)
 	}
+	if !e.silent[1].IsZero() {
+		_ = os.Remove(silentName(e.Path))
+	}
 	e.inRing = false
 	r.forget(e)
 	if !slices.ContainsFunc(r.entries, func(o *entry) bool { return o.Run == e.Run }) && e.Run != r.lastRun {
@@ -610,7 +643,7 @@ func (r *Ring) sweep() {
 		}
 		run, _ := strconv.ParseInt(f.Name()[1:14], 10, 64)
 		used := slices.ContainsFunc(r.entries, func(e *entry) bool { return e.Run == run })
-		if m[2] == ".tmp" || !used {
+		if m[3] == ".tmp" || !used {
 			_ = os.Remove(filepath.Join(r.segments(), f.Name()))
 		}
 	}
