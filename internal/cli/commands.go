@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -146,7 +147,11 @@ func printStatus(e *env, s status.Status) {
 	}
 	_ = w.Flush()
 	for _, p := range s.Problems {
-		fmt.Fprintf(e.out, "! %s. %s\n", strings.TrimSuffix(p.Text, "."), p.Hint)
+		about := ""
+		if i := slices.IndexFunc(s.Cameras, func(c status.Camera) bool { return c.ID == p.About }); i >= 0 && !strings.HasPrefix(p.Text, s.Cameras[i].Name+": ") {
+			about = s.Cameras[i].Name + ": "
+		}
+		fmt.Fprintf(e.out, "! %s%s. %s\n", about, strings.TrimSuffix(p.Text, "."), p.Hint)
 	}
 	for i, u := range s.SMTP.Unmatched {
 		if i == 5 {
