@@ -106,6 +106,7 @@ func (p *healthPage) draw() {
 		if len(names) > 0 && p.tested.SelectedIndex() < 0 {
 			p.tested.SetSelectedIndex(0)
 		}
+		p.doctor.draw() // which names them too
 	}
 	able(p.test, len(names) > 0 && !p.testing)
 	able(p.ask, s != nil)
@@ -153,7 +154,7 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 		list = append(list, status.Finding{OK: true, Warn: true, Text: words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)})
 	}
 	if s.Archive.Error == "" {
-		list = append(list, status.Finding{OK: true, Text: words.L("Archive: %d events, %s; %s free in %s.", s.Archive.Events, config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free), s.Archive.Path)})
+		list = append(list, status.Finding{OK: true, Text: words.L("Archive: %s, %s; %s free in %s.", words.N(s.Archive.Events, "1 event", "%d events"), config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free), s.Archive.Path)})
 	}
 	list = append(list, status.Finding{OK: true, Text: words.L("RAM: %s of %s used on %s (%s).", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget), s.RAM.Path, s.RAM.Kind)})
 	return list

@@ -61,6 +61,12 @@ func TestConnections(t *testing.T) {
 	if len(p.list) != 4 || len(p.rows.Objects) != 4 || row(0).text.Text != "Camera gave up in the middle of the login: choose another kind of login in the camera, or none" || !strings.Contains(row(1).detail.Text, "192.0.2.9  ·  Gate  ·  TLS 1.2") || p.empty.Visible() || p.more.Visible() {
 		t.Fatalf("%d rows, %q, %q", len(p.rows.Objects), row(0).text.Text, row(1).detail.Text)
 	}
+	w.status.Cameras[0].Name = "Front gate"
+	w.changed(control.Update{}, false)
+	if !strings.Contains(row(1).detail.Text, "Front gate") {
+		t.Errorf("a camera that is called another way: %q", row(1).detail.Text)
+	}
+	w.status.Cameras[0].Name = "Gate"
 	p.bad.SetChecked(true)
 	if !row(2).Visible() || row(3).Visible() || row(1).c.ID != 12 {
 		t.Error("the filter shows what needs no mending")

@@ -129,9 +129,9 @@ func printStatus(e *env, s status.Status) {
 	}
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "RAM disk\t%s\t%s of %s used\n", s.RAM.Path, config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
-	fmt.Fprintf(w, "Archive\t%s\t%d events, %s; %s free\n", s.Archive.Path, s.Archive.Events, config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free))
+	fmt.Fprintf(w, "Archive\t%s\t%s, %s; %s free\n", s.Archive.Path, many(s.Archive.Events, "event"), config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free))
 	if ports := portsOf(s.SMTP); ports != "" {
-		fmt.Fprintf(w, "Alarm mail\t%s\t%d mails, %d fitted no camera\n", ports, s.SMTP.Mails, len(s.SMTP.Unmatched))
+		fmt.Fprintf(w, "Alarm mail\t%s\t%s, %d fitted no camera\n", ports, many(s.SMTP.Mails, "mail"), len(s.SMTP.Unmatched))
 	}
 	if s.SMTP.LastTest != "" {
 		fmt.Fprintf(w, "Test mail\t%s\t\n", s.SMTP.LastTest)
