@@ -101,7 +101,7 @@ func (in *Incident) clips(ctx context.Context, w *work, ev event.Event, last boo
 		for j < len(w.parts) && w.parts[j].Clip == w.parts[i].Clip {
 			j++
 		}
-		c, err := in.clip(ctx, ev, w.parts[i:j])
+		c, err := in.clip(ctx, ev, w.parts[i:j], last)
 		var bad *contentError
 		if errors.As(err, &bad) && last {
 			kept, rerr := in.raw(ctx, w.parts[i:j], ev)
@@ -124,7 +124,7 @@ func (in *Incident) clips(ctx context.Context, w *work, ev event.Event, last boo
 
 // clip makes one clip from parts of the same parameters, unless it has its final name already. nil means that the parts
 // hold no picture.
-func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*event.Clip, error) {
+func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part, last bool) (*event.Clip, error) {
 	c := &event.Clip{File: parts[0].Clip, Start: parts[0].Start}
 	var want ffmpeg.Totals
 	var inputs []string
@@ -155,7 +155,7 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 		return nil, err
 	}
 	defer done()
-	final, got, err := in.made(ctx, tool, ev, c, want, whole)
+	final, got, err := in.made(ctx, tool, ev, c, want, whole, last)
 	if err != nil {
 		return nil, err
 	}
@@ -185,8 +185,10 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part) (*e
 }
 
 // made looks for a clip that has its final name already, since before a crash, and returns what it holds. Where there is
-// none it returns a name that is free: what a stranger put at the clip's name is neither taken for it nor replaced.
-func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, c *event.Clip, want ffmpeg.Totals, whole bool) (final string, got ffmpeg.Totals, err error) {
+// none it returns a name that is free: what a stranger put at the clip's name is neither taken for it nor replaced. That a
+// file cannot be verified says so at the last try only, since an FFmpeg may be killed; and never if parts are gone, which
+// became that clip.
+func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, c *event.Clip, want ffmpeg.Totals, whole, last bool) (final string, got ffmpeg.Totals, err error) {
 	stem := strings.TrimSuffix(c.File, ".mp4")
 	if stem == ev.Stem {
 		stem += "_part1"
@@ -202,9 +204,15 @@ func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event,
 		}
 		if fi.Mode().IsRegular() {
 			got, err := tool.Verify(ctx, final)
-			var bad *contentError
-			if err != nil && !errors.As(checked(ctx, tool, err), &bad) {
-				return "", ffmpeg.Totals{}, err
+			if err != nil {
+				cerr := checked(ctx, tool, err)
+				var bad *contentError
+				if !errors.As(cerr, &bad) || !whole {
+					return "", ffmpeg.Totals{}, err
+				}
+				if !last {
+					return "", ffmpeg.Totals{}, cerr
+				}
 			}
 			if err == nil && got.Frames > 0 && (got.Frames == want.Frames || !whole && got.Frames > want.Frames) {
 				return final, got, nil
@@ -353,7 +361,7 @@ func (in *Incident) settle(ev *event.Event) {
 		}
 		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)), g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
 	}
-	if early := ev.Until.Add(sure).Sub(last.End); early > 0 && !ev.Continued {
+	if early := ev.Until.Add(endSure).Sub(last.End); early > 0 && !ev.Continued {
 		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early), strings.TrimSuffix(in.why(), ".")))
 	}
 	ev.State, ev.Reason = event.Saved, strings.Join(lacks, " ")
