@@ -314,7 +314,9 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 		case <-ctx.Done():
 			return
 		case <-c.jumped:
-			c.log.Info("the camera's clock was set; its frames are counted instead")
+			if d.since.IsZero() {
+				c.log.Info("the camera's clock was set; its frames are counted instead")
+			}
 			d = drift{since: time.Now()}
 		case <-c.changed:
 			cancel(errReconfigured)

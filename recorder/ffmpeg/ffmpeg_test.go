@@ -324,3 +324,32 @@ func TestLines(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Each leap of the video's time stamps is told once, also those behind the first one.
+func TestLeaps(t *testing.T) {
+	var r streamReader
+	for _, l := range []string{"[info] Input #0, concat, from 'pipe:0':", "[info]   Stream #0:0: Audio: pcm_alaw, 8000 Hz", "[info]   Stream #0:1: Video: h264, 1920x1080, 10 fps", "[info] Stream mapping:"} {
+		r.line(l)
+	}
+	for _, tc := range []struct {
+		line string
+		want bool
+	}{
+		{"[warning] PTS 216000, next:7000000 invalid dropping st:0", false},
+		{"[warning] DTS 216000, next:7000000 st:0 invalid dropping", false},
+		{"[warning] DTS 2430000, next:7000000 st:1 invalid dropping", true}, // 20 s ahead
+		{"[warning] PTS 2430000, next:7000000 invalid dropping st:1", false},
+		{"[warning] DTS 2439000, next:7100000 st:1 invalid dropping", false},
+		{"[warning] DTS 2466000, next:7400000 st:1 invalid dropping", false},
+		{"[warning] DTS 216640, next:7480000 st:0 invalid dropping", false},
+		{"[warning] DTS 2925000, next:7500000 st:1 invalid dropping", true}, // 5 s of silence
+		{"[warning] DTS 2934000, next:7600000 st:1 invalid dropping", false},
+		{"[warning] DTS -81000, next:7700000 st:1 invalid dropping", true}, // set back
+		{"[warning] DTS -72000, next:7800000 st:1 invalid dropping", false},
+		{"[warning] DTS 99999999999999999999, next:7900000 st:1 invalid dropping", false},
+	} {
+		if got := r.leapt(tc.line); got != tc.want {
+			t.Errorf("%q: %v", tc.line, got)
+		}
+	}
+}

@@ -23,7 +23,7 @@ type Recording struct {
 
 	Streams func(Streams)       // called once FFmpeg knows what the camera sends
 	Reached func(time.Duration) // called about once a second with the media time that is written by now
-	Jumped  func()              // the camera's clock was set: from now on FFmpeg counts frames instead of believing it
+	Jumped  func()              // the camera's time stamps leapt: from the first leap on FFmpeg counts frames instead of believing them
 	Line    func(string)        // every scrubbed line; may be nil
 }
 
@@ -47,7 +47,7 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var reader streamReader
-	recorded, jumped := false, false
+	recorded := false
 	var lines []string
 	changed := &Failure{Kind: Changed}
 	err = t.run(ctx, job{
@@ -72,8 +72,7 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 					}
 				}
 			} else if strings.Contains(line, "invalid dropping") {
-				if !jumped {
-					jumped = true
+				if reader.leapt(line) {
 					r.Jumped()
 				}
 				return // there are two of them with every frame
