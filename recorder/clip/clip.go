@@ -126,10 +126,13 @@ type Camera struct {
 const (
 	// endMargin is how far beyond the asked end the last segment must reach, since a segment's time is known to the
 	// delay with which it was written.
-	endMargin = 500 * time.Millisecond
-	// sure is how far beyond what was asked a clip must reach at either end, if it is to be sure that nothing of that is
-	// missing. There is always more, unless something was lost; see endMargin.
+	endMargin = time.Second
+	// sure is how far beyond what was asked a clip must reach in front, if it is to be sure that nothing of that is
+	// missing. There is always more, unless something was lost.
 	sure = 250 * time.Millisecond
+	// endSure is the same at the end. It is more, since pictures wait for sound that must be encoded: three frames of AAC
+	// are 0.4 s at 8 kHz.
+	endSure = 600 * time.Millisecond
 	// hole is how long a camera must send no picture inside a run before that is a gap.
 	hole = time.Second
 	// patience is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
@@ -389,7 +392,7 @@ func (in *Incident) Run(ctx context.Context) {
 			in.detach()
 			return
 		}
-		if in.over(segments[len(segments)-1].End) {
+		if in.over(segments[len(segments)-1]) {
 			break
 		}
 	}
@@ -438,12 +441,13 @@ func (in *Incident) detach() {
 	}
 }
 
-// over closes the incident if video up to end is all that was asked for.
-func (in *Incident) over(end time.Time) bool {
+// over closes the incident if a segment is the last of what was asked for. While nobody knows how late the segments of its
+// run are written that is not known.
+func (in *Incident) over(s ring.Segment) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.followClock()
-	if end.Before(in.now.ev.Until.Add(endMargin)) {
+	if s.End.Before(in.now.ev.Until.Add(endMargin)) || !s.Settled {
 		return false
 	}
 	in.closed = true
@@ -502,6 +506,7 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 func (in *Incident) late(s ring.Segment) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.retime(in.now, s)
 	if !s.Start.After(in.now.ev.Until.Add(endMargin)) {
 		return false
 	}

@@ -310,6 +310,9 @@ func (in *Incident) retime(w *work, s ring.Segment) bool {
 		}
 	}
 	p.Start = p.Start.Add(-late)
+	if !p.end.IsZero() {
+		p.end = p.end.Add(-late)
+	}
 	w.last.Start, w.last.End = w.last.Start.Add(-late), w.last.End.Add(-late)
 	in.renote(w)
 	w.version++ // written with the next change

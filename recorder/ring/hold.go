@@ -27,6 +27,7 @@ type Hold struct {
 	pinned  map[string]*entry // by path of the link
 	missed  int               // segments that could not be held since RAM ran out
 	until   time.Time         // later segments are not held; zero: all are
+	unsure  bool              // the one pinned last was not settled: the next one tells its time
 	stepped time.Duration     // by which its times were moved, and nobody was told yet
 	woken   bool
 	arrived chan struct{} // closed and replaced when the queue grows, or on Wake
@@ -89,6 +90,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 		}
 		r.mu.Lock()
 		r.lastRun = max(r.lastRun, run)
+		e.Settled = true // nothing comes that would tell more
 		h.queue = append(h.queue, e.Segment)
 		if i, found := slices.BinarySearchFunc(r.entries, e, order); found {
 			e = r.entries[i] // its bytes are counted already
@@ -164,7 +166,7 @@ func (h *Hold) take(e *entry, full bool) {
 		}
 		s := h.ring.timed(i)[0]
 		switch {
-		case !h.until.IsZero() && s.Start.After(h.until):
+		case !h.until.IsZero() && s.Start.After(h.until) && !h.unsure:
 		case full:
 			h.missed++
 		default:
@@ -194,6 +196,7 @@ func (h *Hold) pin(e *entry, s Segment) {
 	e.pins++
 	h.pinned[s.Path] = e
 	h.queue = append(h.queue, s)
+	h.unsure = !s.Settled
 	close(h.arrived)
 	h.arrived = make(chan struct{})
 }

@@ -41,19 +41,20 @@ const Target = time.Second
 
 // Segment is one complete segment.
 type Segment struct {
-	Run    int64 // number of the run; higher is later
-	Number int   // number in the run, from 0
-	Path   string
-	Init   string // path of the run's init section
-	Params string // hash of the init section: equal means that two runs can be joined
-	Start  time.Time
-	End    time.Time
-	Media  [2]time.Duration // start and end in media time of the run
-	Holes  [][2]time.Time   // times in it without a frame of a second or more
-	Jump   time.Duration    // what of its media time is no time: the camera's clock was set in it, forward or back
-	Epoch  int              // segments of a run and an epoch share the relation of media time to wall time; 0: not known
-	Frames int
-	Bytes  int64
+	Run     int64 // number of the run; higher is later
+	Number  int   // number in the run, from 0
+	Path    string
+	Init    string // path of the run's init section
+	Params  string // hash of the init section: equal means that two runs can be joined
+	Start   time.Time
+	End     time.Time
+	Media   [2]time.Duration // start and end in media time of the run
+	Holes   [][2]time.Time   // times in it without a frame of a second or more
+	Jump    time.Duration    // what of its media time is no time: the camera's clock was set in it, forward or back
+	Settled bool             // how late segments of its epoch are written is known: a later one was no less late
+	Epoch   int              // segments of a run and an epoch share the relation of media time to wall time; 0: not known
+	Frames  int
+	Bytes   int64
 }
 
 // Length is the segment's length.
@@ -403,6 +404,7 @@ func (e *entry) silentBefore() {
 type smallest struct {
 	delay, at time.Duration
 	guess     bool // from the run's progress, since there is one segment only
+	settled   bool // a later one was about as late, or later
 }
 
 // guessed is the delay of a run's first segment by the run's progress: that one may be written late, if it is the last one
@@ -422,27 +424,29 @@ func (r *Ring) learn(e *entry) {
 	}
 	s, known := r.least[e.epoch]
 	if d, ok := r.guessed(e); ok && !known {
-		r.least[e.epoch] = smallest{d, e.Media[1], true}
+		r.least[e.epoch] = smallest{delay: d, at: e.Media[1], guess: true}
 		return
 	}
 	if known && s.guess {
 		known = false
 		if before != nil && before.epoch == e.epoch && before.delay() < e.delay() {
-			s, known = smallest{before.delay(), before.Media[1], false}, true
+			s, known = smallest{delay: before.delay(), at: before.Media[1]}, true
 			r.least[e.epoch] = s
 		}
 	}
+	settled := known && e.delay() > s.delay-steady
 	if d := e.delay(); !known || d < s.delay {
-		r.least[e.epoch] = smallest{d, e.Media[1], false}
+		s = smallest{delay: d, at: e.Media[1]}
 	} else if e.Media[1]-s.at > r.opt.Keep+remembered {
-		s = smallest{d, e.Media[1], false}
+		s = smallest{delay: d, at: e.Media[1]}
 		for _, o := range r.entries {
 			if d := o.delay(); o.epoch == e.epoch && d < s.delay {
-				s = smallest{d, o.Media[1], false}
+				s = smallest{delay: d, at: o.Media[1]}
 			}
 		}
-		r.least[e.epoch] = s
 	}
+	s.settled = settled
+	r.least[e.epoch] = s
 	if len(r.least) > keptEpochs {
 		used := map[int]bool{e.epoch: true, r.latest.epoch: true}
 		for _, o := range r.entries {
@@ -453,15 +457,18 @@ func (r *Ring) learn(e *entry) {
 }
 
 const (
-	remembered = time.Minute // for which a delay counts beyond the ring's length
-	keptEpochs = 100         // that are remembered before those are forgotten that have no segment any more
+	steady     = 100 * time.Millisecond // by which delays differ on a machine that is not busy
+	remembered = time.Minute            // for which a delay counts beyond the ring's length
+	keptEpochs = 100                    // that are remembered before those are forgotten that have no segment any more
 )
 
 // timed returns the segments from entry i on with their wall times. r.mu is held.
 func (r *Ring) timed(i int) []Segment {
 	out := make([]Segment, 0, len(r.entries)-i)
 	for _, e := range r.entries[i:] {
-		out = append(out, e.at(r.least[e.epoch].delay))
+		s := e.at(r.least[e.epoch].delay)
+		s.Settled = r.least[e.epoch].settled
+		out = append(out, s)
 	}
 	return out
 }
