@@ -3,8 +3,10 @@
 package faulttest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -38,6 +40,28 @@ func finish(t *testing.T, w *World) Report {
 	r := w.Check(t.Context(), events)
 	show(t, w, r)
 	return r
+}
+
+// A crash comes when an event's clip is named and its partial file is gone, and then every FFmpeg that reads it back is
+// killed, such as by a machine without memory. The clip stays the event's.
+func TestFinishedClipIsNotDisowned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, small(1))
+	ctx := t.Context()
+	try(t, w.Start(ctx, "parts-removed"))
+	try(t, w.Filled(ctx, 4*time.Second))
+	w.Mails.Send("cam1", false)
+	try(t, w.Ended(ctx, 40*time.Second))
+	try(t, w.mode("deadly"))
+	try(t, w.Start(ctx, ""))
+	try(t, wait(ctx, 30*time.Second, "five tries", func() (bool, error) {
+		b, err := os.ReadFile(w.log.Name())
+		return bytes.Count(b, []byte("clip waits")) > 4, err
+	}))
+	try(t, w.mode(""))
+	if r := finish(t, w); r.Clips != 1 || r.Failed > 0 {
+		t.Errorf("%d clips, %d failed", r.Clips, r.Failed)
+	}
 }
 
 // Asked to end while the archive drive hangs, Preroll does within seconds; the next life saves the event.

@@ -424,6 +424,7 @@ case "$mode" in
 noisy) head -c 200000 /dev/urandom >&2 ;;
 chatty) i=0; while [ $i -lt 300 ]; do echo "[info] [warning] frame= 0 Opening 'x.m4s' for writing" >&2; i=$((i+1)); done ;;
 broken) echo "$0: cannot open shared object file" >&2; exit 127 ;;
+deadly) case "$*" in *"-progress pipe:1 -f null"*) kill -9 $$ ;; esac ;;
 old) case "$*" in *-version*) echo "ffmpeg version 2.8.15"; exit 0 ;; esac ;;
 esac
 exec ` + real + ` "$@"
