@@ -90,6 +90,9 @@ type gate struct {
 	cameras  map[netip.Addr]bool // that brought a camera's mail
 	rates    map[netip.Addr]*rate
 	logins   map[netip.Addr]*rate
+	right    map[netip.Addr]bool // that logged in rightly
+	reads    map[netip.Addr]int  // mails that are read now
+	read     int                 // all of them
 	told     map[netip.Addr]*rate
 	sessions sync.WaitGroup // connections that are let in, and mails that are read
 }
@@ -181,15 +184,29 @@ func (g *gate) leave(c *conn) {
 	g.sessions.Done()
 }
 
-// reading notes that a mail is being read, until done is called; false means that the server ends.
-func (g *gate) reading() (done func(), ok bool) {
+// reading notes that a mail of an address is being read, until done is called; false means that the server ends, or that
+// there are too many: one goes on to be read when its connection had to go.
+func (g *gate) reading(a netip.Addr) (done func(), ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed {
+	if g.closed || g.read >= maxConns || g.reads[a] >= maxPerAddress {
 		return nil, false
 	}
+	if g.reads == nil {
+		g.reads = map[netip.Addr]int{}
+	}
+	g.reads[a]++
+	g.read++
 	g.sessions.Add(1)
-	return g.sessions.Done, true
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.read--
+		if g.reads[a]--; g.reads[a] == 0 {
+			delete(g.reads, a)
+		}
+		g.sessions.Done()
+	}, true
 }
 
 // brought notes that a connection brought a mail of a camera: it goes behind those of its address that did not.
@@ -237,12 +254,23 @@ func (g *gate) wrongLogin(a netip.Addr, now time.Time) {
 	allow(&g.logins, a, manyLogins/loginTime.Seconds(), manyLogins, now)
 }
 
-// mayLogin tells whether an address has not tried too many wrong logins lately.
+// rightLogin notes that an address logged in rightly.
+func (g *gate) rightLogin(a netip.Addr) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.right == nil || len(g.right) >= keptAddresses {
+		g.right = map[netip.Addr]bool{}
+	}
+	g.right[a] = true
+}
+
+// mayLogin tells whether an address has not tried too many wrong logins lately. One that logged in rightly may always:
+// there may be several cameras behind it, of which one has a wrong password.
 func (g *gate) mayLogin(a netip.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r := g.logins[a]
-	return r == nil || r.count-now.Sub(r.since).Seconds()*manyLogins/loginTime.Seconds() < manyLogins-1
+	return r == nil || g.right[a] || r.count-now.Sub(r.since).Seconds()*manyLogins/loginTime.Seconds() < manyLogins-1
 }
 
 // allow counts one more for an address and tells whether that is within a rate, with a burst.

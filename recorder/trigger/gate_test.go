@@ -215,3 +215,44 @@ func TestPicturesOfStrangers(t *testing.T) {
 		t.Errorf("%d pictures", len(k.pictures["yard"]))
 	}
 }
+
+// Mails go on to be read when their connections had to go; they are bounded all the same.
+func TestMailsAtWorkAreBounded(t *testing.T) {
+	var g gate
+	a, b := netip.MustParseAddr("192.168.1.10"), netip.MustParseAddr("192.168.1.11")
+	var done []func()
+	for range 500 {
+		if d, ok := g.reading(a); ok {
+			done = append(done, d)
+		}
+	}
+	if len(done) != maxPerAddress {
+		t.Errorf("%d mails of one address at once", len(done))
+	}
+	if d, ok := g.reading(b); !ok {
+		t.Error("another address is kept out")
+	} else {
+		d()
+	}
+	for _, d := range done {
+		d()
+	}
+	if _, ok := g.reading(a); !ok || len(g.reads) != 1 || g.read != 1 {
+		t.Errorf("it stays full: %v, %d", g.reads, g.read)
+	}
+}
+
+// Somebody else's wrong logins do not keep out who logged in from the same address before.
+func TestWrongLoginsOfANeighbour(t *testing.T) {
+	var g gate
+	a, b := netip.MustParseAddr("192.168.1.10"), netip.MustParseAddr("192.168.1.11")
+	g.rightLogin(a)
+	now := time.Now()
+	for range 2 * manyLogins {
+		g.wrongLogin(a, now)
+		g.wrongLogin(b, now)
+	}
+	if !g.mayLogin(a, now) || g.mayLogin(b, now) {
+		t.Errorf("%v, %v", g.mayLogin(a, now), g.mayLogin(b, now))
+	}
+}

@@ -90,6 +90,7 @@ func (c *session) authenticate(user, password string) error {
 			}
 			return smtp.ErrAuthFailed
 		}
+		c.s.gate.rightLogin(c.conn.from)
 	}
 	c.login, c.user = true, user
 	return nil
@@ -120,9 +121,9 @@ func (c *session) Logout() error { return nil }
 // attachment behind them delays nothing, and its picture follows when it is there. A mail that is cut off counts all
 // the same, but its connection is closed, since what follows would be read as commands.
 func (c *session) Data(r io.Reader) error {
-	done, ok := c.s.gate.reading()
+	done, ok := c.s.gate.reading(c.conn.from)
 	if !ok {
-		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "Preroll is ending"}
+		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "Preroll is ending, or reads too many mails"}
 	}
 	defer done()
 	d := &delivery{c: c, began: c.began(), sender: c.sender, to: c.to}
@@ -257,9 +258,15 @@ func (d *delivery) came(head []byte) {
 
 // read takes apart what has come of a mail. Some mails cost much more memory than they have bytes, so only a few are
 // taken apart at once.
-func (d *delivery) read(head []byte) message.Message {
+func (d *delivery) read(head []byte) (m message.Message) {
 	d.c.s.parsing <- struct{}{}
-	defer func() { <-d.c.s.parsing }()
+	defer func() {
+		<-d.c.s.parsing
+		if r := recover(); r != nil { // of a library: it must not end the recorder, and the envelope still tells the camera
+			d.c.s.Log.Error("a mail could not be taken apart", "from", d.c.conn.from, "err", r)
+			m = message.Message{TextDone: true}
+		}
+	}()
 	return message.Read(head)
 }
 
