@@ -121,9 +121,12 @@ func readHeader(b []byte) (h header, body []byte, done bool) {
 	return h, after, blank
 }
 
+// aheadLines is how many lines behind one that is no header field are looked at.
+const aheadLines = 20
+
 // laterKnown tells whether one of the following lines is a known header field.
 func laterKnown(b []byte) bool {
-	for range maxLines {
+	for range aheadLines {
 		if len(b) == 0 {
 			return false
 		}
