@@ -177,12 +177,24 @@ func TestSilenceIsNoClock(t *testing.T) {
 			if (holes - tc.late).Abs() > time.Millisecond {
 				t.Errorf("holes of %s, want %s", holes, tc.late)
 			}
+			h, err := r.Hold("h", begin)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.Detach()
 			next := open(t, r.opt.Dir, time.Minute, nil) // the next life
 			for i, s := range next.timed(0) {
 				if off := max(s.Start.Sub(list[i].Start).Abs(), s.End.Sub(list[i].End).Abs()); off > time.Millisecond || len(s.Holes) != len(list[i].Holes) {
 					t.Errorf("segment %d is %s off in the next life, holes %v", i, off, s.Holes)
 				}
 			}
+			if h, err = next.Resume("h", begin); err != nil {
+				t.Fatal(err)
+			}
+			if s := h.queue[4]; s.Jump != list[4].Jump || len(s.Holes) != len(list[4].Holes) {
+				t.Errorf("held: %+v", s)
+			}
+			h.Close()
 		})
 	}
 }

@@ -193,6 +193,9 @@ func (h *Hold) pin(e *entry, s Segment) {
 		h.ring.opt.Log.Error("segment was not held", "event", h.ID, "segment", filepath.Base(e.Path), "err", err)
 		return
 	}
+	if !e.silent[1].IsZero() {
+		_ = link(silentName(e.Path), silentName(s.Path)) // for the next life
+	}
 	e.pins++
 	h.pinned[s.Path] = e
 	h.queue = append(h.queue, s)
@@ -322,6 +325,9 @@ func (h *Hold) unpin(path string) {
 	e, ok := h.pinned[path]
 	if !ok {
 		return
+	}
+	if !e.silent[1].IsZero() {
+		_ = os.Remove(silentName(path))
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		h.ring.opt.Log.Warn("pin was not removed", "path", path, "err", err)

@@ -165,6 +165,7 @@ func (r *Ring) Reached(prefix string, media time.Duration) {
 	if err != nil {
 		return
 	}
+	r.lookAtClock()
 	if at := time.Now().Round(0).Add(-media); r.begun.run != run || at.Before(r.begun.at) {
 		r.begun = moment{run, at}
 	}
@@ -352,6 +353,7 @@ func (r *Ring) Jumped(prefix string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if run, err := strconv.ParseInt(strings.Trim(prefix, "r-"), 10, 64); err == nil {
+		r.lookAtClock()
 		r.jumped = moment{run, time.Now().Round(0)}
 	}
 }
