@@ -121,8 +121,9 @@ func (a *Archive) become(ctx context.Context) error {
 		a.log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", a.path, "err", err)
 		ctx = context.WithoutCancel(ctx) // as rescue
 		a.salvage(ctx)
+		a.letGo()
 		if serr := setAside(a.path, "damaged", time.Now()); serr != nil {
-			return errors.Join(fault("open", err), serr)
+			return errors.Join(fault("open", err), serr, a.reconnect())
 		}
 		if err = a.reconnect(); err == nil {
 			err = a.begin(ctx)

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -131,8 +132,9 @@ func (a *Archive) anew(ctx context.Context, why error) error {
 	a.log.Error("the index is damaged; it is moved aside and rebuilt from the archive", "path", a.path, "err", why)
 	a.ready.Store(false) // until the new one is there; see become
 	a.salvage(ctx)
+	a.letGo()
 	if err := setAside(a.path, "damaged", time.Now()); err != nil {
-		return fmt.Errorf("move damaged index aside: %w", err)
+		return fmt.Errorf("move damaged index aside: %w", errors.Join(err, a.reconnect()))
 	}
 	if err := a.reopen(ctx); err != nil {
 		return err
@@ -147,6 +149,14 @@ func (a *Archive) renew() {
 	select {
 	case a.renewed <- struct{}{}:
 	default:
+	}
+}
+
+// letGo closes the connections to an index that is to be moved, where the system moves no open file. To be followed by
+// reconnect. a.writing is held.
+func (a *Archive) letGo() {
+	if runtime.GOOS == "windows" {
+		_ = errors.Join(a.reader().Close(), a.db.Close()) // it is damaged
 	}
 }
 
@@ -375,6 +385,9 @@ const filledMark = 0x50726c6c
 
 func (a *Archive) filled(ctx context.Context) error {
 	return a.change(ctx, func(tx *sql.Tx) error {
+		if len(a.renewed) > 0 { // it was begun anew in the middle of it
+			return nil
+		}
 		_, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, filledMark))
 		return err
 	}, nil)

@@ -572,3 +572,20 @@ func TestIndexIsDamagedWhileItIsFilled(t *testing.T) {
 	}
 	stored(t, a, "a1")
 }
+
+// An index that is begun anew in the middle of a Reindex does not count as filled by it.
+func TestBegunAnewWhileItIsFilled(t *testing.T) {
+	state, root := t.TempDir(), t.TempDir()
+	a := openArchive(t, state, root)
+	saved(t, a, "cam", "a1", time.Now(), 100, nil)
+	a.renew() // as anew does under the same lock
+	if _, _, err := a.Reindex(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if b := openArchive(t, state, root); !b.Fresh {
+		t.Error("it counts as filled")
+	}
+}
