@@ -13,6 +13,7 @@ import (
 
 	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
@@ -146,6 +147,11 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part, las
 		c.End = p.until()
 	}
 	whole := len(inputs) == len(parts) // no part was removed already
+	if !whole {
+		if done := in.recorded(ctx, ev, c.File); done != nil {
+			return done, nil
+		}
+	}
 	tool, err := in.c.FFmpeg()
 	if err != nil {
 		return nil, err
@@ -184,10 +190,27 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part, las
 	return c, nil
 }
 
+// recorded is a clip as the event's sidecar has it, if its file is what that says. The sidecar is written before parts are
+// removed.
+func (in *Incident) recorded(ctx context.Context, ev event.Event, file string) *event.Clip {
+	s, err := archive.ReadSidecar(in.c.Archive.Root(), in.c.Archive.Path(ev, archive.Sidecar(ev)))
+	if err != nil || s.ID != ev.ID {
+		return nil
+	}
+	for _, c := range s.Clips {
+		if c.File != file {
+			continue
+		}
+		if sum, size, err := Sum(ctx, in.c.Archive.Path(ev, c.File), nil); err == nil && sum == c.SHA256 && size == c.Bytes {
+			return &c
+		}
+	}
+	return nil
+}
+
 // made looks for a clip that has its final name already, since before a crash, and returns what it holds. Where there is
 // none it returns a name that is free: what a stranger put at the clip's name is neither taken for it nor replaced. That a
-// file cannot be verified says so at the last try only, since an FFmpeg may be killed; and never if parts are gone, which
-// became that clip.
+// file cannot be verified says so at the last try only, since an FFmpeg may be killed.
 func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, c *event.Clip, want ffmpeg.Totals, whole, last bool) (final string, got ffmpeg.Totals, err error) {
 	stem := strings.TrimSuffix(c.File, ".mp4")
 	if stem == ev.Stem {
@@ -207,10 +230,7 @@ func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event,
 			if err != nil {
 				cerr := checked(ctx, tool, err)
 				var bad *contentError
-				if !errors.As(cerr, &bad) || !whole {
-					return "", ffmpeg.Totals{}, err
-				}
-				if !last {
+				if !errors.As(cerr, &bad) || !last {
 					return "", ffmpeg.Totals{}, cerr
 				}
 			}
