@@ -653,6 +653,7 @@ func (in *Incident) End() {
 	in.mu.Lock()
 	if now := time.Now().Round(0); !in.closed && in.now.ev.Until.After(now) {
 		in.now.ev.Until = now
+		in.now.version++
 	}
 	in.mu.Unlock()
 	if in.hold != nil {

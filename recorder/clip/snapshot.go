@@ -59,6 +59,7 @@ func (in *Incident) shoot(ctx context.Context, w *work) {
 			if err == nil {
 				w.enclosed = slices.DeleteFunc(w.enclosed, func(o *Enclosure) bool { return o == e })
 				*e.field(&w.ev) = ev.Stem + e.End
+				w.version++
 			}
 			in.mu.Unlock()
 			if err != nil {
@@ -103,6 +104,9 @@ func (in *Incident) Tell(ctx context.Context, id string, t event.Trigger) {
 	w := in.now
 	t.Time = t.Time.Round(0)
 	told := w.ev.ID == id && !in.closed && w.ev.Tell(t)
+	if told {
+		w.version++
+	}
 	in.mu.Unlock()
 	if !told {
 		return

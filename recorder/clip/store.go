@@ -206,8 +206,8 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 			p.Clip = fmt.Sprintf("%s_part%d.mp4", ev.Stem, n+1)
 		}
 	}
-	w.parts = append(kept, p)
 	in.mu.Lock()
+	w.parts = append(kept, p)
 	w.ev.Parts = nil
 	for _, p := range w.parts {
 		p.Good = p.good // 0 for the new one: as much as is whole
@@ -241,9 +241,8 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segment) {
 	why := in.why() // which asks the camera: not under the lock
 	in.mu.Lock()
-	gaps, moved := len(w.ev.Gaps), false // what the next life cannot find out itself
 	for _, s := range segments {
-		moved = in.retime(w, s) || moved
+		in.retime(w, s)
 		switch {
 		case !w.any:
 			w.any = true
@@ -256,9 +255,11 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 				reason = "recording was interrupted"
 			}
 			w.ev.Gaps = append(w.ev.Gaps, gapBetween(w.last, s, reason))
+			w.version++
 		}
 		for _, h := range s.Holes {
 			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: h[0], To: h[1], Reason: why})
+			w.version++
 		}
 		w.last = s
 		w.length += s.Length()
@@ -268,16 +269,17 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 			if s.Jump != 0 {
 				p.Jump += event.Seconds(s.Jump)
 				in.renote(w)
-				moved = true
+				w.version++
 			}
 		}
 	}
-	moved = moved || len(w.ev.Gaps) > gaps
+	version := w.version
+	changed := version != w.noted // what the next life cannot find out itself
 	in.mu.Unlock()
-	if !moved {
+	if !changed {
 		return
 	}
-	if err := in.note(ctx, w); err != nil { // noted again at the end
+	if err := in.inIndex(ctx, w, version); err != nil { // noted again at the end
 		in.c.Log.Warn("gap was not written to the index yet", "event", in.ID(), "err", err)
 	}
 }
@@ -291,16 +293,15 @@ func (in *Incident) renote(w *work) {
 }
 
 // retime moves the part that is being written, if a segment shows that the times of those before it were wrong: FFmpeg
-// keeps the first seconds back while it looks at a stream, so they are written late. It tells whether that was much.
-// in.mu is held.
-func (in *Incident) retime(w *work, s ring.Segment) bool {
+// keeps the first seconds back while it looks at a stream, so they are written late. in.mu is held.
+func (in *Incident) retime(w *work, s ring.Segment) {
 	n := len(w.parts)
 	if n == 0 || !w.any || w.last.Run != s.Run || w.last.Epoch != s.Epoch || s.Epoch == 0 {
-		return false
+		return
 	}
 	late := w.last.End.Add(s.Media[0] - w.last.Media[1]).Sub(s.Start)
 	if late < 50*time.Millisecond && (late > -50*time.Millisecond || w.last.Number != 0) { // the first one's may have been a guess
-		return false
+		return
 	}
 	p := w.parts[n-1]
 	for i, g := range w.ev.Gaps {
@@ -315,8 +316,7 @@ func (in *Incident) retime(w *work, s ring.Segment) bool {
 	}
 	w.last.Start, w.last.End = w.last.Start.Add(-late), w.last.End.Add(-late)
 	in.renote(w)
-	w.version++ // written with the next change
-	return late.Abs() >= sure
+	w.version++ // account writes it
 }
 
 // joins tells whether no frame is missing between two segments. Media time alone may leap because the camera's clock was
@@ -397,6 +397,7 @@ func (in *Incident) thumbnail(ctx context.Context, w *work, ev event.Event, vide
 	}
 	in.mu.Lock()
 	w.ev.Thumbnail = name
+	w.version++
 	in.mu.Unlock()
 	return in.note(ctx, w)
 }
