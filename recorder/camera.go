@@ -314,10 +314,9 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 		case <-ctx.Done():
 			return
 		case <-c.jumped:
-			if d.since.IsZero() {
+			if d.leapt() {
 				c.log.Info("the camera's clock was set; its frames are counted instead")
 			}
-			d = drift{since: time.Now()}
 		case <-c.changed:
 			cancel(errReconfigured)
 			return
@@ -346,7 +345,8 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 // drift is how counted frames go away from the time, after a camera's clock was set: they have the length that the camera
 // names, which may not be the real one.
 type drift struct {
-	since      time.Time // when the clock was set; zero: it was not
+	since      time.Time // when the clock was set first; zero: it was not
+	leaps      int       // how often time stamps leapt
 	known      bool
 	first, now time.Duration // delay of segments
 	times      int           // how often in a row it was too large
@@ -356,13 +356,27 @@ type drift struct {
 const (
 	leastDrift = 700 * time.Millisecond
 	muchDrift  = 4 * time.Second
+	manyLeaps  = 10          // are no clock that is set, but frames that are not as long as the camera says
 	driftTime  = time.Minute // what is connected again and again helps nobody
 )
+
+// leapt notes that time stamps leapt, and tells whether they did for the first time.
+func (d *drift) leapt() (first bool) {
+	if first = d.since.IsZero(); first {
+		d.since = time.Now()
+	}
+	d.leaps++
+	d.known, d.times = false, 0
+	return first
+}
 
 // grew notes the delay of a segment and tells whether times are wrong by now.
 func (d *drift) grew(delay time.Duration) bool {
 	if d.since.IsZero() {
 		return false
+	}
+	if d.leaps > manyLeaps && time.Since(d.since) > driftTime {
+		return true
 	}
 	if !d.known {
 		d.known, d.first = true, delay
@@ -377,7 +391,7 @@ func (d *drift) grew(delay time.Duration) bool {
 }
 
 // much tells whether the times are wrong enough to lose a second of an open event for it.
-func (d *drift) much() bool { return (d.now - d.first).Abs() > muchDrift }
+func (d *drift) much() bool { return (d.now-d.first).Abs() > muchDrift || d.leaps > manyLeaps }
 
 // openEvent is the id of the event that takes triggers, or "".
 func (c *camera) openEvent() string {
