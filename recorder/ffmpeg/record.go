@@ -22,7 +22,7 @@ type Recording struct {
 	Known   Streams       // from the last run; zero is a guess (H.264, and audio that can be copied)
 
 	Streams func(Streams)       // called once FFmpeg knows what the camera sends
-	Reached func(time.Duration) // called about once a second with the media time that is written by now
+	Reached func(time.Duration) // called twice a second with the media time that is written by now
 	Jumped  func()              // the camera's time stamps leapt: from the first leap on FFmpeg counts frames instead of believing them
 	Line    func(string)        // every scrubbed line; may be nil
 }
@@ -99,7 +99,7 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 }
 
 // progressLine is what FFmpeg prints of how far it is, but for the last of these lines, which comes at its end.
-var progressLine = regexp.MustCompile(`frame= *\d+ .* size=.* time=(\d+):(\d+):(\d+\.\d+) `)
+var progressLine = regexp.MustCompile(`^\[info\] frame= *\d+ .* size=.* time=(\d+):(\d+):(\d+\.\d+) `)
 
 // progress returns how far FFmpeg is by one of its lines.
 func progress(line string) (media time.Duration, ok bool) {
@@ -133,9 +133,6 @@ const jumpLimit = "3"
 
 func (t *Tool) recordArgs(r Recording, in input) []string {
 	args := append([]string{"-hide_banner", "-stats", "-loglevel", "level+info", "-dts_error_threshold", jumpLimit}, in.args...)
-	if t.major == 0 || t.major > 4 {
-		args = append(args, "-stats_period", "1")
-	}
 	args = append(args, "-map", "0:v:0", "-dn", "-sn")
 	p := copied(r, r.Known)
 	switch {
