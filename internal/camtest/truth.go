@@ -172,7 +172,7 @@ type Shown struct {
 // Times says when the frames of a clip left a camera. near is a time within the clip, at most half a turn of the loop
 // away from its first frame. A frame is taken for a doubled one if it is up to a quarter of a turn older than the one
 // before it, else for a later one: a hole of more than three quarters of a turn is not seen. Loops in a history that
-// share counters (see [Media]) are told apart by the nearest time only.
+// share counters (see [Media]) are told apart by the nearest time, and none is taken that was over long before.
 func Times(counters []int, history []Span, near time.Time) []Shown {
 	shown := make([]Shown, len(counters))
 	first := true
@@ -183,7 +183,7 @@ func Times(counters []int, history []Span, near time.Time) []Shown {
 			if !first {
 				ref = near.Add(s.length() / 4)
 			}
-			if t, ok := s.time(n, ref); ok && (x.Span < 0 || t.Sub(near).Abs() < x.Time.Sub(near).Abs()) {
+			if t, ok := s.time(n, ref); ok && (x.Span < 0 || far(t, near) < far(x.Time, near)) {
 				x.Span, x.Time = k, t
 			}
 		}
@@ -199,6 +199,16 @@ func Times(counters []int, history []Span, near time.Time) []Shown {
 		}
 	}
 	return shown
+}
+
+// far is how far a time is from another one. One long before it is out of the question if there is any other.
+func far(t, near time.Time) time.Duration {
+	const long = 5 * time.Second
+	d := t.Sub(near)
+	if d < -long {
+		return 24*time.Hour - d
+	}
+	return d.Abs()
 }
 
 // time is Info.Time for a time within the span; false means that it did not show the counter.

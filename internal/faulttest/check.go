@@ -364,8 +364,12 @@ func indexInFront(f io.ReadSeeker) (bool, error) {
 	}
 }
 
-// blur is how exactly an event knows where a clip ends. One that may lack a little says so, see clip.sure.
-const blur = 300 * time.Millisecond
+// blur is how exactly an event knows where a clip begins, and endBlur where it ends. One that may lack a little says so,
+// see clip.sure and clip.endSure.
+const (
+	blur    = 300 * time.Millisecond
+	endBlur = 650 * time.Millisecond
+)
 
 // tolerance is by how much the times of a gap may differ from when frames left the camera.
 const tolerance = 1500 * time.Millisecond
@@ -416,6 +420,7 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 	var doubled []string
 	for _, e := range chain {
 		for _, got := range clips[e.ID] {
+			twiceBefore := len(doubled)
 			r.Frames += len(got.counters)
 			var last time.Time
 			hurt := slices.ContainsFunc(damage, func(s Stretch) bool { return got.clip.End.After(s.From) && got.clip.Start.Before(s.To) })
@@ -440,6 +445,9 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 					blame("%s has a hole of %.1f s from %s on that no event names", got.clip.File, f.Time.Sub(last).Seconds(), clock(last))
 				}
 				last = f.Time
+			}
+			if hurt && len(doubled)-twiceBefore < min(c.usual.GOP, fps/2) { // fewer than a segment has: a decoder showed old pictures
+				doubled = doubled[:twiceBefore]
 			}
 		}
 	}
@@ -528,10 +536,17 @@ func named(e event.Event) (list []Stretch) {
 	if first := e.Clips[0].Start; strings.Contains(e.Reason, "The first ") && first.After(e.From.Add(-blur)) {
 		list = append(list, Stretch{e.From, first})
 	}
-	if last := e.Clips[len(e.Clips)-1].End; strings.Contains(e.Reason, "The last ") && last.Before(e.Until.Add(blur)) {
-		list = append(list, Stretch{last, e.Until})
+	if last := e.Clips[len(e.Clips)-1].End; strings.Contains(e.Reason, "The last ") && last.Before(e.Until.Add(endBlur)) {
+		list = append(list, Stretch{earlier(last, e.Until), e.Until})
 	}
 	return list
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 func explained(known []Stretch, at time.Time) bool {
