@@ -405,7 +405,7 @@ func (e *entry) silentBefore() {
 // smallest is the smallest delay of an epoch, and where it was seen in media time.
 type smallest struct {
 	delay, at time.Duration
-	guess     bool // from the run's progress, since there is one segment only
+	guess     bool // from the run's progress, since all segments were late so far
 	settled   bool // a later one was about as late, or later
 }
 
@@ -430,11 +430,21 @@ func (r *Ring) learn(e *entry) {
 		return
 	}
 	if known && s.guess {
-		known = false
-		if before != nil && before.epoch == e.epoch && before.delay() < e.delay() {
-			s, known = smallest{delay: before.delay(), at: before.Media[1]}, true
-			r.least[e.epoch] = s
+		real := smallest{delay: e.delay(), at: e.Media[1]}
+		agree := false
+		if before != nil && before.epoch == e.epoch {
+			agree = (before.delay() - e.delay()).Abs() < steady
+			if before.delay() < e.delay() {
+				real = smallest{delay: before.delay(), at: before.Media[1]}
+			}
 		}
+		if real.delay-s.delay > rough && !agree && e.Media[1]-s.at < r.opt.Keep { // that one is late too
+			s.settled = true
+			r.least[e.epoch] = s
+			return
+		}
+		s, known = real, real.at != e.Media[1]
+		r.least[e.epoch] = s
 	}
 	settled := known && e.delay() > s.delay-steady
 	if d := e.delay(); !known || d < s.delay {
@@ -460,6 +470,7 @@ func (r *Ring) learn(e *entry) {
 
 const (
 	steady     = 100 * time.Millisecond // by which delays differ on a machine that is not busy
+	rough      = 500 * time.Millisecond // to which a run's progress is known
 	remembered = time.Minute            // for which a delay counts beyond the ring's length
 	keptEpochs = 100                    // that are remembered before those are forgotten that have no segment any more
 )

@@ -32,3 +32,32 @@ func TestSettled(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestProgressTimesLateSegments has the first segments of a run written late, as they are when the cable is out: they are
+// timed by what FFmpeg said of its progress, until one is on time.
+func TestProgressTimesLateSegments(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	begin := time.Now().Add(-2 * time.Second)
+	r.Reached("r1700000000000-", 2*time.Second)
+	off := func(name string, most time.Duration) {
+		t.Helper()
+		for i, s := range r.timed(0) {
+			if off := s.Start.Sub(begin.Add(time.Duration(i) * time.Second)); off.Abs() > most {
+				t.Errorf("%s: segment %d is %s off", name, i, off)
+			}
+		}
+	}
+	f := newFeeder(t, segments(t, 6), r, run1, begin.Add(5*time.Second))
+	f.feed(1)
+	off("one", 100*time.Millisecond)
+	f.at = f.at.Add(5 * time.Second) // when FFmpeg gave the camera up
+	f.feed(1)
+	off("the last one too", 100*time.Millisecond)
+	f.at = begin.Add(2*time.Second + 300*time.Millisecond)
+	f.feed(1)
+	for i, s := range r.timed(0) {
+		if want := begin.Add(time.Duration(i)*time.Second + 300*time.Millisecond); s.Start.Sub(want).Abs() > time.Millisecond {
+			t.Errorf("a segment on time tells better: segment %d is %s off", i, s.Start.Sub(want))
+		}
+	}
+}
