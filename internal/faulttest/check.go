@@ -424,7 +424,7 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 			r.Frames += len(got.counters)
 			var last time.Time
 			hurt := slices.ContainsFunc(damage, func(s Stretch) bool { return got.clip.End.After(s.From) && got.clip.Start.Before(s.To) })
-			for i, f := range camtest.Times(got.counters, around(history, got.clip), got.clip.Start) {
+			for i, f := range shown(got, around(history, got.clip), e.Gaps) {
 				if f.Span < 0 {
 					if len(damage) == 0 {
 						r.NotWhole++
@@ -489,6 +489,35 @@ func around(history []camtest.Span, c event.Clip) (list []camtest.Span) {
 		}
 	}
 	return list
+}
+
+// shown says when the frames of a clip left their camera. Behind a gap they are looked for anew, near where the event says
+// that it ends: a camera's loops may share counters.
+func shown(c content, history []camtest.Span, gaps []event.Gap) (list []camtest.Shown) {
+	const slack = 2 * fps
+	rest, near, missing := c.counters, c.clip.Start, time.Duration(0)
+	for _, g := range gaps {
+		if !g.From.After(c.clip.Start) || !g.To.Before(c.clip.End) {
+			continue
+		}
+		want := int((g.From.Sub(c.clip.Start)-missing).Seconds()*fps) - len(list)
+		missing += g.To.Sub(g.From)
+		if len(list) > 0 && want < fps/2 { // no frames since the gap before
+			near = g.To
+			continue
+		}
+		at := 0
+		for i := max(1, want-slack); i < min(len(rest), want+slack+1); i++ {
+			if rest[i] != rest[i-1]+1 && (at == 0 || max(i-want, want-i) < max(at-want, want-at)) {
+				at = i
+			}
+		}
+		if at > 0 {
+			list = append(list, camtest.Times(rest[:at], history, near)...)
+			rest, near = rest[at:], g.To
+		}
+	}
+	return append(list, camtest.Times(rest, history, near)...)
 }
 
 // runs shortens a list of frames of one camera to those that follow each other.

@@ -18,8 +18,14 @@ func failing(f func(*Fault) faultfs.Faults) func(context.Context, *Fault) (func(
 		if t.World.Drive == nil {
 			return nil, errNothing
 		}
-		t.World.Drive.Set(f(t))
-		return func() error { t.World.Drive.Set(faultfs.Faults{}); return nil }, nil
+		faults := f(t)
+		t.World.hangs.Store(faults.Hang)
+		t.World.Drive.Set(faults)
+		return func() error {
+			t.World.Drive.Set(faultfs.Faults{})
+			t.World.hangs.Store(false)
+			return nil
+		}, nil
 	}
 }
 

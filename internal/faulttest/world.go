@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -72,6 +73,7 @@ type World struct {
 	stranger map[string]bool // files that the faults put into the archive and the rings
 	undo     []func() error  // what Close does, last first
 	records  sync.RWMutex    // see record
+	hangs    atomic.Bool     // the archive drive hangs
 
 	mu    sync.Mutex // guards all below
 	life  *life      // the present one
@@ -376,7 +378,7 @@ func (w *World) end(ctx context.Context, s syscall.Signal) error {
 		_ = l.cmd.Process.Kill()
 		return w.Ended(ctx, patience)
 	}
-	if s == syscall.SIGTERM && l.err != nil {
+	if s == syscall.SIGTERM && l.err != nil && !w.hangs.Load() { // it says so, and ends in time, while its drive hangs
 		w.blame("Preroll was asked to end and did with %v", l.err)
 	}
 	return nil
