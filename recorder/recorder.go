@@ -323,7 +323,7 @@ func (r *Recorder) openCamera(id, name string, rings map[string]*camera) (*camer
 		return c, nil
 	}
 	if r.retiring[id] {
-		return nil, errors.New("its camera is just ending")
+		return nil, errEnding
 	}
 	cfg, known := r.settings.Camera(id)
 	if !known {
@@ -350,7 +350,9 @@ func (r *Recorder) recall(ctx context.Context, rings map[string]*camera) error {
 		}
 		c := r.cameras[id]
 		if c == nil {
-			if c, err = r.openCamera(id, "", rings); err != nil {
+			if c, err = r.openCamera(id, "", rings); errors.Is(err, errEnding) { // it is followed up until it has ended
+				continue
+			} else if err != nil {
 				r.log.Error("what RAM holds of a camera is not usable", "camera", id, "err", err)
 				continue
 			}

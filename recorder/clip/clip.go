@@ -243,7 +243,7 @@ func (in *Incident) Holds(t time.Time) bool {
 
 // Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due. Of
 // many triggers at once, the first that comes to it writes the index for all. A trigger that could not be noted extends
-// the event all the same, in case that it still can be.
+// the event all the same, in case that it still can be. id is that of the event that holds the trigger.
 func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok bool, err error) {
 	in.mu.Lock()
 	in.followClock()
@@ -269,6 +269,11 @@ func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok boo
 		return "", false, err
 	}
 	crash.Here("extended")
+	in.mu.Lock()
+	if in.now != w && !t.Time.Before(in.now.ev.From) { // it was split meanwhile
+		id = in.now.ev.ID
+	}
+	in.mu.Unlock()
 	return id, true, nil
 }
 
