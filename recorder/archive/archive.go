@@ -15,7 +15,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/internal/sqlfile"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -158,11 +158,7 @@ func connect(path string) (db, reads *sql.DB, err error) {
 }
 
 func open(path, options string, most int) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: "_pragma=busy_timeout(25000)&" + options}).String())
-	if err == nil {
-		db.SetMaxOpenConns(most)
-	}
-	return db, err
+	return sqlfile.Open(path, "_pragma=busy_timeout(25000)&"+options, most)
 }
 
 // begin brings the index to its form, makes its name durable, and reads the events that an earlier life left open.

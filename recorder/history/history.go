@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +22,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/preroll/preroll/internal/sqlfile"
 )
 
 // Kind is what an entry tells of.
@@ -252,12 +253,10 @@ func (h *History) open(ctx context.Context) (*sql.DB, error) {
 	if h.db != nil {
 		return h.db, nil
 	}
-	dsn := (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(h.path), RawQuery: "_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"}).String()
-	db, err := sql.Open("sqlite", dsn)
+	db, err := sqlfile.Open(h.path, "_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate", 1)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
 	db.SetConnMaxIdleTime(time.Minute) // its memory goes when nothing happens
 	h.db = db
 	_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS entries (
