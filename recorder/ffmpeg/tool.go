@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,20 +38,29 @@ type Tool struct {
 // oldest is the oldest release whose options are known here.
 const oldest = 4
 
+// needed is what FFmpeg must be built with, by the option that lists it.
+var needed = map[string][]string{"-demuxers": {"rtsp", "concat"}, "-muxers": {"hls", "mp4"}, "-encoders": {"aac", "mjpeg"}}
+
+const (
+	startTime = 20 * time.Second // for which a machine that just starts may need to load FFmpeg
+	askTime   = 10 * time.Second // for which it is asked what it can
+)
+
 // Find returns the FFmpeg to use: the one of the setting, else beside this program, else on PATH. The error is a
-// [*Failure] of kind [Missing] or [TooOld].
+// [*Failure] of kind [Missing] or [TooOld]. On a machine that is too busy to ask what it can, it is taken to be good
+// enough: a camera must not wait for that.
 func Find(ctx context.Context, setting string) (*Tool, error) {
 	path, err := locate(setting)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
 	t := &Tool{Path: path}
 	if t.file, err = os.Stat(path); err != nil {
 		return nil, &Failure{Kind: Missing, Detail: err.Error()}
 	}
-	out, err := t.output(ctx, "-hide_banner", "-version")
+	starting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	out, err := t.output(starting, "-hide_banner", "-version")
 	if err != nil {
 		return nil, &Failure{Kind: Missing, Detail: fmt.Sprintf("%s does not start: %v", path, err)}
 	}
@@ -61,22 +71,28 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 		return nil, &Failure{Kind: TooOld, Detail: fmt.Sprintf("%s is version %s; version %d or newer is needed", path, t.Version, oldest)}
 	}
 	var missing []string
-	for _, f := range []struct{ list, name string }{{"-demuxers", "rtsp"}, {"-demuxers", "concat"}, {"-muxers", "hls"}, {"-muxers", "mp4"}, {"-encoders", "aac"}, {"-encoders", "mjpeg"}} {
-		has, err := t.has(ctx, f.list, f.name)
-		if err != nil {
+	asking, cancelAsking := context.WithTimeout(ctx, askTime)
+	defer cancelAsking()
+	for _, list := range slices.Sorted(maps.Keys(needed)) {
+		has, err := t.list(asking, list)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			has = nil
+		case err != nil:
 			return nil, &Failure{Kind: Missing, Detail: err.Error()}
+		default:
+			missing = append(missing, slices.DeleteFunc(slices.Clone(needed[list]), func(name string) bool { return has[name] })...)
 		}
-		if !has {
-			missing = append(missing, f.name)
+		if list == "-encoders" {
+			t.h264 = has == nil || has["libx264"]
 		}
 	}
-	if missing != nil {
+	if len(missing) > 0 {
 		return nil, &Failure{Kind: TooOld, Detail: fmt.Sprintf("%s was built without %s", path, strings.Join(missing, ", "))}
 	}
-	t.h264, _ = t.has(ctx, "-encoders", "libx264")
 	// A clock needs the drawtext filter and a font; whether there is one, only a try tells.
 	t.clock = sync.OnceValue(func() bool {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), askTime)
 		defer cancel()
 		_, err := t.output(ctx, "-hide_banner", "-v", "error", "-f", "lavfi", "-i", "color=s=64x32:r=1,"+clockFilter, "-frames:v", "1", "-f", "null", "-")
 		return err == nil
@@ -137,18 +153,21 @@ func parseVersion(out []byte) (version string, major int, err error) {
 	return version, major, nil
 }
 
-// has tells whether a list such as -muxers has a name; names that belong together share a line ("mov,mp4,m4a").
-func (t *Tool) has(ctx context.Context, list, name string) (bool, error) {
+// list returns the names of a list such as -muxers; those that belong together share a line ("mov,mp4,m4a").
+func (t *Tool) list(ctx context.Context, list string) (map[string]bool, error) {
 	out, err := t.output(ctx, "-hide_banner", "-v", "error", list)
 	if err != nil {
-		return false, fmt.Errorf("%s %s: %w", t.Path, list, err)
+		return nil, fmt.Errorf("%s %s: %w", t.Path, list, err)
 	}
+	has := map[string]bool{}
 	for line := range bytes.Lines(out) {
-		if f := strings.Fields(string(line)); len(f) > 1 && slices.Contains(strings.Split(f[1], ","), name) {
-			return true, nil
+		if f := strings.Fields(string(line)); len(f) > 1 {
+			for _, name := range strings.Split(f[1], ",") {
+				has[name] = true
+			}
 		}
 	}
-	return false, nil
+	return has, nil
 }
 
 // output runs FFmpeg for a moment and returns what it wrote to standard output.
