@@ -203,6 +203,7 @@ const (
 	healthy      = time.Minute      // a run of this length resets the back-off
 	firstSegment = 60 * time.Second // a camera with a GOP of 20 s needs up to 40
 	leastStall   = 10 * time.Second
+	stillWait    = time.Second // at a camera whose segment is long
 )
 
 // supervise keeps an FFmpeg running until ctx ends.
@@ -230,8 +231,11 @@ func (c *camera) supervise(ctx context.Context) {
 			continue
 		}
 		least, longest := firstWait, longestWait
-		if f.Kind == ffmpeg.WrongPassword {
+		switch f.Kind {
+		case ffmpeg.WrongPassword:
 			least, longest = loginWait, longestLogin
+		case ffmpeg.Missing, ffmpeg.TooOld: // the recorder looks for it; the camera is not asked
+			longest = firstWait
 		}
 		backoff = min(max(2*backoff, least), longest)
 		wait := time.Duration(float64(backoff) * (0.8 + 0.4*rand.Float64()))
@@ -284,7 +288,7 @@ func (c *camera) record(ctx context.Context) error {
 			c.streams = s
 			c.mu.Unlock()
 		},
-		Reached: func(media time.Duration) { c.ring.Reached(prefix, media) },
+		Reached: func(media time.Duration, frames int) { c.ring.Reached(prefix, media, frames) },
 		Jumped: func() {
 			c.ring.Jumped(prefix)
 			select {
@@ -308,6 +312,7 @@ func (c *camera) record(ctx context.Context) error {
 func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	timer := time.NewTimer(firstSegment)
 	defer timer.Stop()
+	last := time.Now() // when a segment came
 	var d drift
 	for {
 		select {
@@ -323,6 +328,7 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 		case <-c.seen:
 			c.setState(status.Recording, nil, time.Time{})
 			now := c.ring.Status()
+			last = time.Now()
 			timer.Reset(max(leastStall, 3*now.Segment))
 			if d.grew(now.Delay) && (c.openEvent() == "" || d.much()) {
 				cancel(&ffmpeg.Failure{Kind: ffmpeg.Jumped})
@@ -335,6 +341,10 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 			}
 			if c.ring.Gone() {
 				kind = ffmpeg.RAMGone
+			}
+			if kind == ffmpeg.Stalled && c.ring.Growing() && time.Since(last) < firstSegment { // its keyframes come seldom now
+				timer.Reset(stillWait)
+				continue
 			}
 			cancel(&ffmpeg.Failure{Kind: kind})
 			return

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -137,6 +138,8 @@ const (
 	hole = time.Second
 	// patience is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
 	patience = 5 * time.Second
+	// longestSegment is how long that is if pictures come all the while: a camera may begin to send keyframes seldom.
+	longestSegment = time.Minute
 )
 
 // Incident is one camera's open event, or a chain of them where the maximum length cut it.
@@ -461,6 +464,7 @@ func (in *Incident) over(s ring.Segment) bool {
 
 // next returns the segments that wait and belong together, or nil when no more will come.
 func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
+	var more time.Time // until when the next segment is waited for beyond the usual, since it is being written
 	for {
 		in.mu.Lock()
 		until := in.now.ev.Until
@@ -470,7 +474,11 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		if usual == 0 {
 			usual = 10 * time.Second // an unknown camera may have long GOPs
 		}
-		wait, cancel := context.WithDeadline(ctx, until.Add(endMargin+patience+2*usual))
+		deadline := until.Add(endMargin + patience + 2*usual)
+		if deadline.Before(more) {
+			deadline = more
+		}
+		wait, cancel := context.WithDeadline(ctx, deadline)
 		s, err := in.hold.Next(wait)
 		cancel()
 		in.mu.Lock()
@@ -483,6 +491,10 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		case errors.Is(err, ring.ErrWoken):
 			continue
 		case err != nil:
+			if !errors.Is(err, ring.ErrPast) && in.hold.Growing() && time.Since(until) < longestSegment {
+				more = time.Now().Add(time.Second)
+				continue
+			}
 			if in.expired(until) {
 				return nil, nil
 			}
@@ -549,10 +561,14 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 		done.next = newID(at.Start)
 	}
 	in.c.work(done.next, true) // before anybody can find it in the index
+	why := in.why()
 	for {
 		in.mu.Lock()
 		version := done.version
 		old, next := cut(done.ev, done.next, at.Start)
+		if g, missing := in.gap(done, at, why); missing {
+			old.Gaps = append(slices.Clip(old.Gaps), g)
+		}
 		in.mu.Unlock()
 		if err := in.c.Archive.Put(ctx, old, next); err != nil {
 			return err

@@ -49,9 +49,10 @@ func (p *part) close() {
 func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	w := in.now
 	in.mu.Lock()
-	told := segments[0].Start.After(w.ev.Time) // what happened is in the clip: not the pre-roll alone
+	told := segments[0].Start.After(w.ev.Time)    // what happened is in the clip: not the pre-roll alone
+	asked := segments[0].Start.Before(w.ev.Until) // else there is nothing for another event but a margin
 	in.mu.Unlock()
-	if told && w.length > 0 && w.length+segments[0].Length() > in.cam.Lengths.MaxLength.D() {
+	if told && asked && w.length > 0 && w.length+segments[0].Length() > in.cam.Lengths.MaxLength.D() {
 		if !in.retry(ctx, "split", func(ctx context.Context) error { return in.split(ctx, segments[0]) }) {
 			return false
 		}
@@ -243,20 +244,14 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 	in.mu.Lock()
 	for _, s := range segments {
 		in.retime(w, s)
-		switch {
-		case !w.any:
-			w.any = true
-			if w.ev.Continues == "" {
-				w.ev.Receipt.DurableAfter = event.Seconds(time.Since(w.began))
-			}
-		case !joins(w.last, s):
-			reason := why
-			if w.last.Number < 0 || w.last.End.Before(in.cam.Since) && s.Start.After(in.cam.Since) { // of an earlier life, whose end is what is missing
-				reason = "recording was interrupted"
-			}
-			w.ev.Gaps = append(w.ev.Gaps, gapBetween(w.last, s, reason))
+		if !w.any && w.ev.Continues == "" {
+			w.ev.Receipt.DurableAfter = event.Seconds(time.Since(w.began))
+		}
+		if g, missing := in.gap(w, s, why); missing {
+			w.ev.Gaps = append(w.ev.Gaps, g)
 			w.version++
 		}
+		w.any = true
 		for _, h := range s.Holes {
 			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: h[0], To: h[1], Reason: why})
 			w.version++
@@ -324,6 +319,21 @@ func (in *Incident) retime(w *work, s ring.Segment) {
 func joins(a, b ring.Segment) bool {
 	return b.Follows(a) && min(b.Media[0]-a.Media[1], b.Start.Sub(a.End)) < hole || a.Number < 0 && a.Run == b.Run && (b.Media[0]-a.Media[1]).Abs() < 50*time.Millisecond
 }
+
+// gap returns the gap between the last segment of an event and the next one, if there is one, with the reason that the camera
+// gives.
+func (in *Incident) gap(w *work, next ring.Segment, why string) (event.Gap, bool) {
+	if !w.any || joins(w.last, next) {
+		return event.Gap{}, false
+	}
+	if w.last.Number < 0 || w.last.End.Before(in.cam.Since) && next.Start.After(in.cam.Since) { // of an earlier life, whose end is what is missing
+		why = interrupted
+	}
+	return gapBetween(w.last, next, why), true
+}
+
+// interrupted is why video is missing that an earlier life did not save.
+const interrupted = "recording was interrupted"
 
 // gapBetween is the gap between two segments. Their times are known to a delay only, so it may come out as nothing.
 func gapBetween(a, b ring.Segment, reason string) event.Gap {
@@ -433,15 +443,30 @@ func (in *Incident) reload(context.Context) error {
 		}
 		s := ring.Segment{Run: p.Run, Number: -1, Params: p.Params, Media: c.Media, Start: p.Start, End: part.until()}
 		if w.any && !joins(w.last, s) {
-			gaps = append(gaps, gapBetween(w.last, s, "recording was interrupted"))
+			gaps = append(gaps, gapBetween(w.last, s, interrupted))
+		}
+		if p.Jump == 0 { // else a hole may be the time by which the camera's clock was set
+			for _, h := range c.Holes {
+				gaps = append(gaps, event.Gap{From: p.Start.Add(h[0] - c.Media[0]), To: p.Start.Add(h[1] - c.Media[0]), Reason: interrupted})
+			}
 		}
 		w.last, w.any = s, true
 		w.length += length
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(gaps) > len(w.ev.Gaps) { // the crash came before they were noted
-		w.ev.Gaps = gaps
+	for _, g := range gaps {
+		if !slices.ContainsFunc(w.ev.Gaps, func(o event.Gap) bool { return touch(g, o) }) { // the crash came before it was noted
+			w.ev.Gaps = append(slices.Clip(w.ev.Gaps), g)
+			w.version++
+		}
 	}
+	w.ev.Gaps = slices.SortedStableFunc(slices.Values(w.ev.Gaps), func(a, b event.Gap) int { return a.From.Compare(b.From) })
 	return nil
+}
+
+// touch tells whether two gaps may be the same one: their times are known to a delay only.
+func touch(a, b event.Gap) bool {
+	const delay = 500 * time.Millisecond
+	return !a.From.After(b.To.Add(delay)) && !b.From.After(a.To.Add(delay))
 }

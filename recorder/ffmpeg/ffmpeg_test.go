@@ -75,6 +75,24 @@ func TestFindFaults(t *testing.T) {
 	}
 }
 
+// TestFindOnABusyMachine has an FFmpeg that starts, and does not come to tell what it can in time.
+func TestFindOnABusyMachine(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "slow")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\ncase \"$2\" in -version) echo ffmpeg version 6.0;; *) exec sleep 60;; esac\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tool, err := Find(t.Context(), path)
+	if err != nil || tool.Version != "6.0" {
+		t.Errorf("%+v, %v", tool, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Second, cancel)
+	if _, err := Find(ctx, path); err == nil {
+		t.Error("it is found although the search was ended")
+	}
+}
+
 func TestDiagnose(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -261,12 +279,13 @@ func TestDemoLooksAndRecords(t *testing.T) {
 		}
 	}()
 	var reached time.Duration
-	err = tool.Record(ctx, Recording{Source: Source{URL: config.DemoURL}, Dir: dir, Prefix: "p-", Segment: time.Second, Keep: 20, Reached: func(d time.Duration) { reached = max(reached, d) }, Jumped: func() {}, Streams: func(Streams) {}})
+	var frames int
+	err = tool.Record(ctx, Recording{Source: Source{URL: config.DemoURL}, Dir: dir, Prefix: "p-", Segment: time.Second, Keep: 20, Reached: func(d time.Duration, n int) { reached, frames = max(reached, d), max(frames, n) }, Jumped: func() {}, Streams: func(Streams) {}})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("ended with %v", err)
 	}
-	if reached < time.Second/2 || reached > time.Minute {
-		t.Errorf("it is said to have reached %s", reached)
+	if reached < time.Second/2 || reached > time.Minute || frames < 5 {
+		t.Errorf("it is said to have reached %s with %d pictures", reached, frames)
 	}
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -304,15 +323,19 @@ func TestParseProgress(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	for line, want := range map[string]time.Duration{
-		"[info] frame=   49 fps=4.0 q=-1.0 size=N/A time=00:00:04.80 bitrate=N/A speed=0.39x    ":                                  4800 * time.Millisecond,
-		"[info] frame=98765 fps= 15 q=-1.0 q=-1.0 size=N/A time=27:46:40.01 bitrate=N/A dup=0 drop=3 speed=1x elapsed=27:46:41.00": 27*time.Hour + 46*time.Minute + 40*time.Second + 10*time.Millisecond,
-		"[info] frame=    0 fps=0.0 q=-1.0 size=N/A time=N/A bitrate=N/A speed=N/A":                                                -1,
-		"[info] frame=   49 fps=4.0 q=-1.0 Lsize=N/A time=00:00:04.80 bitrate=N/A speed=0.39x    ":                                 -1,
-		"[info] frame=    1 fps=0.0 q=-1.0 size=N/A time=-00:00:00.02 bitrate=N/A speed=N/A":                                       -1,
+	type reached struct {
+		media  time.Duration
+		frames int
+	}
+	for line, want := range map[string]reached{
+		"[info] frame=   49 fps=4.0 q=-1.0 size=N/A time=00:00:04.80 bitrate=N/A speed=0.39x    ":                                  {4800 * time.Millisecond, 49},
+		"[info] frame=98765 fps= 15 q=-1.0 q=-1.0 size=N/A time=27:46:40.01 bitrate=N/A dup=0 drop=3 speed=1x elapsed=27:46:41.00": {27*time.Hour + 46*time.Minute + 40*time.Second + 10*time.Millisecond, 98765},
+		"[info] frame=    0 fps=0.0 q=-1.0 size=N/A time=N/A bitrate=N/A speed=N/A":                                                {},
+		"[info] frame=   49 fps=4.0 q=-1.0 Lsize=N/A time=00:00:04.80 bitrate=N/A speed=0.39x    ":                                 {},
+		"[info] frame=    1 fps=0.0 q=-1.0 size=N/A time=-00:00:00.02 bitrate=N/A speed=N/A":                                       {},
 	} {
-		if got, ok := progress(line); ok != (want >= 0) || ok && got != want {
-			t.Errorf("%q: %s, %v", line, got, ok)
+		if media, frames, ok := progress(line); ok != (want.frames > 0) || ok && (reached{media, frames}) != want {
+			t.Errorf("%q: %s, %d, %v", line, media, frames, ok)
 		}
 	}
 }

@@ -21,10 +21,10 @@ type Recording struct {
 	Keep    int           // segments that FFmpeg itself keeps, its safety net
 	Known   Streams       // from the last run; zero is a guess (H.264, and audio that can be copied)
 
-	Streams func(Streams)       // called once FFmpeg knows what the camera sends
-	Reached func(time.Duration) // called twice a second with the media time that is written by now
-	Jumped  func()              // the camera's time stamps leapt: from the first leap on FFmpeg counts frames instead of believing them
-	Line    func(string)        // every scrubbed line; may be nil
+	Streams func(Streams)            // called once FFmpeg knows what the camera sends
+	Reached func(time.Duration, int) // called twice a second with the media time and the pictures that are written by now
+	Jumped  func()                   // the camera's time stamps leapt: from the first leap on FFmpeg counts frames instead of believing them
+	Line    func(string)             // every scrubbed line; may be nil
 }
 
 // PlaylistName is the name of a run's playlist, which lists the segments that FFmpeg keeps.
@@ -55,8 +55,8 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 		stdin:    strings.NewReader(in.stdin),
 		password: r.Source.Password.Reveal(),
 		line: func(line string) {
-			if media, ok := progress(line); ok {
-				r.Reached(media)
+			if media, frames, ok := progress(line); ok {
+				r.Reached(media, frames)
 				return
 			}
 			if strings.Contains(line, "[info]") {
@@ -99,19 +99,20 @@ func (t *Tool) Record(ctx context.Context, r Recording) error {
 }
 
 // progressLine is what FFmpeg prints of how far it is, but for the last of these lines, which comes at its end.
-var progressLine = regexp.MustCompile(`^\[info\] frame= *\d+ .* size=.* time=(\d+):(\d+):(\d+\.\d+) `)
+var progressLine = regexp.MustCompile(`^\[info\] frame= *(\d+) .* size=.* time=(\d+):(\d+):(\d+\.\d+) `)
 
 // progress returns how far FFmpeg is by one of its lines.
-func progress(line string) (media time.Duration, ok bool) {
+func progress(line string) (media time.Duration, frames int, ok bool) {
 	if !strings.Contains(line, "frame=") {
-		return 0, false
+		return 0, 0, false
 	}
 	m := progressLine.FindStringSubmatch(line)
 	if m == nil {
-		return 0, false
+		return 0, 0, false
 	}
-	media, err := time.ParseDuration(m[1] + "h" + m[2] + "m" + m[3] + "s")
-	return media, err == nil
+	frames, err := strconv.Atoi(m[1])
+	media, terr := time.ParseDuration(m[2] + "h" + m[3] + "m" + m[4] + "s")
+	return media, frames, err == nil && terr == nil
 }
 
 // plan is how a run treats its streams.

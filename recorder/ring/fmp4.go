@@ -419,6 +419,21 @@ type Contents struct {
 	Good   int64            // bytes up to the end of the last whole fragment; what follows was cut off by a crash
 	Media  [2]time.Duration // first start and last end
 	Frames int
+	Holes  [][2]time.Duration // stretches of media time in it without a frame: a segment that was lost, or a silent camera
+}
+
+// add counts a further fragment.
+func (c *Contents) add(fr *fragment) {
+	if c.Frames == 0 {
+		c.Media[0] = fr.start
+	} else if fr.start-c.Media[1] >= leastHole {
+		c.Holes = append(c.Holes, span{c.Media[1], fr.start})
+	}
+	for _, h := range fr.holes {
+		c.Holes = append(c.Holes, h)
+	}
+	c.Media[1] = fr.end
+	c.Frames += fr.frames
 }
 
 // Seal returns the box that ends what was appended to a partial file in one go: its length in bytes and its CRC-32C. A
@@ -474,11 +489,7 @@ func Inspect(path string, limit int64, strict bool) (Contents, error) {
 	walk(f, size, func(kind string, end int64, fr *fragment) error {
 		switch kind {
 		case "mdat":
-			if whole.Frames == 0 {
-				whole.Media[0] = fr.start
-			}
-			whole.Media[1] = fr.end
-			whole.Frames += fr.frames
+			whole.add(fr)
 		case "free":
 			if end-whole.Good != int64(sealSize) {
 				return nil

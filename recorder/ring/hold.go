@@ -27,10 +27,12 @@ type Hold struct {
 	pinned  map[string]*entry // by path of the link
 	missed  int               // segments that could not be held since RAM ran out
 	until   time.Time         // later segments are not held; zero: all are
+	past    bool              // one came that is later
+	newest  *entry            // that is pinned
 	unsure  bool              // the one pinned last was not settled: the next one tells its time
 	stepped time.Duration     // by which its times were moved, and nobody was told yet
 	woken   bool
-	arrived chan struct{} // closed and replaced when the queue grows, or on Wake
+	arrived chan struct{} // closed and replaced when Next has something to return
 }
 
 // HoldID is what the id of a hold may be; it becomes a folder name.
@@ -98,7 +100,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 			r.bytes += e.Bytes
 		}
 		e.pins++
-		h.pinned[path] = e
+		h.pinned[path], h.newest = e, e
 		r.mu.Unlock()
 		last = e
 	}
@@ -150,11 +152,26 @@ func (r *Ring) catchUp(h *Hold, i int) {
 	}
 }
 
-// Limit says from when on no segment is wanted. It can be moved as long as that time has not come.
+// Limit says from when on no segment is wanted. It can be moved: segments that were too late before are taken if the ring
+// still has them.
 func (h *Hold) Limit(until time.Time) {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
 	h.until = until
+	if !h.past {
+		return
+	}
+	h.past = false
+	for i, s := range h.ring.timed(0) {
+		e := h.ring.entries[i]
+		if h.newest != nil && order(e, h.newest) <= 0 {
+			continue
+		}
+		if h.past = s.Start.After(until); h.past {
+			return
+		}
+		h.pin(e, s)
+	}
 }
 
 // take pins a new segment, with the times that the ring gives it now. full means that the RAM budget is used up, by
@@ -167,6 +184,8 @@ func (h *Hold) take(e *entry, full bool) {
 		s := h.ring.timed(i)[0]
 		switch {
 		case !h.until.IsZero() && s.Start.After(h.until) && !h.unsure:
+			h.past = true
+			h.stir()
 		case full:
 			h.missed++
 		default:
@@ -197,9 +216,14 @@ func (h *Hold) pin(e *entry, s Segment) {
 		_ = link(silentName(e.Path), silentName(s.Path)) // for the next life
 	}
 	e.pins++
-	h.pinned[s.Path] = e
+	h.pinned[s.Path], h.newest = e, e
 	h.queue = append(h.queue, s)
 	h.unsure = !s.Settled
+	h.stir()
+}
+
+// stir makes a waiting Next look again. ring.mu is held.
+func (h *Hold) stir() {
 	close(h.arrived)
 	h.arrived = make(chan struct{})
 }
@@ -263,16 +287,19 @@ func (r *Ring) ReadNote(id string) ([]byte, error) {
 	return b, err
 }
 
-// ErrWoken is what Next returns after Wake.
-var ErrWoken = errors.New("woken")
+var (
+	// ErrWoken is what Next returns after Wake.
+	ErrWoken = errors.New("woken")
+	// ErrPast is what Next returns when the camera has come to segments that are later than the hold's limit.
+	ErrPast = errors.New("no later segment is wanted")
+)
 
 // Wake makes a waiting Next return, so that its caller looks at the time again.
 func (h *Hold) Wake() {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
 	h.woken = true
-	close(h.arrived)
-	h.arrived = make(chan struct{})
+	h.stir()
 }
 
 // Next returns the next segment, waiting for it until ctx ends.
@@ -289,6 +316,10 @@ func (h *Hold) Next(ctx context.Context) (Segment, error) {
 			h.woken = false
 			h.ring.mu.Unlock()
 			return Segment{}, ErrWoken
+		}
+		if h.past {
+			h.ring.mu.Unlock()
+			return Segment{}, ErrPast
 		}
 		arrived := h.arrived
 		h.ring.mu.Unlock()
@@ -336,6 +367,9 @@ func (h *Hold) unpin(path string) {
 	e.pins--
 	h.ring.forget(e)
 }
+
+// Growing tells whether pictures come that may be in the next segment.
+func (h *Hold) Growing() bool { return h.ring.Growing() }
 
 // Missed is the number of segments that could not be held, because RAM ran out.
 func (h *Hold) Missed() int {

@@ -98,6 +98,8 @@ type Ring struct {
 	latest  *entry           // the newest there was, which may have left the ring
 	least   map[int]smallest // by epoch
 	begun   moment           // when the present run's media time began, at the latest
+	grown   moment           // when a run was said to have more pictures than before,
+	frames  int              // and how many
 	jumped  moment           // when its time stamps leapt
 	holds   map[string]*Hold
 	short   bool // the budget has shortened this ring
@@ -156,9 +158,9 @@ func (r *Ring) NextRun() (dir, prefix string) {
 	return r.segments(), fmt.Sprintf("r%013d-", r.lastRun)
 }
 
-// Reached notes that the run of a prefix has come to a media time now. A segment that is written late, as the last one is
-// when the camera falls silent, is timed by that where there is no other.
-func (r *Ring) Reached(prefix string, media time.Duration) {
+// Reached notes that the run of a prefix has come to a media time now, with a number of pictures. A segment that is written
+// late, as the last one is when the camera falls silent, is timed by that where there is no other.
+func (r *Ring) Reached(prefix string, media time.Duration, frames int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	run, err := strconv.ParseInt(strings.Trim(prefix, "r-"), 10, 64)
@@ -169,6 +171,20 @@ func (r *Ring) Reached(prefix string, media time.Duration) {
 	if at := time.Now().Round(0).Add(-media); r.begun.run != run || at.Before(r.begun.at) {
 		r.begun = moment{run, at}
 	}
+	if r.grown.run != run || frames > r.frames {
+		r.grown, r.frames = moment{run, time.Now()}, frames
+	}
+}
+
+// lately is how long ago the last picture of a camera may have come that is not silent. It is long for a busy machine, and
+// for a camera that sends one picture in two seconds at night.
+const lately = 3 * time.Second
+
+// Growing tells whether the newest run gets pictures now, be they in a complete segment or not.
+func (r *Ring) Growing() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.grown.run == r.lastRun && time.Since(r.grown.at) < lately
 }
 
 // Discard drops all that a run has written, since it was started for another stream than the camera sends.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -382,6 +383,43 @@ func TestHoldEndsWithItsWindow(t *testing.T) {
 	if n := len(got); n != 6 || got[n-1].Number != 5 || h.Missed() != 0 {
 		t.Errorf("held %d segments, missed %d", n, h.Missed())
 	}
+	if _, err := h.Next(t.Context()); !errors.Is(err, ErrPast) {
+		t.Errorf("after the last segment: %v", err)
+	}
+	h.Limit(f.at.Add(-1500 * time.Millisecond)) // a trigger comes late, while the ring has what it asks for
+	got = h.More(func(Segment) bool { return true })
+	if n := len(got); n != 3 || got[0].Number != 6 || got[n-1].Number != 8 {
+		t.Errorf("with a later limit it holds %+v", got)
+	}
+}
+
+// A run grows while it is said to have more and more pictures, be there a segment or not.
+func TestGrowing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, t.TempDir(), time.Minute, nil)
+		_, prefix := r.NextRun()
+		grows := func(want bool, when string) {
+			t.Helper()
+			if got := r.Growing(); got != want {
+				t.Errorf("%s: growing is %v", when, got)
+			}
+		}
+		grows(false, "before the first picture")
+		r.Reached(prefix, time.Second, 10)
+		grows(true, "with the first pictures")
+		time.Sleep(2 * time.Second)
+		r.Reached(prefix, 2*time.Second, 11)
+		time.Sleep(2 * time.Second)
+		grows(true, "with a picture in two seconds")
+		r.Reached(prefix, 2*time.Second, 11)
+		time.Sleep(2 * time.Second)
+		grows(false, "with no new picture")
+		r.Reached(prefix, 2*time.Second, 12)
+		_, next := r.NextRun()
+		grows(false, "in a new run")
+		r.Reached(next, 0, 1)
+		grows(true, "with its first picture")
+	})
 }
 
 func TestRunNumbersNeverRepeat(t *testing.T) {
@@ -412,10 +450,10 @@ func TestInspectFindsTheWholePart(t *testing.T) {
 	}
 	two := int64(len(all)) - last.Size()
 	for cut, want := range map[int64]Contents{
-		int64(len(all)):     {int64(len(all)), [2]time.Duration{0, 3 * time.Second}, 30},
-		int64(len(all)) - 1: {two, [2]time.Duration{0, 2 * time.Second}, 20},
-		two + 10:            {two, [2]time.Duration{0, 2 * time.Second}, 20},
-		two:                 {two, [2]time.Duration{0, 2 * time.Second}, 20},
+		int64(len(all)):     {Good: int64(len(all)), Media: [2]time.Duration{0, 3 * time.Second}, Frames: 30},
+		int64(len(all)) - 1: {Good: two, Media: [2]time.Duration{0, 2 * time.Second}, Frames: 20},
+		two + 10:            {Good: two, Media: [2]time.Duration{0, 2 * time.Second}, Frames: 20},
+		two:                 {Good: two, Media: [2]time.Duration{0, 2 * time.Second}, Frames: 20},
 		20:                  {},
 		0:                   {},
 	} {
@@ -427,9 +465,30 @@ func TestInspectFindsTheWholePart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Frames != want.Frames || want.Frames > 0 && (got.Good != want.Good || got.Media != want.Media) {
+		if got.Frames != want.Frames || want.Frames > 0 && (got.Good != want.Good || got.Media != want.Media) || got.Holes != nil {
 			t.Errorf("cut at %d: %+v, want %+v", cut, got, want)
 		}
+	}
+}
+
+// A segment that is not in a partial file is a hole in it.
+func TestInspectFindsHoles(t *testing.T) {
+	from := segments(t, 5)
+	var all []byte
+	for _, name := range []string{"init.mp4", "000000.m4s", "000002.m4s", "000003.m4s", "000004.m4s"} {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	file := filepath.Join(t.TempDir(), "part")
+	if err := os.WriteFile(file, all, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Inspect(file, 0, false)
+	if want := [][2]time.Duration{{time.Second, 2 * time.Second}}; err != nil || got.Frames != 40 || !slices.Equal(got.Holes, want) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -38,7 +38,7 @@ func TestSettled(t *testing.T) {
 func TestProgressTimesLateSegments(t *testing.T) {
 	r := open(t, t.TempDir(), time.Minute, nil)
 	begin := time.Now().Add(-2 * time.Second)
-	r.Reached("r1700000000000-", 2*time.Second)
+	r.Reached("r1700000000000-", 2*time.Second, 20)
 	off := func(name string, most time.Duration) {
 		t.Helper()
 		for i, s := range r.timed(0) {
