@@ -21,13 +21,14 @@ const page = 4096
 // cut is one power cut.
 type cut struct {
 	disk   *disk
+	loss   Loss
 	rng    *rand.Rand
 	take   choice           // the changes of names that made it
 	placed map[*node]string // where in the image a file or folder lies
 }
 
 // cut writes an image of what a power cut leaves.
-func (d *disk) cut(rng *rand.Rand, image string) error {
+func (d *disk) cut(loss Loss, rng *rand.Rand, image string) error {
 	if list, err := os.ReadDir(image); err != nil || len(list) > 0 {
 		return errors.Join(err, fmt.Errorf("%s is not an empty folder", image))
 	}
@@ -35,7 +36,7 @@ func (d *disk) cut(rng *rand.Rand, image string) error {
 	defer d.still.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := &cut{disk: d, rng: rng, take: choice{}, placed: map[*node]string{d.root: image}}
+	c := &cut{disk: d, loss: loss, rng: rng, take: choice{}, placed: map[*node]string{d.root: image}}
 	defer func() {
 		for n := range c.placed { // only now, so that a file with two names was one node throughout
 			d.sweep(n)
@@ -47,6 +48,14 @@ func (d *disk) cut(rng *rand.Rand, image string) error {
 
 func (c *cut) chooseNames() {
 	dirty := c.disk.dirty()
+	if c.loss != Chance {
+		for _, dir := range dirty {
+			if c.loss == Bytes {
+				c.take[dir] = len(dir.pending)
+			}
+		}
+		return
+	}
 	if c.disk.kind == Journal {
 		var all []uint64
 		for _, dir := range dirty {
@@ -165,7 +174,10 @@ func (c *cut) file(n *node, at string) (err error) {
 			return err
 		}
 	}
-	how := c.rng.IntN(5)
+	how := 0 // nothing is done again
+	if c.loss == Chance {
+		how = c.rng.IntN(5)
+	}
 	last := len(n.edits)
 	if how == 1 {
 		last = c.rng.IntN(last + 1) // the one that is torn

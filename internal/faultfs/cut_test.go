@@ -38,7 +38,7 @@ func (c *cutter) cut(look func(image string)) {
 	c.t.Helper()
 	image := filepath.Join(c.dir, "image")
 	must(c.t, os.Mkdir(image, 0o700))
-	must(c.t, c.d.PowerCut(c.rng, image))
+	must(c.t, c.d.PowerCut(Chance, c.rng, image))
 	c.cuts++
 	look(image)
 	must(c.t, os.RemoveAll(image))
@@ -142,6 +142,38 @@ func TestCutFindsWhatProgramsForget(t *testing.T) {
 				t.Errorf("lost %d times, want any: %v", lost, test.lost)
 			}
 		})
+	}
+}
+
+// TestWorstCuts cuts the power with all lost that can be, and with all names but no bytes kept.
+func TestWorstCuts(t *testing.T) {
+	for _, kind := range []Kind{Strict, Journal} {
+		d, at := New(t, kind)
+		path := filepath.Join(at, "file")
+		f, err := os.Create(path)
+		must(t, err)
+		defer func() { _ = f.Close() }()
+		expect := func(step, all, bytes string) {
+			t.Helper()
+			for loss, want := range map[Loss]string{All: all, Bytes: bytes} {
+				image := t.TempDir()
+				must(t, d.PowerCut(loss, rand.New(rand.NewPCG(1, 1)), image))
+				if got := tree(t, image); got != want {
+					t.Errorf("%s, disk of kind %d, loss %d: found %q, want %q", step, kind, loss, got, want)
+				}
+			}
+		}
+		_, err = f.WriteString("begin")
+		must(t, err)
+		expect("written", "", "file:")
+		must(t, syncDir(at))
+		expect("named", "file:", "file:")
+		must(t, f.Sync())
+		expect("synced", "file:begin", "file:begin")
+		_, err = f.WriteString(" end")
+		must(t, err)
+		must(t, os.Rename(path, filepath.Join(at, "final")))
+		expect("renamed", "file:begin", "final:begin")
 	}
 }
 

@@ -42,5 +42,8 @@
 //     succeeds, since Linux drops their dirty marks (Rebello et al., "Can Applications Recover from fsync Failures?",
 //     USENIX ATC 2020).
 //
+// That is a [Loss] by Chance. What a program must survive at one chosen moment is told by the two that chance seldom finds:
+// All of what was not fsynced is lost, or the Bytes of files are and no name is.
+//
 // Modes and times are those of the live file. A file that was removed and never synced may come back, but empty.
 package faultfs

@@ -178,12 +178,21 @@ func (d *Disk) Unplug() error { return d.call("Unplug", 0) }
 // Plug mounts the disk again. Handles of before stay broken.
 func (d *Disk) Plug() error { return d.call("Plug", 0) }
 
+// Loss is what a power cut takes of what was not fsynced.
+type Loss int
+
+const (
+	Chance Loss = iota // anything
+	All                // all of it
+	Bytes              // what files hold, and no name: a clip that was named too early is there, and empty
+)
+
 // PowerCut writes a state that a machine might find if the power were cut now into the empty folder image. See the
-// package's comment for what may be lost. The disk goes on.
-func (d *Disk) PowerCut(rng *rand.Rand, image string) error {
+// package's comment for what may be lost by chance. The disk goes on.
+func (d *Disk) PowerCut(loss Loss, rng *rand.Rand, image string) error {
 	image, err := filepath.Abs(image)
 	if err == nil {
-		err = d.call("PowerCut", cutArgs{Image: image, Seed: [2]uint64{rng.Uint64(), rng.Uint64()}})
+		err = d.call("PowerCut", cutArgs{Image: image, Loss: loss, Seed: [2]uint64{rng.Uint64(), rng.Uint64()}})
 	}
 	if err != nil {
 		return fmt.Errorf("cut the power of the disk at %s: %w", d.at, err)

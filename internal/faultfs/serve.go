@@ -59,6 +59,7 @@ type (
 	}
 	cutArgs = struct {
 		Image string
+		Loss  Loss
 		Seed  [2]uint64
 	}
 )
@@ -132,5 +133,5 @@ func (c *control) Unplug(_ int, _ *int) error {
 }
 
 func (c *control) PowerCut(a cutArgs, _ *int) error {
-	return c.disk.cut(rand.New(rand.NewPCG(a.Seed[0], a.Seed[1])), a.Image)
+	return c.disk.cut(a.Loss, rand.New(rand.NewPCG(a.Seed[0], a.Seed[1])), a.Image)
 }

@@ -3,6 +3,7 @@
 package faulttest
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,18 +25,9 @@ func TestCrashPoints(t *testing.T) {
 				PreRoll: 3 * time.Second, PostRoll: 2 * time.Second, Longest: 10 * time.Second, RAM: 64 << 20,
 			})
 			ctx := t.Context()
-			mails := func() {
-				w.Mails.Send("cam1", false)
-				if point == "extended" || point == "split" {
-					for end := time.Now().Add(9 * time.Second); time.Now().Before(end) && w.pid() != 0; {
-						_ = wait(ctx, 1500*time.Millisecond, "the next mail", func() (bool, error) { return w.pid() == 0, nil })
-						w.Mails.Send("cam1", false)
-					}
-				}
-			}
 			try(t, w.Start(ctx, point))
 			try(t, w.Filled(ctx, 4*time.Second))
-			mails()
+			w.mailUntilEnd(ctx, "cam1", point)
 			if err := w.Ended(ctx, 40*time.Second); err != nil {
 				t.Fatalf("the point was not reached: %v", err)
 			}
@@ -51,6 +43,18 @@ func TestCrashPoints(t *testing.T) {
 			try(t, w.Stop(ctx))
 			show(t, w, w.Check(ctx, events))
 		})
+	}
+}
+
+// mailUntilEnd sends a mail, or where a point needs it one after the other, until Preroll ends.
+func (w *World) mailUntilEnd(ctx context.Context, camera, point string) {
+	w.Mails.Send(camera, false)
+	if point != "extended" && point != "split" {
+		return
+	}
+	for end := time.Now().Add(9 * time.Second); time.Now().Before(end) && w.pid() != 0; {
+		_ = wait(ctx, 1500*time.Millisecond, "the next mail", func() (bool, error) { return w.pid() == 0, nil })
+		w.Mails.Send(camera, false)
 	}
 }
 

@@ -4,7 +4,6 @@ package faulttest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,9 +17,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	_ "modernc.org/sqlite" // locks the index
 
 	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/internal/sqlfile"
 	"github.com/preroll/preroll/recorder/archive"
 )
 
@@ -44,6 +43,15 @@ const (
 	takes        // one of the places is lost
 )
 
+// loss is what an event lacks that a fault strikes.
+type loss int
+
+const (
+	perhaps loss = iota // something, that it names; or nothing
+	nothing
+	something // that it names
+)
+
 // Kind is a kind of fault.
 type Kind struct {
 	Name        string
@@ -52,6 +60,7 @@ type Kind struct {
 	Least, Most time.Duration // how long it acts
 	Long        bool          // only where there is time for it
 	Record      record        // what it does to the places where an open event is noted
+	Lacks       loss          // an event that is open meanwhile
 	Expect      string        // what Preroll does about it
 
 	// Do injects the fault and returns what ends it, or nil if it ends by itself. It is not called with what it breaks
@@ -98,25 +107,25 @@ func restart(c *Camera, file string, fps float64) error { return c.Restart(file,
 func swap(c *Camera, file string, fps float64) error    { return c.Switch(file, fps) }
 
 var cameraKinds = []Kind{
-	{Name: "camera loses its power", Area: "camera", Weight: 3, Least: second, Most: 12 * second,
+	{Name: "camera loses its power", Lacks: something, Area: "camera", Weight: 3, Least: second, Most: 12 * second,
 		Expect: "the gap is named; it is recorded again within seconds of its return",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			t.Camera.Down()
 			return t.Camera.Up, nil
 		}},
-	{Name: "camera freezes", Area: "camera", Weight: 2, Least: 3 * second, Most: 12 * second,
+	{Name: "camera freezes", Lacks: something, Area: "camera", Weight: 2, Least: 3 * second, Most: 12 * second,
 		Expect: "the read time-out or the watchdog ends the session; the gap is named",
 		Do:     switching(func(c *Camera, on bool) { c.Freeze(on) })},
-	{Name: "camera is mute", Area: "camera", Weight: 2, Least: 2 * second, Most: 15 * second,
+	{Name: "camera is mute", Lacks: something, Area: "camera", Weight: 2, Least: 2 * second, Most: 15 * second,
 		Expect: "as if it froze; a short silence inside a session is named too",
 		Do:     switching(func(c *Camera, on bool) { c.Mute(on) })},
-	{Name: "cable out for a moment", Area: "camera", Weight: 2, Least: second, Most: 4 * second,
+	{Name: "cable out for a moment", Lacks: nothing, Area: "camera", Weight: 2, Least: second, Most: 4 * second,
 		Expect: "nothing is lost: the frames arrive late",
 		Do:     atOnce(func(t *Fault) { t.Camera.Stall(t.For) })},
 	{Name: "cable out for long", Area: "camera", Weight: 2, Least: 8 * second, Most: 30 * second,
-		Expect: "a new session; the gap is named",
+		Expect: "what arrives late is kept; else a new session, and the gap is named",
 		Do:     atOnce(func(t *Fault) { t.Camera.Stall(t.For) })},
-	{Name: "camera drops its connections", Area: "camera", Weight: 3,
+	{Name: "camera drops its connections", Lacks: something, Area: "camera", Weight: 3,
 		Expect: "a new session after a second; the gap is named",
 		Do:     atOnce(func(t *Fault) { t.Camera.Drop() })},
 	{Name: "packets are lost", Area: "camera", Weight: 2, Least: 2 * second, Most: 10 * second,
@@ -140,25 +149,25 @@ var cameraKinds = []Kind{
 	{Name: "camera's clock is set back", Area: "camera", Weight: 2,
 		Expect: "no frame is lost, or a gap is named",
 		Do:     atOnce(func(t *Fault) { t.Camera.Jump(-between(t.Rand, second/2, 3*time.Hour)) })},
-	{Name: "time stamps repeat", Area: "camera", Weight: 1, Least: 2 * second, Most: 8 * second,
+	{Name: "time stamps repeat", Lacks: nothing, Area: "camera", Weight: 1, Least: 2 * second, Most: 8 * second,
 		Expect: "no frame is lost",
 		Do:     switching(func(c *Camera, on bool) { c.Repeat(on) })},
 	{Name: "time stamps stand still", Area: "camera", Weight: 1, Least: 2 * second, Most: 6 * second,
 		Expect: "no frame is lost, or a gap is named",
 		Do:     switching(func(c *Camera, on bool) { c.Still(on) })},
-	{Name: "camera restarts with another resolution", Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
+	{Name: "camera restarts with another resolution", Lacks: something, Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
 		Expect: "the event has a clip of each resolution; the gap is named",
 		Do:     other(restart, func(o *CameraOptions) { o.Large = !o.Large })},
-	{Name: "camera restarts with another codec", Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
+	{Name: "camera restarts with another codec", Lacks: something, Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
 		Expect: "the event has a clip of each codec; the gap is named",
 		Do:     other(restart, func(o *CameraOptions) { o.H265 = !o.H265 })},
 	{Name: "resolution changes inside the session", Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
 		Expect: "no clip mixes both, or it plays all the same",
 		Do:     other(swap, func(o *CameraOptions) { o.Large = !o.Large })},
-	{Name: "keyframes come every 20 s", Area: "camera", Weight: 1, Least: 25 * second, Most: 45 * second, Long: true,
+	{Name: "keyframes come every 20 s", Lacks: nothing, Area: "camera", Weight: 1, Least: 25 * second, Most: 45 * second, Long: true,
 		Expect: "clips begin up to 20 s early and miss nothing",
 		Do:     other(swap, func(o *CameraOptions) { o.GOP = 200 })},
-	{Name: "camera flaps", Area: "camera", Weight: 1, Least: 10 * second, Most: 30 * second, Long: true,
+	{Name: "camera flaps", Lacks: something, Area: "camera", Weight: 1, Least: 10 * second, Most: 30 * second, Long: true,
 		Expect: "each gap is named; Preroll does not storm the camera",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			for end := time.Now().Add(t.For); time.Now().Before(end); {
@@ -208,19 +217,19 @@ func wrapped(mode string) func(context.Context, *Fault) (func() error, error) {
 }
 
 var ffmpegKinds = []Kind{
-	{Name: "a recording FFmpeg is killed", Area: "ffmpeg", Weight: 3, Expect: "a new one within seconds; the gap is named",
+	{Name: "a recording FFmpeg is killed", Lacks: something, Area: "ffmpeg", Weight: 3, Expect: "a new one within seconds; the gap is named",
 		Do: signalFFmpeg(true, syscall.SIGKILL)},
-	{Name: "a recording FFmpeg is stopped for ever", Area: "ffmpeg", Weight: 2, Expect: "the watchdog kills it; the gap is named",
+	{Name: "a recording FFmpeg is stopped for ever", Lacks: something, Area: "ffmpeg", Weight: 2, Expect: "the watchdog kills it; the gap is named",
 		Do: signalFFmpeg(true, syscall.SIGSTOP)},
-	{Name: "an FFmpeg at work on a clip is killed", Area: "ffmpeg", Weight: 2, Expect: "the clip is finished at the next try",
+	{Name: "an FFmpeg at work on a clip is killed", Lacks: nothing, Area: "ffmpeg", Weight: 2, Expect: "the clip is finished at the next try",
 		Do: signalFFmpeg(false, syscall.SIGKILL)},
-	{Name: "an FFmpeg at work on a clip is stopped for ever", Area: "ffmpeg", Weight: 2, Expect: "it is killed after a while, and the clip is finished at the next try",
+	{Name: "an FFmpeg at work on a clip is stopped for ever", Lacks: nothing, Area: "ffmpeg", Weight: 2, Expect: "it is killed after a while, and the clip is finished at the next try",
 		Do: signalFFmpeg(false, syscall.SIGSTOP)},
 	{Name: "FFmpeg writes garbage to its log", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second, Expect: "nothing is lost by it", Do: wrapped("noisy")},
 	{Name: "FFmpeg writes lines that look like others", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second, Expect: "nothing is lost by it", Do: wrapped("chatty")},
 	{Name: "FFmpeg cannot load its libraries", Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second, Expect: "the gap is named; clips are finished when it can again", Do: wrapped("broken")},
 	{Name: "FFmpeg is replaced by an old one", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second, Expect: "clips are finished when the right one is back", Do: wrapped("old")},
-	{Name: "FFmpeg is uninstalled", Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second, Expect: "the gap is named; clips are finished when it is back",
+	{Name: "FFmpeg is uninstalled", Lacks: nothing, Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second, Expect: "the gap is named; clips are finished when it is back",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			path := t.World.settings.FFmpeg.Path
 			return func() error { return os.Rename(path+".gone", path) }, os.Rename(path, path+".gone")
@@ -228,7 +237,7 @@ var ffmpegKinds = []Kind{
 }
 
 var prerollKinds = []Kind{
-	{Name: "Preroll is killed", Area: "preroll", Record: needs, Weight: 3, Most: 4 * second, Expect: "the next start finishes all open events",
+	{Name: "Preroll is killed", Lacks: something, Area: "preroll", Record: needs, Weight: 3, Most: 4 * second, Expect: "the next start finishes all open events",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			return func() error { return t.World.Start(ctx, "") }, t.World.Kill(ctx)
 		}},
@@ -247,11 +256,11 @@ var prerollKinds = []Kind{
 			}
 			return nil, t.World.Start(ctx, "")
 		}},
-	{Name: "Preroll is stopped and started", Area: "preroll", Record: needs, Weight: 2, Most: 3 * second, Expect: "as if it were killed, and it ends within seconds",
+	{Name: "Preroll is stopped and started", Lacks: something, Area: "preroll", Record: needs, Weight: 2, Most: 3 * second, Expect: "as if it were killed, and it ends within seconds",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			return func() error { return t.World.Start(ctx, "") }, t.World.Stop(ctx)
 		}},
-	{Name: "Preroll is started twice", Area: "preroll", Weight: 1, Expect: "the second says so and exits with 1; the first does not notice",
+	{Name: "Preroll is started twice", Lacks: nothing, Area: "preroll", Weight: 1, Expect: "the second says so and exits with 1; the first does not notice",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			w := t.World
 			before := w.pid()
@@ -276,7 +285,7 @@ var prerollKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "bytes of the index are flipped while Preroll is down", Area: "preroll", Record: takes, Weight: 2, Expect: "the index is begun anew from the archive; no event is lost",
+	{Name: "bytes of the index are flipped while Preroll is down", Lacks: something, Area: "preroll", Record: takes, Weight: 2, Expect: "the index is begun anew from the archive; no event is lost",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			if err := t.World.end(ctx, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[t.Rand.IntN(2)]); err != nil {
 				return nil, err
@@ -361,7 +370,7 @@ var ramKinds = []Kind{
 			used := int64(st.Blocks-st.Bfree) * st.Bsize
 			return func() error { return resize(t.World.ramMount(), t.World.opt.RAM) }, resize(t.World.ramMount(), used+1<<20)
 		}},
-	{Name: "foreign files lie in a ring", Area: "ram", Weight: 2, Most: 5 * second, Expect: "they do no harm, and none is done to them",
+	{Name: "foreign files lie in a ring", Lacks: nothing, Area: "ram", Weight: 2, Most: 5 * second, Expect: "they do no harm, and none is done to them",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			ring := filepath.Join(t.World.settings.RAMDisk.Path, t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID, "ring")
 			run := time.Now().UnixMilli() + t.Rand.Int64N(2_000_000) - 1_000_000
@@ -381,11 +390,11 @@ var ramKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "a camera's ring is removed", Area: "ram", Record: takes, Weight: 1, Expect: "it is made anew; what is missing is named",
+	{Name: "a camera's ring is removed", Lacks: something, Area: "ram", Record: takes, Weight: 1, Expect: "it is made anew; what is missing is named",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			return nil, clear(filepath.Join(t.World.settings.RAMDisk.Path, t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID))
 		}},
-	{Name: "all rings are removed", Area: "ram", Record: takes, Weight: 1, Expect: "they are made anew; what is missing is named",
+	{Name: "all rings are removed", Lacks: something, Area: "ram", Record: takes, Weight: 1, Expect: "they are made anew; what is missing is named",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			return nil, clear(t.World.settings.RAMDisk.Path)
 		}},
@@ -402,20 +411,19 @@ func clear(dir string) (err error) {
 }
 
 var indexKinds = []Kind{
-	{Name: "another program locks the index", Area: "index", Weight: 2, Least: 3 * second, Most: 10 * second, Expect: "alarm mails wait for it, or are not accepted",
+	{Name: "another program locks the index", Lacks: nothing, Area: "index", Weight: 2, Least: 3 * second, Most: 10 * second, Expect: "alarm mails wait for it, or are not accepted",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
-			db, err := sql.Open("sqlite", "file:"+filepath.Join(t.World.state, archive.IndexName)+"?mode=rw&_pragma=busy_timeout(5000)")
+			db, err := sqlfile.Open(filepath.Join(t.World.state, archive.IndexName), "mode=rw&_pragma=busy_timeout(5000)", 1)
 			if err != nil {
 				return nil, err
 			}
-			db.SetMaxOpenConns(1)
 			if _, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
 				_ = db.Close() // there is none at the moment, or Preroll repairs it
 				return nil, errNothing
 			}
 			return db.Close, nil
 		}},
-	{Name: "the index is removed", Area: "index", Record: takes, Weight: 2, Expect: "it is written anew; no event is lost",
+	{Name: "the index is removed", Lacks: nothing, Area: "index", Record: takes, Weight: 2, Expect: "it is written anew; no event is lost",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			path := filepath.Join(t.World.state, archive.IndexName)
 			for _, end := range []string{"", "-wal", "-shm"} {
@@ -425,12 +433,12 @@ var indexKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "the disk of the index is full", Area: "index", Record: needs, Weight: 2, Least: 2 * second, Most: 10 * second, Expect: "alarm mails are not accepted meanwhile; nothing that was is lost",
+	{Name: "the disk of the index is full", Lacks: nothing, Area: "index", Record: needs, Weight: 2, Least: 2 * second, Most: 10 * second, Expect: "alarm mails are not accepted meanwhile; nothing that was is lost",
 		Do: func(_ context.Context, t *Fault) (func() error, error) { return fill(t.World.state, 0) }},
 }
 
 var loadKinds = []Kind{
-	{Name: "all cameras send a mail at once", Area: "load", Weight: 3, Expect: "each has its event",
+	{Name: "all cameras send a mail at once", Lacks: nothing, Area: "load", Weight: 3, Expect: "each has its event",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			var wg sync.WaitGroup
 			for _, c := range t.World.Cameras {
@@ -439,7 +447,7 @@ var loadKinds = []Kind{
 			wg.Wait()
 			return nil, nil
 		}},
-	{Name: "a storm of 300 mails", Area: "load", Weight: 1, Expect: "all that are accepted count",
+	{Name: "a storm of 300 mails", Lacks: nothing, Area: "load", Weight: 1, Expect: "all that are accepted count",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			c := t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))]
 			jobs := make(chan struct{}, 300)
@@ -460,7 +468,7 @@ var loadKinds = []Kind{
 			wg.Wait()
 			return nil, nil
 		}},
-	{Name: "connections that say nothing", Area: "load", Weight: 1, Least: 2 * second, Most: 8 * second, Expect: "mails of others get through",
+	{Name: "connections that say nothing", Lacks: nothing, Area: "load", Weight: 1, Least: 2 * second, Most: 8 * second, Expect: "mails of others get through",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			var open []func() error
 			for range 10 {

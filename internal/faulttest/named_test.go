@@ -102,18 +102,51 @@ func TestSlowArchive(t *testing.T) {
 	}
 }
 
-// Sixteen cameras that are triggered in the same second have an event each.
+// An archive on a drive that is formatted as FAT has all that it has on another one: names without what Windows forbids, no
+// links, and no modes.
+func TestFATArchive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, failingDrive(1))
+	ctx := t.Context()
+	w.Drive.Set(faultfs.Faults{FAT: true})
+	try(t, w.Start(ctx, ""))
+	try(t, w.Filled(ctx, 4*time.Second))
+	w.Mails.Send("cam1", false)
+	_, err := w.Settle(ctx, time.Minute)
+	try(t, err)
+	w.Mails.Send("cam1", false)
+	try(t, w.Kill(ctx)) // the next life takes the files up again
+	try(t, w.Start(ctx, ""))
+	if r := finish(t, w); r.Events != 2 || r.Clips != 2 || r.Failed > 0 {
+		t.Errorf("%d events, %d clips, %d failed", r.Events, r.Clips, r.Failed)
+	}
+}
+
+// Sixteen cameras that are triggered in the same second have an event each, while one more comes and goes all the time.
 func TestSixteenAtOnce(t *testing.T) {
 	t.Parallel()
-	opt := small(16)
+	opt := small(17)
 	opt.RAM = 256 << 20
 	w := newWorld(t, opt)
 	ctx := t.Context()
 	try(t, w.Start(ctx, ""))
 	try(t, w.Filled(ctx, 4*time.Second))
+	flapping := w.Cameras[16]
+	flaps, stop := context.WithCancel(ctx)
+	var unsteady sync.WaitGroup
+	unsteady.Go(func() {
+		for flaps.Err() == nil {
+			flapping.Down()
+			sleep(flaps, 700*time.Millisecond)
+			if err := flapping.Up(); err != nil {
+				t.Error(err)
+			}
+			sleep(flaps, 2*time.Second)
+		}
+	})
 	began := time.Now()
 	var wg sync.WaitGroup
-	for _, c := range w.Cameras {
+	for _, c := range w.Cameras[:16] {
 		wg.Go(func() {
 			if m := w.Mails.Send(c.ID, false); !m.Accepted() {
 				t.Errorf("%s: %d %v", c.ID, m.Code, m.Err)
@@ -122,8 +155,12 @@ func TestSixteenAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	t.Logf("16 mails were answered within %s", time.Since(began).Round(time.Millisecond))
-	if r := finish(t, w); r.Events != 16 || r.Clips != 16 {
-		t.Errorf("%d events, %d clips", r.Events, r.Clips)
+	_, err := w.Settle(ctx, time.Minute)
+	stop()
+	unsteady.Wait()
+	try(t, err)
+	if r := finish(t, w); r.Events != 16 || r.Clips != 16 || r.Explained > 0 {
+		t.Errorf("%d events, %d clips, %d frames missing", r.Events, r.Clips, r.Explained)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/preroll/preroll/internal/sqlfile"
 	"github.com/preroll/preroll/recorder/archive"
 )
 
@@ -244,7 +245,7 @@ func (w *World) claim(ctx context.Context, r record) (free func(), ok bool) {
 
 // noted tells whether every open event is in the index and in a second place.
 func (w *World) noted(ctx context.Context) bool {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.state, archive.IndexName)+"?mode=ro&_pragma=busy_timeout(1000)")
+	db, err := sqlfile.Open(filepath.Join(w.state, archive.IndexName), "mode=ro&_pragma=busy_timeout(1000)", 0)
 	if err != nil {
 		return false
 	}

@@ -23,13 +23,15 @@ func (w *World) mountDisk(at string, kind faultfs.Kind) (*faultfs.Disk, error) {
 	return faultfs.Mount(backing, at, kind)
 }
 
-// CutPower ends Preroll and its FFmpegs as a power cut does: what was not fsynced is on neither disk or in part, and the
-// RAM disk is empty. The world must have been made with Options.Power. Start starts the machine again.
-func (w *World) CutPower(ctx context.Context, rng *rand.Rand) error {
-	l := w.present()
-	l.mean()
+// CutPower ends Preroll, if it runs, and its FFmpegs as a power cut does: what was not fsynced is on neither disk or in
+// part, and the RAM disk is empty. The world must have been made with Options.Power. Start starts the machine again.
+func (w *World) CutPower(ctx context.Context, loss faultfs.Loss, rng *rand.Rand) error {
+	w.present().mean()
 	// Nothing is written between the two pictures of the disks, since both lose their power at one moment.
-	stopped := append([]int{l.cmd.Process.Pid}, pids(w.ffmpegs(false))...)
+	stopped := pids(w.ffmpegs(false))
+	if pid := w.pid(); pid != 0 {
+		stopped = append(stopped, pid)
+	}
 	for _, pid := range stopped {
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
 	}
@@ -42,7 +44,7 @@ func (w *World) CutPower(ctx context.Context, rng *rand.Rand) error {
 	}{{w.State, w.state}, {w.Drive, w.drive}} {
 		image := fmt.Sprintf("%s-image%d", d.at, w.cuts)
 		images[d.at] = image
-		errs = append(errs, os.Mkdir(image, 0o700), d.disk.PowerCut(rng, image))
+		errs = append(errs, os.Mkdir(image, 0o700), d.disk.PowerCut(loss, rng, image))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

@@ -7,6 +7,9 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/preroll/preroll/internal/faultfs"
+	"github.com/preroll/preroll/recorder/event"
 )
 
 // TestPowerCut cuts the power of the whole machine at random moments around an alarm: its two disks hold what was fsynced
@@ -48,7 +51,7 @@ func powerCut(t *testing.T, seed uint64, cuts int) {
 		if rng.IntN(2) == 0 { // anywhere until the clips are finished
 			sleep(ctx, between(rng, 0, 4*time.Second))
 		}
-		try(t, w.CutPower(ctx, rng))
+		try(t, w.CutPower(ctx, faultfs.Chance, rng))
 	}
 	try(t, w.Start(ctx, ""))
 	events, err := w.Settle(ctx, 2*time.Minute)
@@ -57,5 +60,64 @@ func powerCut(t *testing.T, seed uint64, cuts int) {
 	show(t, w, w.Check(ctx, events))
 	if t.Failed() {
 		t.Logf("repeat it with PREROLL_TORTURE_SEED=%d", seed)
+	}
+}
+
+// TestPowerCutAtPoints cuts the power at moments of an event's life, with the worst loss that a disk may have then: what is
+// promised at that moment must be there without it.
+func TestPowerCutAtPoints(t *testing.T) {
+	t.Parallel()
+	const (
+		noted    = iota // there is the event
+		begun           // it has its pre-roll
+		complete        // it has all
+	)
+	for n, cut := range []struct {
+		point string
+		loss  faultfs.Loss
+		want  int
+	}{
+		{"answered", faultfs.All, noted},
+		{"extended", faultfs.All, noted},
+		{"part-named", faultfs.Bytes, noted},
+		{"released", faultfs.All, begun},
+		{"released:2", faultfs.Bytes, begun},
+		{"split", faultfs.All, begun},
+		{"hold-closed", faultfs.All, complete},
+		{"remuxed", faultfs.Bytes, complete},
+		{"clip-synced", faultfs.All, complete},
+		{"published", faultfs.Bytes, complete},
+		{"sidecar", faultfs.All, complete},
+		{"parts-removed", faultfs.Bytes, complete},
+		{"ended", faultfs.All, complete},
+	} {
+		t.Run(cut.point, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, Options{
+				Seed: uint64(100 + n), Cameras: []CameraOptions{{GOP: 10}}, Power: true,
+				PreRoll: 3 * time.Second, PostRoll: 2 * time.Second, Longest: 10 * time.Second, RAM: 64 << 20,
+			})
+			ctx := t.Context()
+			try(t, w.Start(ctx, cut.point))
+			try(t, w.Filled(ctx, 4*time.Second))
+			w.mailUntilEnd(ctx, "cam1", cut.point)
+			if err := w.Ended(ctx, 40*time.Second); err != nil {
+				t.Fatalf("the point was not reached: %v", err)
+			}
+			try(t, w.CutPower(ctx, cut.loss, rand.New(rand.NewPCG(1, uint64(n)))))
+			try(t, w.Start(ctx, ""))
+			events, err := w.Settle(ctx, 2*time.Minute)
+			try(t, err)
+			try(t, w.Stop(ctx))
+			show(t, w, w.Check(ctx, events))
+			switch {
+			case len(events) == 0:
+				t.Error("the event is gone")
+			case cut.want >= begun && (len(events[0].Clips) == 0 || events[0].Clips[0].Start.After(events[0].From.Add(blur))):
+				t.Errorf("the pre-roll is gone: %s", brief(events[:1]))
+			case cut.want == complete && events[0].State != event.Saved:
+				t.Errorf("the event is not complete: %s", brief(events[:1]))
+			}
+		})
 	}
 }

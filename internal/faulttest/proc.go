@@ -16,7 +16,7 @@ import (
 
 // Use is what a process takes of the machine.
 type Use struct {
-	Memory  int64 // resident, bytes
+	Memory  int64 // resident, bytes; the pages of its program's file that it has used so far are not counted
 	Files   int   // open descriptors
 	Threads int
 }
@@ -36,9 +36,9 @@ func useOf(pid int) (u Use, err error) {
 		f := strings.Fields(value)
 		switch {
 		case len(f) == 0:
-		case name == "VmRSS":
+		case name == "RssAnon", name == "RssShmem":
 			n, _ := strconv.ParseInt(f[0], 10, 64)
-			u.Memory = n << 10
+			u.Memory += n << 10
 		case name == "Threads":
 			u.Threads, _ = strconv.Atoi(f[0])
 		}

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -192,12 +193,22 @@ func (w *World) tmpfs(dir string, size int64) error {
 	return nil
 }
 
+// nextPort is tried next. It is below those that the system gives to cameras and connections meanwhile.
+var nextPort atomic.Int64
+
+func init() { nextPort.Store(20_000 + rand.Int64N(10_000)) }
+
 func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for {
+		port := int(nextPort.Add(1))
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return port, ln.Close()
+		}
+		if port > 32_000 {
+			return 0, err
+		}
 	}
-	return ln.Addr().(*net.TCPAddr).Port, ln.Close()
 }
 
 // Archive is the archive's folder.

@@ -1,0 +1,106 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// TestFaults lets each kind of fault strike an open event by itself. The event lacks what it is expected to lack, says so,
+// and afterwards all is as before.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	t.Run("camera", func(t *testing.T) { // a fault each, all at once: the others never notice
+		t.Parallel()
+		kinds := of("camera")
+		w := newWorld(t, small(len(kinds)))
+		try(t, w.Start(t.Context(), ""))
+		t.Run("at once", func(t *testing.T) {
+			for n, k := range kinds {
+				t.Run(k.Name, func(t *testing.T) {
+					t.Parallel()
+					w.strike(t, k, w.Cameras[n], uint64(n))
+				})
+			}
+		})
+		finish(t, w)
+	})
+	for _, area := range areas {
+		if area == "camera" {
+			continue
+		}
+		for kinds := range slices.Chunk(of(area), 4) {
+			t.Run(area, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, failingDrive(1))
+				try(t, w.Start(t.Context(), ""))
+				for n, k := range kinds {
+					t.Run(k.Name, func(t *testing.T) {
+						w.strike(t, k, w.Cameras[0], uint64(n))
+					})
+				}
+				finish(t, w)
+			})
+		}
+	}
+}
+
+func of(area string) []Kind {
+	return slices.DeleteFunc(slices.Clone(Kinds), func(k Kind) bool { return k.Area != area })
+}
+
+// strike lets a fault strike while a camera sends a mail every second, and looks at the events of these mails.
+func (w *World) strike(t *testing.T, k Kind, c *Camera, seed uint64) {
+	ctx := t.Context()
+	try(t, wait(ctx, patience, "video without a gap", func() (bool, error) {
+		s, err := w.Status(ctx)
+		if err != nil {
+			return false, nil
+		}
+		i := slices.IndexFunc(s.Cameras, func(s status.Camera) bool { return s.ID == c.ID })
+		return i >= 0 && s.Cameras[i].State == status.Recording && time.Since(s.Cameras[i].Since) > w.opt.PreRoll+2*time.Second, nil
+	}))
+	began := time.Now()
+	mails, over := context.WithCancel(ctx)
+	defer over()
+	var sending sync.WaitGroup
+	if !w.Mails.Send(c.ID, false).Accepted() {
+		t.Error("the mail before was not accepted")
+	}
+	sending.Go(func() {
+		for sleep(mails, time.Second) {
+			w.Mails.Send(c.ID, true)
+		}
+	})
+	subject := k.Area
+	if k.Area == "camera" {
+		subject = c.ID
+	}
+	length := max(k.Least, 4*time.Second)
+	try(t, w.inject(ctx, Step{Subject: subject, Kind: k.Name, For: length, Seed: seed}))
+	if k.Least > 0 {
+		sleep(ctx, length-time.Since(began)) // what ends by itself
+	}
+	over()
+	sending.Wait()
+	if !slices.ContainsFunc(w.Faults.All(), func(d Done) bool { return d.Kind == k.Name }) {
+		t.Error("the fault found nothing to break")
+	}
+	if !w.Mails.Send(c.ID, false).Accepted() {
+		t.Error("the mail after was not accepted")
+	}
+	list, err := w.Settle(ctx, 3*time.Minute)
+	try(t, err)
+	list = slices.DeleteFunc(list, func(e event.Event) bool { return e.Camera != c.ID || e.Until.Before(began) })
+	lacks := slices.ContainsFunc(list, func(e event.Event) bool { return e.State != event.Saved })
+	if lacks && k.Lacks == nothing || !lacks && k.Lacks == something {
+		t.Errorf("the outcome should be: %s\n%s", k.Expect, brief(list))
+	}
+}
