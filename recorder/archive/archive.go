@@ -296,19 +296,20 @@ func (a *Archive) Reserve(e *event.Event) error {
 	a.naming.Lock()
 	defer a.naming.Unlock()
 	if e.Stem != "" {
-		if err := a.there(e.Archive, true); err != nil {
+		if _, err := a.there(e.Archive, true); err != nil {
 			return err
 		}
 		a.reserve(*e)
-		return makeFolder(e.Archive, e.Folder)
+		return makeFolder(e.Archive, e.Folder, false)
 	}
 	root := a.Root()
-	if err := a.there(root, false); err != nil {
+	fresh, err := a.there(root, false)
+	if err != nil {
 		return err
 	}
 	t := e.Time.Local()
 	folder := strings.Join([]string{e.Camera, t.Format("2006"), t.Format("01"), t.Format("02")}, "/")
-	if err := makeFolder(root, folder); err != nil {
+	if err := makeFolder(root, folder, fresh); err != nil {
 		return err
 	}
 	stem := t.Format("2006-01-02_15-04-05-0700") + "_" + FileName(e.Label)
@@ -360,22 +361,23 @@ func empty(folder string) (bool, error) {
 	return true, nil
 }
 
-// there returns an error if an archive was there before, which held tells or else the index, and is not now.
-func (a *Archive) there(root string, held bool) error {
+// there returns an error if an archive was there before, which held tells or else the index, and is not now. fresh means
+// that there never was one.
+func (a *Archive) there(root string, held bool) (fresh bool, err error) {
 	if empty, err := empty(root); err != nil || !empty {
-		return err
+		return false, err
 	}
 	if held {
-		return fmt.Errorf("%s: %w", root, ErrEmpty)
+		return false, fmt.Errorf("%s: %w", root, ErrEmpty)
 	}
-	err := a.reader().QueryRow(`SELECT EXISTS (SELECT 1 FROM events WHERE bytes > 0 AND coalesce(event ->> 'archive', ?1) = ?1)`, root).Scan(&held)
+	err = a.reader().QueryRow(`SELECT EXISTS (SELECT 1 FROM events WHERE bytes > 0 AND coalesce(event ->> 'archive', ?1) = ?1)`, root).Scan(&held)
 	if err != nil {
-		return fault("read", err)
+		return false, fault("read", err)
 	}
 	if held {
-		return fmt.Errorf("%s: %w", root, ErrEmpty)
+		return false, fmt.Errorf("%s: %w", root, ErrEmpty)
 	}
-	return nil
+	return true, nil
 }
 
 // Release lets the stem of an ended event go.
@@ -406,14 +408,16 @@ func (a *Archive) taken(root, folder, stem string) (bool, error) {
 }
 
 // makeFolder makes a folder below the root, each level durably: also those that are there, since who made them may not
-// have come to that. The root itself is made only where its parent exists: a drive that is not plugged in must not be
-// replaced by a folder on the system disk.
-func makeFolder(root, folder string) error {
+// have come to that. The root itself is made only for a fresh archive, and where its parent exists: a drive that is not
+// plugged in, or is unplugged at this moment, must not be replaced by a folder on the system disk.
+func makeFolder(root, folder string, fresh bool) error {
 	path := root
-	for _, level := range append([]string{""}, strings.Split(folder, "/")...) {
+	for i, level := range append([]string{""}, strings.Split(folder, "/")...) {
 		path = filepath.Join(path, level)
-		if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
+		if i > 0 || fresh {
+			if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
 		}
 		if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 			return err
