@@ -65,12 +65,27 @@ func TestFindFaults(t *testing.T) {
 		{"another program", script("other", "echo hello"), Missing},
 		{"too old", script("old", "echo ffmpeg version 3.4.1"), TooOld},
 		{"built without muxers", script("bare", `case "$2" in -version) echo ffmpeg version 6.0;; esac`), TooOld},
+		{"built with almost nothing", script("least", `case "$2" in -version) echo ffmpeg version 6.0; echo "configuration: --disable-everything --enable-muxer=hls";; esac`), TooOld},
 		{"hangs up", script("crash", "exit 3"), Missing},
 	} {
 		_, err := Find(t.Context(), tc.setting)
 		var f *Failure
 		if !errors.As(err, &f) || f.Kind != tc.want || f.Hint() == "" {
 			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
+func TestBuiltFully(t *testing.T) {
+	for version, want := range map[string][2]bool{
+		"ffmpeg version 6.0\nbuilt with gcc\nconfiguration: --prefix=/usr --enable-gpl --disable-stripping --disable-sndio --enable-libx264\nlibavutil": {true, true},
+		"ffmpeg version N-1-g1\r\n  configuration: --enable-gpl\r\n":                                                                                    {true, false},
+		"ffmpeg version 6.0\nconfiguration: --disable-muxers --enable-muxer=mp4 --enable-libx264\n":                                                     {},
+		"ffmpeg version 6.0\nconfiguration: --disable-network\n":                                                                                        {},
+		"ffmpeg version 6.0\n": {},
+	} {
+		if full, h264 := builtFully([]byte(version)); full != want[0] || h264 != want[1] {
+			t.Errorf("%q: %v, %v", version, full, h264)
 		}
 	}
 }

@@ -70,6 +70,11 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 	if t.major != 0 && t.major < oldest {
 		return nil, &Failure{Kind: TooOld, Detail: fmt.Sprintf("%s is version %s; version %d or newer is needed", path, t.Version, oldest)}
 	}
+	t.clock = t.canDrawClock()
+	if full, h264 := builtFully(out); full {
+		t.h264 = h264
+		return t, nil
+	}
 	var missing []string
 	asking, cancelAsking := context.WithTimeout(ctx, askTime)
 	defer cancelAsking()
@@ -90,14 +95,33 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 	if len(missing) > 0 {
 		return nil, &Failure{Kind: TooOld, Detail: fmt.Sprintf("%s was built without %s", path, strings.Join(missing, ", "))}
 	}
-	// A clock needs the drawtext filter and a font; whether there is one, only a try tells.
-	t.clock = sync.OnceValue(func() bool {
+	return t, nil
+}
+
+// canDrawClock returns what tells whether the demo camera can have a clock. That needs the drawtext filter and a font;
+// whether there is one, only a try tells.
+func (t *Tool) canDrawClock() func() bool {
+	return sync.OnceValue(func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), askTime)
 		defer cancel()
 		_, err := t.output(ctx, "-hide_banner", "-v", "error", "-f", "lavfi", "-i", "color=s=64x32:r=1,"+clockFilter, "-frames:v", "1", "-f", "null", "-")
 		return err == nil
 	})
-	return t, nil
+}
+
+var (
+	configuration = regexp.MustCompile(`(?m)^\s*configuration:(.*)$`)
+	leavesOut     = regexp.MustCompile(`--disable-(everything|all|network|protocol|muxer|demuxer|encoder)`)
+)
+
+// builtFully tells by what FFmpeg says of its version whether it was built with all that needs no other library, and with
+// libx264. Most are; that saves to start it once for each list of what it can.
+func builtFully(version []byte) (full, h264 bool) {
+	m := configuration.FindSubmatch(version)
+	if m == nil || leavesOut.Match(m[1]) {
+		return false, false
+	}
+	return true, slices.Contains(strings.Fields(string(m[1])), "--enable-libx264")
 }
 
 // Changed tells whether the program is gone or another one since it was found: an update may have removed it, or brought
