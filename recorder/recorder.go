@@ -59,6 +59,8 @@ type Recorder struct {
 	trouble  sync.Mutex // guards indexErr
 	indexErr error      // an event could not be noted
 
+	looked chan struct{} // closed when FFmpeg was looked for
+
 	mu         sync.Mutex // guards all below
 	settings   config.Settings
 	tool       *ffmpeg.Tool
@@ -71,12 +73,12 @@ type Recorder struct {
 	storms     map[string]*storm          // of mails, by camera
 	pause      status.Pause
 	cameras    map[string]*camera
-	retiring   map[string]bool // cameras that are ending
-	lacking    bool            // a camera could not be started
-	waiting    bool            // open events could not be taken up
-	unsaved    bool            // the mails that fitted no camera changed since they were written
-	ctx        context.Context // of Run; nil before and after it
-	work       *sync.WaitGroup // incidents
+	retiring   map[string]chan struct{} // cameras that are ending; closed when they have, and record again if they shall
+	lacking    bool                     // a camera could not be started
+	waiting    bool                     // open events could not be taken up
+	unsaved    bool                     // the mails that fitted no camera changed since they were written
+	ctx        context.Context          // of Run; nil before and after it
+	work       *sync.WaitGroup          // incidents
 }
 
 // New opens the archive's index; while that cannot be opened for a reason that may pass, Run goes on without it. Close is not needed when Run was called.
@@ -85,7 +87,7 @@ func New(ctx context.Context, places config.Places, s config.Settings, log *slog
 		places: places, settings: s.Clone(), log: log, started: time.Now(), history: history.New(places.State, log),
 		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), mailed: make(chan struct{}, 1), kept: make(chan struct{}, 1),
 		pausing: make(chan struct{}, 1), drawing: make(chan struct{}, 1), probing: make(chan struct{}, 2), looking: make(chan struct{}, 1),
-		cameras: map[string]*camera{}, retiring: map[string]bool{}, toolErr: &ffmpeg.Failure{Kind: ffmpeg.Missing},
+		cameras: map[string]*camera{}, retiring: map[string]chan struct{}{}, looked: make(chan struct{}),
 	}
 	var err error
 	if r.archive, err = archive.OpenOrWait(ctx, places.State, s.Archive.Path, log, r.indexTrouble); err != nil {
@@ -105,7 +107,11 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.mu.Lock()
 	r.ctx, r.work = ctx, &work
 	r.mu.Unlock()
-	r.findFFmpeg(ctx)
+	g.Go(func() error { // which may take a while, on a machine that just starts: mails are accepted meanwhile
+		r.findFFmpeg(ctx)
+		close(r.looked)
+		return nil
+	})
 	r.prepareRAM()
 	if err := r.resume(ctx); err != nil {
 		r.log.Error("open events wait until the index can be used", "err", err) // see housekeeping
@@ -239,7 +245,7 @@ func (r *Recorder) reconcile() {
 			c.configure(cfg, r.settings.Lengths(cfg), r.settings.RAMDisk.Keep.D())
 			continue
 		}
-		if r.retiring[cfg.ID] { // it comes back when its old self has ended
+		if r.retiring[cfg.ID] != nil { // it comes back when its old self has ended
 			continue
 		}
 		c, err := newCamera(r, cfg, r.cameraDir(cfg.ID), r.settings)
@@ -257,13 +263,15 @@ func (r *Recorder) reconcile() {
 // retire stops a camera, which may take until its open event is saved. Two selves of one camera never share a folder.
 // r.mu is held.
 func (r *Recorder) retire(id string, c *camera) {
-	r.retiring[id] = true
+	ended := make(chan struct{})
+	r.retiring[id] = ended
 	r.work.Go(func() {
 		c.stop()
 		r.mu.Lock()
 		delete(r.retiring, id)
 		r.mu.Unlock()
 		r.reconcile()
+		close(ended)
 		r.hub.statusChanged()
 	})
 }
@@ -306,7 +314,7 @@ func (r *Recorder) resume(ctx context.Context) error {
 	}
 	for id, c := range rings {
 		c.dropOrphans()
-		if cfg, known := r.settings.Camera(id); known && cfg.Enabled && r.cameras[id] == nil && !r.retiring[id] {
+		if cfg, known := r.settings.Camera(id); known && cfg.Enabled && r.cameras[id] == nil && r.retiring[id] == nil {
 			r.cameras[id] = c
 			c.start(ctx)
 		} else {
@@ -322,7 +330,7 @@ func (r *Recorder) openCamera(id, name string, rings map[string]*camera) (*camer
 	if c := rings[id]; c != nil {
 		return c, nil
 	}
-	if r.retiring[id] {
+	if r.retiring[id] != nil {
 		return nil, errEnding
 	}
 	cfg, known := r.settings.Camera(id)
@@ -367,25 +375,44 @@ func (r *Recorder) recall(ctx context.Context, rings map[string]*camera) error {
 	return nil
 }
 
-// Trigger triggers a camera and returns the event's id, when the event is durable. Errors that a caller decides by are
-// [ErrNoCamera] and [ErrOff].
+// Trigger triggers a camera and returns the event's id, when the event is durable. A camera that begins anew, since its RAM
+// was lost, is waited for. Errors that a caller decides by are [ErrNoCamera] and [ErrOff].
 func (r *Recorder) Trigger(ctx context.Context, id string, t event.Trigger) (string, error) {
-	r.mu.Lock()
-	c, running := r.cameras[id], r.ctx != nil
-	cfg, known := r.settings.Camera(id)
-	r.mu.Unlock()
-	switch {
-	case !running:
-		return "", errors.New("the recorder is stopping")
-	case !known:
-		return "", fmt.Errorf("%q: %w", id, ErrNoCamera)
-	case !cfg.Enabled:
-		return "", fmt.Errorf("%q: %w", id, ErrOff)
-	case c == nil:
-		return "", fmt.Errorf("camera %q does not record", id)
+	patience, cancel := context.WithTimeout(ctx, anewTime)
+	defer cancel()
+	var ended *camera
+	for {
+		r.mu.Lock()
+		c, running, ending := r.cameras[id], r.ctx != nil, r.retiring[id]
+		cfg, known := r.settings.Camera(id)
+		r.mu.Unlock()
+		switch {
+		case !running:
+			return "", errors.New("the recorder is stopping")
+		case !known:
+			return "", fmt.Errorf("%q: %w", id, ErrNoCamera)
+		case !cfg.Enabled:
+			return "", fmt.Errorf("%q: %w", id, ErrOff)
+		case c != nil && c != ended:
+			event, err := c.trigger(ctx, t)
+			if !errors.Is(err, errEnding) {
+				return event, err
+			}
+			ended = c
+			continue
+		case ending == nil:
+			return "", fmt.Errorf("camera %q does not record", id)
+		}
+		select {
+		case <-ending:
+		case <-patience.Done():
+			return "", fmt.Errorf("camera %q: %w", id, errEnding)
+		}
 	}
-	return c.trigger(ctx, t)
 }
+
+// anewTime is how long a trigger waits for a camera that begins anew. Few cameras wait longer for the answer to their mail.
+const anewTime = 20 * time.Second
 
 // Errors of Trigger.
 var (
@@ -396,7 +423,16 @@ var (
 // ffmpeg returns the FFmpeg in use.
 func (r *Recorder) ffmpeg() (*ffmpeg.Tool, error) {
 	r.mu.Lock()
+	begun := r.work != nil
+	r.mu.Unlock()
+	if begun {
+		<-r.looked
+	}
+	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.tool == nil && r.toolErr == nil {
+		return nil, &ffmpeg.Failure{Kind: ffmpeg.Missing}
+	}
 	return r.tool, r.toolErr
 }
 

@@ -634,6 +634,30 @@ func TestWrongPasswordIsNamed(t *testing.T) {
 	}
 }
 
+// TestMailWhileFFmpegStarts has an FFmpeg that takes its time to start, as behind a machine's start: mails are accepted all
+// the while, and nobody is told of trouble.
+func TestMailWhileFFmpegStarts(t *testing.T) {
+	t.Parallel()
+	s := testSettings(t, config.DemoCamera())
+	s.FFmpeg.Path = filepath.Join(t.TempDir(), "ffmpeg")
+	if err := os.WriteFile(s.FFmpeg.Path, []byte("#!/bin/sh\nuntil [ -e \"$0.go\" ]; do sleep 0.1; done\nexec ffmpeg \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, s, t.TempDir())
+	r.wait("it to listen", 10*time.Second, func() bool { return r.Status(t.Context()).SMTP.Listen != "" })
+	if err := r.MailCamera(t.Context(), "demo"); err != nil {
+		t.Fatal(err)
+	}
+	if p := r.Status(t.Context()).Problems; len(p) > 0 {
+		t.Errorf("there is trouble: %+v", p)
+	}
+	if err := os.WriteFile(s.FFmpeg.Path+".go", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.wait("it to record", 30*time.Second, func() bool { return r.camera("demo").State == status.Recording })
+	r.ended("demo", 1, 60*time.Second)
+}
+
 func TestNoEventWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())

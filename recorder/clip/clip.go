@@ -140,6 +140,8 @@ const (
 	patience = 5 * time.Second
 	// longestSegment is how long that is if pictures come all the while: a camera may begin to send keyframes seldom.
 	longestSegment = time.Minute
+	// lastSegment is how long a camera that ends may take to give out its last one.
+	lastSegment = 4 * time.Second
 )
 
 // Incident is one camera's open event, or a chain of them where the maximum length cut it.
@@ -151,6 +153,7 @@ type Incident struct {
 	noting sync.Mutex    // held while an event is written to the index: each change in its order; taken before mu
 	mu     sync.Mutex    // guards closed, and the event of every work
 	closed bool          // takes no trigger any more
+	ending bool          // its camera ends
 	now    *work         // the event that is being recorded; replaced by Run only
 	moved  time.Duration // by which the event's times were moved since next looked, because the clock was set
 
@@ -467,7 +470,7 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 	var more time.Time // until when the next segment is waited for beyond the usual, since it is being written
 	for {
 		in.mu.Lock()
-		until := in.now.ev.Until
+		until, ending := in.now.ev.Until, in.ending
 		in.moved = 0
 		in.mu.Unlock()
 		usual := in.usual
@@ -475,7 +478,10 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 			usual = 10 * time.Second // an unknown camera may have long GOPs
 		}
 		deadline := until.Add(endMargin + patience + 2*usual)
-		if deadline.Before(more) {
+		switch {
+		case ending:
+			deadline = until.Add(lastSegment)
+		case deadline.Before(more):
 			deadline = more
 		}
 		wait, cancel := context.WithDeadline(ctx, deadline)
@@ -672,6 +678,7 @@ func (in *Incident) retry(ctx context.Context, what string, do func(context.Cont
 // End lets the incident end now, because its camera is switched off. What is in RAM already is still saved.
 func (in *Incident) End() {
 	in.mu.Lock()
+	in.ending = true
 	if now := time.Now().Round(0); !in.closed && in.now.ev.Until.After(now) {
 		in.now.ev.Until = now
 		in.now.version++
