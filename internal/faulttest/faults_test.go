@@ -41,6 +41,10 @@ func TestFaults(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, failingDrive(1))
 				try(t, w.Start(t.Context(), ""))
+				try(t, w.Filled(t.Context(), 3*time.Second))
+				w.Mails.Send("cam1", false) // so that there is an archive
+				_, err := w.Settle(t.Context(), time.Minute)
+				try(t, err)
 				for n, k := range kinds {
 					t.Run(k.Name, func(t *testing.T) {
 						w.strike(t, k, w.Cameras[0], uint64(n))
@@ -59,13 +63,15 @@ func of(area string) []Kind {
 // strike lets a fault strike while a camera sends a mail every second, and looks at the events of these mails.
 func (w *World) strike(t *testing.T, k Kind, c *Camera, seed uint64) {
 	ctx := t.Context()
+	var steady time.Time // since when there is video without a gap
 	try(t, wait(ctx, patience, "video without a gap", func() (bool, error) {
 		s, err := w.Status(ctx)
-		if err != nil {
+		i := slices.IndexFunc(s.Cameras, func(s status.Camera) bool { return s.ID == c.ID })
+		if err != nil || i < 0 || s.Cameras[i].State != status.Recording || time.Since(s.Cameras[i].Newest) > 2500*time.Millisecond {
+			steady = time.Now()
 			return false, nil
 		}
-		i := slices.IndexFunc(s.Cameras, func(s status.Camera) bool { return s.ID == c.ID })
-		return i >= 0 && s.Cameras[i].State == status.Recording && time.Since(s.Cameras[i].Since) > w.opt.PreRoll+2*time.Second, nil
+		return time.Since(steady) > w.opt.PreRoll+2*time.Second && time.Since(s.Cameras[i].Since) > w.opt.PreRoll+2*time.Second, nil
 	}))
 	began := time.Now()
 	mails, over := context.WithCancel(ctx)

@@ -311,7 +311,7 @@ func (w *World) Start(ctx context.Context, point string) error {
 func wait(ctx context.Context, limit time.Duration, what string, ok func() (bool, error)) error {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond) // asking more often costs what the tests share
 	defer tick.Stop()
 	for {
 		if done, err := ok(); done || err != nil {
