@@ -155,7 +155,7 @@ func TestSixteenAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	t.Logf("16 mails were answered within %s", time.Since(began).Round(time.Millisecond))
-	_, err := w.Settle(ctx, time.Minute)
+	_, err := w.Settle(ctx, 3*time.Minute)
 	stop()
 	unsteady.Wait()
 	try(t, err)

@@ -17,7 +17,7 @@ import (
 // final name is whole, and what is missing is said.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	worlds := int(setting(t, "CUTS", 4))
+	worlds := int(setting(t, "CUTS", 2))
 	seed := setting(t, "SEED", 1)
 	places := make(chan struct{}, 4)
 	for n := range worlds {
