@@ -9,6 +9,10 @@ package crash
 // time that the process comes to it.
 const Environment = "PREROLL_CRASH"
 
+// Goroutines is the variable that names a file, for a build with the tag faults on Linux: at SIGUSR1 the process writes into
+// it how many goroutines it has.
+const Goroutines = "PREROLL_GOROUTINES"
+
 // Points are all points, in the order in which an event comes to them.
 var Points = []string{
 	"mail-read",     // the head of the mail is read; nothing was done yet

@@ -58,7 +58,7 @@ func (r Report) String() string {
 // Settle waits until no event is open and returns all of them, oldest first. Preroll must run.
 func (w *World) Settle(ctx context.Context, limit time.Duration) ([]event.Event, error) {
 	var list []event.Event
-	err := wait(ctx, limit, "all events to end", func() (bool, error) {
+	err := waitEvery(ctx, time.Second/2, limit, "all events to end", func() (bool, error) {
 		got, err := w.Events(ctx)
 		if err != nil {
 			return false, nil

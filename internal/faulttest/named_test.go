@@ -174,7 +174,7 @@ func TestTenThousandMails(t *testing.T) {
 	ctx := t.Context()
 	try(t, w.Start(ctx, ""))
 	try(t, w.Filled(ctx, 4*time.Second))
-	before, err := useOf(w.pid())
+	before, err := w.use(ctx)
 	try(t, err)
 	began := time.Now()
 	jobs := make(chan struct{}, 10000)
@@ -195,7 +195,7 @@ func TestTenThousandMails(t *testing.T) {
 	}
 	wg.Wait()
 	took := time.Since(began)
-	after, err := useOf(w.pid())
+	after, err := w.use(ctx)
 	try(t, err)
 	t.Logf("10,000 mails within %s; before: %s; after: %s", took.Round(time.Millisecond), before, after)
 	if after.Memory > before.Memory+(64<<20) {

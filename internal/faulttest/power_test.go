@@ -3,6 +3,7 @@
 package faulttest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -77,6 +78,7 @@ func TestPowerCutAtPoints(t *testing.T) {
 		loss  faultfs.Loss
 		want  int
 	}{
+		{"", faultfs.All, noted}, // as soon as two mails have their answer
 		{"answered", faultfs.All, noted},
 		{"extended", faultfs.All, noted},
 		{"part-named", faultfs.Bytes, noted},
@@ -91,7 +93,7 @@ func TestPowerCutAtPoints(t *testing.T) {
 		{"parts-removed", faultfs.Bytes, complete},
 		{"ended", faultfs.All, complete},
 	} {
-		t.Run(cut.point, func(t *testing.T) {
+		t.Run(cmp.Or(cut.point, "behind the answer"), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, Options{
 				Seed: uint64(100 + n), Cameras: []CameraOptions{{GOP: 10}}, Power: true,
@@ -100,9 +102,17 @@ func TestPowerCutAtPoints(t *testing.T) {
 			ctx := t.Context()
 			try(t, w.Start(ctx, cut.point))
 			try(t, w.Filled(ctx, 4*time.Second))
-			w.mailUntilEnd(ctx, "cam1", cut.point)
-			if err := w.Ended(ctx, 40*time.Second); err != nil {
-				t.Fatalf("the point was not reached: %v", err)
+			if cut.point == "" {
+				for range 2 {
+					if m := w.Mails.Send("cam1", true); !m.Accepted() {
+						t.Errorf("answer %d, %v", m.Code, m.Err)
+					}
+				}
+			} else {
+				w.mailUntilEnd(ctx, "cam1", cut.point)
+				if err := w.Ended(ctx, 40*time.Second); err != nil {
+					t.Fatalf("the point was not reached: %v", err)
+				}
 			}
 			try(t, w.CutPower(ctx, cut.loss, rand.New(rand.NewPCG(1, uint64(n)))))
 			try(t, w.Start(ctx, ""))

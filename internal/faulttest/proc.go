@@ -4,29 +4,52 @@ package faulttest
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // Use is what a process takes of the machine.
 type Use struct {
-	Memory  int64 // resident, bytes; the pages of its program's file that it has used so far are not counted
-	Files   int   // open descriptors
-	Threads int
+	Memory   int64 // resident, bytes; the pages of its program's file that it has used so far are not counted
+	Files    int   // open descriptors
+	Threads  int
+	Routines int // goroutines
 }
 
 func (u Use) String() string {
-	return fmt.Sprintf("%.1f MB, %d files, %d threads", float64(u.Memory)/1e6, u.Files, u.Threads)
+	return fmt.Sprintf("%.1f MB, %d files, %d threads, %d goroutines", float64(u.Memory)/1e6, u.Files, u.Threads, u.Routines)
 }
 
-// useOf looks at a process.
-func useOf(pid int) (u Use, err error) {
+// use looks at Preroll's present process.
+func (w *World) use(ctx context.Context) (u Use, err error) {
+	pid := w.pid()
+	path := w.goroutines()
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return u, err
+	}
+	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
+		return u, err
+	}
+	err = wait(ctx, patience, "Preroll to count its goroutines", func() (bool, error) {
+		b, err := os.ReadFile(path)
+		if err == nil {
+			u.Routines, err = strconv.Atoi(string(b))
+		}
+		return err == nil, nil
+	})
+	if err != nil {
+		return u, err
+	}
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return u, err

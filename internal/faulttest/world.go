@@ -260,10 +260,13 @@ func (w *World) command(args ...string) *exec.Cmd {
 			c.Env = append(c.Env, v)
 		}
 	}
-	c.Env = append(c.Env, mark+"="+w.opt.Dir, "XDG_RUNTIME_DIR="+w.run, "STATE_DIRECTORY="+w.state, "HOME="+w.opt.Dir, "XDG_CONFIG_HOME="+w.opt.Dir, "GOTRACEBACK=all")
+	c.Env = append(c.Env, mark+"="+w.opt.Dir, "XDG_RUNTIME_DIR="+w.run, "STATE_DIRECTORY="+w.state, "HOME="+w.opt.Dir, "XDG_CONFIG_HOME="+w.opt.Dir, "GOTRACEBACK=all", crash.Goroutines+"="+w.goroutines())
 	c.Stdout, c.Stderr = w.log, w.log
 	return c
 }
+
+// goroutines is the file into which Preroll writes how many it has.
+func (w *World) goroutines() string { return filepath.Join(w.opt.Dir, "goroutines") }
 
 // patience bounds how long Preroll may take to start and to stop, on a busy machine.
 const patience = 60 * time.Second
@@ -309,9 +312,14 @@ func (w *World) Start(ctx context.Context, point string) error {
 
 // wait waits until a condition holds.
 func wait(ctx context.Context, limit time.Duration, what string, ok func() (bool, error)) error {
+	return waitEvery(ctx, 100*time.Millisecond, limit, what, ok)
+}
+
+// waitEvery is wait for what costs something to ask.
+func waitEvery(ctx context.Context, every, limit time.Duration, what string, ok func() (bool, error)) error {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	tick := time.NewTicker(100 * time.Millisecond) // asking more often costs what the tests share
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		if done, err := ok(); done || err != nil {
