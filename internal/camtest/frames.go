@@ -27,7 +27,7 @@ func FramesOf(ctx context.Context, file string, damaged bool) ([]int, error) {
 	// Time stamps are numbered anew, since the raw output would round two that a camera sent close together to the same
 	// one and call that an error. Done by a filter, the numbers would begin anew where the resolution changes.
 	cmd := exec.CommandContext(ctx, "ffmpeg", slices.Concat([]string{"-v", "error"}, mode, []string{"-i", file, "-map", "0:v:0",
-		"-vf", "crop=iw:max(1\\,iw/40):0:0,scale=40:1:flags=area,format=gray", "-fps_mode", "passthrough", "-bsf:v", "setts=ts=N", "-f", "rawvideo", "pipe:1"}, all)...)
+		"-vf", "format=gray,crop=iw:max(1\\,iw/40):0:0,scale=40:1:flags=area", "-fps_mode", "passthrough", "-bsf:v", "setts=ts=N", "-f", "rawvideo", "pipe:1"}, all)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); (err != nil || errs.Len() > 0) && !(damaged && out.Len() > 0) {

@@ -63,7 +63,8 @@ func (s Stretch) Holds(t time.Time, margin time.Duration) bool {
 }
 
 // damage lists when pictures may be damaged or patched up: those whose packets were hit, and those that need a picture
-// which never left the camera, up to the next keyframe.
+// which never left the camera, up to the next keyframe. That begins with the silence, since FFmpeg may put the pictures
+// behind one directly behind those before it.
 func (c *Camera) damage() (list []Stretch) {
 	until := time.Duration(c.usual.GOP)*time.Second/fps + time.Second
 	for _, s := range c.Silences() {
@@ -73,7 +74,9 @@ func (c *Camera) damage() (list []Stretch) {
 		switch s.Kind {
 		case "lose", "corrupt":
 			list = append(list, Stretch{s.From.Add(-time.Second), s.To.Add(until)})
-		case "mute", "freeze", "stall", "late":
+		case "mute", "freeze", "late":
+			list = append(list, Stretch{s.From, s.To.Add(until)})
+		case "stall": // what was sent meanwhile arrives
 			list = append(list, Stretch{s.To.Add(-time.Second / fps), s.To.Add(until)})
 		}
 	}
