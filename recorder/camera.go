@@ -204,6 +204,7 @@ const (
 	firstSegment = 60 * time.Second // a camera with a GOP of 20 s needs up to 40
 	leastStall   = 10 * time.Second
 	stillWait    = time.Second // at a camera whose segment is long
+	longSilence  = 20 * time.Second
 )
 
 // supervise keeps an FFmpeg running until ctx ends.
@@ -346,7 +347,8 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 				timer.Reset(stillWait)
 				continue
 			}
-			cancel(&ffmpeg.Failure{Kind: kind})
+			// The last pictures before the silence are wanted, unless it is so long that they would be taken for ones of now.
+			cancel(&ffmpeg.Failure{Kind: kind, Finish: kind == ffmpeg.Stalled && c.ring.Silent() < longSilence})
 			return
 		}
 	}

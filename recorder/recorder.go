@@ -59,7 +59,8 @@ type Recorder struct {
 	trouble  sync.Mutex // guards indexErr
 	indexErr error      // an event could not be noted
 
-	looked chan struct{} // closed when FFmpeg was looked for
+	finding sync.Mutex    // held while FFmpeg is looked for: who begins last finds what is set
+	looked  chan struct{} // closed when it was looked for once
 
 	mu         sync.Mutex // guards all below
 	settings   config.Settings
@@ -423,9 +424,9 @@ var (
 // ffmpeg returns the FFmpeg in use.
 func (r *Recorder) ffmpeg() (*ffmpeg.Tool, error) {
 	r.mu.Lock()
-	begun := r.work != nil
+	wait := r.work != nil && r.tool == nil
 	r.mu.Unlock()
-	if begun {
+	if wait {
 		<-r.looked
 	}
 	r.mu.Lock()
@@ -437,6 +438,8 @@ func (r *Recorder) ffmpeg() (*ffmpeg.Tool, error) {
 }
 
 func (r *Recorder) findFFmpeg(ctx context.Context) {
+	r.finding.Lock()
+	defer r.finding.Unlock()
 	tool, err := ffmpeg.Find(ctx, r.Settings().FFmpeg.Path)
 	r.mu.Lock()
 	changed := (err == nil) != (r.toolErr == nil)

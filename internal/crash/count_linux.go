@@ -3,15 +3,15 @@
 package crash
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
-	"strconv"
 	"syscall"
 )
 
 func init() {
-	path := os.Getenv(Goroutines)
+	path := os.Getenv(Count)
 	if path == "" {
 		return
 	}
@@ -20,7 +20,10 @@ func init() {
 	go func() {
 		for range asked {
 			tmp := path + ".tmp"
-			if os.WriteFile(tmp, []byte(strconv.Itoa(runtime.NumGoroutine())), 0o600) == nil {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			if os.WriteFile(tmp, fmt.Append(nil, runtime.NumGoroutine(), m.HeapAlloc), 0o600) == nil {
 				_ = os.Rename(tmp, path)
 			}
 		}

@@ -9,9 +9,9 @@ package crash
 // time that the process comes to it.
 const Environment = "PREROLL_CRASH"
 
-// Goroutines is the variable that names a file, for a build with the tag faults on Linux: at SIGUSR1 the process writes into
-// it how many goroutines it has.
-const Goroutines = "PREROLL_GOROUTINES"
+// Count is the variable that names a file, for a build with the tag faults on Linux: at SIGUSR1 the process writes into it how
+// many goroutines it has, and how many bytes of its heap are in use.
+const Count = "PREROLL_COUNT"
 
 // Points are all points, in the order in which an event comes to them.
 var Points = []string{

@@ -23,17 +23,18 @@ type Use struct {
 	Memory   int64 // resident, bytes; the pages of its program's file that it has used so far are not counted
 	Files    int   // open descriptors
 	Threads  int
-	Routines int // goroutines
+	Routines int   // goroutines
+	Heap     int64 // of it that is in use, bytes
 }
 
 func (u Use) String() string {
-	return fmt.Sprintf("%.1f MB, %d files, %d threads, %d goroutines", float64(u.Memory)/1e6, u.Files, u.Threads, u.Routines)
+	return fmt.Sprintf("%.1f MB (%.1f MB of its heap are in use), %d files, %d threads, %d goroutines", float64(u.Memory)/1e6, float64(u.Heap)/1e6, u.Files, u.Threads, u.Routines)
 }
 
 // use looks at Preroll's present process.
 func (w *World) use(ctx context.Context) (u Use, err error) {
 	pid := w.pid()
-	path := w.goroutines()
+	path := w.count()
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return u, err
 	}
@@ -43,7 +44,7 @@ func (w *World) use(ctx context.Context) (u Use, err error) {
 	err = wait(ctx, patience, "Preroll to count its goroutines", func() (bool, error) {
 		b, err := os.ReadFile(path)
 		if err == nil {
-			u.Routines, err = strconv.Atoi(string(b))
+			_, err = fmt.Sscan(string(b), &u.Routines, &u.Heap)
 		}
 		return err == nil, nil
 	})

@@ -260,13 +260,13 @@ func (w *World) command(args ...string) *exec.Cmd {
 			c.Env = append(c.Env, v)
 		}
 	}
-	c.Env = append(c.Env, mark+"="+w.opt.Dir, "XDG_RUNTIME_DIR="+w.run, "STATE_DIRECTORY="+w.state, "HOME="+w.opt.Dir, "XDG_CONFIG_HOME="+w.opt.Dir, "GOTRACEBACK=all", crash.Goroutines+"="+w.goroutines())
+	c.Env = append(c.Env, mark+"="+w.opt.Dir, "XDG_RUNTIME_DIR="+w.run, "STATE_DIRECTORY="+w.state, "HOME="+w.opt.Dir, "XDG_CONFIG_HOME="+w.opt.Dir, "GOTRACEBACK=all", crash.Count+"="+w.count())
 	c.Stdout, c.Stderr = w.log, w.log
 	return c
 }
 
-// goroutines is the file into which Preroll writes how many it has.
-func (w *World) goroutines() string { return filepath.Join(w.opt.Dir, "goroutines") }
+// count is the file into which Preroll writes how much it has in use.
+func (w *World) count() string { return filepath.Join(w.opt.Dir, "count") }
 
 // patience bounds how long Preroll may take to start and to stop, on a busy machine.
 const patience = 60 * time.Second

@@ -153,7 +153,7 @@ type Incident struct {
 	noting sync.Mutex    // held while an event is written to the index: each change in its order; taken before mu
 	mu     sync.Mutex    // guards closed, and the event of every work
 	closed bool          // takes no trigger any more
-	ending bool          // its camera ends
+	ended  time.Time     // when its camera was told to end; zero: it goes on
 	now    *work         // the event that is being recorded; replaced by Run only
 	moved  time.Duration // by which the event's times were moved since next looked, because the clock was set
 
@@ -470,7 +470,7 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 	var more time.Time // until when the next segment is waited for beyond the usual, since it is being written
 	for {
 		in.mu.Lock()
-		until, ending := in.now.ev.Until, in.ending
+		until, ended := in.now.ev.Until, in.ended
 		in.moved = 0
 		in.mu.Unlock()
 		usual := in.usual
@@ -479,8 +479,8 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		}
 		deadline := until.Add(endMargin + patience + 2*usual)
 		switch {
-		case ending:
-			deadline = until.Add(lastSegment)
+		case !ended.IsZero():
+			deadline = ended.Add(lastSegment)
 		case deadline.Before(more):
 			deadline = more
 		}
@@ -497,7 +497,7 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		case errors.Is(err, ring.ErrWoken):
 			continue
 		case err != nil:
-			if !errors.Is(err, ring.ErrPast) && in.hold.Growing() && time.Since(until) < longestSegment {
+			if !errors.Is(err, ring.ErrPast) && ended.IsZero() && in.hold.Growing() && time.Since(until) < longestSegment {
 				more = time.Now().Add(time.Second)
 				continue
 			}
@@ -678,7 +678,7 @@ func (in *Incident) retry(ctx context.Context, what string, do func(context.Cont
 // End lets the incident end now, because its camera is switched off. What is in RAM already is still saved.
 func (in *Incident) End() {
 	in.mu.Lock()
-	in.ending = true
+	in.ended = time.Now()
 	if now := time.Now().Round(0); !in.closed && in.now.ev.Until.After(now) {
 		in.now.ev.Until = now
 		in.now.version++

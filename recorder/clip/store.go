@@ -447,6 +447,9 @@ func (in *Incident) reload(context.Context) error {
 		}
 		if p.Jump == 0 { // else a hole may be the time by which the camera's clock was set
 			for _, h := range c.Holes {
+				if h[1]-h[0] < hole {
+					continue
+				}
 				gaps = append(gaps, event.Gap{From: p.Start.Add(h[0] - c.Media[0]), To: p.Start.Add(h[1] - c.Media[0]), Reason: interrupted})
 			}
 		}

@@ -32,6 +32,7 @@ const (
 type Failure struct {
 	Kind   Kind
 	Detail string
+	Finish bool // the FFmpeg that is ended for it may give out what it still has
 }
 
 func (f *Failure) Error() string {

@@ -60,7 +60,7 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 	cmd.Stdin, cmd.Stdout = j.stdin, j.stdout
 	cmd.Cancel = func() error {
 		var f *Failure
-		if errors.As(context.Cause(ctx), &f) && f.Kind != Stalled { // nothing that it would still write is wanted
+		if errors.As(context.Cause(ctx), &f) && !f.Finish { // nothing that it would still write is wanted
 			return cmd.Process.Kill()
 		}
 		return interrupt(cmd.Process)

@@ -75,6 +75,7 @@ func (r *Ring) lookAtClock() time.Duration {
 				touch(path, e.written)
 			}
 		}
+		h.from = h.from.Add(d)
 		if !h.until.IsZero() {
 			h.until = h.until.Add(d)
 		}

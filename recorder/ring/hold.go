@@ -26,6 +26,7 @@ type Hold struct {
 	queue   []Segment
 	pinned  map[string]*entry // by path of the link
 	missed  int               // segments that could not be held since RAM ran out
+	from    time.Time         // earlier ones are not held
 	until   time.Time         // later segments are not held; zero: all are
 	past    bool              // one came that is later
 	newest  *entry            // that is pinned
@@ -46,6 +47,7 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	h.from = from
 	r.lookAtClock()
 	// What ended before is of no use, unless nothing came since: then the last of it is better than nothing.
 	for i, s := range r.timed(0) {
@@ -106,6 +108,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	h.from = from
 	for i, s := range r.timed(0) {
 		if last != nil && order(r.entries[i], last) > 0 || last == nil && !s.End.Before(from) {
 			r.catchUp(h, i)
@@ -164,7 +167,7 @@ func (h *Hold) Limit(until time.Time) {
 	h.past = false
 	for i, s := range h.ring.timed(0) {
 		e := h.ring.entries[i]
-		if h.newest != nil && order(e, h.newest) <= 0 {
+		if h.holds(e) || s.End.Before(h.from.Add(-margin)) {
 			continue
 		}
 		if h.past = s.Start.After(until); h.past {
@@ -173,6 +176,9 @@ func (h *Hold) Limit(until time.Time) {
 		h.pin(e, s)
 	}
 }
+
+// holds tells whether an entry or a later one was pinned already. ring.mu is held.
+func (h *Hold) holds(e *entry) bool { return h.newest != nil && order(e, h.newest) <= 0 }
 
 // take pins a new segment, with the times that the ring gives it now. full means that the RAM budget is used up, by
 // pins alone: then the event goes without the segment, since a full RAM disk would stop every camera. ring.mu is held.
@@ -183,6 +189,7 @@ func (h *Hold) take(e *entry, full bool) {
 		}
 		s := h.ring.timed(i)[0]
 		switch {
+		case h.holds(e): // by Limit, meanwhile
 		case !h.until.IsZero() && s.Start.After(h.until) && !h.unsure:
 			h.past = true
 			h.stir()

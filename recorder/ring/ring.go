@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -180,11 +181,17 @@ func (r *Ring) Reached(prefix string, media time.Duration, frames int) {
 // for a camera that sends one picture in two seconds at night.
 const lately = 3 * time.Second
 
-// Growing tells whether the newest run gets pictures now, be they in a complete segment or not.
-func (r *Ring) Growing() bool {
+// Growing tells whether the newest run gets pictures now that a segment can hold, be that complete or not.
+func (r *Ring) Growing() bool { return r.Silent() < lately }
+
+// Silent is for how long the newest run has got no picture that a segment can hold.
+func (r *Ring) Silent() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.grown.run == r.lastRun && time.Since(r.grown.at) < lately
+	if r.grown.run != r.lastRun || r.faulty {
+		return math.MaxInt64
+	}
+	return time.Since(r.grown.at)
 }
 
 // Discard drops all that a run has written, since it was started for another stream than the camera sends.

@@ -393,6 +393,26 @@ func TestHoldEndsWithItsWindow(t *testing.T) {
 	}
 }
 
+// A limit that is moved brings nothing from before what the hold is for.
+func TestLimitKeepsToTheStart(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	f := newFeeder(t, segments(t, 8), r, run1, time.Now().Add(-50*time.Second))
+	f.feed(5)
+	from := f.at.Add(30 * time.Second) // the camera was away, for longer than its last video would be kept
+	h, err := r.Hold("event", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Limit(from.Add(time.Second))
+	f.at = from.Add(3 * time.Second)
+	f.feed(3)
+	h.Limit(from.Add(20 * time.Second))
+	got := h.More(func(Segment) bool { return true })
+	if n := len(got); n != 3 || got[0].Number != 5 {
+		t.Errorf("it holds %+v", got)
+	}
+}
+
 // A run grows while it is said to have more and more pictures, be there a segment or not.
 func TestGrowing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

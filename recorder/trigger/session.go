@@ -348,8 +348,14 @@ func (d *delivery) deliver(res rule.Result) {
 	}
 	s.gate.brought(d.c.conn)
 	v.mail(nil, nil, "")
-	for _, camera := range res.IDs {
-		id, err := s.Trigger(d.c.ctx, camera, t)
+	ids, errs := make([]string, len(res.IDs)), make([]error, len(res.IDs))
+	var triggering sync.WaitGroup
+	for i, camera := range res.IDs { // at once: one may have to wait, and the others' pre-roll does not
+		triggering.Go(func() { ids[i], errs[i] = s.Trigger(d.c.ctx, camera, t) })
+	}
+	triggering.Wait()
+	for i, camera := range res.IDs {
+		id, err := ids[i], errs[i]
 		if err == nil && id != "" {
 			d.opened = append(d.opened, opened{camera, id, t})
 			v.about(camera, id, "")
