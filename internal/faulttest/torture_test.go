@@ -31,7 +31,7 @@ func setting(t *testing.T, name string, usual uint64) uint64 {
 // (_SEED), and then looks whether all that was promised is there.
 func TestTorture(t *testing.T) {
 	t.Parallel()
-	length := time.Duration(setting(t, "SECONDS", 60)) * time.Second
+	length := time.Duration(setting(t, "SECONDS", 30)) * time.Second
 	cameras := int(setting(t, "CAMERAS", 4))
 	usual := uint64(5) // the short form is the same each time; another one is tried by `make torture`
 	if os.Getenv("PREROLL_TORTURE_SECONDS") != "" {
