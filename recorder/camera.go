@@ -4,14 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/preroll/preroll/internal/steady"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/config"
@@ -19,10 +21,14 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/source"
+	ffmpegsource "github.com/preroll/preroll/recorder/source/ffmpeg"
+	"github.com/preroll/preroll/recorder/source/folder"
+	"github.com/preroll/preroll/recorder/source/rtsp"
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// camera is one camera: its ring, the FFmpeg that fills it, and its open incident.
+// camera is one camera: its ring, the source that fills it, and its open incident.
 type camera struct {
 	r    *Recorder
 	dir  string
@@ -32,10 +38,12 @@ type camera struct {
 
 	running   sync.WaitGroup
 	incidents sync.WaitGroup
-	endRing   context.CancelFunc
-	endFFmpeg context.CancelFunc
-	changed   chan struct{} // the configuration changed; FFmpeg starts again
-	jumped    chan struct{} // the camera's clock was set
+	endSource context.CancelFunc
+	changed   chan struct{} // the configuration changed; the source starts again
+
+	source   source.Source // used by supervise only; nil: to be made
+	fellBack time.Time     // when FFmpeg began to read an RTSP camera, likewise,
+	because  source.Kind   // and why
 
 	triggering sync.Mutex // held while an incident is begun; guards stopped
 	stopped    bool
@@ -44,20 +52,19 @@ type camera struct {
 	incident *clip.Incident
 	cfg      config.Camera
 	lengths  config.Clip
-	streams  ffmpeg.Streams
+	streams  source.Streams
 	state    status.CameraState
 	since    time.Time
-	failure  *ffmpeg.Failure // the last one
+	failure  *source.Failure // the last one
 	failed   time.Time
 	retry    time.Time
 	last     time.Time // last trigger
-	live     string    // playlist of the run
 	still    still
 }
 
 func newCamera(r *Recorder, cfg config.Camera, dir string, s config.Settings) (*camera, error) {
 	c := &camera{r: r, dir: dir, cfg: cfg, lengths: s.Lengths(cfg), log: r.log.With("camera", cfg.ID), seen: make(chan struct{}, 1),
-		changed: make(chan struct{}, 1), jumped: make(chan struct{}, 1), state: status.Connecting, since: time.Now()}
+		changed: make(chan struct{}, 1), state: status.Connecting, since: time.Now()}
 	var err error
 	c.ring, err = ring.Open(ring.Options{Dir: dir, Keep: s.RAMDisk.Keep.D(), Budget: r.budget, Log: c.log, Seen: func() {
 		select {
@@ -132,29 +139,19 @@ func (c *camera) id() string {
 	return c.cfg.ID
 }
 
-// start runs the ring and FFmpeg until stop.
+// start records until stop.
 func (c *camera) start(ctx context.Context) {
-	c.startRing(ctx)
-	ctx, c.endFFmpeg = context.WithCancel(ctx)
+	ctx, c.endSource = context.WithCancel(ctx)
 	c.running.Go(func() { c.supervise(ctx) })
 }
 
-// startRing runs the ring alone.
-func (c *camera) startRing(ctx context.Context) {
-	ctx, c.endRing = context.WithCancel(context.WithoutCancel(ctx))
-	c.running.Go(func() {
-		if err := c.ring.Run(ctx); err != nil {
-			c.log.Error("ring stopped", "err", err)
-		}
-	})
-}
-
-// stop ends FFmpeg, lets an open incident save what is in RAM (if the recorder goes on; else it is left for the next
-// life), and ends the ring.
+// stop ends the source, and lets an open incident save what is in RAM (if the recorder goes on; else it is left for the next
+// process).
 func (c *camera) stop() {
-	if c.endFFmpeg != nil {
-		c.endFFmpeg()
+	if c.endSource != nil {
+		c.endSource()
 	}
+	c.running.Wait()
 	c.triggering.Lock()
 	c.stopped = true
 	if in := c.current(); in != nil && c.r.running() {
@@ -162,10 +159,6 @@ func (c *camera) stop() {
 	}
 	c.triggering.Unlock()
 	c.incidents.Wait()
-	if c.endRing != nil {
-		c.endRing()
-	}
-	c.running.Wait()
 	c.ring.Close()
 }
 
@@ -175,13 +168,13 @@ func (r *Recorder) running() bool {
 	return r.ctx != nil && r.ctx.Err() == nil
 }
 
-// configure takes new settings; FFmpeg starts again only if the stream's address or login changed.
+// configure takes new settings; the source starts again only if the stream's address, its login or how it is read changed.
 func (c *camera) configure(cfg config.Camera, lengths config.Clip, keep time.Duration) {
 	c.mu.Lock()
 	old := c.cfg
 	c.cfg, c.lengths = cfg, lengths
 	if old.URL != cfg.URL {
-		c.streams = ffmpeg.Streams{}
+		c.streams = source.Streams{}
 	}
 	c.mu.Unlock()
 	c.ring.SetKeep(keep)
@@ -200,17 +193,16 @@ const (
 	longestWait  = 30 * time.Second
 	loginWait    = 30 * time.Second // cameras lock an account after a few wrong logins
 	longestLogin = 5 * time.Minute
-	healthy      = time.Minute      // a run of this length resets the back-off
-	firstSegment = 60 * time.Second // a camera with a GOP of 20 s needs up to 40
-	leastStall   = 10 * time.Second
-	stillWait    = time.Second // at a camera whose segment is long
-	longSilence  = 20 * time.Second
+	healthy      = time.Minute      // a session of this length resets the back-off
+	firstFrame   = 15 * time.Second // for which a session may bring nothing at all
+	firstKey     = 2 * time.Minute  // for which a keyframe is waited for while pictures come
+	minStall     = 10 * time.Second
+	tryAgain     = 24 * time.Hour // after which a camera that FFmpeg reads is tried without it
 )
 
-// supervise keeps an FFmpeg running until ctx ends.
+// supervise keeps a session with the camera until ctx ends.
 func (c *camera) supervise(ctx context.Context) {
 	var backoff time.Duration
-	changes := 0
 	for ctx.Err() == nil {
 		began := time.Now()
 		c.setState(status.Connecting, nil, time.Time{})
@@ -218,24 +210,26 @@ func (c *camera) supervise(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		f := ffmpeg.AsFailure(err)
+		f := source.AsFailure(err)
 		if time.Since(began) > healthy {
-			backoff, changes = 0, 0
+			backoff = 0
 		}
-		if errors.Is(err, errReconfigured) || f.Kind == ffmpeg.Jumped {
+		if errors.Is(err, errReconfigured) {
+			c.source, c.fellBack, backoff = nil, time.Time{}, 0
+			continue
+		}
+		if errors.Is(err, errGOPTooLong) {
 			backoff = 0
 			continue
 		}
-		if f.Kind == ffmpeg.Changed && changes < 3 {
-			changes++
-			c.log.Debug("stream is treated anew", "err", f)
+		if c.fallBack(f) {
 			continue
 		}
 		least, longest := firstWait, longestWait
 		switch f.Kind {
-		case ffmpeg.WrongPassword:
+		case source.WrongPassword, source.LongPassword:
 			least, longest = loginWait, longestLogin
-		case ffmpeg.Missing, ffmpeg.TooOld: // the recorder looks for it; the camera is not asked
+		case source.Missing, source.TooOld: // the recorder looks for it; the camera is not asked
 			longest = firstWait
 		}
 		backoff = min(max(2*backoff, least), longest)
@@ -245,165 +239,167 @@ func (c *camera) supervise(ctx context.Context) {
 		select {
 		case <-timer.C:
 		case <-c.changed:
-			backoff = 0
+			c.source, c.fellBack, backoff = nil, time.Time{}, 0
 		case <-ctx.Done():
 		}
 		timer.Stop()
 	}
 }
 
-var errReconfigured = errors.New("the camera's settings changed")
+var (
+	errReconfigured = errors.New("the camera's settings changed")
+	errGOPTooLong   = errors.New("keyframes are too rare")
+)
 
-// record runs FFmpeg once, and ends it when no segment comes any more.
-func (c *camera) record(ctx context.Context) error {
-	tool, err := c.r.ffmpeg()
-	if err != nil {
-		return err
-	}
+// fallBack lets FFmpeg read the camera from now on, if it is an RTSP camera that cannot be read otherwise.
+func (c *camera) fallBack(f *source.Failure) bool {
 	c.mu.Lock()
-	cfg, known := c.cfg, c.streams
+	cfg := c.cfg
 	c.mu.Unlock()
-	source, err := ffmpeg.SourceOf(cfg)
+	if cfg.Ingest != config.IngestAuto || !cfg.RTSP() || !c.fellBack.IsZero() || !f.Kind.Persists() {
+		return false
+	}
+	if _, err := c.r.ffmpeg(); err != nil {
+		return false
+	}
+	c.log.Warn("the camera is read by FFmpeg from now on", "err", f)
+	c.source, c.fellBack, c.because = nil, time.Now(), f.Kind
+	return true
+}
+
+// sourceOf makes what reads a camera. fallBack says that an RTSP camera is left to FFmpeg.
+func sourceOf(cfg config.Camera, tool func() (*ffmpeg.Tool, error), fallBack bool, since time.Time, log *slog.Logger) (source.Source, error) {
+	from, err := ffmpeg.SourceOf(cfg)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, of := range []chan struct{}{c.seen, c.jumped} { // the run before
-		select {
-		case <-of:
-		default:
+	if dir, ok := cfg.Folder(); ok {
+		return folder.New(folder.Options{Dir: dir, Audio: cfg.Audio, Tool: tool, Since: since, Log: log}), nil
+	}
+	if cfg.RTSP() && cfg.Ingest != config.IngestFFmpeg && !fallBack {
+		if rule := config.URLFault(cfg.URL); rule != "" {
+			return nil, &source.Failure{Kind: source.BadURL, Detail: "the camera's URL " + rule}
 		}
+		return rtsp.New(rtsp.Options{URL: cfg.URL, Username: from.Username, Password: from.Password.Reveal(), Audio: cfg.Audio}), nil
 	}
+	return ffmpegsource.New(tool, from), nil
+}
+
+// record runs one session, and ends it when no picture comes any more.
+func (c *camera) record(ctx context.Context) error {
+	c.mu.Lock()
+	cfg := c.cfg
+	c.mu.Unlock()
+	if !c.fellBack.IsZero() && time.Since(c.fellBack) > tryAgain {
+		c.source, c.fellBack = nil, time.Time{}
+	}
+	if c.source == nil {
+		src, err := sourceOf(cfg, c.r.ffmpeg, !c.fellBack.IsZero(), c.ring.Status().Newest, c.log)
+		if err != nil {
+			return err
+		}
+		c.source = src
+	}
+	select {
+	case <-c.seen: // of the session before
+	default:
+	}
+	s := &sink{Writer: c.ring.Writer(), c: c}
+	s.came.Store(int64(steady.Now()))
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	watching.Go(func() { c.watch(ctx, cancel) })
 	defer cancel(nil)
-	dir, prefix := c.ring.NextRun()
-	c.setLive(filepath.Join(dir, ffmpeg.PlaylistName(prefix)))
-	defer c.setLive("")
-	err = tool.Record(ctx, ffmpeg.Recording{
-		Source: source, Dir: dir, Prefix: prefix, Segment: ring.Target, Keep: c.ring.FFmpegKeep(ring.Target), Known: known,
-		Streams: func(s ffmpeg.Streams) {
-			c.mu.Lock()
-			c.streams = s
-			c.mu.Unlock()
-		},
-		Reached: func(media time.Duration, frames int) { c.ring.Reached(prefix, media, frames) },
-		Jumped: func() {
-			c.ring.Jumped(prefix)
-			select {
-			case c.jumped <- struct{}{}:
-			default:
-			}
-		},
-		Line: func(line string) { c.log.Debug("ffmpeg", "line", line) },
-	})
-	if ctx.Err() == nil && c.ring.Gone() {
-		return &ffmpeg.Failure{Kind: ffmpeg.RAMGone}
+	_, isFolder := cfg.Folder()
+	watching.Go(func() { c.watch(ctx, cancel, s, isFolder) })
+	err := c.source.Run(ctx, s)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
 	}
-	var f *ffmpeg.Failure
-	if errors.As(err, &f) && f.Kind == ffmpeg.Changed {
-		c.ring.Discard(prefix)
+	if cerr := s.Close(); err == nil {
+		err = cerr
+	}
+	if ctx.Err() == nil && c.ring.Gone() {
+		return &source.Failure{Kind: source.RAMGone}
+	}
+	if err == nil {
+		err = &source.Failure{Kind: source.Ended}
 	}
 	return err
 }
 
-// watch is the watchdog: FFmpeg itself does not notice a camera that is connected and silent, or a full RAM disk.
-func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	timer := time.NewTimer(firstSegment)
-	defer timer.Stop()
-	last := time.Now() // when a segment came
-	var d drift
+// sink is the ring's writer, which tells the camera what comes.
+type sink struct {
+	*ring.Writer
+	c     *camera
+	came  atomic.Int64 // steady time at which the last frame of video came, or the session began
+	any   atomic.Bool  // one came
+	pause atomic.Int64 // the longest time between two frames lately
+}
+
+// Tracks notes what the camera sends.
+func (s *sink) Tracks(tracks []source.Track, streams source.Streams) error {
+	s.c.mu.Lock()
+	if !s.c.fellBack.IsZero() {
+		streams.Because = s.c.because
+	}
+	s.c.streams = streams
+	s.c.mu.Unlock()
+	return s.Writer.Tracks(tracks, streams)
+}
+
+// Sample notes when a picture came.
+func (s *sink) Sample(x source.Sample) error {
+	if x.Track == 0 {
+		before := s.came.Swap(int64(x.Arrival))
+		if s.any.Swap(true) {
+			s.pause.Store(max(int64(x.Arrival)-before, s.pause.Load()*31/32))
+		}
+	}
+	return s.Writer.Sample(x)
+}
+
+// watch is the watchdog over a session: a camera may be connected and silent, or send pictures and no keyframe.
+func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc, s *sink, isFolder bool) {
+	began := time.Now()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-c.jumped:
-			if d.leapt() {
-				c.log.Info("the camera's clock was set; its frames are counted instead")
-			}
 		case <-c.changed:
 			cancel(errReconfigured)
 			return
 		case <-c.seen:
 			c.setState(status.Recording, nil, time.Time{})
-			now := c.ring.Status()
-			last = time.Now()
-			timer.Reset(max(leastStall, 3*now.Segment))
-			if d.grew(now.Delay) && (c.openEvent() == "" || d.much()) {
-				cancel(&ffmpeg.Failure{Kind: ffmpeg.Jumped})
-				return
-			}
-		case <-timer.C:
-			kind := ffmpeg.Stalled
-			if d, err := ring.DiskOf(c.dir); err == nil && d.Free < 1<<20 {
-				kind = ffmpeg.RAMFull
-			}
-			if c.ring.Gone() {
-				kind = ffmpeg.RAMGone
-			}
-			if kind == ffmpeg.Stalled && c.ring.Growing() && time.Since(last) < firstSegment { // its keyframes come seldom now
-				timer.Reset(stillWait)
-				continue
-			}
-			// The last pictures before the silence are wanted, unless it is so long that they would be taken for ones of now.
-			cancel(&ffmpeg.Failure{Kind: kind, Finish: kind == ffmpeg.Stalled && c.ring.Silent() < longSilence})
+			continue
+		case <-tick.C:
+		}
+		if isFolder { // which says itself when nothing comes
+			continue
+		}
+		silent := steady.Now() - time.Duration(s.came.Load())
+		limit := firstFrame
+		if s.any.Load() {
+			limit = max(minStall, 3*time.Duration(s.pause.Load()))
+		}
+		rs := c.ring.Status()
+		switch {
+		case silent > limit:
+			cancel(&source.Failure{Kind: source.Stalled})
+			return
+		case rs.Newest.IsZero() && rs.GOP == 0 && time.Since(began) > firstKey:
+			cancel(&source.Failure{Kind: source.NoKeyframe})
+			return
+		case rs.GOP > c.r.keep() && c.ring.Receiving() && c.openEvent() == "" && time.Since(began) > c.r.keep():
+			c.log.Info("no keyframe came for longer than the ring; a new session shall bring one")
+			cancel(errGOPTooLong)
 			return
 		}
 	}
 }
-
-// drift is how counted frames go away from the time, after a camera's clock was set: they have the length that the camera
-// names, which may not be the real one.
-type drift struct {
-	since      time.Time // when the clock was set first; zero: it was not
-	leaps      int       // how often time stamps leapt
-	known      bool
-	first, now time.Duration // delay of segments
-	times      int           // how often in a row it was too large
-}
-
-// Limits of a drift.
-const (
-	leastDrift = 700 * time.Millisecond
-	muchDrift  = 4 * time.Second
-	manyLeaps  = 10          // are no clock that is set, but frames that are not as long as the camera says
-	driftTime  = time.Minute // what is connected again and again helps nobody
-)
-
-// leapt notes that time stamps leapt, and tells whether they did for the first time.
-func (d *drift) leapt() (first bool) {
-	if first = d.since.IsZero(); first {
-		d.since = time.Now()
-	}
-	d.leaps++
-	d.known, d.times = false, 0
-	return first
-}
-
-// grew notes the delay of a segment and tells whether times are wrong by now.
-func (d *drift) grew(delay time.Duration) bool {
-	if d.since.IsZero() {
-		return false
-	}
-	if d.leaps > manyLeaps && time.Since(d.since) > driftTime {
-		return true
-	}
-	if !d.known {
-		d.known, d.first = true, delay
-	}
-	d.now = delay
-	if (d.now - d.first).Abs() < leastDrift { // a busy machine delays one segment, not three
-		d.times = 0
-		return false
-	}
-	d.times++
-	return d.times >= 3 && time.Since(d.since) > driftTime
-}
-
-// much tells whether the times are wrong enough to lose a second of an open event for it.
-func (d *drift) much() bool { return (d.now-d.first).Abs() > muchDrift || d.leaps > manyLeaps }
 
 // openEvent is the id of the event that takes triggers, or "".
 func (c *camera) openEvent() string {
@@ -413,14 +409,8 @@ func (c *camera) openEvent() string {
 	return ""
 }
 
-func (c *camera) setLive(playlist string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.live = playlist
-}
-
 // setState notes a change and tells of it once.
-func (c *camera) setState(s status.CameraState, f *ffmpeg.Failure, retry time.Time) {
+func (c *camera) setState(s status.CameraState, f *source.Failure, retry time.Time) {
 	c.mu.Lock()
 	before, beforeFailure := c.state, c.failure
 	c.retry = retry
@@ -601,21 +591,53 @@ func (c *camera) resume(ctx context.Context, ev event.Event) error {
 	return nil
 }
 
+// rareKeyframes is from when on keyframes are so rare that clips are much longer than asked for.
+const rareKeyframes = 12 * time.Second
+
 // status returns the camera's state now.
 func (c *camera) status() status.Camera {
 	rs := c.ring.Status()
-	s := status.Camera{PreRoll: event.Seconds(rs.Length), GOP: event.Seconds(rs.Segment), BitRate: rs.BitRate, Bytes: rs.Bytes, Newest: rs.Newest, Short: rs.Short}
+	s := status.Camera{PreRoll: event.Seconds(rs.Length), GOP: event.Seconds(rs.GOP), BitRate: rs.BitRate, Bytes: rs.Bytes, Newest: rs.Newest, Short: rs.Short}
 	s.OpenEvent = c.openEvent()
+	live := c.ring.Live()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.ID, s.Name, s.State, s.Since, s.Streams, s.LastTrigger = c.cfg.ID, c.cfg.Title(), c.state, c.since, c.streams, c.last
 	switch c.state {
 	case status.Recording:
-		s.Text, s.Live = "Recording", c.live
+		s.Text, s.Live = "Recording", live
+		s.Advice = advice(c.streams, rs)
 	case status.Connecting:
 		s.Text = "Connecting"
 	case status.Waiting:
 		s.Failure, s.Text, s.Hint, s.Retry = c.failure.Kind, c.failure.Text(), c.failure.Hint(), c.retry
 	}
 	return s
+}
+
+// advice is what the owner of a camera that records should know.
+func advice(streams source.Streams, rs ring.Status) (list []status.Advice) {
+	say := func(k source.Kind, values ...any) {
+		text := k.Text()
+		if len(values) > 0 {
+			text = fmt.Sprintf(text, values...)
+		}
+		list = append(list, status.Advice{Kind: k, Text: text, Hint: k.Hint()})
+	}
+	if rs.GOP > rareKeyframes {
+		say(source.RareKeyframes, rs.GOP.Seconds())
+	}
+	if streams.Video == "mjpeg" {
+		say(source.MotionJPEG)
+	}
+	if streams.LeftOut != "" {
+		say(source.SoundLeftOut, streams.LeftOut)
+	}
+	if !rs.Stamps {
+		say(source.StampsWrong)
+	}
+	if streams.Because != "" {
+		say(source.ReadByFFmpeg, streams.Because.Text())
+	}
+	return list
 }

@@ -3,6 +3,7 @@ package recorder
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"runtime"
 	"slices"
@@ -10,11 +11,12 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
-func failureOf(err error) *ffmpeg.Failure { return ffmpeg.AsFailure(err) }
+func failureOf(err error) *source.Failure { return source.AsFailure(err) }
 
 // ramHint says how to get a RAM disk on this platform.
 var ramHint = map[string]string{
@@ -44,7 +46,7 @@ func Check(ctx context.Context, s config.Settings, now *status.Status, only stri
 	}
 	for _, c := range s.Cameras {
 		if only == "" || c.ID == only {
-			tell(checkCamera(ctx, tool, c, now))
+			tell(checkCamera(ctx, func() (*ffmpeg.Tool, error) { return tool, err }, c, now))
 		}
 	}
 	return nil
@@ -99,7 +101,7 @@ func checkMail(s config.Settings, now *status.Status, tell func(status.Finding))
 	}
 }
 
-func checkCamera(ctx context.Context, tool *ffmpeg.Tool, c config.Camera, now *status.Status) status.Finding {
+func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera, now *status.Status) status.Finding {
 	f := status.Finding{About: c.Title()}
 	if !c.Enabled {
 		f.OK, f.Text = true, "switched off, not tried"
@@ -109,26 +111,35 @@ func checkCamera(ctx context.Context, tool *ffmpeg.Tool, c config.Camera, now *s
 		for _, cs := range now.Cameras {
 			if cs.ID == c.ID && cs.State == status.Recording {
 				f.OK, f.Text = true, fmt.Sprintf("recording: %s, %.1f Mbit/s, keyframe every %.1f s, %.0f s in RAM", describe(cs.Streams), cs.BitRate/1e6, cs.GOP.D().Seconds(), cs.PreRoll.D().Seconds())
+				advise(&f, cs.Advice)
 				return f
 			}
 		}
 	}
-	if tool == nil {
-		f.Text = "not tried without FFmpeg"
-		return f
-	}
-	look, err := lookAt(ctx, tool, c)
+	look, err := tryCamera(ctx, tool, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fail := failureOf(err)
 		f.Text, f.Hint = fail.Error(), fail.Hint()
 		return f
 	}
 	f.OK, f.Text = true, "answers: "+describe(look.Streams)
+	advise(&f, advice(look.Streams, ring.Status{GOP: look.GOP.D(), Stamps: true}))
 	return f
 }
 
+// advise adds to a finding what the camera's owner should know.
+func advise(f *status.Finding, list []status.Advice) {
+	for _, a := range list {
+		f.Warn = true
+		f.Text += ". " + a.Text
+		if f.Hint == "" {
+			f.Hint = a.Hint
+		}
+	}
+}
+
 // describe names a camera's streams for people.
-func describe(s ffmpeg.Streams) string {
+func describe(s source.Streams) string {
 	text := fmt.Sprintf("%s %dx%d", s.Video, s.Width, s.Height)
 	if s.FPS > 0 {
 		text += fmt.Sprintf(", %g frames a second", s.FPS)

@@ -3,132 +3,166 @@ package recorder
 import (
 	"bytes"
 	"context"
+	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/discover"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
-	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/fmp4"
+	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// Limits of a look at a camera.
+// Limits of a trial of a camera.
 const (
-	lookTime  = 30 * time.Second // for the first picture: a camera may send a keyframe every 20 s only
-	lookAgain = 3 * time.Second  // a session that was silent for so long is worth another one
-	lookVideo = 8 * time.Second  // of video are enough,
-	lookWait  = 12 * time.Second // or so much time since the first of it came,
-	lookBytes = 64 << 20         // or so many bytes,
-	lookGOPs  = 2                // or so many whole GOPs
-	lookWidth = 640              // of the picture, pixels
+	trialTime  = 30 * time.Second // for the first picture: a camera may send a keyframe every 20 s only
+	trialAgain = 3 * time.Second  // a session that was silent for so long is worth another one
+	trialVideo = 8 * time.Second  // of video are enough,
+	trialWait  = 12 * time.Second // or so much time since the first of it came,
+	trialBytes = 64 << 20         // or so many bytes,
+	trialGOPs  = 2                // or so many whole GOPs
+	trialWidth = 640              // of the picture, pixels
 )
 
 // Look tries a camera that may not be saved yet: it connects, watches for a few seconds, and takes a picture. An error
-// is an [*ffmpeg.Failure].
+// is a [*source.Failure]. Without FFmpeg there is no picture.
 func (r *Recorder) Look(ctx context.Context, c config.Camera) (status.Look, error) {
 	s := config.Settings{Cameras: []config.Camera{c}}
 	s.KeepSecrets(r.Settings())
-	tool, err := r.ffmpeg()
-	if err != nil {
-		return status.Look{}, err
-	}
-	return lookAt(ctx, tool, s.Cameras[0])
+	return tryCamera(ctx, r.ffmpeg, s.Cameras[0], r.log)
 }
 
-func lookAt(ctx context.Context, tool *ffmpeg.Tool, c config.Camera) (status.Look, error) {
-	source, err := ffmpeg.SourceOf(c)
-	if err != nil {
-		return status.Look{}, err
-	}
-	limited, enough := context.WithTimeout(ctx, lookTime)
+func tryCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera, log *slog.Logger) (status.Look, error) {
+	limited, enough := context.WithTimeout(ctx, trialTime)
 	defer enough()
-	s := &sight{enough: enough}
-	defer s.end()
-	var streams ffmpeg.Streams
+	var because source.Kind
+	t := &trial{}
+	var err error
 	for {
-		began := time.Now()
-		streams, err = tool.Look(limited, source, s)
-		// FFmpeg gives up before a rare keyframe comes, if the camera sends nothing or too little before it.
-		if len(s.fragments) > 0 || ffmpeg.AsFailure(err).Kind != ffmpeg.Stalled || limited.Err() != nil || time.Since(began) < lookAgain {
-			break
+		src, serr := sourceOf(c, tool, because != "", time.Time{}, log)
+		if serr != nil {
+			return status.Look{}, serr
 		}
-		s.video = nil
+		began := time.Now()
+		t = &trial{enough: enough}
+		err = src.Run(limited, t)
+		t.end()
+		f := source.AsFailure(err)
+		switch {
+		case t.video != nil:
+		case because == "" && c.RTSP() && c.Ingest == config.IngestAuto && f.Kind.Persists() && limited.Err() == nil:
+			if _, terr := tool(); terr == nil {
+				because = f.Kind
+				continue
+			}
+		case (f.Kind == source.Stalled || f.Kind == source.Ended) && limited.Err() == nil && time.Since(began) >= trialAgain:
+			continue // before a rare keyframe came
+		}
+		break
 	}
-	if len(s.fragments) == 0 { // else what came before the camera went is a picture all the same
+	if t.video == nil { // else what came before the camera went is a picture all the same
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = &source.Failure{Kind: source.Stalled, Detail: "no picture in time"}
+		}
 		return status.Look{}, err
 	}
-	look := status.Look{Streams: streams, GOP: event.Seconds(s.gop()), BitRate: s.bitRate()}
-	look.Picture, err = tool.Picture(ctx, bytes.NewReader(s.video[:s.fragments[0].End]), lookWidth)
+	look := t.result()
+	look.Streams.Because = because
+	ff, err := tool()
+	if err != nil {
+		return look, nil
+	}
+	look.Picture, err = ff.Picture(ctx, bytes.NewReader(t.video), trialWidth)
 	return look, err
 }
 
-// sight is the video that came in a look at a camera.
-type sight struct {
-	enough func() // ends the look
+// trial is the sink of a trial of a camera.
+type trial struct {
+	enough func() // ends it
 
-	video     []byte
-	init      int64
-	fragments []ring.Fragment
-	timer     *time.Timer
+	mu       sync.Mutex // guards all below
+	track    source.Track
+	streams  source.Streams
+	init     []byte
+	video    []byte // init section and first keyframe
+	from, to time.Duration
+	arrived  time.Duration
+	keys     []time.Duration
+	frames   int
+	bytes    int
+	timer    *time.Timer
 }
 
-// Write takes what FFmpeg wrote, and ends the look when there is enough.
-func (s *sight) Write(p []byte) (int, error) {
-	if len(s.video)+len(p) > lookBytes {
-		s.enough()
-		return len(p), nil
+// Tracks notes what the camera sends.
+func (t *trial) Tracks(tracks []source.Track, streams source.Streams) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.video == nil {
+		t.track, t.streams, t.init = tracks[0], streams, fmp4.Init([]fmp4.Track{tracks[0].Track})
 	}
-	s.video = append(s.video, p...)
-	s.init, s.fragments = ring.Fragments(s.video)
-	if len(s.fragments) == 0 {
-		return len(p), nil
-	}
-	if s.timer == nil {
-		s.timer = time.AfterFunc(lookWait, s.enough)
-	}
-	first, last := s.fragments[0], s.fragments[len(s.fragments)-1]
-	if len(s.gops()) >= lookGOPs || last.Media[1]-first.Media[0] >= lookVideo {
-		s.enough()
-	}
-	return len(p), nil
+	return nil
 }
 
-func (s *sight) end() {
-	if s.timer != nil {
-		s.timer.Stop()
+// Flush has nothing to do.
+func (t *trial) Flush() error { return nil }
+
+// Sample counts a frame of video, and ends the trial when there is enough.
+func (t *trial) Sample(s source.Sample) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.Track != 0 || t.video == nil && !s.Key {
+		return nil
+	}
+	size := 0
+	for _, d := range s.Data {
+		size += len(d)
+	}
+	if t.video == nil {
+		data := bytes.Join(s.Data, nil)
+		t.from, t.arrived = s.Stamp, s.Arrival
+		t.video = fmp4.AppendPart(t.init, 1, time.Now(), []fmp4.TrackPart{{Track: t.track.ID,
+			Samples: []fmp4.Sample{{Duration: t.track.Timescale, Size: uint32(len(data)), Key: true}}, Data: data}})
+		t.timer = time.AfterFunc(trialWait, t.enough)
+	}
+	t.to = s.Stamp
+	t.bytes += size
+	t.frames++
+	if s.Key {
+		t.keys = append(t.keys, s.Stamp)
+	}
+	if len(t.keys) > trialGOPs || t.to-t.from >= trialVideo || s.Arrival-t.arrived >= trialVideo || t.bytes >= trialBytes {
+		t.enough()
+	}
+	return nil
+}
+
+func (t *trial) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.timer != nil {
+		t.timer.Stop()
 	}
 }
 
-// gops are the lengths of the whole GOPs: from keyframe to keyframe.
-func (s *sight) gops() (list []time.Duration) {
-	key := -1
-	for i, f := range s.fragments {
-		if !f.Key {
-			continue
+// result is what the trial showed.
+func (t *trial) result() status.Look {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	look := status.Look{Streams: t.streams}
+	for i := 1; i < len(t.keys); i++ {
+		look.GOP = max(look.GOP, event.Seconds(t.keys[i]-t.keys[i-1]))
+	}
+	if over := t.to - t.from; over > 0 {
+		look.BitRate = float64(t.bytes) * 8 / over.Seconds()
+		if look.Streams.FPS == 0 && t.frames > 1 {
+			look.Streams.FPS = float64(int(float64(t.frames-1)/over.Seconds()*10+0.5)) / 10
 		}
-		if key >= 0 {
-			list = append(list, f.Media[0]-s.fragments[key].Media[0])
-		}
-		key = i
 	}
-	return list
-}
-
-func (s *sight) gop() (longest time.Duration) {
-	for _, g := range s.gops() {
-		longest = max(longest, g)
-	}
-	return longest
-}
-
-// bitRate is bits a second over all that came.
-func (s *sight) bitRate() float64 {
-	first, last := s.fragments[0], s.fragments[len(s.fragments)-1]
-	if over := last.Media[1] - first.Media[0]; over > 0 {
-		return float64(last.End-s.init) * 8 / over.Seconds()
-	}
-	return 0
+	return look
 }
 
 // Discover searches the local network for cameras, which takes three seconds.

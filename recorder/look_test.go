@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	_ "image/jpeg" // the pictures
+	"log/slog"
 	"net"
 	"net/smtp"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 )
 
@@ -58,18 +60,18 @@ func TestLook(t *testing.T) {
 		set  func(*config.Camera)
 		gop  time.Duration
 		want status.Look
-		kind ffmpeg.Kind
+		kind source.Kind
 	}{
 		{"H.264 and G.711", startCamera(t, small, camtest.Options{Auth: "digest", User: "admin", Pass: "right", Audio: "pcma", Meta: true}), nil, time.Second,
-			status.Look{Streams: ffmpeg.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10, Audio: "pcm_alaw"}}, ""},
-		{"H.265, no sound", startCamera(t, h265, login), nil, time.Second, status.Look{Streams: ffmpeg.Streams{Video: "hevc", Width: 640, Height: 360, FPS: 10}}, ""},
-		{"GOP of 2.5 s", startCamera(t, two, login), nil, 2500 * time.Millisecond, status.Look{Streams: ffmpeg.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
-		{"GOP of 20 s", startCamera(t, long, login), nil, 0, status.Look{Streams: ffmpeg.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
-		{"wrong password", mute, func(c *config.Camera) { c.Password = "wrong" }, 0, status.Look{}, ffmpeg.WrongPassword},
-		{"wrong path", mute, func(c *config.Camera) { c.URL = strings.Replace(c.URL, camtest.Path, "/nope", 1) }, 0, status.Look{}, ffmpeg.WrongPath},
-		{"unreachable", mute, func(c *config.Camera) { c.URL = gone }, 0, status.Look{}, ffmpeg.Unreachable},
-		{"mute", mute, nil, 0, status.Look{}, ffmpeg.Stalled},
-		{"a file", mute, func(c *config.Camera) { c.URL = "file:///etc/passwd" }, 0, status.Look{}, ffmpeg.BadURL},
+			status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10, Audio: "pcm_alaw"}}, ""},
+		{"H.265, no sound", startCamera(t, h265, login), nil, time.Second, status.Look{Streams: source.Streams{Video: "hevc", Width: 640, Height: 360, FPS: 10}}, ""},
+		{"GOP of 2.5 s", startCamera(t, two, login), nil, 2500 * time.Millisecond, status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
+		{"GOP of 20 s", startCamera(t, long, login), nil, 0, status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
+		{"wrong password", mute, func(c *config.Camera) { c.Password = "wrong" }, 0, status.Look{}, source.WrongPassword},
+		{"wrong path", mute, func(c *config.Camera) { c.URL = strings.Replace(c.URL, camtest.Path, "/nope", 1) }, 0, status.Look{}, source.WrongPath},
+		{"unreachable", mute, func(c *config.Camera) { c.URL = gone }, 0, status.Look{}, source.Unreachable},
+		{"mute", mute, nil, 0, status.Look{}, source.Stalled},
+		{"a file", mute, func(c *config.Camera) { c.URL = "file:///etc/passwd" }, 0, status.Look{}, source.BadURL},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,9 +81,9 @@ func TestLook(t *testing.T) {
 				tc.set(&cfg)
 			}
 			began := time.Now()
-			got, err := lookAt(t.Context(), tool, cfg)
+			got, err := tryCamera(t.Context(), func() (*ffmpeg.Tool, error) { return tool, nil }, cfg, slog.New(slog.DiscardHandler))
 			if tc.kind != "" {
-				var f *ffmpeg.Failure
+				var f *source.Failure
 				if !errors.As(err, &f) || f.Kind != tc.kind {
 					t.Errorf("%v", err)
 				}
@@ -94,7 +96,7 @@ func TestLook(t *testing.T) {
 			if fps := got.Streams.FPS; fps < 8 || fps > 12 { // a guess from the first frames
 				t.Errorf("%g frames a second", fps)
 			}
-			got.Streams.FPS = 10
+			got.Streams.FPS, got.Streams.Ingest = 10, ""
 			if got.Streams != tc.want.Streams || (got.GOP.D()-tc.gop).Abs() > 200*time.Millisecond {
 				t.Errorf("%+v, GOP %s, want %s", got.Streams, got.GOP.D(), tc.gop)
 			}

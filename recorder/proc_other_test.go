@@ -5,7 +5,7 @@ package recorder
 import "testing"
 
 // noCanaryInProcesses needs /proc.
-func noCanaryInProcesses(t *testing.T, _ string) {
+func noCanaryInProcesses(t *testing.T, _ string, _ bool) {
 	t.Helper()
 	t.Log("this platform does not show other processes' arguments as files")
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/trigger"
 )
@@ -118,6 +119,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 		r.log.Error("open events wait until the index can be used", "err", err) // see housekeeping
 	}
 	r.reconcile()
+	r.eraseUnused()
 	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
 	g.Go(func() error { return r.receiveMail(ctx) })
 	g.Go(func() error { r.housekeeping(ctx); return nil })
@@ -269,12 +271,40 @@ func (r *Recorder) retire(id string, c *camera) {
 	r.work.Go(func() {
 		c.stop()
 		r.mu.Lock()
+		if cfg, ok := r.settings.Camera(id); (!ok || !cfg.Enabled || c.dir != r.cameraDir(id)) && r.ctx != nil {
+			c.ring.Erase()
+		}
 		delete(r.retiring, id)
 		r.mu.Unlock()
 		r.reconcile()
 		close(ended)
 		r.hub.statusChanged()
 	})
+}
+
+// eraseUnused removes from RAM what earlier processes left of cameras that are removed or switched off, unless an open event
+// needs it.
+func (r *Recorder) eraseUnused() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list, err := os.ReadDir(r.settings.RAMDisk.Path)
+	if err != nil || r.ctx == nil || r.ramErr != nil {
+		return
+	}
+	for _, f := range list {
+		if id := f.Name(); f.IsDir() && config.CameraID(id) && r.cameras[id] == nil && r.retiring[id] == nil {
+			if cfg, ok := r.settings.Camera(id); !ok || !cfg.Enabled {
+				ring.EraseAll(r.cameraDir(id))
+			}
+		}
+	}
+}
+
+// keep is the length of the rings.
+func (r *Recorder) keep() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.settings.RAMDisk.Keep.D()
 }
 
 // cameraDir is a camera's folder on the RAM disk. r.mu is held.
@@ -319,7 +349,6 @@ func (r *Recorder) resume(ctx context.Context) error {
 			r.cameras[id] = c
 			c.start(ctx)
 		} else {
-			c.startRing(ctx)
 			r.retire(id, c)
 		}
 	}
@@ -432,7 +461,7 @@ func (r *Recorder) ffmpeg() (*ffmpeg.Tool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tool == nil && r.toolErr == nil {
-		return nil, &ffmpeg.Failure{Kind: ffmpeg.Missing}
+		return nil, &source.Failure{Kind: source.Missing}
 	}
 	return r.tool, r.toolErr
 }

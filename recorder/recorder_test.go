@@ -561,6 +561,9 @@ func TestStreams(t *testing.T) {
 		{"silent", small, camtest.Options{Auth: "digest", NoReports: true}, "h264", ""},
 		{"onvif", small, camtest.Options{Audio: "pcma", Meta: true, Auth: "digest"}, "h264", "aac"},
 		{"h265", h265, camtest.Options{Audio: aac, Auth: "digest"}, "hevc", "aac"},
+		{"ffmpeg", small, camtest.Options{Audio: "pcma", Auth: "digest"}, "h264", "aac"},
+		{"ffmpeg-aac", small, camtest.Options{Audio: aac, Auth: "basic"}, "h264", "aac"},
+		{"ffmpeg-h265", h265, camtest.Options{Auth: "digest"}, "hevc", ""},
 	} {
 		t.Run(tc.id, func(t *testing.T) {
 			t.Parallel()
@@ -568,11 +571,15 @@ func TestStreams(t *testing.T) {
 			cam := startCamera(t, tc.media, tc.opt)
 			cfg := testCamera(tc.id, cam)
 			cfg.Username, cfg.Password = "admin", canary
+			byFFmpeg := strings.HasPrefix(tc.id, "ffmpeg")
+			if byFFmpeg {
+				cfg.Ingest = config.IngestFFmpeg
+			}
 			s := testSettings(t, cfg)
 			s.Clip.PreRoll, s.Clip.PostRoll = config.Duration(2*time.Second), config.Duration(time.Second)
 			r := start(t, s, t.TempDir())
 			r.filled(tc.id, 4*time.Second)
-			noCanaryInProcesses(t, canary)
+			noCanaryInProcesses(t, canary, byFFmpeg)
 			r.mail(tc.id, "Motion", "")
 			e := r.ended(tc.id, 1, 60*time.Second)[0]
 			r.whole(e, cam.Info())

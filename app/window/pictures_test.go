@@ -20,7 +20,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 )
 
@@ -178,7 +178,7 @@ func drawScene(t *testing.T, set func(*testing.T, *window, *fake), variant strin
 
 func sceneFake() *fake {
 	f := &fake{settings: config.Default(), folder: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 8 << 30, Speed: 180e6, Suggest: []string{"/dev/shm/preroll"}},
-		look:  status.Look{Streams: ffmpeg.Streams{Video: "h264", Width: 2560, Height: 1440, FPS: 20, Audio: "aac"}, Picture: testJPEG(), GOP: event.Seconds(4 * time.Second), BitRate: 6.1e6},
+		look:  status.Look{Streams: source.Streams{Video: "h264", Width: 2560, Height: 1440, FPS: 20, Audio: "aac"}, Picture: testJPEG(), GOP: event.Seconds(4 * time.Second), BitRate: 6.1e6},
 		found: []status.Found{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"}, {Address: "192.0.2.10", Name: "IPC", Model: "DS-2CD2143", Brand: "Hikvision"}},
 		why: []status.Finding{{About: "Preroll", OK: true, Text: "It was running."}, {About: "Alarm mail", Text: "No mail came from this camera between 12:03 and 12:15.", Hint: "Press the test button in the camera's mail settings and watch whether it arrives."},
 			{About: "Gate", OK: true, Warn: true, Text: "It was offline from 12:10 to 12:11: The camera ended the connection."}},
@@ -223,7 +223,7 @@ func sceneStatus() *status.Status {
 	s.Cameras = append(s.Cameras,
 		status.Camera{ID: "yard", Name: "Yard", State: status.Waiting, Since: noon.Add(-3 * time.Hour), Text: "The camera refuses the user name or password", Hint: "Check both in the camera's own web page, then correct them in the settings."},
 		status.Camera{ID: "shed", Name: "Shed", State: status.Off},
-		status.Camera{ID: "long", Name: strings.Repeat("A camera with a very long name ", 4), State: status.Recording, Since: noon.Add(-4 * time.Hour), PreRoll: event.Seconds(37 * time.Second), BitRate: 8e6, Bytes: 37 << 20, Streams: ffmpeg.Streams{Video: "hevc", Width: 3840, Height: 2160}})
+		status.Camera{ID: "long", Name: strings.Repeat("A camera with a very long name ", 4), State: status.Recording, Since: noon.Add(-4 * time.Hour), PreRoll: event.Seconds(37 * time.Second), BitRate: 8e6, Bytes: 37 << 20, Streams: source.Streams{Video: "hevc", Width: 3840, Height: 2160}})
 	return s
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 )
 
@@ -213,7 +213,7 @@ func demoStatus(archive string) *status.Status {
 		RAM:     status.RAM{Path: "/dev/shm/preroll", Kind: "tmpfs", IsRAM: true, Used: 60 << 20, Budget: 1 << 30, Need: 100 << 20},
 		SMTP:    status.SMTP{Listen: "[::]:2525", Mails: 12},
 		Cameras: []status.Camera{{ID: "gate", Name: "Gate", State: status.Recording, Since: noon, PreRoll: event.Seconds(100 * time.Second), BitRate: 2.1e6, Bytes: 26 << 20,
-			Streams: ffmpeg.Streams{Video: "h264", Width: 1920, Height: 1080}}},
+			Streams: source.Streams{Video: "h264", Width: 1920, Height: 1080}}},
 	}
 }
 
@@ -559,7 +559,7 @@ func TestSettingsPage(t *testing.T) {
 
 func TestGuide(t *testing.T) {
 	f := &fake{settings: config.Default(), folder: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 4 << 30, Suggest: []string{"/dev/shm/other"}},
-		look:  status.Look{Streams: ffmpeg.Streams{Video: "h264", Width: 1920, Height: 1080, FPS: 15}, Picture: testJPEG(), GOP: event.Seconds(2 * time.Second), BitRate: 4e6},
+		look:  status.Look{Streams: source.Streams{Video: "h264", Width: 1920, Height: 1080, FPS: 15}, Picture: testJPEG(), GOP: event.Seconds(2 * time.Second), BitRate: 4e6},
 		found: []status.Found{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"}}}
 	w := rig(t, f)
 	w.status = &status.Status{SMTP: status.SMTP{Listen: "[::]:2525"}}
@@ -603,7 +603,7 @@ func TestGuide(t *testing.T) {
 	if g.url.Text != "rtsp://192.0.2.9/h264Preview_01_main" && !strings.HasPrefix(g.url.Text, "rtsp://192.0.2.9") || g.name.Text != "Yard" {
 		t.Errorf("taken: %q %q", g.url.Text, g.name.Text)
 	}
-	f.lookErr = &ffmpeg.Failure{Kind: ffmpeg.WrongPassword}
+	f.lookErr = &source.Failure{Kind: source.WrongPassword}
 	g.tester.run()
 	settle(w)
 	if !strings.Contains(g.tester.result.Text, "refuses the user name or password") || !g.next.Disabled() || !g.untested.Visible() || g.tester.advice.Text == "" {

@@ -20,7 +20,7 @@ import (
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
-	"github.com/preroll/preroll/recorder/ffmpeg"
+	failure "github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/trigger"
 	"github.com/preroll/preroll/recorder/trigger/message"
 )
@@ -33,7 +33,7 @@ var heard = []string{
 	"recorder/clip/finish.go", "recorder/clip/store.go",
 	"recorder/config/brand.go", "recorder/config/keyring.go", "recorder/config/quiet.go", "recorder/config/validate.go", "recorder/config/values.go",
 	"recorder/control/client.go", "recorder/discover/discover.go",
-	"recorder/ffmpeg/failure.go", "recorder/ffmpeg/source.go", "recorder/ffmpeg/tool.go",
+	"recorder/source/failure.go", "recorder/ffmpeg/failure.go", "recorder/ffmpeg/source.go", "recorder/ffmpeg/tool.go",
 	"recorder/mail.go", "recorder/trigger/gate.go", "recorder/trigger/self.go", "recorder/trigger/server.go", "recorder/trigger/session.go", "recorder/trigger/visits.go",
 	"recorder/trigger/repair/command.go", "recorder/trigger/repair/data.go", "recorder/trigger/repair/login.go", "recorder/trigger/repair/repair.go", "recorder/trigger/repair/report.go", "recorder/trigger/repair/tls.go",
 	"recorder/trigger/rule/match.go", "recorder/trigger/rule/rule.go",
@@ -43,7 +43,7 @@ var heard = []string{
 var unheard = map[string]string{
 	"signs": "FFmpeg's words", "DiskTrouble": "FFmpeg's words", "versionLine": "FFmpeg's words", "input": "FFmpeg's arguments",
 	"Check": "the command line's", "checkFolders": "the command line's", "checkMail": "the command line's", "checkCamera": "the command line's", "describe": "the command line's",
-	"Folder": "wrong use of the control socket", "errReconfigured": "never told", "Watch": "only logged", "Data": "told to cameras",
+	"Folder": "wrong use of the control socket", "errReconfigured": "never told", "errGOPTooLong": "never told", "Watch": "only logged", "Data": "told to cameras",
 	"probe": "XML",
 }
 
@@ -205,9 +205,8 @@ func must(t *testing.T, text string) {
 // TestEngineSpeaks asks the engine itself.
 func TestEngineSpeaks(t *testing.T) {
 	german(t)
-	for _, k := range []ffmpeg.Kind{ffmpeg.WrongPassword, ffmpeg.WrongPath, ffmpeg.Unreachable, ffmpeg.UnknownHost, ffmpeg.NoVideo, ffmpeg.Unsupported, ffmpeg.BadURL,
-		ffmpeg.Missing, ffmpeg.TooOld, ffmpeg.RAMFull, ffmpeg.Stalled, ffmpeg.Ended, ffmpeg.Changed, ffmpeg.Unknown} {
-		f := &ffmpeg.Failure{Kind: k}
+	for _, k := range []failure.Kind{failure.WrongPassword, failure.LoginKind, failure.LongPassword, failure.WrongPath, failure.Unreachable, failure.UnknownHost, failure.Transport, failure.Busy, failure.Redirected, failure.Certificate, failure.NoVideo, failure.Unsupported, failure.Unreadable, failure.Protocol, failure.BadURL, failure.Missing, failure.TooOld, failure.RAMFull, failure.RAMGone, failure.NoFolder, failure.Stalled, failure.NoKeyframe, failure.Ended, failure.Unknown} {
+		f := &failure.Failure{Kind: k}
 		must(t, f.Text())
 		must(t, f.Hint())
 		f.Detail = "[error] it said. something: else"
@@ -304,7 +303,7 @@ func TestSay(t *testing.T) {
 		{"specific before general", "must be at least 16MiB", "muss mindestens 16MiB sein"},
 		{"general", `must be a size with its unit, such as "500MB" or "2GiB"`, "muss eine Größe mit Einheit wie „500MB“ oder „2GiB“ sein"},
 		{"a button is no name", "Front door", "Front door"},
-		{"lines", "The camera does not answer\nFFmpeg ended", "Die Kamera antwortet nicht\nFFmpeg wurde beendet"},
+		{"lines", "The camera does not answer\nThe recording ended", "Die Kamera antwortet nicht\nDie Aufnahme endete"},
 		{"broken", "The camera does not answer\xff\x00", "The camera does not answer\xff\x00"},
 	} {
 		if got := Say(tc.text); got != tc.want {

@@ -23,7 +23,7 @@ import (
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
-	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/fmp4"
 )
 
 // film is a recording: as a partial file, and as the clip made from it.
@@ -54,13 +54,13 @@ var films = sync.OnceValues(func() (list [2]film, err error) {
 		if err != nil {
 			return list, fmt.Errorf("%w: %s", err, out)
 		}
-		c, err := ring.Inspect(part, 0, false)
+		c, err := fmp4.Inspect(part, 0, false)
 		if err != nil {
 			return list, err
 		}
 		f := &list[i]
 		f.frames, f.length = c.Frames, c.Media[1]-c.Media[0]
-		if _, err := clip.Make(context.Background(), t, []string{part}, []time.Duration{f.length}, final, ffmpeg.Totals{Frames: c.Frames, Duration: f.length}); err != nil {
+		if _, err := clip.Make(context.Background(), t, []string{part}, []time.Duration{f.length}, final, ffmpeg.Totals{Frames: c.Frames, Duration: f.length}, ffmpeg.CopyAAC); err != nil {
 			return list, err
 		}
 		if f.partial, err = os.ReadFile(part); err != nil {

@@ -22,7 +22,7 @@ import (
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
-	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/fmp4"
 )
 
 // proper is a folder of events as Preroll makes it: the camera's id, then the day.
@@ -117,7 +117,7 @@ func (m *mending) temporary(ctx context.Context, f file) error {
 	}
 	if !ok {
 		for _, p := range m.g.of(partialFile) {
-			c, err := ring.Inspect(m.at(p.name), 0, false)
+			c, err := fmp4.Inspect(m.at(p.name), 0, false)
 			ok = ok || err == nil && p.regular && c.Frames > 0 && strings.TrimSuffix(final, ".mp4") == clipStem(m.g.stem, p.name)
 		}
 	}
@@ -159,7 +159,7 @@ type stretch struct {
 
 type part struct {
 	file
-	ring.Contents
+	fmp4.Contents
 }
 
 func (p part) length() time.Duration { return p.Media[1] - p.Media[0] }
@@ -176,7 +176,7 @@ func (m *mending) stretches() (list []*stretch) {
 			m.failed(f.name, errors.New("it is a link and not a file"))
 			continue
 		}
-		c, err := ring.Inspect(m.at(f.name), 0, false)
+		c, err := fmp4.Inspect(m.at(f.name), 0, false)
 		var params string
 		if err == nil && c.Frames > 0 {
 			params, err = initOf(m.at(f.name))
@@ -221,7 +221,7 @@ func initOf(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	n, _ := ring.Fragments(b)
+	n, _ := fmp4.Fragments(b)
 	if n == 0 {
 		return "", errors.New("it has no init section")
 	}
@@ -286,7 +286,11 @@ func (m *mending) stretch(ctx context.Context, s *stretch) error {
 		// As the copier does: one frame more, since the last one of a run has no successor to tell its length.
 		inputs, lengths = append(inputs, in), append(lengths, p.length()+p.length()/time.Duration(p.Frames))
 	}
-	if _, err := clip.Make(ctx, m.FFmpeg, inputs, lengths, m.at(s.clip), s.want); err != nil {
+	sound, err := clip.SoundOf(inputs[0])
+	if err == nil {
+		_, err = clip.Make(ctx, m.FFmpeg, inputs, lengths, m.at(s.clip), s.want, sound)
+	}
+	if err != nil {
 		return err
 	}
 	m.made[s.clip] = s.written()

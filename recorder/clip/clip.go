@@ -25,6 +25,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/source"
 )
 
 // Copier makes clips for all cameras.
@@ -125,23 +126,13 @@ type Camera struct {
 }
 
 const (
-	// endMargin is how far beyond the asked end the last segment must reach, since a segment's time is known to the
-	// delay with which it was written.
-	endMargin = time.Second
-	// sure is how far beyond what was asked a clip must reach in front, if it is to be sure that nothing of that is
-	// missing. There is always more, unless something was lost.
-	sure = 250 * time.Millisecond
-	// endSure is the same at the end. It is more, since pictures wait for sound that must be encoded: three frames of AAC
-	// are 0.4 s at 8 kHz.
-	endSure = 600 * time.Millisecond
-	// hole is how long a camera must send no picture inside a run before that is a gap.
-	hole = time.Second
-	// patience is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
-	patience = 5 * time.Second
-	// longestSegment is how long that is if pictures come all the while: a camera may begin to send keyframes seldom.
+	// slack is by how much a clip may lack of what was asked, or between two segments, without a word: a frame or two. The
+	// length of a session's last frame is not known.
+	slack = 150 * time.Millisecond
+	// segmentTimeout is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
+	segmentTimeout = 5 * time.Second
+	// longestSegment is how long that is if pictures come all the while.
 	longestSegment = time.Minute
-	// lastSegment is how long a camera that ends may take to give out its last one.
-	lastSegment = 4 * time.Second
 )
 
 // Incident is one camera's open event, or a chain of them where the maximum length cut it.
@@ -210,14 +201,14 @@ func (c *Copier) Begin(ctx context.Context, cam Camera, r *ring.Ring, t event.Tr
 	w.ev.Label = event.DefaultLabel
 	w.ev.Add(t)
 	in := &Incident{c: c, cam: cam, hold: hold, now: w}
-	hold.Limit(w.ev.Until.Add(endMargin))
+	hold.Limit(w.ev.Until)
 	c.work(id, true)
 	err = in.inIndex(ctx, w, w.version)
 	crash.Here("indexed")
 	return in, err
 }
 
-// Resume takes up an event that an earlier life left open. The caller then calls Run.
+// Resume takes up an event that an earlier process left open. The caller then calls Run.
 func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, error) {
 	in := &Incident{c: c, cam: cam, resumed: true, now: &work{ev: ev, began: ev.Time, pictured: ev.Thumbnail != ""}}
 	in.closed = ev.State != event.Recording
@@ -226,7 +217,7 @@ func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, er
 		if in.hold, err = r.Resume(ev.Hold, ev.From); err != nil {
 			return nil, err
 		}
-		in.hold.Limit(ev.Until.Add(endMargin))
+		in.hold.Limit(ev.Until)
 	}
 	c.work(ev.ID, true)
 	return in, nil
@@ -265,7 +256,7 @@ func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok boo
 		w.ev.Until = until
 	}
 	if in.hold != nil {
-		in.hold.Limit(w.ev.Until.Add(endMargin))
+		in.hold.Limit(w.ev.Until)
 	}
 	w.version++
 	version := w.version
@@ -346,7 +337,7 @@ func (in *Incident) followClock() {
 			p.end = p.end.Add(d)
 		}
 	}
-	in.hold.Limit(w.ev.Until.Add(endMargin))
+	in.hold.Limit(w.ev.Until)
 	in.moved += d
 	w.version++ // written with the next change
 }
@@ -452,13 +443,12 @@ func (in *Incident) detach() {
 	}
 }
 
-// over closes the incident if a segment is the last of what was asked for. While nobody knows how late the segments of its
-// run are written that is not known.
+// over closes the incident if a segment is the last of what was asked for.
 func (in *Incident) over(s ring.Segment) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.followClock()
-	if s.End.Before(in.now.ev.Until.Add(endMargin)) || !s.Settled {
+	if s.End.Before(in.now.ev.Until) {
 		return false
 	}
 	in.closed = true
@@ -477,10 +467,10 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		if usual == 0 {
 			usual = 10 * time.Second // an unknown camera may have long GOPs
 		}
-		deadline := until.Add(endMargin + patience + 2*usual)
+		deadline := until.Add(segmentTimeout + 2*usual + in.hold.Lag())
 		switch {
 		case !ended.IsZero():
-			deadline = ended.Add(lastSegment)
+			deadline = ended // all that came is complete
 		case deadline.Before(more):
 			deadline = more
 		}
@@ -497,7 +487,7 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		case errors.Is(err, ring.ErrWoken):
 			continue
 		case err != nil:
-			if !errors.Is(err, ring.ErrPast) && ended.IsZero() && in.hold.Growing() && time.Since(until) < longestSegment {
+			if !errors.Is(err, ring.ErrPast) && ended.IsZero() && in.hold.Receiving() && time.Since(until) < longestSegment+in.hold.Lag() {
 				more = time.Now().Add(time.Second)
 				continue
 			}
@@ -515,7 +505,7 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		in.usual = s.Length()
 		last, length := s, in.now.length+s.Length()
 		more := in.hold.More(func(n ring.Segment) bool { // the ring is locked here: nothing of in may be
-			if !n.Follows(last) || length+n.Length() > in.cam.Lengths.MaxLength.D() || !last.End.Before(until.Add(endMargin)) {
+			if !n.Follows(last) || length+n.Length() > in.cam.Lengths.MaxLength.D() || !last.End.Before(until) {
 				return false
 			}
 			last, length = n, length+n.Length()
@@ -529,8 +519,7 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 func (in *Incident) late(s ring.Segment) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.retime(in.now, s)
-	if !s.Start.After(in.now.ev.Until.Add(endMargin)) {
+	if !s.Start.After(in.now.ev.Until) {
 		return false
 	}
 	in.closed = true
@@ -654,7 +643,7 @@ func (in *Incident) retry(ctx context.Context, what string, do func(context.Cont
 			}
 			return true
 		}
-		var missing *ffmpeg.Failure
+		var missing *source.Failure
 		var index *archive.IndexError
 		if !errors.As(err, &missing) && !errors.As(err, &index) { // which are told of elsewhere
 			in.c.tell(in, err)

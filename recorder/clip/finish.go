@@ -16,6 +16,8 @@ import (
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/fmp4"
+	"github.com/preroll/preroll/recorder/source"
 )
 
 // contentTries is how often a clip is tried to be finished before the partial file is kept as it is. Trouble with the
@@ -141,9 +143,9 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part, las
 			}
 		}
 		// The last frame of a run has no successor to tell its duration; one frame more keeps the next run behind it.
-		inputs, lengths = append(inputs, path), append(lengths, p.length+p.length/time.Duration(p.frames))
+		inputs, lengths = append(inputs, path), append(lengths, p.length()+p.length()/time.Duration(p.frames))
 		want.Frames += p.frames
-		want.Duration += p.length
+		want.Duration += p.length()
 		c.End = p.until()
 	}
 	whole := len(inputs) == len(parts) // no part was removed already
@@ -176,7 +178,7 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part, las
 		if want.Frames == 0 {
 			return nil, nil
 		}
-		if got, err = Make(ctx, tool, inputs, lengths, final, want); err != nil {
+		if got, err = in.make(ctx, tool, ev, inputs, lengths, final, want); err != nil {
 			return nil, err
 		}
 	}
@@ -188,6 +190,33 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part, las
 		return nil, err
 	}
 	return c, nil
+}
+
+// make is Make with the sound that the files hold. Sound never decides about video: if it cannot be kept, it is left out.
+func (in *Incident) make(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
+	sound, err := SoundOf(inputs[0])
+	if err != nil {
+		return ffmpeg.Totals{}, err
+	}
+	got, err := Make(ctx, tool, inputs, lengths, final, want, sound)
+	var bad *contentError
+	if sound == ffmpeg.NoSound || !errors.As(err, &bad) {
+		return got, err
+	}
+	in.c.Log.Warn("sound cannot be kept and is left out of the clip", "event", ev.ID, "camera", ev.Camera, "err", err)
+	return Make(ctx, tool, inputs, lengths, final, want, ffmpeg.NoSound)
+}
+
+// SoundOf says what is to be done with the sound of a partial file.
+func SoundOf(path string) (ffmpeg.Sound, error) {
+	kind, err := fmp4.SoundOf(path)
+	switch {
+	case err != nil || kind == "":
+		return ffmpeg.NoSound, err
+	case kind == "mp4a" || kind == "Opus":
+		return ffmpeg.CopyAAC, nil
+	}
+	return ffmpeg.MakeAAC, nil
 }
 
 // recorded is a clip as the event's sidecar has it, if its file is what that says. The sidecar is written before parts are
@@ -247,12 +276,12 @@ func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event,
 
 // Make makes the final file from partial files of the same parameters, whose lengths are told: under a temporary name,
 // checked against what was recorded, and only then named. It never replaces a file, and leaves the partial files alone.
-func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
+func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals, sound ffmpeg.Sound) (ffmpeg.Totals, error) {
 	tmp := tmpName(final)
 	if err := remove(tmp); err != nil {
 		return ffmpeg.Totals{}, err
 	}
-	wrote, err := tool.Remux(ctx, inputs, lengths, tmp)
+	wrote, err := tool.Remux(ctx, inputs, lengths, tmp, sound)
 	if err != nil {
 		return ffmpeg.Totals{}, errors.Join(checked(ctx, tool, err), remove(tmp))
 	}
@@ -262,7 +291,7 @@ func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []tim
 		return ffmpeg.Totals{}, errors.Join(checked(ctx, tool, err), remove(tmp))
 	}
 	off := (got.Duration - want.Duration).Abs()
-	if wrote.Frames != want.Frames || got.Frames != want.Frames || off > time.Second+want.Duration/20 {
+	if wrote.Frames != want.Frames || got.Frames != want.Frames || off > tolerance(want, len(inputs)) {
 		return ffmpeg.Totals{}, errors.Join(&contentError{fmt.Errorf("%d frames and %s were recorded, %d frames and %s read back", want.Frames, want.Duration, got.Frames, got.Duration)}, remove(tmp))
 	}
 	crash.Here("checked")
@@ -277,6 +306,12 @@ func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []tim
 	return got, nil
 }
 
+// tolerance is by how much the length that is read back may differ from what was recorded: FFmpeg may not count the last
+// picture's length, and one picture is added where runs are joined.
+func tolerance(want ffmpeg.Totals, inputs int) time.Duration {
+	return time.Second + time.Duration(inputs+1)*want.Duration/time.Duration(max(1, want.Frames))
+}
+
 // tmpName is what a clip is called until it is checked.
 func tmpName(final string) string {
 	return filepath.Join(filepath.Dir(final), "."+strings.TrimSuffix(filepath.Base(final), ".mp4")+".tmp")
@@ -284,7 +319,7 @@ func tmpName(final string) string {
 
 // checked marks an error of FFmpeg's as one of content, unless the drive or FFmpeg itself is to blame.
 func checked(ctx context.Context, tool *ffmpeg.Tool, err error) error {
-	var broken *ffmpeg.Failure
+	var broken *source.Failure
 	if ffmpeg.DiskTrouble(err) || ctx.Err() != nil || errors.As(err, &broken) {
 		return err
 	}
@@ -312,7 +347,7 @@ func (in *Incident) raw(ctx context.Context, parts []*part, ev event.Event) ([]e
 		if err != nil {
 			return nil, err
 		}
-		clips = append(clips, event.Clip{File: p.File, Start: p.Start, End: p.until(), Length: event.Seconds(p.length), Frames: p.frames, Bytes: size, SHA256: sum})
+		clips = append(clips, event.Clip{File: p.File, Start: p.Start, End: p.until(), Length: event.Seconds(p.length()), Frames: p.frames, Bytes: size, SHA256: sum})
 	}
 	return clips, nil
 }
@@ -365,7 +400,7 @@ func (in *Incident) settle(ev *event.Event) {
 	if ev.Reason != "" {
 		lacks = append(lacks, ev.Reason)
 	}
-	if late := first.Start.Add(sure).Sub(ev.From); late > sure/10 && ev.Continues == "" {
+	if late := first.Start.Sub(ev.From); late > slack && ev.Continues == "" {
 		lacks = append(lacks, fmt.Sprintf("The first %s are missing: there was no earlier video in RAM.", seconds(late)))
 	}
 	if n := len(ev.Gaps); n > manyGaps {
@@ -381,7 +416,7 @@ func (in *Incident) settle(ev *event.Event) {
 		}
 		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)), g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
 	}
-	if early := ev.Until.Add(endSure).Sub(last.End); early > 0 && !ev.Continued {
+	if early := ev.Until.Sub(last.End); early > slack && !ev.Continued {
 		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early), strings.TrimSuffix(in.why(), ".")))
 	}
 	ev.State, ev.Reason = event.Saved, strings.Join(lacks, " ")

@@ -15,26 +15,30 @@ import (
 	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/ring"
 )
 
 // part is a partial file: an init section and the segments of one run.
 type part struct {
 	event.Part
-	file   *os.File // nil when nothing more is written to it
-	made   bool     // the file is Preroll's own
-	good   int64    // bytes that are durable
-	frames int      // of these
-	length time.Duration
-	end    time.Time // of its last segment, if that was stored in this life
+	file   *os.File         // nil when nothing more is written to it
+	made   bool             // the file is Preroll's own
+	good   int64            // bytes that are durable
+	frames int              // of these
+	media  [2]time.Duration // start and end of these, by the run's time
+	end    time.Time        // of its last segment, if that was stored by this process
 }
+
+// length is how long it plays.
+func (p *part) length() time.Duration { return p.media[1] - p.media[0] }
 
 // until is when its video ends.
 func (p *part) until() time.Time {
 	if !p.end.IsZero() {
 		return p.end
 	}
-	return p.Start.Add(p.length - p.Jump.D())
+	return p.Start.Add(p.length())
 }
 
 func (p *part) close() {
@@ -125,7 +129,7 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 			p.close()
 		}
 	}()
-	sum := ring.Sum()
+	sum := fmp4.Sum()
 	to := io.MultiWriter(p.file, sum)
 	size := int64(0)
 	if p.good == 0 {
@@ -133,7 +137,7 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 			return err
 		}
 	}
-	frames, length := 0, time.Duration(0)
+	frames := 0
 	for _, s := range segments {
 		n, err := appendFile(to, s.Path)
 		if err != nil {
@@ -144,9 +148,8 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 		}
 		size += n
 		frames += s.Frames
-		length += s.Media[1] - s.Media[0]
 	}
-	seal := ring.Seal(size, sum.Sum32())
+	seal := fmp4.Seal(size, sum.Sum32())
 	if _, err := p.file.Write(seal); err != nil {
 		return err
 	}
@@ -155,7 +158,11 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 		return err
 	}
 	crash.Here("part-synced")
-	p.good, p.frames, p.length = p.good+size+int64(len(seal)), p.frames+frames, p.length+length
+	if p.frames == 0 {
+		p.media[0] = segments[0].Media[0]
+	}
+	p.media[1] = segments[len(segments)-1].Media[1]
+	p.good, p.frames = p.good+size+int64(len(seal)), p.frames+frames
 	return nil
 }
 
@@ -243,7 +250,6 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 	why := in.why() // which asks the camera: not under the lock
 	in.mu.Lock()
 	for _, s := range segments {
-		in.retime(w, s)
 		if !w.any && w.ev.Continues == "" {
 			w.ev.Receipt.DurableAfter = event.Seconds(time.Since(w.began))
 		}
@@ -252,20 +258,10 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 			w.version++
 		}
 		w.any = true
-		for _, h := range s.Holes {
-			w.ev.Gaps = append(w.ev.Gaps, event.Gap{From: h[0], To: h[1], Reason: why})
-			w.version++
-		}
 		w.last = s
 		w.length += s.Length()
 		if n := len(w.parts); n > 0 {
-			p := w.parts[n-1]
-			p.end = s.End
-			if s.Jump != 0 {
-				p.Jump += event.Seconds(s.Jump)
-				in.renote(w)
-				w.version++
-			}
+			w.parts[n-1].end = s.End
 		}
 	}
 	version := w.version
@@ -279,46 +275,8 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 	}
 }
 
-// renote gives the event what is known now of the part that is being written. in.mu is held.
-func (in *Incident) renote(w *work) {
-	if n := len(w.parts); len(w.ev.Parts) == n {
-		w.ev.Parts = slices.Clone(w.ev.Parts)
-		w.ev.Parts[n-1].Start, w.ev.Parts[n-1].Jump = w.parts[n-1].Start, w.parts[n-1].Jump
-	}
-}
-
-// retime moves the part that is being written, if a segment shows that the times of those before it were wrong: FFmpeg
-// keeps the first seconds back while it looks at a stream, so they are written late. in.mu is held.
-func (in *Incident) retime(w *work, s ring.Segment) {
-	n := len(w.parts)
-	if n == 0 || !w.any || w.last.Run != s.Run || w.last.Epoch != s.Epoch || s.Epoch == 0 {
-		return
-	}
-	late := w.last.End.Add(s.Media[0] - w.last.Media[1]).Sub(s.Start)
-	if late < 50*time.Millisecond && (late > -50*time.Millisecond || w.last.Number != 0) { // the first one's may have been a guess
-		return
-	}
-	p := w.parts[n-1]
-	for i, g := range w.ev.Gaps {
-		if g.To.Equal(p.Start) {
-			w.ev.Gaps = slices.Clone(w.ev.Gaps)
-			w.ev.Gaps[i].To = g.To.Add(-late)
-		}
-	}
-	p.Start = p.Start.Add(-late)
-	if !p.end.IsZero() {
-		p.end = p.end.Add(-late)
-	}
-	w.last.Start, w.last.End = w.last.Start.Add(-late), w.last.End.Add(-late)
-	in.renote(w)
-	w.version++ // account writes it
-}
-
-// joins tells whether no frame is missing between two segments. Media time alone may leap because the camera's clock was
-// set, wall time because it is known to a delay. After a crash only the media time of the first is known.
-func joins(a, b ring.Segment) bool {
-	return b.Follows(a) && min(b.Media[0]-a.Media[1], b.Start.Sub(a.End)) < hole || a.Number < 0 && a.Run == b.Run && (b.Media[0]-a.Media[1]).Abs() < 50*time.Millisecond
-}
+// joins reports whether no frame is missing between two segments.
+func joins(a, b ring.Segment) bool { return b.Start.Sub(a.End) < slack }
 
 // gap returns the gap between the last segment of an event and the next one, if there is one, with the reason that the camera
 // gives.
@@ -326,22 +284,18 @@ func (in *Incident) gap(w *work, next ring.Segment, why string) (event.Gap, bool
 	if !w.any || joins(w.last, next) {
 		return event.Gap{}, false
 	}
-	if w.last.Number < 0 || w.last.End.Before(in.cam.Since) && next.Start.After(in.cam.Since) { // of an earlier life, whose end is what is missing
+	if w.last.Number < 0 || w.last.End.Before(in.cam.Since) && next.Start.After(in.cam.Since) { // of an earlier process, whose end is what is missing
 		why = interrupted
 	}
 	return gapBetween(w.last, next, why), true
 }
 
-// interrupted is why video is missing that an earlier life did not save.
+// interrupted is why video is missing that an earlier process did not save.
 const interrupted = "recording was interrupted"
 
-// gapBetween is the gap between two segments. Their times are known to a delay only, so it may come out as nothing.
+// gapBetween is the gap between two segments.
 func gapBetween(a, b ring.Segment, reason string) event.Gap {
-	g := event.Gap{From: a.End, To: b.Start, Reason: reason}
-	if g.To.Before(g.From) {
-		g.To = g.From
-	}
-	return g
+	return event.Gap{From: a.End, To: b.Start, Reason: reason}
 }
 
 // why says why video is missing.
@@ -412,7 +366,7 @@ func (in *Incident) thumbnail(ctx context.Context, w *work, ev event.Event, vide
 	return in.note(ctx, w)
 }
 
-// reload takes up the partial files that an earlier life left, up to what is whole in them.
+// reload takes up the partial files that an earlier process left, up to what is whole in them.
 func (in *Incident) reload(context.Context) error {
 	w := in.now
 	in.mu.Lock()
@@ -429,13 +383,12 @@ func (in *Incident) reload(context.Context) error {
 	w.parts, w.length, w.any = nil, 0, false
 	var gaps []event.Gap
 	for _, p := range ev.Parts {
-		c, err := ring.Inspect(in.c.Archive.Path(ev, p.File), p.Good, true)
+		c, err := fmp4.Inspect(in.c.Archive.Path(ev, p.File), p.Good, true)
 		made := err == nil
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		length := c.Media[1] - c.Media[0]
-		part := &part{Part: p, made: made, good: c.Good, frames: c.Frames, length: length}
+		part := &part{Part: p, made: made, good: c.Good, frames: c.Frames, media: c.Media}
 		w.parts = append(w.parts, part)
 		if c.Frames == 0 {
 			part.good = 0
@@ -445,16 +398,11 @@ func (in *Incident) reload(context.Context) error {
 		if w.any && !joins(w.last, s) {
 			gaps = append(gaps, gapBetween(w.last, s, interrupted))
 		}
-		if p.Jump == 0 { // else a hole may be the time by which the camera's clock was set
-			for _, h := range c.Holes {
-				if h[1]-h[0] < hole {
-					continue
-				}
-				gaps = append(gaps, event.Gap{From: p.Start.Add(h[0] - c.Media[0]), To: p.Start.Add(h[1] - c.Media[0]), Reason: interrupted})
-			}
+		for _, g := range c.Gaps {
+			gaps = append(gaps, event.Gap{From: p.Start.Add(g[0] - c.Media[0]), To: p.Start.Add(g[1] - c.Media[0]), Reason: interrupted})
 		}
 		w.last, w.any = s, true
-		w.length += length
+		w.length += part.length()
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/ring"
 )
 
@@ -45,9 +46,9 @@ func TestReloadNamesHoles(t *testing.T) {
 		}
 		b = append(b, s...)
 	}
-	sum := ring.Sum()
+	sum := fmp4.Sum()
 	_, _ = sum.Write(b)
-	if err := os.WriteFile(a.Path(ev, ev.Parts[0].File), append(b, ring.Seal(int64(len(b)), sum.Sum32())...), 0o600); err != nil {
+	if err := os.WriteFile(a.Path(ev, ev.Parts[0].File), append(b, fmp4.Seal(int64(len(b)), sum.Sum32())...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	in := &Incident{c: New(Copier{Archive: a}), now: &work{ev: ev}}

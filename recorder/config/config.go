@@ -89,11 +89,41 @@ type Camera struct {
 	Audio    bool     `toml:"audio" json:"audio"`
 	Notify   bool     `toml:"notify" json:"notify"` // tell of its events
 	Mail     []string `toml:"mail" json:"mail"`
+	Ingest   Ingest   `toml:"ingest,omitempty" json:"ingest,omitempty"` // what reads an RTSP camera
 
 	PreRoll   *Duration `toml:"pre_roll,omitempty" json:"pre_roll,omitempty"`
 	PostRoll  *Duration `toml:"post_roll,omitempty" json:"post_roll,omitempty"`
 	MaxLength *Duration `toml:"max_length,omitempty" json:"max_length,omitempty"`
 	MailLag   Duration  `toml:"mail_lag,omitempty" json:"mail_lag,omitempty"` // how long after an alarm its mail comes; the pre-roll of mails begins so much earlier
+}
+
+// Ingest is what reads an RTSP camera.
+type Ingest string
+
+// The values of Ingest.
+const (
+	IngestAuto   Ingest = "" // Preroll, and FFmpeg where that cannot; written "auto"
+	IngestRTSP   Ingest = "rtsp"
+	IngestFFmpeg Ingest = "ffmpeg"
+)
+
+// UnmarshalText reads a value of the settings file. Others than the known ones are refused by [Validate].
+func (i *Ingest) UnmarshalText(b []byte) error {
+	if *i = Ingest(b); *i == "auto" {
+		*i = IngestAuto
+	}
+	return nil
+}
+
+// FolderScheme begins the URL of a camera whose files another program writes into a folder.
+const FolderScheme = "folder:"
+
+// Folder returns the folder that a camera's URL names, and whether it names one.
+func (c Camera) Folder() (string, bool) { return strings.CutPrefix(c.URL, FolderScheme) }
+
+// RTSP reports whether the camera speaks RTSP.
+func (c Camera) RTSP() bool {
+	return strings.HasPrefix(c.URL, "rtsp:") || strings.HasPrefix(c.URL, "rtsps:")
 }
 
 // Default returns the settings of a first start on this platform: no camera, and nothing written anywhere.

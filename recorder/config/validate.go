@@ -87,6 +87,12 @@ func checkCamera(f *Faults, key string, s Settings, c Camera) {
 	if rule := URLFault(c.URL); rule != "" {
 		f.add(key+"url", RedactURL(c.URL), "%s", rule)
 	}
+	if dir, ok := c.Folder(); ok && URLFault(c.URL) == "" && (inside(dir, s.RAMDisk.Path) || inside(dir, s.Archive.Path)) {
+		f.add(key+"url", c.URL, "must not be inside ram_disk.path or archive.path, which are Preroll's own")
+	}
+	if !slices.Contains([]Ingest{IngestAuto, IngestRTSP, IngestFFmpeg}, c.Ingest) {
+		f.add(key+"ingest", string(c.Ingest), `must be "auto", "rtsp" or "ffmpeg"`)
+	}
 	if hasControl(c.Name) || len(c.Name) > 200 {
 		f.add(key+"name", c.Name, "must be at most 200 bytes without control characters")
 	}
@@ -121,6 +127,12 @@ func URLFault(raw string) string {
 	if raw == DemoURL {
 		return ""
 	}
+	if dir, ok := strings.CutPrefix(raw, FolderScheme); ok {
+		if !filepath.IsAbs(dir) || hasControl(dir) || strings.Contains(dir, "://") {
+			return "must name a folder by its full path behind folder:, such as folder:/dev/shm/cam1"
+		}
+		return ""
+	}
 	u, err := url.Parse(raw)
 	switch {
 	case raw == "":
@@ -128,7 +140,7 @@ func URLFault(raw string) string {
 	case hasControl(raw) || strings.ContainsAny(raw, " \\"):
 		return "must not hold blanks, backslashes or control characters"
 	case err != nil || strings.HasPrefix(raw, "-") || !slices.Contains(Schemes, u.Scheme):
-		return "must begin with rtsp://, rtsps://, http:// or https://, or be demo: (a file or another protocol is refused)"
+		return "must begin with rtsp://, rtsps://, http:// or https://, or be folder: with a path, or demo: (a file or another protocol is refused)"
 	case u.Hostname() == "" || strings.HasPrefix(u.Host, "-"):
 		return "must name the camera's host, such as rtsp://192.168.1.20/stream1"
 	case u.User != nil:

@@ -18,7 +18,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 )
 
@@ -259,7 +259,7 @@ func TestRefusalsKeepTheirWords(t *testing.T) {
 	if err := c.Apply(t.Context(), config.Default()); !errors.As(err, &e) || len(e.Faults) != 1 || e.Faults[0].Key != "smtp.listen" {
 		t.Errorf("%v", err)
 	}
-	f.refuse = &ffmpeg.Failure{Kind: ffmpeg.WrongPassword, Detail: "401"}
+	f.refuse = &source.Failure{Kind: source.WrongPassword, Detail: "401"}
 	if _, err := c.Look(t.Context(), config.DemoCamera()); !errors.As(err, &e) || !strings.Contains(e.Hint, "web page") || !strings.Contains(err.Error(), "refuses") {
 		t.Errorf("%v", err)
 	}

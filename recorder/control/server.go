@@ -14,7 +14,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 )
 
@@ -79,7 +79,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 	if err != nil {
 		e := &Error{Text: err.Error()}
 		var faults config.Faults
-		var fail *ffmpeg.Failure
+		var fail *source.Failure
 		switch {
 		case errors.As(err, &faults):
 			e.Faults = faults

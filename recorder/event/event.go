@@ -96,7 +96,6 @@ type Part struct {
 	Run    int64     `json:"run"`
 	Params string    `json:"params"`
 	Start  time.Time `json:"start"`
-	Jump   Seconds   `json:"jump,omitempty"` // what of its media time is no time, as in a segment
 	Good   int64     `json:"good,omitempty"` // bytes that count, once a later part was begun; 0: as many as are whole
 }
 

@@ -1,136 +1,67 @@
 package ffmpeg
 
 import (
-	"errors"
 	"strings"
+
+	"github.com/preroll/preroll/recorder/source"
 )
-
-// Kind is a reason why FFmpeg did not record, as far as a user's next step depends on it.
-type Kind string
-
-// The kinds of failure.
-const (
-	WrongPassword Kind = "wrong password"
-	WrongPath     Kind = "wrong path"
-	Unreachable   Kind = "unreachable"
-	UnknownHost   Kind = "unknown host"
-	NoVideo       Kind = "no video"
-	Unsupported   Kind = "codec not supported"
-	BadURL        Kind = "wrong address"
-	Missing       Kind = "FFmpeg missing"
-	TooOld        Kind = "FFmpeg too old"
-	RAMFull       Kind = "RAM disk full"
-	RAMGone       Kind = "RAM disk gone"
-	Stalled       Kind = "stalled"
-	Ended         Kind = "connection ended"
-	Changed       Kind = "stream changed" // the camera's stream is not what the run was started for
-	Jumped        Kind = "clock set"      // the camera's clock was set, and counting its frames does not give the time
-	Unknown       Kind = "failed"
-)
-
-// Failure says why FFmpeg ended, and in Detail what it last said, scrubbed.
-type Failure struct {
-	Kind   Kind
-	Detail string
-	Finish bool // the FFmpeg that is ended for it may give out what it still has
-}
-
-func (f *Failure) Error() string {
-	if f.Detail == "" {
-		return f.Text()
-	}
-	return f.Text() + ": " + f.Detail
-}
-
-// texts says for each kind what happened and what to do next.
-var texts = map[Kind][2]string{
-	WrongPassword: {"The camera refuses the user name or password", "Check both in the camera's own web page, then correct them in the settings."},
-	WrongPath:     {"The camera has no stream at this path", "Look up the RTSP path of your model; the part behind the address is wrong."},
-	Unreachable:   {"The camera does not answer", "Is it powered and on the network? Is the address, and the port (mostly 554), right, and RTSP switched on in the camera?"},
-	UnknownHost:   {"The camera's name is not known on this network", "Use its IP address instead of its name."},
-	NoVideo:       {"The stream holds no video", "Choose another stream of the camera, mostly the main stream."},
-	Unsupported:   {"The video codec cannot be recorded", "Set the camera to H.264 or H.265."},
-	BadURL:        {"The camera's address is not allowed", "It must begin with rtsp://, rtsps://, http:// or https://."},
-	Missing:       {"FFmpeg is missing", "Install FFmpeg (Debian, Ubuntu: sudo apt install ffmpeg; macOS: brew install ffmpeg; Windows: winget install Gyan.FFmpeg), or name it in the settings under ffmpeg.path."},
-	TooOld:        {"This FFmpeg cannot be used", "Install a newer, complete FFmpeg, or name another one in the settings under ffmpeg.path."},
-	RAMFull:       {"The RAM disk is full", "Make room on it, lower ram_disk.keep, or give the RAM disk more memory."},
-	RAMGone:       {"The folder on the RAM disk is gone", "Preroll makes it anew by itself within some seconds. If this stays, check the RAM disk."},
-	Stalled:       {"The camera sends no picture", "It is connected but silent. If this stays, restart the camera."},
-	Ended:         {"The camera ended the connection", "Preroll connects again by itself. If this stays, restart the camera; some allow one viewer only."},
-	Changed:       {"The camera changed its stream", "Preroll starts a new recording with the new picture by itself."},
-	Jumped:        {"The camera's clock was set", "Preroll connects again by itself, so that the times are right. If this stays, switch off the camera's time service."},
-	Unknown:       {"FFmpeg ended", "Preroll tries again by itself."},
-}
-
-// Text says in plain words what happened.
-func (f *Failure) Text() string { return texts[f.Kind][0] }
-
-// Hint says what to do.
-func (f *Failure) Hint() string { return texts[f.Kind][1] }
-
-// AsFailure returns err's failure, or one of kind [Unknown] around any other error.
-func AsFailure(err error) *Failure {
-	var f *Failure
-	if errors.As(err, &f) {
-		return f
-	}
-	return &Failure{Kind: Unknown, Detail: err.Error()}
-}
 
 // signs are pieces of what FFmpeg says, in the order in which they decide. FFmpeg has no other way to tell.
 var signs = []struct {
 	sign string
-	kind Kind
+	kind source.Kind
 }{
-	{"No space left on device", RAMFull},
-	{"401 Unauthorized", WrongPassword},
-	{"403 Forbidden", WrongPassword},
-	{"authorization failed", WrongPassword},
-	{"404 Not Found", WrongPath},
-	{"454 Session Not Found", Ended},
-	{"Failed to resolve hostname", UnknownHost},
-	{"Connection refused", Unreachable},
-	{"No route to host", Unreachable},
-	{"Network is unreachable", Unreachable},
-	{"Host is down", Unreachable},
-	{"400 Bad Request", WrongPath},
-	{"Protocol not on whitelist", BadURL},
-	{"Stream map '0:v:0' matches no streams", NoVideo},
-	{"Stream map '' matches no streams", NoVideo},
-	{"does not contain any stream", NoVideo},
-	{"dimensions not set", Stalled}, // no picture came that would tell them
-	{"Could not find tag for codec", Unsupported},
-	{"codec not currently supported in container", Unsupported},
-	{"Could not write header", Unsupported},
-	{"Connection timed out", Unreachable},
-	{"Operation timed out", Unreachable},
-	{"Error number -138", Unreachable}, // a time-out on Windows
-	{"Error number -10060", Unreachable},
-	{"Connection reset by peer", Ended},
-	{"Broken pipe", Ended},
-	{"End of file", Ended},
-	{"Invalid data found when processing input", NoVideo},
+	{"No space left on device", source.RAMFull},
+	{"401 Unauthorized", source.WrongPassword},
+	{"403 Forbidden", source.WrongPassword},
+	{"authorization failed", source.WrongPassword},
+	{"404 Not Found", source.WrongPath},
+	{"461 Unsupported", source.Transport},
+	{"453 Not Enough Bandwidth", source.Busy},
+	{"454 Session Not Found", source.Ended},
+	{"Failed to resolve hostname", source.UnknownHost},
+	{"Connection refused", source.Unreachable},
+	{"No route to host", source.Unreachable},
+	{"Network is unreachable", source.Unreachable},
+	{"Host is down", source.Unreachable},
+	{"400 Bad Request", source.WrongPath},
+	{"Protocol not on whitelist", source.BadURL},
+	{"Stream map '0:v:0' matches no streams", source.NoVideo},
+	{"Stream map '' matches no streams", source.NoVideo},
+	{"does not contain any stream", source.NoVideo},
+	{"dimensions not set", source.Stalled}, // no picture came that would tell them
+	{"Could not find tag for codec", source.Unsupported},
+	{"codec not currently supported in container", source.Unsupported},
+	{"Could not write header", source.Unsupported},
+	{"Connection timed out", source.Unreachable},
+	{"Operation timed out", source.Unreachable},
+	{"Error number -138", source.Unreachable}, // a time-out on Windows
+	{"Error number -10060", source.Unreachable},
+	{"Connection reset by peer", source.Ended},
+	{"Broken pipe", source.Ended},
+	{"End of file", source.Ended},
+	{"Invalid data found when processing input", source.NoVideo},
 }
 
 // Diagnose tells from FFmpeg's (scrubbed) lines why it ended; recorded says whether it had written any segment, since
 // then a time-out means that the camera fell silent. FFmpeg mostly exits with 0 when a camera vanishes, so its exit
 // code says nothing.
-func Diagnose(lines []string, recorded bool) *Failure {
+func Diagnose(lines []string, recorded bool) *source.Failure {
 	for _, s := range signs {
 		for _, line := range lines {
 			if !strings.Contains(line, s.sign) {
 				continue
 			}
 			kind := s.kind
-			if recorded && (kind == Unreachable || kind == NoVideo) {
-				kind = Ended
+			if recorded && (kind == source.Unreachable || kind == source.NoVideo) {
+				kind = source.Ended
 			}
-			return &Failure{Kind: kind, Detail: strings.TrimSpace(line)}
+			return &source.Failure{Kind: kind, Detail: strings.TrimSpace(line)}
 		}
 	}
-	f := &Failure{Kind: Unknown}
+	f := &source.Failure{Kind: source.Unknown}
 	if recorded {
-		f.Kind = Ended
+		f.Kind = source.Ended
 	}
 	for _, line := range lines {
 		if strings.Contains(line, "[error]") || strings.Contains(line, "[fatal]") {

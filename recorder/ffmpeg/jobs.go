@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/source"
 )
 
 // Totals is what FFmpeg counted while it went through a file.
@@ -24,9 +24,9 @@ type Totals struct {
 
 // Remux joins partial files into one MP4 with its index in front, starting at time 0, without touching the video.
 // The inputs must have the same parameters; lengths are theirs, which FFmpeg cannot tell for a file whose time does not
-// begin at 0. The output must not exist.
-func (t *Tool) Remux(ctx context.Context, inputs []string, lengths []time.Duration, out string) (Totals, error) {
-	args := []string{"-hide_banner", "-nostats", "-loglevel", "level+warning"}
+// begin at 0. Sound is copied, encoded to AAC with silence where there is none, or left out. The output must not exist.
+func (t *Tool) Remux(ctx context.Context, inputs []string, lengths []time.Duration, out string, sound Sound) (Totals, error) {
+	args := []string{"-hide_banner", "-nostats", "-loglevel", "level+warning", "-threads", "1"}
 	var script strings.Builder
 	if len(inputs) == 1 {
 		args = append(args, "-i", "file:"+inputs[0])
@@ -37,8 +37,14 @@ func (t *Tool) Remux(ctx context.Context, inputs []string, lengths []time.Durati
 		}
 		args = append(args, "-f", "concat", "-safe", "0", "-protocol_whitelist", "file,pipe,fd", "-i", "pipe:0")
 	}
-	args = append(args, "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy")
-	args = append(args, "-avoid_negative_ts", "make_zero", "-movflags", "+faststart", "-progress", "pipe:1", "-f", "mp4", "-n", "file:"+out)
+	args = append(args, "-map", "0:v:0", "-c", "copy")
+	switch sound {
+	case CopyAAC:
+		args = append(args, "-map", "0:a:0?")
+	case MakeAAC:
+		args = append(args, "-map", "0:a:0?", "-c:a", "aac", "-b:a", "48k", "-af", "aresample=async=1000")
+	}
+	args = append(args, "-avoid_negative_ts", "make_zero", "-max_interleave_delta", "0", "-movflags", "+faststart", "-progress", "pipe:1", "-f", "mp4", "-n", "file:"+out)
 	ctx, cancel := limited(ctx, inputs...)
 	defer cancel()
 	totals, err := t.count(ctx, args, strings.NewReader(script.String()))
@@ -84,7 +90,7 @@ func limited(ctx context.Context, files ...string) (context.Context, context.Can
 // is whole all the same.
 var aboutPicture = regexp.MustCompile(`^\[(h264|hevc|aac|NULL|h264_\w+|hevc_\w+|extract_extradata) @ `)
 
-// Works returns why this FFmpeg cannot be used any more, as after an update that took a library of it: a [*Failure] of kind
+// Works returns why this FFmpeg cannot be used any more, as after an update that took a library of it: a [*source.Failure] of kind
 // [Missing], or ctx's cause.
 func (t *Tool) Works(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, pictureTime, errHangs)
@@ -96,7 +102,7 @@ func (t *Tool) Works(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return &Failure{Kind: Missing, Detail: fmt.Sprintf("%s does not start: %v", t.Path, err)}
+	return &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s does not start: %v", t.Path, err)}
 }
 
 // count runs FFmpeg with -progress on standard output and returns its last report.
@@ -159,50 +165,7 @@ func (t *Tool) picture(ctx context.Context, options []string, video io.Reader, w
 		return nil, err
 	}
 	if out.Len() == 0 {
-		return nil, &Failure{Kind: NoVideo}
+		return nil, &source.Failure{Kind: source.NoVideo}
 	}
 	return out.Bytes(), nil
-}
-
-// Look connects to a camera in one session and copies its video to w as fragmented MP4, a fragment at every keyframe and
-// at least every second, until ctx ends or the camera does. It returns what the camera sends, its sound included. The
-// error is a [*Failure], or ctx's cause; a deadline of ctx means [Stalled]. The source's address may be nothing but what
-// a camera may have.
-func (t *Tool) Look(ctx context.Context, s Source, w io.Writer) (Streams, error) {
-	in, err := t.input(s)
-	if err != nil {
-		return Streams{}, err
-	}
-	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, in.args...)
-	args = append(args, "-map", "0:v:0", "-an", "-dn", "-sn")
-	if s.URL == config.DemoURL {
-		args = append(args, demoCodec...)
-	} else {
-		args = append(args, "-c:v", "copy")
-	}
-	args = append(args, "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "1000000", "-flush_packets", "1", "-f", "mp4", "pipe:1")
-	var reader streamReader
-	var lines []string
-	err = t.run(ctx, job{args: args, stdin: strings.NewReader(in.stdin), stdout: w, password: s.Password.Reveal(), line: func(l string) {
-		if reader.line(l) && s.URL == config.DemoURL {
-			reader.got.Video = "h264" // what it is encoded to
-		}
-		if !strings.Contains(l, "[info]") && len(lines) < keptLines {
-			lines = append(lines, l)
-		}
-	}})
-	var exit *exitError
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		err = &Failure{Kind: Stalled, Detail: "no picture in time"}
-	case errors.As(err, &exit):
-		err = Diagnose(exit.lines, false)
-	case err == nil: // FFmpeg calls it a success when a camera vanishes
-		if f := Diagnose(lines, false); f.Kind != Unknown {
-			err = f
-		} else {
-			err = &Failure{Kind: NoVideo}
-		}
-	}
-	return reader.got, err
 }

@@ -4,13 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/preroll/preroll/recorder/source"
 )
 
 // job is one run of FFmpeg.
@@ -20,6 +21,8 @@ type job struct {
 	stdout   io.Writer
 	password string            // scrubbed from every line
 	line     func(line string) // each scrubbed line of standard error; may be nil
+	memory   uint64            // bytes that it may use at most, where the system can bound that; 0: as it likes
+	kill     bool              // it is killed when ctx ends, instead of asked to stop
 }
 
 // stopTime is how long FFmpeg may take to end after it was asked to.
@@ -59,8 +62,7 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 	cmd := exec.CommandContext(ctx, t.Path, j.args...)
 	cmd.Stdin, cmd.Stdout = j.stdin, j.stdout
 	cmd.Cancel = func() error {
-		var f *Failure
-		if errors.As(context.Cause(ctx), &f) && !f.Finish { // nothing that it would still write is wanted
+		if j.kill { // nothing that it would still write is wanted
 			return cmd.Process.Kill()
 		}
 		return interrupt(cmd.Process)
@@ -72,9 +74,13 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return &Failure{Kind: Missing, Detail: fmt.Sprintf("%s does not start: %v", t.Path, err)}
+		return &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s does not start: %v", t.Path, err)}
 	}
-	if err := adopt(cmd.Process); err != nil {
+	err = adopt(cmd.Process)
+	if err == nil && j.memory > 0 {
+		err = limitMemory(cmd.Process, j.memory)
+	}
+	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		return err

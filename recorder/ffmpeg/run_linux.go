@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // dieWithParent makes the kernel kill FFmpeg when the thread that started it is gone, even if Preroll was killed.
@@ -12,3 +14,8 @@ func dieWithParent(cmd *exec.Cmd) {
 }
 
 func adopt(*os.Process) error { return nil }
+
+// limitMemory bounds the address space of a process, in bytes.
+func limitMemory(p *os.Process, bytes uint64) error {
+	return unix.Prlimit(p.Pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: bytes, Max: bytes}, nil)
+}

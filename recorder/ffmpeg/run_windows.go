@@ -44,3 +44,6 @@ func adopt(p *os.Process) error {
 	}
 	return nil
 }
+
+// limitMemory is not needed: see adopt, whose job bounds what it holds.
+func limitMemory(*os.Process, uint64) error { return nil }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/source"
 )
 
 // Source is a camera as FFmpeg needs it.
@@ -36,25 +37,28 @@ const readTimeout = "5000000"
 
 // input hides the URL with its password in an ffconcat script on standard input, because arguments can be read by
 // every user of the machine. The list of protocols keeps an answer of the camera from naming a local file.
-func (t *Tool) input(s Source) (input, error) {
+func (t *Tool) input(s Source, udp bool) (input, error) {
 	if rule := config.URLFault(s.URL); rule != "" {
-		return input{}, &Failure{Kind: BadURL, Detail: "the camera's URL " + rule}
+		return input{}, &source.Failure{Kind: source.BadURL, Detail: "the camera's URL " + rule}
 	}
 	if s.URL == config.DemoURL {
 		if !t.h264 {
-			return input{}, &Failure{Kind: TooOld, Detail: "the demo camera needs an FFmpeg with libx264"}
+			return input{}, &source.Failure{Kind: source.TooOld, Detail: "the demo camera needs an FFmpeg with libx264"}
 		}
 		return input{args: []string{"-re", "-f", "lavfi", "-i", demoGraph(t.clock())}}, nil
 	}
 	u, err := url.Parse(s.URL)
 	if err != nil {
-		return input{}, &Failure{Kind: BadURL, Detail: "the camera's URL cannot be read"}
+		return input{}, &source.Failure{Kind: source.BadURL, Detail: "the camera's URL cannot be read"}
 	}
 	if s.Username != "" || s.Password != "" {
 		u.User = url.UserPassword(s.Username, s.Password.Reveal())
 	}
 	protocols := "pipe,fd,rtsp,rtsps,rtp,srtp,tcp,udp,tls,crypto"
 	options := []string{"rtsp_transport tcp", t.timeoutOption() + " " + readTimeout}
+	if udp {
+		options[0] = "rtsp_transport udp"
+	}
 	if strings.HasPrefix(u.Scheme, "http") {
 		protocols = "pipe,fd,http,https,httpproxy,tcp,tls"
 		options = []string{"rw_timeout " + readTimeout}

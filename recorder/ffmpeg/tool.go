@@ -1,8 +1,8 @@
 // Package ffmpeg finds FFmpeg, builds its arguments, runs it and says why it ended. The engine starts processes
 // nowhere else.
 //
-// In goes a camera's Source or a file; out come segments on the RAM disk, finished clips, pictures, and a [Failure]
-// in plain words. Nothing is passed through a shell, passwords travel by standard input only, and every line that
+// In goes a camera's Source or a file; out come a stream of fragmented MP4, finished clips, pictures, and a
+// [source.Failure] in plain words. Nothing is passed through a shell, passwords travel by standard input only, and every line that
 // FFmpeg prints is scrubbed before anyone sees it. Each call waits for the process that it started.
 package ffmpeg
 
@@ -22,6 +22,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/preroll/preroll/recorder/source"
 )
 
 // Tool is an FFmpeg that was found and is good enough.
@@ -39,7 +41,7 @@ type Tool struct {
 const oldest = 4
 
 // needed is what FFmpeg must be built with, by the option that lists it.
-var needed = map[string][]string{"-demuxers": {"rtsp", "concat"}, "-muxers": {"hls", "mp4"}, "-encoders": {"aac", "mjpeg"}}
+var needed = map[string][]string{"-demuxers": {"rtsp", "concat"}, "-muxers": {"mov", "mp4"}, "-encoders": {"aac", "mjpeg"}}
 
 const (
 	startTime = 20 * time.Second // for which a machine that just starts may need to load FFmpeg
@@ -47,7 +49,7 @@ const (
 )
 
 // Find returns the FFmpeg to use: the one of the setting, else beside this program, else on PATH. The error is a
-// [*Failure] of kind [Missing] or [TooOld]. On a machine that is too busy to ask what it can, it is taken to be good
+// [*source.Failure] of kind [source.Missing] or [TooOld]. On a machine that is too busy to ask what it can, it is taken to be good
 // enough: a camera must not wait for that.
 func Find(ctx context.Context, setting string) (*Tool, error) {
 	path, err := locate(setting)
@@ -56,19 +58,19 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 	}
 	t := &Tool{Path: path}
 	if t.file, err = os.Stat(path); err != nil {
-		return nil, &Failure{Kind: Missing, Detail: err.Error()}
+		return nil, &source.Failure{Kind: source.Missing, Detail: err.Error()}
 	}
 	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	out, err := t.output(starting, "-hide_banner", "-version")
 	if err != nil {
-		return nil, &Failure{Kind: Missing, Detail: fmt.Sprintf("%s does not start: %v", path, err)}
+		return nil, &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s does not start: %v", path, err)}
 	}
 	if t.Version, t.major, err = parseVersion(out); err != nil {
-		return nil, &Failure{Kind: Missing, Detail: fmt.Sprintf("%s is no FFmpeg: %v", path, err)}
+		return nil, &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s is no FFmpeg: %v", path, err)}
 	}
 	if t.major != 0 && t.major < oldest {
-		return nil, &Failure{Kind: TooOld, Detail: fmt.Sprintf("%s is version %s; version %d or newer is needed", path, t.Version, oldest)}
+		return nil, &source.Failure{Kind: source.TooOld, Detail: fmt.Sprintf("%s is version %s; version %d or newer is needed", path, t.Version, oldest)}
 	}
 	t.clock = t.canDrawClock()
 	if full, h264 := builtFully(out); full {
@@ -84,7 +86,7 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			has = nil
 		case err != nil:
-			return nil, &Failure{Kind: Missing, Detail: err.Error()}
+			return nil, &source.Failure{Kind: source.Missing, Detail: err.Error()}
 		default:
 			missing = append(missing, slices.DeleteFunc(slices.Clone(needed[list]), func(name string) bool { return has[name] })...)
 		}
@@ -93,7 +95,7 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, &Failure{Kind: TooOld, Detail: fmt.Sprintf("%s was built without %s", path, strings.Join(missing, ", "))}
+		return nil, &source.Failure{Kind: source.TooOld, Detail: fmt.Sprintf("%s was built without %s", path, strings.Join(missing, ", "))}
 	}
 	return t, nil
 }
@@ -142,7 +144,7 @@ func locate(setting string) (string, error) {
 		}
 		path, err := exec.LookPath(setting)
 		if err != nil {
-			return "", &Failure{Kind: Missing, Detail: fmt.Sprintf("ffmpeg.path = %q is not a program that can be started", setting)}
+			return "", &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("ffmpeg.path = %q is not a program that can be started", setting)}
 		}
 		return path, nil
 	}
@@ -153,7 +155,7 @@ func locate(setting string) (string, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", &Failure{Kind: Missing, Detail: "no ffmpeg on PATH or beside this program"}
+		return "", &source.Failure{Kind: source.Missing, Detail: "no ffmpeg on PATH or beside this program"}
 	}
 	return path, nil
 }

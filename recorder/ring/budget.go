@@ -2,12 +2,13 @@ package ring
 
 import (
 	"sync"
-	"time"
 )
 
-// Budget bounds what all rings and holds together may use of the RAM disk. When it is used up the ring with the most
-// video that no event holds loses its oldest segment, and so on: idle rings are shortened first, and evenly. What an
-// open event holds stays; when that alone fills the budget, events get no further segments until some are durable.
+// Budget bounds what all rings and holds together may use of the RAM disk. Bytes are asked of it before they are written.
+//
+// Each ring has a share, the budget divided by the rings; what others leave unused may be borrowed. When room is short, the
+// ring that is furthest beyond its share loses its oldest GOP, and so on: a ring within its share loses nothing, whatever
+// another camera sends. What an open event holds stays.
 type Budget struct {
 	mu    sync.Mutex // guards all below; taken before any ring's
 	limit int64
@@ -17,12 +18,19 @@ type Budget struct {
 // NewBudget returns a budget of a number of bytes.
 func NewBudget(limit int64) *Budget { return &Budget{limit: limit, rings: map[*Ring]bool{}} }
 
-// SetLimit changes the budget and shortens rings where that is needed now.
+// SetLimit changes the budget and shortens rings where that is needed now. It also drops what is too old, and follows this
+// machine's clock, so it wants to be called every few seconds.
 func (b *Budget) SetLimit(limit int64) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.limit = limit
-	b.mu.Unlock()
-	b.fit()
+	for r := range b.rings {
+		r.mu.Lock()
+		r.checkClock()
+		r.prune()
+		r.mu.Unlock()
+	}
+	b.makeRoom(nil, 0)
 }
 
 func (b *Budget) join(r *Ring) {
@@ -42,55 +50,115 @@ func (b *Budget) Used() (used, limit int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for r := range b.rings {
-		bytes, _ := r.spare()
+		bytes, _, _ := r.spare()
 		used += bytes
 	}
 	return used, b.limit
 }
 
-// fit shortens rings until all fits the budget, or nothing more can go; then it returns true.
-func (b *Budget) fit() (full bool) {
+// take gives a ring room for a number of bytes, and reports whether there is any.
+func (b *Budget) take(r *Ring, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.makeRoom(r, n) {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bytes += n
+	return true
+}
+
+// makeRoom shortens rings until n bytes more for r fit, and reports whether they do. b.mu is held.
+func (b *Budget) makeRoom(r *Ring, n int64) bool {
+	share := b.limit / int64(max(1, len(b.rings)))
 	for {
-		var used int64
-		var longest *Ring
-		var length time.Duration
-		for r := range b.rings {
-			bytes, free := r.spare()
+		used := n
+		var worst, greedy *Ring // beyond its share the most: with a whole GOP to lose, or with the one it writes
+		var over, greed int64
+		within := false
+		for o := range b.rings {
+			bytes, whole, open := o.spare()
 			used += bytes
-			if free > length {
-				longest, length = r, free
+			if o == r {
+				within = bytes+n <= share
+				bytes += n
+			}
+			if d := bytes - share; whole && d > over {
+				worst, over = o, d
+			} else if open && o != r && d > greed {
+				greedy, greed = o, d
 			}
 		}
-		if used <= b.limit || longest == nil {
-			return used > b.limit
+		switch {
+		case used <= b.limit:
+			return true
+		case worst != nil:
+			worst.shorten()
+		case within && greedy != nil:
+			greedy.abandon()
+		default:
+			return false
 		}
-		longest.shorten()
 	}
 }
 
-// spare returns the ring's bytes, and how much of its video could be dropped from its front: all but the newest segment,
-// up to what an open event holds, which would free nothing.
-func (r *Ring) spare() (bytes int64, free time.Duration) {
+// spare returns the ring's bytes, and whether it has an oldest GOP that could be dropped, or a newest one that could be given
+// up: such as no open event holds.
+func (r *Ring) spare() (bytes int64, whole, open bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, e := range r.entries {
-		if e.pins > 0 || i == len(r.entries)-1 {
-			break
+	n := r.firstGOP()
+	for _, e := range r.entries[:n] {
+		if e.pins > 0 {
+			return r.bytes, false, false
 		}
-		free += max(e.Length(), 1)
 	}
-	return r.bytes, free
+	open = len(r.entries) > 0 || r.w != nil && r.w.f != nil
+	for _, e := range r.entries {
+		open = open && e.pins == 0
+	}
+	return r.bytes, n > 0, open
+}
+
+// firstGOP is how many entries the oldest GOP has, 0 if it is the one that is being written. r.mu is held.
+func (r *Ring) firstGOP() int {
+	for i := 1; i < len(r.entries); i++ {
+		if r.entries[i].Key {
+			return i
+		}
+	}
+	if len(r.entries) > 0 && (r.w == nil || r.w.f == nil || r.w.seg.Key) {
+		if r.w == nil || r.w.f == nil {
+			return len(r.entries) - 1 // the newest stays
+		}
+		return len(r.entries)
+	}
+	return 0
 }
 
 func (r *Ring) shorten() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.entries) < 2 {
-		return
+	for range r.firstGOP() {
+		r.drop()
 	}
-	r.drop()
+	r.isShort()
+}
+
+// abandon gives the newest GOP up: it leaves no room for others.
+func (r *Ring) abandon() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.entries) > 0 {
+		r.drop()
+	}
+	r.w.abandon()
+	r.isShort()
+}
+
+// isShort says once that RAM is short. r.mu is held.
+func (r *Ring) isShort() {
 	if !r.short {
 		r.short = true
 		r.opt.Log.Warn("RAM is short: the ring loses its oldest segments early")

@@ -12,25 +12,26 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/preroll/preroll/recorder/fmp4"
 )
 
 // Hold keeps the segments of one open event: those from its start that were in the ring, and each new one, until Done
-// is called for it. Its files are hard links in a folder of their own, so they outlive FFmpeg's deletion, the ring's,
-// and a crash of Preroll.
+// is called for it. Its files are hard links in a folder of their own, so they outlive the ring's pruning and
+// a crash of Preroll.
 type Hold struct {
 	ID   string
 	ring *Ring
 	dir  string
 
 	// guarded by ring.mu
-	queue   []Segment
+	queue   []*entry
 	pinned  map[string]*entry // by path of the link
 	missed  int               // segments that could not be held since RAM ran out
-	from    time.Time         // earlier ones are not held
-	until   time.Time         // later segments are not held; zero: all are
+	from    time.Duration     // earlier ones are not held; steady time
+	until   time.Duration     // later segments are not held; 0: all are
 	past    bool              // one came that is later
 	newest  *entry            // that is pinned
-	unsure  bool              // the one pinned last was not settled: the next one tells its time
 	stepped time.Duration     // by which its times were moved, and nobody was told yet
 	woken   bool
 	arrived chan struct{} // closed and replaced when Next has something to return
@@ -39,7 +40,8 @@ type Hold struct {
 // HoldID is what the id of a hold may be; it becomes a folder name.
 var HoldID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// Hold pins the segment that holds the time from, and all that are newer. It takes well under a millisecond on tmpfs.
+// Hold pins the GOP that holds the time from, and all that is newer. It takes well under a millisecond on tmpfs. The segment
+// that is being written is pinned when it is complete.
 func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	h, err := r.newHold(id)
 	if err != nil {
@@ -47,24 +49,35 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h.from = from
-	r.lookAtClock()
+	r.checkClock()
+	h.from = r.clock.of(from)
 	// What ended before is of no use, unless nothing came since: then the last of it is better than nothing.
-	for i, s := range r.timed(0) {
-		if !s.End.Before(from.Add(-margin)) || i == len(r.entries)-1 && from.Sub(s.End) < stale {
-			r.catchUp(h, i)
-			break
+	i := slices.IndexFunc(r.entries, func(e *entry) bool { return e.end > h.from })
+	if n := len(r.entries); i < 0 && n > 0 {
+		writing := r.w != nil && r.w.f != nil
+		if writing && !r.w.seg.Key && !r.w.lost || !writing && h.from-r.entries[n-1].end < stale {
+			i = n - 1
 		}
+	}
+	if i >= 0 {
+		r.catchUp(h, r.keyBefore(i))
 	}
 	r.holds[id] = h
 	return h, nil
 }
 
+// keyBefore is the entry with which the GOP of entry i begins. r.mu is held.
+func (r *Ring) keyBefore(i int) int {
+	for k := i; k >= 0; k-- {
+		if r.entries[k].Key {
+			return k
+		}
+	}
+	return i
+}
+
 // stale is how long before the asked time a camera's last video may have ended to be worth keeping.
 const stale = 15 * time.Second
-
-// margin is taken in front, for the part of a segment's delay that is always there.
-const margin = 250 * time.Millisecond
 
 // Resume returns the hold that a crash interrupted: first what it had pinned and was not done with, then what the ring
 // holds since; with nothing pinned, what the ring holds since from. The first segments may be ones whose bytes are
@@ -81,7 +94,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 	var last *entry
 	for _, f := range list {
 		m := segmentName.FindStringSubmatch(f.Name())
-		if m == nil {
+		if m == nil || m[3] != "" {
 			continue
 		}
 		run, _ := strconv.ParseInt(m[1], 10, 64)
@@ -94,8 +107,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 		}
 		r.mu.Lock()
 		r.lastRun = max(r.lastRun, run)
-		e.Settled = true // nothing comes that would tell more
-		h.queue = append(h.queue, e.Segment)
+		h.queue = append(h.queue, e)
 		if i, found := slices.BinarySearchFunc(r.entries, e, order); found {
 			e = r.entries[i] // its bytes are counted already
 		} else {
@@ -108,10 +120,13 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h.from = from
-	for i, s := range r.timed(0) {
-		if last != nil && order(r.entries[i], last) > 0 || last == nil && !s.End.Before(from) {
+	h.from = r.clock.of(from)
+	for i, e := range r.entries {
+		if last != nil && order(e, last) > 0 {
 			r.catchUp(h, i)
+			break
+		} else if last == nil && e.end > h.from {
+			r.catchUp(h, r.keyBefore(i))
 			break
 		}
 	}
@@ -119,7 +134,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 	return h, nil
 }
 
-// Holds lists the ids of holds that are on the RAM disk, open or left by an earlier life.
+// Holds lists the ids of holds that are on the RAM disk, open or left by an earlier process.
 func (r *Ring) Holds() ([]string, error) {
 	list, err := os.ReadDir(r.pins())
 	if err != nil {
@@ -147,69 +162,55 @@ func (r *Ring) newHold(id string) (*Hold, error) {
 
 // catchUp pins the ring's entries from i on. r.mu is held.
 func (r *Ring) catchUp(h *Hold, i int) {
-	if i >= len(r.entries) {
-		return
-	}
-	for k, s := range r.timed(i) {
-		h.pin(r.entries[i+k], s)
+	for _, e := range r.entries[i:] {
+		h.pin(e)
 	}
 }
 
 // Limit says from when on no segment is wanted. It can be moved: segments that were too late before are taken if the ring
 // still has them.
 func (h *Hold) Limit(until time.Time) {
-	h.ring.mu.Lock()
-	defer h.ring.mu.Unlock()
-	h.until = until
+	r := h.ring
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h.until = r.clock.of(until)
 	if !h.past {
 		return
 	}
 	h.past = false
-	for i, s := range h.ring.timed(0) {
-		e := h.ring.entries[i]
-		if h.holds(e) || s.End.Before(h.from.Add(-margin)) {
-			continue
+	for _, e := range r.entries {
+		if !h.holds(e) && e.end > h.from && !h.past {
+			h.take(e)
 		}
-		if h.past = s.Start.After(until); h.past {
-			return
-		}
-		h.pin(e, s)
 	}
 }
 
-// holds tells whether an entry or a later one was pinned already. ring.mu is held.
+// holds reports whether an entry or a later one was pinned already. ring.mu is held.
 func (h *Hold) holds(e *entry) bool { return h.newest != nil && order(e, h.newest) <= 0 }
 
-// take pins a new segment, with the times that the ring gives it now. full means that the RAM budget is used up, by
-// pins alone: then the event goes without the segment, since a full RAM disk would stop every camera. ring.mu is held.
-func (h *Hold) take(e *entry, full bool) {
-	for i, o := range h.ring.entries {
-		if o != e {
-			continue
+// take pins a new segment, if it is in the window. ring.mu is held.
+func (h *Hold) take(e *entry) {
+	switch {
+	case h.holds(e): // by Limit, meanwhile
+	case h.until != 0 && e.start > h.until:
+		h.past = true
+		h.stir()
+	case h.newest == nil && e.end <= h.from: // of a source whose segments come late
+	case h.newest == nil && !e.Key:
+		if i, found := slices.BinarySearchFunc(h.ring.entries, e, order); found {
+			h.ring.catchUp(h, h.ring.keyBefore(i))
 		}
-		s := h.ring.timed(i)[0]
-		switch {
-		case h.holds(e): // by Limit, meanwhile
-		case !h.until.IsZero() && s.Start.After(h.until) && !h.unsure:
-			h.past = true
-			h.stir()
-		case full:
-			h.missed++
-		default:
-			h.pin(e, s)
-		}
-		return
+	default:
+		h.pin(e)
 	}
-	h.missed++ // the budget dropped it at once
 }
 
 // pin links one segment into the hold. ring.mu is held.
-func (h *Hold) pin(e *entry, s Segment) {
-	s.Path = filepath.Join(h.dir, filepath.Base(e.Path))
-	s.Init = filepath.Join(h.dir, filepath.Base(e.Init))
-	err := link(e.Init, s.Init)
+func (h *Hold) pin(e *entry) {
+	path := h.linkOf(e.Path)
+	err := link(e.Init, h.linkOf(e.Init))
 	if err == nil || errors.Is(err, fs.ErrExist) {
-		err = link(e.Path, s.Path)
+		err = link(e.Path, path)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return
@@ -219,14 +220,19 @@ func (h *Hold) pin(e *entry, s Segment) {
 		h.ring.opt.Log.Error("segment was not held", "event", h.ID, "segment", filepath.Base(e.Path), "err", err)
 		return
 	}
-	if !e.silent[1].IsZero() {
-		_ = link(silentName(e.Path), silentName(s.Path)) // for the next life
-	}
 	e.pins++
-	h.pinned[s.Path], h.newest = e, e
-	h.queue = append(h.queue, s)
-	h.unsure = !s.Settled
+	h.pinned[path], h.newest = e, e
+	h.queue = append(h.queue, e)
 	h.stir()
+}
+
+func (h *Hold) linkOf(path string) string { return filepath.Join(h.dir, filepath.Base(path)) }
+
+// segment returns an entry as the hold has it. ring.mu is held.
+func (h *Hold) segment(e *entry) Segment {
+	s := h.ring.at(e)
+	s.Path, s.Init = h.linkOf(e.Path), h.linkOf(e.Init)
+	return s
 }
 
 // stir makes a waiting Next look again. ring.mu is held.
@@ -286,8 +292,8 @@ func (r *Ring) ReadNote(id string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	if fi.Size() > maxBox {
-		return nil, errBox
+	if fi.Size() > fmp4.MaxBox {
+		return nil, fmp4.ErrBox
 	}
 	b := make([]byte, fi.Size())
 	_, err = io.ReadFull(f, b)
@@ -314,7 +320,7 @@ func (h *Hold) Next(ctx context.Context) (Segment, error) {
 	for {
 		h.ring.mu.Lock()
 		if len(h.queue) > 0 {
-			s := h.queue[0]
+			s := h.segment(h.queue[0])
 			h.queue = h.queue[1:]
 			h.ring.mu.Unlock()
 			return s, nil
@@ -342,12 +348,15 @@ func (h *Hold) Next(ctx context.Context) (Segment, error) {
 func (h *Hold) More(take func(Segment) bool) []Segment {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
-	n := 0
-	for n < len(h.queue) && take(h.queue[n]) {
-		n++
+	var more []Segment
+	for _, e := range h.queue {
+		s := h.segment(e)
+		if !take(s) {
+			break
+		}
+		more = append(more, s)
 	}
-	more := h.queue[:n:n]
-	h.queue = h.queue[n:]
+	h.queue = h.queue[len(more):]
 	return more
 }
 
@@ -364,9 +373,6 @@ func (h *Hold) unpin(path string) {
 	if !ok {
 		return
 	}
-	if !e.silent[1].IsZero() {
-		_ = os.Remove(silentName(path))
-	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		h.ring.opt.Log.Warn("pin was not removed", "path", path, "err", err)
 	}
@@ -375,8 +381,11 @@ func (h *Hold) unpin(path string) {
 	h.ring.forget(e)
 }
 
-// Growing tells whether pictures come that may be in the next segment.
-func (h *Hold) Growing() bool { return h.ring.Growing() }
+// Receiving reports whether pictures come that may be in the next segment.
+func (h *Hold) Receiving() bool { return h.ring.Receiving() }
+
+// Lag is by how much segments come later than they end.
+func (h *Hold) Lag() time.Duration { return h.ring.Lag() }
 
 // Missed is the number of segments that could not be held, because RAM ran out.
 func (h *Hold) Missed() int {

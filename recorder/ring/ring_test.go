@@ -1,82 +1,23 @@
 package ring
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/preroll/preroll/internal/steady"
+	"github.com/preroll/preroll/recorder/fmp4"
+	"github.com/preroll/preroll/recorder/source"
 )
 
-// segments makes a run of real segments with FFmpeg, each of one second with ten frames, and returns their folder.
-func segments(t *testing.T, n int) string {
-	t.Helper()
-	dir := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=160x90:r=10:d=%d", n), "-f", "lavfi", "-i", fmt.Sprintf("sine=d=%d", n),
-		"-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-keyint_min", "10", "-sc_threshold", "0", "-bf", "0", "-c:a", "aac", "-f", "hls", "-hls_time", "1", "-hls_list_size", "0",
-		"-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "init.mp4", "-hls_segment_filename", dir+"/%06d.m4s", dir+"/live.m3u8").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return dir
-}
-
-// feeder puts segments into a ring's folder as FFmpeg does: written elsewhere, then renamed.
-type feeder struct {
-	t    *testing.T
-	from string
-	ring *Ring
-	run  int64
-	next int
-	at   time.Time // modification time of the next one
-}
-
-func newFeeder(t *testing.T, from string, r *Ring, run int64, at time.Time) *feeder {
-	f := &feeder{t: t, from: from, ring: r, run: run, at: at}
-	f.copy("init.mp4", fmt.Sprintf("r%013d-init.mp4", run))
-	return f
-}
-
-func (f *feeder) copy(from, to string) {
-	f.t.Helper()
-	b, err := os.ReadFile(filepath.Join(f.from, from))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	tmp := filepath.Join(f.ring.segments(), to+".tmp")
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		f.t.Fatal(err)
-	}
-	if err := os.Chtimes(tmp, f.at, f.at); err != nil {
-		f.t.Fatal(err)
-	}
-	if err := os.Rename(tmp, filepath.Join(f.ring.segments(), to)); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// feed puts n segments in, and adds them as the watch would.
-func (f *feeder) feed(n int) {
-	f.t.Helper()
-	for range n {
-		f.at = f.at.Add(time.Second)
-		name := fmt.Sprintf("r%013d-%06d.m4s", f.run, f.next)
-		f.copy(fmt.Sprintf("%06d.m4s", f.next), name)
-		f.ring.add(name)
-		f.next++
-	}
-}
-
-func open(t *testing.T, dir string, keep time.Duration, b *Budget) *Ring {
+func open(t testing.TB, dir string, keep time.Duration, b *Budget) *Ring {
 	t.Helper()
 	if b == nil {
 		b = NewBudget(1 << 30)
@@ -88,175 +29,382 @@ func open(t *testing.T, dir string, keep time.Duration, b *Budget) *Ring {
 	return r
 }
 
-const run1 = 1700000000000
-
-func TestRingReadsSegments(t *testing.T) {
-	r := open(t, t.TempDir(), time.Minute, nil)
-	f := newFeeder(t, segments(t, 8), r, run1, time.Now().Add(-8*time.Second))
-	f.feed(8)
-	list := r.timed(0)
-	if len(list) != 8 {
-		t.Fatalf("%d segments", len(list))
+// tracks are a video track, whose pictures no test here decodes, and a sound track.
+func tracks(width int) []source.Track {
+	sps, pps := []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68, 0xce}
+	return []source.Track{
+		{Track: fmp4.Track{ID: 1, Video: true, Timescale: 90000, Width: width, Height: 36, Entry: fmp4.H264Entry(width, 36, sps, pps)}, Codec: "h264"},
+		{Track: fmp4.Track{ID: 2, Timescale: 8000, Entry: fmp4.PCMEntry("alaw", 1, 8000)}, Codec: "pcm_alaw"},
 	}
-	for i, s := range list {
-		if s.Frames != 10 || s.Length() != time.Second || s.Media[0] != time.Duration(i)*time.Second || s.Number != i || !s.End.Equal(s.Start.Add(time.Second)) {
-			t.Errorf("segment %d: %+v", i, s)
+}
+
+// feeder sends what a camera with 10 frames a second and a keyframe every second sends, as of a time in the past.
+type feeder struct {
+	t    testing.TB
+	w    *Writer
+	at   time.Duration // when the next frame arrives, by the steady clock
+	n    int
+	gop  int // frames
+	size int // bytes of a frame
+}
+
+const interval = 100 * time.Millisecond
+
+func feed(t testing.TB, r *Ring, ago time.Duration) *feeder {
+	t.Helper()
+	f := &feeder{t: t, w: r.Writer(), at: steady.Now() - ago, gop: 10, size: 1000}
+	if err := f.w.Tracks(tracks(64), source.Streams{}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// send sends the frames of a time.
+func (f *feeder) send(length time.Duration) {
+	f.t.Helper()
+	for end := f.at + length; f.at < end; f.at += interval {
+		f.frame()
+	}
+}
+
+func (f *feeder) frame() {
+	f.t.Helper()
+	s := source.Sample{Stamp: time.Duration(f.n) * interval, Arrival: f.at, Key: f.gop > 0 && f.n%f.gop == 0 || f.n == 0, Data: [][]byte{make([]byte, f.size)}}
+	if err := f.w.Sample(s); err != nil {
+		f.t.Fatal(err)
+	}
+	f.n++
+}
+
+// list returns the ring's segments.
+func list(r *Ring) (out []Segment) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.entries {
+		out = append(out, r.at(e))
+	}
+	return out
+}
+
+// files are the sizes of all files of a ring and its pins together; a hard link counts once.
+func files(t testing.TB, r *Ring) (sum int64) {
+	t.Helper()
+	var seen []os.FileInfo
+	_ = filepath.WalkDir(r.opt.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.Contains(path, ".m4s") {
+			return nil
 		}
-		if i > 0 && !s.Follows(list[i-1]) {
+		fi, err := d.Info()
+		if err == nil && !slices.ContainsFunc(seen, func(o os.FileInfo) bool { return os.SameFile(o, fi) }) {
+			seen = append(seen, fi)
+			sum += fi.Size()
+		}
+		return nil
+	})
+	return sum
+}
+
+func near(a, b time.Time, off time.Duration) bool { return a.Sub(b).Abs() <= off }
+
+func TestWriterWritesSegments(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	f := feed(t, r, 8*time.Second)
+	begin := r.clock.wall(f.at)
+	f.send(8 * time.Second)
+	if n := len(list(r)); n != 7 {
+		t.Errorf("%d complete segments while the eighth is written", n)
+	}
+	if s := r.Status(); (s.Length - 8*time.Second).Abs() > 2*partLength || s.GOP != time.Second || s.BitRate == 0 || !s.Stamps {
+		t.Errorf("%+v", s)
+	}
+	live, err := os.ReadFile(r.Live())
+	if err != nil || strings.Count(string(live), "EXTINF:1.000000") != 7 {
+		t.Errorf("playlist %s: %v", live, err)
+	}
+	if err := f.w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	segments := list(r)
+	if len(segments) != 8 {
+		t.Fatalf("%d segments", len(segments))
+	}
+	for i, s := range segments {
+		at := begin.Add(time.Duration(i) * time.Second)
+		if s.Frames != 10 || s.Number != i || !s.Key || !near(s.Start, at, time.Millisecond) || !near(s.End, at.Add(time.Second), time.Millisecond) {
+			t.Errorf("segment %d: %+v, want it from %s", i, s, at)
+		}
+		if i > 0 && (!s.Follows(segments[i-1]) || !s.Start.Equal(segments[i-1].End)) {
 			t.Errorf("segment %d does not follow", i)
 		}
 	}
-	if off := list[7].End.Sub(f.at).Abs(); off > time.Millisecond {
-		t.Errorf("the newest ends %s off", off)
+	if r.Live() != "" {
+		t.Error("there is a playlist without a session")
 	}
-	if s := r.Status(); s.Length != 8*time.Second || s.Segment != time.Second || s.BitRate == 0 {
-		t.Errorf("%+v", s)
-	}
-}
-
-// A machine that was busy for a moment writes a segment late; its time does not move.
-func TestTimesIgnoreDelays(t *testing.T) {
-	r := open(t, t.TempDir(), time.Minute, nil)
-	begin := time.Now().Add(-10 * time.Second)
-	f := newFeeder(t, segments(t, 8), r, run1, begin)
-	f.feed(2)
-	f.at = f.at.Add(3 * time.Second)
-	f.feed(1)
-	f.at = f.at.Add(-3 * time.Second)
-	f.feed(5)
-	for i, s := range r.timed(0) {
-		if off := s.Start.Sub(begin.Add(time.Duration(i) * time.Second)).Abs(); off > time.Millisecond {
-			t.Errorf("segment %d is %s off", i, off)
-		}
-	}
-	// A clock that is set by an hour is another matter: what comes after has the new time, what came before keeps its.
-	f = newFeeder(t, f.from, r, run1+1, begin.Add(time.Hour))
-	f.feed(3)
-	list := r.timed(0)
-	if first, last := list[0].Start, list[len(list)-1].End; last.Sub(first) < time.Hour {
-		t.Errorf("from %s to %s", first, last)
+	if s := r.Status(); s.Bytes != files(t, r) {
+		t.Errorf("%d bytes are counted, %d are there", s.Bytes, files(t, r))
 	}
 }
 
-// The last segment of a run may be written long after its video, when FFmpeg gives a silent camera up. Its time is right
-// even where nothing else of the run is left, also for the next life.
-func TestLateSegmentKeepsItsTime(t *testing.T) {
+// TestNextProcess ends the process in mid-segment: the next one finds every part that was written, with the same times.
+func TestNextProcess(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir, time.Minute, nil)
-	begin := time.Now().Add(-30 * time.Second)
-	f := newFeeder(t, segments(t, 8), r, run1, begin)
-	f.feed(3)
-	early := r.timed(0)
-	f.at = f.at.Add(12 * time.Second)
-	f.feed(1)
-	right := func(name string, list []Segment) {
-		t.Helper()
-		if len(list) == 0 {
-			t.Fatalf("%s: no segment", name)
-		}
-		if off := list[len(list)-1].Start.Sub(begin.Add(3 * time.Second)).Abs(); off > time.Millisecond {
-			t.Errorf("%s: %s off", name, off)
+	f := feed(t, r, 8*time.Second)
+	f.send(7600 * time.Millisecond)
+	before := list(r)
+	again := open(t, dir, time.Minute, nil)
+	after := list(again)
+	if len(after) != len(before)+1 {
+		t.Fatalf("%d segments of %d", len(after), len(before)+1)
+	}
+	for i, b := range before {
+		if a := after[i]; !near(a.Start, b.Start, time.Millisecond) || !near(a.End, b.End, time.Millisecond) || a.Frames != b.Frames || a.Bytes != b.Bytes || a.Params != b.Params || a.Media != b.Media || !a.Key {
+			t.Errorf("segment %d: %+v\nwas %+v", i, a, b)
 		}
 	}
-	right("all there", r.timed(0))
-	for _, s := range early {
-		if err := os.Remove(s.Path); err != nil {
+	if last := after[len(after)-1]; last.Frames < 3 || !last.Key || !near(last.Start, before[len(before)-1].End, time.Millisecond) {
+		t.Errorf("what was being written: %+v", last)
+	}
+	if s := again.Status(); s.Bytes != files(t, again) {
+		t.Errorf("%d bytes are counted, %d are there", s.Bytes, files(t, again))
+	}
+	if err := feed(t, again, 0).w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "ring", "*.tmp")); left != nil {
+		t.Errorf("left over: %s", left)
+	}
+}
+
+// TestFirstForm takes over a ring that FFmpeg wrote, whose files tell the time by when they were written.
+func TestFirstForm(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "ring"), os.DirFS("testdata/first")); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for i := range 4 {
+		at := now.Add(time.Duration(i-4) * time.Second)
+		if err := os.Chtimes(filepath.Join(dir, "ring", fmt.Sprintf("r1700000000000-%06d.m4s", i)), at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.mu.Lock()
-	r.entries = r.entries[3:]
-	right("alone in the ring", r.timed(0))
-	r.mu.Unlock()
-	next := open(t, dir, time.Minute, nil)
-	if err := next.scan(); err != nil {
+	r := open(t, dir, time.Minute, nil)
+	segments := list(r)
+	if len(segments) != 4 || segments[3].Frames != 5 || !segments[3].Key || !near(segments[3].End, now.Add(-time.Second), 10*time.Millisecond) {
+		t.Fatalf("%+v", segments)
+	}
+	h, err := r.Hold("event", now.Add(-3*time.Second))
+	if err != nil {
 		t.Fatal(err)
 	}
-	right("the next life", next.timed(0))
+	s, err := h.Next(t.Context())
+	if err != nil || s.Length() != time.Second {
+		t.Errorf("%+v, %v", s, err)
+	}
 }
 
 func TestRingIsBounded(t *testing.T) {
 	r := open(t, t.TempDir(), 5*time.Second, nil)
-	f := newFeeder(t, segments(t, 12), r, run1, time.Now().Add(-12*time.Second))
-	f.feed(12)
-	if s := r.Status(); s.Length < 5*time.Second || s.Length > 6*time.Second {
-		t.Errorf("the ring keeps %s, want 5 s to 6 s", s.Length)
+	f := feed(t, r, 12*time.Second)
+	f.send(12 * time.Second)
+	if s := r.Status(); s.Length < 5*time.Second || s.Length > 7*time.Second || s.Bytes != files(t, r) {
+		t.Errorf("%+v, %d bytes are there", s, files(t, r))
 	}
-	files, _ := filepath.Glob(filepath.Join(r.segments(), "*.m4s"))
-	if len(files) != len(r.entries) {
-		t.Errorf("%d files for %d segments", len(files), len(r.entries))
+}
+
+// TestRareKeyframes sends one keyframe and no other: pictures are kept as long as they come, from it on, in several files.
+func TestRareKeyframes(t *testing.T) {
+	r := open(t, t.TempDir(), 20*time.Second, nil)
+	f := feed(t, r, 45*time.Second)
+	f.gop = 0
+	f.send(45 * time.Second)
+	segments := list(r)
+	if len(segments) != 4 || !segments[0].Key || segments[1].Key {
+		t.Fatalf("%d segments: %+v", len(segments), segments)
+	}
+	if s := r.Status(); (s.GOP - 45*time.Second).Abs() > time.Second {
+		t.Errorf("GOP of %s", s.GOP)
+	}
+	h, err := r.Hold("event", time.Now().Add(-3*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		if s, err := h.Next(t.Context()); err != nil || s.Number != i {
+			t.Errorf("segment %d: %+v, %v", i, s, err)
+		}
+	}
+	f.gop = 10 // keyframes come again
+	f.send(25 * time.Second)
+	if s := list(r)[0]; !s.Key || s.Number == 0 {
+		t.Errorf("the GOP before is still there: %+v", s)
+	}
+}
+
+// TestSilenceIsAGap lets the camera send nothing for five seconds, in mid-GOP.
+func TestSilenceIsAGap(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	f := feed(t, r, 20*time.Second)
+	f.send(4500 * time.Millisecond)
+	f.at += 5 * time.Second
+	f.n += 50
+	f.send(5500 * time.Millisecond)
+	if err := f.w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	segments := list(r)
+	gaps := 0
+	for i := 1; i < len(segments); i++ {
+		switch d := segments[i].Start.Sub(segments[i-1].End); {
+		case d == 0:
+		case (d - 5*time.Second).Abs() < 2*interval && (segments[i].Media[0]-segments[i-1].Media[1]-d).Abs() < time.Millisecond:
+			gaps++
+		default:
+			t.Errorf("segment %d begins %s behind the one before it", i, d)
+		}
+	}
+	if gaps != 1 {
+		t.Errorf("%d gaps in %+v", gaps, segments)
+	}
+}
+
+// TestParametersChange changes the picture's size in mid-session: a new run with an init section of its own, and no gap.
+func TestParametersChange(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	f := feed(t, r, 10*time.Second)
+	f.send(3 * time.Second)
+	if err := f.w.Tracks(tracks(64), source.Streams{}); err != nil { // the same again: nothing changes
+		t.Fatal(err)
+	}
+	f.send(2 * time.Second)
+	if err := f.w.Tracks(tracks(128), source.Streams{}); err != nil {
+		t.Fatal(err)
+	}
+	f.send(3 * time.Second)
+	if err := f.w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	segments := list(r)
+	a, b := segments[4], segments[5]
+	if len(segments) != 8 || a.Run == b.Run || a.Params == b.Params || b.Start.Sub(a.End).Abs() > time.Millisecond {
+		t.Errorf("%d segments, %+v, %+v", len(segments), a, b)
 	}
 }
 
 func TestHoldOutlivesTheRing(t *testing.T) {
 	dir := t.TempDir()
-	r := open(t, dir, 4*time.Second, nil)
-	begin := time.Now().Add(-15 * time.Second)
-	f := newFeeder(t, segments(t, 15), r, run1, begin)
-	f.feed(6)
-	before := r.Status().Bytes
-	h, err := r.Hold("event-1", begin.Add(3500*time.Millisecond))
+	r := open(t, dir, 5*time.Second, nil)
+	f := feed(t, r, 10*time.Second)
+	f.send(10 * time.Second)
+	from := time.Now().Add(-3500 * time.Millisecond)
+	h, err := r.Hold("event", from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Status().Bytes; got != before {
-		t.Errorf("a hard link counts twice: %d, then %d", before, got)
+	f.send(20 * time.Second)
+	first, err := h.Next(t.Context())
+	if err != nil || first.Start.After(from) || first.End.Before(from) {
+		t.Fatalf("%+v, %v; want the one that holds %s", first, err, from)
 	}
-	f.feed(9) // far more than the ring keeps
-	var got []Segment
-	for range 12 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		s, err := h.Next(ctx)
-		cancel()
-		if err != nil {
-			t.Fatalf("after %d: %v", len(got), err)
-		}
-		b, err := os.ReadFile(s.Path)
-		if err != nil || int64(len(b)) != s.Bytes {
-			t.Fatalf("%s: %d bytes, %v", s.Path, len(b), err)
-		}
-		got = append(got, s)
+	rest := h.More(func(Segment) bool { return true })
+	if len(rest) < 20 {
+		t.Fatalf("%d segments are held", len(rest))
 	}
-	if got[0].Number != 3 || got[11].Number != 14 {
-		t.Errorf("held %d to %d, want 3 to 14", got[0].Number, got[11].Number)
-	}
-	for i := 1; i < len(got); i++ {
-		if !got[i].Follows(got[i-1]) {
-			t.Errorf("%d does not follow %d", got[i].Number, got[i-1].Number)
+	for i, s := range append([]Segment{first}, rest...) {
+		if _, err := os.Stat(s.Path); err != nil {
+			t.Errorf("segment %d: %v", i, err)
 		}
 	}
-	for _, s := range got[:5] {
-		h.Done(s)
-		if _, err := os.Stat(s.Path); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s is still there", s.Path)
-		}
+	if s := r.Status(); s.Bytes != files(t, r) {
+		t.Errorf("%d bytes are counted, %d are there", s.Bytes, files(t, r))
 	}
+	h.Done(first)
+	if _, err := os.Stat(first.Path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a segment that is let go: %v", err)
+	}
+	h.Detach() // as a process that ends
 
-	// Preroll is killed here: a new ring takes over from the files alone.
-	r2 := open(t, dir, 4*time.Second, nil)
-	h2, err := r2.Resume("event-1", begin)
+	again := open(t, dir, 5*time.Second, nil)
+	if ids, err := again.Holds(); err != nil || !slices.Equal(ids, []string{"event"}) {
+		t.Errorf("holds %s, %v", ids, err)
+	}
+	h, err = again.Resume("event", from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := h2.More(func(Segment) bool { return true })
-	if len(again) != 7 || again[0].Number != 8 || again[6].Number != 14 {
-		t.Errorf("resumed %d segments: %+v", len(again), again)
+	next, err := h.Next(t.Context())
+	if err != nil || next.Number != first.Number+1 || !near(next.Start, rest[0].Start, time.Millisecond) {
+		t.Errorf("%+v, %v", next, err)
 	}
-	f.ring = r2
-	ids, err := r2.Holds()
-	if err != nil || !slices.Equal(ids, []string{"event-1"}) {
-		t.Errorf("holds %v, %v", ids, err)
+	h.Close()
+	if s := again.Status(); s.Bytes != files(t, again) {
+		t.Errorf("%d bytes are counted, %d are there", s.Bytes, files(t, again))
 	}
-	h2.Close()
-	if ids, _ := r2.Holds(); len(ids) != 0 {
-		t.Errorf("left %v", ids)
+	again.Erase()
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the camera's folder is still there: %v", err)
 	}
-	var total int64
-	for _, e := range r2.entries {
-		total += e.Bytes
+}
+
+// TestHoldEndsWithItsWindow holds no segment that begins behind the window, and takes it when the window is extended.
+func TestHoldEndsWithItsWindow(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	f := feed(t, r, 5*time.Second)
+	f.send(5 * time.Second)
+	now := time.Now()
+	h, err := r.Hold("event", now.Add(-2*time.Second))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := r2.Status().Bytes; got != total {
-		t.Errorf("%d bytes counted, %d in the ring", got, total)
+	h.Limit(now.Add(1500 * time.Millisecond))
+	f.send(6 * time.Second)
+	var last Segment
+	for {
+		s, err := h.Next(t.Context())
+		if errors.Is(err, ErrPast) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = s
+	}
+	if last.End.Before(now.Add(1500*time.Millisecond)) || last.Start.After(now.Add(1500*time.Millisecond)) {
+		t.Errorf("the last one is %s to %s, want it to hold %s", last.Start, last.End, now.Add(1500*time.Millisecond))
+	}
+	h.Limit(now.Add(4 * time.Second))
+	next, err := h.Next(t.Context())
+	if err != nil || !next.Follows(last) {
+		t.Errorf("%+v, %v", next, err)
+	}
+}
+
+// TestHoldOnLateFiles opens a hold on a source whose segments come ten seconds late, as a folder's files do.
+func TestHoldOnLateFiles(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	f := feed(t, r, 40*time.Second)
+	f.send(30 * time.Second)
+	if err := f.w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if lag := r.Lag(); lag < 9*time.Second {
+		t.Errorf("segments lag by %s", lag)
+	}
+	from := time.Now().Add(-5 * time.Second) // nothing of that is there yet
+	h, err := r.Hold("event", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.send(10 * time.Second)
+	if err := f.w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	var held []Segment
+	held = h.More(func(s Segment) bool { return true })
+	i := slices.IndexFunc(held, func(s Segment) bool { return s.End.After(from) })
+	if i < 0 || held[i].Start.After(from) || len(held)-i < 5 {
+		t.Errorf("%+v, want them from %s on", held, from)
 	}
 }
 
@@ -288,11 +436,15 @@ func TestForeignFilesDoNoHarm(t *testing.T) {
 		}
 	}
 	r := open(t, dir, 2*time.Second, nil)
-	f := newFeeder(t, segments(t, 6), r, run1, time.Now().Add(-6*time.Second))
-	f.feed(6)
+	f := feed(t, r, 6*time.Second)
+	f.send(6 * time.Second)
 	if s := r.Status(); s.Length < 2*time.Second {
 		t.Errorf("%+v", s)
 	}
+	if err := f.w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.Erase()
 	for _, name := range []string{"holiday.jpg", "r99-1.m4s", "r1700000000000-init.mp4.bak", "r1700000000000-000007.m4s"} {
 		if _, err := os.Lstat(filepath.Join(ring, name)); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -303,330 +455,271 @@ func TestForeignFilesDoNoHarm(t *testing.T) {
 	}
 }
 
-// When the budget is used up, what no event holds goes first, evenly from all rings; held segments stay to the last.
-func TestBudgetShortensEvenly(t *testing.T) {
-	from := segments(t, 12)
-	b := NewBudget(1 << 30)
-	long, short := open(t, t.TempDir(), time.Minute, b), open(t, t.TempDir(), time.Minute, b)
-	newFeeder(t, from, long, run1, time.Now().Add(-12*time.Second)).feed(12)
-	fs := newFeeder(t, from, short, run1, time.Now().Add(-12*time.Second))
-	fs.feed(6)
-	h, err := long.Hold("event", time.Now().Add(-3*time.Second))
-	if err != nil {
+// TestCutSegments: what an earlier process left damaged is not taken for whole.
+func TestCutSegments(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, time.Minute, nil)
+	f := feed(t, r, 4*time.Second)
+	f.send(4 * time.Second)
+	if err := f.w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	held := len(h.More(func(Segment) bool { return true }))
-	used, _ := b.Used()
-	b.SetLimit(used * 3 / 4)
-	_, l := long.spare()
-	_, s := short.spare()
-	if (l-s).Abs() > 1100*time.Millisecond || l == 0 || s > 4*time.Second {
-		t.Errorf("beyond held segments and the newest %s and %s are left, want as much of both", l, s)
+	segments := list(r)
+	if err := os.Truncate(segments[1].Path, segments[1].Bytes-1); err != nil {
+		t.Fatal(err)
 	}
-	if !long.Status().Short {
-		t.Error("the ring does not say that it is short")
-	}
-	b.SetLimit(1)
-	if s := short.Status(); s.Length > 1100*time.Millisecond {
-		t.Errorf("the idle ring still holds %s", s.Length)
-	}
-	if files, _ := filepath.Glob(filepath.Join(h.dir, "*.m4s")); len(files) != held {
-		t.Errorf("%d of %d held segments are left", len(files), held)
-	}
-	fs.feed(3)
-	if s := short.Status(); s.Newest.IsZero() || s.Length == 0 {
-		t.Errorf("the newest segment went: %+v", s)
-	}
-	b.SetLimit(1 << 30)
-	short.SetKeep(2 * time.Second)
-	if short.Status().Short {
-		t.Error("with room again the ring still says that it is short")
+	if again := list(open(t, dir, time.Minute, nil)); len(again) != 3 {
+		t.Errorf("%d segments, want all but the cut one", len(again))
 	}
 }
 
-// When pins alone fill the budget, open events lose segments, and say so; cameras go on.
+// TestBudgetByShare lets one camera send without measure beside a good one: the good one keeps its whole ring, and no more
+// than the budget is used.
+func TestBudgetByShare(t *testing.T) {
+	const limit = 4 << 20
+	for name, gop := range map[string]int{"keyframes every second": 10, "one keyframe": 0, "keyframes only": 1} {
+		t.Run(name, func(t *testing.T) {
+			b := NewBudget(limit)
+			good, hostile := open(t, t.TempDir(), 10*time.Second, b), open(t, t.TempDir(), 10*time.Second, b)
+			g, h := feed(t, good, 30*time.Second), feed(t, hostile, 30*time.Second)
+			g.size, h.size, h.gop = 15000, 300_000, gop // 1.5 MB in ten seconds, and 30 MB
+			for range 30 {
+				h.send(time.Second)
+				g.send(time.Second)
+				if used := files(t, good) + files(t, hostile); used > limit {
+					t.Fatalf("%d bytes of %d are used", used, limit)
+				}
+			}
+			if used, _ := b.Used(); used != files(t, good)+files(t, hostile) {
+				t.Errorf("%d bytes are counted, %d are there", used, files(t, good)+files(t, hostile))
+			}
+			if s := good.Status(); s.Length < 10*time.Second || s.Short {
+				t.Errorf("the good camera has %+v", s)
+			}
+			if s := hostile.Status(); !s.Short {
+				t.Errorf("the hostile camera has %+v", s)
+			}
+		})
+	}
+}
+
+// TestLateCameraGetsItsShare starts a camera when another has taken all there is.
+func TestLateCameraGetsItsShare(t *testing.T) {
+	const limit = 4 << 20
+	b := NewBudget(limit)
+	greedy := open(t, t.TempDir(), time.Minute, b)
+	h := feed(t, greedy, 30*time.Second)
+	h.size, h.gop = 100_000, 0
+	h.send(20 * time.Second)
+	late := open(t, t.TempDir(), 10*time.Second, b)
+	g := feed(t, late, 15*time.Second)
+	g.size = 15000
+	for range 15 {
+		g.send(time.Second)
+		h.send(time.Second)
+	}
+	if s := late.Status(); s.Length < 10*time.Second {
+		t.Errorf("%+v", s)
+	}
+	if used := files(t, greedy) + files(t, late); used > limit {
+		t.Errorf("%d bytes are used", used)
+	}
+}
+
+// TestPinsAreBounded lets an event hold more than the budget has: it goes without the rest, and says so.
 func TestPinsAreBounded(t *testing.T) {
-	b := NewBudget(1 << 30)
-	r := open(t, t.TempDir(), 3*time.Second, b)
-	f := newFeeder(t, segments(t, 12), r, run1, time.Now().Add(-12*time.Second))
-	f.feed(3)
-	h, err := r.Hold("event", f.at.Add(-3*time.Second))
+	b := NewBudget(1 << 20)
+	r := open(t, t.TempDir(), time.Minute, b)
+	f := feed(t, r, 60*time.Second)
+	f.size = 10_000 // 100 KB a second
+	f.send(5 * time.Second)
+	h, err := r.Hold("event", r.clock.wall(f.at-4*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
-	used, _ := b.Used()
-	b.SetLimit(used * 2)
-	f.feed(9)
+	f.send(20 * time.Second)
 	if h.Missed() == 0 {
-		t.Error("pins grew beyond the budget")
+		t.Error("nothing was missed")
 	}
-	if used, limit := b.Used(); used > limit+limit/4 {
-		t.Errorf("%d bytes used of %d", used, limit)
+	if got := files(t, r); got > 1<<20 {
+		t.Errorf("%d bytes are used", got)
 	}
-	if s := r.Status(); s.Length == 0 {
-		t.Error("the ring is empty")
-	}
-}
-
-// An event that is over pins nothing more, however long its copy takes.
-func TestHoldEndsWithItsWindow(t *testing.T) {
-	r := open(t, t.TempDir(), time.Minute, nil)
-	f := newFeeder(t, segments(t, 10), r, run1, time.Now().Add(-10*time.Second))
-	f.feed(3)
-	h, err := r.Hold("event", f.at.Add(-3*time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.Limit(f.at.Add(2500 * time.Millisecond))
-	f.feed(7)
-	got := h.More(func(Segment) bool { return true })
-	if n := len(got); n != 6 || got[n-1].Number != 5 || h.Missed() != 0 {
-		t.Errorf("held %d segments, missed %d", n, h.Missed())
-	}
-	if _, err := h.Next(t.Context()); !errors.Is(err, ErrPast) {
-		t.Errorf("after the last segment: %v", err)
-	}
-	h.Limit(f.at.Add(-1500 * time.Millisecond)) // a trigger comes late, while the ring has what it asks for
-	got = h.More(func(Segment) bool { return true })
-	if n := len(got); n != 3 || got[0].Number != 6 || got[n-1].Number != 8 {
-		t.Errorf("with a later limit it holds %+v", got)
-	}
-}
-
-// A limit that is moved brings nothing from before what the hold is for.
-func TestLimitKeepsToTheStart(t *testing.T) {
-	r := open(t, t.TempDir(), time.Minute, nil)
-	f := newFeeder(t, segments(t, 8), r, run1, time.Now().Add(-50*time.Second))
-	f.feed(5)
-	from := f.at.Add(30 * time.Second) // the camera was away, for longer than its last video would be kept
-	h, err := r.Hold("event", from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.Limit(from.Add(time.Second))
-	f.at = from.Add(3 * time.Second)
-	f.feed(3)
-	h.Limit(from.Add(20 * time.Second))
-	got := h.More(func(Segment) bool { return true })
-	if n := len(got); n != 3 || got[0].Number != 5 {
-		t.Errorf("it holds %+v", got)
-	}
-}
-
-// A run grows while it is said to have more and more pictures, be there a segment or not.
-func TestGrowing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := open(t, t.TempDir(), time.Minute, nil)
-		_, prefix := r.NextRun()
-		grows := func(want bool, when string) {
-			t.Helper()
-			if got := r.Growing(); got != want {
-				t.Errorf("%s: growing is %v", when, got)
+	for {
+		if more := h.More(func(Segment) bool { return true }); len(more) == 0 {
+			break
+		} else {
+			for _, s := range more {
+				h.Done(s)
 			}
 		}
-		grows(false, "before the first picture")
-		r.Reached(prefix, time.Second, 10)
-		grows(true, "with the first pictures")
-		time.Sleep(2 * time.Second)
-		r.Reached(prefix, 2*time.Second, 11)
-		time.Sleep(2 * time.Second)
-		grows(true, "with a picture in two seconds")
-		r.Reached(prefix, 2*time.Second, 11)
-		time.Sleep(2 * time.Second)
-		grows(false, "with no new picture")
-		r.Reached(prefix, 2*time.Second, 12)
-		_, next := r.NextRun()
-		grows(false, "in a new run")
-		r.Reached(next, 0, 1)
-		grows(true, "with its first picture")
-	})
+	}
+	f.send(3 * time.Second)
+	if more := h.More(func(Segment) bool { return true }); len(more) < 2 {
+		t.Errorf("%d segments are held when there is room again", len(more))
+	}
+}
+
+// TestClockIsSet sets this machine's clock forward and back under a ring and a hold: both keep their order and place in
+// time, nothing is dropped, and a machine that slept is not taken for one whose clock was set.
+func TestClockIsSet(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		wall, steady time.Duration // by which the clocks move
+		step         time.Duration
+	}{
+		{"an hour forward", time.Hour, 0, time.Hour},
+		{"an hour back", -time.Hour, 0, -time.Hour},
+		{"years forward, as after a start without a clock", 30 * 365 * 24 * time.Hour, 0, 30 * 365 * 24 * time.Hour},
+		{"a minute", time.Minute, 0, time.Minute},
+		{"a correction of no account", 300 * time.Millisecond, 0, 0},
+		{"asleep for a minute", time.Minute, time.Minute, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := open(t, t.TempDir(), 10*time.Minute, nil)
+			real := r.clock.now
+			var wall, slept time.Duration
+			r.clock.now = func() (time.Duration, time.Duration) {
+				w, s := real()
+				return w + wall, s + slept
+			}
+			f := feed(t, r, 8*time.Second)
+			f.send(8 * time.Second)
+			before := list(r)
+			h, err := r.Hold("event", time.Now().Add(-3*time.Second))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.Limit(time.Now().Add(20 * time.Second))
+			wall, slept = tc.wall, tc.steady
+			if got := h.Stepped(); (got - tc.step).Abs() > 50*time.Millisecond {
+				t.Errorf("stepped %s, want %s", got, tc.step)
+			}
+			if h.Stepped() != 0 {
+				t.Error("it stepped twice")
+			}
+			after := list(r)
+			want := tc.wall - tc.steady
+			for i := range before {
+				if d := after[i].Start.Sub(before[i].Start); (d - want).Abs() > 50*time.Millisecond {
+					t.Fatalf("segment %d moved by %s, want %s", i, d, want)
+				}
+			}
+			f.at += tc.steady
+			f.n += int(tc.steady / interval)
+			f.send(2 * time.Second)
+			held := h.More(func(Segment) bool { return true })
+			if len(held) < 3 || tc.steady == 0 && !held[len(held)-1].Start.Equal(held[len(held)-2].End) {
+				t.Errorf("%d segments are held", len(held))
+			}
+		})
+	}
 }
 
 func TestRunNumbersNeverRepeat(t *testing.T) {
 	dir := t.TempDir()
-	r := open(t, dir, time.Minute, nil)
+	if err := os.CopyFS(filepath.Join(dir, "ring"), os.DirFS("testdata/first")); err != nil {
+		t.Fatal(err)
+	}
 	future := time.Now().Add(time.Hour).UnixMilli() // the clock was set back since
-	newFeeder(t, segments(t, 2), r, future, time.Now()).feed(1)
-	_, a := r.NextRun()
-	_, b := r.NextRun()
-	if want := fmt.Sprintf("r%013d-", future+1); a != want || b == a {
-		t.Errorf("%s, %s, want %s", a, b, want)
+	for _, name := range []string{"init.mp4", "000000.m4s"} {
+		if err := os.Rename(filepath.Join(dir, "ring", "r1700000000000-"+name), filepath.Join(dir, "ring", fmt.Sprintf("r%013d-%s", future, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := open(t, dir, time.Minute, nil)
+	if a, b := r.nextRun(), r.nextRun(); a != future+1 || b != a+1 {
+		t.Errorf("%d, %d, want %d", a, b, future+1)
 	}
 }
 
-func TestInspectFindsTheWholePart(t *testing.T) {
-	from := segments(t, 3)
-	var all []byte
-	for _, name := range []string{"init.mp4", "000000.m4s", "000001.m4s", "000002.m4s"} {
-		b, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, b...)
-	}
-	last, err := os.Stat(filepath.Join(from, "000002.m4s"))
-	if err != nil {
+func TestRAMDiskTrouble(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, time.Minute, nil)
+	f := feed(t, r, 3*time.Second)
+	f.send(2 * time.Second)
+	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	two := int64(len(all)) - last.Size()
-	for cut, want := range map[int64]Contents{
-		int64(len(all)):     {Good: int64(len(all)), Media: [2]time.Duration{0, 3 * time.Second}, Frames: 30},
-		int64(len(all)) - 1: {Good: two, Media: [2]time.Duration{0, 2 * time.Second}, Frames: 20},
-		two + 10:            {Good: two, Media: [2]time.Duration{0, 2 * time.Second}, Frames: 20},
-		two:                 {Good: two, Media: [2]time.Duration{0, 2 * time.Second}, Frames: 20},
-		20:                  {},
-		0:                   {},
-	} {
-		file := filepath.Join(t.TempDir(), "part")
-		if err := os.WriteFile(file, all[:cut], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got, err := Inspect(file, 0, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got.Frames != want.Frames || want.Frames > 0 && (got.Good != want.Good || got.Media != want.Media) || got.Holes != nil {
-			t.Errorf("cut at %d: %+v, want %+v", cut, got, want)
-		}
+	var err error
+	for n := 0; err == nil && n < 30; n++ {
+		err = f.w.Sample(source.Sample{Stamp: time.Duration(f.n) * interval, Arrival: f.at, Key: f.n%10 == 0, Data: [][]byte{{1}}})
+		f.n++
+		f.at += interval
 	}
+	var fail *source.Failure
+	if !errors.As(err, &fail) || fail.Kind != source.RAMGone || !r.Gone() {
+		t.Errorf("%v", err)
+	}
+	_ = f.w.Close()
 }
 
-// A segment that is not in a partial file is a hole in it.
-func TestInspectFindsHoles(t *testing.T) {
-	from := segments(t, 5)
-	var all []byte
-	for _, name := range []string{"init.mp4", "000000.m4s", "000002.m4s", "000003.m4s", "000004.m4s"} {
-		b, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
+// FuzzWriter gives a writer what no camera would send. It must count its bytes rightly, keep to the budget and its order,
+// and what it wrote must be read back.
+func FuzzWriter(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 100, 200, 255, 9, 8, 7, 6, 5, 4, 3, 2, 1})
+	f.Add([]byte("a camera that sends whatever comes to its mind, and then something else again"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		b := NewBudget(64 << 10)
+		r := open(t, dir, 10*time.Second, b)
+		w := r.Writer()
+		if err := w.Tracks(tracks(64), source.Streams{}); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, b...)
-	}
-	file := filepath.Join(t.TempDir(), "part")
-	if err := os.WriteFile(file, all, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, err := Inspect(file, 0, false)
-	if want := [][2]time.Duration{{time.Second, 2 * time.Second}}; err != nil || got.Frames != 40 || !slices.Equal(got.Holes, want) {
-		t.Errorf("%+v, %v", got, err)
-	}
-}
-
-// TestSealsTellWhatIsWhole: a power cut may leave zeros in what was not synced. What is sealed before it counts, and
-// nothing behind.
-func TestSealsTellWhatIsWhole(t *testing.T) {
-	from := segments(t, 3)
-	var file []byte
-	var ends []int
-	sum := Sum()
-	size := int64(0)
-	for i, name := range []string{"init.mp4", "000000.m4s", "000001.m4s", "000002.m4s"} {
-		b, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		file = append(file, b...)
-		_, _ = sum.Write(b)
-		size += int64(len(b))
-		if i > 0 {
-			file = append(file, Seal(size, sum.Sum32())...)
-			ends = append(ends, len(file))
-			sum.Reset()
-			size = 0
-		}
-	}
-	path := filepath.Join(t.TempDir(), "part")
-	for zero := 0; zero < len(file); zero += 1 + len(file)/211 {
-		b := bytes.Clone(file)
-		changed := false
-		for i := zero; i < min(zero+4096, len(b)); i++ {
-			changed = changed || b[i] != 0
-			b[i] = 0
-		}
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		want, frames := 0, 0
-		for _, end := range ends {
-			if zero < end && changed {
-				break
+		at := steady.Now() - time.Hour
+		var stamp time.Duration
+		for i := 0; i+2 < len(data) && i < 600; i += 3 {
+			op, x, y := data[i], data[i+1], data[i+2]
+			at += time.Duration(x) * 3 * time.Millisecond
+			stamp += time.Duration(int8(y)) * 10 * time.Millisecond
+			s := source.Sample{Stamp: stamp, Arrival: at, Offset: time.Duration(int8(op)) * time.Millisecond, Key: op&3 == 0, Length: time.Duration(y) * time.Millisecond,
+				Data: [][]byte{make([]byte, int(x)*int(op))}}
+			switch {
+			case op > 250:
+				at += 30 * time.Second
+			case op > 245:
+				if err := w.Tracks(tracks(64+int(x)), source.Streams{}); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			case op > 240:
+				if err := w.Flush(); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			case op > 180:
+				s.Track = 1
 			}
-			want, frames = end, frames+10
+			if err := w.Sample(s); err != nil {
+				t.Fatal(err)
+			}
+			if used, limit := b.Used(); used > limit {
+				t.Fatalf("%d bytes of %d", used, limit)
+			}
 		}
-		if c, err := Inspect(path, 0, true); err != nil || c.Good != int64(want) || c.Frames != frames {
-			t.Errorf("with zeros from %d on: %+v, %v; want %d bytes and %d frames", zero, c, err, want, frames)
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", path, "-c", "copy", "-f", "null", "-")
-	if err := os.WriteFile(path, file, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("a sealed file does not play: %v, %s", err, out)
-	}
-}
-
-// TestNewestAndItsVideo reads the newest segment as a stream that plays by itself.
-func TestNewestAndItsVideo(t *testing.T) {
-	r := open(t, t.TempDir(), time.Minute, nil)
-	if _, ok := r.Newest(); ok {
-		t.Error("an empty ring has a newest segment")
-	}
-	newFeeder(t, segments(t, 3), r, 1000, time.Now()).feed(3)
-	s, ok := r.Newest()
-	if !ok || s.Number != 2 {
-		t.Fatalf("%+v, %v", s, ok)
-	}
-	b, err := s.Video(1 << 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	init, list := Fragments(b)
-	if init == 0 || len(list) != 1 || !list[0].Key || list[0].Media != [2]time.Duration{2 * time.Second, 3 * time.Second} || list[0].End != int64(len(b)) {
-		t.Errorf("init %d, %+v of %d bytes", init, list, len(b))
-	}
-	if init, list := Fragments(b[:len(b)-1]); init == 0 || list != nil {
-		t.Errorf("cut: init %d, %+v", init, list)
-	}
-	if _, err := s.Video(int64(len(b)) - 1); err == nil {
-		t.Error("a segment that is too large was read")
-	}
-	if err := os.Remove(s.Path); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Video(1 << 20); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a segment that is gone: %v", err)
-	}
-}
-
-func FuzzFragment(f *testing.F) {
-	f.Add([]byte("\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix\x00\x00\x00\x10moof\x00\x00\x00\x08traf"), []byte("\x00\x00\x00\x08moov"))
-	f.Fuzz(func(t *testing.T, segment, head []byte) {
-		p, err := parseInit(bytesAt(head), int64(len(head)))
-		if err != nil {
-			p = params{video: 1, timescale: 90000}
-		}
-		fr, err := parseFragment(bytesAt(segment), int64(len(segment)), p, true)
-		if err == nil && (fr.frames <= 0 || fr.end < fr.start) {
-			t.Errorf("%+v", fr)
-		}
-		file := filepath.Join(t.TempDir(), "x")
-		if err := os.WriteFile(file, append(bytes.Clone(head), segment...), 0o600); err != nil {
+		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if c, err := Inspect(file, 0, false); err != nil || c.Good > int64(len(head)+len(segment)) {
-			t.Errorf("%+v, %v", c, err)
+		if used, _ := b.Used(); used != files(t, r) {
+			t.Fatalf("%d bytes are counted, %d are there", used, files(t, r))
 		}
-		all := append(bytes.Clone(head), segment...)
-		for _, f := range second(Fragments(all)) {
-			if f.End <= 0 || f.End > int64(len(all)) {
-				t.Errorf("%+v", f)
+		before := list(r)
+		for i := 1; i < len(before); i++ {
+			if !before[i].Start.After(before[i-1].Start) { // the length of the last frame before a pause is guessed, so ends may overlap
+				t.Fatalf("segment %d begins before the one before it ends: %+v, %+v", i, before[i-1], before[i])
+			}
+		}
+		after := list(open(t, dir, time.Hour, NewBudget(1<<30)))
+		if len(after) != len(before) {
+			t.Fatalf("%d of %d segments are read back", len(after), len(before))
+		}
+		for i := range before {
+			if !near(before[i].Start, after[i].Start, 2*time.Millisecond) || before[i].Frames != after[i].Frames || before[i].Bytes != after[i].Bytes {
+				t.Fatalf("segment %d: %+v, was %+v", i, after[i], before[i])
 			}
 		}
 	})
 }
-
-func second(_ int64, list []Fragment) []Fragment { return list }
 
 func TestDiskOfTellsRAM(t *testing.T) {
 	d, err := DiskOf(t.TempDir())

@@ -6,7 +6,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/source"
 )
 
 // Status is a recorder at one moment.
@@ -163,24 +163,33 @@ type Camera struct {
 	Name    string      `json:"name"`
 	State   CameraState `json:"state"`
 	Since   time.Time   `json:"since"`
-	Failure ffmpeg.Kind `json:"failure,omitempty"` // why waiting
+	Failure source.Kind `json:"failure,omitempty"` // why waiting
 	Text    string      `json:"text"`              // what happened, in plain words
 	Hint    string      `json:"hint,omitempty"`    // what to do
 	Retry   time.Time   `json:"retry,omitzero"`    // when it is tried again
 
-	Streams ffmpeg.Streams `json:"streams"`
+	Streams source.Streams `json:"streams"`
 	PreRoll event.Seconds  `json:"pre_roll"` // video in RAM now
-	GOP     event.Seconds  `json:"gop"`      // length of the newest segment
+	GOP     event.Seconds  `json:"gop"`      // from keyframe to keyframe
 	BitRate float64        `json:"bit_rate"` // bits a second
 	Bytes   int64          `json:"bytes"`    // on the RAM disk
 	Newest  time.Time      `json:"newest,omitzero"`
 	Short   bool           `json:"short,omitempty"` // the RAM budget shortens its ring
+
+	Advice []Advice `json:"advice,omitempty"` // what its owner should know while it records
 
 	MailLag     event.Seconds `json:"mail_lag,omitempty"` // how late its mails come, as far as its clock can be trusted; 0: not known, or not worth a word
 	LastTrigger time.Time     `json:"last_trigger,omitzero"`
 	OpenEvent   string        `json:"open_event,omitempty"`
 	Live        string        `json:"live,omitempty"` // path of the playlist of what is recorded now, which grows
 	Notify      bool          `json:"notify"`         // its owner wants to be told of its events
+}
+
+// Advice is something about a camera that records, and what to do.
+type Advice struct {
+	Kind source.Kind `json:"kind"`
+	Text string      `json:"text"`
+	Hint string      `json:"hint"`
 }
 
 // Finding is one result of a check.
@@ -194,7 +203,7 @@ type Finding struct {
 
 // Look is what a camera showed when it was tried.
 type Look struct {
-	Streams ffmpeg.Streams `json:"streams"`
+	Streams source.Streams `json:"streams"`
 	Picture []byte         `json:"picture"` // JPEG
 	GOP     event.Seconds  `json:"gop"`     // the longest one seen; 0 if none ended in the time that it was watched
 	BitRate float64        `json:"bit_rate"`

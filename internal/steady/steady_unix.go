@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package ring
+package steady
 
 import (
 	"time"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// steadyTime is a clock that nobody sets and that goes on while the machine sleeps.
-func steadyTime() time.Duration {
+// Now returns the time of the steady clock.
+func Now() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(steadyClock, &t); err != nil {
 		return time.Since(began)

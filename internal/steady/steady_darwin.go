@@ -1,4 +1,4 @@
-package ring
+package steady
 
 import "golang.org/x/sys/unix"
 

@@ -1,0 +1,482 @@
+package ring
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/preroll/preroll/recorder/fmp4"
+	"github.com/preroll/preroll/recorder/source"
+)
+
+// Sizes of what a Writer writes.
+const (
+	partLength   = 250 * time.Millisecond
+	partBytes    = 2 << 20          // beyond which a part is written though it is shorter
+	maxSegment   = 10 * time.Second // without a keyframe
+	segmentBytes = 16 << 20         // likewise
+	maxFrame     = 8 << 20          // bytes of one frame
+	maxWaiting   = 8 << 20          // bytes of samples whose media time is not known yet
+	maxSound     = 256 << 10        // bytes of sound that wait for video
+	minHole      = time.Second      // without a frame, and
+	holeTimes    = 3                // times the usual interval: is a gap
+	maxListed    = 10               // segments in the playlist
+)
+
+// Writer writes what a camera sends into its ring: the sink of one session. Its methods are called by one goroutine at a
+// time. Close must be called at the end.
+type Writer struct {
+	r        *Ring
+	line     source.Timeline
+	tracks   []source.Track
+	parts    []fmp4.TrackPart // of each track, what is not written yet
+	sound    []sound          // of each track; that of the video is not used
+	waiting  []source.Sample  // video whose media time is not known yet
+	waits    int              // their bytes
+	part     time.Duration    // when the part began
+	lastAt   time.Duration    // media time of the last sample in the part, whose length is not known yet
+	open     bool             // there is one
+	needKey  bool             // what comes before a keyframe is of no use
+	gaps     [8]time.Duration // the last intervals between frames
+	sequence uint32
+	buf      []byte
+
+	// guarded by Ring.mu
+	f        *os.File // of the segment that is being written; nil: none is
+	seg      entry
+	run      int64
+	number   int
+	base     time.Duration // steady time of the run's media time 0
+	info     initInfo
+	lost     bool // the segment was given up by the budget
+	believed bool
+	listed   bool // the run has a playlist
+}
+
+// sound is the clock of a sound track and its last sample.
+type sound struct {
+	source.Counter
+	last time.Duration
+	open bool // the last sample lies in the part
+}
+
+// Writer returns the sink of a new session. The one before must be closed.
+func (r *Ring) Writer() *Writer {
+	w := &Writer{r: r, needKey: true, believed: true}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.w = w
+	r.came, r.lag, r.gop, r.lastKey = 0, 0, 0, 0
+	return w
+}
+
+// Tracks begins a run: what follows has other parameters.
+func (w *Writer) Tracks(tracks []source.Track, _ source.Streams) error {
+	if len(tracks) == 0 || !tracks[0].Video || len(tracks) > 8 {
+		return &source.Failure{Kind: source.NoVideo}
+	}
+	if slices.EqualFunc(tracks, w.tracks, func(a, b source.Track) bool {
+		return a.ID == b.ID && a.Timescale == b.Timescale && string(a.Entry) == string(b.Entry)
+	}) {
+		return nil
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	list := make([]fmp4.Track, len(tracks))
+	for i := range tracks {
+		list[i] = tracks[i].Track
+	}
+	init := fmp4.Init(list)
+	movie, err := fmp4.ReadInit(init)
+	if err != nil {
+		return &source.Failure{Kind: source.Unreadable, Detail: err.Error()}
+	}
+	r := w.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.tracks = slices.Clone(tracks)
+	w.parts = make([]fmp4.TrackPart, len(tracks))
+	w.sound = make([]sound, len(tracks))
+	for i, t := range tracks {
+		w.parts[i].Track = t.ID
+	}
+	w.needKey = true
+	if w.run != 0 && !slices.ContainsFunc(r.entries, func(e *entry) bool { return e.Run == w.run }) {
+		_ = os.Remove(filepath.Join(r.segments(), initName(w.run)))
+	}
+	if w.run != 0 {
+		_ = os.Remove(r.livePath(w.run))
+	}
+	w.listed = false
+	w.run, w.number, w.base, w.info = r.nextRun(), 0, 0, initInfo{movie, hashOf(init)}
+	r.inits[w.run] = w.info
+	if err := os.WriteFile(filepath.Join(r.segments(), initName(w.run)), init, 0o600); err != nil {
+		return r.failure(err)
+	}
+	return nil
+}
+
+// Sample takes the next sample.
+func (w *Writer) Sample(s source.Sample) error {
+	if s.Track < 0 || s.Track >= len(w.tracks) {
+		return nil
+	}
+	if s.Track != 0 {
+		w.hear(s)
+		return nil
+	}
+	size := 0
+	for _, d := range s.Data {
+		size += len(d)
+	}
+	if size > maxFrame || size == 0 {
+		w.needKey = w.needKey || size > 0
+		return nil
+	}
+	times := w.line.Add(s.Stamp, s.Arrival)
+	if len(w.waiting) == 0 && len(times) == 1 {
+		return w.see(times[0], s)
+	}
+	s.Data = [][]byte{slices.Concat(s.Data...)}
+	w.waiting = append(w.waiting, s)
+	w.waits += size
+	if err := w.settle(times); err != nil || w.waits <= maxWaiting {
+		return err
+	}
+	return w.settle(w.line.Flush())
+}
+
+// settle writes the samples whose media times are known now.
+func (w *Writer) settle(times []time.Duration) error {
+	for _, at := range times {
+		s := w.waiting[0]
+		w.waiting = w.waiting[1:]
+		w.waits -= len(s.Data[0])
+		if err := w.see(at, s); err != nil {
+			return err
+		}
+	}
+	if len(w.waiting) == 0 {
+		w.waiting = nil
+	}
+	return nil
+}
+
+// hear takes a sample of sound into the part: where it arrived, behind the sound before it.
+func (w *Writer) hear(s source.Sample) {
+	t, p := &w.sound[s.Track], &w.parts[s.Track]
+	at, ok := t.Add(s.Length, s.Arrival)
+	if !ok || w.base == 0 || at < w.base {
+		return
+	}
+	if len(p.Data) > maxSound { // no picture comes any more
+		p.Samples, p.Data, t.open = p.Samples[:0], p.Data[:0], false
+	}
+	track := w.tracks[s.Track]
+	ticks := track.Ticks(at - w.base)
+	if n := len(p.Samples); t.open && n > 0 {
+		p.Samples[n-1].Duration = uint32(max(0, ticks-track.Ticks(t.last-w.base)))
+	} else {
+		p.Base = uint64(ticks)
+	}
+	n := len(p.Data)
+	for _, d := range s.Data {
+		p.Data = append(p.Data, d...)
+	}
+	p.Samples = append(p.Samples, fmp4.Sample{Duration: uint32(track.Ticks(s.Length)), Size: uint32(len(p.Data) - n), Key: true})
+	t.last, t.open = at, true
+}
+
+// see takes a frame of video with its media time.
+func (w *Writer) see(at time.Duration, s source.Sample) error {
+	r := w.r
+	r.mu.Lock()
+	w.believed = w.line.Believed()
+	lost := w.lost
+	r.mu.Unlock()
+	if lost {
+		w.giveUp()
+	}
+	if w.open {
+		end, cut := at, false
+		usual, longest := w.usual()
+		interval := at - w.lastAt
+		if usual > 0 && interval > minHole && interval > holeTimes*longest {
+			end, cut = w.lastAt+usual, true
+		}
+		copy(w.gaps[:], w.gaps[1:])
+		w.gaps[len(w.gaps)-1] = interval
+		w.finish(end)
+		length := end - w.seg.start
+		cut = cut || s.Key && length >= Target*9/10 || length >= maxSegment || w.seg.Bytes+int64(len(w.parts[0].Data)) >= segmentBytes
+		if cut || end-w.part >= partLength || len(w.parts[0].Data) >= partBytes {
+			if err := w.flush(end); err != nil {
+				return err
+			}
+		}
+		if cut || w.needKey { // the latter if there was no room
+			if err := w.complete(); err != nil {
+				return err
+			}
+		}
+	}
+	if w.needKey && !s.Key {
+		return nil
+	}
+	if w.f == nil {
+		if err := w.begin(at, s.Key); err != nil {
+			return err
+		}
+	}
+	p := &w.parts[0]
+	if len(p.Samples) == 0 {
+		w.part, p.Base = at, uint64(w.tracks[0].Ticks(at-w.base))
+	}
+	n := len(p.Data)
+	for _, d := range s.Data {
+		p.Data = append(p.Data, d...)
+	}
+	p.Samples = append(p.Samples, fmp4.Sample{Offset: int32(w.tracks[0].Ticks(s.Offset)), Size: uint32(len(p.Data) - n), Key: s.Key})
+	w.lastAt, w.open = at, true
+	r.mu.Lock()
+	r.came = s.Arrival
+	if s.Key {
+		if r.lastKey != 0 {
+			r.gop = at - r.lastKey
+		}
+		r.lastKey = at
+	}
+	r.mu.Unlock()
+	return nil
+}
+
+// usual returns the usual interval between frames, 0 while it is not known, and the longest one but for a single gap.
+func (w *Writer) usual() (usual, longest time.Duration) {
+	list := slices.DeleteFunc(slices.Clone(w.gaps[:]), func(d time.Duration) bool { return d == 0 })
+	if len(list) < 2 {
+		return 0, math.MaxInt64
+	}
+	slices.SortFunc(list, cmp.Compare)
+	return list[len(list)/2], list[len(list)-2]
+}
+
+// finish gives the last sample of the part its length.
+func (w *Writer) finish(end time.Duration) {
+	p, t := &w.parts[0], w.tracks[0]
+	p.Samples[len(p.Samples)-1].Duration = uint32(t.Ticks(end-w.base) - t.Ticks(w.lastAt-w.base))
+	w.open = false
+}
+
+// begin begins a segment.
+func (w *Writer) begin(at time.Duration, key bool) error {
+	r := w.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w.base == 0 {
+		w.base = at
+	}
+	name := fmt.Sprintf("r%013d-%06d.m4s", w.run, w.number)
+	f, err := os.OpenFile(filepath.Join(r.segments(), name+".tmp"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return r.failure(err)
+	}
+	w.f, w.needKey = f, false
+	w.seg = entry{start: at, end: at, Segment: Segment{Run: w.run, Number: w.number, Key: key, Params: w.info.hash,
+		Path: filepath.Join(r.segments(), name), Init: filepath.Join(r.segments(), initName(w.run))}}
+	w.number++
+	return nil
+}
+
+// flush writes the part, which ends at a time, if the budget has room for it. Else the GOP ends here.
+func (w *Writer) flush(end time.Duration) error {
+	r := w.r
+	r.mu.Lock()
+	wall := r.clock.wall(w.part)
+	r.mu.Unlock()
+	w.sequence++
+	w.buf = fmp4.AppendPart(w.buf[:0], w.sequence, wall, w.parts)
+	frames := len(w.parts[0].Samples)
+	w.clear()
+	n := int64(len(w.buf))
+	granted := r.opt.Budget.take(r, n)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !granted || w.lost || w.f == nil {
+		if granted {
+			r.bytes -= n
+		} else {
+			r.isShort()
+			for _, h := range r.holds {
+				h.missed++
+			}
+		}
+		w.needKey = true
+		return nil
+	}
+	if _, err := w.f.Write(w.buf); err != nil {
+		r.bytes -= n
+		_ = w.f.Truncate(w.seg.Bytes) // what is whole stays
+		return r.failure(err)
+	}
+	w.seg.Bytes += n
+	w.seg.Frames += frames
+	w.seg.end = end
+	if cap(w.buf) > 4*partBytes { // one huge picture is no reason to keep the room for it
+		w.buf = nil
+	}
+	return nil
+}
+
+// clear empties the part.
+func (w *Writer) clear() {
+	for i := range w.parts {
+		p := &w.parts[i]
+		p.Samples, p.Data = p.Samples[:0], p.Data[:0]
+		if cap(p.Data) > 4*partBytes {
+			p.Data = nil
+		}
+		w.sound[i].open = false
+	}
+}
+
+// complete ends the segment and puts it into the ring.
+func (w *Writer) complete() error {
+	r := w.r
+	r.mu.Lock()
+	f := w.f
+	w.f = nil
+	if f == nil || w.lost {
+		r.mu.Unlock()
+		if f != nil {
+			_ = f.Close()
+		}
+		return nil
+	}
+	e := w.seg
+	err := f.Close()
+	if e.Frames == 0 {
+		_ = os.Remove(e.Path + ".tmp")
+		r.mu.Unlock()
+		return nil
+	}
+	if err == nil {
+		err = os.Rename(e.Path+".tmp", e.Path)
+	}
+	if err != nil {
+		r.bytes -= e.Bytes
+		r.mu.Unlock()
+		return r.failure(err)
+	}
+	e.Media = [2]time.Duration{e.start - w.base, e.end - w.base}
+	e.inRing = true
+	r.entries = append(r.entries, &e)
+	r.lag = max(r.clock.steady()-e.end, r.lag*9/10)
+	r.prune()
+	for _, h := range r.holds {
+		h.take(&e)
+	}
+	list, path := w.playlist(), r.livePath(w.run)
+	r.mu.Unlock()
+	r.opt.Log.Debug("segment", "segment", filepath.Base(e.Path), "bytes", e.Bytes, "took", e.Length())
+	if os.WriteFile(path+".tmp", []byte(list), 0o600) == nil && os.Rename(path+".tmp", path) == nil { // only who watches live misses it
+		r.mu.Lock()
+		w.listed = true
+		r.mu.Unlock()
+	}
+	if r.opt.Seen != nil {
+		r.opt.Seen()
+	}
+	return nil
+}
+
+// playlist lists the newest segments of the run (RFC 8216). Ring.mu is held.
+func (w *Writer) playlist() string {
+	list := w.r.entries[max(0, len(w.r.entries)-maxListed):]
+	list = slices.DeleteFunc(slices.Clone(list), func(e *entry) bool { return e.Run != w.run })
+	longest := Target
+	for _, e := range list {
+		longest = max(longest, e.Length())
+	}
+	var b strings.Builder
+	first := 0
+	if len(list) > 0 {
+		first = list[0].Number
+	}
+	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-MAP:URI=%q\n",
+		int(math.Ceil(longest.Seconds())), first, initName(w.run))
+	for _, e := range list {
+		fmt.Fprintf(&b, "#EXTINF:%.6f,\n%s\n", e.Length().Seconds(), filepath.Base(e.Path))
+	}
+	return b.String()
+}
+
+// abandon gives the segment up: the budget needs its bytes. r.mu is held.
+func (w *Writer) abandon() {
+	if w == nil || w.f == nil || w.lost {
+		return
+	}
+	w.lost = true
+	_ = os.Remove(w.seg.Path + ".tmp")
+	_ = w.f.Truncate(0)
+	w.r.bytes -= w.seg.Bytes
+}
+
+// giveUp goes on behind a segment that was given up, at the next keyframe.
+func (w *Writer) giveUp() {
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	if w.f != nil {
+		_ = w.f.Close()
+	}
+	w.f, w.lost, w.open, w.needKey = nil, false, false, true
+	w.clear()
+}
+
+// Flush completes what is there, with the usual length for the last frame.
+func (w *Writer) Flush() error {
+	if err := w.settle(w.line.Flush()); err != nil {
+		return err
+	}
+	if w.open {
+		usual, _ := w.usual()
+		if usual == 0 {
+			usual = time.Second / 15
+		}
+		w.finish(w.lastAt + usual)
+		if err := w.flush(w.lastAt + usual); err != nil {
+			return err
+		}
+	}
+	return w.complete()
+}
+
+// Close ends the session: what came last is a complete segment then.
+func (w *Writer) Close() error {
+	err := w.Flush()
+	r := w.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w.f != nil { // an error came before
+		_ = w.f.Close()
+		_ = os.Remove(w.seg.Path + ".tmp")
+		if !w.lost {
+			r.bytes -= w.seg.Bytes
+		}
+		w.f = nil
+	}
+	if w.run != 0 && !slices.ContainsFunc(r.entries, func(e *entry) bool { return e.Run == w.run }) {
+		delete(r.inits, w.run)
+		_ = os.Remove(filepath.Join(r.segments(), initName(w.run)))
+	}
+	if r.w == w {
+		r.w, r.lastKey = nil, 0
+	}
+	_ = os.Remove(r.livePath(w.run))
+	return err
+}

@@ -1,0 +1,354 @@
+// Package rtsp reads a camera by RTSP or RTSPS in this process.
+//
+// In comes a camera's address with its login, out come samples. Run starts one session and ends with it; the RTSP client
+// has the goroutines, and Run waits for them. What comes from the camera is a stranger's: descriptions, packets and access
+// units are bounded, no other host is spoken to, and a panic over what came ends the session.
+package rtsp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/description"
+	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
+	"github.com/pion/rtp"
+
+	"github.com/preroll/preroll/internal/steady"
+	"github.com/preroll/preroll/recorder/source"
+)
+
+// Options says what to read.
+type Options struct {
+	URL      string // rtsp:// or rtsps://
+	Username string
+	Password string
+	Audio    bool
+}
+
+// Source is a camera read by RTSP. It remembers which transport the camera takes.
+type Source struct {
+	opt Options
+	way way
+}
+
+// way is how a camera sends its packets.
+type way int
+
+const (
+	tcp    way = iota // interleaved in the RTSP connection
+	udp               // for cameras that refuse that
+	tunnel            // RTSP over HTTP, for those that refuse both
+)
+
+// New returns the source of a camera.
+func New(opt Options) *Source { return &Source{opt: opt} }
+
+// timeout is how long the camera may take to connect, to answer, and between two packets.
+const timeout = 10 * time.Second
+
+// Run reads one session; see [source.Source]. Where the camera refuses a transport, the next one is tried at once.
+func (s *Source) Run(ctx context.Context, to source.Sink) error {
+	u, err := url.Parse(s.opt.URL)
+	if err != nil {
+		return &source.Failure{Kind: source.BadURL, Detail: "the camera's URL cannot be read"}
+	}
+	if s.opt.Username != "" || s.opt.Password != "" {
+		u.User = url.UserPassword(s.opt.Username, s.opt.Password)
+	}
+	redirects := 0
+	for {
+		next, err := s.session(ctx, u, to)
+		f := source.AsFailure(err)
+		if next != nil && redirects < maxRedirects {
+			if !sameHost(next.Hostname(), u.Hostname()) || u.Scheme == "rtsps" && next.Scheme != u.Scheme {
+				return &source.Failure{Kind: source.Redirected, Detail: next.Host}
+			}
+			next.User = u.User
+			u = next
+			redirects++
+			continue
+		}
+		if ctx.Err() != nil || f.Kind != source.Transport {
+			if f.Kind == source.WrongPassword && len(s.opt.Username)+len(s.opt.Password) > longLogin {
+				f.Kind = source.LongPassword
+			}
+			return err
+		}
+		if s.way == tunnel {
+			s.way = tcp
+			return err
+		}
+		s.way++
+	}
+}
+
+// maxRedirects is how often a camera may send on to another path of its own.
+const maxRedirects = 3
+
+func sameHost(a, b string) bool {
+	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
+}
+
+// longLogin is how many bytes of user and password together many cameras read.
+const longLogin = 63
+
+// session is one session with a camera.
+type session struct {
+	to    source.Sink
+	video *video
+	ended chan error // has room for the first error
+
+	mu      sync.Mutex // guards all below, and calls of the sink: over UDP each track has a goroutine
+	tracks  []source.Track
+	streams source.Streams
+	over    bool
+}
+
+// session runs one session. Where the camera redirects to another address, that is returned.
+func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next *url.URL, err error) {
+	c := &gortsplib.Client{
+		Scheme: u.Scheme, Host: u.Host, ReadTimeout: timeout, WriteTimeout: timeout, UserAgent: "Preroll",
+		TLSConfig:   &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}, // cameras sign their certificates themselves
+		DialContext: dialOnly(u.Hostname()),
+	}
+	protocol := gortsplib.ProtocolTCP
+	switch s.way {
+	case udp:
+		protocol = gortsplib.ProtocolUDP
+	case tunnel:
+		c.Tunnel = gortsplib.TunnelHTTP
+	}
+	c.Protocol = &protocol
+	var redirect string // by the client's own goroutine, which is waited for
+	c.OnResponse = func(r *base.Response) {
+		if l := r.Header["Location"]; r.StatusCode >= 300 && r.StatusCode < 400 && len(l) == 1 {
+			redirect = l[0]
+		}
+	}
+	if err := c.Start(); err != nil {
+		return nil, diagnose(err, false)
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, c.Close)() // ends what waits for the camera
+
+	x := &session{to: to, ended: make(chan error, 1)}
+	if err := x.begin(c, (*base.URL)(u), s.opt.Audio); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		c.Close()
+		if next, perr := url.Parse(redirect); perr == nil && redirect != "" && next.Hostname() != "" {
+			return next, diagnose(err, false)
+		}
+		return nil, diagnose(err, false)
+	}
+	gone := make(chan error, 1)
+	go func() { gone <- c.Wait() }()
+	select {
+	case err = <-x.ended:
+	case err = <-gone:
+		gone <- nil
+	}
+	c.Close() // no callback comes after this
+	<-gone
+	x.mu.Lock()
+	x.over = true
+	x.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, diagnose(err, true)
+}
+
+// dialOnly returns a dialer that connects to one host and to no other, wherever a camera redirects to.
+func dialOnly(host string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		to, _, err := net.SplitHostPort(address)
+		if err != nil || !sameHost(to, host) {
+			return nil, &source.Failure{Kind: source.Redirected, Detail: to}
+		}
+		return (&net.Dialer{KeepAlive: timeout}).DialContext(ctx, network, address)
+	}
+}
+
+// begin asks what the camera has and starts the video, and the sound if that can be recorded.
+func (x *session) begin(c *gortsplib.Client, u *base.URL, audio bool) error {
+	desc, _, err := c.Describe(u)
+	if err != nil {
+		return err
+	}
+	medium, err := x.choose(desc)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Setup(desc.BaseURL, medium, 0, 0); err != nil {
+		return err
+	}
+	c.OnPacketRTP(medium, x.video.format, x.guard(x.video.packet))
+	if audio {
+		if m, a := x.sound(desc); a != nil {
+			if _, err := c.Setup(desc.BaseURL, m, 0, 0); err == nil { // sound never decides about video
+				c.OnPacketRTP(m, a.format, x.guard(a.packet))
+			} else {
+				x.tracks, x.streams.LeftOut, x.streams.Audio = x.tracks[:1], x.streams.Audio, ""
+			}
+		}
+	}
+	x.mu.Lock()
+	err = x.video.ready()
+	x.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	_, err = c.Play(nil)
+	return err
+}
+
+// choose takes the first track of video that can be recorded.
+func (x *session) choose(desc *description.Session) (*description.Media, error) {
+	other := ""
+	for _, m := range desc.Medias[:min(len(desc.Medias), maxMedia)] {
+		if m.IsBackChannel {
+			continue
+		}
+		for _, f := range m.Formats {
+			if v := newVideo(x, f); v != nil {
+				x.video = v
+				x.streams.Ingest = "rtsp"
+				x.tracks = []source.Track{{}}
+				return m, nil
+			}
+			if m.Type == description.MediaTypeVideo {
+				other = f.Codec()
+			}
+		}
+	}
+	if other != "" {
+		return nil, &source.Failure{Kind: source.Unsupported, Detail: other}
+	}
+	return nil, &source.Failure{Kind: source.NoVideo}
+}
+
+// maxMedia is how many tracks of a description are looked at.
+const maxMedia = 32
+
+// sound takes the first track of sound that can be recorded, and says which is left out.
+func (x *session) sound(desc *description.Session) (*description.Media, *audio) {
+	for _, m := range desc.Medias[:min(len(desc.Medias), maxMedia)] {
+		if m.IsBackChannel || m.Type != description.MediaTypeAudio {
+			continue
+		}
+		for _, f := range m.Formats {
+			if a := newAudio(x, f); a != nil {
+				x.tracks = append(x.tracks, a.track)
+				x.streams.Audio, x.streams.LeftOut = a.track.Codec, ""
+				return m, a
+			}
+			x.streams.LeftOut = codecName(f)
+		}
+	}
+	return nil, nil
+}
+
+// guard returns a callback that hands packets on, one at a time, until the session is over. It ends the session for an
+// error of the sink, and for a panic over what the camera sent.
+func (x *session) guard(take func(*rtp.Packet, time.Duration) error) func(*rtp.Packet) {
+	return func(p *rtp.Packet) {
+		now := steady.Now()
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.over {
+			return
+		}
+		defer func() {
+			if v := recover(); v != nil {
+				x.end(&source.Failure{Kind: source.Unreadable, Detail: fmt.Sprint("panic over what the camera sent: ", v)})
+			}
+		}()
+		if err := take(p, now); err != nil {
+			x.end(err)
+		}
+	}
+}
+
+// end ends the session. x.mu is held.
+func (x *session) end(err error) {
+	x.over = true
+	select {
+	case x.ended <- err:
+	default:
+	}
+}
+
+// diagnose names why a session ended; playing says whether it had begun.
+func diagnose(err error, playing bool) error {
+	var f *source.Failure
+	if errors.As(err, &f) {
+		return err
+	}
+	fail := func(k source.Kind) error { return &source.Failure{Kind: k, Detail: err.Error()} }
+	var status liberrors.ErrClientBadStatusCode
+	if errors.As(err, &status) {
+		switch status.Code {
+		case base.StatusUnauthorized, base.StatusForbidden:
+			return fail(source.WrongPassword)
+		case base.StatusNotFound, base.StatusBadRequest, base.StatusGone:
+			return fail(source.WrongPath)
+		case base.StatusNotEnoughBandwidth, base.StatusServiceUnavailable:
+			return fail(source.Busy)
+		case base.StatusUnsupportedTransport, base.StatusMethodNotValidInThisState:
+			return fail(source.Transport)
+		}
+		return fail(source.Protocol)
+	}
+	var (
+		login  liberrors.ErrClientAuthSetup
+		sdp    liberrors.ErrClientSDPInvalid
+		kind   liberrors.ErrClientContentTypeUnsupported
+		silent liberrors.ErrClientTCPTimeout
+		mute   liberrors.ErrClientUDPTimeout
+		wait   liberrors.ErrClientRequestTimedOut
+		ask    liberrors.ErrClientServerRequestedUDP
+		other  liberrors.ErrClientServerRequestedTCP
+		ports  liberrors.ErrClientTransportHeaderInvalid
+		alone  liberrors.ErrClientH264PacketizationMode0
+		dns    *net.DNSError
+		alert  tls.AlertError
+		record tls.RecordHeaderError
+		op     *net.OpError
+	)
+	switch {
+	case errors.As(err, &login):
+		return fail(source.LoginKind)
+	case errors.As(err, &sdp), errors.As(err, &kind):
+		return fail(source.Unreadable)
+	case errors.As(err, &silent):
+		return fail(source.Stalled)
+	case errors.As(err, &mute), errors.As(err, &ask), errors.As(err, &other), errors.As(err, &ports), errors.As(err, &alone):
+		return fail(source.Transport)
+	case errors.As(err, &dns):
+		return fail(source.UnknownHost)
+	case errors.As(err, &alert), errors.As(err, &record), strings.Contains(err.Error(), "tls: "):
+		return fail(source.Certificate)
+	case playing:
+		return fail(source.Ended)
+	case errors.As(err, &wait):
+		return fail(source.Unreachable)
+	case errors.As(err, &op), errors.Is(err, context.DeadlineExceeded):
+		return fail(source.Unreachable)
+	}
+	if slices.Contains([]string{"EOF", "unexpected EOF"}, err.Error()) || strings.Contains(err.Error(), "closed network connection") {
+		return fail(source.Ended)
+	}
+	return fail(source.Protocol)
+}

@@ -1,0 +1,255 @@
+package rtsp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5/pkg/format"
+	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
+	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph265"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
+	"github.com/pion/rtp"
+
+	"github.com/preroll/preroll/recorder/fmp4"
+	"github.com/preroll/preroll/recorder/source"
+)
+
+// videoClock is in how many ticks a second video is stamped in RTP (RFC 6184, RFC 7798).
+const videoClock = 90_000
+
+// maxNALs bounds the NAL units of one access unit.
+const maxNALs = 512
+
+// video is the video track of a session: it makes access units of packets, and keeps the parameter sets.
+type video struct {
+	x      *session
+	format format.Format
+	hevc   bool
+	decode func(*rtp.Packet) ([][]byte, error)
+	dts    func(au [][]byte, pts int64) (int64, error)
+
+	vps, sps, pps []byte // as the camera sent them last
+	told          bool   // the sink was told of them
+	stamped       bool
+	rtp           uint32 // stamp of the access unit before
+	pts           int64  // the same without wrapping, in ticks
+	pieces        [][]byte
+	lengths       []byte
+}
+
+// newVideo returns the reader of a format, nil if it is none that can be read.
+func newVideo(x *session, f format.Format) *video {
+	v := &video{x: x, format: f}
+	switch f := f.(type) {
+	case *format.H264:
+		d, err := f.CreateDecoder()
+		if err != nil {
+			return nil
+		}
+		v.decode = d.Decode
+		v.sps, v.pps = f.SafeParams()
+	case *format.H265:
+		d, err := f.CreateDecoder()
+		if err != nil {
+			return nil
+		}
+		v.decode, v.hevc = d.Decode, true
+		v.vps, v.sps, v.pps = f.SafeParams()
+	default:
+		return nil
+	}
+	v.restart()
+	return v
+}
+
+// restart begins to work out decode times anew.
+func (v *video) restart() {
+	if v.hevc {
+		d := &h265.DTSExtractor{}
+		d.Initialize()
+		v.dts = d.Extract
+	} else {
+		d := &h264.DTSExtractor{}
+		d.Initialize()
+		v.dts = d.Extract
+	}
+}
+
+// ready tells the sink of the parameters, if they are complete and new. x.mu is held.
+func (v *video) ready() error {
+	if v.told || len(v.sps) < 4 || len(v.pps) < 1 || v.hevc && len(v.vps) < 2 {
+		return nil
+	}
+	t := source.Track{Track: fmp4.Track{ID: 1, Video: true, Timescale: videoClock}, Codec: "h264"}
+	fps := 0.0
+	if v.hevc {
+		var sps h265.SPS
+		if err := sps.Unmarshal(v.sps); err != nil {
+			return nil // damaged: the next one may be better
+		}
+		t.Codec, t.Width, t.Height, fps = "hevc", sps.Width(), sps.Height(), rate(sps.VUI != nil && sps.VUI.TimingInfo != nil, sps.FPS)
+		raw := h264.EmulationPreventionRemove(v.sps)
+		if len(raw) < 15 {
+			return nil
+		}
+		t.Entry = fmp4.H265Entry(t.Width, t.Height, [12]byte(raw[3:15]), v.vps, v.sps, v.pps)
+	} else {
+		var sps h264.SPS
+		if err := sps.Unmarshal(v.sps); err != nil {
+			return nil
+		}
+		t.Width, t.Height, fps = sps.Width(), sps.Height(), rate(sps.VUI != nil && sps.VUI.TimingInfo != nil, sps.FPS)
+		t.Entry = fmp4.H264Entry(t.Width, t.Height, v.sps, v.pps)
+	}
+	if t.Width <= 0 || t.Height <= 0 || t.Width > 0xffff || t.Height > 0xffff {
+		return nil
+	}
+	x := v.x
+	x.tracks[0] = t
+	x.streams.Video, x.streams.Width, x.streams.Height, x.streams.FPS = t.Codec, t.Width, t.Height, fps
+	v.told = true
+	v.restart()
+	return x.to.Tracks(x.tracks, x.streams)
+}
+
+// rate is the frame rate that a camera names, 0 if it names none that makes sense.
+func rate(named bool, fps func() float64) float64 {
+	if !named {
+		return 0
+	}
+	if f := fps(); f > 0.01 && f < 1000 {
+		return f
+	}
+	return 0
+}
+
+// packet takes one RTP packet. x.mu is held.
+func (v *video) packet(p *rtp.Packet, now time.Duration) error {
+	au, err := v.decode(p)
+	if err != nil || len(au) == 0 { // more is needed, or a packet was lost: the next picture may be whole
+		return nil
+	}
+	if len(au) > maxNALs {
+		return nil
+	}
+	stamp := p.Timestamp
+	if errors.Is(err, rtph264.ErrMorePacketsNeeded) || errors.Is(err, rtph265.ErrMorePacketsNeeded) {
+		return nil
+	}
+	if v.stamped {
+		v.pts += int64(int32(stamp - v.rtp))
+	}
+	v.stamped, v.rtp = true, stamp
+
+	key, picture := v.look(au)
+	if err := v.ready(); err != nil {
+		return err
+	}
+	if !v.told || !picture {
+		return nil
+	}
+	dts, err := v.dts(au, v.pts)
+	if err != nil { // a bad stamp is one that is not believed, and no reason to lose a picture
+		dts = v.pts
+		if key {
+			v.restart()
+			if d, err := v.dts(au, v.pts); err == nil {
+				dts = d
+			}
+		}
+	}
+	s := source.Sample{Stamp: ticks(dts), Offset: ticks(v.pts - dts), Arrival: now, Key: key, Data: v.boxed(au)}
+	if s.Offset < 0 || s.Offset > maxReorder {
+		s.Stamp, s.Offset = ticks(v.pts), 0
+	}
+	return v.x.to.Sample(s)
+}
+
+// maxReorder is how much later than it is decoded a picture may be shown.
+const maxReorder = 5 * time.Second
+
+func ticks(n int64) time.Duration {
+	return time.Duration(n/videoClock)*time.Second + time.Duration(n%videoClock)*time.Second/videoClock
+}
+
+// boxed returns an access unit in MP4's form: the length before each NAL unit.
+func (v *video) boxed(au [][]byte) [][]byte {
+	v.pieces, v.lengths = v.pieces[:0], v.lengths[:0]
+	for _, n := range au {
+		v.lengths = binary.BigEndian.AppendUint32(v.lengths, uint32(len(n)))
+	}
+	for i, n := range au {
+		v.pieces = append(v.pieces, v.lengths[4*i:4*i+4], n)
+	}
+	return v.pieces
+}
+
+// look learns the parameter sets that an access unit brings, and says whether it is a keyframe, and holds a picture.
+func (v *video) look(au [][]byte) (key, picture bool) {
+	for _, n := range au {
+		if len(n) < 2 {
+			continue
+		}
+		if v.hevc {
+			switch t := h265.NALUType(n[0] >> 1 & 63); {
+			case t == h265.NALUType_VPS_NUT:
+				v.keep(&v.vps, n)
+			case t == h265.NALUType_SPS_NUT:
+				v.keep(&v.sps, n)
+			case t == h265.NALUType_PPS_NUT:
+				v.keep(&v.pps, n)
+			case t >= h265.NALUType_BLA_W_LP && t <= h265.NALUType_CRA_NUT:
+				key, picture = true, true
+			case t < 32:
+				picture = true
+			}
+			continue
+		}
+		switch t := h264.NALUType(n[0] & 31); {
+		case t == h264.NALUTypeSPS:
+			v.keep(&v.sps, n)
+		case t == h264.NALUTypePPS:
+			v.keep(&v.pps, n)
+		case t == h264.NALUTypeIDR:
+			key, picture = true, true
+		case t >= 1 && t < 5:
+			picture = true
+		}
+	}
+	return key, picture
+}
+
+// maxParameters bounds a parameter set, in bytes.
+const maxParameters = 4096
+
+// keep notes a parameter set. A camera that has several of a kind keeps the first in the description; all of them stay in
+// the stream, where decoders find them.
+func (v *video) keep(set *[]byte, n []byte) {
+	if len(n) > maxParameters || bytes.Equal(*set, n) {
+		return
+	}
+	if set == &v.pps && len(*set) > 0 && pictureSet(*set, v.hevc) != pictureSet(n, v.hevc) {
+		return
+	}
+	*set = bytes.Clone(n)
+	v.told = false
+}
+
+// pictureSet is the number of a picture parameter set, as far as its first byte tells: 1 for 0, which all cameras begin
+// with, and else the bits of the number.
+func pictureSet(n []byte, hevc bool) byte {
+	at := 1
+	if hevc {
+		at = 2
+	}
+	if len(n) <= at {
+		return 0
+	}
+	if n[at]&0x80 != 0 {
+		return 0x80
+	}
+	return n[at]
+}

@@ -1,0 +1,310 @@
+package source
+
+import (
+	"time"
+)
+
+// Limits of a Timeline.
+const (
+	settleTime  = time.Second            // for which samples wait where the camera's stamps begin, or leave their course
+	leap        = time.Second            // by which stamp and arrival must part from one sample to the next to be looked at
+	trust       = 700 * time.Millisecond // to which stamps must come back to be believed on
+	bucket      = time.Second
+	buckets     = 15          // over which the smallest lateness is taken
+	minRate     = 0.003       // a rate error that is smaller is followed by small steps
+	maxRate     = 0.6         // one that is larger is no clock
+	maxDoubts   = 4           // in doubtTime, after which
+	followTime  = time.Minute // stamps are not believed, longer each time
+	maxFollow   = time.Hour
+	doubtTime   = 30 * time.Second
+	maxSettling = 1024 // samples
+	minStep     = 20 * time.Microsecond
+	quickSlew   = 4 // a quarter of the time that passes, where times are wrong by more than
+	slewLimit   = 250 * time.Millisecond
+	slowSlew    = 20
+)
+
+// Timeline turns the stamps and arrival times of a video track into media times. It is a pure function of what it was
+// told: it never asks a clock.
+//
+// Media time lies on the arrival clock. It follows the camera's stamps, at the rate that they really have, such that the
+// smallest lateness (arrival - media time) of the last 15 s is zero: frames play smoothly, and a late packet moves nothing.
+// Where stamps and arrival part at once (a leap of the camera's clock, a silence, a burst after one), samples wait for a
+// second, until it is known which of the two is right. Stamps that part again and again are not believed for a minute; then
+// media time is arrival. Media times rise strictly, and each sample gets exactly one.
+type Timeline struct {
+	begun  bool
+	last   time.Duration // media time that was given last
+	stamp  time.Duration // of the sample before
+	arrive time.Duration
+
+	anchor  moment  // media time = anchor.media + (stamp - anchor.stamp) * rate
+	rate    float64 // of arrival to stamps
+	owed    time.Duration
+	seen    [buckets]least // the earliest sample of each second, newest last
+	waiting []moment       // stamps, and as media arrivals, of samples that settle
+	doubts  []time.Duration
+	follow  time.Duration // until then, in arrival time, stamps are not believed
+	again   time.Duration // for how long they will not be believed the next time
+	out     []time.Duration
+}
+
+// moment is a stamp with the media time, or the arrival time, that belongs to it.
+type moment struct{ stamp, media time.Duration }
+
+// least is the sample of a second that came earliest by its stamp.
+type least struct {
+	moment
+	second int64
+	any    bool
+}
+
+// Add takes the next sample and returns the media times that are known now: of the oldest samples that have none yet, in
+// their order. The result is valid until the next call.
+func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
+	t.out = t.out[:0]
+	if t.begun {
+		arrival = max(arrival, t.arrive)
+	}
+	ds, da := stamp-t.stamp, arrival-t.arrive
+	first := !t.begun
+	t.begun, t.stamp, t.arrive = true, stamp, arrival
+	switch {
+	case first:
+		t.rate, t.last = 1, arrival-time.Hour
+		t.waiting = append(t.waiting, moment{stamp, arrival})
+	case len(t.waiting) > 0:
+		if ds <= 0 || time.Duration(float64(ds)*t.rate)-da > time.Minute {
+			t.settle()
+			t.doubt(stamp, arrival)
+			break
+		}
+		t.waiting = append(t.waiting, moment{stamp, arrival})
+		if arrival-t.waiting[0].media >= settleTime || len(t.waiting) >= maxSettling {
+			t.settle()
+		}
+	case arrival < t.follow:
+		t.give(arrival)
+	case t.follow > 0:
+		t.follow = 0
+		t.forget()
+		t.waiting = append(t.waiting, moment{stamp, arrival})
+	default:
+		late := arrival - t.at(stamp)
+		if step := time.Duration(float64(ds) * t.rate); ds <= 0 || (da-step).Abs() > leap || late < -leap {
+			t.doubt(stamp, arrival)
+			break
+		}
+		t.observe(stamp, arrival, ds)
+		t.give(t.at(stamp))
+	}
+	return t.out
+}
+
+// Flush returns the media times of the samples that still wait, because the session ends or memory is short.
+func (t *Timeline) Flush() []time.Duration {
+	t.out = t.out[:0]
+	t.settle()
+	return t.out
+}
+
+// Believed reports whether media time follows the camera's stamps.
+func (t *Timeline) Believed() bool { return t.follow == 0 }
+
+// Rate is by how much faster than its stamps the camera really is, 0 if they are right.
+func (t *Timeline) Rate() float64 {
+	if !t.begun {
+		return 0
+	}
+	return t.rate - 1
+}
+
+func (t *Timeline) at(stamp time.Duration) time.Duration {
+	return t.anchor.media + time.Duration(float64(stamp-t.anchor.stamp)*t.rate)
+}
+
+func (t *Timeline) give(media time.Duration) {
+	t.last = max(media, t.last+minStep)
+	t.out = append(t.out, t.last)
+}
+
+// doubt takes a sample whose stamp and arrival do not fit those before it.
+func (t *Timeline) doubt(stamp, arrival time.Duration) {
+	for len(t.doubts) > 0 && arrival-t.doubts[0] > doubtTime {
+		t.doubts = t.doubts[1:]
+	}
+	t.doubts = append(t.doubts, arrival)
+	t.waiting = append(t.waiting, moment{stamp, arrival})
+}
+
+// settle decides what the samples that wait mean, and gives their media times.
+func (t *Timeline) settle() {
+	w := t.waiting
+	if len(w) == 0 {
+		return
+	}
+	t.waiting = w[:0]
+	if len(t.doubts) > maxDoubts {
+		t.doubts = t.doubts[:0]
+		t.disbelieve()
+		for _, m := range w {
+			t.give(m.media)
+		}
+		return
+	}
+	// As before, if the earliest of them fits what was known: they were late, or there was nothing to send.
+	old := w[0].media - t.at(w[0].stamp)
+	base := w[0].media
+	for _, m := range w {
+		old = min(old, m.media-t.at(m.stamp))
+		base = min(base, m.media-time.Duration(float64(m.stamp-w[0].stamp)*t.rate))
+	}
+	if t.anchor != (moment{}) && old.Abs() < trust && t.at(w[0].stamp) > t.last {
+		t.owed = old
+	} else {
+		t.forget()
+		t.anchor = moment{w[0].stamp, base}
+	}
+	for _, m := range w {
+		t.note(m.stamp, m.media)
+		t.give(t.at(m.stamp))
+	}
+}
+
+// disbelieve makes media time follow arrival for a while, which is longer each time.
+func (t *Timeline) disbelieve() {
+	t.again = min(max(2*t.again, followTime), maxFollow)
+	t.follow = t.arrive + t.again
+}
+
+// forget drops what was seen of stamps on another course.
+func (t *Timeline) forget() {
+	t.seen, t.owed = [buckets]least{}, 0
+}
+
+// note keeps the earliest sample of each second.
+func (t *Timeline) note(stamp, arrival time.Duration) (newSecond bool) {
+	now := &t.seen[buckets-1]
+	second := int64(arrival / bucket)
+	if !now.any || second != now.second {
+		newSecond = now.any
+		copy(t.seen[:], t.seen[1:])
+		*now = least{moment{stamp, arrival}, second, true}
+	} else if arrival-stamp < now.media-now.stamp {
+		now.moment = moment{stamp, arrival}
+	}
+	return newSecond
+}
+
+// observe learns from a sample how late samples are, and how fast stamps run, and moves media time by what it owes.
+func (t *Timeline) observe(stamp, arrival, ds time.Duration) {
+	if t.note(stamp, arrival) {
+		t.learnRate(stamp)
+		t.owed = t.lateness()
+	}
+	if late := arrival - t.at(stamp); late < t.owed && late < 0 {
+		t.owed = late
+	}
+	slew := ds / slowSlew
+	if t.owed.Abs() > slewLimit {
+		slew = ds / quickSlew
+	}
+	step := min(max(t.owed, -slew), slew)
+	t.anchor.media += step
+	t.owed -= step
+}
+
+// lateness is the smallest lateness of the last seconds.
+func (t *Timeline) lateness() (smallest time.Duration) {
+	any := false
+	for _, b := range t.seen {
+		if late := b.media - t.at(b.stamp); b.any && (!any || late < smallest) {
+			smallest, any = late, true
+		}
+	}
+	return smallest
+}
+
+// learnRate compares the earliest samples of the last seconds with those of the first: lateness that grows or shrinks with
+// time is a clock, or a frame rate, that is not what the stamps say.
+func (t *Timeline) learnRate(stamp time.Duration) {
+	first := 0
+	for first < buckets && !t.seen[first].any {
+		first++
+	}
+	n := (buckets - first) / 3
+	if n < 2 {
+		return
+	}
+	a, b := earliest(t.seen[first:first+n]), earliest(t.seen[buckets-n:])
+	if b.media-a.media < 2*bucket || b.stamp <= a.stamp {
+		return
+	}
+	rate := float64(b.media-a.media) / float64(b.stamp-a.stamp)
+	switch off := rate - 1; {
+	case off > maxRate || off < -maxRate:
+		t.disbelieve()
+		return
+	case off < minRate && off > -minRate:
+		rate = 1
+	}
+	if rate == t.rate {
+		return
+	}
+	t.anchor = moment{stamp, t.at(stamp)}
+	t.rate = rate
+}
+
+func earliest(list []least) (e least) {
+	for _, b := range list {
+		if b.any && (!e.any || b.media-b.stamp < e.media-e.stamp) {
+			e = b
+		}
+	}
+	return e
+}
+
+// Limits of a Counter.
+const (
+	soundWindow = 2 * time.Second
+	soundSlack  = 120 * time.Millisecond
+	soundPause  = time.Second
+)
+
+// Counter turns the lengths and arrival times of a sound track into media times on the arrival clock. It is a pure function
+// of what it was told. Stamps are not asked: sound is put where it arrived, one sample behind the other.
+type Counter struct {
+	begun    bool
+	next     time.Duration // media time of the next sample
+	from     time.Duration // arrival from which on late is the smallest lateness
+	late     time.Duration
+	skipping bool
+}
+
+// Add takes the next sample and returns its media time. false means that it is left out: there is more sound than time.
+func (c *Counter) Add(length, arrival time.Duration) (time.Duration, bool) {
+	late := arrival - length - c.next
+	if !c.begun || late > soundPause {
+		*c = Counter{begun: true, next: arrival - length, from: arrival}
+		late = 0
+	}
+	if c.from == arrival || late < c.late {
+		c.late = late
+	}
+	if arrival-c.from >= soundWindow {
+		switch {
+		case c.late > soundSlack:
+			c.next += c.late
+		case c.late < -soundSlack:
+			c.skipping = true
+		}
+		c.from, c.late = arrival, late
+	}
+	if c.skipping && late < 0 {
+		return 0, false
+	}
+	c.skipping = false
+	at := c.next
+	c.next += length
+	return at, true
+}
