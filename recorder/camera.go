@@ -194,7 +194,7 @@ const (
 	loginWait    = 30 * time.Second // cameras lock an account after a few wrong logins
 	longestLogin = 5 * time.Minute
 	healthy      = time.Minute      // a session of this length resets the back-off
-	firstFrame   = 15 * time.Second // for which a session may bring nothing at all
+	firstFrame   = 30 * time.Second // for which a session may bring nothing at all
 	firstKey     = 2 * time.Minute  // for which a keyframe is waited for while pictures come
 	minStall     = 10 * time.Second
 	tryAgain     = 24 * time.Hour // after which a camera that FFmpeg reads is tried without it

@@ -17,6 +17,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -27,6 +28,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,6 +48,7 @@ type Options struct {
 	Skew       float64 // camera clock rate; 0 is 1, 1.001 runs 0.1 % fast
 	NoReports  bool    // sends no RTCP sender reports
 	Queue      int     // frames (of video or audio) that wait for a client who does not read; 0 is 256
+	Oddities
 }
 
 // Camera is a running test camera. Its methods may be called at the same time.
@@ -95,7 +98,7 @@ type stamp struct {
 }
 
 type client struct {
-	conn    *net.TCPConn
+	conn    net.Conn
 	cut     func()     // ends the connection
 	playing bool       // guarded by the camera's mu
 	write   sync.Mutex // guards writing to conn
@@ -127,6 +130,10 @@ func Start(opt Options) (*Camera, error) {
 	var loops []func(context.Context)
 	switch opt.Audio {
 	case "":
+	case "speex", "g726", "l16":
+		r := rawSounds[opt.Audio]
+		c.tracks = append(c.tracks, track{r.sdp, r.rate, r.pt, 0x2222})
+		loops = append(loops, func(ctx context.Context) { c.rawLoop(ctx, r) })
 	case "pcma", "pcmu":
 		pt, name := byte(8), "PCMA"
 		if opt.Audio == "pcmu" {
@@ -151,6 +158,11 @@ func Start(opt Options) (*Camera, error) {
 	ln, err := listen(opt.Listen)
 	if err != nil {
 		return nil, err
+	}
+	if opt.TLS {
+		if ln, err = secure(ln); err != nil {
+			return nil, err
+		}
 	}
 	c.ln, c.addr = ln, ln.Addr().String()
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -193,7 +205,15 @@ func (c *Camera) Close() {
 }
 
 // URL is the address of the stream, without user and password.
-func (c *Camera) URL() string { return "rtsp://" + c.addr + Path }
+func (c *Camera) URL() string {
+	switch {
+	case c.opt.TLS:
+		return "rtsps://" + c.addr + Path
+	case c.opt.Redirects:
+		return "rtsp://" + c.addr + oldPath
+	}
+	return "rtsp://" + c.addr + Path
+}
 
 // Viewers is the number of clients that are being sent to.
 func (c *Camera) Viewers() int {
@@ -215,7 +235,7 @@ func (c *Camera) accept(ln net.Listener) {
 			return
 		}
 		ctx, cancel := context.WithCancel(c.ctx)
-		cl := &client{conn: conn.(*net.TCPConn), queue: make(chan []packet, c.opt.Queue), chans: map[int]byte{}, rtp: map[int]*net.UDPConn{}, rtcp: map[int]*net.UDPConn{},
+		cl := &client{conn: conn, queue: make(chan []packet, c.opt.Queue), chans: map[int]byte{}, rtp: map[int]*net.UDPConn{}, rtcp: map[int]*net.UDPConn{},
 			seq: map[int]uint16{}, report: map[int]time.Time{}}
 		cl.cut = func() { cancel(); _ = conn.Close() }
 		c.mu.Lock()
@@ -233,7 +253,7 @@ func (c *Camera) accept(ln net.Listener) {
 func (c *Camera) stamp(trk int, wall time.Time) stamp {
 	jump, rate := c.jump.Load(), int64(c.tracks[trk].rate)
 	s := wall.Sub(c.start).Seconds() * c.opt.Skew
-	return stamp{uint32(int64(s*float64(rate)) + jump/1e6*rate/1000 + 123456), wall.Add(time.Duration(jump))}
+	return stamp{uint32(int64(s*float64(rate)) + jump/1e6*rate/1000 + 123456 + c.opt.FirstStamp), wall.Add(time.Duration(jump))}
 }
 
 func (c *Camera) publish(ps []packet) {
@@ -316,7 +336,7 @@ func (c *Camera) g711Loop(ctx context.Context) {
 				buf[k] = ulaw(s)
 			}
 		}
-		c.publish([]packet{{track: 1, payload: buf, mark: n == 0, stamp: c.stamp(1, wall)}})
+		c.sound(packet{track: 1, payload: buf, mark: n == 0, stamp: c.stamp(1, wall)})
 		wall = wall.Add(40 * time.Millisecond)
 	}
 }
@@ -326,7 +346,7 @@ func (c *Camera) aacLoop(ctx context.Context, frames [][]byte, rate int) {
 	for n := 0; until(ctx, wall); n++ {
 		f := frames[n%len(frames)]
 		p := append([]byte{0, 16, byte(len(f) >> 5), byte(len(f) << 3)}, f...)
-		c.publish([]packet{{track: 1, payload: p, mark: true, stamp: c.stamp(1, wall)}})
+		c.sound(packet{track: 1, payload: p, mark: true, stamp: c.stamp(1, wall)})
 		wall = c.start.Add(time.Duration(float64(n+1) * 1024 / float64(rate) * 1e9))
 	}
 }
@@ -350,7 +370,7 @@ func (c *Camera) send(ctx context.Context, cl *client) {
 		if !c.passes(ctx) {
 			return
 		}
-		if !cl.started && (ps[0].track != 0 || !ps[0].key) {
+		if !cl.started && !c.opt.AnyFrame && (ps[0].track != 0 || !ps[0].key) {
 			continue // a client's picture begins with a keyframe
 		}
 		cl.started = true
@@ -385,6 +405,9 @@ func (c *Camera) packet(cl *client, buf *bytes.Buffer, p packet, lose, corrupt f
 		sr[0], sr[1], sr[3] = 0x80, 200, 6
 		binary.BigEndian.PutUint32(sr[4:], t.ssrc)
 		ns := p.clock.UnixNano()
+		if p.track == 1 {
+			ns += int64(c.opt.ReportsOff)
+		}
 		binary.BigEndian.PutUint32(sr[8:], uint32(ns/1e9+2208988800))
 		binary.BigEndian.PutUint32(sr[12:], uint32(uint64(ns%1e9)<<32/1e9))
 		binary.BigEndian.PutUint32(sr[16:], p.rtp)
@@ -437,6 +460,11 @@ func (c *Camera) authorised(method, header string) bool {
 		m[k] = strings.Trim(v, `"`)
 	}
 	sum := func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) }
+	if strings.EqualFold(m["algorithm"], "SHA-256") {
+		sum = func(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) }
+	} else if len(c.opt.Algorithms) > 0 && !slices.Contains(c.opt.Algorithms, "MD5") {
+		return false
+	}
 	return m["username"] == c.opt.User && m["response"] == sum(sum(c.opt.User+":camsim:"+c.opt.Pass)+":"+m["nonce"]+":"+sum(method+":"+m["uri"]))
 }
 
@@ -515,7 +543,26 @@ func (c *Camera) serve(ctx context.Context, cl *client) {
 			if c.opt.Auth == "digest" {
 				challenge = fmt.Sprintf(`WWW-Authenticate: Digest realm="camsim", nonce="%x"`, time.Now().UnixNano())
 			}
-			reply("401 Unauthorized", "", challenge)
+			challenges := []string{challenge}
+			for i, a := range c.opt.Algorithms {
+				if i == 0 {
+					challenges = nil
+				}
+				challenges = append(challenges, fmt.Sprintf(`WWW-Authenticate: Digest realm="camsim", nonce="%x", algorithm="%s", stale="FALSE"`, time.Now().UnixNano(), a))
+			}
+			reply("401 Unauthorized", "", challenges...)
+			continue
+		}
+		if c.opt.RedirectsTo != "" && method != "OPTIONS" {
+			reply("302 Moved Temporarily", "", "Location: "+c.opt.RedirectsTo)
+			continue
+		}
+		if c.opt.Redirects && strings.HasSuffix(uri, oldPath) {
+			reply("302 Moved Temporarily", "", "Location: rtsp://"+c.addr+Path)
+			continue
+		}
+		if c.opt.OneViewer && method == "SETUP" && c.Viewers() > 0 {
+			reply("453 Not Enough Bandwidth", "")
 			continue
 		}
 		u, err := url.Parse(uri)
@@ -527,10 +574,7 @@ func (c *Camera) serve(ctx context.Context, cl *client) {
 		case "OPTIONS":
 			reply("200 OK", "", "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER")
 		case "DESCRIBE":
-			s := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camsim\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=range:npt=now-\r\n" + c.video.Load().sdp()
-			for i, t := range c.tracks {
-				s += t.sdp + fmt.Sprintf("a=control:trackID=%d\r\n", i)
-			}
+			s := c.description()
 			reply("200 OK", s, "Content-Type: application/sdp", "Content-Base: "+strings.TrimRight(uri, "/")+"/")
 		case "SETUP":
 			transport, err := c.setup(cl, u.Path, header["transport"])
@@ -559,6 +603,9 @@ func (c *Camera) setup(cl *client, path, asked string) (string, error) {
 	i, err := strconv.Atoi(path[strings.LastIndex(path, "=")+1:])
 	if err != nil || i < 0 || i >= len(c.tracks) {
 		return "", errors.New("404 Not Found")
+	}
+	if c.opt.OnlyUDP && strings.Contains(asked, "interleaved") {
+		return "", errors.New("461 Unsupported Transport")
 	}
 	if _, ch, ok := strings.Cut(asked, "interleaved="); ok {
 		ch, _, _ = strings.Cut(ch, "-")

@@ -3,6 +3,7 @@ package camtest
 import (
 	"context"
 	"math/rand/v2"
+	"net"
 	"time"
 )
 
@@ -43,7 +44,9 @@ func (c *Camera) Down() {
 	_ = c.ln.Close()
 	c.ln = nil
 	for cl := range c.clients {
-		_ = cl.conn.SetLinger(0)
+		if tcp, ok := cl.conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
 		cl.cut()
 	}
 	c.freeze(false)
@@ -172,6 +175,13 @@ func (c *Camera) videoStamp(i int, wall time.Time, last stamp) stamp {
 	defer c.mu.Unlock()
 	if !last.clock.IsZero() && (c.still || c.pairs && i%2 == 1) {
 		return last
+	}
+	if c.opt.StampFPS > 0 { // counted, whatever the time
+		return stamp{uint32(int64(float64(i)/c.opt.StampFPS*90000) + 123456 + c.opt.FirstStamp), wall}
+	}
+	if v := c.video.Load(); v.shown != nil { // frames are sent in the order of decoding, and stamped by when they are shown
+		k := i % len(v.units)
+		return c.stamp(0, wall.Add(time.Duration(float64(v.shown[k]-k)/v.fps*1e9)))
 	}
 	return c.stamp(0, wall)
 }

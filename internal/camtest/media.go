@@ -22,6 +22,7 @@ type Media struct {
 	Kbit          int // bit rate, kbit/s
 	H265          bool
 	First         int // counter of the first frame: loops that share no counter are told apart in a clip
+	BFrames       int // B-frames between two others; H.264 only
 }
 
 // Small is a cheap loop with a GOP of the given number of frames at 10 frames a second.
@@ -57,6 +58,9 @@ func (m Media) File(ctx context.Context) (string, error) {
 		ext = "h265"
 	}
 	enc := []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-bf", "0", "-x264-params", fmt.Sprintf("scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "h264"}
+	if m.BFrames > 0 {
+		enc = []string{"-c:v", "libx264", "-preset", "ultrafast", "-bf", fmt.Sprint(m.BFrames), "-x264-params", fmt.Sprintf("open-gop=0:b-pyramid=none:b-adapt=0:scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "h264"}
+	}
 	if m.H265 {
 		enc = []string{"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", fmt.Sprintf("log-level=none:bframes=0:open-gop=0:scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "hevc"}
 	}
@@ -69,6 +73,9 @@ func (m Media) File(ctx context.Context) (string, error) {
 	args = append(args, enc...)
 	key := sha256.Sum256(fmt.Append(nil, args))
 	dir := filepath.Join(os.TempDir(), "preroll-camtest")
+	if m.BFrames != 0 {
+		ext = fmt.Sprintf("b%d.%s", m.BFrames, ext)
+	}
 	if m.First != 0 { // part of the name, like all that is in key
 		ext = fmt.Sprintf("%d.%s", m.First, ext)
 	}

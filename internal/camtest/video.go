@@ -23,7 +23,29 @@ type video struct {
 	units         []unit
 	vps, sps, pps []byte
 	fps           float64
-	first         int // counter of the first frame
+	first         int   // counter of the first frame
+	shown         []int // place of each unit in the order in which they are shown; nil: as they come
+}
+
+// order works out when units are shown, of a loop with so many B-frames between two others.
+func (v *video) order(bFrames int) {
+	v.shown = make([]int, len(v.units))
+	for at := 0; at < len(v.units); {
+		end := at + 1
+		for end < len(v.units) && !v.units[end].key {
+			end++
+		}
+		v.shown[at] = at
+		for i := at + 1; i < end; { // a P-frame, and then the B-frames that are shown before it
+			n := min(bFrames, end-i-1)
+			v.shown[i] = i + n
+			for k := range n {
+				v.shown[i+1+k] = i + k
+			}
+			i += n + 1
+		}
+		at = end
+	}
 }
 
 func loadVideo(file string, fps float64) (*video, error) {
@@ -32,8 +54,13 @@ func loadVideo(file string, fps float64) (*video, error) {
 		return nil, err
 	}
 	v := &video{h265: strings.HasSuffix(file, "h265"), fps: fps}
-	if part := strings.Split(filepath.Base(file), "."); len(part) > 2 { // see [Media.File]
-		v.first, _ = strconv.Atoi(part[len(part)-2])
+	bFrames := 0
+	for _, part := range strings.Split(filepath.Base(file), ".") { // see [Media.File]
+		if n, err := strconv.Atoi(part); err == nil {
+			v.first = n
+		} else if n, err := strconv.Atoi(strings.TrimPrefix(part, "b")); err == nil {
+			bFrames = n
+		}
 	}
 	var cur unit
 	flush := func() {
@@ -87,6 +114,9 @@ func loadVideo(file string, fps float64) (*video, error) {
 		cur.nals = append(cur.nals, n)
 	}
 	flush()
+	if bFrames > 0 {
+		v.order(bFrames)
+	}
 	if len(v.units) == 0 || len(v.sps) < 4 {
 		return nil, fmt.Errorf("%s: no video with access unit delimiters in it", file)
 	}

@@ -96,3 +96,30 @@ func Kind(entry []byte) string {
 	}
 	return string(entry[4:8])
 }
+
+// Same reports whether two tracks decode alike. Bit rates, which differ from file to file, do not count.
+func (t Track) Same(o Track) bool {
+	return t.Video == o.Video && t.Timescale == o.Timescale && t.Width == o.Width && t.Height == o.Height && string(essence(t)) == string(essence(o))
+}
+
+// essence is what of a sample entry decides how its samples are decoded.
+func essence(t Track) []byte {
+	const visual, sound = 86, 36 // lengths of the entries without the boxes in them
+	if Kind(t.Entry) == "" {
+		return t.Entry
+	}
+	if !t.Video {
+		return t.Entry[4:min(sound, len(t.Entry))]
+	}
+	if len(t.Entry) < visual {
+		return t.Entry
+	}
+	b := append([]byte(nil), t.Entry[4:visual]...)
+	_ = inside(t.Entry[visual:], func(kind string, body []byte) error {
+		if kind == "avcC" || kind == "hvcC" || kind == "esds" {
+			b = append(append(b, kind...), body...)
+		}
+		return nil
+	})
+	return b
+}

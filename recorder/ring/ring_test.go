@@ -114,7 +114,7 @@ func TestWriterWritesSegments(t *testing.T) {
 	if n := len(list(r)); n != 7 {
 		t.Errorf("%d complete segments while the eighth is written", n)
 	}
-	if s := r.Status(); (s.Length - 8*time.Second).Abs() > 2*partLength || s.GOP != time.Second || s.BitRate == 0 || !s.Stamps {
+	if s := r.Status(); (s.Length-8*time.Second).Abs() > 2*partLength || s.GOP != time.Second || s.BitRate == 0 || !s.Stamps {
 		t.Errorf("%+v", s)
 	}
 	live, err := os.ReadFile(r.Live())
@@ -258,7 +258,7 @@ func TestSilenceIsAGap(t *testing.T) {
 	for i := 1; i < len(segments); i++ {
 		switch d := segments[i].Start.Sub(segments[i-1].End); {
 		case d == 0:
-		case (d - 5*time.Second).Abs() < 2*interval && (segments[i].Media[0]-segments[i-1].Media[1]-d).Abs() < time.Millisecond:
+		case (d-5*time.Second).Abs() < 2*interval && (segments[i].Media[0]-segments[i-1].Media[1]-d).Abs() < time.Millisecond:
 			gaps++
 		default:
 			t.Errorf("segment %d begins %s behind the one before it", i, d)

@@ -376,7 +376,7 @@ func (w *Writer) complete() error {
 	e.Media = [2]time.Duration{e.start - w.base, e.end - w.base}
 	e.inRing = true
 	r.entries = append(r.entries, &e)
-	r.lag = max(r.clock.steady()-e.end, r.lag*9/10)
+	r.lag = max(r.clock.steady()-e.end, r.lag*49/50)
 	r.prune()
 	for _, h := range r.holds {
 		h.take(&e)

@@ -110,9 +110,12 @@ func (k Kind) Persists() bool {
 	return false
 }
 
-// AsFailure returns err's failure, or one of kind [Unknown] around any other error.
+// AsFailure returns err's failure, or one of kind [Unknown] around any other error. No error is a camera that just ended.
 func AsFailure(err error) *Failure {
 	var f *Failure
+	if err == nil {
+		return &Failure{Kind: Ended}
+	}
 	if errors.As(err, &f) {
 		return f
 	}

@@ -17,9 +17,9 @@ const (
 	followTime  = time.Minute // stamps are not believed, longer each time
 	maxFollow   = time.Hour
 	doubtTime   = 30 * time.Second
-	maxSettling = 1024 // samples
-	minStep     = 20 * time.Microsecond
-	quickSlew   = 4 // a quarter of the time that passes, where times are wrong by more than
+	maxSettling = 1024                   // samples
+	minStep     = 200 * time.Microsecond // which is a tick of any track or more
+	quickSlew   = 4                      // a quarter of the time that passes, where times are wrong by more than
 	slewLimit   = 250 * time.Millisecond
 	slowSlew    = 20
 )

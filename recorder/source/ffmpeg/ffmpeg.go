@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,8 +79,19 @@ type Pump struct {
 	Frames  int                                             // of video that the sink was given
 	SinkErr error                                           // with which the sink ended it
 
+	Before []source.Track // what the sink was told before; updated
+
 	mu  sync.Mutex // guards got
 	got source.Streams
+}
+
+// same reports whether tracks are those that the sink was told before, and else keeps them.
+func (p *Pump) same(tracks []source.Track) bool {
+	if slices.EqualFunc(tracks, p.Before, func(a, b source.Track) bool { return a.ID == b.ID && a.Codec == b.Codec && a.Same(b.Track) }) {
+		return true
+	}
+	p.Before = tracks
+	return false
 }
 
 // limit bounds one fragment that FFmpeg writes, in bytes: one frame.
@@ -103,10 +115,11 @@ func (p *Pump) Run(ctx context.Context, tool *ffmpeg.Tool, from ffmpeg.Input, pl
 		p.mu.Lock()
 		p.got = got
 		p.mu.Unlock()
-		close(known)
 		if err := p.Streams(got); err != nil {
 			cancel(err)
+			return
 		}
+		close(known)
 	})
 	_ = w.Close()
 	reading.Wait()
@@ -116,10 +129,16 @@ func (p *Pump) Run(ctx context.Context, tool *ffmpeg.Tool, from ffmpeg.Input, pl
 	return err
 }
 
+// held is how many frames FFmpeg has in hand when it writes one: its parser ends a frame where the next one begins, and its
+// muxer waits for the next one to know how long this one is.
+const held = 2
+
 // read gives what FFmpeg writes to the sink.
 func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) error {
 	reader := fmp4.NewReader(from, limit)
 	index := map[uint32]int{}
+	var length time.Duration // of the last sample of sound
+	var came []time.Duration // when the last frames were written
 	for {
 		f, movie, err := reader.Next()
 		if err != nil {
@@ -143,9 +162,21 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 		if !ok || len(f.Data) == 0 {
 			continue
 		}
+		if i != 0 { // of the first one FFmpeg may not tell how long it is
+			if f.Length == 0 {
+				f.Length = length
+			}
+			if length = f.Length; length == 0 {
+				continue
+			}
+		}
 		s := source.Sample{Track: i, Stamp: f.Time, Offset: f.Offset, Length: f.Length, Arrival: steady.Now(), Key: f.Key, Data: [][]byte{f.Data}}
 		if p.Time != nil {
 			s.Stamp, s.Arrival = p.Time(f)
+		} else if i == 0 { // that one arrived when the one so many before it was written
+			if came = append(came, s.Arrival); len(came) > held {
+				s.Arrival, came = came[0], came[1:]
+			}
 		}
 		if i == 0 {
 			p.Frames++
@@ -179,6 +210,9 @@ func (p *Pump) begin(m *fmp4.Movie) (map[uint32]int, error) {
 	}
 	if len(tracks) == 1 {
 		streams.Audio = ""
+	}
+	if p.same(tracks) {
+		return index, nil
 	}
 	p.SinkErr = p.To.Tracks(tracks, streams)
 	return index, p.SinkErr

@@ -38,7 +38,8 @@ type Options struct {
 type Source struct {
 	opt   Options
 	known source.Streams
-	end   time.Duration // steady time at which the file before ended
+	told  []source.Track // of the file before
+	end   time.Duration  // steady time at which it ended
 	since time.Time
 }
 
@@ -73,6 +74,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 	if err := w.Add(s.opt.Dir); err != nil {
 		return &source.Failure{Kind: source.NoFolder, Detail: err.Error()}
 	}
+	s.told, s.end = nil, 0
 	current, queue := s.existing()
 	timer := time.NewTimer(rest)
 	defer timer.Stop()
@@ -181,17 +183,18 @@ func (s *Source) file(ctx context.Context, to source.Sink, path string, written 
 	last := steady.Now() - time.Since(written)
 	start := last - (m.end - m.first)
 	stamp := start
-	if s.end != 0 && (start-s.end).Abs() < join {
+	if s.end != 0 && start < s.end+join && start > s.end-(m.end-m.first) {
 		stamp = s.end
 	}
 	s.end = stamp + (m.end - m.first)
-	p := &pump.Pump{To: to, Ingest: "folder", Streams: func(source.Streams) error { return nil },
+	p := &pump.Pump{To: to, Ingest: "folder", Before: s.told, Streams: func(source.Streams) error { return nil },
 		Time: func(f fmp4.Frame) (time.Duration, time.Duration) {
 			return stamp + f.Time - m.first, start + f.Time - m.first
 		}}
 	if err = p.Run(ctx, tool, ffmpeg.Input{File: path}, ffmpeg.PlanFor(s.known, s.opt.Audio)); err != nil {
 		s.opt.Log.Debug("file was not read to its end", "path", path, "err", err)
 	}
+	s.told = p.Before
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -53,8 +53,12 @@ const (
 // New returns the source of a camera.
 func New(opt Options) *Source { return &Source{opt: opt} }
 
-// timeout is how long the camera may take to connect, to answer, and between two packets.
-const timeout = 10 * time.Second
+const (
+	connectTimeout = 10 * time.Second
+	// readTimeout is how long the camera may take to answer, and between two packets. A camera may wait for its next
+	// keyframe before it sends anything.
+	readTimeout = 30 * time.Second
+)
 
 // Run reads one session; see [source.Source]. Where the camera refuses a transport, the next one is tried at once.
 func (s *Source) Run(ctx context.Context, to source.Sink) error {
@@ -117,9 +121,8 @@ type session struct {
 // session runs one session. Where the camera redirects to another address, that is returned.
 func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next *url.URL, err error) {
 	c := &gortsplib.Client{
-		Scheme: u.Scheme, Host: u.Host, ReadTimeout: timeout, WriteTimeout: timeout, UserAgent: "Preroll",
-		TLSConfig:   &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}, // cameras sign their certificates themselves
-		DialContext: dialOnly(u.Hostname()),
+		Scheme: u.Scheme, Host: u.Host, ReadTimeout: readTimeout, WriteTimeout: connectTimeout, UserAgent: "Preroll",
+		DialContext: dialOnly(u.Hostname()), DialTLSContext: dialTLS(u.Hostname()),
 	}
 	protocol := gortsplib.ProtocolTCP
 	switch s.way {
@@ -177,7 +180,26 @@ func dialOnly(host string) func(ctx context.Context, network, address string) (n
 		if err != nil || !sameHost(to, host) {
 			return nil, &source.Failure{Kind: source.Redirected, Detail: to}
 		}
-		return (&net.Dialer{KeepAlive: timeout}).DialContext(ctx, network, address)
+		return (&net.Dialer{Timeout: connectTimeout, KeepAlive: connectTimeout}).DialContext(ctx, network, address)
+	}
+}
+
+// dialTLS returns the same for RTSPS. Cameras sign their certificates themselves, so none is checked.
+func dialTLS(host string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := dialOnly(host)
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+		plain, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		c := tls.Client(plain, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10})
+		if err := c.HandshakeContext(ctx); err != nil {
+			_ = plain.Close()
+			return nil, &source.Failure{Kind: source.Certificate, Detail: err.Error()}
+		}
+		return c, nil
 	}
 }
 
@@ -323,8 +345,6 @@ func diagnose(err error, playing bool) error {
 		ports  liberrors.ErrClientTransportHeaderInvalid
 		alone  liberrors.ErrClientH264PacketizationMode0
 		dns    *net.DNSError
-		alert  tls.AlertError
-		record tls.RecordHeaderError
 		op     *net.OpError
 	)
 	switch {
@@ -338,8 +358,6 @@ func diagnose(err error, playing bool) error {
 		return fail(source.Transport)
 	case errors.As(err, &dns):
 		return fail(source.UnknownHost)
-	case errors.As(err, &alert), errors.As(err, &record), strings.Contains(err.Error(), "tls: "):
-		return fail(source.Certificate)
 	case playing:
 		return fail(source.Ended)
 	case errors.As(err, &wait):
