@@ -1,6 +1,7 @@
 # make run     install what is missing, build, start
 # make test    install what is missing, check and test all
-# make torture break things at random for SECONDS (1800), by a plan that SEED repeats, and check that nothing is lost
+# make torture break things at random for SECONDS (1800), by a plan that SEED repeats, and check that nothing is lost;
+#              INGEST=rtsp or ffmpeg says what reads the cameras, else both do
 # make bench   measure (minutes); make fuzz: fuzz each target for FUZZTIME
 # On Linux the window is built with GLES: the default GL binding takes four times as long to compile.
 
@@ -11,6 +12,7 @@ SCREEN   := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter-out Linux,$(SYSTEM)))
 FUZZTIME ?= 30s
 SECONDS  ?= 1800
 CAMERAS  ?= 4
+INGEST   ?=
 SEED     ?=
 ARGS     ?=
 
@@ -38,7 +40,7 @@ test:
 
 torture:
 	.ci/setup headless
-	PREROLL_TORTURE_SECONDS=$(SECONDS) PREROLL_TORTURE_SEED=$(SEED) PREROLL_TORTURE_CAMERAS=$(CAMERAS) \
+	PREROLL_TORTURE_SECONDS=$(SECONDS) PREROLL_TORTURE_SEED=$(SEED) PREROLL_TORTURE_CAMERAS=$(CAMERAS) PREROLL_TORTURE_INGEST=$(INGEST) \
 		$(GO) test -tags headless -count=1 -timeout 0 -run TestTorture ./internal/faulttest
 
 bench:

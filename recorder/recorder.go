@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -77,6 +76,7 @@ type Recorder struct {
 	cameras    map[string]*camera
 	retiring   map[string]chan struct{} // cameras that are ending; closed when they have, and record again if they shall
 	lacking    bool                     // a camera could not be started
+	fileErr    error                    // why the settings file, as it is now, is not in force
 	waiting    bool                     // open events could not be taken up
 	unsaved    bool                     // the mails that fitted no camera changed since they were written
 	ctx        context.Context          // of Run; nil before and after it
@@ -115,6 +115,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 		return nil
 	})
 	r.prepareRAM()
+	r.eraseMoved()
 	if err := r.resume(ctx); err != nil {
 		r.log.Error("open events wait until the index can be used", "err", err) // see housekeeping
 	}
@@ -125,6 +126,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	g.Go(func() error { r.housekeeping(ctx); return nil })
 	g.Go(func() error { r.keepLimits(ctx); return nil })
 	g.Go(func() error { r.keepPause(ctx); return nil })
+	g.Go(func() error { r.watchSettings(ctx); return nil })
 	g.Go(func() error { r.archive.Keep(ctx, func() { r.fillIndex(ctx) }); return nil })
 	<-ctx.Done()
 	err = g.Wait()
@@ -175,54 +177,6 @@ func (r *Recorder) fillIndex(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// Settings returns the settings in force.
-func (r *Recorder) Settings() config.Settings {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.settings.Clone()
-}
-
-// Apply checks and saves new settings and puts them in force. Cameras that did not change go on recording. The error is
-// [config.Faults] where the settings are wrong; then nothing has changed.
-func (r *Recorder) Apply(s config.Settings) error {
-	r.applying.Lock()
-	defer r.applying.Unlock()
-	old := r.Settings()
-	s.KeepSecrets(old)
-	if err := append(config.Validate(s), config.CheckFolders(s)...).Err(); err != nil {
-		return err
-	}
-	if err := config.Save(r.places.File, s); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	r.settings = s.Clone()
-	ctx := r.ctx
-	r.mu.Unlock()
-	r.log.Info("settings changed", "cameras", len(s.Cameras))
-	r.archive.SetRoot(s.Archive.Path)
-	if ctx == nil {
-		return nil
-	}
-	if s.FFmpeg != old.FFmpeg {
-		r.findFFmpeg(ctx)
-	}
-	if s.Archive != old.Archive {
-		r.archiveTrouble(nil)
-		r.lookAtLimits()
-	}
-	r.prepareRAM()
-	r.reconcile()
-	if !reflect.DeepEqual(s.SMTP, old.SMTP) {
-		select {
-		case r.mailed <- struct{}{}:
-		default:
-		}
-	}
-	r.hub.statusChanged()
-	return nil
 }
 
 // reconcile makes the cameras those of the settings: new ones start, removed ones end, changed ones connect anew.
@@ -280,24 +234,6 @@ func (r *Recorder) retire(id string, c *camera) {
 		close(ended)
 		r.hub.statusChanged()
 	})
-}
-
-// eraseUnused removes from RAM what earlier processes left of cameras that are removed or switched off, unless an open event
-// needs it.
-func (r *Recorder) eraseUnused() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list, err := os.ReadDir(r.settings.RAMDisk.Path)
-	if err != nil || r.ctx == nil || r.ramErr != nil {
-		return
-	}
-	for _, f := range list {
-		if id := f.Name(); f.IsDir() && config.CameraID(id) && r.cameras[id] == nil && r.retiring[id] == nil {
-			if cfg, ok := r.settings.Camera(id); !ok || !cfg.Enabled {
-				ring.EraseAll(r.cameraDir(id))
-			}
-		}
-	}
 }
 
 // keep is the length of the rings.

@@ -24,7 +24,7 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	if r.tool != nil {
 		s.FFmpeg = status.FFmpeg{Path: r.tool.Path, Version: r.tool.Version}
 	}
-	toolErr, ramErr, archiveErr, rebuilt := r.toolErr, r.ramErr, r.archiveErr, r.rebuilt
+	toolErr, ramErr, archiveErr, fileErr, rebuilt := r.toolErr, r.ramErr, r.archiveErr, r.fileErr, r.rebuilt
 	cameras := map[string]*camera{}
 	for id, c := range r.cameras {
 		cameras[id] = c
@@ -75,6 +75,9 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	if toolErr != nil {
 		f := failureOf(toolErr)
 		worst = append(worst, status.Problem{Key: "ffmpeg", About: "ffmpeg", Text: f.Error(), Hint: f.Hint()})
+	}
+	if fileErr != nil {
+		worst = append(worst, status.Problem{Key: "settings", About: "settings", Text: "The settings file was changed, and is not in force", Hint: "Correct it: " + fileErr.Error()})
 	}
 	if ramErr != nil {
 		worst = append(worst, status.Problem{Key: "ram-gone", About: "ram", Text: "The RAM disk cannot be used: " + ramErr.Error(), Hint: "Choose a folder that this user may write in ram_disk.path."})

@@ -345,7 +345,12 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 	case status.Connecting:
 		return words.L("Connecting, for %s", since), widget.MediumImportance
 	case status.Recording:
-		return words.L("Recording for %s", since), widget.SuccessImportance
+		text := words.L("Recording for %s", since)
+		if len(c.Advice) > 0 { // the first one weighs most
+			a := c.Advice[0]
+			return text + ". " + strings.TrimSuffix(words.Say(a.Text), ".") + ". " + words.Say(a.Hint), widget.WarningImportance
+		}
+		return text, widget.SuccessImportance
 	}
 	text := words.L("%s. No video for %s", strings.TrimSuffix(words.Say(c.Text), "."), since)
 	if wait := c.Retry.Sub(now); !c.Retry.IsZero() && wait > 0 {
@@ -448,7 +453,7 @@ func (c *card) set(s status.Camera) {
 	text, importance := stateLine(s, now)
 	if c.state.Text != text || c.state.Importance != importance {
 		c.state.Importance, c.state.SizeName = importance, theme.SizeNameText
-		if s.State == status.Waiting { // what is wrong and what to do takes some lines
+		if s.State == status.Waiting || len(s.Advice) > 0 { // what is wrong and what to do takes some lines
 			c.state.SizeName = theme.SizeNameCaptionText
 		}
 		c.state.SetText(text)

@@ -46,6 +46,7 @@ type settingsPage struct {
 	none     *widget.Label
 	enabled  *widget.Check
 	audio    *widget.Check
+	ingest   *widget.Select
 	tell     *widget.Check
 	tester   *cameraTest
 	password *textField
@@ -251,11 +252,19 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 	_, longest := p.ownLength("max_length", words.L("Longest clip"), func(c *config.Camera) **config.Duration { return &c.MaxLength })
 	p.enabled = widget.NewCheck(words.L("Record this camera"), func(on bool) { p.change(func(c *config.Camera) { c.Enabled = on }) })
 	p.audio = widget.NewCheck(words.L("With sound"), func(on bool) { p.change(func(c *config.Camera) { c.Audio = on }) })
+	p.ingest = widget.NewSelect([]string{words.L("Preroll, or FFmpeg where that must be"), words.L("Preroll alone"), "FFmpeg"}, func(string) {
+		p.change(func(c *config.Camera) {
+			if i := p.ingest.SelectedIndex(); i >= 0 {
+				c.Ingest = ingests[i]
+			}
+		})
+	})
 	p.tell = widget.NewCheck(words.L("Notify me"), func(on bool) { p.change(func(c *config.Camera) { c.Notify = on }) })
 	p.tester = newCameraTest(p.w, func() config.Camera { return p.edit.Cameras[p.chosen] })
 	p.mailHelp = newMailHelp()
 	p.form = container.NewVBox(name, address, userRow, passwordRow,
 		field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
+		field(words.L("Read by"), "", p.ingest),
 		field("", "", p.tester.content),
 		heading(words.L("Alarm mail")), mail, p.mailHelp.content,
 		heading(words.L("Lengths of this camera")), pre, post, longest, lag, p.lagRow)
@@ -576,6 +585,8 @@ func (p *settingsPage) fill() {
 		}
 		p.enabled.SetChecked(c.Enabled)
 		p.audio.SetChecked(c.Audio)
+		p.ingest.SetSelectedIndex(max(0, slices.Index(ingests, c.Ingest)))
+		able(p.ingest, c.RTSP())
 	}
 	p.tester.clear()
 	p.oldTLS.SetChecked(p.edit.SMTP.OldTLS)
@@ -890,3 +901,6 @@ func addresses() []string {
 	}
 	return out
 }
+
+// ingests are the values of the choice what reads a camera, in its order.
+var ingests = []config.Ingest{config.IngestAuto, config.IngestRTSP, config.IngestFFmpeg}

@@ -29,7 +29,7 @@ import (
 var heard = []string{
 	"recorder/archive/archive.go", "recorder/archive/explain.go", "recorder/archive/index.go",
 	"recorder/camera.go", "recorder/check.go", "recorder/folder.go", "recorder/look.go", "recorder/note.go", "recorder/pause.go",
-	"recorder/recorder.go", "recorder/status.go", "recorder/still.go", "recorder/verify.go", "recorder/why.go",
+	"recorder/recorder.go", "recorder/settings.go", "recorder/status.go", "recorder/still.go", "recorder/verify.go", "recorder/why.go",
 	"recorder/clip/finish.go", "recorder/clip/store.go",
 	"recorder/config/brand.go", "recorder/config/keyring.go", "recorder/config/quiet.go", "recorder/config/validate.go", "recorder/config/values.go",
 	"recorder/control/client.go", "recorder/discover/discover.go",

@@ -17,6 +17,8 @@ type CameraOptions struct {
 	H265  bool
 	Large bool   // a larger picture
 	Audio string // see [camtest.Options]
+
+	FFmpeg bool // FFmpeg reads it
 }
 
 // fps is the frame rate of every camera.

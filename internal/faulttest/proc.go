@@ -127,7 +127,7 @@ func children(pid int) (list []int) {
 
 // records tells whether a process is an FFmpeg that records a camera.
 func (p process) records() bool {
-	return p.name == "ffmpeg" && strings.Contains(strings.Join(p.args, " "), "-f hls")
+	return p.name == "ffmpeg" && strings.Contains(strings.Join(p.args, " "), "frag_every_frame")
 }
 
 // ffmpegs are the FFmpegs that work for Preroll now: those that record only, or all.

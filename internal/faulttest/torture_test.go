@@ -43,7 +43,15 @@ func TestTorture(t *testing.T) {
 	all := []CameraOptions{{GOP: 10}, {GOP: 5, Audio: "pcma"}, {GOP: 20, H265: true}, {GOP: 50}}
 	opt := Options{Seed: seed, PreRoll: 6 * time.Second, PostRoll: 5 * time.Second, Longest: 20 * time.Second, RAM: 64 << 20, Drive: true}
 	for n := range cameras {
-		opt.Cameras = append(opt.Cameras, all[n%len(all)])
+		c := all[n%len(all)]
+		switch os.Getenv("PREROLL_TORTURE_INGEST") { // what reads them
+		case "ffmpeg":
+			c.FFmpeg = true
+		case "rtsp":
+		default: // both
+			c.FFmpeg = n%2 == 1
+		}
+		opt.Cameras = append(opt.Cameras, c)
 	}
 	opt.RAM *= int64(1 + cameras/4)
 	plan := NewPlan(seed, length, cameras)

@@ -172,6 +172,9 @@ func NewWorld(ctx context.Context, opt Options) (_ *World, err error) {
 		w.Cameras = append(w.Cameras, c)
 		cfg := config.NewCamera()
 		cfg.ID, cfg.URL, cfg.Username, cfg.Password = c.ID, c.URL(), "viewer", config.Secret(canary(opt.Seed))
+		if o.FFmpeg {
+			cfg.Ingest = config.IngestFFmpeg
+		}
 		s.Cameras = append(s.Cameras, cfg)
 	}
 	if faults := config.Validate(s); faults != nil {

@@ -39,7 +39,8 @@ type Writer struct {
 	waiting  []source.Sample  // video whose media time is not known yet
 	waits    int              // their bytes
 	part     time.Duration    // when the part began
-	lastAt   time.Duration    // media time of the last sample in the part, whose length is not known yet
+	lastAt   time.Duration    // media time of the last sample in the part, whose length is not known yet,
+	lastLen  time.Duration    // but for what its source says of it; 0: nothing
 	open     bool             // there is one
 	needKey  bool             // what comes before a keyframe is of no use
 	gaps     [8]time.Duration // the last intervals between frames
@@ -243,7 +244,7 @@ func (w *Writer) see(at time.Duration, s source.Sample) error {
 		p.Data = append(p.Data, d...)
 	}
 	p.Samples = append(p.Samples, fmp4.Sample{Offset: int32(w.tracks[0].Ticks(s.Offset)), Size: uint32(len(p.Data) - n), Key: s.Key})
-	w.lastAt, w.open = at, true
+	w.lastAt, w.lastLen, w.open = at, s.Length, true
 	r.mu.Lock()
 	r.came = s.Arrival
 	if s.Key {
@@ -445,7 +446,9 @@ func (w *Writer) Flush() error {
 	}
 	if w.open {
 		usual, _ := w.usual()
-		if usual == 0 {
+		if w.lastLen > 0 && w.lastLen < minHole {
+			usual = w.lastLen
+		} else if usual == 0 {
 			usual = time.Second / 15
 		}
 		w.finish(w.lastAt + usual)

@@ -37,7 +37,7 @@ type Pause struct {
 
 // Problem is something that is wrong, and what to do.
 type Problem struct {
-	Key   string `json:"key"`   // the same as long as it is the same trouble: "ffmpeg", "ram-gone", "ram-disk", "ram-short", "archive-full", "archive-gone", "archive", "index", "smtp", "camera"
+	Key   string `json:"key"`   // the same as long as it is the same trouble: "ffmpeg", "ram-gone", "ram-disk", "ram-short", "settings", "archive-full", "archive-gone", "archive", "index", "smtp", "camera"
 	About string `json:"about"` // "ffmpeg", "ram", "archive", "smtp", or a camera's id
 	Text  string `json:"text"`
 	Hint  string `json:"hint"`
