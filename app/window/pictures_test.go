@@ -65,6 +65,11 @@ var scenes = []struct {
 	{"cameras", func(_ *testing.T, w *window, _ *fake) {
 		w.turn(pageCameras)
 	}},
+	{"cameras-advice", func(_ *testing.T, w *window, _ *fake) {
+		k := source.RareKeyframes
+		w.status.Cameras[0].Advice = []status.Advice{{Kind: k, Text: fmt.Sprintf(k.Text(), 80.), Hint: k.Hint()}}
+		w.turn(pageCameras)
+	}},
 	{"health", func(_ *testing.T, w *window, f *fake) {
 		mailed(w, f)
 		day := noon

@@ -15,25 +15,27 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/app/window"
+	"github.com/preroll/preroll/internal/camtest"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )
 
 // camsim starts a 1080p15 test camera and returns its URL.
-func (b *bench) camsim() (url string, stop func(), err error) {
-	cam := exec.Command(filepath.Join(b.bin, "camsim"), "-listen", "127.0.0.1:0")
+func (b *bench) camsim(args ...string) (url string, truth camtest.Info, stop func(), err error) {
+	cam := exec.Command(filepath.Join(b.bin, "camsim"), append([]string{"-listen", "127.0.0.1:0"}, args...)...)
 	out, err := cam.StdoutPipe()
 	if err != nil {
-		return "", nil, err
+		return "", truth, nil, err
 	}
 	cam.Stderr = os.Stderr
 	if err := cam.Start(); err != nil {
-		return "", nil, err
+		return "", truth, nil, err
 	}
 	stop = func() { _ = cam.Process.Kill(); _ = cam.Wait() }
 	var info struct {
 		URL string `json:"url"`
+		camtest.Info
 	}
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if err == nil {
@@ -41,9 +43,9 @@ func (b *bench) camsim() (url string, stop func(), err error) {
 	}
 	if err != nil {
 		stop()
-		return "", nil, err
+		return "", truth, nil, err
 	}
-	return info.URL, stop, nil
+	return info.URL, info.Info, stop, nil
 }
 
 // same is a number of cameras with the same stream.
@@ -84,7 +86,7 @@ func (b *bench) desktop(name string, cameras []config.Camera) (d *desk, r *recor
 // tray measures the resident process with its tray icon, while cameras record beside it and nothing happens.
 func (b *bench) tray(n int) error {
 	fmt.Printf("\n== resident process with the tray, %d cameras at 1080p15, idle for a minute (without their FFmpegs)\n", n)
-	url, stop, err := b.camsim()
+	url, _, stop, err := b.camsim()
 	if err != nil {
 		return err
 	}
@@ -358,7 +360,7 @@ func (m *measured) worst(d time.Duration) string {
 // play measures the window's player with a 1080p15 clip.
 func (b *bench) play() error {
 	fmt.Printf("\n== playing a 1080p15 clip in the window\n")
-	url, stop, err := b.camsim()
+	url, _, stop, err := b.camsim()
 	if err != nil {
 		return err
 	}

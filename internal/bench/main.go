@@ -48,7 +48,7 @@ func run(ctx context.Context) error {
 	mails := flag.Int("mails", 30, "mails for each GOP length")
 	idle := flag.Duration("idle", 5*time.Minute, "time that 8 cameras record with no event")
 	one := flag.Duration("one", time.Minute, "time that 1 camera records with no event")
-	only := flag.String("only", "", "exact, one, eight, mail, tray, window, play or million")
+	only := flag.String("only", "", "exact, one, eight, crowd, mail, tray, window, play or million")
 	events := flag.Int("events", 1_000_000, "events of the part million")
 	flag.Parse()
 	b := &bench{ctx: ctx}
@@ -71,6 +71,7 @@ func run(ctx context.Context) error {
 		{"exact", func() error { return b.exactness(*mails) }},
 		{"one", func() error { return b.cost(1, *one) }},
 		{"eight", func() error { return b.cost(8, *idle) }},
+		{"crowd", func() error { return b.crowd(64, time.Minute) }},
 		{"mail", func() error { return b.mail(2000) }},
 		{"tray", func() error { return b.tray(8) }},
 		{"window", b.windows},
@@ -270,42 +271,15 @@ func (b *bench) exactness(mails int) error {
 // one sends a mail, waits for its clip and checks every frame.
 func (b *bench) one(r *recorder, addr, id string, s config.Settings, info camtest.Info) (x shot, err error) {
 	began := time.Now()
-	c, err := smtp.Dial(addr)
+	if _, err := mailTime(addr, id); err != nil {
+		return x, err
+	}
+	e, err := b.ended(r, id, began)
 	if err != nil {
 		return x, err
-	}
-	defer func() { _ = c.Close() }()
-	if err := errors.Join(c.Mail("cam@camera"), c.Rcpt(id+"@preroll")); err != nil {
-		return x, err
-	}
-	w, err := c.Data()
-	if err != nil {
-		return x, err
-	}
-	fmt.Fprintf(w, "Subject: Motion\r\n\r\nmotion\r\n")
-	if err := errors.Join(w.Close(), c.Quit()); err != nil {
-		return x, err
-	}
-	var e event.Event
-	for {
-		list, err := r.client.Events(b.ctx, event.Query{Camera: id, Limit: 1})
-		if err != nil {
-			return x, err
-		}
-		if len(list) == 1 && list[0].Time.After(began) && list[0].State.Ended() {
-			e = list[0]
-			break
-		}
-		if time.Since(began) > 3*time.Minute {
-			return x, fmt.Errorf("%s: no clip", id)
-		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	x.saved = time.Since(began.Add(s.Clip.PostRoll.D())).Seconds()
 	x.durable = e.Receipt.DurableAfter.D().Seconds()
-	if e.State != event.Saved || len(e.Clips) != 1 {
-		return x, fmt.Errorf("%s: %s %s", id, e.State, e.Reason)
-	}
 	rep, err := camtest.Check(b.ctx, filepath.Join(r.archive, filepath.FromSlash(e.Folder), e.Clips[0].File), info, e.Time)
 	if err != nil {
 		return x, err
@@ -317,6 +291,46 @@ func (b *bench) one(r *recorder, addr, id string, s config.Settings, info camtes
 		x.faults = append(x.faults, fmt.Sprintf("starts at %v, index in front %v", rep.StartTime, rep.FrontIndex))
 	}
 	return x, nil
+}
+
+// mailTime sends an alarm mail and returns how long its answer took.
+func mailTime(addr, id string) (time.Duration, error) {
+	began := time.Now()
+	c, err := smtp.Dial(addr)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = c.Close() }()
+	if err := errors.Join(c.Mail("cam@camera"), c.Rcpt(id+"@preroll")); err != nil {
+		return 0, err
+	}
+	w, err := c.Data()
+	if err != nil {
+		return 0, err
+	}
+	fmt.Fprintf(w, "Subject: Motion\r\n\r\nmotion\r\n")
+	err = w.Close()
+	return time.Since(began), errors.Join(err, c.Quit())
+}
+
+// ended waits for the end of the event that a camera's mail began.
+func (b *bench) ended(r *recorder, id string, began time.Time) (event.Event, error) {
+	for {
+		list, err := r.client.Events(b.ctx, event.Query{Camera: id, Limit: 1})
+		if err != nil {
+			return event.Event{}, err
+		}
+		if len(list) == 1 && list[0].Time.After(began) && list[0].State.Ended() {
+			if e := list[0]; e.State != event.Saved || len(e.Clips) != 1 {
+				return e, fmt.Errorf("%s: %s %s", id, e.State, e.Reason)
+			}
+			return list[0], nil
+		}
+		if time.Since(began) > 3*time.Minute {
+			return event.Event{}, fmt.Errorf("%s: no clip", id)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // spread prints a distribution.
@@ -333,57 +347,137 @@ func spread(v []float64) string {
 // same time, and counts CPU time and memory of all.
 func (b *bench) cost(n int, length time.Duration) error {
 	fmt.Printf("\n== cost: %d cameras, 1920x1080, 15 frames a second, 4 Mbit/s, %s, no event\n", n, length)
-	url, stop, err := b.camsim()
+	url, _, stop, err := b.camsim()
 	if err != nil {
 		return err
 	}
 	defer stop()
 	s, file := b.settings(fmt.Sprintf("cost%d", n), same(n, url))
-	r, err := b.start("preroll", s, file, nil, "record")
+	r, plain, end, err := b.beside(s, file, url, n)
 	if err != nil {
 		return err
 	}
-	defer r.stop()
-	var plain []*exec.Cmd
-	for i := range n {
-		dir := filepath.Join(b.ram, fmt.Sprintf("plain%d-%d", n, i))
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
-		c := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url, "-map", "0:v:0", "-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_list_size", "100",
-			"-hls_flags", "delete_segments", "-hls_segment_type", "fmp4", "-hls_segment_filename", dir+"/%06d.m4s", dir+"/live.m3u8")
-		if err := c.Start(); err != nil {
-			return err
-		}
-		plain = append(plain, c)
+	defer end()
+	if err := r.wait(b.ctx, 2*time.Minute, filled(10*time.Second)); err != nil {
+		return err
 	}
-	defer func() {
+	b.compare(r, plain, n, length, nil)
+	fmt.Printf("bytes on the archive drive after %s with no event: %d\n", length, bytesUnder(r.archive))
+	return nil
+}
+
+// beside starts a recorder, and a plain FFmpeg for each of its n cameras on the same stream.
+func (b *bench) beside(s config.Settings, file, url string, n int) (r *recorder, pids []int, end func(), err error) {
+	if r, err = b.start("preroll", s, file, nil, "record"); err != nil {
+		return nil, nil, nil, err
+	}
+	var plain []*exec.Cmd
+	end = func() {
+		r.stop()
 		for _, c := range plain {
 			_ = c.Process.Kill()
 			_ = c.Wait()
 		}
-	}()
-	if err := r.wait(b.ctx, 2*time.Minute, filled(10*time.Second)); err != nil {
+	}
+	for i := range n {
+		dir := filepath.Join(b.ram, fmt.Sprintf("plain%d-%d", n, i))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			end()
+			return nil, nil, nil, err
+		}
+		c := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url, "-map", "0:v:0", "-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_list_size", "100",
+			"-hls_flags", "delete_segments", "-hls_segment_type", "fmp4", "-hls_segment_filename", dir+"/%06d.m4s", dir+"/live.m3u8")
+		if err := c.Start(); err != nil {
+			end()
+			return nil, nil, nil, err
+		}
+		plain, pids = append(plain, c), append(pids, c.Process.Pid)
+	}
+	return r, pids, end, nil
+}
+
+// compare counts what a recorder and plain FFmpegs take in the same time. look, which may be nil, is called every second.
+func (b *bench) compare(r *recorder, plain []int, n int, length time.Duration, look func()) {
+	all := append([]int{r.cmd.Process.Pid}, children(r.cmd.Process.Pid)...)
+	before := [2]float64{cpu(all...), cpu(plain...)}
+	for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(time.Second) {
+		if look != nil {
+			look()
+		}
+	}
+	minutes := length.Minutes() * float64(n)
+	own, ref := (cpu(all...)-before[0])/minutes, (cpu(plain...)-before[1])/minutes
+	fmt.Printf("CPU seconds a camera-minute: Preroll %.3f, plain FFmpeg %.3f; ratio %.3f\n", own, ref, own/ref)
+	fmt.Printf("memory, PSS: Preroll %.1f MB in %d process(es), plain FFmpegs %.1f MB; peak RSS of Preroll %.1f MB\n", pss(all...), len(all), pss(plain...), peak(all...))
+}
+
+// crowd records many cameras beside as many plain FFmpegs, and sends a mail for each at the same moment.
+func (b *bench) crowd(n int, length time.Duration) error {
+	fmt.Printf("\n== crowd: %d cameras, 1280x720, 15 frames a second, 1 Mbit/s, GOP 2 s, %s; then a mail for each at once\n", n, length)
+	url, truth, stop, err := b.camsim("-width", "1280", "-height", "720", "-kbit", "1000")
+	if err != nil {
 		return err
 	}
-	self := r.cmd.Process.Pid
-	ours := children(self)
-	if len(ours) != n {
-		return fmt.Errorf("the recorder runs %d FFmpegs, want %d", len(ours), n)
+	defer stop()
+	s, file := b.settings(fmt.Sprintf("crowd%d", n), same(n, url))
+	s.Clip.PostRoll = config.Duration(10 * time.Second)
+	s.RAMDisk.Budget = 2 * config.GiB
+	r, plain, end, err := b.beside(s, file, url, n)
+	if err != nil {
+		return err
 	}
-	var theirs []int
-	for _, c := range plain {
-		theirs = append(theirs, c.Process.Pid)
+	defer end()
+	if err := r.wait(b.ctx, 3*time.Minute, filled(14*time.Second)); err != nil {
+		return err
 	}
-	before := [3]float64{cpu(self), cpu(ours...), cpu(theirs...)}
-	time.Sleep(length)
-	minutes := length.Minutes() * float64(n)
-	own, ff, ref := cpu(self)-before[0], cpu(ours...)-before[1], cpu(theirs...)-before[2]
-	fmt.Printf("CPU seconds a camera-minute: Preroll %.3f + its FFmpeg %.3f = %.3f; plain FFmpeg %.3f; ratio %.3f\n", own/minutes, ff/minutes, (own+ff)/minutes, ref/minutes, (own+ff)/ref)
-	fmt.Printf("Preroll's own share: %.3f %% of a core; its memory now %.1f MB (PSS), peak %.1f MB (RSS)\n", own/length.Seconds()*100, pss(self), peak(self))
-	fmt.Printf("memory of an FFmpeg, PSS: Preroll's %.1f MB, plain %.1f MB; peak RSS: %.1f MB, %.1f MB\n", pss(ours...)/float64(n), pss(theirs...)/float64(n), peak(ours...)/float64(n), peak(theirs...)/float64(n))
-	fmt.Printf("bytes on the archive drive after %s with no event: %d\n", length, bytesUnder(r.archive))
-	return nil
+	late := 0.0
+	b.compare(r, plain, n, length, func() {
+		if st, err := r.client.Status(b.ctx); err == nil {
+			for _, c := range st.Cameras {
+				late = max(late, time.Since(c.Newest).Seconds())
+			}
+		}
+	})
+	fmt.Printf("newest complete segment of any camera was at most %.2f s old (GOP 2 s)\n", late)
+	st, err := r.client.Status(b.ctx)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var errs []error
+	var answered, early, lates []float64
+	var faults []string
+	var wg sync.WaitGroup
+	began := time.Now()
+	for i := range n {
+		wg.Go(func() {
+			took, err := mailTime(st.SMTP.Listen, fmt.Sprintf("cam%d", i))
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+			answered = append(answered, took.Seconds())
+		})
+	}
+	wg.Wait()
+	for i := range n {
+		id := fmt.Sprintf("cam%d", i)
+		e, err := b.ended(r, id, began)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		rep, err := camtest.Check(b.ctx, filepath.Join(r.archive, filepath.FromSlash(e.Folder), e.Clips[0].File), truth, e.Time)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		early = append(early, e.Time.Add(-s.Clip.PreRoll.D()).Sub(rep.First).Seconds())
+		lates = append(lates, rep.Last.Add(time.Second/15).Sub(e.Time.Add(s.Clip.PostRoll.D())).Seconds())
+		faults = append(faults, rep.Gaps...)
+	}
+	fmt.Printf("mails answered after, s: %s\n", spread(answered))
+	fmt.Printf("clips: %d, faults %v; begin early, s: %s; end late, s: %s\n", len(early), faults, spread(early), spread(lates))
+	return errors.Join(errs...)
 }
 
 func bytesUnder(dir string) (n int64) {

@@ -31,8 +31,9 @@ type video struct {
 	decode func(*rtp.Packet) ([][]byte, error)
 	dts    func(au [][]byte, pts int64) (int64, error)
 
-	vps, sps, pps []byte // as the camera sent them last
-	told          bool   // the sink was told of them
+	vps, sps, pps []byte             // as the camera sends them
+	doubted       map[*[]byte][]byte // others that came once
+	told          bool               // the sink was told of them
 	stamped       bool
 	rtp           uint32 // stamp of the access unit before
 	pts           int64  // the same without wrapping, in ticks
@@ -42,7 +43,7 @@ type video struct {
 
 // newVideo returns the reader of a format, nil if it is none that can be read.
 func newVideo(x *session, f format.Format) *video {
-	v := &video{x: x, format: f}
+	v := &video{x: x, format: f, doubted: map[*[]byte][]byte{}}
 	switch f := f.(type) {
 	case *format.H264:
 		d, err := f.CreateDecoder()
@@ -225,17 +226,22 @@ func (v *video) look(au [][]byte) (key, picture bool) {
 // maxParameters bounds a parameter set, in bytes.
 const maxParameters = 4096
 
-// keep notes a parameter set. A camera that has several of a kind keeps the first in the description; all of them stay in
-// the stream, where decoders find them.
+// keep notes a parameter set. One that differs is believed when it comes for the second time: it may have been damaged on its
+// way, and what was not is in the stream, where decoders find it. A camera that has several picture parameter sets keeps the
+// first in the description.
 func (v *video) keep(set *[]byte, n []byte) {
-	if len(n) > maxParameters || bytes.Equal(*set, n) {
-		return
+	switch {
+	case len(n) > maxParameters:
+	case bytes.Equal(*set, n):
+		delete(v.doubted, set)
+	case set == &v.pps && len(*set) > 0 && pictureSet(*set, v.hevc) != pictureSet(n, v.hevc):
+	case len(*set) > 0 && !bytes.Equal(v.doubted[set], n):
+		v.doubted[set] = bytes.Clone(n)
+	default:
+		*set = bytes.Clone(n)
+		delete(v.doubted, set)
+		v.told = false
 	}
-	if set == &v.pps && len(*set) > 0 && pictureSet(*set, v.hevc) != pictureSet(n, v.hevc) {
-		return
-	}
-	*set = bytes.Clone(n)
-	v.told = false
 }
 
 // pictureSet is the number of a picture parameter set, as far as its first byte tells: 1 for 0, which all cameras begin

@@ -1,0 +1,110 @@
+package rtsp
+
+import (
+	"testing"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5/pkg/format"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/pion/rtp"
+
+	"github.com/preroll/preroll/recorder/source"
+)
+
+// sink counts what it is given.
+type sink struct {
+	told, frames, keys int
+	last               source.Track
+}
+
+func (s *sink) Tracks(t []source.Track, _ source.Streams) error {
+	s.told++
+	s.last = t[0]
+	return nil
+}
+
+func (s *sink) Sample(x source.Sample) error {
+	s.frames++
+	if x.Key {
+		s.keys++
+	}
+	return nil
+}
+
+func (s *sink) Flush() error { return nil }
+
+var (
+	sps  = []byte{0x67, 0x42, 0xc0, 0x0a, 0xda, 0x11, 0xa6, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x01, 0x40, 0xf1, 0x22, 0x6a}
+	pps  = []byte{0x68, 0xce, 0x0f, 0x2c, 0x80}
+	pps2 = []byte{0x68, 0xce, 0x0f, 0x2c, 0x81}
+)
+
+// session returns a session with a video track whose description holds the parameter sets.
+func videoSession(t *testing.T, f format.Format) (*session, *sink) {
+	t.Helper()
+	to := &sink{}
+	x := &session{to: to, ended: make(chan error, 1), tracks: []source.Track{{}}}
+	if x.video = newVideo(x, f); x.video == nil {
+		t.Fatal("the format is not read")
+	}
+	return x, to
+}
+
+// TestParameterSets: one that is damaged on its way makes no new run; one that comes again does.
+func TestParameterSets(t *testing.T) {
+	var parsed h264.SPS
+	if err := parsed.Unmarshal(sps); err != nil {
+		t.Fatal(err)
+	}
+	x, to := videoSession(t, &format.H264{PayloadTyp: 96, SPS: sps, PPS: pps, PacketizationMode: 1})
+	if err := x.video.ready(); err != nil || to.told != 1 {
+		t.Fatalf("told %d times, %v", to.told, err)
+	}
+	n := uint16(0)
+	send := func(nals ...[]byte) {
+		t.Helper()
+		for i, b := range nals {
+			p := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 96, SequenceNumber: n, Timestamp: uint32(n) * 1000, Marker: i == len(nals)-1}, Payload: b}
+			p.Timestamp = uint32(to.frames) * 9000
+			n++
+			if err := x.video.packet(p, time.Duration(n)*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	idr, slice := []byte{0x65, 0x88, 0x80, 0x10}, []byte{0x41, 0x9a, 0x02, 0x04}
+	send(sps, pps, idr)
+	send(slice)
+	send(sps, pps2, idr) // damaged
+	send(sps, pps, idr)
+	send(sps, pps2, idr)
+	send(sps, pps, idr)
+	if to.told != 1 || to.frames != 6 || to.keys != 5 {
+		t.Errorf("told %d times, %d frames, %d keyframes", to.told, to.frames, to.keys)
+	}
+	send(sps, pps2, idr)
+	send(sps, pps2, idr) // they are others now
+	if to.told != 2 || to.frames != 8 {
+		t.Errorf("told %d times, %d frames", to.told, to.frames)
+	}
+}
+
+// FuzzPackets feeds packets of a stranger to every decoder. Nothing may panic, and what is given on must be in order.
+func FuzzPackets(f *testing.F) {
+	f.Add([]byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x7c, 0x85, 1, 2, 3}, []byte{0x7c, 0x45, 9, 9})
+	f.Add(sps, pps, []byte{0x65, 0x88})
+	f.Add([]byte{0x40, 1}, []byte{0x42, 1, 1}, []byte{0x62, 1, 0x93, 0, 0})
+	f.Fuzz(func(t *testing.T, a, b, c []byte) {
+		for _, form := range []format.Format{
+			&format.H264{PayloadTyp: 96, PacketizationMode: 1}, &format.H264{PayloadTyp: 96, SPS: sps, PPS: pps, PacketizationMode: 1}, &format.H265{PayloadTyp: 96},
+		} {
+			x, _ := videoSession(t, form)
+			for i := range 6 {
+				p := &rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(i), Timestamp: uint32(i/2) * 9000, Marker: i%2 == 1}, Payload: [][]byte{a, b, c}[i%3]}
+				if err := x.video.packet(p, time.Duration(i)*time.Millisecond); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
