@@ -197,7 +197,8 @@ const (
 	firstFrame   = 30 * time.Second // for which a session may bring nothing at all
 	firstKey     = 2 * time.Minute  // for which a keyframe is waited for while pictures come
 	minStall     = 10 * time.Second
-	tryAgain     = 24 * time.Hour // after which a camera that FFmpeg reads is tried without it
+	maxGOP       = 2 * time.Minute // beyond the ring's length; else clips would begin hours early
+	tryAgain     = 24 * time.Hour  // after which a camera that FFmpeg reads is tried without it
 )
 
 // supervise keeps a session with the camera until ctx ends.
@@ -393,8 +394,8 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc, s *s
 		case rs.Newest.IsZero() && rs.GOP == 0 && time.Since(began) > firstKey:
 			cancel(&source.Failure{Kind: source.NoKeyframe})
 			return
-		case rs.GOP > c.r.keep() && c.ring.Receiving() && c.openEvent() == "" && time.Since(began) > c.r.keep():
-			c.log.Info("no keyframe came for longer than the ring; a new session shall bring one")
+		case rs.GOP > c.r.keep()+maxGOP && c.ring.Receiving() && c.openEvent() == "" && time.Since(began) > c.r.keep()+maxGOP:
+			c.log.Info("no keyframe came for minutes; a new session shall bring one")
 			cancel(errGOPTooLong)
 			return
 		}

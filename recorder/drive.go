@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -69,6 +70,30 @@ func lookAtDrive(path string) (ring.Disk, error) {
 		return disk, err
 	}
 	return disk, archive.Writable(path)
+}
+
+// watchArchive tells of events that are removed or copied back by hand, until ctx ends. A drive that hangs then is not waited
+// for, against the rule that whoever starts a goroutine waits for it: no call can end a system call.
+func (r *Recorder) watchArchive(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.archive.WatchFiles(ctx, func(removed, added []event.Event) {
+			for _, e := range removed {
+				r.hub.eventRemoved(e.ID)
+				r.noteRemoved(e, byHand)
+			}
+			for _, e := range added {
+				r.hub.eventChanged(e)
+			}
+			r.hub.statusChanged()
+		})
+	}()
+	<-ctx.Done()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
 }
 
 // seen drops the events of a list whose clips were removed by hand, if the drive tells in time.

@@ -127,6 +127,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	g.Go(func() error { r.keepLimits(ctx); return nil })
 	g.Go(func() error { r.keepPause(ctx); return nil })
 	g.Go(func() error { r.watchSettings(ctx); return nil })
+	g.Go(func() error { r.watchArchive(ctx); return nil })
 	g.Go(func() error { r.archive.Keep(ctx, func() { r.fillIndex(ctx) }); return nil })
 	<-ctx.Done()
 	err = g.Wait()

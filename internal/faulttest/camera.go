@@ -19,6 +19,8 @@ type CameraOptions struct {
 	Audio string // see [camtest.Options]
 
 	FFmpeg bool // FFmpeg reads it
+	Skew   float64
+	camtest.Oddities
 }
 
 // fps is the frame rate of every camera.
@@ -49,7 +51,7 @@ func newCamera(ctx context.Context, id string, o CameraOptions, password string)
 	if err != nil {
 		return nil, err
 	}
-	c, err := camtest.Start(camtest.Options{Video: file, FPS: fps, Audio: o.Audio, Auth: "digest", User: "viewer", Pass: password})
+	c, err := camtest.Start(camtest.Options{Video: file, FPS: fps, Audio: o.Audio, Auth: "digest", User: "viewer", Pass: password, Skew: o.Skew, Oddities: o.Oddities})
 	if err != nil {
 		return nil, err
 	}

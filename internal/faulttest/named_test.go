@@ -5,12 +5,15 @@ package faulttest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/camtest"
 	"github.com/preroll/preroll/internal/faultfs"
+	"github.com/preroll/preroll/recorder/event"
 )
 
 // small is a world of a few like cameras.
@@ -120,6 +123,48 @@ func TestFATArchive(t *testing.T) {
 	if r := finish(t, w); r.Events != 2 || r.Clips != 2 || r.Failed > 0 {
 		t.Errorf("%d events, %d clips, %d failed", r.Events, r.Clips, r.Failed)
 	}
+}
+
+// TestOddCameras records cameras of every kind that people report, all at once, and saves an event of each: whole, and exact
+// by the counters of its frames.
+func TestOddCameras(t *testing.T) {
+	t.Parallel()
+	opt := small(0)
+	opt.RAM = 256 << 20
+	for _, o := range Odds {
+		opt.Cameras = append(opt.Cameras, o.CameraOptions)
+	}
+	w := newWorld(t, opt)
+	ctx := t.Context()
+	try(t, w.Start(ctx, ""))
+	try(t, w.Filled(ctx, 15*time.Second))
+	sleep(ctx, 15*time.Second) // until it is known how wrong stamps are
+	for n, c := range w.Cameras {
+		if !w.Mails.Send(c.ID, false).Accepted() {
+			t.Errorf("%s: its mail was not accepted", Odds[n].Name)
+		}
+	}
+	list, err := w.Settle(ctx, 3*time.Minute)
+	try(t, err)
+	for n, c := range w.Cameras {
+		i := slices.IndexFunc(list, func(e event.Event) bool { return e.Camera == c.ID })
+		if i < 0 || list[i].State != event.Saved || len(list[i].Clips) != 1 {
+			t.Errorf("%s: it should be: %s", Odds[n].Name, Odds[n].Expect)
+			continue
+		}
+		info, clip := c.Info(), list[i].Clips[0]
+		counters, err := camtest.Frames(ctx, list[i].Path(w.settings.Archive.Path, clip.File))
+		if err != nil || len(counters) == 0 {
+			t.Errorf("%s: %d frames, %v", Odds[n].Name, len(counters), err)
+			continue
+		}
+		first, last := info.Time(counters[0], clip.Start), info.Time(counters[len(counters)-1], clip.End)
+		const off = 200*time.Millisecond + time.Second/fps
+		if a, b := clip.Start.Sub(first), clip.End.Sub(last); a.Abs() > off || b < -off || b > off+time.Second/fps {
+			t.Errorf("%s: the clip begins %s and ends %s late by its receipt", Odds[n].Name, a, b-time.Second/fps)
+		}
+	}
+	finish(t, w)
 }
 
 // Sixteen cameras that are triggered in the same second have an event each, while one more comes and goes all the time.

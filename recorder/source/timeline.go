@@ -8,13 +8,17 @@ import (
 const (
 	settleTime  = time.Second            // for which samples wait where the camera's stamps begin, or leave their course
 	leap        = time.Second            // by which stamp and arrival must part from one sample to the next to be looked at
-	trust       = 700 * time.Millisecond // to which stamps must come back to be believed on
+	early       = 700 * time.Millisecond // by which stamps that left their course may be ahead of it to be believed on,
+	late        = 3 * time.Second        // and behind it: what comes in heaps, as HLS does, comes late now and then
 	bucket      = time.Second
-	buckets     = 15          // over which the smallest lateness is taken
-	minRate     = 0.003       // a rate error that is smaller is followed by small steps
-	maxRate     = 0.6         // one that is larger is no clock
-	maxDoubts   = 4           // in doubtTime, after which
-	followTime  = time.Minute // stamps are not believed, longer each time
+	buckets     = 15                     // over which the smallest lateness is taken
+	minRate     = 0.003                  // a rate error that is smaller is followed by small steps
+	maxRate     = 0.6                    // one that is larger is no clock
+	repeat      = 200 * time.Millisecond // by which a single stamp may be wrong and repeat the one before it,
+	repeatSpan  = 20                     // of the last so many
+	maxRepeats  = 6                      // no more than so many
+	maxDoubts   = 4                      // in doubtTime, after which
+	followTime  = time.Minute            // stamps are not believed, longer each time
 	maxFollow   = time.Hour
 	doubtTime   = 30 * time.Second
 	maxSettling = 1024                   // samples
@@ -46,6 +50,7 @@ type Timeline struct {
 	doubts  []time.Duration
 	follow  time.Duration // until then, in arrival time, stamps are not believed
 	again   time.Duration // for how long they will not be believed the next time
+	repeats float64       // of the last stamps, those that repeated
 	out     []time.Duration
 }
 
@@ -76,8 +81,6 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 	case len(t.waiting) > 0:
 		if ds <= 0 || time.Duration(float64(ds)*t.rate)-da > time.Minute {
 			t.settle()
-			t.doubt(stamp, arrival)
-			break
 		}
 		t.waiting = append(t.waiting, moment{stamp, arrival})
 		if arrival-t.waiting[0].media >= settleTime || len(t.waiting) >= maxSettling {
@@ -90,9 +93,16 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 		t.forget()
 		t.waiting = append(t.waiting, moment{stamp, arrival})
 	default:
-		late := arrival - t.at(stamp)
-		if step := time.Duration(float64(ds) * t.rate); ds <= 0 || (da-step).Abs() > leap || late < -leap {
-			t.doubt(stamp, arrival)
+		behind := arrival - t.at(stamp)
+		t.repeats -= t.repeats / repeatSpan
+		if ds <= 0 && ds > -repeat && behind.Abs() < repeat && t.repeats < maxRepeats { // what repacked the stream rounded it
+			t.repeats++
+			t.stamp = stamp - ds
+			t.give(t.at(stamp))
+			break
+		}
+		if step := time.Duration(float64(ds) * t.rate); ds <= 0 || (da-step).Abs() > leap || behind < -leap {
+			t.waiting = append(t.waiting, moment{stamp, arrival})
 			break
 		}
 		t.observe(stamp, arrival, ds)
@@ -128,15 +138,6 @@ func (t *Timeline) give(media time.Duration) {
 	t.out = append(t.out, t.last)
 }
 
-// doubt takes a sample whose stamp and arrival do not fit those before it.
-func (t *Timeline) doubt(stamp, arrival time.Duration) {
-	for len(t.doubts) > 0 && arrival-t.doubts[0] > doubtTime {
-		t.doubts = t.doubts[1:]
-	}
-	t.doubts = append(t.doubts, arrival)
-	t.waiting = append(t.waiting, moment{stamp, arrival})
-}
-
 // settle decides what the samples that wait mean, and gives their media times.
 func (t *Timeline) settle() {
 	w := t.waiting
@@ -144,14 +145,6 @@ func (t *Timeline) settle() {
 		return
 	}
 	t.waiting = w[:0]
-	if len(t.doubts) > maxDoubts {
-		t.doubts = t.doubts[:0]
-		t.disbelieve()
-		for _, m := range w {
-			t.give(m.media)
-		}
-		return
-	}
 	// As before, if the earliest of them fits what was known: they were late, or there was nothing to send.
 	old := w[0].media - t.at(w[0].stamp)
 	base := w[0].media
@@ -159,9 +152,15 @@ func (t *Timeline) settle() {
 		old = min(old, m.media-t.at(m.stamp))
 		base = min(base, m.media-time.Duration(float64(m.stamp-w[0].stamp)*t.rate))
 	}
-	if t.anchor != (moment{}) && old.Abs() < trust && t.at(w[0].stamp) > t.last {
-		t.owed = old
+	if t.anchor != (moment{}) && old > -early && old < late && t.at(w[0].stamp) > t.last {
+		t.owed = min(old, 0) // what is late now need not stay so
 	} else {
+		if t.doubt() {
+			for _, m := range w {
+				t.give(m.media)
+			}
+			return
+		}
 		t.forget()
 		t.anchor = moment{w[0].stamp, base}
 	}
@@ -169,6 +168,23 @@ func (t *Timeline) settle() {
 		t.note(m.stamp, m.media)
 		t.give(t.at(m.stamp))
 	}
+}
+
+// doubt counts that stamps took another course, and reports whether they are not believed any more.
+func (t *Timeline) doubt() bool {
+	if t.anchor == (moment{}) { // they take their first one
+		return false
+	}
+	t.doubts = append(t.doubts, t.arrive)
+	for t.arrive-t.doubts[0] > doubtTime {
+		t.doubts = t.doubts[1:]
+	}
+	if len(t.doubts) <= maxDoubts {
+		return false
+	}
+	t.doubts = t.doubts[:0]
+	t.disbelieve()
+	return true
 }
 
 // disbelieve makes media time follow arrival for a while, which is longer each time.

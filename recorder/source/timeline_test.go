@@ -69,6 +69,23 @@ func leapAt(list []frame, at, by time.Duration) []frame {
 	return list
 }
 
+// bursts lets frames arrive in heaps, each at the end of its time.
+func bursts(list []frame, length time.Duration) []frame {
+	for i := range list {
+		list[i].arrival = (list[i].arrival/length + 1) * length
+	}
+	return list
+}
+
+// uneven lets frames arrive in heaps of 2 s, each some time late.
+func uneven(list []frame) []frame {
+	for i := range list {
+		n := list[i].arrival / (2 * time.Second)
+		list[i].arrival = (n+1)*2*time.Second + (n*n%5)*500*time.Millisecond
+	}
+	return list
+}
+
 // run gives frames to a timeline and returns a media time for each.
 func run(list []frame) (media []time.Duration, tl *Timeline) {
 	tl = &Timeline{}
@@ -112,6 +129,10 @@ func TestTimeline(t *testing.T) {
 		{"busy again and again", stall(stall(stall(film(15, minute), 20*time.Second, 21500*time.Millisecond), 30*time.Second, 33*time.Second), 40*time.Second, 40*time.Second), 0, 5 * time.Millisecond, time.Millisecond},
 		{"a cached GOP at the start", stall(film(15, minute), 0, 2*time.Second), 0, 5 * time.Millisecond, time.Millisecond},
 		{"segments of 6 s at once", stall(stall(stall(stall(film(15, minute), 0, 18*time.Second), 18*time.Second, 24*time.Second), 24*time.Second, 30*time.Second), 30*time.Second, 36*time.Second), 0, 70 * time.Millisecond, 5 * time.Millisecond},
+		{"heaps of 1.2 s", bursts(film(15, 3*minute), 1200*time.Millisecond), 5 * time.Second, 70 * time.Millisecond, 4 * time.Millisecond},
+		{"heaps of 2 s", bursts(film(15, 3*minute), 2*time.Second), 5 * time.Second, 70 * time.Millisecond, time.Millisecond},
+		{"heaps of 6 s", bursts(film(15, 3*minute), 6*time.Second), 5 * time.Second, 70 * time.Millisecond, time.Millisecond},
+		{"heaps that come late now and then", uneven(film(15, 3*minute)), 15 * time.Second, 70 * time.Millisecond, 5 * time.Millisecond},
 		{"silent for 5 s", without(film(15, minute), 20*time.Second, 25*time.Second), 0, 5 * time.Millisecond, time.Millisecond},
 		{"silent for 5 s, its clock too", leapAt(without(film(15, minute), 20*time.Second, 25*time.Second), 25*time.Second, -5*time.Second), 0, 70 * time.Millisecond, time.Millisecond},
 		{"its clock leaps an hour ahead", leapAt(film(15, minute), 30*time.Second, time.Hour), 0, 70 * time.Millisecond, time.Millisecond},

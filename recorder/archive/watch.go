@@ -1,0 +1,152 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/preroll/preroll/recorder/event"
+)
+
+const (
+	restTime   = 300 * time.Millisecond // for which a file must not change before it is looked at
+	maxWatched = 1000                   // folders, the newest ones
+	depth      = 4                      // of the folders of days: camera, year, month, day
+)
+
+// WatchFiles calls changed for events whose clips somebody removes by hand, and for those whose files are copied back, until
+// ctx ends; the index follows. It watches the folders of the newest days. What a drive does not tell, as a network share
+// may not, is noticed when events are listed.
+func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []event.Event)) {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		a.log.Warn("what is done to the archive by hand is noticed only when events are listed", "err", err)
+		return
+	}
+	defer func() { _ = w.Close() }()
+	root := ""
+	touched := map[string]bool{}
+	timer, again := time.NewTimer(0), time.NewTicker(time.Second)
+	defer timer.Stop()
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case ev := <-w.Events:
+			name := filepath.Base(ev.Name)
+			switch fi, err := os.Lstat(ev.Name); {
+			case ev.Has(fsnotify.Create) && err == nil && fi.IsDir():
+				for _, path := range a.watchBelow(w, root, ev.Name) {
+					touched[path] = true
+				}
+			case strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".mp4") && !strings.HasSuffix(name, ".json"):
+				continue
+			default:
+				touched[ev.Name] = true
+			}
+			timer.Reset(restTime)
+		case <-w.Errors:
+		case <-again.C: // the archive may be another one, or plugged in now
+			if root != a.Root() || len(w.WatchList()) == 0 {
+				for _, path := range w.WatchList() {
+					_ = w.Remove(path)
+				}
+				root = a.Root()
+				a.watchBelow(w, root, root)
+			}
+		case <-timer.C:
+			if root == "" {
+				root = a.Root()
+				a.watchBelow(w, root, root)
+			}
+			removed, added := a.follow(ctx, root, touched)
+			clear(touched)
+			if len(removed)+len(added) > 0 {
+				changed(removed, added)
+			}
+		}
+	}
+}
+
+// watchBelow watches a folder of the archive and those in it, the newest ones first, and returns the sidecars there are.
+func (a *Archive) watchBelow(w *fsnotify.Watcher, root, dir string) (sidecars []string) {
+	rel, err := filepath.Rel(root, dir)
+	level := 0
+	if rel != "." {
+		level = strings.Count(filepath.ToSlash(rel), "/") + 1
+	}
+	if err != nil || level > depth || len(w.WatchList()) >= maxWatched {
+		return nil
+	}
+	if fi, err := os.Lstat(dir); err != nil || !fi.IsDir() || w.Add(dir) != nil { // no link is followed
+		return nil
+	}
+	list, _ := os.ReadDir(dir)
+	slices.SortFunc(list, func(a, b os.DirEntry) int { return -cmp.Compare(a.Name(), b.Name()) })
+	for _, f := range list {
+		path := filepath.Join(dir, f.Name())
+		switch {
+		case f.IsDir():
+			sidecars = append(sidecars, a.watchBelow(w, root, path)...)
+		case level == depth && strings.HasSuffix(f.Name(), ".json") && !strings.HasPrefix(f.Name(), "."):
+			sidecars = append(sidecars, path)
+		}
+	}
+	return sidecars
+}
+
+// follow takes what was done to files into the index.
+func (a *Archive) follow(ctx context.Context, root string, touched map[string]bool) (removed, added []event.Event) {
+	var paths []string
+	looked := map[string]bool{}
+	for path := range touched {
+		rel, err := filepath.Rel(root, path)
+		part := strings.Split(filepath.ToSlash(rel), "/")
+		if err != nil || len(part) != depth+1 {
+			continue
+		}
+		if _, err := os.Lstat(path); err == nil {
+			sidecar := strings.TrimSuffix(path, filepath.Ext(path)) + ".json"
+			if e, err := ReadSidecar(root, sidecar); err == nil && e.State.Ended() && !a.clipsGone(e) {
+				if _, err := a.Get(ctx, e.ID); errors.Is(err, ErrNotFound) {
+					paths = append(paths, sidecar)
+					added = append(added, e)
+				}
+			}
+			continue
+		}
+		day := strings.Join(part[1:depth], "-")
+		if key := part[0] + " " + day; !looked[key] && strings.HasSuffix(path, ".mp4") {
+			looked[key] = true
+			_, gone := a.Look(ctx, a.ofDay(ctx, part[0], day))
+			removed = append(removed, gone...)
+		}
+	}
+	if len(paths) > 0 {
+		slices.Sort(paths)
+		if _, _, err := a.take(ctx, root, slices.Compact(paths), map[string]bool{}); err != nil {
+			a.log.Warn("what was copied into the archive is not in the index yet", "err", err)
+			return removed, nil
+		}
+	}
+	return removed, added
+}
+
+// ofDay lists a camera's events of a day.
+func (a *Archive) ofDay(ctx context.Context, camera, day string) (all []event.Event) {
+	const page = 500
+	for {
+		list, err := a.List(ctx, event.Query{Camera: camera, Day: day, Offset: len(all), Limit: page})
+		if all = append(all, list...); err != nil || len(list) < page {
+			return all
+		}
+	}
+}
