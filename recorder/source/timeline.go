@@ -78,27 +78,29 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 	case first:
 		t.rate, t.last = 1, arrival-time.Hour
 		t.waiting = append(t.waiting, moment{stamp, arrival})
+	case arrival < t.follow:
+		t.settle()
+		t.give(arrival)
 	case len(t.waiting) > 0:
-		if ds <= 0 || time.Duration(float64(ds)*t.rate)-da > time.Minute {
+		if t.repeated(ds) {
+			t.stamp -= ds
+			stamp = t.stamp
+		} else if ds <= 0 || time.Duration(float64(ds)*t.rate)-da > time.Minute {
 			t.settle()
 		}
 		t.waiting = append(t.waiting, moment{stamp, arrival})
 		if arrival-t.waiting[0].media >= settleTime || len(t.waiting) >= maxSettling {
 			t.settle()
 		}
-	case arrival < t.follow:
-		t.give(arrival)
 	case t.follow > 0:
 		t.follow = 0
 		t.forget()
 		t.waiting = append(t.waiting, moment{stamp, arrival})
 	default:
 		behind := arrival - t.at(stamp)
-		t.repeats -= t.repeats / repeatSpan
-		if ds <= 0 && ds > -repeat && behind.Abs() < repeat && t.repeats < maxRepeats { // what repacked the stream rounded it
-			t.repeats++
-			t.stamp = stamp - ds
-			t.give(t.at(stamp))
+		if behind.Abs() < repeat && t.repeated(ds) {
+			t.stamp -= ds
+			t.give(t.at(t.stamp))
 			break
 		}
 		if step := time.Duration(float64(ds) * t.rate); ds <= 0 || (da-step).Abs() > leap || behind < -leap {
@@ -109,6 +111,19 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 		t.give(t.at(stamp))
 	}
 	return t.out
+}
+
+// repeated reports whether a stamp that does not rise is a single wrong one: what repacked the stream has rounded it.
+func (t *Timeline) repeated(ds time.Duration) bool {
+	t.repeats -= t.repeats / repeatSpan
+	if ds > 0 || ds <= -repeat {
+		return false
+	}
+	if t.repeats++; t.repeats > maxRepeats {
+		t.repeats = 0
+		t.disbelieve()
+	}
+	return true
 }
 
 // Flush returns the media times of the samples that still wait, because the session ends or memory is short.
@@ -152,10 +167,10 @@ func (t *Timeline) settle() {
 		old = min(old, m.media-t.at(m.stamp))
 		base = min(base, m.media-time.Duration(float64(m.stamp-w[0].stamp)*t.rate))
 	}
-	if t.anchor != (moment{}) && old > -early && old < late && t.at(w[0].stamp) > t.last {
+	if t.anchor != (moment{}) && old > -early && old < late && t.at(w[0].stamp) > t.last-repeat {
 		t.owed = min(old, 0) // what is late now need not stay so
 	} else {
-		if t.doubt() {
+		if t.follow > t.arrive || t.doubt() {
 			for _, m := range w {
 				t.give(m.media)
 			}
