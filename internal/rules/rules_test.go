@@ -97,7 +97,9 @@ var rules = []rule{
 	{under: "", never: "net/smtp", in: []string{"internal/bench/"}, why: "nothing sends mail to others"},
 	{under: "recorder/config/", never: module + "recorder/", but: []string{module + "recorder/trigger/rule"}, why: "settings come first; the grammar of a mail rule knows nobody"},
 	{under: "recorder/event/", never: module, why: "plain types know nobody"},
-	{under: "recorder/ring/", never: module + "recorder/", why: "a later stage may know an earlier one, never the reverse"},
+	{under: "recorder/fmp4/", never: module, why: "a file format knows nobody"},
+	{under: "recorder/source/", never: module + "recorder/", but: []string{module + "recorder/fmp4", module + "recorder/source", module + "recorder/ffmpeg", module + "recorder/source/ffmpeg"}, why: "a source knows its sink by the interface alone"},
+	{under: "recorder/ring/", never: module + "recorder/", but: []string{module + "recorder/fmp4", module + "recorder/source"}, why: "a later stage may know an earlier one, never the reverse"},
 	{under: "recorder/archive/", never: module + "recorder/", but: []string{module + "recorder/event"}, why: "the archive knows events only"},
 	{under: "recorder/history/", never: module, but: []string{module + "internal/sqlfile"}, why: "history is kept by itself"},
 }

@@ -400,8 +400,7 @@ func TestHoldOnLateFiles(t *testing.T) {
 	if err := f.w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	var held []Segment
-	held = h.More(func(s Segment) bool { return true })
+	held := h.More(func(s Segment) bool { return true })
 	i := slices.IndexFunc(held, func(s Segment) bool { return s.End.After(from) })
 	if i < 0 || held[i].Start.After(from) || len(held)-i < 5 {
 		t.Errorf("%+v, want them from %s on", held, from)

@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -83,13 +84,13 @@ func newAudio(x *session, f format.Format) *audio {
 	return a
 }
 
-// codecName is a format's codec for people.
+// codecName is a format's codec for people, as RTP calls it.
 func codecName(f format.Format) string {
-	if g, ok := f.(*format.Generic); ok && g.RTPMa != "" {
-		name, _, _ := strings.Cut(g.RTPMa, "/")
-		return strings.ToLower(name)
+	name, _, _ := strings.Cut(f.RTPMap(), "/")
+	if name == "" {
+		return fmt.Sprintf("RTP payload type %d", f.PayloadType())
 	}
-	return strings.ToLower(f.Codec())
+	return strings.ToLower(name)
 }
 
 func (a *audio) aac(c *mpeg4audio.AudioSpecificConfig) bool {

@@ -251,7 +251,7 @@ func (x *session) choose(desc *description.Session) (*description.Media, error) 
 				return m, nil
 			}
 			if m.Type == description.MediaTypeVideo {
-				other = f.Codec()
+				other = codecName(f)
 			}
 		}
 	}

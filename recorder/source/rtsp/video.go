@@ -51,14 +51,14 @@ func newVideo(x *session, f format.Format) *video {
 			return nil
 		}
 		v.decode = d.Decode
-		v.sps, v.pps = f.SafeParams()
+		v.sps, v.pps = f.SPS, f.PPS
 	case *format.H265:
 		d, err := f.CreateDecoder()
 		if err != nil {
 			return nil
 		}
 		v.decode, v.hevc = d.Decode, true
-		v.vps, v.sps, v.pps = f.SafeParams()
+		v.vps, v.sps, v.pps = f.VPS, f.SPS, f.PPS
 	default:
 		return nil
 	}
