@@ -78,6 +78,12 @@ func PCMEntry(kind string, channels, rate int) []byte {
 	return audioEntry(kind, channels, 16, rate, func(b []byte) []byte { return b })
 }
 
+// G726Entry returns the sample entry of G.726 with so many bits a sample, most significant first: a Microsoft wave format
+// (0x45) in QuickTime's form, as FFmpeg reads it.
+func G726Entry(bits int) []byte {
+	return audioEntry("ms\x00\x45", 1, bits, 8000, func(b []byte) []byte { return b })
+}
+
 // OpusEntry returns the sample entry of Opus (Encapsulation of Opus in ISO Base Media File Format, 4.3).
 func OpusEntry(channels int) []byte {
 	return audioEntry("Opus", channels, 16, 48000, func(b []byte) []byte {

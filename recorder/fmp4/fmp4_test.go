@@ -118,7 +118,7 @@ func TestSoundEntries(t *testing.T) {
 	fragment := NewReader(bytes.NewReader(slices.Concat(init, list[0])), 1<<20)
 	_, _, _ = fragment.Next()
 	for want, entry := range map[string][]byte{
-		"pcm_alaw": PCMEntry("alaw", 1, 8000), "pcm_mulaw": PCMEntry("ulaw", 1, 8000), "pcm_s16be": PCMEntry("twos", 2, 16000), "opus": OpusEntry(2),
+		"pcm_alaw": PCMEntry("alaw", 1, 8000), "pcm_mulaw": PCMEntry("ulaw", 1, 8000), "pcm_s16be": PCMEntry("twos", 2, 16000), "opus": OpusEntry(2), "adpcm_g726": G726Entry(4),
 		"aac": AACEntry(1, 16000, []byte{0x14, 0x08}),
 	} {
 		sound := Track{ID: 2, Timescale: 8000, Entry: entry}

@@ -197,6 +197,7 @@ func TestContract(t *testing.T) {
 		{"late sound", small, camtest.Options{Audio: "pcma", Oddities: camtest.Oddities{LateSound: 4 * time.Second}}, "pcm_alaw", "", false},
 		{"sender reports off by 25 s", small, camtest.Options{Audio: aac, Oddities: camtest.Oddities{ReportsOff: 25 * time.Second}}, "aac", "", false},
 		{"speex", small, camtest.Options{Audio: "speex"}, "", "speex", false},
+		{"G.726", small, camtest.Options{Audio: "g726"}, "adpcm_g726", "", false},
 		{"L16", small, camtest.Options{Audio: "l16"}, "pcm_s16be", "", false},
 		{"sound first", small, camtest.Options{Audio: "pcma", Oddities: camtest.Oddities{SoundFirst: true}}, "pcm_alaw", "", true},
 		{"UDP only", small, odd(camtest.Oddities{OnlyUDP: true}), "", "", true},

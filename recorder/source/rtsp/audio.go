@@ -68,6 +68,19 @@ func newAudio(x *session, f format.Format) *audio {
 		}
 		t.Codec, t.Timescale, t.Entry = "pcm_s16be", uint32(f.SampleRate), fmp4.PCMEntry("twos", f.ChannelCount, f.SampleRate)
 		a.pcm(2*f.ChannelCount, f.SampleRate)
+	case *format.G726:
+		bits := f.BitRate / 8
+		if bits < 2 || bits > 5 {
+			return nil
+		}
+		t.Codec, t.Timescale, t.Entry = "adpcm_g726", 8000, fmp4.G726Entry(bits)
+		a.length = func(b []byte) time.Duration { return time.Duration(len(b)*8/bits) * time.Second / 8000 }
+		a.decode = func(p *rtp.Packet) ([][]byte, error) {
+			if f.BigEndian {
+				return [][]byte{p.Payload}, nil
+			}
+			return [][]byte{mostFirst(p.Payload, bits)}, nil
+		}
 	case *format.Opus:
 		if f.ChannelCount > 2 {
 			return nil
@@ -115,6 +128,26 @@ func (a *audio) pcm(bytes, rate int) {
 	if bytes > 0 && rate > 0 {
 		a.length = func(b []byte) time.Duration { return time.Duration(len(b)/bytes) * time.Second / time.Duration(rate) }
 	}
+}
+
+// mostFirst packs codes of so many bits, of which the first one lies in the least significant bits of a byte (RFC 3551, 4.5.4),
+// the other way round.
+func mostFirst(in []byte, bits int) []byte {
+	out := make([]byte, 0, len(in))
+	var from, to uint64
+	var have, made int
+	mask := uint64(1)<<bits - 1
+	for _, b := range in {
+		from |= uint64(b) << have
+		for have += 8; have >= bits; have -= bits {
+			to, made = to<<bits|from&mask, made+bits
+			from >>= bits
+		}
+		for ; made >= 8; made -= 8 {
+			out = append(out, byte(to>>(made-8)))
+		}
+	}
+	return out
 }
 
 // whole is the decoder of sound whose packets are samples.

@@ -108,3 +108,19 @@ func FuzzPackets(f *testing.F) {
 		}
 	})
 }
+
+func TestMostFirst(t *testing.T) {
+	for _, tc := range []struct {
+		bits     int
+		in, want []byte
+	}{
+		{4, []byte{0x21, 0x43}, []byte{0x12, 0x34}},
+		{2, []byte{0b11_10_01_00}, []byte{0b00_01_10_11}},
+		{3, []byte{0b10_001_000, 0b1_100_011_0, 0b111_110_10}, []byte{0b000_001_01, 0b0_011_100_1, 0b01_110_111}},
+		{5, nil, nil},
+	} {
+		if got := mostFirst(tc.in, tc.bits); string(got) != string(tc.want) {
+			t.Errorf("%d bits: %08b, want %08b", tc.bits, got, tc.want)
+		}
+	}
+}
