@@ -33,7 +33,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --event ID                  open at this event
   preroll record                record in the foreground, with no screen
       --demo                      with no camera set up: use the demo camera
-      --verbose                   print every segment and every line of FFmpeg's too
+      --verbose                   print every segment, too
   preroll service ACTION        install, uninstall, start, stop or status of the OS service
       --system                    for the whole system instead of this user
   preroll trigger CAMERA        save a clip of a camera now

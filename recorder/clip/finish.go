@@ -363,6 +363,10 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 		if p.made && !slices.ContainsFunc(ev.Clips, func(c event.Clip) bool { return c.File == p.File }) {
 			names = append(names, p.File)
 		}
+		names = append(names, tmpName(p.Clip))
+	}
+	for _, c := range ev.Clips {
+		names = append(names, tmpName(c.File))
 	}
 	for _, end := range append([]string{".json", ".jpg"}, Ends...) {
 		names = append(names, durable.Temporary(ev.Stem+end))

@@ -56,7 +56,8 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	told := segments[0].Start.After(w.ev.Time)    // what happened is in the clip: not the pre-roll alone
 	asked := segments[0].Start.Before(w.ev.Until) // else there is nothing for another event but a margin
 	in.mu.Unlock()
-	if told && asked && w.length > 0 && w.length+segments[0].Length() > in.cam.Lengths.MaxLength.D() {
+	// The next event begins with a keyframe, else nothing of it could be seen until one comes.
+	if told && asked && segments[0].Key && w.length > 0 && w.length+segments[0].Length() > in.cam.Lengths.MaxLength.D() {
 		if !in.retry(ctx, "split", func(ctx context.Context) error { return in.split(ctx, segments[0]) }) {
 			return false
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -443,6 +444,68 @@ func TestAnotherServer(t *testing.T) {
 		counters, err := camtest.Frames(t.Context(), path)
 		if err != nil || len(counters) < 60 || got.sound == 0 || got.streams.Audio != "aac" {
 			t.Fatalf("%d frames, %d samples of sound, %+v, %v", len(counters), got.sound, got.streams, err)
+		}
+		for i := 1; i < len(counters); i++ {
+			if counters[i] != counters[i-1]+1 {
+				t.Errorf("frame %d: %d after %d", i, counters[i], counters[i-1])
+			}
+		}
+		return
+	}
+}
+
+// TestVLC reads what VLC serves, which sends RTP by UDP alone.
+func TestVLC(t *testing.T) {
+	t.Parallel()
+	vlc, err := exec.LookPath("vlc")
+	if err != nil {
+		if runtime.GOOS == "linux" {
+			t.Fatal("VLC is missing; .ci/setup test installs it")
+		}
+		t.Skip("VLC is tried on Linux only, where the tests install it")
+	}
+	m := camtest.Small(10)
+	file, err := m.File(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "preroll-vlc-") // which another user may read
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	film := filepath.Join(dir, "film.mp4")
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-framerate", "10", "-i", file, "-c", "copy", film).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(film, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+	args := []string{vlc, "-I", "dummy", "--no-audio", "-q", film, "--sout", "#rtp{sdp=rtsp://" + address + "/live}"}
+	if os.Getuid() == 0 { // VLC does not run as root
+		args = append([]string{"setpriv", "--reuid", "65534", "--clear-groups"}, args...)
+	}
+	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "HOME="+dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	src := rtsp.New(rtsp.Options{URL: "rtsp://" + address + "/live"})
+	for begin := time.Now(); ; {
+		_, r, err := record(t, src, 12*time.Second)
+		if f := source.AsFailure(err); err != nil && (f.Kind == source.Unreachable || f.Kind == source.WrongPath) && time.Since(begin) < 30*time.Second {
+			time.Sleep(300 * time.Millisecond) // it is not up yet
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, _, _ := joined(t, r)
+		counters, err := camtest.Frames(t.Context(), path)
+		if err != nil || len(counters) < 50 {
+			t.Fatalf("%d frames, %v", len(counters), err)
 		}
 		for i := 1; i < len(counters); i++ {
 			if counters[i] != counters[i-1]+1 {

@@ -85,7 +85,7 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 		if t.repeated(ds) {
 			t.stamp -= ds
 			stamp = t.stamp
-		} else if ds <= 0 || time.Duration(float64(ds)*t.rate)-da > time.Minute {
+		} else if ds <= 0 || time.Duration(float64(ds)*t.rate)-da > leap {
 			t.settle()
 		}
 		t.waiting = append(t.waiting, moment{stamp, arrival})

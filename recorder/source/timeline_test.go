@@ -136,6 +136,7 @@ func TestTimeline(t *testing.T) {
 		{"silent for 5 s", without(film(15, minute), 20*time.Second, 25*time.Second), 0, 5 * time.Millisecond, time.Millisecond},
 		{"silent for 5 s, its clock too", leapAt(without(film(15, minute), 20*time.Second, 25*time.Second), 25*time.Second, -5*time.Second), 0, 70 * time.Millisecond, time.Millisecond},
 		{"its clock leaps an hour ahead", leapAt(film(15, minute), 30*time.Second, time.Hour), 0, 70 * time.Millisecond, time.Millisecond},
+		{"its clock leaps 20 s ahead in its first second", leapAt(film(15, minute), 500*time.Millisecond, 20*time.Second), 0, 70 * time.Millisecond, time.Millisecond},
 		{"its clock leaps two hours back", leapAt(film(15, minute), 30*time.Second, -2*time.Hour), 0, 70 * time.Millisecond, time.Millisecond},
 		{"a picture every 8 s", film(0.125, 5*minute), 0, time.Millisecond, time.Millisecond},
 		{"a picture every 2 s with jitter", jitter(film(0.5, 5*minute), 80*time.Millisecond), minute, 90 * time.Millisecond, 90 * time.Millisecond},
