@@ -127,7 +127,7 @@ type Camera struct {
 
 const (
 	// slack is by how much a clip may lack of what was asked, or between two segments, without a word: less than a frame.
-	slack = 20 * time.Millisecond
+	slack = 5 * time.Millisecond
 	// segmentTimeout is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
 	segmentTimeout = 5 * time.Second
 	// longestSegment is how long that is if pictures come all the while.
