@@ -3,6 +3,7 @@ package recorder
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/preroll/preroll/internal/camtest"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
 )
 
 // TestByHand removes a clip by hand and copies it back: the index follows without anybody listing events. The settings file
@@ -99,4 +101,35 @@ func TestByHand(t *testing.T) {
 		_, err := os.Stat(filepath.Join(s.RAMDisk.Path, "cam"))
 		return os.IsNotExist(err)
 	})
+}
+
+// TestRecordsWithoutFFmpeg records an RTSP camera where there is no FFmpeg: only the clip waits until there is one. The RAM
+// disk's path holds what FFmpeg and printf take for more than letters.
+func TestRecordsWithoutFFmpeg(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("cam", cam))
+	s.RAMDisk.Path = filepath.Join(filepath.Dir(s.RAMDisk.Path), "100% d'un ram")
+	s.Clip.PreRoll, s.Clip.PostRoll = config.Duration(2*time.Second), config.Duration(time.Second)
+	none := filepath.Join(t.TempDir(), "ffmpeg")
+	s.FFmpeg.Path = none
+	r := start(t, s, t.TempDir())
+	r.filled("cam", 4*time.Second)
+	r.mail("cam", "Motion", "")
+	r.wait("the partial file", 20*time.Second, func() bool {
+		list := r.events("cam")
+		return len(list) == 1 && len(list[0].Parts) == 1
+	})
+	real, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, none); err != nil {
+		t.Fatal(err)
+	}
+	e := r.ended("cam", 1, 60*time.Second)[0]
+	r.whole(e, cam.Info())
+	if e.State != event.Saved {
+		t.Errorf("%s %s", e.State, e.Reason)
+	}
 }
