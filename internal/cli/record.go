@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,10 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	return s, nil
 }
 
+// gcPercent is by how much the heap may grow before it is collected. Most of what a recorder allocates are packets, which are
+// garbage at once, so a small heap costs little.
+const gcPercent = 40
+
 func listenControl(p config.Places) (net.Listener, error) {
 	ln, err := control.Listen(p.Socket)
 	if errors.Is(err, control.ErrTaken) {
@@ -78,6 +83,9 @@ func listenControl(p config.Places) (net.Listener, error) {
 
 // serve runs the engine and its control socket until ctx ends.
 func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Listener, log *slog.Logger) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	r, err := recorder.New(ctx, p, s, log)
 	if err != nil {
 		return errors.Join(err, ln.Close())
