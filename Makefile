@@ -1,7 +1,7 @@
 # make run     install what is missing, build, start
 # make test    install what is missing, check and test all
 # make torture break things at random for SECONDS (1800), by a plan that SEED repeats, and check that nothing is lost;
-#              INGEST=rtsp or ffmpeg says what reads the cameras, else both do
+#              INGEST=ffmpeg or both says that FFmpeg reads the cameras, or half of them
 # make bench   measure (minutes); make fuzz: fuzz each target for FUZZTIME
 # On Linux the window is built with GLES: the default GL binding takes four times as long to compile.
 

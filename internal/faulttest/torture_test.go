@@ -44,11 +44,10 @@ func TestTorture(t *testing.T) {
 	opt := Options{Seed: seed, PreRoll: 6 * time.Second, PostRoll: 5 * time.Second, Longest: 20 * time.Second, RAM: 64 << 20, Drive: true}
 	for n := range cameras {
 		c := all[n%len(all)]
-		switch os.Getenv("PREROLL_TORTURE_INGEST") { // what reads them
+		switch os.Getenv("PREROLL_TORTURE_INGEST") { // what reads them, beside Preroll itself
 		case "ffmpeg":
 			c.FFmpeg = true
-		case "rtsp":
-		default: // both
+		case "both":
 			c.FFmpeg = n%2 == 1
 		}
 		opt.Cameras = append(opt.Cameras, c)
