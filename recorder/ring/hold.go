@@ -40,6 +40,10 @@ type Hold struct {
 // HoldID is what the id of a hold may be; it becomes a folder name.
 var HoldID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
+// early is by how much a segment's times may be too early: a timeline follows the drift of a camera's clock with the delay
+// of the seconds that it looks back.
+const early = 20 * time.Millisecond
+
 // Hold pins the GOP that holds the time from, and all that is newer. It takes well under a millisecond on tmpfs. The segment
 // that is being written is pinned when it is complete.
 func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
@@ -50,7 +54,7 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checkClock()
-	h.from = r.clock.of(from)
+	h.from = r.clock.of(from) - early
 	// What ended before is of no use, unless nothing came since: then the last of it is better than nothing.
 	i := slices.IndexFunc(r.entries, func(e *entry) bool { return e.end > h.from })
 	if n := len(r.entries); i < 0 && n > 0 {
@@ -120,7 +124,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h.from = r.clock.of(from)
+	h.from = r.clock.of(from) - early
 	for i, e := range r.entries {
 		if last != nil && order(e, last) > 0 {
 			r.catchUp(h, i)

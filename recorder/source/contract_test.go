@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -286,6 +287,97 @@ func TestWrongStamps(t *testing.T) {
 			}
 			t.Logf("from %s to %s", first.Start, last.End)
 		})
+	}
+}
+
+// TestLeaps reads cameras whose clock is set while they send, and stamps that stand still: every frame comes once, and is
+// timed by when it was sent.
+func TestLeaps(t *testing.T) {
+	t.Parallel()
+	ff := tool(t)
+	type step func(*camtest.Camera)
+	jump := func(d time.Duration) step { return func(c *camtest.Camera) { c.Jump(d) } }
+	repeat := func(on bool) step { return func(c *camtest.Camera) { c.Repeat(on) } }
+	still := func(on bool) step { return func(c *camtest.Camera) { c.Still(on) } }
+	const ahead, seconds, back, repeats, stands = "hours ahead", "seconds", "hours back", "stamps repeat", "stamps stand"
+	steps := map[string][]step{
+		ahead:   {jump(3 * time.Hour), jump(9 * time.Hour)},
+		back:    {jump(-2 * time.Hour), jump(-3 * time.Hour)},
+		seconds: {jump(7 * time.Second), jump(-3 * time.Second), jump(29 * time.Second), jump(-900 * time.Millisecond)},
+		repeats: {repeat(true), repeat(false)},
+		stands:  {still(true), still(false)},
+	}
+	for ingest, names := range map[string][]string{"rtsp": {seconds, repeats, stands}, "ffmpeg": {ahead, back, seconds}} {
+		for _, name := range names {
+			t.Run(name+" by "+ingest, func(t *testing.T) {
+				t.Parallel()
+				cam := camera(t, camtest.Small(10), camtest.Options{Audio: "pcma"})
+				var src source.Source = rtsp.New(rtsp.Options{URL: cam.URL(), Audio: true})
+				if ingest == "ffmpeg" {
+					src = ffmpegsource.New(ff, ffmpeg.Source{URL: cam.URL(), Audio: true})
+				}
+				const pause = 6 * time.Second
+				ctx, cancel := context.WithCancel(t.Context())
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					for _, s := range steps[name] {
+						select {
+						case <-time.After(pause):
+							s(cam)
+						case <-ctx.Done():
+						}
+					}
+				})
+				_, r, err := record(t, src, time.Duration(len(steps[name])+1)*pause+2*time.Second)
+				cancel()
+				wg.Wait()
+				if err != nil {
+					t.Fatal(err)
+				}
+				timed(t, r, cam.Info(), 500*time.Millisecond)
+			})
+		}
+	}
+}
+
+// timed wants every frame of a camera once, each timed by when it left the camera.
+func timed(t *testing.T, r *ring.Ring, info camtest.Info, off time.Duration) {
+	t.Helper()
+	file, first, _ := joined(t, r)
+	counters, err := camtest.Frames(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0", file).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamps := strings.Fields(strings.ReplaceAll(string(out), ",", ""))
+	if len(stamps) != len(counters) || len(counters) < 100 {
+		t.Fatalf("%d frames, %d stamps", len(counters), len(stamps))
+	}
+	if gaps := info.Gaps(counters); len(gaps) > 0 {
+		t.Errorf("gaps %v", gaps)
+	}
+	begin, err := strconv.ParseFloat(stamps[0], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := 0
+	for i, s := range stamps {
+		at, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		media := first.Start.Add(time.Duration((at - begin) * 1e9))
+		if d := media.Sub(info.Time(counters[i], media)); d.Abs() > off {
+			if wrong++; wrong < 5 {
+				t.Errorf("frame %d is timed %s late", i, d)
+			}
+		}
+	}
+	if wrong > 4 {
+		t.Errorf("%d of %d frames are timed wrong", wrong, len(stamps))
 	}
 }
 

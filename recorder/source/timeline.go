@@ -1,6 +1,7 @@
 package source
 
 import (
+	"math"
 	"time"
 )
 
@@ -14,6 +15,8 @@ const (
 	buckets     = 15                     // over which the smallest lateness is taken
 	minRate     = 0.003                  // a rate error that is smaller is followed by small steps
 	maxRate     = 0.6                    // one that is larger is no clock
+	clearly     = 0.4                    // of the spread that the old rate leaves: a new one must leave less
+	standing    = time.Millisecond       // stamps that rise by less, and after a leap FFmpeg lets them rise by a tick, stand still
 	repeat      = 200 * time.Millisecond // by which a single stamp may be wrong and repeat the one before it,
 	repeatSpan  = 20                     // of the last so many
 	maxRepeats  = 6                      // no more than so many
@@ -85,7 +88,7 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 		if t.repeated(ds) {
 			t.stamp -= ds
 			stamp = t.stamp
-		} else if ds <= 0 || time.Duration(float64(ds)*t.rate)-da > leap {
+		} else if ds < standing || time.Duration(float64(ds)*t.rate)-da > leap {
 			t.settle()
 		}
 		t.waiting = append(t.waiting, moment{stamp, arrival})
@@ -103,7 +106,7 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 			t.give(t.at(t.stamp))
 			break
 		}
-		if step := time.Duration(float64(ds) * t.rate); ds <= 0 || (da-step).Abs() > leap || behind < -leap {
+		if step := time.Duration(float64(ds) * t.rate); ds < standing || (da-step).Abs() > leap || behind < -leap {
 			t.waiting = append(t.waiting, moment{stamp, arrival})
 			break
 		}
@@ -116,7 +119,7 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 // repeated reports whether a stamp that does not rise is a single wrong one: what repacked the stream has rounded it.
 func (t *Timeline) repeated(ds time.Duration) bool {
 	t.repeats -= t.repeats / repeatSpan
-	if ds > 0 || ds <= -repeat {
+	if ds >= standing || ds <= -repeat {
 		return false
 	}
 	if t.repeats++; t.repeats > maxRepeats {
@@ -160,6 +163,12 @@ func (t *Timeline) settle() {
 		return
 	}
 	t.waiting = w[:0]
+	if t.follow > t.arrive {
+		for _, m := range w {
+			t.give(m.media)
+		}
+		return
+	}
 	// As before, if the earliest of them fits what was known: they were late, or there was nothing to send.
 	old := w[0].media - t.at(w[0].stamp)
 	base := w[0].media
@@ -170,7 +179,7 @@ func (t *Timeline) settle() {
 	if t.anchor != (moment{}) && old > -early && old < late && t.at(w[0].stamp) > t.last-repeat {
 		t.owed = min(old, 0) // what is late now need not stay so
 	} else {
-		if t.follow > t.arrive || t.doubt() {
+		if t.doubt() {
 			for _, m := range w {
 				t.give(m.media)
 			}
@@ -256,8 +265,8 @@ func (t *Timeline) lateness() (smallest time.Duration) {
 	return smallest
 }
 
-// learnRate compares the earliest samples of the last seconds with those of the first: lateness that grows or shrinks with
-// time is a clock, or a frame rate, that is not what the stamps say.
+// learnRate compares the earliest samples of the last seconds with those of the first: lateness that grows or shrinks
+// steadily is a clock, or a frame rate, that is not what the stamps say.
 func (t *Timeline) learnRate(stamp time.Duration) {
 	first := 0
 	for first < buckets && !t.seen[first].any {
@@ -279,11 +288,23 @@ func (t *Timeline) learnRate(stamp time.Duration) {
 	case off < minRate && off > -minRate:
 		rate = 1
 	}
-	if rate == t.rate {
+	if t.spread(rate) > t.spread(t.rate)*clearly { // what gets busy is late, but unsteadily
 		return
 	}
 	t.anchor = moment{stamp, t.at(stamp)}
 	t.rate = rate
+}
+
+// spread is by how much the smallest latenesses of the last seconds differ if stamps run at a rate, in seconds.
+func (t *Timeline) spread(rate float64) float64 {
+	least, most := math.Inf(1), math.Inf(-1)
+	for _, b := range t.seen[:buckets-1] { // the newest has just begun
+		if b.any {
+			late := b.media.Seconds() - b.stamp.Seconds()*rate
+			least, most = min(least, late), max(most, late)
+		}
+	}
+	return most - least
 }
 
 func earliest(list []least) (e least) {

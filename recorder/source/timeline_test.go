@@ -2,6 +2,7 @@ package source
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -69,6 +70,25 @@ func leapAt(list []frame, at, by time.Duration) []frame {
 	return list
 }
 
+// ticking lets stamps rise by a tick only from a time on, as FFmpeg does behind a leap.
+func ticking(list []frame, from time.Duration) []frame {
+	i := slices.IndexFunc(list, func(f frame) bool { return f.filmed >= from })
+	for k := range list[i:] {
+		list[i+k].stamp = list[i].stamp + time.Duration(k)*time.Second/90000
+	}
+	return list
+}
+
+// busier lets all frames be late from a time on, each second by another time.
+func busier(list []frame, from time.Duration, late ...time.Duration) []frame {
+	for i := range list {
+		if n := int((list[i].filmed - from) / time.Second); list[i].filmed >= from && n < len(late) {
+			list[i].arrival += late[n]
+		}
+	}
+	return list
+}
+
 // bursts lets frames arrive in heaps, each at the end of its time.
 func bursts(list []frame, length time.Duration) []frame {
 	for i := range list {
@@ -103,7 +123,7 @@ func run(list []frame) (media []time.Duration, tl *Timeline) {
 // TestTimeline films with cameras and networks as they are, and wants each frame timed as it was filmed: to within so much
 // after a while, and smoothly where stamps are good.
 func TestTimeline(t *testing.T) {
-	const minute = time.Minute
+	const minute, ms = time.Minute, time.Millisecond
 	for _, tc := range []struct {
 		name   string
 		frames []frame
@@ -138,6 +158,10 @@ func TestTimeline(t *testing.T) {
 		{"its clock leaps an hour ahead", leapAt(film(15, minute), 30*time.Second, time.Hour), 0, 70 * time.Millisecond, time.Millisecond},
 		{"its clock leaps 20 s ahead in its first second", leapAt(film(15, minute), 500*time.Millisecond, 20*time.Second), 0, 70 * time.Millisecond, time.Millisecond},
 		{"its clock leaps two hours back", leapAt(film(15, minute), 30*time.Second, -2*time.Hour), 0, 70 * time.Millisecond, time.Millisecond},
+		{"its clock leaps back, and FFmpeg counts ticks", ticking(film(15, minute), 30*time.Second), 0, 210 * time.Millisecond, 200 * time.Millisecond},
+		{"a machine that gets busy", busier(film(15, minute), 3*time.Second, 100*ms, 100*ms, 150*ms, 500*ms, 500*ms, 700*ms, 800*ms, 800*ms), 0, 5 * time.Millisecond, time.Millisecond},
+		{"a machine that is busy now and then", busier(busier(film(15, minute), 5*time.Second, 0, 0, 400*ms, 800*ms, 800*ms, 0), 20*time.Second, 300*ms, 300*ms, 0, 0, 600*ms, 900*ms), 0, 5 * time.Millisecond, time.Millisecond},
+		{"a machine that gets busy steadily, then calm", jitter(busier(film(15, minute), 3*time.Second, 80*ms, 160*ms, 240*ms, 320*ms, 400*ms, 480*ms, 560*ms, 640*ms, 720*ms, 800*ms), 80*ms), 40 * time.Second, 90 * time.Millisecond, 10 * time.Millisecond},
 		{"a picture every 8 s", film(0.125, 5*minute), 0, time.Millisecond, time.Millisecond},
 		{"a picture every 2 s with jitter", jitter(film(0.5, 5*minute), 80*time.Millisecond), minute, 90 * time.Millisecond, 90 * time.Millisecond},
 	} {
