@@ -44,6 +44,8 @@ type Timeline struct {
 	last   time.Duration // media time that was given last
 	stamp  time.Duration // of the sample before
 	arrive time.Duration
+	step   time.Duration // the last one from stamp to stamp that was no leap
+	shift  time.Duration // which is added to stamps since some leapt while samples waited
 
 	anchor  moment  // media time = anchor.media + (stamp - anchor.stamp) * rate
 	rate    float64 // of arrival to stamps
@@ -74,7 +76,11 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 	if t.begun {
 		arrival = max(arrival, t.arrive)
 	}
+	stamp += t.shift
 	ds, da := stamp-t.stamp, arrival-t.arrive
+	if ds >= standing && (da-ds).Abs() <= leap {
+		t.step = ds
+	}
 	first := !t.begun
 	t.begun, t.stamp, t.arrive = true, stamp, arrival
 	switch {
@@ -88,8 +94,10 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 		if t.repeated(ds) {
 			t.stamp -= ds
 			stamp = t.stamp
-		} else if ds < standing || time.Duration(float64(ds)*t.rate)-da > leap {
-			t.settle()
+		} else if ds < standing || time.Duration(float64(ds)*t.rate)-da > leap+t.step { // between two frames of a heap
+			t.shift += max(t.step, da) - ds
+			stamp += max(t.step, da) - ds
+			t.stamp = stamp
 		}
 		t.waiting = append(t.waiting, moment{stamp, arrival})
 		if arrival-t.waiting[0].media >= settleTime || len(t.waiting) >= maxSettling {

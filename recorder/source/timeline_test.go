@@ -162,6 +162,10 @@ func TestTimeline(t *testing.T) {
 		{"a machine that gets busy", busier(film(15, minute), 3*time.Second, 100*ms, 100*ms, 150*ms, 500*ms, 500*ms, 700*ms, 800*ms, 800*ms), 0, 5 * time.Millisecond, time.Millisecond},
 		{"a machine that is busy now and then", busier(busier(film(15, minute), 5*time.Second, 0, 0, 400*ms, 800*ms, 800*ms, 0), 20*time.Second, 300*ms, 300*ms, 0, 0, 600*ms, 900*ms), 0, 5 * time.Millisecond, time.Millisecond},
 		{"a machine that gets busy steadily, then calm", jitter(busier(film(15, minute), 3*time.Second, 80*ms, 160*ms, 240*ms, 320*ms, 400*ms, 480*ms, 560*ms, 640*ms, 720*ms, 800*ms), 80*ms), 40 * time.Second, 90 * time.Millisecond, 10 * time.Millisecond},
+		{"its clock leaps within a heap", leapAt(stall(film(15, minute), 20*time.Second, 24*time.Second), 22*time.Second, 7*time.Second), 0, 70 * time.Millisecond, 5 * time.Millisecond},
+		{"its clock leaps back within a heap", leapAt(stall(film(15, minute), 20*time.Second, 24*time.Second), 22*time.Second, -time.Hour), 0, 70 * time.Millisecond, 5 * time.Millisecond},
+		{"its clock leaps within the cached GOP", leapAt(stall(film(15, minute), 0, 3*time.Second), time.Second, time.Hour), 0, 70 * time.Millisecond, 5 * time.Millisecond},
+		{"a picture every 2 s, 20 s at once", stall(film(0.5, 5*minute), minute, minute+20*time.Second), 0, 70 * time.Millisecond, 5 * time.Millisecond},
 		{"a picture every 8 s", film(0.125, 5*minute), 0, time.Millisecond, time.Millisecond},
 		{"a picture every 2 s with jitter", jitter(film(0.5, 5*minute), 80*time.Millisecond), minute, 90 * time.Millisecond, 90 * time.Millisecond},
 	} {
