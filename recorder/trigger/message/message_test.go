@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -402,12 +403,15 @@ func TestHostile(t *testing.T) {
 		"dates":                  "Date: " + strings.Repeat("(", 1<<15) + "\n\n" + strings.Repeat("2024-01-31 ", 4000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			began := time.Now()
-			m := Read([]byte(mail))
-			if took := time.Since(began); took > 2*time.Second {
-				t.Errorf("took %v", took)
+			took := time.Duration(math.MaxInt64)
+			for range 4 { // the machine may be busy with something else
+				began := time.Now()
+				checkClean(t, Read([]byte(mail)))
+				if took = min(took, time.Since(began)); took <= 2*time.Second {
+					return
+				}
 			}
-			checkClean(t, m)
+			t.Errorf("took %v", took)
 		})
 	}
 }
