@@ -447,7 +447,7 @@ func (in *Incident) over(s ring.Segment) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.followClock()
-	if s.End.Before(in.now.ev.Until) {
+	if in.hold.Timed(s).End.Before(in.now.ev.Until) {
 		return false
 	}
 	in.closed = true
@@ -479,6 +479,9 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		in.mu.Lock()
 		in.followClock()
 		until = until.Add(in.moved)
+		if err == nil {
+			s = in.hold.Timed(s)
+		}
 		in.mu.Unlock()
 		switch {
 		case ctx.Err() != nil:
@@ -555,7 +558,7 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 		done.next = newID(at.Start)
 	}
 	in.c.work(done.next, true) // before anybody can find it in the index
-	why := in.why()
+	why := in.cam.Why()
 	for {
 		in.mu.Lock()
 		version := done.version

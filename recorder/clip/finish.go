@@ -387,7 +387,7 @@ func (in *Incident) settle(ev *event.Event) {
 	ev.SavedAt = time.Now()
 	if len(ev.Clips) == 0 {
 		ev.State = event.Failed
-		ev.Reason = "No video came from the camera: " + in.why() + "."
+		ev.Reason = "No video came from the camera: " + in.why(ev.From, ev.Until, in.cam.Why()) + "."
 		return
 	}
 	first, last := ev.Clips[0], ev.Clips[len(ev.Clips)-1]
@@ -421,7 +421,7 @@ func (in *Incident) settle(ev *event.Event) {
 		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)), g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
 	}
 	if early := ev.Until.Sub(last.End); early > slack && !ev.Continued {
-		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early), strings.TrimSuffix(in.why(), ".")))
+		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early), strings.TrimSuffix(in.why(last.End, ev.Until, in.cam.Why()), ".")))
 	}
 	ev.State, ev.Reason = event.Saved, strings.Join(lacks, " ")
 	if lacks != nil {

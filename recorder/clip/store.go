@@ -248,9 +248,11 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 
 // account notes what the event holds now: lengths, gaps, and when its pre-roll became durable.
 func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segment) {
-	why := in.why() // which asks the camera: not under the lock
+	why := in.cam.Why() // not under the lock
 	in.mu.Lock()
+	in.followClock()
 	for _, s := range segments {
+		s = in.hold.Timed(s)
 		if !w.any && w.ev.Continues == "" {
 			w.ev.Receipt.DurableAfter = event.Seconds(time.Since(w.began))
 		}
@@ -277,18 +279,19 @@ func (in *Incident) account(ctx context.Context, w *work, segments []ring.Segmen
 }
 
 // joins reports whether no frame is missing between two segments.
-func joins(a, b ring.Segment) bool { return b.Start.Sub(a.End) < slack }
+func joins(a, b ring.Segment) bool { return ring.Between(a, b) < slack }
 
-// gap returns the gap between the last segment of an event and the next one, if there is one, with the reason that the camera
-// gives.
+// gap returns the gap between the last segment of an event and the next one, if there is one. Why is the reason that the
+// camera gives.
 func (in *Incident) gap(w *work, next ring.Segment, why string) (event.Gap, bool) {
 	if !w.any || joins(w.last, next) {
 		return event.Gap{}, false
 	}
-	if w.last.Number < 0 || w.last.End.Before(in.cam.Since) && next.Start.After(in.cam.Since) { // of an earlier process, whose end is what is missing
-		why = interrupted
+	g := gapBetween(w.last, next, interrupted)
+	if w.last.Number >= 0 && !(g.From.Before(in.cam.Since) && g.To.After(in.cam.Since)) { // else it was an earlier process, whose end is what is missing
+		g.Reason = in.why(g.From, g.To, why)
 	}
-	return gapBetween(w.last, next, why), true
+	return g, true
 }
 
 // interrupted is why video is missing that an earlier process did not save.
@@ -296,16 +299,16 @@ const interrupted = "recording was interrupted"
 
 // gapBetween is the gap between two segments.
 func gapBetween(a, b ring.Segment, reason string) event.Gap {
-	return event.Gap{From: a.End, To: b.Start, Reason: reason}
+	return event.Gap{From: b.Start.Add(-ring.Between(a, b)), To: b.Start, Reason: reason}
 }
 
-// why says why video is missing.
-func (in *Incident) why() string {
-	if in.hold != nil && in.hold.Missed() > 0 {
+// why says why video of a time is missing. Camera is the reason that the camera gives, "" for none.
+func (in *Incident) why(from, to time.Time, camera string) string {
+	switch {
+	case in.hold != nil && in.hold.Missed(from, to):
 		return "the RAM disk was full"
-	}
-	if why := in.cam.Why(); why != "" {
-		return why
+	case camera != "":
+		return camera
 	}
 	return "the camera sent no picture"
 }

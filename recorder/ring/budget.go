@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"slices"
 	"sync"
 )
 
@@ -8,7 +9,8 @@ import (
 //
 // Each ring has a share, the budget divided by the rings; what others leave unused may be borrowed. When room is short, the
 // ring that is furthest beyond its share loses its oldest GOP, and so on: a ring within its share loses nothing, whatever
-// another camera sends. What an open event holds stays.
+// another camera sends. What an open event holds stays, unless it is beyond the share and another ring needs its own: then
+// the newest of it goes that was not copied yet.
 type Budget struct {
 	mu    sync.Mutex // guards all below; taken before any ring's
 	limit int64
@@ -50,7 +52,7 @@ func (b *Budget) Used() (used, limit int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for r := range b.rings {
-		bytes, _, _ := r.spare()
+		bytes, _ := r.spare()
 		used += bytes
 	}
 	return used, b.limit
@@ -72,13 +74,14 @@ func (b *Budget) take(r *Ring, n int64) bool {
 // makeRoom shortens rings until n bytes more for r fit, and reports whether they do. b.mu is held.
 func (b *Budget) makeRoom(r *Ring, n int64) bool {
 	share := b.limit / int64(max(1, len(b.rings)))
+	stuck := map[*Ring]bool{} // nothing more can be taken from them
 	for {
 		used := n
-		var worst, greedy *Ring // beyond its share the most: with a whole GOP to lose, or with the one it writes
+		var worst, greedy *Ring // beyond its share the most: with an oldest GOP to lose, or with anything
 		var over, greed int64
 		within := false
 		for o := range b.rings {
-			bytes, whole, open := o.spare()
+			bytes, whole := o.spare()
 			used += bytes
 			if o == r {
 				within = bytes+n <= share
@@ -86,7 +89,7 @@ func (b *Budget) makeRoom(r *Ring, n int64) bool {
 			}
 			if d := bytes - share; whole && d > over {
 				worst, over = o, d
-			} else if open && o != r && d > greed {
+			} else if o != r && d > greed && !stuck[o] {
 				greedy, greed = o, d
 			}
 		}
@@ -96,29 +99,19 @@ func (b *Budget) makeRoom(r *Ring, n int64) bool {
 		case worst != nil:
 			worst.shorten()
 		case within && greedy != nil:
-			greedy.abandon()
+			stuck[greedy] = !greedy.cede()
 		default:
 			return false
 		}
 	}
 }
 
-// spare returns the ring's bytes, and whether it has an oldest GOP that could be dropped, or a newest one that could be given
-// up: such as no open event holds.
-func (r *Ring) spare() (bytes int64, whole, open bool) {
+// spare returns the ring's bytes, and whether it has an oldest GOP that could be dropped: such as no open event holds.
+func (r *Ring) spare() (bytes int64, whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := r.firstGOP()
-	for _, e := range r.entries[:n] {
-		if e.pins > 0 {
-			return r.bytes, false, false
-		}
-	}
-	open = len(r.entries) > 0 || r.w != nil && r.w.f != nil
-	for _, e := range r.entries {
-		open = open && e.pins == 0
-	}
-	return r.bytes, n > 0, open
+	return r.bytes, n > 0 && !slices.ContainsFunc(r.entries[:n], func(e *entry) bool { return e.pins > 0 })
 }
 
 // firstGOP is how many entries the oldest GOP has, 0 if it is the one that is being written. r.mu is held.
@@ -146,15 +139,45 @@ func (r *Ring) shorten() {
 	r.isShort()
 }
 
-// abandon gives the newest GOP up: it leaves no room for others.
-func (r *Ring) abandon() {
+// cede gives up the newest segment that can be: the one that is being written, or else one that no open event holds or whose
+// copying has not begun. It reports whether there was one.
+func (r *Ring) cede() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.entries) > 0 {
-		r.drop()
-	}
-	r.w.abandon()
 	r.isShort()
+	if r.w.abandon() {
+		return true
+	}
+	for i := len(r.entries) - 1; i >= 0; i-- {
+		if e := r.entries[i]; r.unpin(e) {
+			r.remove(i)
+			return true
+		}
+	}
+	var newest *entry
+	for _, h := range r.holds { // what the ring has no more
+		if n := len(h.queue); n > 0 && (newest == nil || order(h.queue[n-1], newest) > 0) {
+			newest = h.queue[n-1]
+		}
+	}
+	return newest != nil && r.unpin(newest)
+}
+
+// unpin takes a segment from the holds that were not given it yet; false means that one was. r.mu is held.
+func (r *Ring) unpin(e *entry) bool {
+	var of []*Hold
+	for _, h := range r.holds {
+		if slices.Contains(h.queue, e) {
+			of = append(of, h)
+		}
+	}
+	if len(of) < e.pins {
+		return false
+	}
+	for _, h := range of {
+		h.lose(e)
+	}
+	return true
 }
 
 // isShort says once that RAM is short. r.mu is held.

@@ -27,7 +27,7 @@ type Hold struct {
 	// guarded by ring.mu
 	queue   []*entry
 	pinned  map[string]*entry // by path of the link
-	missed  int               // segments that could not be held since RAM ran out
+	missed  []time.Duration   // when segments begin that could not be held since RAM ran out, of each second one
 	from    time.Duration     // earlier ones are not held; steady time
 	until   time.Duration     // later segments are not held; 0: all are
 	past    bool              // one came that is later
@@ -220,7 +220,7 @@ func (h *Hold) pin(e *entry) {
 		return
 	}
 	if err != nil {
-		h.missed++
+		h.miss(e.start)
 		h.ring.opt.Log.Error("segment was not held", "event", h.ID, "segment", filepath.Base(e.Path), "err", err)
 		return
 	}
@@ -391,11 +391,37 @@ func (h *Hold) Receiving() bool { return h.ring.Receiving() }
 // Lag is by how much segments come later than they end.
 func (h *Hold) Lag() time.Duration { return h.ring.Lag() }
 
-// Missed is the number of segments that could not be held, because RAM ran out.
-func (h *Hold) Missed() int {
+// maxMissed bounds the times that are kept of what a hold missed.
+const maxMissed = 1000
+
+// miss notes that a segment which begins at a time cannot be held, since RAM ran out. ring.mu is held.
+func (h *Hold) miss(at time.Duration) {
+	if n := len(h.missed); n > 0 && (at-h.missed[n-1]).Abs() < time.Second || n >= maxMissed {
+		return
+	}
+	h.missed = append(h.missed, at)
+}
+
+// lose takes a segment from the hold that was not handed out yet. ring.mu is held.
+func (h *Hold) lose(e *entry) {
+	h.queue = slices.DeleteFunc(h.queue, func(o *entry) bool { return o == e })
+	h.unpin(h.linkOf(e.Path))
+	h.miss(e.start)
+}
+
+// Missed reports whether, of a time, a segment could not be held because RAM ran out.
+func (h *Hold) Missed(from, to time.Time) bool {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
-	return h.missed
+	a, b := h.ring.clock.of(from)-time.Second, h.ring.clock.of(to)+time.Second
+	return slices.ContainsFunc(h.missed, func(at time.Duration) bool { return a <= at && at <= b })
+}
+
+// Timed returns a segment with its wall times by what this machine's clock says now.
+func (h *Hold) Timed(s Segment) Segment {
+	h.ring.mu.Lock()
+	defer h.ring.mu.Unlock()
+	return h.ring.timed(s)
 }
 
 // Detach ends the hold and leaves its files for Resume in a later life.

@@ -50,6 +50,8 @@ type Segment struct {
 	Key    bool             // begins with a keyframe; else it goes on with the GOP of the segment before
 	Frames int
 	Bytes  int64
+
+	steady [2]time.Duration // what Start and End were made of; 0 if they are known from an earlier life
 }
 
 // Length is the segment's length.
@@ -92,11 +94,14 @@ type Ring struct {
 	lag     time.Duration // by how much segments come later than they end: a folder's files are read when they are whole
 	gop     time.Duration // from keyframe to keyframe
 	lastKey time.Duration // when the GOP that is being written began; 0: none is
+	changes time.Duration // what the last runs cost; see changeTime
+	changed time.Duration // when that was counted last
 }
 
 type initInfo struct {
 	movie fmp4.Movie
 	hash  string
+	bytes int64
 }
 
 // folders of a camera: segments, and the links of open events.
@@ -220,6 +225,11 @@ func (r *Ring) scan() error {
 			_ = os.Remove(filepath.Join(r.segments(), f.Name()))
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for run := range r.inits {
+		r.dropInit(run)
+	}
 	return nil
 }
 
@@ -233,8 +243,22 @@ func order(a, b *entry) int {
 // at returns an entry's segment with its wall times. r.mu is held.
 func (r *Ring) at(e *entry) Segment {
 	s := e.Segment
-	s.Start, s.End = r.clock.wall(e.start), r.clock.wall(e.end)
+	s.steady = [2]time.Duration{e.start, e.end}
+	return r.timed(s)
+}
+
+// timed returns a segment with its wall times by what the clock says now. r.mu is held.
+func (r *Ring) timed(s Segment) Segment {
+	s.Start, s.End = r.clock.wall(s.steady[0]), r.clock.wall(s.steady[1])
 	return s
+}
+
+// Between is the time from the end of a segment until another one, whatever was done to this machine's clock meanwhile.
+func Between(a, b Segment) time.Duration {
+	if a.steady[1] == 0 || b.steady[0] == 0 { // known from an earlier life
+		return b.Start.Sub(a.End)
+	}
+	return b.steady[0] - a.steady[1]
 }
 
 // read reads a segment's file. It must be a plain file with its run's init section beside it. Of a file that was being
@@ -297,9 +321,12 @@ func (r *Ring) initOf(run int64, path string) (initInfo, error) {
 	if err != nil {
 		return initInfo{}, err
 	}
-	info = initInfo{movie, hashOf(b)}
+	info = initInfo{movie, hashOf(b), int64(len(b))}
 	r.mu.Lock()
-	r.inits[run] = info
+	if _, ok := r.inits[run]; !ok {
+		r.inits[run] = info
+		r.bytes += info.bytes
+	}
 	r.mu.Unlock()
 	return info, nil
 }
@@ -366,18 +393,30 @@ func (r *Ring) prune() {
 }
 
 // drop takes the oldest segment out of the ring; an open event's link to it stays. r.mu is held.
-func (r *Ring) drop() {
-	e := r.entries[0]
-	r.entries = slices.Delete(r.entries, 0, 1)
+func (r *Ring) drop() { r.remove(0) }
+
+// remove takes a segment out of the ring. r.mu is held.
+func (r *Ring) remove(i int) {
+	e := r.entries[i]
+	r.entries = slices.Delete(r.entries, i, i+1)
 	if err := os.Remove(e.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.opt.Log.Warn("segment was not removed", "path", e.Path, "err", err)
 	}
 	e.inRing = false
 	r.forget(e)
-	if !slices.ContainsFunc(r.entries, func(o *entry) bool { return o.Run == e.Run }) && (r.w == nil || r.w.run != e.Run) {
-		delete(r.inits, e.Run)
-		_ = os.Remove(filepath.Join(r.segments(), initName(e.Run)))
+	if r.w == nil || r.w.run != e.Run {
+		r.dropInit(e.Run)
 	}
+}
+
+// dropInit removes the init section of a run of which the ring has no segment. r.mu is held.
+func (r *Ring) dropInit(run int64) {
+	if slices.ContainsFunc(r.entries, func(e *entry) bool { return e.Run == run }) {
+		return
+	}
+	r.bytes -= r.inits[run].bytes
+	delete(r.inits, run)
+	_ = os.Remove(filepath.Join(r.segments(), initName(run)))
 }
 
 // forget counts a segment's bytes as free when neither the ring nor a hold needs it. r.mu is held.

@@ -26,6 +26,8 @@ const (
 	minHole      = time.Second      // without a frame, and
 	holeTimes    = 3                // times the usual interval: is a gap
 	maxListed    = 10               // segments in the playlist
+	changeTime   = time.Second      // a run that begins costs so much
+	maxChanges   = 20 * time.Second // of what passes
 )
 
 // Writer writes what a camera sends into its ring: the sink of one session. Its methods are called by one goroutine at a
@@ -108,15 +110,19 @@ func (w *Writer) Tracks(tracks []source.Track, _ source.Streams) error {
 		w.parts[i].Track = t.ID
 	}
 	w.needKey = true
-	if w.run != 0 && !slices.ContainsFunc(r.entries, func(e *entry) bool { return e.Run == w.run }) {
-		_ = os.Remove(filepath.Join(r.segments(), initName(w.run)))
+	now := r.clock.steady()
+	r.changes = max(0, r.changes-(now-r.changed)) + changeTime
+	if r.changed = now; r.changes > maxChanges {
+		return &source.Failure{Kind: source.Unreadable, Detail: "its parameters change all the time"}
 	}
 	if w.run != 0 {
+		r.dropInit(w.run)
 		_ = os.Remove(r.livePath(w.run))
 	}
 	w.listed = false
-	w.run, w.number, w.base, w.info = r.nextRun(), 0, 0, initInfo{movie, hashOf(init)}
+	w.run, w.number, w.base, w.info = r.nextRun(), 0, 0, initInfo{movie, hashOf(init), int64(len(init))}
 	r.inits[w.run] = w.info
+	r.bytes += w.info.bytes
 	if err := os.WriteFile(filepath.Join(r.segments(), initName(w.run)), init, 0o600); err != nil {
 		return r.failure(err)
 	}
@@ -314,7 +320,7 @@ func (w *Writer) flush(end time.Duration) error {
 		} else {
 			r.isShort()
 			for _, h := range r.holds {
-				h.missed++
+				h.miss(w.part)
 			}
 		}
 		w.needKey = true
@@ -353,6 +359,8 @@ func (w *Writer) complete() error {
 	f := w.f
 	w.f = nil
 	if f == nil || w.lost {
+		w.needKey = w.needKey || w.lost
+		w.lost = false
 		r.mu.Unlock()
 		if f != nil {
 			_ = f.Close()
@@ -417,15 +425,19 @@ func (w *Writer) playlist() string {
 	return b.String()
 }
 
-// abandon gives the segment up: the budget needs its bytes. r.mu is held.
-func (w *Writer) abandon() {
+// abandon gives the segment that is being written up, if there is one, and reports whether there was. r.mu is held.
+func (w *Writer) abandon() bool {
 	if w == nil || w.f == nil || w.lost {
-		return
+		return false
 	}
 	w.lost = true
 	_ = os.Remove(w.seg.Path + ".tmp")
 	_ = w.f.Truncate(0)
 	w.r.bytes -= w.seg.Bytes
+	for _, h := range w.r.holds {
+		h.miss(w.seg.start)
+	}
+	return true
 }
 
 // giveUp goes on behind a segment that was given up, at the next keyframe.
@@ -473,9 +485,8 @@ func (w *Writer) Close() error {
 		}
 		w.f = nil
 	}
-	if w.run != 0 && !slices.ContainsFunc(r.entries, func(e *entry) bool { return e.Run == w.run }) {
-		delete(r.inits, w.run)
-		_ = os.Remove(filepath.Join(r.segments(), initName(w.run)))
+	if w.run != 0 {
+		r.dropInit(w.run)
 	}
 	if r.w == w {
 		r.w, r.lastKey = nil, 0
