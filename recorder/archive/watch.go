@@ -34,6 +34,7 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 	root := ""
 	touched := map[string]bool{}
 	timer, again := time.NewTimer(0), time.NewTicker(time.Second)
+	armed := true
 	defer timer.Stop()
 	defer again.Stop()
 	for {
@@ -47,12 +48,15 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 				for _, path := range a.watchBelow(w, root, ev.Name) {
 					touched[path] = true
 				}
-			case strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".mp4") && !strings.HasSuffix(name, ".json"):
+			case strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".partial.mp4") || !strings.HasSuffix(name, ".mp4") && !strings.HasSuffix(name, ".json"):
 				continue
 			default:
 				touched[ev.Name] = true
 			}
-			timer.Reset(restTime)
+			if !armed { // who writes all the time must not put it off for ever
+				timer.Reset(restTime)
+				armed = true
+			}
 		case <-w.Errors:
 		case <-again.C: // the archive may be another one, or plugged in now
 			if root != a.Root() || len(w.WatchList()) == 0 {
@@ -63,6 +67,7 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 				a.watchBelow(w, root, root)
 			}
 		case <-timer.C:
+			armed = false
 			if root == "" {
 				root = a.Root()
 				a.watchBelow(w, root, root)

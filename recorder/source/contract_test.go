@@ -640,6 +640,11 @@ func TestFolder(t *testing.T) {
 	if lag := r.Lag(); lag < time.Second || lag > 15*time.Second {
 		t.Errorf("segments lag by %s", lag)
 	}
+	_ = cmd.Process.Kill() // the file that it was writing has no end
+	again, _, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t), Since: r.Status().Newest, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}), 4*time.Second)
+	if err != nil || again.told > 0 {
+		t.Errorf("files are read again: %v, told %d times", err, again.told)
+	}
 	if _, _, err := record(t, folder.New(folder.Options{Dir: filepath.Join(dir, "nothing"), Tool: tool(t)}), 5*time.Second); source.AsFailure(err).Kind != source.NoFolder {
 		t.Errorf("a folder that is missing: %v", err)
 	}

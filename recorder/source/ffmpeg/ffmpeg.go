@@ -45,8 +45,9 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 			return err
 		}
 		plan := ffmpeg.PlanFor(s.known, s.from.Audio && !s.silent)
+		opened := false
 		run := &Pump{To: to, Ingest: "ffmpeg", Streams: func(got source.Streams) error {
-			s.known = got
+			s.known, opened = got, true
 			if ffmpeg.PlanFor(got, s.from.Audio && !s.silent) != plan {
 				return errPlan
 			}
@@ -60,9 +61,10 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 		case errors.Is(err, errPlan):
 		case f.Kind == source.Transport && !s.udp:
 			s.udp = true
-		case plan.Sound != ffmpeg.NoSound && s.known.Video != "" && (f.Kind == source.Unsupported || f.Kind == source.Unknown || f.Kind == source.NoVideo || f.Kind == source.Ended):
+		case plan.Sound != ffmpeg.NoSound && opened && (f.Kind == source.Unsupported || f.Kind == source.Unknown || f.Kind == source.NoVideo || f.Kind == source.Ended):
 			s.silent = true
 		default:
+			s.silent = s.silent && opened // else it was not the sound
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ type Options struct {
 	Dir   string
 	Audio bool
 	Tool  func() (*ffmpeg.Tool, error)
-	Since time.Time // files that were written last before are known already
+	Since time.Time // until when video is known already, to within a join
 	Log   *slog.Logger
 }
 
@@ -45,7 +45,7 @@ type Source struct {
 
 // New returns the source of a folder.
 func New(opt Options) *Source {
-	return &Source{opt: opt, known: source.Streams{Audio: "aac"}, since: opt.Since}
+	return &Source{opt: opt, known: source.Streams{Audio: "aac"}, since: opt.Since.Add(join + rest)}
 }
 
 const (

@@ -70,8 +70,9 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 		u.User = url.UserPassword(s.opt.Username, s.opt.Password)
 	}
 	redirects := 0
+	var refused error // of the transport before
 	for {
-		next, err := s.session(ctx, u, to)
+		next, got, err := s.session(ctx, u, to)
 		f := source.AsFailure(err)
 		if next != nil && redirects < maxRedirects {
 			if !sameHost(next.Hostname(), u.Hostname()) || u.Scheme == "rtsps" && next.Scheme != u.Scheme {
@@ -82,17 +83,21 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 			redirects++
 			continue
 		}
-		if ctx.Err() != nil || f.Kind != source.Transport {
-			if f.Kind == source.WrongPassword && len(s.opt.Username)+len(s.opt.Password) > longLogin {
-				f.Kind = source.LongPassword
+		if ctx.Err() == nil && f.Kind == source.Transport && s.way != tunnel {
+			refused = err
+			s.way++
+			continue
+		}
+		if !got {
+			s.way = tcp // what failed once may have been a camera that was just starting
+			if refused != nil && ctx.Err() == nil {
+				return refused
 			}
-			return err
 		}
-		if s.way == tunnel {
-			s.way = tcp
-			return err
+		if f.Kind == source.WrongPassword && len(s.opt.Username)+len(s.opt.Password) > longLogin {
+			f.Kind = source.LongPassword
 		}
-		s.way++
+		return err
 	}
 }
 
@@ -115,11 +120,12 @@ type session struct {
 	mu      sync.Mutex // guards all below, and calls of the sink: over UDP each track has a goroutine
 	tracks  []source.Track
 	streams source.Streams
+	heard   bool // a packet came
 	over    bool
 }
 
-// session runs one session. Where the camera redirects to another address, that is returned.
-func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next *url.URL, err error) {
+// session runs one session. Got says that pictures came. Where the camera redirects to another address, that is returned.
+func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next *url.URL, got bool, err error) {
 	c := &gortsplib.Client{
 		Scheme: u.Scheme, Host: u.Host, ReadTimeout: readTimeout, WriteTimeout: connectTimeout, UserAgent: "Preroll",
 		DialContext: dialOnly(u.Hostname()), DialTLSContext: dialTLS(u.Hostname()),
@@ -138,8 +144,9 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 			redirect = l[0]
 		}
 	}
+	c.OnPacketsLost, c.OnDecodeError = func(uint64) {}, func(error) {} // they would be printed
 	if err := c.Start(); err != nil {
-		return nil, diagnose(err, false)
+		return nil, false, diagnose(err, false)
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, c.Close)() // ends what waits for the camera
@@ -147,31 +154,51 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 	x := &session{to: to, ended: make(chan error, 1)}
 	if err := x.begin(c, (*base.URL)(u), s.opt.Audio); err != nil {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, false, context.Cause(ctx)
 		}
 		c.Close()
 		if next, perr := url.Parse(redirect); perr == nil && redirect != "" && next.Hostname() != "" {
-			return next, diagnose(err, false)
+			return next, false, diagnose(err, false)
 		}
-		return nil, diagnose(err, false)
+		return nil, false, diagnose(err, false)
 	}
 	gone := make(chan error, 1)
 	go func() { gone <- c.Wait() }()
-	select {
-	case err = <-x.ended:
-	case err = <-gone:
-		gone <- nil
+	var silent <-chan time.Time // a firewall lets UDP not through, and nobody says so
+	if s.way == udp {
+		timer := time.NewTimer(udpSilence)
+		defer timer.Stop()
+		silent = timer.C
+	}
+	for ended := false; !ended; {
+		ended = true
+		select {
+		case err = <-x.ended:
+		case err = <-gone:
+			gone <- nil
+		case <-silent:
+			x.mu.Lock()
+			heard := x.heard
+			x.mu.Unlock()
+			if silent, ended = nil, !heard; !heard {
+				err = &source.Failure{Kind: source.Transport, Detail: "no packet came by UDP"}
+			}
+		}
 	}
 	c.Close() // no callback comes after this
 	<-gone
 	x.mu.Lock()
 	x.over = true
+	got = x.video.sent
 	x.mu.Unlock()
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, got, context.Cause(ctx)
 	}
-	return nil, diagnose(err, true)
+	return nil, got, diagnose(err, true)
 }
+
+// udpSilence is how long the first packet is waited for by UDP.
+const udpSilence = 10 * time.Second
 
 // dialOnly returns a dialer that connects to one host and to no other, wherever a camera redirects to.
 func dialOnly(host string) func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -292,6 +319,7 @@ func (x *session) guard(take func(*rtp.Packet, time.Duration) error) func(*rtp.P
 		if x.over {
 			return
 		}
+		x.heard = true
 		defer func() {
 			if v := recover(); v != nil {
 				x.end(&source.Failure{Kind: source.Unreadable, Detail: fmt.Sprint("panic over what the camera sent: ", v)})

@@ -34,6 +34,9 @@ type video struct {
 	vps, sps, pps []byte             // as the camera sends them
 	doubted       map[*[]byte][]byte // others that came once
 	told          bool               // the sink was told of them
+	broken        int                // packets in a row, from the first on, that are no video
+	sent          bool               // a picture went to the sink
+	vain          int                // keyframes before the sink could be told
 	stamped       bool
 	rtp           uint32 // stamp of the access unit before
 	pts           int64  // the same without wrapping, in ticks
@@ -130,16 +133,15 @@ func rate(named bool, fps func() float64) float64 {
 // packet takes one RTP packet. x.mu is held.
 func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 	au, err := v.decode(p)
-	if err != nil || len(au) == 0 { // more is needed, or a packet was lost: the next picture may be whole
-		return nil
-	}
-	if len(au) > maxNALs {
+	if err != nil || len(au) == 0 || len(au) > maxNALs { // more is needed, or a packet was lost: the next picture may be whole
+		if more := errors.Is(err, rtph264.ErrMorePacketsNeeded) || errors.Is(err, rtph265.ErrMorePacketsNeeded); !v.stamped && !more {
+			if v.broken++; v.broken >= maxBroken {
+				return &source.Failure{Kind: source.Unreadable, Detail: "its packets are no video"}
+			}
+		}
 		return nil
 	}
 	stamp := p.Timestamp
-	if errors.Is(err, rtph264.ErrMorePacketsNeeded) || errors.Is(err, rtph265.ErrMorePacketsNeeded) {
-		return nil
-	}
 	if v.stamped {
 		v.pts += int64(int32(stamp - v.rtp))
 	}
@@ -148,6 +150,11 @@ func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 	key, picture := v.look(au)
 	if err := v.ready(); err != nil {
 		return err
+	}
+	if key && !v.told {
+		if v.vain++; v.vain >= maxVain {
+			return &source.Failure{Kind: source.Unreadable, Detail: "its parameter sets cannot be read"}
+		}
 	}
 	if !v.told || !picture {
 		return nil
@@ -166,8 +173,15 @@ func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 	if s.Offset < 0 || s.Offset > maxReorder {
 		s.Stamp, s.Offset = ticks(v.pts), 0
 	}
+	v.sent = true
 	return v.x.to.Sample(s)
 }
+
+// What a session may bring before it counts as unreadable.
+const (
+	maxBroken = 500 // packets
+	maxVain   = 3   // keyframes
+)
 
 // maxReorder is how much later than it is decoded a picture may be shown.
 const maxReorder = 5 * time.Second

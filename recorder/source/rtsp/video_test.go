@@ -124,3 +124,25 @@ func TestMostFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadableVideo ends the session where no picture can come of what the camera sends.
+func TestUnreadableVideo(t *testing.T) {
+	for name, payload := range map[string][][]byte{
+		"a parameter set that cannot be read": {{0x67, 0x42, 0xc0, 0x0a, 0xff}, pps, {0x65, 0x88, 1, 2}},
+		"no parameter sets":                   {{0x65, 0x88, 1, 2}},
+		"no video":                            {{0x78, 0xff, 0xff}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x, to := videoSession(t, &format.H264{PayloadTyp: 96, PacketizationMode: 1})
+			var err error
+			n := 0
+			for ; err == nil && n < 2000; n++ {
+				k := n % len(payload)
+				err = x.video.packet(&rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 96, SequenceNumber: uint16(n), Timestamp: uint32(n/len(payload)) * 9000, Marker: k == len(payload)-1}, Payload: payload[k]}, time.Duration(n)*time.Millisecond)
+			}
+			if f := source.AsFailure(err); f.Kind != source.Unreadable || to.frames > 0 {
+				t.Errorf("after %d packets: %v, %d frames", n, err, to.frames)
+			}
+		})
+	}
+}
