@@ -128,6 +128,8 @@ type Camera struct {
 const (
 	// slack is by how much a clip may lack of what was asked, or between two segments, without a word: less than a frame.
 	slack = 5 * time.Millisecond
+	// arrival is how much later than asked a clip ends at least: frames count from when they arrive.
+	arrival = 20 * time.Millisecond
 	// segmentTimeout is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
 	segmentTimeout = 5 * time.Second
 	// longestSegment is how long that is if pictures come all the while.
@@ -447,7 +449,7 @@ func (in *Incident) over(s ring.Segment) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.followClock()
-	if in.hold.Timed(s).End.Before(in.now.ev.Until) {
+	if in.hold.Timed(s).End.Before(in.now.ev.Until.Add(arrival)) {
 		return false
 	}
 	in.closed = true
