@@ -40,6 +40,7 @@ type Report struct {
 	Damaged     int // missing or unreadable, since they were damaged on their way
 	Explained   int // missing, as their event says
 	Unexplained int // missing, and nobody says so
+	Edge        int // missing at the very begin or end of what was asked for, by less than times are known; see edge
 	Doubled     int // more than once in a clip, or in a chain of clips
 	NotWhole    int // files
 
@@ -51,8 +52,8 @@ func (r *Report) blame(format string, args ...any) {
 }
 
 func (r Report) String() string {
-	return fmt.Sprintf("triggers answered %d (not answered %d), lost %d\nevents %d, failed with a reason %d, clips %d\nframes checked %d, due %d, damaged on the way %d, missing and explained %d, missing and unexplained %d, doubled %d\nfiles not whole %d\n",
-		r.Triggers, r.Unanswered, r.Lost, r.Events, r.Failed, r.Clips, r.Frames, r.Due, r.Damaged, r.Explained, r.Unexplained, r.Doubled, r.NotWhole)
+	return fmt.Sprintf("triggers answered %d (not answered %d), lost %d\nevents %d, failed with a reason %d, clips %d\nframes checked %d, due %d, damaged on the way %d, missing and explained %d, missing and unexplained %d, at the edge %d, doubled %d\nfiles not whole %d\n",
+		r.Triggers, r.Unanswered, r.Lost, r.Events, r.Failed, r.Clips, r.Frames, r.Due, r.Damaged, r.Explained, r.Unexplained, r.Edge, r.Doubled, r.NotWhole)
 }
 
 // Settle waits until no event is open and returns all of them, oldest first. Preroll must run.
@@ -112,6 +113,9 @@ func (w *World) Check(ctx context.Context, events []event.Event) Report {
 	w.checkEvents(&r, events)
 	clips := w.checkFiles(ctx, &r, events)
 	w.checkFrames(&r, events, clips)
+	if r.Edge > 1+len(clips)/100 {
+		r.blame("%d frames are missing at the edges of %d events: that is more than chance", r.Edge, len(clips))
+	}
 	w.checkIndex(ctx, &r, events)
 	w.checkLeft(&r)
 	w.checkLog(&r)
@@ -375,6 +379,9 @@ const (
 	endBlur = 650 * time.Millisecond
 )
 
+// edge is by how much a clip's times may be late or early, where machine and network were busy: a frame and a bit.
+const edge = time.Second/fps + 100*time.Millisecond
+
 // tolerance is by how much the times of a gap may differ from when frames left the camera.
 const tolerance = 1500 * time.Millisecond
 
@@ -469,6 +476,8 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 				r.Damaged++
 			case explained(known, at):
 				r.Explained++
+			case at.Sub(s.From) < edge || s.To.Sub(at) < edge:
+				r.Edge++
 			default:
 				missing = append(missing, at)
 			}

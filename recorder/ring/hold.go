@@ -31,6 +31,7 @@ type Hold struct {
 	from    time.Duration     // earlier ones are not held; steady time
 	until   time.Duration     // later segments are not held; 0: all are
 	past    bool              // one came that is later
+	needKey bool              // what comes before a keyframe cannot be shown
 	newest  *entry            // that is pinned
 	stepped time.Duration     // by which its times were moved, and nobody was told yet
 	woken   bool
@@ -118,7 +119,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 			r.bytes += e.Bytes
 		}
 		e.pins++
-		h.pinned[path], h.newest = e, e
+		h.pinned[path], h.newest, h.needKey = e, e, false
 		r.mu.Unlock()
 		last = e
 	}
@@ -157,7 +158,7 @@ func (r *Ring) newHold(id string) (*Hold, error) {
 	if !HoldID.MatchString(id) {
 		return nil, fmt.Errorf("hold %q: not a name", id)
 	}
-	h := &Hold{ID: id, ring: r, dir: filepath.Join(r.pins(), id), pinned: map[string]*entry{}, arrived: make(chan struct{})}
+	h := &Hold{ID: id, ring: r, dir: filepath.Join(r.pins(), id), pinned: map[string]*entry{}, needKey: true, arrived: make(chan struct{})}
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make hold: %w", err)
 	}
@@ -211,6 +212,10 @@ func (h *Hold) take(e *entry) {
 
 // pin links one segment into the hold. ring.mu is held.
 func (h *Hold) pin(e *entry) {
+	if h.needKey && !e.Key {
+		h.miss(e.start)
+		return
+	}
 	path := h.linkOf(e.Path)
 	err := link(e.Init, h.linkOf(e.Init))
 	if err == nil || errors.Is(err, fs.ErrExist) {
@@ -219,7 +224,7 @@ func (h *Hold) pin(e *entry) {
 	if errors.Is(err, fs.ErrExist) {
 		return
 	}
-	if err != nil {
+	if h.needKey = err != nil; err != nil {
 		h.miss(e.start)
 		h.ring.opt.Log.Error("segment was not held", "event", h.ID, "segment", filepath.Base(e.Path), "err", err)
 		return

@@ -407,6 +407,30 @@ func TestHoldOnLateFiles(t *testing.T) {
 	}
 }
 
+// TestHoldBeginsWithAKeyframe is about a keyframe that somebody has removed: what needs it cannot be shown.
+func TestHoldBeginsWithAKeyframe(t *testing.T) {
+	r := open(t, t.TempDir(), time.Minute, nil)
+	f := feed(t, r, 60*time.Second)
+	f.gop = 250
+	f.send(32 * time.Second)
+	first := list(r)[0]
+	if err := os.Remove(first.Path); err != nil || !first.Key || list(r)[1].Key {
+		t.Fatal(err, first.Key)
+	}
+	h, err := r.Hold("event", first.Start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.send(20 * time.Second)
+	s, err := h.Next(t.Context())
+	if err != nil || !s.Key {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if !h.Missed(first.Start, first.End) {
+		t.Error("nothing was missed")
+	}
+}
+
 func TestHoldNames(t *testing.T) {
 	r := open(t, t.TempDir(), time.Minute, nil)
 	for _, id := range []string{"", "..", "../x", "a/b", ".hidden", strings.Repeat("x", 200)} {
