@@ -178,7 +178,7 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part, las
 		if want.Frames == 0 {
 			return nil, nil
 		}
-		if got, err = in.make(ctx, tool, ev, inputs, lengths, final, want); err != nil {
+		if got, err = in.make(ctx, tool, ev, inputs, lengths, final, want, last); err != nil {
 			return nil, err
 		}
 	}
@@ -192,15 +192,16 @@ func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part, las
 	return c, nil
 }
 
-// make is Make with the sound that the files hold. Sound never decides about video: if it cannot be kept, it is left out.
-func (in *Incident) make(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals) (ffmpeg.Totals, error) {
+// make is Make with the sound that the files hold. Sound never decides about video: if it cannot be kept, it is left out at
+// the last try, for an FFmpeg may be killed.
+func (in *Incident) make(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals, last bool) (ffmpeg.Totals, error) {
 	sound, err := SoundOf(inputs[0])
 	if err != nil {
 		return ffmpeg.Totals{}, err
 	}
 	got, err := Make(ctx, tool, inputs, lengths, final, want, sound)
 	var bad *contentError
-	if sound == ffmpeg.NoSound || !errors.As(err, &bad) {
+	if sound == ffmpeg.NoSound || !last || !errors.As(err, &bad) {
 		return got, err
 	}
 	in.c.Log.Warn("sound cannot be kept and is left out of the clip", "event", ev.ID, "camera", ev.Camera, "err", err)

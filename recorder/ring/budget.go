@@ -121,10 +121,7 @@ func (r *Ring) firstGOP() int {
 			return i
 		}
 	}
-	if len(r.entries) > 0 && (r.w == nil || r.w.f == nil || r.w.seg.Key) {
-		if r.w == nil || r.w.f == nil {
-			return len(r.entries) - 1 // the newest stays
-		}
+	if writing := r.w != nil && r.w.f != nil; writing && r.w.seg.Key || !writing && len(r.entries) > 1 { // a newest one alone stays
 		return len(r.entries)
 	}
 	return 0
