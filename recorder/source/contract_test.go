@@ -90,7 +90,7 @@ func (s *sink) Sample(x source.Sample) error {
 // record runs a source for a time and returns what came, and the ring that holds it.
 func record(t *testing.T, src source.Source, length time.Duration) (*sink, *ring.Ring, error) {
 	t.Helper()
-	r, err := ring.Open(ring.Options{Dir: t.TempDir(), Keep: 5 * time.Minute, Budget: ring.NewBudget(1 << 30), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	r, err := ring.Open(ring.Options{Dir: t.TempDir(), Keep: 5 * time.Minute, Budget: ring.NewBudget(1 << 30), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +160,7 @@ func exact(t *testing.T, r *ring.Ring, info camtest.Info, least int, off time.Du
 	if d := first.Start.Sub(rep.First); begin && (d < -off || d > off+frame) {
 		t.Errorf("the first frame is timed %s late", d)
 	}
+	t.Logf("last: %s", last.End.Sub(rep.Last.Add(frame)))
 	if d := last.End.Sub(rep.Last.Add(frame)); d < -off || d > off+frame {
 		t.Errorf("the last frame ends %s late", d)
 	}
@@ -629,7 +630,7 @@ func TestFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	s, r, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t), Log: slog.New(slog.NewTextHandler(t.Output(), nil))}), 30*time.Second)
+	s, r, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}), 30*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -642,7 +643,7 @@ func TestFolder(t *testing.T) {
 	}
 	_ = cmd.Process.Kill() // the file that it was writing has no end
 	newest := r.Status().Newest
-	again, rest, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t), Since: newest, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}), 4*time.Second)
+	again, rest, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t), Since: newest, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}), 4*time.Second)
 	if err != nil {
 		t.Error(err)
 	} else if again.told > 0 { // a file that was written meanwhile

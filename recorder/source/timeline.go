@@ -15,7 +15,7 @@ const (
 	buckets     = 15                     // over which the smallest lateness is taken
 	minRate     = 0.003                  // a rate error that is smaller is followed by small steps
 	maxRate     = 0.6                    // one that is larger is no clock
-	clearly     = 0.4                    // of the spread that the old rate leaves: a new one must leave less
+	clearly     = 0.25                   // of the spread that the old rate leaves: a new one must leave less
 	standing    = time.Millisecond       // stamps that rise by less, and after a leap FFmpeg lets them rise by a tick, stand still
 	repeat      = 200 * time.Millisecond // by which a single stamp may be wrong and repeat the one before it,
 	repeatSpan  = 20                     // of the last so many
@@ -281,7 +281,7 @@ func (t *Timeline) learnRate(stamp time.Duration) {
 		first++
 	}
 	n := (buckets - first) / 3
-	if n < 2 {
+	if n < 3 {
 		return
 	}
 	a, b := earliest(t.seen[first:first+n]), earliest(t.seen[buckets-n:])

@@ -159,6 +159,8 @@ func TestTimeline(t *testing.T) {
 		{"its clock leaps 20 s ahead in its first second", leapAt(film(15, minute), 500*time.Millisecond, 20*time.Second), 0, 70 * time.Millisecond, time.Millisecond},
 		{"its clock leaps two hours back", leapAt(film(15, minute), 30*time.Second, -2*time.Hour), 0, 70 * time.Millisecond, time.Millisecond},
 		{"its clock leaps back, and FFmpeg counts ticks", ticking(film(15, minute), 30*time.Second), 0, 210 * time.Millisecond, 200 * time.Millisecond},
+		{"late in its first two seconds", jitter(busier(film(10, minute), 0, 450*ms, 450*ms), 80*ms), 15 * time.Second, 90 * time.Millisecond, 10 * time.Millisecond},
+		{"late in its first three seconds", busier(film(10, minute), 0, 850*ms, 450*ms, 450*ms), 15 * time.Second, 10 * time.Millisecond, 10 * time.Millisecond},
 		{"a machine that gets busy", busier(film(15, minute), 3*time.Second, 100*ms, 100*ms, 150*ms, 500*ms, 500*ms, 700*ms, 800*ms, 800*ms), 0, 5 * time.Millisecond, time.Millisecond},
 		{"a machine that is busy now and then", busier(busier(film(15, minute), 5*time.Second, 0, 0, 400*ms, 800*ms, 800*ms, 0), 20*time.Second, 300*ms, 300*ms, 0, 0, 600*ms, 900*ms), 0, 5 * time.Millisecond, time.Millisecond},
 		{"a machine that gets busy steadily, then calm", jitter(busier(film(15, minute), 3*time.Second, 80*ms, 160*ms, 240*ms, 320*ms, 400*ms, 480*ms, 560*ms, 640*ms, 720*ms, 800*ms), 80*ms), 40 * time.Second, 90 * time.Millisecond, 10 * time.Millisecond},
