@@ -537,13 +537,6 @@ func (c *camera) enclose(ctx context.Context, event string, e clip.Enclosure) {
 	}
 }
 
-// tell adds to a trigger what its mail told later.
-func (c *camera) tell(ctx context.Context, event string, t event.Trigger) {
-	if in := c.current(); in != nil {
-		in.Tell(ctx, event, t)
-	}
-}
-
 // run runs an incident for as long as the recorder runs. c.triggering is held.
 func (c *camera) run(in *clip.Incident) error {
 	c.r.mu.Lock()

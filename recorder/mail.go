@@ -30,14 +30,13 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 		s := trigger.Server{
 			Settings: r.Settings().SMTP, CertDir: r.places.State, Log: r.log, Visits: &r.visits,
 			Cameras:   func() []config.Camera { return r.Settings().Cameras },
+			Quiet:     r.quiet,
 			Trigger:   r.mailTrigger,
-			Tell:      r.mailTold,
 			Picture:   r.picture,
 			Keep:      r.keepMail,
 			Received:  r.received,
 			Unmatched: r.unmatched,
-			Tested:    r.tested,
-			Noticed:   r.noticed,
+			Left:      r.left,
 			Listening: r.listening,
 			Refused:   r.refused,
 		}
@@ -55,30 +54,65 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 	return nil
 }
 
-// mailTrigger accepts a mail for a camera that is switched off without recording anything: its owner wants it so.
-// So it is in a pause.
-func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) (string, error) {
-	if r.missed(id, t) {
-		return "", nil
+// quiet tells whether a camera's alarms save nothing now: it is switched off, or Preroll is paused. Its owner wants it so.
+func (r *Recorder) quiet(id string) trigger.Kind {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c, known := r.settings.Camera(id); known && !c.Enabled {
+		return trigger.Off
 	}
+	if r.pause.On && !over(r.pause) {
+		return trigger.Paused
+	}
+	return trigger.Alarm
+}
+
+// mailTrigger saves the alarm of a mail. Of a camera that was switched off meanwhile nothing is saved.
+func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) (string, error) {
 	event, err := r.Trigger(ctx, id, t)
 	if errors.Is(err, ErrOff) {
-		r.log.Info("mail for a camera that is switched off", "camera", id, "from", t.From)
-		r.noteMail(history.MailOff, id, t, "", "")
-		err = nil
-	} else if err == nil {
-		r.noteMail(history.Mail, id, t, event, "")
+		r.left(trigger.Outcome{Kind: trigger.Alarm, Cameras: []string{id}, Quiet: map[string]trigger.Kind{id: trigger.Off}}, t)
+		return "", nil
 	}
 	if err != nil {
 		r.noteMail(history.MailFailed, id, t, "", err.Error())
 		return "", err
 	}
+	r.noteMail(history.Mail, id, t, event, "")
 	r.mu.Lock()
 	r.smtp.Mails++
 	r.countMail(id, t)
 	r.mu.Unlock()
 	r.log.Info("alarm mail", "camera", id, "event", event, "label", t.Label, "from", t.From)
 	return event, nil
+}
+
+// left notes a mail that saves nothing, or nothing of some cameras.
+func (r *Recorder) left(o trigger.Outcome, t event.Trigger) {
+	switch o.Kind {
+	case trigger.Test:
+		r.tested(o.Cameras, t)
+	case trigger.Notice:
+		if r.noteMails(history.MailNotice, o.Cameras, t, o.Notice) {
+			r.log.Info("notice of a device, which is no alarm", "cameras", o.Cameras, "label", o.Notice, "from", t.From, "subject", t.Subject)
+		}
+	}
+	paused := 0
+	for id, kind := range o.Quiet {
+		if kind == trigger.Paused {
+			paused++
+			r.log.Info("alarm mail in a pause", "camera", id, "label", t.Label, "from", t.From)
+			r.noteMail(history.MailPaused, id, t, "", "")
+		} else {
+			r.log.Info("mail for a camera that is switched off", "camera", id, "from", t.From)
+			r.noteMail(history.MailOff, id, t, "", "")
+		}
+	}
+	r.mu.Lock()
+	r.pause.Missed += paused
+	r.smtp.Mails++
+	r.mu.Unlock()
+	r.hub.statusChanged()
 }
 
 // storm counts a camera's mails of an hour.
@@ -124,16 +158,6 @@ func (r *Recorder) stormProblems() (list []status.Problem) {
 			Hint: "They are one event after another. If that is not what the camera sees, lower its sensitivity, or see who sends them: preroll mail"})
 	}
 	return list
-}
-
-// mailTold adds to an event what its mail said after it had opened it.
-func (r *Recorder) mailTold(ctx context.Context, id, event string, t event.Trigger) {
-	r.mu.Lock()
-	c := r.cameras[id]
-	r.mu.Unlock()
-	if c != nil {
-		c.tell(ctx, event, t)
-	}
 }
 
 // picture hands the picture of a mail to its event, if that is still open.
@@ -265,11 +289,10 @@ func (r *Recorder) saveUnmatched() {
 }
 
 func (r *Recorder) tested(cameras []string, t event.Trigger) {
-	if r.noteMails(history.MailTest, cameras, t) {
+	if r.noteMails(history.MailTest, cameras, t, "") {
 		r.log.Info("test mail received", "cameras", cameras, "from", t.From, "sender", t.Sender)
 	}
 	r.mu.Lock()
-	r.smtp.Mails++
 	r.smtp.Tests++
 	r.smtp.LastTest = "From " + t.From + ". It fits no camera yet: its recipient must be one of a camera's mail names."
 	var names []string
@@ -281,29 +304,17 @@ func (r *Recorder) tested(cameras []string, t event.Trigger) {
 		r.smtp.LastTest = strings.Join(names, ", ") + ": the camera's mail settings work."
 	}
 	r.mu.Unlock()
-	r.hub.statusChanged()
 }
 
 // noteMails is noteMail for each of some cameras, or for none.
-func (r *Recorder) noteMails(kind history.Kind, cameras []string, t event.Trigger) (fresh bool) {
+func (r *Recorder) noteMails(kind history.Kind, cameras []string, t event.Trigger, text string) (fresh bool) {
 	if len(cameras) == 0 {
 		cameras = []string{""}
 	}
 	for _, id := range cameras {
-		fresh = r.noteMail(kind, id, t, "", "") || fresh
+		fresh = r.noteMail(kind, id, t, "", text) || fresh
 	}
 	return fresh
-}
-
-// noticed notes a mail that tells of the device itself, such as of its full disk.
-func (r *Recorder) noticed(cameras []string, notice string, t event.Trigger) {
-	if r.noteMails(history.MailNotice, cameras, t) {
-		r.log.Info("notice of a device, which is no alarm", "cameras", cameras, "label", notice, "from", t.From, "subject", t.Subject)
-	}
-	r.mu.Lock()
-	r.smtp.Mails++
-	r.mu.Unlock()
-	r.hub.statusChanged()
 }
 
 // listening notes how it goes with the ports.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/status"
 )
@@ -86,20 +85,3 @@ func (r *Recorder) keepPause(ctx context.Context) {
 
 // over tells whether a pause's time has come.
 func over(p status.Pause) bool { return !p.Until.IsZero() && !time.Now().Before(p.Until) }
-
-// missed tells whether an alarm came in a pause, and counts it then.
-func (r *Recorder) missed(camera string, t event.Trigger) bool {
-	r.mu.Lock()
-	paused := r.pause.On && !over(r.pause)
-	if paused {
-		r.pause.Missed++
-		r.smtp.Mails++
-	}
-	r.mu.Unlock()
-	if paused {
-		r.log.Info("alarm mail in a pause", "camera", camera, "label", t.Label, "from", t.From)
-		r.noteMail(history.MailPaused, camera, t, "", "")
-		r.hub.statusChanged()
-	}
-	return paused
-}

@@ -311,6 +311,9 @@ func (e evidence) mails(complain bool) (list []status.Finding) {
 			}
 		case history.MailUnmatched:
 			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but it fits no camera: %q.", when, n.From, n.Text), assign
+		case history.MailNotice:
+			f.Text = fmt.Sprintf("A mail came at %s from %s, but it told of the device itself (%s), which saves nothing.", when, n.From, n.Text)
+			f.Hint = "If such a mail shall save a clip, give the camera a rule, such as `to: door`, among its mail names."
 		case history.MailOff:
 			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but the camera is switched off.", when, n.From), "Switch it on in the settings."
 		case history.MailPaused:

@@ -97,21 +97,3 @@ func (in *Incident) lastEnclosures(w *work, ev *event.Event) {
 	}
 	w.enclosed = nil
 }
-
-// Tell adds to one of the event's triggers what its mail told after it had opened or extended the event.
-func (in *Incident) Tell(ctx context.Context, id string, t event.Trigger) {
-	in.mu.Lock()
-	w := in.now
-	t.Time = t.Time.Round(0)
-	told := w.ev.ID == id && !in.closed && w.ev.Tell(t)
-	if told {
-		w.version++
-	}
-	in.mu.Unlock()
-	if !told {
-		return
-	}
-	if err := in.note(ctx, w); err != nil {
-		in.c.Log.Warn("what the mail said was not written to the index yet", "event", id, "err", err)
-	}
-}

@@ -216,18 +216,6 @@ func (e *Event) name(t Trigger) {
 	}
 }
 
-// Tell adds to a trigger what its mail told later: from its time and subject it is known. It reports whether it is there.
-func (e *Event) Tell(t Trigger) bool {
-	i := slices.IndexFunc(e.Triggers, func(o Trigger) bool { return o.Time.Equal(t.Time) && o.From == t.From && o.Source == t.Source })
-	if i < 0 {
-		return false
-	}
-	e.Triggers = slices.Clone(e.Triggers)
-	e.Triggers[i] = t
-	e.name(t)
-	return true
-}
-
 // Move moves the times of an open event, since this machine's clock was set.
 func (e *Event) Move(d time.Duration) {
 	e.Time, e.From, e.Until = e.Time.Add(d), e.From.Add(d), e.Until.Add(d)

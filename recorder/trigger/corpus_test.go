@@ -54,9 +54,6 @@ func TestCorpus(t *testing.T) {
 				ids = append(ids, id)
 				label = list[len(list)-1].Label
 			}
-			for _, tr := range k.told {
-				label = tr.Label
-			}
 			slices.Sort(ids)
 			want := slices.Sorted(slices.Values(d.Cameras))
 			if !slices.Equal(ids, want) {

@@ -43,19 +43,18 @@ type Server struct {
 	Log      *slog.Logger
 	Visits   *Visits // the last connections; outlives the server
 
-	// Trigger returns when the event is durable, with its id; "" where none is wanted.
+	// Quiet is Off or Paused for a camera whose alarms save nothing now, and else Alarm.
+	Quiet func(camera string) Kind
+	// Trigger returns when the event is durable, with its id.
 	Trigger func(ctx context.Context, camera string, t event.Trigger) (id string, err error)
-	// Tell adds to a trigger what its mail said after it had opened or extended an event.
-	Tell func(ctx context.Context, camera, event string, t event.Trigger)
 	// Picture takes the picture that came with a mail, JPEG or PNG, once for each event of the mail. It must not wait for
 	// the archive.
 	Picture   func(ctx context.Context, camera, event string, data []byte)
 	Keep      func(ctx context.Context, camera, event string, mail []byte) // as Picture, where mails are kept
 	Received  func(Received)                                               // every mail, whatever became of it
 	Unmatched func(status.Unmatched)
-	Tested    func(cameras []string, t event.Trigger)                // a camera's test mail
-	Noticed   func(cameras []string, notice string, t event.Trigger) // news of a device that is no alarm
-	Listening func([]status.Port)                                    // tells how listening goes
+	Left      func(Outcome, event.Trigger) // a test, a notice, or an alarm of which cameras are quiet
+	Listening func([]status.Port)          // tells how listening goes
 	Refused   func(netip.Addr)
 
 	gate    gate

@@ -24,9 +24,8 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 
-// textTime is how long the text behind a mail's header is waited for before the event opens with what is known. What
-// the text says then follows.
-const textTime = 300 * time.Millisecond
+// textTime is how long the text behind a mail's header is waited for before an alarm is told by what has come.
+const textTime = 3 * time.Second
 
 // session is one camera's SMTP session.
 type session struct {
@@ -117,8 +116,8 @@ func (c *session) Reset() { c.sender, c.to = "", nil }
 // Logout ends the session.
 func (c *session) Logout() error { return nil }
 
-// Data reads a mail. The event opens as soon as the header is there, and the first text if that comes at once; a large
-// attachment behind them delays nothing, and its picture follows when it is there. A mail that is cut off counts all
+// Data reads a mail. The event opens as soon as header and text are there; a large attachment behind them delays nothing,
+// and its picture follows when it is there. A mail that is cut off counts all
 // the same, but its connection is closed, since what follows would be read as commands.
 func (c *session) Data(r io.Reader) error {
 	done, ok := c.s.gate.reading(c.conn.from)
@@ -129,12 +128,11 @@ func (c *session) Data(r io.Reader) error {
 	d := &delivery{c: c, began: c.began(), sender: c.sender, to: c.to}
 	c.mails++
 	head, rerr := d.readHead(r)
-	if errors.Is(rerr, errNoPlace) {
+	whole := !errors.Is(rerr, errNoPlace)
+	if !whole {
 		rerr = nil
-		d.open(false)
-	} else {
-		d.open(true)
 	}
+	d.judge(whole)
 	crash.Here("mail-read")
 	opened, err := d.result()
 	in := &flow{r: io.MultiReader(bytes.NewReader(head), r)}
@@ -166,10 +164,7 @@ func (c *session) Data(r io.Reader) error {
 }
 
 // opened is an event that a mail opened or extended.
-type opened struct {
-	camera, event string
-	t             event.Trigger
-}
+type opened struct{ camera, event string }
 
 // delivery is a mail on its way to its events.
 type delivery struct {
@@ -186,7 +181,7 @@ type delivery struct {
 	err    error
 }
 
-// readHead reads as much of a mail as is needed to know what it says, and opens the event on the way if that takes long.
+// readHead reads as much of a mail as is needed to know what it says, and tells of an alarm on the way if that takes long.
 // The error is nil at the mail's end. The mail comes byte by byte, since the server's reader waits until it has all that
 // it is asked for.
 func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
@@ -231,14 +226,14 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 		line = len(head)
 		d.came(head)
 		if timer == nil && blank {
-			timer = time.AfterFunc(textTime, func() { d.open(false) })
+			timer = time.AfterFunc(textTime, func() { d.judge(false) })
 		}
 		if blank {
 			blanks++ // behind the header, and between parts
 		}
 		if blank && blanks <= 4 || len(head) >= next {
 			next = max(next, 2*len(head))
-			if d.read(head).TextDone {
+			if m := d.read(head); m.TextDone && (m.Notice == "" || m.Picture) { // of a notice it counts whether a picture follows
 				return head, nil
 			}
 		}
@@ -270,30 +265,21 @@ func (d *delivery) read(head []byte) (m message.Message) {
 	return message.Read(head)
 }
 
-// open opens the mail's events with what is known now, unless that was done. All says that no more will be known; until
-// then a mail that fits no camera or is no alarm waits.
-func (d *delivery) open(all bool) {
+// judge says what the mail is by what is known now, and does what follows, once. Whole says that no more will be known; until
+// then nothing but an alarm is decided.
+func (d *delivery) judge(whole bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.m = d.read(d.head)
 	if d.done {
-		if all && len(d.opened) > 0 {
-			d.tell()
-		}
 		return
 	}
-	set := d.c.s.set()
-	m := d.matched()
-	res := set.Match(m)
-	if !all {
-		early, ok := set.Early(rule.Mail{From: m.From, Login: m.Login, Sender: m.Sender, To: m.To})
-		if !ok || len(early.IDs) == 0 || d.m.Test || d.m.Notice != "" {
-			return
-		}
-		res = early
+	d.m = d.read(d.head)
+	o := judge(d.m, d.matched(), d.c.s.set(), d.c.s.Quiet, whole)
+	if !whole && o.Kind != Alarm {
+		return
 	}
 	d.done = true
-	d.deliver(res)
+	d.deliver(o)
 }
 
 // matched is what is known of the mail for choosing its camera.
@@ -319,61 +305,51 @@ func (d *delivery) trigger() event.Trigger {
 	return t
 }
 
-// deliver tells of the mail. d.mu is held.
-func (d *delivery) deliver(res rule.Result) {
+// deliver does what follows from what the mail is. d.mu is held.
+func (d *delivery) deliver(o Outcome) {
 	s, v, t := d.c.s, d.c.conn.visit, d.trigger()
 	var to []string
 	for _, a := range d.to {
 		to = append(to, message.Clean(a))
 	}
 	defer s.Received(Received{At: time.Now(), Said: d.m.When, Sent: d.m.Date, Mail: status.Mail{Time: t.Time, From: t.From, Sender: t.Sender, To: to,
-		Subject: t.Subject, Label: t.Label, Cameras: res.IDs, Test: d.m.Test}})
-	switch {
-	case d.m.Test:
-		v.mail(res.IDs, nil, "a test mail")
-		s.Tested(res.IDs, t)
+		Subject: t.Subject, Label: t.Label, Cameras: o.Cameras, Test: o.Kind == Test}})
+	switch o.Kind {
+	case Test, Notice:
+		v.mail(o.Cameras, nil, o.Why)
+		s.Left(o, t)
 		return
-	case d.m.Notice != "":
-		v.mail(res.IDs, nil, fmt.Sprintf("a notice of the device (%s), which is no alarm", d.m.Notice))
-		s.Noticed(res.IDs, d.m.Notice, t)
-		return
-	case len(res.IDs) == 0:
+	case Unmatched:
 		if s.gate.mayTell(d.c.conn.from, time.Now()) {
 			s.Log.Warn("mail fits no camera", "from", t.From, "sender", t.Sender, "to", to, "subject", t.Subject)
 		}
-		v.unmatched(res.Why)
+		v.unmatched(o.Why)
 		s.Unmatched(status.Unmatched{Time: t.Time, From: t.From, Sender: t.Sender, To: to, Subject: t.Subject, Login: message.Clean(d.c.user),
-			Label: t.Label, Channel: d.m.Channel, Number: d.m.Number, Device: d.m.Device, Body: excerpt(d.m.Body), Why: res.Why})
+			Label: t.Label, Channel: d.m.Channel, Number: d.m.Number, Device: d.m.Device, Body: excerpt(d.m.Body), Why: o.Why})
 		return
 	}
 	s.gate.brought(d.c.conn)
 	v.mail(nil, nil, "")
-	ids, errs := make([]string, len(res.IDs)), make([]error, len(res.IDs))
+	if o.Quiet != nil {
+		s.Left(o, t)
+	}
+	ids, errs := make([]string, len(o.Cameras)), make([]error, len(o.Cameras))
 	var triggering sync.WaitGroup
-	for i, camera := range res.IDs { // at once: one may have to wait, and the others' pre-roll does not
-		triggering.Go(func() { ids[i], errs[i] = s.Trigger(d.c.ctx, camera, t) })
+	for i, camera := range o.Cameras { // at once: one may have to wait, and the others' pre-roll does not
+		if o.Quiet[camera] == "" {
+			triggering.Go(func() { ids[i], errs[i] = s.Trigger(d.c.ctx, camera, t) })
+		}
 	}
 	triggering.Wait()
-	for i, camera := range res.IDs {
-		id, err := ids[i], errs[i]
-		if err == nil && id != "" {
-			d.opened = append(d.opened, opened{camera, id, t})
-			v.about(camera, id, "")
-		} else if err == nil {
-			v.about(camera, "", "an alarm that nothing was to be saved of")
+	for i, camera := range o.Cameras {
+		switch {
+		case o.Quiet[camera] != "":
+			v.about(camera, "", o.Why)
+		case errs[i] == nil:
+			d.opened = append(d.opened, opened{camera, ids[i]})
+			v.about(camera, ids[i], "")
 		}
-		d.err = errors.Join(d.err, err)
-	}
-}
-
-// tell adds to the events what the mail said after they had been opened. d.mu is held.
-func (d *delivery) tell() {
-	t := d.trigger()
-	for i, o := range d.opened {
-		if o.t != t {
-			d.opened[i].t = t
-			d.c.s.Tell(d.c.ctx, o.camera, o.event, t)
-		}
+		d.err = errors.Join(d.err, errs[i])
 	}
 }
 

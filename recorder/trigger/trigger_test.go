@@ -67,7 +67,6 @@ type sink struct {
 	unmatched []status.Unmatched
 	tests     int
 	notices   []string
-	told      []event.Trigger
 	mails     []Received
 	pictures  map[string][][]byte // by camera
 	kept      map[string][][]byte // mails, by camera
@@ -109,20 +108,21 @@ func serveCameras(t *testing.T, cameras []config.Camera, set func(*config.SMTP))
 		}
 		k.pictures[id] = append(k.pictures[id], b)
 	}
-	s.Tell = func(_ context.Context, id, _ string, tr event.Trigger) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.told = append(k.told, tr)
-	}
+	s.Quiet = func(string) Kind { return Alarm }
 	s.Keep = func(_ context.Context, id, _ string, b []byte) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.kept[id] = append(k.kept[id], b)
 	}
-	s.Noticed = func(_ []string, notice string, _ event.Trigger) {
+	s.Left = func(o Outcome, _ event.Trigger) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.notices = append(k.notices, notice)
+		switch o.Kind {
+		case Test:
+			k.tests++
+		case Notice:
+			k.notices = append(k.notices, o.Notice)
+		}
 	}
 	s.Received = func(m Received) {
 		k.mu.Lock()
@@ -133,11 +133,6 @@ func serveCameras(t *testing.T, cameras []config.Camera, set func(*config.SMTP))
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.unmatched = append(k.unmatched, u)
-	}
-	s.Tested = func([]string, event.Trigger) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.tests++
 	}
 	ready := make(chan struct{})
 	s.Listening = func(ports []status.Port) {

@@ -3,6 +3,8 @@ package message
 import (
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // maxSearched bounds a text that is searched for words, in bytes: hostile text makes expressions slow.
@@ -59,6 +61,20 @@ var labels = []class{
 		geräusch\pL*|audioerkennung|détection\ssonore|bruit|sonido|ruido|ruído|suono|rumore|geluid\pL*|
 		звук\pL*|шум|аудио\pL*|плач\pL*`,
 		`声音|聲音|音频|哭声|音声|音声検知|音検知|異音`)},
+	{"fire", words(`fires?|smoke|flames?|feuer\pL*|brand(?:alarm|erkennung|meldung)?|rauch\pL*|flammen?\pL*|incendie|feu|fumée|incendio|fuego|humo|fumo|fiamm[ae]|fogo|fumaça|incêndio|rook\pL*|
+		пожар\pL*|дым\pL*|огонь|пламя`,
+		`火灾|火災|烟雾|煙霧|火点|火焰|火炎|煙`)},
+	{"temperature", words(`temperatures?|thermal|thermometry|over-?\s?temperature|temperatur\pL*|températures?|temperaturas?|temperatuur|
+		температур\pL*`,
+		`温度|測温|测温`)},
+	{"object", words(`(?:abandoned|unattended|left|missing|removed|taken|stolen)\s(?:objects?|baggages?|luggage|items?|articles?|packages?)|(?:objects?|baggages?|luggage|items?|packages?)\s(?:left|removed|removal|missing|taken|abandoned)|packages?|parcels?|
+		zurückgelassen\pL*|gegenst(?:and|änd)\pL*|paket\pL*|objets?\s(?:abandonnés?|enlevés?|retirés?)|bagages?|colis|objetos?\s(?:abandonados?|retirados?)|equipaje|paquetes?|oggett[oi]\s(?:abbandonat[oi]|rimoss[oi])|bagagli?o?|pacc[oh]i?|bagagem|pakket\pL*|achtergelaten|
+		(?:оставленн|забыт|унесенн|унесённ|пропавш)\pL*\s(?:предмет|вещ|объект)\pL*`,
+		`物品遗留|物品搬移|遗留物|物品丢失|遺留物|置き去り|持ち去り`)},
+	{"input", words(`(?:digital|external|sensor|alarm)\s?-?inputs?(?:\s\d+)?|(?:alarm|sensor)\s?in(?:\s\d+)?|i/?o\s?alarm|io\salarm|local\salarm|external\salarm|di\salarm|
+		alarmeingang|digitaleingang|externer\salarm|entrée\s(?:d'alarme|numérique)|entrada\s(?:de\salarma|digital|de\salarme)|ingresso\s(?:allarme|digitale)|alarmingang|
+		тревожн\pL*\sвход\pL*`,
+		`报警输入|外部报警|本地报警|アラーム入力|外部アラーム|センサー入力`)},
 	{"motion", words(`motions?|motion\s?det\pL*|movements?|moving|vmd|md(?:\salarm)?|video\s?motion|smd|pir|pir\salarm|activity|
 		bewegung\pL*|mouvements?|movimientos?|moviment[oi]|beweging\pL*|движени\pL*`,
 		`移动侦测|移動偵測|移动检测|移动报警|移动目标|到移动|画面变动|动态检测|动态侦测|动检|動体|動き|動作検知|モーション`)},
@@ -82,9 +98,9 @@ var notices = []class{
 		stromausfall|neustart\pL*|akku\pL*|redémarr\pL*|coupure\s(?:de\scourant|d'alimentation)|reinici\pL*|corte\sde\s(?:energía|corriente)|riavvi\pL*|mancanza\sdi\scorrente|queda\sde\senergia|herstart\pL*|stroomuitval|
 		перезагрузк\pL*|перезапуск\pL*|(?:отключени|потер)\pL*\sпитания|низк\pL*\sзаряд`,
 		`重启|重新启动|断电|掉电|电源|电量低|再起動|停電|電源`)},
-	{"system", words(`firmware|upgrades?|software\supdate|new\sversion|system\s(?:exception|error|abnormal\pL*|maintenance|failure|health)|cpu|over\s?heat\pL*|(?:high\s)?temperature|fan\s(?:error|failure|fault|speed)|health\s?(?:mail|check|report|test)|heart\s?beat|daily\sreport|status\sreport|time\ssync\pL*|configuration\schanged|
+	{"system", words(`firmware|upgrades?|software\supdate|new\sversion|system\s(?:exception|error|abnormal\pL*|maintenance|failure|health)|cpu|over\s?heat\pL*|fan\s(?:error|failure|fault|speed)|health\s?(?:mail|check|report|test)|heart\s?beat|daily\sreport|status\sreport|time\ssync\pL*|configuration\schanged|
 		firmware-?update|systemfehler|mise\sà\sjour|micrologiciel|actualización|aggiornamento|atualização|прошивк\pL*|обновлени\pL*`,
-		`固件|升级|系统异常|温度|心跳|ファームウェア|システムエラー|温度異常`)},
+		`固件|升级|系统异常|心跳|ファームウェア|システムエラー`)},
 }
 
 // find returns the name of the first class that a text speaks of.
@@ -116,7 +132,8 @@ var (
 
 // classify finds label, notice and test. What the fields say that name the event comes before the subject, and that before
 // the other text. Names of cameras are no news: an alarm of a camera that is called "Test" or "Car park" is what its
-// event says.
+// event says. A notice is only what the mail's own event field, or failing that its subject, says and nothing beside: a
+// mail that speaks of a battery in some other place is an alarm, since a clip too many is better than one too few.
 func (m *Message) classify() {
 	var events, rest []string
 	for l := range strings.Lines(m.Body) {
@@ -132,31 +149,97 @@ func (m *Message) classify() {
 			events = append(events, f.Key)
 		}
 	}
-	event := strings.Join(events, "\n")
-	event = event[:min(len(event), maxSearched)]
-	subject, text := m.without(m.Subject), m.without(strings.Join(rest, " "))
-	text = text[:min(len(text), maxSearched)]
-	if m.news(event) {
+	event, subject, text := happened(strings.Join(events, "\n")), m.without(m.Subject), m.without(strings.Join(rest, " "))
+	if m.Label = find(labels, event); m.Label != "" {
 		return
 	}
-	if testPhrase.MatchString(event) || testWord.MatchString(event) || testPhrase.MatchString(subject) || testPhrase.MatchString(text) {
+	m.notice(events)
+	if m.Notice != "" {
+		return
+	}
+	if testPhrase.MatchString(event) || testWord.MatchString(event) || testPhrase.MatchString(subject) || testPhrase.MatchString(cut(text)) {
 		m.Test = true
 		return
 	}
-	m.Test = !m.news(subject) && !m.news(text) && (testWord.MatchString(m.Subject) || m.Subject == "" && testWord.MatchString(m.Body))
+	subject, text = happened(subject), happened(text)
+	if m.Label = first(find(labels, subject), find(labels, text)); m.Label != "" {
+		return
+	}
+	if find(notices, subject) == "" && find(notices, text) == "" {
+		m.Test = testWord.MatchString(m.Subject) || m.Subject == "" && testWord.MatchString(m.Body)
+	}
+	if events == nil {
+		m.notice([]string{subject})
+	}
 }
 
-// news takes label or notice from a text, and tells whether there is one. A text that speaks of both is of an incident:
-// better a clip too many than one too few.
-func (m *Message) news(text string) bool {
-	// What only looks like news: addresses, and what did not happen.
-	text = text[:min(len(text), maxSearched)]
-	text = denied.ReplaceAllString(addresses.ReplaceAllString(text, " "), " ")
-	if m.Label = find(labels, text); m.Label == "" {
-		m.Notice = find(notices, text)
+// notice takes a notice from texts of which one is nothing but a notice, and none speaks of an alarm.
+func (m *Message) notice(texts []string) {
+	for _, t := range texts {
+		t = happened(t)
+		if outweighs.MatchString(t) {
+			m.Notice, m.Noticed = "", ""
+			return
+		}
+		if name := onlyNotice(t); name != "" && m.Notice == "" {
+			m.Notice, m.Noticed = name, t
+		}
 	}
-	return m.Label != "" || m.Notice != ""
 }
+
+// onlyNotice returns the class of notices that a text speaks of, "" if it speaks of something else, too.
+func onlyNotice(text string) string {
+	name := find(notices, text)
+	if name == "" {
+		return ""
+	}
+	text = " " + text + " "
+	for _, c := range notices {
+		for range 8 { // neighbours share the border between them
+			less := c.words.ReplaceAllString(text, "  ")
+			if less == text {
+				break
+			}
+			text = less
+		}
+	}
+	for w := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if r, _ := utf8.DecodeRuneInString(w); !around[w] && !unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {
+			return ""
+		}
+	}
+	return name
+}
+
+// around is the words that stand around a notice and say nothing.
+var around = func() map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(`a an the this is are was were has have had been be of on at in to from for by and or no not your its it with
+		event events type notification notifications notice message mail email info information warning warn critical exception error errors failure failed fault status report state
+		device camera cameras cam ipc ip ipcam webcam nvr dvr xvr hvr recorder system channel ch name time date number id unit server host
+		occurred occurs happened abnormal full low high lost missing inserted empty unformatted uninitialized recovered restored removed changed completed success successful successfully
+		lan wan eth smart local remote user admin account web main sub new old please check soon now again available
+		ereignis typ meldung benachrichtigung nachricht hinweis warnung fehler störung zustand gerät kamera rekorder kanal der die das ein eine einer ist sind wurde wird hat im in am an auf von vom für und oder bei voll leer fehlt
+		événement erreur avertissement appareil caméra canal le la les l un une du de des d est a été au aux sur pour et plein pleine
+		evento error errore erro aviso avviso notificación notifica notificação dispositivo cámara câmera telecamera el los las il lo gli i o os as del della do da dos das un una uno um uma es è é ha en nel no na por per para y e lleno llena pieno piena cheio cheia
+		gebeurtenis fout waarschuwing melding apparaat het een van op voor en vol
+		событие тип сообщение уведомление ошибка устройство камера канал регистратор в на с и для сбой заполнен`) {
+		m[w] = true
+	}
+	return m
+}()
+
+// outweighs is the words by which a mail says that it is an alarm, whatever else it speaks of.
+var outweighs = words(`alarm(?:s|ed|ing)?|alerts?|alerting|detect(?:ed|ion|s)|alarme|alerte|alarma|alerta|allarme|allerta|erkannt|erkennung|détectée?s?|détection|detectad[oa]s?|detección|detecção|rilevat[oaie]|rilevamento|gedetecteerd|detectie|тревог\pL*|обнаружен\pL*`,
+	`报警|報警|警报|警報|告警|检测到|偵測|アラーム|検知|検出`)
+
+// happened leaves out of a text what only looks like news: addresses, and what did not happen.
+func happened(text string) string {
+	return denied.ReplaceAllString(addresses.ReplaceAllString(cut(text), " "), " ")
+}
+
+// cut bounds a text that is searched.
+func cut(text string) string { return text[:min(len(text), maxSearched)] }
 
 // without leaves the names of channel and device out of a text.
 func (m *Message) without(text string) string {

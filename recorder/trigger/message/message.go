@@ -11,6 +11,7 @@
 package message
 
 import (
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -37,9 +38,11 @@ type Message struct {
 	Body               string    // the first text part that is not blank, at most 16 KiB of UTF-8 with \n between lines
 	Fields             []Field   // the `key: value` lines of Body, at most 50
 
-	Label  string // what the camera saw: doorbell, person, vehicle, animal, line crossing, intrusion, tamper, sound, motion; "" unknown
-	Notice string // news of the device that is no incident: disk, network, login, power, system; "" if it is none
-	Test   bool   // the camera's test mail
+	Label   string // what the camera saw: doorbell, person, vehicle, animal, line crossing, intrusion, tamper, sound, fire, temperature, object, input, motion; "" unknown
+	Notice  string // news of the device that is no incident: disk, network, login, power, system; "" if it is none
+	Noticed string // the text that says so
+	Picture bool   // a picture or a film comes with it, as far as has come
+	Test    bool   // the camera's test mail
 
 	Channel string // the channel's name: the camera's, where a recorder sends
 	Number  string // the channel's number, without leading zeros: "3", or "A2" of a recorder with two kinds of input
@@ -73,9 +76,13 @@ func Read(head []byte) Message {
 	m.TextDone = done && end || full
 	m.Body = cleanText(text)
 	m.Fields = fields(m.Body)
+	m.Picture = picture.Match(head)
 	m.describe()
 	return m
 }
+
+// picture is what the header of a part with a picture or a film looks like, however broken the mail is.
+var picture = regexp.MustCompile(`(?i)\ncontent-type:\s*(?:image|video)/|\bname\*?=[^\r\n]{1,200}\.(?:jpe?g|png|gif|bmp|webp|mp4|avi|mov|mkv)\b`)
 
 // Clean makes a stranger's words fit to be shown: valid UTF-8 on one line, without control characters or marks that
 // change the direction of writing, at most 200 characters.

@@ -62,6 +62,9 @@ func parsePath(key, arg string) path {
 // param is what a parameter looks like.
 var param = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*=\S*|(?i:SMTPUTF8))$`)
 
+// further is one more address behind one, as cameras write which think that a command takes several.
+var further = regexp.MustCompile(`^[,;]\s*<([^<>]*)>\s*`)
+
 // brackets finds the address and what comes after it.
 func (p *path) brackets() {
 	s := p.text
@@ -88,6 +91,10 @@ func (p *path) brackets() {
 			p.repair(oddBrackets)
 		}
 		s = s[:end]
+		for m := further.FindStringSubmatch(p.rest); m != nil; m = further.FindStringSubmatch(p.rest) {
+			s, p.rest = s+","+m[1], p.rest[len(m[0]):]
+			p.repair(oddBrackets)
+		}
 	}
 	switch {
 	case open < 0 && end < 0:

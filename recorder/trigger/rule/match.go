@@ -2,9 +2,14 @@ package rule
 
 import (
 	"fmt"
+	"mime"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // Mail is what is known of a mail when its camera is chosen.
@@ -41,6 +46,7 @@ type Set struct {
 	cameras  []Camera
 	names    map[string][]int // cameras by plain name, folded
 	known    map[string][]int // cameras by plain name, name and id, loosely written
+	spelled  map[string][]int // cameras by plain name as addresses spell it, and by name where they have no list
 	hosts    map[netip.Addr][]int
 	rules    []owned
 	bodies   bool      // whether a rule asks for the mail's text
@@ -61,7 +67,7 @@ type subject struct {
 
 // New prepares cameras for matching. An entry that [Parse] refuses is left out.
 func New(cameras []Camera) *Set {
-	s := &Set{cameras: slices.Clone(cameras), names: map[string][]int{}, known: map[string][]int{}, hosts: map[netip.Addr][]int{}}
+	s := &Set{cameras: slices.Clone(cameras), names: map[string][]int{}, known: map[string][]int{}, spelled: map[string][]int{}, hosts: map[netip.Addr][]int{}}
 	add := func(m map[string][]int, key string, camera int) {
 		if key != "" && !slices.Contains(m[key], camera) {
 			m[key] = append(m[key], camera)
@@ -83,6 +89,7 @@ func New(cameras []Camera) *Set {
 				name := fold(r.Text)
 				add(s.names, name, i)
 				add(s.known, loose(r.Text), i)
+				add(s.spelled, spelling(r.Text), i)
 				if name != "" {
 					s.subjects = append(s.subjects, subject{i, name})
 				}
@@ -90,6 +97,9 @@ func New(cameras []Camera) *Set {
 		}
 		add(s.known, loose(c.ID), i)
 		add(s.known, loose(c.Name), i)
+		if len(c.Mail) == 0 {
+			add(s.spelled, spelling(c.Name), i)
+		}
 		for _, h := range c.Hosts {
 			if h = plainAddr(h); h.IsValid() && !h.IsLoopback() && !slices.Contains(s.hosts[h], i) {
 				s.hosts[h] = append(s.hosts[h], i)
@@ -110,55 +120,44 @@ func plainAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 // A mail from the address of a camera's stream can be about that camera only (about those cameras, where a recorder has
 // one address for several): if it names another one, no camera fits.
 func (s *Set) Match(m Mail) Result {
-	r, _ := s.guarded(s.facts(m, false))
-	return r
-}
-
-// Early is Match for a session whose mail was not read yet: only From, Login, Sender and To are known, and all recipients
-// have been named. Ok says that nothing that the mail will say changes the cameras of the answer. A sender that the
-// envelope leaves empty counts as not known.
-func (s *Set) Early(m Mail) (r Result, ok bool) {
-	f := s.facts(Mail{From: m.From, Login: m.Login, Sender: m.Sender, To: m.To}, true)
-	first, _ := s.choose(f, nil)
-	switch first.By {
-	case "rule", "recipient", "login", "sender":
-		r, conditions := s.guarded(f)
-		return r, s.settled(f, r, conditions)
-	case "address":
-		return first, len(s.cameras) == 1
+	f := s.facts(m)
+	r := s.choose(f, nil)
+	owners := s.hosts[f.From]
+	if len(owners) == 0 {
+		return r
 	}
-	return Result{}, false // channel or subject may name one
-}
-
-// settled tells whether no rule that may yet fit changes the answer r, which a rule with so many conditions gave.
-func (s *Set) settled(f *facts, r Result, conditions int) bool {
-	for _, o := range s.rules {
-		weaker := r.By == "rule" && len(o.conditions) < conditions
-		same := len(r.IDs) == 1 && r.IDs[0] == s.cameras[o.camera].ID
-		if !weaker && !same && o.possible(f) {
-			return false
+	var of []string
+	for _, i := range owners {
+		of = append(of, s.cameras[i].ID)
+	}
+	if len(r.IDs) == 0 {
+		return s.choose(f, owners)
+	}
+	var own, foreign []string
+	for _, id := range r.IDs {
+		if slices.Contains(of, id) {
+			own = append(own, id)
+		} else {
+			foreign = append(foreign, id)
 		}
 	}
-	return true
-}
-
-// possible tells whether a rule may fit a mail of which only the envelope is known.
-func (r Rule) possible(f *facts) bool {
-	for _, c := range r.conditions {
-		if c.early(f) && !c.holds(f) {
-			return false
-		}
+	switch {
+	case len(foreign) == 0:
+		return r
+	case len(own) > 0:
+		r.IDs, r.Why = own, r.Why+"; not "+list(foreign)+", since it came from the address of "+list(of)
+		return r
 	}
-	return true
+	return Result{Why: fmt.Sprintf("it came from the address of %s, but names %s (%s)", list(of), list(foreign), r.Why)}
 }
 
-// early tells whether the envelope alone answers a condition.
-func (c condition) early(f *facts) bool {
-	switch c.field {
-	case "to", "login", "address":
-		return true
-	case "from":
-		return f.Sender != ""
+// Names tells whether a text holds the id, the name or a plain mail name of one of some cameras.
+func (s *Set) Names(ids []string, text string) bool {
+	text = loose(text)
+	for name, cameras := range s.known {
+		if len(name) > 2 && strings.Contains(text, name) && slices.ContainsFunc(cameras, func(i int) bool { return slices.Contains(ids, s.cameras[i].ID) }) {
+			return true
+		}
 	}
 	return false
 }
@@ -166,18 +165,20 @@ func (c condition) early(f *facts) bool {
 // facts is a mail with its texts as they are compared.
 type facts struct {
 	Mail
-	early                                     bool // only the envelope is known
 	to, sender, login, subject, body, channel []value
 	device, label, address                    []value
 	fields                                    []value // in the order of Fields
 	keys                                      [][2]string
 }
 
-func (s *Set) facts(m Mail, early bool) *facts {
+func (s *Set) facts(m Mail) *facts {
 	m.From = plainAddr(m.From)
-	f := &facts{Mail: m, early: early}
+	f := &facts{Mail: m}
 	for _, a := range m.To {
 		f.to = append(f.to, addressValues(a)...)
+		for _, piece := range pieces(a) {
+			f.to = append(f.to, addressValues(piece)...)
+		}
 	}
 	f.sender, f.login = addressValues(m.Sender), addressValues(m.Login)
 	f.subject = []value{{m.Subject, fold(m.Subject)}}
@@ -258,50 +259,14 @@ func (c condition) holds(f *facts) bool {
 	return false
 }
 
-// guarded chooses the camera and lets it pass only if the connection's address allows it. Conditions is the number of
-// conditions of the rule that decided, 0 if none did, and -1 if the address refused what the envelope says.
-func (s *Set) guarded(f *facts) (r Result, conditions int) {
-	r, conditions = s.choose(f, nil)
-	owners := s.hosts[f.From]
-	if len(owners) == 0 {
-		return r, conditions
-	}
-	var of []string
-	for _, i := range owners {
-		of = append(of, s.cameras[i].ID)
-	}
-	if len(r.IDs) == 0 {
-		return s.choose(f, owners)
-	}
-	var own, foreign []string
-	for _, id := range r.IDs {
-		if slices.Contains(of, id) {
-			own = append(own, id)
-		} else {
-			foreign = append(foreign, id)
-		}
-	}
-	switch {
-	case len(foreign) == 0:
-		return r, conditions
-	case len(own) > 0:
-		r.IDs, r.Why = own, r.Why+"; not "+list(foreign)+", since it came from the address of "+list(of)
-		return r, conditions
-	}
-	if r.By == "rule" || r.By == "recipient" || r.By == "login" || r.By == "sender" {
-		conditions = -1
-	}
-	return Result{Why: fmt.Sprintf("it came from the address of %s, but names %s (%s)", list(of), list(foreign), r.Why)}, conditions
-}
-
 // choose asks the questions of [Set.Match] in turn, of some cameras only if such are given.
-func (s *Set) choose(f *facts, among []int) (Result, int) {
+func (s *Set) choose(f *facts, among []int) Result {
 	q := question{s: s, among: among}
-	if r, n, ok := q.rules(f); ok {
-		return r, n
+	if r, ok := q.rules(f); ok {
+		return r
 	}
 	if r, ok := q.recipients(f.To); ok {
-		return r, 0
+		return r
 	}
 	for _, try := range []struct {
 		by, what string
@@ -316,20 +281,20 @@ func (s *Set) choose(f *facts, among []int) (Result, int) {
 	} {
 		for _, v := range try.values {
 			if r, ok := q.one(try.by, fmt.Sprintf("%s %q", try.what, v.raw), try.names[v.form]); ok {
-				return r, 0
+				return r
 			}
 		}
 	}
 	if r, ok := q.subject(f.subject[0].form); ok {
-		return r, 0
+		return r
 	}
 	if r, ok := q.one("address", "address "+f.From.String(), s.hosts[f.From]); ok {
-		return r, 0
+		return r
 	}
 	if len(q.doubts) > 0 {
-		return Result{Why: strings.Join(q.doubts, "; ")}, 0
+		return Result{Why: strings.Join(q.doubts, "; ")}
 	}
-	return Result{Why: "no camera has a rule or a mail name that fits, and none has the address that it came from"}, 0
+	return Result{Why: "no camera has a rule or a mail name that fits, and none has the address that it came from"}
 }
 
 // question is one search for a mail's camera.
@@ -375,8 +340,9 @@ func (q *question) ids(cameras []int) []string {
 }
 
 // rules finds the camera with the rule that fits and has the most conditions.
-func (q *question) rules(f *facts) (r Result, conditions int, ok bool) {
+func (q *question) rules(f *facts) (r Result, ok bool) {
 	var best []int
+	conditions := 0
 	for _, o := range q.s.rules {
 		n := len(o.conditions)
 		if n < conditions || len(q.allowed([]int{o.camera})) == 0 || n == conditions && slices.Contains(best, o.camera) || !o.fits(f) {
@@ -390,16 +356,16 @@ func (q *question) rules(f *facts) (r Result, conditions int, ok bool) {
 	}
 	switch len(best) {
 	case 0:
-		return Result{}, 0, false
+		return Result{}, false
 	case 1:
-		return Result{IDs: q.ids(best), By: "rule", Why: r.Why}, conditions, true
+		return Result{IDs: q.ids(best), By: "rule", Why: r.Why}, true
 	}
-	return Result{Why: fmt.Sprintf("rules of %s fit alike; give the right one one more condition", list(q.ids(best)))}, conditions, true
+	return Result{Why: fmt.Sprintf("rules of %s fit alike; give the right one one more condition", list(q.ids(best)))}, true
 }
 
 func (r Rule) fits(f *facts) bool {
 	for _, c := range r.conditions {
-		if f.early && !c.early(f) || !c.holds(f) {
+		if !c.holds(f) {
 			return false
 		}
 	}
@@ -420,24 +386,81 @@ func local(a string) string {
 func (q *question) recipients(to []string) (Result, bool) {
 	var r Result
 	var why []string
-	for _, a := range to {
-		cameras := q.allowed(q.s.names[fold(a)])
-		if len(cameras) == 0 {
-			cameras = q.allowed(q.s.names[fold(local(a))])
+	for _, all := range to {
+		one := []string{all}
+		if p := pieces(all); p != nil && len(q.recipient(all)) == 0 {
+			one = p
 		}
-		if len(cameras) > 1 {
-			q.doubts = append(q.doubts, fmt.Sprintf("%s have the mail name %q, and nothing else tells them apart", list(q.ids(cameras)), local(a)))
-			continue
-		}
-		for _, id := range q.ids(cameras) {
-			if !slices.Contains(r.IDs, id) {
-				r.IDs = append(r.IDs, id)
-				why = append(why, fmt.Sprintf("recipient %q", a))
+		for _, a := range one {
+			cameras := q.recipient(a)
+			if len(cameras) > 1 {
+				q.doubts = append(q.doubts, fmt.Sprintf("%s have the mail name %q, and nothing else tells them apart", list(q.ids(cameras)), local(a)))
+				continue
+			}
+			for _, id := range q.ids(cameras) {
+				if !slices.Contains(r.IDs, id) {
+					r.IDs = append(r.IDs, id)
+					why = append(why, fmt.Sprintf("recipient %q", a))
+				}
 			}
 		}
 	}
 	r.By, r.Why = "recipient", strings.Join(why, ", ")
 	return r, len(r.IDs) > 0
+}
+
+// recipient finds the cameras that have a mail address: as it is written, or else as cameras spell what they cannot write.
+func (q *question) recipient(a string) []int {
+	for _, name := range []string{fold(a), fold(local(a))} {
+		if cameras := q.allowed(q.s.names[name]); len(cameras) > 0 {
+			return cameras
+		}
+	}
+	for _, s := range spellings(local(a)) {
+		if cameras := q.allowed(q.s.spelled[spelling(s)]); len(cameras) > 0 {
+			return cameras
+		}
+	}
+	return nil
+}
+
+// pieces is the addresses that a camera wrote as one; nil if it is one.
+func pieces(a string) []string {
+	if !strings.ContainsAny(a, ",;") {
+		return nil
+	}
+	var list []string
+	for p := range strings.FieldsFuncSeq(a, func(r rune) bool { return r == ',' || r == ';' }) {
+		if p = strings.Trim(p, " <>"); p != "" {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// spelling is loose, and without dots and plus signs.
+func spelling(s string) string { return strings.NewReplacer(".", "", "+", "").Replace(loose(s)) }
+
+// spellings is what a name may mean: itself, without percent signs or encoded words, or, where a camera wrote bytes that
+// were taken for Latin-1, in another charset.
+func spellings(s string) []string {
+	list := []string{s}
+	if d, err := url.PathUnescape(s); err == nil && d != s && utf8.ValidString(d) {
+		list = append(list, d)
+	}
+	if d, err := new(mime.WordDecoder).DecodeHeader(s); err == nil && d != s {
+		list = append(list, d)
+	}
+	raw, err := charmap.ISO8859_1.NewEncoder().String(s)
+	if err != nil || ascii(s) {
+		return list
+	}
+	for _, c := range []*charmap.Charmap{charmap.Windows1250, charmap.Windows1251, charmap.Windows1252, charmap.Windows1253, charmap.Windows1254, charmap.Windows1257, charmap.ISO8859_2, charmap.ISO8859_5, charmap.KOI8R} {
+		if d, err := c.NewDecoder().String(raw); err == nil {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // subject finds the camera with the longest plain name that a subject holds.

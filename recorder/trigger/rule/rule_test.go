@@ -200,45 +200,6 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-func TestEarly(t *testing.T) {
-	two := []Camera{{ID: "a", Mail: []string{"a"}, Hosts: addr("192.0.2.1")}, {ID: "b", Mail: []string{"b"}, Hosts: addr("192.0.2.2")}}
-	with := func(rules ...string) []Camera {
-		c := slices.Clone(two)
-		c[1].Mail = append([]string{"b"}, rules...)
-		return c
-	}
-	for _, tc := range []struct {
-		name    string
-		cameras []Camera
-		mail    Mail
-		want    []string
-		ok      bool
-	}{
-		{"recipient", two, Mail{To: []string{"a@x"}}, []string{"a"}, true},
-		{"recipients", two, Mail{To: []string{"a@x", "b"}}, []string{"a", "b"}, true},
-		{"login", two, Mail{Login: "b"}, []string{"b"}, true},
-		{"sender", two, Mail{Sender: "b@x"}, []string{"b"}, true},
-		{"address: the subject may name another", two, Mail{From: netip.MustParseAddr("192.0.2.1")}, nil, false},
-		{"address of the only camera", two[:1], Mail{From: netip.MustParseAddr("192.0.2.1")}, []string{"a"}, true},
-		{"nothing", two, Mail{To: []string{"alarm"}}, nil, false},
-		{"refused for good", two, Mail{From: netip.MustParseAddr("192.0.2.1"), To: []string{"b"}}, nil, true},
-		{"another's rule may fit", with("subject: yard"), Mail{To: []string{"a"}}, nil, false},
-		{"another's rule cannot fit", with("to: nvr & subject: yard"), Mail{To: []string{"a"}}, []string{"a"}, true},
-		{"its own rule may fit", with("subject: yard"), Mail{To: []string{"b"}}, []string{"b"}, true},
-		{"rule of the envelope", with("to: nvr"), Mail{To: []string{"nvr"}}, []string{"b"}, true},
-		{"rule of an unknown sender", with("from: nvr"), Mail{To: []string{"a"}}, nil, false},
-		{"rule of another sender", with("from: nvr"), Mail{To: []string{"a"}, Sender: "x@y"}, []string{"a"}, true},
-		{"a pattern that an empty subject fits", with("to: nvr & subject: *"), Mail{To: []string{"nvr"}}, nil, false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			got, ok := New(tc.cameras).Early(tc.mail)
-			if ok != tc.ok || ok && !slices.Equal(got.IDs, tc.want) {
-				t.Errorf("%+v %v, want %v %v", got, ok, tc.want, tc.ok)
-			}
-		})
-	}
-}
-
 // many is 200 cameras with 20 entries each.
 func many() []Camera {
 	var list []Camera
@@ -285,8 +246,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzMatch checks what must hold of any mail: an early answer stays, a camera's address names no other camera, and there
-// is always a reason.
+// FuzzMatch checks what must hold of any mail: a camera's address names no other camera, and there is always a reason.
 func FuzzMatch(f *testing.F) {
 	f.Add("yard@x", "recorder", "nvr", "Back Yard", "Garage", "8", "to: nvr & subject: x*", "from: /y/", uint8(10))
 	f.Add("recorder", "", "", "[ch1] front-door", "正门", "07", "channel: *", "كاميرا", uint8(20))
@@ -296,20 +256,10 @@ func FuzzMatch(f *testing.F) {
 		list = append(list, Camera{ID: "x", Mail: []string{entry1}, Hosts: addr("192.0.2.30")}, Camera{ID: "y", Name: entry2, Mail: []string{entry2, "b"}})
 		s := New(list)
 		m := Mail{From: netip.AddrFrom4([4]byte{192, 0, 2, host}), To: strings.Split(to, ","), Login: login, Sender: sender}
-		early, ok := s.Early(m)
 		m.Subject, m.Body, m.Channel, m.Number, m.Device, m.Label, m.Fields = subject, channel, channel, number, subject, "motion", []Field{{subject, number}, {channel, subject}}
 		full := s.Match(m)
 		if full.Why == "" || (full.By == "") != (len(full.IDs) == 0) {
 			t.Fatalf("%+v", full)
-		}
-		if ok && !slices.Equal(early.IDs, full.IDs) {
-			t.Fatalf("early %+v, then %+v", early, full)
-		}
-		if ok && sender == "" { // the header names one
-			m.Sender = channel
-			if late := s.Match(m); !slices.Equal(early.IDs, late.IDs) {
-				t.Fatalf("early %+v, then %+v", early, late)
-			}
 		}
 		owners := map[uint8][]string{10: {"front-door"}, 11: {"yard"}, 12: {"yard-2"}, 20: {"nvr-1", "nvr-2"}, 30: {"x"}}[host]
 		for _, id := range full.IDs {
