@@ -40,9 +40,9 @@ func judge(m message.Message, about rule.Mail, cameras *rule.Set, quiet func(id 
 	o := Outcome{Kind: Alarm, Cameras: r.IDs}
 	switch {
 	case m.Test:
-		o.Kind, o.Why = Test, "a test mail, which saves nothing"
+		o.Kind, o.Why = Test, "a test mail"
 	case m.Notice != "" && whole && !m.Picture && r.By != "rule" && !cameras.Names(r.IDs, m.Noticed):
-		o.Kind, o.Notice, o.Why = Notice, m.Notice, fmt.Sprintf("a notice of the device (%s: %q), which is no alarm", m.Notice, m.Noticed)
+		o.Kind, o.Notice, o.Why = Notice, m.Notice, fmt.Sprintf("a notice of the device (%s), which is no alarm", m.Notice)
 	case len(r.IDs) == 0:
 		o.Kind, o.Why = Unmatched, r.Why
 	default:
