@@ -262,7 +262,7 @@ func TestEngineSpeaks(t *testing.T) {
 	var b config.ByteSize
 	must(t, d.UnmarshalText([]byte("x")).Error())
 	must(t, b.UnmarshalText([]byte("x")).Error())
-	for _, label := range []string{"motion", "person", "vehicle", "animal", "line crossing", "intrusion", "tamper", "sound", "doorbell"} {
+	for _, label := range []string{"motion", "person", "vehicle", "animal", "line crossing", "intrusion", "tamper", "sound", "doorbell", "fire", "temperature", "abandoned object", "alarm input"} {
 		if got := message.Read([]byte("Subject: " + label + "\r\n\r\n")).Label; got != label {
 			t.Errorf("%q is the label of %q", got, label)
 		}

@@ -67,11 +67,11 @@ var labels = []class{
 	{"temperature", words(`temperatures?|thermal|thermometry|over-?\s?temperature|temperatur\pL*|températures?|temperaturas?|temperatuur|
 		температур\pL*`,
 		`温度|測温|测温`)},
-	{"object", words(`(?:abandoned|unattended|left|missing|removed|taken|stolen)\s(?:objects?|baggages?|luggage|items?|articles?|packages?)|(?:objects?|baggages?|luggage|items?|packages?)\s(?:left|removed|removal|missing|taken|abandoned)|packages?|parcels?|
+	{"abandoned object", words(`(?:abandoned|unattended|left|missing|removed|taken|stolen)\s(?:objects?|baggages?|luggage|items?|articles?|packages?)|(?:objects?|baggages?|luggage|items?|packages?)\s(?:left|removed|removal|missing|taken|abandoned)|packages?|parcels?|
 		zurückgelassen\pL*|gegenst(?:and|änd)\pL*|paket\pL*|objets?\s(?:abandonnés?|enlevés?|retirés?)|bagages?|colis|objetos?\s(?:abandonados?|retirados?)|equipaje|paquetes?|oggett[oi]\s(?:abbandonat[oi]|rimoss[oi])|bagagli?o?|pacc[oh]i?|bagagem|pakket\pL*|achtergelaten|
 		(?:оставленн|забыт|унесенн|унесённ|пропавш)\pL*\s(?:предмет|вещ|объект)\pL*`,
 		`物品遗留|物品搬移|遗留物|物品丢失|遺留物|置き去り|持ち去り`)},
-	{"input", words(`(?:digital|external|sensor|alarm)\s?-?inputs?(?:\s\d+)?|(?:alarm|sensor)\s?in(?:\s\d+)?|i/?o\s?alarm|io\salarm|local\salarm|external\salarm|di\salarm|
+	{"alarm input", words(`(?:digital|external|sensor|alarm)\s?-?inputs?(?:\s\d+)?|(?:alarm|sensor)\s?in(?:\s\d+)?|i/?o\s?alarm|io\salarm|local\salarm|external\salarm|di\salarm|
 		alarmeingang|digitaleingang|externer\salarm|entrée\s(?:d'alarme|numérique)|entrada\s(?:de\salarma|digital|de\salarme)|ingresso\s(?:allarme|digitale)|alarmingang|
 		тревожн\pL*\sвход\pL*`,
 		`报警输入|外部报警|本地报警|アラーム入力|外部アラーム|センサー入力`)},

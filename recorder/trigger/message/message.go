@@ -38,7 +38,7 @@ type Message struct {
 	Body               string    // the first text part that is not blank, at most 16 KiB of UTF-8 with \n between lines
 	Fields             []Field   // the `key: value` lines of Body, at most 50
 
-	Label   string // what the camera saw: doorbell, person, vehicle, animal, line crossing, intrusion, tamper, sound, fire, temperature, object, input, motion; "" unknown
+	Label   string // what the camera saw: doorbell, person, vehicle, animal, line crossing, intrusion, tamper, sound, fire, temperature, abandoned object, alarm input, motion; "" unknown
 	Notice  string // news of the device that is no incident: disk, network, login, power, system; "" if it is none
 	Noticed string // the text that says so
 	Picture bool   // a picture or a film comes with it, as far as has come
