@@ -295,7 +295,7 @@ func TestCutOfNames(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			if off() {
-				t.Skip(noFUSE)
+				t.Skip(noFUSE + " is set: nobody may mount a FUSE file system here")
 			}
 			backing, at := t.TempDir(), t.TempDir()
 			must(t, os.Mkdir(join(backing, "a"), 0o700))

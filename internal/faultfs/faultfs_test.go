@@ -522,7 +522,7 @@ func TestUnplug(t *testing.T) {
 func TestCloseWhileInUse(t *testing.T) {
 	at := t.TempDir()
 	if off() {
-		t.Skip(noFUSE)
+		t.Skip(noFUSE + " is set: nobody may mount a FUSE file system here")
 	}
 	d, err := Mount(t.TempDir(), at)
 	must(t, err)
@@ -542,7 +542,7 @@ func TestCloseWhileInUse(t *testing.T) {
 
 func TestMountSaysWhatIsWrong(t *testing.T) {
 	if off() {
-		t.Skip(noFUSE)
+		t.Skip(noFUSE + " is set: nobody may mount a FUSE file system here")
 	}
 	missing := filepath.Join(t.TempDir(), "missing")
 	if _, err := Mount(missing, t.TempDir()); err == nil || !bytes.Contains([]byte(err.Error()), []byte(missing)) {
@@ -556,7 +556,7 @@ func TestMountSaysWhatIsWrong(t *testing.T) {
 // TestRingLeavesNothing checks that a ring that is never synced does not fill the drive below.
 func TestRingLeavesNothing(t *testing.T) {
 	if off() {
-		t.Skip(noFUSE)
+		t.Skip(noFUSE + " is set: nobody may mount a FUSE file system here")
 	}
 	at, backing := t.TempDir(), "/dev/shm"
 	backing, err := os.MkdirTemp(backing, "faultfs-")

@@ -3,6 +3,7 @@ package trigger
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/preroll/preroll/recorder/config"
@@ -22,7 +23,7 @@ func pictured(subject, text string) string {
 // TestJudge judges mails whose recipient fits a camera: all that may be an alarm is one.
 func TestJudge(t *testing.T) {
 	set := rule.New([]rule.Camera{{ID: "door", Name: "Front door"}, {ID: "battery-room", Name: "Battery room", Mail: []string{"battery-room", "Storage Space"}},
-		{ID: "ruled", Mail: []string{"to: ruled"}}, {ID: "off"}, {ID: "paused"}})
+		{ID: "ruled", Mail: []string{"to: ruled"}}, {ID: "off"}, {ID: "paused"}, {ID: "cam"}, {ID: "gate", Name: "正门"}})
 	quiet := func(id string) Kind {
 		if k := map[string]Kind{"off": Off, "paused": Paused}[id]; k != "" {
 			return k
@@ -56,6 +57,10 @@ func TestJudge(t *testing.T) {
 		{"full disk", mailOf("NVR", "EVENT TYPE: HDD Full"), "door", Notice, ""},
 		{"full disk, with a picture", pictured("NVR", "EVENT TYPE: HDD Full"), "door", Alarm, ""},
 		{"full disk, by a rule", mailOf("NVR", "EVENT TYPE: HDD Full"), "ruled", Alarm, ""},
+		{"full disk, with a film as a file", strings.ReplaceAll(pictured("NVR", "EVENT TYPE: HDD Full"), "image/jpeg; name=\"a.jpg\"", "application/octet-stream\r\nContent-Disposition: attachment; filename=\"a.mp4\""), "door", Alarm, ""},
+		{"a name that is part of a word", mailOf("Camera error: HDD full", ""), "cam", Notice, ""},
+		{"a name as a word", mailOf("cam: HDD full", ""), "cam", Alarm, ""},
+		{"a Chinese name", mailOf("正门硬盘", ""), "gate", Alarm, ""},
 		{"illegal login", mailOf("NVR", "Alarm Event: Illegal Login"), "door", Notice, ""},
 		{"illegal login, with a picture", pictured("NVR", "Alarm Event: Illegal Login"), "door", Alarm, ""},
 		{"a subject that is nothing but a notice", mailOf("SD card error", "Please check."), "door", Notice, ""},

@@ -45,7 +45,7 @@ type Server struct {
 
 	// Quiet is Off or Paused for a camera whose alarms save nothing now, and else Alarm.
 	Quiet func(camera string) Kind
-	// Trigger returns when the event is durable, with its id.
+	// Trigger returns when the event is durable, with its id; "" if the camera was switched off meanwhile.
 	Trigger func(ctx context.Context, camera string, t event.Trigger) (id string, err error)
 	// Picture takes the picture that came with a mail, JPEG or PNG, once for each event of the mail. It must not wait for
 	// the archive.

@@ -345,6 +345,8 @@ func (d *delivery) deliver(o Outcome) {
 		switch {
 		case o.Quiet[camera] != "":
 			v.about(camera, "", o.Why)
+		case errs[i] == nil && ids[i] == "": // it was switched off meanwhile
+			v.about(camera, "", fmt.Sprintf("an alarm of %s, which is switched off", camera))
 		case errs[i] == nil:
 			d.opened = append(d.opened, opened{camera, ids[i]})
 			v.about(camera, ids[i], "")

@@ -82,7 +82,7 @@ func Read(head []byte) Message {
 }
 
 // picture is what the header of a part with a picture or a film looks like, however broken the mail is.
-var picture = regexp.MustCompile(`(?i)\ncontent-type:\s*(?:image|video)/|\bname\*?=[^\r\n]{1,200}\.(?:jpe?g|png|gif|bmp|webp|mp4|avi|mov|mkv)\b`)
+var picture = regexp.MustCompile(`(?i)(?:^|\n)content-type:\s*(?:image|video)/|name\*?=[^\r\n]{1,200}\.(?:jpe?g|png|gif|bmp|webp|mp4|avi|mov|mkv)\b`)
 
 // Clean makes a stranger's words fit to be shown: valid UTF-8 on one line, without control characters or marks that
 // change the direction of writing, at most 200 characters.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
@@ -151,15 +152,30 @@ func (s *Set) Match(m Mail) Result {
 	return Result{Why: fmt.Sprintf("it came from the address of %s, but names %s (%s)", list(of), list(foreign), r.Why)}
 }
 
-// Names tells whether a text holds the id, the name or a plain mail name of one of some cameras.
+// Names tells whether a text holds the id, the name or a plain mail name of one of some cameras, as words of their own.
 func (s *Set) Names(ids []string, text string) bool {
-	text = loose(text)
-	for name, cameras := range s.known {
-		if len(name) > 2 && strings.Contains(text, name) && slices.ContainsFunc(cameras, func(i int) bool { return slices.Contains(ids, s.cameras[i].ID) }) {
+	text = apart(text)
+	holds := func(name string) bool {
+		name = apart(name)
+		if strings.ContainsFunc(name, func(r rune) bool { return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) }) {
+			name = strings.TrimSpace(name) // of a language without blanks
+		}
+		return len(name) > 4 && strings.Contains(text, name)
+	}
+	for i, c := range s.cameras {
+		if !slices.Contains(ids, c.ID) {
+			continue
+		}
+		if holds(c.ID) || holds(c.Name) || slices.ContainsFunc(s.subjects, func(n subject) bool { return n.camera == i && holds(n.text) }) {
 			return true
 		}
 	}
 	return false
+}
+
+// apart writes a text as words with a blank around each.
+func apart(s string) string {
+	return " " + strings.Join(strings.FieldsFunc(fold(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ") + " "
 }
 
 // facts is a mail with its texts as they are compared.
