@@ -122,7 +122,10 @@ func (c *camera) lostEvent(ctx context.Context, hold string) (e event.Event, los
 	if err != nil {
 		return e, false
 	}
-	if err := json.Unmarshal(b, &e); err != nil || e.Hold != hold || e.Camera != c.id() || e.State != event.Recording || !e.Local() {
+	if err = json.Unmarshal(b, &e); err == nil {
+		err = archive.Usable(&e)
+	}
+	if err != nil || e.Hold != hold || e.Camera != c.id() || e.State != event.Recording {
 		c.log.Warn("note of an open event is not usable", "event", hold, "err", err)
 		return e, false
 	}

@@ -2,7 +2,6 @@ package recorder
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,9 +17,6 @@ const (
 	driveTime  = 300 * time.Millisecond // that a look is waited for; then what was seen last counts
 	driveHangs = 10 * time.Second       // after which the drive counts as one that does not answer
 )
-
-// errHangs is the trouble of an archive drive that answers nothing, such as a network share whose server is gone.
-var errHangs = errors.New("the archive drive does not answer")
 
 // drive is what was seen of the archive drive. A look at one that hangs never comes back, and nothing can end it, so a
 // look has a goroutine of its own that nobody waits for; there is at most one.
@@ -56,7 +52,7 @@ func (d *drive) look(path string) (ring.Disk, error) {
 	}
 	defer d.mu.Unlock()
 	if !d.begun.IsZero() && time.Since(d.begun) > driveHangs {
-		return ring.Disk{}, errHangs
+		return ring.Disk{}, archive.ErrSilent
 	}
 	if d.path != path {
 		return ring.Disk{}, nil

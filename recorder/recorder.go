@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -128,7 +127,8 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	g.Go(func() error { r.keepPause(ctx); return nil })
 	g.Go(func() error { r.watchSettings(ctx); return nil })
 	g.Go(func() error { r.watchArchive(ctx); return nil })
-	g.Go(func() error { r.archive.Keep(ctx, func() { r.fillIndex(ctx) }); return nil })
+	g.Go(func() error { r.archive.Keep(ctx); return nil })
+	g.Go(func() error { r.fillIndex(ctx); return nil })
 	<-ctx.Done()
 	err = g.Wait()
 
@@ -148,36 +148,21 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// fillIndex puts what the archive holds into an index that was begun anew, once there is anything in the archive: its
-// drive may be plugged in later, and an empty folder may be its mount point. It tries again while the drive or the
-// index has trouble.
+// fillIndex puts into the index what the archive holds and it lacks, until ctx ends.
 func (r *Recorder) fillIndex(ctx context.Context) {
-	const least, most = 5 * time.Second, 10 * time.Minute
-	for wait := least; ; {
-		if r.archive.Holds() {
-			_, faults, err := r.reindex(ctx)
-			if ctx.Err() != nil {
-				return
+	r.archive.Refill(ctx, func(open bool) {
+		if open {
+			if err := r.resume(ctx); err != nil && ctx.Err() == nil {
+				r.log.Error("open events were not taken up", "err", err)
 			}
-			if rerr := r.resume(ctx); rerr != nil {
-				r.log.Error("open events were not taken up", "err", rerr)
-			}
-			if i := slices.IndexFunc(faults, archive.IsUnread); err == nil && i < 0 {
-				return
-			} else if err == nil {
-				err = faults[i]
-			}
-			wait = min(2*wait, most)
-			r.log.Error("the index does not hold all events of the archive yet", "err", err, "took", wait)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return
+		if r.archive.Filling() == nil {
+			r.mu.Lock()
+			r.rebuilt++
+			r.mu.Unlock()
 		}
-	}
+		r.hub.statusChanged()
+	})
 }
 
 // reconcile makes the cameras those of the settings: new ones start, removed ones end, changed ones connect anew.
@@ -575,8 +560,8 @@ func (r *Recorder) lookAtLimits() {
 func limits(s config.Settings) archive.Limits {
 	return archive.Limits{
 		MaxAge: s.Archive.MaxAge.D(), MaxSize: int64(s.Archive.MaxSize), MinFree: int64(s.Archive.MinFree),
-		Free: func() (int64, error) {
-			d, err := ring.DiskOf(s.Archive.Path)
+		Free: func(path string) (int64, error) {
+			d, err := ring.DiskOf(path)
 			return d.Free, err
 		},
 	}

@@ -47,6 +47,12 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	s.Archive.Free, s.Archive.Total = disk.Free, disk.Total
 	s.Archive.Events, s.Archive.Bytes, _ = r.archive.Totals(ctx)
 	s.Archive.Rebuilt = rebuilt
+	if f := r.archive.Filling(); f != nil {
+		s.Archive.Filling = &status.Filling{Path: f.Path, Events: f.Events, Part: f.Part}
+	}
+	for _, d := range r.archive.Away(ctx) {
+		s.Archive.Away = append(s.Archive.Away, status.Drive{ID: d.ID, Path: d.Path, Events: d.Events, Bytes: d.Bytes})
+	}
 	for _, cfg := range set.Cameras {
 		c, ok := cameras[cfg.ID]
 		if !ok {
@@ -83,16 +89,13 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 		worst = append(worst, status.Problem{Key: "ram-gone", About: "ram", Text: "The RAM disk cannot be used: " + ramErr.Error(), Hint: "Choose a folder that this user may write in ram_disk.path."})
 	}
 	if r.copier.Waiting() > driveHangs {
-		driveErr = errHangs
+		driveErr = archive.ErrSilent
 	}
-	if archiveErr == nil || errors.Is(driveErr, errHangs) {
+	if archiveErr == nil || errors.Is(driveErr, archive.ErrSilent) {
 		archiveErr = driveErr
 	}
 	if archiveErr != nil {
 		text, hint := archive.Explain(archiveErr)
-		if errors.Is(archiveErr, errHangs) {
-			text, hint = "The archive drive does not answer", "Is the drive failing, or the network share gone? Clips wait in RAM and are saved when it answers."
-		}
 		s.Archive.Error = text
 		worst = append(worst, status.Problem{Key: archiveKey(archiveErr), About: "archive", Text: text, Hint: hint})
 	}
@@ -118,9 +121,9 @@ func archiveKey(err error) string {
 	switch {
 	case archive.Full(err):
 		return "archive-full"
-	case errors.Is(err, errHangs):
+	case errors.Is(err, archive.ErrSilent):
 		return "archive-hangs"
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrEmpty):
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrEmpty) || errors.Is(err, archive.ErrOther):
 		return "archive-gone"
 	}
 	return "archive"

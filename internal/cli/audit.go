@@ -87,15 +87,7 @@ func rebuildIndex(ctx context.Context, e *env, root string) (err error) {
 		return err
 	}
 	_, _, err = a.Reindex(ctx)
-	fresh := a.Fresh
-	if err = errors.Join(err, a.Close()); err == nil || !fresh {
-		return err
-	}
-	// An index that was begun and not filled would pass for a whole one at the next start.
-	for _, end := range []string{"", "-wal", "-shm"} {
-		_ = os.Remove(filepath.Join(e.places.State, archive.IndexName+end))
-	}
-	return err
+	return errors.Join(err, a.Close())
 }
 
 // printAudit prints the result for people.

@@ -3,14 +3,20 @@ package durable
 import (
 	"errors"
 	"os"
+	"path"
 
 	"golang.org/x/sys/unix"
 )
 
-func renameNoReplace(tmp, final string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, final, unix.RENAME_NOREPLACE)
+func renameNoReplace(root *os.Root, tmp, final string) error {
+	d, err := root.Open(path.Dir(final))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	err = unix.Renameat2(int(d.Fd()), path.Base(tmp), int(d.Fd()), path.Base(final), unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system or kernel that does not know it
-		return renameByLink(tmp, final)
+		return renameByLink(root, tmp, final)
 	}
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: tmp, New: final, Err: err}

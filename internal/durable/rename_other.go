@@ -2,4 +2,6 @@
 
 package durable
 
-func renameNoReplace(tmp, final string) error { return renameByLink(tmp, final) }
+import "os"
+
+func renameNoReplace(root *os.Root, tmp, final string) error { return renameByLink(root, tmp, final) }

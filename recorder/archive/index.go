@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -18,12 +16,12 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// version is the form of the index that this program writes, kept as SQLite's user_version. 0 is an index without the
-// columns by which events are listed, or an empty file.
+// version is the form of the index, kept as SQLite's user_version. 0 is an index without the columns by which events are
+// listed, or an empty file. The drives came later and changed nothing that an earlier program reads.
 const version = 1
 
-// The index's two forms. Nothing that a list is found by needs the JSON: events_day and events_camera hold all of it,
-// in the order of the list. Sums are in days, which triggers keep right.
+// The index's forms. Nothing that a list is found by needs the JSON: events_day and events_camera hold all of it, in the
+// order of the list, and events_old what retention looks for. Sums are in days, which triggers keep right.
 const (
 	first = `
 CREATE TABLE IF NOT EXISTS events (
@@ -45,37 +43,56 @@ ALTER TABLE events ADD COLUMN words TEXT NOT NULL DEFAULT ''; -- what a search l
 DROP INDEX IF EXISTS events_camera;
 CREATE INDEX events_camera ON events (camera, day, time, id, label);
 CREATE INDEX events_day ON events (day, time, id, camera, label, words);
+`
+	third = `
+CREATE TABLE drives (
+	key    INTEGER PRIMARY KEY,
+	id     TEXT NOT NULL,
+	path   TEXT NOT NULL,   -- where it was seen last
+	filled INTEGER NOT NULL -- the index holds all events on it
+) STRICT;
+ALTER TABLE events ADD COLUMN drive INTEGER NOT NULL DEFAULT 1; -- 0: it has no place yet
+ALTER TABLE events ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;  -- the last round of filling that found its sidecar
+CREATE INDEX events_old ON events (drive, time, id, bytes) WHERE protected = 0 AND state NOT IN ('recording', 'finishing');
+DROP TRIGGER IF EXISTS events_insert;
+DROP TRIGGER IF EXISTS events_delete;
+DROP TRIGGER IF EXISTS events_update;
+DROP TABLE IF EXISTS days;
 CREATE TABLE days (
 	day    TEXT NOT NULL,
 	camera TEXT NOT NULL,
 	label  TEXT NOT NULL,
+	drive  INTEGER NOT NULL,
 	events INTEGER NOT NULL,
 	bytes  INTEGER NOT NULL,
-	PRIMARY KEY (day, camera, label)
+	PRIMARY KEY (day, camera, label, drive)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO days SELECT day, camera, label, count(*), sum(bytes) FROM events GROUP BY day, camera, label;
 CREATE TRIGGER events_insert AFTER INSERT ON events BEGIN
-	INSERT INTO days VALUES (new.day, new.camera, new.label, 1, new.bytes)
+	INSERT INTO days VALUES (new.day, new.camera, new.label, new.drive, 1, new.bytes)
 		ON CONFLICT DO UPDATE SET events = events + 1, bytes = bytes + excluded.bytes;
 END;
 CREATE TRIGGER events_delete AFTER DELETE ON events BEGIN
-	UPDATE days SET events = events - 1, bytes = bytes - old.bytes WHERE day = old.day AND camera = old.camera AND label = old.label;
-	DELETE FROM days WHERE day = old.day AND camera = old.camera AND label = old.label AND events = 0;
+	UPDATE days SET events = events - 1, bytes = bytes - old.bytes WHERE day = old.day AND camera = old.camera AND label = old.label AND drive = old.drive;
+	DELETE FROM days WHERE day = old.day AND camera = old.camera AND label = old.label AND drive = old.drive AND events = 0;
 END;
-CREATE TRIGGER events_update AFTER UPDATE OF day, camera, label, bytes ON events
-WHEN (old.day, old.camera, old.label, old.bytes) IS NOT (new.day, new.camera, new.label, new.bytes) BEGIN
-	UPDATE days SET events = events - 1, bytes = bytes - old.bytes WHERE day = old.day AND camera = old.camera AND label = old.label;
-	DELETE FROM days WHERE day = old.day AND camera = old.camera AND label = old.label AND events = 0;
-	INSERT INTO days VALUES (new.day, new.camera, new.label, 1, new.bytes)
+CREATE TRIGGER events_update AFTER UPDATE OF day, camera, label, drive, bytes ON events
+WHEN (old.day, old.camera, old.label, old.drive, old.bytes) IS NOT (new.day, new.camera, new.label, new.drive, new.bytes) BEGIN
+	UPDATE days SET events = events - 1, bytes = bytes - old.bytes WHERE day = old.day AND camera = old.camera AND label = old.label AND drive = old.drive;
+	DELETE FROM days WHERE day = old.day AND camera = old.camera AND label = old.label AND drive = old.drive AND events = 0;
+	INSERT INTO days VALUES (new.day, new.camera, new.label, new.drive, 1, new.bytes)
 		ON CONFLICT DO UPDATE SET events = events + 1, bytes = bytes + excluded.bytes;
 END;
 `
+	sums = `INSERT INTO days SELECT day, camera, label, drive, count(*), sum(bytes) FROM events GROUP BY day, camera, label, drive;`
 )
+
+// filledMark is SQLite's application_id of an index of an earlier version that held what the archive did.
+const filledMark = 0x50726c6c
 
 // migrate gives the index its present form, in one transaction.
 func (a *Archive) migrate(ctx context.Context) error {
-	var has int
-	if err := a.db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&has); err != nil || has == version {
+	has, drives, err := formOf(ctx, a.db)
+	if err != nil || has == version && drives {
 		return err
 	}
 	began := time.Now()
@@ -85,20 +102,32 @@ func (a *Archive) migrate(ctx context.Context) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	// Asked again, since another process may just have done it.
-	if err := tx.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&has); err != nil || has == version {
+	has, drives, err = formOf(ctx, tx)
+	if err != nil || has == version && drives {
 		return err
 	}
 	if has > version {
-		return fmt.Errorf("a newer Preroll wrote it (form %d, this one knows %d); install that one again, or move the file away, start, and run: preroll reindex", has, version)
+		return fmt.Errorf("%w: a newer Preroll wrote it", errDamaged)
 	}
-	if _, err := tx.ExecContext(ctx, first); err != nil {
+	filled := 0
+	if has == 0 {
+		if _, err := tx.ExecContext(ctx, first); err != nil {
+			return err
+		}
+		if filled, err = fill(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, second); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, third); err != nil {
 		return err
 	}
-	filled, err := fill(ctx, tx)
-	if err != nil {
+	if err := a.migrateDrives(ctx, tx); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, second+fmt.Sprintf(`PRAGMA user_version = %d`, version)); err != nil {
+	if _, err := tx.ExecContext(ctx, sums+fmt.Sprintf(`PRAGMA user_version = %d`, version)); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -108,6 +137,63 @@ func (a *Archive) migrate(ctx context.Context) error {
 		a.log.Info("index brought to its new form", "events", filled, "took", time.Since(began).Round(time.Millisecond))
 	}
 	return nil
+}
+
+// querier is a data base or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// formOf returns an index's version, and whether it knows drives.
+func formOf(ctx context.Context, q querier) (has int, drives bool, err error) {
+	if err = q.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&has); err == nil {
+		err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'drives')`).Scan(&drives)
+	}
+	return has, drives, err
+}
+
+// migrateDrives makes drives of the folders that the events of an earlier version name. Those that name none lie where the
+// archive is now.
+func (a *Archive) migrateDrives(ctx context.Context, tx *sql.Tx) error {
+	var mark int
+	if err := tx.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&mark); err != nil {
+		return err
+	}
+	root := a.Root()
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT coalesce(event ->> 'archive', ?) FROM events`, root)
+	if err != nil {
+		return err
+	}
+	paths := []string{root}
+	for rows.Next() {
+		var path string
+		if err = rows.Scan(&path); err != nil {
+			break
+		}
+		if path != root {
+			paths = append(paths, path)
+		}
+	}
+	if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	var any bool
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events)`).Scan(&any); err != nil || !any {
+		return err
+	}
+	for i, path := range paths {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO drives VALUES (?, '', ?, ?)`, i+1, path, mark == filledMark); err != nil {
+			return err
+		}
+		if i == 0 {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE events SET drive = ? WHERE event ->> 'archive' = ?`, i+1, path); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE events SET drive = 0 WHERE state IN ('recording', 'finishing') AND event ->> 'stem' = ''`)
+	return err
 }
 
 // fill sets the columns of events that were written without them.
@@ -143,7 +229,7 @@ func fill(ctx context.Context, tx *sql.Tx) (n int, err error) {
 		for _, r := range list {
 			var e event.Event
 			if err := json.Unmarshal(r.json, &e); err != nil {
-				return n, fmt.Errorf("an event in it cannot be read (%w); move the file away, start, and run: preroll reindex", err)
+				return n, fmt.Errorf("an event in it cannot be read (%w): %w", errDamaged, err)
 			}
 			if _, err := set.ExecContext(ctx, dayOf(time.UnixMilli(r.ms)), e.Label, wordsOf(e), r.id); err != nil {
 				return n, err
@@ -217,7 +303,7 @@ func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error
 		q.Limit = 100
 	}
 	// The JSON is read only of those that are wanted.
-	return a.scan(ctx, `SELECT event FROM (SELECT rowid AS row FROM events INDEXED BY `+index+` WHERE `+where+
+	return a.scan(ctx, `SELECT drive, event FROM (SELECT rowid AS row FROM events INDEXED BY `+index+` WHERE `+where+
 		` ORDER BY day DESC, time DESC, id DESC LIMIT ? OFFSET ?) CROSS JOIN events ON events.rowid = row ORDER BY day DESC, time DESC, id DESC`,
 		append(args, q.Limit, max(0, q.Offset))...)
 }
@@ -293,26 +379,35 @@ const mostAround = 500
 
 // Around returns the events of a camera ("": of all) that asked for video of any moment between two times, oldest first.
 func (a *Archive) Around(ctx context.Context, camera string, from, to time.Time, longest time.Duration) ([]event.Event, error) {
-	list, err := a.scan(ctx, `SELECT event FROM events WHERE time BETWEEN ? AND ? AND (?3 = '' OR camera = ?3) ORDER BY time, id LIMIT ?`,
+	list, err := a.scan(ctx, `SELECT drive, event FROM events WHERE time BETWEEN ? AND ? AND (?3 = '' OR camera = ?3) ORDER BY time, id LIMIT ?`,
 		from.Add(-longest).UnixMilli(), to.Add(longest).UnixMilli(), camera, mostAround)
 	return slices.DeleteFunc(list, func(e event.Event) bool { return e.Until.Before(from) || e.From.After(to) }), err
 }
 
-func (a *Archive) scan(ctx context.Context, q string, args ...any) (list []event.Event, err error) {
-	defer func() { _ = a.doubt(err) }()
-	rows, err := a.reader().QueryContext(ctx, q, args...)
+// scan returns the events of a query for their drives and themselves. Each tells where its drive was seen last.
+func (a *Archive) scan(ctx context.Context, q string, args ...any) ([]event.Event, error) {
+	list, err := a.scanIn(ctx, a.reader(), q, args...)
+	return list, a.doubt(err)
+}
+
+func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any) (list []event.Event, err error) {
+	rows, err := db.QueryContext(ctx, q, args...)
 	if err != nil {
 		return nil, fault("read", err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
+		var key int64
 		var b []byte
 		var e event.Event
-		if err := rows.Scan(&b); err != nil {
+		if err := rows.Scan(&key, &b); err != nil {
 			return nil, fault("read", err)
 		}
 		if err := json.Unmarshal(b, &e); err != nil {
 			return nil, fault("read", fmt.Errorf("%w: %w", errDamaged, err))
+		}
+		if d, ok := a.drive(func(d known) bool { return d.key == key }); ok {
+			e.Drive, e.Archive = d.id, d.path
 		}
 		list = append(list, e)
 	}
@@ -363,15 +458,4 @@ func code(err error) int {
 		return e.Code() & 0xff
 	}
 	return 0
-}
-
-// setAside moves an index out of the way, under a name that says why and when.
-func setAside(path, why string, now time.Time) error {
-	to := path + "." + why + "-" + now.Format("20060102-150405")
-	for _, end := range []string{"", "-wal", "-shm"} {
-		if err := os.Rename(path+end, to+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,62 +1,154 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"math"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// Limits says when events may be deleted. A zero limit is none. Sizes are bytes.
+// Limits says when events may be deleted; they hold for each drive. A zero limit is none. Sizes are bytes.
 type Limits struct {
 	MaxAge  time.Duration
 	MaxSize int64
 	MinFree int64
-	Free    func() (int64, error) // free bytes of the archive drive
+	Free    func(path string) (int64, error) // free bytes of the drive with a folder
 }
 
-// batch is how many events are looked at in one step.
-const batch = 100
-
-// Retain deletes the oldest events until the limits are kept, and returns those that went. Protected and open events stay, and
-// so does every file that Preroll did not write.
+// Retain deletes the oldest events of each drive until its limits are kept, and returns those that went. Protected and
+// open events stay, and so does every file that Preroll did not write. A drive that is not there is left alone, and an
+// event that cannot be removed is passed over; each is told of once.
 func (a *Archive) Retain(ctx context.Context, l Limits, now time.Time) (removed []event.Event, err error) {
-	// Measured once: some file systems free space only seconds after a file was removed, and looking again at once
-	// would take that for a reason to remove more.
-	over, err := a.over(ctx, l)
-	if err != nil {
+	a.mu.Lock()
+	drives := slices.SortedFunc(maps.Values(a.drives), func(x, y known) int {
+		if x.path != y.path && (x.path == a.root || y.path == a.root) { // that of now first: others may not answer
+			return cmp.Compare(btoi(y.path == a.root), btoi(x.path == a.root))
+		}
+		return cmp.Compare(x.key, y.key)
+	})
+	a.mu.Unlock()
+	var errs []error
+	for _, d := range append(drives, known{}) { // the last for events that never got a place
+		gone, err := a.retainOn(ctx, d, l, now)
+		removed = append(removed, gone...)
+		errs = append(errs, err)
+	}
+	return removed, errors.Join(errs...)
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// retainOn is Retain for one drive.
+func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time) (removed []event.Event, err error) {
+	bytes, err := a.bytesOn(ctx, d)
+	if err != nil || l.MaxAge <= 0 && bytes == 0 {
 		return nil, err
 	}
-	for {
-		var list []event.Event
-		switch {
-		case over > 0:
-			list, err = a.query(ctx, `SELECT event FROM events WHERE protected = 0 AND state NOT IN ('recording', 'finishing') AND bytes > 0 ORDER BY time, id LIMIT ?`, batch)
-		case l.MaxAge > 0:
-			list, err = a.query(ctx, `SELECT event FROM events WHERE protected = 0 AND state NOT IN ('recording', 'finishing') AND time < ? ORDER BY time, id LIMIT ?`, now.Add(-l.MaxAge).UnixMilli(), batch)
+	if l.MaxAge <= 0 && l.MaxSize <= 0 && l.MinFree <= 0 {
+		return nil, nil
+	}
+	root, err := (*os.Root)(nil), error(nil)
+	if d.key != 0 {
+		root, err = a.reach(ctx, d)
+	}
+	a.mu.Lock()
+	told := a.away[d.key]
+	a.away[d.key] = err != nil
+	a.mu.Unlock()
+	if err != nil {
+		if !told && ctx.Err() == nil {
+			a.log.Warn("a drive with events is not there, so its limits are not kept", "path", d.path, "err", err)
 		}
-		if err != nil || len(list) == 0 {
+		return nil, nil
+	}
+	if root != nil {
+		defer func() { _ = root.Close() }()
+	}
+	// Measured once: some file systems free space only seconds after a file was removed, and looking again at once
+	// would take that for a reason to remove more.
+	over := int64(0)
+	if l.MaxSize > 0 {
+		over = max(over, bytes-l.MaxSize)
+	}
+	if l.MinFree > 0 && l.Free != nil {
+		free, err := l.Free(d.path)
+		if err != nil {
+			return nil, err
+		}
+		over = max(over, l.MinFree-free)
+	}
+	var at int64
+	var last string
+	failed := 0
+	for {
+		until, least := int64(math.MaxInt64), 1
+		if over <= 0 {
+			if l.MaxAge <= 0 {
+				break
+			}
+			until, least = now.Add(-l.MaxAge).UnixMilli(), 0
+		}
+		list, err := a.scan(ctx, `SELECT drive, event FROM events INDEXED BY events_old WHERE drive = ? AND protected = 0 AND state NOT IN ('recording', 'finishing')
+			AND (time, id) > (?, ?) AND time < ? AND bytes >= ? ORDER BY time, id LIMIT ?`, d.key, at, last, until, least, batch)
+		if err != nil {
 			return removed, err
+		}
+		if len(list) == 0 {
+			break
 		}
 		for _, e := range list {
 			if over <= 0 && (l.MaxAge <= 0 || now.Sub(e.Time) <= l.MaxAge) {
 				break
 			}
-			gone, err := a.retire(ctx, e.ID)
-			if err != nil {
-				return removed, err
-			}
-			if gone {
+			at, last = e.Time.UnixMilli(), e.ID
+			gone, rerr := a.retire(ctx, root, e.ID)
+			switch {
+			case ctx.Err() != nil:
+				return removed, context.Cause(ctx)
+			case rerr != nil:
+				if failed++; failed == 1 {
+					a.tellOnce(d, rerr)
+				}
+			case gone:
 				over -= e.Bytes()
 				removed = append(removed, e)
 			}
 		}
 	}
+	if failed == 0 {
+		a.tellOnce(d, nil)
+	}
+	return removed, nil
+}
+
+// tellOnce tells of events of a drive that cannot be removed, until that is over.
+func (a *Archive) tellOnce(d known, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	a.mu.Lock()
+	told := a.stuck[d.key]
+	a.stuck[d.key] = text
+	a.mu.Unlock()
+	if err != nil && told == "" {
+		a.log.Error("old events cannot be removed and are passed over", "path", d.path, "err", err)
+	}
 }
 
 // retire removes an event unless it was protected or removed since it was listed, and tells whether it did.
-func (a *Archive) retire(ctx context.Context, id string) (bool, error) {
+func (a *Archive) retire(ctx context.Context, root *os.Root, id string) (bool, error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	e, err := a.Get(ctx, id)
@@ -64,48 +156,56 @@ func (a *Archive) retire(ctx context.Context, id string) (bool, error) {
 		return false, nil
 	}
 	if err == nil {
-		err = a.remove(ctx, e)
+		err = a.remove(ctx, root, e)
 	}
 	return err == nil, err
 }
 
-// over returns by how many bytes the archive is too large, or the drive too full.
-func (a *Archive) over(ctx context.Context, l Limits) (int64, error) {
-	var over int64
-	if l.MaxSize > 0 {
-		_, bytes, err := a.Totals(ctx)
-		if err != nil {
-			return 0, err
-		}
-		over = max(over, bytes-l.MaxSize)
+// bytesOn is the size of the clips on a drive.
+func (a *Archive) bytesOn(ctx context.Context, d known) (bytes int64, err error) {
+	err = a.reader().QueryRowContext(ctx, `SELECT coalesce(sum(bytes), 0) FROM days WHERE drive = ?`, d.key).Scan(&bytes)
+	if err != nil {
+		err = a.doubt(fault("read", err))
 	}
-	if l.MinFree > 0 && l.Free != nil {
-		free, err := l.Free()
-		if err != nil {
-			return 0, err
-		}
-		over = max(over, l.MinFree-free)
+	return bytes, err
+}
+
+// Away returns the paths of the drives with events that retention could not reach when it looked last.
+func (a *Archive) Away(ctx context.Context) []Drive {
+	list, err := a.Drives(ctx)
+	if err != nil {
+		return nil
 	}
-	return over, nil
+	return slices.DeleteFunc(list, func(d Drive) bool {
+		k, ok := a.drive(func(k known) bool { return k.id == d.ID && k.path == d.Path })
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return !ok || !a.away[k.key]
+	})
 }
 
 // near is how close to a limit of size an archive counts as full, in parts of the limit.
 const near = 20
 
-// Next returns the event that Retain will delete next, and why; nil where there is none, or no limit. An archive that
-// is over a limit of size, or close to it, comes first, then what gets too old at a certain time. A drive whose free
-// space nobody can tell counts as one with enough of it.
+// Next returns the event that Retain will delete next from the archive drive as it is set now, and why; nil where there is
+// none, or no limit. A drive that is over a limit of size, or close to it, comes first, then what gets too old at a
+// certain time. A drive whose free space nobody can tell counts as one with enough of it.
 func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Next, error) {
+	path := a.Root()
+	d, ok := a.drive(func(d known) bool { return d.path == path })
+	if !ok {
+		return nil, nil
+	}
 	full, limit := "", ""
 	if l.MinFree > 0 && l.Free != nil {
 		limit = "min_free"
-		if free, err := l.Free(); err == nil && free < l.MinFree+l.MinFree/near {
+		if free, err := l.Free(path); err == nil && free < l.MinFree+l.MinFree/near {
 			full = limit
 		}
 	}
 	if l.MaxSize > 0 {
 		limit = "max_size"
-		_, bytes, err := a.Totals(ctx)
+		bytes, err := a.bytesOn(ctx, d)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +215,7 @@ func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Nex
 	}
 	var aged *event.Next
 	if l.MaxAge > 0 {
-		e, err := a.oldest(ctx, "")
+		e, err := a.oldest(ctx, d, 0)
 		if err != nil || e == nil {
 			return nil, err
 		}
@@ -130,16 +230,17 @@ func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Nex
 	if limit == "" {
 		return nil, nil
 	}
-	e, err := a.oldest(ctx, "AND bytes > 0")
+	e, err := a.oldest(ctx, d, 1)
 	if err != nil || e == nil {
 		return aged, err
 	}
 	return &event.Next{Event: *e, Why: limit}, nil
 }
 
-// oldest returns the oldest event that may be deleted, or nil.
-func (a *Archive) oldest(ctx context.Context, and string) (*event.Event, error) {
-	list, err := a.scan(ctx, `SELECT event FROM events WHERE protected = 0 AND state NOT IN ('recording', 'finishing') `+and+` ORDER BY time, id LIMIT 1`)
+// oldest returns the oldest event of a drive with so many bytes that may be deleted, or nil.
+func (a *Archive) oldest(ctx context.Context, d known, bytes int64) (*event.Event, error) {
+	list, err := a.scan(ctx, `SELECT drive, event FROM events INDEXED BY events_old WHERE drive = ? AND protected = 0 AND state NOT IN ('recording', 'finishing')
+		AND bytes >= ? ORDER BY time, id LIMIT 1`, d.key, bytes)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}

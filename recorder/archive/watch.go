@@ -109,35 +109,44 @@ func (a *Archive) watchBelow(w *fsnotify.Watcher, root, dir string) (sidecars []
 }
 
 // follow takes what was done to files into the index.
-func (a *Archive) follow(ctx context.Context, root string, touched map[string]bool) (removed, added []event.Event) {
-	var paths []string
+func (a *Archive) follow(ctx context.Context, path string, touched map[string]bool) (removed, added []event.Event) {
+	root, id, err := open(path)
+	if err != nil {
+		return nil, nil
+	}
+	defer func() { _ = root.Close() }()
+	d, ok := a.drive(func(d known) bool { return d.id == id && id != "" })
+	if !ok {
+		return nil, nil
+	}
+	var names []string
 	looked := map[string]bool{}
-	for path := range touched {
-		rel, err := filepath.Rel(root, path)
-		part := strings.Split(filepath.ToSlash(rel), "/")
+	for full := range touched {
+		rel, err := filepath.Rel(path, full)
+		name := filepath.ToSlash(rel)
+		part := strings.Split(name, "/")
 		if err != nil || len(part) != depth+1 {
 			continue
 		}
-		if _, err := os.Lstat(path); err == nil {
-			sidecar := strings.TrimSuffix(path, filepath.Ext(path)) + ".json"
-			if e, err := ReadSidecar(root, sidecar); err == nil && e.State.Ended() && !a.clipsGone(e) {
+		if _, err := root.Lstat(name); err == nil {
+			sidecar := strings.TrimSuffix(name, filepath.Ext(name)) + ".json"
+			if e, err := ReadSidecar(root, sidecar); err == nil && e.State.Ended() && !clipsGone(root, e) {
 				if _, err := a.Get(ctx, e.ID); errors.Is(err, ErrNotFound) {
-					paths = append(paths, sidecar)
-					added = append(added, e)
+					names = append(names, sidecar)
 				}
 			}
 			continue
 		}
 		day := strings.Join(part[1:depth], "-")
-		if key := part[0] + " " + day; !looked[key] && strings.HasSuffix(path, ".mp4") {
+		if key := part[0] + " " + day; !looked[key] && strings.HasSuffix(name, ".mp4") {
 			looked[key] = true
 			_, gone := a.Look(ctx, a.ofDay(ctx, part[0], day))
 			removed = append(removed, gone...)
 		}
 	}
-	if len(paths) > 0 {
-		slices.Sort(paths)
-		if _, _, err := a.take(ctx, root, slices.Compact(paths), map[string]bool{}); err != nil {
+	if len(names) > 0 {
+		slices.Sort(names)
+		if added, _, err = a.take(ctx, root, d, slices.Compact(names), 0); err != nil {
 			a.log.Warn("what was copied into the archive is not in the index yet", "err", err)
 			return removed, nil
 		}

@@ -109,6 +109,7 @@ var (
 type run struct {
 	Options
 	began   time.Time
+	disk    *os.Root
 	root    fs.FileInfo      // to notice that another drive is at its place, or none
 	index   *archive.Archive // nil: there is none, or it cannot be read
 	noIndex error            // why; fs.ErrNotExist: there is none
@@ -134,6 +135,11 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 		r.writable = writable
 	}
 	r.res = Result{Archive: o.Archive, Faults: []Fault{}, Mended: []Fault{}, Notes: []Fault{}}
+	defer func() {
+		if r.disk != nil {
+			_ = r.disk.Close()
+		}
+	}()
 	if err := r.begin(ctx); err != nil {
 		return Result{}, err
 	}
@@ -165,11 +171,11 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 
 // begin looks whether there is something to check, and opens the index.
 func (r *run) begin(ctx context.Context) (err error) {
-	if r.root, err = os.Stat(r.Archive); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", r.Archive, ErrNoArchive)
+	if r.disk, err = os.OpenRoot(r.Archive); err == nil {
+		r.root, err = os.Stat(r.Archive)
 	}
-	if err == nil && !r.root.IsDir() {
-		err = fmt.Errorf("%s is not a folder", r.Archive)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", r.Archive, ErrNoArchive)
 	}
 	if err != nil {
 		return err

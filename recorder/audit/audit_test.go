@@ -153,6 +153,20 @@ func (r *rig) save(camera string, at time.Time, clips int) event.Event {
 
 func (r *rig) path(e event.Event, name string) string { return r.a.Path(e, name) }
 
+// readSidecar reads the sidecar with a full path.
+func readSidecar(root, full string) (event.Event, error) {
+	disk, err := os.OpenRoot(root)
+	if err != nil {
+		return event.Event{}, err
+	}
+	defer func() { _ = disk.Close() }()
+	name, err := filepath.Rel(root, full)
+	if err != nil {
+		return event.Event{}, err
+	}
+	return archive.ReadSidecar(disk, filepath.ToSlash(name))
+}
+
 func (r *rig) sidecar(e event.Event) string { return r.path(e, archive.Sidecar(e)) }
 
 func (r *rig) write(path string, b []byte) {
@@ -281,7 +295,7 @@ func TestDamage(t *testing.T) {
 		if err != nil || len(list) != 1 {
 			r.t.Fatal(list, err)
 		}
-		e, err := archive.ReadSidecar(r.root, list[0])
+		e, err := readSidecar(r.root, list[0])
 		r.ok(err)
 		if i, err := r.a.Get(r.t.Context(), e.ID); err != nil || i.Stem != e.Stem {
 			r.t.Errorf("the index has %+v, %v", i, err)
@@ -304,8 +318,9 @@ func TestDamage(t *testing.T) {
 	}
 	same := func(r *rig, e event.Event) {
 		r.t.Helper()
-		got, err := archive.ReadSidecar(r.root, r.sidecar(e))
+		got, err := readSidecar(r.root, r.sidecar(e))
 		r.ok(err)
+		e.Drive, e.Archive = "", ""
 		a, _ := json.Marshal(got)
 		b, _ := json.Marshal(e)
 		if !bytes.Equal(a, b) {
@@ -398,7 +413,7 @@ func TestDamage(t *testing.T) {
 			notes: []string{"clip|does not name"}},
 		{name: "a clip that found its name taken", pair: true, harm: func(r *rig) {
 			e := r.two
-			name := e.Stem + "_2.mp4"
+			name := e.Stem + "_part1_2.mp4"
 			r.ok(os.Rename(r.path(e, e.Clips[0].File), r.path(e, name)))
 			e.Clips = slices.Clone(e.Clips)
 			e.Clips[0].File = name
@@ -466,7 +481,7 @@ func TestDamage(t *testing.T) {
 			r.write(filepath.Join(r.state, archive.IndexName), bytes.Repeat([]byte("no index "), 1000))
 		}, check: []string{"index|cannot be read"}, after: func(r *rig) {
 			r.open()
-			if n, _, err := r.a.Totals(r.t.Context()); err != nil || n != 1 || r.a.Fresh {
+			if n, _, err := r.a.Totals(r.t.Context()); err != nil || n != 1 {
 				r.t.Error(n, err)
 			}
 		}},
@@ -734,38 +749,38 @@ func TestRoles(t *testing.T) {
 	const stem = "2026-11-22_14-05-06+0100_motion"
 	for _, tc := range []struct {
 		name, stem string
-		role       role
+		role       archive.Role
 	}{
-		{stem + ".mp4", stem, clipFile},
-		{stem + "_2.mp4", stem + "_2", clipFile},
-		{stem + "_part3.mp4", stem, clipFile},
-		{stem + "_part3_2.mp4", stem, clipFile},
-		{stem + "_2_part3.mp4", stem + "_2", clipFile},
-		{stem + ".partial.mp4", stem, partialFile},
-		{stem + ".12.partial.mp4", stem, partialFile},
-		{"." + stem + ".tmp", stem, tmpFile},
-		{"." + stem + "_part2.tmp", stem, tmpFile},
-		{stem + ".json", stem, sidecarFile},
-		{stem + ".json.damaged", stem, asideFile},
-		{"." + stem + ".json.tmp-1234", stem, scrapFile},
-		{"." + stem + ".json.tmp", stem, scrapFile},
-		{"." + stem + "_snapshot.png.tmp-1234", stem, scrapFile},
-		{stem + ".jpg", stem, thumbFile},
-		{stem + "_snapshot.png", stem, snapshotFile},
-		{stem + "_mail.eml", stem, mailFile},
-		{"." + stem + "_mail.eml.tmp", stem, scrapFile},
-		{stem + "_mail.txt", "", stranger},
-		{"2026-11-22_14-05-06-0330_bewegung-größe.mp4", "2026-11-22_14-05-06-0330_bewegung-größe", clipFile},
-		{"2026-11-22_14-05-06+0100_動き.mp4", "2026-11-22_14-05-06+0100_動き", clipFile},
-		{stem, "", stranger},
-		{stem + ".mp4.part", "", stranger},
-		{stem + ".tmp", "", stranger},
-		{"." + stem + ".mp4", "", stranger},
-		{stem + "_part3.json", "", stranger},
-		{"2026-02-31_14-05-06+0100_motion.mp4", "", stranger},
-		{"2026-11-22_14-05-06+0100_a/b.mp4", "", stranger},
+		{stem + ".mp4", stem, archive.ClipFile},
+		{stem + "_2.mp4", stem + "_2", archive.ClipFile},
+		{stem + "_part3.mp4", stem, archive.ClipFile},
+		{stem + "_part3_2.mp4", stem, archive.ClipFile},
+		{stem + "_2_part3.mp4", stem + "_2", archive.ClipFile},
+		{stem + ".partial.mp4", stem, archive.PartialFile},
+		{stem + ".12.partial.mp4", stem, archive.PartialFile},
+		{"." + stem + ".tmp", stem, archive.TmpFile},
+		{"." + stem + "_part2.tmp", stem, archive.TmpFile},
+		{stem + ".json", stem, archive.SidecarFile},
+		{stem + ".json.damaged", stem, archive.AsideFile},
+		{"." + stem + ".json.tmp-1234", stem, archive.ScrapFile},
+		{"." + stem + ".json.tmp", stem, archive.ScrapFile},
+		{"." + stem + "_snapshot.png.tmp-1234", stem, archive.ScrapFile},
+		{stem + ".jpg", stem, archive.ThumbFile},
+		{stem + "_snapshot.png", stem, archive.SnapshotFile},
+		{stem + "_mail.eml", stem, archive.MailFile},
+		{"." + stem + "_mail.eml.tmp", stem, archive.ScrapFile},
+		{stem + "_mail.txt", "", archive.Stranger},
+		{"2026-11-22_14-05-06-0330_bewegung-größe.mp4", "2026-11-22_14-05-06-0330_bewegung-größe", archive.ClipFile},
+		{"2026-11-22_14-05-06+0100_動き.mp4", "2026-11-22_14-05-06+0100_動き", archive.ClipFile},
+		{stem, "", archive.Stranger},
+		{stem + ".mp4.part", "", archive.Stranger},
+		{stem + ".tmp", "", archive.Stranger},
+		{"." + stem + ".mp4", "", archive.Stranger},
+		{stem + "_part3.json", "", archive.Stranger},
+		{"2026-02-31_14-05-06+0100_motion.mp4", "", archive.Stranger},
+		{"2026-11-22_14-05-06+0100_a/b.mp4", "", archive.Stranger},
 	} {
-		if stem, role := roleOf(tc.name); stem != tc.stem || role != tc.role {
+		if stem, role := archive.RoleOf(tc.name); stem != tc.stem || role != tc.role {
 			t.Errorf("%s: %q %d", tc.name, stem, role)
 		}
 	}
@@ -775,11 +790,11 @@ func FuzzRoles(f *testing.F) {
 	f.Add("2026-11-22_14-05-06+0100_motion_part2.mp4")
 	f.Add(".2026-11-22_14-05-06+0100_motion.tmp")
 	f.Fuzz(func(t *testing.T, name string) {
-		stem, role := roleOf(name)
-		if (role == stranger) != (stem == "") || !strings.Contains(name, stem) || strings.ContainsAny(stem, "/\\.\x00") {
+		stem, role := archive.RoleOf(name)
+		if (role == archive.Stranger) != (stem == "") || !strings.Contains(name, stem) || strings.ContainsAny(stem, "/\\.\x00") {
 			t.Errorf("%q: %q %d", name, stem, role)
 		}
-		if role != stranger {
+		if role != archive.Stranger {
 			_ = group{stem: stem}.time()
 		}
 	})

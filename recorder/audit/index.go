@@ -179,8 +179,7 @@ func (r *run) differs(ctx context.Context, f Fault) (bool, error) {
 	if f.Event == "" || r.index == nil {
 		return r.noIndex != nil, nil
 	}
-	path := r.path(".", f.Path)
-	e, err := archive.ReadSidecar(r.Archive, path)
+	e, err := archive.ReadSidecar(r.disk, f.Path)
 	if err != nil {
 		_, err := r.index.Get(ctx, f.Event)
 		if errors.Is(err, archive.ErrNotFound) {

@@ -88,9 +88,6 @@ func (r *run) settled(ctx context.Context, g group, mended bool) (s state, now g
 // look compares one event's files with what its sidecar and the index say. reading says that its bytes count for the
 // progress.
 func (r *run) look(ctx context.Context, g group, mended, reading bool) (s state, err error) {
-	if g = borrowed(r.Archive, g); len(g.files) == 0 {
-		return s, nil
-	}
 	if !mended && r.Running(ctx) && slices.ContainsFunc(g.files, func(f file) bool { return young(f.mod) }) {
 		s.saving = true
 		return s, nil
@@ -99,7 +96,7 @@ func (r *run) look(ctx context.Context, g group, mended, reading bool) (s state,
 	if has {
 		s.sidecar = errors.New("it is not a file")
 		if side.regular {
-			s.e, s.sidecar = archive.ReadSidecar(r.Archive, r.path(g.dir, side.name))
+			s.e, s.sidecar = archive.ReadSidecar(r.disk, g.at(side.name))
 		}
 		if s.sidecar != nil {
 			if err := r.gone(); err != nil {
@@ -177,7 +174,7 @@ func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 		s.note(g, Index, g.stem+".json", "Without its sidecar nothing can be told of this event before the index can be read again.")
 		return s, nil
 	}
-	clips, parts, tmps := g.of(clipFile), g.of(partialFile), g.of(tmpFile)
+	clips, parts, tmps := g.of(archive.ClipFile), g.of(archive.PartialFile), g.of(archive.TmpFile)
 	hint := hintRepair
 	if !proper.MatchString(g.dir) {
 		hint = "It lies outside the folders that Preroll makes, so --repair leaves it alone. Move it to camera/year/month/day."
@@ -197,7 +194,7 @@ func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 		s.fault(g, Partial, f.name, "The file was not finished, and no event is known that it belongs to.", hint)
 	}
 	r.leftovers(g, &s, hint)
-	if len(s.faults) == 0 && len(g.of(thumbFile))+len(g.of(snapshotFile))+len(g.of(mailFile)) > 0 {
+	if len(s.faults) == 0 && len(g.of(archive.ThumbFile))+len(g.of(archive.SnapshotFile))+len(g.of(archive.MailFile)) > 0 {
 		s.note(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.")
 	}
 	return s, nil
@@ -304,12 +301,12 @@ func (r *run) beside(g group, s *state) {
 		s.lost = true
 	}
 	named := clipNames(s.e)
-	for _, f := range g.of(clipFile) {
+	for _, f := range g.of(archive.ClipFile) {
 		if !slices.Contains(named, f.name) {
 			s.note(g, Clip, f.name, "The event does not name this video. It was left alone.")
 		}
 	}
-	for _, f := range g.of(partialFile) {
+	for _, f := range g.of(archive.PartialFile) {
 		if !slices.Contains(named, f.name) {
 			s.fault(g, Partial, f.name, "The file was left over although the event has ended.", hintRepair)
 		}
@@ -319,10 +316,10 @@ func (r *run) beside(g group, s *state) {
 
 // leftovers tells of temporary files.
 func (r *run) leftovers(g group, s *state, hint string) {
-	for _, f := range g.of(tmpFile) {
+	for _, f := range g.of(archive.TmpFile) {
 		s.fault(g, Leftover, f.name, "A clip was being made, and was not checked yet.", hint)
 	}
-	for _, f := range g.of(scrapFile) {
+	for _, f := range g.of(archive.ScrapFile) {
 		s.fault(g, Leftover, f.name, "A small file was being written when Preroll ended. It holds no video.", hint)
 	}
 }

@@ -63,7 +63,7 @@ func (r *run) mend(ctx context.Context, g group, s state) (why map[string]string
 	if s.from == fromSidecar && !s.e.State.Ended() {
 		return m.why, nil // Preroll itself goes on with it, once the index knows of it
 	}
-	for _, f := range g.of(tmpFile) {
+	for _, f := range g.of(archive.TmpFile) {
 		if err := m.temporary(ctx, f); err != nil {
 			return nil, err
 		}
@@ -116,7 +116,7 @@ func (m *mending) temporary(ctx context.Context, f file) error {
 		return err
 	}
 	if !ok {
-		for _, p := range m.g.of(partialFile) {
+		for _, p := range m.g.of(archive.PartialFile) {
 			c, err := fmp4.Inspect(m.at(p.name), 0, false)
 			ok = ok || err == nil && p.regular && c.Frames > 0 && strings.TrimSuffix(final, ".mp4") == clipStem(m.g.stem, p.name)
 		}
@@ -166,7 +166,7 @@ func (p part) length() time.Duration { return p.Media[1] - p.Media[0] }
 
 // stretches sorts the partial files that are no clips themselves as the copier would.
 func (m *mending) stretches() (list []*stretch) {
-	files := m.g.of(partialFile)
+	files := m.g.of(archive.PartialFile)
 	slices.SortFunc(files, func(a, b file) int { return partNumber(m.g.stem, a.name) - partNumber(m.g.stem, b.name) })
 	for _, f := range files {
 		if slices.Contains(clipNames(m.e), f.name) {
@@ -389,7 +389,7 @@ func (m *mending) fromFiles(ctx context.Context) bool {
 		Triggers: []event.Trigger{},
 	}
 	var files []string
-	for _, f := range m.g.of(clipFile) {
+	for _, f := range m.g.of(archive.ClipFile) {
 		files = append(files, f.name)
 	}
 	for name := range m.made {
@@ -419,12 +419,12 @@ func (m *mending) fromFiles(ctx context.Context) bool {
 		return false
 	}
 	e.From, e.Until = e.Clips[0].Start, e.Clips[len(e.Clips)-1].End
-	for _, f := range m.g.of(snapshotFile) {
+	for _, f := range m.g.of(archive.SnapshotFile) {
 		if picture(m.at(f.name)) {
 			e.Snapshot = f.name
 		}
 	}
-	for _, f := range m.g.of(mailFile) {
+	for _, f := range m.g.of(archive.MailFile) {
 		e.Mail = f.name
 	}
 	m.e, m.changed = e, true
@@ -433,7 +433,7 @@ func (m *mending) fromFiles(ctx context.Context) bool {
 
 // label is the label in a stem; a number that told two events apart is none of it.
 func label(stem string) string {
-	l := stem[len(stemTime)+1:]
+	l := stem[len(archive.StemTime)+1:]
 	if i := strings.IndexByte(l, '_'); i >= 0 {
 		l = l[:i]
 	}
@@ -500,7 +500,7 @@ func (m *mending) sidecar(useless bool) error {
 	if err := durable.WriteFile(path, append(b, '\n'), 0o644); err != nil {
 		return err
 	}
-	_, err = archive.ReadSidecar(m.Archive, path)
+	_, err = archive.ReadSidecar(m.disk, m.g.at(m.g.stem+".json"))
 	return err
 }
 
@@ -519,7 +519,7 @@ func setAside(path string) error {
 // tidy removes the partial files whose video is in a clip, and small leftovers.
 func (m *mending) tidy() {
 	names := slices.Clone(m.done)
-	for _, f := range m.g.of(scrapFile) {
+	for _, f := range m.g.of(archive.ScrapFile) {
 		names = append(names, f.name)
 	}
 	for _, name := range names {

@@ -16,82 +16,15 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/archive"
-	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/archive/drive"
 )
 
-// role is what a file is to its event.
-type role int
-
-const (
-	stranger role = iota // not Preroll's
-	clipFile
-	partialFile  // a clip that is not finished
-	tmpFile      // a clip that was not checked yet
-	sidecarFile  // the event as JSON
-	thumbFile    // the clip's picture
-	snapshotFile // the picture that came with the mail
-	mailFile     // the mail itself
-	scrapFile    // a small file that was being written
-	asideFile    // a damaged sidecar that was kept
-)
-
-// stemTime is how a stem begins: the local time with its UTC offset.
-const stemTime = "2006-01-02_15-04-05-0700"
-
-// ours are the names that Preroll makes: perhaps a dot, the stem, perhaps which file of the event, an ending.
-var ours = regexp.MustCompile(`^(\.?)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d[+-]\d{4}_[\p{L}\p{N}\p{M}-]+(?:_\d+)?)(_part\d+(?:_\d+)?|_snapshot|_mail)?\.([\w.-]+)$`)
-
-var (
-	partial = regexp.MustCompile(`^(?:(\d+)\.)?partial\.mp4$`)
-	scrap   = regexp.MustCompile(`\.tmp(-\d+)?$`)
-	aside   = regexp.MustCompile(`^json\.damaged(\.\d+)?$`)
-)
-
-// roleOf tells which event a file name belongs to, and as what. The stem of a stranger is "".
-func roleOf(name string) (stem string, r role) {
-	m := ours.FindStringSubmatch(name)
-	if m == nil {
-		return "", stranger
-	}
-	hidden, which, end := m[1] != "", m[3], m[4]
-	switch {
-	case hidden && end == "tmp" && which != "_snapshot" && which != "_mail":
-		r = tmpFile
-	case hidden && scrap.MatchString(end):
-		r = scrapFile
-	case hidden:
-	case which == "_snapshot":
-		if !strings.Contains(end, ".") {
-			r = snapshotFile
-		}
-	case which == "_mail":
-		if end == "eml" {
-			r = mailFile
-		}
-	case end == "mp4":
-		r = clipFile
-	case which != "":
-	case partial.MatchString(end):
-		r = partialFile
-	case end == "json":
-		r = sidecarFile
-	case end == "jpg":
-		r = thumbFile
-	case aside.MatchString(end):
-		r = asideFile
-	}
-	if r == stranger {
-		return "", r
-	}
-	if _, err := time.Parse(stemTime, m[2][:len(stemTime)]); err != nil {
-		return "", stranger
-	}
-	return m[2], r
-}
+// numbered is the ending of a partial file behind the first.
+var numbered = regexp.MustCompile(`^(?:(\d+)\.)?partial\.mp4$`)
 
 // partNumber is a partial file's place among those of its event, from 1 on.
 func partNumber(stem, name string) int {
-	m := partial.FindStringSubmatch(strings.TrimPrefix(name, stem+"."))
+	m := numbered.FindStringSubmatch(strings.TrimPrefix(name, stem+"."))
 	if m == nil || m[1] == "" {
 		return 1
 	}
@@ -102,7 +35,7 @@ func partNumber(stem, name string) int {
 // file is a file with a name of Preroll's.
 type file struct {
 	name    string
-	role    role
+	role    archive.Role
 	size    int64
 	mod     time.Time
 	regular bool // neither a link nor anything else that is not simply a file
@@ -115,7 +48,7 @@ type group struct {
 	files []file // by name
 }
 
-func (g group) of(r role) (list []file) {
+func (g group) of(r archive.Role) (list []file) {
 	for _, f := range g.files {
 		if f.role == r {
 			list = append(list, f)
@@ -142,29 +75,31 @@ func (g group) at(name string) string {
 
 // time is when the event began, by its stem.
 func (g group) time() time.Time {
-	t, _ := time.Parse(stemTime, g.stem[:len(stemTime)]) // it was parsed when it was listed
+	t, _ := time.Parse(archive.StemTime, g.stem[:len(archive.StemTime)]) // it was parsed when it was listed
 	return t
 }
 
 // isEvent tells whether there is an event at all, and not just a picture of one.
 func (g group) isEvent() bool {
 	return slices.ContainsFunc(g.files, func(f file) bool {
-		return f.role == clipFile || f.role == partialFile || f.role == sidecarFile
+		return f.role == archive.ClipFile || f.role == archive.PartialFile || f.role == archive.SidecarFile
 	})
 }
 
 func (g group) hasVideo() bool {
-	return slices.ContainsFunc(g.files, func(f file) bool { return f.role == clipFile || f.role == partialFile || f.role == tmpFile })
+	return slices.ContainsFunc(g.files, func(f file) bool {
+		return f.role == archive.ClipFile || f.role == archive.PartialFile || f.role == archive.TmpFile
+	})
 }
 
 // video is how many video files there are, and their bytes.
 func (g group) video() (clips int, bytes int64) {
 	for _, f := range g.files {
 		switch f.role {
-		case clipFile:
+		case archive.ClipFile:
 			clips++
 			bytes += f.size
-		case partialFile, tmpFile:
+		case archive.PartialFile, archive.TmpFile:
 			bytes += f.size
 		}
 	}
@@ -203,8 +138,11 @@ func list(ctx context.Context, root, dir string) (groups []group, below []string
 				below = append(below, group{dir: dir}.at(d.Name()))
 				continue
 			}
-			stem, r := roleOf(d.Name())
-			if r == stranger || d.IsDir() {
+			if d.Name() == drive.File {
+				continue
+			}
+			stem, r := archive.RoleOf(d.Name())
+			if r == archive.Stranger || d.IsDir() {
 				strangers++
 				continue
 			}
@@ -267,23 +205,4 @@ func again(ctx context.Context, root string, g group) (now group, ok bool, err e
 		return g, false, err
 	}
 	return groups[i], true, nil
-}
-
-// repeated is a stem that was given to a second event of the same second and label, or a clip that found its name taken.
-var repeated = regexp.MustCompile(`^(.+)_\d+$`)
-
-// borrowed drops the clips from a group that belong to the event without the number: its sidecar names them.
-func borrowed(root string, g group) group {
-	m := repeated.FindStringSubmatch(g.stem)
-	if m == nil {
-		return g
-	}
-	e, err := archive.ReadSidecar(root, filepath.Join(root, filepath.FromSlash(g.dir), m[1]+".json"))
-	if err != nil {
-		return g
-	}
-	g.files = slices.DeleteFunc(slices.Clone(g.files), func(f file) bool {
-		return slices.ContainsFunc(e.Clips, func(c event.Clip) bool { return c.File == f.name })
-	})
-	return g
 }

@@ -84,9 +84,9 @@ func (in *Incident) name(ctx context.Context, w *work, ev *event.Event) error {
 		return err
 	}
 	in.mu.Lock()
-	w.ev.Archive, w.ev.Folder, w.ev.Stem = named.Archive, named.Folder, named.Stem
+	w.ev.Drive, w.ev.Archive, w.ev.Folder, w.ev.Stem = named.Drive, named.Archive, named.Folder, named.Stem
 	in.mu.Unlock()
-	ev.Archive, ev.Folder, ev.Stem = named.Archive, named.Folder, named.Stem
+	ev.Drive, ev.Archive, ev.Folder, ev.Stem = named.Drive, named.Archive, named.Folder, named.Stem
 	return in.note(ctx, w)
 }
 
@@ -223,7 +223,12 @@ func SoundOf(path string) (ffmpeg.Sound, error) {
 // recorded is a clip as the event's sidecar has it, if its file is what that says. The sidecar is written before parts are
 // removed.
 func (in *Incident) recorded(ctx context.Context, ev event.Event, file string) *event.Clip {
-	s, err := archive.ReadSidecar(in.c.Archive.Root(), in.c.Archive.Path(ev, archive.Sidecar(ev)))
+	root, err := in.c.Archive.On(ev)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = root.Close() }()
+	s, err := archive.ReadSidecar(root, archive.In(ev, archive.Sidecar(ev)))
 	if err != nil || s.ID != ev.ID {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -73,7 +74,7 @@ func (in *Incident) shoot(ctx context.Context, w *work) {
 }
 
 func (in *Incident) writeEnclosure(ev event.Event, e *Enclosure) error {
-	err := durable.WriteFile(in.c.Archive.Path(ev, ev.Stem+e.End), e.Data, 0o644)
+	err := durable.WriteFile(in.c.Archive.Path(ev, ev.Stem+e.End), e.Data, archive.FileMode)
 	if err != nil {
 		in.c.Log.Warn("what came with the mail was not written", "event", ev.ID, "camera", ev.Camera, "err", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/ring"
@@ -193,7 +194,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 	}
 	crash.Here("reserved")
 	in.mu.Lock()
-	w.ev.Archive, w.ev.Folder, w.ev.Stem = ev.Archive, ev.Folder, ev.Stem
+	w.ev.Drive, w.ev.Archive, w.ev.Folder, w.ev.Stem = ev.Drive, ev.Archive, ev.Folder, ev.Stem
 	in.mu.Unlock()
 	// A part that never got a byte on the drive is begun again under its own name.
 	kept := w.parts[:0:0]
@@ -231,7 +232,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, s ring.Segment) (*part
 		in.openSidecar(w)
 	}
 	path := in.c.Archive.Path(ev, p.File)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, archive.FileMode)
 	if err != nil {
 		return nil, err
 	}
@@ -360,7 +361,7 @@ func (in *Incident) thumbnail(ctx context.Context, w *work, ev event.Event, vide
 		return err
 	}
 	name := ev.Stem + ".jpg"
-	if err := durable.WriteFile(in.c.Archive.Path(ev, name), jpeg, 0o644); err != nil {
+	if err := durable.WriteFile(in.c.Archive.Path(ev, name), jpeg, archive.FileMode); err != nil {
 		return err
 	}
 	in.mu.Lock()

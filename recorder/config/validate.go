@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,15 +17,11 @@ import (
 	"unicode"
 
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/event"
 	mailrule "github.com/preroll/preroll/recorder/trigger/rule"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-var cameraID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
-// reserved are file names that Windows keeps for devices; an id becomes a folder name.
-var reserved = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
 
 // Validate returns every fault of the settings that can be seen without looking at this machine.
 func Validate(s Settings) Faults {
@@ -78,7 +73,7 @@ func ValidateCamera(s Settings, c Camera) Faults {
 }
 
 // CameraID tells whether a text can be a camera's id, and so the name of its folders.
-func CameraID(id string) bool { return cameraID.MatchString(id) && !reserved.MatchString(id) }
+func CameraID(id string) bool { return event.CameraID(id) }
 
 func checkCamera(f *Faults, key string, s Settings, c Camera) {
 	if !CameraID(c.ID) {

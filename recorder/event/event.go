@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -129,7 +128,8 @@ type Event struct {
 	Continues    string    `json:"continues,omitempty"` // the event that this one follows without a gap
 	Continued    bool      `json:"continued,omitempty"` // another one follows without a gap
 
-	Archive   string    `json:"archive,omitempty"` // the archive's folder when the event was saved; "": where it is now
+	Drive     string    `json:"drive,omitempty"`   // id of the archive drive; "" until the event has a place
+	Archive   string    `json:"archive,omitempty"` // where that drive was seen last; "": where the archive is now
 	Folder    string    `json:"folder"`            // below the archive, with slashes
 	Stem      string    `json:"stem"`              // what its file names begin with; "" until the first byte is written
 	Clips     []Clip    `json:"clips,omitempty"`
@@ -159,26 +159,6 @@ func (e Event) Length() (d time.Duration) {
 		d += c.Length.D()
 	}
 	return d
-}
-
-// Local tells whether all file names of an event from outside stay in its folder, and that below the archive.
-func (e Event) Local() bool {
-	if e.Folder != "" && !filepath.IsLocal(filepath.FromSlash(e.Folder)) {
-		return false
-	}
-	names := []string{e.Thumbnail, e.Snapshot, e.Mail}
-	for _, c := range e.Clips {
-		names = append(names, c.File)
-	}
-	for _, p := range e.Parts {
-		names = append(names, p.File, p.Clip)
-	}
-	for _, n := range names {
-		if n != "" && (filepath.Base(n) != n || !strings.HasPrefix(n, e.Stem)) {
-			return false
-		}
-	}
-	return filepath.Base(e.Stem+".json") == e.Stem+".json"
 }
 
 // Path returns the full path of one of the event's files; root is the archive as it is set now.

@@ -70,7 +70,24 @@ type Archive struct {
 	Bytes  int64  `json:"bytes"`
 	Error  string `json:"error,omitempty"`
 
-	Rebuilt int `json:"rebuilt"` // how often the index was rebuilt; who lists events asks again then
+	Rebuilt int      `json:"rebuilt"`           // how often the index was rebuilt; who lists events asks again then
+	Filling *Filling `json:"filling,omitempty"` // how far it is while it is being rebuilt
+	Away    []Drive  `json:"away,omitempty"`    // drives with events that are not there
+}
+
+// Filling is how far the events of a drive have come into the list of events.
+type Filling struct {
+	Path   string  `json:"path"`
+	Events int     `json:"events"` // found so far
+	Part   float64 `json:"part"`   // of the drive's folders, 0 to 1
+}
+
+// Drive is an archive drive that the list of events knows.
+type Drive struct {
+	ID     string `json:"id"`
+	Path   string `json:"path"` // where it was seen last
+	Events int    `json:"events"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // SMTP is the alarm mail server.

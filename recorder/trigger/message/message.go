@@ -14,8 +14,9 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/preroll/preroll/recorder/event"
 )
 
 // Bounds of what is read.
@@ -84,18 +85,8 @@ func Read(head []byte) Message {
 // picture is what the header of a part with a picture or a film looks like, however broken the mail is.
 var picture = regexp.MustCompile(`(?i)(?:^|\n)content-type:\s*(?:image|video)/|name\*?=[^\r\n]{1,200}\.(?:jpe?g|png|gif|bmp|webp|mp4|avi|mov|mkv)\b`)
 
-// Clean makes a stranger's words fit to be shown: valid UTF-8 on one line, without control characters or marks that
-// change the direction of writing, at most 200 characters.
-func Clean(s string) string {
-	if len(s) > maxName*utf8.UTFMax*4 {
-		s = s[:maxName*utf8.UTFMax*4]
-	}
-	s = strings.TrimSpace(strings.Map(shown, strings.ToValidUTF8(s, "")))
-	if utf8.RuneCountInString(s) > maxName {
-		s = string([]rune(s)[:maxName-1]) + "…"
-	}
-	return s
-}
+// Clean makes a stranger's words fit to be shown, see [event.Clean]; at most 200 characters.
+func Clean(s string) string { return event.Clean(s, maxName) }
 
 // cleanText cleans a text line by line.
 func cleanText(s string) string {
@@ -103,7 +94,7 @@ func cleanText(s string) string {
 		if r == '\n' {
 			return r
 		}
-		return shown(r)
+		return event.Shown(r)
 	}, strings.ToValidUTF8(s, "")))
 	if len(s) <= maxBody {
 		return s
@@ -113,15 +104,4 @@ func cleanText(s string) string {
 		n--
 	}
 	return strings.TrimSpace(s[:n])
-}
-
-// shown maps a character to what is shown of it: white space to a blank, what cannot be seen to nothing.
-func shown(r rune) rune {
-	switch {
-	case r == '\t' || r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029 || unicode.Is(unicode.Zs, r):
-		return ' '
-	case unicode.IsControl(r) || r == utf8.RuneError || r == 0xfeff || r == 0x200b || r == 0x61c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-		return -1
-	}
-	return r
 }

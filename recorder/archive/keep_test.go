@@ -12,26 +12,29 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// keeping runs Keep until the test ends, filling the index when it is begun anew.
+// keeping looks after an index and fills it until the test ends, as a recorder does.
 func keeping(t *testing.T, a *Archive) {
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		a.Keep(ctx, func() {
-			if _, _, err := a.Reindex(ctx); err != nil && ctx.Err() == nil {
-				t.Log(err) // an index that is begun anew in the middle of it is filled again
-			}
-		})
-	}()
-	t.Cleanup(func() { cancel(); <-done })
+	var working sync.WaitGroup
+	working.Go(func() { a.Keep(ctx) })
+	working.Go(func() { a.Refill(ctx, func(bool) {}) })
+	t.Cleanup(func() { cancel(); working.Wait() })
+}
+
+// filled tells whether the index holds what the archive does.
+func filled(a *Archive) bool {
+	_, lacks := a.drive(func(d known) bool { return !d.filled })
+	_, knows := a.drive(func(d known) bool { return true })
+	return knows && !lacks
 }
 
 // stored waits until the index lists some events.
@@ -58,7 +61,8 @@ func put1(t *testing.T, a *Archive, id string, s event.State) {
 	}
 }
 
-// What is removed under a running recorder is written anew before the next alarm is answered, and nothing is lost.
+// What is removed under a running recorder is made anew before the next alarm is answered: open events are in it at once,
+// the others come from the archive.
 func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -79,43 +83,40 @@ func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 			state, root := filepath.Join(t.TempDir(), "state"), t.TempDir()
 			a := openArchive(t, state, root)
 			saved(t, a, "c", "old", time.Now().Add(-time.Hour), 10, nil)
-			if _, _, err := a.Reindex(t.Context()); err != nil {
-				t.Fatal(err)
-			}
 			put1(t, a, "open", event.Recording)
 			if err := tc.remove(state); err != nil {
 				t.Fatal(err)
 			}
 			put1(t, a, "new", event.Recording)
-			put1(t, a, "newer", event.Failed)
-			stored(t, a, "old", "open", "new", "newer")
+			saved(t, a, "c", "newer", time.Now(), 10, nil)
 			// What counts is what the next start reads; this one is not closed before, as in a crash.
 			b := openArchive(t, state, root)
-			if b.Fresh {
-				t.Error("the next start finds no index")
-			}
+			stored(t, b, "open", "new", "newer")
+			keeping(t, a)
+			stored(t, a, "old", "open", "new", "newer")
 			stored(t, b, "old", "open", "new", "newer")
 			check(t, b)
 		})
 	}
 }
 
-// A process that ends before an index that it began anew was filled leaves that to the next one.
+// A process that ends before an index that it made anew was filled leaves that to the next one.
 func TestFillingIsNotForgotten(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
 	saved(t, a, "c", "old", time.Now(), 10, nil)
 	for range 2 {
 		b := openArchive(t, state, root)
-		if !b.Fresh {
+		if filled(b) {
 			t.Error("the index counts as full and is empty")
 		}
+		_ = b.Close()
 	}
 	b := openArchive(t, state, root)
 	if _, _, err := b.Reindex(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if c := openArchive(t, state, root); c.Fresh {
+	if c := openArchive(t, state, root); !filled(c) {
 		t.Error("a full index is filled again")
 	}
 }
@@ -256,10 +257,10 @@ func TestMountPointIsNoArchive(t *testing.T) {
 			}
 		}
 		e := event.Event{ID: "two", Camera: "c", Time: time.Now()}
-		if err := a.Reserve(&e); !errors.Is(err, ErrEmpty) {
+		if err := a.Reserve(&e); !errors.Is(err, ErrEmpty) && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("with %q in the drive's place: %v", below, err)
 		}
-		if err := a.Reserve(&open); !errors.Is(err, ErrEmpty) { // that one has its place there already
+		if err := a.Reserve(&open); !errors.Is(err, ErrEmpty) && !errors.Is(err, fs.ErrNotExist) { // that one has its place there already
 			t.Errorf("with %q in the drive's place an open event went on: %v", below, err)
 		}
 		if list, err := os.ReadDir(root); err == nil && len(list) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -309,7 +310,7 @@ func TestForeignFilesInTheArchive(t *testing.T) {
 	t.Logf("rebuilt and cleared in %s", time.Since(began))
 	left := 0
 	err = filepath.WalkDir(root, func(_ string, d fs.DirEntry, err error) error {
-		if !d.IsDir() {
+		if !d.IsDir() && d.Name() != drive.File {
 			left++
 		}
 		return err
@@ -318,89 +319,6 @@ func TestForeignFilesInTheArchive(t *testing.T) {
 		t.Errorf("%d of %d foreign files are left, %v; %s", left, foreign, err, two.Stem)
 	}
 }
-
-// What a damaged index can still tell of events that are nowhere else is kept.
-func TestDamagedIndexIsSalvaged(t *testing.T) {
-	state, root := t.TempDir(), t.TempDir()
-	a := openArchive(t, state, root)
-	const all = 200
-	for i := range all {
-		put1(t, a, fmt.Sprintf("e%03d", i), event.Recording)
-	}
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(state, IndexName)
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := bytes.Index(b, []byte(`"e100"`)) &^ 4095 // the page in the middle of the table
-	copy(b[at:at+4096], bytes.Repeat([]byte{0xff}, 4096))
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	a = openArchive(t, state, root)
-	keeping(t, a)
-	a.doubted <- struct{}{}
-	var n int
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		open, err := a.Unfinished(t.Context())
-		if n = len(open); err == nil && n > 0 && n < all && check1(a) {
-			break
-		}
-	}
-	if n < all-40 || n == all {
-		t.Errorf("%d of %d events were saved", n, all)
-	}
-	check(t, a)
-}
-
-// An index that is removed and was damaged before is begun anew with what it can tell.
-func TestDamagedIndexIsRemoved(t *testing.T) {
-	state, root := t.TempDir(), t.TempDir()
-	a := openArchive(t, state, root)
-	for i := range 200 {
-		put1(t, a, fmt.Sprintf("e%03d", i), event.Recording)
-	}
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(state, IndexName)
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := bytes.Index(b, []byte(`"e100"`)) &^ 4095
-	copy(b[at:at+4096], bytes.Repeat([]byte{0xff}, 4096))
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	a, err = newArchive(state, root, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = a.Close() })
-	a.ready.Store(true) // as if nothing had come across the damage yet
-	if _, err := a.db.ExecContext(t.Context(), `UPDATE events SET protected = 0 WHERE id = 'e001'`); err != nil {
-		t.Fatal(err)
-	}
-	a.opened()
-	for _, end := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(path + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-	}
-	put1(t, a, "new", event.Recording)
-	open, err := a.Unfinished(t.Context())
-	if err != nil || len(open) < 160 {
-		t.Errorf("%d events, %v", len(open), err)
-	}
-	check(t, a)
-}
-
-// check1 tells whether the index is whole.
-func check1(a *Archive) bool { return a.quickCheck(context.Background()) == nil }
 
 // An index that cannot be opened for a reason that may pass is waited for: nothing is noted, nothing is lost.
 func TestIndexIsWaitedFor(t *testing.T) {
@@ -462,7 +380,7 @@ func TestOpenEventsOutliveAFailedBegin(t *testing.T) {
 		}
 	}
 	// The new one cannot be made at first.
-	real, nowhere := a.path, filepath.Join(state, "nowhere", IndexName)
+	real, nowhere := a.path, filepath.Join(state, IndexName, IndexName) // below a file
 	a.writing.Lock()
 	a.path = nowhere
 	over, end := context.WithCancel(t.Context())
@@ -471,12 +389,12 @@ func TestOpenEventsOutliveAFailedBegin(t *testing.T) {
 		t.Error("an index was made in a folder that there is not")
 	}
 	a.path = real
-	err := setAside(real, "damaged", time.Now())
+	err := setAside(real, time.Now())
 	a.writing.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.reconnect(); err != nil {
+	if err := a.reconnect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	put1(t, a, "new", event.Recording)
@@ -509,7 +427,7 @@ func TestReindexBesideChanges(t *testing.T) {
 		if _, _, err := a.Reindex(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if ctx.n.Load() < at {
+		if ctx.n.Add(1000)-1000 < at { // no later step does anything
 			break
 		}
 		<-done
@@ -537,7 +455,7 @@ func (s *steps) Err() error {
 	return s.Context.Err()
 }
 
-// An index that is to be filled from the archive, and is damaged itself so that this fails each time, is begun anew.
+// An index that is to be filled from the archive, and is damaged itself so that this fails each time, is made anew.
 func TestIndexIsDamagedWhileItIsFilled(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
@@ -545,47 +463,35 @@ func TestIndexIsDamagedWhileItIsFilled(t *testing.T) {
 	if _, err := a.db.ExecContext(t.Context(), `UPDATE events SET event = '{"id":"a1' || char(1) || '}'`); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	if !a.Fresh {
-		t.Fatal("the index counts as filled")
-	}
-	done := make(chan error, 1)
-	keeping := make(chan struct{})
-	go func() {
-		defer close(keeping)
-		a.Keep(ctx, func() { // as a recorder does
-			for ctx.Err() == nil {
-				if _, _, err := a.Reindex(ctx); err == nil {
-					done <- nil
-					return
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
-		})
-	}()
-	defer func() { cancel(); <-keeping }()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		t.Fatal("the index was never filled")
-	}
+	d, _ := a.drive(func(known) bool { return true })
+	d.filled = false
+	a.learn(d)
+	keeping(t, a)
 	stored(t, a, "a1")
 }
 
-// An index that is begun anew in the middle of a Reindex does not count as filled by it.
-func TestBegunAnewWhileItIsFilled(t *testing.T) {
+// An index that is made anew in the middle of a filling does not count as filled by it.
+func TestMadeAnewWhileItIsFilled(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
 	saved(t, a, "cam", "a1", time.Now(), 100, nil)
-	a.renew() // as anew does under the same lock
-	if _, _, err := a.Reindex(t.Context()); err != nil {
+	ctx := &steps{Context: t.Context(), at: 2, do: func() {
+		a.writing.Lock()
+		defer a.writing.Unlock()
+		if err := a.anew(t.Context(), errDamaged); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, _, err := a.Reindex(ctx); err != nil {
 		t.Fatal(err)
+	}
+	if ctx.n.Load() < 2 || filled(a) {
+		t.Error("it counts as filled")
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if b := openArchive(t, state, root); !b.Fresh {
-		t.Error("it counts as filled")
+	if b := openArchive(t, state, root); filled(b) {
+		t.Error("it counts as filled after a restart")
 	}
 }
