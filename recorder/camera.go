@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +34,7 @@ type camera struct {
 	ring *ring.Ring
 	log  *slog.Logger
 	seen chan struct{} // a segment came
+	left []string      // holds that an earlier life left, when this camera was opened; used by resume only
 
 	running   sync.WaitGroup
 	incidents sync.WaitGroup
@@ -75,24 +75,34 @@ func newCamera(r *Recorder, cfg config.Camera, dir string, s config.Settings) (*
 	if err != nil {
 		return nil, err
 	}
+	c.left, _ = c.ring.Holds()
 	return c, nil
 }
 
 // dropOrphans removes pins that belong to no open event: a crash came between an event's end and the end of its hold.
-func (c *camera) dropOrphans() {
-	ids, err := c.ring.Holds()
-	if err != nil {
+func (c *camera) dropOrphans(ctx context.Context) {
+	if len(c.left) == 0 {
 		return
 	}
-	open, err := c.r.archive.Unfinished(context.Background())
+	open, err := c.r.archive.Unfinished(ctx)
 	if err != nil {
 		return // rather keep them
 	}
+	held := map[string]bool{}
+	for _, e := range open {
+		held[e.Hold] = true
+	}
+	ids := c.left
+	c.left = nil
 	for _, id := range ids {
-		if slices.ContainsFunc(open, func(e event.Event) bool { return e.Hold == id }) {
+		if ctx.Err() != nil {
+			return
+		}
+		if held[id] {
 			continue
 		}
-		if _, lost := c.lostEvent(context.Background(), id); lost { // to be recalled when the index can be written
+		if _, lost := c.lostEvent(ctx, id); lost { // to be recalled when the index can be written
+			c.left = append(c.left, id)
 			continue
 		}
 		if h, err := c.ring.Resume(id, time.Now().Add(time.Hour)); err == nil {
@@ -104,11 +114,7 @@ func (c *camera) dropOrphans() {
 // lostEvents returns the events that were noted in RAM and that the index does not know: it was lost, or a crash came
 // before the event was in it. Nothing was promised then, but the video is there.
 func (c *camera) lostEvents(ctx context.Context) (list []event.Event) {
-	ids, err := c.ring.Holds()
-	if err != nil {
-		return nil
-	}
-	for _, id := range ids {
+	for _, id := range c.left {
 		if e, lost := c.lostEvent(ctx, id); lost {
 			list = append(list, e)
 		}

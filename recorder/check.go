@@ -54,7 +54,7 @@ func Check(ctx context.Context, s config.Settings, now *status.Status, only stri
 
 func checkFolders(s config.Settings, tell func(status.Finding)) {
 	faults := map[string]config.Fault{}
-	for _, f := range config.CheckFolders(s) {
+	for _, f := range config.CheckFolders(s, config.Settings{}) {
 		faults[f.Key] = f
 	}
 	if f, bad := faults["ram_disk.path"]; bad {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/config"
@@ -53,7 +55,9 @@ type Recorder struct {
 	drive   drive          // the archive's
 	visits  trigger.Visits // connections to the mail server
 
-	applying sync.Mutex // one Apply at a time
+	applying sync.Mutex    // one Apply at a time
+	resuming sync.Mutex    // one resume at a time; taken before mu
+	recalled chan struct{} // closed when the events of an earlier life were taken up
 
 	trouble  sync.Mutex // guards indexErr
 	indexErr error      // an event could not be noted
@@ -66,6 +70,7 @@ type Recorder struct {
 	tool       *ffmpeg.Tool
 	toolErr    error
 	ramErr     error
+	ramLock    *lockfile.Lock
 	archiveErr error
 	rebuilt    int // how often the index was rebuilt
 	smtp       status.SMTP
@@ -88,11 +93,15 @@ func New(ctx context.Context, places config.Places, s config.Settings, log *slog
 		places: places, settings: s.Clone(), log: log, started: time.Now(), history: history.New(places.State, log),
 		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), mailed: make(chan struct{}, 1), kept: make(chan struct{}, 1),
 		pausing: make(chan struct{}, 1), drawing: make(chan struct{}, 1), probing: make(chan struct{}, 2), looking: make(chan struct{}, 1),
-		cameras: map[string]*camera{}, retiring: map[string]chan struct{}{}, looked: make(chan struct{}),
+		cameras: map[string]*camera{}, retiring: map[string]chan struct{}{}, looked: make(chan struct{}), recalled: make(chan struct{}),
 	}
 	var err error
 	if r.archive, err = archive.OpenOrWait(ctx, places.State, s.Archive.Path, log, r.indexTrouble); err != nil {
 		return nil, err
+	}
+	openTo(s.Archive.Group)
+	if err := r.claim(); err != nil {
+		return nil, errors.Join(err, r.archive.Close())
 	}
 	r.readUnmatched()
 	r.copier = clip.New(clip.Copier{Archive: r.archive, FFmpeg: r.ffmpeg, Log: log, Changed: r.eventChanged, Trouble: r.archiveTrouble})
@@ -114,14 +123,18 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 		return nil
 	})
 	r.prepareRAM()
-	r.eraseMoved()
-	if err := r.resume(ctx); err != nil {
-		r.log.Error("open events wait until the index can be used", "err", err) // see housekeeping
-	}
 	r.reconcile()
-	r.eraseUnused()
 	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
 	g.Go(func() error { return r.receiveMail(ctx) })
+	g.Go(func() error {
+		if err := r.resume(ctx); err != nil {
+			r.log.Error("open events wait until the index can be used", "err", err) // see housekeeping
+		}
+		close(r.recalled)
+		r.eraseMoved()
+		r.eraseUnused()
+		return nil
+	})
 	g.Go(func() error { r.housekeeping(ctx); return nil })
 	g.Go(func() error { r.keepLimits(ctx); return nil })
 	g.Go(func() error { r.keepPause(ctx); return nil })
@@ -144,6 +157,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	}
 	work.Wait()
 	r.saveUnmatched()
+	r.ramLock.Release()
 	r.log.Info("recorder stopped")
 	return err
 }
@@ -197,7 +211,6 @@ func (r *Recorder) reconcile() {
 			r.lacking = true
 			continue
 		}
-		c.dropOrphans()
 		r.cameras[cfg.ID] = c
 		c.start(r.ctx)
 	}
@@ -234,39 +247,51 @@ func (r *Recorder) cameraDir(id string) string { return filepath.Join(r.settings
 
 // resume takes up the events that nobody works on: those that an earlier life left open, and later those that were found
 // again when the index was rebuilt. Pins that belong to none are dropped. Cameras that are not in the settings any more
-// are opened for as long as that takes.
+// are opened for as long as that takes. Mails are taken meanwhile.
 func (r *Recorder) resume(ctx context.Context) error {
+	r.resuming.Lock()
+	defer r.resuming.Unlock()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ramErr != nil { // with no RAM disk they wait, and no camera records either
+	path, usable := r.settings.RAMDisk.Path, r.ramErr == nil
+	r.mu.Unlock()
+	if !usable { // with no RAM disk they wait, and no camera records either
 		return nil
 	}
-	rings := map[string]*camera{}
-	err := r.recall(ctx, rings)
+	rings := map[string]*camera{} // those that are opened for this
+	err := r.recall(ctx, path, rings)
 	var open []event.Event
 	if err == nil {
 		open, err = r.archive.Unfinished(ctx)
 	}
-	r.waiting = err != nil
+	waiting := err != nil
 	for _, ev := range open {
+		if ctx.Err() != nil {
+			break
+		}
 		if r.copier.Working(ev.ID) {
 			continue
 		}
-		c := r.cameras[ev.Camera]
-		if c == nil {
-			var oerr error
-			if c, oerr = r.openCamera(ev.Camera, ev.CameraName, rings); oerr != nil {
-				r.waiting = true
-				r.log.Error("open event is not resumed", "event", ev.ID, "camera", ev.Camera, "err", oerr)
-				continue
-			}
+		c, oerr := r.openCamera(ev.Camera, ev.CameraName, rings)
+		if oerr == nil {
+			oerr = c.resume(ctx, ev)
+		} else {
+			waiting = true
 		}
-		if err := c.resume(ctx, ev); err != nil {
-			r.log.Error("open event is not resumed", "event", ev.ID, "camera", ev.Camera, "err", err)
+		if oerr != nil {
+			r.log.Error("open event is not resumed", "event", ev.ID, "camera", ev.Camera, "err", oerr)
 		}
 	}
+	r.mu.Lock()
+	r.waiting = waiting
+	cameras := maps.Clone(r.cameras)
+	r.mu.Unlock()
+	maps.Copy(cameras, rings)
+	for _, c := range cameras {
+		c.dropOrphans(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for id, c := range rings {
-		c.dropOrphans()
 		if cfg, known := r.settings.Camera(id); known && cfg.Enabled && r.cameras[id] == nil && r.retiring[id] == nil {
 			r.cameras[id] = c
 			c.start(ctx)
@@ -277,13 +302,21 @@ func (r *Recorder) resume(ctx context.Context) error {
 	return err
 }
 
-// openCamera opens a camera's ring and keeps it in rings. r.mu is held.
+// openCamera returns a camera, or opens its ring and keeps it in rings if it does not record.
 func (r *Recorder) openCamera(id, name string, rings map[string]*camera) (*camera, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.cameras[id]; c != nil {
+		return c, nil
+	}
 	if c := rings[id]; c != nil {
 		return c, nil
 	}
-	if r.retiring[id] != nil {
+	if r.retiring[id] != nil { // it is followed up until it has ended
 		return nil, errEnding
+	}
+	if !event.CameraID(id) {
+		return nil, fmt.Errorf("%q: %w", id, ErrNoCamera)
 	}
 	cfg, known := r.settings.Camera(id)
 	if !known {
@@ -297,34 +330,53 @@ func (r *Recorder) openCamera(id, name string, rings map[string]*camera) (*camer
 	return c, err
 }
 
-// recall puts events into the index that RAM knows and the index does not. r.mu is held.
-func (r *Recorder) recall(ctx context.Context, rings map[string]*camera) error {
-	holds, err := filepath.Glob(filepath.Join(r.settings.RAMDisk.Path, "*", "pins", "*"))
+// recall puts events into the index that RAM knows and the index does not.
+func (r *Recorder) recall(ctx context.Context, path string, rings map[string]*camera) error {
+	holds, err := filepath.Glob(filepath.Join(path, "*", "pins"))
 	if err != nil {
 		return err
 	}
-	for _, hold := range holds {
-		id := filepath.Base(filepath.Dir(filepath.Dir(hold)))
-		if !config.CameraID(id) {
+	for _, pins := range holds {
+		id := filepath.Base(filepath.Dir(pins))
+		if list, err := os.ReadDir(pins); err != nil || len(list) == 0 || !config.CameraID(id) {
 			continue
 		}
-		c := r.cameras[id]
-		if c == nil {
-			if c, err = r.openCamera(id, "", rings); errors.Is(err, errEnding) { // it is followed up until it has ended
-				continue
-			} else if err != nil {
-				r.log.Error("what RAM holds of a camera is not usable", "camera", id, "err", err)
-				continue
-			}
+		c, err := r.openCamera(id, "", rings)
+		if errors.Is(err, errEnding) {
+			continue
+		} else if err != nil {
+			r.log.Error("what RAM holds of a camera is not usable", "camera", id, "err", err)
+			continue
 		}
-		for _, e := range c.lostEvents(ctx) {
-			r.log.Warn("an event was found in RAM that the index does not hold", "event", e.ID, "camera", id)
-			if err := r.archive.Put(ctx, e); err != nil {
-				return err
-			}
+		lost := c.lostEvents(ctx)
+		if len(lost) == 0 {
+			continue
+		}
+		r.log.Warn("events were found in RAM that the index does not hold", "camera", id, "events", len(lost))
+		if err := r.archive.Put(ctx, lost...); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// recallTime is how long a trigger waits for what an earlier life left, so that it can extend an event that is still open.
+const recallTime = time.Second
+
+// recalledSoon waits until the events of an earlier life are taken up, but not for long.
+func (r *Recorder) recalledSoon(ctx context.Context) {
+	select {
+	case <-r.recalled:
+		return
+	default:
+	}
+	timer := time.NewTimer(recallTime)
+	defer timer.Stop()
+	select {
+	case <-r.recalled:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // Trigger triggers a camera and returns the event's id, when the event is durable. A camera that begins anew, since its RAM
@@ -332,6 +384,7 @@ func (r *Recorder) recall(ctx context.Context, rings map[string]*camera) error {
 func (r *Recorder) Trigger(ctx context.Context, id string, t event.Trigger) (string, error) {
 	patience, cancel := context.WithTimeout(ctx, anewTime)
 	defer cancel()
+	r.recalledSoon(ctx)
 	var ended *camera
 	for {
 		r.mu.Lock()
@@ -421,6 +474,9 @@ func (r *Recorder) prepareRAM() {
 	if err == nil {
 		err = durable.Try(path)
 	}
+	if err == nil {
+		err = r.lockRAM(path)
+	}
 	r.mu.Lock()
 	changed := fmt.Sprint(err) != fmt.Sprint(r.ramErr)
 	r.ramErr = err
@@ -433,6 +489,53 @@ func (r *Recorder) prepareRAM() {
 	}
 	if err != nil && changed {
 		r.log.Error("the RAM disk cannot be used", "err", err)
+	}
+}
+
+// lockRAM makes sure that no other recorder uses the folder on the RAM disk: it would take this one's events for its own.
+func (r *Recorder) lockRAM(path string) error {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	r.mu.Lock()
+	held := r.ramLock
+	r.mu.Unlock()
+	if held.Holds(root) {
+		return nil
+	}
+	lock, err := lockfile.Take(root)
+	if err != nil {
+		return err
+	}
+	held.Release()
+	r.mu.Lock()
+	r.ramLock = lock
+	r.mu.Unlock()
+	return nil
+}
+
+// claimTime is how long the archive drive is waited for at the start, to tell whether another recorder uses it.
+const claimTime = 2 * time.Second
+
+// claim returns a [*lockfile.Taken] if another recorder uses the folder on the RAM disk or the archive. Nothing else is an
+// error here: what is missing may come.
+func (r *Recorder) claim() error {
+	r.prepareRAM()
+	var taken *lockfile.Taken
+	if errors.As(r.ramErr, &taken) {
+		return taken
+	}
+	claimed := make(chan error, 1)
+	go func() { claimed <- r.archive.Claim() }() // which a drive that hangs keeps for ever
+	timer := time.NewTimer(claimTime)
+	defer timer.Stop()
+	select {
+	case err := <-claimed:
+		return err
+	case <-timer.C:
+		return nil
 	}
 }
 

@@ -28,7 +28,7 @@ func (r *Recorder) Apply(s config.Settings) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()
 	s.KeepSecrets(r.Settings())
-	if err := append(config.Validate(s), config.CheckFolders(s)...).Err(); err != nil {
+	if err := append(config.Validate(s), config.CheckFolders(s, r.Settings())...).Err(); err != nil {
 		return err
 	}
 	if err := config.Save(r.places.File, s); err != nil {
@@ -46,6 +46,7 @@ func (r *Recorder) putInForce(s config.Settings) {
 	ctx := r.ctx
 	r.mu.Unlock()
 	r.log.Info("settings changed", "cameras", len(s.Cameras))
+	openTo(s.Archive.Group)
 	r.archive.SetRoot(s.Archive.Path)
 	if ctx == nil {
 		return
@@ -122,7 +123,7 @@ func (r *Recorder) readSettings() {
 			r.hub.statusChanged()
 			return
 		}
-		err = config.CheckFolders(s).Err()
+		err = config.CheckFolders(s, r.Settings()).Err()
 	}
 	if err == nil {
 		r.putInForce(s)

@@ -51,7 +51,7 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 		s.Archive.Filling = &status.Filling{Path: f.Path, Events: f.Events, Part: f.Part}
 	}
 	for _, d := range r.archive.Away(ctx) {
-		s.Archive.Away = append(s.Archive.Away, status.Drive{ID: d.ID, Path: d.Path, Events: d.Events, Bytes: d.Bytes})
+		s.Archive.Away = append(s.Archive.Away, status.Drive{ID: d.ID, Path: d.Path, Events: d.Events, Bytes: d.Bytes, Away: true})
 	}
 	for _, cfg := range set.Cameras {
 		c, ok := cameras[cfg.ID]
@@ -193,6 +193,41 @@ func (r *Recorder) Delete(ctx context.Context, id string) error {
 		r.hub.statusChanged()
 	}
 	return err
+}
+
+// Forget removes an event from the list alone; its files stay where they are.
+func (r *Recorder) Forget(ctx context.Context, id string) error {
+	e, err := r.archive.Get(ctx, id)
+	if err == nil {
+		err = r.archive.Forget(ctx, id)
+	}
+	if err == nil {
+		r.hub.eventRemoved(id)
+		r.noteRemoved(e, byHand)
+		r.hub.statusChanged()
+	}
+	return err
+}
+
+// Drives returns the archive drives that the list of events knows. Whether they are there is told as it was seen last.
+func (r *Recorder) Drives(ctx context.Context) (list []status.Drive, err error) {
+	drives, err := r.archive.Drives(ctx)
+	away := r.archive.Away(ctx)
+	for _, d := range drives {
+		list = append(list, status.Drive{ID: d.ID, Path: d.Path, Events: d.Events, Bytes: d.Bytes, Away: slices.Contains(away, d)})
+	}
+	return list, err
+}
+
+// ForgetDrive removes the events on a drive from the list, such as one that is gone for good; their files stay where they
+// are. It returns how many they were.
+func (r *Recorder) ForgetDrive(ctx context.Context, id string) (int, error) {
+	n, err := r.archive.ForgetDrive(ctx, id)
+	r.mu.Lock()
+	r.rebuilt++
+	r.mu.Unlock()
+	r.hub.statusChanged()
+	return int(n), err
 }
 
 // Reindex rebuilds the index from the archive and returns the number of events found, and what could not be read.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 
+	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
@@ -31,14 +33,16 @@ func (r *Recorder) Verify(ctx context.Context, id string) (status.Verdict, error
 	if len(e.Clips) == 0 {
 		return status.Verdict{Text: "There is no clip. " + e.Reason}, nil
 	}
-	if err := r.archive.Reachable(e); err != nil {
+	folder, err := r.archive.Folder(e)
+	if err != nil {
 		text, _ := archive.Explain(err)
 		return status.Verdict{Text: text}, nil
 	}
+	defer func() { _ = folder.Close() }()
 	var v status.Verdict
 	var wrong []string
 	for _, c := range e.Clips {
-		got, text, err := compareClip(ctx, tool, r.archive.Path(e, c.File), c)
+		got, text, err := compareClip(ctx, tool, folder, c)
 		if err != nil {
 			return status.Verdict{}, err
 		}
@@ -67,8 +71,13 @@ func (r *Recorder) Verify(ctx context.Context, id string) (status.Verdict, error
 }
 
 // compareClip reads one file back and says what is wrong with it, "" if nothing is.
-func compareClip(ctx context.Context, tool *ffmpeg.Tool, path string, c event.Clip) (got ffmpeg.Totals, wrong string, err error) {
-	found, err := clip.Compare(ctx, tool, path, c, nil)
+func compareClip(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, c event.Clip) (got ffmpeg.Totals, wrong string, err error) {
+	var found clip.Found
+	file, _, err := durable.OpenPlain(folder, c.File)
+	if err == nil {
+		found, err = clip.Compare(ctx, tool, file, c, nil)
+		_ = file.Close()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return got, "", ctx.Err()

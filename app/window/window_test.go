@@ -139,6 +139,10 @@ func (f *fake) Protect(_ context.Context, id string, on bool) (event.Event, erro
 	}
 	return event.Event{}, errors.New("no such event")
 }
+func (f *fake) Forget(ctx context.Context, id string) error      { return f.Delete(ctx, id) }
+func (f *fake) Drives(context.Context) ([]status.Drive, error)   { return nil, f.refuse }
+func (f *fake) ForgetDrive(context.Context, string) (int, error) { return 0, f.refuse }
+
 func (f *fake) Delete(_ context.Context, id string) error {
 	f.deleted = append(f.deleted, id)
 	return nil

@@ -30,7 +30,7 @@ var heard = []string{
 	"recorder/archive/archive.go", "recorder/archive/explain.go", "recorder/archive/index.go",
 	"recorder/camera.go", "recorder/check.go", "recorder/folder.go", "recorder/look.go", "recorder/note.go", "recorder/pause.go",
 	"recorder/recorder.go", "recorder/settings.go", "recorder/status.go", "recorder/still.go", "recorder/verify.go", "recorder/why.go",
-	"recorder/clip/finish.go", "recorder/clip/store.go",
+	"recorder/clip/clip.go", "recorder/clip/finish.go",
 	"recorder/config/brand.go", "recorder/config/keyring.go", "recorder/config/quiet.go", "recorder/config/validate.go", "recorder/config/values.go",
 	"recorder/control/client.go", "recorder/discover/discover.go",
 	"recorder/source/failure.go", "recorder/ffmpeg/failure.go", "recorder/ffmpeg/source.go", "recorder/ffmpeg/tool.go",
@@ -49,8 +49,8 @@ var unheard = map[string]string{
 
 // plain are other texts in them that are none for people.
 var plain = []string{
-	"make state folder: %w",                                                                                           // at the start, before any screen
-	"append to",                                                                                                       // only logged
+	"make state folder: %w",                                               // at the start, before any screen
+	"append to", "read partial files of", "note the end of", "clip waits", // only logged
 	"unknown connection", "Too many wrong logins, try later", "AUTH PLAIN %s", "AUTH=PLAIN LOGIN", "AUTH PLAIN LOGIN", // told to cameras
 	"the camera is quiet", "logged in", "remote error", "local error", // never told
 	"unknown command", // counted
@@ -251,7 +251,7 @@ func TestEngineSpeaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	nested.RAMDisk.Path, nested.Archive.Path = file, filepath.Join(file, "a", "b")
-	faults = append(faults, config.CheckFolders(nested)...)
+	faults = append(faults, config.CheckFolders(nested, config.Settings{})...)
 	if len(faults) < 25 {
 		t.Errorf("only %d faults", len(faults))
 	}

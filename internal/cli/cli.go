@@ -34,6 +34,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll record                record in the foreground, with no screen
       --demo                      with no camera set up: use the demo camera
       --verbose                   print every segment, too
+      --wait                      wait while another Preroll uses the RAM disk's folder or the archive
   preroll service ACTION        install, uninstall, start, stop or status of the OS service
       --system                    for the whole system instead of this user
   preroll trigger CAMERA        save a clip of a camera now
@@ -58,7 +59,10 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --repair                    finish partial files, make lost thumbnails and sidecars anew; no video is deleted
       --again                     from the front, where an earlier check was interrupted
       --json                      the result as JSON
-  preroll reindex               rebuild the index from the archive
+  preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from now on
+  preroll drives [--json]       the archive drives that there are events on
+  preroll forget EVENT...       take events off the list, such as those on a drive that is gone for good; their files stay
+      --drive ID                  all events on this drive
   preroll version
 
 All take --config FILE. Exit: 0 done, 1 it failed, 2 wrong use.
@@ -116,6 +120,7 @@ type WindowOptions struct {
 
 // Main runs a command line (without the program's name) and returns its exit code.
 func Main(args []string, d Desktop) int {
+	private()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return Run(ctx, args, os.Stdout, os.Stderr, d)
@@ -217,6 +222,8 @@ func commands(d Desktop) map[string]command {
 		"resume":  {run: func(e *env) error { return e.client.EndPause(e.ctx) }},
 		"check":   check(),
 		"reindex": {run: reindex},
+		"drives":  drives(),
+		"forget":  forget(),
 		"version": {run: func(e *env) error {
 			_, err := fmt.Fprintln(e.out, "preroll", recorder.Version)
 			return err

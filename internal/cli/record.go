@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
@@ -23,14 +24,33 @@ import (
 )
 
 func record() command {
-	var demo, verbose bool
+	var demo, verbose, wait bool
 	return command{
 		flags: func(fs *flag.FlagSet) {
 			fs.BoolVar(&demo, "demo", false, "")
 			fs.BoolVar(&verbose, "verbose", false, "")
+			fs.BoolVar(&wait, "wait", false, "")
 		},
 		run: func(e *env) error {
-			return underService(e, func(ctx context.Context) error { return foreground(ctx, e, demo, verbose) })
+			return underService(e, func(ctx context.Context) error {
+				said := ""
+				for {
+					err := foreground(ctx, e, demo, verbose)
+					var taken *lockfile.Taken
+					if !wait || !errors.As(err, &taken) && !errors.Is(err, errRunning) {
+						return err
+					}
+					if text := err.Error(); text != said {
+						fmt.Fprintf(e.errs, "preroll: waits: %s\n", text)
+						said = text
+					}
+					select {
+					case <-ctx.Done():
+						return nil
+					case <-time.After(time.Second):
+					}
+				}
+			})
 		},
 	}
 }
@@ -50,6 +70,9 @@ func foreground(ctx context.Context, e *env, demo, verbose bool) error {
 	return serve(ctx, e.places, s, ln, log)
 }
 
+// archiveTime is how long a look at the archive is waited for at the start.
+const archiveTime = time.Second
+
 // startSettings loads the settings. With no camera and the wish for it, the demo camera stands in; nothing is written.
 func startSettings(e *env, demo bool) (config.Settings, error) {
 	s, _, err := config.Load(e.places.File)
@@ -59,12 +82,24 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	if demo && len(s.Cameras) == 0 {
 		s.Cameras = []config.Camera{config.DemoCamera()}
 	}
-	// An archive that is a file will never become a folder by itself; one that is missing may be plugged in later.
-	for _, f := range config.CheckFolders(s) {
-		fi, err := os.Stat(f.Value)
-		if f.Key == "ram_disk.path" || err == nil && !fi.IsDir() {
-			return config.Settings{}, fmt.Errorf("%s\nChange it in %s", f, e.places.File)
+	faults := config.CheckFolders(s, config.Settings{Archive: config.Archive{Path: s.Archive.Path}})
+	// An archive that is a file will never become a folder by itself; one that is missing may be plugged in later, and one
+	// that hangs is not waited for.
+	made := make(chan bool, 1)
+	go func() {
+		rule := config.FolderFault(s, "archive.path")
+		fi, err := os.Stat(s.Archive.Path)
+		made <- rule == "" || err != nil || fi.IsDir()
+	}()
+	select {
+	case ok := <-made:
+		if !ok {
+			faults = append(faults, config.Fault{Key: "archive.path", Value: s.Archive.Path, Rule: "must be a folder, and it is a file"})
 		}
+	case <-time.After(archiveTime):
+	}
+	for _, f := range faults {
+		return config.Settings{}, fmt.Errorf("%s\nChange it in %s", f, e.places.File)
 	}
 	return s, nil
 }
@@ -73,10 +108,12 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 // garbage at once, so a small heap costs little.
 const gcPercent = 40
 
+var errRunning = errors.New("a recorder is running already with these settings; see: preroll status")
+
 func listenControl(p config.Places) (net.Listener, error) {
 	ln, err := control.Listen(p.Socket)
 	if errors.Is(err, control.ErrTaken) {
-		return nil, errors.New("a recorder is running already with these settings; see: preroll status")
+		return nil, errRunning
 	}
 	return ln, err
 }

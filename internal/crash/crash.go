@@ -31,8 +31,8 @@ var Points = []string{
 	"split",         // the event that follows is in the index with the one that ends
 	"concluded",     // the end is in the index; the hold is still there
 	"hold-closed",   // the hold is gone
-	"remuxed",       // the clip lies under its temporary name, not read back
-	"checked",       // it is read back, and not fsynced
+	"index-written", // the growing file has its index, and plays as a plain one; not synced
+	"checked",       // that is read back
 	"clip-synced",   // it is fsynced, and has no name yet
 	"renamed",       // it has its final name, which is not durable
 	"published",     // the name is durable

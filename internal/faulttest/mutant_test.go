@@ -18,12 +18,12 @@ var mutants = []struct {
 	name, file, from, to string
 	test                 string // that fails
 }{
-	{"an fsync of the video is left out", "recorder/clip/store.go", "if err := p.file.Sync(); err != nil {", "if err := error(nil); err != nil {", "TestPowerCutAtPoints"},
-	{"an fsync of the finished clip is left out", "recorder/clip/finish.go", "if err := durable.SyncFile(tmp); err != nil {", "if err := error(nil); err != nil {", "TestPowerCutAtPoints"},
-	{"a clip gets its name before it is checked", "recorder/clip/finish.go", "wrote, err := tool.Remux(ctx, inputs, lengths, tmp)", "wrote, err := tool.Remux(ctx, inputs, lengths, final)", "TestPowerCutAtPoints"},
-	{"a mail is answered before it is in the index", "recorder/clip/clip.go", "err := in.c.Archive.Put(ctx, ev)", "go func() { time.Sleep(5 * time.Second); _ = in.c.Archive.Put(context.WithoutCancel(ctx), ev) }()\n\terr := error(nil)", "TestPowerCutAtPoints"},
-	{"the index does not wait for its disk", "recorder/archive/archive.go", "synchronous(FULL)", "synchronous(OFF)", "TestPowerCutAtPoints"},
-	{"pins go before their bytes are durable", "recorder/clip/store.go", "\tif !in.retry(ctx, \"append to\"", "\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, \"append to\"", "TestCrashPoints"},
+	{"an fsync of the video is left out", "recorder/clip/file.go", "if err := p.file.Sync(); err != nil {", "if err := error(nil); err != nil {", "TestPowerCutAtPoints"},
+	{"an fsync of the finished clip is left out", "recorder/clip/finish.go", "if err := file.Sync(); err != nil {", "if err := error(nil); err != nil {", "TestPowerCutAtPoints"},
+	{"a clip counts before its index is durable", "recorder/fmp4/plain.go", "if err := f.Sync(); err != nil { // before it counts", "if err := error(nil); err != nil {", "TestPowerCut"},
+	{"a mail is answered before it is in the index", "recorder/clip/journal.go", "err := j.store.Put(ctx, ev)", "go func() { <-ctx.Done(); _ = j.store.Put(context.WithoutCancel(ctx), ev) }()\n\terr := error(nil)", "TestPowerCutAtPoints"},
+	{"the index does not wait for its disk", "recorder/archive/keep.go", "synchronous(FULL)", "synchronous(OFF)", "TestPowerCutAtPoints"},
+	{"pins go before their bytes are durable", "recorder/clip/clip.go", "\tif !in.retry(ctx, \"append to\"", "\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, \"append to\"", "TestCrashPoints"},
 }
 
 // TestMutantsAreCaught builds Preroll broken in one place each, and runs a test of the harness on it, which must fail. It

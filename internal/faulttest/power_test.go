@@ -86,7 +86,7 @@ func TestPowerCutAtPoints(t *testing.T) {
 		{"released:2", faultfs.Bytes, begun},
 		{"split", faultfs.All, begun},
 		{"hold-closed", faultfs.All, complete},
-		{"remuxed", faultfs.Bytes, complete},
+		{"index-written", faultfs.Bytes, complete},
 		{"clip-synced", faultfs.All, complete},
 		{"published", faultfs.Bytes, complete},
 		{"sidecar", faultfs.All, complete},

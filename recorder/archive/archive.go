@@ -21,6 +21,7 @@ import (
 	"sync"
 
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -35,6 +36,9 @@ type Archive struct {
 
 	changing sync.Mutex // held while an ended event is changed or removed
 	naming   sync.Mutex // held while an event gets its name, which may wait for the drive
+
+	locking sync.Mutex // guards lock
+	lock    *lockfile.Lock
 
 	writing sync.Mutex             // held while the index is changed; guards all to open
 	db      *sql.DB                // one connection
@@ -109,6 +113,10 @@ func newArchive(path, root string, log *slog.Logger) *Archive {
 
 // Close closes the index.
 func (a *Archive) Close() error {
+	a.locking.Lock()
+	a.lock.Release()
+	a.lock = nil
+	a.locking.Unlock()
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	return errors.Join(a.reader().Close(), a.db.Close())

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
 )
@@ -226,12 +227,43 @@ func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 		_ = root.Close()
 		return nil, known{}, err
 	}
-	d, err = a.adopt(root, path, id, d)
+	if err = a.claim(root); err == nil {
+		d, err = a.adopt(root, path, id, d)
+	}
 	if err != nil {
-		_ = root.Close()
-		return nil, known{}, err
+		return nil, known{}, errors.Join(err, root.Close())
 	}
 	return root, d, nil
+}
+
+// claim makes sure that no other recorder uses a drive. The lock goes over to a drive that takes another one's place.
+func (a *Archive) claim(root *os.Root) error {
+	a.locking.Lock()
+	defer a.locking.Unlock()
+	if a.lock.Holds(root) {
+		return nil
+	}
+	lock, err := lockfile.Take(root)
+	if err != nil {
+		return err
+	}
+	a.lock.Release()
+	a.lock = lock
+	return nil
+}
+
+// Claim returns a [*lockfile.Taken] if another recorder uses the archive. One that is not there is claimed when it is.
+func (a *Archive) Claim() error {
+	root, id, err := open(a.Root())
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = root.Close() }()
+	var taken *lockfile.Taken
+	if id == "" || !errors.As(a.claim(root), &taken) {
+		return nil
+	}
+	return taken
 }
 
 // adopt makes sure that a drive has an id, and that this and where it is are known. d is what is known of it, if anything.
@@ -290,8 +322,15 @@ func empty(root *os.Root) bool {
 		return false
 	}
 	defer func() { _ = f.Close() }()
-	_, err = f.Readdirnames(1)
-	return errors.Is(err, io.EOF)
+	for {
+		names, err := f.Readdirnames(1)
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+		if names[0] != lockfile.Name {
+			return false
+		}
+	}
 }
 
 // On opens the archive folder of the drive that an event lies on.
@@ -379,6 +418,31 @@ type Drive struct {
 	Events int
 	Bytes  int64
 }
+
+// ForgetDrive removes all ended events on a drive from the list, and the drive itself. What there is of them stays where it
+// is. It returns how many they were.
+func (a *Archive) ForgetDrive(ctx context.Context, id string) (n int64, err error) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	d, ok := a.drive(func(d known) bool { return d.id == id || d.id == "" && d.path == id })
+	if !ok {
+		return 0, fmt.Errorf("drive %s: %w", id, ErrNoDrive)
+	}
+	err = a.change(ctx, func(tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, `DELETE FROM events WHERE drive = ? AND state NOT IN ('recording', 'finishing')`, d.key)
+		if err == nil {
+			n, err = done.RowsAffected()
+		}
+		return err
+	})
+	if err == nil {
+		a.log.Info("drive removed from the list", "path", d.path, "events", n)
+	}
+	return n, err
+}
+
+// ErrNoDrive is the error for a drive that the index does not know.
+var ErrNoDrive = errors.New("no such drive; see: preroll drives")
 
 // Drives returns the drives that there are events on, by path.
 func (a *Archive) Drives(ctx context.Context) (list []Drive, err error) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
 )
@@ -210,6 +211,7 @@ func TestKnownArchiveIsTakenIn(t *testing.T) {
 	root := t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
 	saved(t, a, "c", "one", time.Now().Add(-time.Hour), 10, nil)
+	_ = a.Close()
 	b := openArchive(t, t.TempDir(), t.TempDir())
 	keeping(t, b)
 	put1(t, b, "mine", event.Recording)
@@ -460,4 +462,53 @@ func TestManyEventsAnew(t *testing.T) {
 	put1(t, b, "new", event.Recording)
 	t.Logf("noted after %s", time.Since(began))
 	stored(t, b, "new")
+}
+
+// Two recorders never use one archive at once.
+func TestOneRecorderAnArchive(t *testing.T) {
+	root := t.TempDir()
+	a := openArchive(t, t.TempDir(), root)
+	saved(t, a, "c", "one", time.Now(), 10, nil)
+	b, err := Open(t.Context(), t.TempDir(), root, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	var taken *lockfile.Taken
+	if err := b.Claim(); !errors.As(err, &taken) || taken.Owner.Process != os.Getpid() {
+		t.Errorf("%v", err)
+	}
+	e := event.Event{ID: "x", Camera: "c", Time: time.Now()}
+	if err := b.Reserve(&e); !errors.As(err, &taken) {
+		t.Errorf("a name was given in an archive that another one uses: %v", err)
+	}
+	if text, hint := Explain(taken); !strings.Contains(text, "another Preroll") || !strings.Contains(hint, root) {
+		t.Error("it is not explained")
+	}
+	_ = a.Close()
+	if err := errors.Join(b.Claim(), b.Reserve(&e)); err != nil {
+		t.Errorf("when the other has ended: %v", err)
+	}
+}
+
+// The events on a drive that is gone for good leave the list together.
+func TestForgetDrive(t *testing.T) {
+	dir := t.TempDir()
+	a := openArchive(t, t.TempDir(), filepath.Join(dir, "old"))
+	saved(t, a, "c", "o1", time.Now().Add(-time.Hour), 10, nil)
+	old := saved(t, a, "c", "o2", time.Now().Add(-time.Minute), 10, func(e *event.Event) { e.Protected = true })
+	a.SetRoot(filepath.Join(dir, "new"))
+	saved(t, a, "c", "n1", time.Now(), 10, nil)
+	if list, err := a.Drives(t.Context()); err != nil || len(list) != 2 || list[1].ID != old.Drive || list[1].Events != 2 || list[1].Bytes != 20 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if _, err := a.ForgetDrive(t.Context(), "0000"); !errors.Is(err, ErrNoDrive) {
+		t.Error(err)
+	}
+	if n, err := a.ForgetDrive(t.Context(), old.Drive); n != 2 || err != nil {
+		t.Error(n, err)
+	}
+	if list, err := a.List(t.Context(), event.Query{}); err != nil || ids(list) != "n1" || clipsIn(t, filepath.Join(dir, "old")) != 2 {
+		t.Errorf("%q, %v", ids(list), err)
+	}
 }

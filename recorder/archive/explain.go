@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"runtime"
 	"syscall"
+
+	"github.com/preroll/preroll/internal/lockfile"
 )
 
 // Windows' own error numbers, which Go does not map to the others'.
@@ -20,7 +22,10 @@ func Full(err error) bool {
 
 // Explain says in plain words what is wrong with the archive drive, and what to do.
 func Explain(err error) (text, hint string) {
+	var taken *lockfile.Taken
 	switch {
+	case errors.As(err, &taken):
+		return "The archive is used by another Preroll", "Clips wait in RAM until that one ends. Give each its own folder: " + taken.Error()
 	case Full(err):
 		return "The archive drive is full", "Delete something on it or raise its limits. Clips wait in RAM and are saved when there is room."
 	case errors.Is(err, syscall.EROFS):

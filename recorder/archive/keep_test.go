@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
 )
@@ -310,7 +311,7 @@ func TestForeignFilesInTheArchive(t *testing.T) {
 	t.Logf("rebuilt and cleared in %s", time.Since(began))
 	left := 0
 	err = filepath.WalkDir(root, func(_ string, d fs.DirEntry, err error) error {
-		if !d.IsDir() && d.Name() != drive.File {
+		if !d.IsDir() && d.Name() != drive.File && d.Name() != lockfile.Name {
 			left++
 		}
 		return err

@@ -23,7 +23,6 @@ import (
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
-	"github.com/preroll/preroll/recorder/fmp4"
 )
 
 // film is a recording: as a partial file, and as the clip made from it.
@@ -54,18 +53,20 @@ var films = sync.OnceValues(func() (list [2]film, err error) {
 		if err != nil {
 			return list, fmt.Errorf("%w: %s", err, out)
 		}
-		c, err := fmp4.Inspect(part, 0, false)
-		if err != nil {
-			return list, err
-		}
 		f := &list[i]
-		f.frames, f.length = c.Frames, c.Media[1]-c.Media[0]
-		if _, err := clip.Make(context.Background(), t, []string{part}, []time.Duration{f.length}, final, ffmpeg.Totals{Frames: c.Frames, Duration: f.length}, ffmpeg.CopyAAC); err != nil {
-			return list, err
-		}
 		if f.partial, err = os.ReadFile(part); err != nil {
 			return list, err
 		}
+		folder, err := os.OpenRoot(dir)
+		if err != nil {
+			return list, err
+		}
+		made, err := clip.Finisher{Folder: folder, Sound: t.EncodeSound, Log: slog.New(slog.DiscardHandler)}.Finish(context.Background(), event.Part{File: filepath.Base(part), Clip: filepath.Base(final)})
+		if err != nil {
+			return list, errors.Join(err, folder.Close())
+		}
+		_ = folder.Close()
+		f.frames, f.length = made.Frames, made.Length.D()
 		if f.clip, err = os.ReadFile(final); err != nil {
 			return list, err
 		}
@@ -213,12 +214,10 @@ func (r *rig) options(repair bool) Options {
 	t, err := tool()
 	r.ok(err)
 	return Options{Archive: r.root, State: r.state, FFmpeg: t, Repair: repair, Reindex: func(ctx context.Context) error {
-		a, err := archive.Open(ctx, r.state, r.root, slog.New(slog.DiscardHandler))
-		if err != nil {
-			return err
-		}
-		_, _, err = a.Reindex(ctx)
-		return errors.Join(err, a.Close())
+		_ = r.a.Close() // one at a time uses an archive
+		r.open()
+		_, _, err = r.a.Reindex(ctx)
+		return err
 	}}
 }
 
@@ -399,7 +398,7 @@ func TestDamage(t *testing.T) {
 		{name: "partial files of several runs", harm: func(r *rig) {
 			lone(r, map[string][]byte{".partial.mp4": r.films[0].partial, ".2.partial.mp4": r.films[0].partial, ".3.partial.mp4": r.films[1].partial, "_part3.tmp": []byte("half")})
 		}, check: []string{"partial|.partial", "partial|.2.partial", "partial|.3.partial", "leftover|_part3.tmp"}, gone: 4, after: func(r *rig) {
-			frames(r, made(r), 2*r.films[0].frames, r.films[1].frames)
+			frames(r, made(r), r.films[0].frames, r.films[0].frames, r.films[1].frames)
 		}},
 		{name: "a partial file without a picture", harm: func(r *rig) { lone(r, map[string][]byte{".partial.mp4": []byte("what is this")}) },
 			check: []string{"partial|no event is known"}, left: []string{"partial|could not be mended|no whole picture"}},

@@ -8,11 +8,6 @@ import (
 
 // uncache lets the memory go that a file's bytes were cached in: a check that reads a whole drive would push out all
 // else. That it cannot is no harm.
-func uncache(path string) {
-	f, err := os.Open(path)
-	if err != nil {
-		return
-	}
-	defer func() { _ = f.Close() }()
+func uncache(f *os.File) {
 	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 }

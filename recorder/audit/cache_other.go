@@ -2,5 +2,7 @@
 
 package audit
 
+import "os"
+
 // uncache does nothing where the platform has no call for it.
-func uncache(string) {}
+func uncache(*os.File) {}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
@@ -206,7 +207,7 @@ func (r *run) plays(ctx context.Context, g group, s *state, f file) error {
 		s.fault(g, Clip, f.name, "It is a link and not a file; it was not followed.", "Put the file itself there.")
 		return nil
 	}
-	_, wrong, err := r.readBack(ctx, r.path(g.dir, f.name))
+	_, wrong, err := r.readBack(ctx, g.at(f.name))
 	if wrong != "" {
 		s.fault(g, Clip, f.name, wrong, hintCopy)
 	}
@@ -214,8 +215,13 @@ func (r *run) plays(ctx context.Context, g group, s *state, f file) error {
 }
 
 // readBack has FFmpeg read a file to its end. wrong says why it cannot.
-func (r *run) readBack(ctx context.Context, path string) (got ffmpeg.Totals, wrong string, err error) {
-	got, err = r.FFmpeg.Verify(ctx, path)
+func (r *run) readBack(ctx context.Context, name string) (got ffmpeg.Totals, wrong string, err error) {
+	f, _, err := durable.OpenPlain(r.disk, name)
+	if err != nil {
+		return got, "It cannot be read: " + said(err), r.gone()
+	}
+	defer func() { _ = f.Close() }()
+	got, err = r.FFmpeg.Verify(ctx, f)
 	switch {
 	case ctx.Err() != nil:
 		return got, "", context.Cause(ctx)
@@ -238,8 +244,7 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 		}
 	}
 	for i, c := range s.e.Clips {
-		path := r.path(g.dir, c.File)
-		fi, err := os.Lstat(path)
+		file, _, err := durable.OpenPlain(r.disk, g.at(c.File))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if err := r.gone(); err != nil {
@@ -248,13 +253,15 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 			s.lost = true
 			s.fault(g, Clip, c.File, "The video is not there.", "Bring it back from a copy, or, if you deleted it yourself, delete "+g.stem+".json too.")
 			continue
-		case err == nil && !fi.Mode().IsRegular():
+		case errors.Is(err, durable.ErrNotPlain):
 			s.fault(g, Clip, c.File, "It is a link and not a file; it was not followed.", "Put the file itself there.")
 			continue
 		}
 		wrong, sum := "", ""
 		if err == nil {
-			sum, wrong, err = r.compare(ctx, path, c, read)
+			sum, wrong, err = r.compare(ctx, file, c, read)
+			uncache(file)
+			_ = file.Close()
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -265,7 +272,6 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 			}
 			wrong = "It cannot be read: " + said(err)
 		}
-		uncache(path)
 		if wrong != "" && i < len(known.Clips) && sum == known.Clips[i].SHA256 && sum != c.SHA256 && sum != "" {
 			s.e, s.from = known, fromIndex
 			s.fault(g, Sidecar, g.stem+".json", "The sidecar tells another SHA-256 than the video has, and the index tells the right one.", hintRepair)
@@ -279,8 +285,8 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 }
 
 // compare reads one clip and says what differs from what was saved, "" if nothing does.
-func (r *run) compare(ctx context.Context, path string, c event.Clip, read func(int64)) (sum, wrong string, err error) {
-	found, err := clip.Compare(ctx, r.FFmpeg, path, c, read)
+func (r *run) compare(ctx context.Context, file *os.File, c event.Clip, read func(int64)) (sum, wrong string, err error) {
+	found, err := clip.Compare(ctx, r.FFmpeg, file, c, read)
 	if err == nil && found.Wrong != "" {
 		err = r.gone()
 	}
@@ -290,7 +296,7 @@ func (r *run) compare(ctx context.Context, path string, c event.Clip, read func(
 // beside checks all that is not a clip of an event that is known.
 func (r *run) beside(g group, s *state) {
 	for _, name := range []string{s.e.Thumbnail, s.e.Snapshot, s.e.Mail} {
-		if name == "" || picture(r.path(g.dir, name)) {
+		if name == "" || r.picture(g, name) {
 			continue
 		}
 		if name == s.e.Thumbnail {
@@ -325,11 +331,8 @@ func (r *run) leftovers(g group, s *state, hint string) {
 }
 
 // picture tells whether a file is a picture by how it begins.
-func picture(path string) bool {
-	if fi, err := os.Lstat(path); err != nil || !fi.Mode().IsRegular() {
-		return false
-	}
-	f, err := os.Open(path)
+func (r *run) picture(g group, name string) bool {
+	f, _, err := durable.OpenPlain(r.disk, g.at(name))
 	if err != nil {
 		return false
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/archive/drive"
 )
@@ -138,7 +139,7 @@ func list(ctx context.Context, root, dir string) (groups []group, below []string
 				below = append(below, group{dir: dir}.at(d.Name()))
 				continue
 			}
-			if d.Name() == drive.File {
+			if d.Name() == drive.File || d.Name() == lockfile.Name {
 				continue
 			}
 			stem, r := archive.RoleOf(d.Name())

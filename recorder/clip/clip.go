@@ -1,20 +1,23 @@
 // Package clip is the copier: it turns the segments that a hold keeps into a finished clip on the archive drive.
 //
-// In come triggers and a [ring.Hold]; out come files and events. While an incident is open its segments are appended to
-// a partial file as they complete, and fsynced; only then does the hold let them go. At the end the partial file is
-// remuxed, checked, fsynced and renamed. Everything that a crash could interrupt is written down before it is done, so
-// that [Copier.Resume] can go on from there; the partial file is its own journal. An incident's Run owns its goroutines
-// and waits for them.
+// In come triggers and a hold of segments; out come files and events. An event goes through four phases: recording, while
+// segments are appended to a growing file as they complete, and fsynced, before the hold lets them go; draining, when no
+// trigger extends it any more; finishing, when the growing file becomes a plain MP4 in place and gets its name; done. What a
+// phase does is decided by a course, which touches no file; where it is written down is a journal. Everything that a crash
+// could interrupt is written down before it is done, so that [Copier.Resume] can go on from there; the growing file tells
+// itself what is whole of it. An incident's Run owns its goroutines and waits for them.
 package clip
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -24,13 +27,14 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/source"
 )
 
 // Copier makes clips for all cameras.
 type Copier struct {
-	Archive *archive.Archive
+	Archive Store
 	FFmpeg  func() (*ffmpeg.Tool, error)
 	Log     *slog.Logger
 	Changed func(event.Event) // called after every durable change of an event; must not block
@@ -125,55 +129,63 @@ type Camera struct {
 	Since   time.Time     // when Preroll was started
 }
 
-const (
-	// slack is by how much a clip may lack of what was asked, or between two segments, without a word: less than a frame.
-	slack = 5 * time.Millisecond
-	// arrival is how much later than asked a clip ends at least: frames count from when they arrive.
-	arrival = 20 * time.Millisecond
-	// segmentTimeout is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
-	segmentTimeout = 5 * time.Second
-	// longestSegment is how long that is if pictures come all the while.
-	longestSegment = time.Minute
-)
+// Hold is what an incident needs of a [ring.Hold].
+type Hold interface {
+	Next(ctx context.Context) (ring.Segment, error)
+	More(take func(ring.Segment) bool) []ring.Segment
+	Done(s ring.Segment)
+	Limit(until time.Time)
+	Stepped() time.Duration
+	Timed(s ring.Segment) ring.Segment
+	Missed(from, to time.Time) bool
+	Lag() time.Duration
+	Receiving() bool
+	Note(b []byte) error
+	Wake()
+	Close()
+	Detach()
+}
 
 // Incident is one camera's open event, or a chain of them where the maximum length cut it.
 type Incident struct {
 	c    *Copier
 	cam  Camera
-	hold *ring.Hold
+	hold Hold
 
-	noting sync.Mutex    // held while an event is written to the index: each change in its order; taken before mu
-	mu     sync.Mutex    // guards closed, and the event of every work
-	closed bool          // takes no trigger any more
-	ended  time.Time     // when its camera was told to end; zero: it goes on
-	now    *work         // the event that is being recorded; replaced by Run only
-	moved  time.Duration // by which the event's times were moved since next looked, because the clock was set
+	mu  sync.Mutex // guards now
+	now *work      // the event that is being recorded; replaced by Run only
 
 	resumed   bool
-	usual     time.Duration // length of a segment
 	finishing sync.WaitGroup
 }
 
 // work is one event of an incident and its files.
 type work struct {
-	ev       event.Event // guarded by Incident.mu
-	parts    []*part     // used by Run, then by finish
-	length   time.Duration
-	last     ring.Segment
-	any      bool // last is set
-	pictured bool
-	picture  sync.WaitGroup
-	began    time.Time
-	next     string // id of the event that goes on where the maximum length cuts this one
+	*journal
+	parts   []*part // used by Run, then by finish
+	began   time.Time
+	next    string // id of the event that goes on where the maximum length cuts this one
+	snapped bool   // its thumbnail is made, or being made
 
-	// guarded by Incident.mu
-	version  int          // counts the event's changes
-	noted    int          // the version that is in the index
-	tried    int          // the version that could not be written,
-	failed   error        // and why
-	beside   int          // the version that the sidecar on the archive has
-	enclosed []*Enclosure // of its mails, until they are written
-	sealed   bool         // no work on pictures and enclosures begins any more
+	picture  sync.WaitGroup
+	enclosed []*Enclosure // of its mails, until they are written; guarded by journal.mu
+	sealed   bool         // no work on pictures and enclosures begins any more; guarded by journal.mu
+}
+
+func (in *Incident) newWork(ev event.Event, began time.Time) *work {
+	w := &work{began: began, snapped: ev.Thumbnail != "", journal: &journal{store: in.c.Archive, changed: in.c.Changed, log: in.c.Log, version: 1, course: course{
+		ev: ev, post: in.cam.Lengths.PostRoll.D(), most: in.cam.Lengths.MaxLength.D(), resumed: in.resumed}}}
+	if in.hold != nil {
+		w.note = in.hold.Note
+	}
+	return w
+}
+
+// current is the work of the event that is being recorded.
+func (in *Incident) current() *work {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.now
 }
 
 // newID returns an event id: the time in UTC and a random tail.
@@ -196,29 +208,34 @@ func (c *Copier) Begin(ctx context.Context, cam Camera, r *ring.Ring, t event.Tr
 		return nil, err
 	}
 	crash.Here("pinned")
-	w := &work{began: began, version: 1, ev: event.Event{
-		ID: id, Camera: cam.ID, CameraName: cam.Name, Time: t.Time, State: event.Recording,
-		From: from, Until: t.Time.Add(cam.Lengths.PostRoll.D()), Hold: id}}
-	w.ev.Label = event.DefaultLabel
-	w.ev.Add(t)
-	in := &Incident{c: c, cam: cam, hold: hold, now: w}
-	hold.Limit(w.ev.Until)
+	ev := event.Event{
+		ID: id, Camera: cam.ID, CameraName: cam.Name, Time: t.Time, State: event.Recording, Label: event.DefaultLabel,
+		From: from, Until: t.Time.Add(cam.Lengths.PostRoll.D()), Hold: id}
+	ev.Add(t)
+	in := &Incident{c: c, cam: cam, hold: hold}
+	in.now = in.newWork(ev, began)
+	hold.Limit(ev.Until)
 	c.work(id, true)
-	err = in.inIndex(ctx, w, w.version)
+	err = in.now.commit(ctx, 1)
 	crash.Here("indexed")
 	return in, err
 }
 
 // Resume takes up an event that an earlier process left open. The caller then calls Run.
 func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, error) {
-	in := &Incident{c: c, cam: cam, resumed: true, now: &work{ev: ev, began: ev.Time, pictured: ev.Thumbnail != ""}}
-	in.closed = ev.State != event.Recording
-	if !in.closed {
-		var err error
-		if in.hold, err = r.Resume(ev.Hold, ev.From); err != nil {
+	in := &Incident{c: c, cam: cam, resumed: true}
+	if ev.State == event.Recording {
+		hold, err := r.Resume(ev.Hold, ev.From)
+		if err != nil {
 			return nil, err
 		}
-		in.hold.Limit(ev.Until)
+		hold.Limit(ev.Until)
+		in.hold = hold
+	}
+	in.now = in.newWork(ev, ev.Time)
+	in.now.noted = 1
+	if in.hold == nil {
+		in.now.conclude()
 	}
 	c.work(ev.ID, true)
 	return in, nil
@@ -226,142 +243,95 @@ func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, er
 
 // Takes tells whether the incident is extended by a trigger; else a new one is due.
 func (in *Incident) Takes(t event.Trigger) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.followClock()
-	return !in.closed && !t.Time.Round(0).After(in.now.ev.Until)
+	w := in.current()
+	in.followClock(w)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.takes(t.Time.Round(0))
 }
 
 // Holds tells whether a time lies in what the last event of the incident asked for.
 func (in *Incident) Holds(t time.Time) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return !t.Before(in.now.ev.From) && !t.After(in.now.ev.Until)
+	ev := in.current().event()
+	return !t.Before(ev.From) && !t.After(ev.Until)
 }
 
-// Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due. Of
-// many triggers at once, the first that comes to it writes the index for all. A trigger that could not be noted extends
-// the event all the same, in case that it still can be. id is that of the event that holds the trigger.
+// Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due. A trigger
+// that could not be noted extends the event all the same, in case that it still can be. id is that of the event that holds
+// the trigger.
 func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok bool, err error) {
-	in.mu.Lock()
-	in.followClock()
-	w := in.now
 	t.Time = t.Time.Round(0)
-	if in.closed || t.Time.After(w.ev.Until) {
-		in.mu.Unlock()
-		return "", false, nil
+	var w *work
+	var version int
+	for {
+		w = in.current()
+		in.followClock(w)
+		var until time.Time
+		version = w.edit(func(c *course) {
+			ok, until = c.trigger(t), c.ev.Until
+		})
+		if !ok && in.current() != w { // it was split just now
+			continue
+		}
+		if !ok {
+			return "", false, nil
+		}
+		if in.hold != nil {
+			in.hold.Limit(until)
+		}
+		break
 	}
-	w.ev.Triggers = append([]event.Trigger(nil), w.ev.Triggers...)
-	w.ev.Add(t)
-	if until := t.Time.Add(in.cam.Lengths.PostRoll.D()); until.After(w.ev.Until) {
-		w.ev.Until = until
-	}
-	if in.hold != nil {
-		in.hold.Limit(w.ev.Until)
-	}
-	w.version++
-	version := w.version
-	id = w.ev.ID
-	in.mu.Unlock()
-	if err := in.inIndex(ctx, w, version); err != nil {
+	if err := w.commit(ctx, version); err != nil {
 		return "", false, err
 	}
 	crash.Here("extended")
-	in.mu.Lock()
-	if in.now != w && !t.Time.Before(in.now.ev.From) { // it was split meanwhile
-		id = in.now.ev.ID
+	id = w.event().ID
+	if now := in.current().event(); now.ID != id && !t.Time.Before(now.From) { // it was split meanwhile
+		id = now.ID
 	}
-	in.mu.Unlock()
 	return id, true, nil
 }
 
-// note writes an event's change to the index.
-func (in *Incident) note(ctx context.Context, w *work) error {
-	in.mu.Lock()
-	w.version++
-	version := w.version
-	in.mu.Unlock()
-	return in.inIndex(ctx, w, version)
-}
-
-// inIndex returns when a version of an event, or a later one, is in the index. It is noted in RAM too, from where an open
-// event is taken up if the index is lost.
-func (in *Incident) inIndex(ctx context.Context, w *work, version int) error {
-	in.noting.Lock()
-	defer in.noting.Unlock()
-	in.mu.Lock()
-	ev, now := w.ev, w.version
-	noted, tried, failed := w.noted, w.tried, w.failed
-	in.mu.Unlock()
-	switch {
-	case noted >= version:
-		return nil
-	case failed != nil && tried >= version:
-		return failed
-	}
-	if in.hold != nil && ev.Hold == in.hold.ID {
-		b, err := json.Marshal(ev)
-		if err == nil {
-			err = in.hold.Note(b)
-		}
-		if err != nil {
-			in.c.Log.Warn("event was not noted in RAM", "event", ev.ID, "err", err)
-		}
-	}
-	err := in.c.Archive.Put(ctx, ev)
-	in.mu.Lock()
-	if w.failed = err; err == nil {
-		w.noted = now
-	} else {
-		w.tried = now
-	}
-	in.mu.Unlock()
-	in.c.Changed(ev)
-	return err
-}
-
-// followClock moves the event's times by what this machine's clock was set since. in.mu is held.
-func (in *Incident) followClock() {
+// followClock moves an event's times by what this machine's clock was set since.
+func (in *Incident) followClock(w *work) (moved time.Duration) {
 	if in.hold == nil {
-		return
+		return 0
 	}
-	d := in.hold.Stepped()
-	if d == 0 {
-		return
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	moved = in.hold.Stepped()
+	if moved == 0 {
+		return 0
 	}
-	w := in.now
-	w.ev.Move(d)
-	w.last.Start, w.last.End = w.last.Start.Add(d), w.last.End.Add(d)
+	w.move(moved)
 	for _, p := range w.parts {
-		p.Start = p.Start.Add(d)
-		if !p.end.IsZero() {
-			p.end = p.end.Add(d)
-		}
+		p.move(moved)
 	}
 	in.hold.Limit(w.ev.Until)
-	in.moved += d
 	w.version++ // written with the next change
+	return moved
 }
 
 // Begun is the time of the event that is being recorded.
-func (in *Incident) Begun() time.Time {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.now.ev.Time
-}
+func (in *Incident) Begun() time.Time { return in.current().event().Time }
 
 // ID is the id of the event that is being recorded.
-func (in *Incident) ID() string {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.now.ev.ID
-}
+func (in *Incident) ID() string { return in.current().event().ID }
 
 // Open tells whether the incident still takes triggers.
 func (in *Incident) Open() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return !in.closed
+	w := in.current()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.phase == recording
+}
+
+// End lets the incident end now, because its camera is switched off. What is in RAM already is still saved.
+func (in *Incident) End() {
+	in.current().edit(func(c *course) { c.end(time.Now()) })
+	if in.hold != nil {
+		in.hold.Wake()
+	}
 }
 
 // Run copies until the incident is over and its clips are finished, or ctx ends; then all is left so that Resume can
@@ -369,206 +339,322 @@ func (in *Incident) Open() bool {
 func (in *Incident) Run(ctx context.Context) {
 	defer in.finishing.Wait()
 	defer func() {
-		in.c.work(in.now.ev.ID, false)
+		in.c.work(in.ID(), false)
 		in.c.tell(in, nil)
 	}()
-	if in.resumed {
-		if !in.retry(ctx, "read partial files of", in.reload) {
-			in.detach()
-			return
+	if !in.run(ctx) {
+		w := in.current()
+		w.seal()
+		for _, p := range w.parts {
+			p.close()
+		}
+		if in.hold != nil {
+			in.hold.Detach()
 		}
 	}
-	if in.hold == nil { // resumed when all was copied already
+}
+
+// run goes through the phases. false means that ctx ended before the last event's segments were durable.
+func (in *Incident) run(ctx context.Context) bool {
+	if in.resumed && !in.retry(ctx, "read partial files of", in.reload) {
+		return false
+	}
+	if in.hold == nil { // all was copied already
 		in.finish(ctx, in.now)
-		return
+		return true
 	}
 	for {
 		segments, err := in.next(ctx)
 		if err != nil {
-			in.detach()
-			return
+			return false
 		}
 		if segments == nil { // the camera sends nothing, and the asked end is past
 			break
 		}
 		if !in.store(ctx, segments) {
-			in.detach()
-			return
+			return false
 		}
-		if in.over(segments[len(segments)-1]) {
+		w := in.current()
+		in.followClock(w)
+		last := in.hold.Timed(segments[len(segments)-1])
+		w.mu.Lock()
+		over := w.reaches(last)
+		w.mu.Unlock()
+		if over {
 			break
 		}
 	}
-	if !in.conclude(ctx) {
-		in.detach()
-		return
+	w := in.current()
+	if !in.retry(ctx, "note the end of", func(ctx context.Context) error { return w.record(ctx, (*course).conclude) }) {
+		return false
 	}
-	in.mu.Lock()
-	placed := in.now.ev.Stem != ""
-	in.mu.Unlock()
-	if !placed { // nothing of the event is on the archive yet: until then its note in RAM stays
-		in.finish(ctx, in.now)
-		if ctx.Err() == nil {
-			in.hold.Close()
-		} else {
+	w.sidecar()
+	crash.Here("concluded")
+	if w.event().Stem == "" { // nothing of the event is on the archive yet: until then its note in RAM stays
+		in.finish(ctx, w)
+		if ctx.Err() != nil {
 			in.hold.Detach()
+			return true
 		}
-		return
+		in.hold.Close()
+		return true
 	}
 	in.hold.Close()
 	crash.Here("hold-closed")
-	in.finish(ctx, in.now)
-}
-
-// conclude writes down that all segments of the last event are durable, after which the hold may go.
-func (in *Incident) conclude(ctx context.Context) bool {
-	w := in.now
-	in.mu.Lock()
-	w.ev.State, w.ev.Hold = event.Finishing, ""
-	in.mu.Unlock()
-	if !in.retry(ctx, "note the end of", func(ctx context.Context) error { return in.note(ctx, w) }) {
-		return false
-	}
-	in.openSidecar(w)
-	crash.Here("concluded")
-	return true
-}
-
-func (in *Incident) detach() {
-	in.seal(in.now)
-	for _, p := range in.now.parts {
-		p.close()
-	}
-	if in.hold != nil {
-		in.hold.Detach()
-	}
-}
-
-// over closes the incident if a segment is the last of what was asked for.
-func (in *Incident) over(s ring.Segment) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.followClock()
-	if in.hold.Timed(s).End.Before(in.now.ev.Until.Add(arrival)) {
-		return false
-	}
-	in.closed = true
+	in.finish(ctx, w)
 	return true
 }
 
 // next returns the segments that wait and belong together, or nil when no more will come.
 func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 	var more time.Time // until when the next segment is waited for beyond the usual, since it is being written
+	w := in.current()
 	for {
-		in.mu.Lock()
-		until, ended := in.now.ev.Until, in.ended
-		in.moved = 0
-		in.mu.Unlock()
-		usual := in.usual
-		if usual == 0 {
-			usual = 10 * time.Second // an unknown camera may have long GOPs
-		}
-		deadline := until.Add(segmentTimeout + 2*usual + in.hold.Lag())
-		switch {
-		case !ended.IsZero():
-			deadline = ended // all that came is complete
-		case deadline.Before(more):
+		lag := in.hold.Lag()
+		w.mu.Lock()
+		until, deadline := w.ev.Until, w.deadline(lag)
+		if w.ended.IsZero() && deadline.Before(more) {
 			deadline = more
 		}
+		w.mu.Unlock()
 		wait, cancel := context.WithDeadline(ctx, deadline)
 		s, err := in.hold.Next(wait)
 		cancel()
-		in.mu.Lock()
-		in.followClock()
-		until = until.Add(in.moved)
-		if err == nil {
-			s = in.hold.Timed(s)
-		}
-		in.mu.Unlock()
+		until = until.Add(in.followClock(w))
+		receiving := in.hold.Receiving()
+		w.mu.Lock()
 		switch {
 		case ctx.Err() != nil:
+			w.mu.Unlock()
 			return nil, context.Cause(ctx)
 		case errors.Is(err, ring.ErrWoken):
+			w.mu.Unlock()
 			continue
 		case err != nil:
-			if !errors.Is(err, ring.ErrPast) && ended.IsZero() && in.hold.Receiving() && time.Since(until) < longestSegment+in.hold.Lag() {
+			if !errors.Is(err, ring.ErrPast) && w.patient(time.Now(), receiving, lag) {
 				more = time.Now().Add(time.Second)
-				continue
-			}
-			if in.expired(until) {
+			} else if w.expired(until) {
+				w.mu.Unlock()
 				return nil, nil
 			}
+			w.mu.Unlock()
 			continue
-		case in.have(s):
+		}
+		w.mu.Unlock()
+		s = in.hold.Timed(s)
+		w.mu.Lock()
+		verdict := w.judge(s)
+		c := w.course // what follows is decided while the ring is locked, where the journal's lock must not be taken
+		w.mu.Unlock()
+		switch verdict {
+		case known:
 			in.hold.Done(s)
 			continue
-		}
-		if in.late(s) {
+		case late:
 			return nil, nil
 		}
-		in.usual = s.Length()
-		last, length := s, in.now.length+s.Length()
-		more := in.hold.More(func(n ring.Segment) bool { // the ring is locked here: nothing of in may be
-			if !n.Follows(last) || length+n.Length() > in.cam.Lengths.MaxLength.D() || !last.End.Before(until) {
+		last, length := s, c.length+s.Length()
+		if verdict == splits {
+			length = s.Length()
+		}
+		return append([]ring.Segment{s}, in.hold.More(func(n ring.Segment) bool {
+			if !c.joins(last, n, length) {
 				return false
 			}
 			last, length = n, length+n.Length()
 			return true
+		})...), nil
+	}
+}
+
+// store appends segments that follow each other, and lets the hold go of them when they are durable. It does not give
+// up before ctx ends: meanwhile they are safe in RAM.
+func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
+	w := in.current()
+	w.mu.Lock()
+	verdict := w.judge(segments[0])
+	w.mu.Unlock()
+	if verdict == splits {
+		if !in.retry(ctx, "split", func(ctx context.Context) error { return in.split(ctx, segments[0]) }) {
+			return false
+		}
+		w = in.current()
+	}
+	taken := segments
+	if !in.retry(ctx, "append to", func(ctx context.Context) error {
+		defer in.c.wait(in)()
+		if segments = in.there(segments); len(segments) == 0 {
+			return nil
+		}
+		return in.append(ctx, w, segments)
+	}) {
+		return false
+	}
+	in.account(w, segments)
+	w.tell(ctx)
+	w.sidecar()
+	in.snap(ctx, w, segments)
+	in.shoot(ctx, w)
+	for _, s := range taken {
+		in.hold.Done(s)
+	}
+	crash.Here("released")
+	return true
+}
+
+// there leaves out segments that somebody has removed from the RAM disk: no waiting brings them back.
+func (in *Incident) there(segments []ring.Segment) []ring.Segment {
+	return slices.DeleteFunc(slices.Clone(segments), func(s ring.Segment) bool {
+		for _, path := range []string{s.Init, s.Path} {
+			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+				in.c.Log.Error("a held segment was removed from the RAM disk", "event", in.ID(), "camera", in.cam.ID, "segment", filepath.Base(s.Path))
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// append appends segments to the growing file of their parameters. A file is written to the index before it is made, so
+// that none is ever without an owner.
+func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment) error {
+	ev := w.event()
+	if err := in.c.Archive.Reserve(&ev); err != nil {
+		return err
+	}
+	crash.Here("reserved")
+	first := segments[0]
+	if n := len(w.parts); n == 0 || w.parts[n-1].Params != first.Params {
+		p := &part{Part: event.Part{File: ev.Stem + ".partial.mp4", Clip: ev.Stem + ".mp4", Run: first.Run, Params: first.Params, Start: first.Start}}
+		if n > 0 {
+			w.parts[n-1].close()
+			number := n + 1
+			for slices.ContainsFunc(w.parts, func(o *part) bool { return o.File == partName(ev.Stem, number) }) {
+				number++
+			}
+			p.File, p.Clip = partName(ev.Stem, number), fmt.Sprintf("%s_part%d.mp4", ev.Stem, number)
+		}
+		version := w.edit(func(c *course) {
+			c.ev.Drive, c.ev.Archive, c.ev.Folder, c.ev.Stem = ev.Drive, ev.Archive, ev.Folder, ev.Stem
+			w.parts = append(w.parts, p)
+			w.list(c)
 		})
-		return append([]ring.Segment{s}, more...), nil
+		if err := w.commit(ctx, version); err != nil {
+			w.mu.Lock()
+			w.parts = w.parts[:len(w.parts)-1]
+			w.mu.Unlock()
+			return err
+		}
+		crash.Here("part-noted")
+		if len(w.parts) > 1 { // the sidecar beside the first one names the others, too
+			w.sidecar()
+		}
+	}
+	folder, err := in.c.Archive.Folder(ev)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	p := w.parts[len(w.parts)-1]
+	whole, err := p.append(folder, segments, in.longest())
+	if errors.Is(err, errGone) {
+		in.c.Log.Error("the file that a clip grows in was removed; it begins anew", "event", ev.ID, "camera", ev.Camera, "path", p.File)
+		w.edit(func(*course) { p.whole = fmp4.Whole{} })
+		whole, err = p.append(folder, segments, in.longest())
+	}
+	if err != nil {
+		return err
+	}
+	w.edit(func(c *course) {
+		if p.whole = whole; len(whole.Stretches) == 1 {
+			p.Run, p.Start = first.Run, whole.Stretches[0].Wall[0]
+			w.list(c)
+		}
+	})
+	return nil
+}
+
+// list puts the parts into the event.
+func (w *work) list(c *course) {
+	c.ev.Parts = nil
+	for _, p := range w.parts {
+		c.ev.Parts = append(c.ev.Parts, p.Part)
 	}
 }
 
-// late closes the incident if a segment begins after all that is asked for: the camera was away meanwhile.
-func (in *Incident) late(s ring.Segment) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if !s.Start.After(in.now.ev.Until) {
-		return false
-	}
-	in.closed = true
-	return true
+// longest is for how long a clip there is room for its index: what most come to. That of a longer one goes behind.
+func (in *Incident) longest() time.Duration {
+	l := in.cam.Lengths
+	return min(l.MaxLength.D(), max(3*(l.PreRoll.D()+l.PostRoll.D()), 2*time.Minute))
 }
 
-// expired closes the incident unless a trigger has extended it meanwhile.
-func (in *Incident) expired(until time.Time) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.now.ev.Until.After(until) {
-		return false
+func partName(stem string, number int) string {
+	if number == 1 {
+		return stem + ".partial.mp4"
 	}
-	in.closed = true
-	return true
+	return fmt.Sprintf("%s.%d.partial.mp4", stem, number)
 }
 
-// have tells whether a segment is in the partial files already, after a crash.
-func (in *Incident) have(s ring.Segment) bool {
-	if !in.resumed || !in.now.any {
-		return false
+// account notes what the event holds now: lengths, gaps, and when its pre-roll became durable.
+func (in *Incident) account(w *work, segments []ring.Segment) {
+	why := in.cam.Why() // not under the lock
+	in.followClock(w)
+	for _, s := range segments {
+		s = in.hold.Timed(s)
+		w.mu.Lock()
+		if !w.any && w.ev.Continues == "" {
+			w.ev.Receipt.DurableAfter = event.Seconds(time.Since(w.began))
+		}
+		gap, missing := w.copied(s)
+		w.mu.Unlock()
+		if missing {
+			gap.Reason = in.why(gap.From, gap.To, why)
+			w.edit(func(c *course) { c.ev.Gaps = append(slices.Clip(c.ev.Gaps), gap) })
+		}
 	}
-	last := in.now.last
-	return s.Run < last.Run || s.Run == last.Run && s.Media[0] < last.Media[1]-time.Millisecond
+}
+
+// Why video is missing that an earlier process did not save.
+const (
+	interrupted = "recording was interrupted"
+	notRunning  = "Preroll was not running"
+)
+
+// why says why video of a time is missing. Camera is the reason that the camera gives, "" for none.
+func (in *Incident) why(from, to time.Time, camera string) string {
+	switch {
+	case in.resumed && from.Before(in.cam.Since):
+		return notRunning
+	case in.hold != nil && in.hold.Missed(from, to):
+		return "the RAM disk was full"
+	case camera != "":
+		return camera
+	}
+	return "the camera sent no picture"
 }
 
 // split ends the event at a segment that would make it too long, and opens the one that begins with that segment. Both
 // go to the index together, so a crash finds either the one or both. Triggers that come meanwhile go with them.
 func (in *Incident) split(ctx context.Context, at ring.Segment) error {
-	in.noting.Lock()
-	defer in.noting.Unlock()
-	done := in.now
-	if done.next == "" {
-		done.next = newID(at.Start)
+	w := in.current()
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	if w.next == "" {
+		w.next = newID(at.Start)
 	}
-	in.c.work(done.next, true) // before anybody can find it in the index
+	in.c.work(w.next, true) // before anybody can find it in the index
 	why := in.cam.Why()
 	for {
-		in.mu.Lock()
-		version := done.version
-		old, next := cut(done.ev, done.next, at.Start)
-		if g, missing := in.gap(done, at, why); missing {
-			old.Gaps = append(slices.Clip(old.Gaps), g)
+		w.mu.Lock()
+		version := w.version
+		old, next := w.cut(w.next, at)
+		c := w.course
+		w.mu.Unlock()
+		if c.any && !follows(c.last, at) {
+			gap := event.Gap{From: at.Start.Add(-ring.Between(c.last, at)), To: at.Start}
+			gap.Reason = in.why(gap.From, gap.To, why)
+			old.Gaps = append(slices.Clip(old.Gaps), gap)
 		}
-		in.mu.Unlock()
 		if err := in.c.Archive.Put(ctx, old, next); err != nil {
 			return err
 		}
@@ -576,57 +662,85 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 		in.c.Changed(old)
 		in.c.Changed(next)
 		in.mu.Lock()
-		if done.version != version {
+		w.mu.Lock()
+		if w.version != version {
+			w.mu.Unlock()
 			in.mu.Unlock()
 			continue
 		}
-		done.ev = old
-		done.version++
-		done.noted = done.version
-		in.now = &work{ev: next, began: time.Now()}
+		w.ev, w.phase, w.note = old, finishing, nil
+		w.version++
+		w.noted = w.version
+		in.now = in.newWork(next, time.Now())
+		in.now.noted, in.now.usual, in.now.resumed, in.now.ended = 1, c.usual, false, c.ended
+		w.mu.Unlock()
 		in.mu.Unlock()
 		in.finishing.Go(func() {
 			defer in.c.work(old.ID, false)
-			in.openSidecar(done)
-			in.finish(ctx, done)
+			w.sidecar()
+			in.finish(ctx, w)
 		})
 		return nil
 	}
 }
 
-// cut returns an event that ends at a time, and the one with an id that goes on from there.
-func cut(old event.Event, id string, at time.Time) (event.Event, event.Event) {
-	next := event.Event{
-		ID: id, Camera: old.Camera, CameraName: old.CameraName, Time: at, Label: old.Label, State: event.Recording,
-		From: at, Until: old.Until, LastTrigger: old.LastTrigger, Continues: old.ID, Hold: old.Hold}
-	old.State, old.Hold, old.Continued = event.Finishing, "", true
-	if at.Before(old.Until) {
-		old.Until = at
+// reload takes up the growing files that an earlier process left, up to what is whole in them.
+func (in *Incident) reload(context.Context) error {
+	w := in.current()
+	ev := w.event()
+	if ev.Stem == "" {
+		return nil
 	}
-	hand(&old, &next, at)
-	return old, next
+	if err := in.c.Archive.Reserve(&ev); err != nil {
+		return err
+	}
+	folder, err := in.c.Archive.Folder(ev)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	var parts []*part
+	for i, e := range ev.Parts {
+		if i > 0 && e.Clip == ev.Parts[i-1].Clip { // an earlier version joined runs when it finished
+			e.Clip = fmt.Sprintf("%s_part%d.mp4", ev.Stem, i+1)
+		}
+		p, err := inspect(folder, e, true)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, p)
+	}
+	w.edit(func(c *course) {
+		w.parts, c.any, c.length = parts, false, 0
+		w.list(c)
+		c.recall(parts)
+	})
+	return nil
 }
 
-// hand gives the triggers from a time on to the next event: a segment comes when triggers in it are long noted.
-func hand(old, next *event.Event, from time.Time) {
-	var kept []event.Trigger
-	for _, t := range old.Triggers {
-		if t.Time.Before(from) {
-			kept = append(kept, t)
-		} else {
-			next.Add(t)
+// recall counts what an earlier process copied, and adds the gaps in it that were not noted: the crash came before.
+func (c *course) recall(parts []*part) {
+	for _, p := range parts {
+		for _, s := range p.whole.Stretches {
+			last, any := c.last, c.any
+			gap, missing := c.copied(ring.Segment{Run: s.Run, Number: -1, Params: p.Params, Media: s.Media, Start: s.Wall[0], End: s.Wall[1]})
+			if any && s.Run == last.Run && s.Run != 0 { // this machine's clock may have been set in between
+				missing = s.Media[0]-last.Media[1] >= slack
+			}
+			gap.Reason = interrupted
+			if missing && !slices.ContainsFunc(c.ev.Gaps, func(o event.Gap) bool { return touch(gap, o) }) {
+				c.ev.Gaps = append(slices.Clip(c.ev.Gaps), gap)
+			}
 		}
 	}
-	if next.TriggerCount == 0 {
-		return
-	}
-	old.TriggerCount -= next.TriggerCount
-	old.Triggers, old.LastTrigger = kept, time.Time{}
-	for _, t := range kept {
-		if t.Time.After(old.LastTrigger) {
-			old.LastTrigger = t.Time
-		}
-	}
+	c.usual = 0
+	c.ev.Gaps = slices.SortedStableFunc(slices.Values(c.ev.Gaps), func(a, b event.Gap) int { return a.From.Compare(b.From) })
+}
+
+// touch tells whether two gaps may be the same one: their times are known to a delay only.
+func touch(a, b event.Gap) bool {
+	const delay = 500 * time.Millisecond
+	return !a.From.After(b.To.Add(delay)) && !b.From.After(a.To.Add(delay))
 }
 
 // retry does something with the archive drive until it works. It tells of the trouble when it begins and when it ends.
@@ -665,19 +779,5 @@ func (in *Incident) retry(ctx context.Context, what string, do func(context.Cont
 			return false
 		}
 		wait = min(2*wait, longest)
-	}
-}
-
-// End lets the incident end now, because its camera is switched off. What is in RAM already is still saved.
-func (in *Incident) End() {
-	in.mu.Lock()
-	in.ended = time.Now()
-	if now := time.Now().Round(0); !in.closed && in.now.ev.Until.After(now) {
-		in.now.ev.Until = now
-		in.now.version++
-	}
-	in.mu.Unlock()
-	if in.hold != nil {
-		in.hold.Wake()
 	}
 }

@@ -29,8 +29,8 @@ const lengthSlack = 50 * time.Millisecond
 
 // Compare reads a clip's file and says how it differs from what the event says of it. read, which may be nil, is told of
 // each piece of bytes. An error means that the file cannot be read.
-func Compare(ctx context.Context, tool *ffmpeg.Tool, path string, c event.Clip, read func(int64)) (f Found, err error) {
-	if f.SHA256, f.Bytes, err = Sum(ctx, path, read); err != nil {
+func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip, read func(int64)) (f Found, err error) {
+	if f.SHA256, f.Bytes, err = Sum(ctx, file, read); err != nil {
 		return f, err
 	}
 	switch {
@@ -43,7 +43,7 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, path string, c event.Clip, 
 	case c.SHA256 != "" && strings.HasSuffix(c.File, ".partial.mp4"):
 		return f, nil // kept as it was recorded since it could not be finished, and the event says so
 	}
-	if f.Totals, err = tool.Verify(ctx, path); err != nil {
+	if f.Totals, err = tool.Verify(ctx, file); err != nil {
 		if ctx.Err() != nil {
 			return f, context.Cause(ctx)
 		}
@@ -65,13 +65,9 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, path string, c event.Clip, 
 	return f, nil
 }
 
-// Sum reads a file and returns its SHA-256 and size in bytes; read, which may be nil, is told of each piece.
-func Sum(ctx context.Context, path string, read func(int64)) (sum string, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer func() { _ = f.Close() }()
+// Sum reads a file from its begin and returns its SHA-256 and size in bytes; read, which may be nil, is told of each piece.
+func Sum(ctx context.Context, file *os.File, read func(int64)) (sum string, size int64, err error) {
+	f := io.NewSectionReader(file, 0, 1<<62)
 	h := sha256.New()
 	b := make([]byte, 1<<20)
 	for {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,55 +19,59 @@ import (
 	"github.com/preroll/preroll/recorder/source"
 )
 
-// contentTries is how often a clip is tried to be finished before the partial file is kept as it is. Trouble with the
-// drive does not count.
+// contentTries is how often a clip is tried to be finished before its video, or its sound, is kept as it came. Trouble with
+// the drive does not count.
 const contentTries = 3
 
-// finish turns the partial files of an event, whose end is noted, into its clips. A crash anywhere in it leaves an event
-// that is finished again from the start: clips that have their final name already are whole.
+// finish turns the growing files of an event, whose end is noted, into its clips. A crash anywhere in it leaves an event
+// that is finished again from the start: a clip that has its final name already is whole.
 func (in *Incident) finish(ctx context.Context, w *work) {
 	for _, p := range w.parts {
 		p.close()
 	}
-	in.seal(w)
-	in.mu.Lock()
-	ev := w.ev
-	in.mu.Unlock()
-
+	w.seal()
 	tries := 0
-	ok := in.retry(ctx, "finish", func(ctx context.Context) error {
-		clips, reason, err := in.clips(ctx, w, ev, tries+1 >= contentTries)
+	var clips []event.Clip
+	var reason string
+	if !in.retry(ctx, "finish", func(ctx context.Context) (err error) {
 		var bad *contentError
+		clips, reason, err = in.clips(ctx, w, tries+1 >= contentTries)
 		if errors.As(err, &bad) {
 			tries++
 		}
-		ev.Clips, ev.Reason = clips, reason
 		return err
-	})
-	if !ok {
+	}) {
 		return
 	}
+	ev := w.event()
+	ev.Clips, ev.Reason = clips, reason
 	in.settle(&ev)
-	in.lastEnclosures(w, &ev)
-	if ev.Stem == "" && !in.retry(ctx, "name", func(ctx context.Context) error { return in.name(ctx, w, &ev) }) {
-		return // that there is no clip, and why, must survive the index too
-	}
-	if !in.retry(ctx, "record", func(ctx context.Context) error {
-		if ev.Stem != "" {
-			if err := in.c.Archive.WriteSidecar(ev); err != nil {
+	if ev.Stem == "" { // that there is no clip, and why, must survive the index too
+		if !in.retry(ctx, "name", func(ctx context.Context) error {
+			if err := in.c.Archive.Reserve(&ev); err != nil {
 				return err
 			}
+			return w.record(ctx, func(c *course) {
+				c.ev.Drive, c.ev.Archive, c.ev.Folder, c.ev.Stem = ev.Drive, ev.Archive, ev.Folder, ev.Stem
+			})
+		}) {
+			return
+		}
+	}
+	in.lastEnclosures(w, &ev)
+	if !in.retry(ctx, "record", func(ctx context.Context) error {
+		if err := in.c.Archive.WriteSidecar(ev); err != nil {
+			return err
 		}
 		crash.Here("sidecar")
 		if err := in.tidy(w, ev); err != nil {
 			return err
 		}
 		crash.Here("parts-removed")
-		ev.Hold, ev.Parts = "", nil
-		in.mu.Lock()
-		w.ev = ev
-		in.mu.Unlock()
-		return in.note(ctx, w)
+		return w.record(ctx, func(c *course) {
+			ev.Hold, ev.Parts = "", nil
+			c.ev, c.phase = ev, done
+		})
 	}) {
 		return
 	}
@@ -77,17 +80,247 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(), "took", ev.Length())
 }
 
-// name gives an event without a clip its place in the archive, which is in the index before anything is written there.
-func (in *Incident) name(ctx context.Context, w *work, ev *event.Event) error {
-	named := *ev
-	if err := in.c.Archive.Reserve(&named); err != nil {
-		return err
+// clips makes the clips of an event, one of each growing file. lastTry says that sound which cannot be encoded is kept as it
+// came.
+func (in *Incident) clips(ctx context.Context, w *work, lastTry bool) (clips []event.Clip, reason string, err error) {
+	ev := w.event()
+	if len(w.parts) == 0 {
+		return nil, "", nil
 	}
-	in.mu.Lock()
-	w.ev.Drive, w.ev.Archive, w.ev.Folder, w.ev.Stem = named.Drive, named.Archive, named.Folder, named.Stem
-	in.mu.Unlock()
-	ev.Drive, ev.Archive, ev.Folder, ev.Stem = named.Drive, named.Archive, named.Folder, named.Stem
-	return in.note(ctx, w)
+	folder, err := in.c.Archive.Folder(ev)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = folder.Close() }()
+	for _, p := range w.parts {
+		f := Finisher{Folder: folder, Sound: in.encode, LastTry: lastTry, Log: in.c.Log, Rename: func(name string) error {
+			version := w.edit(func(c *course) {
+				p.Clip = name
+				w.list(c)
+			})
+			return w.commit(ctx, version)
+		}}
+		c, err := f.finish(ctx, p)
+		var bad *contentError
+		if errors.As(err, &bad) && lastTry {
+			reason = fmt.Sprintf("The clip could not be finished (%s). Its video is kept as it was recorded; most players play it.", bad.err)
+			c, err = f.raw(ctx, p)
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		if c != nil {
+			clips = append(clips, *c)
+		}
+	}
+	return clips, reason, nil
+}
+
+// raw describes a growing file that is kept as it was recorded.
+func (f Finisher) raw(ctx context.Context, p *part) (*event.Clip, error) {
+	file, err := openOwn(f.Folder, p.File)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	c := &event.Clip{File: p.File, Start: p.Start, End: p.end(), Frames: p.frames()}
+	for _, s := range p.whole.Stretches {
+		c.Length += event.Seconds(s.Length())
+	}
+	c.SHA256, c.Bytes, err = Sum(ctx, file, nil)
+	return c, err
+}
+
+// encode lets FFmpeg encode a clip's sound, when there is a place for it.
+func (in *Incident) encode(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) {
+	tool, err := in.c.FFmpeg()
+	if err != nil {
+		return ffmpeg.Totals{}, err
+	}
+	free, err := in.c.job(ctx)
+	if err != nil {
+		return ffmpeg.Totals{}, err
+	}
+	defer free()
+	got, err := tool.EncodeSound(ctx, from, to)
+	return got, checked(ctx, tool, err)
+}
+
+// Finisher makes clips of growing files in one folder.
+type Finisher struct {
+	Folder  *os.Root
+	Sound   func(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) // encodes it
+	Rename  func(name string) error                                             // notes that the clip's name was taken, and which one it gets
+	LastTry bool                                                                // sound that cannot be encoded is kept as it came
+	Cut     bool                                                                // a growing file may lack what its clip has
+	Log     logger
+}
+
+type logger interface {
+	Warn(text string, args ...any)
+}
+
+// Finish makes a clip of a growing file that belongs to no open event, as far as it is whole. nil means that it holds no
+// picture; then it stays as it is.
+func (f Finisher) Finish(ctx context.Context, e event.Part) (*event.Clip, error) {
+	p, err := inspect(f.Folder, e, false)
+	if err != nil || p.frames() == 0 {
+		return nil, err
+	}
+	return f.finish(ctx, p)
+}
+
+// finish makes the clip of a part, unless it has its final name already. nil means that there is none.
+func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
+	file, err := openOwn(f.Folder, p.File)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotPlain) {
+		return f.named(ctx, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	if p.frames() == 0 {
+		return f.named(ctx, p)
+	}
+	got, err := fmp4.Finish(file, p.whole.Good)
+	if err == nil && got.Frames != p.frames() {
+		err = fmt.Errorf("%w: %d frames were recorded, %d read back", fmp4.ErrBox, p.frames(), got.Frames)
+	}
+	crash.Here("index-written")
+	if err == nil {
+		var read fmp4.Contents
+		if read, err = fmp4.Check(file); err == nil && read != got {
+			err = fmt.Errorf("%w: %d frames were recorded, %d read back", fmp4.ErrBox, got.Frames, read.Frames)
+		}
+	}
+	if errors.Is(err, fmp4.ErrBox) {
+		err = &contentError{err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	crash.Here("checked")
+	if err := file.Sync(); err != nil {
+		return nil, err
+	}
+	crash.Here("clip-synced")
+	if ours, err := f.place(ctx, p, got.Frames); err != nil {
+		return nil, err
+	} else if ours {
+		if err := durable.RemoveIn(f.Folder, p.File); err != nil {
+			return nil, err
+		}
+		return f.named(ctx, p)
+	}
+	from := p.File
+	if got.Sound != "" && got.Sound != "mp4a" && got.Sound != "Opus" {
+		encoded, err := f.encode(ctx, p, file, got)
+		if err != nil {
+			return nil, err
+		}
+		if encoded {
+			from = TmpName(p.Clip)
+		}
+	}
+	if err := durable.PublishIn(f.Folder, from, p.Clip); err != nil {
+		return nil, err
+	}
+	crash.Here("published")
+	if from != p.File {
+		if err := durable.RemoveIn(f.Folder, p.File); err != nil {
+			return nil, err
+		}
+	}
+	return f.named(ctx, p)
+}
+
+// encode makes a second file of the clip, whose sound players know. false means that its sound is kept as it came.
+func (f Finisher) encode(ctx context.Context, p *part, file *os.File, want fmp4.Contents) (bool, error) {
+	tmp := TmpName(p.Clip)
+	if err := durable.RemoveIn(f.Folder, tmp); err != nil {
+		return false, err
+	}
+	out, err := f.Folder.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_RDWR, archive.FileMode)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = out.Close() }()
+	_, err = f.Sound(ctx, file, out)
+	var got fmp4.Contents
+	if err == nil {
+		if got, err = fmp4.Check(out); err == nil && (got.Frames != want.Frames || (got.Length-want.Length).Abs() > time.Second) {
+			err = fmt.Errorf("%d frames and %s were recorded, %d frames and %s read back", want.Frames, want.Length, got.Frames, got.Length)
+		}
+		if err != nil {
+			err = &contentError{err}
+		}
+	}
+	if err == nil {
+		return true, out.Sync()
+	}
+	err = errors.Join(err, durable.RemoveIn(f.Folder, tmp))
+	var bad *contentError
+	if !errors.As(err, &bad) || !f.LastTry {
+		return false, err
+	}
+	f.Log.Warn("the sound of a clip cannot be encoded and is kept as it came", "path", p.Clip, "err", err)
+	return false, nil
+}
+
+// place finds the clip's name. ours means that the clip is there already, since before a crash. What a stranger put at its
+// name is neither taken for it nor replaced.
+func (f Finisher) place(ctx context.Context, p *part, frames int) (ours bool, err error) {
+	stem := strings.TrimSuffix(p.Clip, ".mp4")
+	if !strings.Contains(stem, "_part") {
+		stem += "_part1"
+	}
+	for n := 2; ; n++ {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		there, _, err := durable.OpenPlain(f.Folder, p.Clip)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil && !errors.Is(err, durable.ErrNotPlain) {
+			return false, err
+		}
+		if err == nil {
+			c, err := fmp4.Check(there)
+			_ = there.Close()
+			if err == nil && (c.Frames == frames || f.Cut && c.Frames > frames) {
+				return true, nil
+			}
+		}
+		name := fmt.Sprintf("%s_%d.mp4", stem, n)
+		if err := f.Rename(name); err != nil {
+			return false, err
+		}
+		p.Clip = name
+	}
+}
+
+// named describes the clip that has its final name, nil if there is none.
+func (f Finisher) named(ctx context.Context, p *part) (*event.Clip, error) {
+	file, _, err := durable.OpenPlain(f.Folder, p.Clip)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotPlain) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	got, err := fmp4.Check(file)
+	if err != nil {
+		return nil, nil // a stranger's
+	}
+	c := &event.Clip{File: p.Clip, Start: p.Start, End: p.end(), Length: event.Seconds(got.Length), Frames: got.Frames}
+	if p.frames() == 0 {
+		c.End = c.Start.Add(got.Length)
+	}
+	c.SHA256, c.Bytes, err = Sum(ctx, file, nil)
+	return c, err
 }
 
 // contentError is an error that trying again on a healthy drive does not cure.
@@ -96,237 +329,13 @@ type contentError struct{ err error }
 func (e *contentError) Error() string { return e.err.Error() }
 func (e *contentError) Unwrap() error { return e.err }
 
-// clips makes the clips of an event: one for each stretch of parts with the same parameters. At the last try, parts that
-// cannot be made into a clip are kept as they are, and the reason is returned.
-func (in *Incident) clips(ctx context.Context, w *work, ev event.Event, last bool) (clips []event.Clip, reason string, err error) {
-	for i := 0; i < len(w.parts); {
-		j := i + 1
-		for j < len(w.parts) && w.parts[j].Clip == w.parts[i].Clip {
-			j++
-		}
-		c, err := in.clip(ctx, ev, w.parts[i:j], last)
-		var bad *contentError
-		if errors.As(err, &bad) && last {
-			kept, rerr := in.raw(ctx, w.parts[i:j], ev)
-			if rerr != nil {
-				return nil, "", rerr
-			}
-			clips, err = append(clips, kept...), nil
-			reason = fmt.Sprintf("The clip could not be finished (%s). Its video is kept as it was recorded; most players play it.", bad.err)
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		if c != nil {
-			clips = append(clips, *c)
-		}
-		i = j
-	}
-	return clips, reason, nil
-}
-
-// clip makes one clip from parts of the same parameters, unless it has its final name already. nil means that the parts
-// hold no picture.
-func (in *Incident) clip(ctx context.Context, ev event.Event, parts []*part, last bool) (*event.Clip, error) {
-	c := &event.Clip{File: parts[0].Clip, Start: parts[0].Start}
-	var want ffmpeg.Totals
-	var inputs []string
-	var lengths []time.Duration
-	for _, p := range parts {
-		if p.good == 0 || p.frames == 0 {
-			continue
-		}
-		path := in.c.Archive.Path(ev, p.File)
-		if fi, err := os.Stat(path); err == nil && fi.Size() > p.good { // what was not fsynced is not known
-			if err := os.Truncate(path, p.good); err != nil {
-				return nil, err
-			}
-		}
-		// The last frame of a run has no successor to tell its duration; one frame more keeps the next run behind it.
-		inputs, lengths = append(inputs, path), append(lengths, p.length()+p.length()/time.Duration(p.frames))
-		want.Frames += p.frames
-		want.Duration += p.length()
-		c.End = p.until()
-	}
-	whole := len(inputs) == len(parts) // no part was removed already
-	if !whole {
-		if done := in.recorded(ctx, ev, c.File); done != nil {
-			return done, nil
-		}
-	}
-	tool, err := in.c.FFmpeg()
-	if err != nil {
-		return nil, err
-	}
-	done, err := in.c.job(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	final, got, err := in.made(ctx, tool, ev, c, want, whole, last)
-	if err != nil {
-		return nil, err
-	}
-	if got.Frames > 0 {
-		if want = (ffmpeg.Totals{}); !whole { // then the clip itself says how long it is
-			c.End = c.Start.Add(got.Duration)
-		}
-		if err := remove(tmpName(final)); err != nil {
-			return nil, err
-		}
-	} else {
-		if want.Frames == 0 {
-			return nil, nil
-		}
-		if got, err = in.make(ctx, tool, ev, inputs, lengths, final, want, last); err != nil {
-			return nil, err
-		}
-	}
-	c.Frames, c.Length = got.Frames, event.Seconds(want.Duration)
-	if want.Duration == 0 {
-		c.Length = event.Seconds(got.Duration)
-	}
-	if c.SHA256, c.Bytes, err = Sum(ctx, final, nil); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// make is Make with the sound that the files hold. Sound never decides about video: if it cannot be kept, it is left out at
-// the last try, for an FFmpeg may be killed.
-func (in *Incident) make(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals, last bool) (ffmpeg.Totals, error) {
-	sound, err := SoundOf(inputs[0])
-	if err != nil {
-		return ffmpeg.Totals{}, err
-	}
-	got, err := Make(ctx, tool, inputs, lengths, final, want, sound)
-	var bad *contentError
-	if sound == ffmpeg.NoSound || !last || !errors.As(err, &bad) {
-		return got, err
-	}
-	in.c.Log.Warn("sound cannot be kept and is left out of the clip", "event", ev.ID, "camera", ev.Camera, "err", err)
-	return Make(ctx, tool, inputs, lengths, final, want, ffmpeg.NoSound)
-}
-
-// SoundOf says what is to be done with the sound of a partial file.
-func SoundOf(path string) (ffmpeg.Sound, error) {
-	kind, err := fmp4.SoundOf(path)
-	switch {
-	case err != nil || kind == "":
-		return ffmpeg.NoSound, err
-	case kind == "mp4a" || kind == "Opus":
-		return ffmpeg.CopyAAC, nil
-	}
-	return ffmpeg.MakeAAC, nil
-}
-
-// recorded is a clip as the event's sidecar has it, if its file is what that says. The sidecar is written before parts are
-// removed.
-func (in *Incident) recorded(ctx context.Context, ev event.Event, file string) *event.Clip {
-	root, err := in.c.Archive.On(ev)
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = root.Close() }()
-	s, err := archive.ReadSidecar(root, archive.In(ev, archive.Sidecar(ev)))
-	if err != nil || s.ID != ev.ID {
-		return nil
-	}
-	for _, c := range s.Clips {
-		if c.File != file {
-			continue
-		}
-		if sum, size, err := Sum(ctx, in.c.Archive.Path(ev, c.File), nil); err == nil && sum == c.SHA256 && size == c.Bytes {
-			return &c
-		}
-	}
-	return nil
-}
-
-// made looks for a clip that has its final name already, since before a crash, and returns what it holds. Where there is
-// none it returns a name that is free: what a stranger put at the clip's name is neither taken for it nor replaced. That a
-// file cannot be verified says so at the last try only, since an FFmpeg may be killed.
-func (in *Incident) made(ctx context.Context, tool *ffmpeg.Tool, ev event.Event, c *event.Clip, want ffmpeg.Totals, whole, last bool) (final string, got ffmpeg.Totals, err error) {
-	stem := strings.TrimSuffix(c.File, ".mp4")
-	if stem == ev.Stem {
-		stem += "_part1"
-	}
-	for n := 2; ; n++ {
-		final = in.c.Archive.Path(ev, c.File)
-		fi, err := os.Lstat(final)
-		if errors.Is(err, fs.ErrNotExist) {
-			return final, ffmpeg.Totals{}, nil
-		}
-		if err != nil {
-			return "", ffmpeg.Totals{}, err
-		}
-		if fi.Mode().IsRegular() {
-			got, err := tool.Verify(ctx, final)
-			if err != nil {
-				cerr := checked(ctx, tool, err)
-				var bad *contentError
-				if !errors.As(cerr, &bad) || !last {
-					return "", ffmpeg.Totals{}, cerr
-				}
-			}
-			if err == nil && got.Frames > 0 && (got.Frames == want.Frames || !whole && got.Frames > want.Frames) {
-				return final, got, nil
-			}
-			if _, _, err := Sum(ctx, final, nil); err != nil { // FFmpeg takes what the drive does not give it for the end
-				return "", ffmpeg.Totals{}, err
-			}
-		}
-		c.File = fmt.Sprintf("%s_%d.mp4", stem, n)
-	}
-}
-
-// Make makes the final file from partial files of the same parameters, whose lengths are told: under a temporary name,
-// checked against what was recorded, and only then named. It never replaces a file, and leaves the partial files alone.
-func Make(ctx context.Context, tool *ffmpeg.Tool, inputs []string, lengths []time.Duration, final string, want ffmpeg.Totals, sound ffmpeg.Sound) (ffmpeg.Totals, error) {
-	tmp := tmpName(final)
-	if err := remove(tmp); err != nil {
-		return ffmpeg.Totals{}, err
-	}
-	wrote, err := tool.Remux(ctx, inputs, lengths, tmp, sound)
-	if err != nil {
-		return ffmpeg.Totals{}, errors.Join(checked(ctx, tool, err), remove(tmp))
-	}
-	crash.Here("remuxed")
-	got, err := tool.Verify(ctx, tmp)
-	if err != nil {
-		return ffmpeg.Totals{}, errors.Join(checked(ctx, tool, err), remove(tmp))
-	}
-	off := (got.Duration - want.Duration).Abs()
-	if wrote.Frames != want.Frames || got.Frames != want.Frames || off > tolerance(want, len(inputs)) {
-		return ffmpeg.Totals{}, errors.Join(&contentError{fmt.Errorf("%d frames and %s were recorded, %d frames and %s read back", want.Frames, want.Duration, got.Frames, got.Duration)}, remove(tmp))
-	}
-	crash.Here("checked")
-	if err := durable.SyncFile(tmp); err != nil {
-		return ffmpeg.Totals{}, errors.Join(err, remove(tmp))
-	}
-	crash.Here("clip-synced")
-	if err := durable.Publish(tmp, final); err != nil {
-		return ffmpeg.Totals{}, err
-	}
-	crash.Here("published")
-	return got, nil
-}
-
-// tolerance is by how much the length that is read back may differ from what was recorded: FFmpeg may not count the last
-// picture's length, and one picture is added where runs are joined.
-func tolerance(want ffmpeg.Totals, inputs int) time.Duration {
-	return time.Second + time.Duration(inputs+1)*want.Duration/time.Duration(max(1, want.Frames))
-}
-
-// tmpName is what a clip is called until it is checked.
-func tmpName(final string) string {
-	return filepath.Join(filepath.Dir(final), "."+strings.TrimSuffix(filepath.Base(final), ".mp4")+".tmp")
-}
+// TmpName is what a clip is called whose sound is being encoded.
+func TmpName(clip string) string { return "." + strings.TrimSuffix(clip, ".mp4") + ".tmp" }
 
 // checked marks an error of FFmpeg's as one of content, unless the drive or FFmpeg itself is to blame.
 func checked(ctx context.Context, tool *ffmpeg.Tool, err error) error {
 	var broken *source.Failure
-	if ffmpeg.DiskTrouble(err) || ctx.Err() != nil || errors.As(err, &broken) {
+	if err == nil || ffmpeg.DiskTrouble(err) || ctx.Err() != nil || errors.As(err, &broken) {
 		return err
 	}
 	if err := tool.Works(ctx); err != nil {
@@ -335,44 +344,17 @@ func checked(ctx context.Context, tool *ffmpeg.Tool, err error) error {
 	return &contentError{err}
 }
 
-func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// tidy removes what a crash left of files that were being written. Their names are gone durably before the event ends in
+// the index, so none is ever forgotten.
+func (in *Incident) tidy(w *work, ev event.Event) error {
+	folder, err := in.c.Archive.Folder(ev)
+	if err != nil {
 		return err
 	}
-	return nil
-}
-
-// raw keeps the partial files as the event's clips.
-func (in *Incident) raw(ctx context.Context, parts []*part, ev event.Event) ([]event.Clip, error) {
-	var clips []event.Clip
-	for _, p := range parts {
-		if p.good == 0 {
-			continue
-		}
-		sum, size, err := Sum(ctx, in.c.Archive.Path(ev, p.File), nil)
-		if err != nil {
-			return nil, err
-		}
-		clips = append(clips, event.Clip{File: p.File, Start: p.Start, End: p.until(), Length: event.Seconds(p.length()), Frames: p.frames, Bytes: size, SHA256: sum})
-	}
-	return clips, nil
-}
-
-// tidy removes the partial files that have become clips, and what a crash left of files that were being written. Their
-// names are gone durably before the event ends in the index, so none is ever forgotten.
-func (in *Incident) tidy(w *work, ev event.Event) error {
-	if ev.Stem == "" {
-		return nil
-	}
+	defer func() { _ = folder.Close() }()
 	var names []string
 	for _, p := range w.parts {
-		if p.made && !slices.ContainsFunc(ev.Clips, func(c event.Clip) bool { return c.File == p.File }) {
-			names = append(names, p.File)
-		}
-		names = append(names, tmpName(p.Clip))
-	}
-	for _, c := range ev.Clips {
-		names = append(names, tmpName(c.File))
+		names = append(names, p.File, TmpName(p.Clip))
 	}
 	for _, end := range append([]string{".json", ".jpg"}, Ends...) {
 		names = append(names, durable.Temporary(ev.Stem+end))
@@ -381,11 +363,14 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 		}
 	}
 	for _, name := range names {
-		if err := remove(in.c.Archive.Path(ev, name)); err != nil {
+		if slices.ContainsFunc(ev.Clips, func(c event.Clip) bool { return c.File == name }) {
+			continue
+		}
+		if err := durable.RemoveIn(folder, name); err != nil {
 			return err
 		}
 	}
-	return durable.SyncDir(filepath.Dir(in.c.Archive.Path(ev, ev.Stem)))
+	return durable.SyncDirIn(folder, ".")
 }
 
 // settle writes the receipt and decides how the event ended.

@@ -1,12 +1,17 @@
 package clip
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
+	"os"
 	"slices"
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ring"
 )
 
 // Enclosure is what came with an event's mail and is kept as a file beside the clip.
@@ -31,18 +36,21 @@ func (e *Enclosure) field(ev *event.Event) *string {
 // Enclose keeps what came with an event's mail, once the event has a place on the archive. An event keeps the first
 // picture and the first mail. It does not wait for the archive, and whatever happens to it, the clip is not touched.
 func (in *Incident) Enclose(ctx context.Context, id string, e Enclosure) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	w := in.now
+	w := in.current()
+	w.mu.Lock()
 	if w.ev.ID != id || w.sealed || *e.field(&w.ev) != "" || slices.ContainsFunc(w.enclosed, func(o *Enclosure) bool { return o.field(&w.ev) == e.field(&w.ev) }) {
+		w.mu.Unlock()
 		return
 	}
 	w.enclosed = append(w.enclosed, &e)
+	w.mu.Unlock()
 	in.shoot(ctx, w)
 }
 
-// shoot writes the enclosures that wait, if there is a place for them. in.mu is held.
+// shoot writes the enclosures that wait, if there is a place for them.
 func (in *Incident) shoot(ctx context.Context, w *work) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.sealed || w.ev.Stem == "" {
 		return
 	}
@@ -55,37 +63,41 @@ func (in *Incident) shoot(ctx context.Context, w *work) {
 		ev := w.ev
 		w.picture.Go(func() {
 			err := in.writeEnclosure(ev, e)
-			in.mu.Lock()
-			e.writing = false
-			if err == nil {
-				w.enclosed = slices.DeleteFunc(w.enclosed, func(o *Enclosure) bool { return o == e })
-				*e.field(&w.ev) = ev.Stem + e.End
-				w.version++
-			}
-			in.mu.Unlock()
-			if err != nil {
-				return // tried again with the next segments, and at the end
-			}
-			if err := in.note(ctx, w); err != nil { // noted again with the next change
-				in.c.Log.Warn("what came with the mail was not written to the index yet", "event", ev.ID, "err", err)
+			w.edit(func(c *course) {
+				if e.writing = false; err == nil {
+					w.enclosed = slices.DeleteFunc(w.enclosed, func(o *Enclosure) bool { return o == e })
+					*e.field(&c.ev) = ev.Stem + e.End
+				}
+			})
+			if err == nil { // else tried again with the next segments, and at the end
+				w.tell(ctx)
 			}
 		})
 	}
 }
 
 func (in *Incident) writeEnclosure(ev event.Event, e *Enclosure) error {
-	err := durable.WriteFile(in.c.Archive.Path(ev, ev.Stem+e.End), e.Data, archive.FileMode)
+	err := in.write(ev, ev.Stem+e.End, e.Data)
 	if err != nil {
 		in.c.Log.Warn("what came with the mail was not written", "event", ev.ID, "camera", ev.Camera, "err", err)
 	}
 	return err
 }
 
+// write writes a small file beside an event's clip.
+func (in *Incident) write(ev event.Event, name string, b []byte) error {
+	folder, err := in.c.Archive.Folder(ev)
+	if err != nil {
+		return err
+	}
+	return errors.Join(durable.WriteIn(folder, name, b, archive.FileMode), folder.Close())
+}
+
 // seal ends the work on an event's pictures and waits for it. None can begin afterwards.
-func (in *Incident) seal(w *work) {
-	in.mu.Lock()
+func (w *work) seal() {
+	w.mu.Lock()
 	w.sealed = true
-	in.mu.Unlock()
+	w.mu.Unlock()
 	w.picture.Wait()
 }
 
@@ -97,4 +109,53 @@ func (in *Incident) lastEnclosures(w *work, ev *event.Event) {
 		}
 	}
 	w.enclosed = nil
+}
+
+// maxSnap bounds what is read into memory for a picture, in bytes.
+const maxSnap = 32 << 20
+
+// snap makes the thumbnail from the first segment that reaches the trigger, once.
+func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) {
+	ev := w.event()
+	for _, s := range segments {
+		if w.snapped || s.End.Before(ev.Time) {
+			continue
+		}
+		w.snapped = true
+		var video bytes.Buffer
+		for _, file := range []string{s.Init, s.Path} {
+			b, err := os.ReadFile(file)
+			if err != nil || video.Len()+len(b) > maxSnap {
+				in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
+				return
+			}
+			video.Write(b)
+		}
+		w.picture.Go(func() {
+			if err := in.thumbnail(ctx, w, ev, &video); err != nil && ctx.Err() == nil {
+				in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
+			}
+		})
+	}
+}
+
+func (in *Incident) thumbnail(ctx context.Context, w *work, ev event.Event, video io.Reader) error {
+	tool, err := in.c.FFmpeg()
+	if err != nil {
+		return err
+	}
+	free, err := in.c.job(ctx)
+	if err != nil {
+		return err
+	}
+	defer free()
+	jpeg, err := tool.Picture(ctx, video, 480)
+	if err != nil {
+		return err
+	}
+	name := ev.Stem + ".jpg"
+	if err := in.write(ev, name, jpeg); err != nil {
+		return err
+	}
+	return w.record(ctx, func(c *course) { c.ev.Thumbnail = name })
 }

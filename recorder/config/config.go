@@ -45,6 +45,7 @@ type Archive struct {
 	MaxAge  Duration `toml:"max_age" json:"max_age"`
 	MaxSize ByteSize `toml:"max_size" json:"max_size"`
 	MinFree ByteSize `toml:"min_free" json:"min_free"`
+	Group   bool     `toml:"group" json:"group"` // its group may read it
 }
 
 // Clip holds the lengths that a camera may override.

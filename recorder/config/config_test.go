@@ -289,16 +289,16 @@ func TestCheckFolders(t *testing.T) {
 	}
 	s := Default()
 	s.RAMDisk.Path, s.Archive.Path = filepath.Join(dir, "ram"), file
-	faults := CheckFolders(s)
+	faults := CheckFolders(s, Settings{})
 	if len(faults) != 1 || faults[0].Key != "archive.path" || !strings.Contains(faults[0].Rule, "it is a file") {
 		t.Fatalf("got %v", faults)
 	}
 	s.Archive.Path = filepath.Join(dir, "not", "mounted")
-	if faults := CheckFolders(s); len(faults) != 1 || !strings.Contains(faults[0].Rule, "plugged in") {
+	if faults := CheckFolders(s, Settings{}); len(faults) != 1 || !strings.Contains(faults[0].Rule, "plugged in") {
 		t.Fatalf("got %v", faults)
 	}
 	s.Archive.Path = filepath.Join(dir, "archive")
-	if faults := CheckFolders(s); faults != nil {
+	if faults := CheckFolders(s, Settings{}); faults != nil {
 		t.Fatalf("got %v", faults)
 	}
 }

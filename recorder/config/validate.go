@@ -268,26 +268,43 @@ func nested(s Settings) bool {
 
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
-// CheckFolders returns the faults of the folders on this machine: what is not a folder, cannot be made, or cannot be
-// written. It makes the folders that are missing where their parent exists. A missing archive is a fault for who is
-// setting it up; a running recorder waits for it instead.
-func CheckFolders(s Settings) Faults {
+// CheckFolders returns the faults of the folders on this machine, but for those that are as they were: what is not a folder,
+// cannot be made, cannot be written, or does not answer. It makes the folders that are missing where their parent exists. A
+// missing archive is a fault for who is setting it up; a running recorder waits for it instead.
+func CheckFolders(s, was Settings) Faults {
 	var f Faults
-	if rule := folderFault(s.RAMDisk.Path, 0o700); rule != "" {
-		f.add("ram_disk.path", s.RAMDisk.Path, "%s", rule)
+	look := func(key, path string, mode fs.FileMode) {
+		rule := make(chan string, 1)
+		go func() { rule <- folderFault(path, mode) }() // nothing can end a look at a share that hangs
+		timer := time.NewTimer(folderTime)
+		defer timer.Stop()
+		select {
+		case r := <-rule:
+			if r != "" {
+				f.add(key, path, "%s", r)
+			}
+		case <-timer.C:
+			f.add(key, path, "does not answer; is the drive failing, or the network share gone?")
+		}
 	}
-	if rule := folderFault(s.Archive.Path, 0o755); rule != "" {
-		f.add("archive.path", s.Archive.Path, "%s", rule)
+	if s.RAMDisk.Path != was.RAMDisk.Path {
+		look("ram_disk.path", s.RAMDisk.Path, 0o700)
+	}
+	if s.Archive.Path != was.Archive.Path {
+		look("archive.path", s.Archive.Path, 0o750)
 	}
 	return f
 }
+
+// folderTime is how long a folder is waited for.
+const folderTime = 5 * time.Second
 
 // FolderFault returns the rule that the folder of a key, "ram_disk.path" or "archive.path", breaks, or "". It makes the
 // folder as [CheckFolders] does, and nothing of a path that is none.
 func FolderFault(s Settings, key string) string {
 	path, mode := s.RAMDisk.Path, fs.FileMode(0o700)
 	if key == "archive.path" {
-		path, mode = s.Archive.Path, 0o755
+		path, mode = s.Archive.Path, 0o750
 	}
 	var f Faults
 	if checkPath(&f, key, path); f != nil {

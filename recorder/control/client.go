@@ -216,6 +216,23 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	return c.do(ctx, "DELETE", "/v1/events/"+url.PathEscape(id), nil, nil)
 }
 
+// Forget removes an event from the list alone; its files stay where they are.
+func (c *Client) Forget(ctx context.Context, id string) error {
+	return c.do(ctx, "DELETE", "/v1/events/"+url.PathEscape(id)+"?files=stay", nil, nil)
+}
+
+// Drives returns the archive drives that the list of events knows.
+func (c *Client) Drives(ctx context.Context) (list []status.Drive, err error) {
+	return list, c.do(ctx, "GET", "/v1/drives", nil, &list)
+}
+
+// ForgetDrive removes the events on a drive from the list; their files stay where they are. It returns how many they were.
+func (c *Client) ForgetDrive(ctx context.Context, id string) (int, error) {
+	var a forgetAnswer
+	err := c.do(ctx, "DELETE", "/v1/drives/"+url.PathEscape(id), nil, &a)
+	return a.Events, err
+}
+
 // Reindex rebuilds the index and returns how many events were found, and which sidecars could not be used.
 func (c *Client) Reindex(ctx context.Context) (found int, faults []string, err error) {
 	var a reindexAnswer

@@ -26,6 +26,9 @@ type Recorder interface {
 	Event(ctx context.Context, id string) (event.Event, error)
 	Protect(ctx context.Context, id string, on bool) (event.Event, error)
 	Delete(ctx context.Context, id string) error
+	Forget(ctx context.Context, id string) error
+	Drives(ctx context.Context) ([]status.Drive, error)
+	ForgetDrive(ctx context.Context, id string) (int, error)
 	Reindex(context.Context) (found int, faults []string, err error)
 	Days(context.Context, event.Query) ([]event.Day, error)
 	Choices(context.Context) (event.Choices, error)
@@ -85,6 +88,9 @@ type (
 	folderCall struct {
 		Path string `json:"path"`
 		Use  string `json:"use"`
+	}
+	forgetAnswer struct {
+		Events int `json:"events"`
 	}
 	reindexAnswer struct {
 		Found  int      `json:"found"`

@@ -65,6 +65,10 @@ func (f *fake) Event(_ context.Context, id string) (event.Event, error) {
 func (f *fake) Protect(_ context.Context, id string, on bool) (event.Event, error) {
 	return event.Event{ID: id, Protected: on}, nil
 }
+func (f *fake) Forget(ctx context.Context, id string) error      { return f.Delete(ctx, id) }
+func (f *fake) Drives(context.Context) ([]status.Drive, error)   { return nil, f.refuse }
+func (f *fake) ForgetDrive(context.Context, string) (int, error) { return 0, f.refuse }
+
 func (f *fake) Delete(context.Context, string) error { return f.refuse }
 func (f *fake) Reindex(context.Context) (int, []string, error) {
 	return 3, []string{"x.json: broken"}, nil

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,9 +42,10 @@ func Listen(socket string) (net.Listener, error) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	_ = os.Remove(socket)
-	old := syscall.Umask(0o177) // the socket is never open to others, not even for a moment
 	ln, err := net.Listen("unix", socket)
-	syscall.Umask(old)
+	if err == nil {
+		err = os.Chmod(socket, 0o600) // this process makes nothing that others may open; this one's folder is its user's alone, too
+	}
 	if err != nil {
 		_ = lock.Close()
 		return nil, fmt.Errorf("control socket: %w", err)

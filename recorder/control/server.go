@@ -18,12 +18,16 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// maxCall bounds a call's body, in bytes.
-const maxCall = 1 << 20
+// Bounds of a call.
+const (
+	maxCall  = 1 << 20          // bytes of its body
+	bodyTime = 10 * time.Second // to send it
+	idleTime = 2 * time.Minute  // of a connection between two calls
+)
 
 // Serve answers calls on a listener from Listen until ctx ends.
 func Serve(ctx context.Context, ln net.Listener, r Recorder, watch func() Watcher) error {
-	srv := &http.Server{Handler: routes(&server{r: r, watch: watch, stopping: ctx}), ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	srv := &http.Server{Handler: routes(&server{r: r, watch: watch, stopping: ctx}), ReadHeaderTimeout: bodyTime, IdleTimeout: idleTime, BaseContext: func(net.Listener) context.Context { return ctx }}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 	select {
@@ -54,6 +58,8 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("GET /v1/events/{id}", s.event)
 	mux.HandleFunc("POST /v1/events/{id}/protect", s.protect)
 	mux.HandleFunc("DELETE /v1/events/{id}", s.delete)
+	mux.HandleFunc("GET /v1/drives", s.drives)
+	mux.HandleFunc("DELETE /v1/drives/{id}", s.forgetDrive)
 	mux.HandleFunc("POST /v1/reindex", s.reindex)
 	mux.HandleFunc("GET /v1/days", s.days)
 	mux.HandleFunc("GET /v1/choices", s.choices)
@@ -97,6 +103,9 @@ func answer(w http.ResponseWriter, v any, err error) {
 
 // call reads a call's body, and answers itself if it is none.
 func call[T any](w http.ResponseWriter, r *http.Request) (v T, ok bool) {
+	body := http.NewResponseController(w)
+	_ = body.SetReadDeadline(time.Now().Add(bodyTime)) // who sends it byte by byte holds nothing up
+	defer func() { _ = body.SetReadDeadline(time.Time{}) }()
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCall))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&v); err != nil && !errors.Is(err, io.EOF) {
@@ -259,7 +268,21 @@ func (s *server) protect(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) delete(w http.ResponseWriter, r *http.Request) {
+	if r.FormValue("files") == "stay" {
+		answer(w, struct{}{}, s.r.Forget(s.stopping, r.PathValue("id")))
+		return
+	}
 	answer(w, struct{}{}, s.r.Delete(s.stopping, r.PathValue("id")))
+}
+
+func (s *server) drives(w http.ResponseWriter, r *http.Request) {
+	list, err := s.r.Drives(r.Context())
+	answer(w, list, err)
+}
+
+func (s *server) forgetDrive(w http.ResponseWriter, r *http.Request) {
+	n, err := s.r.ForgetDrive(s.stopping, r.PathValue("id"))
+	answer(w, forgetAnswer{n}, err)
 }
 
 func (s *server) reindex(w http.ResponseWriter, r *http.Request) {

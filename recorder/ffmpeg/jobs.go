@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -22,48 +23,40 @@ type Totals struct {
 	Duration time.Duration // of the longest stream
 }
 
-// Remux joins partial files into one MP4 with its index in front, starting at time 0, without touching the video.
-// The inputs must have the same parameters; lengths are theirs, which FFmpeg cannot tell for a file whose time does not
-// begin at 0. Sound is copied, encoded to AAC with silence where there is none, or left out. The output must not exist.
-func (t *Tool) Remux(ctx context.Context, inputs []string, lengths []time.Duration, out string, sound Sound) (Totals, error) {
-	args := []string{"-hide_banner", "-nostats", "-loglevel", "level+warning", "-threads", "1"}
-	var script strings.Builder
-	if len(inputs) == 1 {
-		args = append(args, "-i", "file:"+inputs[0])
-	} else {
-		script.WriteString("ffconcat version 1.0\n")
-		for i, in := range inputs {
-			fmt.Fprintf(&script, "file %s\nduration %.6f\n", quote("file:"+filepath.ToSlash(in)), lengths[i].Seconds())
-		}
-		args = append(args, "-f", "concat", "-safe", "0", "-protocol_whitelist", "file,pipe,fd", "-i", "pipe:0")
-	}
-	args = append(args, "-map", "0:v:0", "-c", "copy")
-	switch sound {
-	case CopyAAC:
-		args = append(args, "-map", "0:a:0?")
-	case MakeAAC:
-		args = append(args, "-map", "0:a:0?", "-c:a", "aac", "-b:a", "48k", "-af", "aresample=async=1000")
-	}
-	args = append(args, "-avoid_negative_ts", "make_zero", "-max_interleave_delta", "0", "-movflags", "+faststart", "-progress", "pipe:1", "-f", "mp4", "-n", "file:"+out)
-	ctx, cancel := limited(ctx, inputs...)
+// EncodeSound copies an MP4 whose sound most players do not know into one with AAC and its index in front, without touching
+// the video. Where there is no sound for a while there is silence. What out held is replaced.
+func (t *Tool) EncodeSound(ctx context.Context, in, out *os.File) (Totals, error) {
+	ctx, cancel := limited(ctx, in)
 	defer cancel()
-	totals, err := t.count(ctx, args, strings.NewReader(script.String()))
+	totals, err := t.count(ctx, []string{"-hide_banner", "-nostats", "-loglevel", "level+warning", "-threads", "1", "-f", "mp4", "-i", nameOf(in, 0),
+		"-map", "0:v:0", "-c", "copy", "-map", "0:a:0", "-c:a", "aac", "-b:a", "48k", "-af", "aresample=async=1000",
+		"-avoid_negative_ts", "make_zero", "-max_interleave_delta", "0", "-movflags", "+faststart", "-progress", "pipe:1", "-f", "mp4", "-y", nameOf(out, 1)}, in, out)
 	if err != nil {
-		return Totals{}, fmt.Errorf("remux %s: %w", filepath.Base(out), err)
+		return Totals{}, fmt.Errorf("encode the sound of %s: %w", filepath.Base(in.Name()), err)
 	}
 	return totals, nil
 }
 
-// Verify reads every packet of a file and returns what it holds; any error of the file is an error here.
-func (t *Tool) Verify(ctx context.Context, file string) (Totals, error) {
+// Verify reads every packet of an MP4 file and returns what it holds; any error of the file is an error here. No other
+// file is read, whatever it says.
+func (t *Tool) Verify(ctx context.Context, file *os.File) (Totals, error) {
 	ctx, cancel := limited(ctx, file)
 	defer cancel()
-	totals, err := t.count(ctx, []string{"-hide_banner", "-nostats", "-loglevel", "level+error", "-xerror",
-		"-i", "file:" + file, "-map", "0:v:0", "-c", "copy", "-progress", "pipe:1", "-f", "null", "-"}, nil)
+	totals, err := t.count(ctx, []string{"-hide_banner", "-nostats", "-loglevel", "level+error", "-xerror", "-protocol_whitelist", "file",
+		"-f", "mp4", "-i", nameOf(file, 0), "-map", "0:v:0", "-c", "copy", "-progress", "pipe:1", "-f", "null", "-"}, file)
 	if err != nil {
-		return Totals{}, fmt.Errorf("read back %s: %w", filepath.Base(file), err)
+		return Totals{}, fmt.Errorf("read back %s: %w", filepath.Base(file.Name()), err)
 	}
 	return totals, nil
+}
+
+// nameOf is what FFmpeg calls the nth file that it is given: the open file, where the system lets a process open it again,
+// so that nobody can put another one at its name meanwhile.
+func nameOf(f *os.File, n int) string {
+	if runtime.GOOS != "linux" {
+		return "file:" + f.Name()
+	}
+	return fmt.Sprintf("file:/dev/fd/%d", 3+n)
 }
 
 // Bounds of a job, beyond which FFmpeg counts as hanging: a drive that writes half a megabyte a second is slow, not dead.
@@ -75,13 +68,11 @@ const (
 
 var errHangs = errors.New("FFmpeg came to no end")
 
-// limited bounds the time of a job by the size of its files.
-func limited(ctx context.Context, files ...string) (context.Context, context.CancelFunc) {
+// limited bounds the time of a job by the size of its file.
+func limited(ctx context.Context, file *os.File) (context.Context, context.CancelFunc) {
 	var bytes int64
-	for _, f := range files {
-		if fi, err := os.Stat(f); err == nil {
-			bytes += fi.Size()
-		}
+	if fi, err := file.Stat(); err == nil {
+		bytes = fi.Size()
 	}
 	return context.WithTimeoutCause(ctx, jobTime+time.Duration(bytes/jobSpeed)*time.Second, errHangs)
 }
@@ -106,10 +97,10 @@ func (t *Tool) Works(ctx context.Context) error {
 }
 
 // count runs FFmpeg with -progress on standard output and returns its last report.
-func (t *Tool) count(ctx context.Context, args []string, stdin io.Reader) (Totals, error) {
+func (t *Tool) count(ctx context.Context, args []string, files ...*os.File) (Totals, error) {
 	var out bytes.Buffer
 	var errs []string
-	err := t.run(ctx, job{args: args, stdin: stdin, stdout: &out, line: func(line string) {
+	err := t.run(ctx, job{args: args, files: files, stdout: &out, line: func(line string) {
 		if (strings.Contains(line, "[error]") || strings.Contains(line, "[fatal]")) && !aboutPicture.MatchString(line) && len(errs) < keptLines {
 			errs = append(errs, line)
 		}
@@ -144,7 +135,7 @@ func parseProgress(s string) (t Totals, err error) {
 	return t, nil
 }
 
-// Picture returns the first frame of a video as a JPEG of at most the given width in pixels.
+// Picture returns the first frame of a video as a JPEG of at most the given width in pixels. A file must be an MP4.
 func (t *Tool) Picture(ctx context.Context, video io.Reader, width int) ([]byte, error) {
 	return t.picture(ctx, nil, video, width)
 }
@@ -156,12 +147,19 @@ func (t *Tool) Still(ctx context.Context, video io.Reader, width int) ([]byte, e
 
 func (t *Tool) picture(ctx context.Context, options []string, video io.Reader, width int) ([]byte, error) {
 	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, options...)
-	args = append(args, "-i", "pipe:0", "-map", "0:v:0", "-frames:v", "1", "-vf", fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width),
+	j := job{stdin: video}
+	from := []string{"-i", "pipe:0"}
+	if f, ok := video.(*os.File); ok { // its index may lie behind
+		j = job{files: []*os.File{f}}
+		from = []string{"-protocol_whitelist", "file", "-f", "mp4", "-i", nameOf(f, 0)}
+	}
+	args = append(append(args, from...), "-map", "0:v:0", "-frames:v", "1", "-vf", fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width),
 		"-pix_fmt", "yuvj420p", "-q:v", "4", "-c:v", "mjpeg", "-threads", "1", "-f", "image2pipe", "pipe:1")
 	ctx, cancel := context.WithTimeoutCause(ctx, pictureTime, errHangs)
 	defer cancel()
 	var out bytes.Buffer
-	if err := t.run(ctx, job{args: args, stdin: video, stdout: &out}); err != nil {
+	j.args, j.stdout = args, &out
+	if err := t.run(ctx, j); err != nil {
 		return nil, err
 	}
 	if out.Len() == 0 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -18,6 +19,7 @@ import (
 type job struct {
 	args     []string
 	stdin    io.Reader
+	files    []*os.File // that it may read or write, see nameOf
 	stdout   io.Writer
 	password string            // scrubbed from every line
 	line     func(line string) // each scrubbed line of standard error; may be nil
@@ -61,6 +63,9 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 	}
 	cmd := exec.CommandContext(ctx, t.Path, j.args...)
 	cmd.Stdin, cmd.Stdout = j.stdin, j.stdout
+	if runtime.GOOS != "windows" {
+		cmd.ExtraFiles = j.files
+	}
 	cmd.Cancel = func() error {
 		if j.kill { // nothing that it would still write is wanted
 			return cmd.Process.Kill()

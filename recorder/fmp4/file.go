@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"hash"
-	"hash/crc32"
 	"io"
 	"os"
 	"time"
@@ -120,103 +118,12 @@ func Segment(r io.ReaderAt, size int64, m Movie) (list []Fragment) {
 	return list
 }
 
-// minGap is how far two fragments must be apart to have a gap between them.
-const minGap = 700 * time.Millisecond
-
-// Contents is what a partial file holds: an init section and whole segments behind it.
+// Contents is what a finished file holds.
 type Contents struct {
-	Good   int64            // bytes up to the end of the last whole fragment; what follows was cut off by a crash
-	Media  [2]time.Duration // first start and last end
+	Bytes  int64
+	Length time.Duration // of its video
 	Frames int
-	Gaps   [][2]time.Duration // stretches of media time in it without a frame
-}
-
-// add counts a further fragment.
-func (c *Contents) add(fr *Fragment) {
-	if fr.Frames == 0 {
-		return
-	}
-	if c.Frames == 0 {
-		c.Media[0] = fr.Media[0]
-	} else if fr.Media[0]-c.Media[1] >= minGap {
-		c.Gaps = append(c.Gaps, [2]time.Duration{c.Media[1], fr.Media[0]})
-	}
-	c.Media[1] = fr.Media[1]
-	c.Frames += fr.Frames
-}
-
-// Seal returns the box that ends what was appended to a partial file in one go: its length in bytes and its CRC-32C. A
-// power cut may leave a file with its right size and zeros in it, so structure alone does not tell what is whole.
-// Players skip it (ISO/IEC 14496-12, section 8.1.2).
-func Seal(length int64, sum uint32) []byte {
-	b := append([]byte{0, 0, 0, byte(sealSize)}, "free"...)
-	b = append(b, sealMark...)
-	b = binary.BigEndian.AppendUint64(b, uint64(length))
-	return binary.BigEndian.AppendUint32(b, sum)
-}
-
-const (
-	sealMark = "Preroll "
-	sealSize = 8 + len(sealMark) + 8 + 4
-)
-
-// Sum returns the hash whose value a seal holds.
-func Sum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
-
-// sealed reports whether the box of a seal's size at an offset is the seal of the bytes from an offset to it.
-func sealed(r io.ReaderAt, from, at int64) bool {
-	var b [sealSize]byte
-	if _, err := r.ReadAt(b[:], at); err != nil {
-		return false
-	}
-	sum := Sum()
-	if _, err := io.Copy(sum, io.NewSectionReader(r, from, at-from)); err != nil {
-		return false
-	}
-	return bytes.Equal(b[:], Seal(at-from, sum.Sum32()))
-}
-
-// Inspect reads a partial file, as far as it is whole and no further than limit bytes (0: all of it). A file without a
-// whole init section is empty. strict says that only what is sealed counts; else that holds if anything is sealed.
-func Inspect(path string, limit int64, strict bool) (Contents, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Contents{}, err
-	}
-	defer func() { _ = f.Close() }()
-	fi, err := f.Stat()
-	if err != nil {
-		return Contents{}, err
-	}
-	size := fi.Size()
-	if limit > 0 {
-		size = min(size, limit)
-	}
-	var whole, good Contents
-	seals := strict
-	at := int64(0)
-	walk(f, size, nil, func(kind string, end int64, fr *Fragment) error {
-		switch kind {
-		case "mdat":
-			whole.add(fr)
-		case "free":
-			if end-whole.Good != int64(sealSize) {
-				return nil
-			}
-			if !sealed(f, at, whole.Good) {
-				return ErrBox
-			}
-			seals, at = true, end
-			good = whole
-			good.Good = end
-		}
-		whole.Good = end
-		return nil
-	})
-	if seals {
-		return good, nil
-	}
-	return whole, nil
+	Sound  string // sample entry of its first sound track, "" if it has none
 }
 
 // ReadInitFile reads the init section in a file.
@@ -230,42 +137,6 @@ func ReadInitFile(f *os.File, size int64) (Movie, []byte, error) {
 	}
 	m, err := ReadInit(b)
 	return m, b, err
-}
-
-// SoundOf returns the sample entry's kind of the first sound track in a file, "" if it has none.
-func SoundOf(path string) (kind string, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	fi, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	err = boxes(f, fi.Size(), func(box string, _ int64, body func() ([]byte, error)) error {
-		if box != "moov" {
-			return nil
-		}
-		b, err := body()
-		if err != nil {
-			return err
-		}
-		m := Movie{defaults: map[uint32]Sample{}}
-		if err := m.moov(b); err != nil {
-			return err
-		}
-		for _, t := range m.Tracks {
-			if !t.Video && kind == "" {
-				kind = Kind(t.Entry)
-			}
-		}
-		return io.EOF // enough
-	})
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return kind, err
 }
 
 // ErrNoVideo means that a file holds no whole fragment with video.

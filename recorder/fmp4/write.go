@@ -60,7 +60,7 @@ func Init(tracks []Track) []byte {
 			return u32(zeros(matrix(b), 24), uint32(len(tracks)+1))
 		})
 		for _, t := range tracks {
-			b = trak(b, t)
+			b = trak(b, t, nil)
 		}
 		return box(b, "mvex", func(b []byte) []byte {
 			for _, t := range tracks {
@@ -71,19 +71,27 @@ func Init(tracks []Track) []byte {
 	})
 }
 
-func trak(b []byte, t Track) []byte {
+// trak appends a track; samples is its index, nil for an init section.
+func trak(b []byte, t Track, samples *table) []byte {
+	var shown, length uint64
+	if samples != nil {
+		shown, length = samples.shown(), samples.length()
+	}
 	handler, header, volume := "soun", "smhd", uint16(0x100)
 	if t.Video {
 		handler, header, volume = "vide", "vmhd", 0
 	}
 	return box(b, "trak", func(b []byte) []byte {
-		b = full(b, "tkhd", 0, 3, func(b []byte) []byte { // enabled, in the movie
-			b = u32(u32(u32(u32(u32(b, 0), 0), t.ID), 0), 0)
+		b = full(b, "tkhd", 1, 3, func(b []byte) []byte { // enabled, in the movie
+			b = u64(u32(u32(u64(u64(b, 0), 0), t.ID), 0), shown)
 			b = u16(u16(u16(u16(zeros(b, 8), 0), 0), volume), 0)
 			return u32(u32(matrix(b), uint32(t.Width)<<16), uint32(t.Height)<<16)
 		})
+		if samples != nil {
+			b = samples.edts(b)
+		}
 		return box(b, "mdia", func(b []byte) []byte {
-			b = full(b, "mdhd", 0, 0, func(b []byte) []byte { return u16(u16(u32(u32(u32(u32(b, 0), 0), t.Timescale), 0), 0x55c4), 0) })
+			b = full(b, "mdhd", 1, 0, func(b []byte) []byte { return u16(u16(u64(u32(u64(u64(b, 0), 0), t.Timescale), length), 0x55c4), 0) })
 			b = full(b, "hdlr", 0, 0, func(b []byte) []byte { return append(zeros(append(u32(b, 0), handler...), 12), 0) })
 			return box(b, "minf", func(b []byte) []byte {
 				if t.Video {
@@ -98,6 +106,9 @@ func trak(b []byte, t Track) []byte {
 				})
 				return box(b, "stbl", func(b []byte) []byte {
 					b = full(b, "stsd", 0, 0, func(b []byte) []byte { return append(u32(b, 1), t.Entry...) })
+					if samples != nil {
+						return samples.samples(b)
+					}
 					for _, kind := range []string{"stts", "stsc", "stco"} {
 						b = full(b, kind, 0, 0, func(b []byte) []byte { return u32(b, 0) })
 					}

@@ -88,6 +88,7 @@ type Drive struct {
 	Path   string `json:"path"` // where it was seen last
 	Events int    `json:"events"`
 	Bytes  int64  `json:"bytes"`
+	Away   bool   `json:"away,omitempty"` // it was not there when it was looked for
 }
 
 // SMTP is the alarm mail server.

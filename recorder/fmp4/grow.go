@@ -1,0 +1,332 @@
+package fmp4
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"os"
+	"time"
+)
+
+// Stretch is what was appended to a growing file in one go: segments of one run. One of an earlier version knows Media alone,
+// which is the file's time then.
+type Stretch struct {
+	Run    int64
+	Media  [2]time.Duration // start and end by the run's time
+	Wall   [2]time.Time     // when that arrived
+	Shift  time.Duration    // the file's time - the run's
+	Frames int
+}
+
+// Length is how long it plays.
+func (s Stretch) Length() time.Duration { return s.Media[1] - s.Media[0] }
+
+// A seal ends each stretch: a box that players skip (ISO/IEC 14496-12, section 8.1.2). It has the stretch's length in bytes
+// and its CRC-32C, since a power cut may leave a file with its right size and zeros in it, so that structure alone does
+// not tell what is whole; and what no fragment tells of it. The form before knew length and sum alone.
+const (
+	sealMark = "Preroll2"
+	sealSize = 8 + 8 + 8 + 4 + 6*8
+	oldMark  = "Preroll "
+	oldSize  = 8 + 8 + 8 + 4
+)
+
+// seal returns the box that ends a stretch.
+func seal(s Stretch, length int64, sum uint32) []byte {
+	b := append(u32(nil, sealSize), "free"...)
+	b = u32(u64(append(b, sealMark...), uint64(length)), sum)
+	for _, v := range []int64{s.Run, int64(s.Media[0]), int64(s.Media[1]), s.Wall[0].UnixNano(), s.Wall[1].UnixNano(), int64(s.Shift)} {
+		b = u64(b, uint64(v))
+	}
+	return b
+}
+
+func sum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
+
+// sealed reads the box at an offset as the seal of the bytes from an offset to it, but for a hole: the room for the index,
+// in which it may have been begun. ok is false if it is none.
+func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Stretch, ok bool) {
+	b := make([]byte, size)
+	if _, err := r.ReadAt(b, at); err != nil {
+		return s, false
+	}
+	h := sum()
+	for _, part := range [][2]int64{{from, max(from, hole[0])}, {max(from, hole[1]), at}} {
+		if _, err := io.Copy(h, io.NewSectionReader(r, part[0], part[1]-part[0])); err != nil {
+			return s, false
+		}
+	}
+	if size == oldSize {
+		old := u32(u64(append(append(u32(nil, oldSize), "free"...), oldMark...), uint64(at-from)), h.Sum32())
+		return s, bytes.Equal(b, old)
+	}
+	v := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[28+8*i:])) }
+	s = Stretch{Run: v(0), Media: [2]time.Duration{time.Duration(v(1)), time.Duration(v(2))}, Wall: [2]time.Time{time.Unix(0, v(3)), time.Unix(0, v(4))}, Shift: time.Duration(v(5))}
+	return s, bytes.Equal(b, seal(s, at-from, h.Sum32()))
+}
+
+// Whole is what is whole of a growing file.
+type Whole struct {
+	Good      int64 // bytes; what follows was cut off by a crash
+	Stretches []Stretch
+}
+
+// Inspect reads a growing file, as far as it is whole and no further than limit bytes (0: all of it). A file without a whole
+// init section is empty. strict says that only what is sealed counts; else that holds if anything is sealed.
+func Inspect(r io.ReaderAt, size, limit int64, strict bool) Whole {
+	if limit > 0 {
+		size = min(size, limit)
+	}
+	var loose, good Whole // by structure, and by seals
+	var now Stretch
+	from := int64(0)
+	var hole [2]int64
+	moov := int64(0)
+	seals := strict
+	walk(r, size, nil, func(kind string, end int64, fr *Fragment) error {
+		switch {
+		case kind == "moov":
+			moov = end
+		case kind == "free" && loose.Good == moov && moov > 0: // the room
+			hole = [2]int64{moov + 8, end}
+		case kind == "mdat" && fr.Frames > 0:
+			if now.Frames == 0 {
+				now.Media[0] = fr.Media[0]
+			}
+			now.Media[1] = fr.Media[1]
+			now.Frames += fr.Frames
+		case kind == "free" && (end-loose.Good == sealSize || end-loose.Good == oldSize):
+			s, ok := sealed(r, from, loose.Good, end-loose.Good, hole)
+			if !ok {
+				break
+			}
+			if end-loose.Good == oldSize {
+				s = now
+			}
+			s.Frames = now.Frames
+			good.Stretches = append(good.Stretches, s)
+			good.Good, from, seals, now = end, end, true, Stretch{}
+		}
+		loose.Good = end
+		return nil
+	})
+	if seals {
+		return good
+	}
+	if now.Frames > 0 {
+		loose.Stretches = []Stretch{now}
+	}
+	return loose
+}
+
+// Growing is a growing file that is open for appending.
+type Growing struct {
+	Whole
+	f     *os.File
+	movie Movie
+	ends  map[uint32]uint64 // where each track ends, ticks of the file's time
+	empty bool              // it holds no stretch yet
+	head  []byte            // that is written with the first one
+	room  int64
+}
+
+// Grow begins a growing file with an init section, and room for an index of so many bytes.
+func Grow(f *os.File, init []byte, room int64) (*Growing, error) {
+	m, err := ReadInit(init)
+	if err != nil {
+		return nil, err
+	}
+	head := u32(bytes.Clone(init), uint32(8+room))
+	return &Growing{f: f, movie: m, ends: map[uint32]uint64{}, empty: true, head: append(head, "free"...), room: room}, nil
+}
+
+// GrowOn goes on with a growing file behind what is whole of it. The rest is cut off.
+func GrowOn(f *os.File, w Whole) (*Growing, error) {
+	if w.Good == 0 {
+		return nil, ErrNoVideo
+	}
+	l, err := survey(f, w.Good)
+	if err != nil {
+		return nil, err
+	}
+	if l.plain {
+		return nil, errors.New("the file is finished already")
+	}
+	g := &Growing{Whole: w, f: f, movie: l.movie, ends: map[uint32]uint64{}}
+	for _, t := range l.list {
+		if len(t.sizes) > 0 {
+			g.ends[t.track.ID] = t.first + t.length()
+		}
+	}
+	if err := f.Truncate(w.Good); err != nil {
+		return nil, err
+	}
+	_, err = f.Seek(w.Good, io.SeekStart)
+	return g, err
+}
+
+// Room is a guess of the bytes that the index of a clip needs, from its first segment: a file without an init section.
+func Room(r io.ReaderAt, size int64, m Movie, first, clip time.Duration) int64 {
+	var samples, fragments int64
+	_ = boxes(r, size, func(kind string, _ int64, body func() ([]byte, error)) error {
+		if kind != "moof" {
+			return nil
+		}
+		b, err := body()
+		if err != nil {
+			return err
+		}
+		runs, err := m.moof(b)
+		fragments += int64(len(runs))
+		for _, run := range runs {
+			samples += int64(len(run.Samples))
+		}
+		return err
+	})
+	const head, perSample, perFragment = 2048, 12, 10
+	return head + int64(float64(samples*perSample+fragments*perFragment)*max(1, clip.Seconds()/max(first, 100*time.Millisecond).Seconds()))
+}
+
+// Append appends segments of one run, each a file without an init section, and a seal. times are those of the first one's
+// start and the last one's end. It does not make them durable. After an error the file is good up to where it was before.
+func (g *Growing) Append(segments []io.ReaderAt, sizes []int64, s Stretch) error {
+	h := sum()
+	to := io.MultiWriter(g.f, h)
+	length := int64(0)
+	if g.empty {
+		if _, err := to.Write(g.head); err != nil {
+			return err
+		}
+		// The room is a hole: nothing is written there where the file system knows holes.
+		if _, err := g.f.Seek(g.room, io.SeekCurrent); err != nil { // it is not sealed
+			return err
+		}
+		length = int64(len(g.head)) + g.room
+	}
+	ends := map[uint32]uint64{}
+	for id, end := range g.ends {
+		ends[id] = end
+	}
+	shifted := false
+	if n := len(g.Stretches); n > 0 && g.Stretches[n-1].Run == s.Run && !g.Stretches[n-1].Wall[1].IsZero() {
+		s.Shift, shifted = g.Stretches[n-1].Shift, true
+	}
+	s.Frames = 0
+	for i, seg := range segments {
+		n, err := g.copy(to, seg, sizes[i], &s, &shifted, ends)
+		if err != nil {
+			return err
+		}
+		length += n
+	}
+	end := seal(s, length, h.Sum32())
+	if _, err := g.f.Write(end); err != nil {
+		return err
+	}
+	g.Good += length + int64(len(end))
+	g.Stretches, g.ends, g.empty = append(g.Stretches, s), ends, false
+	return nil
+}
+
+// copy appends one segment, its times moved to the file's.
+func (g *Growing) copy(to io.Writer, r io.ReaderAt, size int64, s *Stretch, shifted *bool, ends map[uint32]uint64) (int64, error) {
+	video, _ := g.movie.Video()
+	at := int64(0)
+	err := boxes(r, size, func(kind string, end int64, body func() ([]byte, error)) error {
+		from := at
+		at = end
+		if kind != "moof" {
+			_, err := io.Copy(to, io.NewSectionReader(r, from, end-from))
+			return err
+		}
+		b, err := body()
+		if err != nil {
+			return err
+		}
+		runs, err := g.movie.moof(b)
+		if err != nil {
+			return err
+		}
+		if !*shifted {
+			s.Shift, *shifted = g.shift(runs, ends), true
+		}
+		move := map[uint32]int64{}
+		for _, run := range runs {
+			for _, t := range g.movie.Tracks {
+				if t.ID != run.Track {
+					continue
+				}
+				ticks := t.Ticks(s.Shift)
+				// Rounding, or sound that began before the run's video, must not lead behind what is there.
+				if base := int64(run.Base) + ticks; base < int64(ends[t.ID]) && base > int64(ends[t.ID])-int64(t.Timescale) {
+					ticks += int64(ends[t.ID]) - base
+				} else if base < 0 {
+					return fmt.Errorf("%w: a fragment lies before the file's begin", ErrBox)
+				}
+				move[t.ID] = ticks
+				next := uint64(int64(run.Base) + ticks)
+				for _, x := range run.Samples {
+					next += uint64(x.Duration)
+				}
+				ends[t.ID] = next
+			}
+			if run.Track == video.ID {
+				s.Frames += len(run.Samples)
+			}
+		}
+		if err := moveTimes(b, move); err != nil {
+			return err
+		}
+		_, err = to.Write(append(append(u32(nil, uint32(len(b)+8)), "moof"...), b...))
+		return err
+	})
+	return at, err
+}
+
+// shift is by how much a run's times are moved so that its first fragment follows what is there.
+func (g *Growing) shift(runs []run, ends map[uint32]uint64) time.Duration {
+	var shift time.Duration
+	for i, run := range runs {
+		for _, t := range g.movie.Tracks {
+			if t.ID != run.Track {
+				continue
+			}
+			if d := t.Time(ends[t.ID]) - t.Time(run.Base); i == 0 || d > shift {
+				shift = d
+			}
+		}
+	}
+	return shift
+}
+
+// moveTimes adds ticks to the decode times in the contents of a moof box, by track.
+func moveTimes(moof []byte, ticks map[uint32]int64) error {
+	return inside(moof, func(kind string, b []byte) error {
+		if kind != "traf" {
+			return nil
+		}
+		var id uint32
+		return inside(b, func(kind string, b []byte) error {
+			f := fields{b: b}
+			switch kind {
+			case "tfhd":
+				f.skip(4)
+				id = f.u32()
+				return f.err()
+			case "tfdt":
+				if len(b) >= 12 && b[0] == 1 {
+					binary.BigEndian.PutUint64(b[4:], uint64(int64(binary.BigEndian.Uint64(b[4:]))+ticks[id]))
+				} else if len(b) >= 8 && b[0] == 0 {
+					binary.BigEndian.PutUint32(b[4:], uint32(int64(binary.BigEndian.Uint32(b[4:]))+ticks[id]))
+				} else {
+					return ErrBox
+				}
+			}
+			return nil
+		})
+	})
+}
