@@ -55,10 +55,13 @@ type eventsPage struct {
 	choices event.Choices
 	filling bool
 
-	picked  map[string]event.Event // by id
-	last    int                    // row that was picked last, for a range
-	bar     fyne.CanvasObject
-	picking *widget.Label
+	picked   map[string]event.Event // by id
+	last     int                    // row that was picked last, for a range
+	bar      fyne.CanvasObject
+	rebuild  fyne.CanvasObject // shown while the list is read from the archive
+	reading  *widget.Label
+	progress *widget.ProgressBar
+	picking  *widget.Label
 
 	book    *book
 	query   event.Query
@@ -92,6 +95,12 @@ func newEventsPage(w *window) *eventsPage {
 	why := widget.NewButton(words.L("Health"), func() { w.turn(pageHealth) })
 	p.banner = container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon())), container.NewVBox(why), p.trouble), widget.NewSeparator())
 
+	p.reading = widget.NewLabel("")
+	p.reading.Truncation = fyne.TextTruncateEllipsis
+	p.progress = widget.NewProgressBar()
+	p.progress.TextFormatter = func() string { return "" }
+	p.rebuild = container.NewVBox(p.reading, p.progress)
+
 	p.rows = newRows()
 	p.rows.header = func(i int) bool { return p.book.header(i) }
 	p.rows.create = func(header bool) fyne.CanvasObject {
@@ -115,7 +124,7 @@ func newEventsPage(w *window) *eventsPage {
 	p.failed = container.NewVBox(layout.NewSpacer(), container.New(narrow{520}, container.NewVBox(p.fault, container.NewCenter(widget.NewButtonWithIcon(words.L("Try again"), theme.ViewRefreshIcon(), p.reload)))), layout.NewSpacer())
 
 	p.listing = container.NewBorder(container.NewPadded(container.NewVBox(
-		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline), p.banner, p.newFilter(), p.newPickBar())),
+		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline), p.banner, p.rebuild, p.newFilter(), p.newPickBar())),
 		nil, nil, nil, container.NewStack(p.rows, p.nothing, p.unfound, p.failed, p.welcome))
 	p.detail = newEventView(w)
 	p.detail.content.Hide()
@@ -273,6 +282,9 @@ func (p *eventsPage) remove(list []event.Event) {
 		}
 	}
 	text := words.L("Their files are removed from the archive. This cannot be undone.")
+	if away := p.w.away(going); away > 0 {
+		text = words.N(away, "1 of them lies on a drive that is not there: it leaves the list, and its files stay.", "%d of them lie on a drive that is not there: they leave the list, and their files stay.") + "\n" + text
+	}
 	if kept := len(list) - len(going); kept > 0 {
 		text = words.N(kept, "1 event stays: it is protected or still being saved.", "%d events stay: they are protected or still being saved.") + "\n" + text
 	}
@@ -285,8 +297,27 @@ func (p *eventsPage) remove(list []event.Event) {
 		if p.detail.content.Visible() {
 			p.closeEvent()
 		}
-		p.w.each(going, func(ctx context.Context, e event.Event) error { return p.w.client.Delete(ctx, e.ID) })
+		p.w.each(going, func(ctx context.Context, e event.Event) error {
+			if p.w.isAway(e) {
+				return p.w.client.Forget(ctx, e.ID)
+			}
+			return p.w.client.Delete(ctx, e.ID)
+		})
 	})
+}
+
+// isAway tells whether an event lies on a drive that was not there when it was looked for.
+func (w *window) isAway(e event.Event) bool {
+	return w.status != nil && slices.ContainsFunc(w.status.Archive.Away, func(d status.Drive) bool { return d.ID == e.Drive && d.Path == e.Archive })
+}
+
+func (w *window) away(list []event.Event) (n int) {
+	for _, e := range list {
+		if w.isAway(e) {
+			n++
+		}
+	}
+	return n
 }
 
 // update takes what the recorder says. The first message of a connection makes everything be asked anew.
@@ -447,8 +478,14 @@ func (p *eventsPage) draw() {
 	if changed {
 		p.trouble.SetText(text)
 	}
-	before := []bool{p.banner.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(), p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
+	if s != nil && s.Archive.Filling != nil {
+		f := s.Archive.Filling
+		p.reading.SetText(words.L("The list is read from the archive: %s so far.", words.N(f.Events, "1 event", "%d events")))
+		p.progress.SetValue(f.Part)
+	}
+	before := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(), p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
 	shown(p.banner, text != "")
+	shown(p.rebuild, s != nil && s.Archive.Filling != nil)
 	active := len(cameras(s)) > 0
 	shown(p.save, active)
 	shown(p.alarm, active && s.SMTP.Listen != "")
@@ -462,7 +499,7 @@ func (p *eventsPage) draw() {
 	shown(p.welcome, s != nil && len(s.Cameras) == 0 && empty && !p.filtered())
 	shown(p.nothing, s != nil && len(s.Cameras) > 0 && empty && !p.filtered())
 	shown(p.rows, !empty && p.err == nil)
-	after := []bool{p.banner.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(), p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
+	after := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(), p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
 	if changed || !slices.Equal(before, after) {
 		p.content.Refresh() // what was shown or hidden moves the rest
 		if changed {

@@ -156,6 +156,10 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 	if s.Archive.Error == "" {
 		list = append(list, status.Finding{OK: true, Text: words.L("Archive: %s, %s; %s free in %s.", words.N(s.Archive.Events, "1 event", "%d events"), config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free), s.Archive.Path)})
 	}
+	for _, d := range s.Archive.Away {
+		list = append(list, status.Finding{OK: true, Warn: true, Text: words.L("Drive of %s is not there: %s lie on it, %s.", d.Path, words.N(d.Events, "1 event", "%d events"), config.ByteSize(d.Bytes)),
+			Hint: words.L("Plug it in to see them. If it is gone for good, delete them: they leave the list.")})
+	}
 	list = append(list, status.Finding{OK: true, Text: words.L("RAM: %s of %s used on %s (%s).", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget), s.RAM.Path, s.RAM.Kind)})
 	return list
 }

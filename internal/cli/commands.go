@@ -130,6 +130,12 @@ func printStatus(e *env, s status.Status) {
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "RAM disk\t%s\t%s of %s used\n", s.RAM.Path, config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
 	fmt.Fprintf(w, "Archive\t%s\t%s, %s; %s free\n", s.Archive.Path, many(s.Archive.Events, "event"), config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free))
+	if f := s.Archive.Filling; f != nil {
+		fmt.Fprintf(w, "\t\tthe list of events is read from the archive: %s so far, %.0f %% of the folders\n", many(f.Events, "event"), f.Part*100)
+	}
+	for _, d := range s.Archive.Away {
+		fmt.Fprintf(w, "\t%s\t%s, %s on a drive that is not there\n", d.Path, many(d.Events, "event"), config.ByteSize(d.Bytes))
+	}
 	if ports := portsOf(s.SMTP); ports != "" {
 		fmt.Fprintf(w, "Alarm mail\t%s\t%s, %d fitted no camera\n", ports, many(s.SMTP.Mails, "mail"), len(s.SMTP.Unmatched))
 	}

@@ -23,7 +23,9 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -259,7 +261,7 @@ func (w *World) checkFiles(ctx context.Context, r *Report, events []event.Event)
 		if err != nil {
 			return err
 		}
-		if d.IsDir() || named[path] || w.stranger[path] {
+		if d.IsDir() || named[path] || w.stranger[path] || filepath.Dir(path) == root && (d.Name() == drive.File || d.Name() == lockfile.Name) {
 			return nil
 		}
 		r.NotWhole++
@@ -298,7 +300,7 @@ func (w *World) checkSidecar(r *Report, e event.Event, path string) {
 
 // plain is an event as it can be compared: without where the archive was.
 func plain(e event.Event) string {
-	e.Archive = ""
+	e.Archive, e.Drive = "", ""
 	b, err := json.Marshal(e)
 	if err != nil {
 		return err.Error()

@@ -334,3 +334,26 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// No password is printed, however it is mistyped, or wherever in the URL it stands.
+func TestNoPasswordInFaults(t *testing.T) {
+	const secret = "48151623"
+	for _, camera := range []string{
+		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = 48151623`,
+		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = [48151623]`,
+		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = 48151623.5`,
+		`url = "rtsp://192.0.2.1/%zz?user=admin&password=48151623"`,
+		`url = "rtsp://admin:48151623@192.0.2.1/s"`, `url = "rtsp://admin:48151623/x@192.0.2.1/s"`, `url = "rtsp://admin:481%51623@192.0.2.1/s@x"`,
+		`url = "rtsp:/admin:48151623@192.0.2.1/s"`, `url = "admin:48151623@192.0.2.1"`, `url = "rtsp//192.0.2.1/s?pwd=48151623"`,
+		`url = "rtsq://192.0.2.7/user=admin&password=48151623&channel=1"`, `url = "rtsp://192.0.2.7/s?pwd=A'48151623 x"`, `url = "rtsq://192.0.2.1/cgi/admin/48151623/1"`,
+		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = "48151623`, `url = "rtsp://192.0.2.1/s"` + "\n" + `password = '48151623' x`,
+	} {
+		_, err := Parse([]byte("[[camera]]\nid = \"a\"\n" + camera + "\n"))
+		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "51623") {
+			t.Errorf("%s: %v", camera, err)
+		}
+	}
+	if _, err := Parse([]byte("[smtp]\npassword = 48151623\n")); err == nil || strings.Contains(err.Error(), secret) {
+		t.Error(err)
+	}
+}

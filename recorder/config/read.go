@@ -130,7 +130,12 @@ func decodeValue(key string, in any, out reflect.Value, faults *Faults) {
 		}
 		return
 	}
-	wrong := func(want string) { faults.add(key, shown(in), "must be %s", want) }
+	wrong := func(want string) {
+		if out.Type() == reflect.TypeFor[Secret]() {
+			in = map[string]any{} // which is not shown
+		}
+		faults.add(key, shown(in), "must be %s", want)
+	}
 	switch out.Kind() {
 	case reflect.String:
 		if s, ok := in.(string); ok {

@@ -136,7 +136,7 @@ func URLFault(raw string) string {
 		return "must not hold blanks, backslashes or control characters"
 	case err != nil || strings.HasPrefix(raw, "-") || !slices.Contains(Schemes, u.Scheme):
 		return "must begin with rtsp://, rtsps://, http:// or https://, or be folder: with a path, or demo: (a file or another protocol is refused)"
-	case u.Hostname() == "" || strings.HasPrefix(u.Host, "-"):
+	case u.Hostname() == "" || strings.HasPrefix(u.Host, "-") || u.Port() != "" && !validPort(u.Port()):
 		return "must name the camera's host, such as rtsp://192.168.1.20/stream1"
 	case u.User != nil:
 		return "must not hold the user and password; put them in username and password"
@@ -144,26 +144,32 @@ func URLFault(raw string) string {
 	return ""
 }
 
-// RedactURL returns a URL that can be shown: without user, password and query.
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}
+
+// RedactURL returns what can be shown of a URL, however it is mistyped: its scheme and its host. A password may stand in any
+// other part of it, as cameras with XM's firmware want it in the path.
 func RedactURL(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		if i := strings.LastIndexByte(raw, '@'); i >= 0 {
-			return "…" + raw[i:]
-		}
+	scheme, rest, ok := strings.Cut(raw, "://")
+	switch {
+	case !ok && (raw == DemoURL || strings.HasPrefix(raw, FolderScheme) || !strings.ContainsAny(raw, "@=?&:")):
 		return raw
+	case !ok:
+		return "…"
 	}
-	if u.User != nil {
-		u.User = url.User("…")
+	user := ""
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		user, rest = "…@", rest[i+1:]
 	}
-	if u.RawQuery != "" {
-		u.RawQuery = "…"
+	host, end := rest, ""
+	if i := strings.IndexAny(rest, "/?#'\"&= "); i >= 0 {
+		if host = rest[:i]; len(rest) > i+1 {
+			end = "/…"
+		}
 	}
-	s, err := url.PathUnescape(u.String())
-	if err != nil {
-		return u.String()
-	}
-	return s
+	return scheme + "://" + user + host + end
 }
 
 // SplitURL takes a user and password out of a pasted URL.

@@ -163,8 +163,24 @@ func TestScrub(t *testing.T) {
 	if got := Scrub("[rtsp @ 0x5] method DESCRIBE failed: 401 Unauthorized", password); got != "[rtsp @ 0x5] method DESCRIBE failed: 401 Unauthorized" {
 		t.Errorf("changed a harmless line: %q", got)
 	}
-	if got := Scrub("rtsp://a:b@c/d and rtsp://e:f@g/h", "b"); got != "rtsp://c/d and rtsp://g/h" {
+	if got := Scrub("rtsp://a:b@c/d and rtsp://e:f@g/h", "b"); got != "rtsp://c/… and rtsp://g/…" {
 		t.Errorf("two URLs: %q", got)
+	}
+}
+
+// TestScrubWithoutPassword: the password may stand anywhere in a URL, and be nowhere in the settings.
+func TestScrubWithoutPassword(t *testing.T) {
+	for _, line := range []string{
+		"[error] rtsp://192.0.2.1:554/user=admin&password=s3cret&channel=1&stream=0.sdp?real_stream: Server returned 404 Not Found",
+		"[error] rtsp://192.0.2.1:554/user=admin_password=s3cret_channel=1_stream=0.sdp: Server returned 404 Not Found",
+		"[error] rtsp://192.0.2.1:554/cgi/login/admin/s3cret/stream1: Server returned 404 Not Found",
+		"[error] 'rtsp://192.0.2.1:554/s?pwd=A's3cret': Server returned 404 Not Found",
+		"[error] rtsp://admin:s3cret@192.0.2.1:554/stream: Server returned 404 Not Found",
+		"[error] rtsp://admin:s3cret/x@192.0.2.1:554/stream: Server returned 404 Not Found",
+	} {
+		if got := Scrub(line, ""); strings.Contains(got, "s3cret") || !strings.Contains(got, "rtsp://192.0.2.1:554/…") || !strings.HasSuffix(got, ": Server returned 404 Not Found") {
+			t.Errorf("%q became %q", line, got)
+		}
 	}
 }
 

@@ -5,22 +5,25 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/preroll/preroll/recorder/config"
 )
 
-// userinfo matches the user and password of any URL in a text.
-var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/@]*(?:@[^\s/@]*)*@`)
+// address matches the URLs in a text.
+var address = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s]*`)
 
-// query matches the query of a URL, where some cameras want the password.
-var query = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s?']*)\?[^\s']*`)
-
-// Scrub returns a text without the user, password and query of any URL in it, and without the given password in its
-// plain and escaped spellings.
+// Scrub returns a text without the given password, in its plain and escaped spellings, and with nothing of any URL in it but
+// its scheme and host: see [config.RedactURL].
 func Scrub(text, password string) string {
-	text = userinfo.ReplaceAllString(text, "${1}")
-	text = query.ReplaceAllString(text, "${1}")
+	mask := func(text string) string {
+		return address.ReplaceAllStringFunc(text, func(u string) string {
+			plain := strings.TrimRight(u, `'":,.;)`)
+			return strings.Replace(config.RedactURL(plain), "…@", "", 1) + u[len(plain):]
+		})
+	}
 	// A password of three letters would blank out ordinary words; in a URL it is gone already.
 	if len(password) < 4 {
-		return text
+		return mask(text)
 	}
 	user := url.UserPassword("", password).String()
 	forms := []string{password, strings.TrimPrefix(user, ":"), url.QueryEscape(password), url.PathEscape(password)}
@@ -28,5 +31,5 @@ func Scrub(text, password string) string {
 	for _, f := range forms {
 		text = strings.ReplaceAll(text, f, "…")
 	}
-	return text
+	return mask(text)
 }
