@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/history"
@@ -120,6 +121,14 @@ func (e evidence) hms(t time.Time) string { return e.clock(t, "15:04:05") }
 // running returns what is wrong if Preroll did not run at that time, else nil. A kill leaves no word of it: then there
 // is a start with no stop before it, and nothing shows that Preroll lived on.
 func (e evidence) running() *status.Finding {
+	for _, v := range e.events { // what an event that was taken up again tells of it
+		for _, g := range v.Gaps {
+			if g.Reason == clip.NotRunning && !e.at.Before(g.From) && !e.at.After(g.To) {
+				return &status.Finding{About: "Preroll", Text: fmt.Sprintf("Preroll was not running from %s to %s.", e.hms(g.From), e.hms(g.To)),
+					Hint: "Let it start at login, or install it as a service, so that it always runs."}
+			}
+		}
+	}
 	var before, after *history.Entry // marks of start and stop
 	alive := len(e.events) > 0
 	for i := range e.entries {

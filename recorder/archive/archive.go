@@ -225,7 +225,7 @@ func (a *Archive) Reserve(e *event.Event) error {
 			return err
 		}
 		a.reserve(*e)
-		return errors.Join(durable.MkdirIn(root, e.Folder, DirMode), root.Close())
+		return errors.Join(makeFolder(root, e.Folder), root.Close())
 	}
 	root, d, err := a.here(context.Background())
 	if err != nil {
@@ -234,7 +234,7 @@ func (a *Archive) Reserve(e *event.Event) error {
 	defer func() { _ = root.Close() }()
 	t := e.Time.Local()
 	folder := strings.Join([]string{e.Camera, t.Format("2006"), t.Format("01"), t.Format("02")}, "/")
-	if err := durable.MkdirIn(root, folder, DirMode); err != nil {
+	if err := makeFolder(root, folder); err != nil {
 		return err
 	}
 	stem := t.Format(StemTime) + "_" + FileName(e.Label)
@@ -252,6 +252,14 @@ func (a *Archive) Reserve(e *event.Event) error {
 	e.Drive, e.Archive, e.Folder, e.Stem = d.id, d.path, folder, free
 	a.reserve(*e)
 	return nil
+}
+
+// makeFolder makes a folder of the archive durably, and the archive's own name: who made it may not have come to that.
+func makeFolder(root *os.Root, folder string) error {
+	if err := durable.SyncDir(filepath.Dir(root.Name())); err != nil {
+		return err
+	}
+	return durable.MkdirIn(root, folder, DirMode)
 }
 
 func (a *Archive) reserve(e event.Event) {

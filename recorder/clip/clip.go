@@ -617,14 +617,14 @@ func (in *Incident) account(w *work, segments []ring.Segment) {
 // Why video is missing that an earlier process did not save.
 const (
 	interrupted = "recording was interrupted"
-	notRunning  = "Preroll was not running"
+	NotRunning  = "Preroll was not running"
 )
 
 // why says why video of a time is missing. Camera is the reason that the camera gives, "" for none.
 func (in *Incident) why(from, to time.Time, camera string) string {
 	switch {
 	case in.resumed && from.Before(in.cam.Since):
-		return notRunning
+		return NotRunning
 	case in.hold != nil && in.hold.Missed(from, to):
 		return "the RAM disk was full"
 	case camera != "":
