@@ -69,7 +69,8 @@ func (w *World) strike(t *testing.T, k Kind, c *Camera, seed uint64) {
 	try(t, waitEvery(ctx, time.Second/2, patience, "video without a gap", func() (bool, error) {
 		s, err := w.Status(ctx)
 		i := slices.IndexFunc(s.Cameras, func(s status.Camera) bool { return s.ID == c.ID })
-		if err != nil || i < 0 || s.Cameras[i].State != status.Recording || time.Since(s.Cameras[i].Newest) > 2500*time.Millisecond {
+		if err != nil || i < 0 || s.Cameras[i].State != status.Recording || time.Since(s.Cameras[i].Newest) > 2500*time.Millisecond ||
+			s.Cameras[i].PreRoll.D() < w.opt.PreRoll+2*time.Second { // the fault before may have left a short ring
 			steady = time.Now()
 			return false, nil
 		}

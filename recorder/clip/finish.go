@@ -391,6 +391,9 @@ func (in *Incident) settle(ev *event.Event) {
 		r.PostRollAsked = event.Seconds(max(0, ev.Until.Sub(ev.LastTrigger)))
 		r.PostRollGot = event.Seconds(max(0, last.End.Sub(ev.LastTrigger)))
 	}
+	if first.Start.Sub(ev.From) > slack && ev.Continues != "" { // a crash came between the event before and this one
+		ev.Gaps = append([]event.Gap{{From: ev.From, To: first.Start, Reason: in.why(ev.From, first.Start, in.cam.Why())}}, ev.Gaps...)
+	}
 	var lacks []string
 	if ev.Reason != "" {
 		lacks = append(lacks, ev.Reason)
