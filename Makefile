@@ -50,6 +50,7 @@ bench:
 	$(GO) build -tags '$(TAGS)' -o .build/preroll-desktop .
 	CGO_ENABLED=0 $(GO) build -o .build/camsim ./internal/camtest/camsim
 	$(GO) run ./internal/bench $(ARGS)
+	$(GO) test -tags headless -run '^$$' -bench 'Clip|Start|Anew' -benchtime 3x -timeout 20m ./recorder/clip ./recorder ./recorder/archive
 
 fuzz:
 	.ci/setup headless

@@ -517,7 +517,7 @@ func (r *Recorder) lockRAM(path string) error {
 }
 
 // claimTime is how long the archive drive is waited for at the start, to tell whether another recorder uses it.
-const claimTime = 2 * time.Second
+const claimTime = time.Second
 
 // claim returns a [*lockfile.Taken] if another recorder uses the folder on the RAM disk or the archive. Nothing else is an
 // error here: what is missing may come.

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,14 +18,10 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestStartListensBeforeItRecalls: whatever an earlier life left in RAM, or somebody else put there, a mail is answered and
-// cameras record meanwhile.
-func TestStartListensBeforeItRecalls(t *testing.T) {
-	t.Parallel()
-	const notes, strangers = 150, 5000
-	cam := startCamera(t, camtest.Small(10), camtest.Options{})
-	s := testSettings(t, testCamera("cam", cam))
-	pins := filepath.Join(s.RAMDisk.Path, "cam", "pins")
+// leave puts into RAM what an earlier life left there: open events without video; and empty folders of somebody else.
+func leave(t testing.TB, s config.Settings, notes, strangers int) (pins string) {
+	t.Helper()
+	pins = filepath.Join(s.RAMDisk.Path, "cam", "pins")
 	now := time.Now().Add(-time.Hour)
 	for i := range notes {
 		id := fmt.Sprintf("20261128T100000.%03dZ-aaaaaa", i)
@@ -44,6 +41,49 @@ func TestStartListensBeforeItRecalls(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return pins
+}
+
+// BenchmarkStart starts with 600 open events and 25,000 foreign folders in RAM, and measures until the mail server listens.
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		dir := b.TempDir()
+		s := config.Default()
+		s.RAMDisk.Path, s.Archive.Path, s.Archive.MinFree, s.SMTP.Listen = filepath.Join(dir, "ram"), filepath.Join(dir, "archive"), 0, "127.0.0.1:0"
+		cfg := config.NewCamera()
+		cfg.ID, cfg.URL = "cam", "rtsp://127.0.0.1:9/none"
+		s.Cameras = []config.Camera{cfg}
+		leave(b, s, 600, 25_000)
+		state := filepath.Join(dir, "state")
+		b.StartTimer()
+		r, err := New(b.Context(), config.Places{File: filepath.Join(dir, "preroll.toml"), State: state}, s, slog.New(slog.DiscardHandler))
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(b.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		for r.Status(ctx).SMTP.Listen == "" {
+			time.Sleep(time.Millisecond)
+		}
+		b.StopTimer()
+		cancel()
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+// TestStartListensBeforeItRecalls: whatever an earlier life left in RAM, or somebody else put there, a mail is answered and
+// cameras record meanwhile.
+func TestStartListensBeforeItRecalls(t *testing.T) {
+	t.Parallel()
+	const notes, strangers = 150, 5000
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("cam", cam))
+	pins := leave(t, s, notes, strangers)
 	began := time.Now()
 	r := start(t, s, t.TempDir())
 	r.wait("the mail server", 20*time.Second, func() bool { return r.Status(t.Context()).SMTP.Listen != "" })

@@ -71,7 +71,7 @@ func foreground(ctx context.Context, e *env, demo, verbose bool) error {
 }
 
 // archiveTime is how long a look at the archive is waited for at the start.
-const archiveTime = time.Second
+const archiveTime = 500 * time.Millisecond
 
 // startSettings loads the settings. With no camera and the wish for it, the demo camera stands in; nothing is written.
 func startSettings(e *env, demo bool) (config.Settings, error) {

@@ -3,6 +3,7 @@
 package faultfs
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -188,6 +189,16 @@ func (d *disk) counted() map[string]int64 {
 
 // glance is how often a call that is held back looks whether its caller was killed.
 const glance = 100 * time.Millisecond
+
+// lose returns what a call reports that was carried out.
+func (d *disk) lose(op string) error {
+	d.faultMu.Lock()
+	defer d.faultMu.Unlock()
+	if e := d.faults.DoneErr; e != 0 && reported[op] && rand.Float64() < cmp.Or(d.faults.Chance, 1) {
+		return d.failed(op, e)
+	}
+	return nil
+}
 
 // admit lets a call of a thread pass when its time has come, or returns what it fails with. bytes are those that it moves.
 func (d *disk) admit(s *session, op string, thread uint32, bytes int) error {

@@ -41,6 +41,9 @@ type Faults struct {
 	// What these calls fail with, where it is not 0: write, fsync (of files and folders), read (but of what a program has
 	// mapped and the kernel holds), rename.
 	WriteErr, SyncErr, ReadErr, RenameErr syscall.Errno
+	// DoneErr, where it is not 0, is what calls that change names, and fsync, report although they were carried out: as a
+	// network share whose server's answer was lost. Not those of open files: write and truncate.
+	DoneErr syscall.Errno
 	// Chance is the probability with which they fail; 0 means always.
 	Chance float64
 
@@ -205,6 +208,9 @@ var (
 	changes = set("setattr", "create", "mknod", "mkdir", "unlink", "rmdir", "rename", "link", "symlink", "write")
 	takes   = set("create", "mknod", "mkdir", "link", "symlink", "write")
 )
+
+// reported are the calls that may be carried out and report that they failed.
+var reported = set("create", "mkdir", "unlink", "rmdir", "rename", "link", "fsync", "fsyncdir")
 
 func set(names ...string) map[string]bool {
 	m := map[string]bool{}

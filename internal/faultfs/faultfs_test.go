@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -297,6 +298,32 @@ func syncDir(path string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// Calls are carried out, and report that they failed.
+func TestDoneThoughItFailed(t *testing.T) {
+	d, at := New(t)
+	path := func(name string) string { return filepath.Join(at, name) }
+	write(t, path("a"), "some bytes")
+	write(t, path("gone"), "some bytes")
+	d.Set(Faults{DoneErr: unix.EIO})
+	_, err := os.OpenFile(path("made"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	want(t, "create", err, unix.EIO)
+	want(t, "mkdir", os.Mkdir(path("dir"), 0o700), unix.EIO)
+	want(t, "link", os.Link(path("a"), path("b")), unix.EIO)
+	want(t, "rename", os.Rename(path("b"), path("c")), unix.EIO)
+	want(t, "remove", unix.Unlink(path("gone")), unix.EIO)
+	want(t, "fsync folder", syncDir(at), unix.EIO)
+	d.Set(Faults{})
+	var names []string
+	list, err := os.ReadDir(at)
+	must(t, err)
+	for _, f := range list {
+		names = append(names, f.Name())
+	}
+	if got := strings.Join(names, " "); got != "a c dir made" {
+		t.Errorf("there is %s", got)
+	}
 }
 
 func TestChance(t *testing.T) {

@@ -124,7 +124,10 @@ func (s *session) call(op string, h *fuse.InHeader, bytes int, f func() error) f
 	if s.dead.Load() {
 		return fuse.EIO
 	}
-	return fuse.ToStatus(f())
+	if err := f(); err != nil {
+		return fuse.ToStatus(err)
+	}
+	return fuse.ToStatus(s.d.lose(op))
 }
 
 // named is call for what reads or changes names.

@@ -4,6 +4,8 @@ package faulttest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -69,6 +71,27 @@ var driveKinds = []Kind{
 		Do: failing(func(t *Fault) faultfs.Faults {
 			return faultfs.Faults{SyncErr: syscall.EIO, Chance: 0.1 + t.Rand.Float64()*0.5}
 		})},
+	{Name: "the archive does what it is asked and says that it failed", Lacks: nothing, Area: "archive", Weight: 2, Least: 3 * second, Most: 15 * second, Expect: "what is done counts as done; nothing is there twice",
+		Do: failing(func(t *Fault) faultfs.Faults {
+			return faultfs.Faults{DoneErr: syscall.EIO, Chance: 0.1 + t.Rand.Float64()*0.5}
+		})},
+	{Name: "another drive is at the archive's place", Lacks: nothing, Area: "archive", Weight: 2, Least: 2 * second, Most: 12 * second, Expect: "nothing is written to it, and no event is forgotten; video waits in RAM",
+		Do: func(_ context.Context, t *Fault) (func() error, error) {
+			dir := t.World.Archive()
+			back, err := away(dir)
+			if err != nil {
+				return nil, err
+			}
+			theirs := filepath.Join(dir, "theirs.txt")
+			err = errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(theirs, []byte("a stranger's"), 0o600))
+			return func() error {
+				list, lerr := os.ReadDir(dir)
+				if len(list) != 1 {
+					lerr = errors.Join(lerr, fmt.Errorf("%d files are on the other drive", len(list)))
+				}
+				return errors.Join(lerr, os.RemoveAll(dir), back())
+			}, err
+		}},
 	{Name: "the archive's folder is renamed", Lacks: nothing, Area: "archive", Weight: 2, Least: 2 * second, Most: 12 * second, Expect: "video waits in RAM until it is back",
 		Do: func(_ context.Context, t *Fault) (func() error, error) { return away(t.World.Archive()) }},
 	{Name: "foreign files lie in the archive", Lacks: nothing, Area: "archive", Weight: 1, Most: second, Expect: "they do no harm, and none is done to them",

@@ -4,8 +4,12 @@ package faulttest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -13,6 +17,7 @@ import (
 
 	"github.com/preroll/preroll/internal/camtest"
 	"github.com/preroll/preroll/internal/faultfs"
+	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -268,4 +273,60 @@ func TestAlarmsWithoutAPause(t *testing.T) {
 	if r := finish(t, w); r.Events < 4 || r.Unexplained > 0 || r.Explained > 0 {
 		t.Errorf("%s", fmt.Sprint(r))
 	}
+}
+
+// Preroll is started while its archive hangs, as a NAS does that is down when the machine boots: it listens and records at
+// once, and saves the event when the archive answers.
+func TestStartWhileTheArchiveHangs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, failingDrive(1))
+	ctx := t.Context()
+	try(t, w.Start(ctx, ""))
+	try(t, w.Filled(ctx, 4*time.Second))
+	w.Mails.Send("cam1", false)
+	_, err := w.Settle(ctx, time.Minute)
+	try(t, err)
+	try(t, w.Stop(ctx))
+	w.Drive.Set(faultfs.Faults{Hang: true})
+	began := time.Now()
+	try(t, w.Start(ctx, ""))
+	t.Logf("started after %s", time.Since(began).Round(100*time.Millisecond))
+	try(t, w.Filled(ctx, 4*time.Second))
+	if !w.Mails.Send("cam1", true).Accepted() {
+		t.Error("a mail is not accepted while the archive hangs")
+	}
+	sleep(ctx, 3*time.Second)
+	w.Drive.Set(faultfs.Faults{})
+	if r := finish(t, w); r.Clips != 2 || r.Failed > 0 {
+		t.Errorf("%d clips, %d failed", r.Clips, r.Failed)
+	}
+}
+
+// A second recorder on the same RAM disk, or on the same archive, says whose it is and ends with status 1.
+func TestTwoRecorders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, small(1))
+	ctx := t.Context()
+	try(t, w.Start(ctx, ""))
+	try(t, w.Filled(ctx, 4*time.Second))
+	w.Mails.Send("cam1", false)
+	_, err := w.Settle(ctx, time.Minute)
+	try(t, err)
+	for name, change := range map[string]func(*config.Settings){
+		"RAM disk": func(s *config.Settings) { s.Archive.Path = t.TempDir() },
+		"archive":  func(s *config.Settings) { s.RAMDisk.Path = filepath.Join(t.TempDir(), "ram") },
+	} {
+		s := w.settings.Clone()
+		change(&s)
+		s.SMTP.Listen = "127.0.0.1:0"
+		file := filepath.Join(t.TempDir(), "preroll.toml")
+		try(t, config.Save(file, s))
+		out, err := exec.CommandContext(ctx, w.opt.Program, "record", "--config", file).CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "is used by another Preroll (process ") {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+	}
+	w.Mails.Send("cam1", true)
+	finish(t, w)
 }

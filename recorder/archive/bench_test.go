@@ -1,9 +1,14 @@
 package archive
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +126,54 @@ func BenchmarkIndex(b *testing.B) {
 			if err := a.Put(b.Context(), e); err != nil {
 				b.Fatal(err)
 			}
+		}
+	})
+}
+
+// BenchmarkAnew measures how soon an alarm can be noted when the index of a million events is damaged, and how much memory
+// that takes; and how long retention takes with very many protected events at its old end.
+func BenchmarkAnew(b *testing.B) {
+	a, _ := pile(b)
+	if _, err := a.db.ExecContext(b.Context(), `UPDATE events SET protected = 1 WHERE rowid IN (SELECT rowid FROM events ORDER BY time LIMIT 100000)`); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("Oldest", func(b *testing.B) {
+		for b.Loop() {
+			if e, err := a.oldest(b.Context(), known{key: 1}, 1); err != nil || e == nil {
+				b.Fatal(e, err)
+			}
+		}
+	})
+	b.Run("Anew", func(b *testing.B) {
+		for n := 0; b.Loop(); n++ {
+			b.StopTimer()
+			state := b.TempDir()
+			if _, err := a.db.ExecContext(b.Context(), `VACUUM INTO ?`, filepath.Join(state, IndexName)); err != nil {
+				b.Fatal(err)
+			}
+			f, err := os.OpenFile(filepath.Join(state, IndexName), os.O_RDWR, 0)
+			if err == nil {
+				_, err = f.WriteAt(bytes.Repeat([]byte{0xff}, 1<<20), 100)
+				err = errors.Join(err, f.Close())
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			runtime.GC()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			b.StartTimer()
+			c, err := OpenOrWait(b.Context(), state, b.TempDir(), slog.New(slog.DiscardHandler), func(error) {})
+			if err == nil {
+				err = c.Put(b.Context(), event.Event{ID: "new", Camera: "c", Time: time.Now(), State: event.Recording})
+			}
+			b.StopTimer()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/1e6, "MB")
+			if err := errors.Join(err, c.Close()); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
 		}
 	})
 }

@@ -279,6 +279,9 @@ func hostile(t *testing.T, root, name string, fields map[string]any) {
 	if err == nil {
 		err = os.WriteFile(filepath.Join(root, name), b, 0o644)
 	}
+	if err == nil && os.Geteuid() == 0 && runtime.GOOS != "windows" { // another user's, where this one may make such
+		err = os.Lchown(filepath.Join(root, name), 65534, 65534)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
