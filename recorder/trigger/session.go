@@ -135,7 +135,7 @@ func (c *session) Data(r io.Reader) error {
 	d.judge(whole)
 	crash.Here("mail-read")
 	opened, err := d.result()
-	in := &flow{r: io.MultiReader(bytes.NewReader(head), r)}
+	in := &stickyReader{r: io.MultiReader(bytes.NewReader(head), r)}
 	if rerr == nil {
 		if len(opened) > 0 {
 			c.enclose(in, opened)
@@ -381,7 +381,7 @@ func excerpt(body string) string {
 const maxKept = 2 << 20
 
 // enclose reads the rest of a mail, hands its picture to the events, and the mail itself where mails are kept.
-func (c *session) enclose(in *flow, list []opened) {
+func (c *session) enclose(in *stickyReader, list []opened) {
 	var held *place
 	defer func() { c.s.holding.give(held) }()
 	hold := func() bool {
@@ -397,8 +397,7 @@ func (c *session) enclose(in *flow, list []opened) {
 	if c.s.Settings.KeepMail && hold() {
 		in.r = io.TeeReader(in.r, &limited{&kept, maxKept})
 	}
-	s := search{in: in, hold: hold}
-	if b := s.picture(); b != nil {
+	if b := picture(in, hold); b != nil {
 		for _, o := range list {
 			c.s.Picture(c.ctx, o.camera, o.event, b)
 		}
@@ -411,6 +410,19 @@ func (c *session) enclose(in *flow, list []opened) {
 			c.s.Keep(c.ctx, o.camera, o.event, kept.Bytes())
 		}
 	}
+}
+
+// stickyReader gives the error with which a mail ended again and again.
+type stickyReader struct {
+	r   io.Reader
+	err error
+}
+
+func (s *stickyReader) Read(p []byte) (n int, err error) {
+	if s.err == nil {
+		n, s.err = s.r.Read(p)
+	}
+	return n, s.err
 }
 
 // limited takes the first bytes and drops the rest.

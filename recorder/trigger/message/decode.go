@@ -11,20 +11,6 @@ import (
 	"github.com/emersion/go-message/charset"
 )
 
-// decodeTransfer undoes a transfer encoding, as far as it goes.
-func decodeTransfer(encoding string, b []byte) []byte {
-	switch encoding, _, _ = strings.Cut(encoding, ";"); strings.ToLower(strings.TrimSpace(encoding)) {
-	case "base64":
-		if first, _, _ := line(bytes.TrimLeft(b, " \t\r\n")); !plainBase64(first) {
-			return b // some say base64 and send it plain
-		}
-		return decodeBase64(b)
-	case "quoted-printable":
-		return decodeQuoted(b, false)
-	}
-	return b
-}
-
 // sextet is the value of a base64 character, -1 if it is none.
 func sextet(c byte) int {
 	switch {
@@ -51,26 +37,30 @@ func plainBase64(l []byte) bool {
 	return true
 }
 
-// decodeBase64 ignores what does not belong there, and reads on after padding: some cameras encode line by line.
-func decodeBase64(b []byte) []byte {
-	out := make([]byte, 0, len(b)*3/4)
-	bits, n := 0, 0
+// base64Bits are those with which base64 characters have begun a byte.
+type base64Bits struct{ bits, n int }
+
+// decode appends to out what b holds, and reports whether that is all base64. It ignores what does not belong there, and
+// reads on after padding: some cameras encode line by line. Out may begin where b does.
+func (d *base64Bits) decode(out, b []byte) (_ []byte, clean bool) {
+	clean = true
 	for _, c := range b {
 		v := sextet(c)
 		if c == '=' {
-			bits, n = 0, 0
+			*d = base64Bits{}
 		}
 		if v < 0 {
+			clean = clean && (c == '=' || c <= ' ')
 			continue
 		}
-		bits, n = bits<<6|v, n+6
-		if n >= 8 {
-			n -= 8
-			out = append(out, byte(bits>>n))
-			bits &= 1<<n - 1
+		d.bits, d.n = d.bits<<6|v, d.n+6
+		if d.n >= 8 {
+			d.n -= 8
+			out = append(out, byte(d.bits>>d.n))
+			d.bits &= 1<<d.n - 1
 		}
 	}
-	return out
+	return out, clean
 }
 
 // decodeQuoted undoes quoted-printable; in a header's word an underscore is a blank (RFC 2047).
@@ -133,7 +123,7 @@ func decodeWords(b []byte, hint string) string {
 		}
 		data := b[m[6]:m[7]]
 		if b[m[4]]|0x20 == 'b' {
-			data = decodeBase64(data)
+			data, _ = new(base64Bits).decode(nil, data)
 		} else {
 			data = decodeQuoted(data, true)
 		}

@@ -1,6 +1,7 @@
 // Package message says what an alarm mail says: which camera sent it, what that camera saw, and when.
 //
-// In come the first bytes of a mail, as a camera sent them; out goes a [Message]. Cameras break every rule of a mail, so
+// In come the first bytes of a mail, as a camera sent them; out goes a [Message]. [Parts] reads the parts of a whole mail,
+// for its picture, by the same rules and while it comes in. Cameras break every rule of a mail, so
 // nothing is an error here: a mail with no header, with a header line that is none, with a wrong charset name or with no
 // end is read as far as it makes sense. Go-message gives up on many of these, so the mail is taken apart here, by
 // looking at the bytes where they lie; go-message's table of charsets does the decoding. A mail is a stranger's word:
@@ -11,6 +12,8 @@
 package message
 
 import (
+	"bufio"
+	"bytes"
 	"regexp"
 	"strings"
 	"time"
@@ -64,17 +67,22 @@ type Field struct{ Key, Value string }
 func Read(head []byte) Message {
 	full := len(head) >= MaxHead
 	head = head[:min(len(head), MaxHead)]
-	h, body, done := readHeader(head)
+	w := &walker{in: bufio.NewReaderSize(bytes.NewReader(head), len(head)+1)}
+	h := w.header()
 	hint := h.charset()
 	m := Message{
 		Subject:    Clean(decodeWords(h.get("subject"), hint)),
 		Date:       headerDate(string(h.get("date"))),
-		HeaderDone: done || full,
+		HeaderDone: !w.unsure || full,
 	}
 	m.Sender, m.SenderName = sender(h.get("from"), hint)
-	s := search{}
-	text, end := s.entity(h, body, 1)
-	m.TextDone = done && end || full
+	text := ""
+	w.leaf = func(h header) bool {
+		text = w.text(h)
+		return strings.TrimSpace(text) != ""
+	}
+	w.entity(h, 1)
+	m.TextDone = !w.unsure && w.level >= 0 && w.whole || full
 	m.Body = cleanText(text)
 	m.Fields = fields(m.Body)
 	m.Picture = picture.Match(head)

@@ -1,7 +1,10 @@
 package message
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"io"
 	"net/mail"
 	"regexp"
 	"strings"
@@ -139,45 +142,157 @@ func laterKnown(b []byte) bool {
 	return false
 }
 
-// search looks for the first text of a mail.
-type search struct{ parts int }
+// walker reads a mail part by part while it comes in. Its Read gives the content of the part that it is at, without its
+// transfer encoding, up to the next boundary line. The boundary of an outer part ends the inner ones, too.
+type walker struct {
+	in    *bufio.Reader            // its buffer is how far the walker looks ahead, for headers and for boundaries
+	leaf  func(header) (stop bool) // called for each part that holds no parts; it may read the content
+	open  []string                 // boundaries of the parts that the walker is in, the outermost first
+	parts int                      // so far
 
-// entity returns the first text of a mail or a part that is not blank. End says that more bytes behind body do not
-// change it.
-func (s *search) entity(h header, body []byte, depth int) (text string, end bool) {
-	kind := h.kind()
-	boundary := h.boundary()
-	if kind == "" || strings.HasPrefix(kind, "text/") || strings.HasPrefix(kind, "multipart/") && boundary == "" {
-		if b := looksLikeParts(body); b != "" {
-			kind, boundary = "multipart/mixed", b
-		}
+	encoding string // transfer encoding of the content
+	base64   base64Bits
+	rest     []byte // of the line that is being read
+	inLine   bool   // the next bytes do not begin a line
+	broken   bool   // the content is not what its encoding says
+	err      error  // the end of the content
+
+	level       int  // which of the boundaries ended the content, -1 if the mail's end did
+	last, whole bool // of that boundary line: no part follows; its line end is there
+
+	unsure bool // more bytes may make other parts of what was read
+}
+
+// Parts reads a mail while it comes in, and calls leaf for each part that holds no parts itself, until leaf returns true.
+// The content has no transfer encoding any more. It ends with [io.ErrUnexpectedEOF] if the mail ends within parts, or if
+// the content is not what its encoding says. Parts needs 32 KiB of memory, however long the mail is.
+func Parts(mail io.Reader, leaf func(content io.Reader) (stop bool)) {
+	w := &walker{in: bufio.NewReaderSize(mail, maxHeader)}
+	w.leaf = func(header) bool { return leaf(w) }
+	w.entity(w.header(), 1)
+}
+
+func (w *walker) Read(p []byte) (int, error) {
+	for len(w.rest) == 0 && w.err == nil {
+		w.readLine()
 	}
+	n := copy(p, w.rest)
+	w.rest = w.rest[n:]
+	if n == 0 {
+		return 0, w.err
+	}
+	return n, nil
+}
+
+// readLine reads a line of the content, or of a long one as much as fits.
+func (w *walker) readLine() {
+	l, err := w.in.ReadSlice('\n')
+	bare, _, whole := line(l)
+	level, last := delimiter(bare, w.open)
 	switch {
-	case strings.HasPrefix(kind, "multipart/") && boundary != "":
-		if text, end, found := s.multipart([]byte(boundary), body, depth); found {
-			return text, end
-		}
-		if b := looksLikeParts(body); b != "" { // the boundary is another one than the header says
-			text, _, _ = s.multipart([]byte(b), body, depth)
-			return text, false
-		}
-	case kind == "message/rfc822" && depth < maxDepth:
-		inner, b, done := readHeader(body)
-		text, end = s.entity(inner, b, depth+1)
-		return text, done && end
-	case kind != "" && !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "multipart/"), attachment(h):
-		return "", false
+	case level >= 0 && !w.inLine:
+		w.level, w.last, w.whole, w.err = level, last, whole, io.EOF
+	case len(l) == 0:
+		w.level, w.last, w.whole, w.err = -1, false, false, err
+		w.broken = w.broken || len(w.open) > 0
+	case w.encoding == "base64":
+		clean := false
+		w.rest, clean = w.base64.decode(l[:0], l)
+		w.broken = w.broken || !clean
+	case w.encoding == "quoted-printable":
+		w.rest = decodeQuoted(l, false)
+	default:
+		w.rest = l
 	}
-	raw := decodeTransfer(string(h.get("content-transfer-encoding")), body)
-	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(decodeText(raw, h.charset()))
+	w.inLine = !whole
+	if w.broken && errors.Is(w.err, io.EOF) {
+		w.err = io.ErrUnexpectedEOF
+	}
+}
+
+// skip reads what is left of the content.
+func (w *walker) skip() { _, _ = io.Copy(io.Discard, w) }
+
+// ahead returns what is known of the rest of the part. Complete says that this is all of it.
+func (w *walker) ahead() (b []byte, complete bool) {
+	b, _ = w.in.Peek(w.in.Size())
+	b, _, complete = upTo(b, w.open)
+	return b, complete
+}
+
+// header reads the header of the mail or of the next part.
+func (w *walker) header() header {
+	w.encoding, w.base64, w.inLine, w.broken, w.err = "", base64Bits{}, false, false, nil
+	b, complete := w.ahead()
+	h, body, done := readHeader(b)
+	w.unsure = w.unsure || !done && !complete
+	_, _ = w.in.Discard(len(b) - len(body)) // they are buffered
+	return h
+}
+
+// entity reads the content of a mail or a part. It reports whether leaf has stopped the walk.
+func (w *walker) entity(h header, depth int) (stop bool) {
+	kind, boundary := h.kind(), h.boundary()
+	b, complete := w.ahead()
+	if parts := strings.HasPrefix(kind, "multipart/"); parts || kind == "" || strings.HasPrefix(kind, "text/") {
+		if parts && boundary != "" {
+			if _, found, _ := upTo(b, []string{boundary}); found {
+				return w.multipart(boundary, depth)
+			}
+			w.unsure = w.unsure || !complete
+		}
+		if boundary = looksLikeParts(b); boundary != "" { // though the header says nothing, or another boundary
+			return w.multipart(boundary, depth)
+		}
+	}
+	if kind == "message/rfc822" && depth < maxDepth {
+		return w.entity(w.header(), depth+1)
+	}
+	encoding, _, _ := strings.Cut(string(h.get("content-transfer-encoding")), ";")
+	w.encoding = strings.ToLower(strings.TrimSpace(encoding))
+	if first, _, _ := line(bytes.TrimLeft(b, " \t\r\n")); w.encoding == "base64" && !plainBase64(first) {
+		w.encoding = "" // some say base64 and send it plain
+	}
+	if w.leaf(h) {
+		return true
+	}
+	w.skip()
+	return false
+}
+
+// multipart reads parts. A part's end is the next line that is the boundary.
+func (w *walker) multipart(boundary string, depth int) (stop bool) {
+	level := len(w.open)
+	if depth < maxDepth {
+		w.open = append(w.open, boundary)
+	}
+	w.skip() // what stands before the first part
+	for w.level == level && !w.last {
+		if w.parts++; w.parts > maxParts || w.entity(w.header(), depth+1) {
+			return true
+		}
+	}
+	w.open = w.open[:level]
+	if w.level == level && level > 0 {
+		w.err = nil
+		w.skip() // what stands behind the last part belongs to the outer one
+	}
+	return false
+}
+
+// text returns the content as text, "" if it is none.
+func (w *walker) text(h header) string {
+	kind := h.kind()
+	if kind != "" && !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "multipart/") ||
+		bytes.HasPrefix(bytes.ToLower(h.get("content-disposition")), []byte("attachment")) {
+		return ""
+	}
+	b, _ := io.ReadAll(w)
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(decodeText(b, h.charset()))
 	if start := strings.ToLower(strings.TrimSpace(text[:min(len(text), 200)])); kind == "text/html" || strings.HasPrefix(start, "<html") || strings.HasPrefix(start, "<!doctype") || strings.HasPrefix(start, "<body") || strings.HasPrefix(start, "<table") || strings.HasPrefix(start, "<div") {
 		text = plain(text)
 	}
-	return text, false
-}
-
-func attachment(h header) bool {
-	return bytes.HasPrefix(bytes.ToLower(h.get("content-disposition")), []byte("attachment"))
+	return text
 }
 
 // looksLikeParts finds the boundary of a body that consists of parts though its header does not say so.
@@ -192,61 +307,34 @@ func looksLikeParts(body []byte) string {
 	return b
 }
 
-// multipart returns the first text of the parts. A part's end is the next line that is the boundary. Found is false where
-// there is no such line.
-func (s *search) multipart(boundary, body []byte, depth int) (text string, end, found bool) {
-	if depth >= maxDepth {
-		return "", false, true
-	}
-	part, in := 0, false
-	for at := 0; at < len(body); {
-		l, rest, whole := line(body[at:])
-		next := len(body) - len(rest)
-		delim, last := delimiter(l, boundary)
-		if delim && in {
-			if text, _ = s.part(body[part:at], depth); strings.TrimSpace(text) != "" {
-				return text, whole, true
-			}
+// upTo returns what stands before the first boundary line, all if there is none. Whole says that the line has its end.
+func upTo(b []byte, boundaries []string) (before []byte, found, whole bool) {
+	for rest := b; len(rest) > 0; {
+		l, next, whole := line(rest)
+		if level, _ := delimiter(l, boundaries); level >= 0 {
+			return b[:len(b)-len(rest)], true, whole
 		}
-		if delim && last && whole {
-			return "", true, true
-		}
-		if delim {
-			if s.parts++; s.parts > maxParts {
-				return "", true, true
-			}
-			part, in = next, true
-		}
-		at = next
+		rest = next
 	}
-	if in {
-		text, end = s.part(body[part:], depth)
-		return text, end && strings.TrimSpace(text) != "", true
-	}
-	return "", false, false
+	return b, false, false
 }
 
-func (s *search) part(b []byte, depth int) (text string, end bool) {
-	var h header
-	if l, rest, _ := line(b); len(bytes.TrimSpace(l)) == 0 {
-		h, b = header{}, rest // a part with no header
-	} else {
-		h, b, _ = readHeader(b)
-	}
-	return s.entity(h, b, depth+1)
-}
-
-// delimiter tells whether a line is the boundary between parts, and the last one.
-func delimiter(l, boundary []byte) (is, last bool) {
+// delimiter returns which boundary a line is, the outermost if it is several, -1 if it is none, and whether it is the last
+// line of that boundary.
+func delimiter(l []byte, boundaries []string) (level int, last bool) {
 	rest, ok := bytes.CutPrefix(l, []byte("--"))
 	if !ok {
-		return false, false
+		return -1, false
 	}
-	if rest, ok = bytes.CutPrefix(rest, boundary); !ok {
-		return false, false
+	for i, b := range boundaries {
+		if rest, ok := bytes.CutPrefix(rest, []byte(b)); ok {
+			rest, last = bytes.CutPrefix(rest, []byte("--"))
+			if len(bytes.TrimSpace(rest)) == 0 {
+				return i, last
+			}
+		}
 	}
-	rest, last = bytes.CutPrefix(rest, []byte("--"))
-	return len(bytes.TrimSpace(rest)) == 0, last
+	return -1, false
 }
 
 // sender returns the first address of a From field and the name before it.
