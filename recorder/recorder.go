@@ -117,6 +117,9 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.mu.Lock()
 	r.ctx, r.work = ctx, &work
 	r.mu.Unlock()
+	if err := ffmpeg.EndOrphans(ctx, filepath.Join(r.places.State, "ffmpeg")); err != nil {
+		r.log.Warn("FFmpegs that an earlier process left are not looked for", "err", err)
+	}
 	g.Go(func() error { // which may take a while, on a machine that just starts: mails are accepted meanwhile
 		r.findFFmpeg(ctx)
 		close(r.looked)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -355,5 +356,25 @@ func TestNoPasswordInFaults(t *testing.T) {
 	}
 	if _, err := Parse([]byte("[smtp]\npassword = 48151623\n")); err == nil || strings.Contains(err.Error(), secret) {
 		t.Error(err)
+	}
+}
+
+// A user without a home folder, as a service or a container may be, is told what to set.
+func TestNoHome(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("it is another variable there")
+	}
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"} {
+		t.Setenv(name, "")
+	}
+	if _, err := PlacesOf(""); err == nil || !strings.Contains(err.Error(), "--config") {
+		t.Error(err)
+	}
+	if _, err := PlacesOf("/etc/preroll.toml"); err == nil || !strings.Contains(err.Error(), "STATE_DIRECTORY") {
+		t.Error(err)
+	}
+	t.Setenv("STATE_DIRECTORY", t.TempDir())
+	if p, err := PlacesOf("/etc/preroll.toml"); err != nil || p.State == "" {
+		t.Error(p, err)
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,6 +44,14 @@ type Places struct {
 // PlacesOf returns the places of a settings file; an empty path means [DefaultFile]. The default file has the plain
 // state folder; any other one has a folder of its own, named after the file's full path.
 func PlacesOf(file string) (Places, error) {
+	if _, err := os.UserHomeDir(); err != nil { // a service, or a container
+		if file == "" && os.Getenv("XDG_CONFIG_HOME") == "" {
+			return Places{}, errors.New("this user has no home folder (HOME is not set), so nobody knows where the settings are: name the file with --config")
+		}
+		if os.Getenv("STATE_DIRECTORY") == "" && os.Getenv("XDG_STATE_HOME") == "" {
+			return Places{}, errors.New("this user has no home folder (HOME is not set): name a folder for the list of events in STATE_DIRECTORY")
+		}
+	}
 	if file == "" {
 		file = DefaultFile()
 	}

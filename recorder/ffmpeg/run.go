@@ -82,6 +82,7 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 		return &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s does not start: %v", t.Path, err)}
 	}
 	err = adopt(cmd.Process)
+	defer release(cmd.Process)
 	if err == nil && j.memory > 0 {
 		err = limitMemory(cmd.Process, j.memory)
 	}

@@ -1,6 +1,7 @@
 package ffmpeg
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"syscall"
@@ -14,6 +15,11 @@ func dieWithParent(cmd *exec.Cmd) {
 }
 
 func adopt(*os.Process) error { return nil }
+
+func release(*os.Process) {}
+
+// EndOrphans has nothing to do: the kernel ends FFmpeg with Preroll.
+func EndOrphans(context.Context, string) error { return nil }
 
 // limitMemory bounds the address space of a process, in bytes.
 func limitMemory(p *os.Process, bytes uint64) error {

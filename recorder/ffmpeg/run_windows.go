@@ -1,6 +1,7 @@
 package ffmpeg
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -44,6 +45,11 @@ func adopt(p *os.Process) error {
 	}
 	return nil
 }
+
+func release(*os.Process) {}
+
+// EndOrphans has nothing to do: the job object ends FFmpeg with Preroll.
+func EndOrphans(context.Context, string) error { return nil }
 
 // limitMemory is not needed: see adopt, whose job bounds what it holds.
 func limitMemory(*os.Process, uint64) error { return nil }
