@@ -265,6 +265,19 @@ func (n narrow) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(min(s.Width, n.width), s.Height)
 }
 
+// low gives its content a height, as a bar that is a thin line.
+type low struct{ height float32 }
+
+// Layout puts it there.
+func (l low) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(size.Width, l.height))
+	}
+}
+
+// MinSize is that height.
+func (l low) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, l.height) }
+
 // heading heads a part of a page.
 func heading(text string) fyne.CanvasObject {
 	return container.NewVBox(widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), widget.NewSeparator())

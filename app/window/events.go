@@ -99,7 +99,7 @@ func newEventsPage(w *window) *eventsPage {
 	p.reading.Truncation = fyne.TextTruncateEllipsis
 	p.progress = widget.NewProgressBar()
 	p.progress.TextFormatter = func() string { return "" }
-	p.rebuild = container.NewVBox(p.reading, p.progress)
+	p.rebuild = container.NewVBox(p.reading, container.New(low{4}, p.progress))
 
 	p.rows = newRows()
 	p.rows.header = func(i int) bool { return p.book.header(i) }

@@ -57,6 +57,15 @@ var scenes = []struct {
 		w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", To: []string{"nobody@nvr"}, Subject: "Motion"}}
 		w.changed(control.Update{}, false)
 	}},
+	{"events-rebuilt", func(_ *testing.T, w *window, _ *fake) {
+		w.status.Archive.Filling = &status.Filling{Path: "/home/me/Videos/Preroll", Events: 12300, Part: 0.37}
+		w.changed(control.Update{Status: w.status}, false)
+	}},
+	{"health-away", func(_ *testing.T, w *window, _ *fake) {
+		w.status.Archive.Away = []status.Drive{{ID: "0123456789abcdef", Path: "/media/me/OLD-DRIVE/clips", Events: 1234, Bytes: 56 << 30, Away: true}}
+		w.changed(control.Update{Status: w.status}, false)
+		w.turn(pageHealth)
+	}},
 	{"event", func(_ *testing.T, w *window, f *fake) {
 		w.events.openEvent(f.events[1])
 		w.events.detail.player.tell("")
