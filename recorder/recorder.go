@@ -101,6 +101,7 @@ func New(ctx context.Context, places config.Places, s config.Settings, log *slog
 	}
 	openTo(s.Archive.Group)
 	if err := r.claim(); err != nil {
+		r.ramLock.Release()
 		return nil, errors.Join(err, r.archive.Close())
 	}
 	r.readUnmatched()
@@ -167,6 +168,11 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 
 // fillIndex puts into the index what the archive holds and it lacks, until ctx ends.
 func (r *Recorder) fillIndex(ctx context.Context) {
+	select { // what RAM holds of open events comes first
+	case <-r.recalled:
+	case <-ctx.Done():
+		return
+	}
 	r.archive.Refill(ctx, func(open bool) {
 		if open {
 			if err := r.resume(ctx); err != nil && ctx.Err() == nil {

@@ -66,8 +66,7 @@ func foreground(ctx context.Context, e *env, demo, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	hello(e, s)
-	return serve(ctx, e.places, s, ln, log)
+	return serve(ctx, e.places, s, ln, log, func() { hello(e, s) })
 }
 
 // archiveTime is how long a look at the archive is waited for at the start.
@@ -118,8 +117,8 @@ func listenControl(p config.Places) (net.Listener, error) {
 	return ln, err
 }
 
-// serve runs the engine and its control socket until ctx ends.
-func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Listener, log *slog.Logger) error {
+// serve runs the engine and its control socket until ctx ends. begun is called when nothing hinders it.
+func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Listener, log *slog.Logger, begun func()) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -127,6 +126,7 @@ func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Liste
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	begun()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.Run(ctx) })
 	g.Go(func() error { return control.Serve(ctx, ln, r, func() control.Watcher { return r.Subscribe() }) })
@@ -218,8 +218,7 @@ func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
-		hello(e, s)
-		g.Go(func() error { return serve(ctx, e.places, s, ln, log) })
+		g.Go(func() error { return serve(ctx, e.places, s, ln, log, func() { hello(e, s) }) })
 	}
 	err = waitRunning(ctx, e.client)
 	if err == nil {

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/internal/lockfile"
@@ -37,8 +38,10 @@ type Archive struct {
 	changing sync.Mutex // held while an ended event is changed or removed
 	naming   sync.Mutex // held while an event gets its name, which may wait for the drive
 
-	locking sync.Mutex // guards lock
-	lock    *lockfile.Lock
+	peek    bool                      // it is only read
+	loaded  atomic.Bool               // the drives of the index are known
+	locking sync.Mutex                // guards locks
+	locks   map[string]*lockfile.Lock // by the drive's folder
 
 	writing sync.Mutex             // held while the index is changed; guards all to open
 	db      *sql.DB                // one connection
@@ -54,9 +57,9 @@ type Archive struct {
 	root     string
 	reserved map[string]bool // stems in use by open events
 	drives   map[int64]known
-	asked    map[int64]bool   // drives that have not answered yet
-	away     map[int64]bool   // drives that retention could not reach
-	stuck    map[int64]string // why it could not remove events of a drive
+	asked    map[int64]chan struct{} // drives that have not answered yet
+	away     map[int64]bool          // drives that retention could not reach
+	stuck    map[int64]string        // why it could not remove events of a drive
 	filling  *Filling
 }
 
@@ -107,15 +110,17 @@ func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted
 }
 
 func newArchive(path, root string, log *slog.Logger) *Archive {
-	return &Archive{path: path, log: log, root: root, reserved: map[string]bool{}, open: map[string]event.Event{}, drives: map[int64]known{},
-		asked: map[int64]bool{}, away: map[int64]bool{}, stuck: map[int64]string{}, renewed: make(chan struct{}, 1), doubted: make(chan struct{}, 1)}
+	return &Archive{path: path, log: log, root: filepath.Clean(root), locks: map[string]*lockfile.Lock{}, reserved: map[string]bool{}, open: map[string]event.Event{}, drives: map[int64]known{},
+		asked: map[int64]chan struct{}{}, away: map[int64]bool{}, stuck: map[int64]string{}, renewed: make(chan struct{}, 1), doubted: make(chan struct{}, 1)}
 }
 
 // Close closes the index.
 func (a *Archive) Close() error {
 	a.locking.Lock()
-	a.lock.Release()
-	a.lock = nil
+	for path, lock := range a.locks {
+		lock.Release()
+		delete(a.locks, path)
+	}
 	a.locking.Unlock()
 	a.writing.Lock()
 	defer a.writing.Unlock()
@@ -131,6 +136,7 @@ func (a *Archive) Root() string {
 
 // SetRoot changes the folder for what comes.
 func (a *Archive) SetRoot(root string) {
+	root = filepath.Clean(root)
 	a.mu.Lock()
 	changed := a.root != root
 	a.root = root
@@ -256,7 +262,7 @@ func (a *Archive) Reserve(e *event.Event) error {
 
 // makeFolder makes a folder of the archive durably, and the archive's own name: who made it may not have come to that.
 func makeFolder(root *os.Root, folder string) error {
-	if err := durable.SyncDir(filepath.Dir(root.Name())); err != nil {
+	if err := durable.SyncDir(filepath.Dir(root.Name())); err != nil && !errors.Is(err, fs.ErrPermission) { // a folder of another user's
 		return err
 	}
 	return durable.MkdirIn(root, folder, DirMode)

@@ -25,8 +25,10 @@ func openArchive(t *testing.T, state, root string) *Archive {
 	if before, ok := users.Load(root); ok {
 		b := before.(*Archive)
 		b.locking.Lock()
-		b.lock.Release()
-		b.lock = nil
+		for path, lock := range b.locks {
+			lock.Release()
+			delete(b.locks, path)
+		}
 		b.locking.Unlock()
 	}
 	a, err := Open(t.Context(), state, root, slog.New(slog.NewTextHandler(t.Output(), nil)))

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/preroll/preroll/internal/lockfile"
@@ -21,11 +23,18 @@ import (
 // known is a drive that the index knows.
 type known struct {
 	key    int64  // in the index; 0 is no drive
-	id     string // "" for the archive of an index of an earlier version, until something is saved to it
+	id     string // see legacyID
 	path   string // where it was seen last
 	filled bool   // the index holds what it does
 	noted  bool   // the index has this, too
 }
+
+// legacyID stands for the id of an archive of an index of an earlier version, until something is saved to it.
+func legacyID(key int64) string { return fmt.Sprintf("%s%d", legacyMark, key) }
+
+const legacyMark = "legacy-"
+
+func (d known) legacy() bool { return strings.HasPrefix(d.id, legacyMark) }
 
 // Errors of a drive that is not the one that is looked for. What is written there would go to the wrong disk.
 var (
@@ -34,6 +43,10 @@ var (
 	ErrEmpty = errors.New("the archive folder is empty although it held clips")
 	// ErrOther is the error for another drive, or an unknown one, at the place of the one that is looked for.
 	ErrOther = errors.New("another drive is at the archive's place")
+	// ErrCopy is the error for a drive with the id of another one that is there, too.
+	ErrCopy = errors.New("two drives have the same id; remove " + drive.File + " from one of them")
+	// errNotOpen is the error for work that needs the index before it was open.
+	errNotOpen = errors.New("it is not open yet")
 	// ErrSilent is the error for a drive that does not answer.
 	ErrSilent = errors.New("the drive does not answer")
 )
@@ -50,6 +63,9 @@ func drivesOf(ctx context.Context, db *sql.DB) (map[int64]known, error) {
 		var d known
 		if err := rows.Scan(&d.key, &d.id, &d.path, &d.filled); err != nil {
 			return nil, err
+		}
+		if d.id == "" {
+			d.id = legacyID(d.key)
 		}
 		list[d.key] = d
 	}
@@ -104,11 +120,12 @@ func (a *Archive) driveOf(e event.Event) (known, bool) {
 	case e.Drive != "":
 		return a.drive(func(d known) bool { return d.id == e.Drive })
 	}
-	root := e.Archive
-	if root == "" {
-		root = a.Root()
+	root := filepath.Clean(cmp.Or(e.Archive, a.Root()))
+	d, ok := a.drive(func(d known) bool { return d.path == root && d.legacy() })
+	if !ok {
+		d, ok = a.drive(func(d known) bool { return d.path == root })
 	}
-	return a.drive(func(d known) bool { return d.path == root })
+	return d, ok
 }
 
 // keyOf is the key of the drive that an event lies on, which is noted with it; 0 for one that has no place yet.
@@ -119,25 +136,32 @@ func (a *Archive) keyOf(e event.Event) int64 {
 	if e.Stem == "" {
 		return 0
 	}
-	root := e.Archive
-	if root == "" {
-		root = a.Root()
-	}
-	return a.learn(known{id: e.Drive, path: root}).key
+	return a.learn(known{id: e.Drive, path: filepath.Clean(cmp.Or(e.Archive, a.Root()))}).key
 }
 
-// learn keeps what is known of a drive, which the next change of the index notes. A new one gets its key.
+// learn keeps what is known of a new drive, which the next change of the index notes.
 func (a *Archive) learn(d known) known {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if d.key == 0 {
-		d.key = 1
-		for key := range a.drives {
-			d.key = max(d.key, key+1)
-		}
+	d.key = 1
+	for key := range a.drives {
+		d.key = max(d.key, key+1)
 	}
-	d.noted = false
+	if d.id == "" {
+		d.id = legacyID(d.key)
+	}
 	a.drives[d.key] = d
+	return d
+}
+
+// update changes what is known of a drive, which the next change of the index notes.
+func (a *Archive) update(key int64, change func(*known)) known {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.drives[key]
+	change(&d)
+	d.noted = false
+	a.drives[key] = d
 	return d
 }
 
@@ -162,13 +186,12 @@ func (a *Archive) on(ctx context.Context, d known) (*os.Root, error) {
 		if err == nil {
 			switch {
 			case id != "" && id == d.id:
-				if path != d.path {
-					d.path = path
-					a.learn(d)
+				if path != d.path && d.key != 0 {
+					a.update(d.key, func(d *known) { d.path = path })
 				}
-				return root, nil
-			case path == d.path && (id == "" || d.id == "") && a.recognized(ctx, root, d):
-				return root, nil // somebody removed its id, or it has none yet
+				return root, a.claimOr(root)
+			case path == d.path && (id == "" || d.legacy()) && a.recognized(ctx, root, d):
+				return root, a.claimOr(root) // somebody removed its id, or it has none yet
 			}
 			err = fmt.Errorf("%s: %w", path, notIt(root))
 			_ = root.Close()
@@ -178,6 +201,15 @@ func (a *Archive) on(ctx context.Context, d known) (*os.Root, error) {
 		}
 	}
 	return nil, first
+}
+
+// claimOr claims a drive for what follows, and closes its root if another recorder has it.
+func (a *Archive) claimOr(root *os.Root) error {
+	err := a.claim(root)
+	if err != nil {
+		_ = root.Close()
+	}
+	return err
 }
 
 // notIt says what is at the place of the drive that is looked for.
@@ -193,6 +225,9 @@ func notIt(root *os.Root) error {
 // exists: a drive that is not plugged in must not be replaced by a folder on the system disk.
 func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 	path := a.Root()
+	if !a.loaded.Load() {
+		return nil, known{}, fault("open", errNotOpen)
+	}
 	var before []known // drives that were here
 	for key := int64(0); ; {
 		d, ok := a.drive(func(d known) bool { return d.path == path && d.key > key })
@@ -201,13 +236,13 @@ func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 		}
 		if held, err := a.held(ctx, d); err != nil {
 			return nil, known{}, err
-		} else if held {
+		} else if held || !d.filled || a.opensOn(d) { // what the index holds of it is not all
 			before = append(before, d)
 		}
 		key = d.key
 	}
 	root, id, err := open(path)
-	if errors.Is(err, fs.ErrNotExist) && before == nil {
+	if errors.Is(err, fs.ErrNotExist) && before == nil && !a.peek {
 		if err := os.Mkdir(path, DirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, known{}, err
 		}
@@ -218,14 +253,17 @@ func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 	}
 	d, ok := a.drive(func(d known) bool { return d.id == id && id != "" })
 	for _, b := range before {
-		if !ok && (id == "" || b.id == "") && a.recognized(ctx, root, b) {
+		if !ok && (id == "" || b.legacy()) && a.recognized(ctx, root, b) {
 			d, ok = b, true
 		}
 	}
-	if !ok && id == "" && before != nil {
+	if !ok && before != nil && (id == "" || a.peek) {
 		err := fmt.Errorf("%s: %w", path, notIt(root))
 		_ = root.Close()
 		return nil, known{}, err
+	}
+	if a.peek {
+		return root, d, nil
 	}
 	if err = a.claim(root); err == nil {
 		d, err = a.adopt(root, path, id, d)
@@ -236,19 +274,26 @@ func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 	return root, d, nil
 }
 
-// claim makes sure that no other recorder uses a drive. The lock goes over to a drive that takes another one's place.
+// claim makes sure that no other recorder uses a drive. Where no lock can be made, as on a drive that is read-only, there is
+// none.
 func (a *Archive) claim(root *os.Root) error {
-	a.locking.Lock()
-	defer a.locking.Unlock()
-	if a.lock.Holds(root) {
+	if a.peek {
 		return nil
 	}
-	lock, err := lockfile.Take(root)
-	if err != nil {
-		return err
+	a.locking.Lock()
+	defer a.locking.Unlock()
+	for _, lock := range a.locks { // a drive may have another place now
+		if lock.Holds(root) {
+			return nil
+		}
 	}
-	a.lock.Release()
-	a.lock = lock
+	lock, err := lockfile.Take(root)
+	var taken *lockfile.Taken
+	if errors.As(err, &taken) {
+		return taken
+	}
+	a.locks[root.Name()].Release()
+	a.locks[root.Name()] = lock
 	return nil
 }
 
@@ -266,27 +311,67 @@ func (a *Archive) Claim() error {
 	return taken
 }
 
+// Place returns [ErrEmpty] or [ErrOther] if the archive's folder is not the drive whose events the index holds.
+func (a *Archive) Place(ctx context.Context) error {
+	root, _, err := a.here(ctx)
+	if err == nil {
+		return root.Close()
+	}
+	if errors.Is(err, ErrEmpty) || errors.Is(err, ErrOther) {
+		return err
+	}
+	return nil
+}
+
 // adopt makes sure that a drive has an id, and that this and where it is are known. d is what is known of it, if anything.
 func (a *Archive) adopt(root *os.Root, path, id string, d known) (known, error) {
 	if d.key == 0 {
 		d.filled = empty(root)
+	} else if id != "" && d.path != path { // it moved, or is a copy
+		if there, other, err := open(d.path); err == nil {
+			_ = there.Close()
+			if other == id && !sameFolder(d.path, path) {
+				return known{}, fmt.Errorf("%s and %s: %w", d.path, path, ErrCopy)
+			}
+		}
 	}
 	if id == "" {
-		if id = d.id; id == "" {
+		if id = d.id; id == "" || d.legacy() {
 			id = drive.NewID()
 		}
 		if err := drive.Mark(root, id); err != nil {
 			return known{}, err
 		}
 	}
-	if d.key == 0 || d.id != id || d.path != path {
+	switch {
+	case d.key == 0:
 		d.id, d.path = id, path
 		d = a.learn(d)
+	case d.id != id || d.path != path:
+		d = a.update(d.key, func(d *known) { d.id, d.path = id, path })
 	}
 	if !d.filled {
 		a.renew()
 	}
 	return d, nil
+}
+
+func sameFolder(x, y string) bool {
+	a, aerr := os.Stat(x)
+	b, berr := os.Stat(y)
+	return aerr == nil && berr == nil && os.SameFile(a, b)
+}
+
+// opensOn tells whether an open event lies on a drive.
+func (a *Archive) opensOn(d known) bool {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	for _, e := range a.open {
+		if e.Stem != "" && (e.Drive == d.id || e.Drive == "" && e.Archive == d.path) {
+			return true
+		}
+	}
+	return false
 }
 
 // held tells whether the index has events on a drive.
@@ -312,7 +397,39 @@ func (a *Archive) recognized(ctx context.Context, root *os.Root, d known) bool {
 			return true
 		}
 	}
-	return len(list) == 0
+	return len(list) == 0 && d.legacy() && looksLikeOne(root) // of which an index that was made anew knows nothing
+}
+
+// looksLikeOne tells whether a folder looks like an archive: there is a camera's folder with a year in it.
+func looksLikeOne(root *os.Root) bool {
+	cameras, err := names(root, ".")
+	if err != nil {
+		return false
+	}
+	for _, camera := range cameras {
+		if !event.CameraID(camera) {
+			continue
+		}
+		years, _ := names(root, camera)
+		if slices.ContainsFunc(years, func(y string) bool { return len(y) == 4 && strings.HasPrefix(y, "20") }) {
+			return true
+		}
+	}
+	return false
+}
+
+// names lists a folder, up to a bound.
+func names(root *os.Root, dir string) ([]string, error) {
+	f, err := root.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	list, err := f.Readdirnames(1000)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return list, err
 }
 
 // empty tells whether a folder holds nothing.
@@ -337,7 +454,7 @@ func empty(root *os.Root) bool {
 func (a *Archive) On(e event.Event) (*os.Root, error) {
 	d, ok := a.driveOf(e)
 	if !ok && e.Archive != "" { // an index that was begun anew does not know it yet
-		d, ok = known{id: e.Drive, path: e.Archive}, true
+		d, ok = known{id: cmp.Or(e.Drive, legacyID(0)), path: e.Archive}, true
 	}
 	if !ok {
 		return nil, fmt.Errorf("drive of event %s: %w", e.ID, fs.ErrNotExist)
@@ -364,59 +481,63 @@ func (a *Archive) Reachable(e event.Event) error {
 	return root.Close()
 }
 
-// answerTime is how long a drive that is not the archive now is waited for. Nothing can end a system call that hangs.
-const answerTime = 5 * time.Second
+// answerTime is how long a drive is waited for: one that slept needs some seconds. Nothing can end a system call that hangs.
+const answerTime = 30 * time.Second
 
-// reach is on for a drive that may hang: its answer is not waited for longer than a time, and it is not asked again
-// before it came.
+// reach is on for a drive that may hang: its answer is not waited for longer than a time, and a second look waits for that
+// of the first.
 func (a *Archive) reach(ctx context.Context, d known) (*os.Root, error) {
-	if d.path == a.Root() {
-		return a.on(ctx, d)
-	}
-	a.mu.Lock()
-	silent := a.asked[d.key]
-	a.asked[d.key] = true
-	a.mu.Unlock()
-	if silent {
-		return nil, ErrSilent
+	timer := time.NewTimer(answerTime)
+	defer timer.Stop()
+	var done chan struct{}
+	for done == nil {
+		a.mu.Lock()
+		pending := a.asked[d.key]
+		if pending == nil {
+			done = make(chan struct{})
+			a.asked[d.key] = done
+		}
+		a.mu.Unlock()
+		if pending == nil {
+			break
+		}
+		select {
+		case <-pending:
+		case <-timer.C:
+			return nil, ErrSilent
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 	type answer struct {
 		root *os.Root
 		err  error
 	}
-	got, late := make(chan answer), make(chan struct{})
+	got := make(chan answer, 1)
 	go func() {
 		root, err := a.on(ctx, d)
 		a.mu.Lock()
 		delete(a.asked, d.key)
 		a.mu.Unlock()
-		select {
-		case got <- answer{root, err}:
-		case <-late:
-			if err == nil {
-				_ = root.Close()
-			}
-		}
+		close(done)
+		got <- answer{root, err}
 	}()
-	defer close(late)
-	timer := time.NewTimer(answerTime)
-	defer timer.Stop()
+	late := func(err error) (*os.Root, error) {
+		go func() { // whose answer nobody waits for
+			if g := <-got; g.err == nil {
+				_ = g.root.Close()
+			}
+		}()
+		return nil, err
+	}
 	select {
 	case g := <-got:
 		return g.root, g.err
 	case <-timer.C:
-		return nil, ErrSilent
+		return late(ErrSilent)
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return late(context.Cause(ctx))
 	}
-}
-
-// Drive is what the index knows of an archive drive.
-type Drive struct {
-	ID     string
-	Path   string // where it was seen last
-	Events int
-	Bytes  int64
 }
 
 // ForgetDrive removes all ended events on a drive from the list, and the drive itself. What there is of them stays where it
@@ -424,22 +545,33 @@ type Drive struct {
 func (a *Archive) ForgetDrive(ctx context.Context, id string) (n int64, err error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	d, ok := a.drive(func(d known) bool { return d.id == id || d.id == "" && d.path == id })
+	d, ok := a.drive(func(d known) bool { return d.id == id })
 	if !ok {
 		return 0, fmt.Errorf("drive %s: %w", id, ErrNoDrive)
 	}
-	err = a.change(ctx, func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, `DELETE FROM events WHERE drive = ? AND state NOT IN ('recording', 'finishing')`, d.key)
-		if err == nil {
-			n, err = done.RowsAffected()
-		}
-		return err
-	})
+	if root, err := a.reach(ctx, d); err == nil {
+		_ = root.Close()
+		return 0, fmt.Errorf("drive %s: %w", id, ErrThere)
+	}
+	for more := int64(1); more > 0 && err == nil; n += more { // a mail may come in between
+		more = 0
+		err = a.change(ctx, func(tx *sql.Tx) error {
+			done, err := tx.ExecContext(ctx, `DELETE FROM events WHERE rowid IN (SELECT rowid FROM events WHERE drive = ? AND state NOT IN ('recording', 'finishing') LIMIT 500)`, d.key)
+			if err == nil {
+				more, err = done.RowsAffected()
+			}
+			return err
+		})
+	}
 	if err == nil {
+		a.update(d.key, func(d *known) { d.filled = false }) // should it come back
 		a.log.Info("drive removed from the list", "path", d.path, "events", n)
 	}
 	return n, err
 }
+
+// ErrThere is the error for a drive that is to be forgotten and is there.
+var ErrThere = errors.New("this drive is there; delete its events, or unplug it")
 
 // ErrNoDrive is the error for a drive that the index does not know.
 var ErrNoDrive = errors.New("no such drive; see: preroll drives")

@@ -336,8 +336,11 @@ func TestHostileSidecars(t *testing.T) {
 			if _, err := a.Retain(t.Context(), Limits{MaxAge: time.Hour, MaxSize: 1}, time.Now()); err != nil {
 				t.Error(err)
 			}
-			if list, err := a.List(t.Context(), event.Query{}); err != nil || ids(list) != "open real" {
+			if list, err := a.List(t.Context(), event.Query{}); err != nil || ids(list) != "open real" && name != "another event's hold" {
 				t.Errorf("%q, %v", ids(list), err)
+			}
+			if e, err := a.Get(t.Context(), "x"); err == nil && (e.State != event.Finishing || e.Hold != "") { // it may end its own files, and holds nothing
+				t.Errorf("%+v", e)
 			}
 			for _, path := range []string{notes, a.Path(real, real.Clips[0].File), a.Path(real, Sidecar(real))} {
 				if _, err := os.Stat(path); err != nil {
@@ -508,10 +511,16 @@ func TestForgetDrive(t *testing.T) {
 	if _, err := a.ForgetDrive(t.Context(), "0000"); !errors.Is(err, ErrNoDrive) {
 		t.Error(err)
 	}
+	if _, err := a.ForgetDrive(t.Context(), old.Drive); !errors.Is(err, ErrThere) {
+		t.Errorf("a drive that is there was forgotten: %v", err)
+	}
+	if err := os.Rename(filepath.Join(dir, "old"), filepath.Join(dir, "away")); err != nil {
+		t.Fatal(err)
+	}
 	if n, err := a.ForgetDrive(t.Context(), old.Drive); n != 2 || err != nil {
 		t.Error(n, err)
 	}
-	if list, err := a.List(t.Context(), event.Query{}); err != nil || ids(list) != "n1" || clipsIn(t, filepath.Join(dir, "old")) != 2 {
+	if list, err := a.List(t.Context(), event.Query{}); err != nil || ids(list) != "n1" || clipsIn(t, filepath.Join(dir, "away")) != 2 {
 		t.Errorf("%q, %v", ids(list), err)
 	}
 }

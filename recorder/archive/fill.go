@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/sqlfile"
+	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -119,7 +121,9 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 	root, d, err := a.here(ctx)
 	if errors.Is(err, ErrEmpty) || errors.Is(err, ErrOther) {
 		if root, _, err = open(a.Root()); err == nil {
-			d, err = a.adopt(root, a.Root(), "", known{})
+			if err = a.claimOr(root); err == nil {
+				d, err = a.adopt(root, a.Root(), "", known{})
+			}
 		}
 	}
 	if err != nil {
@@ -170,7 +174,7 @@ func (a *Archive) fill(ctx context.Context, root *os.Root, d known, changed func
 	if err = f.walk(ctx, ".", 0, 1); err == nil {
 		err = f.flush(ctx)
 	}
-	if err == nil {
+	if err == nil && !slices.ContainsFunc(f.faults, IsUnread) {
 		err = f.forgetGone(ctx)
 	}
 	if err != nil || slices.ContainsFunc(f.faults, IsUnread) {
@@ -181,12 +185,12 @@ func (a *Archive) fill(ctx context.Context, root *os.Root, d known, changed func
 	if a.made != made { // in the middle of it
 		return f.found, f.faults, nil
 	}
-	if now, ok := a.drive(func(o known) bool { return o.key == d.key }); ok {
-		now.filled = true
-		a.learn(now)
-	}
+	a.update(d.key, func(d *known) { d.filled = true })
 	return f.found, f.faults, a.changeHeld(ctx, func(*sql.Tx) error { return nil })
 }
+
+// systems are folders that file systems keep for themselves.
+var systems = []string{"lost+found", "System Volume Information", "$RECYCLE.BIN", "FOUND.000"}
 
 // maxDepth is how many folders deep sidecars are looked for.
 const maxDepth = 12
@@ -212,7 +216,7 @@ func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 		name := path.Join(dir, e.Name())
 		part := from + float64(i)*step
 		if e.IsDir() {
-			if strings.HasPrefix(e.Name(), ".") || strings.Count(name, "/") >= maxDepth { // such as a desktop's bin
+			if strings.HasPrefix(e.Name(), ".") || dir == "." && slices.Contains(systems, e.Name()) || strings.Count(name, "/") >= maxDepth { // such as a desktop's bin
 				continue
 			}
 			if err := f.walk(ctx, name, part, part+step); err != nil {
@@ -284,11 +288,13 @@ func (a *Archive) take(ctx context.Context, root *os.Root, d known, names []stri
 		switch {
 		case a.atWork(e.ID):
 			continue
-		case inBatch[e.ID] != "" || known && has.Stem != "" && In(has, has.Stem) != In(e, e.Stem) && a.stillThere(has):
+		case inBatch[e.ID] != "" || known && (has.Stem == "" || (has.Drive != d.id || In(has, has.Stem) != In(e, e.Stem)) && a.stillThere(has)):
 			faults = append(faults, fmt.Errorf("%s: a second sidecar of event %s", full, e.ID))
 			continue
-		case !e.State.Ended() && (known || a.holding(e.Hold)): // the index knows better, or it is no event of ours
+		case !e.State.Ended() && known: // the index knows better
 			continue
+		case !e.State.Ended(): // what RAM held of it was taken up before, if there was anything; so it is not believed about that
+			e.State, e.Hold = event.Finishing, ""
 		}
 		inBatch[e.ID] = name
 		list = append(list, e)
@@ -315,18 +321,6 @@ func (a *Archive) atWork(id string) bool {
 	return open
 }
 
-// holding tells whether a hold is that of an open event. A second event with it would let its video go.
-func (a *Archive) holding(hold string) bool {
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	for _, e := range a.open {
-		if hold != "" && e.Hold == hold {
-			return true
-		}
-	}
-	return false
-}
-
 // forgetGone forgets the ended events of the drive whose sidecar was not found and whose clips are gone. A sidecar that is
 // lost or cannot be read is no reason to forget what it was about.
 func (f *filler) forgetGone(ctx context.Context) error {
@@ -349,6 +343,10 @@ func (f *filler) forgetGone(ctx context.Context) error {
 			return fault("read", err)
 		}
 		if ids == nil {
+			return nil
+		}
+		if id, err := drive.Read(f.root); err != nil || id != f.d.id && !f.d.legacy() { // a drive that vanished holds nothing either
+			f.fault(&Unread{fmt.Errorf("%s: %w", f.d.path, cmp.Or(err, ErrOther))})
 			return nil
 		}
 		for _, id := range ids {
@@ -380,7 +378,8 @@ func Peek(ctx context.Context, state, root string) (*Archive, error) {
 	if err != nil {
 		return nil, fault("read", err)
 	}
-	a.db, a.reads = db, db
+	a.db, a.reads, a.peek = db, db, true
+	a.loaded.Store(true)
 	has, drives, err := formOf(ctx, db)
 	if err == nil && (has != version || !drives) {
 		err = fmt.Errorf("%s is of another version of Preroll", a.path)

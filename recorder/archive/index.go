@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -124,10 +125,10 @@ func (a *Archive) migrate(ctx context.Context) error {
 	if _, err := tx.ExecContext(ctx, third); err != nil {
 		return err
 	}
-	if err := a.migrateDrives(ctx, tx); err != nil {
+	if _, err := tx.ExecContext(ctx, sums+fmt.Sprintf(`PRAGMA user_version = %d`, version)); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, sums+fmt.Sprintf(`PRAGMA user_version = %d`, version)); err != nil {
+	if err := a.migrateDrives(ctx, tx); err != nil { // from now on triggers keep the sums
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -182,7 +183,7 @@ func (a *Archive) migrateDrives(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for i, path := range paths {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO drives VALUES (?, '', ?, ?)`, i+1, path, mark == filledMark); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO drives VALUES (?, ?, ?, ?)`, i+1, legacyID(int64(i+1)), filepath.Clean(path), mark == filledMark); err != nil {
 			return err
 		}
 		if i == 0 {
@@ -406,7 +407,13 @@ func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any)
 		if err := json.Unmarshal(b, &e); err != nil {
 			return nil, fault("read", fmt.Errorf("%w: %w", errDamaged, err))
 		}
-		if d, ok := a.drive(func(d known) bool { return d.key == key }); ok {
+		d, ok := a.drive(func(d known) bool { return d.key == key })
+		if ok && e.Drive == "" && e.Archive != "" && e.Archive != d.path { // perhaps a program wrote it that knows no drives
+			if other, there := a.drive(func(o known) bool { return o.path == e.Archive }); there {
+				d = other
+			}
+		}
+		if ok {
 			e.Drive, e.Archive = d.id, d.path
 		}
 		list = append(list, e)

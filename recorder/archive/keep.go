@@ -93,6 +93,7 @@ func (a *Archive) begin(ctx context.Context) error {
 		a.open[e.ID] = e
 	}
 	a.ready = true
+	a.loaded.Store(true)
 	a.renew()
 	return nil
 }
@@ -130,6 +131,12 @@ func (a *Archive) anew(ctx context.Context, why error) error {
 // setAside moves an index out of the way.
 func setAside(path string, now time.Time) error {
 	to := path + ".damaged-" + now.Format("20060102-150405")
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		to = fmt.Sprintf("%s.damaged-%s-%d", path, now.Format("20060102-150405"), n)
+	}
 	for _, end := range []string{"", "-wal", "-shm"} {
 		if err := os.Rename(path+end, to+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -222,7 +222,7 @@ func TestReindexFindsOpenEvents(t *testing.T) {
 		t.Fatal(n, faults, err)
 	}
 	got, err := b.Get(t.Context(), "open")
-	if err != nil || got.State != event.Recording || got.TriggerCount != 3 || len(got.Parts) != 1 || got.Archive != root {
+	if err != nil || got.State != event.Finishing || got.Hold != "" || got.TriggerCount != 3 || len(got.Parts) != 1 || got.Archive != root {
 		t.Errorf("%+v, %v", got, err)
 	}
 	// The index knows better once it has the event.

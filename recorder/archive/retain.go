@@ -52,11 +52,11 @@ func btoi(b bool) int {
 // retainOn is Retain for one drive.
 func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time) (removed []event.Event, err error) {
 	bytes, err := a.bytesOn(ctx, d)
-	if err != nil || l.MaxAge <= 0 && bytes == 0 {
+	if err != nil || l.MaxAge <= 0 && (bytes == 0 || l.MaxSize <= 0 && l.MinFree <= 0) {
+		a.mu.Lock()
+		delete(a.away, d.key) // nobody looks any more
+		a.mu.Unlock()
 		return nil, err
-	}
-	if l.MaxAge <= 0 && l.MaxSize <= 0 && l.MinFree <= 0 {
-		return nil, nil
 	}
 	root, err := (*os.Root)(nil), error(nil)
 	if d.key != 0 {
@@ -81,12 +81,13 @@ func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time
 	if l.MaxSize > 0 {
 		over = max(over, bytes-l.MaxSize)
 	}
-	if l.MinFree > 0 && l.Free != nil {
-		free, err := l.Free(d.path)
-		if err != nil {
-			return nil, err
+	if l.MinFree > 0 && l.Free != nil && root != nil {
+		free, ferr := l.Free(root.Name()) // where it is now
+		if ferr == nil {
+			over = max(over, l.MinFree-free)
+		} else {
+			defer func() { err = errors.Join(err, ferr) }() // the other limits hold all the same
 		}
-		over = max(over, l.MinFree-free)
 	}
 	var at int64
 	var last string
@@ -192,8 +193,15 @@ const near = 20
 // certain time. A drive whose free space nobody can tell counts as one with enough of it.
 func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Next, error) {
 	path := a.Root()
-	d, ok := a.drive(func(d known) bool { return d.path == path })
-	if !ok {
+	var d known // of those that were there, the one that was seen last
+	a.mu.Lock()
+	for key, o := range a.drives {
+		if o.path == path && (d.key == 0 || a.away[d.key] || key > d.key && !a.away[key]) {
+			d = o
+		}
+	}
+	a.mu.Unlock()
+	if d.key == 0 {
 		return nil, nil
 	}
 	full, limit := "", ""

@@ -32,6 +32,7 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 	}
 	defer func() { _ = w.Close() }()
 	root := ""
+	var watched os.FileInfo // the folder, over which a drive may be mounted
 	touched := map[string]bool{}
 	timer, again := time.NewTimer(0), time.NewTicker(time.Second)
 	armed := true
@@ -59,17 +60,19 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 			}
 		case <-w.Errors:
 		case <-again.C: // the archive may be another one, or plugged in now
-			if root != a.Root() || len(w.WatchList()) == 0 {
+			if root != a.Root() || len(w.WatchList()) == 0 || !sameAs(root, watched) {
 				for _, path := range w.WatchList() {
 					_ = w.Remove(path)
 				}
 				root = a.Root()
+				watched, _ = os.Stat(root)
 				a.watchBelow(w, root, root)
 			}
 		case <-timer.C:
 			armed = false
 			if root == "" {
 				root = a.Root()
+				watched, _ = os.Stat(root)
 				a.watchBelow(w, root, root)
 			}
 			removed, added := a.follow(ctx, root, touched)
@@ -79,6 +82,12 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 			}
 		}
 	}
+}
+
+// sameAs tells whether a path is still the folder that it was.
+func sameAs(path string, was os.FileInfo) bool {
+	is, err := os.Stat(path)
+	return err != nil || was != nil && os.SameFile(is, was)
 }
 
 // watchBelow watches a folder of the archive and those in it, the newest ones first, and returns the sidecars there are.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
@@ -110,6 +111,7 @@ type run struct {
 	Options
 	began   time.Time
 	disk    *os.Root
+	drive   string           // its id; "" if it has none
 	root    fs.FileInfo      // to notice that another drive is at its place, or none
 	index   *archive.Archive // nil: there is none, or it cannot be read
 	noIndex error            // why; fs.ErrNotExist: there is none
@@ -173,6 +175,7 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 func (r *run) begin(ctx context.Context) (err error) {
 	if r.disk, err = os.OpenRoot(r.Archive); err == nil {
 		r.root, err = os.Stat(r.Archive)
+		r.drive, _ = drive.Read(r.disk)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: %w", r.Archive, ErrNoArchive)

@@ -45,20 +45,13 @@ func indexFault(err error) Fault {
 	return Fault{Kind: Index, Path: archive.IndexName, Text: "The index cannot be read: " + err.Error() + ".", Hint: "It is rebuilt from the archive with --repair, or when Preroll starts."}
 }
 
-// empty returns an error if the archive's folder is empty although there were clips in it: the drive is not plugged in,
-// and to take every event for lost would do harm.
+// empty returns an error if the archive's folder is not the drive whose events the index holds: it is not plugged in, or
+// another one is at its place, and to take every event for lost would do harm.
 func (r *run) empty(ctx context.Context) error {
-	groups, below, strangers, err := list(ctx, r.Archive, ".")
-	if err != nil || len(groups)+len(below)+strangers > 0 {
-		return err
-	}
 	if r.index == nil {
 		return nil
 	}
-	if _, bytes, err := r.index.Totals(ctx); err != nil || bytes == 0 {
-		return err
-	}
-	return fmt.Errorf("%s: %w; is its drive plugged in? If you emptied it yourself, run: preroll reindex", r.Archive, archive.ErrEmpty)
+	return r.index.Place(ctx)
 }
 
 // missing looks for events that the index has and the tree has not. Those with a file left were told of already.
@@ -104,7 +97,7 @@ func (r *run) missing(ctx context.Context) error {
 
 // elsewhere tells whether an event lies in an archive folder that was set before.
 func (r *run) elsewhere(e event.Event) bool {
-	return e.Archive != "" && filepath.Clean(e.Archive) != filepath.Clean(r.Archive)
+	return e.Drive != "" && r.drive != "" && e.Drive != r.drive || e.Archive != "" && filepath.Clean(e.Archive) != filepath.Clean(r.Archive)
 }
 
 // absent tells of an event that nothing is left of.
@@ -239,7 +232,7 @@ func (r *run) indexSays(ctx context.Context, e event.Event) (text, hint string, 
 		return "The index says that this event lies in " + i.Folder + ".", hint, nil
 	}
 	same := func(a, b event.Clip) bool { return a.File == b.File && a.Bytes == b.Bytes && a.SHA256 == b.SHA256 }
-	if i.State != e.State || i.Protected != e.Protected || !slices.EqualFunc(i.Clips, e.Clips, same) {
+	if i.State != e.State && (i.State.Ended() || e.State.Ended()) || i.Protected != e.Protected || !slices.EqualFunc(i.Clips, e.Clips, same) {
 		return "The index and the sidecar differ.", hint, nil
 	}
 	return "", "", nil

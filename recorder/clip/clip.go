@@ -174,7 +174,7 @@ type work struct {
 
 func (in *Incident) newWork(ev event.Event, began time.Time) *work {
 	w := &work{began: began, snapped: ev.Thumbnail != "", journal: &journal{store: in.c.Archive, changed: in.c.Changed, log: in.c.Log, version: 1, course: course{
-		ev: ev, post: in.cam.Lengths.PostRoll.D(), most: in.cam.Lengths.MaxLength.D(), resumed: in.resumed}}}
+		ev: ev, post: in.cam.Lengths.PostRoll.D(), most: in.cam.Lengths.MaxLength.D()}}}
 	if in.hold != nil {
 		w.note = in.hold.Note
 	}
@@ -328,7 +328,12 @@ func (in *Incident) Open() bool {
 
 // End lets the incident end now, because its camera is switched off. What is in RAM already is still saved.
 func (in *Incident) End() {
-	in.current().edit(func(c *course) { c.end(time.Now()) })
+	for w := in.current(); ; w = in.current() {
+		w.edit(func(c *course) { c.end(time.Now()) })
+		if in.current() == w { // else it was split just now
+			break
+		}
+	}
 	if in.hold != nil {
 		in.hold.Wake()
 	}
@@ -337,11 +342,11 @@ func (in *Incident) End() {
 // Run copies until the incident is over and its clips are finished, or ctx ends; then all is left so that Resume can
 // go on.
 func (in *Incident) Run(ctx context.Context) {
-	defer in.finishing.Wait()
 	defer func() {
 		in.c.work(in.ID(), false)
 		in.c.tell(in, nil)
 	}()
+	defer in.finishing.Wait()
 	if !in.run(ctx) {
 		w := in.current()
 		w.seal()
@@ -356,7 +361,7 @@ func (in *Incident) Run(ctx context.Context) {
 
 // run goes through the phases. false means that ctx ended before the last event's segments were durable.
 func (in *Incident) run(ctx context.Context) bool {
-	if in.resumed && !in.retry(ctx, "read partial files of", in.reload) {
+	if in.resumed && !in.retry(ctx, in.current(), "read partial files of", in.reload) {
 		return false
 	}
 	if in.hold == nil { // all was copied already
@@ -385,7 +390,12 @@ func (in *Incident) run(ctx context.Context) bool {
 		}
 	}
 	w := in.current()
-	if !in.retry(ctx, "note the end of", func(ctx context.Context) error { return w.record(ctx, (*course).conclude) }) {
+	if !in.retry(ctx, w, "note the end of", func(ctx context.Context) error {
+		return w.record(ctx, func(c *course) {
+			c.conclude()
+			w.total()
+		})
+	}) {
 		return false
 	}
 	w.sidecar()
@@ -475,13 +485,13 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	verdict := w.judge(segments[0])
 	w.mu.Unlock()
 	if verdict == splits {
-		if !in.retry(ctx, "split", func(ctx context.Context) error { return in.split(ctx, segments[0]) }) {
+		if !in.retry(ctx, w, "split", func(ctx context.Context) error { return in.split(ctx, segments[0]) }) {
 			return false
 		}
 		w = in.current()
 	}
 	taken := segments
-	if !in.retry(ctx, "append to", func(ctx context.Context) error {
+	if !in.retry(ctx, w, "append to", func(ctx context.Context) error {
 		defer in.c.wait(in)()
 		if segments = in.there(segments); len(segments) == 0 {
 			return nil
@@ -523,76 +533,100 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 		return err
 	}
 	crash.Here("reserved")
-	first := segments[0]
-	if n := len(w.parts); n == 0 || w.parts[n-1].Params != first.Params {
-		p := &part{Part: event.Part{File: ev.Stem + ".partial.mp4", Clip: ev.Stem + ".mp4", Run: first.Run, Params: first.Params, Start: first.Start}}
-		if n > 0 {
-			w.parts[n-1].close()
-			number := n + 1
-			for slices.ContainsFunc(w.parts, func(o *part) bool { return o.File == partName(ev.Stem, number) }) {
-				number++
-			}
-			p.File, p.Clip = partName(ev.Stem, number), fmt.Sprintf("%s_part%d.mp4", ev.Stem, number)
-		}
-		version := w.edit(func(c *course) {
-			c.ev.Drive, c.ev.Archive, c.ev.Folder, c.ev.Stem = ev.Drive, ev.Archive, ev.Folder, ev.Stem
-			w.parts = append(w.parts, p)
-			w.list(c)
-		})
-		if err := w.commit(ctx, version); err != nil {
-			w.mu.Lock()
-			w.parts = w.parts[:len(w.parts)-1]
-			w.mu.Unlock()
-			return err
-		}
-		crash.Here("part-noted")
-		if len(w.parts) > 1 { // the sidecar beside the first one names the others, too
-			w.sidecar()
-		}
-	}
 	folder, err := in.c.Archive.Folder(ev)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = folder.Close() }()
-	p := w.parts[len(w.parts)-1]
-	whole, err := p.append(folder, segments, in.longest())
-	if errors.Is(err, errGone) {
-		in.c.Log.Error("the file that a clip grows in was removed; it begins anew", "event", ev.ID, "camera", ev.Camera, "path", p.File)
-		w.edit(func(*course) { p.whole = fmp4.Whole{} })
-		whole, err = p.append(folder, segments, in.longest())
-	}
-	if err != nil {
-		return err
-	}
-	w.edit(func(c *course) {
-		if p.whole = whole; len(whole.Stretches) == 1 {
-			p.Run, p.Start = first.Run, whole.Stretches[0].Wall[0]
-			w.list(c)
+	first := segments[0]
+	for {
+		p, err := in.partFor(ctx, w, folder, ev, first)
+		if err != nil {
+			return err
 		}
-	})
-	return nil
+		w.mu.Lock()
+		whole := fmp4.Whole{Good: p.whole.Good, Stretches: slices.Clone(p.whole.Stretches)}
+		w.mu.Unlock()
+		stretch, good, err := p.append(folder, whole, segments, in.longest())
+		if errors.Is(err, errShut) {
+			in.c.Log.Error("nothing more can be written to the file that a clip grows in; another one is begun", "event", ev.ID, "camera", ev.Camera, "path", p.File, "err", err)
+			p.shut = true
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		p.whole.Good, p.whole.Stretches = good, append(p.whole.Stretches, stretch)
+		if len(p.whole.Stretches) == 1 && !p.Start.Equal(stretch.Wall[0]) {
+			p.Run, p.Start = first.Run, stretch.Wall[0]
+			w.list()
+			w.version++
+		}
+		return nil
+	}
 }
 
-// list puts the parts into the event.
-func (w *work) list(c *course) {
-	c.ev.Parts = nil
-	for _, p := range w.parts {
-		c.ev.Parts = append(c.ev.Parts, p.Part)
+// partFor returns the part to append a segment to, and begins one for other parameters. It is in the index before its file
+// is made, so that no file is ever without an owner.
+func (in *Incident) partFor(ctx context.Context, w *work, folder *os.Root, ev event.Event, s ring.Segment) (*part, error) {
+	n := len(w.parts)
+	if n > 0 {
+		if p := w.parts[n-1]; p.Params == s.Params && !p.shut {
+			return p, nil
+		}
+		w.parts[n-1].close()
 	}
+	p := &part{mine: true, Part: event.Part{File: ev.Stem + ".partial.mp4", Clip: ev.Stem + ".mp4", Run: s.Run, Params: s.Params, Start: s.Start}}
+	for number := n + 1; number > 1; number++ {
+		p.File, p.Clip = fmt.Sprintf("%s.%d.partial.mp4", ev.Stem, number), fmt.Sprintf("%s_part%d.mp4", ev.Stem, number)
+		_, err := folder.Lstat(p.File)
+		if errors.Is(err, fs.ErrNotExist) && !slices.ContainsFunc(w.parts, func(o *part) bool { return o.File == p.File }) {
+			break
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	version := w.edit(func(c *course) {
+		c.ev.Drive, c.ev.Archive, c.ev.Folder, c.ev.Stem = ev.Drive, ev.Archive, ev.Folder, ev.Stem
+		w.parts = append(w.parts, p)
+		w.list()
+	})
+	if err := w.commit(ctx, version); err != nil {
+		w.mu.Lock()
+		w.parts = w.parts[:n]
+		w.mu.Unlock()
+		return nil, err
+	}
+	crash.Here("part-noted")
+	if n > 0 { // the sidecar beside the first one names the others, too
+		w.sidecar()
+	}
+	return p, nil
+}
+
+// list puts the parts into the event. w.mu is held.
+func (w *work) list() {
+	w.ev.Parts = nil
+	for _, p := range w.parts {
+		w.ev.Parts = append(w.ev.Parts, p.Part)
+	}
+}
+
+// total notes what the parts hold, once no more comes. w.mu is held.
+func (w *work) total() {
+	for _, p := range w.parts {
+		p.End, p.Frames = p.end(), p.frames()
+	}
+	w.list()
 }
 
 // longest is for how long a clip there is room for its index: what most come to. That of a longer one goes behind.
 func (in *Incident) longest() time.Duration {
 	l := in.cam.Lengths
 	return min(l.MaxLength.D(), max(3*(l.PreRoll.D()+l.PostRoll.D()), 2*time.Minute))
-}
-
-func partName(stem string, number int) string {
-	if number == 1 {
-		return stem + ".partial.mp4"
-	}
-	return fmt.Sprintf("%s.%d.partial.mp4", stem, number)
 }
 
 // account notes what the event holds now: lengths, gaps, and when its pre-roll became durable.
@@ -669,10 +703,11 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 			continue
 		}
 		w.ev, w.phase, w.note = old, finishing, nil
+		w.total()
 		w.version++
 		w.noted = w.version
 		in.now = in.newWork(next, time.Now())
-		in.now.noted, in.now.usual, in.now.resumed, in.now.ended = 1, c.usual, false, c.ended
+		in.now.noted, in.now.usual, in.now.ended, in.now.had = 1, c.usual, c.ended, c.had
 		w.mu.Unlock()
 		in.mu.Unlock()
 		in.finishing.Go(func() {
@@ -712,7 +747,7 @@ func (in *Incident) reload(context.Context) error {
 	}
 	w.edit(func(c *course) {
 		w.parts, c.any, c.length = parts, false, 0
-		w.list(c)
+		w.list()
 		c.recall(parts)
 	})
 	return nil
@@ -720,8 +755,10 @@ func (in *Incident) reload(context.Context) error {
 
 // recall counts what an earlier process copied, and adds the gaps in it that were not noted: the crash came before.
 func (c *course) recall(parts []*part) {
+	c.had = map[int64]time.Duration{}
 	for _, p := range parts {
 		for _, s := range p.whole.Stretches {
+			c.had[s.Run] = max(c.had[s.Run], s.Media[1])
 			last, any := c.last, c.any
 			gap, missing := c.copied(ring.Segment{Run: s.Run, Number: -1, Params: p.Params, Media: s.Media, Start: s.Wall[0], End: s.Wall[1]})
 			if any && s.Run == last.Run && s.Run != 0 { // this machine's clock may have been set in between
@@ -745,7 +782,7 @@ func touch(a, b event.Gap) bool {
 
 // retry does something with the archive drive until it works. It tells of the trouble when it begins and when it ends.
 // false means that ctx ended.
-func (in *Incident) retry(ctx context.Context, what string, do func(context.Context) error) bool {
+func (in *Incident) retry(ctx context.Context, w *work, what string, do func(context.Context) error) bool {
 	const longest = 15 * time.Second
 	wait := time.Second
 	said := ""
@@ -757,7 +794,7 @@ func (in *Incident) retry(ctx context.Context, what string, do func(context.Cont
 		if err == nil {
 			in.c.tell(in, nil)
 			if said != "" {
-				in.c.Log.Info("clip goes on", "event", in.ID(), "camera", in.cam.ID)
+				in.c.Log.Info("clip goes on", "event", w.event().ID, "camera", in.cam.ID)
 			}
 			return true
 		}
@@ -770,7 +807,7 @@ func (in *Incident) retry(ctx context.Context, what string, do func(context.Cont
 		if text := err.Error(); text != said {
 			level, said = slog.LevelError, text
 		}
-		in.c.Log.Log(ctx, level, "clip waits", "event", in.ID(), "camera", in.cam.ID, "err", fmt.Errorf("%s clip: %w", what, err), "took", wait)
+		in.c.Log.Log(ctx, level, "clip waits", "event", w.event().ID, "camera", in.cam.ID, "err", fmt.Errorf("%s clip: %w", what, err), "took", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:

@@ -21,16 +21,16 @@ const (
 // course decides of one event: whether a trigger extends it, which segments belong to it, and when it is over. It touches no
 // file and asks no clock; all that it is told of comes in as values.
 type course struct {
-	phase   phase
-	ev      event.Event
-	post    time.Duration // post-roll
-	most    time.Duration // length at which it is cut
-	last    ring.Segment  // that was copied
-	any     bool          // last is set
-	length  time.Duration // of what was copied
-	usual   time.Duration // length of a segment; 0: not known
-	ended   time.Time     // when its camera was told to end; zero: it goes on
-	resumed bool          // an earlier process copied some of it
+	phase  phase
+	ev     event.Event
+	post   time.Duration           // post-roll
+	most   time.Duration           // length at which it is cut
+	last   ring.Segment            // that was copied
+	any    bool                    // last is set
+	length time.Duration           // of what was copied
+	usual  time.Duration           // length of a segment; 0: not known
+	ended  time.Time               // when its camera was told to end; zero: it goes on
+	had    map[int64]time.Duration // what an earlier process copied: to which media time of each run
 }
 
 // Waiting for segments.
@@ -76,7 +76,7 @@ const (
 // judge says what becomes of the next segment. An event that is over by it takes no trigger any more.
 func (c *course) judge(s ring.Segment) verdict {
 	switch {
-	case c.resumed && c.any && (s.Run < c.last.Run || s.Run == c.last.Run && s.Media[0] < c.last.Media[1]-time.Millisecond):
+	case c.copiedBefore(s):
 		return known
 	case s.Start.After(c.ev.Until):
 		c.drain()
@@ -87,6 +87,12 @@ func (c *course) judge(s ring.Segment) verdict {
 		return splits
 	}
 	return belongs
+}
+
+// copiedBefore tells whether an earlier process has copied a segment.
+func (c *course) copiedBefore(s ring.Segment) bool {
+	until, had := c.had[s.Run]
+	return had && s.Media[0] < until-time.Millisecond
 }
 
 // full tells whether a segment would make the event too long.

@@ -57,9 +57,9 @@ func TestCourse(t *testing.T) {
 		"camera ends late":   `seg 1 -10 0 = belongs; end 70; until = 60`,
 		"clock set":          `seg 1 -10 0 = belongs; moved 3600; until = 3660; trigger 3601 = yes; until = 3661`,
 		"conclude":           `seg 1 -10 60.03 = belongs over; conclude; phase = 2; trigger 1 = no`,
-		"resumed":            `resumed; have 1 -10 -5; seg 1 -10 -9 = known; seg 1 -6 -5 = known; seg 1 -5 -4 = belongs; seg 2 -3 -2 = belongs gap`,
-		"resumed, new run":   `resumed; have 3 -10 -5; seg 2 -7 -6 = known; seg 4 -5 -4 = belongs`,
-		"resumed, nothing":   `resumed; seg 1 -10 -9 = belongs`,
+		"resumed":            `have 1 -10 -5; seg 1 -10 -9 = known; seg 1 -6 -5 = known; seg 1 -5 -4 = belongs; seg 2 -3 -2 = belongs gap`,
+		"resumed, new run":   `have 3 -10 -5; seg 2 -7 -6 = belongs; seg 4 -5.9 -4 = belongs gap`,
+		"resumed, nothing":   `seg 1 -10 -9 = belongs`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCourse()
@@ -91,8 +91,6 @@ func TestCourse(t *testing.T) {
 				case "have":
 					s := seg(int64(num(1)), num(2), num(3))
 					c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Stretch{{Run: s.Run, Media: s.Media, Wall: [2]time.Time{s.Start, s.End}}}}}})
-				case "resumed":
-					c.resumed = true
 				case "trigger":
 					got = yes(c.trigger(event.Trigger{Time: at(num(1))}))
 				case "deadline":

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/preroll/preroll/internal/crash"
@@ -22,22 +21,28 @@ import (
 type part struct {
 	event.Part
 	whole fmp4.Whole // what is durable of it
+	plain bool       // it is finished already, and not named
+	shut  bool       // nothing more can be appended: the next segments go to another part
+	mine  bool       // its name was free when this process gave it
 	file  *os.File   // nil when it is not open
 	grow  *fmp4.Growing
 }
 
 // frames is how many frames of it are durable.
-func (p *part) frames() (n int) {
-	for _, s := range p.whole.Stretches {
-		n += s.Frames
+func (p *part) frames() int {
+	if p.plain {
+		return p.Frames
 	}
-	return n
+	return p.whole.Frames()
 }
 
 // end is when its video ends.
 func (p *part) end() time.Time {
 	if n := len(p.whole.Stretches); n > 0 {
 		return p.whole.Stretches[n-1].Wall[1]
+	}
+	if !p.End.IsZero() {
+		return p.End
 	}
 	return p.Start
 }
@@ -48,6 +53,9 @@ func (p *part) move(d time.Duration) {
 		w[0], w[1] = w[0].Add(d), w[1].Add(d)
 	}
 	p.Start = p.Start.Add(d)
+	if !p.End.IsZero() {
+		p.End = p.End.Add(d)
+	}
 }
 
 func (p *part) close() {
@@ -57,15 +65,19 @@ func (p *part) close() {
 	}
 }
 
-// append appends segments of one run and makes them durable. An error means that nobody knows what is in the file beyond what
-// was durable before: what follows that is cut off and written again, since a kernel may drop what it could not write.
-func (p *part) append(folder *os.Root, segments []ring.Segment, longest time.Duration) (whole fmp4.Whole, err error) {
+// errShut means that nothing can be appended to a part: its file was removed, finished, or changed by somebody. It stays as
+// it is, and another one is begun.
+var errShut = errors.New("nothing can be appended to this file")
+
+// append appends segments of one run to the file, of which so much is durable, and makes them durable. It returns what it
+// appended, and how many bytes are good then. An error means that nobody knows what is in the file beyond what was durable
+// before: that is cut off and written again, since a kernel may drop what it could not write.
+func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment, longest time.Duration) (s fmp4.Stretch, good int64, err error) {
 	defer func() {
 		if err != nil {
 			p.close()
 		}
 	}()
-	whole = fmp4.Whole{Good: p.whole.Good, Stretches: p.whole.Stretches}
 	var files []io.ReaderAt
 	var sizes []int64
 	defer func() {
@@ -76,51 +88,50 @@ func (p *part) append(folder *os.Root, segments []ring.Segment, longest time.Dur
 	for _, s := range segments {
 		f, err := os.Open(s.Path)
 		if err != nil {
-			return whole, err
+			return fmp4.Stretch{}, 0, err
 		}
 		files = append(files, f)
 		fi, err := f.Stat()
 		if err != nil {
-			return whole, err
+			return fmp4.Stretch{}, 0, err
 		}
 		if fi.Size() != s.Bytes {
-			return whole, fmt.Errorf("segment %s changed its size from %d to %d", filepath.Base(s.Path), s.Bytes, fi.Size())
+			return fmp4.Stretch{}, 0, fmt.Errorf("segment %s changed its size from %d to %d", filepath.Base(s.Path), s.Bytes, fi.Size())
 		}
 		sizes = append(sizes, s.Bytes)
 	}
-	if err := p.open(folder, segments[0], files[0], longest); err != nil {
-		return whole, err
+	if err := p.open(folder, whole, segments[0], files[0], longest); err != nil {
+		return fmp4.Stretch{}, 0, err
 	}
 	first, last := segments[0], segments[len(segments)-1]
 	err = p.grow.Append(files, sizes, fmp4.Stretch{Run: first.Run, Media: [2]time.Duration{first.Media[0], last.Media[1]}, Wall: [2]time.Time{first.Start, last.End}})
 	if err != nil {
-		return whole, err
+		return fmp4.Stretch{}, 0, err
 	}
 	crash.Here("part-written")
 	if err := p.file.Sync(); err != nil {
-		return whole, err
+		return fmp4.Stretch{}, 0, err
 	}
 	crash.Here("part-synced")
-	n := len(p.grow.Stretches)
-	return fmp4.Whole{Good: p.grow.Good, Stretches: append(p.whole.Stretches[:n-1:n-1], p.grow.Stretches[n-1])}, nil
+	return p.grow.Stretches[len(p.grow.Stretches)-1], p.grow.Good, nil
 }
 
 // open opens the file for appending: what is durable of it, or anew.
-func (p *part) open(folder *os.Root, s ring.Segment, segment io.ReaderAt, longest time.Duration) error {
+func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment io.ReaderAt, longest time.Duration) error {
 	if p.file != nil && p.there(folder) {
 		return nil
 	}
 	p.close()
-	if p.whole.Good > 0 {
+	if whole.Good > 0 {
 		f, err := openOwn(folder, p.File)
 		if err == nil {
 			p.file = f
-			p.grow, err = fmp4.GrowOn(f, fmp4.Whole{Good: p.whole.Good, Stretches: slices.Clone(p.whole.Stretches)})
+			p.grow, err = fmp4.GrowOn(f, whole)
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotPlain) || errors.Is(err, fmp4.ErrBox) {
+			return fmt.Errorf("%w: %w", errShut, err)
 		}
-		return errGone
+		return err
 	}
 	init, err := os.ReadFile(s.Init)
 	if err != nil {
@@ -130,15 +141,21 @@ func (p *part) open(folder *os.Root, s ring.Segment, segment io.ReaderAt, longes
 	if err != nil {
 		return err
 	}
-	// It is Preroll's own if it is there: its name was free when it was reserved, and is in the index since.
-	f, err := folder.OpenFile(p.File, os.O_CREATE|os.O_RDWR, archive.FileMode)
+	f, err := folder.OpenFile(p.File, os.O_CREATE|os.O_EXCL|os.O_RDWR, archive.FileMode)
+	if errors.Is(err, fs.ErrExist) { // made by this process or the one before, which then did not come to its first video
+		if f, err = openOwn(folder, p.File); err == nil {
+			if fi, serr := f.Stat(); serr != nil || !p.mine && fi.Size() > 0 {
+				return errors.Join(errShut, serr, f.Close())
+			}
+		}
+	}
+	if errors.Is(err, durable.ErrNotPlain) {
+		return fmt.Errorf("%w: %w", errShut, err)
+	}
 	if err != nil {
 		return err
 	}
 	p.file = f
-	if !p.there(folder) {
-		return &fs.PathError{Op: "open", Path: p.File, Err: durable.ErrNotPlain}
-	}
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
@@ -150,9 +167,6 @@ func (p *part) open(folder *os.Root, s ring.Segment, segment io.ReaderAt, longes
 	p.grow, err = fmp4.Grow(f, init, fmp4.Room(segment, s.Bytes, m, s.Length(), longest))
 	return err
 }
-
-// errGone means that somebody removed a growing file: what was in it is lost.
-var errGone = errors.New("the growing file was removed")
 
 // there tells whether the open file is the one that has its name, and a plain file.
 func (p *part) there(folder *os.Root) bool {
@@ -184,11 +198,13 @@ func openOwn(folder *os.Root, name string) (*os.File, error) {
 	return f, nil
 }
 
-// inspect reads what an earlier process left of a part. One that is not there, or holds nothing that is whole, is empty.
+// inspect reads what an earlier process left of a part. One that is not there, or holds nothing that is whole, is empty. An
+// error means that the drive cannot be read, which tells nothing of the part.
 func inspect(folder *os.Root, e event.Part, strict bool) (*part, error) {
 	p := &part{Part: e}
 	f, err := openOwn(folder, e.File)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotPlain) {
+		p.shut = errors.Is(err, durable.ErrNotPlain)
 		return p, nil
 	}
 	if err != nil {
@@ -202,11 +218,20 @@ func inspect(folder *os.Root, e event.Part, strict bool) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c, err := fmp4.Check(f); err == nil { // finished, and not renamed
-		p.whole = fmp4.Whole{Good: c.Bytes, Stretches: []fmp4.Stretch{{Media: [2]time.Duration{0, c.Length}, Wall: [2]time.Time{e.Start, e.Start.Add(c.Length)}, Frames: c.Frames}}}
+	c, err := fmp4.Check(f)
+	if err == nil { // finished, and not renamed
+		p.plain, p.shut, p.Frames, p.whole.Good = true, true, c.Frames, c.Bytes
+		if p.End.IsZero() {
+			p.End = p.Start.Add(c.Length)
+		}
 		return p, nil
 	}
-	p.whole = fmp4.Inspect(f, fi.Size(), e.Good, strict)
+	if !errors.Is(err, fmp4.ErrBox) && !errors.Is(err, fmp4.ErrNotPlain) {
+		return nil, err
+	}
+	if p.whole, err = fmp4.Inspect(f, fi.Size(), e.Good, strict); err != nil {
+		return nil, err
+	}
 	at := e.Start
 	for i := range p.whole.Stretches { // those of an earlier version tell neither run nor arrival
 		s := &p.whole.Stretches[i]
@@ -215,8 +240,9 @@ func inspect(folder *os.Root, e event.Part, strict bool) (*part, error) {
 		}
 		at = s.Wall[1]
 	}
+	p.shut, p.mine = p.whole.Behind, !p.whole.Behind // a crash tears the end alone
 	if p.whole.Stretches == nil {
-		p.whole = fmp4.Whole{}
+		p.whole = fmp4.Whole{Behind: p.whole.Behind}
 	} else if e.Start.IsZero() { // of which nothing is known
 		p.Start = p.whole.Stretches[0].Wall[0]
 	}

@@ -33,7 +33,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	tries := 0
 	var clips []event.Clip
 	var reason string
-	if !in.retry(ctx, "finish", func(ctx context.Context) (err error) {
+	if !in.retry(ctx, w, "finish", func(ctx context.Context) (err error) {
 		var bad *contentError
 		clips, reason, err = in.clips(ctx, w, tries+1 >= contentTries)
 		if errors.As(err, &bad) {
@@ -47,7 +47,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	ev.Clips, ev.Reason = clips, reason
 	in.settle(&ev)
 	if ev.Stem == "" { // that there is no clip, and why, must survive the index too
-		if !in.retry(ctx, "name", func(ctx context.Context) error {
+		if !in.retry(ctx, w, "name", func(ctx context.Context) error {
 			if err := in.c.Archive.Reserve(&ev); err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 		}
 	}
 	in.lastEnclosures(w, &ev)
-	if !in.retry(ctx, "record", func(ctx context.Context) error {
+	if !in.retry(ctx, w, "record", func(ctx context.Context) error {
 		if err := in.c.Archive.WriteSidecar(ev); err != nil {
 			return err
 		}
@@ -94,9 +94,9 @@ func (in *Incident) clips(ctx context.Context, w *work, lastTry bool) (clips []e
 	defer func() { _ = folder.Close() }()
 	for _, p := range w.parts {
 		f := Finisher{Folder: folder, Sound: in.encode, LastTry: lastTry, Log: in.c.Log, Rename: func(name string) error {
-			version := w.edit(func(c *course) {
+			version := w.edit(func(*course) {
 				p.Clip = name
-				w.list(c)
+				w.list()
 			})
 			return w.commit(ctx, version)
 		}}
@@ -109,8 +109,16 @@ func (in *Incident) clips(ctx context.Context, w *work, lastTry bool) (clips []e
 		if err != nil {
 			return nil, "", err
 		}
-		if c != nil {
+		switch {
+		case c != nil:
 			clips = append(clips, *c)
+		case p.frames() > 0: // somebody removed it
+			w.edit(func(c *course) {
+				gap := event.Gap{From: p.Start, To: p.end(), Reason: fileGone}
+				if !slices.Contains(c.ev.Gaps, gap) {
+					c.ev.Gaps = append(slices.Clip(c.ev.Gaps), gap)
+				}
+			})
 		}
 	}
 	return clips, reason, nil
@@ -130,6 +138,9 @@ func (f Finisher) raw(ctx context.Context, p *part) (*event.Clip, error) {
 	c.SHA256, c.Bytes, err = Sum(ctx, file, nil)
 	return c, err
 }
+
+// fileGone is why video is missing whose file somebody removed while it grew.
+const fileGone = "its file was removed"
 
 // encode lets FFmpeg encode a clip's sound, when there is a place for it.
 func (in *Incident) encode(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) {
@@ -167,6 +178,9 @@ func (f Finisher) Finish(ctx context.Context, e event.Part) (*event.Clip, error)
 	if err != nil || p.frames() == 0 {
 		return nil, err
 	}
+	if p.whole.Behind {
+		return nil, errors.New("it is damaged in its middle; it was kept")
+	}
 	return f.finish(ctx, p)
 }
 
@@ -182,6 +196,9 @@ func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 	defer func() { _ = file.Close() }()
 	if p.frames() == 0 {
 		return f.named(ctx, p)
+	}
+	if p.whole.Behind {
+		return nil, &contentError{errors.New("it is damaged in its middle")}
 	}
 	got, err := fmp4.Finish(file, p.whole.Good)
 	if err == nil && got.Frames != p.frames() {
@@ -205,7 +222,7 @@ func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 		return nil, err
 	}
 	crash.Here("clip-synced")
-	if ours, err := f.place(ctx, p, got.Frames); err != nil {
+	if ours, err := f.place(ctx, p, file, got.Bytes); err != nil {
 		return nil, err
 	} else if ours {
 		if err := durable.RemoveIn(f.Folder, p.File); err != nil {
@@ -270,7 +287,7 @@ func (f Finisher) encode(ctx context.Context, p *part, file *os.File, want fmp4.
 
 // place finds the clip's name. ours means that the clip is there already, since before a crash. What a stranger put at its
 // name is neither taken for it nor replaced.
-func (f Finisher) place(ctx context.Context, p *part, frames int) (ours bool, err error) {
+func (f Finisher) place(ctx context.Context, p *part, file *os.File, size int64) (ours bool, err error) {
 	stem := strings.TrimSuffix(p.Clip, ".mp4")
 	if !strings.Contains(stem, "_part") {
 		stem += "_part1"
@@ -287,10 +304,9 @@ func (f Finisher) place(ctx context.Context, p *part, frames int) (ours bool, er
 			return false, err
 		}
 		if err == nil {
-			c, err := fmp4.Check(there)
-			_ = there.Close()
-			if err == nil && (c.Frames == frames || f.Cut && c.Frames > frames) {
-				return true, nil
+			holds, err := fmp4.Holds(there, file, size, f.Cut)
+			if err := errors.Join(err, there.Close()); err != nil || holds {
+				return holds, err
 			}
 		}
 		name := fmt.Sprintf("%s_%d.mp4", stem, n)
@@ -312,11 +328,14 @@ func (f Finisher) named(ctx context.Context, p *part) (*event.Clip, error) {
 	}
 	defer func() { _ = file.Close() }()
 	got, err := fmp4.Check(file)
-	if err != nil {
+	if errors.Is(err, fmp4.ErrBox) || errors.Is(err, fmp4.ErrNotPlain) || err == nil && p.Frames > 0 && got.Frames != p.Frames {
 		return nil, nil // a stranger's
 	}
+	if err != nil {
+		return nil, err
+	}
 	c := &event.Clip{File: p.Clip, Start: p.Start, End: p.end(), Length: event.Seconds(got.Length), Frames: got.Frames}
-	if p.frames() == 0 {
+	if !c.End.After(c.Start) {
 		c.End = c.Start.Add(got.Length)
 	}
 	c.SHA256, c.Bytes, err = Sum(ctx, file, nil)
@@ -354,7 +373,10 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 	defer func() { _ = folder.Close() }()
 	var names []string
 	for _, p := range w.parts {
-		names = append(names, p.File, TmpName(p.Clip))
+		names = append(names, TmpName(p.Clip))
+		if !p.shut { // else it may hold what no clip has
+			names = append(names, p.File)
+		}
 	}
 	for _, end := range append([]string{".json", ".jpg"}, Ends...) {
 		names = append(names, durable.Temporary(ev.Stem+end))

@@ -314,7 +314,7 @@ func TestFinishIsResumed(t *testing.T) {
 			}
 			w.parts[0].close()
 			w.seal()
-			if err := w.record(t.Context(), (*course).conclude); err != nil {
+			if err := w.record(t.Context(), func(c *course) { c.conclude(); w.total() }); err != nil {
 				t.Fatal(err)
 			}
 			f, err := b.a.Folder(w.event())
@@ -346,11 +346,11 @@ func TestDoneThoughItFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &part{Part: event.Part{File: ev.Stem + ".partial.mp4", Clip: ev.Stem + ".mp4", Params: "p"}}
+	p := &part{mine: true, Part: event.Part{File: ev.Stem + ".partial.mp4", Clip: ev.Stem + ".mp4", Params: "p"}}
 	in.now.parts = []*part{p}
 	in.now.edit(func(c *course) {
 		c.ev.Drive, c.ev.Archive, c.ev.Folder, c.ev.Stem = ev.Drive, ev.Archive, ev.Folder, ev.Stem
-		in.now.list(c)
+		in.now.list()
 	})
 	if err := errors.Join(f.WriteFile(p.File, []byte("half of what was to be written"), 0o600), f.Close()); err != nil {
 		t.Fatal(err)
@@ -373,8 +373,8 @@ func TestGrowingFileIsSwapped(t *testing.T) {
 	if err := errors.Join(os.WriteFile(victim, []byte("private"), 0o600), os.Remove(path), os.Symlink(victim, path)); err != nil {
 		t.Fatal(err)
 	}
-	if err := in.append(t.Context(), in.now, h.queue[1:2]); err == nil {
-		t.Error("written through a link")
+	if !in.store(t.Context(), h.queue[1:2]) { // which begins another file
+		t.Error("not stored")
 	}
 	if got, err := os.ReadFile(victim); err != nil || !bytes.Equal(got, []byte("private")) {
 		t.Errorf("%q, %v", got, err)
@@ -382,9 +382,12 @@ func TestGrowingFileIsSwapped(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	h.queue = h.queue[1:]
+	h.queue = h.queue[2:]
 	in.Run(t.Context())
-	b.clip("e", 20)
+	e := b.clip("e", 20)
+	if len(e.Gaps) != 1 || e.Gaps[0].Reason != fileGone || e.State != event.Incomplete || !strings.HasSuffix(e.Clips[0].File, "_part2.mp4") {
+		t.Errorf("%+v", e)
+	}
 }
 
 // Of many triggers at once each is in the index when it is answered, and the index is written once for many.

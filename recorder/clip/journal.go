@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/recorder/event"
@@ -77,7 +78,10 @@ func (j *journal) commit(ctx context.Context, version int) error {
 			j.log.Warn("event was not noted in RAM", "event", ev.ID, "err", err)
 		}
 	}
-	err := j.store.Put(ctx, ev)
+	// Who waits behind this one must not fail because the mail's session that writes for all has ended.
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTime)
+	err := j.store.Put(lasting, ev)
+	cancel()
 	j.mu.Lock()
 	if j.failed = err; err == nil {
 		j.noted = now
@@ -88,6 +92,9 @@ func (j *journal) commit(ctx context.Context, version int) error {
 	j.changed(ev)
 	return err
 }
+
+// putTime is how long the index may take to note a change.
+const putTime = time.Minute
 
 // record changes the event, and returns when that is in the index.
 func (j *journal) record(ctx context.Context, do func(*course)) error {

@@ -95,7 +95,9 @@ type Part struct {
 	Run    int64     `json:"run"`
 	Params string    `json:"params"`
 	Start  time.Time `json:"start"`
-	Good   int64     `json:"good,omitempty"` // bytes that count, once a later part was begun; 0: as many as are whole
+	End    time.Time `json:"end,omitzero"`     // of its video, once no more comes
+	Frames int       `json:"frames,omitempty"` // likewise
+	Good   int64     `json:"good,omitempty"`   // bytes that count, where an earlier version told; 0: as many as are whole
 }
 
 // Receipt says what was asked and what was got.
@@ -213,6 +215,9 @@ func (e *Event) Move(d time.Duration) {
 	e.Parts = slices.Clone(e.Parts)
 	for i, p := range e.Parts {
 		e.Parts[i].Start = p.Start.Add(d)
+		if !p.End.IsZero() {
+			e.Parts[i].End = p.End.Add(d)
+		}
 	}
 }
 

@@ -20,17 +20,24 @@ type Fragment struct {
 
 // walk calls f for the init section ("moov"), for the end of each whole fragment with video behind it ("mdat"), and for
 // boxes that mean nothing to players ("free"), with the offset of their ends. A cut or damaged file ends where it is cut
-// or damaged, which is no error here. m may hold what the init section says, if that is in another file.
-func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr *Fragment) error) {
+// or damaged, which is no error here; one that cannot be read is. m may hold what the init section says, if that is in another file.
+func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr *Fragment) error) error {
 	var pending *Fragment
 	var wall time.Time
 	video := Track{}
 	if m != nil {
 		video, _ = m.Video()
 	}
-	_ = boxes(r, size, func(kind string, end int64, body func() ([]byte, error)) error {
+	var bytesOf, begun int64 // bytes that the fragment's samples have, and where its box begins
+	own := m == nil
+	err := boxes(r, size, func(kind string, end int64, body func() ([]byte, error)) error {
+		from := begun
+		begun = end
 		switch kind {
 		case "moov":
+			if !own || m != nil { // what follows is no fragment
+				return ErrBox
+			}
 			b, err := body()
 			if err != nil {
 				return err
@@ -63,8 +70,11 @@ func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr
 				return err
 			}
 			pending = &Fragment{Wall: wall}
-			wall = time.Time{}
+			wall, bytesOf = time.Time{}, 0
 			for _, run := range runs {
+				for _, s := range run.Samples {
+					bytesOf += int64(s.Size)
+				}
 				if run.Track != video.ID {
 					continue
 				}
@@ -80,7 +90,7 @@ func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr
 			}
 			return nil
 		case "mdat":
-			if pending == nil {
+			if pending == nil || bytesOf > end-from {
 				return ErrBox
 			}
 			fr := pending
@@ -91,11 +101,15 @@ func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr
 		}
 		return nil
 	})
+	if errors.Is(err, ErrBox) {
+		return nil
+	}
+	return err
 }
 
 // Fragments returns the length of the init section in bytes, 0 if it is not whole, and the whole fragments behind it.
 func Fragments(b []byte) (init int64, list []Fragment) {
-	walk(bytes.NewReader(b), int64(len(b)), nil, func(kind string, end int64, fr *Fragment) error {
+	_ = walk(bytes.NewReader(b), int64(len(b)), nil, func(kind string, end int64, fr *Fragment) error {
 		switch {
 		case kind == "moov":
 			init = end
@@ -109,7 +123,7 @@ func Fragments(b []byte) (init int64, list []Fragment) {
 
 // Segment returns the whole fragments of a file without an init section, whose movie is given.
 func Segment(r io.ReaderAt, size int64, m Movie) (list []Fragment) {
-	walk(r, size, &m, func(_ string, _ int64, fr *Fragment) error {
+	_ = walk(r, size, &m, func(_ string, _ int64, fr *Fragment) error {
 		if fr != nil {
 			list = append(list, *fr)
 		}

@@ -151,8 +151,8 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 		all := append(bytes.Clone(head), segment...)
-		w := Inspect(bytes.NewReader(all), int64(len(all)), 0, false)
-		if w.Good > int64(len(all)) {
+		w, err := Inspect(bytes.NewReader(all), int64(len(all)), 0, false)
+		if err != nil || w.Good > int64(len(all)) {
 			t.Errorf("%+v", w)
 		}
 		f, err := os.Create(filepath.Join(t.TempDir(), "x"))

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash"
 	"hash/crc32"
 	"io"
+	"math"
 	"os"
 	"time"
 )
@@ -48,50 +48,68 @@ func seal(s Stretch, length int64, sum uint32) []byte {
 func sum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 
 // sealed reads the box at an offset as the seal of the bytes from an offset to it, but for a hole: the room for the index,
-// in which it may have been begun. ok is false if it is none.
-func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Stretch, ok bool) {
+// in which it may have been begun. is tells that it is a seal, ok that it is right.
+func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Stretch, is, ok bool, err error) {
 	b := make([]byte, size)
 	if _, err := r.ReadAt(b, at); err != nil {
-		return s, false
+		return s, false, false, cutOff(err)
+	}
+	mark := sealMark
+	if size == oldSize {
+		mark = oldMark
+	}
+	if string(b[8:16]) != mark {
+		return s, false, false, nil
 	}
 	h := sum()
 	for _, part := range [][2]int64{{from, max(from, hole[0])}, {max(from, hole[1]), at}} {
 		if _, err := io.Copy(h, io.NewSectionReader(r, part[0], part[1]-part[0])); err != nil {
-			return s, false
+			return s, true, false, cutOff(err)
 		}
 	}
 	if size == oldSize {
 		old := u32(u64(append(append(u32(nil, oldSize), "free"...), oldMark...), uint64(at-from)), h.Sum32())
-		return s, bytes.Equal(b, old)
+		return s, true, bytes.Equal(b, old), nil
 	}
 	v := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[28+8*i:])) }
 	s = Stretch{Run: v(0), Media: [2]time.Duration{time.Duration(v(1)), time.Duration(v(2))}, Wall: [2]time.Time{time.Unix(0, v(3)), time.Unix(0, v(4))}, Shift: time.Duration(v(5))}
-	return s, bytes.Equal(b, seal(s, at-from, h.Sum32()))
+	return s, true, bytes.Equal(b, seal(s, at-from, h.Sum32())), nil
 }
 
 // Whole is what is whole of a growing file.
 type Whole struct {
 	Good      int64 // bytes; what follows was cut off by a crash
 	Stretches []Stretch
+	Behind    bool // behind damage more is whole: this is no crash's work
+}
+
+// Frames is how many frames of video it holds.
+func (w Whole) Frames() (n int) {
+	for _, s := range w.Stretches {
+		n += s.Frames
+	}
+	return n
 }
 
 // Inspect reads a growing file, as far as it is whole and no further than limit bytes (0: all of it). A file without a whole
-// init section is empty. strict says that only what is sealed counts; else that holds if anything is sealed.
-func Inspect(r io.ReaderAt, size, limit int64, strict bool) Whole {
+// init section is empty. strict says that only what is sealed counts; else that holds if anything is sealed. An error means
+// that the file cannot be read.
+func Inspect(r io.ReaderAt, size, limit int64, strict bool) (Whole, error) {
 	if limit > 0 {
 		size = min(size, limit)
 	}
 	var loose, good Whole // by structure, and by seals
 	var now Stretch
-	from := int64(0)
 	var hole [2]int64
-	moov := int64(0)
-	seals := strict
-	walk(r, size, nil, func(kind string, end int64, fr *Fragment) error {
+	from, moov := int64(0), int64(0)
+	broken, seals := false, strict
+	err := walk(r, size, nil, func(kind string, end int64, fr *Fragment) error {
+		at := loose.Good
+		loose.Good = end
 		switch {
 		case kind == "moov":
 			moov = end
-		case kind == "free" && loose.Good == moov && moov > 0: // the room
+		case kind == "free" && at == moov && moov > 0: // the room
 			hole = [2]int64{moov + 8, end}
 		case kind == "mdat" && fr.Frames > 0:
 			if now.Frames == 0 {
@@ -99,28 +117,37 @@ func Inspect(r io.ReaderAt, size, limit int64, strict bool) Whole {
 			}
 			now.Media[1] = fr.Media[1]
 			now.Frames += fr.Frames
-		case kind == "free" && (end-loose.Good == sealSize || end-loose.Good == oldSize):
-			s, ok := sealed(r, from, loose.Good, end-loose.Good, hole)
-			if !ok {
-				break
+		case kind == "free" && (end-at == sealSize || end-at == oldSize):
+			s, is, ok, err := sealed(r, from, at, end-at, hole)
+			if err != nil || !is {
+				return err
 			}
-			if end-loose.Good == oldSize {
+			if end-at == oldSize {
 				s = now
 			}
 			s.Frames = now.Frames
-			good.Stretches = append(good.Stretches, s)
-			good.Good, from, seals, now = end, end, true, Stretch{}
+			switch {
+			case !ok:
+				broken = true
+			case broken:
+				good.Behind = true
+			default:
+				good.Stretches, good.Good, seals = append(good.Stretches, s), end, true
+			}
+			from, now = end, Stretch{}
 		}
-		loose.Good = end
 		return nil
 	})
-	if seals {
-		return good
+	if err != nil {
+		return Whole{}, err
+	}
+	if seals || broken {
+		return good, nil
 	}
 	if now.Frames > 0 {
 		loose.Stretches = []Stretch{now}
 	}
-	return loose
+	return loose, nil
 }
 
 // Growing is a growing file that is open for appending.
@@ -169,6 +196,9 @@ func GrowOn(f *os.File, w Whole) (*Growing, error) {
 	return g, err
 }
 
+// maxRoom bounds the room for an index, in bytes: some file systems know no holes.
+const maxRoom = 4 << 20
+
 // Room is a guess of the bytes that the index of a clip needs, from its first segment: a file without an init section.
 func Room(r io.ReaderAt, size int64, m Movie, first, clip time.Duration) int64 {
 	var samples, fragments int64
@@ -188,7 +218,8 @@ func Room(r io.ReaderAt, size int64, m Movie, first, clip time.Duration) int64 {
 		return err
 	})
 	const head, perSample, perFragment = 2048, 12, 10
-	return head + int64(float64(samples*perSample+fragments*perFragment)*max(1, clip.Seconds()/max(first, 100*time.Millisecond).Seconds()))
+	room := head + int64(float64(samples*perSample+fragments*perFragment)*max(1, clip.Seconds()/max(first, 100*time.Millisecond).Seconds()))
+	return min(room, maxRoom)
 }
 
 // Append appends segments of one run, each a file without an init section, and a seal. times are those of the first one's
@@ -261,11 +292,9 @@ func (g *Growing) copy(to io.Writer, r io.ReaderAt, size int64, s *Stretch, shif
 					continue
 				}
 				ticks := t.Ticks(s.Shift)
-				// Rounding, or sound that began before the run's video, must not lead behind what is there.
-				if base := int64(run.Base) + ticks; base < int64(ends[t.ID]) && base > int64(ends[t.ID])-int64(t.Timescale) {
+				// No track leads back behind what is there, by rounding or because its times do.
+				if base := int64(run.Base) + ticks; base < int64(ends[t.ID]) {
 					ticks += int64(ends[t.ID]) - base
-				} else if base < 0 {
-					return fmt.Errorf("%w: a fragment lies before the file's begin", ErrBox)
 				}
 				move[t.ID] = ticks
 				next := uint64(int64(run.Base) + ticks)
@@ -287,20 +316,22 @@ func (g *Growing) copy(to io.Writer, r io.ReaderAt, size int64, s *Stretch, shif
 	return at, err
 }
 
-// shift is by how much a run's times are moved so that its first fragment follows what is there.
+// shift is by how much a run's times are moved so that its first fragment follows all that is there.
 func (g *Growing) shift(runs []run, ends map[uint32]uint64) time.Duration {
-	var shift time.Duration
-	for i, run := range runs {
-		for _, t := range g.movie.Tracks {
-			if t.ID != run.Track {
-				continue
-			}
-			if d := t.Time(ends[t.ID]) - t.Time(run.Base); i == 0 || d > shift {
-				shift = d
+	var end time.Duration
+	begin := time.Duration(math.MaxInt64)
+	for _, t := range g.movie.Tracks {
+		end = max(end, t.Time(ends[t.ID]))
+		for _, run := range runs {
+			if run.Track == t.ID {
+				begin = min(begin, t.Time(run.Base))
 			}
 		}
 	}
-	return shift
+	if begin == math.MaxInt64 {
+		return end
+	}
+	return end - begin
 }
 
 // moveTimes adds ticks to the decode times in the contents of a moof box, by track.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,8 +45,8 @@ func (t *table) length() uint64 {
 	return t.times[len(t.times)-1] + uint64(t.last)
 }
 
-// maxTable bounds the samples of one track in a clip: a day of 10 hours at 100 frames a second.
-const maxTable = 4 << 20
+// maxTable bounds the samples of one track in a clip: those of 24 hours at 120 frames a second.
+const maxTable = 24 * 3600 * 120
 
 // add appends the samples of one fragment whose bytes begin at an offset of the file.
 func (t *table) add(r run, at int64) error {
@@ -189,7 +191,7 @@ func (t *table) read(trak []byte) error {
 		case "stts":
 			for n := f.u32(); n > 0 && !f.bad; n-- {
 				count, delta := f.u32(), f.u32()
-				if len(t.times)+int(count) > maxTable {
+				if uint64(len(t.times))+uint64(count) > maxTable {
 					return ErrBox
 				}
 				for ; count > 0; count-- {
@@ -199,7 +201,7 @@ func (t *table) read(trak []byte) error {
 			}
 		case "stsz":
 			same, n := f.u32(), f.u32()
-			if n > maxTable {
+			if n > maxTable || t.sizes != nil || same == 0 && uint64(n)*4 > uint64(len(f.b)) {
 				return ErrBox
 			}
 			for ; n > 0 && !f.bad; n-- {
@@ -280,6 +282,33 @@ func (l *layout) contents() Contents {
 	return c
 }
 
+// Holds tells whether a finished file holds the video of a growing or finished one, of which size bytes count: the same
+// frames, by their sizes. more says that it may hold further ones behind.
+func Holds(plain, part *os.File, size int64, more bool) (bool, error) {
+	fi, err := plain.Stat()
+	if err != nil {
+		return false, err
+	}
+	in := func(f *os.File, size int64) ([]uint32, error) {
+		l, err := survey(f, size)
+		for _, t := range l.list {
+			if t.track.Video {
+				return t.sizes, err
+			}
+		}
+		return nil, err
+	}
+	want, err := in(part, size)
+	if err != nil {
+		return false, err
+	}
+	got, err := in(plain, fi.Size())
+	if errors.Is(err, ErrBox) {
+		return false, nil
+	}
+	return len(want) > 0 && (len(got) == len(want) || more && len(got) > len(want)) && slices.Equal(got[:len(want)], want), err
+}
+
 // ErrNotPlain means that a file has no index yet.
 var ErrNotPlain = errors.New("the file is not finished")
 
@@ -302,11 +331,14 @@ func Check(f *os.File) (Contents, error) {
 			if uint64(c.n) > uint64(len(left)) {
 				return Contents{}, fmt.Errorf("%w: it has fewer samples than its index says", ErrBox)
 			}
+			if c.at < 0 || c.at > fi.Size() {
+				return Contents{}, fmt.Errorf("%w: a sample lies outside of the file", ErrBox)
+			}
 			end := c.at
 			for _, s := range left[:c.n] {
 				end += int64(s)
 			}
-			if left = left[c.n:]; c.at < 0 || end > fi.Size() {
+			if left = left[c.n:]; end > fi.Size() {
 				return Contents{}, fmt.Errorf("%w: a sample lies outside of the file", ErrBox)
 			}
 		}
@@ -375,8 +407,19 @@ func Mend(f *os.File) error {
 		return err
 	}
 	kind, _, from, err := header(f, 0, fi.Size())
+	if err != nil && !errors.Is(err, ErrBox) {
+		return err
+	}
 	if err != nil || kind != "ftyp" {
 		return nil // nothing is whole of it
+	}
+	if kind, _, n, err := header(f, from, fi.Size()-from); err == nil && kind == "moov" {
+		next, _, _, nerr := header(f, from+n, fi.Size()-from-n)
+		if from+n == fi.Size() || nerr == nil && strings.Contains("free prft moof mdat", next) {
+			return nil // it is sane
+		}
+	} else if err != nil && !errors.Is(err, ErrBox) {
+		return err
 	}
 	moov := int64(8) // its length, by what is in it
 	for {

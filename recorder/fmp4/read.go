@@ -12,6 +12,9 @@ import (
 // MaxBox bounds what is read of one box of metadata, in bytes. A minute at 60 frames a second is 60 KB.
 const MaxBox = 8 << 20
 
+// maxIndex bounds the index of a finished file, in bytes: that of 24 hours at 60 pictures a second.
+const maxIndex = 192 << 20
+
 // maxSamples bounds the frames of one fragment: ten minutes at 100 frames a second.
 const maxSamples = 60000
 
@@ -20,11 +23,19 @@ const nonSync = 0x10000 // sample_is_non_sync_sample
 // ErrBox means that bytes are not what MP4 allows, or more than is read.
 var ErrBox = errors.New("damaged MP4 box")
 
+// cutOff tells a file that ends too early from a drive that cannot be read, which is no damage of the file.
+func cutOff(err error) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: %w", ErrBox, err)
+	}
+	return err
+}
+
 // header reads the header of a box of which size bytes are left, and returns the header's and the box's lengths.
 func header(r io.ReaderAt, at, size int64) (kind string, head, length int64, err error) {
 	var h [16]byte
 	if _, err := r.ReadAt(h[:8], at); err != nil {
-		return "", 0, 0, fmt.Errorf("%w: %w", ErrBox, err)
+		return "", 0, 0, cutOff(err)
 	}
 	head, length = 8, int64(binary.BigEndian.Uint32(h[:4]))
 	switch length {
@@ -32,7 +43,7 @@ func header(r io.ReaderAt, at, size int64) (kind string, head, length int64, err
 		length = size
 	case 1:
 		if _, err := r.ReadAt(h[8:], at+8); err != nil {
-			return "", 0, 0, fmt.Errorf("%w: %w", ErrBox, err)
+			return "", 0, 0, cutOff(err)
 		}
 		head, length = 16, int64(binary.BigEndian.Uint64(h[8:]))
 	}
@@ -51,12 +62,14 @@ func boxes(r io.ReaderAt, size int64, f func(kind string, end int64, body func()
 			return err
 		}
 		err = f(kind, at+length, func() ([]byte, error) {
-			if length > MaxBox {
+			if length > MaxBox && kind != "moov" || length > maxIndex {
 				return nil, ErrBox
 			}
 			b := make([]byte, length-head)
-			_, err := r.ReadAt(b, at+head)
-			return b, err
+			if _, err := r.ReadAt(b, at+head); err != nil {
+				return nil, cutOff(err)
+			}
+			return b, nil
 		})
 		if err != nil {
 			return err
@@ -351,7 +364,7 @@ func (r *run) trun(f fields, d Sample) error {
 		if has&0x800 != 0 {
 			s.Offset = int32(f.u32())
 		}
-		if f.bad {
+		if f.bad || s.Size == 0 { // nothing takes no room, so a small file could claim any number of it
 			return ErrBox
 		}
 		r.Samples = append(r.Samples, s)
