@@ -540,6 +540,14 @@ func (a *Archive) reach(ctx context.Context, d known) (*os.Root, error) {
 	}
 }
 
+// Drive is what the index knows of an archive drive.
+type Drive struct {
+	ID     string
+	Path   string // where it was seen last
+	Events int
+	Bytes  int64
+}
+
 // ForgetDrive removes all ended events on a drive from the list, and the drive itself. What there is of them stays where it
 // is. It returns how many they were.
 func (a *Archive) ForgetDrive(ctx context.Context, id string) (n int64, err error) {

@@ -3,11 +3,13 @@ package fmp4
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -307,4 +309,134 @@ func TestRoomIsEnough(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	plays(t, f.Name())
+}
+
+// broken fails to read for a while, as a drive does that has trouble.
+type broken struct {
+	io.ReaderAt
+	at int // the read that fails
+	n  int
+}
+
+func (b *broken) ReadAt(p []byte, off int64) (int, error) {
+	if b.n++; b.n == b.at {
+		return 0, errors.New("input/output error")
+	}
+	return b.ReaderAt.ReadAt(p, off)
+}
+
+// A drive that cannot be read says nothing of a file.
+func TestReadErrorIsNoDamage(t *testing.T) {
+	init, list := film(t, 3, "aac", "-bf 0")
+	f, g := grown(t, init, 20000)
+	for i, s := range list {
+		appendTo(t, g, 1, time.Duration(i)*time.Second, s)
+	}
+	for at := 1; ; at++ {
+		r := &broken{ReaderAt: f, at: at}
+		w, err := Inspect(r, g.Good, 0, true)
+		if r.n < at {
+			break
+		}
+		if err == nil || errors.Is(err, ErrBox) {
+			t.Fatalf("read %d failed: %+v, %v", at, w, err)
+		}
+	}
+}
+
+// A file that is damaged in its middle is no crash's work: what is whole behind that is not cut off.
+func TestDamageInTheMiddle(t *testing.T) {
+	init, list := film(t, 4, "aac", "-bf 0")
+	f, g := grown(t, init, 20000)
+	var ends []int64
+	for i, s := range list {
+		appendTo(t, g, 1, time.Duration(i)*time.Second, s)
+		ends = append(ends, g.Good)
+	}
+	if _, err := f.WriteAt([]byte{0xff, 0xfe}, ends[0]+3000); err != nil {
+		t.Fatal(err)
+	}
+	if w, err := Inspect(f, g.Good, 0, true); err != nil || !w.Behind || w.Frames() != 10 || w.Good != ends[0] {
+		t.Errorf("%+v, %v", w, err)
+	}
+}
+
+// Small files that claim much take neither memory nor time.
+func TestHostileTables(t *testing.T) {
+	stbl := func(tables []byte) []byte {
+		track := Track{ID: 1, Video: true, Timescale: 90000, Width: 64, Height: 36, Entry: H264Entry(64, 36, []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68})}
+		b := box(nil, "ftyp", func(b []byte) []byte { return append(b, "iso5\x00\x00\x02\x00"...) })
+		return box(b, "moov", func(b []byte) []byte {
+			return box(b, "trak", func(b []byte) []byte {
+				b = full(b, "tkhd", 0, 3, func(b []byte) []byte { return u32(u32(u32(b, 0), 0), 1) })
+				return box(b, "mdia", func(b []byte) []byte {
+					b = full(b, "mdhd", 0, 0, func(b []byte) []byte { return u32(u32(u32(u32(b, 0), 0), track.Timescale), 0) })
+					b = full(b, "hdlr", 0, 0, func(b []byte) []byte { return append(u32(b, 0), "vide\x00\x00\x00\x00"...) })
+					return box(b, "minf", func(b []byte) []byte {
+						return box(b, "stbl", func(b []byte) []byte {
+							b = full(b, "stsd", 0, 0, func(b []byte) []byte { return append(u32(b, 1), track.Entry...) })
+							return append(b, tables...)
+						})
+					})
+				})
+			})
+		})
+	}
+	many := []byte{}
+	for range 40 {
+		many = full(many, "stsz", 0, 0, func(b []byte) []byte { return u32(u32(b, 7), 4<<20) })
+	}
+	lies := full(nil, "stts", 0, 0, func(b []byte) []byte { return u32(u32(u32(b, 1), 10), 1) })
+	lies = full(lies, "stsz", 0, 0, func(b []byte) []byte { return u32(u32(b, 1000), 10) })
+	lies = full(lies, "stsc", 0, 0, func(b []byte) []byte { return u32(u32(u32(u32(b, 1), 1), 10), 1) })
+	lies = full(lies, "co64", 0, 0, func(b []byte) []byte { return u64(u32(b, 1), 1<<63-1) })
+	for name, tables := range map[string][]byte{"many tables": many, "a place beyond all": lies} {
+		f, err := os.Create(filepath.Join(t.TempDir(), "x.mp4"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(stbl(tables)); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if c, err := Check(f); !errors.Is(err, ErrBox) {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 100<<20 {
+			t.Errorf("%s: %d MB", name, took>>20)
+		}
+		_ = f.Close()
+	}
+	empty := AppendPart(nil, 1, time.Unix(1, 0), []TrackPart{{Track: 1, Samples: make([]Sample, 60000)}})
+	b := Init([]Track{{ID: 1, Video: true, Timescale: 90000, Entry: H264Entry(64, 36, []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68})}})
+	b = append(b, empty...)
+	if w, err := Inspect(bytes.NewReader(b), int64(len(b)), 0, false); err != nil || w.Frames() != 0 {
+		t.Errorf("frames of nothing: %+v, %v", w, err)
+	}
+}
+
+// Whose video a finished file holds is told by its frames.
+func TestHolds(t *testing.T) {
+	init, list := film(t, 3, "aac", "-bf 0")
+	make := func(segments ...[]byte) (*os.File, int64) {
+		f, g := grown(t, init, 20000)
+		for i, s := range segments {
+			appendTo(t, g, 1, time.Duration(i)*time.Second, s)
+		}
+		return f, g.Good
+	}
+	part, good := make(list[0], list[1])
+	for want, segments := range map[string][][]byte{"yes": {list[0], list[1]}, "no": {list[0], list[2]}, "more": {list[0], list[1], list[2]}, "less": {list[0]}} {
+		clip, size := make(segments...)
+		if _, err := Finish(clip, size); err != nil {
+			t.Fatal(err)
+		}
+		exact, err := Holds(clip, part, good, false)
+		more, merr := Holds(clip, part, good, true)
+		if err != nil || merr != nil || exact != (want == "yes") || more != (want == "yes" || want == "more") {
+			t.Errorf("%s: %t, %t, %v, %v", want, exact, more, err, merr)
+		}
+	}
 }
