@@ -450,7 +450,7 @@ func empty(root *os.Root) bool {
 	}
 }
 
-// On opens the archive folder of the drive that an event lies on.
+// On opens the archive folder of the drive that an event lies on. One that hangs is not waited for longer than answerTime.
 func (a *Archive) On(e event.Event) (*os.Root, error) {
 	d, ok := a.driveOf(e)
 	if !ok && e.Archive != "" { // an index that was begun anew does not know it yet
@@ -459,7 +459,7 @@ func (a *Archive) On(e event.Event) (*os.Root, error) {
 	if !ok {
 		return nil, fmt.Errorf("drive of event %s: %w", e.ID, fs.ErrNotExist)
 	}
-	return a.on(context.Background(), d)
+	return a.reach(context.Background(), d)
 }
 
 // Folder opens the folder of an event. It is found by no link that leads out of the archive.
