@@ -529,16 +529,18 @@ func (in *Incident) there(segments []ring.Segment) []ring.Segment {
 // that none is ever without an owner.
 func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment) error {
 	ev := w.event()
-	if err := in.c.Archive.Reserve(&ev); err != nil {
-		return err
+	first := segments[0]
+	if n := len(w.parts); n == 0 || w.parts[n-1].file == nil { // else its folder is made, durably
+		if err := in.c.Archive.Reserve(&ev); err != nil {
+			return err
+		}
+		crash.Here("reserved")
 	}
-	crash.Here("reserved")
 	folder, err := in.c.Archive.Folder(ev)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = folder.Close() }()
-	first := segments[0]
 	for {
 		p, err := in.partFor(ctx, w, folder, ev, first)
 		if err != nil {
