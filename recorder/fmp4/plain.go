@@ -354,8 +354,11 @@ func Check(f *os.File) (Contents, error) {
 // durable. (ISO/IEC 14496-12)
 func Finish(f *os.File, size int64) (Contents, error) {
 	l, err := survey(f, size)
-	if err != nil || l.plain {
-		return l.contents(), err
+	switch {
+	case err != nil:
+		return Contents{}, err
+	case l.plain:
+		return Check(f)
 	}
 	if err := f.Truncate(size); err != nil {
 		return Contents{}, err
