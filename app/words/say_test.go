@@ -52,7 +52,7 @@ var plain = []string{
 	"make state folder: %w",                                               // at the start, before any screen
 	"append to", "read partial files of", "note the end of", "clip waits", // only logged
 	"unknown connection", "Too many wrong logins, try later", "AUTH PLAIN %s", "AUTH=PLAIN LOGIN", "AUTH PLAIN LOGIN", // told to cameras
-	"the camera is quiet", "logged in", "remote error", "local error", // never told
+	"the camera is quiet", "logged in", "remote error", "local error", "too many TLS handshakes from this address", // never told
 	"unknown command", // counted
 	"TP-Link (Tapo, VIGI)",
 	"Only one usage of each socket address",

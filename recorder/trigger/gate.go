@@ -13,7 +13,6 @@ import (
 
 // Limits of the server. See picture.go for those of pictures.
 const (
-	maxConns      = 1024
 	maxPerAddress = 64
 	maxBytes      = 128 << 20 // of a mail: cameras attach pictures and short clips
 	maxRecipients = 20
@@ -26,10 +25,14 @@ const (
 	longestTime   = 30 * time.Minute // for a connection
 	lateMail      = 30 * time.Second
 	manyConns     = 300              // connections of one address in a second, on average; the first twice as many count nothing
+	manyHellos    = 20               // TLS handshakes of one address in a second, on average, since each costs a signature
 	manyLogins    = 20               // wrong ones of one address within loginTime
 	loginTime     = 10 * time.Minute // for which an address with so many is not asked any more
 	keptAddresses = 4096             // that something is remembered of
 )
+
+// maxConns is how many connections there may be: no more than leave files for what is recorded.
+var maxConns = min(1024, max(32, openFiles()/4))
 
 // conn is a connection as go-smtp sees it.
 type conn struct {
@@ -89,6 +92,7 @@ type gate struct {
 	total    int
 	cameras  map[netip.Addr]bool // that brought a camera's mail
 	rates    map[netip.Addr]*rate
+	hellos   map[netip.Addr]*rate
 	logins   map[netip.Addr]*rate
 	right    map[netip.Addr]bool // that logged in rightly
 	reads    map[netip.Addr]int  // mails that are read now
@@ -112,6 +116,17 @@ func (g *gate) admits(a netip.Addr, own bool, now time.Time) bool {
 		most *= 10 // its mails count, each of them
 	}
 	return allow(&g.rates, a, most, 2*most, now)
+}
+
+// greets tells whether an address does not begin TLS too often.
+func (g *gate) greets(a netip.Addr, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	most := float64(manyHellos)
+	if g.cameras[a] {
+		most *= 10
+	}
+	return allow(&g.hellos, a, most, 2*most, now)
 }
 
 // enter lets a connection in, which is all ready: it may be closed from now on. Drop, if not nil, has to be closed for it.

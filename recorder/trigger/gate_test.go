@@ -256,3 +256,22 @@ func TestWrongLoginsOfANeighbour(t *testing.T) {
 		t.Errorf("%v, %v", g.mayLogin(a, now), g.mayLogin(b, now))
 	}
 }
+
+// Who begins TLS all the time costs no more signatures than a few a second, and others are not delayed by it.
+func TestHellosAreBounded(t *testing.T) {
+	var g gate
+	now := time.Now()
+	storm, camera := netip.MustParseAddr("192.0.2.66"), netip.MustParseAddr("192.0.2.7")
+	let := 0
+	for i := range 10_000 {
+		if g.greets(storm, now.Add(time.Duration(i)*time.Millisecond)) {
+			let++
+		}
+		if i%100 == 0 && !g.greets(camera, now.Add(time.Duration(i)*time.Millisecond)) {
+			t.Fatal("a camera was kept out")
+		}
+	}
+	if let < 200 || let > 250 {
+		t.Errorf("%d handshakes in ten seconds", let)
+	}
+}

@@ -180,7 +180,13 @@ func (s *Server) tlsConfig() *tls.Config {
 	var made *tls.Certificate
 	var failed time.Time
 	var why error
-	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	greet := func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		if from, ok := h.Conn.RemoteAddr().(*net.TCPAddr); ok && !s.gate.greets(from.AddrPort().Addr().Unmap(), time.Now()) {
+			return nil, errors.New("too many TLS handshakes from this address")
+		}
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: greet, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if made != nil || time.Since(failed) < certAgain {
