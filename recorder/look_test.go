@@ -20,6 +20,7 @@ import (
 
 	"github.com/preroll/preroll/internal/camtest"
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/diagnose"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/source"
@@ -81,7 +82,7 @@ func TestLook(t *testing.T) {
 				tc.set(&cfg)
 			}
 			began := time.Now()
-			got, err := tryCamera(t.Context(), func() (*ffmpeg.Tool, error) { return tool, nil }, cfg, slog.New(slog.DiscardHandler))
+			got, err := diagnose.Probe(t.Context(), func() (*ffmpeg.Tool, error) { return tool, nil }, cfg, slog.New(slog.DiscardHandler))
 			if tc.kind != "" {
 				var f *source.Failure
 				if !errors.As(err, &f) || f.Kind != tc.kind {

@@ -27,7 +27,7 @@ func (r *Recorder) Pause(until time.Time) {
 		r.log.Info("paused: alarm mails save nothing")
 		r.note(history.Paused, "", "")
 	}
-	r.lookAtPause()
+	wake(r.pausing)
 	r.hub.statusChanged()
 }
 
@@ -48,15 +48,8 @@ func (r *Recorder) endPause(due func(status.Pause) bool) {
 	}
 	r.log.Info("pause ended", "missed", p.Missed, "took", time.Since(p.Since).Round(time.Second))
 	r.note(history.Resumed, "", "")
-	r.lookAtPause()
+	wake(r.pausing)
 	r.hub.statusChanged()
-}
-
-func (r *Recorder) lookAtPause() {
-	select {
-	case r.pausing <- struct{}{}:
-	default:
-	}
 }
 
 // keepPause ends a pause when its time has come, until ctx ends.

@@ -103,7 +103,9 @@ func start(t *testing.T, s config.Settings, state string) *rig {
 		t.Fatal(faults)
 	}
 	log := &syncBuffer{}
-	r, err := New(t.Context(), config.Places{File: filepath.Join(state, "preroll.toml"), State: state}, s, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	r, err := New(t.Context(), Options{
+		Places: config.Places{File: filepath.Join(state, "preroll.toml"), State: state}, Settings: s,
+		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}

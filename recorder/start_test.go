@@ -57,7 +57,7 @@ func BenchmarkStart(b *testing.B) {
 		leave(b, s, 600, 25_000)
 		state := filepath.Join(dir, "state")
 		b.StartTimer()
-		r, err := New(b.Context(), config.Places{File: filepath.Join(dir, "preroll.toml"), State: state}, s, slog.New(slog.DiscardHandler))
+		r, err := New(b.Context(), Options{Places: config.Places{File: filepath.Join(dir, "preroll.toml"), State: state}, Settings: s, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestOneRecorderAFolder(t *testing.T) {
 		second := s.Clone()
 		change(&second)
 		state := t.TempDir()
-		_, err := New(t.Context(), config.Places{File: filepath.Join(state, "preroll.toml"), State: state}, second, slog.New(slog.DiscardHandler))
+		_, err := New(t.Context(), Options{Places: config.Places{File: filepath.Join(state, "preroll.toml"), State: state}, Settings: second, Log: slog.New(slog.DiscardHandler)})
 		var taken *lockfile.Taken
 		if !errors.As(err, &taken) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 			t.Errorf("%s: %v", name, err)

@@ -67,7 +67,7 @@ func (t *cameraTest) run() {
 	t.tell(words.L("Connecting to the camera. It is watched for some seconds …"), "", widget.MediumImportance)
 	asked := t.asked
 	t.w.work.Go(func() {
-		l, err := t.w.client.Look(t.w.ctx, c)
+		l, err := t.w.client.Probe(t.w.ctx, c)
 		t.w.do(func() {
 			if asked != t.asked {
 				return

@@ -76,7 +76,7 @@ var scenes = []struct {
 	}},
 	{"cameras-advice", func(_ *testing.T, w *window, _ *fake) {
 		k := source.RareKeyframes
-		w.status.Cameras[0].Advice = []status.Advice{{Kind: k, Text: fmt.Sprintf(k.Text(), 80.), Hint: k.Hint()}}
+		w.status.Cameras[0].Advice = []status.Advice{{Kind: string(k), Text: fmt.Sprintf(k.Text(), 80.), Hint: k.Hint()}}
 		w.turn(pageCameras)
 	}},
 	{"health", func(_ *testing.T, w *window, f *fake) {

@@ -98,7 +98,7 @@ func (f *fake) MailCamera(_ context.Context, id string) error {
 }
 func (f *fake) Connections() []status.Connection                         { return f.talks }
 func (f *fake) DropUnmatched()                                           { f.dropped = true }
-func (f *fake) Look(context.Context, config.Camera) (status.Look, error) { return f.look, f.lookErr }
+func (f *fake) Probe(context.Context, config.Camera) (status.Look, error) { return f.look, f.lookErr }
 func (f *fake) fits(q event.Query) []event.Event {
 	return slices.DeleteFunc(slices.Clone(f.events), func(e event.Event) bool {
 		return q.Day != "" && dayOf(e) != q.Day || q.Camera != "" && e.Camera != q.Camera || q.Label != "" && e.Label != q.Label || q.Text != "" && !strings.Contains(strings.ToLower(e.CameraName), strings.ToLower(q.Text))

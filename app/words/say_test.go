@@ -27,14 +27,16 @@ import (
 
 // heard are the files whose texts a screen shows.
 var heard = []string{
-	"recorder/archive/archive.go", "recorder/archive/explain.go", "recorder/archive/index.go",
-	"recorder/camera.go", "recorder/check.go", "recorder/folder.go", "recorder/look.go", "recorder/note.go", "recorder/pause.go",
-	"recorder/recorder.go", "recorder/settings.go", "recorder/status.go", "recorder/still.go", "recorder/verify.go", "recorder/why.go",
+	"internal/disk/disk_linux.go", "recorder/archive/archive.go", "recorder/archive/explain.go", "recorder/archive/index.go",
+	"recorder/answers.go", "recorder/camera/camera.go", "recorder/camera/incident.go", "recorder/camera/set.go", "recorder/camera/still.go", "recorder/camera/supervise.go",
+	"recorder/diagnose/check.go", "recorder/diagnose/probe.go", "recorder/diagnose/verify.go", "recorder/diagnose/why.go",
+	"recorder/health/folder.go", "recorder/health/health.go", "recorder/inbox/inbox.go", "recorder/mail.go",
+	"recorder/ram.go", "recorder/recorder.go", "recorder/settings.go",
 	"recorder/clip/clip.go", "recorder/clip/finish.go",
-	"recorder/config/brand.go", "recorder/config/keyring.go", "recorder/config/quiet.go", "recorder/config/validate.go", "recorder/config/values.go",
+	"recorder/config/brand.go", "recorder/config/keyring.go", "recorder/config/validate.go", "recorder/config/values.go",
 	"recorder/control/client.go", "recorder/discover/discover.go",
 	"recorder/source/failure.go", "recorder/ffmpeg/failure.go", "recorder/ffmpeg/source.go", "recorder/ffmpeg/tool.go",
-	"recorder/mail.go", "recorder/trigger/gate.go", "recorder/trigger/self.go", "recorder/trigger/server.go", "recorder/trigger/session.go", "recorder/trigger/visits.go",
+	"recorder/trigger/gate.go", "recorder/trigger/self.go", "recorder/trigger/server.go", "recorder/trigger/session.go", "recorder/trigger/visits.go",
 	"recorder/trigger/repair/command.go", "recorder/trigger/repair/data.go", "recorder/trigger/repair/login.go", "recorder/trigger/repair/repair.go", "recorder/trigger/repair/report.go", "recorder/trigger/repair/tls.go",
 	"recorder/trigger/rule/match.go", "recorder/trigger/rule/rule.go",
 }
@@ -53,7 +55,8 @@ var plain = []string{
 	"append to", "read partial files of", "note the end of", "clip waits", // only logged
 	"unknown connection", "Too many wrong logins, try later", "AUTH PLAIN %s", "AUTH=PLAIN LOGIN", "AUTH PLAIN LOGIN", // told to cameras
 	"the camera is quiet", "logged in", "remote error", "local error", "too many TLS handshakes from this address", // never told
-	"unknown command", // counted
+	"unknown command",                         // counted
+	"this recorder has ended; make a new one", // wrong use by a program
 	"TP-Link (Tapo, VIGI)",
 	"Only one usage of each socket address",
 	"From: %s@camera\r\nTo: %s\r\nSubject: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nEvent Type: Motion Detected\r\n",
@@ -127,7 +130,7 @@ var twoWords = regexp.MustCompile(`\pL+[,;]? \pL+`)
 func TestEngineIsGerman(t *testing.T) {
 	german(t)
 	found, silent := map[string]bool{}, map[string]bool{}
-	for _, s := range sources(t, "recorder") {
+	for _, s := range append(sources(t, "recorder"), sources(t, "internal/disk")...) {
 		if !slices.Contains(heard, s.path) {
 			continue
 		}
@@ -173,7 +176,7 @@ func (errDeadline) Error() string { return "context deadline exceeded" }
 // TestNothingIsSaidInVain wants every text to be one that the engine or the system says.
 func TestNothingIsSaidInVain(t *testing.T) {
 	used := map[string]bool{}
-	for _, s := range sources(t, "recorder") {
+	for _, s := range append(sources(t, "recorder"), sources(t, "internal/disk")...) {
 		literals(s.ast, func(text string) { used[text] = true })
 	}
 	for _, e := range system {

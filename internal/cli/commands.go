@@ -14,6 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/diagnose"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
 )
@@ -288,7 +289,7 @@ func check() command {
 				return err
 			}
 			failed := false
-			err = recorder.Check(e.ctx, s, now, only, func(f status.Finding) {
+			err = diagnose.Check(e.ctx, s, now, only, func(f status.Finding) {
 				failed = failed || !f.OK
 				printFinding(e, f)
 			})

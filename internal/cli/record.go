@@ -16,11 +16,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
-	"github.com/preroll/preroll/recorder/ring"
 )
 
 func record() command {
@@ -122,7 +122,7 @@ func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Liste
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	r, err := recorder.New(ctx, p, s, log)
+	r, err := recorder.New(ctx, recorder.Options{Places: p, Settings: s, Log: log})
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -159,7 +159,7 @@ func inTime(ctx context.Context, wait func() error) error {
 // hello says what is about to happen, and what a newcomer does next.
 func hello(e *env, s config.Settings) {
 	fmt.Fprintf(e.out, "Preroll %s\n  settings  %s\n  RAM disk  %s (last %s of each camera)\n  archive   %s\n", recorder.Version, e.places.File, s.RAMDisk.Path, s.RAMDisk.Keep, s.Archive.Path)
-	if d, err := ring.DiskOf(s.RAMDisk.Path); err == nil && !d.RAM {
+	if d, err := disk.Of(s.RAMDisk.Path); err == nil && !d.RAM {
 		fmt.Fprintf(e.out, "  warning   %s is not known to be RAM (%s)\n", s.RAMDisk.Path, d.Kind)
 	}
 	for _, c := range s.Cameras {

@@ -98,9 +98,15 @@ var rules = []rule{
 	{under: "recorder/config/", never: module + "recorder/", but: []string{module + "recorder/event", module + "recorder/trigger/rule"}, why: "settings come first; the grammar of a mail rule knows nobody"},
 	{under: "recorder/event/", never: module, why: "plain types know nobody"},
 	{under: "recorder/fmp4/", never: module, why: "a file format knows nobody"},
-	{under: "recorder/source/", never: module + "recorder/", but: []string{module + "recorder/fmp4", module + "recorder/source", module + "recorder/ffmpeg", module + "recorder/source/ffmpeg"}, why: "a source knows its sink by the interface alone"},
+	{under: "recorder/status/", never: module, but: []string{module + "recorder/event"}, why: "plain types know plain types only"},
+	{under: "recorder/source/", never: module + "recorder/", but: []string{module + "recorder/fmp4", module + "recorder/source", module + "recorder/ffmpeg", module + "recorder/source/ffmpeg", module + "recorder/status"}, why: "a source knows its sink by the interface alone"},
 	{under: "recorder/ring/", never: module + "recorder/", but: []string{module + "recorder/fmp4", module + "recorder/source"}, why: "a later stage may know an earlier one, never the reverse"},
 	{under: "recorder/archive/", never: module + "recorder/", but: []string{module + "recorder/event", module + "recorder/archive/drive"}, why: "the archive knows events only"},
+	{under: "recorder/health/", never: module + "recorder/", but: []string{module + "recorder/archive", module + "recorder/config", module + "recorder/event", module + "recorder/inbox", module + "recorder/source", module + "recorder/status"},
+		why: "health judges what others observed"},
+	{under: "recorder/inbox/", never: module + "recorder/", but: []string{module + "recorder/config", module + "recorder/event", module + "recorder/history", module + "recorder/status", module + "recorder/trigger"}, why: "what came in is kept without knowing what becomes of it"},
+	{under: "recorder/camera/", never: module + "recorder/trigger", why: "a camera does not know who triggers it"},
+	{under: "internal/disk/", never: module, why: "disks know nobody"},
 	{under: "recorder/history/", never: module, but: []string{module + "internal/sqlfile"}, why: "history is kept by itself"},
 }
 

@@ -3,22 +3,11 @@ package archive
 import (
 	"errors"
 	"io/fs"
-	"runtime"
 	"syscall"
 
+	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/internal/lockfile"
 )
-
-// Windows' own error numbers, which Go does not map to the others'.
-const (
-	windowsHandleDiskFull = syscall.Errno(39)
-	windowsDiskFull       = syscall.Errno(112)
-)
-
-// Full tells whether an error means that the archive drive is full.
-func Full(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || runtime.GOOS == "windows" && (errors.Is(err, windowsDiskFull) || errors.Is(err, windowsHandleDiskFull))
-}
 
 // Explain says in plain words what is wrong with the archive drive, and what to do.
 func Explain(err error) (text, hint string) {
@@ -26,7 +15,7 @@ func Explain(err error) (text, hint string) {
 	switch {
 	case errors.As(err, &taken):
 		return "The archive is used by another Preroll", "Clips wait in RAM until that one ends. Give each its own folder: " + taken.Error()
-	case Full(err):
+	case disk.Full(err):
 		return "The archive drive is full", "Delete something on it or raise its limits. Clips wait in RAM and are saved when there is room."
 	case errors.Is(err, syscall.EROFS):
 		return "The archive drive is read-only", "Check the drive; it may be failing. Clips wait in RAM and are saved when it can be written again."

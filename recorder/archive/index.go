@@ -14,6 +14,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -455,7 +456,7 @@ func passing(err error) bool {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
 		return true
 	}
-	return Full(err)
+	return disk.Full(err)
 }
 
 // code is SQLite's primary result code, or 0.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/preroll/preroll/recorder/event"
 )
 
 // Version is the settings file's version that this program writes.
@@ -66,13 +68,8 @@ type SMTP struct {
 	KeepMail  bool     `toml:"keep_mail" json:"keep_mail"` // keep an event's first mail beside its clip
 }
 
-// Notify says what the desktop tells its user of.
-type Notify struct {
-	Alarm   bool   `toml:"alarm" json:"alarm"`     // an alarm came, and its clip is being saved
-	Saved   bool   `toml:"saved" json:"saved"`     // a clip was saved
-	Trouble bool   `toml:"trouble" json:"trouble"` // something needs a person
-	Quiet   string `toml:"quiet" json:"quiet"`     // such as "22:00-07:00": nothing is shown then; "": never quiet
-}
+// Notify says what a user is told of on the desktop.
+type Notify = event.Notify
 
 // FFmpeg names the FFmpeg to use; an empty path means: beside the program, then on PATH.
 type FFmpeg struct {

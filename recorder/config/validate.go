@@ -23,6 +23,8 @@ import (
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
+var errQuiet = rule(`two times of day such as "22:00-07:00", or empty`)
+
 // Validate returns every fault of the settings that can be seen without looking at this machine.
 func Validate(s Settings) Faults {
 	var f Faults
@@ -43,8 +45,8 @@ func Validate(s Settings) Faults {
 	}
 	checkLengths(&f, "clip.", s.Clip, s.RAMDisk.Keep)
 	checkPorts(&f, s.SMTP)
-	if _, _, err := s.Notify.quiet(); err != nil {
-		f.add("notify.quiet", s.Notify.Quiet, "%s", err)
+	if _, _, err := s.Notify.QuietHours(); err != nil {
+		f.add("notify.quiet", s.Notify.Quiet, "%s", errQuiet)
 	}
 	for i, a := range s.SMTP.Allow {
 		if !validNetwork(a) {

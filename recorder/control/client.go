@@ -120,8 +120,8 @@ func (c *Client) DropUnmatched(ctx context.Context) error {
 	return c.do(ctx, "DELETE", "/v1/unmatched", nil, nil)
 }
 
-// Look tries a camera and returns its picture.
-func (c *Client) Look(ctx context.Context, cam config.Camera) (l status.Look, err error) {
+// Probe tries a camera and returns its picture.
+func (c *Client) Probe(ctx context.Context, cam config.Camera) (l status.Look, err error) {
 	return l, c.do(ctx, "POST", "/v1/look", cameraCall(cam), &l)
 }
 

@@ -21,7 +21,7 @@ type Recorder interface {
 	MailCamera(ctx context.Context, camera string) error
 	Connections() []status.Connection
 	DropUnmatched()
-	Look(context.Context, config.Camera) (status.Look, error)
+	Probe(context.Context, config.Camera) (status.Look, error)
 	Events(context.Context, event.Query) ([]event.Event, error)
 	Event(ctx context.Context, id string) (event.Event, error)
 	Protect(ctx context.Context, id string, on bool) (event.Event, error)

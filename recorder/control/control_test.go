@@ -51,7 +51,7 @@ func (f *fake) MailCamera(context.Context, string) error { return f.refuse }
 func (f *fake) Connections() []status.Connection         { return nil }
 func (f *fake) DropUnmatched()                           {}
 
-func (f *fake) Look(context.Context, config.Camera) (status.Look, error) {
+func (f *fake) Probe(context.Context, config.Camera) (status.Look, error) {
 	return status.Look{Picture: []byte("jpeg")}, f.refuse
 }
 func (f *fake) Events(_ context.Context, q event.Query) ([]event.Event, error) {
@@ -181,7 +181,7 @@ func TestCalls(t *testing.T) {
 	if e, err := c.Protect(ctx, "x", true); err != nil || !e.Protected {
 		t.Errorf("%+v, %v", e, err)
 	}
-	if l, err := c.Look(ctx, config.DemoCamera()); err != nil || string(l.Picture) != "jpeg" {
+	if l, err := c.Probe(ctx, config.DemoCamera()); err != nil || string(l.Picture) != "jpeg" {
 		t.Errorf("%+v, %v", l, err)
 	}
 	if n, faults, err := c.Reindex(ctx); err != nil || n != 3 || len(faults) != 1 {
@@ -264,7 +264,7 @@ func TestRefusalsKeepTheirWords(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	f.refuse = &source.Failure{Kind: source.WrongPassword, Detail: "401"}
-	if _, err := c.Look(t.Context(), config.DemoCamera()); !errors.As(err, &e) || !strings.Contains(e.Hint, "web page") || !strings.Contains(err.Error(), "refuses") {
+	if _, err := c.Probe(t.Context(), config.DemoCamera()); !errors.As(err, &e) || !strings.Contains(e.Hint, "web page") || !strings.Contains(err.Error(), "refuses") {
 		t.Errorf("%v", err)
 	}
 }

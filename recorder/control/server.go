@@ -14,7 +14,6 @@ import (
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 )
 
@@ -80,18 +79,25 @@ type server struct {
 	stopping context.Context
 }
 
+// failure is an error that says in plain words what happened to a camera and what to do, as those of package source do.
+type failure interface {
+	error
+	Text() string
+	Hint() string
+}
+
 func answer(w http.ResponseWriter, v any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
 		e := &Error{Text: err.Error()}
 		var faults config.Faults
-		var fail *source.Failure
+		var fail failure
 		switch {
 		case errors.As(err, &faults):
 			e.Faults = faults
 		case errors.As(err, &fail):
 			e.Hint = fail.Hint()
-			if strings.Contains(fail.Detail, "[error]") || strings.Contains(fail.Detail, "[fatal]") { // FFmpeg's own words, which the log has
+			if strings.Contains(e.Text, "[error]") || strings.Contains(e.Text, "[fatal]") { // FFmpeg's own words, which the log has
 				e.Text = fail.Text()
 			}
 		}
@@ -154,7 +160,7 @@ func (s *server) dropUnmatched(w http.ResponseWriter, _ *http.Request) {
 
 func (s *server) look(w http.ResponseWriter, r *http.Request) {
 	if v, ok := call[config.Camera](w, r); ok {
-		l, err := s.r.Look(r.Context(), v)
+		l, err := s.r.Probe(r.Context(), v)
 		answer(w, l, err)
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/source"
 )
@@ -556,7 +557,7 @@ func (r *Ring) failure(err error) error {
 	switch {
 	case r.Gone():
 		return &source.Failure{Kind: source.RAMGone}
-	case isFull(err):
+	case disk.Full(err):
 		return &source.Failure{Kind: source.RAMFull}
 	}
 	return fmt.Errorf("write ring: %w", err)

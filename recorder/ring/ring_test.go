@@ -874,18 +874,3 @@ func FuzzWriter(f *testing.F) {
 		}
 	})
 }
-
-func TestDiskOfTellsRAM(t *testing.T) {
-	d, err := DiskOf(t.TempDir())
-	if err != nil || d.Free <= 0 || d.Total <= 0 {
-		t.Fatalf("%+v, %v", d, err)
-	}
-	if fi, err := os.Stat("/dev/shm"); err == nil && fi.IsDir() {
-		if d, err := DiskOf("/dev/shm"); err != nil || !d.RAM {
-			t.Errorf("/dev/shm: %+v, %v", d, err)
-		}
-	}
-	if _, err := DiskOf(filepath.Join(t.TempDir(), "nothing")); err == nil {
-		t.Error("a missing folder has no disk")
-	}
-}

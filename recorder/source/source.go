@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/fmp4"
+	"github.com/preroll/preroll/recorder/status"
 )
 
 // Track is one track of a camera, as it lies in the ring.
@@ -47,15 +48,5 @@ type Source interface {
 	Run(ctx context.Context, to Sink) error
 }
 
-// Streams is what a camera sends, for people.
-type Streams struct {
-	Video  string  `json:"video"` // codec, as FFmpeg calls it, such as "h264"
-	Width  int     `json:"width"` // pixels
-	Height int     `json:"height"`
-	FPS    float64 `json:"fps"`
-	Audio  string  `json:"audio"` // codec, or "" for none
-
-	Ingest  string `json:"ingest,omitempty"`   // what reads it: "rtsp", "ffmpeg" or "folder"
-	LeftOut string `json:"left_out,omitempty"` // codec of sound that is not recorded, since nothing can
-	Because Kind   `json:"because,omitempty"`  // why FFmpeg reads an RTSP camera
-}
+// Streams is what a camera sends.
+type Streams = status.Streams

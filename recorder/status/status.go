@@ -4,9 +4,7 @@ package status
 import (
 	"time"
 
-	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/source"
 )
 
 // Status is a recorder at one moment.
@@ -21,9 +19,9 @@ type Status struct {
 	Cameras  []Camera  `json:"cameras"`
 	Problems []Problem `json:"problems"` // what needs a person, worst first; empty when all is well
 
-	Language string        `json:"language"` // as the settings have it
-	Pause    Pause         `json:"pause"`
-	Notify   config.Notify `json:"notify"`
+	Language string       `json:"language"` // as the settings have it
+	Pause    Pause        `json:"pause"`
+	Notify   event.Notify `json:"notify"`
 }
 
 // Pause is a time in which alarms save nothing. Cameras go on filling their rings, so that the pre-roll is there at
@@ -181,18 +179,18 @@ type Camera struct {
 	Name    string      `json:"name"`
 	State   CameraState `json:"state"`
 	Since   time.Time   `json:"since"`
-	Failure source.Kind `json:"failure,omitempty"` // why waiting
+	Failure string      `json:"failure,omitempty"` // why waiting
 	Text    string      `json:"text"`              // what happened, in plain words
 	Hint    string      `json:"hint,omitempty"`    // what to do
 	Retry   time.Time   `json:"retry,omitzero"`    // when it is tried again
 
-	Streams source.Streams `json:"streams"`
-	PreRoll event.Seconds  `json:"pre_roll"` // video in RAM now
-	GOP     event.Seconds  `json:"gop"`      // from keyframe to keyframe
-	BitRate float64        `json:"bit_rate"` // bits a second
-	Bytes   int64          `json:"bytes"`    // on the RAM disk
-	Newest  time.Time      `json:"newest,omitzero"`
-	Short   bool           `json:"short,omitempty"` // the RAM budget shortens its ring
+	Streams Streams       `json:"streams"`
+	PreRoll event.Seconds `json:"pre_roll"` // video in RAM now
+	GOP     event.Seconds `json:"gop"`      // from keyframe to keyframe
+	BitRate float64       `json:"bit_rate"` // bits a second
+	Bytes   int64         `json:"bytes"`    // on the RAM disk
+	Newest  time.Time     `json:"newest,omitzero"`
+	Short   bool          `json:"short,omitempty"` // the RAM budget shortens its ring
 
 	Advice []Advice `json:"advice,omitempty"` // what its owner should know while it records
 
@@ -203,11 +201,24 @@ type Camera struct {
 	Notify      bool          `json:"notify"`         // its owner wants to be told of its events
 }
 
+// Streams is what a camera sends, for people.
+type Streams struct {
+	Video  string  `json:"video"` // codec, as FFmpeg calls it, such as "h264"
+	Width  int     `json:"width"` // pixels
+	Height int     `json:"height"`
+	FPS    float64 `json:"fps"`
+	Audio  string  `json:"audio"` // codec, or "" for none
+
+	Ingest  string `json:"ingest,omitempty"`   // what reads it: "rtsp", "ffmpeg" or "folder"
+	LeftOut string `json:"left_out,omitempty"` // codec of sound that is not recorded, since nothing can
+	Because string `json:"because,omitempty"`  // why FFmpeg reads an RTSP camera
+}
+
 // Advice is something about a camera that records, and what to do.
 type Advice struct {
-	Kind source.Kind `json:"kind"`
-	Text string      `json:"text"`
-	Hint string      `json:"hint"`
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+	Hint string `json:"hint"`
 }
 
 // Finding is one result of a check.
@@ -221,10 +232,10 @@ type Finding struct {
 
 // Look is what a camera showed when it was tried.
 type Look struct {
-	Streams source.Streams `json:"streams"`
-	Picture []byte         `json:"picture"` // JPEG
-	GOP     event.Seconds  `json:"gop"`     // the longest one seen; 0 if none ended in the time that it was watched
-	BitRate float64        `json:"bit_rate"`
+	Streams Streams       `json:"streams"`
+	Picture []byte        `json:"picture"` // JPEG
+	GOP     event.Seconds `json:"gop"`     // the longest one seen; 0 if none ended in the time that it was watched
+	BitRate float64       `json:"bit_rate"`
 }
 
 // Folder is what is known of a folder that somebody wants to use.

@@ -1,0 +1,44 @@
+// Package disk says what kind of disk a folder lies on, how much room it has, and what its errors mean. It holds no
+// state. A call may hang as long as the disk does.
+package disk
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"syscall"
+)
+
+// Disk describes the file system that a path lies on.
+type Disk struct {
+	Kind  string // the platform's name for the file system: "tmpfs", "ext4", "NTFS"; "" if unknown
+	RAM   bool   // the disk is RAM, or looks like RAM
+	Known bool   // RAM is certain, whether true or false
+	Free  int64  // bytes that this user may still write
+	Total int64  // bytes
+}
+
+// Nearest describes the disk of a path, or of its nearest parent that exists.
+func Nearest(path string) (Disk, error) {
+	for path = filepath.Clean(path); ; path = filepath.Dir(path) {
+		d, err := Of(path)
+		if !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+			return d, err
+		}
+	}
+}
+
+// Windows' own error numbers, which Go maps to no others.
+const (
+	windowsHandleDiskFull = syscall.Errno(39)
+	windowsDiskFull       = syscall.Errno(112)
+)
+
+// Full reports whether an error means that a disk is full, or that its user may write no more.
+func Full(err error) bool {
+	if runtime.GOOS == "windows" {
+		return errors.Is(err, windowsDiskFull) || errors.Is(err, windowsHandleDiskFull)
+	}
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}

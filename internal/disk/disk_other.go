@@ -1,0 +1,8 @@
+//go:build !linux && !darwin && !windows
+
+package disk
+
+import "math"
+
+// Of knows nothing of the disks of this platform.
+func Of(string) (Disk, error) { return Disk{Free: math.MaxInt64, Total: math.MaxInt64}, nil }

@@ -1,0 +1,92 @@
+package recorder
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/diagnose"
+	"github.com/preroll/preroll/recorder/discover"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// Why goes through all that must hold for a clip of a time, and says of each link whether it held; camera "" is any.
+// The broken ones come first. If all is well, the event does.
+func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]status.Finding, error) {
+	s := r.Settings()
+	e := diagnose.Evidence{Now: time.Now(), At: at, Camera: camera, Cameras: s.Cameras, MaxAge: s.Archive.MaxAge.D(), Started: r.started}
+	if _, ok := s.Camera(camera); camera != "" && !ok {
+		return nil, fmt.Errorf("%q: %w", camera, ErrNoCamera)
+	}
+	longest := s.Clip.MaxLength.D()
+	for _, c := range s.Cameras {
+		longest = max(longest, s.Lengths(c).MaxLength.D())
+	}
+	var err error
+	if e.Entries, err = r.history.All(ctx); err != nil {
+		return nil, err
+	}
+	if e.Events, err = r.archive.Around(ctx, camera, at.Add(-diagnose.MailEarly), at.Add(diagnose.MailLate), longest); err != nil {
+		return nil, err
+	}
+	newest, err := r.archive.List(ctx, event.Query{Camera: camera, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(newest) > 0 && len(newest[0].Triggers) > 0 && newest[0].Triggers[0].Source == event.Mail {
+		e.LastMail = newest[0].LastTrigger
+	}
+	return diagnose.Why(e), nil
+}
+
+// Verify reads an event's clips back and compares them with what the event says of them. The verdict tells what is
+// wrong; an error means that nothing could be told.
+func (r *Recorder) Verify(ctx context.Context, id string) (status.Verdict, error) {
+	e, err := r.archive.Get(ctx, id)
+	if err != nil {
+		return status.Verdict{}, err
+	}
+	if !e.State.Ended() {
+		return status.Verdict{}, fmt.Errorf("event %s is still being saved", id)
+	}
+	tool, err := r.ffmpeg.Tool()
+	if err != nil {
+		return status.Verdict{}, err
+	}
+	if len(e.Clips) == 0 {
+		return status.Verdict{Text: "There is no clip. " + e.Reason}, nil
+	}
+	folder, err := r.archive.Folder(e)
+	if err != nil {
+		text, _ := archive.Explain(err)
+		return status.Verdict{Text: text}, nil
+	}
+	defer func() { _ = folder.Close() }()
+	return diagnose.Verify(ctx, tool, folder, e)
+}
+
+// Probe tries a camera that may not be saved yet, see [diagnose.Probe].
+func (r *Recorder) Probe(ctx context.Context, c config.Camera) (status.Look, error) {
+	s := config.Settings{Cameras: []config.Camera{c}}
+	s.KeepSecrets(r.Settings())
+	return diagnose.Probe(ctx, r.ffmpeg.Tool, s.Cameras[0], r.log)
+}
+
+// Discover searches the local network for cameras, which takes three seconds.
+func (r *Recorder) Discover(ctx context.Context) ([]status.Found, error) {
+	return discover.Search(ctx, discover.Multicast)
+}
+
+// Folder checks a folder that somebody wants to use as "ram" or "archive". It answers within ten seconds.
+func (r *Recorder) Folder(ctx context.Context, path, use string) (status.Folder, error) {
+	return r.folders.Check(ctx, r.Settings(), path, use)
+}
+
+// Still returns the keyframe of a camera's newest complete segment as a JPEG of at most the given width in pixels. Errors
+// that a caller decides by are [ErrNoCamera], [ErrOff] and [ErrNoPicture].
+func (r *Recorder) Still(ctx context.Context, id string, width int) ([]byte, error) {
+	return r.cameras.Still(ctx, id, width)
+}

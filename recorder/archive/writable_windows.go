@@ -1,4 +1,0 @@
-package archive
-
-// Writable cannot be told on Windows without writing; the first clip tells.
-func Writable(string) error { return nil }

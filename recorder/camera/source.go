@@ -1,0 +1,31 @@
+package camera
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/source"
+	ffmpegsource "github.com/preroll/preroll/recorder/source/ffmpeg"
+	"github.com/preroll/preroll/recorder/source/folder"
+	"github.com/preroll/preroll/recorder/source/rtsp"
+)
+
+// NewSource makes what reads a camera. fallBack says that an RTSP camera is left to FFmpeg.
+func NewSource(cfg config.Camera, tool func() (*ffmpeg.Tool, error), fallBack bool, since time.Time, log *slog.Logger) (source.Source, error) {
+	from, err := ffmpeg.SourceOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if dir, ok := cfg.Folder(); ok {
+		return folder.New(folder.Options{Dir: dir, Audio: cfg.Audio, Tool: tool, Since: since, Log: log}), nil
+	}
+	if cfg.RTSP() && cfg.Ingest != config.IngestFFmpeg && !fallBack {
+		if rule := config.URLFault(cfg.URL); rule != "" {
+			return nil, &source.Failure{Kind: source.BadURL, Detail: "the camera's URL " + rule}
+		}
+		return rtsp.New(rtsp.Options{URL: cfg.URL, Username: from.Username, Password: from.Password.Reveal(), Audio: cfg.Audio}), nil
+	}
+	return ffmpegsource.New(tool, from), nil
+}

@@ -1,0 +1,107 @@
+package camera
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/preroll/preroll/recorder/ring"
+)
+
+// Limits of stills.
+const (
+	stillBytes = 64 << 20 // of a segment that a still is made from
+	stillSizes = 4        // of one picture that are kept
+)
+
+// still is a camera's newest still, in the widths that were asked for.
+type still struct {
+	segment string
+	jpegs   map[int][]byte
+}
+
+// ErrNoPicture means that a camera has no video in RAM yet.
+var ErrNoPicture = errors.New("there is no picture of this camera yet")
+
+// Still returns the keyframe of a camera's newest complete segment as a JPEG of at most the given width in pixels. One
+// FFmpeg makes the stills of all cameras, one after the other, and each only once for all who watch. Errors that a
+// caller decides by are [ErrNoCamera], [ErrOff] and [ErrNoPicture].
+func (s *Set) Still(ctx context.Context, id string, width int) ([]byte, error) {
+	s.mu.Lock()
+	c := s.recording(id)
+	cfg, known := s.settings.Camera(id)
+	s.mu.Unlock()
+	switch {
+	case !known:
+		return nil, fmt.Errorf("%q: %w", id, ErrNoCamera)
+	case !cfg.Enabled:
+		return nil, fmt.Errorf("%q: %w", id, ErrOff)
+	case c == nil:
+		return nil, fmt.Errorf("%q: %w", id, ErrNoPicture)
+	}
+	if newest, ok := c.ring.Newest(); ok { // mostly somebody else has asked already
+		if jpeg := c.keptStill(newest, width); jpeg != nil {
+			return jpeg, nil
+		}
+	}
+	select {
+	case s.drawing <- struct{}{}:
+		defer func() { <-s.drawing }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	return c.draw(ctx, width)
+}
+
+// draw makes a still of the segment that is the newest now.
+func (c *camera) draw(ctx context.Context, width int) ([]byte, error) {
+	tool, err := c.set.opt.FFmpeg()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		s, ok := c.ring.Newest()
+		if !ok {
+			return nil, fmt.Errorf("%q: %w", c.info().ID, ErrNoPicture)
+		}
+		if jpeg := c.keptStill(s, width); jpeg != nil {
+			return jpeg, nil
+		}
+		video, err := s.Video(stillBytes)
+		if errors.Is(err, fs.ErrNotExist) {
+			if n, _ := c.ring.Newest(); n.Path != s.Path {
+				continue // it was dropped for newer ones
+			}
+			return nil, fmt.Errorf("%q: %w", c.info().ID, ErrNoPicture)
+		}
+		if err != nil {
+			return nil, err
+		}
+		jpeg, err := tool.Still(ctx, bytes.NewReader(video), width)
+		if err != nil {
+			return nil, err
+		}
+		c.keepStill(s, width, jpeg)
+		return jpeg, nil
+	}
+}
+
+func (c *camera) keptStill(s ring.Segment, width int) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.still.segment != s.Path {
+		return nil
+	}
+	return c.still.jpegs[width]
+}
+
+func (c *camera) keepStill(s ring.Segment, width int, jpeg []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.still.segment != s.Path || len(c.still.jpegs) >= stillSizes {
+		c.still = still{s.Path, map[int][]byte{}}
+	}
+	c.still.jpegs[width] = jpeg
+}

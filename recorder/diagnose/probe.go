@@ -1,0 +1,160 @@
+package diagnose
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/preroll/preroll/recorder/camera"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/fmp4"
+	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// Limits of a trial of a camera.
+const (
+	trialTime  = 30 * time.Second // for the first picture: a camera may send a keyframe every 20 s only
+	trialAgain = 3 * time.Second  // a session that was silent for so long is worth another one
+	trialVideo = 8 * time.Second  // of video are enough,
+	trialWait  = 12 * time.Second // or so much time since the first of it came,
+	trialBytes = 64 << 20         // or so many bytes,
+	trialGOPs  = 2                // or so many whole GOPs
+	trialWidth = 640              // of the picture, pixels
+)
+
+// Probe tries a camera that may not be saved yet: it connects, watches for a few seconds, and takes a picture. An error is a
+// [*source.Failure]. Without FFmpeg there is no picture.
+func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera, log *slog.Logger) (status.Look, error) {
+	limited, enough := context.WithTimeout(ctx, trialTime)
+	defer enough()
+	var because source.Kind
+	t := &trial{}
+	var err error
+	for {
+		src, serr := camera.NewSource(c, tool, because != "", time.Time{}, log)
+		if serr != nil {
+			return status.Look{}, serr
+		}
+		began := time.Now()
+		t = &trial{enough: enough}
+		err = src.Run(limited, t)
+		t.end()
+		f := source.AsFailure(err)
+		switch {
+		case t.video != nil:
+		case because == "" && c.RTSP() && c.Ingest == config.IngestAuto && f.Kind.Persists() && limited.Err() == nil:
+			if _, terr := tool(); terr == nil {
+				because = f.Kind
+				continue
+			}
+		case (f.Kind == source.Stalled || f.Kind == source.Ended) && limited.Err() == nil && time.Since(began) >= trialAgain:
+			continue // before a rare keyframe came
+		}
+		break
+	}
+	if t.video == nil { // else what came before the camera went is a picture all the same
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = &source.Failure{Kind: source.Stalled, Detail: "no picture in time"}
+		}
+		return status.Look{}, err
+	}
+	look := t.result()
+	look.Streams.Because = string(because)
+	ff, err := tool()
+	if err != nil {
+		return look, nil
+	}
+	look.Picture, err = ff.Picture(ctx, bytes.NewReader(t.video), trialWidth)
+	return look, err
+}
+
+// trial is the sink of a trial of a camera.
+type trial struct {
+	enough func() // ends it
+
+	mu       sync.Mutex // guards all below
+	track    source.Track
+	streams  source.Streams
+	init     []byte
+	video    []byte // init section and first keyframe
+	from, to time.Duration
+	arrived  time.Duration
+	keys     []time.Duration
+	frames   int
+	bytes    int
+	timer    *time.Timer
+}
+
+// Tracks notes what the camera sends.
+func (t *trial) Tracks(tracks []source.Track, streams source.Streams) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.video == nil {
+		t.track, t.streams, t.init = tracks[0], streams, fmp4.Init([]fmp4.Track{tracks[0].Track})
+	}
+	return nil
+}
+
+// Flush has nothing to do.
+func (t *trial) Flush() error { return nil }
+
+// Sample counts a frame of video, and ends the trial when there is enough.
+func (t *trial) Sample(s source.Sample) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.Track != 0 || t.video == nil && !s.Key {
+		return nil
+	}
+	size := 0
+	for _, d := range s.Data {
+		size += len(d)
+	}
+	if t.video == nil {
+		data := bytes.Join(s.Data, nil)
+		t.from, t.arrived = s.Stamp, s.Arrival
+		t.video = fmp4.AppendPart(t.init, 1, time.Now(), []fmp4.TrackPart{{Track: t.track.ID,
+			Samples: []fmp4.Sample{{Duration: t.track.Timescale, Size: uint32(len(data)), Key: true}}, Data: data}})
+		t.timer = time.AfterFunc(trialWait, t.enough)
+	}
+	t.to = s.Stamp
+	t.bytes += size
+	t.frames++
+	if s.Key {
+		t.keys = append(t.keys, s.Stamp)
+	}
+	if len(t.keys) > trialGOPs || t.to-t.from >= trialVideo || s.Arrival-t.arrived >= trialVideo || t.bytes >= trialBytes {
+		t.enough()
+	}
+	return nil
+}
+
+func (t *trial) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+}
+
+// result is what the trial showed.
+func (t *trial) result() status.Look {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	look := status.Look{Streams: t.streams}
+	for i := 1; i < len(t.keys); i++ {
+		look.GOP = max(look.GOP, event.Seconds(t.keys[i]-t.keys[i-1]))
+	}
+	if over := t.to - t.from; over > 0 {
+		look.BitRate = float64(t.bytes) * 8 / over.Seconds()
+		if look.Streams.FPS == 0 && t.frames > 1 {
+			look.Streams.FPS = float64(int(float64(t.frames-1)/over.Seconds()*10+0.5)) / 10
+		}
+	}
+	return look
+}

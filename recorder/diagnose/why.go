@@ -1,0 +1,413 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/preroll/preroll/recorder/clip"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/health"
+	"github.com/preroll/preroll/recorder/history"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// Bounds of what Why looks at. A camera's mail may be late, and people remember a time to the minute.
+const (
+	MailEarly = 2 * time.Minute
+	MailLate  = 10 * time.Minute
+	toldMails = 5
+)
+
+// Evidence is all that Why judges by.
+type Evidence struct {
+	Now, At  time.Time
+	Camera   string // id; "" is any
+	Cameras  []config.Camera
+	MaxAge   time.Duration   // of events; 0: no limit
+	Started  time.Time       // when this recorder started
+	Entries  []history.Entry // oldest first
+	Events   []event.Event   // that asked for video around that time
+	LastMail time.Time       // of the camera, as far as the archive knows
+}
+
+// Why goes through all that must hold for a clip of a time, and says of each link whether it held. The broken ones come
+// first. If all is well, the event does. It reads no clock and no file.
+func Why(e Evidence) []status.Finding {
+	if e.At.After(e.Now) {
+		return []status.Finding{{About: "Preroll", Text: "This time has not come yet."}}
+	}
+	events := e.eventFindings()
+	list := e.removals()
+	if f := e.running(); f != nil {
+		return e.order(append(list, *f), events)
+	}
+	if e.MaxAge > 0 && e.Now.Sub(e.At) > e.MaxAge && len(e.Events) == 0 && list == nil {
+		list = append(list, status.Finding{About: "Archive", Text: "Events of that time are too old: they are removed after " + config.Duration(e.MaxAge).String() + ".",
+			Hint: "Protect events that shall stay, or raise archive.max_age."})
+	}
+	list = slices.Concat(list, e.pause(), e.ram())
+	server, listening := e.mailServer()
+	mails := e.mails(listening && list == nil) // else it is clear enough why there is none
+	list = slices.Concat(list, server, mails, e.cameraFindings())
+	return e.order(append(list, e.archiveTrouble()...), events)
+}
+
+// order puts what is broken first, then what is doubtful; where nothing is broken, the events lead.
+func (e Evidence) order(list, events []status.Finding) []status.Finding {
+	broken := func(f status.Finding) bool { return !f.OK }
+	if slices.ContainsFunc(list, broken) || slices.ContainsFunc(events, broken) {
+		list = append(list, events...)
+	} else {
+		list = append(events, list...)
+	}
+	rank := func(f status.Finding) int {
+		switch {
+		case !f.OK:
+			return 0
+		case f.Warn:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(list, func(a, b status.Finding) int { return cmp.Compare(rank(a), rank(b)) })
+	return list
+}
+
+// clock is a time as a sentence says it, with its day where that is not today.
+func (e Evidence) clock(t time.Time, layout string) string {
+	if t.IsZero() {
+		return "now"
+	}
+	if t = t.Local(); t.Format(time.DateOnly) != e.Now.Local().Format(time.DateOnly) {
+		layout = "2006-01-02 " + layout
+	}
+	return t.Format(layout)
+}
+
+func (e Evidence) hm(t time.Time) string  { return e.clock(t, "15:04") }
+func (e Evidence) hms(t time.Time) string { return e.clock(t, "15:04:05") }
+
+// running returns what is wrong if Preroll did not run at that time, else nil. A kill leaves no word of it: then there
+// is a start with no stop before it, and nothing shows that Preroll lived on.
+func (e Evidence) running() *status.Finding {
+	for _, v := range e.Events { // what an event that was taken up again tells of it
+		for _, g := range v.Gaps {
+			if g.Reason == clip.NotRunning && !e.At.Before(g.From) && !e.At.After(g.To) {
+				return &status.Finding{About: "Preroll", Text: fmt.Sprintf("Preroll was not running from %s to %s.", e.hms(g.From), e.hms(g.To)),
+					Hint: "Let it start at login, or install it as a service, so that it always runs."}
+			}
+		}
+	}
+	var before, after *history.Entry // marks of start and stop
+	alive := len(e.Events) > 0
+	for i := range e.Entries {
+		n := &e.Entries[i]
+		mark := n.Kind == history.Started || n.Kind == history.Stopped
+		switch {
+		case mark && !n.Time.After(e.At):
+			before = n
+		case mark && after == nil:
+			after = n
+		case !mark && after == nil && !n.Time.Before(e.At):
+			alive = true // written by the same life
+		}
+	}
+	start := e.Started
+	if after != nil && after.Kind == history.Started {
+		start = after.Time
+	}
+	switch {
+	case before == nil && len(e.Entries) > 0 && e.Entries[0].Time.Before(e.At) && (after == nil || after.Kind == history.Stopped || alive):
+		return nil // its start is so long ago that it was forgotten
+	case before != nil && before.Kind == history.Stopped && start.After(before.Time):
+		return &status.Finding{About: "Preroll", Text: fmt.Sprintf("Preroll was not running from %s to %s.", e.hms(before.Time), e.hms(start)),
+			Hint: "Let it start at login, or install it as a service, so that it always runs."}
+	case before != nil && (after == nil || after.Kind == history.Stopped || alive):
+		return nil
+	case before == nil && after == nil && !e.At.Before(e.Started):
+		return nil
+	}
+	return &status.Finding{About: "Preroll", Text: fmt.Sprintf("Preroll was not running, or was killed, before %s.", e.hms(start)),
+		Hint: "Let it start at login, or install it as a service, so that it always runs."}
+}
+
+// trouble is a stretch of time in which something did not work.
+type trouble struct {
+	from, to time.Time // to is zero while it lasts
+	kind     history.Kind
+	text     string
+}
+
+// trouble finds the trouble of one kind (of a camera, or "") in the minute asked for. known tells whether the history
+// knows anything of it since Preroll started.
+func (e Evidence) trouble(camera string, good history.Kind, bad ...history.Kind) (t *trouble, known bool) {
+	for _, n := range e.Entries {
+		if n.Time.After(e.At.Add(time.Minute)) && t == nil {
+			break
+		}
+		restart := n.Kind == history.Started || n.Kind == history.Stopped
+		if restart && t == nil && n.Time.After(e.At) {
+			break
+		}
+		switch {
+		case restart || n.Kind == good && n.Camera == camera:
+			if t != nil && n.Time.After(e.At) {
+				t.to = n.Time
+				return t, true
+			}
+			t, known = nil, !restart
+		case slices.Contains(bad, n.Kind) && n.Camera == camera:
+			if t == nil {
+				t = &trouble{from: n.Time}
+			}
+			if !n.Time.After(e.At.Add(time.Minute)) {
+				t.kind, t.text = n.Kind, n.Text
+			}
+			known = true
+		}
+	}
+	return t, known
+}
+
+func (e Evidence) pause() []status.Finding {
+	t, _ := e.trouble("", history.Resumed, history.Paused)
+	if t == nil {
+		return nil
+	}
+	return []status.Finding{{About: "Pause", Text: fmt.Sprintf("Preroll was paused from %s to %s: alarms saved nothing.", e.hms(t.from), e.hms(t.to))}}
+}
+
+func (e Evidence) ram() []status.Finding {
+	t, _ := e.trouble("", history.RAMBack, history.RAMLost)
+	if t == nil {
+		return nil
+	}
+	return []status.Finding{{About: "RAM disk", Text: fmt.Sprintf("The RAM disk could not be used from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text), Hint: health.RAMHint}}
+}
+
+func (e Evidence) mailServer() (list []status.Finding, listening bool) {
+	t, known := e.trouble("", history.Listening, history.NotListening)
+	switch {
+	case t != nil:
+		return []status.Finding{{About: "Alarm mail", Text: fmt.Sprintf("No alarm mail could come in from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text)}}, false
+	case known:
+		return []status.Finding{{About: "Alarm mail", OK: true, Text: "The mail server was listening."}}, true
+	}
+	return nil, true
+}
+
+func (e Evidence) archiveTrouble() []status.Finding {
+	t, _ := e.trouble("", history.ArchiveBack, history.ArchiveLost)
+	if t == nil {
+		return nil
+	}
+	f := status.Finding{About: "Archive", Text: fmt.Sprintf("The archive could not be written from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text)}
+	f.OK = slices.ContainsFunc(e.Events, func(ev event.Event) bool { return len(ev.Clips) > 0 }) // it waited in RAM
+	f.Warn = f.OK
+	return []status.Finding{f}
+}
+
+// cameraFindings tells of the camera asked for, or of those among all that did not record.
+func (e Evidence) cameraFindings() (list []status.Finding) {
+	recorded := 0
+	for _, c := range e.Cameras {
+		if e.Camera != "" && c.ID != e.Camera {
+			continue
+		}
+		t, known := e.trouble(c.ID, history.Recording, history.NotRecording, history.Off)
+		f := status.Finding{About: c.Title()}
+		switch {
+		case t != nil && t.kind == history.Off:
+			f.Text, f.Hint = fmt.Sprintf("The camera was switched off from %s to %s.", e.hms(t.from), e.hms(t.to)), "Switch it on in the settings."
+		case t != nil:
+			f.Text = fmt.Sprintf("The camera was not recorded from %s to %s: %s.", e.hms(t.from), e.hms(t.to), t.text)
+		case known:
+			f.OK, f.Text = true, "The camera was recording."
+			recorded++
+		case !c.Enabled:
+			f.Text, f.Hint = "The camera is switched off.", "Switch it on in the settings."
+		default:
+			n := e.next(c.ID, history.Recording)
+			if n == nil {
+				continue // nothing is known of it
+			}
+			f.Text = fmt.Sprintf("The camera was not recorded before %s.", e.hms(n.Time))
+		}
+		if e.Camera != "" || !f.OK && c.Enabled {
+			list = append(list, f)
+		}
+	}
+	if e.Camera == "" && list == nil && recorded > 0 {
+		list = append(list, status.Finding{About: "Cameras", OK: true, Text: fmt.Sprintf("All cameras were recording (%d).", recorded)})
+	}
+	return list
+}
+
+// next is the first entry of a kind after the time, if Preroll did not end before it.
+func (e Evidence) next(camera string, kind history.Kind) *history.Entry {
+	for i := range e.Entries {
+		n := &e.Entries[i]
+		switch {
+		case !n.Time.After(e.At):
+		case n.Kind == history.Started || n.Kind == history.Stopped:
+			return nil
+		case n.Kind == kind && n.Camera == camera:
+			return n
+		}
+	}
+	return nil
+}
+
+// assign says what to do with a mail that fits no camera.
+const assign = "Assign it to a camera: its recipient, its sender or a part of its subject must be one of the camera's mail names."
+
+// ours tells whether an entry is about the camera asked for.
+func (e Evidence) ours(n history.Entry) bool { return e.Camera == "" || n.Camera == e.Camera }
+
+// mails tells what became of the mails around that time; complain tells whether it is worth a word that none came.
+func (e Evidence) mails(complain bool) (list []status.Finding) {
+	from, to := e.At.Add(-MailEarly), e.At.Add(MailLate)
+	inTime := func(t time.Time) bool { return !t.Before(from) && !t.After(to) }
+	told := map[string]bool{} // events
+	came := false             // a mail of this camera
+	last := e.LastMail
+	for _, n := range e.Entries {
+		f := status.Finding{About: "Alarm mail"}
+		when := e.hms(n.Time)
+		switch n.Kind {
+		case history.Mail:
+			told[n.Event] = true
+			f.OK, f.Text = true, fmt.Sprintf("A mail came at %s from %s.", when, n.From)
+			if e.gone(n.Event) {
+				f.OK, f.Text = false, fmt.Sprintf("A mail came at %s from %s, but its event is not in the list any more.", when, n.From)
+				f.Hint = "If its files are still in the archive, rebuild the index: preroll reindex."
+			}
+		case history.MailTest:
+			f.OK, f.Warn, f.Text, f.Hint = true, true, fmt.Sprintf("A test mail came at %s from %s; tests save nothing.", when, n.From), "To try the whole way, cause a real alarm in front of the camera."
+			if n.Camera == "" {
+				f = status.Finding{About: "Alarm mail", Text: fmt.Sprintf("A test mail came at %s from %s, but it fits no camera.", when, n.From), Hint: assign}
+			}
+		case history.MailUnmatched:
+			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but it fits no camera: %q.", when, n.From, n.Text), assign
+		case history.MailNotice:
+			f.Text = fmt.Sprintf("A mail came at %s from %s, but it told of the device itself (%s), which saves nothing.", when, n.From, n.Text)
+			f.Hint = "If such a mail shall save a clip, give the camera a rule, such as `to: door`, among its mail names."
+		case history.MailOff:
+			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but the camera is switched off.", when, n.From), "Switch it on in the settings."
+		case history.MailPaused:
+			f.Text = fmt.Sprintf("A mail came at %s from %s, but Preroll was paused.", when, n.From)
+		case history.MailFailed:
+			f.Text = fmt.Sprintf("A mail came at %s from %s, but it could not be saved: %s.", when, n.From, n.Text)
+		case history.MailRefused:
+			f.Text, f.Hint = fmt.Sprintf("A mail from %s was refused at %s: this address may not send.", n.From, when), "If it is a camera of yours, add the address to smtp.allow in the settings."
+		default:
+			continue
+		}
+		if e.ours(n) && n.Kind != history.MailRefused {
+			if n.Time.After(last) {
+				last = n.Time
+			}
+			came = came || inTime(n.Time)
+		}
+		if !inTime(n.Time) || n.Camera != "" && !e.ours(n) || len(list) >= toldMails {
+			continue
+		}
+		if n.Camera == "" && len(e.Events) > 0 { // somebody else's, it seems
+			if e.Camera != "" {
+				continue
+			}
+			f.OK, f.Warn = true, true
+		}
+		list = append(list, f)
+	}
+	for _, ev := range e.Events {
+		for _, t := range ev.Triggers {
+			if t.Source != event.Mail || told[ev.ID] || !inTime(t.Time) || len(list) >= toldMails {
+				continue
+			}
+			told[ev.ID] = true
+			list = append(list, status.Finding{About: "Alarm mail", OK: true, Text: fmt.Sprintf("A mail came at %s from %s.", e.hms(t.Time), t.From)})
+		}
+	}
+	if came || len(e.Events) > 0 || !complain {
+		return list
+	}
+	if to.After(e.Now) {
+		to = e.Now
+	}
+	f := status.Finding{About: "Alarm mail", Text: fmt.Sprintf("No mail came from this camera between %s and %s.", e.hm(from), e.hm(to))}
+	f.Hint = fmt.Sprintf("Press the test button in the camera's mail settings. The last mail from it came at %s.", e.hms(last))
+	if last.IsZero() {
+		f.Hint = "Press the test button in the camera's mail settings. No mail from it was ever seen."
+	}
+	if e.Camera == "" {
+		f.Text = fmt.Sprintf("No mail came from any camera between %s and %s.", e.hm(from), e.hm(to))
+		f.Hint = fmt.Sprintf("Press the test button in the mail settings of the camera. The last mail came at %s.", e.hms(last))
+		if last.IsZero() {
+			f.Hint = "Press the test button in the mail settings of the camera. No mail was ever seen."
+		}
+	}
+	return append(list, f)
+}
+
+// Why an event is gone, as its entry in the history says.
+const (
+	ByLimits = "It was removed to keep the limits of the archive"
+	ByHand   = "It was removed by hand"
+)
+
+// gone tells whether a mail's event is neither in the list nor known to be removed.
+func (e Evidence) gone(id string) bool {
+	return id != "" && !slices.ContainsFunc(e.Events, func(ev event.Event) bool { return ev.ID == id }) &&
+		!slices.ContainsFunc(e.Entries, func(n history.Entry) bool { return n.Kind == history.Removed && n.Event == id })
+}
+
+// removals tells of events of that time that were removed.
+func (e Evidence) removals() (list []status.Finding) {
+	for _, n := range e.Entries {
+		if n.Kind == history.Removed && e.ours(n) && !n.About.Before(e.At.Add(-MailLate)) && !n.About.After(e.At.Add(MailLate)) && len(list) < toldMails {
+			f := status.Finding{About: "Archive", Text: fmt.Sprintf("There was an event at %s; it is gone since %s. %s.", e.hms(n.About), e.hms(n.Time), n.Text)}
+			if n.Text == ByLimits {
+				f.Hint = "Protect events that shall stay, or raise the limits of the archive."
+			}
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// eventFindings tells of the events around that time.
+func (e Evidence) eventFindings() (list []status.Finding) {
+	reached := false
+	for _, ev := range e.Events {
+		reached = reached || !ev.From.After(e.At.Add(time.Minute))
+		if len(list) == toldMails {
+			continue
+		}
+		f := status.Finding{About: ev.Title(), OK: true}
+		when := e.hms(ev.Time)
+		switch ev.State {
+		case event.Saved:
+			f.Text = fmt.Sprintf("The event of %s is saved: %.1f s of video, pre-roll %.1f s.", when, ev.Length().Seconds(), ev.Receipt.PreRollGot.D().Seconds())
+			if ev.Continues != "" {
+				f.Text = fmt.Sprintf("The event of %s is saved: %.1f s of video, which follow the clip before.", when, ev.Length().Seconds())
+			}
+		case event.Incomplete:
+			f.Warn, f.Text, f.Hint = true, fmt.Sprintf("The event of %s is saved, but not all of it: %.1f s of video, pre-roll %.1f s.", when, ev.Length().Seconds(), ev.Receipt.PreRollGot.D().Seconds()), ev.Reason
+		case event.Failed:
+			f.OK, f.Text, f.Hint = false, fmt.Sprintf("The event of %s has no clip.", when), ev.Reason
+		default:
+			f.Text = fmt.Sprintf("The event of %s is being saved.", when)
+		}
+		list = append(list, f)
+	}
+	if len(e.Events) > 0 && !reached {
+		first := e.Events[0]
+		list = append(list, status.Finding{About: "Alarm mail", OK: true, Warn: true, Text: fmt.Sprintf("The first alarm came at %s only, and its video begins at %s.", e.hms(first.Time), e.hms(first.From)),
+			Hint: "If the camera mails late, raise its pre-roll, or set the camera to mail at once."})
+	}
+	return list
+}

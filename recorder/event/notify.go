@@ -1,0 +1,50 @@
+package event
+
+import (
+	"errors"
+	"strings"
+	"time"
+)
+
+// Notify says what the desktop tells its user of.
+type Notify struct {
+	Alarm   bool   `toml:"alarm" json:"alarm"`     // an alarm came, and its clip is being saved
+	Saved   bool   `toml:"saved" json:"saved"`     // a clip was saved
+	Trouble bool   `toml:"trouble" json:"trouble"` // something needs a person
+	Quiet   string `toml:"quiet" json:"quiet"`     // such as "22:00-07:00": nothing is shown then; "": never quiet
+}
+
+// errQuiet is the error of QuietHours. The settings' own check says what is right.
+var errQuiet = errors.New("no quiet hours")
+
+// QuietHours returns the quiet hours as times since midnight. Both are 0 where there are none.
+func (n Notify) QuietHours() (from, to time.Duration, err error) {
+	if n.Quiet == "" {
+		return 0, 0, nil
+	}
+	a, b, ok := strings.Cut(n.Quiet, "-")
+	f, ferr := time.Parse("15:04", strings.TrimSpace(a))
+	t, terr := time.Parse("15:04", strings.TrimSpace(b))
+	if !ok || ferr != nil || terr != nil || f.Equal(t) {
+		return 0, 0, errQuiet
+	}
+	return sinceMidnight(f), sinceMidnight(t), nil
+}
+
+func sinceMidnight(t time.Time) time.Duration {
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+}
+
+// IsQuiet reports whether a moment lies in the quiet hours, by its own clock. Hours that begin later than they end run
+// over midnight.
+func (n Notify) IsQuiet(at time.Time) bool {
+	from, to, err := n.QuietHours()
+	now := sinceMidnight(at)
+	switch {
+	case err != nil || from == to:
+		return false
+	case from < to:
+		return now >= from && now < to
+	}
+	return now >= from || now < to
+}

@@ -1,0 +1,127 @@
+package recorder
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/preroll/preroll/recorder/diagnose"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// Events lists events, newest first; those whose clips were removed by hand leave the list.
+func (r *Recorder) Events(ctx context.Context, q event.Query) ([]event.Event, error) {
+	list, err := r.archive.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	list, removed := r.seen(func() (kept, removed []event.Event) { return r.archive.Look(ctx, slices.Clone(list)) }, list)
+	for _, e := range removed {
+		r.hub.eventRemoved(e.ID)
+		r.noteRemoved(e, diagnose.ByHand)
+		r.hub.statusChanged()
+	}
+	return list, nil
+}
+
+// Days returns the days that have events which fit a query, newest first.
+func (r *Recorder) Days(ctx context.Context, q event.Query) ([]event.Day, error) {
+	return r.archive.Days(ctx, q)
+}
+
+// Choices returns what events can be filtered by.
+func (r *Recorder) Choices(ctx context.Context) (event.Choices, error) {
+	return r.archive.Choices(ctx)
+}
+
+// Next returns the event that the retention limits will remove next, or nil.
+func (r *Recorder) Next(ctx context.Context) (*event.Next, error) {
+	return r.archive.Next(ctx, limits(r.Settings()), time.Now())
+}
+
+// Event returns one event.
+func (r *Recorder) Event(ctx context.Context, id string) (event.Event, error) {
+	return r.archive.Get(ctx, id)
+}
+
+// Protect keeps an event from retention, or ends that.
+func (r *Recorder) Protect(ctx context.Context, id string, on bool) (event.Event, error) {
+	e, err := r.archive.Protect(ctx, id, on)
+	if err == nil {
+		r.hub.eventChanged(e)
+	}
+	return e, err
+}
+
+// Delete removes an event and its files.
+func (r *Recorder) Delete(ctx context.Context, id string) error {
+	e, err := r.archive.Get(ctx, id)
+	if err == nil {
+		err = r.archive.Delete(ctx, id)
+	}
+	if err == nil {
+		r.hub.eventRemoved(id)
+		r.noteRemoved(e, diagnose.ByHand)
+		r.hub.statusChanged()
+	}
+	return err
+}
+
+// Forget removes an event from the list alone; its files stay where they are.
+func (r *Recorder) Forget(ctx context.Context, id string) error {
+	e, err := r.archive.Get(ctx, id)
+	if err == nil {
+		err = r.archive.Forget(ctx, id)
+	}
+	if err == nil {
+		r.hub.eventRemoved(id)
+		r.noteRemoved(e, diagnose.ByHand)
+		r.hub.statusChanged()
+	}
+	return err
+}
+
+// Drives returns the archive drives that the list of events knows. Whether they are there is told as it was seen last.
+func (r *Recorder) Drives(ctx context.Context) (list []status.Drive, err error) {
+	drives, err := r.archive.Drives(ctx)
+	away := r.archive.Away(ctx)
+	for _, d := range drives {
+		list = append(list, status.Drive{ID: d.ID, Path: d.Path, Events: d.Events, Bytes: d.Bytes, Away: slices.Contains(away, d)})
+	}
+	return list, err
+}
+
+// ForgetDrive removes the events on a drive from the list, such as one that is gone for good; their files stay where they
+// are. It returns how many they were.
+func (r *Recorder) ForgetDrive(ctx context.Context, id string) (int, error) {
+	n, err := r.archive.ForgetDrive(ctx, id)
+	r.indexRebuilt()
+	r.hub.statusChanged()
+	return int(n), err
+}
+
+// Reindex rebuilds the index from the archive and returns the number of events found, and what could not be read.
+func (r *Recorder) Reindex(ctx context.Context) (found int, faults []string, err error) {
+	found, errs, err := r.reindex(ctx)
+	for _, e := range errs {
+		faults = append(faults, e.Error())
+	}
+	return found, faults, err
+}
+
+func (r *Recorder) reindex(ctx context.Context) (found int, faults []error, err error) {
+	began := time.Now()
+	found, faults, err = r.archive.Reindex(ctx)
+	r.indexRebuilt()
+	r.log.Info("index rebuilt", "events", found, "took", time.Since(began).Round(time.Millisecond))
+	r.hub.statusChanged()
+	return found, faults, err
+}
+
+// indexRebuilt counts that the index was rebuilt, so that who lists events asks again.
+func (r *Recorder) indexRebuilt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rebuilt++
+}

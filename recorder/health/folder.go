@@ -1,0 +1,149 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/preroll/preroll/internal/disk"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// The uses of a folder.
+const (
+	UseRAM     = "ram"
+	UseArchive = "archive"
+)
+
+// Limits of a check of a folder.
+const (
+	folderTime = 10 * time.Second // to answer
+	speedTime  = 1500 * time.Millisecond
+	speedBytes = 64 << 20
+	speedBlock = 1 << 20
+)
+
+// Folders checks folders that somebody wants to use. Make one with NewFolders.
+type Folders struct {
+	slots chan struct{} // one for each check that runs
+}
+
+// NewFolders returns a checker that runs at most two checks at once.
+func NewFolders() *Folders { return &Folders{make(chan struct{}, 2)} }
+
+// Check tries a folder for the use as "ram" or "archive", with the other settings as they are. It tries to make and write
+// the folder, and for an archive measures how fast that goes; nothing is left behind. What is wrong with the folder is no
+// error.
+//
+// It answers within ten seconds even if the path lies on a network share that hangs, since a person waits for it. The
+// goroutine that hangs then is left behind, against the rule that whoever starts a goroutine waits for it: no call can end
+// a system call. At most two are; further calls find no slot until the share answers, and say that it does not.
+func (f *Folders) Check(ctx context.Context, s config.Settings, path, use string) (status.Folder, error) {
+	if use != UseRAM && use != UseArchive {
+		return status.Folder{}, fmt.Errorf("a folder is used as %q or %q, not as %q", UseRAM, UseArchive, use)
+	}
+	return f.run(ctx, path, folderTime, func() status.Folder { return checkFolder(s, path, use) })
+}
+
+// run does work that may hang, and does not wait for it longer than a time.
+func (f *Folders) run(ctx context.Context, path string, limit time.Duration, work func() status.Folder) (status.Folder, error) {
+	silent := status.Folder{Path: path, Fault: "does not answer", Hint: "Is the drive plugged in, or the network share connected?"}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+
+	select {
+	case f.slots <- struct{}{}:
+	case <-timer.C:
+		return silent, nil
+	case <-ctx.Done():
+		return status.Folder{}, context.Cause(ctx)
+	}
+	done := make(chan status.Folder, 1)
+	go func() {
+		defer func() { <-f.slots }()
+		done <- work()
+	}()
+
+	select {
+	case is := <-done:
+		return is, nil
+	case <-timer.C:
+		return silent, nil
+	case <-ctx.Done():
+		return status.Folder{}, context.Cause(ctx)
+	}
+}
+
+func checkFolder(s config.Settings, path, use string) status.Folder {
+	f := status.Folder{Path: path}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		defer func() { _ = os.Remove(path) }() // made for the look; what is decided for is made again
+	}
+	key := "archive.path"
+	if use == UseRAM {
+		key, s.RAMDisk.Path = "ram_disk.path", path
+		f.Suggest = slices.DeleteFunc(disk.RAMFolders(), func(p string) bool { return p == filepath.Clean(path) })
+	} else {
+		s.Archive.Path = path
+	}
+	f.Fault = config.FolderFault(s, key)
+	var d disk.Disk
+	err := errors.New("not a full path")
+	if filepath.IsAbs(path) {
+		d, err = disk.Nearest(path)
+	}
+	if err == nil {
+		f.Kind, f.RAM, f.Known, f.Free, f.Total = d.Kind, d.RAM, d.Known, d.Free, d.Total
+	}
+	switch {
+	case f.Fault != "" && use == UseRAM:
+		f.Hint = RAMHint
+	case f.Fault != "":
+		f.Hint = "Choose another folder."
+	case err != nil:
+		f.Fault = "cannot be looked at: " + err.Error()
+	case use == UseRAM && !d.RAM:
+		f.Hint = NotRAM(path, d).Hint
+	case use == UseArchive:
+		if f.Speed, err = writeSpeed(path, d.Free); err != nil {
+			f.Fault, f.Hint = "cannot be written: "+err.Error(), "Choose another folder."
+		}
+	}
+	return f
+}
+
+// writeSpeed returns the bytes a second that can be written to a folder durably. It writes what no file system can
+// compress, for a moment only, and leaves nothing behind. 0 means that there is too little room to measure.
+func writeSpeed(path string, free int64) (speed float64, err error) {
+	most := min(speedBytes, free/4/speedBlock*speedBlock)
+	if most <= 0 {
+		return 0, nil
+	}
+	f, err := os.CreateTemp(path, ".preroll-speed-test-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	block := make([]byte, speedBlock)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(block) // never fails
+	began := time.Now()
+	written := int64(0)
+	for written < most && time.Since(began) < speedTime {
+		n, err := f.Write(block)
+		if err != nil {
+			return 0, err
+		}
+		written += int64(n)
+	}
+	if err := f.Sync(); err != nil {
+		return 0, err
+	}
+	return float64(written) / max(time.Since(began), time.Microsecond).Seconds(), nil
+}

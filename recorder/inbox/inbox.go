@@ -1,0 +1,313 @@
+// Package inbox remembers what came into the mail server: counts, the last mail, mails that fit no camera, how late each
+// camera's mails come, and storms of mails.
+//
+// In go the outcomes that the mail server reports. Out come the status of the mail server and entries of the history. An
+// Inbox starts no goroutine. Its methods may be called from any goroutine.
+package inbox
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/history"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/trigger"
+)
+
+// Options is what an inbox works with.
+type Options struct {
+	State   string              // the state folder
+	Add     func(history.Entry) // adds to the history; must not block
+	Changed func()              // the mail server's status changed; must not block
+	Camera  func(id string) (config.Camera, bool)
+	Log     *slog.Logger
+}
+
+// Inbox is what came into the mail server. Make one with New.
+type Inbox struct {
+	opt Options
+
+	mu     sync.Mutex // guards all below
+	smtp   status.SMTP
+	lags   map[string][]time.Duration // how late a camera's last mails came, newest last
+	storms map[string]*storm          // by camera
+	noted  noted
+	dirty  bool // the mails that fit no camera changed since they were saved
+}
+
+// New returns an inbox with the mails that fit no camera, as an earlier process saved them.
+func New(o Options) *Inbox {
+	in := &Inbox{opt: o, lags: map[string][]time.Duration{}, storms: map[string]*storm{}}
+	var list []status.Unmatched
+	b, err := os.ReadFile(in.path())
+	if err == nil && json.Unmarshal(b, &list) == nil { // without the list nothing is lost that is promised
+		in.smtp.Unmatched = list[:min(len(list), maxUnmatched)]
+	}
+	return in
+}
+
+// Status returns the state of the mail server.
+func (in *Inbox) Status() status.SMTP {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	s := in.smtp
+	s.Unmatched, s.Ports = slices.Clone(s.Unmatched), slices.Clone(s.Ports)
+	return s
+}
+
+// Alarm counts a camera's mail that is saved in an event.
+func (in *Inbox) Alarm(id string, t event.Trigger, event string) {
+	in.record(history.Mail, id, t, event, "")
+	in.opt.Log.Info("alarm mail", "camera", id, "event", event, "label", t.Label, "from", t.From)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.smtp.Mails++
+	in.count(id, t)
+}
+
+// Failed records a camera's mail that could not be saved.
+func (in *Inbox) Failed(id string, t event.Trigger, err error) {
+	in.record(history.MailFailed, id, t, "", err.Error())
+}
+
+// Left records a mail that saves nothing, or nothing of some cameras. It returns of how many cameras an alarm was not saved
+// because of a pause.
+func (in *Inbox) Left(o trigger.Outcome, t event.Trigger) (paused int) {
+	switch o.Kind {
+	case trigger.Test:
+		in.tested(o.Cameras, t)
+	case trigger.Notice:
+		if in.recordAll(history.MailNotice, o.Cameras, t, o.Notice) {
+			in.opt.Log.Info("notice of a device, which is no alarm", "cameras", o.Cameras, "label", o.Notice, "from", t.From, "subject", t.Subject)
+		}
+	}
+	for id, kind := range o.Quiet {
+		if kind == trigger.Paused {
+			paused++
+			in.opt.Log.Info("alarm mail in a pause", "camera", id, "label", t.Label, "from", t.From)
+			in.record(history.MailPaused, id, t, "", "")
+		} else {
+			in.opt.Log.Info("mail for a camera that is switched off", "camera", id, "from", t.From)
+			in.record(history.MailOff, id, t, "", "")
+		}
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.smtp.Mails++
+	return paused
+}
+
+func (in *Inbox) tested(cameras []string, t event.Trigger) {
+	if in.recordAll(history.MailTest, cameras, t, "") {
+		in.opt.Log.Info("test mail received", "cameras", cameras, "from", t.From, "sender", t.Sender)
+	}
+	text := "From " + t.From + ". It fits no camera yet: its recipient must be one of a camera's mail names."
+	var names []string
+	for _, id := range cameras {
+		c, _ := in.opt.Camera(id)
+		names = append(names, c.Title())
+	}
+	if names != nil {
+		text = strings.Join(names, ", ") + ": the camera's mail settings work."
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.smtp.Tests++
+	in.smtp.LastTest = text
+}
+
+// Received keeps the last mail, and learns how late its camera's mails come.
+func (in *Inbox) Received(m trigger.Received) {
+	in.mu.Lock()
+	in.smtp.Last = &m.Mail
+	if len(m.Cameras) == 1 && !m.Test {
+		if lag, ok := lagOf(m); ok {
+			list := append(in.lags[m.Cameras[0]], lag)
+			in.lags[m.Cameras[0]] = list[max(0, len(list)-maxLags):]
+		}
+	}
+	in.mu.Unlock()
+	in.opt.Changed()
+}
+
+// Refused counts a connection to the mail server from a network that is not allowed.
+func (in *Inbox) Refused(from netip.Addr) {
+	in.mu.Lock()
+	in.smtp.Refused++
+	in.mu.Unlock()
+	in.record(history.MailRefused, "", event.Trigger{Time: time.Now(), From: from.String()}, "", "")
+}
+
+// Listening keeps the state of the mail server's ports.
+func (in *Inbox) Listening(ports []status.Port) {
+	listen := ""
+	var faults []string
+	for _, p := range ports {
+		if p.Error != "" {
+			faults = append(faults, p.Error)
+		} else if listen == "" && !p.TLS {
+			listen = p.Listen
+		}
+	}
+	in.mu.Lock()
+	before := in.smtp
+	in.smtp.Ports, in.smtp.Listen, in.smtp.Error = ports, listen, strings.Join(faults, "; ")
+	now := in.smtp
+	in.mu.Unlock()
+
+	for _, p := range ports {
+		if slices.Contains(before.Ports, p) {
+			continue
+		}
+		if p.Error != "" {
+			in.opt.Log.Error("no alarm mail can come in on a port", "err", p.Error)
+			in.opt.Add(history.Entry{Kind: history.NotListening, Text: p.Error})
+		} else if _, _, bound := strings.Cut(p.Listen, ":"); bound {
+			in.opt.Log.Info("waiting for alarm mail", "path", p.Listen)
+			in.opt.Add(history.Entry{Kind: history.Listening})
+		}
+	}
+	if before.Error != now.Error || before.Listen != now.Listen || !slices.Equal(before.Ports, now.Ports) {
+		in.opt.Changed()
+	}
+}
+
+// maxUnmatched is how many mails that fit no camera are kept.
+const maxUnmatched = 50
+
+func (in *Inbox) path() string { return filepath.Join(in.opt.State, "unassigned.json") }
+
+// Unmatched keeps a mail that fits no camera.
+func (in *Inbox) Unmatched(u status.Unmatched) {
+	in.mu.Lock()
+	in.smtp.Mails++
+	in.smtp.Unmatched = slices.Insert(slices.Clone(in.smtp.Unmatched), 0, u)
+	in.smtp.Unmatched = in.smtp.Unmatched[:min(len(in.smtp.Unmatched), maxUnmatched)]
+	in.dirty = true
+	in.mu.Unlock()
+	in.record(history.MailUnmatched, "", event.Trigger{Time: u.Time, From: u.From, Subject: u.Subject}, "", "")
+	in.opt.Changed()
+}
+
+// DropUnmatched empties the list of mails that fit no camera.
+func (in *Inbox) DropUnmatched() {
+	in.mu.Lock()
+	in.smtp.Unmatched = nil
+	in.dirty = true
+	in.mu.Unlock()
+	in.Save()
+	in.opt.Changed()
+}
+
+// Save writes the mails that fit no camera to the state folder, if they changed. It is called now and then, so that a storm
+// of mails is written once.
+func (in *Inbox) Save() {
+	in.mu.Lock()
+	list, dirty := in.smtp.Unmatched, in.dirty
+	in.dirty = false
+	in.mu.Unlock()
+	if !dirty {
+		return
+	}
+	b, err := json.Marshal(list)
+	if err == nil {
+		err = durable.WriteFile(in.path(), b, 0o600)
+	}
+	if err != nil {
+		in.opt.Log.Warn("mails that fit no camera were not written", "err", err)
+	}
+}
+
+// How late a camera's mails come.
+const (
+	maxLags   = 9
+	minLags   = 3
+	minLag    = 2 * time.Second // that is worth a word
+	maxLag    = 5 * time.Minute // beyond it the camera's clock is wrong, or it sends old mails
+	sentLimit = time.Minute     // by which a mail's Date may differ from now, if the camera's clock is right
+)
+
+// lagOf is how long after an alarm its mail began, if the camera's clock can be trusted: when it says that it wrote the
+// mail is about now.
+func lagOf(m trigger.Received) (time.Duration, bool) {
+	if m.Said.IsZero() || m.Sent.IsZero() || m.At.Sub(m.Sent).Abs() > sentLimit {
+		return 0, false
+	}
+	lag := m.Time.Sub(m.Said)
+	return max(0, lag), lag > -2*time.Second && lag < maxLag
+}
+
+// Lag is how late a camera's mails come, the longest but one of the last few, in whole seconds; 0 if that is not known or
+// not worth a word.
+func (in *Inbox) Lag(id string) time.Duration {
+	in.mu.Lock()
+	list := slices.Sorted(slices.Values(in.lags[id]))
+	in.mu.Unlock()
+	if len(list) < minLags {
+		return 0
+	}
+	lag := list[len(list)-2].Truncate(time.Second) + time.Second
+	if lag <= minLag {
+		return 0
+	}
+	return lag
+}
+
+// storm counts a camera's mails of an hour.
+type storm struct {
+	since  time.Time
+	mails  int
+	before int    // mails of the hour before
+	from   string // the address of the last mail
+}
+
+// minStorm is how many mails of a camera in an hour need a person's look. Cameras repeat theirs every 10 s at most.
+const minStorm = 600
+
+// count counts a mail of a camera. in.mu is held.
+func (in *Inbox) count(id string, t event.Trigger) {
+	s := in.storms[id]
+	if s == nil {
+		s = &storm{since: time.Now()}
+		in.storms[id] = s
+	}
+	if now := time.Now(); now.Sub(s.since) > time.Hour {
+		s.before = s.mails
+		if now.Sub(s.since) > 2*time.Hour {
+			s.before = 0
+		}
+		s.since, s.mails = now, 0
+	}
+	s.mails++
+	s.from = t.From
+}
+
+// Storm is a camera whose mails never end.
+type Storm struct {
+	Camera string
+	Mails  int    // within an hour
+	From   string // the address of the last mail
+}
+
+// Storms returns the storms of some cameras, in their order.
+func (in *Inbox) Storms(cameras []config.Camera) (list []Storm) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, c := range cameras {
+		s := in.storms[c.ID]
+		if s != nil && time.Since(s.since) <= 2*time.Hour && max(s.mails, s.before) >= minStorm {
+			list = append(list, Storm{c.ID, max(s.mails, s.before), s.from})
+		}
+	}
+	return list
+}

@@ -1,0 +1,99 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/preroll/preroll/internal/disk"
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/diagnose"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/history"
+)
+
+// keepLimits deletes old events every ten minutes and after each new one. It has a goroutine of its own, since an
+// archive drive may hang.
+func (r *Recorder) keepLimits(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Minute)
+	defer tick.Stop()
+	for {
+		r.retain(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.kept:
+		case <-tick.C:
+		}
+	}
+}
+
+// limits are the archive's limits as they are set.
+func limits(s config.Settings) archive.Limits {
+	return archive.Limits{
+		MaxAge: s.Archive.MaxAge.D(), MaxSize: int64(s.Archive.MaxSize), MinFree: int64(s.Archive.MinFree),
+		Free: func(path string) (int64, error) {
+			d, err := disk.Of(path)
+			return d.Free, err
+		},
+	}
+}
+
+func (r *Recorder) retain(ctx context.Context) {
+	removed, err := r.archive.Retain(ctx, limits(r.Settings()), time.Now())
+	for _, e := range removed {
+		r.hub.eventRemoved(e.ID)
+		r.noteRemoved(e, diagnose.ByLimits)
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrNotExist) {
+		r.log.Error("old events were not removed", "err", err)
+	}
+}
+
+// indexTrouble notes whether events can be noted.
+func (r *Recorder) indexTrouble(err error) {
+	r.trouble.Lock()
+	changed := (err == nil) != (r.indexErr == nil)
+	r.indexErr = err
+	r.trouble.Unlock()
+	if !changed {
+		return
+	}
+	if err != nil {
+		r.log.Error("alarms cannot be noted, so their mails are not accepted", "err", err)
+	} else {
+		r.log.Info("alarms can be noted again")
+	}
+	r.hub.statusChanged()
+}
+
+// archiveTrouble notes that the archive drive cannot be written, or can again.
+func (r *Recorder) archiveTrouble(err error) {
+	r.mu.Lock()
+	changed := (err == nil) != (r.archiveErr == nil)
+	r.archiveErr = err
+	r.mu.Unlock()
+	if disk.Full(err) {
+		wake(r.kept) // old events make room for new ones, if the settings want that
+	}
+	if changed {
+		if err == nil {
+			r.log.Info("the archive drive can be written again")
+			r.note(history.ArchiveBack, "", "")
+		} else {
+			text, _ := archive.Explain(err)
+			r.note(history.ArchiveLost, "", text)
+		}
+		r.hub.statusChanged()
+	}
+}
+
+// eventChanged passes an event on to all who watch.
+func (r *Recorder) eventChanged(e event.Event) {
+	r.hub.eventChanged(e)
+	if e.State.Ended() {
+		wake(r.kept)
+	}
+}

@@ -1,0 +1,140 @@
+package recorder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/preroll/preroll/internal/disk"
+	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/history"
+	"github.com/preroll/preroll/recorder/ring"
+)
+
+// ramFolder is the folder on the RAM disk, which this recorder uses alone.
+type ramFolder struct {
+	mu   sync.Mutex // guards all
+	err  error      // why it cannot be used
+	lock *lockfile.Lock
+}
+
+// fault returns why the folder cannot be used, or nil.
+func (f *ramFolder) fault() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// prepare makes the folder, and makes sure that it can be used and that nobody else does. It reports whether the result
+// differs from the last one.
+func (f *ramFolder) prepare(path string) (changed bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err = makeRAM(path)
+	if err == nil {
+		err = f.take(path)
+	}
+	changed = fmt.Sprint(err) != fmt.Sprint(f.err)
+	f.err = err
+	return changed, err
+}
+
+func makeRAM(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	if fi, err := os.Stat(path); err != nil || !fi.IsDir() {
+		return fmt.Errorf("%s is not a folder", path)
+	}
+	if err := own(path); err != nil {
+		return err
+	}
+	return durable.Try(path)
+}
+
+// take locks the folder: another recorder would take this one's events for its own. f.mu is held.
+func (f *ramFolder) take(path string) error {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	if f.lock.Holds(root) {
+		return nil
+	}
+	lock, err := lockfile.Take(root)
+	if err != nil {
+		return err
+	}
+	f.lock.Release()
+	f.lock = lock
+	return nil
+}
+
+func (f *ramFolder) release() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lock.Release()
+}
+
+// prepareRAM prepares the folder on the RAM disk, and reports whether it can be used.
+func (r *Recorder) prepareRAM() (usable bool) {
+	changed, err := r.ram.prepare(r.Settings().RAMDisk.Path)
+	switch {
+	case changed && err != nil:
+		r.note(history.RAMLost, "", err.Error())
+		r.log.Error("the RAM disk cannot be used", "err", err)
+	case changed:
+		r.note(history.RAMBack, "", "")
+	}
+	return err == nil
+}
+
+// ramReserve is what is left free on the RAM disk, so that FFmpeg never meets a full one: it says nothing then.
+const ramReserve = 24 << 20
+
+// fitRAM lowers the budget to what the RAM disk really has.
+func (r *Recorder) fitRAM() {
+	s := r.Settings()
+	limit := int64(s.RAMDisk.Budget)
+	if d, err := disk.Of(s.RAMDisk.Path); err == nil {
+		if used, _ := r.budget.Used(); d.Free < limit {
+			limit = min(limit, used+d.Free-ramReserve)
+		}
+	}
+	r.budget.SetLimit(limit)
+}
+
+// ramPathName is the file in the state folder that holds the RAM disk's path of the last process.
+const ramPathName = "ram-disk"
+
+func (r *Recorder) writeRAMPath(path string) {
+	if err := durable.WriteFile(filepath.Join(r.places.State, ramPathName), []byte(path), 0o600); err != nil {
+		r.log.Warn("the RAM disk's path was not noted", "err", err)
+	}
+}
+
+// eraseMoved removes what earlier processes left in RAM at another path than the present one.
+func (r *Recorder) eraseMoved() {
+	path := r.Settings().RAMDisk.Path
+	b, _ := os.ReadFile(filepath.Join(r.places.State, ramPathName))
+	old := strings.TrimSpace(string(b))
+	if old == path {
+		return
+	}
+	if filepath.IsAbs(old) {
+		list, _ := os.ReadDir(old)
+		for _, f := range list {
+			if f.IsDir() && config.CameraID(f.Name()) {
+				ring.EraseAll(filepath.Join(old, f.Name()))
+			}
+		}
+		_ = os.Remove(old) // if nothing is left in it
+	}
+	r.writeRAMPath(path)
+}
