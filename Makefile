@@ -41,15 +41,15 @@ test:
 torture:
 	.ci/setup headless
 	PREROLL_TORTURE_SECONDS=$(SECONDS) PREROLL_TORTURE_SEED=$(SEED) PREROLL_TORTURE_CAMERAS=$(CAMERAS) PREROLL_TORTURE_INGEST=$(INGEST) \
-		$(GO) test -tags headless -count=1 -timeout 0 -run TestTorture ./internal/faulttest
+		$(GO) -C internal/testing/faulttest test -tags headless -count=1 -timeout 0 -run TestTorture .
 
 bench:
 	.ci/setup test
 	mkdir -p .build
 	CGO_ENABLED=0 $(GO) build -tags headless -o .build/preroll .
 	$(GO) build -tags '$(TAGS)' -o .build/preroll-desktop .
-	CGO_ENABLED=0 $(GO) build -o .build/camsim ./internal/camtest/camsim
-	$(GO) run ./internal/bench $(ARGS)
+	CGO_ENABLED=0 $(GO) build -o .build/camsim ./internal/testing/camtest/camsim
+	$(GO) run ./internal/testing/bench $(ARGS)
 	$(GO) test -tags headless -run '^$$' -bench 'Clip|Start|Anew' -benchtime 3x -timeout 20m ./recorder/clip ./recorder ./recorder/archive
 
 fuzz:

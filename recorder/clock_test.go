@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )

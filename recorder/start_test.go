@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/camtest"
 	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/preroll/preroll/internal/traytest"
+	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 )

@@ -10,7 +10,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/preroll/preroll/internal/traytest"
+	"github.com/preroll/preroll/internal/testing/traytest"
 )
 
 // shown is a note as it reached the service.

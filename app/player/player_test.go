@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/app/words"
-	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/internal/testing/camtest"
 )
 
 const (

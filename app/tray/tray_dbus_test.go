@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/app/host"
-	"github.com/preroll/preroll/internal/traytest"
+	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"

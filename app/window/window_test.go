@@ -96,8 +96,8 @@ func (f *fake) MailCamera(_ context.Context, id string) error {
 	f.mailed = append(f.mailed, id)
 	return f.refuse
 }
-func (f *fake) Connections() []status.Connection                         { return f.talks }
-func (f *fake) DropUnmatched()                                           { f.dropped = true }
+func (f *fake) Connections() []status.Connection                          { return f.talks }
+func (f *fake) DropUnmatched()                                            { f.dropped = true }
 func (f *fake) Probe(context.Context, config.Camera) (status.Look, error) { return f.look, f.lookErr }
 func (f *fake) fits(q event.Query) []event.Event {
 	return slices.DeleteFunc(slices.Clone(f.events), func(e event.Event) bool {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/archive"
-	"github.com/preroll/preroll/recorder/audit"
+	"github.com/preroll/preroll/recorder/archive/audit"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/ffmpeg"

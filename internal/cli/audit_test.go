@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/recorder/audit"
+	"github.com/preroll/preroll/recorder/archive/audit"
 )
 
 // TestCheckArchive checks, mends and checks again an archive whose events lost all but their clips.

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"

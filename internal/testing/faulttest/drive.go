@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/preroll/preroll/internal/faultfs"
+	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
 )
 
 // failing is a drive that has faults for a while.

@@ -22,8 +22,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/preroll/preroll/internal/camtest"
 	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"

@@ -1,6 +1,6 @@
 // Command icons draws the pictures under assets: a record dot inside an arrow that runs back in time.
 //
-//	go run ./internal/icons
+//	go run ./internal/build/icons
 package main
 
 import (

@@ -1,7 +1,7 @@
 // Command camsim is camtest's camera as a process of its own, for benches that must not pay for it and for tests that
 // freeze or kill it.
 //
-//	go run ./internal/camtest/camsim -listen 127.0.0.1:8554 -ctl 127.0.0.1:8555 -gop 20
+//	go run ./internal/testing/camtest/camsim -listen 127.0.0.1:8554 -ctl 127.0.0.1:8555 -gop 20
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/internal/testing/camtest"
 )
 
 func main() {

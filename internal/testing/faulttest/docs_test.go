@@ -12,7 +12,7 @@ import (
 // TestEveryFaultIsDocumented compares docs/reliability.md with the faults that there are.
 func TestEveryFaultIsDocumented(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("../../docs/reliability.md")
+	b, err := os.ReadFile("../../../docs/reliability.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-module github.com/preroll/preroll/internal/tools
+module github.com/preroll/preroll/internal/build/tools
 
 go 1.26.0
 

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/traytest"
+	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/camtest"
-	"github.com/preroll/preroll/internal/faultfs"
+	"github.com/preroll/preroll/internal/testing/camtest"
+	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/internal/testing/camtest"
 )
 
 // CameraOptions say what a camera sends.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/preroll/preroll/internal/traytest"
+	"github.com/preroll/preroll/internal/testing/traytest"
 )
 
 // ticks is the unit of CPU time in /proc, which is 100 a second on every Linux.

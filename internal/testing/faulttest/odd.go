@@ -5,7 +5,7 @@ package faulttest
 import (
 	"time"
 
-	"github.com/preroll/preroll/internal/camtest"
+	"github.com/preroll/preroll/internal/testing/camtest"
 )
 
 // Odd is a kind of camera that people report, and what Preroll makes of it. Every clip must be whole, exact and saved.

@@ -8,7 +8,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/preroll/preroll/internal/faultfs"
+	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
 )
 
 // program is the Preroll under test.
@@ -16,7 +16,7 @@ var program string
 
 func TestMain(m *testing.M) {
 	if os.Getenv("PREROLL_NO_FUSE") != "" {
-		fmt.Println("LEFT OUT because of PREROLL_NO_FUSE: all of internal/faulttest")
+		fmt.Println("LEFT OUT because of PREROLL_NO_FUSE: all of internal/testing/faulttest")
 		os.Exit(0)
 	}
 	if err := faultfs.Private(); err != nil {

@@ -31,7 +31,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/preroll/preroll/internal/crash"
-	"github.com/preroll/preroll/internal/faultfs"
+	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
@@ -472,6 +472,7 @@ func (w *World) mode(m string) error {
 func Build(ctx context.Context, dir string, args ...string) (string, error) {
 	program := filepath.Join(dir, "preroll")
 	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, args, []string{"-tags", "headless faults", "-o", program, "github.com/preroll/preroll"})...)
+	cmd.Dir = "../../.." // the product is a module of its own
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -32,7 +32,7 @@ func TestMutantsAreCaught(t *testing.T) {
 	if os.Getenv("PREROLL_MUTANTS") == "" {
 		t.Skip("asked for with PREROLL_MUTANTS=1")
 	}
-	root, err := filepath.Abs("../..")
+	root, err := filepath.Abs("../../..")
 	try(t, err)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/preroll/preroll/internal/faultfs"
+	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
 )
 
 // mountDisk mounts a failing disk over a folder of the world.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/faultfs"
+	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
 	"github.com/preroll/preroll/recorder/event"
 )
 
