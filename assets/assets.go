@@ -1,4 +1,4 @@
-// Package assets holds the program's pictures. `go run ./internal/icons` draws them.
+// Package assets holds the program's pictures. `go run ./internal/build/icons` draws them.
 package assets
 
 import (

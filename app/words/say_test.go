@@ -418,7 +418,12 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %q, not %q", tc.name, tc.got, tc.want)
 		}
 	}
-	for _, code := range []string{"xx", "../de", "de-CH"} {
+	for _, code := range []string{"de-CH", "de_DE", "de-Latn-DE", "DE"} { // as systems name it
+		if Use(code); Code() != "de" || L("Today") != "Heute" {
+			t.Errorf("%s is %s", code, Code())
+		}
+	}
+	for _, code := range []string{"xx", "../de", "en-GB", "-"} {
 		if Use(code); Code() != "en" || L("Today") != "Today" {
 			t.Errorf("%s is %s", code, Code())
 		}

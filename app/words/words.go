@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"strings"
 	"sync"
 
 	"fyne.io/fyne/v2/lang"
@@ -37,11 +38,13 @@ var (
 	current *language
 )
 
-// Use sets the language by its code, such as "de"; one that there is no translation for is English. "" is the system's.
+// Use sets the language by its code, such as "de" or "de-CH". A language without a translation is English. "" is the
+// system's language.
 func Use(code string) {
 	if code == "" {
-		code = lang.SystemLocale().LanguageString()
+		code = lang.SystemLocale().String()
 	}
+	code, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "-") // the country makes no difference
 	l, err := load(code)
 	if err != nil {
 		l = &language{code: "en"}

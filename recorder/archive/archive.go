@@ -389,6 +389,11 @@ func (a *Archive) remove(ctx context.Context, root *os.Root, e event.Event) erro
 			return fmt.Errorf("remove event %s: %w", e.ID, err)
 		}
 	}
+	if e.Stem != "" { // else a power cut might bring files back that no entry knows
+		if err := durable.SyncDirIn(root, e.Folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove event %s: %w", e.ID, err)
+		}
+	}
 	if err := a.forget(ctx, e.ID); err != nil {
 		return err
 	}

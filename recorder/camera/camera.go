@@ -3,7 +3,6 @@ package camera
 import (
 	"context"
 	"log/slog"
-	"reflect"
 	"sync"
 	"time"
 
@@ -110,13 +109,17 @@ func (c *camera) configure(cfg config.Camera, lengths config.Clip, keep time.Dur
 	}
 	c.mu.Unlock()
 	c.ring.SetKeep(keep)
-	old.Name, old.Mail, old.PreRoll, old.PostRoll, old.MaxLength, old.MailLag = cfg.Name, cfg.Mail, cfg.PreRoll, cfg.PostRoll, cfg.MaxLength, cfg.MailLag
-	if !reflect.DeepEqual(old, cfg) {
+	if !sameSource(old, cfg) {
 		select {
 		case c.changed <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// sameSource reports whether two settings of a camera mean the same stream, read in the same way.
+func sameSource(a, b config.Camera) bool {
+	return a.URL == b.URL && a.Username == b.Username && a.Password == b.Password && a.Audio == b.Audio && a.Ingest == b.Ingest
 }
 
 // setState notes a change and tells of it once.

@@ -91,22 +91,6 @@ func (c *camera) setCurrent(in *clip.Incident) {
 	c.incident = in
 }
 
-// succeed makes an incident that was found again the current one, unless that is a later one. false means that the current
-// one changed meanwhile. An incident's lock is not taken under the camera's, since an incident asks its camera things.
-func (c *camera) succeed(in *clip.Incident) bool {
-	now := c.current()
-	if now != nil && in.Begun().Before(now.Begun()) {
-		return true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.incident != now {
-		return false
-	}
-	c.incident = in
-	return true
-}
-
 // resume takes up an open event that nobody works on.
 func (c *camera) resume(ctx context.Context, ev event.Event) error {
 	in, err := c.set.opt.Copier.Resume(c.info(), c.ring, ev)
@@ -114,8 +98,11 @@ func (c *camera) resume(ctx context.Context, ev event.Event) error {
 		return err
 	}
 	c.log.Info("event is taken up again", "event", ev.ID, "state", ev.State)
-	for !c.succeed(in) {
+	c.triggering.Lock()
+	if now := c.current(); now == nil || !in.Begun().Before(now.Begun()) { // else a later event takes the triggers
+		c.setCurrent(in)
 	}
+	c.triggering.Unlock()
 	c.incidents.Go(func() { in.Run(ctx) })
 	return nil
 }

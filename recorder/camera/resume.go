@@ -56,6 +56,9 @@ func (s *Set) Resume(ctx context.Context) error {
 		if s.opt.Copier.Working(ev.ID) {
 			continue
 		}
+		if now, err := s.opt.Archive.Get(ctx, ev.ID); err == nil && now.State.Ended() { // since it was listed
+			continue
+		}
 		c, oerr := s.open(ev.Camera, ev.CameraName)
 		if oerr == nil {
 			oerr = c.resume(ctx, ev)

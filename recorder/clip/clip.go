@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/preroll/preroll/internal/crash"
@@ -45,13 +46,13 @@ type Copier struct {
 	mu      *sync.Mutex             // guards all below
 	working map[string]bool         // ids of the events at work
 	waiting map[*Incident]time.Time // who waits for the archive drive, and since when
-	trouble map[*Incident]error     // whom the archive drive gives trouble
+	trouble map[*work]error         // events that cannot be written to the archive drive, and why
 }
 
 // New returns a copier. It runs at most two FFmpegs at once, however many cameras were triggered.
 func New(c Copier) *Copier {
 	c.jobs = make(chan struct{}, 2)
-	c.mu, c.working, c.waiting, c.trouble = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{}, map[*Incident]error{}
+	c.mu, c.working, c.waiting, c.trouble = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{}, map[*work]error{}
 	return &c
 }
 
@@ -82,14 +83,15 @@ func (c *Copier) Waiting() (longest time.Duration) {
 	return longest
 }
 
-// tell notes how an incident fares with the archive drive, and tells of trouble until nobody has any.
-func (c *Copier) tell(in *Incident, err error) {
+// reportDrive records whether an event can be written to the archive drive. Trouble is called with the error, and with nil
+// once every event can be written again.
+func (c *Copier) reportDrive(w *work, err error) {
 	c.mu.Lock()
 	had := len(c.trouble) > 0
 	if err != nil {
-		c.trouble[in] = err
+		c.trouble[w] = err
 	} else {
-		delete(c.trouble, in)
+		delete(c.trouble, w)
 	}
 	has := len(c.trouble) > 0
 	c.mu.Unlock()
@@ -164,8 +166,9 @@ type work struct {
 	*journal
 	parts   []*part // used by Run, then by finish
 	began   time.Time
-	next    string // id of the event that goes on where the maximum length cuts this one
-	snapped bool   // its thumbnail is made, or being made
+	next    string      // id of the event that goes on where the maximum length cuts this one
+	snapped atomic.Bool // its thumbnail is made, or being made
+	snaps   int         // how often that was tried; used by Run
 
 	picture  sync.WaitGroup
 	enclosed []*Enclosure // of its mails, until they are written; guarded by journal.mu
@@ -173,8 +176,9 @@ type work struct {
 }
 
 func (in *Incident) newWork(ev event.Event, began time.Time) *work {
-	w := &work{began: began, snapped: ev.Thumbnail != "", journal: &journal{store: in.c.Archive, changed: in.c.Changed, log: in.c.Log, version: 1, course: course{
+	w := &work{began: began, journal: &journal{store: in.c.Archive, changed: in.c.Changed, log: in.c.Log, version: 1, course: course{
 		ev: ev, post: in.cam.Lengths.PostRoll.D(), most: in.cam.Lengths.MaxLength.D()}}}
+	w.snapped.Store(ev.Thumbnail != "")
 	if in.hold != nil {
 		w.note = in.hold.Note
 	}
@@ -344,7 +348,7 @@ func (in *Incident) End() {
 func (in *Incident) Run(ctx context.Context) {
 	defer func() {
 		in.c.work(in.ID(), false)
-		in.c.tell(in, nil)
+		in.c.reportDrive(in.current(), nil)
 	}()
 	defer in.finishing.Wait()
 	if !in.run(ctx) {
@@ -714,6 +718,7 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 		in.mu.Unlock()
 		in.finishing.Go(func() {
 			defer in.c.work(old.ID, false)
+			defer in.c.reportDrive(w, nil)
 			w.sidecar()
 			in.finish(ctx, w)
 		})
@@ -794,7 +799,7 @@ func (in *Incident) retry(ctx context.Context, w *work, what string, do func(con
 			return false
 		}
 		if err == nil {
-			in.c.tell(in, nil)
+			in.c.reportDrive(w, nil)
 			if said != "" {
 				in.c.Log.Info("clip goes on", "event", w.event().ID, "camera", in.cam.ID)
 			}
@@ -803,7 +808,7 @@ func (in *Incident) retry(ctx context.Context, w *work, what string, do func(con
 		var missing *source.Failure
 		var index *archive.IndexError
 		if !errors.As(err, &missing) && !errors.As(err, &index) { // which are told of elsewhere
-			in.c.tell(in, err)
+			in.c.reportDrive(w, err)
 		}
 		level := slog.LevelDebug
 		if text := err.Error(); text != said {

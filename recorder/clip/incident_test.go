@@ -449,3 +449,54 @@ func (f *failing) Folder(e event.Event) (*os.Root, error) {
 	}
 	return f.Store.Folder(e)
 }
+
+// What one event of an incident can write says nothing about another one, such as the one before a split.
+func TestTroubleIsOfAnEvent(t *testing.T) {
+	var got []error
+	c := New(Copier{Trouble: func(err error) { got = append(got, err) }})
+	before, now := &work{}, &work{}
+	full := errors.New("full")
+	c.reportDrive(now, full)
+	c.reportDrive(before, nil)
+	if !slices.Equal(got, []error{full}) {
+		t.Errorf("got %v, want one error", got)
+	}
+	c.reportDrive(now, nil)
+	if !slices.Equal(got, []error{full, nil}) {
+		t.Errorf("got %v, want the end of the trouble, too", got)
+	}
+}
+
+// A thumbnail that cannot be made at once is made from a later segment.
+func TestThumbnailIsTriedAgain(t *testing.T) {
+	b := newBench(t)
+	tool, asked := b.c.FFmpeg, make(chan struct{}, 100)
+	b.c.FFmpeg = func() (*ffmpeg.Tool, error) {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		if len(asked) == 1 {
+			return nil, errors.New("busy")
+		}
+		return tool()
+	}
+	h := newReel(t, 6).holding(t, 1, 0, 6)
+	in := b.incident(h, 5.9, time.Hour)
+	w := in.current()
+	first := h.queue[1]
+	if !in.store(t.Context(), []ring.Segment{h.queue[0], first}) {
+		t.Fatal("nothing was stored")
+	}
+	w.picture.Wait()
+	if e := w.event(); e.Thumbnail != "" || len(asked) != 1 {
+		t.Fatalf("got thumbnail %q after %d tries, want none after 1", e.Thumbnail, len(asked))
+	}
+	if !in.store(t.Context(), []ring.Segment{h.queue[2]}) {
+		t.Fatal("nothing was stored")
+	}
+	w.picture.Wait()
+	if e := w.event(); e.Thumbnail == "" {
+		t.Error("got no thumbnail, want one at the second try")
+	}
+}

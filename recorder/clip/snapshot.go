@@ -114,14 +114,18 @@ func (in *Incident) lastEnclosures(w *work, ev *event.Event) {
 // maxSnap bounds what is read into memory for a picture, in bytes.
 const maxSnap = 32 << 20
 
-// snap makes the thumbnail from the first segment that reaches the trigger, once.
+// maxSnaps is how often a thumbnail is tried.
+const maxSnaps = 3
+
+// snap makes the thumbnail from the first segment that reaches the trigger, or from a later one if that fails.
 func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) {
 	ev := w.event()
 	for _, s := range segments {
-		if w.snapped || s.End.Before(ev.Time) {
+		if w.snapped.Load() || w.snaps >= maxSnaps || s.End.Before(ev.Time) {
 			continue
 		}
-		w.snapped = true
+		w.snapped.Store(true)
+		w.snaps++
 		var video bytes.Buffer
 		for _, file := range []string{s.Init, s.Path} {
 			b, err := os.ReadFile(file)
@@ -134,6 +138,7 @@ func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) 
 		w.picture.Go(func() {
 			if err := in.thumbnail(ctx, w, ev, &video); err != nil && ctx.Err() == nil {
 				in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
+				w.snapped.Store(false)
 			}
 		})
 	}

@@ -200,7 +200,13 @@ func (s Settings) Clone() Settings {
 	s.SMTP.Allow = slices.Clone(s.SMTP.Allow)
 	s.Cameras = slices.Clone(s.Cameras)
 	for i := range s.Cameras {
-		s.Cameras[i].Mail = slices.Clone(s.Cameras[i].Mail)
+		c := &s.Cameras[i]
+		c.Mail = slices.Clone(c.Mail)
+		for _, d := range []**Duration{&c.PreRoll, &c.PostRoll, &c.MaxLength} {
+			if *d != nil {
+				*d = new(**d)
+			}
+		}
 	}
 	return s
 }
