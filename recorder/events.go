@@ -114,7 +114,7 @@ func (r *Recorder) reindex(ctx context.Context) (found int, faults []error, err 
 	began := time.Now()
 	found, faults, err = r.archive.Reindex(ctx)
 	r.indexRebuilt()
-	r.log.Info("index rebuilt", "events", found, "took", time.Since(began).Round(time.Millisecond))
+	r.log.Info("index rebuilt", "events", found, "elapsed", time.Since(began).Round(time.Millisecond))
 	r.hub.statusChanged()
 	return found, faults, err
 }

@@ -46,7 +46,7 @@ func (r *Recorder) endPause(due func(status.Pause) bool) {
 	if !end {
 		return
 	}
-	r.log.Info("pause ended", "missed", p.Missed, "took", time.Since(p.Since).Round(time.Second))
+	r.log.Info("pause ended", "mails", p.Missed, "elapsed", time.Since(p.Since).Round(time.Second))
 	r.note(history.Resumed, "", "")
 	wake(r.pausing)
 	r.hub.statusChanged()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -310,7 +311,7 @@ func (t *tray) tell() {
 // try logs what went wrong with something that nobody waits for.
 func (t *tray) try(what string, err error) {
 	if err != nil && t.ctx.Err() == nil {
-		t.opt.Log.Warn(what, "err", err)
+		t.opt.Log.Warn("the tray could not do something", "err", fmt.Errorf("%s: %w", what, err))
 	}
 }
 

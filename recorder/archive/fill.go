@@ -55,7 +55,7 @@ func (a *Archive) Refill(ctx context.Context, changed func(open bool)) {
 			return
 		} else if err != nil || lacking {
 			if err != nil {
-				a.log.Error("the index does not hold all events of the archive yet", "err", err, "took", rest)
+				a.log.Error("the index does not hold all events of the archive yet", "err", err, "retry_in", rest)
 			}
 			timer.Reset(rest)
 			rest = min(2*rest, mostRest)

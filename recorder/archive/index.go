@@ -136,7 +136,7 @@ func (a *Archive) migrate(ctx context.Context) error {
 		return err
 	}
 	if filled > 0 {
-		a.log.Info("index brought to its new form", "events", filled, "took", time.Since(began).Round(time.Millisecond))
+		a.log.Info("index brought to its new form", "events", filled, "elapsed", time.Since(began).Round(time.Millisecond))
 	}
 	return nil
 }

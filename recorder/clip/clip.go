@@ -814,7 +814,7 @@ func (in *Incident) retry(ctx context.Context, w *work, what string, do func(con
 		if text := err.Error(); text != said {
 			level, said = slog.LevelError, text
 		}
-		in.c.Log.Log(ctx, level, "clip waits", "event", w.event().ID, "camera", in.cam.ID, "err", fmt.Errorf("%s clip: %w", what, err), "took", wait)
+		in.c.Log.Log(ctx, level, "clip waits", "event", w.event().ID, "camera", in.cam.ID, "err", fmt.Errorf("%s clip: %w", what, err), "retry_in", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:

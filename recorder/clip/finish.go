@@ -77,7 +77,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	}
 	crash.Here("ended")
 	in.c.Archive.Release(ev)
-	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(), "took", ev.Length())
+	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(), "duration", ev.Length())
 }
 
 // clips makes the clips of an event, one of each growing file. lastTry says that sound which cannot be encoded is kept as it

@@ -62,7 +62,7 @@ func (r *Ring) checkClock() {
 	if d == 0 {
 		return
 	}
-	r.opt.Log.Warn("this machine's clock was set; the ring's times move with it", "took", d)
+	r.opt.Log.Warn("this machine's clock was set; the ring's times move with it", "step", d)
 	for _, h := range r.holds {
 		h.stepped += d
 	}

@@ -367,7 +367,7 @@ func (r *Ring) prune() {
 	}
 	if r.short && total >= r.opt.Keep-total/time.Duration(max(1, len(r.entries))) {
 		r.short = false
-		r.opt.Log.Info("RAM is enough again; the ring has its full length", "took", total)
+		r.opt.Log.Info("RAM is enough again; the ring has its full length", "duration", total)
 	}
 	now := r.clock.steady()
 	for {

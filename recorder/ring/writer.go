@@ -392,7 +392,7 @@ func (w *Writer) complete() error {
 	}
 	list, path := w.playlist(), r.livePath(w.run)
 	r.mu.Unlock()
-	r.opt.Log.Debug("segment", "segment", filepath.Base(e.Path), "bytes", e.Bytes, "took", e.Length())
+	r.opt.Log.Debug("segment", "segment", filepath.Base(e.Path), "bytes", e.Bytes, "duration", e.Length())
 	if os.WriteFile(path+".tmp", []byte(list), 0o600) == nil && os.Rename(path+".tmp", path) == nil { // only who watches live misses it
 		r.mu.Lock()
 		w.listed = true

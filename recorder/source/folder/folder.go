@@ -183,7 +183,7 @@ func (s *Source) file(ctx context.Context, to source.Sink, path string, written 
 	last := steady.Now() - time.Since(written)
 	start := last - (m.end - m.first)
 	stamp := start
-	s.opt.Log.Debug("file", "path", path, "written", written, "length", m.end-m.first, "behind", start-s.end)
+	s.opt.Log.Debug("file", "path", path, "duration", m.end-m.first)
 	if s.end != 0 && start < s.end+join && start > s.end-(m.end-m.first) {
 		stamp = s.end
 	}
