@@ -20,7 +20,8 @@ func desktop() cli.Desktop {
 		Tray:  showTray(true),
 		Fault: func(ctx context.Context, text string) { window.Fault(ctx, app.NewWithID(appID), text) },
 		Window: func(ctx context.Context, o cli.WindowOptions) error {
-			return window.Run(ctx, app.NewWithID(appID), window.Options{Places: o.Places, Page: o.Page, Event: o.Event, Measure: o.Measure})
+			return window.Run(ctx, app.NewWithID(appID),
+				window.Options{Places: o.Places, Page: o.Page, Event: o.Event, Measure: o.Measure})
 		},
 	}
 }

@@ -17,7 +17,8 @@ import (
 // The broken ones come first. If all is well, the event does.
 func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]status.Finding, error) {
 	s := r.Settings()
-	e := diagnose.Evidence{Now: time.Now(), At: at, Camera: camera, Cameras: s.Cameras, MaxAge: s.Archive.MaxAge.D(), Started: r.started}
+	e := diagnose.Evidence{Now: time.Now(), At: at, Camera: camera, Cameras: s.Cameras, MaxAge: s.Archive.MaxAge.D(),
+		Started: r.started}
 	if _, ok := s.Camera(camera); camera != "" && !ok {
 		return nil, fmt.Errorf("%q: %w", camera, ErrNoCamera)
 	}
@@ -29,7 +30,8 @@ func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]stat
 	if e.Entries, err = r.history.All(ctx); err != nil {
 		return nil, err
 	}
-	if e.Events, err = r.archive.Around(ctx, camera, at.Add(-diagnose.MailEarly), at.Add(diagnose.MailLate), longest); err != nil {
+	if e.Events, err = r.archive.Around(ctx, camera, at.Add(-diagnose.MailEarly), at.Add(diagnose.MailLate),
+		longest); err != nil {
 		return nil, err
 	}
 	newest, err := r.archive.List(ctx, event.Query{Camera: camera, Limit: 1})
@@ -85,8 +87,8 @@ func (r *Recorder) Folder(ctx context.Context, path, use string) (status.Folder,
 	return r.folders.Check(ctx, r.Settings(), path, use)
 }
 
-// Still returns the keyframe of a camera's newest complete segment as a JPEG of at most the given width in pixels. Errors
-// that a caller decides by are [ErrNoCamera], [ErrOff] and [ErrNoPicture].
+// Still returns the keyframe of a camera's newest complete segment as a JPEG of at most the given width in pixels.
+// Errors that a caller decides by are [ErrNoCamera], [ErrOff] and [ErrNoPicture].
 func (r *Recorder) Still(ctx context.Context, id string, width int) ([]byte, error) {
 	return r.cameras.Still(ctx, id, width)
 }

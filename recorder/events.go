@@ -16,7 +16,9 @@ func (r *Recorder) Events(ctx context.Context, q event.Query) ([]event.Event, er
 	if err != nil {
 		return nil, err
 	}
-	list, removed := r.seen(func() (kept, removed []event.Event) { return r.archive.Look(ctx, slices.Clone(list)) }, list)
+	list, removed := r.seen(func() (kept, removed []event.Event) {
+		return r.archive.Look(ctx, slices.Clone(list))
+	}, list)
 	for _, e := range removed {
 		r.hub.eventRemoved(e.ID)
 		r.noteRemoved(e, diagnose.ByHand)
@@ -87,13 +89,14 @@ func (r *Recorder) Drives(ctx context.Context) (list []status.Drive, err error) 
 	drives, err := r.archive.Drives(ctx)
 	away := r.archive.Away(ctx)
 	for _, d := range drives {
-		list = append(list, status.Drive{ID: d.ID, Path: d.Path, Events: d.Events, Bytes: d.Bytes, Away: slices.Contains(away, d)})
+		list = append(list, status.Drive{ID: d.ID, Path: d.Path, Events: d.Events, Bytes: d.Bytes,
+			Away: slices.Contains(away, d)})
 	}
 	return list, err
 }
 
-// ForgetDrive removes the events on a drive from the list, such as one that is gone for good; their files stay where they
-// are. It returns how many they were.
+// ForgetDrive removes the events on a drive from the list, such as one that is gone for good; their files stay where
+// they are. It returns how many they were.
 func (r *Recorder) ForgetDrive(ctx context.Context, id string) (int, error) {
 	n, err := r.archive.ForgetDrive(ctx, id)
 	r.indexRebuilt()

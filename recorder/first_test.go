@@ -18,13 +18,14 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestFirstForm takes over all that a Preroll of the first form left when it was killed: settings, ring, index, archive,
-// and an event that was being recorded.
+// TestFirstForm takes over all that a Preroll of the first form left when it was killed: settings, ring, index,
+// archive, and an event that was being recorded.
 func TestFirstForm(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	unpack(t, "testdata/first.tar.gz", dir)
-	ram, clips, file := filepath.Join(ramDir(t), "ram"), filepath.Join(dir, "archive"), filepath.Join(dir, "preroll.toml")
+	ram, clips, file := filepath.Join(ramDir(t), "ram"), filepath.Join(dir, "archive"),
+		filepath.Join(dir, "preroll.toml")
 	if err := os.CopyFS(ram, os.DirFS(filepath.Join(dir, "ram"))); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,8 @@ func TestFirstForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.NewReplacer(`"RAM"`, "'"+ram+"'", `"ARCHIVE"`, "'"+clips+"'", "127.0.0.1:12525", "127.0.0.1:0").Replace(string(b))
+	text := strings.NewReplacer(`"RAM"`, "'"+ram+"'", `"ARCHIVE"`, "'"+clips+"'", "127.0.0.1:12525",
+		"127.0.0.1:0").Replace(string(b))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,9 @@ func TestFirstForm(t *testing.T) {
 	if err != nil || !found {
 		t.Fatal(err)
 	}
-	if c := s.Cameras[0]; s.RAMDisk.Path != ram || s.RAMDisk.Keep.D() != 40*time.Second || s.Clip.PreRoll.D() != 4*time.Second || len(s.Cameras) != 1 || c.ID != "front" || c.Name != "Front door" || c.Mail[0] != "yard" {
+	if c := s.Cameras[0]; s.RAMDisk.Path != ram || s.RAMDisk.Keep.D() != 40*time.Second ||
+		s.Clip.PreRoll.D() != 4*time.Second || len(s.Cameras) != 1 || c.ID != "front" || c.Name != "Front door" ||
+		c.Mail[0] != "yard" {
 		t.Errorf("settings are %+v", s)
 	}
 
@@ -61,7 +65,8 @@ func TestFirstForm(t *testing.T) {
 		begin  string
 	}{{event.Saved, 140, ""}, {event.Incomplete, 100, "2026-11-29T02:04:52.74"}} {
 		e := list[i]
-		if e.State != want.state || e.Label != "person" || e.TriggerCount != 1 || len(e.Clips) != 1 || e.Clips[0].Frames != want.frames || e.Thumbnail == "" {
+		if e.State != want.state || e.Label != "person" || e.TriggerCount != 1 || len(e.Clips) != 1 ||
+			e.Clips[0].Frames != want.frames || e.Thumbnail == "" {
 			t.Errorf("event %d is %+v", i, e)
 			continue
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestByHand removes a clip by hand and copies it back: the index follows without anybody listing events. The settings file
-// is changed by hand, too: that is put in force, or refused with its faults.
+// TestByHand removes a clip by hand and copies it back: the index follows without anybody listing events. The settings
+// file is changed by hand, too: that is put in force, or refused with its faults.
 func TestByHand(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -72,7 +72,9 @@ func TestByHand(t *testing.T) {
 		}
 	}
 	edit("Camera cam", "Front door")
-	r.wait("the camera's new name", 20*time.Second, func() bool { return r.Status(t.Context()).Cameras[0].Name == "Front door" })
+	r.wait("the camera's new name", 20*time.Second, func() bool {
+		return r.Status(t.Context()).Cameras[0].Name == "Front door"
+	})
 	edit("Camera cam", "Front door\"\nurl = \"file:///etc/passwd")
 	problem := func() bool {
 		for _, p := range r.Status(t.Context()).Problems {
@@ -87,7 +89,9 @@ func TestByHand(t *testing.T) {
 		t.Error("settings with a fault are in force")
 	}
 	edit("Camera cam", "Back door")
-	r.wait("the settings that are right again", 20*time.Second, func() bool { return !problem() && r.Settings().Cameras[0].Name == "Back door" })
+	r.wait("the settings that are right again", 20*time.Second, func() bool {
+		return !problem() && r.Settings().Cameras[0].Name == "Back door"
+	})
 	if r.Status(t.Context()).Cameras[0].PreRoll == 0 {
 		t.Error("the ring was lost by that")
 	}
@@ -103,8 +107,8 @@ func TestByHand(t *testing.T) {
 	})
 }
 
-// TestRecordsWithoutFFmpeg records an RTSP camera where there is no FFmpeg: only the clip waits until there is one. The RAM
-// disk's path holds what FFmpeg and printf take for more than letters.
+// TestRecordsWithoutFFmpeg records an RTSP camera where there is no FFmpeg: only the clip waits until there is one. The
+// RAM disk's path holds what FFmpeg and printf take for more than letters.
 func TestRecordsWithoutFFmpeg(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})

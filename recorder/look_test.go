@@ -63,13 +63,22 @@ func TestLook(t *testing.T) {
 		want status.Look
 		kind source.Kind
 	}{
-		{"H.264 and G.711", startCamera(t, small, camtest.Options{Auth: "digest", User: "admin", Pass: "right", Audio: "pcma", Meta: true}), nil, time.Second,
-			status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10, Audio: "pcm_alaw"}}, ""},
-		{"H.265, no sound", startCamera(t, h265, login), nil, time.Second, status.Look{Streams: source.Streams{Video: "hevc", Width: 640, Height: 360, FPS: 10}}, ""},
-		{"GOP of 2.5 s", startCamera(t, two, login), nil, 2500 * time.Millisecond, status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
-		{"GOP of 20 s", startCamera(t, long, login), nil, 0, status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
-		{"wrong password", mute, func(c *config.Camera) { c.Password = "wrong" }, 0, status.Look{}, source.WrongPassword},
-		{"wrong path", mute, func(c *config.Camera) { c.URL = strings.Replace(c.URL, camtest.Path, "/nope", 1) }, 0, status.Look{}, source.WrongPath},
+		{"H.264 and G.711", startCamera(t, small,
+			camtest.Options{Auth: "digest", User: "admin", Pass: "right", Audio: "pcma", Meta: true}), nil, time.Second,
+			status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10, Audio: "pcm_alaw"}},
+			""},
+		{"H.265, no sound", startCamera(t, h265, login), nil, time.Second,
+			status.Look{Streams: source.Streams{Video: "hevc", Width: 640, Height: 360, FPS: 10}}, ""},
+		{"GOP of 2.5 s", startCamera(t, two, login), nil, 2500 * time.Millisecond,
+			status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
+		{"GOP of 20 s", startCamera(t, long, login), nil, 0,
+			status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
+		{"wrong password", mute, func(c *config.Camera) {
+			c.Password = "wrong"
+		}, 0, status.Look{}, source.WrongPassword},
+		{"wrong path", mute, func(c *config.Camera) {
+			c.URL = strings.Replace(c.URL, camtest.Path, "/nope", 1)
+		}, 0, status.Look{}, source.WrongPath},
 		{"unreachable", mute, func(c *config.Camera) { c.URL = gone }, 0, status.Look{}, source.Unreachable},
 		{"mute", mute, nil, 0, status.Look{}, source.Stalled},
 		{"a file", mute, func(c *config.Camera) { c.URL = "file:///etc/passwd" }, 0, status.Look{}, source.BadURL},
@@ -82,7 +91,9 @@ func TestLook(t *testing.T) {
 				tc.set(&cfg)
 			}
 			began := time.Now()
-			got, err := diagnose.Probe(t.Context(), func() (*ffmpeg.Tool, error) { return tool, nil }, cfg, slog.New(slog.DiscardHandler))
+			got, err := diagnose.Probe(t.Context(), func() (*ffmpeg.Tool, error) {
+				return tool, nil
+			}, cfg, slog.New(slog.DiscardHandler))
 			if tc.kind != "" {
 				var f *source.Failure
 				if !errors.As(err, &f) || f.Kind != tc.kind {
@@ -157,7 +168,8 @@ func TestStills(t *testing.T) {
 	if b, err := os.ReadFile(c.Live); err != nil || !bytes.Contains(b, []byte("#EXTM3U")) {
 		t.Errorf("playlist %q: %v", c.Live, err)
 	}
-	if want := int64(c.BitRate / 8 * 100); st.RAM.Need < want*9/10 || st.RAM.Need > want*11/10 || st.RAM.Total < st.RAM.Free || st.RAM.Total == 0 {
+	if want := int64(c.BitRate / 8 * 100); st.RAM.Need < want*9/10 || st.RAM.Need > want*11/10 ||
+		st.RAM.Total < st.RAM.Free || st.RAM.Total == 0 {
 		t.Errorf("%+v, want a need of %d", st.RAM, want)
 	}
 	if !c.Notify || st.Cameras[1].Notify || st.Cameras[1].Live != "" || st.Notify != s.Notify {
@@ -176,7 +188,8 @@ func TestPause(t *testing.T) {
 	r.mail("cam", "Motion", "")
 	r.wait("the event", 10*time.Second, func() bool { return len(r.events("cam")) == 1 })
 	last := r.Status(t.Context()).SMTP.Last
-	if last == nil || last.Subject != "Motion" || last.Label != "motion" || len(last.Cameras) != 1 || last.Cameras[0] != "cam" || last.Test {
+	if last == nil || last.Subject != "Motion" || last.Label != "motion" || len(last.Cameras) != 1 ||
+		last.Cameras[0] != "cam" || last.Test {
 		t.Errorf("%+v", last)
 	}
 	sub := r.Subscribe()
@@ -199,7 +212,10 @@ func TestPause(t *testing.T) {
 		t.Errorf("a trigger by hand: %q, %v", id, err)
 	}
 	sub.Take()
-	r.wait("the pause to end", 10*time.Second, func() bool { changed, _, _ := sub.Take(); return changed && !r.Status(t.Context()).Pause.On })
+	r.wait("the pause to end", 10*time.Second, func() bool {
+		changed, _, _ := sub.Take()
+		return changed && !r.Status(t.Context()).Pause.On
+	})
 	if e := r.ended("cam", 1, 60*time.Second)[0]; e.TriggerCount != 2 || e.State != event.Saved {
 		t.Errorf("%+v", e)
 	}
@@ -212,7 +228,8 @@ func TestPause(t *testing.T) {
 	}
 	r.mail("cam", "Motion", "")
 	r.ended("cam", 2, 60*time.Second)
-	if log := r.log.String(); strings.Count(log, "paused: alarm mails save nothing") != 2 || strings.Count(log, "pause ended") != 2 {
+	if log := r.log.String(); strings.Count(log, "paused: alarm mails save nothing") != 2 ||
+		strings.Count(log, "pause ended") != 2 {
 		t.Error("entering and leaving are not logged once")
 	}
 }
@@ -296,7 +313,8 @@ func (r *rig) mailPicture(jpeg []byte, to ...string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	_, err = fmt.Fprintf(w, "Subject: Motion\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\nMotion\r\n--B\r\nContent-Type: image/jpeg\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n--B--\r\n",
+	_, err = fmt.Fprintf(w,
+		"Subject: Motion\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\nMotion\r\n--B\r\nContent-Type: image/jpeg\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n--B--\r\n",
 		base64.StdEncoding.EncodeToString(jpeg))
 	if err := errors.Join(err, w.Close(), c.Quit()); err != nil {
 		r.t.Fatal(err)

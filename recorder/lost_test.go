@@ -16,8 +16,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// TestRAMDiskRemoved removes the RAM disk's folder under a running recorder: the camera says why it does not record, and
-// records again by itself.
+// TestRAMDiskRemoved removes the RAM disk's folder under a running recorder: the camera says why it does not record,
+// and records again by itself.
 func TestRAMDiskRemoved(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
@@ -39,8 +39,8 @@ func TestRAMDiskRemoved(t *testing.T) {
 	}
 }
 
-// TestIndexDamagedAndLocked starts with a damaged index, which is rebuilt from the archive; then another program locks it,
-// which is said, and ends.
+// TestIndexDamagedAndLocked starts with a damaged index, which is rebuilt from the archive; then another program locks
+// it, which is said, and ends.
 func TestIndexDamagedAndLocked(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
@@ -133,7 +133,8 @@ func TestLateMailsAreOneEvent(t *testing.T) {
 	r.filled("cam", 5*time.Second)
 	mail := func(at time.Time) string {
 		t.Helper()
-		id, err := r.mailTrigger(t.Context(), "cam", event.Trigger{Time: at, Source: event.Mail, Label: "motion", From: "192.168.1.66"})
+		id, err := r.mailTrigger(t.Context(), "cam",
+			event.Trigger{Time: at, Source: event.Mail, Label: "motion", From: "192.168.1.66"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +142,10 @@ func TestLateMailsAreOneEvent(t *testing.T) {
 	}
 	old := time.Now()
 	first := mail(time.Now())
-	r.wait("the first event's end", 30*time.Second, func() bool { e, err := r.Event(t.Context(), first); return err == nil && e.State.Ended() })
+	r.wait("the first event's end", 30*time.Second, func() bool {
+		e, err := r.Event(t.Context(), first)
+		return err == nil && e.State.Ended()
+	})
 	second := mail(old)
 	if second == first {
 		t.Error("a late mail was told an event that is over")
@@ -160,8 +164,8 @@ func TestLateMailsAreOneEvent(t *testing.T) {
 	}
 }
 
-// TestOneLateSegment falls silent within the first segment of a run, which FFmpeg gives out much later: the event says when
-// its video ended all the same.
+// TestOneLateSegment falls silent within the first segment of a run, which FFmpeg gives out much later: the event says
+// when its video ended all the same.
 func TestOneLateSegment(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Media{FPS: 15, GOP: 150, Seconds: 30, Width: 320, Height: 240}, camtest.Options{})

@@ -46,7 +46,8 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 	return nil
 }
 
-// quiet tells whether a camera's alarms save nothing now: it is switched off, or Preroll is paused. Its owner wants it so.
+// quiet tells whether a camera's alarms save nothing now: it is switched off, or Preroll is paused. Its owner wants it
+// so.
 func (r *Recorder) quiet(id string) trigger.Kind {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,7 +64,8 @@ func (r *Recorder) quiet(id string) trigger.Kind {
 func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) (string, error) {
 	event, err := r.Trigger(ctx, id, t)
 	if errors.Is(err, ErrOff) {
-		r.left(trigger.Outcome{Kind: trigger.Alarm, Cameras: []string{id}, Quiet: map[string]trigger.Kind{id: trigger.Off}}, t)
+		r.left(trigger.Outcome{Kind: trigger.Alarm, Cameras: []string{id},
+			Quiet: map[string]trigger.Kind{id: trigger.Off}}, t)
 		return "", nil
 	}
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// Pause makes alarm mails save nothing until a time (zero: until EndPause), beginning now, or changes when a pause ends.
-// Triggers by hand still save, and events that are open end as they would have. A restart ends a pause.
+// Pause makes alarm mails save nothing until a time (zero: until EndPause), beginning now, or changes when a pause
+// ends. Triggers by hand still save, and events that are open end as they would have. A restart ends a pause.
 func (r *Recorder) Pause(until time.Time) {
 	now := time.Now()
 	if !until.IsZero() && !until.After(now) {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// noCanaryInProcesses looks through the arguments and environment of every process, among which an FFmpeg may be expected.
+// noCanaryInProcesses looks through the arguments and environment of every process, among which an FFmpeg may be
+// expected.
 func noCanaryInProcesses(t *testing.T, canary string, byFFmpeg bool) {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")

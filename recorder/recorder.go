@@ -92,14 +92,17 @@ const (
 // ErrClosed is the error of Run for a recorder that ran before, or was closed.
 var ErrClosed = errors.New("this recorder has ended; make a new one")
 
-// New opens the archive's index; while that cannot be opened for a reason that may pass, Run goes on without it. The caller
-// then calls Run, or Close. The error is a [*lockfile.Taken] if another recorder uses the RAM folder or the archive.
+// New opens the archive's index; while that cannot be opened for a reason that may pass, Run goes on without it. The
+// caller then calls Run, or Close. The error is a [*lockfile.Taken] if another recorder uses the RAM folder or the
+// archive.
 func New(ctx context.Context, o Options) (*Recorder, error) {
 	s, state := o.Settings.Clone(), o.Places.State
 	r := &Recorder{
 		places: o.Places, settings: s, log: o.Log, started: time.Now(),
-		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), folders: health.NewFolders(), history: history.New(state, o.Log),
-		mailed: make(chan struct{}, 1), kept: make(chan struct{}, 1), pausing: make(chan struct{}, 1), looking: make(chan struct{}, 1),
+		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), folders: health.NewFolders(),
+		history: history.New(state, o.Log),
+		mailed:  make(chan struct{}, 1), kept: make(chan struct{}, 1), pausing: make(chan struct{}, 1),
+		looking: make(chan struct{}, 1),
 	}
 	var err error
 	if r.archive, err = archive.OpenOrWait(ctx, state, s.Archive.Path, o.Log, r.indexTrouble); err != nil {
@@ -163,7 +166,8 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
 	g.Go(func() error { return r.receiveMail(ctx) })
 	for _, keep := range []func(context.Context){
-		r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings, r.watchArchive, r.archive.Keep, r.fillIndex} {
+		r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings, r.watchArchive, r.archive.Keep,
+		r.fillIndex} {
 		g.Go(func() error { keep(ctx); return nil })
 	}
 	<-ctx.Done()
@@ -304,8 +308,8 @@ func wake(c chan<- struct{}) {
 // claimTime is how long the archive drive is waited for at the start, to find out whether another recorder uses it.
 const claimTime = time.Second
 
-// claim returns a [*lockfile.Taken] if another recorder uses the folder on the RAM disk or the archive. Nothing else is an
-// error here: what is missing may come.
+// claim returns a [*lockfile.Taken] if another recorder uses the folder on the RAM disk or the archive. Nothing else is
+// an error here: what is missing may come.
 func (r *Recorder) claim() error {
 	r.prepareRAM()
 	var taken *lockfile.Taken

@@ -158,7 +158,9 @@ func (r *rig) camera(id string) status.Camera {
 // filled waits until a camera's ring holds a length of video.
 func (r *rig) filled(id string, length time.Duration) {
 	r.t.Helper()
-	r.wait(fmt.Sprintf("%s of video of %s", length, id), length+90*time.Second, func() bool { return r.camera(id).PreRoll.D() >= length })
+	r.wait(fmt.Sprintf("%s of video of %s", length, id), length+90*time.Second, func() bool {
+		return r.camera(id).PreRoll.D() >= length
+	})
 }
 
 // mail sends an alarm mail as a camera does and returns when its session began, and the event.
@@ -250,7 +252,8 @@ func (r *rig) whole(e event.Event, info camtest.Info) camtest.Report {
 const busy = 200 * time.Millisecond
 
 // covers checks that a clip reaches from the trigger's pre-roll to its post-roll, and not further back than it must.
-func covers(t *testing.T, rep camtest.Report, info camtest.Info, first, last time.Time, s config.Settings, gop time.Duration) {
+func covers(t *testing.T, rep camtest.Report, info camtest.Info, first, last time.Time, s config.Settings,
+	gop time.Duration) {
 	t.Helper()
 	from, until := first.Add(-s.Clip.PreRoll.D()), last.Add(s.Clip.PostRoll.D())
 	if early := from.Sub(rep.First); early < -busy || early > gop+max(gop, time.Second)+busy {
@@ -446,7 +449,10 @@ func TestArchiveGoneAndBack(t *testing.T) {
 	covers(t, r.whole(e, cam.Info()), cam.Info(), began, began, s, time.Second)
 
 	began = r.mail("cam", "Motion", "")
-	r.wait("the first bytes", 10*time.Second, func() bool { l := r.events("cam"); return len(l) == 2 && len(l[1].Parts) == 1 })
+	r.wait("the first bytes", 10*time.Second, func() bool {
+		l := r.events("cam")
+		return len(l) == 2 && len(l[1].Parts) == 1
+	})
 	move(drive, drive+"-away")
 	told(true)
 	move(drive+"-away", drive)
@@ -466,7 +472,8 @@ func TestSoundThatCannotBeEncodedIsKept(t *testing.T) {
 	dir := t.TempDir()
 	tried := filepath.Join(dir, "tried")
 	s.FFmpeg.Path = filepath.Join(dir, "ffmpeg")
-	script := "#!/bin/sh\ncase \"$*\" in *faststart*) echo x >> " + tried + "; echo '[error] cosmic ray' >&2; exit 1;; esac\nexec ffmpeg \"$@\"\n"
+	script := "#!/bin/sh\ncase \"$*\" in *faststart*) echo x >> " + tried +
+		"; echo '[error] cosmic ray' >&2; exit 1;; esac\nexec ffmpeg \"$@\"\n"
 	if err := os.WriteFile(s.FFmpeg.Path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -501,7 +508,10 @@ func TestApplyLeavesOthersAlone(t *testing.T) {
 	r.filled("a", 6*time.Second)
 	r.filled("b", 6*time.Second)
 	began := r.mail("a", "Motion", "")
-	r.wait("the first bytes", 10*time.Second, func() bool { l := r.events("a"); return len(l) == 1 && len(l[0].Parts) == 1 })
+	r.wait("the first bytes", 10*time.Second, func() bool {
+		l := r.events("a")
+		return len(l) == 1 && len(l[0].Parts) == 1
+	})
 	n := r.Settings()
 	n.Cameras[0].Name = "Renamed"
 	n.Cameras[1].URL = a.URL()
@@ -517,7 +527,9 @@ func TestApplyLeavesOthersAlone(t *testing.T) {
 	if got := r.camera("a"); got.Name != "Renamed" || got.State != status.Recording {
 		t.Errorf("%+v", got)
 	}
-	r.wait("b to connect to its new address", 30*time.Second, func() bool { return a.Viewers() == 2 && b.Viewers() == 0 })
+	r.wait("b to connect to its new address", 30*time.Second, func() bool {
+		return a.Viewers() == 2 && b.Viewers() == 0
+	})
 
 	// Switched off and on again: it ends and comes back, and a trigger meanwhile is refused in plain words.
 	n.Cameras[1].Enabled = false
@@ -648,13 +660,14 @@ func TestWrongPasswordIsNamed(t *testing.T) {
 	}
 }
 
-// TestMailWhileFFmpegStarts has an FFmpeg that takes its time to start, as behind a machine's start: mails are accepted all
-// the while, and nobody is told of trouble.
+// TestMailWhileFFmpegStarts has an FFmpeg that takes its time to start, as behind a machine's start: mails are accepted
+// all the while, and nobody is told of trouble.
 func TestMailWhileFFmpegStarts(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
 	s.FFmpeg.Path = filepath.Join(t.TempDir(), "ffmpeg")
-	if err := os.WriteFile(s.FFmpeg.Path, []byte("#!/bin/sh\nuntil [ -e \"$0.go\" ]; do sleep 0.1; done\nexec ffmpeg \"$@\"\n"), 0o755); err != nil {
+	if err := os.WriteFile(s.FFmpeg.Path,
+		[]byte("#!/bin/sh\nuntil [ -e \"$0.go\" ]; do sleep 0.1; done\nexec ffmpeg \"$@\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	r := start(t, s, t.TempDir())
@@ -691,7 +704,8 @@ func TestNoEventWritesNothing(t *testing.T) {
 		t.Errorf("unmatched: %+v", u)
 	}
 	r.mail("demo", "Test Email", "If you receive this e-mail you have successfully set up and tested the e-mail alert")
-	if got := r.Status(t.Context()).SMTP; got.Tests != 1 || got.LastTest != "Demo camera: the camera's mail settings work." || len(r.events("demo")) != 0 {
+	if got := r.Status(t.Context()).SMTP; got.Tests != 1 ||
+		got.LastTest != "Demo camera: the camera's mail settings work." || len(r.events("demo")) != 0 {
 		t.Errorf("a test mail: %+v", got)
 	}
 	if err := r.MailCamera(t.Context(), "demo"); err != nil {
@@ -706,7 +720,8 @@ func TestNoEventWritesNothing(t *testing.T) {
 func codecs(t *testing.T, file string) (video, audio string) {
 	t.Helper()
 	probe := func(kind string) string {
-		out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-select_streams", kind, "-show_entries", "stream=codec_name", "-of", "csv=p=0", file).Output()
+		out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-select_streams", kind, "-show_entries",
+			"stream=codec_name", "-of", "csv=p=0", file).Output()
 		if err != nil {
 			t.Fatal(err)
 		}

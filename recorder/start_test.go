@@ -25,7 +25,8 @@ func leave(t testing.TB, s config.Settings, notes, strangers int) (pins string) 
 	now := time.Now().Add(-time.Hour)
 	for i := range notes {
 		id := fmt.Sprintf("20261128T100000.%03dZ-aaaaaa", i)
-		b, err := json.Marshal(event.Event{ID: id, Camera: "cam", Time: now, State: event.Recording, From: now, Until: now.Add(time.Second), Hold: id})
+		b, err := json.Marshal(event.Event{ID: id, Camera: "cam", Time: now, State: event.Recording, From: now,
+			Until: now.Add(time.Second), Hold: id})
 		if err == nil {
 			err = os.MkdirAll(filepath.Join(pins, id), 0o700)
 		}
@@ -44,20 +45,23 @@ func leave(t testing.TB, s config.Settings, notes, strangers int) (pins string) 
 	return pins
 }
 
-// BenchmarkStart starts with 600 open events and 25,000 foreign folders in RAM, and measures until the mail server listens.
+// BenchmarkStart starts with 600 open events and 25,000 foreign folders in RAM, and measures until the mail server
+// listens.
 func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		dir := b.TempDir()
 		s := config.Default()
-		s.RAMDisk.Path, s.Archive.Path, s.Archive.MinFree, s.SMTP.Listen = filepath.Join(dir, "ram"), filepath.Join(dir, "archive"), 0, "127.0.0.1:0"
+		s.RAMDisk.Path, s.Archive.Path, s.Archive.MinFree, s.SMTP.Listen = filepath.Join(dir, "ram"),
+			filepath.Join(dir, "archive"), 0, "127.0.0.1:0"
 		cfg := config.NewCamera()
 		cfg.ID, cfg.URL = "cam", "rtsp://127.0.0.1:9/none"
 		s.Cameras = []config.Camera{cfg}
 		leave(b, s, 600, 25_000)
 		state := filepath.Join(dir, "state")
 		b.StartTimer()
-		r, err := New(b.Context(), Options{Places: config.Places{File: filepath.Join(dir, "preroll.toml"), State: state}, Settings: s, Log: slog.New(slog.DiscardHandler)})
+		r, err := New(b.Context(), Options{Places: config.Places{File: filepath.Join(dir, "preroll.toml"),
+			State: state}, Settings: s, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -76,8 +80,8 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// TestStartListensBeforeItRecalls: whatever an earlier life left in RAM, or somebody else put there, a mail is answered and
-// cameras record meanwhile.
+// TestStartListensBeforeItRecalls: whatever an earlier life left in RAM, or somebody else put there, a mail is answered
+// and cameras record meanwhile.
 func TestStartListensBeforeItRecalls(t *testing.T) {
 	t.Parallel()
 	const notes, strangers = 150, 5000
@@ -89,7 +93,8 @@ func TestStartListensBeforeItRecalls(t *testing.T) {
 	r.wait("the mail server", 20*time.Second, func() bool { return r.Status(t.Context()).SMTP.Listen != "" })
 	listening := time.Since(began)
 	r.mail("cam", "Motion", "")
-	t.Logf("it listened after %s, and a mail was answered after %s", listening.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	t.Logf("it listened after %s, and a mail was answered after %s", listening.Round(time.Millisecond),
+		time.Since(began).Round(time.Millisecond))
 	r.wait("the end of all", 100*time.Second, func() bool {
 		n, err := r.archive.Unfinished(t.Context())
 		list, lerr := os.ReadDir(pins)
@@ -100,8 +105,8 @@ func TestStartListensBeforeItRecalls(t *testing.T) {
 	}
 }
 
-// TestOneRecorderAFolder: a second recorder on the same folder in RAM, or on the same archive, says whose it is and does not
-// start.
+// TestOneRecorderAFolder: a second recorder on the same folder in RAM, or on the same archive, says whose it is and
+// does not start.
 func TestOneRecorderAFolder(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
@@ -119,7 +124,8 @@ func TestOneRecorderAFolder(t *testing.T) {
 		second := s.Clone()
 		change(&second)
 		state := t.TempDir()
-		_, err := New(t.Context(), Options{Places: config.Places{File: filepath.Join(state, "preroll.toml"), State: state}, Settings: second, Log: slog.New(slog.DiscardHandler)})
+		_, err := New(t.Context(), Options{Places: config.Places{File: filepath.Join(state, "preroll.toml"),
+			State: state}, Settings: second, Log: slog.New(slog.DiscardHandler)})
 		var taken *lockfile.Taken
 		if !errors.As(err, &taken) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 			t.Errorf("%s: %v", name, err)
@@ -150,7 +156,8 @@ func TestOneSettingBesideAnother(t *testing.T) {
 	}
 }
 
-// TestKilledAndAway: an event whose recorder was killed says that Preroll was not running, not that its camera sent nothing.
+// TestKilledAndAway: an event whose recorder was killed says that Preroll was not running, not that its camera sent
+// nothing.
 func TestKilledAndAway(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -160,12 +167,16 @@ func TestKilledAndAway(t *testing.T) {
 	r := start(t, s, state)
 	r.filled("cam", 4*time.Second)
 	at := r.mail("cam", "Motion", "")
-	r.wait("the first bytes", 10*time.Second, func() bool { l := r.events("cam"); return len(l) == 1 && len(l[0].Parts) == 1 })
+	r.wait("the first bytes", 10*time.Second, func() bool {
+		l := r.events("cam")
+		return len(l) == 1 && len(l[0].Parts) == 1
+	})
 	r.stop()
 	time.Sleep(4 * time.Second)
 	r = start(t, s, state)
 	e := r.ended("cam", 1, 60*time.Second)[0]
-	if e.State != event.Incomplete || !strings.Contains(e.Reason, "Preroll was not running") || strings.Contains(e.Reason, "no picture") {
+	if e.State != event.Incomplete || !strings.Contains(e.Reason, "Preroll was not running") ||
+		strings.Contains(e.Reason, "no picture") {
 		t.Errorf("%s: %s", e.State, e.Reason)
 	}
 	found, err := r.Why(t.Context(), "cam", at.Add(3*time.Second))

@@ -32,7 +32,9 @@ func testVerify(t *testing.T, r *rig, e event.Event) {
 	}{
 		{"a bit", func() error { return put(changed) }, "its SHA-256 differs"},
 		{"cut", func() error { return put(whole[:len(whole)/2]) }, "It is cut off"},
-		{"cut, sum unknown", func() error { return record(func(c *event.Clip) { c.SHA256 = "" }) }, "It does not play to its end"},
+		{"cut, sum unknown", func() error {
+			return record(func(c *event.Clip) { c.SHA256 = "" })
+		}, "It does not play to its end"},
 		{"frames", func() error { return record(func(c *event.Clip) { c.Frames++ }) }, "frames, and"},
 		{"length", func() error { return record(func(c *event.Clip) { c.SHA256 = ""; c.Length *= 2 }) }, "s long, and"},
 		{"no clip", func() error {
@@ -40,7 +42,8 @@ func testVerify(t *testing.T, r *rig, e event.Event) {
 			c.Clips, c.State, c.Reason = nil, event.Failed, "No video came."
 			return r.archive.Put(t.Context(), c)
 		}, "There is no clip. No video came."},
-		{"drive", func() error { return os.Rename(r.archive.Root(), r.archive.Root()+"-away") }, "The archive folder is gone"},
+		{"drive", func() error { return os.Rename(r.archive.Root(), r.archive.Root()+"-away") },
+			"The archive folder is gone"},
 		{"file", func() error { return os.Remove(path) }, "The file is not there"},
 	} {
 		if tc.name == "frames" || tc.name == "length" {

@@ -11,8 +11,8 @@ import (
 	"github.com/preroll/preroll/recorder/history"
 )
 
-// watchArchive tells of events that are removed or copied back by hand, until ctx ends. A drive that hangs then is not waited
-// for, against the rule that whoever starts a goroutine waits for it: no call can end a system call.
+// watchArchive tells of events that are removed or copied back by hand, until ctx ends. A drive that hangs then is not
+// waited for, against the rule that whoever starts a goroutine waits for it: no call can end a system call.
 func (r *Recorder) watchArchive(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {

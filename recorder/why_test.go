@@ -31,14 +31,21 @@ func TestWhyAndVerify(t *testing.T) {
 		}
 		return list[0]
 	}
-	r.wait("the camera in the history", 10*time.Second, func() bool { return strings.Contains(said(first("gate", time.Now())), "No mail came from this camera") })
-	if f := first("gate", time.Now().Add(-time.Hour)); !strings.HasPrefix(f.Text, "Preroll was not running, or was killed, before") {
+	r.wait("the camera in the history", 10*time.Second, func() bool {
+		return strings.Contains(said(first("gate", time.Now())), "No mail came from this camera")
+	})
+	if f := first("gate", time.Now().Add(-time.Hour)); !strings.HasPrefix(f.Text,
+		"Preroll was not running, or was killed, before") {
 		t.Error(said(f))
 	}
 	r.mail("door", "Motion", "")
-	r.wait("the mail for a camera that is off", 10*time.Second, func() bool { return strings.Contains(said(first("door", time.Now())), "switched off") })
+	r.wait("the mail for a camera that is off", 10*time.Second, func() bool {
+		return strings.Contains(said(first("door", time.Now())), "switched off")
+	})
 	r.mail("stranger", "Motion", "")
-	r.wait("the mail that fits no camera", 10*time.Second, func() bool { return strings.Contains(said(first("gate", time.Now())), `fits no camera: "Motion"`) })
+	r.wait("the mail that fits no camera", 10*time.Second, func() bool {
+		return strings.Contains(said(first("gate", time.Now())), `fits no camera: "Motion"`)
+	})
 	at := r.mail("gate", "Motion", "")
 	e := r.ended("gate", 1, 60*time.Second)[0]
 	r.wait("the event", 10*time.Second, func() bool {
@@ -56,7 +63,8 @@ func TestWhyAndVerify(t *testing.T) {
 		}
 		return v
 	}
-	if v := verdict(); !v.OK || v.Frames != e.Clips[0].Frames || !strings.HasPrefix(v.Text, "The clip is whole: ") || (v.Length.D()-e.Length()).Abs() > 150*time.Millisecond {
+	if v := verdict(); !v.OK || v.Frames != e.Clips[0].Frames || !strings.HasPrefix(v.Text, "The clip is whole: ") ||
+		(v.Length.D()-e.Length()).Abs() > 150*time.Millisecond {
 		t.Errorf("%+v", v)
 	}
 	testVerify(t, r, e)
@@ -73,7 +81,9 @@ func TestWhyAndVerify(t *testing.T) {
 	if err := r.Delete(t.Context(), e.ID); err != nil {
 		t.Fatal(err)
 	}
-	r.wait("the removal", 10*time.Second, func() bool { return strings.Contains(first("gate", at).Text, "It was removed by hand") })
+	r.wait("the removal", 10*time.Second, func() bool {
+		return strings.Contains(first("gate", at).Text, "It was removed by hand")
+	})
 
 	// The next life knows of this one, and of its end.
 	r.stop()
@@ -95,7 +105,8 @@ func TestWhyAndVerify(t *testing.T) {
 			t.Errorf("%+v", n)
 		}
 	}
-	if kinds[history.Started] < 1 || kinds[history.Stopped] != 1 || kinds[history.Mail] != 1 || kinds[history.MailOff] != 1 || kinds[history.MailUnmatched] != 1 || kinds[history.Removed] != 1 {
+	if kinds[history.Started] < 1 || kinds[history.Stopped] != 1 || kinds[history.Mail] != 1 ||
+		kinds[history.MailOff] != 1 || kinds[history.MailUnmatched] != 1 || kinds[history.Removed] != 1 {
 		t.Errorf("%v", kinds)
 	}
 }

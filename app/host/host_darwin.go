@@ -91,7 +91,8 @@ func MakeRAMDisk(ctx context.Context, size int64) (string, error) {
 	if _, err := exec.CommandContext(ctx, "diskutil", "erasevolume", "HFS+", volume, disk).Output(); err != nil {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
-		return "", errors.Join(fmt.Errorf("make a RAM disk: %w", explain(err)), exec.CommandContext(end, "hdiutil", "detach", disk).Run())
+		return "", errors.Join(fmt.Errorf("make a RAM disk: %w", explain(err)),
+			exec.CommandContext(end, "hdiutil", "detach", disk).Run())
 	}
 	return folder, nil
 }

@@ -39,7 +39,8 @@ func TestStartAtLogin(t *testing.T) {
 		{"no file", "", []string{self, "--background"}},
 		{"default file", config.DefaultFile(), []string{self, "--background"}},
 		{"plain", "/etc/preroll.toml", []string{self, "--background", "--config", "/etc/preroll.toml"}},
-		{"strange", `/home/a b/"quoted" $HOME 100% \n` + "`x`.toml", []string{self, "--background", "--config", `/home/a b/"quoted" $HOME 100% \n` + "`x`.toml"}},
+		{"strange", `/home/a b/"quoted" $HOME 100% \n` + "`x`.toml",
+			[]string{self, "--background", "--config", `/home/a b/"quoted" $HOME 100% \n` + "`x`.toml"}},
 	} {
 		if err := StartAtLogin(true, tc.config); err != nil {
 			t.Fatalf("%s: %v", tc.name, err)

@@ -26,7 +26,8 @@ func Tray(ctx context.Context) bool {
 	}
 	defer func() { _ = c.Close() }()
 	var has bool
-	err = c.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, "org.kde.StatusNotifierWatcher").Store(&has)
+	err = c.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0,
+		"org.kde.StatusNotifierWatcher").Store(&has)
 	return err == nil && has
 }
 
@@ -105,8 +106,8 @@ func quote(arg string) string {
 // CanMakeRAMDisk tells whether MakeRAMDisk works on this platform.
 func CanMakeRAMDisk() bool { return false }
 
-// MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. Here it is an
-// error that says what to do.
+// MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. Here it is
+// an error that says what to do.
 func MakeRAMDisk(context.Context, int64) (string, error) {
 	return "", errors.New(words.L("This system has RAM disks already: choose a folder below /dev/shm."))
 }

@@ -81,8 +81,9 @@ func StartAtLogin(on bool, configFile string) error {
 // CanMakeRAMDisk tells whether MakeRAMDisk works on this platform.
 func CanMakeRAMDisk() bool { return false }
 
-// MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. Here it is an
-// error that says what to do.
+// MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. Here it is
+// an error that says what to do.
 func MakeRAMDisk(context.Context, int64) (string, error) {
-	return "", errors.New(words.L("Windows has no RAM disk of its own: install a program for it, such as ImDisk, make a drive R: with it, and choose a folder there."))
+	return "",
+		errors.New(words.L("Windows has no RAM disk of its own: install a program for it, such as ImDisk, make a drive R: with it, and choose a folder there."))
 }

@@ -24,7 +24,8 @@ func (script) Show(n Note) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err := exec.CommandContext(ctx, "osascript", "-e", "on run argv", "-e", "display notification (item 2 of argv) with title (item 1 of argv)", "-e", "end run", n.Title, n.Body).Run()
+	err := exec.CommandContext(ctx, "osascript", "-e", "on run argv", "-e",
+		"display notification (item 2 of argv) with title (item 1 of argv)", "-e", "end run", n.Title, n.Body).Run()
 	if err != nil {
 		return fmt.Errorf("show notification: %w", err)
 	}

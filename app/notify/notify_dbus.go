@@ -56,7 +56,8 @@ func (b *bus) connect() error {
 		})
 		err = conn.AddMatchSignal(dbus.WithMatchObjectPath(object), dbus.WithMatchInterface(service))
 		if err == nil {
-			err = conn.AddMatchSignal(dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, service))
+			err = conn.AddMatchSignal(dbus.WithMatchSender("org.freedesktop.DBus"),
+				dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, service))
 		}
 		if !slow.Stop() && err == nil {
 			err = context.DeadlineExceeded
@@ -123,12 +124,14 @@ func (b *bus) Show(n Note) error {
 	if slices.Contains(b.able, "body-markup") { // the title never is markup
 		body = html.EscapeString(body)
 	}
-	hints := map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("io.github.preroll.Preroll"), "category": dbus.MakeVariant("device")}
+	hints := map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("io.github.preroll.Preroll"),
+		"category": dbus.MakeVariant("device")}
 	if n.Picture != "" {
 		hints["image-path"] = dbus.MakeVariant(n.Picture) // GNOME, KDE, Xfce, dunst and mako take a plain path
 	}
 	var id uint32
-	if err := b.call("Notify", []any{"Preroll", b.byKey[n.Key], "", n.Title, body, list, hints, int32(-1)}, &id); err != nil {
+	if err := b.call("Notify", []any{"Preroll", b.byKey[n.Key], "", n.Title, body, list, hints, int32(-1)},
+		&id); err != nil {
 		b.disconnect()
 		return fmt.Errorf("show notification: %w", err)
 	}

@@ -53,7 +53,8 @@ func serve(t *testing.T, address string, first uint32, able ...string) *server {
 
 func (s *server) GetCapabilities() ([]string, *dbus.Error) { return s.able, nil }
 
-func (s *server) Notify(_ string, replaces uint32, _, title, body string, actions []string, hints map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+func (s *server) Notify(_ string, replaces uint32, _, title, body string, actions []string,
+	hints map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
 	s.mu.Lock()
 	hang := s.hang
 	s.mu.Unlock()
@@ -128,7 +129,8 @@ func TestShow(t *testing.T) {
 	did := make(chan string, 8)
 	acts := []Action{{"Play", func() { did <- "play" }}, {"Show", func() { did <- "show" }}}
 	try(t, n.Show(Note{Key: "a", Title: "Gate & <b>", Body: "1 & <2>", Picture: "/tmp/ä b.jpg", Actions: acts}))
-	s.want(shown{0, "Gate & <b>", "1 &amp; &lt;2&gt;", []string{"default", "Play", "1", "Show"}, "/tmp/ä b.jpg", entryName})
+	s.want(shown{0, "Gate & <b>", "1 &amp; &lt;2&gt;", []string{"default", "Play", "1", "Show"}, "/tmp/ä b.jpg",
+		entryName})
 
 	s.emit("ActionInvoked", uint32(7), "1")
 	if got := <-did; got != "show" {
@@ -145,7 +147,8 @@ func TestShow(t *testing.T) {
 	try(t, n.Show(Note{Title: "no key"}))
 	try(t, n.Show(Note{Key: "a", Title: "update", Update: true}))
 	try(t, n.Show(Note{Key: "c", Title: "update of nothing", Update: true}))
-	s.want(shown{7, "again", "", []string{}, "", entryName}, shown{0, "other", "", []string{}, "", entryName}, shown{0, "no key", "", []string{}, "", entryName},
+	s.want(shown{7, "again", "", []string{}, "", entryName}, shown{0, "other", "", []string{}, "", entryName},
+		shown{0, "no key", "", []string{}, "", entryName},
 		shown{7, "update", "", []string{}, "", entryName})
 
 	try(t, n.Close("b"))

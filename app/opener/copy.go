@@ -24,9 +24,11 @@ func CopyFile(path string) error {
 	}
 	switch runtime.GOOS {
 	case "windows":
-		return runWith([]string{"PREROLL_FILE=" + path}, "", "powershell", "-NoProfile", "-NonInteractive", "-Command", "Set-Clipboard -LiteralPath $env:PREROLL_FILE")
+		return runWith([]string{"PREROLL_FILE=" + path}, "", "powershell", "-NoProfile", "-NonInteractive", "-Command",
+			"Set-Clipboard -LiteralPath $env:PREROLL_FILE")
 	case "darwin":
-		return run("osascript", "-e", "on run argv", "-e", "set the clipboard to (POSIX file (item 1 of argv))", "-e", "end run", path)
+		return run("osascript", "-e", "on run argv", "-e", "set the clipboard to (POSIX file (item 1 of argv))", "-e",
+			"end run", path)
 	}
 	tool := clipboardTool()
 	if tool == nil {

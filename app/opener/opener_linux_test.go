@@ -23,7 +23,8 @@ func TestCopyFile(t *testing.T) {
 	}{
 		{"Wayland", "wayland-0", ":0", []string{"wl-copy", "xclip"}, "wl-copy -t text/uri-list"},
 		{"X11", "", ":0", []string{"wl-copy", "xclip"}, "xclip -selection clipboard -t text/uri-list"},
-		{"Wayland with the tool of X11 only", "wayland-0", ":0", []string{"xclip"}, "xclip -selection clipboard -t text/uri-list"},
+		{"Wayland with the tool of X11 only", "wayland-0", ":0", []string{"xclip"},
+			"xclip -selection clipboard -t text/uri-list"},
 		{"no tool", "wayland-0", ":0", nil, ""},
 		{"no display", "", "", []string{"wl-copy", "xclip"}, ""},
 	} {
@@ -52,7 +53,8 @@ func TestCopyFile(t *testing.T) {
 		if strings.TrimSpace(string(args)) != tc.args {
 			t.Errorf("%s: ran %s", tc.name, args)
 		}
-		if got := string(copied); !strings.HasPrefix(got, "file:///") || !strings.HasSuffix(got, "/a%20clip%20+0100%20100%25%20%C3%BC.mp4\r\n") {
+		if got := string(copied); !strings.HasPrefix(got, "file:///") ||
+			!strings.HasSuffix(got, "/a%20clip%20+0100%20100%25%20%C3%BC.mp4\r\n") {
 			t.Errorf("%s: copied %q", tc.name, got)
 		}
 	}

@@ -1,5 +1,6 @@
 // Package player plays a clip's or a live ring's video as pictures. In go a file and the user's commands; out come
-// pictures, each when it is due, and a [State]. One FFmpeg at most decodes at any time; nothing else under app starts it.
+// pictures, each when it is due, and a [State]. One FFmpeg at most decodes at any time; nothing else under app starts
+// it.
 //
 // One goroutine owns all state and calls Show and State. A command only leaves its wish with it, so that no caller ever
 // waits for FFmpeg, and the newest wish wins: a scrub of hundreds of seeks starts FFmpeg a few times. Another goroutine
@@ -44,10 +45,13 @@ type Options struct {
 }
 
 const (
-	near       = time.Millisecond                 // pictures closer than this are the same one: FFmpeg rounds times when it seeks
-	look       = 500 * time.Millisecond           // how far before a place the search for the last picture before it begins
-	sparse     = 25 * time.Millisecond            // above speed 1 no two pictures are shown closer than this
-	behind     = 500 * time.Millisecond           // above speed 1 the clock is set back when pictures come later than this
+	// pictures closer than this are the same one: FFmpeg rounds times when it seeks
+	near = time.Millisecond
+	// how far before a place the search for the last picture before it begins
+	look   = 500 * time.Millisecond
+	sparse = 25 * time.Millisecond // above speed 1 no two pictures are shown closer than this
+	// above speed 1 the clock is set back when pictures come later than this
+	behind     = 500 * time.Millisecond
 	gap        = 3 * time.Second                  // a longer hole in the video is not waited for
 	settle     = 200 * time.Millisecond           // how long a new size must last before it is decoded
 	silence    = 20 * time.Second                 // how long FFmpeg may say nothing
@@ -126,7 +130,8 @@ type goal struct {
 
 // New returns a player with nothing open. It must be closed.
 func New(o Options) *Player {
-	p := &Player{o: o, patience: silence, wake: make(chan struct{}, 1), done: make(chan struct{}), box: box(o.Width, o.Height), speed: 1}
+	p := &Player{o: o, patience: silence, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		box: box(o.Width, o.Height), speed: 1}
 	go p.loop()
 	return p
 }

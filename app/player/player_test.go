@@ -37,8 +37,10 @@ var clip = sync.OnceValues(func() (string, error) {
 		return file, nil
 	}
 	tmp := fmt.Sprintf("%s.%d.mp4", file, os.Getpid())
-	out, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-y", "-r", fmt.Sprint(fps), "-i", raw, "-c:v", "libx264", "-preset", "veryfast",
-		"-bf", "2", "-x264-params", "b-adapt=0:scenecut=0:keyint=30:min-keyint=30", "-movflags", "+faststart", tmp).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-y", "-r", fmt.Sprint(fps), "-i", raw, "-c:v",
+		"libx264", "-preset", "veryfast",
+		"-bf", "2", "-x264-params", "b-adapt=0:scenecut=0:keyint=30:min-keyint=30", "-movflags", "+faststart",
+		tmp).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("encode: %w: %s", err, out)
 	}
@@ -142,7 +144,9 @@ func (s *screen) wait(what string, ok func(pictures []picture, last State) bool)
 // sees waits until the last picture is the one with a number.
 func (s *screen) sees(number int) {
 	s.t.Helper()
-	s.wait(fmt.Sprintf("picture %d", number), func(p []picture, _ State) bool { return len(p) > 0 && p[len(p)-1].number == number })
+	s.wait(fmt.Sprintf("picture %d", number), func(p []picture, _ State) bool {
+		return len(p) > 0 && p[len(p)-1].number == number
+	})
 }
 
 func (s *screen) seen() []picture {
@@ -400,7 +404,8 @@ func TestOddNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, name := range []string{"-i.mp4", "50%d.mp4", "12'30\".mp4", "a b#c?d.mp4", "[x]{y}*.mp4", "ü\\n.mp4", "http:x.mp4"} {
+	for i, name := range []string{"-i.mp4", "50%d.mp4", "12'30\".mp4", "a b#c?d.mp4", "[x]{y}*.mp4", "ü\\n.mp4",
+		"http:x.mp4"} {
 		if err := os.WriteFile(name, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -426,7 +431,8 @@ func TestProblems(t *testing.T) {
 		t.Fatal(err)
 	}
 	sound := filepath.Join(dir, "sound.mp4")
-	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=duration=1", sound).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=duration=1",
+		sound).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, tc := range []struct {
@@ -453,7 +459,8 @@ func TestProblems(t *testing.T) {
 				}
 			}
 			s := newScreenOf(t, tc.ffmpeg, 320, 320)
-			for _, again := range []func(){func() { s.Open(tc.source, time.Second, true) }, s.Play, func() { s.Open(tc.source, 0, false) }} {
+			for _, again := range []func(){
+				func() { s.Open(tc.source, time.Second, true) }, s.Play, func() { s.Open(tc.source, 0, false) }} {
 				s.forget()
 				again()
 				var got error
@@ -497,14 +504,17 @@ func TestCutClipPlaysAsFarAsItGoes(t *testing.T) {
 func TestLive(t *testing.T) {
 	dir := t.TempDir()
 	list := filepath.Join(dir, "r1-live.m3u8")
-	raw, err := camtest.Media{Width: 640, Height: 360, FPS: fps, Seconds: seconds, GOP: fps, Kbit: 1000}.File(t.Context())
+	raw, err := camtest.Media{Width: 640, Height: 360, FPS: fps, Seconds: seconds, GOP: fps,
+		Kbit: 1000}.File(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	camera := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-re", "-r", fmt.Sprint(fps), "-stream_loop", "3", "-i", raw, "-c", "copy", "-f", "hls", "-hls_time", "1",
-		"-hls_list_size", "5", "-hls_flags", "delete_segments+temp_file+independent_segments", "-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "r1-init.mp4",
+	camera := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-re", "-r", fmt.Sprint(fps), "-stream_loop", "3", "-i",
+		raw, "-c", "copy", "-f", "hls", "-hls_time", "1",
+		"-hls_list_size", "5", "-hls_flags", "delete_segments+temp_file+independent_segments", "-hls_segment_type",
+		"fmp4", "-hls_fmp4_init_filename", "r1-init.mp4",
 		"-hls_segment_filename", filepath.Join(dir, "r1-%06d.m4s"), list)
 	if err := camera.Start(); err != nil {
 		t.Fatal(err)
@@ -582,7 +592,8 @@ func TestOlder(t *testing.T) {
 		version string
 		want    bool
 	}{
-		{"4.4.2-0ubuntu0.22.04.1", true}, {"5.0.3", true}, {"5.1", false}, {"n5.1.4", false}, {"5.1.9-0+deb12u1", false}, {"8.0-full_build-www.gyan.dev", false},
+		{"4.4.2-0ubuntu0.22.04.1", true}, {"5.0.3", true}, {"5.1", false}, {"n5.1.4", false},
+		{"5.1.9-0+deb12u1", false}, {"8.0-full_build-www.gyan.dev", false},
 		{"10.2", false}, {"N-109542-gabc", false}, {"2025-01-02-git-abc", false}, {"", false},
 	} {
 		if got := older(tc.version, 5, 1); got != tc.want {
@@ -600,13 +611,22 @@ func TestLines(t *testing.T) {
 		size  image.Point
 		last  string
 	}{
-		{"FFmpeg 5", []string{p + "[info] config in time_base: 1/15360, frame_rate: 15/1", p + "[info] n:   0 pts:    512 pts_time:0.0333333 pos: 27959958 fmt:rgba sar:1/1 s:960x540 i:P iskey:0 type:P checksum:8C7E995A plane_checksum:[8C7E995A]"},
+		{"FFmpeg 5", []string{p + "[info] config in time_base: 1/15360, frame_rate: 15/1",
+			p +
+				"[info] n:   0 pts:    512 pts_time:0.0333333 pos: 27959958 fmt:rgba sar:1/1 s:960x540 i:P iskey:0 type:P checksum:8C7E995A plane_checksum:[8C7E995A]"},
 			time.Minute + time.Second/30, image.Pt(960, 540), ""},
-		{"FFmpeg 8", []string{p + "[info] n:   0 pts:      0 pts_time:1.5     duration:   1024 duration_time:0.0666667 fmt:rgba cl:unspecified sar:0/1 s:64x32 i:P iskey:1 type:I "},
+		{"FFmpeg 8",
+			[]string{p +
+				"[info] n:   0 pts:      0 pts_time:1.5     duration:   1024 duration_time:0.0666667 fmt:rgba cl:unspecified sar:0/1 s:64x32 i:P iskey:1 type:I "},
 			61500 * time.Millisecond, image.Pt(64, 32), ""},
-		{"no time", []string{p + "[info] n:   0 pts:  NOPTS pts_time:NOPTS   pos: 1 fmt:rgba sar:1/1 s:2x2 i:P iskey:0 type:P "}, time.Minute, image.Pt(2, 2), ""},
-		{"errors", []string{"[mov,mp4 @ 0x1] [error] moov atom not found", "[error] file:x.mp4: Invalid data found", "[rawvideo @ 0x1] [error] Application provided invalid",
-			"[info]     title : " + p + "[info] n: 0 pts: 1 pts_time:1 s:1x1 "}, 0, image.Point{}, "file:x.mp4: Invalid data found"},
+		{"no time",
+			[]string{p +
+				"[info] n:   0 pts:  NOPTS pts_time:NOPTS   pos: 1 fmt:rgba sar:1/1 s:2x2 i:P iskey:0 type:P "},
+			time.Minute, image.Pt(2, 2), ""},
+		{"errors", []string{"[mov,mp4 @ 0x1] [error] moov atom not found", "[error] file:x.mp4: Invalid data found",
+			"[rawvideo @ 0x1] [error] Application provided invalid",
+			"[info]     title : " + p + "[info] n: 0 pts: 1 pts_time:1 s:1x1 "}, 0, image.Point{},
+			"file:x.mp4: Invalid data found"},
 	} {
 		l := lines{from: time.Minute, at: time.Minute}
 		var got head

@@ -41,10 +41,12 @@ func gone(s Source, err error) error {
 	case s.Live:
 		return &Problem{words.L("There is no live picture, because the camera is not recorded now."), err.Error()}
 	case !errors.Is(err, fs.ErrNotExist):
-		return &Problem{words.L("The clip cannot be opened: %s. Is the archive drive connected, and may you read it?", s.Path), err.Error()}
+		return &Problem{words.L("The clip cannot be opened: %s. Is the archive drive connected, and may you read it?",
+			s.Path), err.Error()}
 	}
 	if _, err := os.Stat(dir); err != nil {
-		return &Problem{words.L("The clip's folder is not there: %s. Is the archive drive connected?", dir), err.Error()}
+		return &Problem{words.L("The clip's folder is not there: %s. Is the archive drive connected?", dir),
+			err.Error()}
 	}
 	return &Problem{words.L("The clip is not there any more: %s", s.Path), err.Error()}
 }

@@ -20,7 +20,8 @@ func counted(t *testing.T) (path string, starts func() int) {
 	}
 	dir := t.TempDir()
 	path, log := filepath.Join(dir, "ffmpeg"), filepath.Join(dir, "log")
-	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\necho >> '%s'\nexec '%s' \"$@\"\n", log, ffmpeg), 0o700); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\necho >> '%s'\nexec '%s' \"$@\"\n", log, ffmpeg),
+		0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path, func() int {

@@ -42,7 +42,8 @@ const maxLine = 4096
 // that starts FFmpeg is kept for as long as it runs, because on Linux the parent-death signal follows the thread.
 func start(ffmpeg, version string, s Source, from time.Duration, rough bool, box image.Point) *run {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &run{heads: make(chan head), into: make(chan []byte, 1), read: make(chan struct{}), cancel: cancel, ended: make(chan struct{})}
+	r := &run{heads: make(chan head), into: make(chan []byte, 1), read: make(chan struct{}), cancel: cancel,
+		ended: make(chan struct{})}
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
 		defer close(r.ended)
@@ -73,7 +74,8 @@ func arguments(version string, s Source, from time.Duration, rough bool, box ima
 	}
 	// Pixels that are not square are made so.
 	fit := fmt.Sprintf("min(1,min(%d/(iw*sar),%d/ih))", box.X, box.Y)
-	scale := fmt.Sprintf("scale=w='max(2,trunc(iw*sar*%s/2)*2)':h='max(2,trunc(ih*%[1]s/2)*2)':flags=fast_bilinear", fit)
+	scale := fmt.Sprintf("scale=w='max(2,trunc(iw*sar*%s/2)*2)':h='max(2,trunc(ih*%[1]s/2)*2)':flags=fast_bilinear",
+		fit)
 	args = append(args, "-i", "file:"+s.Path, "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", scale+",format=rgba,"+info)
 	return append(append(args, sync...), "-f", "rawvideo", "pipe:1")
 }
@@ -223,7 +225,8 @@ func (l *lines) line(line string) (head, bool) {
 	} else if m := lengthLine.FindStringSubmatch(line); m != nil {
 		d, _ := time.ParseDuration(m[1] + "h" + m[2] + "m" + m[3] + "s")
 		l.length = d
-	} else if m := errorLine.FindStringSubmatch(line); m != nil && !strings.HasPrefix(m[1], "rawvideo") { // that one minds close times
+	} else if m := errorLine.FindStringSubmatch(line); m != nil && !strings.HasPrefix(m[1], "rawvideo") {
+		// that one minds close times
 		l.last = m[2]
 	}
 	return head{}, false

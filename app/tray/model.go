@@ -186,7 +186,8 @@ func pauseMenu(s *status.Status) entry {
 // newest takes changed and removed events into a list of ended ones, newest first.
 func newest(list, changed []event.Event, removed []string) []event.Event {
 	gone := func(e event.Event) bool {
-		return slices.Contains(removed, e.ID) || slices.ContainsFunc(changed, func(c event.Event) bool { return c.ID == e.ID })
+		return slices.Contains(removed, e.ID) ||
+			slices.ContainsFunc(changed, func(c event.Event) bool { return c.ID == e.ID })
 	}
 	list = slices.DeleteFunc(slices.Clone(list), gone)
 	for _, e := range changed {

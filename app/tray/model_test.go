@@ -22,7 +22,8 @@ func camera(id, name string, s status.CameraState) status.Camera {
 }
 
 func TestState(t *testing.T) {
-	rec, off, wait := camera("a", "Gate", status.Recording), camera("b", "Yard", status.Off), camera("c", "Shed", status.Waiting)
+	rec, off, wait := camera("a", "Gate", status.Recording), camera("b", "Yard", status.Off),
+		camera("c", "Shed", status.Waiting)
 	trouble := []status.Problem{{Text: "Shed: The camera does not answer"}}
 	hour := status.Pause{On: true, Until: noon.Add(time.Hour)}
 	for _, tc := range []struct {
@@ -35,17 +36,29 @@ func TestState(t *testing.T) {
 		{"no recorder", nil, 0, assets.Attention, "Preroll: the recorder does not run"},
 		{"no camera", &status.Status{}, 0, assets.Idle, "Preroll: no camera is set up"},
 		{"all off", &status.Status{Cameras: []status.Camera{off}}, 0, assets.Idle, "Preroll: no camera is set up"},
-		{"recording", &status.Status{Cameras: []status.Camera{rec, off}}, 0, assets.Recording, "Preroll: recording 1 camera"},
-		{"two", &status.Status{Cameras: []status.Camera{rec, rec}}, 0, assets.Recording, "Preroll: recording 2 cameras"},
-		{"one connects", &status.Status{Cameras: []status.Camera{rec, wait}}, 0, assets.Recording, "Preroll: recording 1 of 2 cameras"},
-		{"trouble", &status.Status{Cameras: []status.Camera{rec, wait}, Problems: trouble}, 0, assets.Attention, "Preroll: Shed: The camera does not answer"},
-		{"saving", &status.Status{Cameras: []status.Camera{rec}, Problems: trouble}, 2, assets.Saving, "Preroll: saving 2 clips"},
-		{"paused", &status.Status{Cameras: []status.Camera{rec}, Pause: hour}, 0, assets.Paused, "Preroll: paused until 13:00"},
-		{"paused until tomorrow", &status.Status{Cameras: []status.Camera{rec}, Pause: status.Pause{On: true, Until: noon.AddDate(0, 0, 1)}}, 0, assets.Paused, "Preroll: paused until 2026-11-23 12:00"},
-		{"paused for ever", &status.Status{Cameras: []status.Camera{rec}, Pause: status.Pause{On: true}}, 0, assets.Paused, "Preroll: paused until you resume"},
-		{"paused while saving", &status.Status{Cameras: []status.Camera{rec}, Pause: hour}, 1, assets.Saving, "Preroll: saving 1 clip · paused until 13:00"},
-		{"paused in trouble", &status.Status{Cameras: []status.Camera{rec}, Problems: trouble, Pause: hour}, 0, assets.Attention, "Preroll: Shed: The camera does not answer · paused until 13:00"},
-		{"a long text", &status.Status{Problems: []status.Problem{{Text: strings.Repeat("ä\n", 200)}}}, 0, assets.Attention, "Preroll: " + strings.Repeat("ä ", 54) + "ä…"},
+		{"recording", &status.Status{Cameras: []status.Camera{rec, off}}, 0, assets.Recording,
+			"Preroll: recording 1 camera"},
+		{"two", &status.Status{Cameras: []status.Camera{rec, rec}}, 0, assets.Recording,
+			"Preroll: recording 2 cameras"},
+		{"one connects", &status.Status{Cameras: []status.Camera{rec, wait}}, 0, assets.Recording,
+			"Preroll: recording 1 of 2 cameras"},
+		{"trouble", &status.Status{Cameras: []status.Camera{rec, wait}, Problems: trouble}, 0, assets.Attention,
+			"Preroll: Shed: The camera does not answer"},
+		{"saving", &status.Status{Cameras: []status.Camera{rec}, Problems: trouble}, 2, assets.Saving,
+			"Preroll: saving 2 clips"},
+		{"paused", &status.Status{Cameras: []status.Camera{rec}, Pause: hour}, 0, assets.Paused,
+			"Preroll: paused until 13:00"},
+		{"paused until tomorrow", &status.Status{Cameras: []status.Camera{rec},
+			Pause: status.Pause{On: true, Until: noon.AddDate(0, 0, 1)}}, 0, assets.Paused,
+			"Preroll: paused until 2026-11-23 12:00"},
+		{"paused for ever", &status.Status{Cameras: []status.Camera{rec}, Pause: status.Pause{On: true}}, 0,
+			assets.Paused, "Preroll: paused until you resume"},
+		{"paused while saving", &status.Status{Cameras: []status.Camera{rec}, Pause: hour}, 1, assets.Saving,
+			"Preroll: saving 1 clip · paused until 13:00"},
+		{"paused in trouble", &status.Status{Cameras: []status.Camera{rec}, Problems: trouble, Pause: hour}, 0,
+			assets.Attention, "Preroll: Shed: The camera does not answer · paused until 13:00"},
+		{"a long text", &status.Status{Problems: []status.Problem{{Text: strings.Repeat("ä\n", 200)}}}, 0,
+			assets.Attention, "Preroll: " + strings.Repeat("ä ", 54) + "ä…"},
 	} {
 		m := modelOf(noon, tc.status, tc.open, nil, true)
 		if m.icon != tc.icon || m.tooltip != tc.tooltip {
@@ -73,14 +86,16 @@ func lines(menu []entry) (l []string) {
 
 func TestMenu(t *testing.T) {
 	gate, yard := camera("a", "Gate", status.Recording), camera("b", "", status.Connecting)
-	s := status.Status{Cameras: []status.Camera{gate, yard, camera("c", "Shed", status.Off)}, Archive: status.Archive{Path: "/archive"}}
+	s := status.Status{Cameras: []status.Camera{gate, yard, camera("c", "Shed", status.Off)},
+		Archive: status.Archive{Path: "/archive"}}
 	one := status.Status{Cameras: []status.Camera{gate}, Pause: status.Pause{On: true}}
 	many := status.Status{}
 	for i := range 40 {
 		many.Cameras = append(many.Cameras, camera(fmt.Sprint(i), fmt.Sprint("Camera ", i), status.Recording))
 	}
 	ended := []event.Event{
-		{ID: "4", CameraName: "Front door", Label: "person", Time: noon.Add(-time.Hour), Folder: "a/b", Clips: []event.Clip{{File: "x.mp4"}}},
+		{ID: "4", CameraName: "Front door", Label: "person", Time: noon.Add(-time.Hour), Folder: "a/b",
+			Clips: []event.Clip{{File: "x.mp4"}}},
 		{ID: "3", Camera: "a", Time: noon.AddDate(0, 0, -1)},
 		{ID: "2", Camera: "a", Label: "car", Time: noon.AddDate(0, 0, -2)},
 		{ID: "1", Camera: "a", Label: "car", Time: noon.AddDate(0, 0, -3)},
@@ -94,11 +109,15 @@ func TestMenu(t *testing.T) {
 	}{
 		{"no recorder", nil, nil, true, []string{"Open Preroll", "Cameras", "Settings", "", "Quit"}},
 		{"no recorder, no window", nil, nil, false, []string{"", "Quit"}},
-		{"two cameras", &s, ended, true, []string{"Open Preroll", "11:00  Front door: person", "Yesterday 12:00  a", "2026-11-20 12:00  a: car",
-			"Save a clip now", "> Gate", "> b", "> All cameras", "Pause", "> For 15 minutes", "> For 1 hour", "> Until I resume", "Cameras", "Open archive folder", "Settings", "", "Quit"}},
-		{"no window", &s, ended, false, []string{"11:00  Front door: person", "Save a clip now", "> Gate", "> b", "> All cameras",
-			"Pause", "> For 15 minutes", "> For 1 hour", "> Until I resume", "Open archive folder", "", "Quit"}},
-		{"paused", &one, nil, true, []string{"Open Preroll", "Save a clip now", "> Gate", "Resume", "Cameras", "Settings", "", "Quit"}},
+		{"two cameras", &s, ended, true,
+			[]string{"Open Preroll", "11:00  Front door: person", "Yesterday 12:00  a", "2026-11-20 12:00  a: car",
+				"Save a clip now", "> Gate", "> b", "> All cameras", "Pause", "> For 15 minutes", "> For 1 hour",
+				"> Until I resume", "Cameras", "Open archive folder", "Settings", "", "Quit"}},
+		{"no window", &s, ended, false,
+			[]string{"11:00  Front door: person", "Save a clip now", "> Gate", "> b", "> All cameras",
+				"Pause", "> For 15 minutes", "> For 1 hour", "> Until I resume", "Open archive folder", "", "Quit"}},
+		{"paused", &one, nil, true, []string{"Open Preroll", "Save a clip now", "> Gate", "Resume", "Cameras",
+			"Settings", "", "Quit"}},
 	} {
 		if got := lines(modelOf(noon, tc.status, 0, tc.ended, tc.window).menu); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: %q\nwant %q", tc.name, got, tc.want)
@@ -140,7 +159,8 @@ func TestNewest(t *testing.T) {
 		return event.Event{ID: id, Time: noon.Add(time.Duration(hour) * time.Hour), State: s}
 	}
 	list := newest(nil, []event.Event{e("a", 1, event.Saved), e("b", 3, event.Failed), e("c", 2, event.Recording)}, nil)
-	list = newest(list, []event.Event{e("c", 2, event.Incomplete), e("a", 1, event.Saved), e("d", 4, event.Saved)}, []string{"d"})
+	list = newest(list, []event.Event{e("c", 2, event.Incomplete), e("a", 1, event.Saved), e("d", 4, event.Saved)},
+		[]string{"d"})
 	ids := ""
 	for _, e := range list {
 		ids += e.ID
@@ -161,7 +181,8 @@ func TestLacksRAMDisk(t *testing.T) {
 		{"/Volumes/PrerollRAM2/preroll", "ram-gone", false},
 		{"/Users/me/ram", "ram-gone", false},
 	} {
-		if got := lacksRAMDisk(&status.Status{RAM: status.RAM{Path: tc.path}, Problems: []status.Problem{{Key: tc.key}}}); got != tc.want {
+		if got := lacksRAMDisk(&status.Status{RAM: status.RAM{Path: tc.path},
+			Problems: []status.Problem{{Key: tc.key}}}); got != tc.want {
 			t.Errorf("%s, %s: %v", tc.path, tc.key, got)
 		}
 	}

@@ -48,8 +48,8 @@ type act struct {
 	do    order
 }
 
-// news decides what the user is told and when. It holds no clock: see and next get the time and say when they want to be
-// called again.
+// news decides what the user is told and when. It holds no clock: see and next get the time and say when they want to
+// be called again.
 type news struct {
 	status  *status.Status
 	events  map[string]*story
@@ -97,8 +97,10 @@ func newNews() *news { return &news{events: map[string]*story{}, trouble: map[st
 func (n *news) see(now time.Time, u update) []note {
 	var list []note
 	if u.status != nil {
-		if n.status != nil && n.status.Started.Equal(u.status.Started) && u.status.SMTP.Tests > n.status.SMTP.Tests && !n.quiet(now) {
-			list = append(list, note{key: "test mail", title: words.L("Test mail received"), body: words.Say(u.status.SMTP.LastTest)})
+		if n.status != nil && n.status.Started.Equal(u.status.Started) && u.status.SMTP.Tests > n.status.SMTP.Tests &&
+			!n.quiet(now) {
+			list = append(list, note{key: "test mail", title: words.L("Test mail received"),
+				body: words.Say(u.status.SMTP.LastTest)})
 		}
 		n.status = u.status
 	}
@@ -144,7 +146,8 @@ func (n *news) seeEvent(now time.Time, e event.Event, first bool) []note {
 			return nil
 		}
 		s.pictured = e.Snapshot != ""
-		return []note{{key: e.ID, title: title(e), body: words.L("Saving the clip"), picture: n.path(e, e.Snapshot), update: known, acts: []act{{words.L("Open"), order{do: doEvent, id: e.ID}}}}}
+		return []note{{key: e.ID, title: title(e), body: words.L("Saving the clip"), picture: n.path(e, e.Snapshot),
+			update: known, acts: []act{{words.L("Open"), order{do: doEvent, id: e.ID}}}}}
 	}
 	if known && !s.ended.IsZero() { // protected, or looked at again
 		return nil
@@ -208,7 +211,8 @@ func (n *news) ended(e event.Event) note {
 	}
 	facts := []string{words.L("Clip saved"), words.Length(e.Length()), config.ByteSize(e.Bytes()).String()}
 	if e.Continues == "" && e.Receipt.PreRollGot > 0 {
-		facts = append(facts, words.L("from %s before the alarm", words.Ago(e.Receipt.PreRollGot.D().Round(time.Second))))
+		facts = append(facts, words.L("from %s before the alarm",
+			words.Ago(e.Receipt.PreRollGot.D().Round(time.Second))))
 	}
 	switch e.State {
 	case event.Incomplete:
@@ -286,7 +290,8 @@ func (n *news) seeTrouble(now time.Time, u update) []note {
 			}
 			t.flaps, t.told = false, t.there
 			if title, body = t.cameText(n.status); !t.there {
-				title, body = words.L("%s records again", t.name), words.L("It has kept the connection for %s.", words.Ago(flapIn))
+				title, body = words.L("%s records again", t.name),
+					words.L("It has kept the connection for %s.", words.Ago(flapIn))
 			}
 		case len(t.changes) > flapFrom:
 			t.flaps, t.told = true, true
@@ -309,7 +314,8 @@ func (n *news) seeTrouble(now time.Time, u update) []note {
 			if n.quiet(now) {
 				n.held.lines = append(n.held.lines, title)
 			} else {
-				list = append(list, note{key: "trouble " + key, title: title, body: body, acts: []act{{words.L("Open"), order{do: doPage, id: page}}}})
+				list = append(list, note{key: "trouble " + key, title: title, body: body,
+					acts: []act{{words.L("Open"), order{do: doPage, id: page}}}})
 			}
 		}
 		if !t.there && !t.told && !t.flaps && len(t.changes) == 0 {
@@ -323,7 +329,8 @@ func (n *news) seeTrouble(now time.Time, u update) []note {
 func (n *news) compare(now time.Time, gone bool) {
 	there := map[string]status.Problem{}
 	if gone {
-		there["recorder "] = status.Problem{Key: "recorder", Text: words.L("The recorder does not run"), Hint: words.L("Nothing is recorded. Start Preroll, or its service.")}
+		there["recorder "] = status.Problem{Key: "recorder", Text: words.L("The recorder does not run"),
+			Hint: words.L("Nothing is recorded. Start Preroll, or its service.")}
 		for key, t := range n.trouble { // nobody knows better
 			if t.there {
 				there[key] = t.Problem
@@ -463,7 +470,8 @@ func (n *news) afterQuiet() []note {
 	if lines = append(lines, h.lines...); lines == nil {
 		return nil
 	}
-	return []note{{key: "quiet", title: words.L("In the quiet hours"), body: strings.Join(lines, "\n"), acts: []act{{words.L("Open"), order{do: doPage, id: "events"}}}}}
+	return []note{{key: "quiet", title: words.L("In the quiet hours"), body: strings.Join(lines, "\n"),
+		acts: []act{{words.L("Open"), order{do: doPage, id: "events"}}}}}
 }
 
 // next is when see wants to be called though nothing happens; zero: never.

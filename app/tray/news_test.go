@@ -61,8 +61,10 @@ func (p *play) next(d time.Duration) {
 }
 
 func standard() status.Status {
-	return status.Status{Notify: config.Notify{Alarm: true, Saved: true, Trouble: true}, Archive: status.Archive{Path: "/a"},
-		Cameras: []status.Camera{camera("a", "Gate", status.Recording), camera("b", "Yard", status.Recording), {ID: "m", Name: "Mute", State: status.Recording}}}
+	return status.Status{Notify: config.Notify{Alarm: true, Saved: true, Trouble: true},
+		Archive: status.Archive{Path: "/a"},
+		Cameras: []status.Camera{camera("a", "Gate", status.Recording), camera("b", "Yard", status.Recording),
+			{ID: "m", Name: "Mute", State: status.Recording}}}
 }
 
 func happened(id, cam, name string, s event.State) event.Event {
@@ -109,20 +111,34 @@ func TestEventNews(t *testing.T) {
 		says   []update
 		want   []string
 	}{
-		{"alarm, picture, clip", standard(), []update{one(open), one(open), one(pictured), one(pictured), one(done), one(protected)}, []string{alarm, "+" + alarm, saved}},
+		{"alarm, picture, clip", standard(),
+			[]update{one(open), one(open), one(pictured), one(pictured), one(done), one(protected)},
+			[]string{alarm, "+" + alarm, saved}},
 		{"picture at once", standard(), []update{one(pictured), one(pictured), one(done)}, []string{alarm, saved}},
-		{"incomplete", standard(), []update{one(open), one(happened("1", "a", "Gate", event.Incomplete))}, []string{alarm, "1|Gate: person|Clip saved, but not complete: No video came."}},
-		{"failed", standard(), []update{one(open), one(happened("1", "a", "Gate", event.Failed))}, []string{alarm, "1|Gate: person|No clip: No video came."}},
-		{"open before the tray", standard(), []update{{first: true, events: []event.Event{open}}, one(pictured), one(done)}, []string{saved}},
-		{"ended before the tray", standard(), []update{{first: true, events: []event.Event{done}}, one(protected)}, nil},
-		{"ended while the recorder was gone", standard(), []update{one(open), {gone: true}, {first: true, events: []event.Event{done}}}, []string{alarm, saved}},
+		{"incomplete", standard(), []update{one(open), one(happened("1", "a", "Gate", event.Incomplete))},
+			[]string{alarm, "1|Gate: person|Clip saved, but not complete: No video came."}},
+		{"failed", standard(), []update{one(open), one(happened("1", "a", "Gate", event.Failed))},
+			[]string{alarm, "1|Gate: person|No clip: No video came."}},
+		{"open before the tray", standard(),
+			[]update{{first: true, events: []event.Event{open}}, one(pictured), one(done)}, []string{saved}},
+		{"ended before the tray", standard(), []update{{first: true, events: []event.Event{done}}, one(protected)},
+			nil},
+		{"ended while the recorder was gone", standard(),
+			[]update{one(open), {gone: true}, {first: true, events: []event.Event{done}}}, []string{alarm, saved}},
 		{"an old one is protected", standard(), []update{one(old)}, nil},
 		{"follows another", standard(), []update{one(following), one(done)}, []string{saved}},
-		{"removed while it is open", standard(), []update{one(open), {removed: []string{"1", "2"}}}, []string{alarm, "x 1"}},
-		{"no alarms", muted(func(s *status.Status) { s.Notify.Alarm = false }), []update{one(open), one(pictured), one(done)}, []string{saved}},
-		{"alarms only", muted(func(s *status.Status) { s.Notify.Saved = false }), []update{one(open), one(done)}, []string{alarm, "x 1"}},
-		{"alarms only, and it failed", muted(func(s *status.Status) { s.Notify.Saved = false }), []update{one(open), one(happened("1", "a", "Gate", event.Failed))}, []string{alarm, "1|Gate: person|No clip: No video came."}},
-		{"a camera that is not told of", standard(), []update{one(happened("1", "m", "Mute", event.Recording)), one(happened("1", "m", "Mute", event.Failed))}, nil},
+		{"removed while it is open", standard(), []update{one(open), {removed: []string{"1", "2"}}},
+			[]string{alarm, "x 1"}},
+		{"no alarms", muted(func(s *status.Status) { s.Notify.Alarm = false }),
+			[]update{one(open), one(pictured), one(done)}, []string{saved}},
+		{"alarms only", muted(func(s *status.Status) { s.Notify.Saved = false }), []update{one(open), one(done)},
+			[]string{alarm, "x 1"}},
+		{"alarms only, and it failed", muted(func(s *status.Status) { s.Notify.Saved = false }),
+			[]update{one(open), one(happened("1", "a", "Gate", event.Failed))},
+			[]string{alarm, "1|Gate: person|No clip: No video came."}},
+		{"a camera that is not told of", standard(),
+			[]update{one(happened("1", "m", "Mute", event.Recording)), one(happened("1", "m", "Mute", event.Failed))},
+			nil},
 	} {
 		p := begin(t, tc.status)
 		var got []string
@@ -145,7 +161,9 @@ func TestNoteOfAnEvent(t *testing.T) {
 		t.Errorf("alarm: %+v", n)
 	}
 	n = p.n.see(p.now, one(happened("1", "a", "Gate", event.Saved)))[0]
-	want := []act{{"Play", order{do: doEvent, id: "1", path: "/a/f/c.mp4"}}, {"Show in folder", order{do: doReveal, path: "/a/f/c.mp4"}}, {"Protect", order{do: doProtect, id: "1", path: "/a/f/c.mp4", title: "Gate: person"}}}
+	want := []act{{"Play", order{do: doEvent, id: "1", path: "/a/f/c.mp4"}},
+		{"Show in folder", order{do: doReveal, path: "/a/f/c.mp4"}},
+		{"Protect", order{do: doProtect, id: "1", path: "/a/f/c.mp4", title: "Gate: person"}}}
 	if n.picture != "/a/f/t.jpg" || !reflect.DeepEqual(n.acts, want) {
 		t.Errorf("saved: %+v", n)
 	}
@@ -209,8 +227,9 @@ func with(problems ...status.Problem) update {
 
 var (
 	gateAway = status.Problem{Key: "camera", About: "a", Text: "Gate: No answer", Hint: "Is it on?"}
-	full     = status.Problem{Key: "archive-full", About: "archive", Text: "The drive is full", Hint: "Delete something."}
-	gone     = status.Problem{Key: "archive-gone", About: "archive", Text: "The drive is gone", Hint: "Plug it in."}
+	full     = status.Problem{Key: "archive-full", About: "archive", Text: "The drive is full",
+		Hint: "Delete something."}
+	gone = status.Problem{Key: "archive-gone", About: "archive", Text: "The drive is gone", Hint: "Plug it in."}
 )
 
 func TestCameraTrouble(t *testing.T) {
@@ -319,7 +338,8 @@ func TestRecorderGone(t *testing.T) {
 	p.next(-1)
 	p.see(update{gone: true})
 	p.wait(startWait)
-	p.see(update{gone: true}, "trouble recorder |The recorder does not run|Nothing is recorded. Start Preroll, or its service.")
+	p.see(update{gone: true},
+		"trouble recorder |The recorder does not run|Nothing is recorded. Start Preroll, or its service.")
 	p.wait(time.Minute)
 	p.see(u)
 	p.wait(otherWait)
@@ -363,7 +383,8 @@ func TestQuietHours(t *testing.T) {
 	p.wait(otherWait)
 	p.see(update{})
 	p.now = noon.Add(time.Hour)
-	p.see(update{}, "quiet|In the quiet hours|1 clip from 2 cameras\n1 event has no clip\nThe drive is full\nThe archive drive has room again")
+	p.see(update{},
+		"quiet|In the quiet hours|1 clip from 2 cameras\n1 event has no clip\nThe drive is full\nThe archive drive has room again")
 	p.see(update{})
 	p.next(-1)
 }

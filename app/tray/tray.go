@@ -239,8 +239,8 @@ func (t *tray) take(now time.Time, u update) {
 	}
 }
 
-// wake is when there is something to do though the recorder says nothing: news that wait, the start, and midnight, when what the
-// menu calls today is yesterday. Zero: never.
+// wake is when there is something to do though the recorder says nothing: news that wait, the start, and midnight, when
+// what the menu calls today is yesterday. Zero: never.
 func (t *tray) wake(now time.Time) time.Time {
 	at := t.news.next(now)
 	if !t.again.IsZero() && (at.IsZero() || t.again.Before(at)) {
@@ -407,7 +407,8 @@ func (t *tray) act(o order) {
 	case doProtect:
 		_, err := t.client.Protect(ctx, o.id, true)
 		if err == nil {
-			t.show(note{key: o.id, title: o.title, body: words.L("Protected: it is kept until you delete it"), acts: []act{{words.L("Play"), order{do: doEvent, id: o.id, path: o.path}}}})
+			t.show(note{key: o.id, title: o.title, body: words.L("Protected: it is kept until you delete it"),
+				acts: []act{{words.L("Play"), order{do: doEvent, id: o.id, path: o.path}}}})
 		}
 		t.failed(words.L("The event was not protected"), err)
 	case doSave:

@@ -99,8 +99,9 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// TestTray drives the whole tray on a private bus, in a process of its own, since fyne.io/systray runs once in a process.
-// It is left out under the race detector, which finds that systray counts its menu's revisions under two locks.
+// TestTray drives the whole tray on a private bus, in a process of its own, since fyne.io/systray runs once in a
+// process. It is left out under the race detector, which finds that systray counts its menu's revisions under two
+// locks.
 func TestTray(t *testing.T) {
 	if os.Getenv("PREROLL_TEST_TRAY") == "" {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestTray$", "-test.count", "1")
@@ -120,7 +121,8 @@ func TestTray(t *testing.T) {
 
 	places := config.Places{Socket: filepath.Join(t.TempDir(), "s")}
 	f := &fake{changed: make(chan struct{}, 1), status: status.Status{
-		Cameras: []status.Camera{camera("a", "Front_door & more", status.Recording), camera("b", "Yard", status.Recording)}, Archive: status.Archive{Path: "/archive"}}}
+		Cameras: []status.Camera{camera("a", "Front_door & more", status.Recording),
+			camera("b", "Yard", status.Recording)}, Archive: status.Archive{Path: "/archive"}}}
 	ln, err := control.Listen(places.Socket)
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +199,9 @@ func TestTray(t *testing.T) {
 	})
 	until(t, "the saving icon", func() bool { c := middle(); return c.B > 200 })
 	f.change(func() {
-		f.events = []event.Event{{ID: "1", CameraName: "Yard", Label: "car", Time: time.Date(2026, 1, 2, 3, 4, 0, 0, time.Local), State: event.Saved, SavedAt: time.Now(), Clips: []event.Clip{{File: "x.mp4"}}}}
+		f.events = []event.Event{{ID: "1", CameraName: "Yard", Label: "car",
+			Time: time.Date(2026, 1, 2, 3, 4, 0, 0, time.Local), State: event.Saved, SavedAt: time.Now(),
+			Clips: []event.Clip{{File: "x.mp4"}}}}
 	})
 	until(t, "the event in the menu", has("2026-01-02 03:04  Yard: car"))
 

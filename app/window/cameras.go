@@ -59,7 +59,9 @@ const stillAge = 8 * time.Second
 
 func newCamerasPage(w *window) *camerasPage {
 	p := &camerasPage{w: w, stills: map[string]still{}, cards: map[string]bool{}}
-	p.grid = widget.NewGridWrap(func() int { return len(p.list()) }, func() fyne.CanvasObject { return newCard(p) }, func(i widget.GridWrapItemID, o fyne.CanvasObject) {
+	p.grid = widget.NewGridWrap(func() int { return len(p.list()) }, func() fyne.CanvasObject {
+		return newCard(p)
+	}, func(i widget.GridWrapItemID, o fyne.CanvasObject) {
 		if list := p.list(); i < len(list) {
 			o.(*card).set(list[i])
 		}
@@ -81,9 +83,13 @@ func newCamerasPage(w *window) *camerasPage {
 		w.settings.addCamera()
 	})
 	top := container.NewVBox(
-		container.NewBorder(nil, nil, nil, container.NewHBox(add, p.pause, p.save), container.NewBorder(nil, nil, widget.NewLabelWithStyle("RAM", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), nil, container.NewVBox(layout.NewSpacer(), container.New(fixedHeight{8}, p.ram), layout.NewSpacer()))),
+		container.NewBorder(nil, nil, nil, container.NewHBox(add, p.pause, p.save),
+			container.NewBorder(nil, nil,
+				widget.NewLabelWithStyle("RAM", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), nil,
+				container.NewVBox(layout.NewSpacer(), container.New(fixedHeight{8}, p.ram), layout.NewSpacer()))),
 		p.ramText)
-	p.empty = centred(words.L("No camera is set up yet"), words.L("You need its network address, and the user and password of the camera itself."),
+	p.empty = centred(words.L("No camera is set up yet"),
+		words.L("You need its network address, and the user and password of the camera itself."),
 		important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), func() { w.guide.show() })))
 	p.listing = container.NewBorder(container.NewPadded(top), nil, nil, nil, container.NewStack(p.grid, p.empty))
 
@@ -91,9 +97,12 @@ func newCamerasPage(w *window) *camerasPage {
 	p.player.line.Hide()
 	p.liveTitle = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	back := widget.NewButtonWithIcon(words.L("Cameras"), theme.NavigateBackIcon(), p.closeLive)
-	now := widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() { p.saveClip(p.liveID) })
+	now := widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
+		p.saveClip(p.liveID)
+	})
 	now.Importance = widget.HighImportance
-	p.live = container.NewPadded(container.NewBorder(container.NewBorder(nil, nil, back, now, p.liveTitle), nil, nil, nil, p.player.content))
+	p.live = container.NewPadded(container.NewBorder(container.NewBorder(nil, nil, back, now, p.liveTitle), nil, nil,
+		nil, p.player.content))
 	p.live.Hide()
 	p.content = container.NewStack(p.listing, p.live)
 	p.draw()
@@ -177,10 +186,12 @@ func ramOf(s status.Status, keep time.Duration) string {
 		return text
 	}
 	if s.RAM.Need <= s.RAM.Budget {
-		return text + ". " + words.L("Full rings of %.0f s need %s: they fit.", keep.Seconds(), config.ByteSize(s.RAM.Need))
+		return text + ". " + words.L("Full rings of %.0f s need %s: they fit.", keep.Seconds(),
+			config.ByteSize(s.RAM.Need))
 	}
 	fits := float64(s.RAM.Budget) / float64(s.RAM.Need) * keep.Seconds()
-	return text + ". " + words.L("Full rings of %.0f s would need %s. They do not fit: the longest rings are shortened first, to about %.0f s each; what an alarm needs is kept. Raise the RAM budget, or lower the cameras' bit rates.", keep.Seconds(), config.ByteSize(s.RAM.Need), fits)
+	return text + ". " +
+		words.L("Full rings of %.0f s would need %s. They do not fit: the longest rings are shortened first, to about %.0f s each; what an alarm needs is kept. Raise the RAM budget, or lower the cameras' bit rates.", keep.Seconds(), config.ByteSize(s.RAM.Need), fits)
 }
 
 // refresh shows the cards anew, and learns which of them are seen.
@@ -223,7 +234,8 @@ func (p *camerasPage) take() {
 	}
 	id := ""
 	for _, c := range p.list() {
-		if s := p.stills[c.ID]; p.cards[c.ID] && c.State == status.Recording && time.Since(s.asked) > stillAge && (id == "" || s.asked.Before(p.stills[id].asked)) {
+		if s := p.stills[c.ID]; p.cards[c.ID] && c.State == status.Recording && time.Since(s.asked) > stillAge &&
+			(id == "" || s.asked.Before(p.stills[id].asked)) {
 			id = c.ID
 		}
 	}
@@ -266,7 +278,8 @@ func (p *camerasPage) choosePause() {
 		})
 	}
 	at := fyne.CurrentApp().Driver().AbsolutePositionForObject(p.pause).AddXY(0, p.pause.Size().Height)
-	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", item(words.L("For 15 minutes"), 15*time.Minute), item(words.L("For 1 hour"), time.Hour), item(words.L("Until I resume"), 0)), p.w.win.Canvas(), at)
+	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", item(words.L("For 15 minutes"), 15*time.Minute),
+		item(words.L("For 1 hour"), time.Hour), item(words.L("Until I resume"), 0)), p.w.win.Canvas(), at)
 }
 
 func (p *camerasPage) saveClip(id string) {
@@ -348,7 +361,8 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 		text := words.L("Recording for %s", since)
 		if len(c.Advice) > 0 { // the first one weighs most
 			a := c.Advice[0]
-			return text + ". " + strings.TrimSuffix(words.Say(a.Text), ".") + ". " + words.Say(a.Hint), widget.WarningImportance
+			return text + ". " + strings.TrimSuffix(words.Say(a.Text), ".") + ". " + words.Say(a.Hint),
+				widget.WarningImportance
 		}
 		return text, widget.SuccessImportance
 	}
@@ -414,7 +428,8 @@ func newCard(p *camerasPage) *card {
 	c.state = widget.NewLabel("")
 	c.state.Wrapping = fyne.TextWrapWord
 	c.facts = widget.NewLabel("")
-	c.facts.Truncation, c.facts.SizeName, c.facts.Importance = fyne.TextTruncateEllipsis, theme.SizeNameCaptionText, widget.LowImportance
+	c.facts.Truncation, c.facts.SizeName, c.facts.Importance = fyne.TextTruncateEllipsis, theme.SizeNameCaptionText,
+		widget.LowImportance
 	c.bar = widget.NewProgressBar()
 	c.bar.TextFormatter = func() string { return "" }
 	c.preroll = widget.NewLabel("")
@@ -430,13 +445,16 @@ func newCard(p *camerasPage) *card {
 			p.enable(c.id, on)
 		}
 	})
-	c.level = container.NewBorder(nil, nil, nil, c.preroll, container.NewVBox(layout.NewSpacer(), container.New(fixedHeight{6}, c.bar), layout.NewSpacer()))
+	c.level = container.NewBorder(nil, nil, nil, c.preroll,
+		container.NewVBox(layout.NewSpacer(), container.New(fixedHeight{6}, c.bar), layout.NewSpacer()))
 	frame := newBackdrop(theme.ColorNameHeaderBackground, theme.ColorNameInputBorder, 6)
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), c.name, c.level, c.facts)
 	foot := container.NewHBox(c.watch, c.save, edit, layout.NewSpacer(), c.enabled)
 	room := canvas.NewRectangle(color.Transparent) // for what is wrong and what to do
 	room.SetMinSize(fyne.NewSize(cardWidth, 124))
-	c.box = container.NewStack(frame, container.NewPadded(container.NewBorder(container.NewVBox(container.NewStack(ground, c.picture), text), foot, nil, nil, container.NewStack(room, c.state))))
+	c.box = container.NewStack(frame,
+		container.NewPadded(container.NewBorder(container.NewVBox(container.NewStack(ground, c.picture), text), foot,
+			nil, nil, container.NewStack(room, c.state))))
 	c.ExtendBaseWidget(c)
 	return c
 }
@@ -444,7 +462,8 @@ func newCard(p *camerasPage) *card {
 func (c *card) set(s status.Camera) {
 	now := c.p.w.now()
 	c.id = s.ID
-	if ground := theme.Color(theme.ColorNameBackground); ground != c.drawn { // the theme has changed while nobody looked
+	// the theme has changed while nobody looked
+	if ground := theme.Color(theme.ColorNameBackground); ground != c.drawn {
 		c.drawn = ground
 		c.box.Refresh()
 	}

@@ -46,7 +46,8 @@ type connections struct {
 const fewConnections = 6
 
 func newConnections(w *window) *connections {
-	p := &connections{w: w, most: fewConnections, rows: container.New(layout.NewCustomPaddedVBoxLayout(0)), empty: wrapped("")}
+	p := &connections{w: w, most: fewConnections, rows: container.New(layout.NewCustomPaddedVBoxLayout(0)),
+		empty: wrapped("")}
 	p.empty.Importance = widget.LowImportance
 	p.bad = widget.NewCheck(words.L("Only those that need mending"), func(bool) { p.draw() })
 	p.more = widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() {
@@ -190,12 +191,16 @@ type connectionRow struct {
 }
 
 func newConnectionRow(p *connections) *connectionRow {
-	r := &connectionRow{p: p, ground: canvas.NewRectangle(color.Transparent), icon: widget.NewIcon(nil), text: wrapped(""), detail: widget.NewLabel("")}
+	r := &connectionRow{p: p, ground: canvas.NewRectangle(color.Transparent), icon: widget.NewIcon(nil),
+		text: wrapped(""), detail: widget.NewLabel("")}
 	r.ground.CornerRadius = theme.SelectionRadiusSize()
-	r.detail.Importance, r.detail.SizeName, r.detail.Truncation = widget.LowImportance, theme.SizeNameCaptionText, fyne.TextTruncateEllipsis
-	arrow := container.NewCenter(container.NewGridWrap(fyne.NewSize(20, 20), widget.NewIcon(theme.NewDisabledResource(theme.NavigateNextIcon()))))
-	r.box = container.NewStack(r.ground, container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), r.icon)), arrow,
-		container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3), r.text, r.detail)))
+	r.detail.Importance, r.detail.SizeName, r.detail.Truncation = widget.LowImportance, theme.SizeNameCaptionText,
+		fyne.TextTruncateEllipsis
+	arrow := container.NewCenter(container.NewGridWrap(fyne.NewSize(20, 20),
+		widget.NewIcon(theme.NewDisabledResource(theme.NavigateNextIcon()))))
+	r.box = container.NewStack(r.ground,
+		container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), r.icon)), arrow,
+			container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3), r.text, r.detail)))
 	r.ExtendBaseWidget(r)
 	return r
 }
@@ -277,7 +282,8 @@ func (p *connections) open(c status.Connection) {
 	t := &talk{p: p, icon: widget.NewIcon(nil), verdict: wrapped(""), detail: wrapped(""), said: widget.NewRichText()}
 	t.detail.Importance, t.detail.SizeName = widget.LowImportance, theme.SizeNameCaptionText
 	t.said.Wrapping = fyne.TextWrapBreak
-	head := container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), t.icon)), nil, container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3), t.verdict, t.detail))
+	head := container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), t.icon)), nil,
+		container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3), t.verdict, t.detail))
 	ground := newBackdrop(theme.ColorNameInputBackground, "", theme.InputRadiusSize())
 	body := container.NewBorder(head, nil, nil, nil, container.NewStack(ground, container.NewVScroll(t.said)))
 	t.box = dialog.NewCustomWithoutButtons(words.L("Connection %d", c.ID), body, p.w.win)
@@ -320,7 +326,8 @@ func (t *talk) set(c status.Connection) {
 	t.c = c
 	t.icon.SetResource(connectionSign(c))
 	t.verdict.SetText(verdictOf(c))
-	t.detail.SetText(strings.Join([]string{t.p.aboutConnection(c), portOf(c.Port), words.L("%.2f s long", c.Length.D().Seconds())}, "  ·  "))
+	t.detail.SetText(strings.Join([]string{t.p.aboutConnection(c), portOf(c.Port),
+		words.L("%.2f s long", c.Length.D().Seconds())}, "  ·  "))
 	shown(t.toEvent, len(c.Events) > 0)
 	t.said.Segments = nil
 	for _, l := range c.Dialogue {
@@ -334,11 +341,14 @@ func (t *talk) set(c status.Connection) {
 		default:
 			text, name = words.Say(l.Text), theme.ColorNamePlaceHolder
 		}
-		style := widget.RichTextStyle{ColorName: name, SizeName: theme.SizeNameCaptionText, TextStyle: fyne.TextStyle{Monospace: true}}
-		t.said.Segments = append(t.said.Segments, &widget.TextSegment{Text: fmt.Sprintf("%7.2f  %-8s %s", l.At.D().Seconds(), who, text), Style: style})
+		style := widget.RichTextStyle{ColorName: name, SizeName: theme.SizeNameCaptionText,
+			TextStyle: fyne.TextStyle{Monospace: true}}
+		t.said.Segments = append(t.said.Segments,
+			&widget.TextSegment{Text: fmt.Sprintf("%7.2f  %-8s %s", l.At.D().Seconds(), who, text), Style: style})
 	}
 	if len(c.Dialogue) == 0 {
-		t.said.Segments = []widget.RichTextSegment{&widget.TextSegment{Text: words.L("Nothing was said."), Style: widget.RichTextStyle{ColorName: theme.ColorNamePlaceHolder}}}
+		t.said.Segments = []widget.RichTextSegment{&widget.TextSegment{Text: words.L("Nothing was said."),
+			Style: widget.RichTextStyle{ColorName: theme.ColorNamePlaceHolder}}}
 	}
 	t.said.Refresh()
 }

@@ -46,7 +46,8 @@ func (w *window) fail(err error) {
 	}
 	l := widget.NewLabel(text)
 	l.Wrapping = fyne.TextWrapWord
-	body := container.NewBorder(nil, nil, container.NewVBox(widget.NewIcon(theme.NewErrorThemedResource(theme.ErrorIcon()))), nil, l)
+	body := container.NewBorder(nil, nil,
+		container.NewVBox(widget.NewIcon(theme.NewErrorThemedResource(theme.ErrorIcon()))), nil, l)
 	var d *dialog.CustomDialog
 	done := newAnswer(words.L("Close"), func() { d.Hide() }, func() { d.Hide() })
 	d = dialog.NewCustomWithoutButtons(words.L("That did not work"), body, w.win)
@@ -75,7 +76,9 @@ func (w *window) confirm(title, text, yes string, do func()) {
 // toast tells of something for some seconds.
 func (w *window) toast(text string) {
 	room := w.win.Canvas().Size().Width - 8*theme.Padding() // one that is wider would make the window wider
-	w.told.SetText(cut(text, room, func(s string) float32 { return fyne.MeasureText(s, theme.TextSize(), w.told.TextStyle).Width }))
+	w.told.SetText(cut(text, room, func(s string) float32 {
+		return fyne.MeasureText(s, theme.TextSize(), w.told.TextStyle).Width
+	}))
 	w.toastEnd = time.Now().Add(4 * time.Second)
 	w.toastBox.Show()
 	w.toastBox.Refresh()
@@ -241,7 +244,8 @@ func centred(title, text string, buttons ...fyne.CanvasObject) *fyne.Container {
 	style.Alignment = fyne.TextAlignCenter
 	heading := widget.NewRichText(&widget.TextSegment{Text: title, Style: style})
 	row := container.NewHBox(append(append([]fyne.CanvasObject{layout.NewSpacer()}, buttons...), layout.NewSpacer())...)
-	return container.NewVBox(layout.NewSpacer(), container.New(narrow{520}, container.NewVBox(heading, t, row)), layout.NewSpacer())
+	return container.NewVBox(layout.NewSpacer(), container.New(narrow{520}, container.NewVBox(heading, t, row)),
+		layout.NewSpacer())
 }
 
 // narrow keeps its content in the middle and no wider than a number of units.
@@ -280,7 +284,8 @@ func (l low) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, l.h
 
 // heading heads a part of a page.
 func heading(text string) fyne.CanvasObject {
-	return container.NewVBox(widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), widget.NewSeparator())
+	return container.NewVBox(widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true}),
+		widget.NewSeparator())
 }
 
 // labelWidth is the same for every field of a page.
@@ -297,8 +302,10 @@ func field(label, hint string, o fyne.CanvasObject) fyne.CanvasObject {
 		rows = append(rows, h)
 	}
 	box := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), rows...)
-	return container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(labelWidth, l.MinSize().Height), l)), nil, box)
+	return container.NewBorder(nil, nil,
+		container.NewVBox(container.NewGridWrap(fyne.NewSize(labelWidth, l.MinSize().Height), l)), nil, box)
 }
 
 // lockIcon marks what is protected.
-var lockIcon = theme.NewThemedResource(fyne.NewStaticResource("lock.svg", []byte(`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24"><path fill="#000000" d="M18 8h-1V6A5 5 0 0 0 7 6v2H6a2 2 0 0 0-2 2v10a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2V10a2 2 0 0 0-2-2zm-6 9a2 2 0 1 1 0-4 2 2 0 0 1 0 4zM9 8V6a3 3 0 0 1 6 0v2z"/></svg>`)))
+var lockIcon = theme.NewThemedResource(fyne.NewStaticResource("lock.svg",
+	[]byte(`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24"><path fill="#000000" d="M18 8h-1V6A5 5 0 0 0 7 6v2H6a2 2 0 0 0-2 2v10a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2V10a2 2 0 0 0-2-2zm-6 9a2 2 0 1 1 0-4 2 2 0 0 1 0 4zM9 8V6a3 3 0 0 1 6 0v2z"/></svg>`)))

@@ -76,7 +76,8 @@ type eventsPage struct {
 }
 
 func newEventsPage(w *window) *eventsPage {
-	p := &eventsPage{w: w, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{}, getting: map[pageKey]bool{}, last: -1}
+	p := &eventsPage{w: w, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{},
+		getting: map[pageKey]bool{}, last: -1}
 	p.thumbs = &thumbs{w: w, cache: map[string]image.Image{}, loaded: p.pictured, load: loadPicture}
 	p.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	p.headline.Truncation = fyne.TextTruncateEllipsis
@@ -87,13 +88,19 @@ func newEventsPage(w *window) *eventsPage {
 		})
 	})
 	p.save.Importance = widget.HighImportance
-	p.alarm = widget.NewButtonWithIcon(words.L("Send a test alarm"), theme.MailSendIcon(), func() { w.choose(p.alarm, w.client.Mail) })
-	p.resume = widget.NewButtonWithIcon(words.L("Resume"), theme.MediaPlayIcon(), func() { w.try(w.client.EndPause, nil) })
+	p.alarm = widget.NewButtonWithIcon(words.L("Send a test alarm"), theme.MailSendIcon(), func() {
+		w.choose(p.alarm, w.client.Mail)
+	})
+	p.resume = widget.NewButtonWithIcon(words.L("Resume"), theme.MediaPlayIcon(), func() {
+		w.try(w.client.EndPause, nil)
+	})
 	p.resume.Importance = widget.HighImportance
 	p.trouble = widget.NewLabel("")
 	p.trouble.Wrapping = fyne.TextWrapWord
 	why := widget.NewButton(words.L("Health"), func() { w.turn(pageHealth) })
-	p.banner = container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon())), container.NewVBox(why), p.trouble), widget.NewSeparator())
+	p.banner = container.NewVBox(container.NewBorder(nil, nil,
+		widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon())), container.NewVBox(why), p.trouble),
+		widget.NewSeparator())
 
 	p.reading = widget.NewLabel("")
 	p.reading.Truncation = fyne.TextTruncateEllipsis
@@ -118,13 +125,20 @@ func newEventsPage(w *window) *eventsPage {
 		important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), func() { w.guide.show() })))
 	p.nothing = centred(words.L("No events yet"),
 		words.L("As soon as a camera sends an alarm mail, its clip appears here. You need not wait for one: save a clip now, or send a test alarm, which goes the whole way that a camera's mail goes."))
-	p.unfound = centred(words.L("Nothing fits"), words.L("No event fits what is searched for."), widget.NewButtonWithIcon(words.L("Show all events"), theme.ContentClearIcon(), p.showAll))
+	p.unfound = centred(words.L("Nothing fits"), words.L("No event fits what is searched for."),
+		widget.NewButtonWithIcon(words.L("Show all events"), theme.ContentClearIcon(), p.showAll))
 	p.fault = widget.NewLabel("")
 	p.fault.Wrapping, p.fault.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
-	p.failed = container.NewVBox(layout.NewSpacer(), container.New(narrow{520}, container.NewVBox(p.fault, container.NewCenter(widget.NewButtonWithIcon(words.L("Try again"), theme.ViewRefreshIcon(), p.reload)))), layout.NewSpacer())
+	p.failed = container.NewVBox(layout.NewSpacer(),
+		container.New(narrow{520},
+			container.NewVBox(p.fault,
+				container.NewCenter(
+					widget.NewButtonWithIcon(words.L("Try again"), theme.ViewRefreshIcon(), p.reload)))),
+		layout.NewSpacer())
 
 	p.listing = container.NewBorder(container.NewPadded(container.NewVBox(
-		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline), p.banner, p.rebuild, p.newFilter(), p.newPickBar())),
+		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline), p.banner,
+		p.rebuild, p.newFilter(), p.newPickBar())),
 		nil, nil, nil, container.NewStack(p.rows, p.nothing, p.unfound, p.failed, p.welcome))
 	p.detail = newEventView(w)
 	p.detail.content.Hide()
@@ -151,14 +165,17 @@ func (p *eventsPage) newFilter() fyne.CanvasObject {
 	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
 		return container.NewGridWrap(fyne.NewSize(w, o.MinSize().Height), o)
 	}
-	return container.NewBorder(nil, nil, nil, container.NewHBox(width(150, p.camera), width(130, p.label), width(150, p.date), p.clear), container.NewBorder(nil, nil, nil, p.count, p.search))
+	return container.NewBorder(nil, nil, nil,
+		container.NewHBox(width(150, p.camera), width(130, p.label), width(150, p.date), p.clear),
+		container.NewBorder(nil, nil, nil, p.count, p.search))
 }
 
 // fillChoices puts what can be chosen into the filter, and keeps what is chosen.
 func (p *eventsPage) fillChoices() {
 	p.filling = true
 	defer func() { p.filling = false }()
-	if c := p.query.Camera; c != "" && !slices.Contains(p.choices.Cameras, c) { // its last event has gone, and it is still asked for
+	// its last event has gone, and it is still asked for
+	if c := p.query.Camera; c != "" && !slices.Contains(p.choices.Cameras, c) {
 		p.choices.Cameras = append(slices.Clone(p.choices.Cameras), c)
 	}
 	if l := p.query.Label; l != "" && !slices.Contains(p.choices.Labels, l) {
@@ -229,8 +246,10 @@ func (p *eventsPage) newPickBar() fyne.CanvasObject {
 			p.w.each(list, do)
 		}
 	}
-	protect := widget.NewButtonWithIcon(words.L("Protect"), theme.ConfirmIcon(), all(func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, true) }))
-	release := widget.NewButton(words.L("End protection"), all(func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, false) }))
+	protect := widget.NewButtonWithIcon(words.L("Protect"), theme.ConfirmIcon(),
+		all(func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, true) }))
+	release := widget.NewButton(words.L("End protection"),
+		all(func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, false) }))
 	export := widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(), func() { p.w.export(p.pickedList()) })
 	remove := widget.NewButtonWithIcon(words.L("Delete"), theme.DeleteIcon(), func() { p.remove(p.pickedList()) })
 	remove.Importance = widget.DangerImportance
@@ -283,13 +302,16 @@ func (p *eventsPage) remove(list []event.Event) {
 	}
 	text := words.L("Their files are removed from the archive. This cannot be undone.")
 	if away := p.w.away(going); away > 0 {
-		text = words.N(away, "1 of them lies on a drive that is not there: it leaves the list, and its files stay.", "%d of them lie on a drive that is not there: they leave the list, and their files stay.") + "\n" + text
+		text = words.N(away, "1 of them lies on a drive that is not there: it leaves the list, and its files stay.",
+			"%d of them lie on a drive that is not there: they leave the list, and their files stay.") + "\n" + text
 	}
 	if kept := len(list) - len(going); kept > 0 {
-		text = words.N(kept, "1 event stays: it is protected or still being saved.", "%d events stay: they are protected or still being saved.") + "\n" + text
+		text = words.N(kept, "1 event stays: it is protected or still being saved.",
+			"%d events stay: they are protected or still being saved.") + "\n" + text
 	}
 	if len(going) == 0 {
-		dialog.ShowInformation(words.L("Nothing to delete"), words.L("What is protected or still being saved cannot be deleted."), p.w.win)
+		dialog.ShowInformation(words.L("Nothing to delete"),
+			words.L("What is protected or still being saved cannot be deleted."), p.w.win)
 		return
 	}
 	p.w.confirm(words.N(len(going), "Delete 1 event?", "Delete %d events?"), text, words.L("Delete"), func() {
@@ -308,7 +330,9 @@ func (p *eventsPage) remove(list []event.Event) {
 
 // isAway tells whether an event lies on a drive that was not there when it was looked for.
 func (w *window) isAway(e event.Event) bool {
-	return w.status != nil && slices.ContainsFunc(w.status.Archive.Away, func(d status.Drive) bool { return d.ID == e.Drive && d.Path == e.Archive })
+	return w.status != nil && slices.ContainsFunc(w.status.Archive.Away, func(d status.Drive) bool {
+		return d.ID == e.Drive && d.Path == e.Archive
+	})
 }
 
 func (w *window) away(list []event.Event) (n int) {
@@ -480,10 +504,12 @@ func (p *eventsPage) draw() {
 	}
 	if s != nil && s.Archive.Filling != nil {
 		f := s.Archive.Filling
-		p.reading.SetText(words.L("The list is read from the archive: %s so far.", words.N(f.Events, "1 event", "%d events")))
+		p.reading.SetText(words.L("The list is read from the archive: %s so far.",
+			words.N(f.Events, "1 event", "%d events")))
 		p.progress.SetValue(f.Part)
 	}
-	before := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(), p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
+	before := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
+		p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
 	shown(p.banner, text != "")
 	shown(p.rebuild, s != nil && s.Archive.Filling != nil)
 	active := len(cameras(s)) > 0
@@ -499,7 +525,8 @@ func (p *eventsPage) draw() {
 	shown(p.welcome, s != nil && len(s.Cameras) == 0 && empty && !p.filtered())
 	shown(p.nothing, s != nil && len(s.Cameras) > 0 && empty && !p.filtered())
 	shown(p.rows, !empty && p.err == nil)
-	after := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(), p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
+	after := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
+		p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
 	if changed || !slices.Equal(before, after) {
 		p.content.Refresh() // what was shown or hidden moves the rest
 		if changed {
@@ -726,7 +753,8 @@ type dayRow struct {
 }
 
 func newDayRow() *dayRow {
-	r := &dayRow{day: widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), count: widget.NewLabel("")}
+	r := &dayRow{day: widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}),
+		count: widget.NewLabel("")}
 	r.count.Importance = widget.LowImportance
 	r.line = container.NewHBox(r.day, r.count)
 	r.ExtendBaseWidget(r)
@@ -760,14 +788,19 @@ type eventRow struct {
 }
 
 func newEventRow() *eventRow {
-	r := &eventRow{thumb: canvas.NewImageFromImage(nil), check: widget.NewCheck("", nil), lock: widget.NewIcon(lockIcon)}
+	r := &eventRow{thumb: canvas.NewImageFromImage(nil), check: widget.NewCheck("", nil),
+		lock: widget.NewIcon(lockIcon)}
 	r.thumb.FillMode, r.thumb.CornerRadius = canvas.ImageFillContain, 4
 	r.thumb.SetMinSize(fyne.NewSize(112, 63))
 	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
 	ground.CornerRadius = 4
-	r.title, r.detail, r.state = newLine(fyne.TextStyle{Bold: true}), newLine(fyne.TextStyle{}), newLine(fyne.TextStyle{})
-	text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail, r.state, layout.NewSpacer())
-	r.box = container.NewBorder(nil, nil, container.NewHBox(r.check, container.NewCenter(container.NewStack(ground, r.thumb))), container.NewCenter(r.lock),
+	r.title, r.detail, r.state = newLine(fyne.TextStyle{Bold: true}), newLine(fyne.TextStyle{}),
+		newLine(fyne.TextStyle{})
+	text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail, r.state,
+		layout.NewSpacer())
+	r.box = container.NewBorder(nil, nil,
+		container.NewHBox(r.check, container.NewCenter(container.NewStack(ground, r.thumb))),
+		container.NewCenter(r.lock),
 		container.New(layout.NewCustomPaddedLayout(0, 0, theme.Padding()*2, theme.Padding()), text))
 	r.ExtendBaseWidget(r)
 	return r

@@ -52,7 +52,9 @@ func newEventView(w *window) *eventView {
 	newer := widget.NewButtonWithIcon("", theme.MoveUpIcon(), func() { w.events.neighbour(-1) })
 	older := widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() { w.events.neighbour(1) })
 	v.protect = widget.NewButtonWithIcon("", lockIcon, v.toggleProtection)
-	v.export = widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(), func() { w.export([]event.Event{v.event}) })
+	v.export = widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(), func() {
+		w.export([]event.Event{v.event})
+	})
 	v.remove = widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { w.events.remove([]event.Event{v.event}) })
 	v.parts = widget.NewSelect(nil, func(string) {
 		if i := v.parts.SelectedIndex(); i >= 0 && i != v.clip {
@@ -70,10 +72,13 @@ func newEventView(w *window) *eventView {
 	v.verdict.Wrapping = fyne.TextWrapWord
 
 	side := container.NewGridWrap(fyne.NewSize(receiptWidth, 1)) // keeps the receipt's width
-	top := container.NewBorder(nil, nil, container.NewHBox(back, newer, older), container.NewHBox(v.protect, v.export, v.remove), v.title)
-	left := container.NewBorder(v.parts, nil, nil, nil, container.NewStack(v.player.content, container.NewVBox(layout.NewSpacer(), v.waiting, layout.NewSpacer())))
+	top := container.NewBorder(nil, nil, container.NewHBox(back, newer, older),
+		container.NewHBox(v.protect, v.export, v.remove), v.title)
+	left := container.NewBorder(v.parts, nil, nil, nil,
+		container.NewStack(v.player.content, container.NewVBox(layout.NewSpacer(), v.waiting, layout.NewSpacer())))
 	right := container.NewBorder(side, nil, nil, nil, container.NewVScroll(container.NewPadded(v.receipt)))
-	v.content = container.NewPadded(container.NewBorder(top, nil, nil, container.NewBorder(nil, nil, widget.NewSeparator(), nil, right), left))
+	v.content = container.NewPadded(container.NewBorder(top, nil, nil,
+		container.NewBorder(nil, nil, widget.NewSeparator(), nil, right), left))
 	return v
 }
 
@@ -205,7 +210,8 @@ func (v *eventView) tick() {
 func (v *eventView) draw() {
 	e := v.event
 	now := v.w.now()
-	v.title.SetText(words.Day(e.Time, now) + " " + e.Time.Local().Format("15:04:05") + "  ·  " + labelOf(e) + "  ·  " + e.Title())
+	v.title.SetText(words.Day(e.Time, now) + " " + e.Time.Local().Format("15:04:05") + "  ·  " + labelOf(e) + "  ·  " +
+		e.Title())
 	if e.Protected {
 		v.protect.SetText(words.L("End protection"))
 	} else {
@@ -252,15 +258,17 @@ func (v *eventView) draw() {
 		}
 		if e.Mail != "" {
 			path := v.w.path(e, e.Mail)
-			box.Add(container.NewHBox(widget.NewButtonWithIcon(words.L("Open the mail"), theme.MailComposeIcon(), func() {
-				v.w.try(func(context.Context) error { return opener.Open(path) }, nil)
-			})))
+			box.Add(container.NewHBox(widget.NewButtonWithIcon(words.L("Open the mail"), theme.MailComposeIcon(),
+				func() {
+					v.w.try(func(context.Context) error { return opener.Open(path) }, nil)
+				})))
 		}
 	}
 	if len(e.Gaps) > 0 {
 		box.Add(caption(words.L("What is missing")))
 		for _, g := range e.Gaps {
-			box.Add(fact(g.From.Local().Format("15:04:05"), words.L("%.1f s: %s", g.To.Sub(g.From).Seconds(), words.Say(g.Reason))))
+			box.Add(fact(g.From.Local().Format("15:04:05"),
+				words.L("%.1f s: %s", g.To.Sub(g.From).Seconds(), words.Say(g.Reason))))
 		}
 	}
 	for _, c := range e.Clips {
@@ -305,9 +313,11 @@ func receiptOf(e event.Event) (list [][2]string) {
 	}
 	add(words.L("Length"), words.Length(e.Length())+"  ·  "+config.ByteSize(e.Bytes()).String())
 	if e.Continues == "" {
-		add(words.L("Pre-roll"), words.L("%.1f s, asked %.0f s", r.PreRollGot.D().Seconds(), r.PreRollAsked.D().Seconds()))
+		add(words.L("Pre-roll"), words.L("%.1f s, asked %.0f s", r.PreRollGot.D().Seconds(),
+			r.PreRollAsked.D().Seconds()))
 	}
-	add(words.L("Post-roll"), words.L("%.1f s, asked %.0f s", r.PostRollGot.D().Seconds(), r.PostRollAsked.D().Seconds()))
+	add(words.L("Post-roll"), words.L("%.1f s, asked %.0f s", r.PostRollGot.D().Seconds(),
+		r.PostRollAsked.D().Seconds()))
 	if d := r.DurableAfter.D(); d > 0 {
 		add(words.L("Safe on disk"), words.L("%.2f s after the alarm", d.Seconds()))
 	}
@@ -326,8 +336,12 @@ func (v *eventView) addFile(box *fyne.Container, c event.Clip) {
 	name.SizeName = theme.SizeNameCaptionText
 	box.Add(name)
 	box.Add(container.NewHBox(
-		widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() { v.w.try(func(context.Context) error { return opener.Reveal(path) }, nil) }),
-		widget.NewButtonWithIcon(words.L("Open"), theme.MediaVideoIcon(), func() { v.w.try(func(context.Context) error { return opener.Open(path) }, nil) }),
+		widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
+			v.w.try(func(context.Context) error { return opener.Reveal(path) }, nil)
+		}),
+		widget.NewButtonWithIcon(words.L("Open"), theme.MediaVideoIcon(), func() {
+			v.w.try(func(context.Context) error { return opener.Open(path) }, nil)
+		}),
 		widget.NewButtonWithIcon(words.L("Copy"), theme.ContentCopyIcon(), func() { v.copy(path) })))
 	sum := widget.NewLabel("SHA-256 " + c.SHA256)
 	sum.Wrapping, sum.Selectable = fyne.TextWrapBreak, true
@@ -418,7 +432,8 @@ func fact(name, value string) fyne.CanvasObject {
 	}
 	n := widget.NewLabel(name)
 	n.Importance = widget.LowImportance
-	return container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(104, n.MinSize().Height), n)), nil, v)
+	return container.NewBorder(nil, nil,
+		container.NewVBox(container.NewGridWrap(fyne.NewSize(104, n.MinSize().Height), n)), nil, v)
 }
 
 // able switches a widget on or off.

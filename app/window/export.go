@@ -34,7 +34,8 @@ type file struct {
 func (w *window) filesOf(list []event.Event) (files []file) {
 	for _, e := range list {
 		for _, c := range e.Clips {
-			files = append(files, file{w.path(e, c.File), filepath.Base(e.Camera + "_" + c.File), c.Bytes, c.End}) // a sidecar from elsewhere may say anything
+			// a sidecar from elsewhere may say anything
+			files = append(files, file{w.path(e, c.File), filepath.Base(e.Camera + "_" + c.File), c.Bytes, c.End})
 		}
 	}
 	return files
@@ -83,11 +84,13 @@ func (w *window) export(list []event.Event) {
 		s.Show()
 	})
 	text := wrapped(words.N(len(files), "1 clip", "%d clips") + ", " + config.ByteSize(whole).String())
-	d = dialog.NewCustom(words.L("Export"), words.L("Cancel"), container.NewVBox(text, container.NewHBox(folder, zipped)), w.win)
+	d = dialog.NewCustom(words.L("Export"), words.L("Cancel"),
+		container.NewVBox(text, container.NewHBox(folder, zipped)), w.win)
 	d.Show()
 }
 
-func (w *window) copyTo(files []file, whole int64, to string, do func(context.Context, []file, string, func(int64)) error) {
+func (w *window) copyTo(files []file, whole int64, to string,
+	do func(context.Context, []file, string, func(int64)) error) {
 	const steps = 1000
 	w.progress(steps, func(ctx context.Context, step func(int)) error {
 		var done int64
@@ -106,8 +109,8 @@ func (w *window) copyTo(files []file, whole int64, to string, do func(context.Co
 	})
 }
 
-// toFolder copies files into a folder. A name that is taken gets a number; a copy that was not finished is removed. A clip
-// that is gone does not keep the others from being copied.
+// toFolder copies files into a folder. A name that is taken gets a number; a copy that was not finished is removed. A
+// clip that is gone does not keep the others from being copied.
 func toFolder(ctx context.Context, files []file, dir string, count func(int64)) error {
 	var errs []error
 	for _, f := range files {

@@ -42,7 +42,8 @@ func TestExportToAFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]string{"gate_x.mp4": "gate", "yard_x.mp4": "yard", "gate_x_2.mp4": "gate", "yard_x_2.mp4": "yard"} {
+	for name, want := range map[string]string{"gate_x.mp4": "gate", "yard_x.mp4": "yard", "gate_x_2.mp4": "gate",
+		"yard_x_2.mp4": "yard"} {
 		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(b) != want {
 			t.Errorf("%s: %q, %v", name, b, err)
 		}
@@ -110,7 +111,8 @@ func TestCut(t *testing.T) {
 		text  string
 		width float32
 		want  string
-	}{{"short", 10, "short"}, {"just right", 10, "just right"}, {"a little too long", 10, "a little …"}, {"any", 1, "…"}, {"any", 0, ""}, {"", 5, ""}, {"äöüäöü", 3, "äö…"}} {
+	}{{"short", 10, "short"}, {"just right", 10, "just right"}, {"a little too long", 10, "a little …"},
+		{"any", 1, "…"}, {"any", 0, ""}, {"", 5, ""}, {"äöüäöü", 3, "äö…"}} {
 		if got := cut(tc.text, tc.width, wide); got != tc.want {
 			t.Errorf("%q in %v: %q", tc.text, tc.width, got)
 		}

@@ -28,12 +28,15 @@ func Fault(ctx context.Context, a fyne.App, text string) {
 
 // faultOf is what a start that failed shows.
 func faultOf(text string, done func()) fyne.CanvasObject {
-	title := widget.NewLabelWithStyle(words.L("Preroll could not start. Nothing is recorded."), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	title := widget.NewLabelWithStyle(words.L("Preroll could not start. Nothing is recorded."), fyne.TextAlignLeading,
+		fyne.TextStyle{Bold: true})
 	title.Wrapping = fyne.TextWrapWord
 	what := wrapped(words.Say(text))
 	what.Selectable = true
 	hint := wrapped(words.L("Mend it and start Preroll again. Your clips are untouched."))
 	icon := container.NewGridWrap(fyne.NewSize(40, 40), widget.NewIcon(theme.NewErrorThemedResource(theme.ErrorIcon())))
-	return container.NewPadded(container.NewBorder(nil, container.NewHBox(layout.NewSpacer(), important(widget.NewButton(words.L("Close"), done))), container.NewVBox(icon), nil,
+	return container.NewPadded(container.NewBorder(nil,
+		container.NewHBox(layout.NewSpacer(), important(widget.NewButton(words.L("Close"), done))),
+		container.NewVBox(icon), nil,
 		container.NewVScroll(container.NewVBox(title, what, hint))))
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// guide sets up a recorder in four short steps, each tested before the next: RAM disk, archive, camera, mail. It edits a
-// copy of the settings, which comes in force before the last step, since that one waits for a real mail.
+// guide sets up a recorder in four short steps, each tested before the next: RAM disk, archive, camera, mail. It edits
+// a copy of the settings, which comes in force before the last step, since that one waits for a real mail.
 type guide struct {
 	w       *window
 	content *fyne.Container
@@ -86,7 +86,8 @@ func newGuide(w *window) *guide {
 	}
 	g.back = widget.NewButtonWithIcon(words.L("Back"), theme.NavigateBackIcon(), func() { g.turn(g.step - 1) })
 	g.next = newAnswer(words.L("Next"), g.forth, nil)
-	g.next.Icon, g.next.IconPlacement, g.next.Importance = theme.NavigateNextIcon(), widget.ButtonIconTrailingText, widget.HighImportance
+	g.next.Icon, g.next.IconPlacement, g.next.Importance = theme.NavigateNextIcon(), widget.ButtonIconTrailingText,
+		widget.HighImportance
 	g.demo = widget.NewButtonWithIcon(words.L("Try it with the demo camera"), theme.MediaPlayIcon(), g.tryDemo)
 	g.leave = widget.NewButton(words.L("Later"), g.hide)
 	g.fault = widget.NewLabel("")
@@ -98,10 +99,12 @@ func newGuide(w *window) *guide {
 	g.steps = [4]fyne.CanvasObject{g.ramStep(), g.archiveStep(), g.cameraStep(), g.mailStep()}
 	g.body = container.NewStack(g.steps[:]...)
 	g.scroll = container.NewVScroll(container.NewPadded(g.body))
-	foot := container.NewVBox(g.fault, widget.NewSeparator(), container.NewHBox(g.leave, g.demo, layout.NewSpacer(), g.back, g.next))
+	foot := container.NewVBox(g.fault, widget.NewSeparator(),
+		container.NewHBox(g.leave, g.demo, layout.NewSpacer(), g.back, g.next))
 	head := container.NewVBox(container.NewBorder(nil, nil, nil, dots, g.title), g.lead, widget.NewSeparator())
 	g.content = container.NewStack(newBackdrop(theme.ColorNameBackground, "", 0),
-		container.NewPadded(container.NewPadded(container.New(narrow{760}, container.NewBorder(head, foot, nil, nil, g.scroll)))))
+		container.NewPadded(container.NewPadded(container.New(narrow{760},
+			container.NewBorder(head, foot, nil, nil, g.scroll)))))
 	return g
 }
 
@@ -115,7 +118,8 @@ func (g *guide) newFolderStep(use string) *folderStep {
 }
 
 func (g *guide) ramStep() fyne.CanvasObject {
-	rows := container.NewVBox(field(words.L("Folder"), words.L("on a RAM disk"), g.ram.entry), g.ram.offered, field("", "", g.ram.result))
+	rows := container.NewVBox(field(words.L("Folder"), words.L("on a RAM disk"), g.ram.entry), g.ram.offered,
+		field("", "", g.ram.result))
 	if host.CanMakeRAMDisk() {
 		create := widget.NewButtonWithIcon(words.L("Make a RAM disk"), theme.ContentAddIcon(), func() {
 			var path string
@@ -141,7 +145,8 @@ func (g *guide) archiveStep() fyne.CanvasObject {
 			}
 		}, g.w.win)
 	})
-	return container.NewVBox(field(words.L("Folder"), words.L("on a drive with room for your clips"), container.NewBorder(nil, nil, nil, choose, g.archive.entry)), field("", "", g.archive.result))
+	return container.NewVBox(field(words.L("Folder"), words.L("on a drive with room for your clips"),
+		container.NewBorder(nil, nil, nil, choose, g.archive.entry)), field("", "", g.archive.result))
 }
 
 func (g *guide) cameraStep() fyne.CanvasObject {
@@ -150,7 +155,8 @@ func (g *guide) cameraStep() fyne.CanvasObject {
 		names = append(names, words.Say(b.Name))
 	}
 	g.brand = widget.NewSelect(names, func(string) { g.build() })
-	g.name, g.address, g.url, g.user, g.password = widget.NewEntry(), widget.NewEntry(), widget.NewEntry(), widget.NewEntry(), widget.NewPasswordEntry()
+	g.name, g.address, g.url, g.user, g.password = widget.NewEntry(), widget.NewEntry(), widget.NewEntry(),
+		widget.NewEntry(), widget.NewPasswordEntry()
 	g.name.SetPlaceHolder(words.L("Front door"))
 	g.address.SetPlaceHolder("192.168.1.20")
 	g.url.SetPlaceHolder("rtsp://192.168.1.20/stream1")
@@ -174,7 +180,8 @@ func (g *guide) cameraStep() fyne.CanvasObject {
 		e.OnChanged = func(string) { g.untest() }
 	}
 	g.hint = widget.NewLabel("")
-	g.hint.Wrapping, g.hint.Importance, g.hint.SizeName = fyne.TextWrapWord, widget.LowImportance, theme.SizeNameCaptionText
+	g.hint.Wrapping, g.hint.Importance, g.hint.SizeName = fyne.TextWrapWord, widget.LowImportance,
+		theme.SizeNameCaptionText
 	g.search = widget.NewButtonWithIcon(words.L("Search the network"), theme.SearchIcon(), g.discover)
 	g.found = container.NewVBox()
 	g.tester = newCameraTest(g.w, g.typedCamera)
@@ -272,9 +279,11 @@ func (g *guide) hide() {
 
 // leads are what each step is for.
 var leads = [4][2]string{
-	{"Memory", "Preroll keeps the last seconds of every camera in memory, so that no disk is worn while nothing happens. Where may it do so?"},
+	{"Memory",
+		"Preroll keeps the last seconds of every camera in memory, so that no disk is worn while nothing happens. Where may it do so?"},
 	{"Archive", "When a camera reports an alarm, its clip is saved here for good."},
-	{"Camera", "Choose the brand and type the camera's address, its user and its password; or search the network for it."},
+	{"Camera",
+		"Choose the brand and type the camera's address, its user and its password; or search the network for it."},
 	{"Alarm mail", "The camera tells Preroll of an alarm by mail, which never leaves your network."},
 }
 
@@ -321,7 +330,9 @@ func (g *guide) draw() {
 		}
 	}
 	able(g.back, g.step > 0)
-	shown(g.demo, g.step < 3 && !slices.ContainsFunc(g.edit.Cameras, func(c config.Camera) bool { return c.URL == config.DemoURL }))
+	shown(g.demo, g.step < 3 && !slices.ContainsFunc(g.edit.Cameras, func(c config.Camera) bool {
+		return c.URL == config.DemoURL
+	}))
 	shown(g.leave, g.step < 3)
 	text := words.L("Next")
 	if g.step == 3 {
@@ -412,7 +423,8 @@ func (g *guide) typedCamera() config.Camera {
 	if n := strings.TrimSpace(g.name.Text); n != "" && n != c.Name {
 		c = newCamera(g.edit, n)
 	}
-	c.URL, c.Username, c.Password = strings.TrimSpace(g.url.Text), strings.TrimSpace(g.user.Text), config.Secret(g.password.Text)
+	c.URL, c.Username, c.Password = strings.TrimSpace(g.url.Text), strings.TrimSpace(g.user.Text),
+		config.Secret(g.password.Text)
 	return c
 }
 
@@ -457,10 +469,13 @@ func (g *guide) discover() {
 		g.search.Enable()
 		g.found.RemoveAll()
 		if len(list) == 0 {
-			g.found.Add(field("", "", wrapped(words.L("No camera answered. Many must have ONVIF switched on first; type the address below instead."))))
+			g.found.Add(field("", "",
+				wrapped(words.L("No camera answered. Many must have ONVIF switched on first; type the address below instead."))))
 		}
 		for _, f := range list {
-			text := strings.Join(slices.DeleteFunc([]string{f.Address, f.Name, f.Model}, func(s string) bool { return s == "" }), "  ·  ")
+			text := strings.Join(slices.DeleteFunc([]string{f.Address, f.Name, f.Model}, func(s string) bool {
+				return s == ""
+			}), "  ·  ")
 			b := widget.NewButtonWithIcon(text, theme.MediaVideoIcon(), func() { g.take(f) })
 			b.Alignment = widget.ButtonAlignLeading
 			g.found.Add(field("", "", b))
@@ -526,13 +541,17 @@ func arrivalOf(s *status.Status, c config.Camera, since time.Time) (text string,
 	from := words.L("from %s to %s, subject \"%s\"", m.From, strings.Join(m.To, ", "), m.Subject)
 	switch {
 	case slices.Contains(m.Cameras, c.ID) && m.Test:
-		return words.L("The test mail of %s is here: %s. All is set up.", c.Title(), from), widget.SuccessImportance, true
+		return words.L("The test mail of %s is here: %s. All is set up.", c.Title(), from), widget.SuccessImportance,
+			true
 	case slices.Contains(m.Cameras, c.ID):
-		return words.L("An alarm mail of %s is here: %s. Its clip is being saved. All is set up.", c.Title(), from), widget.SuccessImportance, true
+		return words.L("An alarm mail of %s is here: %s. Its clip is being saved. All is set up.", c.Title(), from),
+			widget.SuccessImportance, true
 	case len(m.Cameras) == 0:
-		return words.L("A mail is here, %s, but it fits no camera: type the recipient from above into the camera.", from), widget.WarningImportance, false
+		return words.L("A mail is here, %s, but it fits no camera: type the recipient from above into the camera.",
+			from), widget.WarningImportance, false
 	}
-	return words.L("A mail is here, %s, but it is for another camera: type the recipient from above into the camera.", from), widget.WarningImportance, false
+	return words.L("A mail is here, %s, but it is for another camera: type the recipient from above into the camera.",
+		from), widget.WarningImportance, false
 }
 
 // typing is how long the last key may be past before what was typed is looked at.
@@ -616,7 +635,8 @@ const usualRate = 4e6 / 8
 // folderOf says what a folder is good for, and whether it can be used.
 func folderOf(d status.Folder, use string, s config.Settings) (text string, i widget.Importance, ok bool) {
 	if d.Fault != "" {
-		return strings.TrimSpace(sentence(words.L("The folder %s", words.Say(d.Fault))) + " " + words.Say(d.Hint)), widget.DangerImportance, false
+		return strings.TrimSpace(sentence(words.L("The folder %s", words.Say(d.Fault))) + " " + words.Say(d.Hint)),
+			widget.DangerImportance, false
 	}
 	kind := d.Kind
 	if kind == "" {
@@ -625,21 +645,26 @@ func folderOf(d status.Folder, use string, s config.Settings) (text string, i wi
 	if use == "archive" {
 		text = words.L("%s, %s free.", kind, config.ByteSize(d.Free))
 		if d.Speed > 0 {
-			text += " " + words.L("It takes %.0f MB a second, which is enough for about %d cameras at once.", d.Speed/1e6, int(d.Speed/usualRate))
+			text += " " + words.L("It takes %.0f MB a second, which is enough for about %d cameras at once.",
+				d.Speed/1e6, int(d.Speed/usualRate))
 		}
 		clip := usualRate * (s.Clip.PreRoll.D() + s.Clip.PostRoll.D()).Seconds()
-		text += " " + words.L("There is room for about %d clips of %.0f s.", int(float64(d.Free)/clip), (s.Clip.PreRoll.D()+s.Clip.PostRoll.D()).Seconds())
+		text += " " + words.L("There is room for about %d clips of %.0f s.", int(float64(d.Free)/clip),
+			(s.Clip.PreRoll.D()+s.Clip.PostRoll.D()).Seconds())
 		if d.RAM {
-			return text + " " + words.L("But it is RAM: all clips are lost when the computer is switched off."), widget.WarningImportance, true
+			return text + " " + words.L("But it is RAM: all clips are lost when the computer is switched off."),
+				widget.WarningImportance, true
 		}
 		return text, widget.SuccessImportance, true
 	}
 	budget := min(int64(s.RAMDisk.Budget), d.Free)
 	each := usualRate * s.RAMDisk.Keep.D().Seconds()
 	n := int(float64(budget) / each)
-	text = words.L("%s, %s free, of which Preroll uses at most %s.", kind, config.ByteSize(d.Free), config.ByteSize(budget))
+	text = words.L("%s, %s free, of which Preroll uses at most %s.", kind, config.ByteSize(d.Free),
+		config.ByteSize(budget))
 	if n > 0 {
-		text += " " + words.L("That holds the last %.0f s of %d cameras with 4 Mbit/s each.", s.RAMDisk.Keep.D().Seconds(), n)
+		text += " " + words.L("That holds the last %.0f s of %d cameras with 4 Mbit/s each.",
+			s.RAMDisk.Keep.D().Seconds(), n)
 	} else {
 		text += " " + words.L("That holds the last %.0f s of one camera with 4 Mbit/s.", float64(budget)/usualRate)
 	}
@@ -647,7 +672,8 @@ func folderOf(d status.Folder, use string, s config.Settings) (text string, i wi
 	case d.RAM:
 		return words.L("This is RAM: %s", text), widget.SuccessImportance, true
 	case !d.Known:
-		return words.L("Nobody can tell whether this is RAM: %s Every second of video is written to it, all day.", text), widget.WarningImportance, true
+		return words.L("Nobody can tell whether this is RAM: %s Every second of video is written to it, all day.",
+			text), widget.WarningImportance, true
 	}
 	return words.L("This is a disk and not RAM: %s", text) + " " + words.Say(d.Hint), widget.WarningImportance, true
 }

@@ -45,7 +45,8 @@ type healthPage struct {
 }
 
 func newHealthPage(w *window) *healthPage {
-	p := &healthPage{w: w, state: container.NewVBox(), answer: container.NewVBox(), doctor: newConnections(w), mails: newUnassigned(w), result: container.NewVBox()}
+	p := &healthPage{w: w, state: container.NewVBox(), answer: container.NewVBox(), doctor: newConnections(w),
+		mails: newUnassigned(w), result: container.NewVBox()}
 	p.camera = widget.NewSelect(nil, nil)
 	p.date = widget.NewDateEntry()
 	p.clock = widget.NewEntry()
@@ -138,29 +139,38 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 		list = append(list, status.Finding{Text: problemOf(s, p)})
 	}
 	if s.Pause.On {
-		list = append(list, status.Finding{OK: true, Warn: true, Text: headline(s) + ". " + words.N(s.Pause.Missed, "1 alarm came meanwhile.", "%d alarms came meanwhile.")})
+		list = append(list, status.Finding{OK: true, Warn: true,
+			Text: headline(s) + ". " + words.N(s.Pause.Missed, "1 alarm came meanwhile.", "%d alarms came meanwhile.")})
 	}
 	if len(list) == 0 && len(s.Cameras) > 0 {
 		list = append(list, status.Finding{OK: true, Text: words.L("All is well.") + " " + headline(s) + "."})
 	}
 	if ports := portsOf(s.SMTP); ports != "" {
-		text := words.L("Alarm mail: listening on %s, %s since the start.", ports, words.N(s.SMTP.Mails, "1 mail", "%d mails"))
+		text := words.L("Alarm mail: listening on %s, %s since the start.", ports,
+			words.N(s.SMTP.Mails, "1 mail", "%d mails"))
 		if m := s.SMTP.Last; m != nil {
 			text += " " + words.L("The last one at %s from %s.", m.Time.Local().Format("15:04:05"), m.From)
 		}
 		list = append(list, status.Finding{OK: true, Text: text})
 	}
 	if s.SMTP.Refused > 0 {
-		list = append(list, status.Finding{OK: true, Warn: true, Text: words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)})
+		list = append(list, status.Finding{OK: true, Warn: true,
+			Text: words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)})
 	}
 	if s.Archive.Error == "" {
-		list = append(list, status.Finding{OK: true, Text: words.L("Archive: %s, %s; %s free in %s.", words.N(s.Archive.Events, "1 event", "%d events"), config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free), s.Archive.Path)})
+		list = append(list, status.Finding{OK: true,
+			Text: words.L("Archive: %s, %s; %s free in %s.", words.N(s.Archive.Events, "1 event", "%d events"),
+				config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free), s.Archive.Path)})
 	}
 	for _, d := range s.Archive.Away {
-		list = append(list, status.Finding{OK: true, Warn: true, Text: words.L("Drive of %s is not there: %s lie on it, %s.", d.Path, words.N(d.Events, "1 event", "%d events"), config.ByteSize(d.Bytes)),
+		list = append(list, status.Finding{OK: true, Warn: true,
+			Text: words.L("Drive of %s is not there: %s lie on it, %s.", d.Path,
+				words.N(d.Events, "1 event", "%d events"), config.ByteSize(d.Bytes)),
 			Hint: words.L("Plug it in to see them. If it is gone for good, delete them: they leave the list.")})
 	}
-	list = append(list, status.Finding{OK: true, Text: words.L("RAM: %s of %s used on %s (%s).", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget), s.RAM.Path, s.RAM.Kind)})
+	list = append(list, status.Finding{OK: true,
+		Text: words.L("RAM: %s of %s used on %s (%s).", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget),
+			s.RAM.Path, s.RAM.Kind)})
 	return list
 }
 
@@ -201,7 +211,8 @@ func finding(f status.Finding) fyne.CanvasObject {
 		h.Importance = widget.LowImportance
 		box.Add(h)
 	}
-	return container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), widget.NewIcon(icon))), nil, box)
+	return container.NewBorder(nil, nil,
+		container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), widget.NewIcon(icon))), nil, box)
 }
 
 // find asks why there is no clip.
@@ -287,7 +298,8 @@ func goThrough(ctx context.Context, client *control.Client, c status.Camera, say
 		say(status.Finding{Text: words.L("The alarm mail was not accepted: %s", words.Say(err.Error()))})
 		return
 	}
-	say(status.Finding{OK: true, Text: words.L("The alarm mail was accepted after %.2f s.", time.Since(began).Seconds())})
+	say(status.Finding{OK: true, Text: words.L("The alarm mail was accepted after %.2f s.",
+		time.Since(began).Seconds())})
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	id := ""
@@ -298,7 +310,8 @@ func goThrough(ctx context.Context, client *control.Client, c status.Camera, say
 			return
 		}
 		if len(list) == 0 || id == "" && list[0].LastTrigger.Before(began.Add(-time.Second)) {
-			say(status.Finding{Text: words.L("The mail made no event."), Hint: words.L("Is the camera switched on, or Preroll paused?")})
+			say(status.Finding{Text: words.L("The mail made no event."),
+				Hint: words.L("Is the camera switched on, or Preroll paused?")})
 			return
 		}
 		e := list[0]
@@ -336,7 +349,8 @@ func resultOf(e event.Event) status.Finding {
 	got, asked := e.Receipt.PreRollGot.D().Seconds(), e.Receipt.PreRollAsked.D().Seconds()
 	switch {
 	case e.State == event.Saved:
-		return status.Finding{OK: true, Text: words.L("The clip is saved, with %.1f s before the alarm; %.0f s were asked.", got, asked)}
+		return status.Finding{OK: true,
+			Text: words.L("The clip is saved, with %.1f s before the alarm; %.0f s were asked.", got, asked)}
 	case e.State == event.Incomplete:
 		return status.Finding{Text: words.L("The clip is saved, but not complete: %s", words.Say(e.Reason))}
 	}

@@ -43,7 +43,9 @@ func (l *line) draw() {
 	}
 	l.at = width
 	l.text.TextSize, l.text.Color = size, fill
-	l.text.Text = cut(l.full, width, func(s string) float32 { return fyne.MeasureText(s, size, l.text.TextStyle).Width })
+	l.text.Text = cut(l.full, width, func(s string) float32 {
+		return fyne.MeasureText(s, size, l.text.TextStyle).Width
+	})
 	l.text.Refresh()
 }
 

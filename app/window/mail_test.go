@@ -27,22 +27,35 @@ func sceneTalks() []status.Connection {
 		return status.Line{At: event.Seconds(time.Duration(ms) * time.Millisecond), Who: who, Text: text}
 	}
 	return []status.Connection{
-		{ID: 14, Time: noon.Add(55 * time.Minute), Length: event.Seconds(2 * time.Second), From: "192.0.2.9", Port: "[::]:2525", Verdict: "camera gave up in the middle of the login: choose another kind of login in the camera, or none",
-			Dialogue: []status.Line{line(0, "preroll", "220 preroll ESMTP Service Ready"), line(20, "camera", "EHLO IPC"), line(21, "preroll", "250-preroll"), line(21, "preroll", "250-AUTH LOGIN PLAIN"), line(21, "preroll", "250 STARTTLS"),
-				line(60, "camera", "AUTH LOGIN"), line(61, "preroll", "334 VXNlcm5hbWU6"), line(2000, "note", "the camera closed the connection")}},
-		{ID: 13, Time: noon.Add(54 * time.Minute), Length: event.Seconds(300 * time.Millisecond), From: "192.0.2.9", Port: "[::]:2525", TLS: "TLS 1.2", Good: true, Mails: 1, Cameras: []string{"gate"}, Events: []string{"e010"},
-			Repairs: []string{"no domain in the sender", "bare line feeds"}, Verdict: "accepted after 2 repairs: no domain in the sender, bare line feeds"},
-		{ID: 12, Time: noon.Add(50 * time.Minute), From: "203.0.113.9", Port: "[::]:2525", Verdict: "refused: address 203.0.113.9 is not allowed (7 times)"},
-		{ID: 11, Time: noon.Add(49 * time.Minute), From: "192.0.2.7", Port: "[::]:2525", Mails: 1, Verdict: "accepted; it fits no camera: no camera has a rule or a mail name that fits, and none has the address that it came from"},
+		{ID: 14, Time: noon.Add(55 * time.Minute), Length: event.Seconds(2 * time.Second), From: "192.0.2.9",
+			Port:    "[::]:2525",
+			Verdict: "camera gave up in the middle of the login: choose another kind of login in the camera, or none",
+			Dialogue: []status.Line{line(0, "preroll", "220 preroll ESMTP Service Ready"),
+				line(20, "camera", "EHLO IPC"), line(21, "preroll", "250-preroll"),
+				line(21, "preroll", "250-AUTH LOGIN PLAIN"), line(21, "preroll", "250 STARTTLS"),
+				line(60, "camera", "AUTH LOGIN"), line(61, "preroll", "334 VXNlcm5hbWU6"),
+				line(2000, "note", "the camera closed the connection")}},
+		{ID: 13, Time: noon.Add(54 * time.Minute), Length: event.Seconds(300 * time.Millisecond), From: "192.0.2.9",
+			Port: "[::]:2525", TLS: "TLS 1.2", Good: true, Mails: 1, Cameras: []string{"gate"},
+			Events:  []string{"e010"},
+			Repairs: []string{"no domain in the sender", "bare line feeds"},
+			Verdict: "accepted after 2 repairs: no domain in the sender, bare line feeds"},
+		{ID: 12, Time: noon.Add(50 * time.Minute), From: "203.0.113.9", Port: "[::]:2525",
+			Verdict: "refused: address 203.0.113.9 is not allowed (7 times)"},
+		{ID: 11, Time: noon.Add(49 * time.Minute), From: "192.0.2.7", Port: "[::]:2525", Mails: 1,
+			Verdict: "accepted; it fits no camera: no camera has a rule or a mail name that fits, and none has the address that it came from"},
 	}
 }
 
 func sceneUnmatched() []status.Unmatched {
 	why := "no camera has a rule or a mail name that fits, and none has the address that it came from"
-	nvr := status.Unmatched{Time: noon.Add(49 * time.Minute), From: "192.0.2.7", Sender: "nvr@home", To: []string{"all@nvr"}, Subject: "Motion detected", Channel: "Back Yard", Number: "4", Device: "NVR", Login: "admin", Label: "motion", Why: why}
+	nvr := status.Unmatched{Time: noon.Add(49 * time.Minute), From: "192.0.2.7", Sender: "nvr@home",
+		To: []string{"all@nvr"}, Subject: "Motion detected", Channel: "Back Yard", Number: "4", Device: "NVR",
+		Login: "admin", Label: "motion", Why: why}
 	other := nvr
 	other.Channel, other.Number = "Drive", "5"
-	return []status.Unmatched{nvr, other, {Time: noon, From: "192.0.2.8", Sender: "cam@nvr", To: []string{"nobody@nvr"}, Subject: "Motion", Why: why}}
+	return []status.Unmatched{nvr, other,
+		{Time: noon, From: "192.0.2.8", Sender: "cam@nvr", To: []string{"nobody@nvr"}, Subject: "Motion", Why: why}}
 }
 
 func TestConnections(t *testing.T) {
@@ -58,7 +71,8 @@ func TestConnections(t *testing.T) {
 	w.turn(pageHealth)
 	settle(w)
 	row := func(i int) *connectionRow { return p.rows.Objects[i].(*connectionRow) }
-	if len(p.list) != 4 || len(p.rows.Objects) != 4 || row(0).text.Text != "Camera gave up in the middle of the login: choose another kind of login in the camera, or none" || !strings.Contains(row(1).detail.Text, "192.0.2.9  ·  Gate  ·  TLS 1.2") || p.empty.Visible() || p.more.Visible() {
+	if len(p.list) != 4 || len(p.rows.Objects) != 4 ||
+		row(0).text.Text != "Camera gave up in the middle of the login: choose another kind of login in the camera, or none" || !strings.Contains(row(1).detail.Text, "192.0.2.9  ·  Gate  ·  TLS 1.2") || p.empty.Visible() || p.more.Visible() {
 		t.Fatalf("%d rows, %q, %q", len(p.rows.Objects), row(0).text.Text, row(1).detail.Text)
 	}
 	w.status.Cameras[0].Name = "Front gate"
@@ -103,7 +117,8 @@ func TestConnections(t *testing.T) {
 		t.Error("the dialogue does not go on")
 	}
 	test.Tap(find(top, "Copy all"))
-	if got := fyne.CurrentApp().Clipboard().Content(); !strings.HasPrefix(got, "Connection 14, ") || !strings.Contains(got, "camera   EHLO IPC") {
+	if got := fyne.CurrentApp().Clipboard().Content(); !strings.HasPrefix(got, "Connection 14, ") ||
+		!strings.Contains(got, "camera   EHLO IPC") {
 		t.Errorf("copied %q", got)
 	}
 	test.Tap(find(top, "Close"))
@@ -155,7 +170,8 @@ func TestAssign(t *testing.T) {
 		t.Error(got)
 	}
 	a := p.assign(w.status.SMTP.Unmatched[0])
-	if a.by.Selected != "Name of the channel" || a.entry.Text != "from: nvr@home & channel: Back Yard" || !a.ok.Disabled() {
+	if a.by.Selected != "Name of the channel" || a.entry.Text != "from: nvr@home & channel: Back Yard" ||
+		!a.ok.Disabled() {
 		t.Errorf("%q, %q", a.by.Selected, a.entry.Text)
 	}
 	a.by.SetSelected("Sender")
@@ -170,7 +186,8 @@ func TestAssign(t *testing.T) {
 	a.by.SetSelected("Recipient")
 	test.Tap(a.ok)
 	settle(w)
-	if len(f.applied) != 1 || fmt.Sprint(f.applied[0].Cameras[1].Mail) != "[yard all@nvr]" || f.applied[0].Cameras[0].Mail != nil || !w.toastBox.Visible() {
+	if len(f.applied) != 1 || fmt.Sprint(f.applied[0].Cameras[1].Mail) != "[yard all@nvr]" ||
+		f.applied[0].Cameras[0].Mail != nil || !w.toastBox.Visible() {
 		t.Errorf("assigned %+v", f.applied)
 	}
 	test.Tap(find(p.content, "Empty the list"))
@@ -203,11 +220,15 @@ func TestMailSettings(t *testing.T) {
 	at := func(key string) *textField {
 		return p.fields[slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == key })]
 	}
-	if at("camera.mail").entry.Text != "gate\nsubject: a, b" || at("smtp.listen").entry.Text != "2525" || at("camera.mail_lag").entry.Text != "" || p.lagRow.Visible() {
-		t.Errorf("loaded %q, %q, %q", at("camera.mail").entry.Text, at("smtp.listen").entry.Text, at("camera.mail_lag").entry.Text)
+	if at("camera.mail").entry.Text != "gate\nsubject: a, b" || at("smtp.listen").entry.Text != "2525" ||
+		at("camera.mail_lag").entry.Text != "" || p.lagRow.Visible() {
+		t.Errorf("loaded %q, %q, %q", at("camera.mail").entry.Text, at("smtp.listen").entry.Text,
+			at("camera.mail_lag").entry.Text)
 	}
 	for _, bad := range []struct{ key, value, says string }{
-		{"smtp.listen", "2525, 2525", "only once"}, {"smtp.listen_tls", "x", "must be"}, {"camera.mail", "gate\nto: x &", "ends with &"}, {"camera.mail_lag", "2h", "must be"}, {"camera.mail_lag", "late", "length of time"},
+		{"smtp.listen", "2525, 2525", "only once"}, {"smtp.listen_tls", "x", "must be"},
+		{"camera.mail", "gate\nto: x &", "ends with &"}, {"camera.mail_lag", "2h", "must be"},
+		{"camera.mail_lag", "late", "length of time"},
 	} {
 		was := at(bad.key).entry.Text
 		at(bad.key).entry.SetText(bad.value)
@@ -220,7 +241,9 @@ func TestMailSettings(t *testing.T) {
 		}
 	}
 	w.status.Cameras[0].MailLag = event.Seconds(8 * time.Second)
-	w.status.SMTP.Ports = []status.Port{{Listen: "[::]:2525"}, {Listen: "[::]:465", TLS: true}, {Listen: ":25", Error: "this user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525"}}
+	w.status.SMTP.Ports = []status.Port{{Listen: "[::]:2525"}, {Listen: "[::]:465", TLS: true},
+		{Listen: ":25",
+			Error: "this user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525"}}
 	w.changed(control.Update{Status: w.status}, false)
 	settle(w)
 	if want := "Listening on port 2525, port 465 (TLS only).\nThis user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525."; p.smtp.Text != want {
@@ -247,7 +270,8 @@ func TestMailSettings(t *testing.T) {
 	if s := got.SMTP; s.Listen != ":2525, 127.0.0.1:25, :587" || s.ListenTLS != ":465" || !s.OldTLS || !s.KeepMail {
 		t.Errorf("%+v", s)
 	}
-	if c := got.Cameras[0]; c.MailLag.D() != 8*time.Second || fmt.Sprintf("%q", c.Mail) != `["gate" "channel: 3 & to: nvr"]` {
+	if c := got.Cameras[0]; c.MailLag.D() != 8*time.Second ||
+		fmt.Sprintf("%q", c.Mail) != `["gate" "channel: 3 & to: nvr"]` {
 		t.Errorf("%+v", c)
 	}
 }
@@ -256,7 +280,8 @@ func TestEventViewShowsItsMail(t *testing.T) {
 	w := filled(t, &fake{settings: config.Default()}, 3)
 	e := ev(0, event.Saved)
 	e.Mail = "x.eml"
-	e.Triggers = []event.Trigger{{Time: e.Time, Source: event.Mail, Label: "motion", Channel: "Front Yard", Said: "2026-11-22 11:59:55", From: "192.0.2.7"}}
+	e.Triggers = []event.Trigger{{Time: e.Time, Source: event.Mail, Label: "motion", Channel: "Front Yard",
+		Said: "2026-11-22 11:59:55", From: "192.0.2.7"}}
 	if got := alarmOf(e.Triggers[0]); got != "motion  ·  Front Yard  ·  192.0.2.7  ·  by the camera's clock 2026-11-22 11:59:55" {
 		t.Error(got)
 	}
@@ -273,15 +298,18 @@ func TestEventViewShowsItsMail(t *testing.T) {
 
 func TestMailHelp(t *testing.T) {
 	for _, tc := range []struct{ name, url, want string }{
-		{"Yard", "rtsp://192.0.2.9/h264Preview_01_main", "Reolink"}, {"Yard", "rtsp://192.0.2.9/Streaming/Channels/302", "Hikvision"}, {"Dahua gate", "", "Dahua / Amcrest"},
-		{"Yard", "rtsp://192.0.2.9:88/videoSub", "Foscam"}, {"Yard", "rtsp://192.0.2.9/stream1", "Any other"}, {"My Swann", "rtsp://x/ch01/0", "Swann"}, {"Yard", "%", "Any other"},
+		{"Yard", "rtsp://192.0.2.9/h264Preview_01_main", "Reolink"},
+		{"Yard", "rtsp://192.0.2.9/Streaming/Channels/302", "Hikvision"}, {"Dahua gate", "", "Dahua / Amcrest"},
+		{"Yard", "rtsp://192.0.2.9:88/videoSub", "Foscam"}, {"Yard", "rtsp://192.0.2.9/stream1", "Any other"},
+		{"My Swann", "rtsp://x/ch01/0", "Swann"}, {"Yard", "%", "Any other"},
 		{"Yard", "rtsp://x/cam/realmonitor?channel=2&subtype=1", "Dahua / Amcrest"},
 	} {
 		if got := mailBrands[mailBrandOf(config.Camera{Name: tc.name, URL: tc.url}, "")].name; got != tc.want {
 			t.Errorf("%s, %s: %s", tc.name, tc.url, got)
 		}
 	}
-	if got := mailBrands[mailBrandOf(config.Camera{Name: "Yard", URL: "rtsp://192.0.2.9/stream1"}, "TP-Link (Tapo, VIGI)")].name; got != "TP-Link (Tapo, VIGI)" {
+	if got := mailBrands[mailBrandOf(config.Camera{Name: "Yard", URL: "rtsp://192.0.2.9/stream1"},
+		"TP-Link (Tapo, VIGI)")].name; got != "TP-Link (Tapo, VIGI)" {
 		t.Errorf("a brand that is known: %s", got)
 	}
 	for _, b := range config.Brands[:len(config.Brands)-1] { // but for the unknown one
@@ -304,7 +332,8 @@ func TestMailHelp(t *testing.T) {
 		t.Error("the chosen brand is forgotten")
 	}
 	c.Mail = []string{"channel: 3"}
-	if got := fmt.Sprint(mailOf(s, c, nil, []string{"a"})[1:3]); got != "[{Port 2525, or 25 2525} {Recipient (anything: the camera's mail names go by something else) }]" {
+	if got := fmt.Sprint(mailOf(s, c, nil,
+		[]string{"a"})[1:3]); got != "[{Port 2525, or 25 2525} {Recipient (anything: the camera's mail names go by something else) }]" {
 		t.Error(got)
 	}
 	s.SMTP.Listen, s.SMTP.ListenTLS = "", ":465"
@@ -321,7 +350,8 @@ func TestCameraPage(t *testing.T) {
 	}
 	page := string(b)
 	for _, brand := range mailBrands {
-		if want := fmt.Sprintf("## %s\n\n- **Where.** %s\n- **Boxes.** %s\n- **Alarms.** %s\n- **Test.** %s\n", brand.name, brand.server, brand.boxes, brand.alarms, brand.test); !strings.Contains(page, want) {
+		if want := fmt.Sprintf("## %s\n\n- **Where.** %s\n- **Boxes.** %s\n- **Alarms.** %s\n- **Test.** %s\n",
+			brand.name, brand.server, brand.boxes, brand.alarms, brand.test); !strings.Contains(page, want) {
 			t.Errorf("docs/cameras.md does not have\n%s", want)
 		}
 	}
@@ -335,7 +365,8 @@ func TestVerdictOf(t *testing.T) {
 			t.Errorf("no German for %q", c.Verdict)
 		}
 	}
-	if r := newConnectionRow(newConnections(&window{})); r.CreateRenderer() == nil || r.text.Importance != widget.MediumImportance {
+	if r := newConnectionRow(newConnections(&window{})); r.CreateRenderer() == nil ||
+		r.text.Importance != widget.MediumImportance {
 		t.Error("no row")
 	}
 }

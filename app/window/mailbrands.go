@@ -84,7 +84,8 @@ func mailBrandOf(c config.Camera, known string) int {
 		for _, b := range config.Brands[:len(config.Brands)-1] {
 			for channel := 1; channel <= 16 && name == ""; channel++ {
 				for _, sub := range []bool{false, true} {
-					if of, err := url.Parse(b.URL(u.Hostname(), sub, channel)); err == nil && of.RequestURI() == u.RequestURI() && len(u.Path) > len("/stream1") {
+					if of, err := url.Parse(b.URL(u.Hostname(), sub, channel)); err == nil &&
+						of.RequestURI() == u.RequestURI() && len(u.Path) > len("/stream1") {
 						name = b.Name
 					}
 				}

@@ -16,8 +16,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// mailHelp shows what to type into a camera's mail settings, each with a button that copies it, and where the menus of its
-// brand have it.
+// mailHelp shows what to type into a camera's mail settings, each with a button that copies it, and where the menus of
+// its brand have it.
 type mailHelp struct {
 	content *fyne.Container
 	values  *fyne.Container
@@ -89,7 +89,8 @@ func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []stri
 	if len(hosts) > 0 {
 		host = hosts[0]
 	}
-	return []typedIn{{words.L("Mail server"), strings.Join(hosts, " / "), host}, {words.L("Port"), ports, port}, to, user, {words.L("Encryption"), encryption, ""}}
+	return []typedIn{{words.L("Mail server"), strings.Join(hosts, " / "), host}, {words.L("Port"), ports, port}, to,
+		user, {words.L("Encryption"), encryption, ""}}
 }
 
 func (m *mailHelp) set(s config.Settings, c config.Camera, now *status.Status, hosts []string) {
@@ -109,7 +110,9 @@ func (m *mailHelp) set(s config.Settings, c config.Camera, now *status.Status, h
 		value.Selectable = true
 		row := container.NewHBox(value)
 		if r.copy != "" {
-			row.Add(widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() { fyne.CurrentApp().Clipboard().SetContent(r.copy) }))
+			row.Add(widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() {
+				fyne.CurrentApp().Clipboard().SetContent(r.copy)
+			}))
 		}
 		m.values.Add(field(r.name, "", row))
 	}
@@ -124,7 +127,8 @@ func (m *mailHelp) drawSteps() {
 	}
 	b := mailBrands[i]
 	m.steps.RemoveAll()
-	for _, step := range [][2]string{{words.L("Where"), b.server}, {words.L("Boxes"), b.boxes}, {words.L("Alarms"), b.alarms}, {words.L("Test"), b.test}} {
+	for _, step := range [][2]string{{words.L("Where"), b.server}, {words.L("Boxes"), b.boxes},
+		{words.L("Alarms"), b.alarms}, {words.L("Test"), b.test}} {
 		m.steps.Add(field(step[0], "", wrapped(words.L(step[1]))))
 	}
 	note := wrapped(words.L("Menus vary with model and firmware. If no mail arrives, the page Health shows what the camera said."))

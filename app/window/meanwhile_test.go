@@ -214,7 +214,8 @@ func TestSettingsAreEditedMeanwhile(t *testing.T) {
 	p.tell.SetChecked(false)
 	p.tell.SetChecked(true)
 	p.tabs.SelectIndex(4)
-	if want := []string{"GATE (gate)", "Garden (yard)"}; !slices.Equal(p.cameras.Selected, want) || !slices.Equal(p.cameras.Options, want) {
+	if want := []string{"GATE (gate)", "Garden (yard)"}; !slices.Equal(p.cameras.Selected, want) ||
+		!slices.Equal(p.cameras.Options, want) {
 		t.Errorf("cameras: %v of %v", p.cameras.Selected, p.cameras.Options)
 	}
 	p.cameras.SetSelected([]string{"Garden (yard)"})
@@ -259,7 +260,8 @@ func TestFewThumbnailsAreLoadedAtOnce(t *testing.T) {
 	var mu sync.Mutex
 	var order []string
 	free := make(chan bool)
-	p := &thumbs{w: w, cache: map[string]image.Image{}, loaded: func(string) {}, load: func(path string) (image.Image, error) {
+	p := &thumbs{w: w, cache: map[string]image.Image{}, loaded: func(string) {
+	}, load: func(path string) (image.Image, error) {
 		<-free
 		mu.Lock()
 		defer mu.Unlock()
@@ -274,7 +276,8 @@ func TestFewThumbnailsAreLoadedAtOnce(t *testing.T) {
 	}
 	close(free)
 	settle(w)
-	if len(order) != keptThumbs+loaders || !slices.Contains(order[:2*loaders], fmt.Sprint(2*keptThumbs-1)) || p.loading != 0 {
+	if len(order) != keptThumbs+loaders || !slices.Contains(order[:2*loaders], fmt.Sprint(2*keptThumbs-1)) ||
+		p.loading != 0 {
 		t.Errorf("%d were loaded, first %v", len(order), order[:2*loaders])
 	}
 }
@@ -319,7 +322,8 @@ func TestGuideGoesBack(t *testing.T) {
 		g.ready[2] = true
 		g.forth()
 		settle(w)
-		if g.step != 3 || len(f.settings.Cameras) != 1 || f.settings.Cameras[0].Name != name || config.Validate(f.settings) != nil {
+		if g.step != 3 || len(f.settings.Cameras) != 1 || f.settings.Cameras[0].Name != name ||
+			config.Validate(f.settings) != nil {
 			t.Errorf("%s: step %d, %d cameras, %q", name, g.step, len(f.settings.Cameras), g.fault.Text)
 		}
 	}

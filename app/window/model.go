@@ -118,7 +118,8 @@ func troubles(s *status.Status) string {
 		lines = append(lines, problemOf(s, p))
 	}
 	if n := len(s.SMTP.Unmatched); n > 0 {
-		lines = append(lines, words.N(n, "A mail came that fits no camera. Assign it on the page Health.", "%d mails came that fit no camera. Assign them on the page Health."))
+		lines = append(lines, words.N(n, "A mail came that fits no camera. Assign it on the page Health.",
+			"%d mails came that fit no camera. Assign them on the page Health."))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -22,8 +22,10 @@ func TestRow(t *testing.T) {
 		title, detail, state string
 		i                    widget.Importance
 	}{
-		{ev(1, event.Saved), "12:01:00   Gate", "person  ·  1:11  ·  5 MiB", "Saved, begins 11 s before the alarm", widget.LowImportance},
-		{late, "12:01:00   Gate", "person  ·  4 alarms  ·  1:11  ·  5 MiB", "Not complete: The first 3 s are missing.", widget.WarningImportance},
+		{ev(1, event.Saved), "12:01:00   Gate", "person  ·  1:11  ·  5 MiB", "Saved, begins 11 s before the alarm",
+			widget.LowImportance},
+		{late, "12:01:00   Gate", "person  ·  4 alarms  ·  1:11  ·  5 MiB", "Not complete: The first 3 s are missing.",
+			widget.WarningImportance},
 		{ev(59, event.Recording), "12:59:00   Gate", "person", "Saving: 70 of 70 s", widget.HighImportance},
 		{ev(60, event.Recording), "13:00:00   Gate", "person", "Saving: 10 of 70 s", widget.HighImportance},
 		{ev(1, event.Finishing), "12:01:00   Gate", "person", "Saving: finishing the clip", widget.HighImportance},
@@ -45,7 +47,8 @@ func TestBook(t *testing.T) {
 		row int
 		day string
 		n   int
-	}{{0, "2026-11-22", -1}, {1, "2026-11-22", 0}, {3, "2026-11-22", 2}, {4, "2026-11-20", -1}, {5, "2026-11-20", 0}, {124, "2026-11-20", 119}} {
+	}{{0, "2026-11-22", -1}, {1, "2026-11-22", 0}, {3, "2026-11-22", 2}, {4, "2026-11-20", -1}, {5, "2026-11-20", 0},
+		{124, "2026-11-20", 119}} {
 		d, n := b.at(tc.row)
 		if d.Day != tc.day || n != tc.n || n >= 0 && b.row(d.Day, n) != tc.row {
 			t.Errorf("row %d: %s %d", tc.row, d.Day, n)
@@ -68,7 +71,8 @@ func TestBook(t *testing.T) {
 		t.Error("not replaced")
 	}
 	// Two more today, one less on the other day, and a day between.
-	to := b.renew([]event.Day{{Day: "2026-11-22", Events: 5}, {Day: "2026-11-21", Events: 1}, {Day: "2026-11-20", Events: 120}}, nil)
+	to := b.renew([]event.Day{{Day: "2026-11-22", Events: 5}, {Day: "2026-11-21", Events: 1},
+		{Day: "2026-11-20", Events: 120}}, nil)
 	if to.find("x") != 75+4 || b.move(75, to) != 79 || b.move(1, to) != 3 || b.move(0, to) != 0 || b.move(4, to) != 8 {
 		t.Errorf("moved: %d, %d, %d", to.find("x"), b.move(75, to), b.move(1, to))
 	}
@@ -135,7 +139,9 @@ func TestRowsKeepTheirPlaceInAMillion(t *testing.T) {
 }
 
 func TestCameraID(t *testing.T) {
-	for name, want := range map[string]string{"Front Door": "front-door", "  Tür 2!": "t-r-2", "": "camera", "门": "camera", "taken": "taken-2", strings.Repeat("long ", 40): "long-long-long-long-long-long-long-long-long-long"} {
+	for name, want := range map[string]string{"Front Door": "front-door", "  Tür 2!": "t-r-2", "": "camera",
+		"门": "camera", "taken": "taken-2",
+		strings.Repeat("long ", 40): "long-long-long-long-long-long-long-long-long-long"} {
 		got := cameraID(name, []string{"taken"})
 		c := config.DemoCamera()
 		c.ID = got
@@ -146,7 +152,8 @@ func TestCameraID(t *testing.T) {
 }
 
 func TestHeadline(t *testing.T) {
-	rec, off, wait := status.Camera{Name: "Gate", State: status.Recording}, status.Camera{State: status.Off}, status.Camera{State: status.Waiting}
+	rec, off, wait := status.Camera{Name: "Gate", State: status.Recording}, status.Camera{State: status.Off},
+		status.Camera{State: status.Waiting}
 	for _, tc := range []struct {
 		s    *status.Status
 		want string
@@ -158,8 +165,10 @@ func TestHeadline(t *testing.T) {
 		{&status.Status{Cameras: []status.Camera{off, rec}}, "Recording Gate"},
 		{&status.Status{Cameras: []status.Camera{rec, wait}}, "Recording 1 of 2 cameras"},
 		{&status.Status{Cameras: []status.Camera{rec, rec}}, "Recording 2 cameras"},
-		{&status.Status{Cameras: []status.Camera{rec}, Pause: status.Pause{On: true}}, "Paused: alarms save nothing until you resume"},
-		{&status.Status{Cameras: []status.Camera{rec}, Pause: status.Pause{On: true, Until: noon}}, "Paused until 12:00: alarms save nothing"},
+		{&status.Status{Cameras: []status.Camera{rec}, Pause: status.Pause{On: true}},
+			"Paused: alarms save nothing until you resume"},
+		{&status.Status{Cameras: []status.Camera{rec}, Pause: status.Pause{On: true, Until: noon}},
+			"Paused until 12:00: alarms save nothing"},
 	} {
 		if got := headline(tc.s); got != tc.want {
 			t.Errorf("%q, want %q", got, tc.want)
@@ -176,8 +185,11 @@ func TestStateLine(t *testing.T) {
 		{status.Camera{State: status.Off}, "Switched off"},
 		{status.Camera{State: status.Connecting, Since: noon}, "Connecting, for 14 s"},
 		{status.Camera{State: status.Recording, Since: noon.Add(-3 * time.Hour)}, "Recording for 3 h"},
-		{status.Camera{State: status.Waiting, Since: noon, Text: "The camera sends no picture", Hint: "Restart it.", Retry: at.Add(7 * time.Second)}, "The camera sends no picture. No video for 14 s, trying again in 8 s. Restart it."},
-		{status.Camera{State: status.Waiting, Since: noon, Text: "Waits for the RAM disk"}, "Waits for the RAM disk. No video for 14 s."},
+		{status.Camera{State: status.Waiting, Since: noon, Text: "The camera sends no picture", Hint: "Restart it.",
+			Retry: at.Add(7 * time.Second)},
+			"The camera sends no picture. No video for 14 s, trying again in 8 s. Restart it."},
+		{status.Camera{State: status.Waiting, Since: noon, Text: "Waits for the RAM disk"},
+			"Waits for the RAM disk. No video for 14 s."},
 	} {
 		if got, _ := stateLine(tc.c, at); got != tc.want {
 			t.Errorf("%q, want %q", got, tc.want)
@@ -187,7 +199,8 @@ func TestStateLine(t *testing.T) {
 
 func TestRAMAgainstTheBudget(t *testing.T) {
 	s := status.Status{RAM: status.RAM{Used: 1 << 30, Budget: 1 << 30, Need: 2 << 30}}
-	if got := ramOf(s, 100*time.Second); !strings.Contains(got, "would need 2 GiB") || !strings.Contains(got, "about 50 s") {
+	if got := ramOf(s, 100*time.Second); !strings.Contains(got, "would need 2 GiB") ||
+		!strings.Contains(got, "about 50 s") {
 		t.Error(got)
 	}
 	s.RAM.Need = 1 << 29
@@ -198,7 +211,8 @@ func TestRAMAgainstTheBudget(t *testing.T) {
 
 func TestWhenOf(t *testing.T) {
 	day := noon.AddDate(0, 0, -2)
-	for text, want := range map[string]string{"14:05": "2026-11-20 14:05:00", " 7:30:15 ": "2026-11-20 07:30:15", "9": "2026-11-20 09:00:00", "": "", "25:00": "", "now": ""} {
+	for text, want := range map[string]string{"14:05": "2026-11-20 14:05:00", " 7:30:15 ": "2026-11-20 07:30:15",
+		"9": "2026-11-20 09:00:00", "": "", "25:00": "", "now": ""} {
 		got, err := whenOf(&day, text, noon)
 		if (err != nil) != (want == "") || err == nil && got.Format("2006-01-02 15:04:05") != want {
 			t.Errorf("%q: %v, %v", text, got, err)
@@ -210,12 +224,15 @@ func TestMailOf(t *testing.T) {
 	s := config.Default()
 	c := config.NewCamera()
 	c.ID, c.Mail = "gate", []string{"two words", "x"}
-	if got := fmt.Sprint(mailOf(s, c, nil, []string{"192.0.2.1", "192.0.2.2"})[:3]); got != "[{Mail server 192.0.2.1 / 192.0.2.2 192.0.2.1} {Port 2525 2525} {Recipient x@preroll x@preroll}]" {
+	if got := fmt.Sprint(mailOf(s, c, nil,
+		[]string{"192.0.2.1",
+			"192.0.2.2"})[:3]); got != "[{Mail server 192.0.2.1 / 192.0.2.2 192.0.2.1} {Port 2525 2525} {Recipient x@preroll x@preroll}]" {
 		t.Error(got)
 	}
 	s.SMTP.Listen, s.SMTP.Username, c.Mail = "127.0.0.1:0", "cam", []string{"nvr@home"}
 	now := &status.Status{SMTP: status.SMTP{Listen: "127.0.0.1:40025"}}
-	if got := fmt.Sprint(mailOf(s, c, now, []string{"a"})[:4]); got != "[{Mail server 127.0.0.1 127.0.0.1} {Port 40025 40025} {Recipient nvr@home nvr@home} {User cam cam}]" {
+	if got := fmt.Sprint(mailOf(s, c, now,
+		[]string{"a"})[:4]); got != "[{Mail server 127.0.0.1 127.0.0.1} {Port 40025 40025} {Recipient nvr@home nvr@home} {User cam cam}]" {
 		t.Error(got)
 	}
 }
@@ -228,12 +245,16 @@ func TestFolderOf(t *testing.T) {
 		says string
 		ok   bool
 	}{
-		{status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 8 << 30}, "ram", "This is RAM: tmpfs, 8 GiB free, of which Preroll uses at most 1 GiB. That holds the last 100 s of 21 cameras", true},
-		{status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 20 << 20}, "ram", "That holds the last 42 s of one camera", true},
-		{status.Folder{Kind: "ext4", Known: true, Free: 8 << 30, Hint: "Use /dev/shm/preroll."}, "ram", "This is a disk and not RAM", true},
+		{status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 8 << 30}, "ram",
+			"This is RAM: tmpfs, 8 GiB free, of which Preroll uses at most 1 GiB. That holds the last 100 s of 21 cameras", true},
+		{status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 20 << 20}, "ram",
+			"That holds the last 42 s of one camera", true},
+		{status.Folder{Kind: "ext4", Known: true, Free: 8 << 30, Hint: "Use /dev/shm/preroll."}, "ram",
+			"This is a disk and not RAM", true},
 		{status.Folder{Kind: "hfs", Free: 8 << 30}, "ram", "Nobody can tell whether this is RAM", true},
 		{status.Folder{Fault: "cannot be made"}, "ram", "cannot be made.", false},
-		{status.Folder{Kind: "ext4", Known: true, Free: 350 << 20, Speed: 50e6}, "archive", "It takes 50 MB a second, which is enough for about 100 cameras at once. There is room for about 10 clips of 70 s.", true},
+		{status.Folder{Kind: "ext4", Known: true, Free: 350 << 20, Speed: 50e6}, "archive",
+			"It takes 50 MB a second, which is enough for about 100 cameras at once. There is room for about 10 clips of 70 s.", true},
 		{status.Folder{Kind: "tmpfs", Known: true, RAM: true, Free: 350 << 20}, "archive", "all clips are lost", true},
 	} {
 		if text, _, ok := folderOf(tc.d, tc.use, s); ok != tc.ok || !strings.Contains(text, tc.says) {
@@ -251,8 +272,10 @@ func TestNextOf(t *testing.T) {
 	}{
 		{nil, false, "The archive is empty."},
 		{nil, true, "Nothing will be deleted soon."},
-		{&event.Next{Event: e, Why: "max_age", When: noon.AddDate(0, 0, 30)}, true, "Next to be deleted: Gate of 2026-11-22 12:00, on 2026-12-22 12:00, because of its age."},
-		{&event.Next{Event: e, Why: "min_free"}, true, "Next to be deleted: Gate of 2026-11-22 12:00, as soon as room is needed."},
+		{&event.Next{Event: e, Why: "max_age", When: noon.AddDate(0, 0, 30)}, true,
+			"Next to be deleted: Gate of 2026-11-22 12:00, on 2026-12-22 12:00, because of its age."},
+		{&event.Next{Event: e, Why: "min_free"}, true,
+			"Next to be deleted: Gate of 2026-11-22 12:00, as soon as room is needed."},
 	} {
 		if got := nextOf(tc.n, tc.any); got != tc.want {
 			t.Errorf("%q", got)
@@ -262,7 +285,8 @@ func TestNextOf(t *testing.T) {
 
 func TestMarks(t *testing.T) {
 	e := ev(0, event.Saved)
-	e.Triggers = []event.Trigger{{Time: noon.Add(-20 * time.Second)}, {Time: noon}, {Time: noon.Add(30 * time.Second)}, {Time: noon.Add(2 * time.Minute)}}
+	e.Triggers = []event.Trigger{{Time: noon.Add(-20 * time.Second)}, {Time: noon}, {Time: noon.Add(30 * time.Second)},
+		{Time: noon.Add(2 * time.Minute)}}
 	if got := fmt.Sprint(marksOf(e, e.Clips[0])); got != "[10s 40s]" {
 		t.Error(got)
 	}

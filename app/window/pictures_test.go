@@ -40,7 +40,8 @@ var scenes = []struct {
 	}},
 	{"guide-mail", func(_ *testing.T, w *window, f *fake) {
 		guided(w, f, 3)
-		w.status.SMTP.Last = &status.Mail{Time: noon.Add(2 * time.Hour), From: "192.0.2.9", To: []string{"gate@preroll"}, Subject: "Test", Cameras: []string{w.guide.camera.ID}, Test: true}
+		w.status.SMTP.Last = &status.Mail{Time: noon.Add(2 * time.Hour), From: "192.0.2.9",
+			To: []string{"gate@preroll"}, Subject: "Test", Cameras: []string{w.guide.camera.ID}, Test: true}
 		w.guide.drawMail()
 	}},
 	{"welcome", func(_ *testing.T, w *window, f *fake) {
@@ -53,8 +54,10 @@ var scenes = []struct {
 		w.events.tapped(5, fyne.KeyModifierShift)
 	}},
 	{"events-trouble", func(_ *testing.T, w *window, _ *fake) {
-		w.status.Problems = []status.Problem{{Key: "camera", Text: "Gate: The camera refuses the user name or password", Hint: "Check both in the camera's own web page, then correct them in the settings."}}
-		w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", To: []string{"nobody@nvr"}, Subject: "Motion"}}
+		w.status.Problems = []status.Problem{{Key: "camera", Text: "Gate: The camera refuses the user name or password",
+			Hint: "Check both in the camera's own web page, then correct them in the settings."}}
+		w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", To: []string{"nobody@nvr"},
+			Subject: "Motion"}}
 		w.changed(control.Update{}, false)
 	}},
 	{"events-rebuilt", func(_ *testing.T, w *window, _ *fake) {
@@ -62,7 +65,8 @@ var scenes = []struct {
 		w.changed(control.Update{Status: w.status}, false)
 	}},
 	{"health-away", func(_ *testing.T, w *window, _ *fake) {
-		w.status.Archive.Away = []status.Drive{{ID: "0123456789abcdef", Path: "/media/me/OLD-DRIVE/clips", Events: 1234, Bytes: 56 << 30, Away: true}}
+		w.status.Archive.Away = []status.Drive{{ID: "0123456789abcdef", Path: "/media/me/OLD-DRIVE/clips", Events: 1234,
+			Bytes: 56 << 30, Away: true}}
 		w.changed(control.Update{Status: w.status}, false)
 		w.turn(pageHealth)
 	}},
@@ -76,7 +80,8 @@ var scenes = []struct {
 	}},
 	{"cameras-advice", func(_ *testing.T, w *window, _ *fake) {
 		k := source.RareKeyframes
-		w.status.Cameras[0].Advice = []status.Advice{{Kind: string(k), Text: fmt.Sprintf(k.Text(), 80.), Hint: k.Hint()}}
+		w.status.Cameras[0].Advice = []status.Advice{{Kind: string(k), Text: fmt.Sprintf(k.Text(), 80.),
+			Hint: k.Hint()}}
 		w.turn(pageCameras)
 	}},
 	{"health", func(_ *testing.T, w *window, f *fake) {
@@ -105,11 +110,23 @@ var scenes = []struct {
 		w.settings.tabs.Items[0].Content.(*container.Scroll).ScrollToBottom()
 	}},
 	{"settings-cameras", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings) }},
-	{"settings-recording", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings); w.settings.tabs.SelectIndex(1) }},
-	{"settings-archive", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings); w.settings.tabs.SelectIndex(2) }},
+	{"settings-recording", func(_ *testing.T, w *window, _ *fake) {
+		w.turn(pageSettings)
+		w.settings.tabs.SelectIndex(1)
+	}},
+	{"settings-archive", func(_ *testing.T, w *window, _ *fake) {
+		w.turn(pageSettings)
+		w.settings.tabs.SelectIndex(2)
+	}},
 	{"settings-mail", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings); w.settings.tabs.SelectIndex(3) }},
-	{"settings-notifications", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings); w.settings.tabs.SelectIndex(4) }},
-	{"settings-general", func(_ *testing.T, w *window, _ *fake) { w.turn(pageSettings); w.settings.tabs.SelectIndex(5) }},
+	{"settings-notifications", func(_ *testing.T, w *window, _ *fake) {
+		w.turn(pageSettings)
+		w.settings.tabs.SelectIndex(4)
+	}},
+	{"settings-general", func(_ *testing.T, w *window, _ *fake) {
+		w.turn(pageSettings)
+		w.settings.tabs.SelectIndex(5)
+	}},
 	{"settings-fault", func(_ *testing.T, w *window, _ *fake) {
 		w.turn(pageSettings)
 		w.settings.fields[1].entry.SetText("file:///etc/passwd")
@@ -191,11 +208,18 @@ func drawScene(t *testing.T, set func(*testing.T, *window, *fake), variant strin
 }
 
 func sceneFake() *fake {
-	f := &fake{settings: config.Default(), folder: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 8 << 30, Speed: 180e6, Suggest: []string{"/dev/shm/preroll"}},
-		look:  status.Look{Streams: source.Streams{Video: "h264", Width: 2560, Height: 1440, FPS: 20, Audio: "aac"}, Picture: testJPEG(), GOP: event.Seconds(4 * time.Second), BitRate: 6.1e6},
-		found: []status.Found{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"}, {Address: "192.0.2.10", Name: "IPC", Model: "DS-2CD2143", Brand: "Hikvision"}},
-		why: []status.Finding{{About: "Preroll", OK: true, Text: "It was running."}, {About: "Alarm mail", Text: "No mail came from this camera between 12:03 and 12:15.", Hint: "Press the test button in the camera's mail settings and watch whether it arrives."},
-			{About: "Gate", OK: true, Warn: true, Text: "It was offline from 12:10 to 12:11: The camera ended the connection."}},
+	f := &fake{settings: config.Default(),
+		folder: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 8 << 30, Speed: 180e6,
+			Suggest: []string{"/dev/shm/preroll"}},
+		look: status.Look{Streams: source.Streams{Video: "h264", Width: 2560, Height: 1440, FPS: 20, Audio: "aac"},
+			Picture: testJPEG(), GOP: event.Seconds(4 * time.Second), BitRate: 6.1e6},
+		found: []status.Found{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"},
+			{Address: "192.0.2.10", Name: "IPC", Model: "DS-2CD2143", Brand: "Hikvision"}},
+		why: []status.Finding{{About: "Preroll", OK: true, Text: "It was running."},
+			{About: "Alarm mail", Text: "No mail came from this camera between 12:03 and 12:15.",
+				Hint: "Press the test button in the camera's mail settings and watch whether it arrives."},
+			{About: "Gate", OK: true, Warn: true,
+				Text: "It was offline from 12:10 to 12:11: The camera ended the connection."}},
 		next: &event.Next{Event: ev(0, event.Saved), Why: "max_age", When: noon.AddDate(0, 0, 30)}}
 	f.settings.RAMDisk.Path, f.settings.Archive.Path = "/dev/shm/preroll", "/home/me/Videos/Preroll"
 	for i, name := range []string{"Gate", "Yard", "Shed", strings.Repeat("A camera with a very long name ", 4)} {
@@ -208,9 +232,12 @@ func sceneFake() *fake {
 	long.CameraName = f.settings.Cameras[3].Name
 	long.Reason = strings.Repeat("The first 3 s are missing: there was no earlier video in RAM. ", 3)
 	list := []event.Event{ev(10, event.Finishing), long, ev(8, event.Saved), ev(7, event.Failed), ev(6, event.Saved)}
-	list[1].Triggers = []event.Trigger{{Time: list[1].Time, Source: event.Mail, Label: "person", Subject: "Front door: person detected by the camera", Sender: "cam@nvr", From: "192.0.2.9"}, {Time: list[1].Time.Add(20 * time.Second), Source: event.Mail, Label: "motion", From: "192.0.2.9"}}
+	list[1].Triggers = []event.Trigger{{Time: list[1].Time, Source: event.Mail, Label: "person",
+		Subject: "Front door: person detected by the camera", Sender: "cam@nvr", From: "192.0.2.9"},
+		{Time: list[1].Time.Add(20 * time.Second), Source: event.Mail, Label: "motion", From: "192.0.2.9"}}
 	list[1].TriggerCount = 2
-	list[1].Gaps = []event.Gap{{From: list[1].Time, To: list[1].Time.Add(3200 * time.Millisecond), Reason: "the camera sent no picture"}}
+	list[1].Gaps = []event.Gap{{From: list[1].Time, To: list[1].Time.Add(3200 * time.Millisecond),
+		Reason: "the camera sent no picture"}}
 	list[2].Protected = true
 	list[3].Reason = "No video came from the camera: The camera does not answer."
 	for i := range 40 {
@@ -235,9 +262,13 @@ func sceneStatus() *status.Status {
 	s.Cameras[0].Since = noon.Add(-26 * time.Hour)
 	s.Cameras[0].LastTrigger = noon.Add(-50 * time.Minute)
 	s.Cameras = append(s.Cameras,
-		status.Camera{ID: "yard", Name: "Yard", State: status.Waiting, Since: noon.Add(-3 * time.Hour), Text: "The camera refuses the user name or password", Hint: "Check both in the camera's own web page, then correct them in the settings."},
+		status.Camera{ID: "yard", Name: "Yard", State: status.Waiting, Since: noon.Add(-3 * time.Hour),
+			Text: "The camera refuses the user name or password",
+			Hint: "Check both in the camera's own web page, then correct them in the settings."},
 		status.Camera{ID: "shed", Name: "Shed", State: status.Off},
-		status.Camera{ID: "long", Name: strings.Repeat("A camera with a very long name ", 4), State: status.Recording, Since: noon.Add(-4 * time.Hour), PreRoll: event.Seconds(37 * time.Second), BitRate: 8e6, Bytes: 37 << 20, Streams: source.Streams{Video: "hevc", Width: 3840, Height: 2160}})
+		status.Camera{ID: "long", Name: strings.Repeat("A camera with a very long name ", 4), State: status.Recording,
+			Since: noon.Add(-4 * time.Hour), PreRoll: event.Seconds(37 * time.Second), BitRate: 8e6, Bytes: 37 << 20,
+			Streams: source.Streams{Video: "hevc", Width: 3840, Height: 2160}})
 	return s
 }
 

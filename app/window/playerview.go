@@ -53,7 +53,8 @@ func newPlayerView(w *window) *playerView {
 	v.picture.FillMode, v.picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
 	v.message = widget.NewLabel("")
 	v.message.Wrapping, v.message.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
-	v.plate = container.NewStack(canvas.NewRectangle(color.NRGBA{0, 0, 0, 0xc0}), container.NewThemeOverride(v.message, dark{theme.DefaultTheme()}))
+	v.plate = container.NewStack(canvas.NewRectangle(color.NRGBA{0, 0, 0, 0xc0}),
+		container.NewThemeOverride(v.message, dark{theme.DefaultTheme()}))
 	v.plate.Hide()
 	v.stage = newStage(v)
 	v.line = newTimeline(func(at time.Duration) {
@@ -100,8 +101,9 @@ func (v *playerView) open(s player.Source, at time.Duration, marks []time.Durati
 	if v.p == nil {
 		width, height := v.pixels()
 		life := v.turn()
-		v.p = player.New(player.Options{FFmpeg: known.FFmpeg.Path, Version: known.FFmpeg.Version, Width: width, Height: height,
-			Show: func(f player.Frame) { v.show(life, f) }, State: func(s player.State) { v.state(life, s) }})
+		v.p = player.New(player.Options{FFmpeg: known.FFmpeg.Path, Version: known.FFmpeg.Version, Width: width,
+			Height: height,
+			Show:   func(f player.Frame) { v.show(life, f) }, State: func(s player.State) { v.state(life, s) }})
 		v.speed.SetSelectedIndex(2)
 	}
 	v.w.meter.opened()
@@ -143,7 +145,8 @@ func (v *playerView) turn() int {
 	return v.life
 }
 
-// show takes a picture on the player's goroutine. Pictures that come faster than the screen is drawn replace each other.
+// show takes a picture on the player's goroutine. Pictures that come faster than the screen is drawn replace each
+// other.
 func (v *playerView) show(life int, f player.Frame) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -306,5 +309,6 @@ func (s *stage) MinSize() fyne.Size { return fyne.NewSize(240, 135) }
 func (s *stage) CreateRenderer() fyne.WidgetRenderer {
 	ground := canvas.NewRectangle(color.Black)
 	ground.CornerRadius = 6
-	return widget.NewSimpleRenderer(container.NewStack(ground, s.v.picture, container.NewVBox(layout.NewSpacer(), s.v.plate, layout.NewSpacer())))
+	return widget.NewSimpleRenderer(container.NewStack(ground, s.v.picture,
+		container.NewVBox(layout.NewSpacer(), s.v.plate, layout.NewSpacer())))
 }

@@ -126,7 +126,8 @@ func newSettingsPage(w *window) *settingsPage {
 		p.filling = false
 		p.look()
 	}
-	foot := container.NewVBox(widget.NewSeparator(), container.NewBorder(nil, nil, nil, container.NewVBox(container.NewHBox(p.cancel, p.save)), p.message))
+	foot := container.NewVBox(widget.NewSeparator(),
+		container.NewBorder(nil, nil, nil, container.NewVBox(container.NewHBox(p.cancel, p.save)), p.message))
 	p.content = container.NewBorder(nil, container.NewPadded(foot), nil, nil, p.tabs)
 	p.fill()
 	return p
@@ -137,11 +138,13 @@ func (p *settingsPage) tab(name string, body fyne.CanvasObject) *container.TabIt
 }
 
 // line makes a text field with its label and hint.
-func (p *settingsPage) line(key, label, hint, example string, get func(*config.Settings) string, set func(*config.Settings, string) error) (*textField, fyne.CanvasObject) {
+func (p *settingsPage) line(key, label, hint, example string, get func(*config.Settings) string,
+	set func(*config.Settings, string) error) (*textField, fyne.CanvasObject) {
 	f := &textField{label: label, key: key, entry: newEntry(p.w, nil), fault: widget.NewLabel(""), get: get, set: set}
 	f.entry.SetPlaceHolder(example)
 	f.entry.AlwaysShowValidationError = true
-	f.fault.Wrapping, f.fault.Importance, f.fault.SizeName = fyne.TextWrapWord, widget.DangerImportance, theme.SizeNameCaptionText
+	f.fault.Wrapping, f.fault.Importance, f.fault.SizeName = fyne.TextWrapWord, widget.DangerImportance,
+		theme.SizeNameCaptionText
 	f.fault.Hide()
 	f.entry.OnChanged = func(v string) {
 		if p.filling {
@@ -155,7 +158,8 @@ func (p *settingsPage) line(key, label, hint, example string, get func(*config.S
 }
 
 // camera makes a text field of the chosen camera.
-func (p *settingsPage) camera(key, label, hint, example string, get func(config.Camera) string, set func(*config.Camera, string) error) (*textField, fyne.CanvasObject) {
+func (p *settingsPage) camera(key, label, hint, example string, get func(config.Camera) string,
+	set func(*config.Camera, string) error) (*textField, fyne.CanvasObject) {
 	return p.line("camera."+key, label, hint, example, func(s *config.Settings) string {
 		if p.chosen < 0 || p.chosen >= len(s.Cameras) {
 			return ""
@@ -191,9 +195,17 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 	p.none = widget.NewLabel(words.L("Add a camera to begin. You need its network address, and the user and password of the camera itself."))
 	p.none.Wrapping = fyne.TextWrapWord
 
-	_, name := p.camera("name", words.L("Name"), "", words.L("Front door"), func(c config.Camera) string { return c.Name }, func(c *config.Camera, v string) error { c.Name = v; return nil })
-	url, address := p.camera("url", words.L("Address"), words.L("its RTSP address; what you do not know, the guide finds out"), "rtsp://192.168.1.20/stream1", func(c config.Camera) string { return c.URL }, nil)
-	user, userRow := p.camera("username", words.L("User"), "", words.L("as in the camera"), func(c config.Camera) string { return c.Username }, func(c *config.Camera, v string) error { c.Username = v; return nil })
+	_, name := p.camera("name", words.L("Name"), "", words.L("Front door"), func(c config.Camera) string {
+		return c.Name
+	}, func(c *config.Camera, v string) error { c.Name = v; return nil })
+	url, address := p.camera("url", words.L("Address"),
+		words.L("its RTSP address; what you do not know, the guide finds out"), "rtsp://192.168.1.20/stream1",
+		func(c config.Camera) string { return c.URL }, nil)
+	user, userRow := p.camera("username", words.L("User"), "", words.L("as in the camera"),
+		func(c config.Camera) string { return c.Username }, func(c *config.Camera, v string) error {
+			c.Username = v
+			return nil
+		})
 	password, passwordRow := p.camera("password", words.L("Password"), "", "", func(c config.Camera) string {
 		if c.Password == config.Unchanged {
 			return ""
@@ -217,27 +229,30 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 		}
 		return nil
 	}
-	mailField, mail := p.camera("mail", words.L("Mail names"), words.L("One a line: a recipient, login, sender or text of the subject. Or a rule: channel: Front Yard, to: nvr & channel: 3, subject: *front*, \"alarm input\": 3"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, "\n") }, func(c *config.Camera, v string) error {
-		c.Mail = nil
-		for m := range strings.Lines(v) {
-			if m = strings.TrimSpace(m); m != "" {
-				c.Mail = append(c.Mail, m)
+	mailField, mail := p.camera("mail", words.L("Mail names"),
+		words.L("One a line: a recipient, login, sender or text of the subject. Or a rule: channel: Front Yard, to: nvr & channel: 3, subject: *front*, \"alarm input\": 3"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, "\n") }, func(c *config.Camera, v string) error {
+			c.Mail = nil
+			for m := range strings.Lines(v) {
+				if m = strings.TrimSpace(m); m != "" {
+					c.Mail = append(c.Mail, m)
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 	mailField.entry.MultiLine, mailField.entry.Wrapping = true, fyne.TextWrapOff
 	mailField.entry.SetMinRowsVisible(2)
-	_, lag := p.camera("mail_lag", words.L("Mails are late by"), words.L("such as 8s: clips of mails begin so much earlier; empty: mails are not late"), words.L("not late"), func(c config.Camera) string {
-		b, _ := c.MailLag.MarshalText()
-		return string(b)
-	}, func(c *config.Camera, v string) error {
-		if v == "" {
-			c.MailLag = 0
-			return nil
-		}
-		return c.MailLag.UnmarshalText([]byte(v))
-	})
+	_, lag := p.camera("mail_lag", words.L("Mails are late by"),
+		words.L("such as 8s: clips of mails begin so much earlier; empty: mails are not late"), words.L("not late"),
+		func(c config.Camera) string {
+			b, _ := c.MailLag.MarshalText()
+			return string(b)
+		}, func(c *config.Camera, v string) error {
+			if v == "" {
+				c.MailLag = 0
+				return nil
+			}
+			return c.MailLag.UnmarshalText([]byte(v))
+		})
 	p.lagText = wrapped("")
 	p.lagUse = widget.NewButton("", func() {
 		for _, f := range p.fields {
@@ -247,12 +262,23 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 		}
 	})
 	p.lagRow = field("", "", container.NewBorder(nil, nil, nil, container.NewVBox(p.lagUse), p.lagText))
-	_, pre := p.ownLength("pre_roll", words.L("Before the alarm"), func(c *config.Camera) **config.Duration { return &c.PreRoll })
-	_, post := p.ownLength("post_roll", words.L("After the alarm"), func(c *config.Camera) **config.Duration { return &c.PostRoll })
-	_, longest := p.ownLength("max_length", words.L("Longest clip"), func(c *config.Camera) **config.Duration { return &c.MaxLength })
-	p.enabled = widget.NewCheck(words.L("Record this camera"), func(on bool) { p.change(func(c *config.Camera) { c.Enabled = on }) })
-	p.audio = widget.NewCheck(words.L("With sound"), func(on bool) { p.change(func(c *config.Camera) { c.Audio = on }) })
-	p.ingest = widget.NewSelect([]string{words.L("Preroll, or FFmpeg where that must be"), words.L("Preroll alone"), "FFmpeg"}, func(string) {
+	_, pre := p.ownLength("pre_roll", words.L("Before the alarm"), func(c *config.Camera) **config.Duration {
+		return &c.PreRoll
+	})
+	_, post := p.ownLength("post_roll", words.L("After the alarm"), func(c *config.Camera) **config.Duration {
+		return &c.PostRoll
+	})
+	_, longest := p.ownLength("max_length", words.L("Longest clip"), func(c *config.Camera) **config.Duration {
+		return &c.MaxLength
+	})
+	p.enabled = widget.NewCheck(words.L("Record this camera"), func(on bool) {
+		p.change(func(c *config.Camera) { c.Enabled = on })
+	})
+	p.audio = widget.NewCheck(words.L("With sound"), func(on bool) {
+		p.change(func(c *config.Camera) { c.Audio = on })
+	})
+	p.ingest = widget.NewSelect([]string{words.L("Preroll, or FFmpeg where that must be"), words.L("Preroll alone"),
+		"FFmpeg"}, func(string) {
 		p.change(func(c *config.Camera) {
 			if i := p.ingest.SelectedIndex(); i >= 0 {
 				c.Ingest = ingests[i]
@@ -268,11 +294,13 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 		field("", "", p.tester.content),
 		heading(words.L("Alarm mail")), mail, p.mailHelp.content,
 		heading(words.L("Lengths of this camera")), pre, post, longest, lag, p.lagRow)
-	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.pick), p.none, p.form)
+	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.pick), p.none,
+		p.form)
 }
 
 // ownLength is a length of the chosen camera; empty means the one of the page Recording.
-func (p *settingsPage) ownLength(key, label string, of func(*config.Camera) **config.Duration) (*textField, fyne.CanvasObject) {
+func (p *settingsPage) ownLength(key, label string,
+	of func(*config.Camera) **config.Duration) (*textField, fyne.CanvasObject) {
 	return p.camera(key, label, "", words.L("as for all cameras"), func(c config.Camera) string {
 		if d := *of(&c); d != nil {
 			return d.String()
@@ -310,21 +338,36 @@ type textValue = interface {
 func (p *settingsPage) recordingForm() fyne.CanvasObject {
 	p.ramText = widget.NewLabel("")
 	p.ramText.Wrapping = fyne.TextWrapWord
-	_, ram := p.line("ram_disk.path", words.L("RAM disk"), words.L("a folder in memory; the last seconds of each camera live here"), config.DefaultRAMDisk(), func(s *config.Settings) string { return s.RAMDisk.Path }, func(s *config.Settings, v string) error { s.RAMDisk.Path = v; return nil })
+	_, ram := p.line("ram_disk.path", words.L("RAM disk"),
+		words.L("a folder in memory; the last seconds of each camera live here"), config.DefaultRAMDisk(),
+		func(s *config.Settings) string { return s.RAMDisk.Path }, func(s *config.Settings, v string) error {
+			s.RAMDisk.Path = v
+			return nil
+		})
 	return container.NewVBox(
 		heading(words.L("Clips")),
-		p.value("clip.pre_roll", words.L("Before the alarm"), words.L("such as 10s"), "10s", func(s *config.Settings) textValue { return &s.Clip.PreRoll }),
-		p.value("clip.post_roll", words.L("After the alarm"), words.L("after the last alarm mail, such as 60s"), "60s", func(s *config.Settings) textValue { return &s.Clip.PostRoll }),
-		p.value("clip.max_length", words.L("Longest clip"), words.L("a longer event becomes several clips that join"), "10m", func(s *config.Settings) textValue { return &s.Clip.MaxLength }),
+		p.value("clip.pre_roll", words.L("Before the alarm"), words.L("such as 10s"), "10s",
+			func(s *config.Settings) textValue { return &s.Clip.PreRoll }),
+		p.value("clip.post_roll", words.L("After the alarm"), words.L("after the last alarm mail, such as 60s"), "60s",
+			func(s *config.Settings) textValue { return &s.Clip.PostRoll }),
+		p.value("clip.max_length", words.L("Longest clip"), words.L("a longer event becomes several clips that join"),
+			"10m", func(s *config.Settings) textValue { return &s.Clip.MaxLength }),
 		heading(words.L("Memory")),
 		ram,
-		p.value("ram_disk.keep", words.L("Keep of each camera"), words.L("such as 100s; it must be longer than the pre-roll"), "100s", func(s *config.Settings) textValue { return &s.RAMDisk.Keep }),
-		p.value("ram_disk.budget", words.L("RAM for all cameras"), words.L("such as 1GiB"), "1GiB", func(s *config.Settings) textValue { return &s.RAMDisk.Budget }),
+		p.value("ram_disk.keep", words.L("Keep of each camera"),
+			words.L("such as 100s; it must be longer than the pre-roll"), "100s", func(s *config.Settings) textValue {
+				return &s.RAMDisk.Keep
+			}),
+		p.value("ram_disk.budget", words.L("RAM for all cameras"), words.L("such as 1GiB"), "1GiB",
+			func(s *config.Settings) textValue { return &s.RAMDisk.Budget }),
 		field("", "", p.ramText))
 }
 
 func (p *settingsPage) archiveForm() fyne.CanvasObject {
-	path, row := p.line("archive.path", words.L("Archive folder"), words.L("clips are saved here"), config.DefaultArchive(), func(s *config.Settings) string { return s.Archive.Path }, func(s *config.Settings, v string) error { s.Archive.Path = v; return nil })
+	path, row := p.line("archive.path", words.L("Archive folder"), words.L("clips are saved here"),
+		config.DefaultArchive(), func(s *config.Settings) string {
+			return s.Archive.Path
+		}, func(s *config.Settings, v string) error { s.Archive.Path = v; return nil })
 	choose := widget.NewButtonWithIcon(words.L("Choose"), theme.FolderOpenIcon(), func() {
 		dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
 			if err == nil && u != nil {
@@ -337,9 +380,12 @@ func (p *settingsPage) archiveForm() fyne.CanvasObject {
 	return container.NewVBox(
 		heading(words.L("Place")), row, field("", "", container.NewHBox(choose)),
 		heading(words.L("What is deleted by itself")),
-		p.value("archive.max_age", words.L("Keep for"), words.L("such as 30d; empty: for ever"), words.L("for ever"), func(s *config.Settings) textValue { return &s.Archive.MaxAge }),
-		p.value("archive.max_size", words.L("At most"), words.L("such as 200GB; empty: no limit"), words.L("no limit"), func(s *config.Settings) textValue { return &s.Archive.MaxSize }),
-		p.value("archive.min_free", words.L("Leave free"), words.L("on the drive, such as 2GiB; empty: nothing"), words.L("nothing"), func(s *config.Settings) textValue { return &s.Archive.MinFree }),
+		p.value("archive.max_age", words.L("Keep for"), words.L("such as 30d; empty: for ever"), words.L("for ever"),
+			func(s *config.Settings) textValue { return &s.Archive.MaxAge }),
+		p.value("archive.max_size", words.L("At most"), words.L("such as 200GB; empty: no limit"), words.L("no limit"),
+			func(s *config.Settings) textValue { return &s.Archive.MaxSize }),
+		p.value("archive.min_free", words.L("Leave free"), words.L("on the drive, such as 2GiB; empty: nothing"),
+			words.L("nothing"), func(s *config.Settings) textValue { return &s.Archive.MinFree }),
 		field("", "", p.next))
 }
 
@@ -347,14 +393,20 @@ func (p *settingsPage) mailForm() fyne.CanvasObject {
 	p.smtp = widget.NewLabel("")
 	p.smtp.Wrapping = fyne.TextWrapWord
 	ports := func(key, label, hint, example string, of func(*config.Settings) *string) fyne.CanvasObject {
-		_, row := p.line(key, label, hint, example, func(s *config.Settings) string { return portsText(*of(s)) }, func(s *config.Settings, v string) error {
+		_, row := p.line(key, label, hint, example, func(s *config.Settings) string {
+			return portsText(*of(s))
+		}, func(s *config.Settings, v string) error {
 			*of(s) = portsValue(v)
 			return nil
 		})
 		return row
 	}
-	listen := ports("smtp.listen", words.L("Port"), words.L("cameras send their alarm mail here, such as 2525; several with commas. Each takes plain mail, STARTTLS and TLS alike"), "2525", func(s *config.Settings) *string { return &s.SMTP.Listen })
-	listenTLS := ports("smtp.listen_tls", words.L("Ports for TLS only"), words.L("only for cameras that need one; mostly empty"), words.L("none"), func(s *config.Settings) *string { return &s.SMTP.ListenTLS })
+	listen := ports("smtp.listen", words.L("Port"),
+		words.L("cameras send their alarm mail here, such as 2525; several with commas. Each takes plain mail, STARTTLS and TLS alike"), "2525", func(s *config.Settings) *string { return &s.SMTP.Listen })
+	listenTLS := ports("smtp.listen_tls", words.L("Ports for TLS only"),
+		words.L("only for cameras that need one; mostly empty"), words.L("none"), func(s *config.Settings) *string {
+			return &s.SMTP.ListenTLS
+		})
 	p.oldTLS = widget.NewCheck(words.L("Accept the old encryption of old cameras (TLS 1.0 and 1.1)"), func(on bool) {
 		if !p.filling {
 			p.edit.SMTP.OldTLS = on
@@ -367,16 +419,25 @@ func (p *settingsPage) mailForm() fyne.CanvasObject {
 			p.check()
 		}
 	})
-	_, allow := p.line("smtp.allow", words.L("Who may send"), words.L("networks with commas, such as 192.168.1.0/24; private: every local network"), "private", func(s *config.Settings) string { return strings.Join(s.SMTP.Allow, ", ") }, func(s *config.Settings, v string) error {
-		s.SMTP.Allow = nil
-		for a := range strings.SplitSeq(v, ",") {
-			if a = strings.TrimSpace(a); a != "" {
-				s.SMTP.Allow = append(s.SMTP.Allow, a)
+	_, allow := p.line("smtp.allow", words.L("Who may send"),
+		words.L("networks with commas, such as 192.168.1.0/24; private: every local network"), "private",
+		func(s *config.Settings) string {
+			return strings.Join(s.SMTP.Allow, ", ")
+		}, func(s *config.Settings, v string) error {
+			s.SMTP.Allow = nil
+			for a := range strings.SplitSeq(v, ",") {
+				if a = strings.TrimSpace(a); a != "" {
+					s.SMTP.Allow = append(s.SMTP.Allow, a)
+				}
 			}
-		}
-		return nil
-	})
-	_, user := p.line("smtp.username", words.L("User"), words.L("empty: any login is accepted, as most cameras need it"), words.L("any"), func(s *config.Settings) string { return s.SMTP.Username }, func(s *config.Settings, v string) error { s.SMTP.Username = v; return nil })
+			return nil
+		})
+	_, user := p.line("smtp.username", words.L("User"),
+		words.L("empty: any login is accepted, as most cameras need it"), words.L("any"),
+		func(s *config.Settings) string { return s.SMTP.Username }, func(s *config.Settings, v string) error {
+			s.SMTP.Username = v
+			return nil
+		})
 	password, passwordRow := p.line("smtp.password", words.L("Password"), "", "", func(s *config.Settings) string {
 		if s.SMTP.Password == config.Unchanged {
 			return ""
@@ -384,11 +445,14 @@ func (p *settingsPage) mailForm() fyne.CanvasObject {
 		return s.SMTP.Password.Reveal()
 	}, func(s *config.Settings, v string) error { s.SMTP.Password = config.Secret(v); return nil })
 	password.entry.Password = true
-	return container.NewVBox(heading(words.L("Mail server for the cameras")), listen, field("", "", p.smtp), allow, user, passwordRow,
+	return container.NewVBox(heading(words.L("Mail server for the cameras")), listen, field("", "", p.smtp), allow,
+		user, passwordRow,
 		heading(words.L("Encryption")), listenTLS,
-		field("", words.L("Off is better. Such encryption can be broken, so a camera's login and pictures can be read by others on your network. Switch it on if a camera gives up when encryption begins (the page Health says so) and cannot do without it."), p.oldTLS),
+		field("",
+			words.L("Off is better. Such encryption can be broken, so a camera's login and pictures can be read by others on your network. Switch it on if a camera gives up when encryption begins (the page Health says so) and cannot do without it."), p.oldTLS),
 		heading(words.L("Mails")),
-		field("", words.L("the first mail of each event, as a file that mail programs open; without it only its picture and what it says are kept"), p.keepMail))
+		field("",
+			words.L("the first mail of each event, as a file that mail programs open; without it only its picture and what it says are kept"), p.keepMail))
 }
 
 // portsText shows ports without the colon that stands for every address of this machine.
@@ -421,10 +485,17 @@ func (p *settingsPage) notifyForm() fyne.CanvasObject {
 			}
 		})
 	}
-	p.alarm = check(words.L("When an alarm comes and its clip is being saved"), func(n *config.Notify) *bool { return &n.Alarm })
+	p.alarm = check(words.L("When an alarm comes and its clip is being saved"), func(n *config.Notify) *bool {
+		return &n.Alarm
+	})
 	p.saved = check(words.L("When a clip is saved"), func(n *config.Notify) *bool { return &n.Saved })
-	p.trouble = check(words.L("When something needs me: a camera is away, the archive is full"), func(n *config.Notify) *bool { return &n.Trouble })
-	_, quiet := p.line("notify.quiet", words.L("Quiet hours"), words.L("such as 22:00-07:00: nothing is shown then, and told at their end; empty: never quiet"), words.L("never"), func(s *config.Settings) string { return s.Notify.Quiet }, func(s *config.Settings, v string) error { s.Notify.Quiet = v; return nil })
+	p.trouble = check(words.L("When something needs me: a camera is away, the archive is full"),
+		func(n *config.Notify) *bool { return &n.Trouble })
+	_, quiet := p.line("notify.quiet", words.L("Quiet hours"),
+		words.L("such as 22:00-07:00: nothing is shown then, and told at their end; empty: never quiet"),
+		words.L("never"), func(s *config.Settings) string {
+			return s.Notify.Quiet
+		}, func(s *config.Settings, v string) error { s.Notify.Quiet = v; return nil })
 	p.cameras = widget.NewCheckGroup(nil, func(on []string) {
 		if p.filling {
 			return
@@ -434,7 +505,8 @@ func (p *settingsPage) notifyForm() fyne.CanvasObject {
 		}
 		p.check()
 	})
-	return container.NewVBox(heading(words.L("Tell me")), p.alarm, p.saved, p.trouble, quiet, heading(words.L("Of these cameras")), p.cameras)
+	return container.NewVBox(heading(words.L("Tell me")), p.alarm, p.saved, p.trouble, quiet,
+		heading(words.L("Of these cameras")), p.cameras)
 }
 
 func (p *settingsPage) generalForm() fyne.CanvasObject {
@@ -454,18 +526,32 @@ func (p *settingsPage) generalForm() fyne.CanvasObject {
 			p.check()
 		}
 	}
-	p.login = widget.NewCheck(words.L("Start Preroll when I log in"), func(on bool) { set(func() { p.wish.login = on }) })
-	p.theme = widget.NewSelect(names(themeNames), func(string) { set(func() { p.wish.theme = themes[p.theme.SelectedIndex()] }) })
-	p.text = widget.NewSelect(sizes, func(string) { set(func() { p.wish.text = textSizes[p.text.SelectedIndex()].scale }) })
-	p.language = widget.NewSelect(names(languageNames), func(string) { set(func() { p.edit.Language = languages[p.language.SelectedIndex()] }) })
-	_, ffmpeg := p.line("ffmpeg.path", "FFmpeg", words.L("empty: the one beside Preroll or on PATH"), words.L("found by itself"), func(s *config.Settings) string { return s.FFmpeg.Path }, func(s *config.Settings, v string) error { s.FFmpeg.Path = v; return nil })
+	p.login = widget.NewCheck(words.L("Start Preroll when I log in"), func(on bool) {
+		set(func() { p.wish.login = on })
+	})
+	p.theme = widget.NewSelect(names(themeNames), func(string) {
+		set(func() { p.wish.theme = themes[p.theme.SelectedIndex()] })
+	})
+	p.text = widget.NewSelect(sizes, func(string) {
+		set(func() { p.wish.text = textSizes[p.text.SelectedIndex()].scale })
+	})
+	p.language = widget.NewSelect(names(languageNames), func(string) {
+		set(func() { p.edit.Language = languages[p.language.SelectedIndex()] })
+	})
+	_, ffmpeg := p.line("ffmpeg.path", "FFmpeg", words.L("empty: the one beside Preroll or on PATH"),
+		words.L("found by itself"), func(s *config.Settings) string {
+			return s.FFmpeg.Path
+		}, func(s *config.Settings, v string) error { s.FFmpeg.Path = v; return nil })
 	p.about = widget.NewLabel("")
 	p.about.Wrapping, p.about.Selectable = fyne.TextWrapWord, true
-	again := widget.NewButtonWithIcon(words.L("Go through the guide again"), theme.HelpIcon(), func() { p.w.guide.show() })
+	again := widget.NewButtonWithIcon(words.L("Go through the guide again"), theme.HelpIcon(), func() {
+		p.w.guide.show()
+	})
 	return container.NewVBox(
 		heading(words.L("Start")), p.login,
 		heading(words.L("Appearance")),
-		field(words.L("Colours"), "", p.theme), field(words.L("Text size"), "", p.text), field(words.L("Language"), words.L("takes effect when the window is opened again"), p.language),
+		field(words.L("Colours"), "", p.theme), field(words.L("Text size"), "", p.text),
+		field(words.L("Language"), words.L("takes effect when the window is opened again"), p.language),
 		heading(words.L("Program")), ffmpeg, field("", "", p.about), field("", "", container.NewHBox(again)))
 }
 
@@ -499,7 +585,8 @@ func (p *settingsPage) load() {
 				return // with an error the page says that no recorder runs
 			}
 			prefs := p.w.app.Preferences()
-			o := own{login: login && lerr == nil, theme: prefs.String(prefTheme), text: prefs.FloatWithFallback(prefText, 1)}
+			o := own{login: login && lerr == nil, theme: prefs.String(prefTheme),
+				text: prefs.FloatWithFallback(prefText, 1)}
 			if p.loaded && reflect.DeepEqual(s, p.base) && o == p.own {
 				return
 			}
@@ -560,7 +647,8 @@ func nextOf(n *event.Next, any bool) string {
 	}
 	what := words.L("%s of %s", n.Event.Title(), n.Event.Time.Local().Format("2006-01-02 15:04"))
 	if n.Why == "max_age" {
-		return words.L("Next to be deleted: %s, on %s, because of its age.", what, n.When.Local().Format("2006-01-02 15:04"))
+		return words.L("Next to be deleted: %s, on %s, because of its age.", what,
+			n.When.Local().Format("2006-01-02 15:04"))
 	}
 	return words.L("Next to be deleted: %s, as soon as room is needed.", what)
 }
@@ -715,7 +803,8 @@ func (p *settingsPage) drawLag(c config.Camera) {
 	}
 	offered := p.lag > 0 && p.lag != c.MailLag
 	if offered {
-		p.lagText.SetText(words.L("By the camera's own clock, its mails come about %.0f s after the alarm.", p.lag.D().Seconds()))
+		p.lagText.SetText(words.L("By the camera's own clock, its mails come about %.0f s after the alarm.",
+			p.lag.D().Seconds()))
 		p.lagUse.SetText(words.L("Use %s", p.lag))
 	}
 	if offered != p.lagRow.Visible() {
@@ -765,11 +854,12 @@ func newCamera(s config.Settings, name string) config.Camera {
 
 func (p *settingsPage) removeCamera() {
 	c := p.edit.Cameras[p.chosen]
-	p.w.confirm(words.L("Remove %s?", c.Title()), words.L("It is no longer recorded once you save. Its clips stay in the archive."), words.L("Remove"), func() {
-		p.edit.Cameras = slices.DeleteFunc(p.edit.Cameras, func(o config.Camera) bool { return o.ID == c.ID })
-		p.chosen = min(p.chosen, len(p.edit.Cameras)-1)
-		p.fill()
-	})
+	p.w.confirm(words.L("Remove %s?", c.Title()),
+		words.L("It is no longer recorded once you save. Its clips stay in the archive."), words.L("Remove"), func() {
+			p.edit.Cameras = slices.DeleteFunc(p.edit.Cameras, func(o config.Camera) bool { return o.ID == c.ID })
+			p.chosen = min(p.chosen, len(p.edit.Cameras)-1)
+			p.fill()
+		})
 }
 
 func (p *settingsPage) say(text string, i widget.Importance) {
@@ -871,7 +961,8 @@ func (p *settingsPage) explain(err error) string {
 		}
 		var n int
 		var rest string
-		if _, serr := fmt.Sscanf(strings.NewReplacer("camera[", "", "].", " ").Replace(x.Key), "%d %s", &n, &rest); serr == nil && n >= 1 && n <= len(p.edit.Cameras) {
+		if _, serr := fmt.Sscanf(strings.NewReplacer("camera[", "", "].", " ").Replace(x.Key), "%d %s", &n,
+			&rest); serr == nil && n >= 1 && n <= len(p.edit.Cameras) {
 			for _, f := range p.fields {
 				if f.key == "camera."+rest {
 					rest = f.label

@@ -25,7 +25,8 @@ type timeline struct {
 }
 
 func newTimeline(seek func(time.Duration), typed func(*fyne.KeyEvent)) *timeline {
-	t := &timeline{seek: seek, typed: typed, track: canvas.NewRectangle(color.Transparent), played: canvas.NewRectangle(color.Transparent), knob: canvas.NewRectangle(color.Transparent)}
+	t := &timeline{seek: seek, typed: typed, track: canvas.NewRectangle(color.Transparent),
+		played: canvas.NewRectangle(color.Transparent), knob: canvas.NewRectangle(color.Transparent)}
 	t.ExtendBaseWidget(t)
 	return t
 }

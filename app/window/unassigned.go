@@ -54,7 +54,8 @@ func (p *unassigned) draw(s *status.Status) {
 			break
 		}
 		assign := widget.NewButtonWithIcon(words.L("Assign"), theme.ContentAddIcon(), func() { p.assign(u) })
-		why := wrapped(strings.Join(slices.DeleteFunc([]string{detailsOf(u), capital(words.Say(u.Why))}, func(s string) bool { return s == "" }), "\n"))
+		why := wrapped(strings.Join(slices.DeleteFunc([]string{detailsOf(u), capital(words.Say(u.Why))},
+			func(s string) bool { return s == "" }), "\n"))
 		why.Importance, why.SizeName = widget.LowImportance, theme.SizeNameCaptionText
 		text := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3), wrapped(p.title(u)))
 		if why.Text != "" {
@@ -64,14 +65,17 @@ func (p *unassigned) draw(s *status.Status) {
 	}
 	if len(list) > 0 {
 		p.content.Add(container.NewHBox(widget.NewButtonWithIcon(words.L("Empty the list"), theme.DeleteIcon(), func() {
-			p.w.confirm(words.L("Empty the list?"), words.L("The mails themselves are long gone; only their list is forgotten."), words.L("Empty the list"), func() { p.w.try(p.w.client.DropUnmatched, nil) })
+			p.w.confirm(words.L("Empty the list?"),
+				words.L("The mails themselves are long gone; only their list is forgotten."), words.L("Empty the list"),
+				func() { p.w.try(p.w.client.DropUnmatched, nil) })
 		})))
 	}
 	p.content.Refresh()
 }
 
 func (p *unassigned) title(u status.Unmatched) string {
-	return words.L("%s from %s, sender %s, to %s: %s", words.Moment(u.Time, p.w.now()), u.From, u.Sender, strings.Join(u.To, ", "), u.Subject)
+	return words.L("%s from %s, sender %s, to %s: %s", words.Moment(u.Time, p.w.now()), u.From, u.Sender,
+		strings.Join(u.To, ", "), u.Subject)
 }
 
 // detailsOf is what else a mail says of itself, in one line.
@@ -100,8 +104,10 @@ var waysToTell = []struct {
 	by   maildoctor.By
 	text string
 }{
-	{maildoctor.Recipient, "Recipient"}, {maildoctor.Channel, "Name of the channel"}, {maildoctor.Number, "Number of the channel"}, {maildoctor.Device, "Name of the device"},
-	{maildoctor.Sender, "Sender"}, {maildoctor.Login, "Login"}, {maildoctor.Subject, "Text of the subject"}, {maildoctor.Address, "Network address"},
+	{maildoctor.Recipient, "Recipient"}, {maildoctor.Channel, "Name of the channel"},
+	{maildoctor.Number, "Number of the channel"}, {maildoctor.Device, "Name of the device"},
+	{maildoctor.Sender, "Sender"}, {maildoctor.Login, "Login"}, {maildoctor.Subject, "Text of the subject"},
+	{maildoctor.Address, "Network address"},
 }
 
 // assignment is the dialog that makes mails like one be a camera's.
@@ -152,7 +158,8 @@ func (p *unassigned) assign(u status.Unmatched) *assignment {
 	body := container.NewVBox(wrapped(p.title(u)),
 		field(words.L("Camera"), "", a.camera),
 		field(words.L("Told by"), "", a.by),
-		field(words.L("Mail name"), words.L("This goes into the camera's mail names; change it where you know better. From the next mail on, all that fit it are alarms of this camera."),
+		field(words.L("Mail name"),
+			words.L("This goes into the camera's mail names; change it where you know better. From the next mail on, all that fit it are alarms of this camera."),
 			container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), a.entry, a.fault)))
 	a.box = dialog.NewCustomWithoutButtons(words.L("Assign to a camera"), container.NewVScroll(body), p.w.win)
 	no := newAnswer(words.L("Cancel"), away, away)

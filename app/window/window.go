@@ -185,7 +185,8 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	w.tabs.SetTabLocation(container.TabLocationLeading)
 	w.tabs.OnSelected = func(*container.TabItem) { w.turned() }
 	w.told = widget.NewLabel("")
-	w.toastBox = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(w.told)), container.NewGridWrap(fyne.NewSize(1, 24)))
+	w.toastBox = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(w.told)),
+		container.NewGridWrap(fyne.NewSize(1, 24)))
 	w.toastBox.Hide()
 	w.notray = w.newNoTray()
 	w.notray.Hide()
@@ -198,8 +199,8 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	return w
 }
 
-// hand hands over to the main goroutine, until the window ends. After its loop Fyne would run it at once, on the goroutine
-// that hands it over, or panic.
+// hand hands over to the main goroutine, until the window ends. After its loop Fyne would run it at once, on the
+// goroutine that hands it over, or panic.
 func (w *window) hand(f func()) {
 	w.ending.RLock()
 	defer w.ending.RUnlock()
@@ -353,11 +354,13 @@ func (w *window) newNoTray() *fyne.Container {
 		w.win.Content().Refresh()
 	})
 	quit := widget.NewButton(words.L("Stop Preroll"), func() {
-		w.confirm(words.L("Stop Preroll?"), words.L("No camera is recorded then, and alarms save nothing."), words.L("Stop"), func() {
-			w.try(func(ctx context.Context) error { return host.Quit(ctx, w.places) }, nil)
-		})
+		w.confirm(words.L("Stop Preroll?"), words.L("No camera is recorded then, and alarms save nothing."),
+			words.L("Stop"), func() {
+				w.try(func(ctx context.Context) error { return host.Quit(ctx, w.places) }, nil)
+			})
 	})
-	return container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.InfoIcon()), container.NewVBox(container.NewHBox(quit, hide)), text), widget.NewSeparator())
+	return container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.InfoIcon()),
+		container.NewVBox(container.NewHBox(quit, hide)), text), widget.NewSeparator())
 }
 
 // lookForTray tells whether this desktop shows tray icons. At login the window may be there before the panel is.
@@ -385,5 +388,6 @@ func (w *window) lookForTray(ctx context.Context) {
 
 // plate puts something on a ground of its own, above all else.
 func plate(o fyne.CanvasObject) fyne.CanvasObject {
-	return container.NewStack(newBackdrop(theme.ColorNameOverlayBackground, theme.ColorNamePrimary, 8), container.NewPadded(o))
+	return container.NewStack(newBackdrop(theme.ColorNameOverlayBackground, theme.ColorNamePrimary, 8),
+		container.NewPadded(o))
 }

@@ -44,11 +44,15 @@ func TestMain(m *testing.M) {
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func ev(n int, state event.State) event.Event {
-	e := event.Event{ID: fmt.Sprintf("e%03d", n), Camera: "gate", CameraName: "Gate", Label: "person", State: state, Time: noon.Add(time.Duration(n) * time.Minute), TriggerCount: 1}
+	e := event.Event{ID: fmt.Sprintf("e%03d", n), Camera: "gate", CameraName: "Gate", Label: "person", State: state,
+		Time: noon.Add(time.Duration(n) * time.Minute), TriggerCount: 1}
 	e.From, e.Until = e.Time.Add(-10*time.Second), e.Time.Add(time.Minute)
 	if state == event.Saved || state == event.Incomplete {
-		e.Clips = []event.Clip{{File: "x.mp4", Bytes: 5 << 20, Length: event.Seconds(71 * time.Second), Start: e.From, SHA256: strings.Repeat("0f", 32)}}
-		e.Receipt = event.Receipt{PreRollAsked: event.Seconds(10 * time.Second), PreRollGot: event.Seconds(11 * time.Second), PostRollAsked: event.Seconds(time.Minute), PostRollGot: event.Seconds(60 * time.Second), DurableAfter: event.Seconds(6 * time.Millisecond)}
+		e.Clips = []event.Clip{{File: "x.mp4", Bytes: 5 << 20, Length: event.Seconds(71 * time.Second), Start: e.From,
+			SHA256: strings.Repeat("0f", 32)}}
+		e.Receipt = event.Receipt{PreRollAsked: event.Seconds(10 * time.Second),
+			PreRollGot: event.Seconds(11 * time.Second), PostRollAsked: event.Seconds(time.Minute),
+			PostRollGot: event.Seconds(60 * time.Second), DurableAfter: event.Seconds(6 * time.Millisecond)}
 	}
 	return e
 }
@@ -101,7 +105,9 @@ func (f *fake) DropUnmatched()                                            { f.dr
 func (f *fake) Probe(context.Context, config.Camera) (status.Look, error) { return f.look, f.lookErr }
 func (f *fake) fits(q event.Query) []event.Event {
 	return slices.DeleteFunc(slices.Clone(f.events), func(e event.Event) bool {
-		return q.Day != "" && dayOf(e) != q.Day || q.Camera != "" && e.Camera != q.Camera || q.Label != "" && e.Label != q.Label || q.Text != "" && !strings.Contains(strings.ToLower(e.CameraName), strings.ToLower(q.Text))
+		return q.Day != "" && dayOf(e) != q.Day || q.Camera != "" && e.Camera != q.Camera ||
+			q.Label != "" && e.Label != q.Label ||
+			q.Text != "" && !strings.Contains(strings.ToLower(e.CameraName), strings.ToLower(q.Text))
 	})
 }
 func (f *fake) Events(_ context.Context, q event.Query) ([]event.Event, error) {
@@ -214,9 +220,11 @@ func demoStatus(archive string) *status.Status {
 	return &status.Status{
 		Version: "1.0", FFmpeg: status.FFmpeg{Version: "5.1.9"}, Settings: "/home/me/.config/preroll/preroll.toml",
 		Archive: status.Archive{Path: archive, Free: 120 << 30, Events: 35, Bytes: 3 << 30},
-		RAM:     status.RAM{Path: "/dev/shm/preroll", Kind: "tmpfs", IsRAM: true, Used: 60 << 20, Budget: 1 << 30, Need: 100 << 20},
-		SMTP:    status.SMTP{Listen: "[::]:2525", Mails: 12},
-		Cameras: []status.Camera{{ID: "gate", Name: "Gate", State: status.Recording, Since: noon, PreRoll: event.Seconds(100 * time.Second), BitRate: 2.1e6, Bytes: 26 << 20,
+		RAM: status.RAM{Path: "/dev/shm/preroll", Kind: "tmpfs", IsRAM: true, Used: 60 << 20, Budget: 1 << 30,
+			Need: 100 << 20},
+		SMTP: status.SMTP{Listen: "[::]:2525", Mails: 12},
+		Cameras: []status.Camera{{ID: "gate", Name: "Gate", State: status.Recording, Since: noon,
+			PreRoll: event.Seconds(100 * time.Second), BitRate: 2.1e6, Bytes: 26 << 20,
 			Streams: source.Streams{Video: "h264", Width: 1920, Height: 1080}}},
 	}
 }
@@ -254,7 +262,8 @@ func TestEventsPage(t *testing.T) {
 	}
 	w.status = demoStatus(t.TempDir())
 	p.update(control.Update{}, false)
-	if p.welcome.Visible() || !p.nothing.Visible() || !p.save.Visible() || !p.alarm.Visible() || p.headline.Text != "Recording Gate" {
+	if p.welcome.Visible() || !p.nothing.Visible() || !p.save.Visible() || !p.alarm.Visible() ||
+		p.headline.Text != "Recording Gate" {
 		t.Errorf("with a camera: %q", p.headline.Text)
 	}
 	f.events = []event.Event{ev(1, event.Recording)}
@@ -490,7 +499,8 @@ func TestSettingsPage(t *testing.T) {
 		i := slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == key })
 		return &p.fields[i].entry.Entry
 	}
-	if entry("camera.name").Text != "Demo camera" || entry("camera.password").Text != "" || !strings.Contains(entry("camera.password").PlaceHolder, "saved") || p.edited() {
+	if entry("camera.name").Text != "Demo camera" || entry("camera.password").Text != "" ||
+		!strings.Contains(entry("camera.password").PlaceHolder, "saved") || p.edited() {
 		t.Fatalf("loaded %q, edited %v", entry("camera.name").Text, p.edited())
 	}
 	p.addCamera()
@@ -500,7 +510,8 @@ func TestSettingsPage(t *testing.T) {
 		t.Errorf("the engine's rule does not show: %q", f.fault.Text)
 	}
 	entry("camera.url").SetText("rtsp://admin:pass@192.0.2.1/x")
-	if entry("camera.url").Text != "rtsp://192.0.2.1/x" || entry("camera.username").Text != "admin" || entry("camera.password").Text != "pass" || p.fields[1].fault.Visible() {
+	if entry("camera.url").Text != "rtsp://192.0.2.1/x" || entry("camera.username").Text != "admin" ||
+		entry("camera.password").Text != "pass" || p.fields[1].fault.Visible() {
 		t.Errorf("a pasted login: %q %q", entry("camera.url").Text, entry("camera.username").Text)
 	}
 	entry("camera.pre_roll").SetText("15s")
@@ -510,15 +521,19 @@ func TestSettingsPage(t *testing.T) {
 		t.Fatalf("message: %s", p.message.Text)
 	}
 	got := f.applied[0]
-	if len(got.Cameras) != 2 || got.Cameras[0].Password != "old-secret" || got.Cameras[1].URL != "rtsp://192.0.2.1/x" || got.Cameras[1].Password != "pass" || got.Cameras[1].ID != "camera-2" || got.Cameras[1].PreRoll.D() != 15*time.Second {
+	if len(got.Cameras) != 2 || got.Cameras[0].Password != "old-secret" || got.Cameras[1].URL != "rtsp://192.0.2.1/x" ||
+		got.Cameras[1].Password != "pass" || got.Cameras[1].ID != "camera-2" ||
+		got.Cameras[1].PreRoll.D() != 15*time.Second {
 		t.Errorf("applied %+v", got.Cameras)
 	}
 	if p.edited() || !strings.Contains(p.message.Text, "Saved") {
 		t.Errorf("after saving: %q", p.message.Text)
 	}
 	for _, bad := range []struct{ key, value, says string }{
-		{"clip.pre_roll", "5 parsecs", "length of time"}, {"ram_disk.budget", "much", "size with its unit"}, {"archive.path", "relative", "must be"},
-		{"smtp.listen", "99999", "must"}, {"smtp.allow", "private, nonsense", "network"}, {"notify.quiet", "late", "two times of day"}, {"ram_disk.keep", "1s", "must be"},
+		{"clip.pre_roll", "5 parsecs", "length of time"}, {"ram_disk.budget", "much", "size with its unit"},
+		{"archive.path", "relative", "must be"},
+		{"smtp.listen", "99999", "must"}, {"smtp.allow", "private, nonsense", "network"},
+		{"notify.quiet", "late", "two times of day"}, {"ram_disk.keep", "1s", "must be"},
 	} {
 		was := entry(bad.key).Text
 		entry(bad.key).SetText(bad.value)
@@ -531,7 +546,8 @@ func TestSettingsPage(t *testing.T) {
 			t.Errorf("%s: the fault stays: %q", bad.key, p.fields[i].fault.Text)
 		}
 	}
-	f.refuse = config.Faults{{Key: "archive.path", Rule: "must be a folder, and it is a file"}, {Key: "camera[2].url", Rule: "must be right"}}
+	f.refuse = config.Faults{{Key: "archive.path", Rule: "must be a folder, and it is a file"},
+		{Key: "camera[2].url", Rule: "must be right"}}
 	p.alarm.SetChecked(false)
 	p.apply()
 	settle(w)
@@ -562,8 +578,11 @@ func TestSettingsPage(t *testing.T) {
 }
 
 func TestGuide(t *testing.T) {
-	f := &fake{settings: config.Default(), folder: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 4 << 30, Suggest: []string{"/dev/shm/other"}},
-		look:  status.Look{Streams: source.Streams{Video: "h264", Width: 1920, Height: 1080, FPS: 15}, Picture: testJPEG(), GOP: event.Seconds(2 * time.Second), BitRate: 4e6},
+	f := &fake{settings: config.Default(),
+		folder: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 4 << 30,
+			Suggest: []string{"/dev/shm/other"}},
+		look: status.Look{Streams: source.Streams{Video: "h264", Width: 1920, Height: 1080, FPS: 15},
+			Picture: testJPEG(), GOP: event.Seconds(2 * time.Second), BitRate: 4e6},
 		found: []status.Found{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"}}}
 	w := rig(t, f)
 	w.status = &status.Status{SMTP: status.SMTP{Listen: "[::]:2525"}}
@@ -573,7 +592,8 @@ func TestGuide(t *testing.T) {
 	if !g.content.Visible() || g.step != 0 {
 		t.Fatal("the guide does not come by itself")
 	}
-	if g.next.Disabled() || !strings.Contains(g.ram.result.Text, "This is RAM: tmpfs, 4 GiB free") || len(g.ram.offers.Objects) != 1 {
+	if g.next.Disabled() || !strings.Contains(g.ram.result.Text, "This is RAM: tmpfs, 4 GiB free") ||
+		len(g.ram.offers.Objects) != 1 {
 		t.Errorf("RAM: %q, %d offers", g.ram.result.Text, len(g.ram.offers.Objects))
 	}
 	f.folder.Fault = "cannot be written: this user has no right to"
@@ -604,13 +624,15 @@ func TestGuide(t *testing.T) {
 		t.Fatal("the camera that was found is not listed")
 	}
 	test.Tap(b)
-	if g.url.Text != "rtsp://192.0.2.9/h264Preview_01_main" && !strings.HasPrefix(g.url.Text, "rtsp://192.0.2.9") || g.name.Text != "Yard" {
+	if g.url.Text != "rtsp://192.0.2.9/h264Preview_01_main" && !strings.HasPrefix(g.url.Text, "rtsp://192.0.2.9") ||
+		g.name.Text != "Yard" {
 		t.Errorf("taken: %q %q", g.url.Text, g.name.Text)
 	}
 	f.lookErr = &source.Failure{Kind: source.WrongPassword}
 	g.tester.run()
 	settle(w)
-	if !strings.Contains(g.tester.result.Text, "refuses the user name or password") || !g.next.Disabled() || !g.untested.Visible() || g.tester.advice.Text == "" {
+	if !strings.Contains(g.tester.result.Text, "refuses the user name or password") || !g.next.Disabled() ||
+		!g.untested.Visible() || g.tester.advice.Text == "" {
 		t.Errorf("wrong password: %q", g.tester.result.Text)
 	}
 	f.lookErr = nil
@@ -628,15 +650,18 @@ func TestGuide(t *testing.T) {
 	settle(w)
 	test.Tap(g.next)
 	settle(w)
-	if g.step != 3 || len(f.applied) != 1 || f.applied[0].Cameras[0].ID != "yard" || f.applied[0].Cameras[0].Password != "secret" {
+	if g.step != 3 || len(f.applied) != 1 || f.applied[0].Cameras[0].ID != "yard" ||
+		f.applied[0].Cameras[0].Password != "secret" {
 		t.Fatalf("step %d, fault %q", g.step, g.fault.Text)
 	}
 	if !strings.Contains(g.arrived.Text, "Waiting") {
 		t.Errorf("mail: %q", g.arrived.Text)
 	}
-	w.status.SMTP.Last = &status.Mail{Time: time.Now(), From: "192.0.2.9", To: []string{"yard@preroll"}, Subject: "Test", Cameras: []string{"yard"}, Test: true}
+	w.status.SMTP.Last = &status.Mail{Time: time.Now(), From: "192.0.2.9", To: []string{"yard@preroll"},
+		Subject: "Test", Cameras: []string{"yard"}, Test: true}
 	w.changed(control.Update{Status: w.status}, false)
-	if !strings.Contains(g.arrived.Text, "The test mail of Yard is here") || g.arrived.Importance != widget.SuccessImportance {
+	if !strings.Contains(g.arrived.Text, "The test mail of Yard is here") ||
+		g.arrived.Importance != widget.SuccessImportance {
 		t.Errorf("mail: %q", g.arrived.Text)
 	}
 	test.Tap(g.next)
@@ -650,7 +675,8 @@ func TestGuideWithTheDemoCamera(t *testing.T) {
 	w := rig(t, f)
 	w.changed(control.Update{Status: &status.Status{}}, true)
 	settle(w)
-	f.refuse = config.Faults{{Key: "ram_disk.path", Value: "/dev/shm/preroll", Rule: "cannot be made: this user has no right to write there"}}
+	f.refuse = config.Faults{{Key: "ram_disk.path", Value: "/dev/shm/preroll",
+		Rule: "cannot be made: this user has no right to write there"}}
 	test.Tap(w.guide.demo)
 	settle(w)
 	if !w.guide.content.Visible() || !strings.Contains(w.guide.fault.Text, "no right") {
@@ -665,7 +691,8 @@ func TestGuideWithTheDemoCamera(t *testing.T) {
 }
 
 func TestHealthPage(t *testing.T) {
-	f := &fake{settings: config.Default(), why: []status.Finding{{Text: "No mail came from this camera", Hint: "Press its test button."}}}
+	f := &fake{settings: config.Default(),
+		why: []status.Finding{{Text: "No mail came from this camera", Hint: "Press its test button."}}}
 	f.settings.Cameras = []config.Camera{config.DemoCamera()}
 	f.settings.Cameras[0].ID, f.settings.Cameras[0].Mail = "gate", nil
 	w := rig(t, f)
@@ -685,7 +712,8 @@ func TestHealthPage(t *testing.T) {
 	if len(p.answer.Objects) != 1 {
 		t.Error("a time that is none has no answer")
 	}
-	w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", To: []string{"nobody@nvr"}, Subject: "Motion"}}
+	w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", To: []string{"nobody@nvr"},
+		Subject: "Motion"}}
 	w.changed(control.Update{Status: w.status}, false)
 	test.Tap(p.mails.assign(w.status.SMTP.Unmatched[0]).ok)
 	settle(w)

@@ -27,25 +27,34 @@ import (
 
 // heard are the files whose texts a screen shows.
 var heard = []string{
-	"internal/disk/disk_linux.go", "recorder/archive/archive.go", "recorder/archive/explain.go", "recorder/archive/index.go",
-	"recorder/answers.go", "recorder/camera/camera.go", "recorder/camera/incident.go", "recorder/camera/set.go", "recorder/camera/still.go", "recorder/camera/supervise.go",
-	"recorder/diagnose/check.go", "recorder/diagnose/probe.go", "recorder/diagnose/verify.go", "recorder/diagnose/why.go",
+	"internal/disk/disk_linux.go", "recorder/archive/archive.go", "recorder/archive/explain.go",
+	"recorder/archive/index.go",
+	"recorder/answers.go", "recorder/camera/camera.go", "recorder/camera/incident.go", "recorder/camera/set.go",
+	"recorder/camera/still.go", "recorder/camera/supervise.go",
+	"recorder/diagnose/check.go", "recorder/diagnose/probe.go", "recorder/diagnose/verify.go",
+	"recorder/diagnose/why.go",
 	"recorder/health/folder.go", "recorder/health/health.go", "recorder/inbox/inbox.go", "recorder/mail.go",
 	"recorder/ram.go", "recorder/recorder.go", "recorder/settings.go",
 	"recorder/clip/clip.go", "recorder/clip/finish.go",
-	"recorder/config/brand.go", "recorder/config/keyring.go", "recorder/config/validate.go", "recorder/config/values.go",
+	"recorder/config/brand.go", "recorder/config/keyring.go", "recorder/config/validate.go",
+	"recorder/config/values.go",
 	"recorder/control/client.go", "recorder/discover/discover.go",
 	"recorder/source/failure.go", "recorder/ffmpeg/failure.go", "recorder/ffmpeg/source.go", "recorder/ffmpeg/tool.go",
-	"recorder/trigger/gate.go", "recorder/trigger/self.go", "recorder/trigger/server.go", "recorder/trigger/session.go", "recorder/trigger/visits.go",
-	"recorder/trigger/repair/command.go", "recorder/trigger/repair/data.go", "recorder/trigger/repair/login.go", "recorder/trigger/repair/repair.go", "recorder/trigger/repair/report.go", "recorder/trigger/repair/tls.go",
+	"recorder/trigger/gate.go", "recorder/trigger/self.go", "recorder/trigger/server.go", "recorder/trigger/session.go",
+	"recorder/trigger/visits.go",
+	"recorder/trigger/repair/command.go", "recorder/trigger/repair/data.go", "recorder/trigger/repair/login.go",
+	"recorder/trigger/repair/repair.go", "recorder/trigger/repair/report.go", "recorder/trigger/repair/tls.go",
 	"recorder/trigger/rule/match.go", "recorder/trigger/rule/rule.go",
 }
 
 // unheard are texts in them that no screen shows, by the function or variable that holds them.
 var unheard = map[string]string{
-	"signs": "FFmpeg's words", "DiskTrouble": "FFmpeg's words", "versionLine": "FFmpeg's words", "input": "FFmpeg's arguments",
-	"Check": "the command line's", "checkFolders": "the command line's", "checkMail": "the command line's", "checkCamera": "the command line's", "describe": "the command line's",
-	"Folder": "wrong use of the control socket", "errReconfigured": "never told", "errGOPTooLong": "never told", "Watch": "only logged", "Data": "told to cameras",
+	"signs": "FFmpeg's words", "DiskTrouble": "FFmpeg's words", "versionLine": "FFmpeg's words",
+	"input": "FFmpeg's arguments",
+	"Check": "the command line's", "checkFolders": "the command line's", "checkMail": "the command line's",
+	"checkCamera": "the command line's", "describe": "the command line's",
+	"Folder": "wrong use of the control socket", "errReconfigured": "never told", "errGOPTooLong": "never told",
+	"Watch": "only logged", "Data": "told to cameras",
 	"probe": "XML",
 }
 
@@ -53,8 +62,10 @@ var unheard = map[string]string{
 var plain = []string{
 	"make state folder: %w",                                               // at the start, before any screen
 	"append to", "read partial files of", "note the end of", "clip waits", // only logged
-	"unknown connection", "Too many wrong logins, try later", "AUTH PLAIN %s", "AUTH=PLAIN LOGIN", "AUTH PLAIN LOGIN", // told to cameras
-	"the camera is quiet", "logged in", "remote error", "local error", "too many TLS handshakes from this address", // never told
+	// told to cameras
+	"unknown connection", "Too many wrong logins, try later", "AUTH PLAIN %s", "AUTH=PLAIN LOGIN", "AUTH PLAIN LOGIN",
+	// never told
+	"the camera is quiet", "logged in", "remote error", "local error", "too many TLS handshakes from this address",
 	"unknown command",                         // counted
 	"this recorder has ended; make a new one", // wrong use by a program
 	"TP-Link (Tapo, VIGI)",
@@ -88,7 +99,8 @@ func texts(f *ast.File, silent map[string]bool) (list []string) {
 			ast.Inspect(n, func(n ast.Node) bool {
 				if c, ok := n.(*ast.CallExpr); ok {
 					s, ok := c.Fun.(*ast.SelectorExpr)
-					if ok && slices.Contains([]string{"Info", "Warn", "Debug", "Error"}, s.Sel.Name) && len(c.Args) > 0 {
+					if ok && slices.Contains([]string{"Info", "Warn", "Debug", "Error"}, s.Sel.Name) &&
+						len(c.Args) > 0 {
 						return false // a log
 					}
 				}
@@ -162,8 +174,10 @@ func TestEngineIsGerman(t *testing.T) {
 
 // system are texts of the operating system and of Go.
 var system = []error{
-	syscall.ENOENT, syscall.EACCES, syscall.EPERM, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO, syscall.EEXIST, syscall.ENOTDIR,
-	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH, os.ErrDeadlineExceeded, errDeadline{},
+	syscall.ENOENT, syscall.EACCES, syscall.EPERM, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO,
+	syscall.EEXIST, syscall.ENOTDIR,
+	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
+	os.ErrDeadlineExceeded, errDeadline{},
 }
 
 // counted are numbers of things, as the engine puts them together.
@@ -208,7 +222,11 @@ func must(t *testing.T, text string) {
 // TestEngineSpeaks asks the engine itself.
 func TestEngineSpeaks(t *testing.T) {
 	german(t)
-	for _, k := range []failure.Kind{failure.WrongPassword, failure.LoginKind, failure.LongPassword, failure.WrongPath, failure.Unreachable, failure.UnknownHost, failure.Transport, failure.Busy, failure.Redirected, failure.Certificate, failure.NoVideo, failure.Unsupported, failure.Unreadable, failure.Protocol, failure.BadURL, failure.Missing, failure.TooOld, failure.RAMFull, failure.RAMGone, failure.NoFolder, failure.Stalled, failure.NoKeyframe, failure.Ended, failure.Unknown} {
+	for _, k := range []failure.Kind{failure.WrongPassword, failure.LoginKind, failure.LongPassword, failure.WrongPath,
+		failure.Unreachable, failure.UnknownHost, failure.Transport, failure.Busy, failure.Redirected,
+		failure.Certificate, failure.NoVideo, failure.Unsupported, failure.Unreadable, failure.Protocol, failure.BadURL,
+		failure.Missing, failure.TooOld, failure.RAMFull, failure.RAMGone, failure.NoFolder, failure.Stalled,
+		failure.NoKeyframe, failure.Ended, failure.Unknown} {
 		f := &failure.Failure{Kind: k}
 		must(t, f.Text())
 		must(t, f.Hint())
@@ -222,7 +240,8 @@ func TestEngineSpeaks(t *testing.T) {
 		must(t, text)
 		must(t, hint)
 	}
-	for _, err := range []error{archive.ErrNotFound, control.ErrNotRunning, trigger.PortError(":80", fs.ErrPermission), trigger.PortError("x", errors.New("y"))} {
+	for _, err := range []error{archive.ErrNotFound, control.ErrNotRunning, trigger.PortError(":80", fs.ErrPermission),
+		trigger.PortError("x", errors.New("y"))} {
 		must(t, err.Error())
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -237,12 +256,14 @@ func TestEngineSpeaks(t *testing.T) {
 
 	bad := config.Default()
 	bad.Version = 99
-	bad.RAMDisk.Path, bad.Archive.Path, bad.RAMDisk.Keep, bad.RAMDisk.Budget = "", "clips", config.Duration(time.Second), 1
+	bad.RAMDisk.Path, bad.Archive.Path, bad.RAMDisk.Keep, bad.RAMDisk.Budget = "", "clips",
+		config.Duration(time.Second), 1
 	bad.Clip = config.Clip{PreRoll: config.Duration(2 * time.Hour)}
 	bad.SMTP = config.SMTP{Listen: "nowhere:1", Allow: []string{"x"}, Password: "y"}
 	bad.Notify.Quiet = "x"
 	for _, url := range []string{"", "a b", "file:///x", "rtsp://", "rtsp://u:p@h/x"} {
-		bad.Cameras = append(bad.Cameras, config.Camera{ID: "a", URL: url, Name: "\n", Username: "\n", Password: "\n", Mail: []string{""}})
+		bad.Cameras = append(bad.Cameras,
+			config.Camera{ID: "a", URL: url, Name: "\n", Username: "\n", Password: "\n", Mail: []string{""}})
 	}
 	bad.Cameras[0].ID = "No Name"
 	nested := config.Default()
@@ -265,7 +286,8 @@ func TestEngineSpeaks(t *testing.T) {
 	var b config.ByteSize
 	must(t, d.UnmarshalText([]byte("x")).Error())
 	must(t, b.UnmarshalText([]byte("x")).Error())
-	for _, label := range []string{"motion", "person", "vehicle", "animal", "line crossing", "intrusion", "tamper", "sound", "doorbell", "fire", "temperature", "abandoned object", "alarm input"} {
+	for _, label := range []string{"motion", "person", "vehicle", "animal", "line crossing", "intrusion", "tamper",
+		"sound", "doorbell", "fire", "temperature", "abandoned object", "alarm input"} {
 		if got := message.Read([]byte("Subject: " + label + "\r\n\r\n")).Label; got != label {
 			t.Errorf("%q is the label of %q", got, label)
 		}
@@ -283,28 +305,43 @@ func TestSay(t *testing.T) {
 		{"empty", "", ""},
 		{"values", "It is cut off: 3 of 5 bytes are there.", "Sie ist abgeschnitten: 3 von 5 Byte sind da."},
 		{"no number", "It is cut off: three of 5 bytes are there.", "It is cut off: three of 5 bytes are there."},
-		{"other order", "A mail from 192.0.2.7 was refused at 12:03:04: this address may not send.", "Eine Mail von 192.0.2.7 wurde um 12:03:04 abgelehnt: Diese Adresse darf nicht senden."},
-		{"text in a text", "No video came from the camera: The camera does not answer.", "Von der Kamera kam kein Video: Die Kamera antwortet nicht."},
-		{"text in a text in a text", "There is no clip. No video came from the camera: the RAM disk was full.", "Es gibt keinen Clip. Von der Kamera kam kein Video: die RAM-Disk war voll."},
-		{"until now", "Preroll was paused from 12:00:00 to now: alarms saved nothing.", "Preroll war von 12:00:00 bis jetzt pausiert: Alarme sicherten nichts."},
-		{"sentences", "The first 3 s are missing: there was no earlier video in RAM. 2 s are missing from 12:00:00 on: the camera sent no picture. The last 1 s are missing: the RAM disk was full.",
+		{"other order", "A mail from 192.0.2.7 was refused at 12:03:04: this address may not send.",
+			"Eine Mail von 192.0.2.7 wurde um 12:03:04 abgelehnt: Diese Adresse darf nicht senden."},
+		{"text in a text", "No video came from the camera: The camera does not answer.",
+			"Von der Kamera kam kein Video: Die Kamera antwortet nicht."},
+		{"text in a text in a text", "There is no clip. No video came from the camera: the RAM disk was full.",
+			"Es gibt keinen Clip. Von der Kamera kam kein Video: die RAM-Disk war voll."},
+		{"until now", "Preroll was paused from 12:00:00 to now: alarms saved nothing.",
+			"Preroll war von 12:00:00 bis jetzt pausiert: Alarme sicherten nichts."},
+		{"sentences",
+			"The first 3 s are missing: there was no earlier video in RAM. 2 s are missing from 12:00:00 on: the camera sent no picture. The last 1 s are missing: the RAM disk was full.",
 			"Die ersten 3 s fehlen: Im RAM war kein früheres Video. 2 s fehlen ab 12:00:00: die Kamera hat kein Bild gesendet. Die letzten 1 s fehlen: die RAM-Disk war voll."},
-		{"the same sentence twice", "The first 3 s are missing: there was no earlier video in RAM. The first 3 s are missing: there was no earlier video in RAM.",
+		{"the same sentence twice",
+			"The first 3 s are missing: there was no earlier video in RAM. The first 3 s are missing: there was no earlier video in RAM.",
 			"Die ersten 3 s fehlen: Im RAM war kein früheres Video. Die ersten 3 s fehlen: Im RAM war kein früheres Video."},
-		{"a value of two sentences", "The clip could not be finished (a: b. C d.). Its video is kept as it was recorded; most players play it. The last 2 s are missing: recording was interrupted.",
+		{"a value of two sentences",
+			"The clip could not be finished (a: b. C d.). Its video is kept as it was recorded; most players play it. The last 2 s are missing: recording was interrupted.",
 			"Der Clip ließ sich nicht fertigstellen (a: b. C d.). Das Video bleibt, wie es aufgenommen wurde; die meisten Player spielen es ab. Die letzten 2 s fehlen: die Aufnahme war unterbrochen."},
-		{"a template of two sentences", "There was an event at 12:00:00; it is gone since 13:00:00. It was removed by hand.", "Um 12:00:00 gab es ein Ereignis; seit 13:00:00 ist es weg. Es wurde von Hand entfernt."},
+		{"a template of two sentences",
+			"There was an event at 12:00:00; it is gone since 13:00:00. It was removed by hand.",
+			"Um 12:00:00 gab es ein Ereignis; seit 13:00:00 ist es weg. Es wurde von Hand entfernt."},
 		{"name in front", "Gate: The camera does not answer", "Gate: Die Kamera antwortet nicht"},
-		{"detail behind", "FFmpeg is missing: no ffmpeg on PATH or beside this program", "FFmpeg fehlt: kein ffmpeg im PATH oder neben diesem Programm"},
-		{"files", "a.mp4: The file is not there. b.mp4: It is cut off: 3 of 5 bytes are there.", "a.mp4: Die Datei ist nicht da. b.mp4: Sie ist abgeschnitten: 3 von 5 Byte sind da."},
-		{"chain", "send test alarm: dial tcp 127.0.0.1:2525: connect: connection refused", "Test-Alarm senden: dial tcp 127.0.0.1:2525: connect: Verbindung abgelehnt"},
+		{"detail behind", "FFmpeg is missing: no ffmpeg on PATH or beside this program",
+			"FFmpeg fehlt: kein ffmpeg im PATH oder neben diesem Programm"},
+		{"files", "a.mp4: The file is not there. b.mp4: It is cut off: 3 of 5 bytes are there.",
+			"a.mp4: Die Datei ist nicht da. b.mp4: Sie ist abgeschnitten: 3 von 5 Byte sind da."},
+		{"chain", "send test alarm: dial tcp 127.0.0.1:2525: connect: connection refused",
+			"Test-Alarm senden: dial tcp 127.0.0.1:2525: connect: Verbindung abgelehnt"},
 		{"quoted", `"gate": this camera is switched off`, `"gate": diese Kamera ist ausgeschaltet`},
 		{"quoted value", `camera "No. 1: \"x\"" does not record`, `Kamera "No. 1: \"x\"" nimmt nicht auf`},
-		{"quoted value is no text", `A mail came at 12:00:00 from 192.0.2.7, but it fits no camera: "motion".`, `Um 12:00:00 kam eine Mail von 192.0.2.7, aber sie passt zu keiner Kamera: "motion".`},
-		{"verbs in a value", "%s %d%%: only 7 s of 100 s of video fit into the RAM budget", "%s %d%%: Nur 7 s von 100 s Video passen in den erlaubten RAM"},
+		{"quoted value is no text", `A mail came at 12:00:00 from 192.0.2.7, but it fits no camera: "motion".`,
+			`Um 12:00:00 kam eine Mail von 192.0.2.7, aber sie passt zu keiner Kamera: "motion".`},
+		{"verbs in a value", "%s %d%%: only 7 s of 100 s of video fit into the RAM budget",
+			"%s %d%%: Nur 7 s von 100 s Video passen in den erlaubten RAM"},
 		{"verbs in a reason", "No video came from the camera: %[9]s %!d.", "Von der Kamera kam kein Video: %[9]s %!d."},
 		{"specific before general", "must be at least 16MiB", "muss mindestens 16MiB sein"},
-		{"general", `must be a size with its unit, such as "500MB" or "2GiB"`, "muss eine Größe mit Einheit wie „500MB“ oder „2GiB“ sein"},
+		{"general", `must be a size with its unit, such as "500MB" or "2GiB"`,
+			"muss eine Größe mit Einheit wie „500MB“ oder „2GiB“ sein"},
 		{"a button is no name", "Front door", "Front door"},
 		{"lines", "The camera does not answer\nThe recording ended", "Die Kamera antwortet nicht\nDie Aufnahme endete"},
 		{"broken", "The camera does not answer\xff\x00", "The camera does not answer\xff\x00"},
@@ -330,22 +367,34 @@ func TestVerdict(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{"connected", "verbunden"},
 		{"connected and went without a mail", "verbunden und ohne Mail wieder gegangen"},
-		{"connected and went without a mail after 1 repair: no HELO", "verbunden und ohne Mail wieder gegangen nach 1 Korrektur: kein HELO"},
+		{"connected and went without a mail after 1 repair: no HELO",
+			"verbunden und ohne Mail wieder gegangen nach 1 Korrektur: kein HELO"},
 		{"accepted", "angenommen"},
-		{"accepted after 2 repairs: no domain in the sender, bare line feeds", "angenommen nach 2 Korrekturen: keine Domain im Absender, Zeilenenden nur aus LF"},
-		{"accepted after 1 repair: no colon; it is a test mail", "angenommen nach 1 Korrektur: kein Doppelpunkt; sie ist eine Test-Mail"},
+		{"accepted after 2 repairs: no domain in the sender, bare line feeds",
+			"angenommen nach 2 Korrekturen: keine Domain im Absender, Zeilenenden nur aus LF"},
+		{"accepted after 1 repair: no colon; it is a test mail",
+			"angenommen nach 1 Korrektur: kein Doppelpunkt; sie ist eine Test-Mail"},
 		{"accepted; it is a notice of the device (disk), which is no alarm; the camera cut the connection before the end of its mail", "angenommen; sie ist eine Nachricht des Geräts (Laufwerk) und kein Alarm; die Kamera brach die Verbindung vor dem Ende ihrer Mail ab"},
-		{"accepted; it fits no camera: rules of gate and yard fit alike; give the right one one more condition", "angenommen; sie passt zu keiner Kamera: Regeln von gate and yard passen gleich gut; der richtigen eine Bedingung mehr geben"},
-		{"accepted after 1 repair: no colon; it fits no camera: x", "angenommen nach 1 Korrektur: kein Doppelpunkt; sie passt zu keiner Kamera: x"},
+		{"accepted; it fits no camera: rules of gate and yard fit alike; give the right one one more condition",
+			"angenommen; sie passt zu keiner Kamera: Regeln von gate and yard passen gleich gut; der richtigen eine Bedingung mehr geben"},
+		{"accepted after 1 repair: no colon; it fits no camera: x",
+			"angenommen nach 1 Korrektur: kein Doppelpunkt; sie passt zu keiner Kamera: x"},
 		{"refused: address 203.0.113.9 is not allowed", "abgelehnt: die Adresse 203.0.113.9 ist nicht erlaubt"},
-		{"refused: address 203.0.113.9 is not allowed (7 times)", "abgelehnt: die Adresse 203.0.113.9 ist nicht erlaubt (7-mal)"},
-		{"camera gave up in the middle of the login: choose another kind of login in the camera, or none", "die Kamera gab auf mitten in der Anmeldung: in der Kamera eine andere Art der Anmeldung wählen oder keine"},
-		{"camera fell silent in the middle of the login: choose another kind of login in the camera, or none", "die Kamera verstummte mitten in der Anmeldung: in der Kamera eine andere Art der Anmeldung wählen oder keine"},
-		{"camera fell silent while TLS began: switch encryption off in the camera", "die Kamera verstummte, während TLS begann: in der Kamera die Verschlüsselung ausschalten"},
-		{"camera fell silent after EHLO was refused: 550 No", "die Kamera verstummte, als EHLO abgelehnt wurde: 550 No"},
+		{"refused: address 203.0.113.9 is not allowed (7 times)",
+			"abgelehnt: die Adresse 203.0.113.9 ist nicht erlaubt (7-mal)"},
+		{"camera gave up in the middle of the login: choose another kind of login in the camera, or none",
+			"die Kamera gab auf mitten in der Anmeldung: in der Kamera eine andere Art der Anmeldung wählen oder keine"},
+		{"camera fell silent in the middle of the login: choose another kind of login in the camera, or none",
+			"die Kamera verstummte mitten in der Anmeldung: in der Kamera eine andere Art der Anmeldung wählen oder keine"},
+		{"camera fell silent while TLS began: switch encryption off in the camera",
+			"die Kamera verstummte, während TLS begann: in der Kamera die Verschlüsselung ausschalten"},
+		{"camera fell silent after EHLO was refused: 550 No",
+			"die Kamera verstummte, als EHLO abgelehnt wurde: 550 No"},
 		{"camera sent more than 1,000 commands without an end", "die Kamera sandte mehr als 1,000 Befehle ohne Ende"},
-		{"not accepted: no space left on device; the camera was told to try again", "nicht angenommen: kein Platz mehr auf dem Laufwerk; die Kamera soll es noch einmal versuchen"},
-		{"something else", "something else"}, {"", ""}, {"camera fell silent like never before", "camera fell silent like never before"},
+		{"not accepted: no space left on device; the camera was told to try again",
+			"nicht angenommen: kein Platz mehr auf dem Laufwerk; die Kamera soll es noch einmal versuchen"},
+		{"something else", "something else"}, {"", ""},
+		{"camera fell silent like never before", "camera fell silent like never before"},
 	} {
 		if got := Verdict(tc.text); got != tc.want {
 			t.Errorf("%q: %q\nnot %q", tc.text, got, tc.want)
@@ -366,9 +415,12 @@ func TestSayIsQuick(t *testing.T) {
 		t.Errorf("not all is German: %d bytes left of %d", len(got)-strings.Index(got, "missing"), len(got))
 	}
 	hostile := map[string]string{
-		"dots": strings.Repeat(". ", 5000), "colons": strings.Repeat(": ", 5000), "lines": strings.Repeat("\n", 10_000), "verbs": strings.Repeat("%s", 5000), "quotes": strings.Repeat(`"`, 10_000),
-		"a template's middle": strings.Repeat("x is not RAM but a disk (", 400) + ")", "nested": strings.Repeat("No video came from the camera: ", 300) + "." + strings.Repeat(".", 300),
-		"sentences": strings.Repeat("There is no clip. ", 550), "known ones": strings.Repeat("The file is not there. ", 430),
+		"dots": strings.Repeat(". ", 5000), "colons": strings.Repeat(": ", 5000), "lines": strings.Repeat("\n", 10_000),
+		"verbs": strings.Repeat("%s", 5000), "quotes": strings.Repeat(`"`, 10_000),
+		"a template's middle": strings.Repeat("x is not RAM but a disk (", 400) + ")",
+		"nested":              strings.Repeat("No video came from the camera: ", 300) + "." + strings.Repeat(".", 300),
+		"sentences":           strings.Repeat("There is no clip. ", 550),
+		"known ones":          strings.Repeat("The file is not there. ", 430),
 	}
 	for from := range l.said {
 		hostile[from] = strings.Repeat(sample(from)+" ", 10_000/(len(from)+1))

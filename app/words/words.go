@@ -1,8 +1,8 @@
 // Package words says everything that the desktop shows in its user's language. The English text is the key; the other
 // languages lie in the folder translation, in the form of Fyne's lang, which gets them too.
 //
-// What the engine says (failures, reasons, hints) is English; [Say] translates it as far as it is known, from the folder
-// engine.
+// What the engine says (failures, reasons, hints) is English; [Say] translates it as far as it is known, from the
+// folder engine.
 package words
 
 import (
@@ -44,7 +44,8 @@ func Use(code string) {
 	if code == "" {
 		code = lang.SystemLocale().String()
 	}
-	code, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "-") // the country makes no difference
+	// the country makes no difference
+	code, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "-")
 	l, err := load(code)
 	if err != nil {
 		l = &language{code: "en"}

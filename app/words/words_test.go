@@ -136,7 +136,8 @@ func called(s source) (list []string) {
 }
 
 // listed are variables whose texts are given to L one by one.
-var listed = []string{"leads", "themeNames", "languageNames", "textSizes", "weekdays", "months", "mailBrands", "waysToTell"}
+var listed = []string{"leads", "themeNames", "languageNames", "textSizes", "weekdays", "months", "mailBrands",
+	"waysToTell"}
 
 func inLists(s source) (list []string) {
 	ast.Inspect(s.ast, func(n ast.Node) bool {

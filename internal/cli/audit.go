@@ -40,13 +40,15 @@ func checkArchive(e *env, f auditFlags) error {
 	})
 	bar := &bar{w: e.errs, line: terminal(e.errs)}
 	res, err := audit.Run(e.ctx, audit.Options{
-		Archive: filepath.Clean(s.Archive.Path), State: e.places.State, FFmpeg: tool, Repair: f.repair, Again: f.again, Running: running,
+		Archive: filepath.Clean(s.Archive.Path), State: e.places.State, FFmpeg: tool, Repair: f.repair, Again: f.again,
+		Running:  running,
 		Reindex:  func(ctx context.Context) error { return rebuildIndex(ctx, e, s.Archive.Path) },
 		Progress: bar.show,
 	})
 	bar.clear()
 	if e.ctx.Err() != nil {
-		fmt.Fprintf(e.errs, "interrupted: %s of %s events are checked; the same command goes on from here\n", thousands(bar.last.Events), thousands(bar.last.All))
+		fmt.Fprintf(e.errs, "interrupted: %s of %s events are checked; the same command goes on from here\n",
+			thousands(bar.last.Events), thousands(bar.last.All))
 		return errSilent
 	}
 	if err != nil {
@@ -96,7 +98,8 @@ func printAudit(w io.Writer, r audit.Result) {
 	if n := len(r.Faults) + r.More; n > 0 {
 		verdict = ": " + many(n, "fault") + "."
 	}
-	fmt.Fprintf(w, "%s, %s, %s checked in %s%s\n", many(r.Events, "event"), many(r.Clips, "clip"), config.ByteSize(r.Bytes), about(r.Took.D()), verdict)
+	fmt.Fprintf(w, "%s, %s, %s checked in %s%s\n", many(r.Events, "event"), many(r.Clips, "clip"),
+		config.ByteSize(r.Bytes), about(r.Took.D()), verdict)
 	printFaults(w, "FAIL", r.Faults)
 	if r.More > 0 {
 		fmt.Fprintf(w, "FAIL  and %s\n", many(r.More, "more fault"))
@@ -196,7 +199,8 @@ func (b *bar) show(p audit.Progress) {
 	if !p.Resumed.IsZero() && !b.told {
 		b.clear()
 		b.told = true
-		fmt.Fprintf(b.w, "goes on where it was interrupted at %s: %s of %s events are checked already\n", p.Resumed.Local().Format("15:04"), thousands(p.Before), thousands(p.All))
+		fmt.Fprintf(b.w, "goes on where it was interrupted at %s: %s of %s events are checked already\n",
+			p.Resumed.Local().Format("15:04"), thousands(p.Before), thousands(p.All))
 	}
 	pause := 30 * time.Second
 	if b.line {
@@ -231,7 +235,8 @@ func progressText(p audit.Progress, took time.Duration) string {
 		done = min(1, float64(p.Bytes)/float64(p.AllBytes))
 	}
 	full := int(done * width)
-	text := fmt.Sprintf("%3.0f %% [%s%s] %s of %s", 100*done, strings.Repeat("#", full), strings.Repeat("-", width-full), thousands(p.Events), many(p.All, "event"))
+	text := fmt.Sprintf("%3.0f %% [%s%s] %s of %s", 100*done, strings.Repeat("#", full),
+		strings.Repeat("-", width-full), thousands(p.Events), many(p.All, "event"))
 	read := float64(p.Bytes - p.Skipped)
 	if read <= 0 || took < time.Second {
 		return text

@@ -27,7 +27,8 @@ func TestCheckArchive(t *testing.T) {
 		t.Errorf("%d, %s", code, out)
 	}
 	film := filepath.Join(b.home, "film.mp4")
-	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=10:d=1:s=160x90", "-c:v", "libx264", film).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i",
+		"testsrc2=r=10:d=1:s=160x90", "-c:v", "libx264", film).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	whole, err := os.ReadFile(film)
@@ -46,15 +47,19 @@ func TestCheckArchive(t *testing.T) {
 		return path
 	}
 	put(0)
-	if code, out := b.run("check", "--archive"); code != 1 || !strings.Contains(out, "1 event, 1 clip, ") || !strings.Contains(out, ": 1 fault.\nFAIL  gate/2026/11/22/2026-11-22_10-00-00+0000_motion.json\n") || !strings.Contains(out, "--repair mends it") {
+	if code, out := b.run("check", "--archive"); code != 1 || !strings.Contains(out, "1 event, 1 clip, ") ||
+		!strings.Contains(out, ": 1 fault.\nFAIL  gate/2026/11/22/2026-11-22_10-00-00+0000_motion.json\n") ||
+		!strings.Contains(out, "--repair mends it") {
 		t.Errorf("%d, %s", code, out)
 	}
-	if code, out := b.run("check", "--archive", "--repair"); code != 0 || !strings.Contains(out, "all whole.\n1 fault mended:\nok    gate/") {
+	if code, out := b.run("check", "--archive", "--repair"); code != 0 ||
+		!strings.Contains(out, "all whole.\n1 fault mended:\nok    gate/") {
 		t.Errorf("%d, %s", code, out)
 	}
 	code, out := b.run("check", "--archive", "--json")
 	var res audit.Result
-	if err := json.Unmarshal([]byte(out), &res); code != 0 || err != nil || !res.Whole() || res.Events != 1 || res.Bytes != int64(len(whole)) {
+	if err := json.Unmarshal([]byte(out), &res); code != 0 || err != nil || !res.Whole() || res.Events != 1 ||
+		res.Bytes != int64(len(whole)) {
 		t.Errorf("%d, %v, %s", code, err, out)
 	}
 	// It is interrupted, and goes on.
@@ -77,10 +82,12 @@ func TestCheckArchive(t *testing.T) {
 	})
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	_ = cmd.Wait()
-	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said.String(), " of 60 events are checked; the same command goes on from here") {
+	if cmd.ProcessState.ExitCode() != 1 ||
+		!strings.Contains(said.String(), " of 60 events are checked; the same command goes on from here") {
 		t.Errorf("%d, %s", cmd.ProcessState.ExitCode(), said.String())
 	}
-	if code, out := b.run("check", "--archive"); code != 1 || !strings.Contains(out, "goes on where it was interrupted at ") || !strings.Contains(out, ": 59 faults.") {
+	if code, out := b.run("check", "--archive"); code != 1 ||
+		!strings.Contains(out, "goes on where it was interrupted at ") || !strings.Contains(out, ": 59 faults.") {
 		t.Errorf("%d, %s", code, out)
 	}
 }

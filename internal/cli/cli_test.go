@@ -72,9 +72,11 @@ func newBox(t *testing.T, cameras ...config.Camera) *box {
 	if err := os.Mkdir(run, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b.env = []string{"HOME=" + b.home, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + run, "XDG_STATE_HOME=" + b.home + "/state", "XDG_CONFIG_HOME=" + b.home + "/config", "TMPDIR=" + os.TempDir()}
+	b.env = []string{"HOME=" + b.home, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + run,
+		"XDG_STATE_HOME=" + b.home + "/state", "XDG_CONFIG_HOME=" + b.home + "/config", "TMPDIR=" + os.TempDir()}
 	b.s = config.Default()
-	b.s.RAMDisk.Path, b.s.Archive.Path, b.s.Archive.MinFree = filepath.Join(ram, "ring"), filepath.Join(b.home, "archive"), 0
+	b.s.RAMDisk.Path, b.s.Archive.Path, b.s.Archive.MinFree = filepath.Join(ram, "ring"),
+		filepath.Join(b.home, "archive"), 0
 	b.s.Clip.PreRoll, b.s.Clip.PostRoll = config.Duration(3*time.Second), config.Duration(2*time.Second)
 	b.s.SMTP.Listen = "127.0.0.1:0"
 	b.s.Cameras = cameras
@@ -113,7 +115,8 @@ type recorder struct {
 
 func (b *box) record(args ...string) *recorder {
 	b.t.Helper()
-	r := &recorder{cmd: exec.Command(b.path, append([]string{"record", "--config", b.file}, args...)...), out: new(bytes.Buffer), done: make(chan struct{})}
+	r := &recorder{cmd: exec.Command(b.path, append([]string{"record", "--config", b.file}, args...)...),
+		out: new(bytes.Buffer), done: make(chan struct{})}
 	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = b.env, r.out, r.out
 	if err := r.cmd.Start(); err != nil {
 		b.t.Fatal(err)
@@ -193,10 +196,12 @@ func TestWholeWayFromTheCommandLine(t *testing.T) {
 	}
 	b.until("the clip", 30*time.Second, func() bool { l := b.events(); return len(l) == 1 && l[0].State.Ended() })
 	e := b.events()[0]
-	if e.State != event.Saved || e.Label != "Front Gate" || e.TriggerCount != 2 || !strings.HasSuffix(e.Stem, "_front-gate") {
+	if e.State != event.Saved || e.Label != "Front Gate" || e.TriggerCount != 2 ||
+		!strings.HasSuffix(e.Stem, "_front-gate") {
 		t.Errorf("%+v", e)
 	}
-	if code, out := b.run("events"); code != 0 || !strings.Contains(out, "Front Gate") || !strings.Contains(out, "saved") {
+	if code, out := b.run("events"); code != 0 || !strings.Contains(out, "Front Gate") ||
+		!strings.Contains(out, "saved") {
 		t.Errorf("events: %d %s", code, out)
 	}
 	if code, out := b.run("why", "demo"); code != 0 || !strings.Contains(out, "ok  ") || strings.Contains(out, "FAIL") {
@@ -211,7 +216,8 @@ func TestWholeWayFromTheCommandLine(t *testing.T) {
 	if code, out := b.run("trigger", "--mail", "demo"); code != 0 {
 		t.Errorf("a mail in a pause: %d %s", code, out)
 	}
-	if code, out := b.run("status"); code != 0 || !strings.Contains(out, "Paused until") || !strings.Contains(out, "1 alarms came meanwhile") {
+	if code, out := b.run("status"); code != 0 || !strings.Contains(out, "Paused until") ||
+		!strings.Contains(out, "1 alarms came meanwhile") {
 		t.Errorf("status in a pause: %d %s", code, out)
 	}
 	if code, out := b.run("pause", "-1h"); code != 2 {
@@ -277,7 +283,8 @@ func TestKillNine(t *testing.T) {
 			continue
 		}
 		for _, c := range e.Clips {
-			rep, err := camtest.Check(t.Context(), filepath.Join(b.s.Archive.Path, filepath.FromSlash(e.Folder), c.File), cam.Info(), e.Time)
+			rep, err := camtest.Check(t.Context(),
+				filepath.Join(b.s.Archive.Path, filepath.FromSlash(e.Folder), c.File), cam.Info(), e.Time)
 			if err != nil {
 				t.Error(err)
 			} else if len(rep.Gaps) > len(e.Gaps) {
@@ -300,7 +307,8 @@ func startCamera(t *testing.T) *camtest.Camera {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cam, err := camtest.Start(camtest.Options{Video: file, FPS: float64(m.FPS), Auth: "digest", User: "admin", Pass: "C4nary-pass"})
+	cam, err := camtest.Start(camtest.Options{Video: file, FPS: float64(m.FPS), Auth: "digest", User: "admin",
+		Pass: "C4nary-pass"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,12 +350,21 @@ func TestBadInputIsExplained(t *testing.T) {
 			b.save()
 			_ = os.WriteFile(b.s.Archive.Path, nil, 0o600)
 		}, []string{"record"}, 1, []string{"archive.path", "it is a file"}},
-		{"RAM disk cannot be made", func(b *box) { b.s.RAMDisk.Path = "/proc/preroll"; b.save() }, []string{"record"}, 1, []string{"ram_disk.path", "/proc/preroll"}},
+		{"RAM disk cannot be made", func(b *box) {
+			b.s.RAMDisk.Path = "/proc/preroll"
+			b.save()
+		}, []string{"record"}, 1,
+			[]string{"ram_disk.path", "/proc/preroll"}},
 		{"a local file as camera", func(b *box) {
 			b.write("version = 1\n[[camera]]\nid = \"a\"\nurl = \"file:///etc/passwd\"\n")
 		}, []string{"check"}, 1, []string{"camera[1].url", "rtsp://"}},
-		{"port taken", func(b *box) { b.s.SMTP.Listen = taken.Addr().String(); b.save() }, []string{"check"}, 1, []string{fmt.Sprintf("port %d is taken", taken.Addr().(*net.TCPAddr).Port), "is free"}},
-		{"FFmpeg missing", func(b *box) { b.s.FFmpeg.Path = "/nowhere/ffmpeg"; b.save() }, []string{"check"}, 1, []string{"FFmpeg is missing", "apt install ffmpeg"}},
+		{"port taken", func(b *box) { b.s.SMTP.Listen = taken.Addr().String(); b.save() }, []string{"check"}, 1,
+			[]string{fmt.Sprintf("port %d is taken", taken.Addr().(*net.TCPAddr).Port), "is free"}},
+		{"FFmpeg missing", func(b *box) {
+			b.s.FFmpeg.Path = "/nowhere/ffmpeg"
+			b.save()
+		}, []string{"check"}, 1,
+			[]string{"FFmpeg is missing", "apt install ffmpeg"}},
 		{"unreachable camera", func(b *box) {
 			c := config.NewCamera()
 			c.ID, c.URL = "gone", "rtsp://127.0.0.1:1/x"

@@ -91,7 +91,9 @@ func events() command {
 				if len(ev.Clips) > 0 {
 					file = ev.Folder + "/" + ev.Clips[0].File
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", ev.Time.Local().Format("2006-01-02 15:04:05"), ev.Title(), ev.Label, ev.State, ev.Length().Round(100*time.Millisecond), config.ByteSize(ev.Bytes()), file)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", ev.Time.Local().Format("2006-01-02 15:04:05"),
+					ev.Title(), ev.Label, ev.State, ev.Length().Round(100*time.Millisecond),
+					config.ByteSize(ev.Bytes()), file)
 				if ev.Reason != "" {
 					fmt.Fprintf(w, "\t\t\t%s\n", ev.Reason)
 				}
@@ -129,16 +131,21 @@ func printStatus(e *env, s status.Status) {
 		fmt.Fprintf(e.out, "Paused %s; %d alarms came meanwhile\n", until, s.Pause.Missed)
 	}
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "RAM disk\t%s\t%s of %s used\n", s.RAM.Path, config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
-	fmt.Fprintf(w, "Archive\t%s\t%s, %s; %s free\n", s.Archive.Path, many(s.Archive.Events, "event"), config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free))
+	fmt.Fprintf(w, "RAM disk\t%s\t%s of %s used\n", s.RAM.Path, config.ByteSize(s.RAM.Used),
+		config.ByteSize(s.RAM.Budget))
+	fmt.Fprintf(w, "Archive\t%s\t%s, %s; %s free\n", s.Archive.Path, many(s.Archive.Events, "event"),
+		config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free))
 	if f := s.Archive.Filling; f != nil {
-		fmt.Fprintf(w, "\t\tthe list of events is read from the archive: %s so far, %.0f %% of the folders\n", many(f.Events, "event"), f.Part*100)
+		fmt.Fprintf(w, "\t\tthe list of events is read from the archive: %s so far, %.0f %% of the folders\n",
+			many(f.Events, "event"), f.Part*100)
 	}
 	for _, d := range s.Archive.Away {
-		fmt.Fprintf(w, "\t%s\t%s, %s on a drive that is not there\n", d.Path, many(d.Events, "event"), config.ByteSize(d.Bytes))
+		fmt.Fprintf(w, "\t%s\t%s, %s on a drive that is not there\n", d.Path, many(d.Events, "event"),
+			config.ByteSize(d.Bytes))
 	}
 	if ports := portsOf(s.SMTP); ports != "" {
-		fmt.Fprintf(w, "Alarm mail\t%s\t%s, %d fitted no camera\n", ports, many(s.SMTP.Mails, "mail"), len(s.SMTP.Unmatched))
+		fmt.Fprintf(w, "Alarm mail\t%s\t%s, %d fitted no camera\n", ports, many(s.SMTP.Mails, "mail"),
+			len(s.SMTP.Unmatched))
 	}
 	if s.SMTP.LastTest != "" {
 		fmt.Fprintf(w, "Test mail\t%s\t\n", s.SMTP.LastTest)
@@ -155,7 +162,8 @@ func printStatus(e *env, s status.Status) {
 	_ = w.Flush()
 	for _, p := range s.Problems {
 		about := ""
-		if i := slices.IndexFunc(s.Cameras, func(c status.Camera) bool { return c.ID == p.About }); i >= 0 && !strings.HasPrefix(p.Text, s.Cameras[i].Name+": ") {
+		if i := slices.IndexFunc(s.Cameras, func(c status.Camera) bool { return c.ID == p.About }); i >= 0 &&
+			!strings.HasPrefix(p.Text, s.Cameras[i].Name+": ") {
 			about = s.Cameras[i].Name + ": "
 		}
 		fmt.Fprintf(e.out, "! %s%s. %s\n", about, strings.TrimSuffix(p.Text, "."), p.Hint)
@@ -165,7 +173,8 @@ func printStatus(e *env, s status.Status) {
 			fmt.Fprintf(e.out, "  and %d more: preroll mail\n", len(s.SMTP.Unmatched)-i)
 			break
 		}
-		fmt.Fprintf(e.out, "? mail that fits no camera: %s, from %s, sender %q, to %q, subject %q\n", u.Time.Local().Format("15:04:05"), u.From, u.Sender, u.To, u.Subject)
+		fmt.Fprintf(e.out, "? mail that fits no camera: %s, from %s, sender %q, to %q, subject %q\n",
+			u.Time.Local().Format("15:04:05"), u.From, u.Sender, u.To, u.Subject)
 	}
 }
 

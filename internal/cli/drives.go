@@ -29,7 +29,8 @@ func drives() command {
 				if d.Away {
 					state = "not there"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s, %s\t%s\n", id, d.Path, many(d.Events, "event"), config.ByteSize(d.Bytes), state)
+				fmt.Fprintf(w, "%s\t%s\t%s, %s\t%s\n", id, d.Path, many(d.Events, "event"), config.ByteSize(d.Bytes),
+					state)
 			}
 			return w.Flush()
 		},

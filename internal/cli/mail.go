@@ -44,7 +44,8 @@ func mailCommand() command {
 			if len(e.args) > 0 {
 				var err error
 				if id, err = strconv.Atoi(e.args[0]); err != nil || id < 1 {
-					return errUsage(fmt.Sprintf("%q is no number of a connection; the list has them: preroll mail", e.args[0]))
+					return errUsage(fmt.Sprintf("%q is no number of a connection; the list has them: preroll mail",
+						e.args[0]))
 				}
 			}
 			list, err := e.client.Connections(e.ctx)
@@ -59,7 +60,9 @@ func mailCommand() command {
 				return err
 			}
 			all := len(list)
-			list = slices.DeleteFunc(list, func(c status.Connection) bool { return f.bad && c.Good || f.from != "" && c.From != f.from })
+			list = slices.DeleteFunc(list, func(c status.Connection) bool {
+				return f.bad && c.Good || f.from != "" && c.From != f.from
+			})
 			if f.json {
 				if f.n > 0 {
 					list = list[:min(len(list), f.n)]
@@ -95,7 +98,8 @@ func oneConnection(e *env, list []status.Connection, id int, asJSON bool) error 
 func printConnections(e *env, list []status.Connection, most, all int) {
 	switch {
 	case all == 0:
-		fmt.Fprintln(e.out, "No camera has connected yet. Set up its mail, or try the way: preroll trigger CAMERA --mail")
+		fmt.Fprintln(e.out,
+			"No camera has connected yet. Set up its mail, or try the way: preroll trigger CAMERA --mail")
 		return
 	case len(list) == 0:
 		fmt.Fprintf(e.out, "None of the last %s fits.\n", many(all, "connection"))
@@ -108,7 +112,8 @@ func printConnections(e *env, list []status.Connection, most, all int) {
 		if !c.Good {
 			mark = "!"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", c.ID, c.Time.Local().Format("2006-01-02 15:04:05"), plain(c.From), mark, plain(c.Verdict))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", c.ID, c.Time.Local().Format("2006-01-02 15:04:05"), plain(c.From), mark,
+			plain(c.Verdict))
 	}
 	_ = w.Flush()
 	if n := len(list) - most; n > 0 {
@@ -122,13 +127,15 @@ func printUnassigned(e *env, list []status.Unmatched) {
 	if len(list) == 0 {
 		return
 	}
-	fmt.Fprintln(e.out, "\nUnassigned: these mails fit no camera. Add one of the lines to the mail list of the right one.")
+	fmt.Fprintln(e.out,
+		"\nUnassigned: these mails fit no camera. Add one of the lines to the mail list of the right one.")
 	for i, u := range list {
 		if i == 10 {
 			fmt.Fprintf(e.out, "and %d more\n", len(list)-i)
 			break
 		}
-		fmt.Fprintf(e.out, "\n%s from %s, sender %q, to %q, subject %q\n", u.Time.Local().Format("2006-01-02 15:04:05"), u.From, u.Sender, u.To, u.Subject)
+		fmt.Fprintf(e.out, "\n%s from %s, sender %q, to %q, subject %q\n", u.Time.Local().Format("2006-01-02 15:04:05"),
+			u.From, u.Sender, u.To, u.Subject)
 		if u.Why != "" {
 			fmt.Fprintf(e.out, "  %s\n", plain(u.Why))
 		}

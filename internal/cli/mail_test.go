@@ -56,14 +56,16 @@ func TestMail(t *testing.T) {
 		listen = s.SMTP.Listen
 		return ok && listen != ""
 	})
-	if code, out := b.run("mail"); code != 0 || !strings.Contains(out, "No camera has connected yet") || strings.Contains(out, "Unassigned") {
+	if code, out := b.run("mail"); code != 0 || !strings.Contains(out, "No camera has connected yet") ||
+		strings.Contains(out, "Unassigned") {
 		t.Errorf("no connection: %d, %s", code, out)
 	}
 	b.filled(5 * time.Second)
 	if code, out := b.run("trigger", "--mail", "demo"); code != 0 {
 		t.Fatalf("trigger: %d, %s", code, out)
 	}
-	replies := says(t, listen, "MAIL FROM:<camera1>\n", "RCPT TO:<nobody>\n", "DATA\n", "Subject: Motion \x1b[31m\n\nIPC Name: Front Yard\n.\n", "QUIT\n")
+	replies := says(t, listen, "MAIL FROM:<camera1>\n", "RCPT TO:<nobody>\n", "DATA\n",
+		"Subject: Motion \x1b[31m\n\nIPC Name: Front Yard\n.\n", "QUIT\n")
 	if got := replies[4]; !strings.HasPrefix(got, "250") {
 		t.Errorf("a mail for nobody is answered %q", got)
 	}
@@ -73,13 +75,15 @@ func TestMail(t *testing.T) {
 	}
 	b.until("both connections", 20*time.Second, func() bool {
 		code, out := b.run("mail", "--json")
-		return code == 0 && json.Unmarshal([]byte(out), &list) == nil && len(list.Connections) == 2 && !list.Connections[0].Open && len(list.Unassigned) == 1
+		return code == 0 && json.Unmarshal([]byte(out), &list) == nil && len(list.Connections) == 2 &&
+			!list.Connections[0].Open && len(list.Unassigned) == 1
 	})
 	if c := list.Connections; c[0].Good || !c[1].Good || len(c[1].Events) != 1 || len(c[0].Dialogue) < 5 {
 		t.Errorf("%+v", c)
 	}
 	code, out := b.run("mail")
-	for _, want := range []string{"NO.", "accepted", "it fits no camera", "  !  ", "  ok  ", "Unassigned", `"nobody",`, "# by the recipient", `"from: camera1",`} {
+	for _, want := range []string{"NO.", "accepted", "it fits no camera", "  !  ", "  ok  ", "Unassigned", `"nobody",`,
+		"# by the recipient", `"from: camera1",`} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("no %q: %d, %s", want, code, out)
 		}
@@ -87,21 +91,25 @@ func TestMail(t *testing.T) {
 	if strings.Contains(out, "\x1b") {
 		t.Errorf("a camera colours the terminal: %q", out)
 	}
-	if code, out := b.run("mail", "--bad", "--from", "127.0.0.1"); code != 0 || strings.Contains(out, "  ok  ") || !strings.Contains(out, "  !  ") {
+	if code, out := b.run("mail", "--bad", "--from", "127.0.0.1"); code != 0 || strings.Contains(out, "  ok  ") ||
+		!strings.Contains(out, "  !  ") {
 		t.Errorf("--bad: %d, %s", code, out)
 	}
-	if code, out := b.run("mail", "--from", "192.0.2.1"); code != 0 || !strings.Contains(out, "None of the last 2 connections fits") {
+	if code, out := b.run("mail", "--from", "192.0.2.1"); code != 0 ||
+		!strings.Contains(out, "None of the last 2 connections fits") {
 		t.Errorf("--from: %d, %s", code, out)
 	}
 	if code, out := b.run("mail", "-n", "1"); code != 0 || !strings.Contains(out, "and 1 older one: -n 2") {
 		t.Errorf("-n: %d, %s", code, out)
 	}
 	one := fmt.Sprint(list.Connections[0].ID)
-	if code, out := b.run("mail", one); code != 0 || !strings.Contains(out, "MAIL FROM:<camera1>") || !strings.Contains(out, "Repairs: ") || !strings.Contains(out, "preroll  250") {
+	if code, out := b.run("mail", one); code != 0 || !strings.Contains(out, "MAIL FROM:<camera1>") ||
+		!strings.Contains(out, "Repairs: ") || !strings.Contains(out, "preroll  250") {
 		t.Errorf("one: %d, %s", code, out)
 	}
 	var c status.Connection
-	if code, out := b.run("mail", one, "--json"); code != 0 || json.Unmarshal([]byte(out), &c) != nil || c.Verdict != list.Connections[0].Verdict {
+	if code, out := b.run("mail", one, "--json"); code != 0 || json.Unmarshal([]byte(out), &c) != nil ||
+		c.Verdict != list.Connections[0].Verdict {
 		t.Errorf("one as JSON: %d, %s", code, out)
 	}
 	if code, out := b.run("mail", "99"); code != 1 || !strings.Contains(out, "not among the last 2") {

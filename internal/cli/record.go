@@ -82,8 +82,8 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 		s.Cameras = []config.Camera{config.DemoCamera()}
 	}
 	faults := config.CheckFolders(s, config.Settings{Archive: config.Archive{Path: s.Archive.Path}})
-	// An archive that is a file will never become a folder by itself; one that is missing may be plugged in later, and one
-	// that hangs is not waited for.
+	// An archive that is a file will never become a folder by itself; one that is missing may be plugged in later, and
+	// one that hangs is not waited for.
 	made := make(chan bool, 1)
 	go func() {
 		rule := config.FolderFault(s, "archive.path")
@@ -93,7 +93,8 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	select {
 	case ok := <-made:
 		if !ok {
-			faults = append(faults, config.Fault{Key: "archive.path", Value: s.Archive.Path, Rule: "must be a folder, and it is a file"})
+			faults = append(faults, config.Fault{Key: "archive.path", Value: s.Archive.Path,
+				Rule: "must be a folder, and it is a file"})
 		}
 	case <-time.After(archiveTime):
 	}
@@ -103,8 +104,8 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	return s, nil
 }
 
-// gcPercent is by how much the heap may grow before it is collected. Most of what a recorder allocates are packets, which are
-// garbage at once, so a small heap costs little.
+// gcPercent is by how much the heap may grow before it is collected. Most of what a recorder allocates are packets,
+// which are garbage at once, so a small heap costs little.
 const gcPercent = 40
 
 var errRunning = errors.New("a recorder is running already with these settings; see: preroll status")
@@ -118,7 +119,8 @@ func listenControl(p config.Places) (net.Listener, error) {
 }
 
 // serve runs the engine and its control socket until ctx ends. begun is called when nothing hinders it.
-func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Listener, log *slog.Logger, begun func()) error {
+func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Listener, log *slog.Logger,
+	begun func()) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -136,8 +138,8 @@ func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Liste
 // endTime is how long the engine may take to hand over what is open. Who stops a service waits for little more.
 const endTime = 9 * time.Second
 
-// inTime waits for the engine, but no longer than endTime once ctx has ended: a drive that hangs keeps those who wait for
-// it, and nothing can end that but the end of the process. What they were about is in the index for the next start.
+// inTime waits for the engine, but no longer than endTime once ctx has ended: a drive that hangs keeps those who wait
+// for it, and nothing can end that but the end of the process. What they were about is in the index for the next start.
 func inTime(ctx context.Context, wait func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- wait() }()
@@ -158,7 +160,8 @@ func inTime(ctx context.Context, wait func() error) error {
 
 // hello says what is about to happen, and what a newcomer does next.
 func hello(e *env, s config.Settings) {
-	fmt.Fprintf(e.out, "Preroll %s\n  settings  %s\n  RAM disk  %s (last %s of each camera)\n  archive   %s\n", recorder.Version, e.places.File, s.RAMDisk.Path, s.RAMDisk.Keep, s.Archive.Path)
+	fmt.Fprintf(e.out, "Preroll %s\n  settings  %s\n  RAM disk  %s (last %s of each camera)\n  archive   %s\n",
+		recorder.Version, e.places.File, s.RAMDisk.Path, s.RAMDisk.Keep, s.Archive.Path)
 	if d, err := disk.Of(s.RAMDisk.Path); err == nil && !d.RAM {
 		fmt.Fprintf(e.out, "  warning   %s is not known to be RAM (%s)\n", s.RAMDisk.Path, d.Kind)
 	}
@@ -197,7 +200,8 @@ func tray(d Desktop) command {
 }
 
 func hasDisplay() bool {
-	return runtime.GOOS == "windows" || runtime.GOOS == "darwin" || os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
+	return runtime.GOOS == "windows" || runtime.GOOS == "darwin" || os.Getenv("DISPLAY") != "" ||
+		os.Getenv("WAYLAND_DISPLAY") != ""
 }
 
 // resident shows the tray, of a running recorder if there is one, else of its own. Without a tray it goes on recording

@@ -92,7 +92,8 @@ func serviceCommand() command {
 				if err := service.Control(s, action); err != nil {
 					return fmt.Errorf("service %s (%s): %w", action, service.Platform(), err)
 				}
-				fmt.Fprintln(e.out, map[string]string{"install": "installed; start it with: preroll service start", "uninstall": "removed", "start": "started", "stop": "stopped"}[action])
+				fmt.Fprintln(e.out, map[string]string{"install": "installed; start it with: preroll service start",
+					"uninstall": "removed", "start": "started", "stop": "stopped"}[action])
 				return nil
 			}
 			return errUsage(fmt.Sprintf("there is no service action %q; there are install, uninstall, start, stop and status", action))

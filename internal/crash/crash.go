@@ -5,12 +5,12 @@
 // (SIGKILL, so nothing is tidied up) when it comes to the point that the environment names.
 package crash
 
-// Environment is the variable that names a point, for a build with the tag faults: "stored", or "stored:3" for the third
-// time that the process comes to it.
+// Environment is the variable that names a point, for a build with the tag faults: "stored", or "stored:3" for the
+// third time that the process comes to it.
 const Environment = "PREROLL_CRASH"
 
-// Count is the variable that names a file, for a build with the tag faults on Linux: at SIGUSR1 the process writes into it how
-// many goroutines it has, and how many bytes of its heap are in use.
+// Count is the variable that names a file, for a build with the tag faults on Linux: at SIGUSR1 the process writes into
+// it how many goroutines it has, and how many bytes of its heap are in use.
 const Count = "PREROLL_COUNT"
 
 // Points are all points, in the order in which an event comes to them.

@@ -9,9 +9,12 @@ import (
 
 // kinds are the magic numbers of statfs(2) that a RAM disk is likely to be mistaken for.
 var kinds = map[int64]string{
-	unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.EXT4_SUPER_MAGIC: "ext4", unix.BTRFS_SUPER_MAGIC: "btrfs",
-	unix.XFS_SUPER_MAGIC: "xfs", unix.NFS_SUPER_MAGIC: "nfs", unix.MSDOS_SUPER_MAGIC: "vfat", unix.OVERLAYFS_SUPER_MAGIC: "overlay",
-	0x2011BAB0: "exfat", 0x65735546: "fuse", 0x5346544e: "ntfs", 0xFF534D42: "cifs", 0xFE534D42: "smb", 0x2FC12FC1: "zfs",
+	unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.EXT4_SUPER_MAGIC: "ext4",
+	unix.BTRFS_SUPER_MAGIC: "btrfs",
+	unix.XFS_SUPER_MAGIC:   "xfs", unix.NFS_SUPER_MAGIC: "nfs", unix.MSDOS_SUPER_MAGIC: "vfat",
+	unix.OVERLAYFS_SUPER_MAGIC: "overlay",
+	0x2011BAB0:                 "exfat", 0x65735546: "fuse", 0x5346544e: "ntfs", 0xFF534D42: "cifs", 0xFE534D42: "smb",
+	0x2FC12FC1: "zfs",
 }
 
 // Of looks at the file system of a path that exists. tmpfs and ramfs are RAM (tmpfs may be swapped out under

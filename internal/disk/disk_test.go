@@ -32,7 +32,8 @@ func TestFull(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("has other numbers")
 	}
-	for _, err := range []error{syscall.ENOSPC, fmt.Errorf("write: %w", &os.PathError{Op: "write", Err: syscall.EDQUOT})} {
+	for _, err := range []error{syscall.ENOSPC,
+		fmt.Errorf("write: %w", &os.PathError{Op: "write", Err: syscall.EDQUOT})} {
 		if !Full(err) {
 			t.Errorf("%v does not count as full", err)
 		}

@@ -22,7 +22,8 @@ func Of(path string) (Disk, error) {
 	}
 	d.Free, d.Total = int64(free), int64(total)
 	var label, kind [64]uint16
-	if err := windows.GetVolumeInformation(root, &label[0], uint32(len(label)), nil, nil, nil, &kind[0], uint32(len(kind))); err == nil {
+	if err := windows.GetVolumeInformation(root, &label[0], uint32(len(label)), nil, nil, nil, &kind[0],
+		uint32(len(kind))); err == nil {
 		d.Kind = windows.UTF16ToString(kind[:])
 	}
 	d.RAM = windows.GetDriveType(root) == windows.DRIVE_RAMDISK

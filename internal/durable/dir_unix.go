@@ -11,8 +11,8 @@ import (
 // nonBlock lets nobody wait for who writes to a pipe.
 const nonBlock = syscall.O_NONBLOCK
 
-// SyncDir makes the names in a folder durable. A file system that cannot is left to its own devices: some network shares
-// answer EINVAL, exFAT on macOS ENOTTY.
+// SyncDir makes the names in a folder durable. A file system that cannot is left to its own devices: some network
+// shares answer EINVAL, exFAT on macOS ENOTTY.
 func SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {

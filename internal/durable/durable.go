@@ -4,8 +4,8 @@
 // fsync of the folder. After a failed fsync the file is given up, since the kernel may have dropped the pages.
 //
 // The functions that end in "In" work below an [os.Root], so that no link leads them out of it; names have slashes. A
-// network share may do what it is asked and report that it failed, since the answer was lost: what was done all the same
-// counts as done.
+// network share may do what it is asked and report that it failed, since the answer was lost: what was done all the
+// same counts as done.
 package durable
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/preroll/preroll/internal/crash"
 )
 
-// WriteFile replaces a file as a whole with the given mode, less the umask. What a crash leaves of it has the name [Temporary], and goes
-// with the next write.
+// WriteFile replaces a file as a whole with the given mode, less the umask. What a crash leaves of it has the name
+// [Temporary], and goes with the next write.
 func WriteFile(path string, b []byte, mode fs.FileMode) error {
 	return within(path, func(root *os.Root, name string) error { return WriteIn(root, name, b, mode) })
 }
@@ -193,8 +193,8 @@ func renameByLink(root *os.Root, tmp, final string) error {
 	return root.Rename(tmp, final)
 }
 
-// OpenPlain opens a plain file below a root for reading. Links, pipes and devices are errors, and none of them is waited
-// for.
+// OpenPlain opens a plain file below a root for reading. Links, pipes and devices are errors, and none of them is
+// waited for.
 func OpenPlain(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	fi, err := root.Lstat(name)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package lockfile lets one process at a time use a folder, and says who does.
 //
-// The lock is the system's own on an open file, so it ends with the process, however that ends; network shares that know
-// such locks keep it between machines. Where a file system knows none, there is none.
+// The lock is the system's own on an open file, so it ends with the process, however that ends; network shares that
+// know such locks keep it between machines. Where a file system knows none, there is none.
 package lockfile
 
 import (
@@ -36,7 +36,8 @@ func (t *Taken) Error() string {
 	if t.Owner.Process == 0 {
 		return t.Path + " is used by another Preroll"
 	}
-	return fmt.Sprintf("%s is used by another Preroll (process %d of %s on %s)", t.Path, t.Owner.Process, t.Owner.User, t.Owner.Host)
+	return fmt.Sprintf("%s is used by another Preroll (process %d of %s on %s)", t.Path, t.Owner.Process, t.Owner.User,
+		t.Owner.Host)
 }
 
 // Lock is a lock that is held.
@@ -45,7 +46,8 @@ type Lock struct{ file *os.File }
 // maxFile bounds what is read of a lock file, in bytes.
 const maxFile = 4 << 10
 
-// Take locks a folder. The error is [Taken] where another process has it. The lock is nil where the file system knows none.
+// Take locks a folder. The error is [Taken] where another process has it. The lock is nil where the file system knows
+// none.
 func Take(root *os.Root) (*Lock, error) {
 	if fi, err := root.Lstat(Name); err == nil && !fi.Mode().IsRegular() {
 		return nil, &os.PathError{Op: "lock", Path: Name, Err: errors.New("not a plain file")}

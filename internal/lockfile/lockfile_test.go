@@ -20,7 +20,8 @@ func TestOneHoldsIt(t *testing.T) {
 		t.Fatal(one, err)
 	}
 	var taken *Taken
-	if _, err := Take(root); !errors.As(err, &taken) || taken.Owner.Process != os.Getpid() || taken.Owner.Host == "" || !strings.Contains(err.Error(), dir) {
+	if _, err := Take(root); !errors.As(err, &taken) || taken.Owner.Process != os.Getpid() || taken.Owner.Host == "" ||
+		!strings.Contains(err.Error(), dir) {
 		t.Errorf("%v", err)
 	}
 	if !one.Holds(root) {
@@ -38,7 +39,8 @@ func TestOneHoldsIt(t *testing.T) {
 	}
 	one.Release()
 	two.Release()
-	if err := errors.Join(os.Remove(filepath.Join(dir, Name)), os.Symlink("/dev/zero", filepath.Join(dir, Name))); err != nil {
+	if err := errors.Join(os.Remove(filepath.Join(dir, Name)),
+		os.Symlink("/dev/zero", filepath.Join(dir, Name))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Take(root); err == nil {

@@ -1,8 +1,8 @@
-// Package maildoctor says in text what cameras and the mail server said to each other, and how a mail that fits no camera
-// can be made to fit one.
+// Package maildoctor says in text what cameras and the mail server said to each other, and how a mail that fits no
+// camera can be made to fit one.
 //
-// In comes what the recorder tells of connections and mails; out go text, and entries for a camera's mail list. It is for
-// the window and the command line alike.
+// In comes what the recorder tells of connections and mails; out go text, and entries for a camera's mail list. It is
+// for the window and the command line alike.
 package maildoctor
 
 import (
@@ -87,7 +87,8 @@ func Check(entry string) error {
 // to is the recipient that a rule asks for, if it asks for a certain one.
 var to = regexp.MustCompile(`(?i)(?:^|& )\s*to\s*:\s*([^\s*&/"]+)\s*(?:$|&)`)
 
-// RecipientOf is the recipient that a camera with an id and a mail list can be told by; "" if its list goes by other things.
+// RecipientOf is the recipient that a camera with an id and a mail list can be told by; "" if its list goes by other
+// things.
 func RecipientOf(id string, list []string) string {
 	if len(list) == 0 {
 		return id
@@ -106,7 +107,8 @@ func RecipientOf(id string, list []string) string {
 // isRecorder tells whether the sender of a mail mails for several channels.
 func isRecorder(u status.Unmatched, others []status.Unmatched) bool {
 	for _, o := range others {
-		if o.Sender == u.Sender && (u.Sender != "" || o.From == u.From) && (o.Channel != u.Channel || o.Number != u.Number) {
+		if o.Sender == u.Sender && (u.Sender != "" || o.From == u.From) &&
+			(o.Channel != u.Channel || o.Number != u.Number) {
 			return true
 		}
 	}
@@ -170,7 +172,8 @@ func Lines(list []status.Line) string {
 // Text writes all that is known of a connection, to be read or sent to somebody.
 func Text(c status.Connection) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Connection %d, %s, from %s to %s\n", c.ID, c.Time.Local().Format("2006-01-02 15:04:05"), c.From, c.Port)
+	fmt.Fprintf(&b, "Connection %d, %s, from %s to %s\n", c.ID, c.Time.Local().Format("2006-01-02 15:04:05"), c.From,
+		c.Port)
 	fmt.Fprintf(&b, "%s\n", c.Verdict)
 	for _, f := range Facts(c) {
 		fmt.Fprintf(&b, "%s: %s\n", f[0], f[1])

@@ -2,9 +2,9 @@
 // state folder.
 //
 // The tree explains itself: every event has its clips, a thumbnail and a JSON sidecar under one stem. The index is a
-// cache: it is opened, or set aside and made anew from the tree. What is written to it is durable when the call returns;
-// so an alarm mail may be answered. Everything below a drive's root goes through an [os.Root]. Nothing that Preroll did
-// not write is ever removed. Methods may be called from any goroutine.
+// cache: it is opened, or set aside and made anew from the tree. What is written to it is durable when the call
+// returns; so an alarm mail may be answered. Everything below a drive's root goes through an [os.Root]. Nothing that
+// Preroll did not write is ever removed. Methods may be called from any goroutine.
 package archive
 
 import (
@@ -66,8 +66,8 @@ type Archive struct {
 // IndexName is the index's file in the state folder.
 const IndexName = "index.db"
 
-// Open opens the index in a state folder, and makes it where there is none. A damaged one is set aside and made anew; Refill
-// puts into it what the drives hold.
+// Open opens the index in a state folder, and makes it where there is none. A damaged one is set aside and made anew;
+// Refill puts into it what the drives hold.
 func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, error) {
 	a, err := OpenOrWait(ctx, state, root, log, func(error) {})
 	if err != nil {
@@ -84,8 +84,8 @@ func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, 
 }
 
 // OpenOrWait is Open for a recorder, which goes on while the index cannot be opened because its disk is full or another
-// program holds it. Every change fails until then, and Keep tries again. noted is told how each change went; it must not
-// block.
+// program holds it. Every change fails until then, and Keep tries again. noted is told how each change went; it must
+// not block.
 func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted func(error)) (*Archive, error) {
 	if err := durable.MkdirAll(state, 0o700); err != nil {
 		return nil, fmt.Errorf("make state folder: %w", err)
@@ -110,8 +110,10 @@ func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted
 }
 
 func newArchive(path, root string, log *slog.Logger) *Archive {
-	return &Archive{path: path, log: log, root: filepath.Clean(root), locks: map[string]*lockfile.Lock{}, reserved: map[string]bool{}, open: map[string]event.Event{}, drives: map[int64]known{},
-		asked: map[int64]chan struct{}{}, away: map[int64]bool{}, stuck: map[int64]string{}, renewed: make(chan struct{}, 1), doubted: make(chan struct{}, 1)}
+	return &Archive{path: path, log: log, root: filepath.Clean(root), locks: map[string]*lockfile.Lock{},
+		reserved: map[string]bool{}, open: map[string]event.Event{}, drives: map[int64]known{},
+		asked: map[int64]chan struct{}{}, away: map[int64]bool{}, stuck: map[int64]string{},
+		renewed: make(chan struct{}, 1), doubted: make(chan struct{}, 1)}
 }
 
 // Close closes the index.
@@ -186,7 +188,8 @@ func put(ctx context.Context, tx *sql.Tx, round int64, keys []int64, events []ev
 	for i, e := range events {
 		b, err := json.Marshal(e)
 		if err == nil {
-			_, err = put.ExecContext(ctx, e.ID, e.Camera, e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(), dayOf(e.Time), e.Label, wordsOf(e), keys[i], round, string(b))
+			_, err = put.ExecContext(ctx, e.ID, e.Camera, e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(),
+				dayOf(e.Time), e.Label, wordsOf(e), keys[i], round, string(b))
 		}
 		if err != nil {
 			return fmt.Errorf("event %s: %w", e.ID, err)
@@ -220,8 +223,8 @@ func (a *Archive) Unfinished(ctx context.Context) ([]event.Event, error) {
 // Path returns the full path of one of an event's files.
 func (a *Archive) Path(e event.Event, file string) string { return e.Path(a.Root(), file) }
 
-// Reserve gives an event its drive, folder and stem, makes the folder durably, and keeps the stem from other events until
-// Release. The name carries local time with its UTC offset, so no hour repeats when the clocks go back.
+// Reserve gives an event its drive, folder and stem, makes the folder durably, and keeps the stem from other events
+// until Release. The name carries local time with its UTC offset, so no hour repeats when the clocks go back.
 func (a *Archive) Reserve(e *event.Event) error {
 	a.naming.Lock()
 	defer a.naming.Unlock()
@@ -262,7 +265,8 @@ func (a *Archive) Reserve(e *event.Event) error {
 
 // makeFolder makes a folder of the archive durably, and the archive's own name: who made it may not have come to that.
 func makeFolder(root *os.Root, folder string) error {
-	if err := durable.SyncDir(filepath.Dir(root.Name())); err != nil && !errors.Is(err, fs.ErrPermission) { // a folder of another user's
+	// a folder of another user's
+	if err := durable.SyncDir(filepath.Dir(root.Name())); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	return durable.MkdirIn(root, folder, DirMode)

@@ -19,7 +19,8 @@ import (
 // users are the archives that were opened last, by their folder.
 var users sync.Map
 
-// openArchive opens an archive. One that was opened before on the same folder lets it go, as one whose process has ended.
+// openArchive opens an archive. One that was opened before on the same folder lets it go, as one whose process has
+// ended.
 func openArchive(t *testing.T, state, root string) *Archive {
 	t.Helper()
 	if before, ok := users.Load(root); ok {
@@ -43,12 +44,14 @@ func openArchive(t *testing.T, state, root string) *Archive {
 // saved puts an ended event with real files into the archive.
 func saved(t *testing.T, a *Archive, camera, id string, at time.Time, size int, change func(*event.Event)) event.Event {
 	t.Helper()
-	e := event.Event{ID: id, Camera: camera, CameraName: "Camera " + camera, Time: at, Label: "motion", State: event.Saved, SavedAt: at}
+	e := event.Event{ID: id, Camera: camera, CameraName: "Camera " + camera, Time: at, Label: "motion",
+		State: event.Saved, SavedAt: at}
 	if err := a.Reserve(&e); err != nil {
 		t.Fatal(err)
 	}
 	e.Thumbnail = e.Stem + ".jpg"
-	e.Clips = []event.Clip{{File: e.Stem + ".mp4", Bytes: int64(size), Length: event.Seconds(10 * time.Second), Frames: 100}}
+	e.Clips = []event.Clip{{File: e.Stem + ".mp4", Bytes: int64(size), Length: event.Seconds(10 * time.Second),
+		Frames: 100}}
 	for _, name := range []string{e.Thumbnail, e.Clips[0].File} {
 		if err := os.WriteFile(a.Path(e, name), make([]byte, size), 0o644); err != nil {
 			t.Fatal(err)
@@ -81,7 +84,8 @@ func TestStemsNeverRepeat(t *testing.T) {
 		if err := a.Reserve(&e); err != nil {
 			t.Fatal(err)
 		}
-		if seen[e.Stem] || strings.ContainsAny(e.Stem, `/\`) || !strings.HasSuffix(strings.TrimRight(e.Stem, "_234"), "_etc-passwd") {
+		if seen[e.Stem] || strings.ContainsAny(e.Stem, `/\`) ||
+			!strings.HasSuffix(strings.TrimRight(e.Stem, "_234"), "_etc-passwd") {
 			t.Errorf("stem %q", e.Stem)
 		}
 		seen[e.Stem] = true
@@ -89,7 +93,8 @@ func TestStemsNeverRepeat(t *testing.T) {
 	// A file that somebody put there is not overwritten either.
 	e := event.Event{Camera: "c", Time: at.Add(time.Minute), Label: "x"}
 	name := at.Add(time.Minute).Local().Format("2006-01-02_15-04-05-0700") + "_x.mp4"
-	if err := os.WriteFile(filepath.Join(a.Root(), "c", at.Local().Format("2006/01/02"), name), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(a.Root(), "c", at.Local().Format("2006/01/02"), name), nil,
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Reserve(&e); err != nil || !strings.HasSuffix(e.Stem, "_x_2") {
@@ -113,7 +118,8 @@ func TestListPages(t *testing.T) {
 	a := openArchive(t, t.TempDir(), t.TempDir())
 	at := time.Now().Truncate(time.Millisecond)
 	for i := range 10 { // pairs share their time
-		if err := a.Put(t.Context(), event.Event{ID: fmt.Sprintf("e%d", i), Camera: []string{"a", "b"}[i%2], Time: at.Add(time.Duration(i/2) * time.Second), State: event.Failed}); err != nil {
+		if err := a.Put(t.Context(), event.Event{ID: fmt.Sprintf("e%d", i), Camera: []string{"a", "b"}[i%2],
+			Time: at.Add(time.Duration(i/2) * time.Second), State: event.Failed}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,14 +159,18 @@ func TestRetention(t *testing.T) {
 		{"age", Limits{MaxAge: 50 * time.Hour}, "open e5 e4 protected"},
 		{"size", Limits{MaxSize: 3500}, "open e5 e4 protected"},
 		{"size of nothing", Limits{MaxSize: 1}, "open protected"},
-		{"free space, measured once", Limits{MinFree: 1500, Free: func(string) (int64, error) { return 0, nil }}, "open e5 e4 protected"},
-		{"enough free space", Limits{MinFree: 1500, Free: func(string) (int64, error) { return 2000, nil }}, "open e5 e4 e3 protected e1"},
+		{"free space, measured once", Limits{MinFree: 1500, Free: func(string) (int64, error) { return 0, nil }},
+			"open e5 e4 protected"},
+		{"enough free space", Limits{MinFree: 1500, Free: func(string) (int64, error) { return 2000, nil }},
+			"open e5 e4 e3 protected e1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			root := t.TempDir()
 			a := openArchive(t, t.TempDir(), root)
 			for i, id := range []string{"e1", "protected", "e3", "e4", "e5"} {
-				saved(t, a, "c", id, now.Add(time.Duration(i-5)*24*time.Hour), 1000, func(e *event.Event) { e.Protected = id == "protected" })
+				saved(t, a, "c", id, now.Add(time.Duration(i-5)*24*time.Hour), 1000, func(e *event.Event) {
+					e.Protected = id == "protected"
+				})
 			}
 			open := event.Event{ID: "open", Camera: "c", Time: now, State: event.Recording}
 			if err := a.Put(t.Context(), open); err != nil {
@@ -270,16 +280,20 @@ func TestReindex(t *testing.T) {
 	a := openArchive(t, state, root)
 	at := time.Now().Add(-time.Hour)
 	for i := range 5 {
-		saved(t, a, "c", fmt.Sprintf("e%d", i), at.Add(time.Duration(i)*time.Minute), 10, func(e *event.Event) { e.Protected = i == 2 })
+		saved(t, a, "c", fmt.Sprintf("e%d", i), at.Add(time.Duration(i)*time.Minute), 10, func(e *event.Event) {
+			e.Protected = i == 2
+		})
 	}
-	if err := a.Put(t.Context(), event.Event{ID: "open", Camera: "c", Time: time.Now(), State: event.Recording}); err != nil {
+	if err := a.Put(t.Context(), event.Event{ID: "open", Camera: "c", Time: time.Now(),
+		State: event.Recording}); err != nil {
 		t.Fatal(err)
 	}
 	before, err := a.List(t.Context(), event.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"notes.json": `{"hello": "world"}`, "broken.json": `{`, "evil.json": `{"id":"x","camera":"c","time":"2026-01-01T00:00:00Z","state":"saved","clips":[{"file":"../../../etc/passwd","bytes":1}]}`} {
+	for name, text := range map[string]string{"notes.json": `{"hello": "world"}`, "broken.json": `{`,
+		"evil.json": `{"id":"x","camera":"c","time":"2026-01-01T00:00:00Z","state":"saved","clips":[{"file":"../../../etc/passwd","bytes":1}]}`} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -298,7 +312,8 @@ func TestReindex(t *testing.T) {
 	}
 	_ = b.Close()
 	// In place: an event whose files are gone leaves, an open one stays.
-	if err := errors.Join(os.Remove(a.Path(after[0], Sidecar(after[0]))), os.Remove(a.Path(after[0], after[0].Clips[0].File))); err != nil {
+	if err := errors.Join(os.Remove(a.Path(after[0], Sidecar(after[0]))),
+		os.Remove(a.Path(after[0], after[0].Clips[0].File))); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := a.Reindex(t.Context()); err != nil {
@@ -356,8 +371,10 @@ func TestPutIsAllOrNothing(t *testing.T) {
 
 func TestFileName(t *testing.T) {
 	for in, want := range map[string]string{
-		"motion": "motion", "Line Crossing": "line-crossing", "": "alarm", "...": "alarm", "../../x": "x", "-i": "i", "a\x00b\r\nc": "a-b-c",
-		"Tür": "tür", "门口": "门口", "a\u202eb": "a-b", "CON": "con", strings.Repeat("x", 500): strings.Repeat("x", 60),
+		"motion": "motion", "Line Crossing": "line-crossing", "": "alarm", "...": "alarm", "../../x": "x", "-i": "i",
+		"a\x00b\r\nc": "a-b-c",
+		"Tür":         "tür", "门口": "门口", "a\u202eb": "a-b", "CON": "con",
+		strings.Repeat("x", 500): strings.Repeat("x", 60),
 	} {
 		if got := FileName(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
@@ -370,7 +387,8 @@ func FuzzFileName(f *testing.F) {
 	f.Add("\xff\xfe")
 	f.Fuzz(func(t *testing.T, s string) {
 		got := FileName(s)
-		if got == "" || len(got) > maxName || !utf8.ValidString(got) || strings.ContainsAny(got, "/\\.:*?\"<>| \x00\r\n") || strings.HasPrefix(got, "-") {
+		if got == "" || len(got) > maxName || !utf8.ValidString(got) ||
+			strings.ContainsAny(got, "/\\.:*?\"<>| \x00\r\n") || strings.HasPrefix(got, "-") {
 			t.Errorf("%q: %q", s, got)
 		}
 	})

@@ -40,14 +40,21 @@ func pile(b *testing.B) (a *Archive, busy string) {
 		for range min(of, many-n) {
 			at := day.AddDate(0, 0, -d).Add(time.Duration(random.IntN(11*3600*1000)) * time.Millisecond)
 			c := random.IntN(10)
-			e := event.Event{ID: fmt.Sprintf("%s-%08x", at.UTC().Format("20060102T150405.000Z"), n), Camera: fmt.Sprintf("camera-%d", c), CameraName: fmt.Sprintf("Türkamera %d", c),
-				Time: at, Label: labels[random.IntN(4)], State: event.Saved, From: at.Add(-10 * time.Second), Until: at.Add(time.Minute), SavedAt: at.Add(time.Minute)}
+			e := event.Event{ID: fmt.Sprintf("%s-%08x", at.UTC().Format("20060102T150405.000Z"), n),
+				Camera: fmt.Sprintf("camera-%d", c), CameraName: fmt.Sprintf("Türkamera %d", c),
+				Time: at, Label: labels[random.IntN(4)], State: event.Saved, From: at.Add(-10 * time.Second),
+				Until: at.Add(time.Minute), SavedAt: at.Add(time.Minute)}
 			for i := range 3 {
-				e.Add(event.Trigger{Time: at.Add(time.Duration(i) * time.Second), Source: event.Mail, Label: e.Label, Sender: fmt.Sprintf("camera-%d@home.example", c), Subject: fmt.Sprintf("Alarm %s %s", e.Label, at.Format(time.DateTime)), From: "192.168.1.20"})
+				e.Add(event.Trigger{Time: at.Add(time.Duration(i) * time.Second), Source: event.Mail, Label: e.Label,
+					Sender:  fmt.Sprintf("camera-%d@home.example", c),
+					Subject: fmt.Sprintf("Alarm %s %s", e.Label, at.Format(time.DateTime)), From: "192.168.1.20"})
 			}
-			e.Folder, e.Stem = e.Camera+at.Format("/2006/01/02"), at.Format("2006-01-02_15-04-05-0700")+"_"+FileName(e.Label)
+			e.Folder, e.Stem = e.Camera+at.Format("/2006/01/02"),
+				at.Format("2006-01-02_15-04-05-0700")+"_"+FileName(e.Label)
 			e.Thumbnail = e.Stem + ".jpg"
-			e.Clips = []event.Clip{{File: e.Stem + ".mp4", Start: e.From, End: e.Until, Length: event.Seconds(70 * time.Second), Frames: 1050, Bytes: 18_000_000, SHA256: strings.Repeat("0123456789abcdef", 4)}}
+			e.Clips = []event.Clip{{File: e.Stem + ".mp4", Start: e.From, End: e.Until,
+				Length: event.Seconds(70 * time.Second), Frames: 1050, Bytes: 18_000_000,
+				SHA256: strings.Repeat("0123456789abcdef", 4)}}
 			list = append(list, e)
 			if n++; len(list) == 10_000 || n == many {
 				if err := a.Put(b.Context(), list...); err != nil {
@@ -57,7 +64,8 @@ func pile(b *testing.B) (a *Archive, busy string) {
 			}
 		}
 	}
-	b.Logf("%d events written in %s, %.0f a second", many, time.Since(began).Round(time.Second), many/time.Since(began).Seconds())
+	b.Logf("%d events written in %s, %.0f a second", many, time.Since(began).Round(time.Second),
+		many/time.Since(began).Seconds())
 	return a, busy
 }
 
@@ -110,7 +118,8 @@ func BenchmarkIndex(b *testing.B) {
 	})
 	b.Run("Next", func(b *testing.B) {
 		for b.Loop() {
-			if n, err := a.Next(b.Context(), Limits{MaxAge: time.Hour, MaxSize: 1}, time.Now()); n == nil || err != nil {
+			if n, err := a.Next(b.Context(), Limits{MaxAge: time.Hour, MaxSize: 1}, time.Now()); n == nil ||
+				err != nil {
 				b.Fatal(n, err)
 			}
 		}
@@ -130,11 +139,12 @@ func BenchmarkIndex(b *testing.B) {
 	})
 }
 
-// BenchmarkAnew measures how soon an alarm can be noted when the index of a million events is damaged, and how much memory
-// that takes; and how long retention takes with very many protected events at its old end.
+// BenchmarkAnew measures how soon an alarm can be noted when the index of a million events is damaged, and how much
+// memory that takes; and how long retention takes with very many protected events at its old end.
 func BenchmarkAnew(b *testing.B) {
 	a, _ := pile(b)
-	if _, err := a.db.ExecContext(b.Context(), `UPDATE events SET protected = 1 WHERE rowid IN (SELECT rowid FROM events ORDER BY time LIMIT 100000)`); err != nil {
+	if _, err := a.db.ExecContext(b.Context(),
+		`UPDATE events SET protected = 1 WHERE rowid IN (SELECT rowid FROM events ORDER BY time LIMIT 100000)`); err != nil {
 		b.Fatal(err)
 	}
 	b.Run("Oldest", func(b *testing.B) {

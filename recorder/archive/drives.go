@@ -274,8 +274,8 @@ func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 	return root, d, nil
 }
 
-// claim makes sure that no other recorder uses a drive. Where no lock can be made, as on a drive that is read-only, there is
-// none.
+// claim makes sure that no other recorder uses a drive. Where no lock can be made, as on a drive that is read-only,
+// there is none.
 func (a *Archive) claim(root *os.Root) error {
 	if a.peek {
 		return nil
@@ -323,7 +323,8 @@ func (a *Archive) Place(ctx context.Context) error {
 	return nil
 }
 
-// adopt makes sure that a drive has an id, and that this and where it is are known. d is what is known of it, if anything.
+// adopt makes sure that a drive has an id, and that this and where it is are known. d is what is known of it, if
+// anything.
 func (a *Archive) adopt(root *os.Root, path, id string, d known) (known, error) {
 	if d.key == 0 {
 		d.filled = empty(root)
@@ -376,7 +377,8 @@ func (a *Archive) opensOn(d known) bool {
 
 // held tells whether the index has events on a drive.
 func (a *Archive) held(ctx context.Context, d known) (held bool, err error) {
-	err = a.reader().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM days WHERE drive = ? AND bytes > 0)`, d.key).Scan(&held)
+	err = a.reader().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM days WHERE drive = ? AND bytes > 0)`,
+		d.key).Scan(&held)
 	if err != nil {
 		err = fault("read", err)
 	}
@@ -388,7 +390,8 @@ const sample = 50
 
 // recognized tells whether one of the newest events of a drive is there.
 func (a *Archive) recognized(ctx context.Context, root *os.Root, d known) bool {
-	list, err := a.scan(ctx, `SELECT drive, event FROM events WHERE drive = ? AND bytes > 0 ORDER BY time DESC LIMIT ?`, d.key, sample)
+	list, err := a.scan(ctx, `SELECT drive, event FROM events WHERE drive = ? AND bytes > 0 ORDER BY time DESC LIMIT ?`,
+		d.key, sample)
 	if err != nil {
 		return false
 	}
@@ -450,7 +453,8 @@ func empty(root *os.Root) bool {
 	}
 }
 
-// On opens the archive folder of the drive that an event lies on. One that hangs is not waited for longer than answerTime.
+// On opens the archive folder of the drive that an event lies on. One that hangs is not waited for longer than
+// answerTime.
 func (a *Archive) On(e event.Event) (*os.Root, error) {
 	d, ok := a.driveOf(e)
 	if !ok && e.Archive != "" { // an index that was begun anew does not know it yet
@@ -481,11 +485,12 @@ func (a *Archive) Reachable(e event.Event) error {
 	return root.Close()
 }
 
-// answerTime is how long a drive is waited for: one that slept needs some seconds. Nothing can end a system call that hangs.
+// answerTime is how long a drive is waited for: one that slept needs some seconds. Nothing can end a system call that
+// hangs.
 const answerTime = 30 * time.Second
 
-// reach is on for a drive that may hang: its answer is not waited for longer than a time, and a second look waits for that
-// of the first.
+// reach is on for a drive that may hang: its answer is not waited for longer than a time, and a second look waits for
+// that of the first.
 func (a *Archive) reach(ctx context.Context, d known) (*os.Root, error) {
 	timer := time.NewTimer(answerTime)
 	defer timer.Stop()
@@ -548,8 +553,8 @@ type Drive struct {
 	Bytes  int64
 }
 
-// ForgetDrive removes all ended events on a drive from the list, and the drive itself. What there is of them stays where it
-// is. It returns how many they were.
+// ForgetDrive removes all ended events on a drive from the list, and the drive itself. What there is of them stays
+// where it is. It returns how many they were.
 func (a *Archive) ForgetDrive(ctx context.Context, id string) (n int64, err error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -564,7 +569,8 @@ func (a *Archive) ForgetDrive(ctx context.Context, id string) (n int64, err erro
 	for more := int64(1); more > 0 && err == nil; n += more { // a mail may come in between
 		more = 0
 		err = a.change(ctx, func(tx *sql.Tx) error {
-			done, err := tx.ExecContext(ctx, `DELETE FROM events WHERE rowid IN (SELECT rowid FROM events WHERE drive = ? AND state NOT IN ('recording', 'finishing') LIMIT 500)`, d.key)
+			done, err := tx.ExecContext(ctx,
+				`DELETE FROM events WHERE rowid IN (SELECT rowid FROM events WHERE drive = ? AND state NOT IN ('recording', 'finishing') LIMIT 500)`, d.key)
 			if err == nil {
 				more, err = done.RowsAffected()
 			}
@@ -586,7 +592,8 @@ var ErrNoDrive = errors.New("no such drive; see: preroll drives")
 
 // Drives returns the drives that there are events on, by path.
 func (a *Archive) Drives(ctx context.Context) (list []Drive, err error) {
-	rows, err := a.reader().QueryContext(ctx, `SELECT drive, sum(events), sum(bytes) FROM days WHERE drive > 0 GROUP BY drive`)
+	rows, err := a.reader().QueryContext(ctx,
+		`SELECT drive, sum(events), sum(bytes) FROM days WHERE drive > 0 GROUP BY drive`)
 	if err != nil {
 		return nil, a.doubt(fault("read", err))
 	}
@@ -602,7 +609,9 @@ func (a *Archive) Drives(ctx context.Context) (list []Drive, err error) {
 			list = append(list, d)
 		}
 	}
-	slices.SortFunc(list, func(x, y Drive) int { return slices.Compare([]string{x.Path, x.ID}, []string{y.Path, y.ID}) })
+	slices.SortFunc(list, func(x, y Drive) int {
+		return slices.Compare([]string{x.Path, x.ID}, []string{y.Path, y.ID})
+	})
 	if err := rows.Err(); err != nil {
 		return nil, fault("read", err)
 	}

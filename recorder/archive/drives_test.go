@@ -36,7 +36,8 @@ func clipsIn(t *testing.T, root string) int {
 // A retired camera's folder is deleted by hand: the limits hold for the others all the same.
 func TestRetentionPastWhatIsGone(t *testing.T) {
 	now := time.Now()
-	for name, l := range map[string]Limits{"age": {MaxAge: 38 * day}, "size": {MaxSize: 1500}, "free": {MinFree: 2500, Free: free(0)}} {
+	for name, l := range map[string]Limits{"age": {MaxAge: 38 * day}, "size": {MaxSize: 1500},
+		"free": {MinFree: 2500, Free: free(0)}} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			a := openArchive(t, t.TempDir(), root)
@@ -132,7 +133,8 @@ func TestRotatingDrives(t *testing.T) {
 		saved(t, a, "front", id, now.Add(-time.Duration(20-i)*day), 1000, nil)
 	}
 	swap("A", "")
-	if err := os.MkdirAll(filepath.Join(root, "front", "holiday"), 0o755); err != nil { // a drive that was never used for Preroll
+	// a drive that was never used for Preroll
+	if err := os.MkdirAll(filepath.Join(root, "front", "holiday"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	look := func(want string) {
@@ -150,7 +152,8 @@ func TestRotatingDrives(t *testing.T) {
 	if err := a.Reserve(&e); !errors.Is(err, ErrOther) {
 		t.Errorf("written to a drive that nobody knows: %v", err)
 	}
-	if text, hint := Explain(ErrOther); !strings.Contains(text+hint, "Another drive") || !strings.Contains(hint, "preroll reindex") {
+	if text, hint := Explain(ErrOther); !strings.Contains(text+hint, "Another drive") ||
+		!strings.Contains(hint, "preroll reindex") {
 		t.Errorf("%q %q", text, hint)
 	}
 	if _, _, err := a.Reindex(t.Context()); err != nil { // its owner says that it shall be used
@@ -161,7 +164,8 @@ func TestRotatingDrives(t *testing.T) {
 	swap("B", "A")
 	look("b1 a3 a2 a1")
 	saved(t, a, "front", "a4", now.Add(-time.Minute), 1000, nil) // both are known now
-	if removed, err := a.Retain(t.Context(), Limits{MaxAge: 18*day + time.Hour}, now); err != nil || ids(removed) != "a1 a2" {
+	if removed, err := a.Retain(t.Context(), Limits{MaxAge: 18*day + time.Hour}, now); err != nil ||
+		ids(removed) != "a1 a2" {
 		t.Errorf("removed %q, %v", ids(removed), err)
 	}
 	swap("A", "B")
@@ -180,7 +184,8 @@ func TestDriveIsKnownAgain(t *testing.T) {
 	dir := t.TempDir()
 	a := openArchive(t, t.TempDir(), filepath.Join(dir, "here"))
 	e := saved(t, a, "c", "one", time.Now().Add(-time.Hour), 10, nil)
-	if err := errors.Join(os.Rename(filepath.Join(dir, "here"), filepath.Join(dir, "there")), os.Remove(filepath.Join(dir, "there", drive.File))); err != nil {
+	if err := errors.Join(os.Rename(filepath.Join(dir, "here"), filepath.Join(dir, "there")),
+		os.Remove(filepath.Join(dir, "there", drive.File))); err != nil {
 		t.Fatal(err)
 	}
 	if a.Reachable(e) == nil {
@@ -247,7 +252,8 @@ func TestRetentionPastProtectedEvents(t *testing.T) {
 	}
 	t.Logf("took %s", time.Since(began))
 	var plan string
-	rows, err := a.reads.QueryContext(t.Context(), `EXPLAIN QUERY PLAN SELECT event FROM events INDEXED BY events_old WHERE drive = 1 AND protected = 0 AND state NOT IN ('recording', 'finishing') AND (time, id) > (1, 'a') AND time < 9 AND bytes >= 1 ORDER BY time, id LIMIT 9`)
+	rows, err := a.reads.QueryContext(t.Context(),
+		`EXPLAIN QUERY PLAN SELECT event FROM events INDEXED BY events_old WHERE drive = 1 AND protected = 0 AND state NOT IN ('recording', 'finishing') AND (time, id) > (1, 'a') AND time < 9 AND bytes >= 1 ORDER BY time, id LIMIT 9`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +266,8 @@ func TestRetentionPastProtectedEvents(t *testing.T) {
 		}
 		plan += s + "\n"
 	}
-	if !strings.Contains(plan, "SEARCH events USING INDEX events_old (drive=?") || strings.Contains(plan, "SORT") || rows.Err() != nil {
+	if !strings.Contains(plan, "SEARCH events USING INDEX events_old (drive=?") || strings.Contains(plan, "SORT") ||
+		rows.Err() != nil {
 		t.Errorf("plan %s, %v", plan, rows.Err())
 	}
 }
@@ -268,7 +275,8 @@ func TestRetentionPastProtectedEvents(t *testing.T) {
 // hostile writes a sidecar that somebody planted.
 func hostile(t *testing.T, root, name string, fields map[string]any) {
 	t.Helper()
-	e := map[string]any{"id": "x", "camera": "c", "time": "2020-01-01T00:00:00Z", "state": "saved", "from": "2020-01-01T00:00:00Z", "until": "2020-01-01T00:01:00Z"}
+	e := map[string]any{"id": "x", "camera": "c", "time": "2020-01-01T00:00:00Z", "state": "saved",
+		"from": "2020-01-01T00:00:00Z", "until": "2020-01-01T00:01:00Z"}
 	for k, v := range fields {
 		e[k] = v
 	}
@@ -296,27 +304,33 @@ func TestHostileSidecars(t *testing.T) {
 		file   string
 		fields map[string]any
 	}{
-		"a camera outside":           {stem + "_2.json", map[string]any{"camera": "../../x/cam", "state": "recording", "hold": "20261120T100000.000Z-cccccc"}},
-		"a hold outside":             {stem + "_2.json", map[string]any{"state": "recording", "hold": "../../x"}},
-		"an id outside":              {stem + "_2.json", map[string]any{"id": "../x"}},
-		"a stem that begins others":  {"2026.json", map[string]any{"clips": clip(stem + ".mp4")}},
-		"a stranger's file":          {"2026.json", map[string]any{"clips": clip("2026-notes.txt")}},
-		"another event's clip":       {stem + "_2.json", map[string]any{"clips": clip(stem + ".mp4")}},
-		"a longer name":              {stem + "_2.json", map[string]any{"clips": clip(stem + "_2-notes.mp4")}},
-		"another event's part":       {stem + "_2.json", map[string]any{"state": "finishing", "parts": part(stem+".mp4", stem+"_2.mp4")}},
-		"a stranger's part":          {"2026.json", map[string]any{"state": "finishing", "parts": part("2026-notes.txt", "2026.mp4")}},
+		"a camera outside": {stem + "_2.json",
+			map[string]any{"camera": "../../x/cam", "state": "recording", "hold": "20261120T100000.000Z-cccccc"}},
+		"a hold outside":            {stem + "_2.json", map[string]any{"state": "recording", "hold": "../../x"}},
+		"an id outside":             {stem + "_2.json", map[string]any{"id": "../x"}},
+		"a stem that begins others": {"2026.json", map[string]any{"clips": clip(stem + ".mp4")}},
+		"a stranger's file":         {"2026.json", map[string]any{"clips": clip("2026-notes.txt")}},
+		"another event's clip":      {stem + "_2.json", map[string]any{"clips": clip(stem + ".mp4")}},
+		"a longer name":             {stem + "_2.json", map[string]any{"clips": clip(stem + "_2-notes.mp4")}},
+		"another event's part": {stem + "_2.json",
+			map[string]any{"state": "finishing", "parts": part(stem+".mp4", stem+"_2.mp4")}},
+		"a stranger's part": {"2026.json",
+			map[string]any{"state": "finishing", "parts": part("2026-notes.txt", "2026.mp4")}},
 		"a thumbnail that is a clip": {stem + "_2.json", map[string]any{"thumbnail": stem + "_2.mp4"}},
 		"a snapshot that is a note":  {stem + "_2.json", map[string]any{"snapshot": stem + "_2_snapshot.txt"}},
-		"sizes that overflow":        {stem + "_2.json", map[string]any{"clips": []map[string]any{{"file": stem + "_2.mp4", "bytes": int64(1) << 62}}}},
-		"a negative size":            {stem + "_2.json", map[string]any{"clips": []map[string]any{{"file": stem + "_2.mp4", "bytes": -5}}}},
-		"too many parts":             {stem + "_2.json", map[string]any{"triggers": make([]event.Trigger, 101)}},
-		"a second one":               {stem + "_2.json", map[string]any{"id": "real"}},
-		"another event's hold":       {stem + "_2.json", map[string]any{"state": "recording", "hold": "open"}},
+		"sizes that overflow": {stem + "_2.json",
+			map[string]any{"clips": []map[string]any{{"file": stem + "_2.mp4", "bytes": int64(1) << 62}}}},
+		"a negative size": {stem + "_2.json",
+			map[string]any{"clips": []map[string]any{{"file": stem + "_2.mp4", "bytes": -5}}}},
+		"too many parts":       {stem + "_2.json", map[string]any{"triggers": make([]event.Trigger, 101)}},
+		"a second one":         {stem + "_2.json", map[string]any{"id": "real"}},
+		"another event's hold": {stem + "_2.json", map[string]any{"state": "recording", "hold": "open"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			a := openArchive(t, t.TempDir(), root)
-			real := saved(t, a, "c", "real", time.Date(2026, 11, 28, 10, 0, 0, 0, time.Local), 10, func(e *event.Event) { e.Protected = true })
+			real := saved(t, a, "c", "real", time.Date(2026, 11, 28, 10, 0, 0, 0, time.Local), 10,
+				func(e *event.Event) { e.Protected = true })
 			put1(t, a, "open", event.Recording)
 			notes := filepath.Join(root, real.Folder, "2026-notes.txt")
 			if err := os.WriteFile(notes, []byte("mine"), 0o644); err != nil {
@@ -336,10 +350,12 @@ func TestHostileSidecars(t *testing.T) {
 			if _, err := a.Retain(t.Context(), Limits{MaxAge: time.Hour, MaxSize: 1}, time.Now()); err != nil {
 				t.Error(err)
 			}
-			if list, err := a.List(t.Context(), event.Query{}); err != nil || ids(list) != "open real" && name != "another event's hold" {
+			if list, err := a.List(t.Context(), event.Query{}); err != nil ||
+				ids(list) != "open real" && name != "another event's hold" {
 				t.Errorf("%q, %v", ids(list), err)
 			}
-			if e, err := a.Get(t.Context(), "x"); err == nil && (e.State != event.Finishing || e.Hold != "") { // it may end its own files, and holds nothing
+			// it may end its own files, and holds nothing
+			if e, err := a.Get(t.Context(), "x"); err == nil && (e.State != event.Finishing || e.Hold != "") {
 				t.Errorf("%+v", e)
 			}
 			for _, path := range []string{notes, a.Path(real, real.Clips[0].File), a.Path(real, Sidecar(real))} {
@@ -401,22 +417,28 @@ func TestTextsOfSidecarsAreCleaned(t *testing.T) {
 	root := t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
 	e := saved(t, a, "c", "one", time.Now(), 10, nil)
-	hostile(t, root, filepath.Join(e.Folder, Sidecar(e)), map[string]any{"id": "one", "camera_name": "\x1b]8;;http://x\x07evil", "label": "a\x1b[31m\nb", "reason": "x\u202ey",
-		"triggers": []map[string]any{{"time": "2020-01-01T00:00:00Z", "subject": strings.Repeat("\u202e", 10) + strings.Repeat("s", 5000)}}})
+	hostile(t, root, filepath.Join(e.Folder, Sidecar(e)),
+		map[string]any{"id": "one", "camera_name": "\x1b]8;;http://x\x07evil", "label": "a\x1b[31m\nb",
+			"reason": "x\u202ey",
+			"triggers": []map[string]any{{"time": "2020-01-01T00:00:00Z",
+				"subject": strings.Repeat("\u202e", 10) + strings.Repeat("s", 5000)}}})
 	if _, faults, err := a.Reindex(t.Context()); err != nil || faults != nil {
 		t.Fatal(faults, err)
 	}
 	got, err := a.Get(t.Context(), "one")
-	if err != nil || got.CameraName != "]8;;http://xevil" || got.Label != "a[31m b" || got.Reason != "xy" || len(got.Triggers[0].Subject) > 210 {
+	if err != nil || got.CameraName != "]8;;http://xevil" || got.Label != "a[31m b" || got.Reason != "xy" ||
+		len(got.Triggers[0].Subject) > 210 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
 
 func FuzzSidecar(f *testing.F) {
 	const name = "c/2026/11/28/2026-11-28_10-00-00+0000_motion.json"
-	good, _ := json.Marshal(event.Event{ID: "x", Camera: "c", Time: time.Now(), State: event.Saved, Clips: []event.Clip{{File: "2026-11-28_10-00-00+0000_motion.mp4"}}})
+	good, _ := json.Marshal(event.Event{ID: "x", Camera: "c", Time: time.Now(), State: event.Saved,
+		Clips: []event.Clip{{File: "2026-11-28_10-00-00+0000_motion.mp4"}}})
 	f.Add(good, name)
-	f.Add([]byte(`{"id":"x","camera":"c","time":"2026-01-01T00:00:00Z","state":"recording","parts":[{"file":"../x"}]}`), name)
+	f.Add([]byte(`{"id":"x","camera":"c","time":"2026-01-01T00:00:00Z","state":"recording","parts":[{"file":"../x"}]}`),
+		name)
 	f.Fuzz(func(t *testing.T, b []byte, name string) {
 		e, err := parseSidecar(b, name)
 		if err != nil {
@@ -426,7 +448,8 @@ func FuzzSidecar(f *testing.F) {
 			t.Errorf("%+v", e)
 		}
 		for _, n := range files(e) {
-			if !filepath.IsLocal(filepath.FromSlash(In(e, n))) || !strings.HasPrefix(n, e.Stem) || filepath.Dir(filepath.FromSlash(In(e, n))) != filepath.FromSlash(e.Folder) && e.Folder != "." {
+			if !filepath.IsLocal(filepath.FromSlash(In(e, n))) || !strings.HasPrefix(n, e.Stem) ||
+				filepath.Dir(filepath.FromSlash(In(e, n))) != filepath.FromSlash(e.Folder) && e.Folder != "." {
 				t.Errorf("%q is a file of %+v", n, e)
 			}
 		}
@@ -505,7 +528,8 @@ func TestForgetDrive(t *testing.T) {
 	old := saved(t, a, "c", "o2", time.Now().Add(-time.Minute), 10, func(e *event.Event) { e.Protected = true })
 	a.SetRoot(filepath.Join(dir, "new"))
 	saved(t, a, "c", "n1", time.Now(), 10, nil)
-	if list, err := a.Drives(t.Context()); err != nil || len(list) != 2 || list[1].ID != old.Drive || list[1].Events != 2 || list[1].Bytes != 20 {
+	if list, err := a.Drives(t.Context()); err != nil || len(list) != 2 || list[1].ID != old.Drive ||
+		list[1].Events != 2 || list[1].Bytes != 20 {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if _, err := a.ForgetDrive(t.Context(), "0000"); !errors.Is(err, ErrNoDrive) {
@@ -520,7 +544,8 @@ func TestForgetDrive(t *testing.T) {
 	if n, err := a.ForgetDrive(t.Context(), old.Drive); n != 2 || err != nil {
 		t.Error(n, err)
 	}
-	if list, err := a.List(t.Context(), event.Query{}); err != nil || ids(list) != "n1" || clipsIn(t, filepath.Join(dir, "away")) != 2 {
+	if list, err := a.List(t.Context(), event.Query{}); err != nil || ids(list) != "n1" ||
+		clipsIn(t, filepath.Join(dir, "away")) != 2 {
 		t.Errorf("%q, %v", ids(list), err)
 	}
 }

@@ -43,8 +43,9 @@ func (a *Archive) Filling() *Filling {
 // Times between two tries to read a drive that could not be read.
 const leastRest, mostRest = 5 * time.Second, 10 * time.Minute
 
-// Refill puts into the index what the drives hold that it lacks, newest days first, whenever there is such a drive, until
-// ctx ends. changed is called now and then while events came; open tells that there were open ones, which nobody works on.
+// Refill puts into the index what the drives hold that it lacks, newest days first, whenever there is such a drive,
+// until ctx ends. changed is called now and then while events came; open tells that there were open ones, which nobody
+// works on.
 func (a *Archive) Refill(ctx context.Context, changed func(open bool)) {
 	rest := leastRest
 	timer := time.NewTimer(time.Hour)
@@ -113,10 +114,10 @@ func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking 
 	return lacking, errors.Join(errs...)
 }
 
-// Reindex reads the archive's folder into the index, as it is set now. Who asks for it also says that what is there shall
-// be used, if another drive was there before. Open events that the index holds stay as they are; ended ones of this drive
-// whose clips are gone are forgotten. It returns the number of events found, and an error for each sidecar that could not
-// be used; those are left alone. While there are [Unread] ones the index does not count as filled.
+// Reindex reads the archive's folder into the index, as it is set now. Who asks for it also says that what is there
+// shall be used, if another drive was there before. Open events that the index holds stay as they are; ended ones of
+// this drive whose clips are gone are forgotten. It returns the number of events found, and an error for each sidecar
+// that could not be used; those are left alone. While there are [Unread] ones the index does not count as filled.
 func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err error) {
 	root, d, err := a.here(ctx)
 	if errors.Is(err, ErrEmpty) || errors.Is(err, ErrOther) {
@@ -160,7 +161,8 @@ func (f *filler) fault(err error) {
 }
 
 // fill reads a drive's sidecars into the index, and forgets the events of the drive that are not there any more.
-func (a *Archive) fill(ctx context.Context, root *os.Root, d known, changed func(open bool)) (found int, faults []error, err error) {
+func (a *Archive) fill(ctx context.Context, root *os.Root, d known,
+	changed func(open bool)) (found int, faults []error, err error) {
 	a.writing.Lock()
 	made := a.made
 	a.writing.Unlock()
@@ -216,7 +218,9 @@ func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 		name := path.Join(dir, e.Name())
 		part := from + float64(i)*step
 		if e.IsDir() {
-			if strings.HasPrefix(e.Name(), ".") || dir == "." && slices.Contains(systems, e.Name()) || strings.Count(name, "/") >= maxDepth { // such as a desktop's bin
+			// such as a desktop's bin
+			if strings.HasPrefix(e.Name(), ".") || dir == "." && slices.Contains(systems, e.Name()) ||
+				strings.Count(name, "/") >= maxDepth {
 				continue
 			}
 			if err := f.walk(ctx, name, part, part+step); err != nil {
@@ -265,7 +269,8 @@ func (f *filler) flush(ctx context.Context) error {
 
 // take puts the events of sidecars on a drive into the index. No event is changed or removed meanwhile, so that nothing
 // older than what the index has gets into it; an event that is at work is left to who works on it.
-func (a *Archive) take(ctx context.Context, root *os.Root, d known, names []string, round int64) (list []event.Event, faults []error, err error) {
+func (a *Archive) take(ctx context.Context, root *os.Root, d known, names []string,
+	round int64) (list []event.Event, faults []error, err error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	inBatch := map[string]string{}
@@ -288,12 +293,14 @@ func (a *Archive) take(ctx context.Context, root *os.Root, d known, names []stri
 		switch {
 		case a.atWork(e.ID):
 			continue
-		case inBatch[e.ID] != "" || known && (has.Stem == "" || (has.Drive != d.id || In(has, has.Stem) != In(e, e.Stem)) && a.stillThere(has)):
+		case inBatch[e.ID] != "" || known &&
+			(has.Stem == "" || (has.Drive != d.id || In(has, has.Stem) != In(e, e.Stem)) && a.stillThere(has)):
 			faults = append(faults, fmt.Errorf("%s: a second sidecar of event %s", full, e.ID))
 			continue
 		case !e.State.Ended() && known: // the index knows better
 			continue
-		case !e.State.Ended(): // what RAM held of it was taken up before, if there was anything; so it is not believed about that
+		case !e.State.Ended():
+			// what RAM held of it was taken up before, if there was anything; so it is not believed about that
 			e.State, e.Hold = event.Finishing, ""
 		}
 		inBatch[e.ID] = name
@@ -321,8 +328,8 @@ func (a *Archive) atWork(id string) bool {
 	return open
 }
 
-// forgetGone forgets the ended events of the drive whose sidecar was not found and whose clips are gone. A sidecar that is
-// lost or cannot be read is no reason to forget what it was about.
+// forgetGone forgets the ended events of the drive whose sidecar was not found and whose clips are gone. A sidecar that
+// is lost or cannot be read is no reason to forget what it was about.
 func (f *filler) forgetGone(ctx context.Context) error {
 	var at int64
 	var last string
@@ -345,7 +352,8 @@ func (f *filler) forgetGone(ctx context.Context) error {
 		if ids == nil {
 			return nil
 		}
-		if id, err := drive.Read(f.root); err != nil || id != f.d.id && !f.d.legacy() { // a drive that vanished holds nothing either
+		// a drive that vanished holds nothing either
+		if id, err := drive.Read(f.root); err != nil || id != f.d.id && !f.d.legacy() {
 			f.fault(&Unread{fmt.Errorf("%s: %w", f.d.path, cmp.Or(err, ErrOther))})
 			return nil
 		}
@@ -367,14 +375,15 @@ func (f *filler) forgetIfGone(ctx context.Context, id string) error {
 	return f.a.forget(ctx, id)
 }
 
-// Peek opens the index in a state folder for reading only, beside a recorder that may be at work on it: nothing is made,
-// brought to a newer form, or moved aside. Where there is no index the error is [fs.ErrNotExist].
+// Peek opens the index in a state folder for reading only, beside a recorder that may be at work on it: nothing is
+// made, brought to a newer form, or moved aside. Where there is no index the error is [fs.ErrNotExist].
 func Peek(ctx context.Context, state, root string) (*Archive, error) {
 	a := newArchive(filepath.Join(state, IndexName), root, nil)
 	if _, err := os.Stat(a.path); err != nil {
 		return nil, fmt.Errorf("read index: %w", err)
 	}
-	db, err := sqlfile.Open(a.path, "_pragma=busy_timeout(25000)&mode=ro&_pragma=query_only(1)", 2) // which can neither make a file nor tidy one up
+	// which can neither make a file nor tidy one up
+	db, err := sqlfile.Open(a.path, "_pragma=busy_timeout(25000)&mode=ro&_pragma=query_only(1)", 2)
 	if err != nil {
 		return nil, fault("read", err)
 	}

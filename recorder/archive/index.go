@@ -18,12 +18,12 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// version is the form of the index, kept as SQLite's user_version. 0 is an index without the columns by which events are
-// listed, or an empty file. The drives came later and changed nothing that an earlier program reads.
+// version is the form of the index, kept as SQLite's user_version. 0 is an index without the columns by which events
+// are listed, or an empty file. The drives came later and changed nothing that an earlier program reads.
 const version = 1
 
-// The index's forms. Nothing that a list is found by needs the JSON: events_day and events_camera hold all of it, in the
-// order of the list, and events_old what retention looks for. Sums are in days, which triggers keep right.
+// The index's forms. Nothing that a list is found by needs the JSON: events_day and events_camera hold all of it, in
+// the order of the list, and events_old what retention looks for. Sums are in days, which triggers keep right.
 const (
 	first = `
 CREATE TABLE IF NOT EXISTS events (
@@ -136,7 +136,8 @@ func (a *Archive) migrate(ctx context.Context) error {
 		return err
 	}
 	if filled > 0 {
-		a.log.Info("index brought to its new form", "events", filled, "elapsed", time.Since(began).Round(time.Millisecond))
+		a.log.Info("index brought to its new form", "events", filled,
+			"elapsed", time.Since(began).Round(time.Millisecond))
 	}
 	return nil
 }
@@ -154,8 +155,8 @@ func formOf(ctx context.Context, q querier) (has int, drives bool, err error) {
 	return has, drives, err
 }
 
-// migrateDrives makes drives of the folders that the events of an earlier version name. Those that name none lie where the
-// archive is now.
+// migrateDrives makes drives of the folders that the events of an earlier version name. Those that name none lie where
+// the archive is now.
 func (a *Archive) migrateDrives(ctx context.Context, tx *sql.Tx) error {
 	var mark int
 	if err := tx.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&mark); err != nil {
@@ -184,17 +185,20 @@ func (a *Archive) migrateDrives(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for i, path := range paths {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO drives VALUES (?, ?, ?, ?)`, i+1, legacyID(int64(i+1)), filepath.Clean(path), mark == filledMark); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO drives VALUES (?, ?, ?, ?)`, i+1, legacyID(int64(i+1)),
+			filepath.Clean(path), mark == filledMark); err != nil {
 			return err
 		}
 		if i == 0 {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE events SET drive = ? WHERE event ->> 'archive' = ?`, i+1, path); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE events SET drive = ? WHERE event ->> 'archive' = ?`, i+1,
+			path); err != nil {
 			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE events SET drive = 0 WHERE state IN ('recording', 'finishing') AND event ->> 'stem' = ''`)
+	_, err = tx.ExecContext(ctx,
+		`UPDATE events SET drive = 0 WHERE state IN ('recording', 'finishing') AND event ->> 'stem' = ''`)
 	return err
 }
 
@@ -210,7 +214,8 @@ func fill(ctx context.Context, tx *sql.Tx) (n int, err error) {
 		json   []byte
 	}
 	for last := int64(-1 << 63); ; {
-		rows, err := tx.QueryContext(ctx, `SELECT rowid, time, event FROM events WHERE rowid > ? ORDER BY rowid LIMIT 1000`, last)
+		rows, err := tx.QueryContext(ctx,
+			`SELECT rowid, time, event FROM events WHERE rowid > ? ORDER BY rowid LIMIT 1000`, last)
 		if err != nil {
 			return n, err
 		}
@@ -294,7 +299,8 @@ func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error
 	if !q.Before.IsZero() {
 		day := dayOf(q.Before)
 		if q.BeforeID != "" { // as it was counted, which is another day if this machine has changed its time zone
-			if err := a.reader().QueryRowContext(ctx, `SELECT day FROM events WHERE id = ?`, q.BeforeID).Scan(&day); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			if err := a.reader().QueryRowContext(ctx, `SELECT day FROM events WHERE id = ?`,
+				q.BeforeID).Scan(&day); err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return nil, fault("read", err)
 			}
 		}
@@ -317,7 +323,8 @@ func (a *Archive) Days(ctx context.Context, q event.Query) ([]event.Day, error) 
 	if strings.TrimSpace(q.Text) != "" {
 		count, from = "count(*)", "events INDEXED BY "+index
 	}
-	rows, err := a.reader().QueryContext(ctx, `SELECT day, `+count+` FROM `+from+` WHERE `+where+` GROUP BY day ORDER BY day DESC`, args...)
+	rows, err := a.reader().QueryContext(ctx,
+		`SELECT day, `+count+` FROM `+from+` WHERE `+where+` GROUP BY day ORDER BY day DESC`, args...)
 	if err != nil {
 		return nil, fault("read", err)
 	}
@@ -369,7 +376,8 @@ func (a *Archive) texts(ctx context.Context, query string, args ...any) (list []
 
 // Totals returns the number of events and the bytes of their clips.
 func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err error) {
-	err = a.reader().QueryRowContext(ctx, `SELECT coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM days`).Scan(&events, &bytes)
+	err = a.reader().QueryRowContext(ctx,
+		`SELECT coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM days`).Scan(&events, &bytes)
 	if err != nil {
 		err = fault("read", err)
 	}
@@ -379,9 +387,12 @@ func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err erro
 // mostAround bounds what Around returns.
 const mostAround = 500
 
-// Around returns the events of a camera ("": of all) that asked for video of any moment between two times, oldest first.
-func (a *Archive) Around(ctx context.Context, camera string, from, to time.Time, longest time.Duration) ([]event.Event, error) {
-	list, err := a.scan(ctx, `SELECT drive, event FROM events WHERE time BETWEEN ? AND ? AND (?3 = '' OR camera = ?3) ORDER BY time, id LIMIT ?`,
+// Around returns the events of a camera ("": of all) that asked for video of any moment between two times, oldest
+// first.
+func (a *Archive) Around(ctx context.Context, camera string, from, to time.Time,
+	longest time.Duration) ([]event.Event, error) {
+	list, err := a.scan(ctx,
+		`SELECT drive, event FROM events WHERE time BETWEEN ? AND ? AND (?3 = '' OR camera = ?3) ORDER BY time, id LIMIT ?`,
 		from.Add(-longest).UnixMilli(), to.Add(longest).UnixMilli(), camera, mostAround)
 	return slices.DeleteFunc(list, func(e event.Event) bool { return e.Until.Before(from) || e.From.After(to) }), err
 }
@@ -409,7 +420,8 @@ func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any)
 			return nil, fault("read", fmt.Errorf("%w: %w", errDamaged, err))
 		}
 		d, ok := a.drive(func(d known) bool { return d.key == key })
-		if ok && e.Drive == "" && e.Archive != "" && e.Archive != d.path { // perhaps a program wrote it that knows no drives
+		// perhaps a program wrote it that knows no drives
+		if ok && e.Drive == "" && e.Archive != "" && e.Archive != d.path {
 			if other, there := a.drive(func(o known) bool { return o.path == e.Archive }); there {
 				d = other
 			}
@@ -436,8 +448,8 @@ func (e *IndexError) Unwrap() error { return e.Err }
 
 func fault(doing string, err error) error { return &IndexError{doing, err} }
 
-// damaged tells whether an error means that the index's file is damaged. Preroll's own statements are right, so one that
-// SQLite does not understand hints that tables or events are not what they were.
+// damaged tells whether an error means that the index's file is damaged. Preroll's own statements are right, so one
+// that SQLite does not understand hints that tables or events are not what they were.
 func damaged(err error) bool { return corrupt(err) || code(err) == sqlite3.SQLITE_ERROR }
 
 // corrupt tells whether an error leaves no doubt that the index's file is damaged.
@@ -453,7 +465,8 @@ func corrupt(err error) bool {
 // holds it.
 func passing(err error) bool {
 	switch code(err) {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+		sqlite3.SQLITE_READONLY:
 		return true
 	}
 	return disk.Full(err)

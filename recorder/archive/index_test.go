@@ -22,8 +22,11 @@ func check(t *testing.T, a *Archive) {
 	t.Helper()
 	const sums = `SELECT coalesce(group_concat(day || ' ' || camera || ' ' || label || ' ' || events || ' ' || bytes, char(10)), '') FROM `
 	var kept, counted string
-	err := errors.Join(a.db.QueryRowContext(t.Context(), sums+`(SELECT * FROM days ORDER BY day, camera, label)`).Scan(&kept),
-		a.db.QueryRowContext(t.Context(), sums+`(SELECT day, camera, label, count(*) AS events, sum(bytes) AS bytes FROM events GROUP BY day, camera, label ORDER BY day, camera, label)`).Scan(&counted))
+	err := errors.Join(a.db.QueryRowContext(t.Context(),
+		sums+`(SELECT * FROM days ORDER BY day, camera, label)`).Scan(&kept),
+		a.db.QueryRowContext(t.Context(),
+			sums+
+				`(SELECT day, camera, label, count(*) AS events, sum(bytes) AS bytes FROM events GROUP BY day, camera, label ORDER BY day, camera, label)`).Scan(&counted))
 	if err != nil || kept != counted {
 		t.Errorf("the sums are\n%s\nand the events\n%s\n%v", kept, counted, err)
 	}
@@ -34,8 +37,10 @@ func some() []event.Event {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
 	var list []event.Event
 	for i := range 12 {
-		e := event.Event{ID: fmt.Sprintf("e%02d", i), Camera: []string{"gate", "door"}[i%2], CameraName: []string{"Gate", "Tür"}[i%2], Label: []string{"motion", "person", "motion"}[i%3],
-			Time: at.AddDate(0, 0, -i/4).Add(time.Duration(-i) * time.Minute), State: event.Saved, Clips: []event.Clip{{Bytes: int64(100 + i)}}}
+		e := event.Event{ID: fmt.Sprintf("e%02d", i), Camera: []string{"gate", "door"}[i%2],
+			CameraName: []string{"Gate", "Tür"}[i%2], Label: []string{"motion", "person", "motion"}[i%3],
+			Time: at.AddDate(0, 0, -i/4).Add(time.Duration(-i) * time.Minute), State: event.Saved,
+			Clips: []event.Clip{{Bytes: int64(100 + i)}}}
 		e.Add(event.Trigger{Source: event.Mail, Sender: "cam@home", Subject: fmt.Sprintf("100%% ALARM_%d", i)})
 		list = append(list, e)
 	}
@@ -55,7 +60,8 @@ func TestFind(t *testing.T) {
 		want string
 		days string
 	}{
-		{"all", event.Query{}, "e00 e01 e02 e03 e04 e05 e06 e07 e08 e09 e10 e11", "2026-11-22 4, 2026-11-21 4, 2026-11-20 4"},
+		{"all", event.Query{}, "e00 e01 e02 e03 e04 e05 e06 e07 e08 e09 e10 e11",
+			"2026-11-22 4, 2026-11-21 4, 2026-11-20 4"},
 		{"page", event.Query{Offset: 2, Limit: 3}, "e02 e03 e04", ""},
 		{"day", event.Query{Day: "2026-11-21"}, "e04 e05 e06 e07", "2026-11-21 4"},
 		{"page of a day", event.Query{Day: "2026-11-21", Offset: 1, Limit: 2}, "e05 e06", ""},
@@ -63,14 +69,18 @@ func TestFind(t *testing.T) {
 		{"no such day", event.Query{Day: "yesterday"}, "", ""},
 		{"camera", event.Query{Camera: "door"}, "e01 e03 e05 e07 e09 e11", "2026-11-22 2, 2026-11-21 2, 2026-11-20 2"},
 		{"label", event.Query{Label: "person"}, "e01 e04 e07 e10", "2026-11-22 1, 2026-11-21 2, 2026-11-20 1"},
-		{"camera, label and day", event.Query{Camera: "door", Label: "person", Day: "2026-11-21"}, "e07", "2026-11-21 1"},
+		{"camera, label and day", event.Query{Camera: "door", Label: "person", Day: "2026-11-21"}, "e07",
+			"2026-11-21 1"},
 		{"word", event.Query{Text: "PERSON"}, "e01 e04 e07 e10", "2026-11-22 1, 2026-11-21 2, 2026-11-20 1"},
-		{"word with an umlaut", event.Query{Text: "TÜR"}, "e01 e03 e05 e07 e09 e11", "2026-11-22 2, 2026-11-21 2, 2026-11-20 2"},
+		{"word with an umlaut", event.Query{Text: "TÜR"}, "e01 e03 e05 e07 e09 e11",
+			"2026-11-22 2, 2026-11-21 2, 2026-11-20 2"},
 		{"two words anywhere", event.Query{Text: " Alarm_1  gate "}, "e10", "2026-11-20 1"},
-		{"no wildcards", event.Query{Text: "100% alarm_"}, "e00 e01 e02 e03 e04 e05 e06 e07 e08 e09 e10 e11", "2026-11-22 4, 2026-11-21 4, 2026-11-20 4"},
+		{"no wildcards", event.Query{Text: "100% alarm_"}, "e00 e01 e02 e03 e04 e05 e06 e07 e08 e09 e10 e11",
+			"2026-11-22 4, 2026-11-21 4, 2026-11-20 4"},
 		{"percent is a percent", event.Query{Text: "m%n"}, "", ""},
 		{"a quote", event.Query{Text: `' OR 1=1 --"`}, "", ""},
-		{"sender", event.Query{Text: "cam@home", Camera: "gate", Limit: 2}, "e00 e02", "2026-11-22 2, 2026-11-21 2, 2026-11-20 2"},
+		{"sender", event.Query{Text: "cam@home", Camera: "gate", Limit: 2}, "e00 e02",
+			"2026-11-22 2, 2026-11-21 2, 2026-11-20 2"},
 		{"reason", event.Query{Text: "does not answer"}, "e03", "2026-11-22 1"},
 		{"not across texts", event.Query{Text: "gatemotion"}, "", ""},
 		{"broken text", event.Query{Text: "\xff\x00"}, "", ""},
@@ -153,7 +163,8 @@ func oldIndex(t *testing.T, state string, list []event.Event) {
 	for _, e := range list {
 		b, jerr := json.Marshal(e)
 		err = errors.Join(err, jerr)
-		_, xerr := db.ExecContext(t.Context(), `INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)`, e.ID, e.Camera, e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(), string(b))
+		_, xerr := db.ExecContext(t.Context(), `INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)`, e.ID, e.Camera,
+			e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(), string(b))
 		err = errors.Join(err, xerr)
 	}
 	if err != nil {
@@ -175,7 +186,8 @@ func TestOldIndexIsBroughtUpToDate(t *testing.T) {
 		if n, b, err := a.Totals(t.Context()); n != 12 || b != 1266 || err != nil {
 			t.Errorf("%d events, %d bytes, %v", n, b, err)
 		}
-		if list, err := a.List(t.Context(), event.Query{Day: "2026-11-21", Text: "tür person"}); err != nil || ids(list) != "e07" {
+		if list, err := a.List(t.Context(), event.Query{Day: "2026-11-21", Text: "tür person"}); err != nil ||
+			ids(list) != "e07" {
 			t.Errorf("%s, %v", ids(list), err)
 		}
 		if err := a.Close(); err != nil {
@@ -248,7 +260,8 @@ func TestPagesAcrossTimeZones(t *testing.T) {
 	if err := a.Put(t.Context(), some()...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.db.ExecContext(t.Context(), `UPDATE events SET day = date(day, '+1 day') WHERE id IN ('e03', 'e05', 'e06')`); err != nil {
+	if _, err := a.db.ExecContext(t.Context(),
+		`UPDATE events SET day = date(day, '+1 day') WHERE id IN ('e03', 'e05', 'e06')`); err != nil {
 		t.Fatal(err)
 	}
 	check(t, a)
@@ -289,14 +302,17 @@ func TestNext(t *testing.T) {
 		{"nearly too large", Limits{MaxAge: 10 * 24 * time.Hour, MaxSize: 4200}, "e1 max_size"},
 		{"large enough", Limits{MaxAge: 10 * 24 * time.Hour, MaxSize: 4300}, "failed max_age in 96h0m0s"},
 		{"nearly too full", Limits{MaxAge: 10 * 24 * time.Hour, MinFree: 1000, Free: free(1049)}, "e1 min_free"},
-		{"room enough", Limits{MaxAge: 10 * 24 * time.Hour, MinFree: 1000, Free: free(1050)}, "failed max_age in 96h0m0s"},
-		{"drive away", Limits{MinFree: 1000, Free: func(string) (int64, error) { return 0, os.ErrNotExist }}, "e1 min_free"},
+		{"room enough", Limits{MaxAge: 10 * 24 * time.Hour, MinFree: 1000, Free: free(1050)},
+			"failed max_age in 96h0m0s"},
+		{"drive away", Limits{MinFree: 1000, Free: func(string) (int64, error) { return 0, os.ErrNotExist }},
+			"e1 min_free"},
 		{"size only", Limits{MaxSize: 1 << 40, MinFree: 1, Free: free(1 << 40)}, "e1 max_size"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := openArchive(t, t.TempDir(), t.TempDir())
 			put := func(id string, days int, state event.State, bytes int64, protected bool) {
-				e := event.Event{ID: id, Camera: "c", Time: now.Add(time.Duration(-days) * 24 * time.Hour), State: state, Protected: protected, Archive: a.Root(), Folder: "c", Stem: id}
+				e := event.Event{ID: id, Camera: "c", Time: now.Add(time.Duration(-days) * 24 * time.Hour),
+					State: state, Protected: protected, Archive: a.Root(), Folder: "c", Stem: id}
 				if bytes > 0 {
 					e.Clips = []event.Clip{{Bytes: bytes}}
 				}
@@ -334,8 +350,11 @@ func TestAround(t *testing.T) {
 	for _, e := range []struct {
 		id, camera  string
 		from, until time.Duration
-	}{{"long", "a", -9 * time.Minute, time.Minute}, {"before", "a", -9 * time.Minute, -8 * time.Minute}, {"other", "b", -time.Minute, time.Minute}, {"late", "a", 5 * time.Minute, 6 * time.Minute}, {"after", "a", 11 * time.Minute, 12 * time.Minute}} {
-		if err := a.Put(t.Context(), event.Event{ID: e.id, Camera: e.camera, Time: at.Add(e.from + 10*time.Second), From: at.Add(e.from), Until: at.Add(e.until), State: event.Saved}); err != nil {
+	}{{"long", "a", -9 * time.Minute, time.Minute}, {"before", "a", -9 * time.Minute, -8 * time.Minute},
+		{"other", "b", -time.Minute, time.Minute}, {"late", "a", 5 * time.Minute, 6 * time.Minute},
+		{"after", "a", 11 * time.Minute, 12 * time.Minute}} {
+		if err := a.Put(t.Context(), event.Event{ID: e.id, Camera: e.camera, Time: at.Add(e.from + 10*time.Second),
+			From: at.Add(e.from), Until: at.Add(e.until), State: event.Saved}); err != nil {
 			t.Fatal(err)
 		}
 	}

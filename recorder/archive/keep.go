@@ -17,14 +17,17 @@ import (
 	"github.com/preroll/preroll/internal/sqlfile"
 )
 
-// The index is a cache with two moves: it is opened, or set aside and made anew. A new one holds the open events at once,
-// so that mails are answered; what the drives hold of others is put into it meanwhile (see Refill).
+// The index is a cache with two moves: it is opened, or set aside and made anew. A new one holds the open events at
+// once, so that mails are answered; what the drives hold of others is put into it meanwhile (see Refill).
 
 // connect opens the index's connections; the file itself is opened with the first statement.
 func connect(path string) (db, reads *sql.DB, err error) {
 	const wait = "_pragma=busy_timeout(25000)&"
-	// FULL makes each commit durable before it returns, which is what a 250 promises; on a Mac that takes fullfsync, too.
-	if db, err = sqlfile.Open(path, wait+"mode=rwc&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_txlock=immediate", 1); err != nil {
+	// FULL makes each commit durable before it returns, which is what a 250 promises; on a Mac that takes fullfsync,
+	// too.
+	if db, err = sqlfile.Open(path,
+		wait+"mode=rwc&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_txlock=immediate",
+		1); err != nil {
 		return nil, nil, fmt.Errorf("open index: %w", err)
 	}
 	if reads, err = sqlfile.Open(path, wait+"mode=rw&_pragma=query_only(1)", 2); err != nil {
@@ -50,8 +53,8 @@ func (a *Archive) become(ctx context.Context) error {
 	return nil
 }
 
-// begin brings the index to its form, makes its name durable, and takes the events that are open and the drives from it.
-// What is known of them already is put into it. a.writing is held.
+// begin brings the index to its form, makes its name durable, and takes the events that are open and the drives from
+// it. What is known of them already is put into it. a.writing is held.
 func (a *Archive) begin(ctx context.Context) error {
 	if err := a.migrate(ctx); err != nil {
 		return err
@@ -145,8 +148,8 @@ func setAside(path string, now time.Time) error {
 	return nil
 }
 
-// reconnect opens the file that is at the index's place now. Who reads is not led to it before it is ready. a.writing is
-// held.
+// reconnect opens the file that is at the index's place now. Who reads is not led to it before it is ready. a.writing
+// is held.
 func (a *Archive) reconnect(ctx context.Context) error {
 	db, reads, err := connect(a.path)
 	if err != nil {
@@ -163,7 +166,8 @@ func (a *Archive) reconnect(ctx context.Context) error {
 	return err
 }
 
-// change does something to the index, durably. Only if it is in the index that the next start will read is the error nil.
+// change does something to the index, durably. Only if it is in the index that the next start will read is the error
+// nil.
 func (a *Archive) change(ctx context.Context, do func(*sql.Tx) error) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
@@ -185,8 +189,8 @@ func (a *Archive) changeHeld(ctx context.Context, do func(*sql.Tx) error) error 
 	return err
 }
 
-// broken returns why the index cannot be used any more after a commit that ended in an error or nil: it is damaged, or its
-// files were removed. a.writing is held.
+// broken returns why the index cannot be used any more after a commit that ended in an error or nil: it is damaged, or
+// its files were removed. a.writing is held.
 func (a *Archive) broken(ctx context.Context, err error) error {
 	if corrupt(err) || damaged(err) && a.quickCheck(ctx) != nil {
 		return err
@@ -228,8 +232,8 @@ func indexFilesOf(path string) (f indexFiles) {
 	return f
 }
 
-// moved tells whether one of the index's files is not there any more, or is another one: a removed file can be written to
-// as long as it is open, and all that is lost when it is closed. a.writing is held.
+// moved tells whether one of the index's files is not there any more, or is another one: a removed file can be written
+// to as long as it is open, and all that is lost when it is closed. a.writing is held.
 func (a *Archive) moved() bool {
 	now := indexFilesOf(a.path)
 	for i, was := range a.onDisk {
@@ -347,7 +351,8 @@ func (a *Archive) quickCheck(ctx context.Context) error {
 		return fmt.Errorf("%w: %s", errDamaged, said)
 	}
 	var bad int
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM events WHERE NOT json_valid(event) OR event ->> 'id' IS NOT id LIMIT 1)`).Scan(&bad); err != nil {
+	if err := db.QueryRowContext(ctx,
+		`SELECT count(*) FROM (SELECT 1 FROM events WHERE NOT json_valid(event) OR event ->> 'id' IS NOT id LIMIT 1)`).Scan(&bad); err != nil {
 		return ifDamaged(err)
 	}
 	if bad > 0 {

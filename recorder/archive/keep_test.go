@@ -62,8 +62,8 @@ func put1(t *testing.T, a *Archive, id string, s event.State) {
 	}
 }
 
-// What is removed under a running recorder is made anew before the next alarm is answered: open events are in it at once,
-// the others come from the archive.
+// What is removed under a running recorder is made anew before the next alarm is answered: open events are in it at
+// once, the others come from the archive.
 func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -72,12 +72,14 @@ func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 		{"the database", func(s string) error { return os.Remove(filepath.Join(s, IndexName)) }},
 		{"its log", func(s string) error { return os.Remove(filepath.Join(s, IndexName+"-wal")) }},
 		{"all its files", func(s string) error {
-			return errors.Join(os.Remove(filepath.Join(s, IndexName)), os.Remove(filepath.Join(s, IndexName+"-wal")), os.Remove(filepath.Join(s, IndexName+"-shm")))
+			return errors.Join(os.Remove(filepath.Join(s, IndexName)), os.Remove(filepath.Join(s, IndexName+"-wal")),
+				os.Remove(filepath.Join(s, IndexName+"-shm")))
 		}},
 		{"the whole folder", os.RemoveAll},
 		{"replaced by another file", func(s string) error {
 			tmp := filepath.Join(s, "x")
-			return errors.Join(os.WriteFile(tmp, []byte("something else"), 0o600), os.Rename(tmp, filepath.Join(s, IndexName)))
+			return errors.Join(os.WriteFile(tmp, []byte("something else"), 0o600),
+				os.Rename(tmp, filepath.Join(s, IndexName)))
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -130,8 +132,10 @@ func TestReindexForgetsNoEventThatHasItsClip(t *testing.T) {
 	lost := saved(t, a, "c", "lost", time.Now().Add(-2*time.Hour), 10, nil)
 	gone := saved(t, a, "c", "gone", time.Now().Add(-3*time.Hour), 10, nil)
 	bin := filepath.Join(root, ".Trash-1000", "files")
-	err := errors.Join(os.WriteFile(a.Path(garbled, Sidecar(garbled)), []byte("{"), 0o644), os.Remove(a.Path(lost, Sidecar(lost))),
-		os.MkdirAll(bin, 0o755), os.Rename(a.Path(gone, Sidecar(gone)), filepath.Join(bin, Sidecar(gone))), os.Remove(a.Path(gone, gone.Clips[0].File)))
+	err := errors.Join(os.WriteFile(a.Path(garbled, Sidecar(garbled)), []byte("{"), 0o644),
+		os.Remove(a.Path(lost, Sidecar(lost))),
+		os.MkdirAll(bin, 0o755), os.Rename(a.Path(gone, Sidecar(gone)), filepath.Join(bin, Sidecar(gone))),
+		os.Remove(a.Path(gone, gone.Clips[0].File)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +145,8 @@ func TestReindexForgetsNoEventThatHasItsClip(t *testing.T) {
 	stored(t, a, "garbled", "lost")
 }
 
-// Bytes of the index are flipped while it is not open, and while it is. Whatever is hit, the events come back: those that
-// ended from their sidecars, those that are open from memory.
+// Bytes of the index are flipped while it is not open, and while it is. Whatever is hit, the events come back: those
+// that ended from their sidecars, those that are open from memory.
 func TestIndexWithFlippedBytes(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -181,7 +185,8 @@ func TestIndexWithFlippedBytes(t *testing.T) {
 			a = openArchive(t, state, root)
 			keeping(t, a)
 			put1(t, a, "open", event.Recording)
-			if list, err := a.List(t.Context(), event.Query{Limit: 1000}); err == nil && len(list) == 31 && seed%2 == 0 {
+			if list, err := a.List(t.Context(), event.Query{Limit: 1000}); err == nil && len(list) == 31 &&
+				seed%2 == 0 {
 				t.Log("nothing that counts was hit")
 			}
 			a.doubted <- struct{}{} // what no statement has come across yet
@@ -209,7 +214,8 @@ func TestGarbledEventIsFoundAgain(t *testing.T) {
 func TestReindexFindsOpenEvents(t *testing.T) {
 	root := t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
-	e := event.Event{ID: "open", Camera: "c", Time: time.Now(), Label: "motion", State: event.Recording, Hold: "open", TriggerCount: 3}
+	e := event.Event{ID: "open", Camera: "c", Time: time.Now(), Label: "motion", State: event.Recording, Hold: "open",
+		TriggerCount: 3}
 	if err := a.Reserve(&e); err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +228,8 @@ func TestReindexFindsOpenEvents(t *testing.T) {
 		t.Fatal(n, faults, err)
 	}
 	got, err := b.Get(t.Context(), "open")
-	if err != nil || got.State != event.Finishing || got.Hold != "" || got.TriggerCount != 3 || len(got.Parts) != 1 || got.Archive != root {
+	if err != nil || got.State != event.Finishing || got.Hold != "" || got.TriggerCount != 3 || len(got.Parts) != 1 ||
+		got.Archive != root {
 		t.Errorf("%+v, %v", got, err)
 	}
 	// The index knows better once it has the event.
@@ -261,7 +268,8 @@ func TestMountPointIsNoArchive(t *testing.T) {
 		if err := a.Reserve(&e); !errors.Is(err, ErrEmpty) && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("with %q in the drive's place: %v", below, err)
 		}
-		if err := a.Reserve(&open); !errors.Is(err, ErrEmpty) && !errors.Is(err, fs.ErrNotExist) { // that one has its place there already
+		// that one has its place there already
+		if err := a.Reserve(&open); !errors.Is(err, ErrEmpty) && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("with %q in the drive's place an open event went on: %v", below, err)
 		}
 		if list, err := os.ReadDir(root); err == nil && len(list) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -334,12 +342,15 @@ func TestIndexIsWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said []bool
-	b, err := OpenOrWait(t.Context(), state, root, slog.New(slog.DiscardHandler), func(err error) { said = append(said, err == nil) })
+	b, err := OpenOrWait(t.Context(), state, root, slog.New(slog.DiscardHandler), func(err error) {
+		said = append(said, err == nil)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close() })
-	if err := b.Put(t.Context(), event.Event{ID: "new", Camera: "c", Time: time.Now(), State: event.Recording}); err == nil {
+	if err := b.Put(t.Context(), event.Event{ID: "new", Camera: "c", Time: time.Now(),
+		State: event.Recording}); err == nil {
 		t.Error("an event was noted in an index that cannot be opened")
 	}
 	if _, err := Open(t.Context(), state, root, slog.New(slog.DiscardHandler)); err == nil {

@@ -110,8 +110,8 @@ func RoleOf(name string) (stem string, r Role) {
 	return m[2], r
 }
 
-// owns tells whether every file that an event names is its own, by its exact name: no event may name another's files, or
-// what Preroll never made.
+// owns tells whether every file that an event names is its own, by its exact name: no event may name another's files,
+// or what Preroll never made.
 func owns(e event.Event) bool {
 	is := func(name string, roles ...Role) bool {
 		stem, r := RoleOf(name)
@@ -123,7 +123,8 @@ func owns(e event.Event) bool {
 		return false
 	}
 	if !is(e.Stem+".json", SidecarFile) ||
-		e.Thumbnail != "" && !is(e.Thumbnail, ThumbFile) || e.Snapshot != "" && !is(e.Snapshot, SnapshotFile) || e.Mail != "" && !is(e.Mail, MailFile) {
+		e.Thumbnail != "" && !is(e.Thumbnail, ThumbFile) || e.Snapshot != "" && !is(e.Snapshot, SnapshotFile) ||
+		e.Mail != "" && !is(e.Mail, MailFile) {
 		return false
 	}
 	for _, c := range e.Clips {

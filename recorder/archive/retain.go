@@ -164,7 +164,8 @@ func (a *Archive) retire(ctx context.Context, root *os.Root, id string) (bool, e
 
 // bytesOn is the size of the clips on a drive.
 func (a *Archive) bytesOn(ctx context.Context, d known) (bytes int64, err error) {
-	err = a.reader().QueryRowContext(ctx, `SELECT coalesce(sum(bytes), 0) FROM days WHERE drive = ?`, d.key).Scan(&bytes)
+	err = a.reader().QueryRowContext(ctx, `SELECT coalesce(sum(bytes), 0) FROM days WHERE drive = ?`,
+		d.key).Scan(&bytes)
 	if err != nil {
 		err = a.doubt(fault("read", err))
 	}
@@ -188,8 +189,8 @@ func (a *Archive) Away(ctx context.Context) []Drive {
 // near is how close to a limit of size an archive counts as full, in parts of the limit.
 const near = 20
 
-// Next returns the event that Retain will delete next from the archive drive as it is set now, and why; nil where there is
-// none, or no limit. A drive that is over a limit of size, or close to it, comes first, then what gets too old at a
+// Next returns the event that Retain will delete next from the archive drive as it is set now, and why; nil where there
+// is none, or no limit. A drive that is over a limit of size, or close to it, comes first, then what gets too old at a
 // certain time. A drive whose free space nobody can tell counts as one with enough of it.
 func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Next, error) {
 	path := a.Root()

@@ -65,9 +65,11 @@ func Usable(e *event.Event) error {
 		return errors.New("not a sidecar of Preroll's")
 	case e.Hold != "" && !event.ValidID(e.Hold) || e.Continues != "" && !event.ValidID(e.Continues):
 		return errors.New("it names an event that cannot be")
-	case e.Folder != "" && !fs.ValidPath(e.Folder) || e.Stem == "" && (e.Clips != nil || e.Parts != nil) || e.Stem != "" && !owns(*e):
+	case e.Folder != "" && !fs.ValidPath(e.Folder) || e.Stem == "" && (e.Clips != nil || e.Parts != nil) ||
+		e.Stem != "" && !owns(*e):
 		return errors.New("it names a file that is not beside it")
-	case len(e.Clips) > maxFiles || len(e.Parts) > maxFiles || len(e.Gaps) > maxFiles || len(e.Triggers) > event.KeptTriggers || e.TriggerCount < 0:
+	case len(e.Clips) > maxFiles || len(e.Parts) > maxFiles || len(e.Gaps) > maxFiles ||
+		len(e.Triggers) > event.KeptTriggers || e.TriggerCount < 0:
 		return errors.New("it holds too much for a sidecar")
 	case !e.State.Ended() && e.Until.Before(e.From):
 		return errors.New("its times cannot be")
@@ -81,8 +83,8 @@ func Usable(e *event.Event) error {
 	return nil
 }
 
-// ReadSidecar reads an event from a file below the archive's root, and takes its place from where the file lies, so that
-// a moved tree stays usable.
+// ReadSidecar reads an event from a file below the archive's root, and takes its place from where the file lies, so
+// that a moved tree stays usable.
 func ReadSidecar(root *os.Root, name string) (event.Event, error) {
 	f, fi, err := durable.OpenPlain(root, name)
 	if err != nil {

@@ -21,9 +21,9 @@ const (
 	depth      = 4                      // of the folders of days: camera, year, month, day
 )
 
-// WatchFiles calls changed for events whose clips somebody removes by hand, and for those whose files are copied back, until
-// ctx ends; the index follows. It watches the folders of the newest days. What a drive does not tell, as a network share
-// may not, is noticed when events are listed.
+// WatchFiles calls changed for events whose clips somebody removes by hand, and for those whose files are copied back,
+// until ctx ends; the index follows. It watches the folders of the newest days. What a drive does not tell, as a
+// network share may not, is noticed when events are listed.
 func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []event.Event)) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -49,7 +49,8 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 				for _, path := range a.watchBelow(w, root, ev.Name) {
 					touched[path] = true
 				}
-			case strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".partial.mp4") || !strings.HasSuffix(name, ".mp4") && !strings.HasSuffix(name, ".json"):
+			case strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".partial.mp4") ||
+				!strings.HasSuffix(name, ".mp4") && !strings.HasSuffix(name, ".json"):
 				continue
 			default:
 				touched[ev.Name] = true
@@ -90,7 +91,8 @@ func sameAs(path string, was os.FileInfo) bool {
 	return err != nil || was != nil && os.SameFile(is, was)
 }
 
-// watchBelow watches a folder of the archive and those in it, the newest ones first, and returns the sidecars there are.
+// watchBelow watches a folder of the archive and those in it, the newest ones first, and returns the sidecars there
+// are.
 func (a *Archive) watchBelow(w *fsnotify.Watcher, root, dir string) (sidecars []string) {
 	rel, err := filepath.Rel(root, dir)
 	level := 0

@@ -65,7 +65,8 @@ func TestDaylightSaving(t *testing.T) {
 						t.Fatalf("place %d holds %s, want %s", i, e.ID, want[i])
 					}
 				}
-				if days, err := a.Days(t.Context(), event.Query{}); err != nil || len(days) != 1 || days[0].Events != n {
+				if days, err := a.Days(t.Context(), event.Query{}); err != nil || len(days) != 1 ||
+					days[0].Events != n {
 					t.Errorf("%v, %v", days, err)
 				}
 			}

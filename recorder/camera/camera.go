@@ -57,12 +57,13 @@ func (s *Set) newCamera(cfg config.Camera) (*camera, error) {
 		set: s, dir: s.dir(cfg.ID), cfg: cfg, lengths: s.settings.Lengths(cfg), log: s.opt.Log.With("camera", cfg.ID),
 		seen: make(chan struct{}, 1), changed: make(chan struct{}, 1), state: status.Connecting, since: time.Now()}
 	var err error
-	c.ring, err = ring.Open(ring.Options{Dir: c.dir, Keep: s.settings.RAMDisk.Keep.D(), Budget: s.opt.Budget, Log: c.log, Seen: func() {
-		select {
-		case c.seen <- struct{}{}:
-		default:
-		}
-	}})
+	c.ring, err = ring.Open(ring.Options{Dir: c.dir, Keep: s.settings.RAMDisk.Keep.D(), Budget: s.opt.Budget,
+		Log: c.log, Seen: func() {
+			select {
+			case c.seen <- struct{}{}:
+			default:
+			}
+		}})
 	if err != nil {
 		return nil, err
 	}
@@ -82,8 +83,8 @@ func (c *camera) start(ctx context.Context) {
 	c.running.Go(func() { c.supervise(ctx) })
 }
 
-// stop ends the source, and lets an open incident save what is in RAM (if the recorder goes on; else it is left for the next
-// process).
+// stop ends the source, and lets an open incident save what is in RAM (if the recorder goes on; else it is left for the
+// next process).
 func (c *camera) stop() {
 	if c.endSource != nil {
 		c.endSource()
@@ -99,7 +100,8 @@ func (c *camera) stop() {
 	c.ring.Close()
 }
 
-// configure takes new settings; the source starts again only if the stream's address, its login or how it is read changed.
+// configure takes new settings; the source starts again only if the stream's address, its login or how it is read
+// changed.
 func (c *camera) configure(cfg config.Camera, lengths config.Clip, keep time.Duration) {
 	c.mu.Lock()
 	old := c.cfg
@@ -119,7 +121,8 @@ func (c *camera) configure(cfg config.Camera, lengths config.Clip, keep time.Dur
 
 // sameSource reports whether two settings of a camera mean the same stream, read in the same way.
 func sameSource(a, b config.Camera) bool {
-	return a.URL == b.URL && a.Username == b.Username && a.Password == b.Password && a.Audio == b.Audio && a.Ingest == b.Ingest
+	return a.URL == b.URL && a.Username == b.Username && a.Password == b.Password && a.Audio == b.Audio &&
+		a.Ingest == b.Ingest
 }
 
 // setState notes a change and tells of it once.
@@ -142,7 +145,8 @@ func (c *camera) setState(s status.CameraState, f *source.Failure, retry time.Ti
 	switch {
 	case s == status.Recording && s != before:
 		c.set.opt.Note(history.Recording, id, "")
-		c.log.Info("camera is recording", "video", streams.Video, "width", streams.Width, "height", streams.Height, "audio", streams.Audio)
+		c.log.Info("camera is recording", "video", streams.Video, "width", streams.Width, "height", streams.Height,
+			"audio", streams.Audio)
 	case s == status.Waiting && (s != before || beforeFailure == nil || beforeFailure.Kind != f.Kind):
 		c.set.opt.Note(history.NotRecording, id, f.Text())
 		c.log.Warn("camera does not record", "err", f)
@@ -187,12 +191,14 @@ func (c *camera) infoFor(t event.Trigger) clip.Camera {
 // status returns the camera's state now.
 func (c *camera) status() status.Camera {
 	rs := c.ring.Status()
-	s := status.Camera{PreRoll: event.Seconds(rs.Length), GOP: event.Seconds(rs.GOP), BitRate: rs.BitRate, Bytes: rs.Bytes, Newest: rs.Newest, Short: rs.Short}
+	s := status.Camera{PreRoll: event.Seconds(rs.Length), GOP: event.Seconds(rs.GOP), BitRate: rs.BitRate,
+		Bytes: rs.Bytes, Newest: rs.Newest, Short: rs.Short}
 	s.OpenEvent = c.openEvent()
 	live := c.ring.Live()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.ID, s.Name, s.State, s.Since, s.Streams, s.LastTrigger = c.cfg.ID, c.cfg.Title(), c.state, c.since, c.streams, c.last
+	s.ID, s.Name, s.State, s.Since, s.Streams, s.LastTrigger = c.cfg.ID, c.cfg.Title(), c.state, c.since, c.streams,
+		c.last
 	switch c.state {
 	case status.Recording:
 		s.Text, s.Live = "Recording", live

@@ -15,8 +15,8 @@ import (
 // Resumed is closed when the events that an earlier process left open were taken up.
 func (s *Set) Resumed() <-chan struct{} { return s.resumed }
 
-// resumeTime is how long a trigger waits for the events of an earlier process, so that it can extend an event that is still
-// open.
+// resumeTime is how long a trigger waits for the events of an earlier process, so that it can extend an event that is
+// still open.
 const resumeTime = time.Second
 
 // awaitResumed waits until the events of an earlier process are taken up, but not for long.
@@ -30,9 +30,9 @@ func (s *Set) awaitResumed(ctx context.Context) {
 	}
 }
 
-// Resume takes up the events that nobody works on: those that an earlier process left open, and later those that were found
-// when the index was rebuilt. Pins that belong to no event are dropped. Cameras that do not record are opened for as long
-// as that takes. Mails are taken meanwhile.
+// Resume takes up the events that nobody works on: those that an earlier process left open, and later those that were
+// found when the index was rebuilt. Pins that belong to no event are dropped. Cameras that do not record are opened for
+// as long as that takes. Mails are taken meanwhile.
 func (s *Set) Resume(ctx context.Context) error {
 	s.resuming.Lock()
 	defer s.resuming.Unlock()

@@ -1,8 +1,8 @@
 // Package camera runs the cameras: each fills its ring from its source, and opens an incident when it is triggered.
 //
-// In go the settings and triggers; out come segments in RAM, events (by package clip) and the state of each camera. A Set owns
-// all cameras. Each camera has one goroutine that supervises its source while it records, and one for each open incident.
-// Stop ends and awaits them all.
+// In go the settings and triggers; out come segments in RAM, events (by package clip) and the state of each camera. A
+// Set owns all cameras. Each camera has one goroutine that supervises its source while it records, and one for each
+// open incident. Stop ends and awaits them all.
 package camera
 
 import (
@@ -82,7 +82,8 @@ var (
 
 // NewSet returns the cameras of some settings. None records before Start and Apply.
 func NewSet(o Options, s config.Settings) *Set {
-	return &Set{opt: o, settings: s, drawing: make(chan struct{}, 1), resumed: make(chan struct{}), slots: map[string]*slot{}}
+	return &Set{opt: o, settings: s, drawing: make(chan struct{}, 1), resumed: make(chan struct{}),
+		slots: map[string]*slot{}}
 }
 
 // Start lets cameras record until ctx ends.
@@ -225,8 +226,8 @@ func (s *Set) retire(id string, c *slot) {
 	})
 }
 
-// DropLost ends the cameras whose folder on the RAM disk was removed; they start again in a new folder. It reports whether a
-// camera, or an open event, waits for Resume and Apply to be called again.
+// DropLost ends the cameras whose folder on the RAM disk was removed; they start again in a new folder. It reports
+// whether a camera, or an open event, waits for Resume and Apply to be called again.
 func (s *Set) DropLost() (due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,12 +252,12 @@ func (s *Set) Short() (n int) {
 	return n
 }
 
-// restartTime is how long a trigger waits for a camera that starts again. Few cameras wait longer for the answer to their
-// mail.
+// restartTime is how long a trigger waits for a camera that starts again. Few cameras wait longer for the answer to
+// their mail.
 const restartTime = 20 * time.Second
 
-// Trigger triggers a camera and returns the event's id, when the event is durable. A camera that starts again, since its RAM
-// was lost, is waited for. Errors that a caller decides by are [ErrNoCamera] and [ErrOff].
+// Trigger triggers a camera and returns the event's id, when the event is durable. A camera that starts again, since
+// its RAM was lost, is waited for. Errors that a caller decides by are [ErrNoCamera] and [ErrOff].
 func (s *Set) Trigger(ctx context.Context, id string, t event.Trigger) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, restartTime)
 	defer cancel()
@@ -331,8 +332,8 @@ func (s *Set) Status() (list []status.Camera) {
 	return list
 }
 
-// EraseUnused removes from RAM what earlier processes left of cameras that are removed or switched off, unless an open event
-// needs it.
+// EraseUnused removes from RAM what earlier processes left of cameras that are removed or switched off, unless an open
+// event needs it.
 func (s *Set) EraseUnused() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 )
 
 // NewSource makes what reads a camera. fallBack says that an RTSP camera is left to FFmpeg.
-func NewSource(cfg config.Camera, tool func() (*ffmpeg.Tool, error), fallBack bool, since time.Time, log *slog.Logger) (source.Source, error) {
+func NewSource(cfg config.Camera, tool func() (*ffmpeg.Tool, error), fallBack bool, since time.Time,
+	log *slog.Logger) (source.Source, error) {
 	from, err := ffmpeg.SourceOf(cfg)
 	if err != nil {
 		return nil, err
@@ -25,7 +26,8 @@ func NewSource(cfg config.Camera, tool func() (*ffmpeg.Tool, error), fallBack bo
 		if rule := config.URLFault(cfg.URL); rule != "" {
 			return nil, &source.Failure{Kind: source.BadURL, Detail: "the camera's URL " + rule}
 		}
-		return rtsp.New(rtsp.Options{URL: cfg.URL, Username: from.Username, Password: from.Password.Reveal(), Audio: cfg.Audio}), nil
+		return rtsp.New(rtsp.Options{URL: cfg.URL, Username: from.Username, Password: from.Password.Reveal(),
+			Audio: cfg.Audio}), nil
 	}
 	return ffmpegsource.New(tool, from), nil
 }

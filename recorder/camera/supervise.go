@@ -204,7 +204,8 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc, s *s
 		case rs.Newest.IsZero() && rs.GOP == 0 && time.Since(began) > firstKey:
 			cancel(&source.Failure{Kind: source.NoKeyframe})
 			return
-		case rs.GOP > c.set.keep()+maxGOP && c.ring.Receiving() && c.openEvent() == "" && time.Since(began) > c.set.keep()+maxGOP:
+		case rs.GOP > c.set.keep()+maxGOP && c.ring.Receiving() && c.openEvent() == "" &&
+			time.Since(began) > c.set.keep()+maxGOP:
 			c.log.Info("no keyframe came for minutes; a new session shall bring one")
 			cancel(errGOPTooLong)
 			return

@@ -49,13 +49,17 @@ func spent(b *testing.B) (d time.Duration) {
 	return d
 }
 
-// BenchmarkClip saves a clip of 60 s and 30 MB: what all of it costs, from the first segment to the end of the event, and
-// what its end alone does. Beside it FFmpeg makes the same clip of the same segments, as a recorder does that remuxes.
+// BenchmarkClip saves a clip of 60 s and 30 MB: what all of it costs, from the first segment to the end of the event,
+// and what its end alone does. Beside it FFmpeg makes the same clip of the same segments, as a recorder does that
+// remuxes.
 func BenchmarkClip(b *testing.B) {
 	const seconds = 60
 	dir := b.TempDir()
-	out, err := exec.CommandContext(b.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=15,noise=alls=12:allf=t", "-t", fmt.Sprint(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-g", "15", "-b:v", "4M", "-maxrate", "4M", "-bufsize", "4M", "-bf", "0",
-		"-f", "hls", "-hls_time", "1", "-hls_list_size", "0", "-hls_segment_type", "fmp4", "-hls_segment_filename", filepath.Join(dir, "%d.m4s"), filepath.Join(dir, "live.m3u8")).CombinedOutput()
+	out, err := exec.CommandContext(b.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i",
+		"testsrc2=s=1280x720:r=15,noise=alls=12:allf=t", "-t", fmt.Sprint(seconds), "-c:v", "libx264", "-preset",
+		"ultrafast", "-g", "15", "-b:v", "4M", "-maxrate", "4M", "-bufsize", "4M", "-bf", "0",
+		"-f", "hls", "-hls_time", "1", "-hls_list_size", "0", "-hls_segment_type", "fmp4", "-hls_segment_filename",
+		filepath.Join(dir, "%d.m4s"), filepath.Join(dir, "live.m3u8")).CombinedOutput()
 	if err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
@@ -71,7 +75,8 @@ func BenchmarkClip(b *testing.B) {
 	none := func() (*ffmpeg.Tool, error) {
 		return nil, errors.New("none is needed, but for the thumbnail, whose pipe would count as written")
 	}
-	c := New(Copier{Archive: a, FFmpeg: none, Log: slog.New(slog.DiscardHandler), Changed: func(event.Event) {}, Trouble: func(error) {}})
+	c := New(Copier{Archive: a, FFmpeg: none, Log: slog.New(slog.DiscardHandler), Changed: func(event.Event) {
+	}, Trouble: func(error) {}})
 	var bytes, wrote int64
 	var all, end, plain time.Duration
 	n := 0
@@ -89,9 +94,13 @@ func BenchmarkClip(b *testing.B) {
 		}
 		id := fmt.Sprint("e", n)
 		n++
-		ev := event.Event{ID: id, Camera: "cam", Time: at(10), Label: "motion", State: event.Recording, From: at(0), Until: at(seconds - 0.1), Hold: id}
+		ev := event.Event{ID: id, Camera: "cam", Time: at(10), Label: "motion", State: event.Recording, From: at(0),
+			Until: at(seconds - 0.1), Hold: id}
 		ev.Add(event.Trigger{Time: at(10)})
-		in := &Incident{c: c, cam: Camera{ID: "cam", Why: func() string { return "" }, Lengths: config.Clip{PreRoll: config.Duration(10 * time.Second), PostRoll: config.Duration(time.Minute), MaxLength: config.Duration(10 * time.Minute)}}, hold: h}
+		in := &Incident{c: c, cam: Camera{ID: "cam", Why: func() string {
+			return ""
+		}, Lengths: config.Clip{PreRoll: config.Duration(10 * time.Second),
+			PostRoll: config.Duration(time.Minute), MaxLength: config.Duration(10 * time.Minute)}}, hold: h}
 		in.now = in.newWork(ev, time.Now())
 		if err := in.now.commit(b.Context(), 1); err != nil {
 			b.Fatal(err)
@@ -115,7 +124,9 @@ func BenchmarkClip(b *testing.B) {
 		bytes += e.Bytes()
 		b.StopTimer()
 		from := spent(b)
-		if out, err := exec.CommandContext(b.Context(), "ffmpeg", "-v", "error", "-i", filepath.Join(dir, "live.m3u8"), "-c", "copy", "-movflags", "+faststart", "-y", filepath.Join(dir, "plain.mp4")).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(b.Context(), "ffmpeg", "-v", "error", "-i", filepath.Join(dir, "live.m3u8"),
+			"-c", "copy", "-movflags", "+faststart", "-y",
+			filepath.Join(dir, "plain.mp4")).CombinedOutput(); err != nil {
 			b.Fatalf("%v: %s", err, out)
 		}
 		plain += spent(b) - from

@@ -1,11 +1,11 @@
 // Package clip is the copier: it turns the segments that a hold keeps into a finished clip on the archive drive.
 //
-// In come triggers and a hold of segments; out come files and events. An event goes through four phases: recording, while
-// segments are appended to a growing file as they complete, and fsynced, before the hold lets them go; draining, when no
-// trigger extends it any more; finishing, when the growing file becomes a plain MP4 in place and gets its name; done. What a
-// phase does is decided by a course, which touches no file; where it is written down is a journal. Everything that a crash
-// could interrupt is written down before it is done, so that [Copier.Resume] can go on from there; the growing file tells
-// itself what is whole of it. An incident's Run owns its goroutines and waits for them.
+// In come triggers and a hold of segments; out come files and events. An event goes through four phases: recording,
+// while segments are appended to a growing file as they complete, and fsynced, before the hold lets them go; draining,
+// when no trigger extends it any more; finishing, when the growing file becomes a plain MP4 in place and gets its name;
+// done. What a phase does is decided by a course, which touches no file; where it is written down is a journal.
+// Everything that a crash could interrupt is written down before it is done, so that [Copier.Resume] can go on from
+// there; the growing file tells itself what is whole of it. An incident's Run owns its goroutines and waits for them.
 package clip
 
 import (
@@ -52,7 +52,8 @@ type Copier struct {
 // New returns a copier. It runs at most two FFmpegs at once, however many cameras were triggered.
 func New(c Copier) *Copier {
 	c.jobs = make(chan struct{}, 2)
-	c.mu, c.working, c.waiting, c.trouble = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{}, map[*work]error{}
+	c.mu, c.working, c.waiting, c.trouble = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{},
+		map[*work]error{}
 	return &c
 }
 
@@ -83,8 +84,8 @@ func (c *Copier) Waiting() (longest time.Duration) {
 	return longest
 }
 
-// reportDrive records whether an event can be written to the archive drive. Trouble is called with the error, and with nil
-// once every event can be written again.
+// reportDrive records whether an event can be written to the archive drive. Trouble is called with the error, and with
+// nil once every event can be written again.
 func (c *Copier) reportDrive(w *work, err error) {
 	c.mu.Lock()
 	had := len(c.trouble) > 0
@@ -176,8 +177,9 @@ type work struct {
 }
 
 func (in *Incident) newWork(ev event.Event, began time.Time) *work {
-	w := &work{began: began, journal: &journal{store: in.c.Archive, changed: in.c.Changed, log: in.c.Log, version: 1, course: course{
-		ev: ev, post: in.cam.Lengths.PostRoll.D(), most: in.cam.Lengths.MaxLength.D()}}}
+	w := &work{began: began, journal: &journal{store: in.c.Archive, changed: in.c.Changed, log: in.c.Log, version: 1,
+		course: course{
+			ev: ev, post: in.cam.Lengths.PostRoll.D(), most: in.cam.Lengths.MaxLength.D()}}}
 	w.snapped.Store(ev.Thumbnail != "")
 	if in.hold != nil {
 		w.note = in.hold.Note
@@ -260,9 +262,9 @@ func (in *Incident) Holds(t time.Time) bool {
 	return !t.Before(ev.From) && !t.After(ev.Until)
 }
 
-// Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due. A trigger
-// that could not be noted extends the event all the same, in case that it still can be. id is that of the event that holds
-// the trigger.
+// Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due. A
+// trigger that could not be noted extends the event all the same, in case that it still can be. id is that of the event
+// that holds the trigger.
 func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok bool, err error) {
 	t.Time = t.Time.Round(0)
 	var w *work
@@ -521,7 +523,8 @@ func (in *Incident) there(segments []ring.Segment) []ring.Segment {
 	return slices.DeleteFunc(slices.Clone(segments), func(s ring.Segment) bool {
 		for _, path := range []string{s.Init, s.Path} {
 			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-				in.c.Log.Error("a held segment was removed from the RAM disk", "event", in.ID(), "camera", in.cam.ID, "segment", filepath.Base(s.Path))
+				in.c.Log.Error("a held segment was removed from the RAM disk", "event", in.ID(), "camera", in.cam.ID,
+					"segment", filepath.Base(s.Path))
 				return true
 			}
 		}
@@ -555,7 +558,8 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 		w.mu.Unlock()
 		stretch, good, err := p.append(folder, whole, segments, in.longest())
 		if errors.Is(err, errShut) {
-			in.c.Log.Error("nothing more can be written to the file that a clip grows in; another one is begun", "event", ev.ID, "camera", ev.Camera, "path", p.File, "err", err)
+			in.c.Log.Error("nothing more can be written to the file that a clip grows in; another one is begun",
+				"event", ev.ID, "camera", ev.Camera, "path", p.File, "err", err)
 			p.shut = true
 			continue
 		}
@@ -574,9 +578,10 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 	}
 }
 
-// partFor returns the part to append a segment to, and begins one for other parameters. It is in the index before its file
-// is made, so that no file is ever without an owner.
-func (in *Incident) partFor(ctx context.Context, w *work, folder *os.Root, ev event.Event, s ring.Segment) (*part, error) {
+// partFor returns the part to append a segment to, and begins one for other parameters. It is in the index before its
+// file is made, so that no file is ever without an owner.
+func (in *Incident) partFor(ctx context.Context, w *work, folder *os.Root, ev event.Event,
+	s ring.Segment) (*part, error) {
 	n := len(w.parts)
 	if n > 0 {
 		if p := w.parts[n-1]; p.Params == s.Params && !p.shut {
@@ -584,11 +589,14 @@ func (in *Incident) partFor(ctx context.Context, w *work, folder *os.Root, ev ev
 		}
 		w.parts[n-1].close()
 	}
-	p := &part{mine: true, Part: event.Part{File: ev.Stem + ".partial.mp4", Clip: ev.Stem + ".mp4", Run: s.Run, Params: s.Params, Start: s.Start}}
+	p := &part{mine: true, Part: event.Part{File: ev.Stem + ".partial.mp4", Clip: ev.Stem + ".mp4", Run: s.Run,
+		Params: s.Params, Start: s.Start}}
 	for number := n + 1; number > 1; number++ {
-		p.File, p.Clip = fmt.Sprintf("%s.%d.partial.mp4", ev.Stem, number), fmt.Sprintf("%s_part%d.mp4", ev.Stem, number)
+		p.File, p.Clip = fmt.Sprintf("%s.%d.partial.mp4", ev.Stem, number),
+			fmt.Sprintf("%s_part%d.mp4", ev.Stem, number)
 		_, err := folder.Lstat(p.File)
-		if errors.Is(err, fs.ErrNotExist) && !slices.ContainsFunc(w.parts, func(o *part) bool { return o.File == p.File }) {
+		if errors.Is(err, fs.ErrNotExist) &&
+			!slices.ContainsFunc(w.parts, func(o *part) bool { return o.File == p.File }) {
 			break
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -767,7 +775,8 @@ func (c *course) recall(parts []*part) {
 		for _, s := range p.whole.Stretches {
 			c.had[s.Run] = max(c.had[s.Run], s.Media[1])
 			last, any := c.last, c.any
-			gap, missing := c.copied(ring.Segment{Run: s.Run, Number: -1, Params: p.Params, Media: s.Media, Start: s.Wall[0], End: s.Wall[1]})
+			gap, missing := c.copied(ring.Segment{Run: s.Run, Number: -1, Params: p.Params, Media: s.Media,
+				Start: s.Wall[0], End: s.Wall[1]})
 			if any && s.Run == last.Run && s.Run != 0 { // this machine's clock may have been set in between
 				missing = s.Media[0]-last.Media[1] >= slack
 			}
@@ -778,7 +787,9 @@ func (c *course) recall(parts []*part) {
 		}
 	}
 	c.usual = 0
-	c.ev.Gaps = slices.SortedStableFunc(slices.Values(c.ev.Gaps), func(a, b event.Gap) int { return a.From.Compare(b.From) })
+	c.ev.Gaps = slices.SortedStableFunc(slices.Values(c.ev.Gaps), func(a, b event.Gap) int {
+		return a.From.Compare(b.From)
+	})
 }
 
 // touch tells whether two gaps may be the same one: their times are known to a delay only.
@@ -814,7 +825,8 @@ func (in *Incident) retry(ctx context.Context, w *work, what string, do func(con
 		if text := err.Error(); text != said {
 			level, said = slog.LevelError, text
 		}
-		in.c.Log.Log(ctx, level, "clip waits", "event", w.event().ID, "camera", in.cam.ID, "err", fmt.Errorf("%s clip: %w", what, err), "retry_in", wait)
+		in.c.Log.Log(ctx, level, "clip waits", "event", w.event().ID, "camera", in.cam.ID,
+			"err", fmt.Errorf("%s clip: %w", what, err), "retry_in", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:

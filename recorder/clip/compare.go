@@ -27,9 +27,10 @@ type Found struct {
 // FFmpeg counts to the begin of the last one or to its end, depending on its version.
 const lengthSlack = 50 * time.Millisecond
 
-// Compare reads a clip's file and says how it differs from what the event says of it. read, which may be nil, is told of
-// each piece of bytes. An error means that the file cannot be read.
-func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip, read func(int64)) (f Found, err error) {
+// Compare reads a clip's file and says how it differs from what the event says of it. read, which may be nil, is told
+// of each piece of bytes. An error means that the file cannot be read.
+func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip,
+	read func(int64)) (f Found, err error) {
 	if f.SHA256, f.Bytes, err = Sum(ctx, file, read); err != nil {
 		return f, err
 	}
@@ -59,13 +60,15 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip
 		f.Wrong = "It holds no picture."
 	case c.Frames > 0 && f.Frames != c.Frames:
 		f.Wrong = fmt.Sprintf("It holds %d frames, and %d were saved.", f.Frames, c.Frames)
-	case off > slack && c.Length > 0 && c.SHA256 == "": // else it is what was checked when it was saved; parts of several runs join less exactly
+	case off > slack && c.Length > 0 && c.SHA256 == "":
+		// else it is what was checked when it was saved; parts of several runs join less exactly
 		f.Wrong = fmt.Sprintf("It is %.2f s long, and %.2f s were saved.", f.Duration.Seconds(), c.Length.D().Seconds())
 	}
 	return f, nil
 }
 
-// Sum reads a file from its begin and returns its SHA-256 and size in bytes; read, which may be nil, is told of each piece.
+// Sum reads a file from its begin and returns its SHA-256 and size in bytes; read, which may be nil, is told of each
+// piece.
 func Sum(ctx context.Context, file *os.File, read func(int64)) (sum string, size int64, err error) {
 	f := io.NewSectionReader(file, 0, 1<<62)
 	h := sha256.New()

@@ -18,8 +18,8 @@ const (
 	done
 )
 
-// course decides of one event: whether a trigger extends it, which segments belong to it, and when it is over. It touches no
-// file and asks no clock; all that it is told of comes in as values.
+// course decides of one event: whether a trigger extends it, which segments belong to it, and when it is over. It
+// touches no file and asks no clock; all that it is told of comes in as values.
 type course struct {
 	phase  phase
 	ev     event.Event
@@ -35,11 +35,13 @@ type course struct {
 
 // Waiting for segments.
 const (
-	// slack is by how much a clip may lack of what was asked, or between two segments, without a word: less than a frame.
+	// slack is by how much a clip may lack of what was asked, or between two segments, without a word: less than a
+	// frame.
 	slack = 5 * time.Millisecond
 	// arrival is how much later than asked a clip ends at least: frames count from when they arrive.
 	arrival = 20 * time.Millisecond
-	// segmentTimeout is how long beyond an asked end a camera's next segment is waited for, beside twice its usual length.
+	// segmentTimeout is how long beyond an asked end a camera's next segment is waited for, beside twice its usual
+	// length.
 	segmentTimeout = 5 * time.Second
 	// longestSegment is how long that is if pictures come all the while.
 	longestSegment = time.Minute
@@ -82,8 +84,8 @@ func (c *course) judge(s ring.Segment) verdict {
 		c.drain()
 		return late
 	case c.full(s) && s.Start.After(c.ev.Time) && s.Start.Before(c.ev.Until):
-		// What happened is in the clip, not the pre-roll alone; and there is more for another one than a margin. It begins with
-		// a keyframe, else nothing of it could be seen until one comes.
+		// What happened is in the clip, not the pre-roll alone; and there is more for another one than a margin. It
+		// begins with a keyframe, else nothing of it could be seen until one comes.
 		return splits
 	}
 	return belongs
@@ -118,7 +120,8 @@ func (c *course) copied(s ring.Segment) (gap event.Gap, missing bool) {
 // follows tells whether no frame is missing between two segments.
 func follows(a, b ring.Segment) bool { return ring.Between(a, b) < slack }
 
-// reaches tells whether a segment that is copied is the last of what was asked for; then the event takes no trigger any more.
+// reaches tells whether a segment that is copied is the last of what was asked for; then the event takes no trigger any
+// more.
 func (c *course) reaches(s ring.Segment) bool {
 	if s.End.Before(c.ev.Until.Add(arrival)) {
 		return false
@@ -180,8 +183,9 @@ func (c *course) move(d time.Duration) {
 func (c *course) cut(id string, at ring.Segment) (old, next event.Event) {
 	old = c.ev
 	next = event.Event{
-		ID: id, Camera: old.Camera, CameraName: old.CameraName, Time: at.Start, Label: old.Label, State: event.Recording,
-		From: at.Start, Until: old.Until, LastTrigger: old.LastTrigger, Continues: old.ID, Hold: old.Hold}
+		ID: id, Camera: old.Camera, CameraName: old.CameraName, Time: at.Start, Label: old.Label,
+		State: event.Recording,
+		From:  at.Start, Until: old.Until, LastTrigger: old.LastTrigger, Continues: old.ID, Hold: old.Hold}
 	old.State, old.Hold, old.Continued = event.Finishing, "", true
 	if at.Start.Before(old.Until) {
 		old.Until = at.Start

@@ -20,12 +20,14 @@ func at(s float64) time.Time { return t0.Add(time.Duration(s * float64(time.Seco
 // seg is a segment of a run, from a time to a time, whose media time is 100 s at t0.
 func seg(run int64, from, to float64) ring.Segment {
 	media := func(s float64) time.Duration { return time.Duration((100 + s) * float64(time.Second)) }
-	return ring.Segment{Run: run, Number: int(from) + 100, Key: true, Start: at(from), End: at(to), Media: [2]time.Duration{media(from), media(to)}}
+	return ring.Segment{Run: run, Number: int(from) + 100, Key: true, Start: at(from), End: at(to),
+		Media: [2]time.Duration{media(from), media(to)}}
 }
 
 // newCourse is an event with 10 s of pre-roll and 60 s of post-roll, cut after 100 s.
 func newCourse() *course {
-	c := &course{post: 60 * time.Second, most: 100 * time.Second, ev: event.Event{ID: "e", State: event.Recording, Time: t0, From: at(-10), Until: at(60), Hold: "e"}}
+	c := &course{post: 60 * time.Second, most: 100 * time.Second,
+		ev: event.Event{ID: "e", State: event.Recording, Time: t0, From: at(-10), Until: at(60), Hold: "e"}}
 	c.ev.Add(event.Trigger{Time: t0})
 	return c
 }
@@ -90,7 +92,8 @@ func TestCourse(t *testing.T) {
 					}
 				case "have":
 					s := seg(int64(num(1)), num(2), num(3))
-					c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Stretch{{Run: s.Run, Media: s.Media, Wall: [2]time.Time{s.Start, s.End}}}}}})
+					c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Stretch{{Run: s.Run, Media: s.Media,
+						Wall: [2]time.Time{s.Start, s.End}}}}}})
 				case "trigger":
 					got = yes(c.trigger(event.Trigger{Time: at(num(1))}))
 				case "deadline":
@@ -130,10 +133,13 @@ func TestCut(t *testing.T) {
 		c.trigger(event.Trigger{Time: at(s)})
 	}
 	old, next := c.cut("n", seg(1, 90, 91))
-	if old.State != event.Finishing || old.Hold != "" || !old.Continued || !old.Until.Equal(at(90)) || old.TriggerCount != 4 || len(old.Triggers) != 4 || !old.LastTrigger.Equal(at(80)) {
+	if old.State != event.Finishing || old.Hold != "" || !old.Continued || !old.Until.Equal(at(90)) ||
+		old.TriggerCount != 4 || len(old.Triggers) != 4 || !old.LastTrigger.Equal(at(80)) {
 		t.Errorf("old: %+v", old)
 	}
-	if next.ID != "n" || next.Continues != "e" || next.Hold != "e" || !next.From.Equal(at(90)) || !next.Until.Equal(at(155)) || next.TriggerCount != 1 || !next.LastTrigger.Equal(at(95)) || next.State != event.Recording {
+	if next.ID != "n" || next.Continues != "e" || next.Hold != "e" || !next.From.Equal(at(90)) ||
+		!next.Until.Equal(at(155)) || next.TriggerCount != 1 || !next.LastTrigger.Equal(at(95)) ||
+		next.State != event.Recording {
 		t.Errorf("next: %+v", next)
 	}
 	if c.ev.State != event.Recording || c.ev.TriggerCount != 5 { // it is in force only once it is in the index
@@ -141,7 +147,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// Gaps that an earlier process had no time to note are found in what it left; those that it noted are not told of twice.
+// Gaps that an earlier process had no time to note are found in what it left; those that it noted are not told of
+// twice.
 func TestRecallNamesHoles(t *testing.T) {
 	c := newCourse()
 	c.ev.Gaps = []event.Gap{{From: at(1.1), To: at(2.1), Reason: "the camera sent no picture"}}
@@ -150,8 +157,10 @@ func TestRecallNamesHoles(t *testing.T) {
 		return fmp4.Stretch{Run: run, Media: s.Media, Wall: [2]time.Time{s.Start, s.End}, Frames: 10}
 	}
 	set := stretch(2, 6, 7)
-	set.Wall[0], set.Wall[1] = set.Wall[0].Add(time.Hour), set.Wall[1].Add(time.Hour) // this machine's clock was set in between
-	c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Stretch{stretch(1, 0, 1), stretch(1, 2, 4), stretch(2, 5, 6), set}}}})
+	// this machine's clock was set in between
+	set.Wall[0], set.Wall[1] = set.Wall[0].Add(time.Hour), set.Wall[1].Add(time.Hour)
+	c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Stretch{stretch(1, 0, 1), stretch(1, 2, 4), stretch(2, 5, 6),
+		set}}}})
 	want := []event.Gap{c.ev.Gaps[0], {From: at(4), To: at(5), Reason: interrupted}}
 	if !slices.Equal(c.ev.Gaps, want) || c.length != 5*time.Second {
 		t.Errorf("gaps %v, length %s", c.ev.Gaps, c.length)

@@ -65,14 +65,15 @@ func (p *part) close() {
 	}
 }
 
-// errShut means that nothing can be appended to a part: its file was removed, finished, or changed by somebody. It stays as
-// it is, and another one is begun.
+// errShut means that nothing can be appended to a part: its file was removed, finished, or changed by somebody. It
+// stays as it is, and another one is begun.
 var errShut = errors.New("nothing can be appended to this file")
 
-// append appends segments of one run to the file, of which so much is durable, and makes them durable. It returns what it
-// appended, and how many bytes are good then. An error means that nobody knows what is in the file beyond what was durable
-// before: that is cut off and written again, since a kernel may drop what it could not write.
-func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment, longest time.Duration) (s fmp4.Stretch, good int64, err error) {
+// append appends segments of one run to the file, of which so much is durable, and makes them durable. It returns what
+// it appended, and how many bytes are good then. An error means that nobody knows what is in the file beyond what was
+// durable before: that is cut off and written again, since a kernel may drop what it could not write.
+func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment,
+	longest time.Duration) (s fmp4.Stretch, good int64, err error) {
 	defer func() {
 		if err != nil {
 			p.close()
@@ -96,7 +97,8 @@ func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment
 			return fmp4.Stretch{}, 0, err
 		}
 		if fi.Size() != s.Bytes {
-			return fmp4.Stretch{}, 0, fmt.Errorf("segment %s changed its size from %d to %d", filepath.Base(s.Path), s.Bytes, fi.Size())
+			return fmp4.Stretch{}, 0, fmt.Errorf("segment %s changed its size from %d to %d", filepath.Base(s.Path),
+				s.Bytes, fi.Size())
 		}
 		sizes = append(sizes, s.Bytes)
 	}
@@ -104,7 +106,9 @@ func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment
 		return fmp4.Stretch{}, 0, err
 	}
 	first, last := segments[0], segments[len(segments)-1]
-	err = p.grow.Append(files, sizes, fmp4.Stretch{Run: first.Run, Media: [2]time.Duration{first.Media[0], last.Media[1]}, Wall: [2]time.Time{first.Start, last.End}})
+	err = p.grow.Append(files, sizes,
+		fmp4.Stretch{Run: first.Run, Media: [2]time.Duration{first.Media[0], last.Media[1]},
+			Wall: [2]time.Time{first.Start, last.End}})
 	if err != nil {
 		return fmp4.Stretch{}, 0, err
 	}
@@ -117,7 +121,8 @@ func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment
 }
 
 // open opens the file for appending: what is durable of it, or anew.
-func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment io.ReaderAt, longest time.Duration) error {
+func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment io.ReaderAt,
+	longest time.Duration) error {
 	if p.file != nil && p.there(folder) {
 		return nil
 	}
@@ -142,7 +147,8 @@ func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment i
 		return err
 	}
 	f, err := folder.OpenFile(p.File, os.O_CREATE|os.O_EXCL|os.O_RDWR, archive.FileMode)
-	if errors.Is(err, fs.ErrExist) { // made by this process or the one before, which then did not come to its first video
+	// made by this process or the one before, which then did not come to its first video
+	if errors.Is(err, fs.ErrExist) {
 		if f, err = openOwn(folder, p.File); err == nil {
 			if fi, serr := f.Stat(); serr != nil || !p.mine && fi.Size() > 0 {
 				return errors.Join(errShut, serr, f.Close())
@@ -198,8 +204,8 @@ func openOwn(folder *os.Root, name string) (*os.File, error) {
 	return f, nil
 }
 
-// inspect reads what an earlier process left of a part. One that is not there, or holds nothing that is whole, is empty. An
-// error means that the drive cannot be read, which tells nothing of the part.
+// inspect reads what an earlier process left of a part. One that is not there, or holds nothing that is whole, is
+// empty. An error means that the drive cannot be read, which tells nothing of the part.
 func inspect(folder *os.Root, e event.Part, strict bool) (*part, error) {
 	p := &part{Part: e}
 	f, err := openOwn(folder, e.File)

@@ -19,12 +19,12 @@ import (
 	"github.com/preroll/preroll/recorder/source"
 )
 
-// contentTries is how often a clip is tried to be finished before its video, or its sound, is kept as it came. Trouble with
-// the drive does not count.
+// contentTries is how often a clip is tried to be finished before its video, or its sound, is kept as it came. Trouble
+// with the drive does not count.
 const contentTries = 3
 
-// finish turns the growing files of an event, whose end is noted, into its clips. A crash anywhere in it leaves an event
-// that is finished again from the start: a clip that has its final name already is whole.
+// finish turns the growing files of an event, whose end is noted, into its clips. A crash anywhere in it leaves an
+// event that is finished again from the start: a clip that has its final name already is whole.
 func (in *Incident) finish(ctx context.Context, w *work) {
 	for _, p := range w.parts {
 		p.close()
@@ -77,11 +77,12 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	}
 	crash.Here("ended")
 	in.c.Archive.Release(ev)
-	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(), "duration", ev.Length())
+	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(),
+		"duration", ev.Length())
 }
 
-// clips makes the clips of an event, one of each growing file. lastTry says that sound which cannot be encoded is kept as it
-// came.
+// clips makes the clips of an event, one of each growing file. lastTry says that sound which cannot be encoded is kept
+// as it came.
 func (in *Incident) clips(ctx context.Context, w *work, lastTry bool) (clips []event.Clip, reason string, err error) {
 	ev := w.event()
 	if len(w.parts) == 0 {
@@ -93,13 +94,14 @@ func (in *Incident) clips(ctx context.Context, w *work, lastTry bool) (clips []e
 	}
 	defer func() { _ = folder.Close() }()
 	for _, p := range w.parts {
-		f := Finisher{Folder: folder, Sound: in.encode, LastTry: lastTry, Log: in.c.Log, Rename: func(name string) error {
-			version := w.edit(func(*course) {
-				p.Clip = name
-				w.list()
-			})
-			return w.commit(ctx, version)
-		}}
+		f := Finisher{Folder: folder, Sound: in.encode, LastTry: lastTry, Log: in.c.Log,
+			Rename: func(name string) error {
+				version := w.edit(func(*course) {
+					p.Clip = name
+					w.list()
+				})
+				return w.commit(ctx, version)
+			}}
 		c, err := f.finish(ctx, p)
 		var bad *contentError
 		if errors.As(err, &bad) && lastTry {
@@ -159,20 +161,23 @@ func (in *Incident) encode(ctx context.Context, from, to *os.File) (ffmpeg.Total
 
 // Finisher makes clips of growing files in one folder.
 type Finisher struct {
-	Folder  *os.Root
-	Sound   func(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) // encodes it
-	Rename  func(name string) error                                             // notes that the clip's name was taken, and which one it gets
-	LastTry bool                                                                // sound that cannot be encoded is kept as it came
-	Cut     bool                                                                // a growing file may lack what its clip has
-	Log     logger
+	Folder *os.Root
+	Sound  func(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) // encodes it
+	// notes that the clip's name was taken, and which one it gets
+	Rename func(name string) error
+	// sound that cannot be encoded is kept as it came
+	LastTry bool
+	// a growing file may lack what its clip has
+	Cut bool
+	Log logger
 }
 
 type logger interface {
 	Warn(text string, args ...any)
 }
 
-// Finish makes a clip of a growing file that belongs to no open event, as far as it is whole. nil means that it holds no
-// picture; then it stays as it is.
+// Finish makes a clip of a growing file that belongs to no open event, as far as it is whole. nil means that it holds
+// no picture; then it stays as it is.
 func (f Finisher) Finish(ctx context.Context, e event.Part) (*event.Clip, error) {
 	p, err := inspect(f.Folder, e, false)
 	if err != nil || p.frames() == 0 {
@@ -266,8 +271,10 @@ func (f Finisher) encode(ctx context.Context, p *part, file *os.File, want fmp4.
 	_, err = f.Sound(ctx, file, out)
 	var got fmp4.Contents
 	if err == nil {
-		if got, err = fmp4.Check(out); err == nil && (got.Frames != want.Frames || (got.Length-want.Length).Abs() > time.Second) {
-			err = fmt.Errorf("%d frames and %s were recorded, %d frames and %s read back", want.Frames, want.Length, got.Frames, got.Length)
+		if got, err = fmp4.Check(out); err == nil &&
+			(got.Frames != want.Frames || (got.Length-want.Length).Abs() > time.Second) {
+			err = fmt.Errorf("%d frames and %s were recorded, %d frames and %s read back", want.Frames, want.Length,
+				got.Frames, got.Length)
 		}
 		if err != nil {
 			err = &contentError{err}
@@ -285,8 +292,8 @@ func (f Finisher) encode(ctx context.Context, p *part, file *os.File, want fmp4.
 	return false, nil
 }
 
-// place finds the clip's name. ours means that the clip is there already, since before a crash. What a stranger put at its
-// name is neither taken for it nor replaced.
+// place finds the clip's name. ours means that the clip is there already, since before a crash. What a stranger put at
+// its name is neither taken for it nor replaced.
 func (f Finisher) place(ctx context.Context, p *part, file *os.File, size int64) (ours bool, err error) {
 	stem := strings.TrimSuffix(p.Clip, ".mp4")
 	if !strings.Contains(stem, "_part") {
@@ -328,7 +335,8 @@ func (f Finisher) named(ctx context.Context, p *part) (*event.Clip, error) {
 	}
 	defer func() { _ = file.Close() }()
 	got, err := fmp4.Check(file)
-	if errors.Is(err, fmp4.ErrBox) || errors.Is(err, fmp4.ErrNotPlain) || err == nil && p.Frames > 0 && got.Frames != p.Frames {
+	if errors.Is(err, fmp4.ErrBox) || errors.Is(err, fmp4.ErrNotPlain) ||
+		err == nil && p.Frames > 0 && got.Frames != p.Frames {
 		return nil, nil // a stranger's
 	}
 	if err != nil {
@@ -363,8 +371,8 @@ func checked(ctx context.Context, tool *ffmpeg.Tool, err error) error {
 	return &contentError{err}
 }
 
-// tidy removes what a crash left of files that were being written. Their names are gone durably before the event ends in
-// the index, so none is ever forgotten.
+// tidy removes what a crash left of files that were being written. Their names are gone durably before the event ends
+// in the index, so none is ever forgotten.
 func (in *Incident) tidy(w *work, ev event.Event) error {
 	folder, err := in.c.Archive.Folder(ev)
 	if err != nil {
@@ -380,7 +388,8 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 	}
 	for _, end := range append([]string{".json", ".jpg"}, Ends...) {
 		names = append(names, durable.Temporary(ev.Stem+end))
-		if name := ev.Stem + end; end != ".json" && name != ev.Thumbnail && name != ev.Snapshot && name != ev.Mail { // written, and never noted
+		// written, and never noted
+		if name := ev.Stem + end; end != ".json" && name != ev.Thumbnail && name != ev.Snapshot && name != ev.Mail {
 			names = append(names, name)
 		}
 	}
@@ -414,30 +423,35 @@ func (in *Incident) settle(ev *event.Event) {
 		r.PostRollGot = event.Seconds(max(0, last.End.Sub(ev.LastTrigger)))
 	}
 	if first.Start.Sub(ev.From) > slack && ev.Continues != "" { // a crash came between the event before and this one
-		ev.Gaps = append([]event.Gap{{From: ev.From, To: first.Start, Reason: in.why(ev.From, first.Start, in.cam.Why())}}, ev.Gaps...)
+		ev.Gaps = append([]event.Gap{{From: ev.From, To: first.Start,
+			Reason: in.why(ev.From, first.Start, in.cam.Why())}}, ev.Gaps...)
 	}
 	var lacks []string
 	if ev.Reason != "" {
 		lacks = append(lacks, ev.Reason)
 	}
 	if late := first.Start.Sub(ev.From); late > slack && ev.Continues == "" {
-		lacks = append(lacks, fmt.Sprintf("The first %s are missing: there was no earlier video in RAM.", seconds(late)))
+		lacks = append(lacks, fmt.Sprintf("The first %s are missing: there was no earlier video in RAM.",
+			seconds(late)))
 	}
 	if n := len(ev.Gaps); n > manyGaps {
 		var sum time.Duration
 		for _, g := range ev.Gaps {
 			sum += g.To.Sub(g.From)
 		}
-		lacks = append(lacks, fmt.Sprintf("%s are missing in %d places from %s on: %s.", seconds(sum), n, ev.Gaps[0].From.Local().Format("15:04:05"), strings.TrimSuffix(ev.Gaps[0].Reason, ".")))
+		lacks = append(lacks, fmt.Sprintf("%s are missing in %d places from %s on: %s.", seconds(sum), n,
+			ev.Gaps[0].From.Local().Format("15:04:05"), strings.TrimSuffix(ev.Gaps[0].Reason, ".")))
 	}
 	for _, g := range ev.Gaps {
 		if len(ev.Gaps) > manyGaps {
 			break
 		}
-		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)), g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
+		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)),
+			g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
 	}
 	if early := ev.Until.Sub(last.End); early > slack && !ev.Continued {
-		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early), strings.TrimSuffix(in.why(last.End, ev.Until, in.cam.Why()), ".")))
+		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early),
+			strings.TrimSuffix(in.why(last.End, ev.Until, in.cam.Why()), ".")))
 	}
 	ev.State, ev.Reason = event.Saved, strings.Join(lacks, " ")
 	if lacks != nil {

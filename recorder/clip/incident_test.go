@@ -34,8 +34,10 @@ type reel struct {
 func newReel(t *testing.T, n int) (r reel) {
 	t.Helper()
 	dir := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=10", "-t", fmt.Sprint(n), "-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-bf", "0",
-		"-f", "hls", "-hls_time", "1", "-hls_list_size", "0", "-hls_segment_type", "fmp4", "-hls_segment_filename", filepath.Join(dir, "%d.m4s"), filepath.Join(dir, "live.m3u8")).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=10",
+		"-t", fmt.Sprint(n), "-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-bf", "0",
+		"-f", "hls", "-hls_time", "1", "-hls_list_size", "0", "-hls_segment_type", "fmp4", "-hls_segment_filename",
+		filepath.Join(dir, "%d.m4s"), filepath.Join(dir, "live.m3u8")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -126,15 +128,21 @@ func newBench(t *testing.T) *bench {
 	}
 	t.Cleanup(func() { _ = a.Close() })
 	tool, terr := ffmpeg.Find(t.Context(), "")
-	return &bench{t, a, New(Copier{Archive: a, FFmpeg: func() (*ffmpeg.Tool, error) { return tool, terr }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Changed: func(event.Event) {}, Trouble: func(error) {}})}
+	return &bench{t, a, New(Copier{Archive: a, FFmpeg: func() (*ffmpeg.Tool, error) {
+		return tool, terr
+	}, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Changed: func(event.Event) {
+	}, Trouble: func(error) {}})}
 }
 
 // incident is one that begins with a trigger at the begin of a reel, and asks for some seconds of it.
 func (b *bench) incident(h *hold, seconds float64, most time.Duration) *Incident {
 	b.t.Helper()
-	ev := event.Event{ID: "e", Camera: "cam", Time: at(1), Label: "motion", State: event.Recording, From: at(0), Until: at(seconds), Hold: "e"}
+	ev := event.Event{ID: "e", Camera: "cam", Time: at(1), Label: "motion", State: event.Recording, From: at(0),
+		Until: at(seconds), Hold: "e"}
 	ev.Add(event.Trigger{Time: at(1)})
-	in := &Incident{c: b.c, cam: Camera{ID: "cam", Why: func() string { return "" }, Lengths: config.Clip{MaxLength: config.Duration(most)}}, hold: h}
+	in := &Incident{c: b.c, cam: Camera{ID: "cam", Why: func() string {
+		return ""
+	}, Lengths: config.Clip{MaxLength: config.Duration(most)}}, hold: h}
 	in.now = in.newWork(ev, time.Now())
 	if err := in.now.commit(b.t.Context(), 1); err != nil {
 		b.t.Fatal(err)
@@ -149,7 +157,9 @@ func (b *bench) resumed(h *hold, id string) *Incident {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	in := &Incident{c: b.c, cam: Camera{ID: "cam", Why: func() string { return "" }, Lengths: config.Clip{MaxLength: config.Duration(time.Hour)}}, resumed: true}
+	in := &Incident{c: b.c, cam: Camera{ID: "cam", Why: func() string {
+		return ""
+	}, Lengths: config.Clip{MaxLength: config.Duration(time.Hour)}}, resumed: true}
 	if ev.State == event.Recording {
 		in.hold = h
 	}
@@ -168,9 +178,11 @@ func (b *bench) clip(id string, frames int) event.Event {
 		b.t.Fatalf("%+v, %v", e, err)
 	}
 	path := b.a.Path(e, e.Clips[0].File)
-	out, err := exec.CommandContext(b.t.Context(), "ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", path).CombinedOutput()
+	out, err := exec.CommandContext(b.t.Context(), "ffprobe", "-v", "error", "-count_frames", "-select_streams", "v",
+		"-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", path).CombinedOutput()
 	if got := strings.TrimSpace(string(out)); err != nil || got != fmt.Sprint(frames) || e.Clips[0].Frames != frames {
-		b.t.Errorf("event %s: %s frames in the file, %d in the event, want %d; %v", id, got, e.Clips[0].Frames, frames, err)
+		b.t.Errorf("event %s: %s frames in the file, %d in the event, want %d; %v", id, got, e.Clips[0].Frames, frames,
+			err)
 	}
 	list, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
 	if err != nil {
@@ -189,7 +201,9 @@ func TestIncident(t *testing.T) {
 	h := newReel(t, 6).holding(t, 1, 0, 6)
 	b.incident(h, 4, time.Hour).Run(t.Context())
 	e := b.clip("e", 50)
-	if e.State != event.Saved || e.Clips[0].Length.D() != 5*time.Second || !e.Clips[0].Start.Equal(at(0)) || !e.Clips[0].End.Equal(at(5)) || e.Thumbnail == "" || h.state != "closed" || !slices.Equal(h.done, []int{0, 1, 2, 3, 4}) {
+	if e.State != event.Saved || e.Clips[0].Length.D() != 5*time.Second || !e.Clips[0].Start.Equal(at(0)) ||
+		!e.Clips[0].End.Equal(at(5)) || e.Thumbnail == "" || h.state != "closed" ||
+		!slices.Equal(h.done, []int{0, 1, 2, 3, 4}) {
 		t.Errorf("%+v, hold %s, done %v", e, h.state, h.done)
 	}
 }
@@ -201,7 +215,8 @@ func TestIncidentIsSplit(t *testing.T) {
 	in.Run(t.Context())
 	first := b.clip("e", 50)
 	second := b.clip(in.ID(), 40)
-	if second.Continues != "e" || !first.Continued || !second.Clips[0].Start.Equal(first.Clips[0].End) || second.Clips[0].File == first.Clips[0].File {
+	if second.Continues != "e" || !first.Continued || !second.Clips[0].Start.Equal(first.Clips[0].End) ||
+		second.Clips[0].File == first.Clips[0].File {
 		t.Errorf("%+v\n%+v", first, second)
 	}
 }
@@ -214,7 +229,8 @@ func TestIncidentOfTwoRuns(t *testing.T) {
 	h.queue = append(h.queue, r.holding(t, 2, 6, 9).queue...)
 	b.incident(h, 8, time.Hour).Run(t.Context())
 	e := b.clip("e", 60)
-	if len(e.Gaps) != 1 || !e.Gaps[0].From.Equal(at(3)) || !e.Gaps[0].To.Equal(at(6)) || e.State != event.Incomplete || e.Clips[0].Length.D() != 6*time.Second || !e.Clips[0].End.Equal(at(9)) {
+	if len(e.Gaps) != 1 || !e.Gaps[0].From.Equal(at(3)) || !e.Gaps[0].To.Equal(at(6)) || e.State != event.Incomplete ||
+		e.Clips[0].Length.D() != 6*time.Second || !e.Clips[0].End.Equal(at(9)) {
 		t.Errorf("%+v", e)
 	}
 }
@@ -287,14 +303,18 @@ func TestFinishIsResumed(t *testing.T) {
 			return errors.Join(err, file.Close())
 		},
 		"named": func(f *os.Root, ev event.Event) error {
-			c, err := Finisher{Folder: f, Rename: func(string) error { return nil }}.Finish(context.Background(), ev.Parts[0])
+			c, err := Finisher{Folder: f, Rename: func(string) error {
+				return nil
+			}}.Finish(context.Background(), ev.Parts[0])
 			if err == nil && c == nil {
 				err = errors.New("no clip")
 			}
 			return err
 		},
 		"named, and the growing file is there": func(f *os.Root, ev event.Event) error {
-			c, err := Finisher{Folder: f, Rename: func(string) error { return nil }}.Finish(context.Background(), ev.Parts[0])
+			c, err := Finisher{Folder: f, Rename: func(string) error {
+				return nil
+			}}.Finish(context.Background(), ev.Parts[0])
 			if err != nil {
 				return err
 			}
@@ -325,14 +345,16 @@ func TestFinishIsResumed(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.resumed(nil, "e").Run(t.Context())
-			if e := b.clip("e", 30); e.State != event.Saved || (e.Clips[0].File == e.Stem+".mp4") == (name == "beside a stranger's file") {
+			if e := b.clip("e", 30); e.State != event.Saved ||
+				(e.Clips[0].File == e.Stem+".mp4") == (name == "beside a stranger's file") {
 				t.Errorf("%+v", e)
 			}
 		})
 	}
 }
 
-// The server of a network share did what it was asked for, and its answer was lost: the call failed as the program sees it.
+// The server of a network share did what it was asked for, and its answer was lost: the call failed as the program sees
+// it.
 func TestDoneThoughItFailed(t *testing.T) {
 	b := newBench(t)
 	h := newReel(t, 3).holding(t, 1, 0, 3)
@@ -370,7 +392,8 @@ func TestGrowingFileIsSwapped(t *testing.T) {
 	}
 	ev := in.now.event()
 	path, victim := b.a.Path(ev, ev.Stem+".partial.mp4"), filepath.Join(t.TempDir(), "victim")
-	if err := errors.Join(os.WriteFile(victim, []byte("private"), 0o600), os.Remove(path), os.Symlink(victim, path)); err != nil {
+	if err := errors.Join(os.WriteFile(victim, []byte("private"), 0o600), os.Remove(path),
+		os.Symlink(victim, path)); err != nil {
 		t.Fatal(err)
 	}
 	if !in.store(t.Context(), h.queue[1:2]) { // which begins another file
@@ -385,7 +408,8 @@ func TestGrowingFileIsSwapped(t *testing.T) {
 	h.queue = h.queue[2:]
 	in.Run(t.Context())
 	e := b.clip("e", 20)
-	if len(e.Gaps) != 1 || e.Gaps[0].Reason != fileGone || e.State != event.Incomplete || !strings.HasSuffix(e.Clips[0].File, "_part2.mp4") {
+	if len(e.Gaps) != 1 || e.Gaps[0].Reason != fileGone || e.State != event.Incomplete ||
+		!strings.HasSuffix(e.Clips[0].File, "_part2.mp4") {
 		t.Errorf("%+v", e)
 	}
 }
@@ -400,7 +424,8 @@ func TestManyTriggersAtOnce(t *testing.T) {
 	for i := range 100 {
 		all.Go(func() {
 			id, ok, err := in.Add(t.Context(), event.Trigger{Time: at(float64(i) / 10), Source: event.Mail})
-			if e, gerr := b.a.Get(t.Context(), "e"); id != "e" || !ok || err != nil || gerr != nil || e.TriggerCount < 2 {
+			if e, gerr := b.a.Get(t.Context(), "e"); id != "e" || !ok || err != nil || gerr != nil ||
+				e.TriggerCount < 2 {
 				t.Errorf("%s, %t, %v: %d triggers, %v", id, ok, err, e.TriggerCount, gerr)
 			}
 		})

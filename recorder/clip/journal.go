@@ -21,8 +21,8 @@ type Store interface {
 	WriteSidecar(e event.Event) error
 }
 
-// journal is where one event is written down, and the one lock behind which it changes: the index, which counts, a note in
-// RAM with its hold, and the sidecar beside its video, both for the case that the index is lost.
+// journal is where one event is written down, and the one lock behind which it changes: the index, which counts, a note
+// in RAM with its hold, and the sidecar beside its video, both for the case that the index is lost.
 type journal struct {
 	store   Store
 	changed func(event.Event)
@@ -55,7 +55,8 @@ func (j *journal) edit(do func(*course)) (version int) {
 	return j.version
 }
 
-// commit returns when a version of the event, or a later one, is in the index. Of many at once, the first writes it for all.
+// commit returns when a version of the event, or a later one, is in the index. Of many at once, the first writes it for
+// all.
 func (j *journal) commit(ctx context.Context, version int) error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -114,8 +115,8 @@ func (j *journal) tell(ctx context.Context) {
 	}
 }
 
-// sidecar writes the open event beside its video, if it changed since. What goes wrong with it is no trouble, for the index
-// has it.
+// sidecar writes the open event beside its video, if it changed since. What goes wrong with it is no trouble, for the
+// index has it.
 func (j *journal) sidecar() {
 	j.mu.Lock()
 	ev, version, beside := j.ev, j.version, j.beside

@@ -38,7 +38,8 @@ func (e *Enclosure) field(ev *event.Event) *string {
 func (in *Incident) Enclose(ctx context.Context, id string, e Enclosure) {
 	w := in.current()
 	w.mu.Lock()
-	if w.ev.ID != id && w.ev.Continues != id || w.sealed || *e.field(&w.ev) != "" || slices.ContainsFunc(w.enclosed, func(o *Enclosure) bool { return o.field(&w.ev) == e.field(&w.ev) }) {
+	if w.ev.ID != id && w.ev.Continues != id || w.sealed || *e.field(&w.ev) != "" ||
+		slices.ContainsFunc(w.enclosed, func(o *Enclosure) bool { return o.field(&w.ev) == e.field(&w.ev) }) {
 		w.mu.Unlock()
 		return
 	}

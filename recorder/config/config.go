@@ -59,13 +59,16 @@ type Clip struct {
 
 // SMTP is the alarm mail server.
 type SMTP struct {
-	Listen    string   `toml:"listen" json:"listen"`         // host:port or :port, several with commas: plain, STARTTLS and TLS alike
-	ListenTLS string   `toml:"listen_tls" json:"listen_tls"` // further ones that speak TLS from the first byte and nothing else
-	OldTLS    bool     `toml:"old_tls" json:"old_tls"`       // accept TLS 1.0 and 1.1 and RSA key exchange, for old cameras
-	Allow     []string `toml:"allow" json:"allow"`           // networks (CIDR), addresses, "private" or "any"
-	Username  string   `toml:"username" json:"username"`
-	Password  Secret   `toml:"password" json:"password"`
-	KeepMail  bool     `toml:"keep_mail" json:"keep_mail"` // keep an event's first mail beside its clip
+	// host:port or :port, several with commas: plain, STARTTLS and TLS alike
+	Listen string `toml:"listen" json:"listen"`
+	// further ones that speak TLS from the first byte and nothing else
+	ListenTLS string `toml:"listen_tls" json:"listen_tls"`
+	// accept TLS 1.0 and 1.1 and RSA key exchange, for old cameras
+	OldTLS   bool     `toml:"old_tls" json:"old_tls"`
+	Allow    []string `toml:"allow" json:"allow"` // networks (CIDR), addresses, "private" or "any"
+	Username string   `toml:"username" json:"username"`
+	Password Secret   `toml:"password" json:"password"`
+	KeepMail bool     `toml:"keep_mail" json:"keep_mail"` // keep an event's first mail beside its clip
 }
 
 // Notify says what a user is told of on the desktop.
@@ -92,7 +95,8 @@ type Camera struct {
 	PreRoll   *Duration `toml:"pre_roll,omitempty" json:"pre_roll,omitempty"`
 	PostRoll  *Duration `toml:"post_roll,omitempty" json:"post_roll,omitempty"`
 	MaxLength *Duration `toml:"max_length,omitempty" json:"max_length,omitempty"`
-	MailLag   Duration  `toml:"mail_lag,omitempty" json:"mail_lag,omitempty"` // how long after an alarm its mail comes; the pre-roll of mails begins so much earlier
+	// how long after an alarm its mail comes; the pre-roll of mails begins so much earlier
+	MailLag Duration `toml:"mail_lag,omitempty" json:"mail_lag,omitempty"`
 }
 
 // Ingest is what reads an RTSP camera.

@@ -55,7 +55,8 @@ func TestByteSize(t *testing.T) {
 		{in: "1.5 gib", want: 1536 * MiB, out: "1536MiB"},
 		{in: "500MB", want: 500e6, out: "500MB"},
 		{in: "17B", want: 17, out: "17B"},
-		{in: "17", bad: true}, {in: "-1GB", bad: true}, {in: "B", bad: true}, {in: "1e99TB", bad: true}, {in: "NaNGB", bad: true},
+		{in: "17", bad: true}, {in: "-1GB", bad: true}, {in: "B", bad: true}, {in: "1e99TB", bad: true},
+		{in: "NaNGB", bad: true},
 	} {
 		var b ByteSize
 		err := b.UnmarshalText([]byte(tc.in))
@@ -136,7 +137,8 @@ enabled = "yes"
 	for _, f := range faults {
 		got[f.Key] = f.Rule
 	}
-	for _, key := range []string{"colour", "ram_disk.path", "ram_disk.keep", "clip.pre_roll", "smtp.listen", "camera[1].id", "camera[1].url", "camera[1].enabled"} {
+	for _, key := range []string{"colour", "ram_disk.path", "ram_disk.keep", "clip.pre_roll", "smtp.listen",
+		"camera[1].id", "camera[1].url", "camera[1].enabled"} {
 		if got[key] == "" {
 			t.Errorf("no fault for %s in:\n%v", key, err)
 		}
@@ -176,7 +178,8 @@ func TestURLFault(t *testing.T) {
 }
 
 func TestFaultsHideThePassword(t *testing.T) {
-	for _, url := range []string{"rtsp://admin:" + canary + "@192.0.2.1/x", "rtsp://x/?password=" + canary, "rtsp://admin:" + canary + "%zz@x/y"} {
+	for _, url := range []string{"rtsp://admin:" + canary + "@192.0.2.1/x", "rtsp://x/?password=" + canary,
+		"rtsp://admin:" + canary + "%zz@x/y"} {
 		s := Default()
 		c := NewCamera()
 		c.ID, c.URL = "x", url
@@ -269,7 +272,9 @@ url = "rtsp://192.0.2.2/y" # "quoted # text"
 		t.Fatal(err)
 	}
 	got := string(b)
-	for _, want := range []string{"# my recorder\nversion = 1", " # fast\n", "# the big drive\n[archive]", "# by the gate\n[[camera]]", "# the sub stream is enough\nurl = ", "rtsp://192.0.2.2/z' # \"quoted # text\"", "# the end\n"} {
+	for _, want := range []string{"# my recorder\nversion = 1", " # fast\n", "# the big drive\n[archive]",
+		"# by the gate\n[[camera]]", "# the sub stream is enough\nurl = ", "rtsp://192.0.2.2/z' # \"quoted # text\"",
+		"# the end\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("lost %q in:\n%s", want, got)
 		}
@@ -344,10 +349,14 @@ func TestNoPasswordInFaults(t *testing.T) {
 		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = [48151623]`,
 		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = 48151623.5`,
 		`url = "rtsp://192.0.2.1/%zz?user=admin&password=48151623"`,
-		`url = "rtsp://admin:48151623@192.0.2.1/s"`, `url = "rtsp://admin:48151623/x@192.0.2.1/s"`, `url = "rtsp://admin:481%51623@192.0.2.1/s@x"`,
-		`url = "rtsp:/admin:48151623@192.0.2.1/s"`, `url = "admin:48151623@192.0.2.1"`, `url = "rtsp//192.0.2.1/s?pwd=48151623"`,
-		`url = "rtsq://192.0.2.7/user=admin&password=48151623&channel=1"`, `url = "rtsp://192.0.2.7/s?pwd=A'48151623 x"`, `url = "rtsq://192.0.2.1/cgi/admin/48151623/1"`,
-		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = "48151623`, `url = "rtsp://192.0.2.1/s"` + "\n" + `password = '48151623' x`,
+		`url = "rtsp://admin:48151623@192.0.2.1/s"`, `url = "rtsp://admin:48151623/x@192.0.2.1/s"`,
+		`url = "rtsp://admin:481%51623@192.0.2.1/s@x"`,
+		`url = "rtsp:/admin:48151623@192.0.2.1/s"`, `url = "admin:48151623@192.0.2.1"`,
+		`url = "rtsp//192.0.2.1/s?pwd=48151623"`,
+		`url = "rtsq://192.0.2.7/user=admin&password=48151623&channel=1"`,
+		`url = "rtsp://192.0.2.7/s?pwd=A'48151623 x"`, `url = "rtsq://192.0.2.1/cgi/admin/48151623/1"`,
+		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = "48151623`,
+		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = '48151623' x`,
 	} {
 		_, err := Parse([]byte("[[camera]]\nid = \"a\"\n" + camera + "\n"))
 		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "51623") {

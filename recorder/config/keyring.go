@@ -16,7 +16,8 @@ func (s Secret) Resolve(who string) (Secret, error) {
 	}
 	p, err := keyring.Get(keyringService, who)
 	if err != nil {
-		return "", fmt.Errorf("read the password of %q from the desktop's keyring: %w; unlock the keyring, or put the password into the settings", who, err)
+		return "",
+			fmt.Errorf("read the password of %q from the desktop's keyring: %w; unlock the keyring, or put the password into the settings", who, err)
 	}
 	return Secret(p), nil
 }

@@ -46,10 +46,12 @@ type Places struct {
 func PlacesOf(file string) (Places, error) {
 	if _, err := os.UserHomeDir(); err != nil { // a service, or a container
 		if file == "" && os.Getenv("XDG_CONFIG_HOME") == "" {
-			return Places{}, errors.New("this user has no home folder (HOME is not set), so nobody knows where the settings are: name the file with --config")
+			return Places{},
+				errors.New("this user has no home folder (HOME is not set), so nobody knows where the settings are: name the file with --config")
 		}
 		if os.Getenv("STATE_DIRECTORY") == "" && os.Getenv("XDG_STATE_HOME") == "" {
-			return Places{}, errors.New("this user has no home folder (HOME is not set): name a folder for the list of events in STATE_DIRECTORY")
+			return Places{},
+				errors.New("this user has no home folder (HOME is not set): name a folder for the list of events in STATE_DIRECTORY")
 		}
 	}
 	if file == "" {

@@ -73,7 +73,8 @@ func Parse(b []byte) (Settings, error) {
 		var d *toml.DecodeError
 		if errors.As(err, &d) {
 			row, col := d.Position()
-			return Settings{}, fmt.Errorf("line %d, column %d is not TOML: %s", row, col, strings.TrimPrefix(d.Error(), "toml: "))
+			return Settings{}, fmt.Errorf("line %d, column %d is not TOML: %s", row, col,
+				strings.TrimPrefix(d.Error(), "toml: "))
 		}
 		return Settings{}, fmt.Errorf("not TOML: %w", err)
 	}
@@ -110,7 +111,8 @@ func decodeTable(prefix string, in map[string]any, out reflect.Value, faults *Fa
 	}
 	for _, k := range sortedKeys(in) {
 		if !known[k] {
-			faults.add(prefix+k, "", "is not a setting; the known ones here are %s", strings.Join(sortedKeys(known), ", "))
+			faults.add(prefix+k, "", "is not a setting; the known ones here are %s",
+				strings.Join(sortedKeys(known), ", "))
 		}
 	}
 }

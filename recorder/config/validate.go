@@ -50,7 +50,8 @@ func Validate(s Settings) Faults {
 	}
 	for i, a := range s.SMTP.Allow {
 		if !validNetwork(a) {
-			f.add(fmt.Sprintf("smtp.allow[%d]", i+1), a, `must be "private", "any", an address, or a network such as "192.168.1.0/24"`)
+			f.add(fmt.Sprintf("smtp.allow[%d]", i+1), a,
+				`must be "private", "any", an address, or a network such as "192.168.1.0/24"`)
 		}
 	}
 	if s.SMTP.Username == "" && s.SMTP.Password != "" {
@@ -84,7 +85,8 @@ func checkCamera(f *Faults, key string, s Settings, c Camera) {
 	if rule := URLFault(c.URL); rule != "" {
 		f.add(key+"url", RedactURL(c.URL), "%s", rule)
 	}
-	if dir, ok := c.Folder(); ok && URLFault(c.URL) == "" && (inside(dir, s.RAMDisk.Path) || inside(dir, s.Archive.Path)) {
+	if dir, ok := c.Folder(); ok && URLFault(c.URL) == "" &&
+		(inside(dir, s.RAMDisk.Path) || inside(dir, s.Archive.Path)) {
 		f.add(key+"url", c.URL, "must not be inside ram_disk.path or archive.path, which are Preroll's own")
 	}
 	if !slices.Contains([]Ingest{IngestAuto, IngestRTSP, IngestFFmpeg}, c.Ingest) {
@@ -101,11 +103,14 @@ func checkCamera(f *Faults, key string, s Settings, c Camera) {
 	}
 	span(f, key+"mail_lag", c.MailLag, 0, time.Hour)
 	if lengths := s.Lengths(c); c.MailLag > 0 && lengths.PreRoll+c.MailLag > s.RAMDisk.Keep-Duration(10*time.Second) {
-		f.add(key+"mail_lag", c.MailLag.String(), "must be, with pre_roll (%s), at least 10s shorter than ram_disk.keep (%s)", lengths.PreRoll, s.RAMDisk.Keep)
+		f.add(key+"mail_lag", c.MailLag.String(),
+			"must be, with pre_roll (%s), at least 10s shorter than ram_disk.keep (%s)", lengths.PreRoll,
+			s.RAMDisk.Keep)
 	}
 	for i, m := range c.Mail {
 		if strings.TrimSpace(m) == "" || hasControl(m) || len(m) > 400 {
-			f.add(fmt.Sprintf("%smail[%d]", key, i+1), m, "must be 1 to 400 bytes: a recipient, a sender, a login, text of the subject, or a rule")
+			f.add(fmt.Sprintf("%smail[%d]", key, i+1), m,
+				"must be 1 to 400 bytes: a recipient, a sender, a login, text of the subject, or a rule")
 		} else if _, err := mailrule.Parse(m); err != nil {
 			f.add(fmt.Sprintf("%smail[%d]", key, i+1), m, "%s", err)
 		}
@@ -151,8 +156,8 @@ func validPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// RedactURL returns what can be shown of a URL, however it is mistyped: its scheme and its host. A password may stand in any
-// other part of it, as cameras with XM's firmware want it in the path.
+// RedactURL returns what can be shown of a URL, however it is mistyped: its scheme and its host. A password may stand
+// in any other part of it, as cameras with XM's firmware want it in the path.
 func RedactURL(raw string) string {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	switch {
@@ -276,9 +281,9 @@ func nested(s Settings) bool {
 
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
-// CheckFolders returns the faults of the folders on this machine, but for those that are as they were: what is not a folder,
-// cannot be made, cannot be written, or does not answer. It makes the folders that are missing where their parent exists. A
-// missing archive is a fault for who is setting it up; a running recorder waits for it instead.
+// CheckFolders returns the faults of the folders on this machine, but for those that are as they were: what is not a
+// folder, cannot be made, cannot be written, or does not answer. It makes the folders that are missing where their
+// parent exists. A missing archive is a fault for who is setting it up; a running recorder waits for it instead.
 func CheckFolders(s, was Settings) Faults {
 	var f Faults
 	look := func(key, path string, mode fs.FileMode) {

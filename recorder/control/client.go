@@ -198,7 +198,8 @@ func (c *Client) Discover(ctx context.Context) (list []status.Found, err error) 
 
 // Why says link by link why a camera ("": any) has or has no clip of a time.
 func (c *Client) Why(ctx context.Context, camera string, at time.Time) (list []status.Finding, err error) {
-	return list, c.do(ctx, "GET", "/v1/why?"+url.Values{"camera": {camera}, "time": {at.Format(time.RFC3339)}}.Encode(), nil, &list)
+	return list, c.do(ctx, "GET", "/v1/why?"+url.Values{"camera": {camera}, "time": {at.Format(time.RFC3339)}}.Encode(),
+		nil, &list)
 }
 
 // Event returns one event.
@@ -226,7 +227,8 @@ func (c *Client) Drives(ctx context.Context) (list []status.Drive, err error) {
 	return list, c.do(ctx, "GET", "/v1/drives", nil, &list)
 }
 
-// ForgetDrive removes the events on a drive from the list; their files stay where they are. It returns how many they were.
+// ForgetDrive removes the events on a drive from the list; their files stay where they are. It returns how many they
+// were.
 func (c *Client) ForgetDrive(ctx context.Context, id string) (int, error) {
 	var a forgetAnswer
 	err := c.do(ctx, "DELETE", "/v1/drives/"+url.PathEscape(id), nil, &a)

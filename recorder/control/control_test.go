@@ -205,7 +205,8 @@ func TestNewerCalls(t *testing.T) {
 	f := &fake{events: []event.Event{{}}}
 	c, _ := serve(t, f, nil)
 	ctx := t.Context()
-	if l, err := c.Days(ctx, event.Query{Day: "2026-11-22", Text: "a b&c"}); err != nil || len(l) != 1 || l[0] != (event.Day{Day: "2026-11-22", Events: 5}) {
+	if l, err := c.Days(ctx, event.Query{Day: "2026-11-22", Text: "a b&c"}); err != nil || len(l) != 1 ||
+		l[0] != (event.Day{Day: "2026-11-22", Events: 5}) {
 		t.Errorf("%v, %v", l, err)
 	}
 	if v, err := c.Choices(ctx); err != nil || v.Cameras[0] != "gate" || v.Labels[0] != "motion" {
@@ -240,7 +241,8 @@ func TestNewerCalls(t *testing.T) {
 		t.Errorf("%v, %v", l, err)
 	}
 	at := time.Date(2026, 11, 22, 14, 0, 5, 0, time.FixedZone("", 5400))
-	if l, err := c.Why(ctx, "a&b", at); err != nil || len(l) != 1 || l[0].About != "a&b" || l[0].Text != "2026-11-22T12:30:05Z" {
+	if l, err := c.Why(ctx, "a&b", at); err != nil || len(l) != 1 || l[0].About != "a&b" ||
+		l[0].Text != "2026-11-22T12:30:05Z" {
 		t.Errorf("%v, %v", l, err)
 	}
 	f.refuse = errors.New("no")
@@ -260,11 +262,13 @@ func TestRefusalsKeepTheirWords(t *testing.T) {
 	c, _ := serve(t, f, nil)
 	f.refuse = config.Faults{{Key: "smtp.listen", Value: "x", Rule: "must be y"}}
 	var e *Error
-	if err := c.Apply(t.Context(), config.Default()); !errors.As(err, &e) || len(e.Faults) != 1 || e.Faults[0].Key != "smtp.listen" {
+	if err := c.Apply(t.Context(), config.Default()); !errors.As(err, &e) || len(e.Faults) != 1 ||
+		e.Faults[0].Key != "smtp.listen" {
 		t.Errorf("%v", err)
 	}
 	f.refuse = &source.Failure{Kind: source.WrongPassword, Detail: "401"}
-	if _, err := c.Probe(t.Context(), config.DemoCamera()); !errors.As(err, &e) || !strings.Contains(e.Hint, "web page") || !strings.Contains(err.Error(), "refuses") {
+	if _, err := c.Probe(t.Context(), config.DemoCamera()); !errors.As(err, &e) ||
+		!strings.Contains(e.Hint, "web page") || !strings.Contains(err.Error(), "refuses") {
 		t.Errorf("%v", err)
 	}
 }

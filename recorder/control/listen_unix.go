@@ -44,7 +44,8 @@ func Listen(socket string) (net.Listener, error) {
 	_ = os.Remove(socket)
 	ln, err := net.Listen("unix", socket)
 	if err == nil {
-		err = os.Chmod(socket, 0o600) // this process makes nothing that others may open; this one's folder is its user's alone, too
+		// this process makes nothing that others may open; this one's folder is its user's alone, too
+		err = os.Chmod(socket, 0o600)
 	}
 	if err != nil {
 		_ = lock.Close()

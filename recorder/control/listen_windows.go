@@ -20,7 +20,8 @@ func Listen(socket string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control pipe: %w", err)
 	}
-	ln, err := winio.ListenPipe(socket, &winio.PipeConfig{SecurityDescriptor: "D:P(A;;GA;;;SY)(A;;GA;;;" + u.User.Sid.String() + ")"})
+	ln, err := winio.ListenPipe(socket,
+		&winio.PipeConfig{SecurityDescriptor: "D:P(A;;GA;;;SY)(A;;GA;;;" + u.User.Sid.String() + ")"})
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, windows.ERROR_PIPE_BUSY) { // the first instance owns the name
 		return nil, ErrTaken
 	}

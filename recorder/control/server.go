@@ -26,7 +26,8 @@ const (
 
 // Serve answers calls on a listener from Listen until ctx ends.
 func Serve(ctx context.Context, ln net.Listener, r Recorder, watch func() Watcher) error {
-	srv := &http.Server{Handler: routes(&server{r: r, watch: watch, stopping: ctx}), ReadHeaderTimeout: bodyTime, IdleTimeout: idleTime, BaseContext: func(net.Listener) context.Context { return ctx }}
+	srv := &http.Server{Handler: routes(&server{r: r, watch: watch, stopping: ctx}), ReadHeaderTimeout: bodyTime,
+		IdleTimeout: idleTime, BaseContext: func(net.Listener) context.Context { return ctx }}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 	select {
@@ -97,7 +98,8 @@ func answer(w http.ResponseWriter, v any, err error) {
 			e.Faults = faults
 		case errors.As(err, &fail):
 			e.Hint = fail.Hint()
-			if strings.Contains(e.Text, "[error]") || strings.Contains(e.Text, "[fatal]") { // FFmpeg's own words, which the log has
+			// FFmpeg's own words, which the log has
+			if strings.Contains(e.Text, "[error]") || strings.Contains(e.Text, "[fatal]") {
 				e.Text = fail.Text()
 			}
 		}
@@ -138,7 +140,8 @@ func (s *server) trigger(w http.ResponseWriter, r *http.Request) {
 		if v.Label == "" {
 			v.Label = string(event.Manual)
 		}
-		id, err := s.r.Trigger(s.stopping, v.Camera, event.Trigger{Time: time.Now(), Source: event.Manual, Label: v.Label})
+		id, err := s.r.Trigger(s.stopping, v.Camera,
+			event.Trigger{Time: time.Now(), Source: event.Manual, Label: v.Label})
 		answer(w, triggerAnswer{id}, err)
 	}
 }
@@ -186,7 +189,8 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 }
 
 func queryOf(r *http.Request) event.Query {
-	return event.Query{Camera: r.FormValue("camera"), Label: r.FormValue("label"), Text: r.FormValue("text"), Day: r.FormValue("day"), BeforeID: r.FormValue("before_id")}
+	return event.Query{Camera: r.FormValue("camera"), Label: r.FormValue("label"), Text: r.FormValue("text"),
+		Day: r.FormValue("day"), BeforeID: r.FormValue("before_id")}
 }
 
 func (s *server) days(w http.ResponseWriter, r *http.Request) {

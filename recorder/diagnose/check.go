@@ -34,7 +34,8 @@ func Check(ctx context.Context, s config.Settings, now *status.Status, only stri
 	checkFolders(s, tell)
 	checkMail(s, now, tell)
 	if len(s.Cameras) == 0 {
-		tell(status.Finding{About: "Cameras", OK: true, Warn: true, Text: "no camera is set up yet", Hint: "Add one in the window's settings, or a [[camera]] in the settings file."})
+		tell(status.Finding{About: "Cameras", OK: true, Warn: true, Text: "no camera is set up yet",
+			Hint: "Add one in the window's settings, or a [[camera]] in the settings file."})
 	}
 	for _, c := range s.Cameras {
 		if only == "" || c.ID == only {
@@ -57,16 +58,22 @@ func checkFolders(s config.Settings, tell func(status.Finding)) {
 		p := health.NotRAM(s.RAMDisk.Path, d)
 		tell(status.Finding{About: "RAM disk", OK: true, Warn: true, Text: p.Text, Hint: p.Hint})
 	} else {
-		tell(status.Finding{About: "RAM disk", OK: true, Text: fmt.Sprintf("%s is RAM (%s), %s free", s.RAMDisk.Path, d.Kind, config.ByteSize(d.Free))})
+		tell(status.Finding{About: "RAM disk", OK: true,
+			Text: fmt.Sprintf("%s is RAM (%s), %s free", s.RAMDisk.Path, d.Kind, config.ByteSize(d.Free))})
 	}
 	if f, bad := faults["archive.path"]; bad {
-		tell(status.Finding{About: "Archive", Text: fmt.Sprintf("%s %s", f.Value, f.Rule), Hint: "Choose another folder in archive.path."})
+		tell(status.Finding{About: "Archive", Text: fmt.Sprintf("%s %s", f.Value, f.Rule),
+			Hint: "Choose another folder in archive.path."})
 	} else if d, err := disk.Of(s.Archive.Path); err != nil {
 		tell(status.Finding{About: "Archive", Text: err.Error()})
 	} else if d.Free < int64(s.Archive.MinFree) {
-		tell(status.Finding{About: "Archive", OK: true, Warn: true, Text: fmt.Sprintf("%s has %s free, less than archive.min_free (%s)", s.Archive.Path, config.ByteSize(d.Free), s.Archive.MinFree), Hint: "The oldest events will be deleted until that much is free."})
+		tell(status.Finding{About: "Archive", OK: true, Warn: true,
+			Text: fmt.Sprintf("%s has %s free, less than archive.min_free (%s)", s.Archive.Path,
+				config.ByteSize(d.Free), s.Archive.MinFree),
+			Hint: "The oldest events will be deleted until that much is free."})
 	} else {
-		tell(status.Finding{About: "Archive", OK: true, Text: fmt.Sprintf("%s can be written, %s free", s.Archive.Path, config.ByteSize(d.Free))})
+		tell(status.Finding{About: "Archive", OK: true,
+			Text: fmt.Sprintf("%s can be written, %s free", s.Archive.Path, config.ByteSize(d.Free))})
 	}
 }
 
@@ -93,7 +100,8 @@ func checkMail(s config.Settings, now *status.Status, tell func(status.Finding))
 	}
 }
 
-func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera, now *status.Status) status.Finding {
+func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera,
+	now *status.Status) status.Finding {
 	f := status.Finding{About: c.Title()}
 	if !c.Enabled {
 		f.OK, f.Text = true, "switched off, not tried"
@@ -102,7 +110,8 @@ func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c confi
 	if now != nil {
 		for _, cs := range now.Cameras {
 			if cs.ID == c.ID && cs.State == status.Recording {
-				f.OK, f.Text = true, fmt.Sprintf("recording: %s, %.1f Mbit/s, keyframe every %.1f s, %.0f s in RAM", describe(cs.Streams), cs.BitRate/1e6, cs.GOP.D().Seconds(), cs.PreRoll.D().Seconds())
+				f.OK, f.Text = true, fmt.Sprintf("recording: %s, %.1f Mbit/s, keyframe every %.1f s, %.0f s in RAM",
+					describe(cs.Streams), cs.BitRate/1e6, cs.GOP.D().Seconds(), cs.PreRoll.D().Seconds())
 				advise(&f, cs.Advice)
 				return f
 			}

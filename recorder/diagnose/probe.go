@@ -28,9 +28,10 @@ const (
 	trialWidth = 640              // of the picture, pixels
 )
 
-// Probe tries a camera that may not be saved yet: it connects, watches for a few seconds, and takes a picture. An error is a
-// [*source.Failure]. Without FFmpeg there is no picture.
-func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera, log *slog.Logger) (status.Look, error) {
+// Probe tries a camera that may not be saved yet: it connects, watches for a few seconds, and takes a picture. An error
+// is a [*source.Failure]. Without FFmpeg there is no picture.
+func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera,
+	log *slog.Logger) (status.Look, error) {
 	limited, enough := context.WithTimeout(ctx, trialTime)
 	defer enough()
 	var because source.Kind
@@ -53,7 +54,8 @@ func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Came
 				because = f.Kind
 				continue
 			}
-		case (f.Kind == source.Stalled || f.Kind == source.Ended) && limited.Err() == nil && time.Since(began) >= trialAgain:
+		case (f.Kind == source.Stalled || f.Kind == source.Ended) && limited.Err() == nil &&
+			time.Since(began) >= trialAgain:
 			continue // before a rare keyframe came
 		}
 		break
@@ -128,7 +130,8 @@ func (t *trial) Sample(s source.Sample) error {
 	if s.Key {
 		t.keys = append(t.keys, s.Stamp)
 	}
-	if len(t.keys) > trialGOPs || t.to-t.from >= trialVideo || s.Arrival-t.arrived >= trialVideo || t.bytes >= trialBytes {
+	if len(t.keys) > trialGOPs || t.to-t.from >= trialVideo || s.Arrival-t.arrived >= trialVideo ||
+		t.bytes >= trialBytes {
 		t.enough()
 	}
 	return nil

@@ -15,8 +15,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// Verify reads an event's clips back, which lie in a folder, and compares them with what the event says of them. The verdict
-// tells what is wrong; an error means that nothing could be told.
+// Verify reads an event's clips back, which lie in a folder, and compares them with what the event says of them. The
+// verdict tells what is wrong; an error means that nothing could be told.
 func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Event) (status.Verdict, error) {
 	var v status.Verdict
 	var wrong []string
@@ -39,10 +39,12 @@ func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Eve
 		return v, nil
 	}
 	v.OK = true
-	v.Text = fmt.Sprintf("The clip is whole: %d frames, %.1f s, pre-roll %.1f s.", v.Frames, v.Length.D().Seconds(), e.Receipt.PreRollGot.D().Seconds())
+	v.Text = fmt.Sprintf("The clip is whole: %d frames, %.1f s, pre-roll %.1f s.", v.Frames, v.Length.D().Seconds(),
+		e.Receipt.PreRollGot.D().Seconds())
 	switch {
 	case len(e.Clips) > 1:
-		v.Text = fmt.Sprintf("All %d files are whole: %d frames, %.1f s, pre-roll %.1f s.", len(e.Clips), v.Frames, v.Length.D().Seconds(), e.Receipt.PreRollGot.D().Seconds())
+		v.Text = fmt.Sprintf("All %d files are whole: %d frames, %.1f s, pre-roll %.1f s.", len(e.Clips), v.Frames,
+			v.Length.D().Seconds(), e.Receipt.PreRollGot.D().Seconds())
 	case e.Continues != "": // its pre-roll is in the clip before
 		v.Text = fmt.Sprintf("The clip is whole: %d frames, %.1f s.", v.Frames, v.Length.D().Seconds())
 	}
@@ -50,7 +52,8 @@ func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Eve
 }
 
 // compareClip reads one file back and says what is wrong with it, "" if nothing is.
-func compareClip(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, c event.Clip) (got ffmpeg.Totals, wrong string, err error) {
+func compareClip(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root,
+	c event.Clip) (got ffmpeg.Totals, wrong string, err error) {
 	var found clip.Found
 	file, _, err := durable.OpenPlain(folder, c.File)
 	if err == nil {

@@ -45,7 +45,8 @@ func Why(e Evidence) []status.Finding {
 		return e.order(append(list, *f), events)
 	}
 	if e.MaxAge > 0 && e.Now.Sub(e.At) > e.MaxAge && len(e.Events) == 0 && list == nil {
-		list = append(list, status.Finding{About: "Archive", Text: "Events of that time are too old: they are removed after " + config.Duration(e.MaxAge).String() + ".",
+		list = append(list, status.Finding{About: "Archive",
+			Text: "Events of that time are too old: they are removed after " + config.Duration(e.MaxAge).String() + ".",
 			Hint: "Protect events that shall stay, or raise archive.max_age."})
 	}
 	list = slices.Concat(list, e.pause(), e.ram())
@@ -96,7 +97,8 @@ func (e Evidence) running() *status.Finding {
 	for _, v := range e.Events { // what an event that was taken up again tells of it
 		for _, g := range v.Gaps {
 			if g.Reason == clip.NotRunning && !e.At.Before(g.From) && !e.At.After(g.To) {
-				return &status.Finding{About: "Preroll", Text: fmt.Sprintf("Preroll was not running from %s to %s.", e.hms(g.From), e.hms(g.To)),
+				return &status.Finding{About: "Preroll",
+					Text: fmt.Sprintf("Preroll was not running from %s to %s.", e.hms(g.From), e.hms(g.To)),
 					Hint: "Let it start at login, or install it as a service, so that it always runs."}
 			}
 		}
@@ -120,17 +122,20 @@ func (e Evidence) running() *status.Finding {
 		start = after.Time
 	}
 	switch {
-	case before == nil && len(e.Entries) > 0 && e.Entries[0].Time.Before(e.At) && (after == nil || after.Kind == history.Stopped || alive):
+	case before == nil && len(e.Entries) > 0 && e.Entries[0].Time.Before(e.At) &&
+		(after == nil || after.Kind == history.Stopped || alive):
 		return nil // its start is so long ago that it was forgotten
 	case before != nil && before.Kind == history.Stopped && start.After(before.Time):
-		return &status.Finding{About: "Preroll", Text: fmt.Sprintf("Preroll was not running from %s to %s.", e.hms(before.Time), e.hms(start)),
+		return &status.Finding{About: "Preroll",
+			Text: fmt.Sprintf("Preroll was not running from %s to %s.", e.hms(before.Time), e.hms(start)),
 			Hint: "Let it start at login, or install it as a service, so that it always runs."}
 	case before != nil && (after == nil || after.Kind == history.Stopped || alive):
 		return nil
 	case before == nil && after == nil && !e.At.Before(e.Started):
 		return nil
 	}
-	return &status.Finding{About: "Preroll", Text: fmt.Sprintf("Preroll was not running, or was killed, before %s.", e.hms(start)),
+	return &status.Finding{About: "Preroll",
+		Text: fmt.Sprintf("Preroll was not running, or was killed, before %s.", e.hms(start)),
 		Hint: "Let it start at login, or install it as a service, so that it always runs."}
 }
 
@@ -177,7 +182,8 @@ func (e Evidence) pause() []status.Finding {
 	if t == nil {
 		return nil
 	}
-	return []status.Finding{{About: "Pause", Text: fmt.Sprintf("Preroll was paused from %s to %s: alarms saved nothing.", e.hms(t.from), e.hms(t.to))}}
+	return []status.Finding{{About: "Pause",
+		Text: fmt.Sprintf("Preroll was paused from %s to %s: alarms saved nothing.", e.hms(t.from), e.hms(t.to))}}
 }
 
 func (e Evidence) ram() []status.Finding {
@@ -185,14 +191,17 @@ func (e Evidence) ram() []status.Finding {
 	if t == nil {
 		return nil
 	}
-	return []status.Finding{{About: "RAM disk", Text: fmt.Sprintf("The RAM disk could not be used from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text), Hint: health.RAMHint}}
+	return []status.Finding{{About: "RAM disk",
+		Text: fmt.Sprintf("The RAM disk could not be used from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text),
+		Hint: health.RAMHint}}
 }
 
 func (e Evidence) mailServer() (list []status.Finding, listening bool) {
 	t, known := e.trouble("", history.Listening, history.NotListening)
 	switch {
 	case t != nil:
-		return []status.Finding{{About: "Alarm mail", Text: fmt.Sprintf("No alarm mail could come in from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text)}}, false
+		text := fmt.Sprintf("No alarm mail could come in from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text)
+		return []status.Finding{{About: "Alarm mail", Text: text}}, false
 	case known:
 		return []status.Finding{{About: "Alarm mail", OK: true, Text: "The mail server was listening."}}, true
 	}
@@ -204,7 +213,8 @@ func (e Evidence) archiveTrouble() []status.Finding {
 	if t == nil {
 		return nil
 	}
-	f := status.Finding{About: "Archive", Text: fmt.Sprintf("The archive could not be written from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text)}
+	f := status.Finding{About: "Archive",
+		Text: fmt.Sprintf("The archive could not be written from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text)}
 	f.OK = slices.ContainsFunc(e.Events, func(ev event.Event) bool { return len(ev.Clips) > 0 }) // it waited in RAM
 	f.Warn = f.OK
 	return []status.Finding{f}
@@ -221,7 +231,8 @@ func (e Evidence) cameraFindings() (list []status.Finding) {
 		f := status.Finding{About: c.Title()}
 		switch {
 		case t != nil && t.kind == history.Off:
-			f.Text, f.Hint = fmt.Sprintf("The camera was switched off from %s to %s.", e.hms(t.from), e.hms(t.to)), "Switch it on in the settings."
+			f.Text, f.Hint = fmt.Sprintf("The camera was switched off from %s to %s.", e.hms(t.from), e.hms(t.to)),
+				"Switch it on in the settings."
 		case t != nil:
 			f.Text = fmt.Sprintf("The camera was not recorded from %s to %s: %s.", e.hms(t.from), e.hms(t.to), t.text)
 		case known:
@@ -241,7 +252,8 @@ func (e Evidence) cameraFindings() (list []status.Finding) {
 		}
 	}
 	if e.Camera == "" && list == nil && recorded > 0 {
-		list = append(list, status.Finding{About: "Cameras", OK: true, Text: fmt.Sprintf("All cameras were recording (%d).", recorded)})
+		list = append(list, status.Finding{About: "Cameras", OK: true,
+			Text: fmt.Sprintf("All cameras were recording (%d).", recorded)})
 	}
 	return list
 }
@@ -282,27 +294,35 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 			told[n.Event] = true
 			f.OK, f.Text = true, fmt.Sprintf("A mail came at %s from %s.", when, n.From)
 			if e.gone(n.Event) {
-				f.OK, f.Text = false, fmt.Sprintf("A mail came at %s from %s, but its event is not in the list any more.", when, n.From)
+				f.OK, f.Text = false,
+					fmt.Sprintf("A mail came at %s from %s, but its event is not in the list any more.", when, n.From)
 				f.Hint = "If its files are still in the archive, rebuild the index: preroll reindex."
 			}
 		case history.MailTest:
-			f.OK, f.Warn, f.Text, f.Hint = true, true, fmt.Sprintf("A test mail came at %s from %s; tests save nothing.", when, n.From), "To try the whole way, cause a real alarm in front of the camera."
+			f.OK, f.Warn, f.Text, f.Hint = true, true,
+				fmt.Sprintf("A test mail came at %s from %s; tests save nothing.", when, n.From),
+				"To try the whole way, cause a real alarm in front of the camera."
 			if n.Camera == "" {
-				f = status.Finding{About: "Alarm mail", Text: fmt.Sprintf("A test mail came at %s from %s, but it fits no camera.", when, n.From), Hint: assign}
+				f = status.Finding{About: "Alarm mail",
+					Text: fmt.Sprintf("A test mail came at %s from %s, but it fits no camera.", when, n.From),
+					Hint: assign}
 			}
 		case history.MailUnmatched:
-			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but it fits no camera: %q.", when, n.From, n.Text), assign
+			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but it fits no camera: %q.", when, n.From, n.Text),
+				assign
 		case history.MailNotice:
 			f.Text = fmt.Sprintf("A mail came at %s from %s, but it told of the device itself (%s), which saves nothing.", when, n.From, n.Text)
 			f.Hint = "If such a mail shall save a clip, give the camera a rule, such as `to: door`, among its mail names."
 		case history.MailOff:
-			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but the camera is switched off.", when, n.From), "Switch it on in the settings."
+			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but the camera is switched off.", when, n.From),
+				"Switch it on in the settings."
 		case history.MailPaused:
 			f.Text = fmt.Sprintf("A mail came at %s from %s, but Preroll was paused.", when, n.From)
 		case history.MailFailed:
 			f.Text = fmt.Sprintf("A mail came at %s from %s, but it could not be saved: %s.", when, n.From, n.Text)
 		case history.MailRefused:
-			f.Text, f.Hint = fmt.Sprintf("A mail from %s was refused at %s: this address may not send.", n.From, when), "If it is a camera of yours, add the address to smtp.allow in the settings."
+			f.Text, f.Hint = fmt.Sprintf("A mail from %s was refused at %s: this address may not send.", n.From, when),
+				"If it is a camera of yours, add the address to smtp.allow in the settings."
 		default:
 			continue
 		}
@@ -329,7 +349,8 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 				continue
 			}
 			told[ev.ID] = true
-			list = append(list, status.Finding{About: "Alarm mail", OK: true, Text: fmt.Sprintf("A mail came at %s from %s.", e.hms(t.Time), t.From)})
+			list = append(list, status.Finding{About: "Alarm mail", OK: true,
+				Text: fmt.Sprintf("A mail came at %s from %s.", e.hms(t.Time), t.From)})
 		}
 	}
 	if came || len(e.Events) > 0 || !complain {
@@ -338,14 +359,17 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 	if to.After(e.Now) {
 		to = e.Now
 	}
-	f := status.Finding{About: "Alarm mail", Text: fmt.Sprintf("No mail came from this camera between %s and %s.", e.hm(from), e.hm(to))}
-	f.Hint = fmt.Sprintf("Press the test button in the camera's mail settings. The last mail from it came at %s.", e.hms(last))
+	f := status.Finding{About: "Alarm mail",
+		Text: fmt.Sprintf("No mail came from this camera between %s and %s.", e.hm(from), e.hm(to))}
+	f.Hint = fmt.Sprintf("Press the test button in the camera's mail settings. The last mail from it came at %s.",
+		e.hms(last))
 	if last.IsZero() {
 		f.Hint = "Press the test button in the camera's mail settings. No mail from it was ever seen."
 	}
 	if e.Camera == "" {
 		f.Text = fmt.Sprintf("No mail came from any camera between %s and %s.", e.hm(from), e.hm(to))
-		f.Hint = fmt.Sprintf("Press the test button in the mail settings of the camera. The last mail came at %s.", e.hms(last))
+		f.Hint = fmt.Sprintf("Press the test button in the mail settings of the camera. The last mail came at %s.",
+			e.hms(last))
 		if last.IsZero() {
 			f.Hint = "Press the test button in the mail settings of the camera. No mail was ever seen."
 		}
@@ -362,14 +386,19 @@ const (
 // gone tells whether a mail's event is neither in the list nor known to be removed.
 func (e Evidence) gone(id string) bool {
 	return id != "" && !slices.ContainsFunc(e.Events, func(ev event.Event) bool { return ev.ID == id }) &&
-		!slices.ContainsFunc(e.Entries, func(n history.Entry) bool { return n.Kind == history.Removed && n.Event == id })
+		!slices.ContainsFunc(e.Entries, func(n history.Entry) bool {
+			return n.Kind == history.Removed && n.Event == id
+		})
 }
 
 // removals tells of events of that time that were removed.
 func (e Evidence) removals() (list []status.Finding) {
 	for _, n := range e.Entries {
-		if n.Kind == history.Removed && e.ours(n) && !n.About.Before(e.At.Add(-MailLate)) && !n.About.After(e.At.Add(MailLate)) && len(list) < toldMails {
-			f := status.Finding{About: "Archive", Text: fmt.Sprintf("There was an event at %s; it is gone since %s. %s.", e.hms(n.About), e.hms(n.Time), n.Text)}
+		if n.Kind == history.Removed && e.ours(n) && !n.About.Before(e.At.Add(-MailLate)) &&
+			!n.About.After(e.At.Add(MailLate)) && len(list) < toldMails {
+			f := status.Finding{About: "Archive",
+				Text: fmt.Sprintf("There was an event at %s; it is gone since %s. %s.", e.hms(n.About), e.hms(n.Time),
+					n.Text)}
 			if n.Text == ByLimits {
 				f.Hint = "Protect events that shall stay, or raise the limits of the archive."
 			}
@@ -391,12 +420,16 @@ func (e Evidence) eventFindings() (list []status.Finding) {
 		when := e.hms(ev.Time)
 		switch ev.State {
 		case event.Saved:
-			f.Text = fmt.Sprintf("The event of %s is saved: %.1f s of video, pre-roll %.1f s.", when, ev.Length().Seconds(), ev.Receipt.PreRollGot.D().Seconds())
+			f.Text = fmt.Sprintf("The event of %s is saved: %.1f s of video, pre-roll %.1f s.", when,
+				ev.Length().Seconds(), ev.Receipt.PreRollGot.D().Seconds())
 			if ev.Continues != "" {
-				f.Text = fmt.Sprintf("The event of %s is saved: %.1f s of video, which follow the clip before.", when, ev.Length().Seconds())
+				f.Text = fmt.Sprintf("The event of %s is saved: %.1f s of video, which follow the clip before.", when,
+					ev.Length().Seconds())
 			}
 		case event.Incomplete:
-			f.Warn, f.Text, f.Hint = true, fmt.Sprintf("The event of %s is saved, but not all of it: %.1f s of video, pre-roll %.1f s.", when, ev.Length().Seconds(), ev.Receipt.PreRollGot.D().Seconds()), ev.Reason
+			f.Warn, f.Text, f.Hint = true,
+				fmt.Sprintf("The event of %s is saved, but not all of it: %.1f s of video, pre-roll %.1f s.", when,
+					ev.Length().Seconds(), ev.Receipt.PreRollGot.D().Seconds()), ev.Reason
 		case event.Failed:
 			f.OK, f.Text, f.Hint = false, fmt.Sprintf("The event of %s has no clip.", when), ev.Reason
 		default:
@@ -406,7 +439,9 @@ func (e Evidence) eventFindings() (list []status.Finding) {
 	}
 	if len(e.Events) > 0 && !reached {
 		first := e.Events[0]
-		list = append(list, status.Finding{About: "Alarm mail", OK: true, Warn: true, Text: fmt.Sprintf("The first alarm came at %s only, and its video begins at %s.", e.hms(first.Time), e.hms(first.From)),
+		list = append(list, status.Finding{About: "Alarm mail", OK: true, Warn: true,
+			Text: fmt.Sprintf("The first alarm came at %s only, and its video begins at %s.", e.hms(first.Time),
+				e.hms(first.From)),
 			Hint: "If the camera mails late, raise its pre-roll, or set the camera to mail at once."})
 	}
 	return list

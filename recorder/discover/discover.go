@@ -1,8 +1,8 @@
 // Package discover finds cameras on the local network by WS-Discovery, which every ONVIF camera speaks.
 //
 // Out goes a question to a multicast address on each network of this machine; in come answers from anybody, of which
-// nothing is believed: their size and number are bounded, and of each a few words are kept, cleaned. Nothing is connected
-// to. Search waits for its goroutines.
+// nothing is believed: their size and number are bounded, and of each a few words are kept, cleaned. Nothing is
+// connected to. Search waits for its goroutines.
 package discover
 
 import (
@@ -50,8 +50,8 @@ var kinds = []kind{
 
 type kind struct{ name, space string }
 
-// Search asks for cameras at an address, which is [Multicast] but in tests, listens for three seconds, and returns those
-// that answered, by address. An error means that this machine has no network that could be asked.
+// Search asks for cameras at an address, which is [Multicast] but in tests, listens for three seconds, and returns
+// those that answered, by address. An error means that this machine has no network that could be asked.
 func Search(ctx context.Context, at netip.AddrPort) ([]status.Found, error) {
 	sockets, err := open(at)
 	if err != nil {
@@ -174,7 +174,8 @@ func probe(k kind) []byte {
 		`<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope" xmlns:w="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" xmlns:k="%s">`+
 		`<e:Header><w:MessageID>uuid:%x-%x-%x-%x-%x</w:MessageID><w:To e:mustUnderstand="true">urn:schemas-xmlsoap-org:ws:2005:04:discovery</w:To>`+
 		`<w:Action e:mustUnderstand="true">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</w:Action></e:Header>`+
-		`<e:Body><d:Probe><d:Types>k:%s</d:Types></d:Probe></e:Body></e:Envelope>`, k.space, id[:4], id[4:6], id[6:8], id[8:10], id[10:], k.name)
+		`<e:Body><d:Probe><d:Types>k:%s</d:Types></d:Probe></e:Body></e:Envelope>`, k.space, id[:4], id[4:6], id[6:8],
+		id[8:10], id[10:], k.name)
 }
 
 // listen reads answers until the socket is closed, or there are enough.
@@ -275,7 +276,8 @@ func read(b []byte, from netip.Addr, over netip.Prefix) (list []device) {
 		if !strings.Contains(m.Types, "NetworkVideoTransmitter") && !strings.Contains(m.Scopes, "onvif://") {
 			continue // printers and computers answer too
 		}
-		f := status.Found{Address: address(m.XAddrs, from, over).String(), Name: scope(m.Scopes, "name"), Model: scope(m.Scopes, "hardware")}
+		f := status.Found{Address: address(m.XAddrs, from, over).String(), Name: scope(m.Scopes, "name"),
+			Model: scope(m.Scopes, "hardware")}
 		f.Brand = cmp.Or(config.GuessBrand(f.Model+" "+f.Name), config.GuessBrand(m.Scopes))
 		list = append(list, device{clean(m.Address), f})
 	}

@@ -37,18 +37,31 @@ func TestRead(t *testing.T) {
 		name, answer string
 		want         []status.Found
 	}{
-		{"camera", answer("uuid:1", nvt, "onvif://www.onvif.org/type/video_encoder onvif://www.onvif.org/name/HIKVISION%20DS-2CD2042WD onvif://www.onvif.org/hardware/DS-2CD2042WD", "http://192.168.1.20/onvif/device_service"),
-			[]status.Found{{Address: "192.168.1.20", Name: "HIKVISION DS-2CD2042WD", Model: "DS-2CD2042WD", Brand: "Hikvision"}}},
-		{"brand by another scope", answer("uuid:1", nvt, "onvif://www.onvif.org/name/IPCAM onvif://www.onvif.org/manufacturer/Dahua", "http://192.168.1.20/"),
+		{"camera", answer("uuid:1", nvt,
+			"onvif://www.onvif.org/type/video_encoder onvif://www.onvif.org/name/HIKVISION%20DS-2CD2042WD onvif://www.onvif.org/hardware/DS-2CD2042WD", "http://192.168.1.20/onvif/device_service"),
+			[]status.Found{{Address: "192.168.1.20", Name: "HIKVISION DS-2CD2042WD", Model: "DS-2CD2042WD",
+				Brand: "Hikvision"}}},
+		{"brand by another scope", answer("uuid:1", nvt,
+			"onvif://www.onvif.org/name/IPCAM onvif://www.onvif.org/manufacturer/Dahua", "http://192.168.1.20/"),
 			[]status.Found{{Address: "192.168.1.20", Name: "IPCAM", Brand: "Dahua / Amcrest"}}},
-		{"known by its scopes", answer("uuid:1", "tds:Device", "onvif://www.onvif.org/Name/x", ""), []status.Found{{Address: "192.168.1.20", Name: "x"}}},
-		{"the address of this network", answer("uuid:1", nvt, "", "http://10.0.0.9/x http://[fe80::1]/x http://192.168.1.21:8080/x"), []status.Found{{Address: "192.168.1.21"}}},
-		{"the address that it answered from", answer("uuid:1", nvt, "", "http://192.168.1.21/x http://192.168.1.20/x"), []status.Found{{Address: "192.168.1.20"}}},
+		{"known by its scopes", answer("uuid:1", "tds:Device", "onvif://www.onvif.org/Name/x", ""),
+			[]status.Found{{Address: "192.168.1.20", Name: "x"}}},
+		{"the address of this network",
+			answer("uuid:1", nvt, "", "http://10.0.0.9/x http://[fe80::1]/x http://192.168.1.21:8080/x"),
+			[]status.Found{{Address: "192.168.1.21"}}},
+		{"the address that it answered from", answer("uuid:1", nvt, "", "http://192.168.1.21/x http://192.168.1.20/x"),
+			[]status.Found{{Address: "192.168.1.20"}}},
 		{"an address elsewhere", answer("uuid:1", nvt, "", "http://10.0.0.9/x"), []status.Found{{Address: "10.0.0.9"}}},
-		{"addresses that are none", answer("uuid:1", nvt, "", "http://0.0.0.0/ http://127.0.0.1/ http://239.1.1.1/ http://cam/ ::: http://%zz/"), []status.Found{{Address: "192.168.1.20"}}},
-		{"hostile words", answer("uuid:1", nvt, "onvif://www.onvif.org/name/%1b[31m%E2%80%AEevil%00 onvif://www.onvif.org/hardware/"+long, ""), []status.Found{{Address: "192.168.1.20", Name: "[31mevil", Model: long[:maxWords]}}},
-		{"bad escape", answer("uuid:1", nvt, "onvif://www.onvif.org/name/100%zz", ""), []status.Found{{Address: "192.168.1.20", Name: "100%zz"}}},
-		{"another charset", strings.Replace(answer("uuid:1", nvt, "onvif://www.onvif.org/name/K\xfcche", ""), "UTF-8", "ISO-8859-1", 1), []status.Found{{Address: "192.168.1.20", Name: "Kche"}}},
+		{"addresses that are none", answer("uuid:1", nvt, "",
+			"http://0.0.0.0/ http://127.0.0.1/ http://239.1.1.1/ http://cam/ ::: http://%zz/"),
+			[]status.Found{{Address: "192.168.1.20"}}},
+		{"hostile words", answer("uuid:1", nvt,
+			"onvif://www.onvif.org/name/%1b[31m%E2%80%AEevil%00 onvif://www.onvif.org/hardware/"+long, ""),
+			[]status.Found{{Address: "192.168.1.20", Name: "[31mevil", Model: long[:maxWords]}}},
+		{"bad escape", answer("uuid:1", nvt, "onvif://www.onvif.org/name/100%zz", ""),
+			[]status.Found{{Address: "192.168.1.20", Name: "100%zz"}}},
+		{"another charset", strings.Replace(answer("uuid:1", nvt, "onvif://www.onvif.org/name/K\xfcche", ""), "UTF-8",
+			"ISO-8859-1", 1), []status.Found{{Address: "192.168.1.20", Name: "Kche"}}},
 		{"printer", answer("uuid:1", "wsdp:Device wprt:PrintDeviceType", "", "http://192.168.1.20/"), nil},
 		{"entity", `<!DOCTYPE x [<!ENTITY a "b">]>` + answer("&a;", nvt, "", ""), nil},
 		{"cut", answer("uuid:1", nvt, "", "")[:300], nil},
@@ -92,7 +105,8 @@ func TestSearch(t *testing.T) {
 			asked[q.Types+" "+q.ID]++
 			mu.Unlock()
 			for _, a := range []string{
-				answer("urn:uuid:b", nvt, "onvif://www.onvif.org/name/B onvif://www.onvif.org/hardware/RLC-810A", "http://127.0.0.30/"),
+				answer("urn:uuid:b", nvt, "onvif://www.onvif.org/name/B onvif://www.onvif.org/hardware/RLC-810A",
+					"http://127.0.0.30/"),
 				answer("urn:uuid:a", nvt, "onvif://www.onvif.org/name/A", "http://127.0.0.4/"),
 				answer("urn:uuid:a", nvt, "onvif://www.onvif.org/name/A", "http://127.0.0.5/"), // its other network
 				answer("urn:uuid:c", nvt, "onvif://www.onvif.org/name/A", "http://127.0.0.4/"), // a new id each time
@@ -109,7 +123,8 @@ func TestSearch(t *testing.T) {
 	got, err := Search(t.Context(), conn.LocalAddr().(*net.UDPAddr).AddrPort())
 	_ = conn.Close()
 	serving.Wait()
-	want := []status.Found{{Address: "127.0.0.4", Name: "A"}, {Address: "127.0.0.30", Name: "B", Model: "RLC-810A", Brand: "Reolink"}}
+	want := []status.Found{{Address: "127.0.0.4", Name: "A"},
+		{Address: "127.0.0.30", Name: "B", Model: "RLC-810A", Brand: "Reolink"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -148,7 +163,8 @@ func TestSearchEndsWithItsContext(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add([]byte(answer("uuid:1", nvt, "onvif://www.onvif.org/name/a%20b onvif://www.onvif.org/hardware/x", "http://192.168.1.20/onvif/device_service")))
+	f.Add([]byte(answer("uuid:1", nvt, "onvif://www.onvif.org/name/a%20b onvif://www.onvif.org/hardware/x",
+		"http://192.168.1.20/onvif/device_service")))
 	f.Add([]byte(answer("", "tds:Device", "onvif://www.onvif.org/location/country/japan", "http://[2001:db8::1]/x")))
 	f.Add([]byte(`<e:Envelope><e:Body/></e:Envelope>`))
 	f.Fuzz(func(t *testing.T, b []byte) {

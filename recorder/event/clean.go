@@ -59,9 +59,11 @@ func Clean(s string, most int) string {
 // Shown maps a character to what is shown of it: white space to a blank, what cannot be seen to nothing (-1).
 func Shown(r rune) rune {
 	switch {
-	case r == '\t' || r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029 || unicode.Is(unicode.Zs, r):
+	case r == '\t' || r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029 ||
+		unicode.Is(unicode.Zs, r):
 		return ' '
-	case unicode.IsControl(r) || r == utf8.RuneError || r == 0xfeff || r == 0x200b || r == 0x61c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
+	case unicode.IsControl(r) || r == utf8.RuneError || r == 0xfeff || r == 0x200b || r == 0x61c || r == 0x200e ||
+		r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
 		return -1
 	}
 	return r

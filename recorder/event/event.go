@@ -97,7 +97,8 @@ type Part struct {
 	Start  time.Time `json:"start"`
 	End    time.Time `json:"end,omitzero"`     // of its video, once no more comes
 	Frames int       `json:"frames,omitempty"` // likewise
-	Good   int64     `json:"good,omitempty"`   // bytes that count, where an earlier version told; 0: as many as are whole
+	// bytes that count, where an earlier version told; 0: as many as are whole
+	Good int64 `json:"good,omitempty"`
 }
 
 // Receipt says what was asked and what was got.

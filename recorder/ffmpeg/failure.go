@@ -77,7 +77,8 @@ func DiskTrouble(err error) bool {
 	if err == nil {
 		return false
 	}
-	for _, s := range []string{"No space left on device", "Input/output error", "Read-only file system", "No such file or directory", "Permission denied", "Stale file handle"} {
+	for _, s := range []string{"No space left on device", "Input/output error", "Read-only file system",
+		"No such file or directory", "Permission denied", "Stale file handle"} {
 		if strings.Contains(err.Error(), s) {
 			return true
 		}

@@ -65,8 +65,10 @@ func TestFindFaults(t *testing.T) {
 		{"nothing there", filepath.Join(dir, "nothing"), source.Missing},
 		{"another program", script("other", "echo hello"), source.Missing},
 		{"too old", script("old", "echo ffmpeg version 3.4.1"), source.TooOld},
-		{"built without muxers", script("bare", `case "$2" in -version) echo ffmpeg version 6.0;; esac`), source.TooOld},
-		{"built with almost nothing", script("least", `case "$2" in -version) echo ffmpeg version 6.0; echo "configuration: --disable-everything --enable-muxer=hls";; esac`), source.TooOld},
+		{"built without muxers", script("bare", `case "$2" in -version) echo ffmpeg version 6.0;; esac`),
+			source.TooOld},
+		{"built with almost nothing", script("least",
+			`case "$2" in -version) echo ffmpeg version 6.0; echo "configuration: --disable-everything --enable-muxer=hls";; esac`), source.TooOld},
 		{"hangs up", script("crash", "exit 3"), source.Missing},
 	} {
 		_, err := Find(t.Context(), tc.setting)
@@ -95,7 +97,9 @@ func TestBuiltFully(t *testing.T) {
 func TestFindOnABusyMachine(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "slow")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\ncase \"$2\" in -version) echo ffmpeg version 6.0;; *) exec sleep 60;; esac\n"), 0o755); err != nil {
+	if err := os.WriteFile(path,
+		[]byte("#!/bin/sh\ncase \"$2\" in -version) echo ffmpeg version 6.0;; *) exec sleep 60;; esac\n"),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	tool, err := Find(t.Context(), path)
@@ -116,20 +120,29 @@ func TestDiagnose(t *testing.T) {
 		recorded bool
 		want     source.Kind
 	}{
-		{"wrong password", []string{"[rtsp @ 0x1] [error] method DESCRIBE failed: 401 Unauthorized", "[error] pipe:0: Server returned 401 Unauthorized (authorization failed)"}, false, source.WrongPassword},
+		{"wrong password", []string{"[rtsp @ 0x1] [error] method DESCRIBE failed: 401 Unauthorized",
+			"[error] pipe:0: Server returned 401 Unauthorized (authorization failed)"}, false, source.WrongPassword},
 		{"forbidden", []string{"[error] Server returned 403 Forbidden (access denied)"}, false, source.WrongPassword},
 		{"wrong path", []string{"[rtsp @ 0x1] [error] method DESCRIBE failed: 404 Not Found"}, false, source.WrongPath},
-		{"port closed", []string{"[tcp @ 0x1] [error] Connection to tcp://127.0.0.1:1?timeout=0 failed: Connection refused", "[error] pipe:0: Connection refused"}, false, source.Unreachable},
+		{"port closed",
+			[]string{"[tcp @ 0x1] [error] Connection to tcp://127.0.0.1:1?timeout=0 failed: Connection refused",
+				"[error] pipe:0: Connection refused"}, false, source.Unreachable},
 		{"no route", []string{"[error] pipe:0: No route to host"}, false, source.Unreachable},
-		{"unknown host", []string{"[tcp @ 0x1] [error] Failed to resolve hostname cam.invalid: Name or service not known", "[error] pipe:0: Input/output error"}, false, source.UnknownHost},
+		{"unknown host",
+			[]string{"[tcp @ 0x1] [error] Failed to resolve hostname cam.invalid: Name or service not known",
+				"[error] pipe:0: Input/output error"}, false, source.UnknownHost},
 		{"times out at once", []string{"[error] pipe:0: Connection timed out"}, false, source.Unreachable},
 		{"times out while recording", []string{"[error] pipe:0: Connection timed out"}, true, source.Ended},
 		{"ends while recording", nil, true, source.Ended},
 		{"sound only", []string{"[error] Stream map '0:v:0' matches no streams."}, false, source.NoVideo},
 		{"no picture", []string{"[error] pipe:0: Invalid data found when processing input"}, false, source.NoVideo},
-		{"connected and silent", []string{"[mp4 @ 0x1] [error] dimensions not set", "[error] Could not write header for output file #0 (incorrect codec parameters ?): Invalid argument"}, false, source.Stalled},
-		{"codec", []string{"[mp4 @ 0x1] [error] Could not find tag for codec vp8 in stream #0, codec not currently supported in container"}, false, source.Unsupported},
-		{"RAM disk full", []string{"[error] av_interleaved_write_frame(): No space left on device"}, true, source.RAMFull},
+		{"connected and silent", []string{"[mp4 @ 0x1] [error] dimensions not set",
+			"[error] Could not write header for output file #0 (incorrect codec parameters ?): Invalid argument"},
+			false, source.Stalled},
+		{"codec",
+			[]string{"[mp4 @ 0x1] [error] Could not find tag for codec vp8 in stream #0, codec not currently supported in container"}, false, source.Unsupported},
+		{"RAM disk full", []string{"[error] av_interleaved_write_frame(): No space left on device"}, true,
+			source.RAMFull},
 		{"protocol", []string{"[error] Protocol not on whitelist 'pipe'!"}, false, source.BadURL},
 		{"anything else", []string{"[warning] hm", "[fatal] the end is near"}, false, source.Unknown},
 		{"nothing said", nil, false, source.Unknown},
@@ -160,7 +173,8 @@ func TestScrub(t *testing.T) {
 			}
 		}
 	}
-	if got := Scrub("[rtsp @ 0x5] method DESCRIBE failed: 401 Unauthorized", password); got != "[rtsp @ 0x5] method DESCRIBE failed: 401 Unauthorized" {
+	if got := Scrub("[rtsp @ 0x5] method DESCRIBE failed: 401 Unauthorized",
+		password); got != "[rtsp @ 0x5] method DESCRIBE failed: 401 Unauthorized" {
 		t.Errorf("changed a harmless line: %q", got)
 	}
 	if got := Scrub("rtsp://a:b@c/d and rtsp://e:f@g/h", "b"); got != "rtsp://c/… and rtsp://g/…" {
@@ -178,7 +192,9 @@ func TestScrubWithoutPassword(t *testing.T) {
 		"[error] rtsp://admin:s3cret@192.0.2.1:554/stream: Server returned 404 Not Found",
 		"[error] rtsp://admin:s3cret/x@192.0.2.1:554/stream: Server returned 404 Not Found",
 	} {
-		if got := Scrub(line, ""); strings.Contains(got, "s3cret") || !strings.Contains(got, "rtsp://192.0.2.1:554/…") || !strings.HasSuffix(got, ": Server returned 404 Not Found") {
+		if got := Scrub(line, ""); strings.Contains(got, "s3cret") ||
+			!strings.Contains(got, "rtsp://192.0.2.1:554/…") ||
+			!strings.HasSuffix(got, ": Server returned 404 Not Found") {
 			t.Errorf("%q became %q", line, got)
 		}
 	}
@@ -201,7 +217,8 @@ func TestInputHidesAndConfines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := strings.Join(in.args, " "); strings.Contains(all, "192.0.2.1") || strings.Contains(all, "p'w") || strings.Contains(all, "file") {
+	if all := strings.Join(in.args, " "); strings.Contains(all, "192.0.2.1") || strings.Contains(all, "p'w") ||
+		strings.Contains(all, "file") {
 		t.Errorf("arguments: %s", all)
 	}
 	for _, want := range []string{`option timeout 5000000`, `option rtsp_transport tcp`, `'\''`} {
@@ -212,10 +229,12 @@ func TestInputHidesAndConfines(t *testing.T) {
 	if n := strings.Count(in.stdin, "\n"); n != 4 {
 		t.Errorf("%d lines in %q", n, in.stdin)
 	}
-	if old, _ := (&Tool{major: 4}).input(Source{URL: "rtsp://192.0.2.1/x"}, false); !strings.Contains(old.stdin, "option stimeout ") {
+	if old, _ := (&Tool{major: 4}).input(Source{URL: "rtsp://192.0.2.1/x"}, false); !strings.Contains(old.stdin,
+		"option stimeout ") {
 		t.Errorf("FFmpeg 4: %q", old.stdin)
 	}
-	for _, url := range []string{"file:///etc/passwd", "-i", "concat:a|b", "rtsp://x/a'\nfile '/etc/passwd", "http://x/\r\nfile y", ""} {
+	for _, url := range []string{"file:///etc/passwd", "-i", "concat:a|b", "rtsp://x/a'\nfile '/etc/passwd",
+		"http://x/\r\nfile y", ""} {
 		var f *source.Failure
 		if _, err := tool.input(Source{URL: url}, false); !errors.As(err, &f) || f.Kind != source.BadURL {
 			t.Errorf("%q: %v", url, err)
@@ -239,7 +258,8 @@ func TestStreamsAreLearned(t *testing.T) {
 			done++
 		}
 	}
-	if want := (source.Streams{Video: "hevc", Width: 2560, Height: 1440, FPS: 14.99, Audio: "pcm_alaw"}); r.got != want || done != 1 {
+	if want := (source.Streams{Video: "hevc", Width: 2560, Height: 1440, FPS: 14.99,
+		Audio: "pcm_alaw"}); r.got != want || done != 1 {
 		t.Errorf("%+v, %d times", r.got, done)
 	}
 }
@@ -253,8 +273,10 @@ func TestPlanFor(t *testing.T) {
 		not   string
 	}{
 		{"AAC", source.Streams{Video: "h264", Audio: "aac"}, true, "-c:a copy -bsf:a aac_adtstoasc", "hvc1"},
-		{"G.711", source.Streams{Video: "h264", Audio: "pcm_mulaw"}, true, "-c:a copy -movflags frag_every_frame+empty_moov+default_base_moof -flush_packets 1 -max_interleave_delta 1 -f mov", "bsf"},
-		{"what MP4 cannot hold", source.Streams{Video: "h264", Audio: "adpcm_g726le"}, true, "-c:a aac", "copy -movflags"},
+		{"G.711", source.Streams{Video: "h264", Audio: "pcm_mulaw"}, true,
+			"-c:a copy -movflags frag_every_frame+empty_moov+default_base_moof -flush_packets 1 -max_interleave_delta 1 -f mov", "bsf"},
+		{"what MP4 cannot hold", source.Streams{Video: "h264", Audio: "adpcm_g726le"}, true, "-c:a aac",
+			"copy -movflags"},
 		{"H.265", source.Streams{Video: "hevc"}, true, "-tag:v hvc1", "0:a"},
 		{"MJPEG", source.Streams{Video: "mjpeg"}, true, "-use_wallclock_as_timestamps 1", "0:a"},
 		{"sound off", source.Streams{Video: "h264", Audio: "aac"}, false, "-c:v copy", "0:a"},
@@ -285,13 +307,16 @@ func TestDemoReads(t *testing.T) {
 	looking, enough := context.WithCancel(t.Context())
 	video := &until{bytes: 20000, reached: enough}
 	var got source.Streams
-	err := tool.Read(looking, Input{Source: Source{URL: config.DemoURL}}, Plan{}, video, func(s source.Streams) { got = s })
+	err := tool.Read(looking, Input{Source: Source{URL: config.DemoURL}}, Plan{}, video, func(s source.Streams) {
+		got = s
+	})
 	if !errors.Is(err, context.Canceled) || got.Width != 640 || got.Video != "h264" {
 		t.Fatalf("%+v, %d bytes, %v", got, video.got.Len(), err)
 	}
 	for _, picture := range []func(context.Context, io.Reader, int) ([]byte, error){tool.Picture, tool.Still} {
 		jpeg, err := picture(t.Context(), bytes.NewReader(video.got.Bytes()), 320)
-		if c, kind, derr := image.DecodeConfig(bytes.NewReader(jpeg)); err != nil || derr != nil || kind != "jpeg" || c.Width != 320 {
+		if c, kind, derr := image.DecodeConfig(bytes.NewReader(jpeg)); err != nil || derr != nil || kind != "jpeg" ||
+			c.Width != 320 {
 			t.Errorf("%+v, %d bytes, %v, %v", c, len(jpeg), err, derr)
 		}
 	}
@@ -299,7 +324,8 @@ func TestDemoReads(t *testing.T) {
 
 func TestHangingFFmpegIsKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hang")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\ntrap '' TERM\necho started >&2\nwhile :; do sleep 0.05; done\n"), 0o755); err != nil {
+	if err := os.WriteFile(path, []byte("#!/bin/sh\ntrap '' TERM\necho started >&2\nwhile :; do sleep 0.05; done\n"),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -319,7 +345,9 @@ func TestParseProgress(t *testing.T) {
 
 func TestLines(t *testing.T) {
 	var got []string
-	eachLine(strings.NewReader("one\r\ntwo\rthree\n\n"+strings.Repeat("x", maxLine+5)+"\nlast"), func(s string) { got = append(got, s[:min(5, len(s))]) })
+	eachLine(strings.NewReader("one\r\ntwo\rthree\n\n"+strings.Repeat("x", maxLine+5)+"\nlast"), func(s string) {
+		got = append(got, s[:min(5, len(s))])
+	})
 	if want := []string{"one", "two", "three", "xxxxx", "xxxxx", "last"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

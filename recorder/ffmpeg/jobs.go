@@ -23,14 +23,16 @@ type Totals struct {
 	Duration time.Duration // of the longest stream
 }
 
-// EncodeSound copies an MP4 whose sound most players do not know into one with AAC and its index in front, without touching
-// the video. Where there is no sound for a while there is silence. What out held is replaced.
+// EncodeSound copies an MP4 whose sound most players do not know into one with AAC and its index in front, without
+// touching the video. Where there is no sound for a while there is silence. What out held is replaced.
 func (t *Tool) EncodeSound(ctx context.Context, in, out *os.File) (Totals, error) {
 	ctx, cancel := limited(ctx, in)
 	defer cancel()
-	totals, err := t.count(ctx, []string{"-hide_banner", "-nostats", "-loglevel", "level+warning", "-threads", "1", "-f", "mp4", "-i", nameOf(in, 0),
+	totals, err := t.count(ctx, []string{"-hide_banner", "-nostats", "-loglevel", "level+warning", "-threads", "1",
+		"-f", "mp4", "-i", nameOf(in, 0),
 		"-map", "0:v:0", "-c", "copy", "-map", "0:a:0", "-c:a", "aac", "-b:a", "48k", "-af", "aresample=async=1000",
-		"-avoid_negative_ts", "make_zero", "-max_interleave_delta", "0", "-movflags", "+faststart", "-progress", "pipe:1", "-f", "mp4", "-y", nameOf(out, 1)}, in, out)
+		"-avoid_negative_ts", "make_zero", "-max_interleave_delta", "0", "-movflags", "+faststart", "-progress",
+		"pipe:1", "-f", "mp4", "-y", nameOf(out, 1)}, in, out)
 	if err != nil {
 		return Totals{}, fmt.Errorf("encode the sound of %s: %w", filepath.Base(in.Name()), err)
 	}
@@ -42,16 +44,18 @@ func (t *Tool) EncodeSound(ctx context.Context, in, out *os.File) (Totals, error
 func (t *Tool) Verify(ctx context.Context, file *os.File) (Totals, error) {
 	ctx, cancel := limited(ctx, file)
 	defer cancel()
-	totals, err := t.count(ctx, []string{"-hide_banner", "-nostats", "-loglevel", "level+error", "-xerror", "-protocol_whitelist", "file",
-		"-f", "mp4", "-i", nameOf(file, 0), "-map", "0:v:0", "-c", "copy", "-progress", "pipe:1", "-f", "null", "-"}, file)
+	totals, err := t.count(ctx, []string{"-hide_banner", "-nostats", "-loglevel", "level+error", "-xerror",
+		"-protocol_whitelist", "file",
+		"-f", "mp4", "-i", nameOf(file, 0), "-map", "0:v:0", "-c", "copy", "-progress", "pipe:1", "-f", "null", "-"},
+		file)
 	if err != nil {
 		return Totals{}, fmt.Errorf("read back %s: %w", filepath.Base(file.Name()), err)
 	}
 	return totals, nil
 }
 
-// nameOf is what FFmpeg calls the nth file that it is given: the open file, where the system lets a process open it again,
-// so that nobody can put another one at its name meanwhile.
+// nameOf is what FFmpeg calls the nth file that it is given: the open file, where the system lets a process open it
+// again, so that nobody can put another one at its name meanwhile.
 func nameOf(f *os.File, n int) string {
 	if runtime.GOOS != "linux" {
 		return "file:" + f.Name()
@@ -59,7 +63,8 @@ func nameOf(f *os.File, n int) string {
 	return fmt.Sprintf("file:/dev/fd/%d", 3+n)
 }
 
-// Bounds of a job, beyond which FFmpeg counts as hanging: a drive that writes half a megabyte a second is slow, not dead.
+// Bounds of a job, beyond which FFmpeg counts as hanging: a drive that writes half a megabyte a second is slow, not
+// dead.
 const (
 	jobTime     = 30 * time.Second
 	jobSpeed    = 512 << 10 // bytes a second
@@ -77,12 +82,12 @@ func limited(ctx context.Context, file *os.File) (context.Context, context.Cance
 	return context.WithTimeoutCause(ctx, jobTime+time.Duration(bytes/jobSpeed)*time.Second, errHangs)
 }
 
-// aboutPicture matches what decoders and parsers say of pictures that came damaged from a camera. A file that holds them
-// is whole all the same.
+// aboutPicture matches what decoders and parsers say of pictures that came damaged from a camera. A file that holds
+// them is whole all the same.
 var aboutPicture = regexp.MustCompile(`^\[(h264|hevc|aac|NULL|h264_\w+|hevc_\w+|extract_extradata) @ `)
 
-// Works returns why this FFmpeg cannot be used any more, as after an update that took a library of it: a [*source.Failure] of kind
-// [Missing], or ctx's cause.
+// Works returns why this FFmpeg cannot be used any more, as after an update that took a library of it: a
+// [*source.Failure] of kind [Missing], or ctx's cause.
 func (t *Tool) Works(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, pictureTime, errHangs)
 	defer cancel()
@@ -101,7 +106,8 @@ func (t *Tool) count(ctx context.Context, args []string, files ...*os.File) (Tot
 	var out bytes.Buffer
 	var errs []string
 	err := t.run(ctx, job{args: args, files: files, stdout: &out, line: func(line string) {
-		if (strings.Contains(line, "[error]") || strings.Contains(line, "[fatal]")) && !aboutPicture.MatchString(line) && len(errs) < keptLines {
+		if (strings.Contains(line, "[error]") || strings.Contains(line, "[fatal]")) &&
+			!aboutPicture.MatchString(line) && len(errs) < keptLines {
 			errs = append(errs, line)
 		}
 	}})
@@ -153,7 +159,8 @@ func (t *Tool) picture(ctx context.Context, options []string, video io.Reader, w
 		j = job{files: []*os.File{f}}
 		from = []string{"-protocol_whitelist", "file", "-f", "mp4", "-i", nameOf(f, 0)}
 	}
-	args = append(append(args, from...), "-map", "0:v:0", "-frames:v", "1", "-vf", fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width),
+	args = append(append(args, from...), "-map", "0:v:0", "-frames:v", "1", "-vf",
+		fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width),
 		"-pix_fmt", "yuvj420p", "-q:v", "4", "-c:v", "mjpeg", "-threads", "1", "-f", "image2pipe", "pipe:1")
 	ctx, cancel := context.WithTimeoutCause(ctx, pictureTime, errHangs)
 	defer cancel()

@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// pids is the folder with a file for each FFmpeg that runs, named by its process: where the kernel does not end FFmpeg with
-// its parent, the next Preroll does.
+// pids is the folder with a file for each FFmpeg that runs, named by its process: where the kernel does not end FFmpeg
+// with its parent, the next Preroll does.
 var pids atomic.Pointer[string]
 
 // noteProcess notes that an FFmpeg runs.
@@ -32,7 +32,8 @@ func forgetProcess(p *os.Process) {
 	}
 }
 
-// endNoted ends the FFmpegs that an earlier process noted in a folder and left behind, and notes those of this one there.
+// endNoted ends the FFmpegs that an earlier process noted in a folder and left behind, and notes those of this one
+// there.
 func endNoted(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("note FFmpegs: %w", err)

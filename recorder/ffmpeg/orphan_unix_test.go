@@ -25,7 +25,8 @@ func TestEndNoted(t *testing.T) {
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 		return cmd
 	}
-	left, other := begin("ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=16x16:r=1", "-f", "null", "-"), begin("sleep", "60")
+	left, other := begin("ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=16x16:r=1", "-f", "null",
+		"-"), begin("sleep", "60")
 	pids.Store(&dir)
 	noteProcess(left.Process)
 	noteProcess(other.Process)

@@ -45,8 +45,8 @@ func PlanFor(s source.Streams, audio bool) Plan {
 	return p
 }
 
-// readMemory is what an FFmpeg that reads a camera may use, in bytes of address space. One that copies has some 350 MB, most
-// of it libraries that are never touched.
+// readMemory is what an FFmpeg that reads a camera may use, in bytes of address space. One that copies has some 350 MB,
+// most of it libraries that are never touched.
 const readMemory = 1 << 30
 
 // Input is what is read: a camera, or a file.
@@ -59,10 +59,11 @@ type Input struct {
 // fileFormats are the containers that a folder's files may have. Playlists, which name other files, are none of them.
 const fileFormats = "mov,matroska,mpegts,flv,avi"
 
-// Read copies a stream to w as fragmented MP4, a fragment a frame, until ctx or the stream ends. streams is called once it
-// is known what the stream holds. The error is a [*source.Failure], nil at a file's end, or ctx's cause.
+// Read copies a stream to w as fragmented MP4, a fragment a frame, until ctx or the stream ends. streams is called once
+// it is known what the stream holds. The error is a [*source.Failure], nil at a file's end, or ctx's cause.
 func (t *Tool) Read(ctx context.Context, from Input, p Plan, w io.Writer, streams func(source.Streams)) error {
-	in := input{args: []string{"-protocol_whitelist", "file,pipe,fd", "-format_whitelist", fileFormats, "-i", "file:" + from.File}}
+	in := input{args: []string{"-protocol_whitelist", "file,pipe,fd", "-format_whitelist", fileFormats, "-i",
+		"file:" + from.File}}
 	password, demo := "", false
 	if from.File == "" {
 		var err error
@@ -73,20 +74,21 @@ func (t *Tool) Read(ctx context.Context, from Input, p Plan, w io.Writer, stream
 	}
 	var reader streamReader
 	var lines []string
-	err := t.run(ctx, job{args: readArgs(in, p, demo), stdin: strings.NewReader(in.stdin), stdout: w, password: password, memory: readMemory, kill: true, line: func(line string) {
-		if reader.line(line) {
-			if demo {
-				reader.got.Video = "h264" // what it is encoded to
+	err := t.run(ctx, job{args: readArgs(in, p, demo), stdin: strings.NewReader(in.stdin), stdout: w,
+		password: password, memory: readMemory, kill: true, line: func(line string) {
+			if reader.line(line) {
+				if demo {
+					reader.got.Video = "h264" // what it is encoded to
+				}
+				streams(reader.got)
 			}
-			streams(reader.got)
-		}
-		if !strings.Contains(line, "[info]") {
-			if len(lines) == keptLines {
-				lines = append(lines[:0], lines[1:]...)
+			if !strings.Contains(line, "[info]") {
+				if len(lines) == keptLines {
+					lines = append(lines[:0], lines[1:]...)
+				}
+				lines = append(lines, line)
 			}
-			lines = append(lines, line)
-		}
-	}})
+		}})
 	var f *source.Failure
 	var exit *exitError
 	switch {
@@ -102,7 +104,8 @@ func (t *Tool) Read(ctx context.Context, from Input, p Plan, w io.Writer, stream
 
 // demoCodec encodes the demo camera's picture.
 var demoCodec = []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1",
-	"-g", strconv.Itoa(demoFPS), "-keyint_min", strconv.Itoa(demoFPS), "-sc_threshold", "0", "-b:v", "400k", "-maxrate", "400k", "-bufsize", "800k"}
+	"-g", strconv.Itoa(demoFPS), "-keyint_min", strconv.Itoa(demoFPS), "-sc_threshold", "0", "-b:v", "400k", "-maxrate",
+	"400k", "-bufsize", "800k"}
 
 func readArgs(in input, p Plan, demo bool) []string {
 	args := []string{"-hide_banner", "-nostats", "-loglevel", "level+info", "-threads", "1"}

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent has nothing to ask of this kernel: an FFmpeg whose Preroll was killed ends when it next writes to its pipe,
-// or when the next Preroll starts.
+// dieWithParent has nothing to ask of this kernel: an FFmpeg whose Preroll was killed ends when it next writes to its
+// pipe, or when the next Preroll starts.
 func dieWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func adopt(p *os.Process) error {

@@ -12,8 +12,8 @@ import (
 // address matches the URLs in a text.
 var address = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s]*`)
 
-// Scrub returns a text without the given password, in its plain and escaped spellings, and with nothing of any URL in it but
-// its scheme and host: see [config.RedactURL].
+// Scrub returns a text without the given password, in its plain and escaped spellings, and with nothing of any URL in
+// it but its scheme and host: see [config.RedactURL].
 func Scrub(text, password string) string {
 	mask := func(text string) string {
 		return address.ReplaceAllStringFunc(text, func(u string) string {

@@ -67,7 +67,8 @@ func (t *Tool) input(s Source, udp bool) (input, error) {
 	for _, o := range options {
 		script += "option " + o + "\n"
 	}
-	return input{args: []string{"-f", "concat", "-safe", "0", "-protocol_whitelist", protocols, "-i", "pipe:0"}, stdin: script}, nil
+	return input{args: []string{"-f", "concat", "-safe", "0", "-protocol_whitelist", protocols, "-i", "pipe:0"},
+		stdin: script}, nil
 }
 
 // timeoutOption is the name of RTSP's read time-out, which FFmpeg 5 changed.

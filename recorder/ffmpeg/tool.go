@@ -1,9 +1,9 @@
-// Package ffmpeg finds FFmpeg, builds its arguments, runs it and says why it ended. The engine starts processes
-// nowhere else.
+// Package ffmpeg finds FFmpeg, builds its arguments, runs it and says why it ended. The engine starts processes nowhere
+// else.
 //
 // In goes a camera's Source or a file; out come a stream of fragmented MP4, finished clips, pictures, and a
-// [source.Failure] in plain words. Nothing is passed through a shell, passwords travel by standard input only, and every line that
-// FFmpeg prints is scrubbed before anyone sees it. Each call waits for the process that it started.
+// [source.Failure] in plain words. Nothing is passed through a shell, passwords travel by standard input only, and
+// every line that FFmpeg prints is scrubbed before anyone sees it. Each call waits for the process that it started.
 package ffmpeg
 
 import (
@@ -41,7 +41,8 @@ type Tool struct {
 const oldest = 4
 
 // needed is what FFmpeg must be built with, by the option that lists it.
-var needed = map[string][]string{"-demuxers": {"rtsp", "concat"}, "-muxers": {"mov", "mp4"}, "-encoders": {"aac", "mjpeg"}}
+var needed = map[string][]string{"-demuxers": {"rtsp", "concat"}, "-muxers": {"mov", "mp4"},
+	"-encoders": {"aac", "mjpeg"}}
 
 const (
 	startTime = 20 * time.Second // for which a machine that just starts may need to load FFmpeg
@@ -49,8 +50,8 @@ const (
 )
 
 // Find returns the FFmpeg to use: the one of the setting, else beside this program, else on PATH. The error is a
-// [*source.Failure] of kind [source.Missing] or [TooOld]. On a machine that is too busy to ask what it can, it is taken to be good
-// enough: a camera must not wait for that.
+// [*source.Failure] of kind [source.Missing] or [TooOld]. On a machine that is too busy to ask what it can, it is taken
+// to be good enough: a camera must not wait for that.
 func Find(ctx context.Context, setting string) (*Tool, error) {
 	path, err := locate(setting)
 	if err != nil {
@@ -70,7 +71,8 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 		return nil, &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s is no FFmpeg: %v", path, err)}
 	}
 	if t.major != 0 && t.major < oldest {
-		return nil, &source.Failure{Kind: source.TooOld, Detail: fmt.Sprintf("%s is version %s; version %d or newer is needed", path, t.Version, oldest)}
+		return nil, &source.Failure{Kind: source.TooOld,
+			Detail: fmt.Sprintf("%s is version %s; version %d or newer is needed", path, t.Version, oldest)}
 	}
 	t.clock = t.canDrawClock()
 	if full, h264 := builtFully(out); full {
@@ -88,14 +90,17 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 		case err != nil:
 			return nil, &source.Failure{Kind: source.Missing, Detail: err.Error()}
 		default:
-			missing = append(missing, slices.DeleteFunc(slices.Clone(needed[list]), func(name string) bool { return has[name] })...)
+			missing = append(missing, slices.DeleteFunc(slices.Clone(needed[list]), func(name string) bool {
+				return has[name]
+			})...)
 		}
 		if list == "-encoders" {
 			t.h264 = has == nil || has["libx264"]
 		}
 	}
 	if len(missing) > 0 {
-		return nil, &source.Failure{Kind: source.TooOld, Detail: fmt.Sprintf("%s was built without %s", path, strings.Join(missing, ", "))}
+		return nil, &source.Failure{Kind: source.TooOld,
+			Detail: fmt.Sprintf("%s was built without %s", path, strings.Join(missing, ", "))}
 	}
 	return t, nil
 }
@@ -106,7 +111,8 @@ func (t *Tool) canDrawClock() func() bool {
 	return sync.OnceValue(func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), askTime)
 		defer cancel()
-		_, err := t.output(ctx, "-hide_banner", "-v", "error", "-f", "lavfi", "-i", "color=s=64x32:r=1,"+clockFilter, "-frames:v", "1", "-f", "null", "-")
+		_, err := t.output(ctx, "-hide_banner", "-v", "error", "-f", "lavfi", "-i", "color=s=64x32:r=1,"+clockFilter,
+			"-frames:v", "1", "-f", "null", "-")
 		return err == nil
 	})
 }
@@ -116,8 +122,8 @@ var (
 	leavesOut     = regexp.MustCompile(`--disable-(everything|all|network|protocol|muxer|demuxer|encoder)`)
 )
 
-// builtFully tells by what FFmpeg says of its version whether it was built with all that needs no other library, and with
-// libx264. Most are; that saves to start it once for each list of what it can.
+// builtFully tells by what FFmpeg says of its version whether it was built with all that needs no other library, and
+// with libx264. Most are; that saves to start it once for each list of what it can.
 func builtFully(version []byte) (full, h264 bool) {
 	m := configuration.FindSubmatch(version)
 	if m == nil || leavesOut.Match(m[1]) {
@@ -126,11 +132,12 @@ func builtFully(version []byte) (full, h264 bool) {
 	return true, slices.Contains(strings.Fields(string(m[1])), "--enable-libx264")
 }
 
-// Changed tells whether the program is gone or another one since it was found: an update may have removed it, or brought
-// a version that wants other arguments.
+// Changed tells whether the program is gone or another one since it was found: an update may have removed it, or
+// brought a version that wants other arguments.
 func (t *Tool) Changed() bool {
 	now, err := os.Stat(t.Path)
-	return err != nil || !os.SameFile(now, t.file) || now.Size() != t.file.Size() || !now.ModTime().Equal(t.file.ModTime())
+	return err != nil || !os.SameFile(now, t.file) || now.Size() != t.file.Size() ||
+		!now.ModTime().Equal(t.file.ModTime())
 }
 
 func locate(setting string) (string, error) {
@@ -144,7 +151,8 @@ func locate(setting string) (string, error) {
 		}
 		path, err := exec.LookPath(setting)
 		if err != nil {
-			return "", &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("ffmpeg.path = %q is not a program that can be started", setting)}
+			return "", &source.Failure{Kind: source.Missing,
+				Detail: fmt.Sprintf("ffmpeg.path = %q is not a program that can be started", setting)}
 		}
 		return path, nil
 	}

@@ -37,7 +37,8 @@ func H265Entry(width, height int, profile [12]byte, vps, sps, pps []byte) []byte
 	return videoEntry("hvc1", width, height, func(b []byte) []byte {
 		return box(b, "hvcC", func(b []byte) []byte {
 			b = append(append(b, 1), profile[:]...)
-			b = append(b, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 3) // 4:2:0, 8 bits; lengths have 4 bytes; 3 arrays
+			// 4:2:0, 8 bits; lengths have 4 bytes; 3 arrays
+			b = append(b, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 3)
 			for _, n := range [][]byte{vps, sps, pps} {
 				b = append(b, 0x80|n[0]>>1&63, 0, 1)
 				b = append(u16(b, uint16(len(n))), n...)
@@ -78,8 +79,8 @@ func PCMEntry(kind string, channels, rate int) []byte {
 	return audioEntry(kind, channels, 16, rate, func(b []byte) []byte { return b })
 }
 
-// G726Entry returns the sample entry of G.726 with so many bits a sample, most significant first: a Microsoft wave format
-// (0x45) in QuickTime's form, as FFmpeg reads it.
+// G726Entry returns the sample entry of G.726 with so many bits a sample, most significant first: a Microsoft wave
+// format (0x45) in QuickTime's form, as FFmpeg reads it.
 func G726Entry(bits int) []byte {
 	return audioEntry("ms\x00\x45", 1, bits, 8000, func(b []byte) []byte { return b })
 }
@@ -105,7 +106,8 @@ func Kind(entry []byte) string {
 
 // Same reports whether two tracks decode alike. Bit rates, which differ from file to file, do not count.
 func (t Track) Same(o Track) bool {
-	return t.Video == o.Video && t.Timescale == o.Timescale && t.Width == o.Width && t.Height == o.Height && string(essence(t)) == string(essence(o))
+	return t.Video == o.Video && t.Timescale == o.Timescale && t.Width == o.Width && t.Height == o.Height &&
+		string(essence(t)) == string(essence(o))
 }
 
 // essence is what of a sample entry decides how its samples are decoded.

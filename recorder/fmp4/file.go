@@ -19,8 +19,9 @@ type Fragment struct {
 }
 
 // walk calls f for the init section ("moov"), for the end of each whole fragment with video behind it ("mdat"), and for
-// boxes that mean nothing to players ("free"), with the offset of their ends. A cut or damaged file ends where it is cut
-// or damaged, which is no error here; one that cannot be read is. m may hold what the init section says, if that is in another file.
+// boxes that mean nothing to players ("free"), with the offset of their ends. A cut or damaged file ends where it is
+// cut or damaged, which is no error here; one that cannot be read is. m may hold what the init section says, if that is
+// in another file.
 func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr *Fragment) error) error {
 	var pending *Fragment
 	var wall time.Time

@@ -18,7 +18,9 @@ import (
 func segments(t *testing.T, n int) (init []byte, list [][]byte) {
 	t.Helper()
 	var pipe, errs bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=10", "-t", fmt.Sprint(n), "-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-keyint_min", "10", "-sc_threshold", "0", "-bf", "0",
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=10",
+		"-t", fmt.Sprint(n), "-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-keyint_min", "10",
+		"-sc_threshold", "0", "-bf", "0",
 		"-movflags", "frag_every_frame+empty_moov+default_base_moof", "-f", "mp4", "pipe:1")
 	cmd.Stdout, cmd.Stderr = &pipe, &errs
 	if err := cmd.Run(); err != nil {
@@ -29,7 +31,8 @@ func segments(t *testing.T, n int) (init []byte, list [][]byte) {
 	var parts []TrackPart
 	flush := func() {
 		if len(parts) > 0 && len(parts[0].Samples) > 0 {
-			list = append(list, AppendPart(nil, uint32(len(list)+1), time.Unix(1_700_000_000+int64(len(list)), 0), parts))
+			list = append(list, AppendPart(nil, uint32(len(list)+1), time.Unix(1_700_000_000+int64(len(list)), 0),
+				parts))
 		}
 	}
 	for {
@@ -58,7 +61,8 @@ func segments(t *testing.T, n int) (init []byte, list [][]byte) {
 			if len(p.Samples) == 0 {
 				p.Base = uint64(track.Ticks(f.Time))
 			}
-			p.Samples = append(p.Samples, Sample{Duration: uint32(track.Ticks(f.Length)), Offset: int32(track.Ticks(f.Offset)), Size: uint32(len(f.Data)), Key: f.Key})
+			p.Samples = append(p.Samples, Sample{Duration: uint32(track.Ticks(f.Length)),
+				Offset: int32(track.Ticks(f.Offset)), Size: uint32(len(f.Data)), Key: f.Key})
 			p.Data = append(p.Data, f.Data...)
 		}
 	}
@@ -73,7 +77,8 @@ func segments(t *testing.T, n int) (init []byte, list [][]byte) {
 func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	init, list := segments(t, 4)
 	movie, err := ReadInit(init)
-	if err != nil || len(movie.Tracks) != 1 || movie.Tracks[0].Width != 160 || movie.Tracks[0].Height != 90 || Kind(movie.Tracks[0].Entry) != "avc1" {
+	if err != nil || len(movie.Tracks) != 1 || movie.Tracks[0].Width != 160 || movie.Tracks[0].Height != 90 ||
+		Kind(movie.Tracks[0].Entry) != "avc1" {
 		t.Fatalf("%+v, %v", movie, err)
 	}
 	other := movie.Tracks[0]
@@ -83,7 +88,8 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	}
 	for i, s := range list {
 		got := Segment(bytes.NewReader(s), int64(len(s)), movie)
-		want := Fragment{Media: [2]time.Duration{time.Duration(i) * time.Second, time.Duration(i+1) * time.Second}, Key: true, Frames: 10, End: int64(len(s)), Wall: time.Unix(1_700_000_000+int64(i), 0)}
+		want := Fragment{Media: [2]time.Duration{time.Duration(i) * time.Second, time.Duration(i+1) * time.Second},
+			Key: true, Frames: 10, End: int64(len(s)), Wall: time.Unix(1_700_000_000+int64(i), 0)}
 		if len(got) != 1 || got[0] != want {
 			t.Errorf("segment %d: %+v, want %+v", i, got, want)
 		}
@@ -92,7 +98,8 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	if err := os.WriteFile(file, slices.Concat(append([][]byte{init}, list...)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", file, "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", file, "-f", "null",
+		"-").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("FFmpeg says: %v %s", err, out)
 	}
 	allocs := testing.AllocsPerRun(100, func() {
@@ -115,7 +122,8 @@ func TestSoundEntries(t *testing.T) {
 	fragment := NewReader(bytes.NewReader(slices.Concat(init, list[0])), 1<<20)
 	_, _, _ = fragment.Next()
 	for want, entry := range map[string][]byte{
-		"pcm_alaw": PCMEntry("alaw", 1, 8000), "pcm_mulaw": PCMEntry("ulaw", 1, 8000), "pcm_s16be": PCMEntry("twos", 2, 16000), "opus": OpusEntry(2), "adpcm_g726": G726Entry(4),
+		"pcm_alaw": PCMEntry("alaw", 1, 8000), "pcm_mulaw": PCMEntry("ulaw", 1, 8000),
+		"pcm_s16be": PCMEntry("twos", 2, 16000), "opus": OpusEntry(2), "adpcm_g726": G726Entry(4),
 		"aac": AACEntry(1, 16000, []byte{0x14, 0x08}),
 	} {
 		sound := Track{ID: 2, Timescale: 8000, Entry: entry}
@@ -127,7 +135,8 @@ func TestSoundEntries(t *testing.T) {
 		if err := os.WriteFile(file, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "quiet", "-select_streams", "a", "-show_entries", "stream=codec_name", "-of", "csv=p=0", file).Output()
+		out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "quiet", "-select_streams", "a", "-show_entries",
+			"stream=codec_name", "-of", "csv=p=0", file).Output()
 		if got := string(bytes.TrimSpace(out)); got != want || err != nil {
 			t.Errorf("FFmpeg takes %s for %q, %v", want, got, err)
 		}
@@ -136,9 +145,12 @@ func TestSoundEntries(t *testing.T) {
 
 // FuzzFile reads what is no MP4, in every way that files are read.
 func FuzzFile(f *testing.F) {
-	f.Add([]byte("\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix\x00\x00\x00\x10moof\x00\x00\x00\x08traf"), []byte("\x00\x00\x00\x08moov"))
-	track := Track{ID: 1, Video: true, Timescale: 90000, Width: 64, Height: 36, Entry: H264Entry(64, 36, []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68})}
-	part := AppendPart(nil, 1, time.Unix(1, 0), []TrackPart{{Track: 1, Samples: []Sample{{Duration: 9000, Size: 3, Key: true}}, Data: []byte{1, 2, 3}}})
+	f.Add([]byte("\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix\x00\x00\x00\x10moof\x00\x00\x00\x08traf"),
+		[]byte("\x00\x00\x00\x08moov"))
+	track := Track{ID: 1, Video: true, Timescale: 90000, Width: 64, Height: 36,
+		Entry: H264Entry(64, 36, []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68})}
+	part := AppendPart(nil, 1, time.Unix(1, 0),
+		[]TrackPart{{Track: 1, Samples: []Sample{{Duration: 9000, Size: 3, Key: true}}, Data: []byte{1, 2, 3}}})
 	f.Add(part, Init([]Track{track}))
 	f.Fuzz(func(t *testing.T, segment, head []byte) {
 		m, err := ReadInit(head)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Stretch is what was appended to a growing file in one go: segments of one run. One of an earlier version knows Media alone,
-// which is the file's time then.
+// Stretch is what was appended to a growing file in one go: segments of one run. One of an earlier version knows Media
+// alone, which is the file's time then.
 type Stretch struct {
 	Run    int64
 	Media  [2]time.Duration // start and end by the run's time
@@ -25,9 +25,9 @@ type Stretch struct {
 // Length is how long it plays.
 func (s Stretch) Length() time.Duration { return s.Media[1] - s.Media[0] }
 
-// A seal ends each stretch: a box that players skip (ISO/IEC 14496-12, section 8.1.2). It has the stretch's length in bytes
-// and its CRC-32C, since a power cut may leave a file with its right size and zeros in it, so that structure alone does
-// not tell what is whole; and what no fragment tells of it. The form before knew length and sum alone.
+// A seal ends each stretch: a box that players skip (ISO/IEC 14496-12, section 8.1.2). It has the stretch's length in
+// bytes and its CRC-32C, since a power cut may leave a file with its right size and zeros in it, so that structure
+// alone does not tell what is whole; and what no fragment tells of it. The form before knew length and sum alone.
 const (
 	sealMark = "Preroll2"
 	sealSize = 8 + 8 + 8 + 4 + 6*8
@@ -39,7 +39,8 @@ const (
 func seal(s Stretch, length int64, sum uint32) []byte {
 	b := append(u32(nil, sealSize), "free"...)
 	b = u32(u64(append(b, sealMark...), uint64(length)), sum)
-	for _, v := range []int64{s.Run, int64(s.Media[0]), int64(s.Media[1]), s.Wall[0].UnixNano(), s.Wall[1].UnixNano(), int64(s.Shift)} {
+	for _, v := range []int64{s.Run, int64(s.Media[0]), int64(s.Media[1]), s.Wall[0].UnixNano(), s.Wall[1].UnixNano(),
+		int64(s.Shift)} {
 		b = u64(b, uint64(v))
 	}
 	return b
@@ -47,8 +48,8 @@ func seal(s Stretch, length int64, sum uint32) []byte {
 
 func sum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 
-// sealed reads the box at an offset as the seal of the bytes from an offset to it, but for a hole: the room for the index,
-// in which it may have been begun. is tells that it is a seal, ok that it is right.
+// sealed reads the box at an offset as the seal of the bytes from an offset to it, but for a hole: the room for the
+// index, in which it may have been begun. is tells that it is a seal, ok that it is right.
 func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Stretch, is, ok bool, err error) {
 	b := make([]byte, size)
 	if _, err := r.ReadAt(b, at); err != nil {
@@ -72,7 +73,8 @@ func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Stretch, is, 
 		return s, true, bytes.Equal(b, old), nil
 	}
 	v := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[28+8*i:])) }
-	s = Stretch{Run: v(0), Media: [2]time.Duration{time.Duration(v(1)), time.Duration(v(2))}, Wall: [2]time.Time{time.Unix(0, v(3)), time.Unix(0, v(4))}, Shift: time.Duration(v(5))}
+	s = Stretch{Run: v(0), Media: [2]time.Duration{time.Duration(v(1)), time.Duration(v(2))},
+		Wall: [2]time.Time{time.Unix(0, v(3)), time.Unix(0, v(4))}, Shift: time.Duration(v(5))}
 	return s, true, bytes.Equal(b, seal(s, at-from, h.Sum32())), nil
 }
 
@@ -91,9 +93,9 @@ func (w Whole) Frames() (n int) {
 	return n
 }
 
-// Inspect reads a growing file, as far as it is whole and no further than limit bytes (0: all of it). A file without a whole
-// init section is empty. strict says that only what is sealed counts; else that holds if anything is sealed. An error means
-// that the file cannot be read.
+// Inspect reads a growing file, as far as it is whole and no further than limit bytes (0: all of it). A file without a
+// whole init section is empty. strict says that only what is sealed counts; else that holds if anything is sealed. An
+// error means that the file cannot be read.
 func Inspect(r io.ReaderAt, size, limit int64, strict bool) (Whole, error) {
 	if limit > 0 {
 		size = min(size, limit)
@@ -168,7 +170,8 @@ func Grow(f *os.File, init []byte, room int64) (*Growing, error) {
 		return nil, err
 	}
 	head := u32(bytes.Clone(init), uint32(8+room))
-	return &Growing{f: f, movie: m, ends: map[uint32]uint64{}, empty: true, head: append(head, "free"...), room: room}, nil
+	return &Growing{f: f, movie: m, ends: map[uint32]uint64{}, empty: true, head: append(head, "free"...), room: room},
+		nil
 }
 
 // GrowOn goes on with a growing file behind what is whole of it. The rest is cut off.
@@ -218,12 +221,14 @@ func Room(r io.ReaderAt, size int64, m Movie, first, clip time.Duration) int64 {
 		return err
 	})
 	const head, perSample, perFragment = 2048, 12, 10
-	room := head + int64(float64(samples*perSample+fragments*perFragment)*max(1, clip.Seconds()/max(first, 100*time.Millisecond).Seconds()))
+	room := head + int64(float64(samples*perSample+fragments*perFragment)*max(1,
+		clip.Seconds()/max(first, 100*time.Millisecond).Seconds()))
 	return min(room, maxRoom)
 }
 
-// Append appends segments of one run, each a file without an init section, and a seal. times are those of the first one's
-// start and the last one's end. It does not make them durable. After an error the file is good up to where it was before.
+// Append appends segments of one run, each a file without an init section, and a seal. times are those of the first
+// one's start and the last one's end. It does not make them durable. After an error the file is good up to where it was
+// before.
 func (g *Growing) Append(segments []io.ReaderAt, sizes []int64, s Stretch) error {
 	h := sum()
 	to := io.MultiWriter(g.f, h)
@@ -264,7 +269,8 @@ func (g *Growing) Append(segments []io.ReaderAt, sizes []int64, s Stretch) error
 }
 
 // copy appends one segment, its times moved to the file's.
-func (g *Growing) copy(to io.Writer, r io.ReaderAt, size int64, s *Stretch, shifted *bool, ends map[uint32]uint64) (int64, error) {
+func (g *Growing) copy(to io.Writer, r io.ReaderAt, size int64, s *Stretch, shifted *bool,
+	ends map[uint32]uint64) (int64, error) {
 	video, _ := g.movie.Video()
 	at := int64(0)
 	err := boxes(r, size, func(kind string, end int64, body func() ([]byte, error)) error {

@@ -21,10 +21,12 @@ import (
 func film(t *testing.T, n int, sound, more string) (init []byte, list [][]byte) {
 	t.Helper()
 	dir := t.TempDir()
-	args := []string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=10", "-f", "lavfi", "-i", "sine=440:sample_rate=8000", "-t", fmt.Sprint(n), "-c:v", "libx264", "-preset", "ultrafast",
+	args := []string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=10", "-f", "lavfi", "-i",
+		"sine=440:sample_rate=8000", "-t", fmt.Sprint(n), "-c:v", "libx264", "-preset", "ultrafast",
 		"-g", "10", "-keyint_min", "10", "-sc_threshold", "0"}
 	args = append(args, strings.Fields(more)...)
-	args = append(args, "-c:a", sound, "-f", "hls", "-hls_time", "1", "-hls_list_size", "0", "-hls_segment_type", "fmp4", "-hls_segment_filename", filepath.Join(dir, "%d.m4s"), filepath.Join(dir, "live.m3u8"))
+	args = append(args, "-c:a", sound, "-f", "hls", "-hls_time", "1", "-hls_list_size", "0", "-hls_segment_type",
+		"fmp4", "-hls_segment_filename", filepath.Join(dir, "%d.m4s"), filepath.Join(dir, "live.m3u8"))
 	if out, err := exec.CommandContext(t.Context(), "ffmpeg", args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -57,7 +59,8 @@ func grown(t *testing.T, init []byte, room int64) (*os.File, *Growing) {
 
 func appendTo(t *testing.T, g *Growing, run int64, media time.Duration, b []byte) {
 	t.Helper()
-	s := Stretch{Run: run, Media: [2]time.Duration{media, media + time.Second}, Wall: [2]time.Time{time.Unix(100, 5), time.Unix(101, 7)}}
+	s := Stretch{Run: run, Media: [2]time.Duration{media, media + time.Second},
+		Wall: [2]time.Time{time.Unix(100, 5), time.Unix(101, 7)}}
 	if err := g.Append([]io.ReaderAt{bytes.NewReader(b)}, []int64{int64(len(b))}, s); err != nil {
 		t.Fatal(err)
 	}
@@ -66,10 +69,12 @@ func appendTo(t *testing.T, g *Growing, run int64, media time.Duration, b []byte
 // plays has FFmpeg decode a file with every warning as an error, and returns its frames and length.
 func plays(t *testing.T, path string) (frames int, length float64, audio int) {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "warning", "-xerror", "-i", path, "-map", "0", "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 && !bytes.Contains(out, []byte("dts to muxer")) {
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "warning", "-xerror", "-i", path, "-map", "0", "-f",
+		"null", "-").CombinedOutput(); err != nil || len(out) > 0 && !bytes.Contains(out, []byte("dts to muxer")) {
 		t.Errorf("it does not play: %v: %s", err, out)
 	}
-	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-count_packets", "-show_entries", "stream=codec_type,nb_read_packets,start_time:format=duration", "-of", "json", path).Output()
+	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-count_packets", "-show_entries",
+		"stream=codec_type,nb_read_packets,start_time:format=duration", "-of", "json", path).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +284,8 @@ func TestFinishIsTorn(t *testing.T) {
 			}
 			if w, err := Inspect(again, int64(len(b)), 0, true); err != nil || !flipped && len(w.Stretches) != 2 {
 				t.Errorf("%+v", w)
-			} else if c, err := Finish(again, map[bool]int64{false: w.Good, true: int64(len(b))}[flipped]); err != nil || c.Frames != 20 {
+			} else if c, err := Finish(again,
+				map[bool]int64{false: w.Good, true: int64(len(b))}[flipped]); err != nil || c.Frames != 20 {
 				t.Errorf("%+v, %v", c, err)
 			}
 			if frames, _, _ := plays(t, path); frames != 20 {
@@ -364,17 +370,24 @@ func TestDamageInTheMiddle(t *testing.T) {
 // Small files that claim much take neither memory nor time.
 func TestHostileTables(t *testing.T) {
 	stbl := func(tables []byte) []byte {
-		track := Track{ID: 1, Video: true, Timescale: 90000, Width: 64, Height: 36, Entry: H264Entry(64, 36, []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68})}
+		track := Track{ID: 1, Video: true, Timescale: 90000, Width: 64, Height: 36,
+			Entry: H264Entry(64, 36, []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68})}
 		b := box(nil, "ftyp", func(b []byte) []byte { return append(b, "iso5\x00\x00\x02\x00"...) })
 		return box(b, "moov", func(b []byte) []byte {
 			return box(b, "trak", func(b []byte) []byte {
 				b = full(b, "tkhd", 0, 3, func(b []byte) []byte { return u32(u32(u32(b, 0), 0), 1) })
 				return box(b, "mdia", func(b []byte) []byte {
-					b = full(b, "mdhd", 0, 0, func(b []byte) []byte { return u32(u32(u32(u32(b, 0), 0), track.Timescale), 0) })
-					b = full(b, "hdlr", 0, 0, func(b []byte) []byte { return append(u32(b, 0), "vide\x00\x00\x00\x00"...) })
+					b = full(b, "mdhd", 0, 0, func(b []byte) []byte {
+						return u32(u32(u32(u32(b, 0), 0), track.Timescale), 0)
+					})
+					b = full(b, "hdlr", 0, 0, func(b []byte) []byte {
+						return append(u32(b, 0), "vide\x00\x00\x00\x00"...)
+					})
 					return box(b, "minf", func(b []byte) []byte {
 						return box(b, "stbl", func(b []byte) []byte {
-							b = full(b, "stsd", 0, 0, func(b []byte) []byte { return append(u32(b, 1), track.Entry...) })
+							b = full(b, "stsd", 0, 0, func(b []byte) []byte {
+								return append(u32(b, 1), track.Entry...)
+							})
 							return append(b, tables...)
 						})
 					})
@@ -410,7 +423,8 @@ func TestHostileTables(t *testing.T) {
 		_ = f.Close()
 	}
 	empty := AppendPart(nil, 1, time.Unix(1, 0), []TrackPart{{Track: 1, Samples: make([]Sample, 60000)}})
-	b := Init([]Track{{ID: 1, Video: true, Timescale: 90000, Entry: H264Entry(64, 36, []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68})}})
+	b := Init([]Track{{ID: 1, Video: true, Timescale: 90000,
+		Entry: H264Entry(64, 36, []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68})}})
 	b = append(b, empty...)
 	if w, err := Inspect(bytes.NewReader(b), int64(len(b)), 0, false); err != nil || w.Frames() != 0 {
 		t.Errorf("frames of nothing: %+v, %v", w, err)
@@ -428,7 +442,8 @@ func TestHolds(t *testing.T) {
 		return f, g.Good
 	}
 	part, good := make(list[0], list[1])
-	for want, segments := range map[string][][]byte{"yes": {list[0], list[1]}, "no": {list[0], list[2]}, "more": {list[0], list[1], list[2]}, "less": {list[0]}} {
+	for want, segments := range map[string][][]byte{"yes": {list[0], list[1]}, "no": {list[0], list[2]},
+		"more": {list[0], list[1], list[2]}, "less": {list[0]}} {
 		clip, size := make(segments...)
 		if _, err := Finish(clip, size); err != nil {
 			t.Fatal(err)

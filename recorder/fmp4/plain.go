@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// A growing file is a fragmented MP4 that plays at any moment, with room for an index in front. Finish makes a plain MP4
-// of it without a second copy: the index goes into the room, and the fragments become the inside of one mdat box.
+// A growing file is a fragmented MP4 that plays at any moment, with room for an index in front. Finish makes a plain
+// MP4 of it without a second copy: the index goes into the room, and the fragments become the inside of one mdat box.
 
 // movieScale is the ticks a second of a plain file's movie.
 const movieScale = 90000
@@ -306,7 +306,8 @@ func Holds(plain, part *os.File, size int64, more bool) (bool, error) {
 	if errors.Is(err, ErrBox) {
 		return false, nil
 	}
-	return len(want) > 0 && (len(got) == len(want) || more && len(got) > len(want)) && slices.Equal(got[:len(want)], want), err
+	return len(want) > 0 && (len(got) == len(want) || more && len(got) > len(want)) &&
+		slices.Equal(got[:len(want)], want), err
 }
 
 // ErrNotPlain means that a file has no index yet.
@@ -349,9 +350,9 @@ func Check(f *os.File) (Contents, error) {
 	return l.contents(), nil
 }
 
-// Finish makes a plain MP4 of a growing file, of which size bytes count, and returns what it holds. A crash at any moment
-// leaves a file that plays and can be finished again; one that is finished already stays as it is. The caller makes it
-// durable. (ISO/IEC 14496-12)
+// Finish makes a plain MP4 of a growing file, of which size bytes count, and returns what it holds. A crash at any
+// moment leaves a file that plays and can be finished again; one that is finished already stays as it is. The caller
+// makes it durable. (ISO/IEC 14496-12)
 func Finish(f *os.File, size int64) (Contents, error) {
 	l, err := survey(f, size)
 	switch {
@@ -403,7 +404,8 @@ func Finish(f *os.File, size int64) (Contents, error) {
 	return c, nil
 }
 
-// Mend undoes what a power cut left of the last step of Finish, should it have torn those few bytes: the file grows again.
+// Mend undoes what a power cut left of the last step of Finish, should it have torn those few bytes: the file grows
+// again.
 func Mend(f *os.File) error {
 	fi, err := f.Stat()
 	if err != nil {

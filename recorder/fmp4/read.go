@@ -477,7 +477,8 @@ func (r *Reader) frames() error {
 			if at < 0 || end > int64(len(r.body)) {
 				return ErrBox
 			}
-			r.queue = append(r.queue, Frame{Track: run.Track, Time: t.Time(ticks), Offset: time.Duration(int64(s.Offset)) * time.Second / time.Duration(t.Timescale),
+			r.queue = append(r.queue, Frame{Track: run.Track, Time: t.Time(ticks),
+				Offset: time.Duration(int64(s.Offset)) * time.Second / time.Duration(t.Timescale),
 				Length: t.Time(uint64(s.Duration)), Key: s.Key, Data: r.body[at:end]})
 			at, ticks = end, ticks+uint64(s.Duration)
 		}

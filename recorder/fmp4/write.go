@@ -52,7 +52,9 @@ func matrix(b []byte) []byte {
 
 // Init returns an init section (ISO/IEC 14496-12, 8.2 to 8.8): ftyp and moov, with no samples.
 func Init(tracks []Track) []byte {
-	b := box(nil, "ftyp", func(b []byte) []byte { return append(append(append(b, "iso5"...), 0, 0, 2, 0), "iso5iso6mp41"...) })
+	b := box(nil, "ftyp", func(b []byte) []byte {
+		return append(append(append(b, "iso5"...), 0, 0, 2, 0), "iso5iso6mp41"...)
+	})
 	return box(b, "moov", func(b []byte) []byte {
 		b = full(b, "mvhd", 0, 0, func(b []byte) []byte {
 			b = u32(u32(u32(u32(b, 0), 0), 1000), 0) // created, modified, timescale, duration
@@ -91,8 +93,12 @@ func trak(b []byte, t Track, samples *table) []byte {
 			b = samples.edts(b)
 		}
 		return box(b, "mdia", func(b []byte) []byte {
-			b = full(b, "mdhd", 1, 0, func(b []byte) []byte { return u16(u16(u64(u32(u64(u64(b, 0), 0), t.Timescale), length), 0x55c4), 0) })
-			b = full(b, "hdlr", 0, 0, func(b []byte) []byte { return append(zeros(append(u32(b, 0), handler...), 12), 0) })
+			b = full(b, "mdhd", 1, 0, func(b []byte) []byte {
+				return u16(u16(u64(u32(u64(u64(b, 0), 0), t.Timescale), length), 0x55c4), 0)
+			})
+			b = full(b, "hdlr", 0, 0, func(b []byte) []byte {
+				return append(zeros(append(u32(b, 0), handler...), 12), 0)
+			})
 			return box(b, "minf", func(b []byte) []byte {
 				if t.Video {
 					b = full(b, header, 0, 1, func(b []byte) []byte { return zeros(b, 8) })
@@ -162,7 +168,8 @@ func AppendPart(b []byte, sequence uint32, wall time.Time, parts []TrackPart) []
 		b = u64(u32(append(u32(b, 20), "tfdt"...), 1<<24), p.Base)
 		trun := len(b)
 		b = append(append(b, 0, 0, 0, 0), "trun"...)
-		b = u32(b, 1<<24|0xf01) // signed offsets; data offset, and of each sample duration, size, flags, composition offset
+		// signed offsets; data offset, and of each sample duration, size, flags, composition offset
+		b = u32(b, 1<<24|0xf01)
 		b = u32(b, uint32(len(p.Samples)))
 		offsets[i] = len(b)
 		b = u32(b, 0)

@@ -16,8 +16,8 @@ const (
 	DriveHangs = 10 * time.Second       // after which a drive counts as silent
 )
 
-// Drive keeps the last known state of the archive drive. A check of a drive that hangs never returns, and nothing can end
-// it, so each check has a goroutine of its own that nobody waits for. There is at most one.
+// Drive keeps the last known state of the archive drive. A check of a drive that hangs never returns, and nothing can
+// end it, so each check has a goroutine of its own that nobody waits for. There is at most one.
 type Drive struct {
 	mu    sync.Mutex // guards all below
 	begun time.Time  // when the pending check began; zero if none is pending
@@ -59,8 +59,9 @@ func (d *Drive) Check(path string) (disk.Disk, error) {
 }
 
 func checkDrive(path string) (disk.Disk, error) {
-	is, _ := disk.Of(path)                                 // a folder that was not made yet has no sizes
-	if _, err := os.Stat(filepath.Dir(path)); err != nil { // an idle recorder does not touch the drive, but its user wants to know
+	is, _ := disk.Of(path) // a folder that was not made yet has no sizes
+	// an idle recorder does not touch the drive, but its user wants to know
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return is, err
 	}
 	return is, disk.Writable(path)

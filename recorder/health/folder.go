@@ -38,13 +38,13 @@ type Folders struct {
 // NewFolders returns a checker that runs at most two checks at once.
 func NewFolders() *Folders { return &Folders{make(chan struct{}, 2)} }
 
-// Check tries a folder for the use as "ram" or "archive", with the other settings as they are. It tries to make and write
-// the folder, and for an archive measures how fast that goes; nothing is left behind. What is wrong with the folder is no
-// error.
+// Check tries a folder for the use as "ram" or "archive", with the other settings as they are. It tries to make and
+// write the folder, and for an archive measures how fast that goes; nothing is left behind. What is wrong with the
+// folder is no error.
 //
 // It answers within ten seconds even if the path lies on a network share that hangs, since a person waits for it. The
-// goroutine that hangs then is left behind, against the rule that whoever starts a goroutine waits for it: no call can end
-// a system call. At most two are; further calls find no slot until the share answers, and say that it does not.
+// goroutine that hangs then is left behind, against the rule that whoever starts a goroutine waits for it: no call can
+// end a system call. At most two are; further calls find no slot until the share answers, and say that it does not.
 func (f *Folders) Check(ctx context.Context, s config.Settings, path, use string) (status.Folder, error) {
 	if use != UseRAM && use != UseArchive {
 		return status.Folder{}, fmt.Errorf("a folder is used as %q or %q, not as %q", UseRAM, UseArchive, use)
@@ -53,8 +53,10 @@ func (f *Folders) Check(ctx context.Context, s config.Settings, path, use string
 }
 
 // run does work that may hang, and does not wait for it longer than a time.
-func (f *Folders) run(ctx context.Context, path string, limit time.Duration, work func() status.Folder) (status.Folder, error) {
-	silent := status.Folder{Path: path, Fault: "does not answer", Hint: "Is the drive plugged in, or the network share connected?"}
+func (f *Folders) run(ctx context.Context, path string, limit time.Duration,
+	work func() status.Folder) (status.Folder, error) {
+	silent := status.Folder{Path: path, Fault: "does not answer",
+		Hint: "Is the drive plugged in, or the network share connected?"}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 

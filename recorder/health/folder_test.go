@@ -35,9 +35,12 @@ func TestFolder(t *testing.T) {
 		{"empty", "", UseRAM, "must be set to a folder"},
 		{"control", disk + "/a\nb", UseArchive, "must not hold control characters"},
 		{"a file", file, UseArchive, "must be a folder, and it is a file"},
-		{"no parent", filepath.Join(disk, "a", "b"), UseArchive, "must lie in a folder that exists; is the drive plugged in?"},
-		{"archive in RAM", filepath.Join(s.RAMDisk.Path, "clips"), UseArchive, "must not lie in the RAM disk's folder, nor the other way round"},
-		{"RAM around the archive", filepath.Dir(s.Archive.Path), UseRAM, "must not lie in the RAM disk's folder, nor the other way round"},
+		{"no parent", filepath.Join(disk, "a", "b"), UseArchive,
+			"must lie in a folder that exists; is the drive plugged in?"},
+		{"archive in RAM", filepath.Join(s.RAMDisk.Path, "clips"), UseArchive,
+			"must not lie in the RAM disk's folder, nor the other way round"},
+		{"RAM around the archive", filepath.Dir(s.Archive.Path), UseRAM,
+			"must not lie in the RAM disk's folder, nor the other way round"},
 		{"no right", filepath.Join(locked, "x"), UseArchive, "cannot be made: this user has no right to write there"},
 		{"a new folder", filepath.Join(disk, "clips"), UseArchive, ""},
 		{"RAM on a disk", filepath.Join(disk, "ram"), UseRAM, ""},
@@ -69,7 +72,8 @@ func TestFolder(t *testing.T) {
 		return
 	}
 	f, err := r.Check(t.Context(), s, filepath.Join(ramDir(t), "x"), UseRAM)
-	if err != nil || !f.RAM || !f.Known || f.Kind != "tmpfs" || f.Hint != "" || strings.Join(f.Suggest, " ") != "/dev/shm/preroll" {
+	if err != nil || !f.RAM || !f.Known || f.Kind != "tmpfs" || f.Hint != "" ||
+		strings.Join(f.Suggest, " ") != "/dev/shm/preroll" {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
@@ -92,7 +96,9 @@ func TestFolderThatHangs(t *testing.T) {
 		t.Error(err)
 	}
 	close(answer)
-	if f, err := r.run(t.Context(), "/mnt/nas", 20*time.Second, func() status.Folder { return status.Folder{Kind: "nfs"} }); err != nil || f.Kind != "nfs" {
+	if f, err := r.run(t.Context(), "/mnt/nas", 20*time.Second, func() status.Folder {
+		return status.Folder{Kind: "nfs"}
+	}); err != nil || f.Kind != "nfs" {
 		t.Errorf("after it answered: %+v, %v", f, err)
 	}
 }

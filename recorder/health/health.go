@@ -1,8 +1,8 @@
 // Package health turns what a recorder observes into problems and hints that a person can act on.
 //
-// In go the settings, the state of the cameras, and the errors of FFmpeg, the RAM disk, the archive drive, the index and
-// the mail server. Out come values of package status. Problems is a pure function; Drive and Folders ask disks, which may
-// hang, and never wait long for them.
+// In go the settings, the state of the cameras, and the errors of FFmpeg, the RAM disk, the archive drive, the index
+// and the mail server. Out come values of package status. Problems is a pure function; Drive and Folders ask disks,
+// which may hang, and never wait long for them.
 package health
 
 import (
@@ -54,7 +54,8 @@ func Problems(f Facts) (list []status.Problem) {
 			Text: "The settings file was changed, and is not in force", Hint: "Correct it: " + f.SettingsFile.Error()})
 	}
 	if f.RAM != nil {
-		list = append(list, status.Problem{Key: "ram-gone", About: "ram", Text: "The RAM disk cannot be used: " + f.RAM.Error(),
+		list = append(list, status.Problem{Key: "ram-gone", About: "ram",
+			Text: "The RAM disk cannot be used: " + f.RAM.Error(),
 			Hint: "Choose a folder that this user may write in ram_disk.path."})
 	}
 	if f.Archive != nil {
@@ -62,7 +63,8 @@ func Problems(f Facts) (list []status.Problem) {
 		list = append(list, status.Problem{Key: archiveKey(f.Archive), About: "archive", Text: text, Hint: hint})
 	}
 	if f.Index != nil {
-		list = append(list, status.Problem{Key: "index", About: "index", Text: "Alarms cannot be noted, so their mails are not accepted",
+		list = append(list, status.Problem{Key: "index", About: "index",
+			Text: "Alarms cannot be noted, so their mails are not accepted",
 			Hint: "Most cameras send them again. Does another program use Preroll's state folder, or is its disk full? The system says: " + f.Index.Error()})
 	}
 	list = append(list, mailProblems(f)...)
@@ -95,7 +97,8 @@ func cameraProblems(f Facts) (list []status.Problem) {
 		}
 		if c.Short {
 			list = append(list, status.Problem{Key: "ram-short", About: "ram",
-				Text: fmt.Sprintf("%s: only %.0f s of %.0f s of video fit into the RAM budget", c.Name, c.PreRoll.D().Seconds(), f.Settings.RAMDisk.Keep.D().Seconds()),
+				Text: fmt.Sprintf("%s: only %.0f s of %.0f s of video fit into the RAM budget", c.Name,
+					c.PreRoll.D().Seconds(), f.Settings.RAMDisk.Keep.D().Seconds()),
 				Hint: "Raise ram_disk.budget, or lower the camera's bit rate."})
 		}
 	}
@@ -120,7 +123,8 @@ func NotRAM(path string, d disk.Disk) status.Problem {
 	if !d.Known {
 		text = fmt.Sprintf("Nobody can tell whether %s is RAM (%s)", path, d.Kind)
 	}
-	return status.Problem{Key: "ram-disk", About: "ram", Text: text, Hint: "Every second of video would be written to it, all day. " + RAMHint}
+	return status.Problem{Key: "ram-disk", About: "ram", Text: text,
+		Hint: "Every second of video would be written to it, all day. " + RAMHint}
 }
 
 // rareKeyframes is the distance of keyframes from which on clips are much longer than asked for.

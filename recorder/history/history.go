@@ -1,8 +1,8 @@
 // Package history keeps what happened to a recorder: its starts and ends, cameras that came and went, mails and what
 // became of them, troubles. So it can be said later why there is a clip of a time, or none.
 //
-// Entries come in by Add, which never waits, and go to a small SQLite file of their own; All returns them. History is no
-// promise: what cannot be written is dropped and counted, and a damaged file is moved aside and begun anew. Run owns
+// Entries come in by Add, which never waits, and go to a small SQLite file of their own; All returns them. History is
+// no promise: what cannot be written is dropped and counted, and a damaged file is moved aside and begun anew. Run owns
 // the only goroutine that writes. While nothing happens, nothing is written.
 package history
 
@@ -173,7 +173,8 @@ func (h *History) insert(ctx context.Context, list []Entry) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	put, err := tx.PrepareContext(ctx, `INSERT INTO entries (time, kind, camera, text, sender, event, about) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+	put, err := tx.PrepareContext(ctx,
+		`INSERT INTO entries (time, kind, camera, text, sender, event, about) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -183,16 +184,20 @@ func (h *History) insert(ctx context.Context, list []Entry) error {
 		if !e.About.IsZero() {
 			about = e.About.UnixMilli()
 		}
-		if _, err := put.ExecContext(ctx, e.Time.UnixMilli(), string(e.Kind), e.Camera, strings.ToValidUTF8(e.Text, ""), e.From, e.Event, about); err != nil {
+		if _, err := put.ExecContext(ctx, e.Time.UnixMilli(), string(e.Kind), e.Camera, strings.ToValidUTF8(e.Text, ""),
+			e.From, e.Event, about); err != nil {
 			return err
 		}
 	}
 	added := h.added + len(list)
 	if added >= pruneEvery {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM entries WHERE id <= (SELECT id FROM entries ORDER BY id DESC LIMIT 1 OFFSET ?)`, most); err != nil {
+		if _, err := tx.ExecContext(ctx,
+			`DELETE FROM entries WHERE id <= (SELECT id FROM entries ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+			most); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM entries WHERE kind = 'removed' AND id <= (SELECT id FROM entries WHERE kind = 'removed' ORDER BY id DESC LIMIT 1 OFFSET ?)`, mostRemoved); err != nil {
+		if _, err := tx.ExecContext(ctx,
+			`DELETE FROM entries WHERE kind = 'removed' AND id <= (SELECT id FROM entries WHERE kind = 'removed' ORDER BY id DESC LIMIT 1 OFFSET ?)`, mostRemoved); err != nil {
 			return err
 		}
 		added = 0
@@ -224,7 +229,8 @@ func (h *History) read(ctx context.Context) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := db.QueryContext(ctx, `SELECT time, kind, camera, text, sender, event, about FROM entries ORDER BY time, id`)
+	rows, err := db.QueryContext(ctx,
+		`SELECT time, kind, camera, text, sender, event, about FROM entries ORDER BY time, id`)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +259,8 @@ func (h *History) open(ctx context.Context) (*sql.DB, error) {
 	if h.db != nil {
 		return h.db, nil
 	}
-	db, err := sqlfile.Open(h.path, "_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate", 1)
+	db, err := sqlfile.Open(h.path,
+		"_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate", 1)
 	if err != nil {
 		return nil, err
 	}

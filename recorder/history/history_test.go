@@ -45,7 +45,8 @@ func TestEntriesSurviveARestart(t *testing.T) {
 	state := t.TempDir()
 	at := time.Now().Truncate(time.Millisecond)
 	h, stop := start(t, state)
-	want := Entry{Time: at, Kind: Removed, Camera: "gate", Text: "too old", From: "192.0.2.1", Event: "e1", About: at.Add(-time.Hour)}
+	want := Entry{Time: at, Kind: Removed, Camera: "gate", Text: "too old", From: "192.0.2.1", Event: "e1",
+		About: at.Add(-time.Hour)}
 	h.Add(want)
 	h.Add(Entry{Time: at.Add(-time.Minute), Kind: Mail, Text: "\xffTür " + strings.Repeat("ü", 1000)})
 	has(t, h, 2)
@@ -59,7 +60,8 @@ func TestEntriesSurviveARestart(t *testing.T) {
 	if list[1] != want || list[0].Kind != Mail || list[2].Kind != Stopped || time.Since(list[2].Time) > time.Minute {
 		t.Errorf("%+v", list)
 	}
-	if r := []rune(list[0].Text); len(r) > longest+1 || !strings.HasPrefix(list[0].Text, "Tür") && !strings.Contains(list[0].Text, "Tür") {
+	if r := []rune(list[0].Text); len(r) > longest+1 ||
+		!strings.HasPrefix(list[0].Text, "Tür") && !strings.Contains(list[0].Text, "Tür") {
 		t.Errorf("%q", list[0].Text)
 	}
 	if h.Dropped() != 0 {
@@ -111,7 +113,8 @@ func TestOldEntriesGo(t *testing.T) {
 	put := func(kind Kind, n int) {
 		var list []Entry
 		for i := range n {
-			if list = append(list, Entry{Time: time.Now(), Kind: kind, Text: fmt.Sprint(i)}); len(list) == queue || i == n-1 {
+			if list = append(list, Entry{Time: time.Now(), Kind: kind, Text: fmt.Sprint(i)}); len(list) == queue ||
+				i == n-1 {
 				h.write(t.Context(), list...)
 				list = nil
 			}
@@ -125,7 +128,8 @@ func TestOldEntriesGo(t *testing.T) {
 	}
 	put(Mail, most)
 	list, err = h.All(t.Context())
-	if err != nil || len(list) < most || len(list) > most+pruneEvery || list[0].Kind != Mail || list[len(list)-1].Text != fmt.Sprint(most-1) {
+	if err != nil || len(list) < most || len(list) > most+pruneEvery || list[0].Kind != Mail ||
+		list[len(list)-1].Text != fmt.Sprint(most-1) {
 		t.Errorf("%d entries, %v", len(list), err)
 	}
 }

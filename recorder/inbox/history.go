@@ -26,8 +26,8 @@ type mailKey struct {
 	camera, from, event string
 }
 
-// isNew reports whether a mail deserves an entry: the first mail of each event, every test mail, and otherwise one a minute
-// per camera and sender. Of mails that are no alarm there are no more entries than a person reads.
+// isNew reports whether a mail deserves an entry: the first mail of each event, every test mail, and otherwise one a
+// minute per camera and sender. Of mails that are no alarm there are no more entries than a person reads.
 func (n *noted) isNew(k mailKey, now time.Time) bool {
 	last, ok := n.last[k]
 	if ok && k.kind != history.MailTest && (k.event != "" || now.Sub(last) < repeatTime) {
@@ -48,8 +48,8 @@ func (n *noted) isNew(k mailKey, now time.Time) bool {
 	return true
 }
 
-// record adds what became of a mail to the history: the event's id, or why the mail was not saved. It reports whether the
-// mail deserved an entry.
+// record adds what became of a mail to the history: the event's id, or why the mail was not saved. It reports whether
+// the mail deserved an entry.
 func (in *Inbox) record(kind history.Kind, camera string, t event.Trigger, id, why string) bool {
 	e := history.Entry{Time: t.Time, Kind: kind, Camera: camera, Text: why, From: t.From, Event: id}
 	if why == "" {

@@ -18,7 +18,8 @@ func TestMailsAreNotedOnce(t *testing.T) {
 		want  bool
 	}{
 		{history.Mail, "e1", 0, true}, {history.Mail, "e1", time.Hour, false}, {history.Mail, "e2", time.Second, true},
-		{history.MailRefused, "", 0, true}, {history.MailRefused, "", 59 * time.Second, false}, {history.MailRefused, "", 2 * time.Minute, true},
+		{history.MailRefused, "", 0, true}, {history.MailRefused, "", 59 * time.Second, false},
+		{history.MailRefused, "", 2 * time.Minute, true},
 		{history.MailTest, "", 0, true}, {history.MailTest, "", time.Second, true},
 	} {
 		if got := n.isNew(mailKey{tc.kind, "gate", "192.0.2.7", tc.event}, at.Add(tc.after)); got != tc.want {
@@ -32,7 +33,8 @@ func TestNotesAreBounded(t *testing.T) {
 	var n noted
 	at, entries := time.Now(), 0
 	for i := range 20000 {
-		if n.isNew(mailKey{history.MailTest, "", fmt.Sprintf("192.0.2.%d", i%200), ""}, at.Add(time.Duration(i)*time.Millisecond)) {
+		if n.isNew(mailKey{history.MailTest, "", fmt.Sprintf("192.0.2.%d", i%200), ""},
+			at.Add(time.Duration(i)*time.Millisecond)) {
 			entries++
 		}
 	}

@@ -1,8 +1,8 @@
-// Package inbox remembers what came into the mail server: counts, the last mail, mails that fit no camera, how late each
-// camera's mails come, and storms of mails.
+// Package inbox remembers what came into the mail server: counts, the last mail, mails that fit no camera, how late
+// each camera's mails come, and storms of mails.
 //
-// In go the outcomes that the mail server reports. Out come the status of the mail server and entries of the history. An
-// Inbox starts no goroutine. Its methods may be called from any goroutine.
+// In go the outcomes that the mail server reports. Out come the status of the mail server and entries of the history.
+// An Inbox starts no goroutine. Its methods may be called from any goroutine.
 package inbox
 
 import (
@@ -80,15 +80,16 @@ func (in *Inbox) Failed(id string, t event.Trigger, err error) {
 	in.record(history.MailFailed, id, t, "", err.Error())
 }
 
-// Left records a mail that saves nothing, or nothing of some cameras. It returns of how many cameras an alarm was not saved
-// because of a pause.
+// Left records a mail that saves nothing, or nothing of some cameras. It returns of how many cameras an alarm was not
+// saved because of a pause.
 func (in *Inbox) Left(o trigger.Outcome, t event.Trigger) (paused int) {
 	switch o.Kind {
 	case trigger.Test:
 		in.tested(o.Cameras, t)
 	case trigger.Notice:
 		if in.recordAll(history.MailNotice, o.Cameras, t, o.Notice) {
-			in.opt.Log.Info("notice of a device, which is no alarm", "cameras", o.Cameras, "label", o.Notice, "from", t.From, "subject", t.Subject)
+			in.opt.Log.Info("notice of a device, which is no alarm", "cameras", o.Cameras, "label", o.Notice,
+				"from", t.From, "subject", t.Subject)
 		}
 	}
 	for id, kind := range o.Quiet {
@@ -209,8 +210,8 @@ func (in *Inbox) DropUnmatched() {
 	in.opt.Changed()
 }
 
-// Save writes the mails that fit no camera to the state folder, if they changed. It is called now and then, so that a storm
-// of mails is written once.
+// Save writes the mails that fit no camera to the state folder, if they changed. It is called now and then, so that a
+// storm of mails is written once.
 func (in *Inbox) Save() {
 	in.mu.Lock()
 	list, dirty := in.smtp.Unmatched, in.dirty
@@ -247,8 +248,8 @@ func lagOf(m trigger.Received) (time.Duration, bool) {
 	return max(0, lag), lag > -2*time.Second && lag < maxLag
 }
 
-// Lag is how late a camera's mails come, the longest but one of the last few, in whole seconds; 0 if that is not known or
-// not worth a word.
+// Lag is how late a camera's mails come, the longest but one of the last few, in whole seconds; 0 if that is not known
+// or not worth a word.
 func (in *Inbox) Lag(id string) time.Duration {
 	in.mu.Lock()
 	list := slices.Sorted(slices.Values(in.lags[id]))

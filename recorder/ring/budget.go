@@ -5,12 +5,13 @@ import (
 	"sync"
 )
 
-// Budget bounds what all rings and holds together may use of the RAM disk. Bytes are asked of it before they are written.
+// Budget bounds what all rings and holds together may use of the RAM disk. Bytes are asked of it before they are
+// written.
 //
-// Each ring has a share, the budget divided by the rings; what others leave unused may be borrowed. When room is short, the
-// ring that is furthest beyond its share loses its oldest GOP, and so on: a ring within its share loses nothing, whatever
-// another camera sends. What an open event holds stays, unless it is beyond the share and another ring needs its own: then
-// the newest of it goes that was not copied yet.
+// Each ring has a share, the budget divided by the rings; what others leave unused may be borrowed. When room is short,
+// the ring that is furthest beyond its share loses its oldest GOP, and so on: a ring within its share loses nothing,
+// whatever another camera sends. What an open event holds stays, unless it is beyond the share and another ring needs
+// its own: then the newest of it goes that was not copied yet.
 type Budget struct {
 	mu    sync.Mutex // guards all below; taken before any ring's
 	limit int64
@@ -20,8 +21,8 @@ type Budget struct {
 // NewBudget returns a budget of a number of bytes.
 func NewBudget(limit int64) *Budget { return &Budget{limit: limit, rings: map[*Ring]bool{}} }
 
-// SetLimit changes the budget and shortens rings where that is needed now. It also drops what is too old, and follows this
-// machine's clock, so it wants to be called every few seconds.
+// SetLimit changes the budget and shortens rings where that is needed now. It also drops what is too old, and follows
+// this machine's clock, so it wants to be called every few seconds.
 func (b *Budget) SetLimit(limit int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -121,7 +122,8 @@ func (r *Ring) firstGOP() int {
 			return i
 		}
 	}
-	if writing := r.w != nil && r.w.f != nil; writing && r.w.seg.Key || !writing && len(r.entries) > 1 { // a newest one alone stays
+	// a newest one alone stays
+	if writing := r.w != nil && r.w.f != nil; writing && r.w.seg.Key || !writing && len(r.entries) > 1 {
 		return len(r.entries)
 	}
 	return 0
@@ -136,8 +138,8 @@ func (r *Ring) shorten() {
 	r.isShort()
 }
 
-// cede gives up the newest segment that can be: the one that is being written, or else one that no open event holds or whose
-// copying has not begun. It reports whether there was one.
+// cede gives up the newest segment that can be: the one that is being written, or else one that no open event holds or
+// whose copying has not begun. It reports whether there was one.
 func (r *Ring) cede() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

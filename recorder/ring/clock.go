@@ -9,8 +9,8 @@ import (
 // minStep is a difference between the clocks that is a step, and not the small corrections of a time service.
 const minStep = time.Second
 
-// clock turns steady time into wall time, and notices that this machine's clock was set. A machine without a battery for
-// its clock sets it by years soon after its start.
+// clock turns steady time into wall time, and notices that this machine's clock was set. A machine without a battery
+// for its clock sets it by years soon after its start.
 type clock struct {
 	offset time.Duration // wall time since 1970 - steady time, when it was looked at last
 	now    func() (wall, steady time.Duration)
@@ -55,8 +55,8 @@ func (h *Hold) Stepped() time.Duration {
 	return d
 }
 
-// checkClock follows this machine's clock. Steady times, which is all that the ring and its holds keep, do not change by
-// that; the wall times that they are handed out with do. r.mu is held.
+// checkClock follows this machine's clock. Steady times, which is all that the ring and its holds keep, do not change
+// by that; the wall times that they are handed out with do. r.mu is held.
 func (r *Ring) checkClock() {
 	d := r.clock.stepped()
 	if d == 0 {

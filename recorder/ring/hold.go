@@ -41,12 +41,12 @@ type Hold struct {
 // HoldID is what the id of a hold may be; it becomes a folder name.
 var HoldID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// early is by how much a segment's times may be too early: a timeline follows the drift of a camera's clock with the delay
-// of the seconds that it looks back.
+// early is by how much a segment's times may be too early: a timeline follows the drift of a camera's clock with the
+// delay of the seconds that it looks back.
 const early = 20 * time.Millisecond
 
-// Hold pins the GOP that holds the time from, and all that is newer. It takes well under a millisecond on tmpfs. The segment
-// that is being written is pinned when it is complete.
+// Hold pins the GOP that holds the time from, and all that is newer. It takes well under a millisecond on tmpfs. The
+// segment that is being written is pinned when it is complete.
 func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	h, err := r.newHold(id)
 	if err != nil {
@@ -158,7 +158,8 @@ func (r *Ring) newHold(id string) (*Hold, error) {
 	if !HoldID.MatchString(id) {
 		return nil, fmt.Errorf("hold %q: not a name", id)
 	}
-	h := &Hold{ID: id, ring: r, dir: filepath.Join(r.pins(), id), pinned: map[string]*entry{}, needKey: true, arrived: make(chan struct{})}
+	h := &Hold{ID: id, ring: r, dir: filepath.Join(r.pins(), id), pinned: map[string]*entry{}, needKey: true,
+		arrived: make(chan struct{})}
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make hold: %w", err)
 	}
@@ -172,8 +173,8 @@ func (r *Ring) catchUp(h *Hold, i int) {
 	}
 }
 
-// Limit says from when on no segment is wanted. It can be moved: segments that were too late before are taken if the ring
-// still has them.
+// Limit says from when on no segment is wanted. It can be moved: segments that were too late before are taken if the
+// ring still has them.
 func (h *Hold) Limit(until time.Time) {
 	r := h.ring
 	r.mu.Lock()
@@ -446,7 +447,8 @@ func (h *Hold) Close() {
 	}
 	list, _ := os.ReadDir(h.dir)
 	for _, f := range list {
-		if (ownName.MatchString(f.Name()) || f.Name() == noteName || f.Name() == noteName+".tmp") && f.Type().IsRegular() {
+		if (ownName.MatchString(f.Name()) || f.Name() == noteName || f.Name() == noteName+".tmp") &&
+			f.Type().IsRegular() {
 			_ = os.Remove(filepath.Join(h.dir, f.Name()))
 		}
 	}

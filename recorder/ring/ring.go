@@ -1,15 +1,15 @@
 // Package ring keeps a camera's newest segments on the RAM disk.
 //
 // A [Writer] is the sink of the camera's source: it writes samples into segments, part by part, and asks the [Budget]
-// before each. The ring drops the oldest GOPs and hands out holds: hard links that keep the segments of an open event until
-// their bytes are durable elsewhere. In come samples, out come [Segment] values in order. The package starts no goroutine;
-// every method may be called from any.
+// before each. The ring drops the oldest GOPs and hands out holds: hard links that keep the segments of an open event
+// until their bytes are durable elsewhere. In come samples, out come [Segment] values in order. The package starts no
+// goroutine; every method may be called from any.
 //
 // # Time
 //
-// Media time lies on the steady clock of this machine: it says when a frame arrived, smoothed by the camera's stamps (see
-// [source.Timeline]). The ring keeps steady times alone. Wall time is derived when a segment is handed out, and written
-// into each fragment as producer reference time, so that the ring means the same after a crash.
+// Media time lies on the steady clock of this machine: it says when a frame arrived, smoothed by the camera's stamps
+// (see [source.Timeline]). The ring keeps steady times alone. Wall time is derived when a segment is handed out, and
+// written into each fragment as producer reference time, so that the ring means the same after a crash.
 package ring
 
 import (
@@ -92,7 +92,8 @@ type Ring struct {
 	clock   clock
 	w       *Writer
 	came    time.Duration // when the last picture came that a segment can hold; 0: none
-	lag     time.Duration // by how much segments come later than they end: a folder's files are read when they are whole
+	// by how much segments come later than they end: a folder's files are read when they are whole
+	lag     time.Duration
 	gop     time.Duration // from keyframe to keyframe
 	lastKey time.Duration // when the GOP that is being written began; 0: none is
 	changes time.Duration // what the last runs cost; see changeTime
@@ -135,8 +136,8 @@ func Open(opt Options) (*Ring, error) {
 // Close gives the ring's share of the budget back. The files stay for the next process.
 func (r *Ring) Close() { r.opt.Budget.leave(r) }
 
-// Erase removes the camera's folder as far as Preroll made what is in it, because the camera is gone or switched off. What
-// an open event holds stays, and so the folder.
+// Erase removes the camera's folder as far as Preroll made what is in it, because the camera is gone or switched off.
+// What an open event holds stays, and so the folder.
 func (r *Ring) Erase() {
 	r.mu.Lock()
 	for len(r.entries) > 0 {
@@ -172,8 +173,8 @@ func (r *Ring) Gone() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// nextRun returns the number of a new run. Numbers never repeat: they are the time in milliseconds, and always above every
-// number that is known. r.mu is held.
+// nextRun returns the number of a new run. Numbers never repeat: they are the time in milliseconds, and always above
+// every number that is known. r.mu is held.
 func (r *Ring) nextRun() int64 {
 	r.lastRun = max(time.Now().UnixMilli(), r.lastRun+1)
 	return r.lastRun
@@ -221,7 +222,9 @@ func (r *Ring) scan() error {
 		if m == nil || !f.Type().IsRegular() {
 			continue
 		}
-		used := slices.ContainsFunc(r.entries, func(e *entry) bool { return strings.HasPrefix(f.Name(), fmt.Sprintf("r%013d-", e.Run)) })
+		used := slices.ContainsFunc(r.entries, func(e *entry) bool {
+			return strings.HasPrefix(f.Name(), fmt.Sprintf("r%013d-", e.Run))
+		})
 		if m[4] != "" || m[3] == "silent" || !used {
 			_ = os.Remove(filepath.Join(r.segments(), f.Name()))
 		}
@@ -300,8 +303,9 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 			end = fr.Wall.Add(last.Media[1] - fr.Media[0])
 		}
 	}
-	e := &entry{end: r.clock.of(end), Segment: Segment{Run: run, Number: number, Path: path, Init: initPath, Params: info.hash,
-		Media: [2]time.Duration{first.Media[0], last.Media[1]}, Key: first.Key, Frames: frames, Bytes: size}}
+	e := &entry{end: r.clock.of(end),
+		Segment: Segment{Run: run, Number: number, Path: path, Init: initPath, Params: info.hash,
+			Media: [2]time.Duration{first.Media[0], last.Media[1]}, Key: first.Key, Frames: frames, Bytes: size}}
 	e.start = e.end - e.Length()
 	return e, nil
 }
@@ -388,7 +392,8 @@ func (r *Ring) prune() {
 			r.drop()
 		}
 	}
-	for len(r.entries) > 0 && now-r.entries[len(r.entries)-1].end > r.opt.Keep+r.lag+time.Minute && (r.w == nil || r.w.f == nil) {
+	for len(r.entries) > 0 && now-r.entries[len(r.entries)-1].end > r.opt.Keep+r.lag+time.Minute &&
+		(r.w == nil || r.w.f == nil) {
 		r.drop()
 	}
 }
@@ -479,8 +484,8 @@ func (r *Ring) SinceLastFrame() time.Duration {
 	return r.clock.steady() - r.came
 }
 
-// recent is how long ago the last picture of a camera may have come that is not silent. It is long for a busy machine, and
-// for a camera that sends one picture in two seconds at night.
+// recent is how long ago the last picture of a camera may have come that is not silent. It is long for a busy machine,
+// and for a camera that sends one picture in two seconds at night.
 const recent = 3 * time.Second
 
 // Receiving reports whether pictures come now that a segment can hold.

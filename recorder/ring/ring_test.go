@@ -33,7 +33,8 @@ func open(t testing.TB, dir string, keep time.Duration, b *Budget) *Ring {
 func tracks(width int) []source.Track {
 	sps, pps := []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68, 0xce}
 	return []source.Track{
-		{Track: fmp4.Track{ID: 1, Video: true, Timescale: 90000, Width: width, Height: 36, Entry: fmp4.H264Entry(width, 36, sps, pps)}, Codec: "h264"},
+		{Track: fmp4.Track{ID: 1, Video: true, Timescale: 90000, Width: width, Height: 36,
+			Entry: fmp4.H264Entry(width, 36, sps, pps)}, Codec: "h264"},
 		{Track: fmp4.Track{ID: 2, Timescale: 8000, Entry: fmp4.PCMEntry("alaw", 1, 8000)}, Codec: "pcm_alaw"},
 	}
 }
@@ -69,7 +70,8 @@ func (f *feeder) send(length time.Duration) {
 
 func (f *feeder) frame() {
 	f.t.Helper()
-	s := source.Sample{Stamp: time.Duration(f.n) * interval, Arrival: f.at, Key: f.gop > 0 && f.n%f.gop == 0 || f.n == 0, Data: [][]byte{make([]byte, f.size)}}
+	s := source.Sample{Stamp: time.Duration(f.n) * interval, Arrival: f.at, Key: f.gop > 0 && f.n%f.gop == 0 ||
+		f.n == 0, Data: [][]byte{make([]byte, f.size)}}
 	if err := f.w.Sample(s); err != nil {
 		f.t.Fatal(err)
 	}
@@ -91,7 +93,8 @@ func files(t testing.TB, r *Ring) (sum int64) {
 	t.Helper()
 	var seen []os.FileInfo
 	_ = filepath.WalkDir(r.opt.Dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !strings.Contains(path, ".m4s") && (!strings.Contains(path, "-init.mp4") || strings.HasPrefix(path, r.pins())) {
+		if err != nil || !strings.Contains(path, ".m4s") &&
+			(!strings.Contains(path, "-init.mp4") || strings.HasPrefix(path, r.pins())) {
 			return nil
 		}
 		fi, err := d.Info()
@@ -114,7 +117,8 @@ func TestWriterWritesSegments(t *testing.T) {
 	if n := len(list(r)); n != 7 {
 		t.Errorf("%d complete segments while the eighth is written", n)
 	}
-	if s := r.Status(); (s.Length-8*time.Second).Abs() > 2*partLength || s.GOP != time.Second || s.BitRate == 0 || !s.Stamps {
+	if s := r.Status(); (s.Length-8*time.Second).Abs() > 2*partLength || s.GOP != time.Second || s.BitRate == 0 ||
+		!s.Stamps {
 		t.Errorf("%+v", s)
 	}
 	live, err := os.ReadFile(r.Live())
@@ -130,7 +134,8 @@ func TestWriterWritesSegments(t *testing.T) {
 	}
 	for i, s := range segments {
 		at := begin.Add(time.Duration(i) * time.Second)
-		if s.Frames != 10 || s.Number != i || !s.Key || !near(s.Start, at, time.Millisecond) || !near(s.End, at.Add(time.Second), time.Millisecond) {
+		if s.Frames != 10 || s.Number != i || !s.Key || !near(s.Start, at, time.Millisecond) ||
+			!near(s.End, at.Add(time.Second), time.Millisecond) {
 			t.Errorf("segment %d: %+v, want it from %s", i, s, at)
 		}
 		if i > 0 && (!s.Follows(segments[i-1]) || !s.Start.Equal(segments[i-1].End)) {
@@ -158,11 +163,13 @@ func TestNextProcess(t *testing.T) {
 		t.Fatalf("%d segments of %d", len(after), len(before)+1)
 	}
 	for i, b := range before {
-		if a := after[i]; !near(a.Start, b.Start, time.Millisecond) || !near(a.End, b.End, time.Millisecond) || a.Frames != b.Frames || a.Bytes != b.Bytes || a.Params != b.Params || a.Media != b.Media || !a.Key {
+		if a := after[i]; !near(a.Start, b.Start, time.Millisecond) || !near(a.End, b.End, time.Millisecond) ||
+			a.Frames != b.Frames || a.Bytes != b.Bytes || a.Params != b.Params || a.Media != b.Media || !a.Key {
 			t.Errorf("segment %d: %+v\nwas %+v", i, a, b)
 		}
 	}
-	if last := after[len(after)-1]; last.Frames < 3 || !last.Key || !near(last.Start, before[len(before)-1].End, time.Millisecond) {
+	if last := after[len(after)-1]; last.Frames < 3 || !last.Key ||
+		!near(last.Start, before[len(before)-1].End, time.Millisecond) {
 		t.Errorf("what was being written: %+v", last)
 	}
 	if s := again.Status(); s.Bytes != files(t, again) {
@@ -185,13 +192,15 @@ func TestFirstForm(t *testing.T) {
 	now := time.Now()
 	for i := range 4 {
 		at := now.Add(time.Duration(i-4) * time.Second)
-		if err := os.Chtimes(filepath.Join(dir, "ring", fmt.Sprintf("r1700000000000-%06d.m4s", i)), at, at); err != nil {
+		if err := os.Chtimes(filepath.Join(dir, "ring", fmt.Sprintf("r1700000000000-%06d.m4s", i)), at,
+			at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r := open(t, dir, time.Minute, nil)
 	segments := list(r)
-	if len(segments) != 4 || segments[3].Frames != 5 || !segments[3].Key || !near(segments[3].End, now.Add(-time.Second), 10*time.Millisecond) {
+	if len(segments) != 4 || segments[3].Frames != 5 || !segments[3].Key ||
+		!near(segments[3].End, now.Add(-time.Second), 10*time.Millisecond) {
 		t.Fatalf("%+v", segments)
 	}
 	h, err := r.Hold("event", now.Add(-3*time.Second))
@@ -213,7 +222,8 @@ func TestRingIsBounded(t *testing.T) {
 	}
 }
 
-// TestRareKeyframes sends one keyframe and no other: pictures are kept as long as they come, from it on, in several files.
+// TestRareKeyframes sends one keyframe and no other: pictures are kept as long as they come, from it on, in several
+// files.
 func TestRareKeyframes(t *testing.T) {
 	r := open(t, t.TempDir(), 20*time.Second, nil)
 	f := feed(t, r, 45*time.Second)
@@ -258,7 +268,8 @@ func TestSilenceIsAGap(t *testing.T) {
 	for i := 1; i < len(segments); i++ {
 		switch d := segments[i].Start.Sub(segments[i-1].End); {
 		case d == 0:
-		case (d-5*time.Second).Abs() < 2*interval && (segments[i].Media[0]-segments[i-1].Media[1]-d).Abs() < time.Millisecond:
+		case (d-5*time.Second).Abs() < 2*interval &&
+			(segments[i].Media[0]-segments[i-1].Media[1]-d).Abs() < time.Millisecond:
 			gaps++
 		default:
 			t.Errorf("segment %d begins %s behind the one before it", i, d)
@@ -269,7 +280,8 @@ func TestSilenceIsAGap(t *testing.T) {
 	}
 }
 
-// TestParametersChange changes the picture's size in mid-session: a new run with an init section of its own, and no gap.
+// TestParametersChange changes the picture's size in mid-session: a new run with an init section of its own, and no
+// gap.
 func TestParametersChange(t *testing.T) {
 	r := open(t, t.TempDir(), time.Minute, nil)
 	f := feed(t, r, 10*time.Second)
@@ -447,13 +459,15 @@ func TestForeignFilesDoNoHarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	ring := filepath.Join(dir, "ring")
-	if err := os.MkdirAll(filepath.Join(ring, "r1700000000000-000007.m4s"), 0o700); err != nil { // a folder with a segment's name
+	// a folder with a segment's name
+	if err := os.MkdirAll(filepath.Join(ring, "r1700000000000-000007.m4s"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(secret, filepath.Join(ring, "r1700000000000-000008.m4s")); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"holiday.jpg": "x", "r1700000000000-000009.m4s": "not mp4", "r99-1.m4s": "", "r1700000000000-init.mp4.bak": "x"} {
+	for name, text := range map[string]string{"holiday.jpg": "x", "r1700000000000-000009.m4s": "not mp4",
+		"r99-1.m4s": "", "r1700000000000-init.mp4.bak": "x"} {
 		if err := os.WriteFile(filepath.Join(ring, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -468,7 +482,8 @@ func TestForeignFilesDoNoHarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Erase()
-	for _, name := range []string{"holiday.jpg", "r99-1.m4s", "r1700000000000-init.mp4.bak", "r1700000000000-000007.m4s"} {
+	for _, name := range []string{"holiday.jpg", "r99-1.m4s", "r1700000000000-init.mp4.bak",
+		"r1700000000000-000007.m4s"} {
 		if _, err := os.Lstat(filepath.Join(ring, name)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -496,8 +511,8 @@ func TestCutSegments(t *testing.T) {
 	}
 }
 
-// TestBudgetByShare lets one camera send without measure beside a good one: the good one keeps its whole ring, and no more
-// than the budget is used.
+// TestBudgetByShare lets one camera send without measure beside a good one: the good one keeps its whole ring, and no
+// more than the budget is used.
 func TestBudgetByShare(t *testing.T) {
 	const limit = 4 << 20
 	for name, gop := range map[string]int{"keyframes every second": 10, "one keyframe": 0, "keyframes only": 1} {
@@ -622,7 +637,8 @@ func TestChangesAreBounded(t *testing.T) {
 	var err error
 	for ; err == nil && n < 200; n++ {
 		if err = w.Tracks(tracks(64+n%2), source.Streams{}); err == nil {
-			err = w.Sample(source.Sample{Stamp: time.Duration(n) * 10 * time.Millisecond, Arrival: at, Key: n%3 > 0, Data: [][]byte{{1}}})
+			err = w.Sample(source.Sample{Stamp: time.Duration(n) * 10 * time.Millisecond, Arrival: at, Key: n%3 > 0,
+				Data: [][]byte{{1}}})
 		}
 		at += 10 * time.Millisecond
 	}
@@ -633,7 +649,8 @@ func TestChangesAreBounded(t *testing.T) {
 		t.Error(err)
 	}
 	if len(r.inits) > len(r.entries) || r.bytes != files(t, r) || r.bytes > limit {
-		t.Errorf("%d init sections of %d segments; %d bytes are counted, %d are used", len(r.inits), len(r.entries), r.bytes, files(t, r))
+		t.Errorf("%d init sections of %d segments; %d bytes are counted, %d are used", len(r.inits), len(r.entries),
+			r.bytes, files(t, r))
 	}
 	again := r.Writer()
 	if err := again.Tracks(tracks(64), source.Streams{}); source.AsFailure(err).Kind != source.Unreadable {
@@ -656,7 +673,8 @@ func TestPinsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.send(20 * time.Second)
-	if now := r.clock.wall(f.at); !h.Missed(now.Add(-5*time.Second), now) || h.Missed(now.Add(-time.Hour), now.Add(-30*time.Second)) {
+	if now := r.clock.wall(f.at); !h.Missed(now.Add(-5*time.Second), now) ||
+		h.Missed(now.Add(-time.Hour), now.Add(-30*time.Second)) {
 		t.Errorf("missed: %v", h.missed)
 	}
 	if got := files(t, r); got > 1<<20 {
@@ -759,7 +777,8 @@ func TestClockSetBetweenSegments(t *testing.T) {
 			}
 			last = s
 		}
-		if got := h.Timed(first); got.Start.Sub(first.Start) != d && !near(got.Start, first.Start.Add(d), time.Millisecond) || got.Length() != first.Length() {
+		if got := h.Timed(first); got.Start.Sub(first.Start) != d &&
+			!near(got.Start, first.Start.Add(d), time.Millisecond) || got.Length() != first.Length() {
 			t.Errorf("clock set by %s: %s is now %s", d, first.Start, got.Start)
 		}
 		h.Close()
@@ -776,7 +795,8 @@ func TestRunNumbersNeverRepeat(t *testing.T) {
 	}
 	future := time.Now().Add(time.Hour).UnixMilli() // the clock was set back since
 	for _, name := range []string{"init.mp4", "000000.m4s"} {
-		if err := os.Rename(filepath.Join(dir, "ring", "r1700000000000-"+name), filepath.Join(dir, "ring", fmt.Sprintf("r%013d-%s", future, name))); err != nil {
+		if err := os.Rename(filepath.Join(dir, "ring", "r1700000000000-"+name),
+			filepath.Join(dir, "ring", fmt.Sprintf("r%013d-%s", future, name))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -796,7 +816,8 @@ func TestRAMDiskTrouble(t *testing.T) {
 	}
 	var err error
 	for n := 0; err == nil && n < 30; n++ {
-		err = f.w.Sample(source.Sample{Stamp: time.Duration(f.n) * interval, Arrival: f.at, Key: f.n%10 == 0, Data: [][]byte{{1}}})
+		err = f.w.Sample(source.Sample{Stamp: time.Duration(f.n) * interval, Arrival: f.at, Key: f.n%10 == 0,
+			Data: [][]byte{{1}}})
 		f.n++
 		f.at += interval
 	}
@@ -807,8 +828,8 @@ func TestRAMDiskTrouble(t *testing.T) {
 	_ = f.w.Close()
 }
 
-// FuzzWriter gives a writer what no camera would send. It must count its bytes rightly, keep to the budget and its order,
-// and what it wrote must be read back.
+// FuzzWriter gives a writer what no camera would send. It must count its bytes rightly, keep to the budget and its
+// order, and what it wrote must be read back.
 func FuzzWriter(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 100, 200, 255, 9, 8, 7, 6, 5, 4, 3, 2, 1})
 	f.Add([]byte("a camera that sends whatever comes to its mind, and then something else again"))
@@ -826,7 +847,8 @@ func FuzzWriter(f *testing.F) {
 			op, x, y := data[i], data[i+1], data[i+2]
 			at += time.Duration(x) * 3 * time.Millisecond
 			stamp += time.Duration(int8(y)) * 10 * time.Millisecond
-			s := source.Sample{Stamp: stamp, Arrival: at, Offset: time.Duration(int8(op)) * time.Millisecond, Key: op&3 == 0, Length: time.Duration(y) * time.Millisecond,
+			s := source.Sample{Stamp: stamp, Arrival: at, Offset: time.Duration(int8(op)) * time.Millisecond,
+				Key: op&3 == 0, Length: time.Duration(y) * time.Millisecond,
 				Data: [][]byte{make([]byte, int(x)*int(op))}}
 			switch {
 			case op > 250:
@@ -859,7 +881,8 @@ func FuzzWriter(f *testing.F) {
 		}
 		before := list(r)
 		for i := 1; i < len(before); i++ {
-			if !before[i].Start.After(before[i-1].Start) { // the length of the last frame before a pause is guessed, so ends may overlap
+			// the length of the last frame before a pause is guessed, so ends may overlap
+			if !before[i].Start.After(before[i-1].Start) {
 				t.Fatalf("segment %d begins before the one before it ends: %+v, %+v", i, before[i-1], before[i])
 			}
 		}
@@ -868,7 +891,8 @@ func FuzzWriter(f *testing.F) {
 			t.Fatalf("%d of %d segments are read back", len(after), len(before))
 		}
 		for i := range before {
-			if !near(before[i].Start, after[i].Start, 2*time.Millisecond) || before[i].Frames != after[i].Frames || before[i].Bytes != after[i].Bytes {
+			if !near(before[i].Start, after[i].Start, 2*time.Millisecond) || before[i].Frames != after[i].Frames ||
+				before[i].Bytes != after[i].Bytes {
 				t.Fatalf("segment %d: %+v, was %+v", i, after[i], before[i])
 			}
 		}

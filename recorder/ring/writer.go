@@ -30,8 +30,8 @@ const (
 	maxChanges   = 20 * time.Second // of what passes
 )
 
-// Writer writes what a camera sends into its ring: the sink of one session. Its methods are called by one goroutine at a
-// time. Close must be called at the end.
+// Writer writes what a camera sends into its ring: the sink of one session. Its methods are called by one goroutine at
+// a time. Close must be called at the end.
 type Writer struct {
 	r        *Ring
 	line     source.Timeline
@@ -196,7 +196,8 @@ func (w *Writer) hear(s source.Sample) {
 	for _, d := range s.Data {
 		p.Data = append(p.Data, d...)
 	}
-	p.Samples = append(p.Samples, fmp4.Sample{Duration: uint32(track.Ticks(s.Length)), Size: uint32(len(p.Data) - n), Key: true})
+	p.Samples = append(p.Samples, fmp4.Sample{Duration: uint32(track.Ticks(s.Length)), Size: uint32(len(p.Data) - n),
+		Key: true})
 	t.last, t.open = at, true
 }
 
@@ -221,7 +222,8 @@ func (w *Writer) see(at time.Duration, s source.Sample) error {
 		w.gaps[len(w.gaps)-1] = interval
 		w.finish(end)
 		length := end - w.seg.start
-		cut = cut || s.Key && length >= Target*9/10 || length >= maxSegment || w.seg.Bytes+int64(len(w.parts[0].Data)) >= segmentBytes
+		cut = cut || s.Key && length >= Target*9/10 || length >= maxSegment ||
+			w.seg.Bytes+int64(len(w.parts[0].Data)) >= segmentBytes
 		if cut || end-w.part >= partLength || len(w.parts[0].Data) >= partBytes {
 			if err := w.flush(end); err != nil {
 				return err
@@ -249,7 +251,8 @@ func (w *Writer) see(at time.Duration, s source.Sample) error {
 	for _, d := range s.Data {
 		p.Data = append(p.Data, d...)
 	}
-	p.Samples = append(p.Samples, fmp4.Sample{Offset: int32(w.tracks[0].Ticks(s.Offset)), Size: uint32(len(p.Data) - n), Key: s.Key})
+	p.Samples = append(p.Samples, fmp4.Sample{Offset: int32(w.tracks[0].Ticks(s.Offset)), Size: uint32(len(p.Data) - n),
+		Key: s.Key})
 	w.lastAt, w.lastLen, w.open = at, s.Length, true
 	r.mu.Lock()
 	r.came = s.Arrival
@@ -393,7 +396,8 @@ func (w *Writer) complete() error {
 	list, path := w.playlist(), r.livePath(w.run)
 	r.mu.Unlock()
 	r.opt.Log.Debug("segment", "segment", filepath.Base(e.Path), "bytes", e.Bytes, "duration", e.Length())
-	if os.WriteFile(path+".tmp", []byte(list), 0o600) == nil && os.Rename(path+".tmp", path) == nil { // only who watches live misses it
+	// only who watches live misses it
+	if os.WriteFile(path+".tmp", []byte(list), 0o600) == nil && os.Rename(path+".tmp", path) == nil {
 		r.mu.Lock()
 		w.listed = true
 		r.mu.Unlock()
@@ -417,7 +421,8 @@ func (w *Writer) playlist() string {
 	if len(list) > 0 {
 		first = list[0].Number
 	}
-	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-MAP:URI=%q\n",
+	fmt.Fprintf(&b,
+		"#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-MAP:URI=%q\n",
 		int(math.Ceil(longest.Seconds())), first, initName(w.run))
 	for _, e := range list {
 		fmt.Fprintf(&b, "#EXTINF:%.6f,\n%s\n", e.Length().Seconds(), filepath.Base(e.Path))

@@ -90,7 +90,8 @@ func (s *sink) Sample(x source.Sample) error {
 // record runs a source for a time and returns what came, and the ring that holds it.
 func record(t *testing.T, src source.Source, length time.Duration) (*sink, *ring.Ring, error) {
 	t.Helper()
-	r, err := ring.Open(ring.Options{Dir: t.TempDir(), Keep: 5 * time.Minute, Budget: ring.NewBudget(1 << 30), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	r, err := ring.Open(ring.Options{Dir: t.TempDir(), Keep: 5 * time.Minute, Budget: ring.NewBudget(1 << 30),
+		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,8 @@ func joined(t *testing.T, r *ring.Ring) (file string, first, last ring.Segment) 
 	return file, list[0], list[len(list)-1]
 }
 
-// exact wants every frame of a camera once, the last one (and with begin the first one) timed by when it left the camera.
+// exact wants every frame of a camera once, the last one (and with begin the first one) timed by when it left the
+// camera.
 func exact(t *testing.T, r *ring.Ring, info camtest.Info, least int, off time.Duration, begin bool) {
 	t.Helper()
 	file, first, last := joined(t, r)
@@ -150,7 +152,8 @@ func exact(t *testing.T, r *ring.Ring, info camtest.Info, least int, off time.Du
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rep.Gaps) == 1 && strings.HasPrefix(rep.Gaps[0], fmt.Sprintf("frame %d:", rep.Frames-1)) { // of B-frames, the last ones may not have come
+	// of B-frames, the last ones may not have come
+	if len(rep.Gaps) == 1 && strings.HasPrefix(rep.Gaps[0], fmt.Sprintf("frame %d:", rep.Frames-1)) {
 		rep.Gaps = nil
 	}
 	if rep.Frames < least || len(rep.Gaps) > 0 {
@@ -169,8 +172,8 @@ func exact(t *testing.T, r *ring.Ring, info camtest.Info, least int, off time.Du
 // off is by how much times may be wrong on a busy machine, beside a frame.
 const off = 200 * time.Millisecond
 
-// TestContract reads cameras with all the ways that people report by every source that can: each frame comes once, in order,
-// and timed by when it was sent; sound never decides about video.
+// TestContract reads cameras with all the ways that people report by every source that can: each frame comes once, in
+// order, and timed by when it was sent; sound never decides about video.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	aac, err := camtest.AAC(t.Context())
@@ -193,19 +196,28 @@ func TestContract(t *testing.T) {
 		{"H.265, AAC", h265, camtest.Options{Audio: aac}, "aac", "", true},
 		{"B-frames", bframes, camtest.Options{}, "", "", true},
 		{"a keyframe every 20 s, from any frame on", long, odd(camtest.Oddities{AnyFrame: true}), "", "", false},
-		{"G.711, metadata, digest", small, camtest.Options{Audio: "pcma", Meta: true, Auth: "digest"}, "pcm_alaw", "", true},
-		{"basic login, no reports", small, camtest.Options{Audio: "pcmu", Auth: "basic", NoReports: true}, "pcm_mulaw", "", true},
-		{"silent AAC", small, camtest.Options{Audio: aac, Oddities: camtest.Oddities{SilentSound: true}}, "aac", "", true},
-		{"silent G.711", small, camtest.Options{Audio: "pcma", Oddities: camtest.Oddities{SilentSound: true}}, "pcm_alaw", "", false},
-		{"late sound", small, camtest.Options{Audio: "pcma", Oddities: camtest.Oddities{LateSound: 4 * time.Second}}, "pcm_alaw", "", false},
-		{"sender reports off by 25 s", small, camtest.Options{Audio: aac, Oddities: camtest.Oddities{ReportsOff: 25 * time.Second}}, "aac", "", false},
+		{"G.711, metadata, digest", small, camtest.Options{Audio: "pcma", Meta: true, Auth: "digest"}, "pcm_alaw", "",
+			true},
+		{"basic login, no reports", small, camtest.Options{Audio: "pcmu", Auth: "basic", NoReports: true}, "pcm_mulaw",
+			"", true},
+		{"silent AAC", small, camtest.Options{Audio: aac, Oddities: camtest.Oddities{SilentSound: true}}, "aac", "",
+			true},
+		{"silent G.711", small, camtest.Options{Audio: "pcma", Oddities: camtest.Oddities{SilentSound: true}},
+			"pcm_alaw", "", false},
+		{"late sound", small, camtest.Options{Audio: "pcma", Oddities: camtest.Oddities{LateSound: 4 * time.Second}},
+			"pcm_alaw", "", false},
+		{"sender reports off by 25 s", small,
+			camtest.Options{Audio: aac, Oddities: camtest.Oddities{ReportsOff: 25 * time.Second}}, "aac", "", false},
 		{"speex", small, camtest.Options{Audio: "speex"}, "", "speex", false},
 		{"G.726", small, camtest.Options{Audio: "g726"}, "adpcm_g726", "", false},
 		{"L16", small, camtest.Options{Audio: "l16"}, "pcm_s16be", "", false},
-		{"sound first", small, camtest.Options{Audio: "pcma", Oddities: camtest.Oddities{SoundFirst: true}}, "pcm_alaw", "", true},
+		{"sound first", small, camtest.Options{Audio: "pcma", Oddities: camtest.Oddities{SoundFirst: true}}, "pcm_alaw",
+			"", true},
 		{"UDP only", small, odd(camtest.Oddities{OnlyUDP: true}), "", "", true},
-		{"SHA-256 alone", small, camtest.Options{Auth: "digest", Oddities: camtest.Oddities{Algorithms: []string{"SHA-256"}}}, "", "", false},
-		{"MD5 and SHA-256", small, camtest.Options{Auth: "digest", Oddities: camtest.Oddities{Algorithms: []string{"MD5", "SHA-256"}}}, "", "", false},
+		{"SHA-256 alone", small, camtest.Options{Auth: "digest",
+			Oddities: camtest.Oddities{Algorithms: []string{"SHA-256"}}}, "", "", false},
+		{"MD5 and SHA-256", small, camtest.Options{Auth: "digest",
+			Oddities: camtest.Oddities{Algorithms: []string{"MD5", "SHA-256"}}}, "", "", false},
 		{"no parameter sets", small, odd(camtest.Oddities{NoSets: true}), "", "", false},
 		{"H.265 without parameter sets", h265, odd(camtest.Oddities{NoSets: true}), "", "", false},
 		{"JPEG first", small, odd(camtest.Oddities{JPEGFirst: true}), "", "", false},
@@ -238,7 +250,8 @@ func TestContract(t *testing.T) {
 				if tc.media.H265 {
 					video = "hevc"
 				}
-				if s.streams.Video != video || s.streams.Width != 640 || s.streams.Audio != tc.audio || s.streams.LeftOut != tc.left || s.streams.Ingest != name || s.told != 1 {
+				if s.streams.Video != video || s.streams.Width != 640 || s.streams.Audio != tc.audio ||
+					s.streams.LeftOut != tc.left || s.streams.Ingest != name || s.told != 1 {
 					t.Errorf("%+v, told %d times", s.streams, s.told)
 				}
 				if silent := tc.opt.SilentSound || tc.audio == ""; silent != (s.sound == 0) {
@@ -251,7 +264,8 @@ func TestContract(t *testing.T) {
 		})
 		if tc.ffmpeg {
 			read("ffmpeg", func(cam *camtest.Camera) source.Source {
-				return ffmpegsource.New(ff, ffmpeg.Source{URL: cam.URL(), Username: "admin", Password: config.Secret("it's a secret"), Audio: true})
+				return ffmpegsource.New(ff, ffmpeg.Source{URL: cam.URL(), Username: "admin",
+					Password: config.Secret("it's a secret"), Audio: true})
 			})
 		}
 	}
@@ -291,8 +305,8 @@ func TestWrongStamps(t *testing.T) {
 	}
 }
 
-// TestLeaps reads cameras whose clock is set while they send, and stamps that stand still: every frame comes once, and is
-// timed by when it was sent.
+// TestLeaps reads cameras whose clock is set while they send, and stamps that stand still: every frame comes once, and
+// is timed by when it was sent.
 func TestLeaps(t *testing.T) {
 	t.Parallel()
 	ff := tool(t)
@@ -300,7 +314,8 @@ func TestLeaps(t *testing.T) {
 	jump := func(d time.Duration) step { return func(c *camtest.Camera) { c.Jump(d) } }
 	repeat := func(on bool) step { return func(c *camtest.Camera) { c.Repeat(on) } }
 	still := func(on bool) step { return func(c *camtest.Camera) { c.Still(on) } }
-	const ahead, seconds, back, repeats, stands = "hours ahead", "seconds", "hours back", "stamps repeat", "stamps stand"
+	const ahead, seconds, back, repeats, stands = "hours ahead", "seconds", "hours back", "stamps repeat",
+		"stamps stand"
 	steps := map[string][]step{
 		ahead:   {jump(3 * time.Hour), jump(9 * time.Hour)},
 		back:    {jump(-2 * time.Hour), jump(-3 * time.Hour)},
@@ -308,7 +323,8 @@ func TestLeaps(t *testing.T) {
 		repeats: {repeat(true), repeat(false)},
 		stands:  {still(true), still(false)},
 	}
-	for ingest, names := range map[string][]string{"rtsp": {seconds, repeats, stands}, "ffmpeg": {ahead, back, seconds}} {
+	for ingest, names := range map[string][]string{"rtsp": {seconds, repeats, stands},
+		"ffmpeg": {ahead, back, seconds}} {
 		for _, name := range names {
 			t.Run(name+" by "+ingest, func(t *testing.T) {
 				t.Parallel()
@@ -349,7 +365,8 @@ func timed(t *testing.T, r *ring.Ring, info camtest.Info, off time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0", file).Output()
+	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries",
+		"packet=pts_time", "-of", "csv=p=0", file).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,7 +409,8 @@ func TestRefusals(t *testing.T) {
 	}
 	_ = closed.Close()
 	junk := talker(t, "HTTP/1.0 400 no\r\n\r\n")
-	endless := talker(t, "RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Type: application/sdp\r\nContent-Length: 2000000000\r\n\r\n")
+	endless := talker(t,
+		"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Type: application/sdp\r\nContent-Length: 2000000000\r\n\r\n")
 	odd := func(o camtest.Oddities) string {
 		return camera(t, camtest.Small(10), camtest.Options{Oddities: o}).URL()
 	}
@@ -407,7 +425,8 @@ func TestRefusals(t *testing.T) {
 		{"wrong path", elsewhere.URL()[:len(elsewhere.URL())-len(camtest.Path)] + "/nope", "", source.WrongPath},
 		{"nothing listens", "rtsp://" + closed.Addr().String() + "/cam", "", source.Unreachable},
 		{"unknown host", "rtsp://camera.invalid/cam", "", source.UnknownHost},
-		{"redirected to another host", odd(camtest.Oddities{RedirectsTo: "rtsp://127.0.0.2:1/cam"}), "", source.Redirected},
+		{"redirected to another host", odd(camtest.Oddities{RedirectsTo: "rtsp://127.0.0.2:1/cam"}), "",
+			source.Redirected},
 		{"no TLS behind rtsps", "rtsps" + elsewhere.URL()[len("rtsp"):], "", source.Certificate},
 		{"no RTSP", "rtsp://" + junk + "/cam", "", source.Ended},
 		{"a description without end", "rtsp://" + endless + "/cam", "", source.Protocol},
@@ -419,7 +438,8 @@ func TestRefusals(t *testing.T) {
 			if tc.password != "" {
 				user = "admin"
 			}
-			_, _, err := record(t, rtsp.New(rtsp.Options{URL: tc.url, Username: user, Password: tc.password}), 30*time.Second)
+			_, _, err := record(t, rtsp.New(rtsp.Options{URL: tc.url, Username: user, Password: tc.password}),
+				30*time.Second)
 			f := source.AsFailure(err)
 			if f.Kind != tc.want || f.Text() == "" || f.Hint() == "" {
 				t.Errorf("%s: %v", f.Kind, err)
@@ -491,7 +511,9 @@ func (s *stream) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, erro
 }
 
 func (s *stream) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
-	ctx.Session.OnPacketRTPAny(func(m *description.Media, _ format.Format, p *rtp.Packet) { _ = s.stream.WritePacketRTP(m, p) })
+	ctx.Session.OnPacketRTPAny(func(m *description.Media, _ format.Format, p *rtp.Packet) {
+		_ = s.stream.WritePacketRTP(m, p)
+	})
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
@@ -517,7 +539,8 @@ func TestAnotherServer(t *testing.T) {
 	}
 	t.Cleanup(s.server.Close)
 	url := "rtsp://" + address + "/live"
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-re", "-framerate", "10", "-i", file, "-f", "lavfi", "-re", "-i", "sine=sample_rate=16000",
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-re", "-framerate", "10", "-i", file, "-f",
+		"lavfi", "-re", "-i", "sine=sample_rate=16000",
 		"-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", "-f", "rtsp", "-rtsp_transport", "tcp", url)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -568,7 +591,8 @@ func TestVLC(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	film := filepath.Join(dir, "film.mp4")
-	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-framerate", "10", "-i", file, "-c", "copy", film).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-framerate", "10", "-i", file, "-c",
+		"copy", film).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(film, 0o644)); err != nil {
@@ -588,7 +612,8 @@ func TestVLC(t *testing.T) {
 	src := rtsp.New(rtsp.Options{URL: "rtsp://" + address + "/live"})
 	for begin := time.Now(); ; {
 		_, r, err := record(t, src, 12*time.Second)
-		if f := source.AsFailure(err); err != nil && (f.Kind == source.Unreachable || f.Kind == source.WrongPath) && time.Since(begin) < 30*time.Second {
+		if f := source.AsFailure(err); err != nil && (f.Kind == source.Unreachable || f.Kind == source.WrongPath) &&
+			time.Since(begin) < 30*time.Second {
 			time.Sleep(300 * time.Millisecond) // it is not up yet
 			continue
 		}
@@ -613,24 +638,28 @@ func TestVLC(t *testing.T) {
 	}
 }
 
-// TestFolder lets FFmpeg write a camera's files in a loop, as the blog's script does: ten names that come round again, beside
-// foreign files.
+// TestFolder lets FFmpeg write a camera's files in a loop, as the blog's script does: ten names that come round again,
+// beside foreign files.
 func TestFolder(t *testing.T) {
 	t.Parallel()
 	cam := camera(t, camtest.Small(10), camtest.Options{Audio: "pcma"})
 	dir := t.TempDir()
-	for name, text := range map[string]string{"notes.txt": "x", "half.mp4": "not a film", "list.mkv": "#EXTM3U\n/etc/passwd\n"} {
+	for name, text := range map[string]string{"notes.txt": "x", "half.mp4": "not a film",
+		"list.mkv": "#EXTM3U\n/etc/passwd\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", cam.URL(), "-c:v", "copy", "-c:a", "aac",
-		"-f", "segment", "-segment_time", "2", "-segment_wrap", "5", "-reset_timestamps", "1", filepath.Join(dir, "%d.mp4"))
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", cam.URL(), "-c:v",
+		"copy", "-c:a", "aac",
+		"-f", "segment", "-segment_time", "2", "-segment_wrap", "5", "-reset_timestamps", "1",
+		filepath.Join(dir, "%d.mp4"))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	s, r, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}), 30*time.Second)
+	s, r, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t),
+		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}), 30*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -643,7 +672,8 @@ func TestFolder(t *testing.T) {
 	}
 	_ = cmd.Process.Kill() // the file that it was writing has no end
 	newest := r.Status().Newest
-	again, rest, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t), Since: newest, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}), 4*time.Second)
+	again, rest, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t), Since: newest,
+		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}), 4*time.Second)
 	if err != nil {
 		t.Error(err)
 	} else if again.told > 0 { // a file that was written meanwhile
@@ -651,7 +681,8 @@ func TestFolder(t *testing.T) {
 			t.Errorf("a file of %s is read again, when all until %s is known", first.Start, newest)
 		}
 	}
-	if _, _, err := record(t, folder.New(folder.Options{Dir: filepath.Join(dir, "nothing"), Tool: tool(t)}), 5*time.Second); source.AsFailure(err).Kind != source.NoFolder {
+	if _, _, err := record(t, folder.New(folder.Options{Dir: filepath.Join(dir, "nothing"), Tool: tool(t)}),
+		5*time.Second); source.AsFailure(err).Kind != source.NoFolder {
 		t.Errorf("a folder that is missing: %v", err)
 	}
 }

@@ -2,8 +2,8 @@
 // reached this machine. Its implementations are the packages below: rtsp reads in process, ffmpeg starts an FFmpeg, and
 // folder takes the files that another program writes.
 //
-// The package also holds what all of them share: why a camera does not record ([Failure]), and the two pure functions that
-// turn stamps and arrival times into media time ([Timeline] for video, [Counter] for sound).
+// The package also holds what all of them share: why a camera does not record ([Failure]), and the two pure functions
+// that turn stamps and arrival times into media time ([Timeline] for video, [Counter] for sound).
 package source
 
 import (
@@ -33,8 +33,8 @@ type Sample struct {
 
 // Sink takes what a camera sends. Its methods are called by one goroutine at a time; an error ends the session.
 type Sink interface {
-	// Tracks says what the camera sends from now on: the first track is the video. It is called before the first sample,
-	// and again when the parameters change in mid-session.
+	// Tracks says what the camera sends from now on: the first track is the video. It is called before the first
+	// sample, and again when the parameters change in mid-session.
 	Tracks([]Track, Streams) error
 	// Sample takes the next sample. A track's samples come in decode order.
 	Sample(Sample) error

@@ -7,16 +7,19 @@ import (
 
 // Limits of a Timeline.
 const (
-	settleTime  = time.Second            // for which samples wait where the camera's stamps begin, or leave their course
-	leap        = time.Second            // by which stamp and arrival must part from one sample to the next to be looked at
-	early       = 700 * time.Millisecond // by which stamps that left their course may be ahead of it to be believed on,
-	late        = 3 * time.Second        // and behind it: what comes in heaps, as HLS does, comes late now and then
-	bucket      = time.Second
-	buckets     = 15                     // over which the smallest lateness is taken
-	minRate     = 0.003                  // a rate error that is smaller is followed by small steps
-	maxRate     = 0.6                    // one that is larger is no clock
-	clearly     = 0.25                   // of the spread that the old rate leaves: a new one must leave less
-	standing    = time.Millisecond       // stamps that rise by less, and after a leap FFmpeg lets them rise by a tick, stand still
+	// for which samples wait where the camera's stamps begin, or leave their course
+	settleTime = time.Second
+	// by which stamp and arrival must part from one sample to the next to be looked at
+	leap    = time.Second
+	early   = 700 * time.Millisecond // by which stamps that left their course may be ahead of it to be believed on,
+	late    = 3 * time.Second        // and behind it: what comes in heaps, as HLS does, comes late now and then
+	bucket  = time.Second
+	buckets = 15    // over which the smallest lateness is taken
+	minRate = 0.003 // a rate error that is smaller is followed by small steps
+	maxRate = 0.6   // one that is larger is no clock
+	clearly = 0.25  // of the spread that the old rate leaves: a new one must leave less
+	// stamps that rise by less, and after a leap FFmpeg lets them rise by a tick, stand still
+	standing    = time.Millisecond
 	repeat      = 200 * time.Millisecond // by which a single stamp may be wrong and repeat the one before it,
 	repeatSpan  = 20                     // of the last so many
 	maxRepeats  = 6                      // no more than so many
@@ -34,11 +37,11 @@ const (
 // Timeline turns the stamps and arrival times of a video track into media times. It is a pure function of what it was
 // told: it never asks a clock.
 //
-// Media time lies on the arrival clock. It follows the camera's stamps, at the rate that they really have, such that the
-// smallest lateness (arrival - media time) of the last 15 s is zero: frames play smoothly, and a late packet moves nothing.
-// Where stamps and arrival part at once (a leap of the camera's clock, a silence, a burst after one), samples wait for a
-// second, until it is known which of the two is right. Stamps that part again and again are not believed for a minute; then
-// media time is arrival. Media times rise strictly, and each sample gets exactly one.
+// Media time lies on the arrival clock. It follows the camera's stamps, at the rate that they really have, such that
+// the smallest lateness (arrival - media time) of the last 15 s is zero: frames play smoothly, and a late packet moves
+// nothing. Where stamps and arrival part at once (a leap of the camera's clock, a silence, a burst after one), samples
+// wait for a second, until it is known which of the two is right. Stamps that part again and again are not believed for
+// a minute; then media time is arrival. Media times rise strictly, and each sample gets exactly one.
 type Timeline struct {
 	begun  bool
 	last   time.Duration // media time that was given last
@@ -69,8 +72,8 @@ type least struct {
 	any    bool
 }
 
-// Add takes the next sample and returns the media times that are known now: of the oldest samples that have none yet, in
-// their order. The result is valid until the next call.
+// Add takes the next sample and returns the media times that are known now: of the oldest samples that have none yet,
+// in their order. The result is valid until the next call.
 func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 	t.out = t.out[:0]
 	if t.begun {
@@ -331,8 +334,8 @@ const (
 	soundPause  = time.Second
 )
 
-// Counter turns the lengths and arrival times of a sound track into media times on the arrival clock. It is a pure function
-// of what it was told. Stamps are not asked: sound is put where it arrived, one sample behind the other.
+// Counter turns the lengths and arrival times of a sound track into media times on the arrival clock. It is a pure
+// function of what it was told. Stamps are not asked: sound is put where it arrived, one sample behind the other.
 type Counter struct {
 	begun    bool
 	next     time.Duration // media time of the next sample

@@ -120,8 +120,8 @@ func run(list []frame) (media []time.Duration, tl *Timeline) {
 	return media, tl
 }
 
-// TestTimeline films with cameras and networks as they are, and wants each frame timed as it was filmed: to within so much
-// after a while, and smoothly where stamps are good.
+// TestTimeline films with cameras and networks as they are, and wants each frame timed as it was filmed: to within so
+// much after a while, and smoothly where stamps are good.
 func TestTimeline(t *testing.T) {
 	const minute, ms = time.Minute, time.Millisecond
 	for _, tc := range []struct {
@@ -132,7 +132,8 @@ func TestTimeline(t *testing.T) {
 		judder time.Duration // by which an interval may differ from the filmed one
 	}{
 		{"plain", film(15, minute), 0, time.Millisecond, time.Millisecond},
-		{"a network with jitter", jitter(film(15, minute), 80*time.Millisecond), 5 * time.Second, 90 * time.Millisecond, 4 * time.Millisecond},
+		{"a network with jitter", jitter(film(15, minute), 80*time.Millisecond), 5 * time.Second, 90 * time.Millisecond,
+			4 * time.Millisecond},
 		{"1 % slow", skew(film(15, 3*minute), 0.99), minute, 70 * time.Millisecond, 10 * time.Millisecond},
 		{"2 % slow", skew(film(15, 3*minute), 0.98), minute, 70 * time.Millisecond, 10 * time.Millisecond},
 		{"5 % slow", skew(film(15, 3*minute), 0.95), minute, 70 * time.Millisecond, 10 * time.Millisecond},
@@ -142,34 +143,68 @@ func TestTimeline(t *testing.T) {
 		{"5 % fast", skew(film(15, 3*minute), 1.05), minute, 70 * time.Millisecond, 10 * time.Millisecond},
 		{"10 % fast", skew(film(15, 3*minute), 1.1), minute, 70 * time.Millisecond, 10 * time.Millisecond},
 		{"20 % fast", skew(film(15, 3*minute), 1.2), minute, 70 * time.Millisecond, 10 * time.Millisecond},
-		{"20 % slow and jitter", jitter(skew(film(15, 3*minute), 0.8), 80*time.Millisecond), minute, 150 * time.Millisecond, 20 * time.Millisecond},
-		{"stamps of 25 fps, 21 arrive", skew(film(21, 3*minute), 21./25), minute, 70 * time.Millisecond, 10 * time.Millisecond},
+		{"20 % slow and jitter", jitter(skew(film(15, 3*minute), 0.8), 80*time.Millisecond), minute,
+			150 * time.Millisecond, 20 * time.Millisecond},
+		{"stamps of 25 fps, 21 arrive", skew(film(21, 3*minute), 21./25), minute, 70 * time.Millisecond,
+			10 * time.Millisecond},
 		{"a slight drift", skew(film(15, 10*minute), 1.0005), minute, 70 * time.Millisecond, 5 * time.Millisecond},
-		{"busy: 4 s arrive at once", stall(film(15, minute), 20*time.Second, 24*time.Second), 0, 5 * time.Millisecond, time.Millisecond},
-		{"busy again and again", stall(stall(stall(film(15, minute), 20*time.Second, 21500*time.Millisecond), 30*time.Second, 33*time.Second), 40*time.Second, 40*time.Second), 0, 5 * time.Millisecond, time.Millisecond},
-		{"a cached GOP at the start", stall(film(15, minute), 0, 2*time.Second), 0, 5 * time.Millisecond, time.Millisecond},
-		{"segments of 6 s at once", stall(stall(stall(stall(film(15, minute), 0, 18*time.Second), 18*time.Second, 24*time.Second), 24*time.Second, 30*time.Second), 30*time.Second, 36*time.Second), 0, 70 * time.Millisecond, 5 * time.Millisecond},
-		{"heaps of 1.2 s", bursts(film(15, 3*minute), 1200*time.Millisecond), 5 * time.Second, 70 * time.Millisecond, 4 * time.Millisecond},
-		{"heaps of 2 s", bursts(film(15, 3*minute), 2*time.Second), 5 * time.Second, 70 * time.Millisecond, time.Millisecond},
-		{"heaps of 6 s", bursts(film(15, 3*minute), 6*time.Second), 5 * time.Second, 70 * time.Millisecond, time.Millisecond},
-		{"heaps that come late now and then", uneven(film(15, 3*minute)), 15 * time.Second, 70 * time.Millisecond, 5 * time.Millisecond},
-		{"silent for 5 s", without(film(15, minute), 20*time.Second, 25*time.Second), 0, 5 * time.Millisecond, time.Millisecond},
-		{"silent for 5 s, its clock too", leapAt(without(film(15, minute), 20*time.Second, 25*time.Second), 25*time.Second, -5*time.Second), 0, 70 * time.Millisecond, time.Millisecond},
-		{"its clock leaps an hour ahead", leapAt(film(15, minute), 30*time.Second, time.Hour), 0, 70 * time.Millisecond, time.Millisecond},
-		{"its clock leaps 20 s ahead in its first second", leapAt(film(15, minute), 500*time.Millisecond, 20*time.Second), 0, 70 * time.Millisecond, time.Millisecond},
-		{"its clock leaps two hours back", leapAt(film(15, minute), 30*time.Second, -2*time.Hour), 0, 70 * time.Millisecond, time.Millisecond},
-		{"its clock leaps back, and FFmpeg counts ticks", ticking(film(15, minute), 30*time.Second), 0, 210 * time.Millisecond, 200 * time.Millisecond},
-		{"late in its first two seconds", jitter(busier(film(10, minute), 0, 450*ms, 450*ms), 80*ms), 15 * time.Second, 90 * time.Millisecond, 10 * time.Millisecond},
-		{"late in its first three seconds", busier(film(10, minute), 0, 850*ms, 450*ms, 450*ms), 15 * time.Second, 10 * time.Millisecond, 10 * time.Millisecond},
-		{"a machine that gets busy", busier(film(15, minute), 3*time.Second, 100*ms, 100*ms, 150*ms, 500*ms, 500*ms, 700*ms, 800*ms, 800*ms), 0, 5 * time.Millisecond, time.Millisecond},
-		{"a machine that is busy now and then", busier(busier(film(15, minute), 5*time.Second, 0, 0, 400*ms, 800*ms, 800*ms, 0), 20*time.Second, 300*ms, 300*ms, 0, 0, 600*ms, 900*ms), 0, 5 * time.Millisecond, time.Millisecond},
-		{"a machine that gets busy steadily, then calm", jitter(busier(film(15, minute), 3*time.Second, 80*ms, 160*ms, 240*ms, 320*ms, 400*ms, 480*ms, 560*ms, 640*ms, 720*ms, 800*ms), 80*ms), 40 * time.Second, 90 * time.Millisecond, 10 * time.Millisecond},
-		{"its clock leaps within a heap", leapAt(stall(film(15, minute), 20*time.Second, 24*time.Second), 22*time.Second, 7*time.Second), 0, 70 * time.Millisecond, 5 * time.Millisecond},
-		{"its clock leaps back within a heap", leapAt(stall(film(15, minute), 20*time.Second, 24*time.Second), 22*time.Second, -time.Hour), 0, 70 * time.Millisecond, 5 * time.Millisecond},
-		{"its clock leaps within the cached GOP", leapAt(stall(film(15, minute), 0, 3*time.Second), time.Second, time.Hour), 0, 70 * time.Millisecond, 5 * time.Millisecond},
-		{"a picture every 2 s, 20 s at once", stall(film(0.5, 5*minute), minute, minute+20*time.Second), 0, 70 * time.Millisecond, 5 * time.Millisecond},
+		{"busy: 4 s arrive at once", stall(film(15, minute), 20*time.Second, 24*time.Second), 0, 5 * time.Millisecond,
+			time.Millisecond},
+		{"busy again and again", stall(stall(stall(film(15, minute), 20*time.Second, 21500*time.Millisecond),
+			30*time.Second, 33*time.Second), 40*time.Second, 40*time.Second), 0, 5 * time.Millisecond,
+			time.Millisecond},
+		{"a cached GOP at the start", stall(film(15, minute), 0, 2*time.Second), 0, 5 * time.Millisecond,
+			time.Millisecond},
+		{"segments of 6 s at once", stall(stall(stall(stall(film(15, minute), 0, 18*time.Second), 18*time.Second,
+			24*time.Second), 24*time.Second, 30*time.Second), 30*time.Second, 36*time.Second), 0, 70 * time.Millisecond,
+			5 * time.Millisecond},
+		{"heaps of 1.2 s", bursts(film(15, 3*minute), 1200*time.Millisecond), 5 * time.Second, 70 * time.Millisecond,
+			4 * time.Millisecond},
+		{"heaps of 2 s", bursts(film(15, 3*minute), 2*time.Second), 5 * time.Second, 70 * time.Millisecond,
+			time.Millisecond},
+		{"heaps of 6 s", bursts(film(15, 3*minute), 6*time.Second), 5 * time.Second, 70 * time.Millisecond,
+			time.Millisecond},
+		{"heaps that come late now and then", uneven(film(15, 3*minute)), 15 * time.Second, 70 * time.Millisecond,
+			5 * time.Millisecond},
+		{"silent for 5 s", without(film(15, minute), 20*time.Second, 25*time.Second), 0, 5 * time.Millisecond,
+			time.Millisecond},
+		{"silent for 5 s, its clock too",
+			leapAt(without(film(15, minute), 20*time.Second, 25*time.Second), 25*time.Second, -5*time.Second), 0,
+			70 * time.Millisecond, time.Millisecond},
+		{"its clock leaps an hour ahead", leapAt(film(15, minute), 30*time.Second, time.Hour), 0, 70 * time.Millisecond,
+			time.Millisecond},
+		{"its clock leaps 20 s ahead in its first second",
+			leapAt(film(15, minute), 500*time.Millisecond, 20*time.Second), 0, 70 * time.Millisecond, time.Millisecond},
+		{"its clock leaps two hours back", leapAt(film(15, minute), 30*time.Second, -2*time.Hour), 0,
+			70 * time.Millisecond, time.Millisecond},
+		{"its clock leaps back, and FFmpeg counts ticks", ticking(film(15, minute), 30*time.Second), 0,
+			210 * time.Millisecond, 200 * time.Millisecond},
+		{"late in its first two seconds", jitter(busier(film(10, minute), 0, 450*ms, 450*ms), 80*ms), 15 * time.Second,
+			90 * time.Millisecond, 10 * time.Millisecond},
+		{"late in its first three seconds", busier(film(10, minute), 0, 850*ms, 450*ms, 450*ms), 15 * time.Second,
+			10 * time.Millisecond, 10 * time.Millisecond},
+		{"a machine that gets busy", busier(film(15, minute), 3*time.Second, 100*ms, 100*ms, 150*ms, 500*ms, 500*ms,
+			700*ms, 800*ms, 800*ms), 0, 5 * time.Millisecond, time.Millisecond},
+		{"a machine that is busy now and then",
+			busier(busier(film(15, minute), 5*time.Second, 0, 0, 400*ms, 800*ms, 800*ms, 0), 20*time.Second, 300*ms,
+				300*ms, 0, 0, 600*ms, 900*ms), 0, 5 * time.Millisecond, time.Millisecond},
+		{"a machine that gets busy steadily, then calm",
+			jitter(busier(film(15, minute), 3*time.Second, 80*ms, 160*ms, 240*ms, 320*ms, 400*ms, 480*ms, 560*ms,
+				640*ms, 720*ms, 800*ms), 80*ms), 40 * time.Second, 90 * time.Millisecond, 10 * time.Millisecond},
+		{"its clock leaps within a heap",
+			leapAt(stall(film(15, minute), 20*time.Second, 24*time.Second), 22*time.Second, 7*time.Second), 0,
+			70 * time.Millisecond, 5 * time.Millisecond},
+		{"its clock leaps back within a heap",
+			leapAt(stall(film(15, minute), 20*time.Second, 24*time.Second), 22*time.Second, -time.Hour), 0,
+			70 * time.Millisecond, 5 * time.Millisecond},
+		{"its clock leaps within the cached GOP",
+			leapAt(stall(film(15, minute), 0, 3*time.Second), time.Second, time.Hour), 0, 70 * time.Millisecond,
+			5 * time.Millisecond},
+		{"a picture every 2 s, 20 s at once", stall(film(0.5, 5*minute), minute, minute+20*time.Second), 0,
+			70 * time.Millisecond, 5 * time.Millisecond},
 		{"a picture every 8 s", film(0.125, 5*minute), 0, time.Millisecond, time.Millisecond},
-		{"a picture every 2 s with jitter", jitter(film(0.5, 5*minute), 80*time.Millisecond), minute, 90 * time.Millisecond, 90 * time.Millisecond},
+		{"a picture every 2 s with jitter", jitter(film(0.5, 5*minute), 80*time.Millisecond), minute,
+			90 * time.Millisecond, 90 * time.Millisecond},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			media, _ := run(tc.frames)
@@ -232,8 +267,8 @@ func TestTimelineDisbelieves(t *testing.T) {
 	}
 }
 
-// FuzzTimeline wants one media time for each sample, in their order and each later than the one before, and none far in the
-// future, whatever the stamps and arrival times.
+// FuzzTimeline wants one media time for each sample, in their order and each later than the one before, and none far in
+// the future, whatever the stamps and arrival times.
 func FuzzTimeline(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 200, 100, 0, 0, 255, 7})
 	f.Add([]byte("the stamps of a camera that nobody understands, one behind the other"))
@@ -288,9 +323,15 @@ func TestCounter(t *testing.T) {
 		lost    int // packets that may be left out, in percent
 	}{
 		{"plain", func(i int) time.Duration { return time.Duration(i+1) * packet }, time.Millisecond, 0},
-		{"jitter", func(i int) time.Duration { return time.Duration(i+1)*packet + time.Duration(i*i%7)*10*time.Millisecond }, 80 * time.Millisecond, 0},
-		{"its clock is 1 % slow", func(i int) time.Duration { return time.Duration(float64(i+1) * float64(packet) * 1.01) }, 200 * time.Millisecond, 0},
-		{"its clock is 2 % fast", func(i int) time.Duration { return time.Duration(float64(i+1) * float64(packet) * 0.98) }, 250 * time.Millisecond, 3},
+		{"jitter", func(i int) time.Duration {
+			return time.Duration(i+1)*packet + time.Duration(i*i%7)*10*time.Millisecond
+		}, 80 * time.Millisecond, 0},
+		{"its clock is 1 % slow", func(i int) time.Duration {
+			return time.Duration(float64(i+1) * float64(packet) * 1.01)
+		}, 200 * time.Millisecond, 0},
+		{"its clock is 2 % fast", func(i int) time.Duration {
+			return time.Duration(float64(i+1) * float64(packet) * 0.98)
+		}, 250 * time.Millisecond, 3},
 		{"away for 10 s", func(i int) time.Duration {
 			return time.Duration(i+1)*packet + time.Duration(i/500)*10*time.Second
 		}, time.Millisecond, 0},

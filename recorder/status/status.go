@@ -35,7 +35,9 @@ type Pause struct {
 
 // Problem is something that is wrong, and what to do.
 type Problem struct {
-	Key   string `json:"key"`   // the same as long as it is the same trouble: "ffmpeg", "ram-gone", "ram-disk", "ram-short", "settings", "archive-full", "archive-gone", "archive", "index", "smtp", "camera"
+	// the same as long as it is the same trouble: "ffmpeg", "ram-gone", "ram-disk", "ram-short", "settings",
+	// "archive-full", "archive-gone", "archive", "index", "smtp", "camera"
+	Key   string `json:"key"`
 	About string `json:"about"` // "ffmpeg", "ram", "archive", "smtp", or a camera's id
 	Text  string `json:"text"`
 	Hint  string `json:"hint"`
@@ -91,7 +93,8 @@ type Drive struct {
 
 // SMTP is the alarm mail server.
 type SMTP struct {
-	Listen    string      `json:"listen"` // the first address it listens on without TLS from the first byte; "" while there is none
+	// the first address it listens on without TLS from the first byte; "" while there is none
+	Listen    string      `json:"listen"`
 	Ports     []Port      `json:"ports"`
 	Error     string      `json:"error,omitempty"` // of the ports that it cannot listen on
 	Mails     int         `json:"mails"`           // accepted since start
@@ -194,7 +197,8 @@ type Camera struct {
 
 	Advice []Advice `json:"advice,omitempty"` // what its owner should know while it records
 
-	MailLag     event.Seconds `json:"mail_lag,omitempty"` // how late its mails come, as far as its clock can be trusted; 0: not known, or not worth a word
+	// how late its mails come, as far as its clock can be trusted; 0: not known, or not worth a word
+	MailLag     event.Seconds `json:"mail_lag,omitempty"`
 	LastTrigger time.Time     `json:"last_trigger,omitzero"`
 	OpenEvent   string        `json:"open_event,omitempty"`
 	Live        string        `json:"live,omitempty"` // path of the playlist of what is recorded now, which grows

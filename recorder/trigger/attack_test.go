@@ -175,7 +175,10 @@ func TestAttacks(t *testing.T) {
 			wg.Wait()
 		}},
 		{"an endless line at the begin", nil, several(8, func() io.Reader { return endless("A", most) })},
-		{"an endless line after EHLO", nil, several(8, func() io.Reader { return io.MultiReader(strings.NewReader("EHLO x\r\n"), endless("A", most)) })},
+		{"an endless line after EHLO", nil,
+			several(8, func() io.Reader {
+				return io.MultiReader(strings.NewReader("EHLO x\r\n"), endless("A", most))
+			})},
 		{"an endless line in a login", nil, several(8, func() io.Reader {
 			return io.MultiReader(strings.NewReader("EHLO x\r\nAUTH LOGIN\r\n"), endless("A", most))
 		})},
@@ -188,28 +191,38 @@ func TestAttacks(t *testing.T) {
 		{"an endless line in a body", nil, several(3, func() io.Reader {
 			return io.MultiReader(strings.NewReader(hello+"Subject: x\r\n\r\n"), endless("A", most))
 		})},
-		{"headers without end", nil, several(3, func() io.Reader { return io.MultiReader(strings.NewReader(hello), endless("X: y\r\n", most)) })},
+		{"headers without end", nil, several(3, func() io.Reader {
+			return io.MultiReader(strings.NewReader(hello), endless("X: y\r\n", most))
+		})},
 		{"a body that never ends", nil, several(3, func() io.Reader {
 			return io.MultiReader(strings.NewReader(hello+"\r\n"), endless("x\r\n", most))
 		})},
-		{"blank lines without end", nil, several(3, func() io.Reader { return io.MultiReader(strings.NewReader(hello), endless("\r\n", most)) })},
+		{"blank lines without end", nil,
+			several(3, func() io.Reader { return io.MultiReader(strings.NewReader(hello), endless("\r\n", most)) })},
 		{"a million recipients", nil, several(8, func() io.Reader {
-			return io.MultiReader(strings.NewReader("EHLO x\r\nMAIL FROM:<a@x>\r\n"), endless("RCPT TO:<z@x>\r\n", 15<<20))
+			return io.MultiReader(strings.NewReader("EHLO x\r\nMAIL FROM:<a@x>\r\n"),
+				endless("RCPT TO:<z@x>\r\n", 15<<20))
 		})},
 		{"BDAT of 4 GiB", nil, several(8, func() io.Reader {
 			return io.MultiReader(strings.NewReader("EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<z@x>\r\nBDAT 4294967296\r\n"), endless("A", most))
 		})},
 		{"10,000 deep MIME", nil, several(8, deep)},
 		{"a decompression bomb", nil, several(8, func() io.Reader {
-			return strings.NewReader(hello + "Content-Type: image/jpeg\r\nContent-Encoding: gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n" + folded(bomb.Bytes()) + ".\r\nQUIT\r\n")
+			return strings.NewReader(hello +
+				"Content-Type: image/jpeg\r\nContent-Encoding: gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+				folded(bomb.Bytes()) + ".\r\nQUIT\r\n")
 		})},
 		{"STARTTLS injection", nil, several(8, func() io.Reader {
 			return strings.NewReader("EHLO x\r\nSTARTTLS\r\nMAIL FROM:<a@x>\r\nRCPT TO:<yard-2@x>\r\nDATA\r\nSubject: Back Yard 2\r\n\r\nx\r\n.\r\n")
 		})},
-		{"QUIT and MAIL in one packet", nil, several(8, func() io.Reader { return strings.NewReader("EHLO x\r\nQUIT\r\nMAIL FROM:<a@x>\r\n") })},
-		{"wrong logins by the thousand", func(s *config.SMTP) { s.Username, s.Password = "cams", "right" }, func(ctx context.Context, k *sink) {
+		{"QUIT and MAIL in one packet", nil,
+			several(8, func() io.Reader { return strings.NewReader("EHLO x\r\nQUIT\r\nMAIL FROM:<a@x>\r\n") })},
+		{"wrong logins by the thousand", func(s *config.SMTP) {
+			s.Username, s.Password = "cams", "right"
+		}, func(ctx context.Context, k *sink) {
 			several(300, func() io.Reader {
-				return endless("EHLO x\r\nAUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00cams\x00wrong"))+"\r\n", 4<<10)
+				return endless("EHLO x\r\nAUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00cams\x00wrong"))+
+					"\r\n", 4<<10)
 			})(ctx, k)
 		}},
 		{"garbage", nil, several(32, func() io.Reader { return endless("\x00\xff\r\n\x16\x03\x01.\n\r", 1<<20) })},
@@ -218,7 +231,8 @@ func TestAttacks(t *testing.T) {
 			k := serve(t, tc.set)
 			good := func() error {
 				if tc.set != nil {
-					return k.good(t.Context(), "AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00cams\x00right")))
+					return k.good(t.Context(), "AUTH PLAIN "+
+						base64.StdEncoding.EncodeToString([]byte("\x00cams\x00right")))
 				}
 				return k.good(t.Context())
 			}
@@ -250,7 +264,8 @@ func TestAttacks(t *testing.T) {
 			}
 			cancel()
 			<-over
-			t.Logf("a camera's mail took %v at most, memory grew by %d MB at most", longest.Round(time.Millisecond), grown>>20)
+			t.Logf("a camera's mail took %v at most, memory grew by %d MB at most", longest.Round(time.Millisecond),
+				grown>>20)
 			if longest > 20*time.Second { // 2 s, on a machine that has nothing else to do
 				t.Errorf("a camera's mail took %v", longest)
 			}
@@ -271,8 +286,11 @@ func TestAttacks(t *testing.T) {
 // Hostile names come out as harmless text.
 func TestHostileNames(t *testing.T) {
 	k := serve(t, nil)
-	for _, name := range []string{"../../etc/passwd", "a\x00b", "\x1b[31mred\x1b[0m", "\u202eevil", "a\rb", "-i", strings.Repeat("x", 3000), "<script>", "%s%n", "'; DROP TABLE events; --"} {
-		k.talk("EHLO "+name, "MAIL FROM:<"+name+"@x>", "RCPT TO:<"+name+"@x>", "DATA", "Subject: "+name+"\r\nFrom: "+name+" <"+name+"@x>\r\n\r\nCHANNEL NAME: "+name+"\r\nEVENT TIME: "+name+"\r\n.", "QUIT")
+	for _, name := range []string{"../../etc/passwd", "a\x00b", "\x1b[31mred\x1b[0m", "\u202eevil", "a\rb", "-i",
+		strings.Repeat("x", 3000), "<script>", "%s%n", "'; DROP TABLE events; --"} {
+		k.talk("EHLO "+name, "MAIL FROM:<"+name+"@x>", "RCPT TO:<"+name+"@x>", "DATA",
+			"Subject: "+name+"\r\nFrom: "+name+" <"+name+"@x>\r\n\r\nCHANNEL NAME: "+name+"\r\nEVENT TIME: "+name+
+				"\r\n.", "QUIT")
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -280,7 +298,8 @@ func TestHostileNames(t *testing.T) {
 		t.Fatal("no mail came through")
 	}
 	for _, u := range k.unmatched {
-		for _, s := range append([]string{u.Sender, u.Subject, u.Login, u.Channel, u.Device, u.Number, u.Label}, u.To...) {
+		for _, s := range append([]string{u.Sender, u.Subject, u.Login, u.Channel, u.Device, u.Number, u.Label},
+			u.To...) {
 			if strings.ContainsAny(s, "\x00\x1b\r\n\u202e") || len([]rune(s)) > 201 {
 				t.Errorf("%q", s)
 			}
@@ -301,7 +320,8 @@ func TestMailOfAnotherCamera(t *testing.T) {
 	match := func(from string) rule.Result {
 		return set.Match(rule.Mail{From: netip.MustParseAddr(from), To: []string{"yard@preroll"}})
 	}
-	if res := match("192.0.2.10"); len(res.IDs) != 0 || !strings.Contains(res.Why, "front-door") || !strings.Contains(res.Why, "yard") {
+	if res := match("192.0.2.10"); len(res.IDs) != 0 || !strings.Contains(res.Why, "front-door") ||
+		!strings.Contains(res.Why, "yard") {
 		t.Errorf("%+v", res)
 	}
 	if res := match("192.0.2.99"); len(res.IDs) != 1 || res.IDs[0] != "yard" {

@@ -41,7 +41,9 @@ type mode struct {
 
 // first tells whether it speaks TLS from the first byte.
 func (m mode) first() bool {
-	return slices.ContainsFunc([]string{"--tlsc", "smtps:", "first", "--tls-starttls=off"}, func(s string) bool { return strings.Contains(m.args, s) })
+	return slices.ContainsFunc([]string{"--tlsc", "smtps:", "first", "--tls-starttls=off"}, func(s string) bool {
+		return strings.Contains(m.args, s)
+	})
 }
 
 // What real programs send arrives, in every mode that they have.
@@ -91,7 +93,8 @@ func TestRealClients(t *testing.T) {
 			{"plain login", false, "--tls=off --auth=plain --user=cam --passwordeval=PW"},
 			{"STARTTLS", false, "--tls=on --tls-starttls=on --tls-certcheck=off"},
 			{"TLS from the first byte", false, "--tls=on --tls-starttls=off --tls-certcheck=off"},
-			{"old TLS", true, "--tls=on --tls-starttls=off --tls-certcheck=off --tls-priorities=NORMAL:-VERS-ALL:+VERS-TLS1.0:%COMPAT"},
+			{"old TLS", true,
+				"--tls=on --tls-starttls=off --tls-certcheck=off --tls-priorities=NORMAL:-VERS-ALL:+VERS-TLS1.0:%COMPAT"},
 		},
 	} {
 		path, err := exec.LookPath(program)
@@ -115,13 +118,16 @@ func TestRealClients(t *testing.T) {
 				var in []byte
 				switch program {
 				case "swaks":
-					args = append([]string{"--server", host, "--port", port, "--from", "cam@x", "--to", "yard@preroll", "--data", "@" + file, "--timeout", "20"}, args...)
+					args = append([]string{"--server", host, "--port", port, "--from", "cam@x", "--to", "yard@preroll",
+						"--data", "@" + file, "--timeout", "20"}, args...)
 				case "curl":
-					args = append([]string{"-sS", "--max-time", "20", "--mail-from", "cam@x", "--mail-rcpt", "yard@preroll", "-T", file}, args...)
+					args = append([]string{"-sS", "--max-time", "20", "--mail-from", "cam@x", "--mail-rcpt",
+						"yard@preroll", "-T", file}, args...)
 				case "python3":
 					args = append([]string{script}, append(args, host, port)...)
 				case "msmtp":
-					args = append([]string{"-C", os.DevNull, "--host=" + host, "--port=" + port, "--from=cam@x", "--timeout=20"}, append(args, "yard@preroll")...)
+					args = append([]string{"-C", os.DevNull, "--host=" + host, "--port=" + port, "--from=cam@x",
+						"--timeout=20"}, append(args, "yard@preroll")...)
 					in = []byte(mail)
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
@@ -147,7 +153,9 @@ func TestOldTLSIsOff(t *testing.T) {
 		t.Fatal("curl is missing; run: .ci/setup test")
 	}
 	k := serve(t, func(s *config.SMTP) { s.ListenTLS = "127.0.0.1:0" })
-	cmd := exec.Command(path, "-sS", "--max-time", "20", "-k", "--tlsv1.0", "--tls-max", "1.0", "--ciphers", "ALL:@SECLEVEL=0", "--mail-from", "cam@x", "--mail-rcpt", "yard@preroll", "-T", os.DevNull, "smtps://"+k.ports[1].Listen)
+	cmd := exec.Command(path, "-sS", "--max-time", "20", "-k", "--tlsv1.0", "--tls-max", "1.0", "--ciphers",
+		"ALL:@SECLEVEL=0", "--mail-from", "cam@x", "--mail-rcpt", "yard@preroll", "-T", os.DevNull,
+		"smtps://"+k.ports[1].Listen)
 	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+os.DevNull)
 	if out, err := cmd.CombinedOutput(); err == nil {
 		t.Errorf("TLS 1.0 was accepted: %s", out)

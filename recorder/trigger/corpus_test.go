@@ -21,7 +21,8 @@ func TestCorpus(t *testing.T) {
 	}
 	garden := camera("garden", "rtsp://192.0.2.32/s", "garden", "花园")
 	garden.Name = "花园"
-	of := []config.Camera{camera("front-door", "rtsp://192.0.2.30/s", "front-door", "camera1"), camera("yard", "rtsp://192.0.2.31/s", "yard", "Yard NVR"), garden}
+	of := []config.Camera{camera("front-door", "rtsp://192.0.2.30/s", "front-door", "camera1"),
+		camera("yard", "rtsp://192.0.2.31/s", "yard", "Yard NVR"), garden}
 	for _, d := range all {
 		if d.Name == "starttls-not-offered" { // this server offers it
 			continue

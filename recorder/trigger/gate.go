@@ -24,8 +24,10 @@ const (
 	silence       = 3 * time.Minute  // without a byte
 	longestTime   = 30 * time.Minute // for a connection
 	lateMail      = 30 * time.Second
-	manyConns     = 300              // connections of one address in a second, on average; the first twice as many count nothing
-	manyHellos    = 20               // TLS handshakes of one address in a second, on average, since each costs a signature
+	// connections of one address in a second, on average; the first twice as many count nothing
+	manyConns = 300
+	// TLS handshakes of one address in a second, on average, since each costs a signature
+	manyHellos    = 20
 	manyLogins    = 20               // wrong ones of one address within loginTime
 	loginTime     = 10 * time.Minute // for which an address with so many is not asked any more
 	keptAddresses = 4096             // that something is remembered of
@@ -129,8 +131,8 @@ func (g *gate) greets(a netip.Addr, now time.Time) bool {
 	return allow(&g.hellos, a, most, 2*most, now)
 }
 
-// enter lets a connection in, which is all ready: it may be closed from now on. Drop, if not nil, has to be closed for it.
-// The connection's end calls leave.
+// enter lets a connection in, which is all ready: it may be closed from now on. Drop, if not nil, has to be closed for
+// it. The connection's end calls leave.
 func (g *gate) enter(c *conn) (drop *conn, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -199,8 +201,8 @@ func (g *gate) leave(c *conn) {
 	g.sessions.Done()
 }
 
-// reading notes that a mail of an address is being read, until done is called; false means that the server ends, or that
-// there are too many: one goes on to be read when its connection had to go.
+// reading notes that a mail of an address is being read, until done is called; false means that the server ends, or
+// that there are too many: one goes on to be read when its connection had to go.
 func (g *gate) reading(a netip.Addr) (done func(), ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -255,7 +257,8 @@ func (g *gate) close() {
 	g.sessions.Wait()
 }
 
-// mayTell tells whether something that an address did is worth a line in the log: a few at once, then one in ten seconds.
+// mayTell tells whether something that an address did is worth a line in the log: a few at once, then one in ten
+// seconds.
 func (g *gate) mayTell(a netip.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -380,8 +383,8 @@ func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
 	return c
 }
 
-// places bounds what is kept in memory of mails at once: of all, and of each address. Who has held a place for long while
-// there is none left loses its connection: a camera's mail takes moments.
+// places bounds what is kept in memory of mails at once: of all, and of each address. Who has held a place for long
+// while there is none left loses its connection: a camera's mail takes moments.
 type places struct {
 	most, each int
 

@@ -32,7 +32,8 @@ func TestCamerasKeepTheirConnections(t *testing.T) {
 		camera := enter("192.168.1.10", own)
 		g.brought(camera)
 		for n := range 5000 {
-			c := &conn{began: now.Add(time.Duration(n) * time.Microsecond), from: netip.MustParseAddr(fmt.Sprintf("192.168.2.%d", n%100))}
+			c := &conn{began: now.Add(time.Duration(n) * time.Microsecond),
+				from: netip.MustParseAddr(fmt.Sprintf("192.168.2.%d", n%100))}
 			drop, ok := g.enter(c)
 			if !ok || drop == camera {
 				t.Fatalf("own %v: the camera's connection went for connection %d", own, n)
@@ -48,7 +49,8 @@ func TestCamerasKeepTheirConnections(t *testing.T) {
 // A server that ends while connections come ends all of them, and waits.
 func TestEndWhileConnectionsCome(t *testing.T) {
 	for range 30 {
-		s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0,127.0.0.1:0,127.0.0.1:0", Allow: []string{"private"}}, CertDir: certDir(t),
+		s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0,127.0.0.1:0,127.0.0.1:0", Allow: []string{"private"}},
+			CertDir: certDir(t),
 			Cameras: func() []config.Camera { return cameras }, Visits: &Visits{}, Log: slog.New(slog.DiscardHandler)}
 		ports := make(chan []status.Port, 10)
 		s.Listening = func(p []status.Port) { ports <- p }
@@ -94,8 +96,8 @@ func TestEndWhileConnectionsCome(t *testing.T) {
 	}
 }
 
-// A long head that there is no memory for is no reason to lose an alarm: one whose recipient tells its camera counts, and
-// another is to be sent again.
+// A long head that there is no memory for is no reason to lose an alarm: one whose recipient tells its camera counts,
+// and another is to be sent again.
 func TestLongHeadsOfStrangers(t *testing.T) {
 	k := serve(t, nil)
 	k.server.heads.most, k.server.heads.each = 4, 2
@@ -105,7 +107,8 @@ func TestLongHeadsOfStrangers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.WriteString(c, "EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<z@x>\r\nDATA\r\nSubject: x\r\n"+long); err != nil {
+		if _, err := io.WriteString(c,
+			"EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<z@x>\r\nDATA\r\nSubject: x\r\n"+long); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,10 +117,12 @@ func TestLongHeadsOfStrangers(t *testing.T) {
 		defer k.server.heads.mu.Unlock()
 		return len(k.server.heads.held) == 4
 	})
-	if codes := k.talk("HELO nvr", "MAIL FROM:<nvr@x>", "RCPT TO:<alarm@x>", "DATA", long+"Subject: Motion [CH1]\r\n\r\nx\r\n."); codes[5] != "451" {
+	if codes := k.talk("HELO nvr", "MAIL FROM:<nvr@x>", "RCPT TO:<alarm@x>", "DATA",
+		long+"Subject: Motion [CH1]\r\n\r\nx\r\n."); codes[5] != "451" {
 		t.Errorf("a mail whose head could not be read was answered %v", codes)
 	}
-	if codes := k.talk("HELO cam", "MAIL FROM:<cam@x>", "RCPT TO:<yard@x>", "DATA", long+"Subject: Motion\r\n\r\nx\r\n."); codes[5] != "250" || k.count("yard") != 1 {
+	if codes := k.talk("HELO cam", "MAIL FROM:<cam@x>", "RCPT TO:<yard@x>", "DATA",
+		long+"Subject: Motion\r\n\r\nx\r\n."); codes[5] != "250" || k.count("yard") != 1 {
 		t.Errorf("a mail whose recipient is a camera was answered %v, %d triggers", codes, k.count("yard"))
 	}
 	k.mu.Lock()
@@ -131,7 +136,8 @@ func TestLongHeadsOfStrangers(t *testing.T) {
 		p.since = p.since.Add(-longHeld)
 	}
 	k.server.heads.mu.Unlock()
-	if codes := k.talk("HELO nvr", "MAIL FROM:<nvr@x>", "RCPT TO:<alarm@x>", "DATA", long+"Subject: Motion [CH1]\r\n\r\nx\r\n."); codes[5] != "250" || k.count("nvr-1") != 1 {
+	if codes := k.talk("HELO nvr", "MAIL FROM:<nvr@x>", "RCPT TO:<alarm@x>", "DATA",
+		long+"Subject: Motion [CH1]\r\n\r\nx\r\n."); codes[5] != "250" || k.count("nvr-1") != 1 {
 		t.Errorf("a mail beside slow ones was answered %v, %d triggers", codes, k.count("nvr-1"))
 	}
 }
@@ -197,7 +203,8 @@ func TestPicturesOfStrangers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.WriteString(c, "EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<front-door@x>\r\nDATA\r\n"+head+begin[:len(begin)/2]); err != nil {
+		if _, err := io.WriteString(c,
+			"EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<front-door@x>\r\nDATA\r\n"+head+begin[:len(begin)/2]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,11 +30,11 @@ type Outcome struct {
 	Why     string          // a sentence for a person
 }
 
-// judge says what a mail is. Whole says that all of it that counts has come: else a picture may yet follow. Quiet is Off or
-// Paused for a camera whose alarms save nothing now, and else Alarm.
+// judge says what a mail is. Whole says that all of it that counts has come: else a picture may yet follow. Quiet is
+// Off or Paused for a camera whose alarms save nothing now, and else Alarm.
 //
-// A mail that fits a camera is an alarm, unless it is the camera's test mail or nothing but news of the device: without a
-// picture, chosen by no rule of the user's, and in words that do not hold the camera's own name.
+// A mail that fits a camera is an alarm, unless it is the camera's test mail or nothing but news of the device: without
+// a picture, chosen by no rule of the user's, and in words that do not hold the camera's own name.
 func judge(m message.Message, about rule.Mail, cameras *rule.Set, quiet func(id string) Kind, whole bool) Outcome {
 	r := cameras.Match(about)
 	o := Outcome{Kind: Alarm, Cameras: r.IDs}
@@ -42,7 +42,8 @@ func judge(m message.Message, about rule.Mail, cameras *rule.Set, quiet func(id 
 	case m.Test:
 		o.Kind, o.Why = Test, "a test mail"
 	case m.Notice != "" && whole && !m.Picture && r.By != "rule" && !cameras.Names(r.IDs, m.Noticed):
-		o.Kind, o.Notice, o.Why = Notice, m.Notice, fmt.Sprintf("a notice of the device (%s), which is no alarm", m.Notice)
+		o.Kind, o.Notice, o.Why = Notice, m.Notice,
+			fmt.Sprintf("a notice of the device (%s), which is no alarm", m.Notice)
 	case len(r.IDs) == 0:
 		o.Kind, o.Why = Unmatched, r.Why
 	default:

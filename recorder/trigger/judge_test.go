@@ -17,12 +17,15 @@ func mailOf(subject, text string) string {
 
 // pictured is a mail with a picture.
 func pictured(subject, text string) string {
-	return "From: cam@x\r\nSubject: " + subject + "\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + text + "\r\n--b\r\nContent-Type: image/jpeg; name=\"a.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\n/9j/\r\n--b--\r\n"
+	return "From: cam@x\r\nSubject: " + subject + "\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" +
+		text +
+		"\r\n--b\r\nContent-Type: image/jpeg; name=\"a.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\n/9j/\r\n--b--\r\n"
 }
 
 // TestJudge judges mails whose recipient fits a camera: all that may be an alarm is one.
 func TestJudge(t *testing.T) {
-	set := rule.New([]rule.Camera{{ID: "door", Name: "Front door"}, {ID: "battery-room", Name: "Battery room", Mail: []string{"battery-room", "Storage Space"}},
+	set := rule.New([]rule.Camera{{ID: "door", Name: "Front door"},
+		{ID: "battery-room", Name: "Battery room", Mail: []string{"battery-room", "Storage Space"}},
 		{ID: "ruled", Mail: []string{"to: ruled"}}, {ID: "off"}, {ID: "paused"}, {ID: "cam"}, {ID: "gate", Name: "正门"}})
 	quiet := func(id string) Kind {
 		if k := map[string]Kind{"off": Off, "paused": Paused}[id]; k != "" {
@@ -43,9 +46,11 @@ func TestJudge(t *testing.T) {
 		{"disco", mailOf("Alarm - Disco", ""), "door", Alarm, ""},
 		{"a snapshot on its card", mailOf("Alarm", "Snapshot saved to SD card."), "door", Alarm, ""},
 		{"a snapshot on its card, in German", mailOf("Alarm", "Bild auf Speicherkarte."), "door", Alarm, ""},
-		{"digital input", mailOf("Axis: Digital Input", "Digital input 1 active. Device temperature 40 C"), "door", Alarm, "alarm input"},
+		{"digital input", mailOf("Axis: Digital Input", "Digital input 1 active. Device temperature 40 C"), "door",
+			Alarm, "alarm input"},
 		{"battery in the subject", mailOf("Alarm! Scheune (Akku 80 %)", "Alarm"), "door", Alarm, ""},
-		{"abandoned object", mailOf("Abandoned object", "Event: unattended baggage. Storage: SD card"), "door", Alarm, "abandoned object"},
+		{"abandoned object", mailOf("Abandoned object", "Event: unattended baggage. Storage: SD card"), "door", Alarm,
+			"abandoned object"},
 		{"access by card", mailOf("Camera", "EVENT TYPE: Illegal access by card at the door"), "door", Alarm, ""},
 		{"power", mailOf("Camera 1", "Motion near the power supply"), "door", Alarm, "motion"},
 		{"power alone", mailOf("Camera 1", "The power is on, somebody is there"), "door", Alarm, ""},
@@ -57,7 +62,9 @@ func TestJudge(t *testing.T) {
 		{"full disk", mailOf("NVR", "EVENT TYPE: HDD Full"), "door", Notice, ""},
 		{"full disk, with a picture", pictured("NVR", "EVENT TYPE: HDD Full"), "door", Alarm, ""},
 		{"full disk, by a rule", mailOf("NVR", "EVENT TYPE: HDD Full"), "ruled", Alarm, ""},
-		{"full disk, with a film as a file", strings.ReplaceAll(pictured("NVR", "EVENT TYPE: HDD Full"), "image/jpeg; name=\"a.jpg\"", "application/octet-stream\r\nContent-Disposition: attachment; filename=\"a.mp4\""), "door", Alarm, ""},
+		{"full disk, with a film as a file",
+			strings.ReplaceAll(pictured("NVR", "EVENT TYPE: HDD Full"), "image/jpeg; name=\"a.jpg\"",
+				"application/octet-stream\r\nContent-Disposition: attachment; filename=\"a.mp4\""), "door", Alarm, ""},
 		{"a name that is part of a word", mailOf("Camera error: HDD full", ""), "cam", Notice, ""},
 		{"a name as a word", mailOf("cam: HDD full", ""), "cam", Alarm, ""},
 		{"a Chinese name", mailOf("正门硬盘", ""), "gate", Alarm, ""},
@@ -80,7 +87,8 @@ func TestJudge(t *testing.T) {
 			if o.Kind != tc.want || m.Label != tc.label || o.Why == "" {
 				t.Errorf("%+v with label %q, want %s %q", o, m.Label, tc.want, tc.label)
 			}
-			if tc.want == Alarm && (!slices.Equal(o.Cameras, []string{tc.to}) || (quiet(tc.to) != Alarm) != (o.Quiet[tc.to] == quiet(tc.to))) {
+			if tc.want == Alarm && (!slices.Equal(o.Cameras, []string{tc.to}) ||
+				(quiet(tc.to) != Alarm) != (o.Quiet[tc.to] == quiet(tc.to))) {
 				t.Errorf("%+v", o)
 			}
 			if o := judge(m, about, set, quiet, false); tc.want == Notice && tc.to != "nobody" && o.Kind != Alarm {
@@ -100,7 +108,8 @@ func of(ids ...string) (list []config.Camera) {
 
 // TestRecipientLists is about several cameras with one RCPT command, as cameras write it.
 func TestRecipientLists(t *testing.T) {
-	for _, rcpt := range []string{"<yard@x,door@x>", "<yard@x;door@x>", "<yard@x>,<door@x>", "<yard@x>; <door@x>", "yard@x, door@x", "<yard, door>"} {
+	for _, rcpt := range []string{"<yard@x,door@x>", "<yard@x;door@x>", "<yard@x>,<door@x>", "<yard@x>; <door@x>",
+		"yard@x, door@x", "<yard, door>"} {
 		k := serveCameras(t, of("yard", "door"), nil)
 		k.talk("HELO cam", "MAIL FROM:<a@x>", "RCPT TO:"+rcpt, "DATA", "Subject: Motion\r\n\r\nx\r\n.", "QUIT")
 		if k.count("yard") != 1 || k.count("door") != 1 {
@@ -114,8 +123,10 @@ func TestLooseRecipients(t *testing.T) {
 	kitchen, pole := camera("kitchen", "rtsp://192.0.2.40/s"), camera("pole", "rtsp://192.0.2.41/s")
 	kitchen.Name, pole.Name = "Küche", "Tył"
 	for rcpt, id := range map[string]string{
-		"<back+yard@x>": "back-yard", "<back_yard@x>": "back-yard", "<Back Yard@x>": "back-yard", "<\"back yard\"@x>": "back-yard", "<backyard@x>": "back-yard",
-		"<Front Door@x>": "front-door", "<front.door@x>": "front-door", "<K%C3%BCche@x>": "kitchen", "<K\xfcche@x>": "kitchen", "<=?utf-8?q?K=C3=BCche?=@x>": "kitchen",
+		"<back+yard@x>": "back-yard", "<back_yard@x>": "back-yard", "<Back Yard@x>": "back-yard",
+		"<\"back yard\"@x>": "back-yard", "<backyard@x>": "back-yard",
+		"<Front Door@x>": "front-door", "<front.door@x>": "front-door", "<K%C3%BCche@x>": "kitchen",
+		"<K\xfcche@x>": "kitchen", "<=?utf-8?q?K=C3=BCche?=@x>": "kitchen",
 		"<=?utf-8?b?S8O8Y2hl?=>": "kitchen", "<Ty\xb3@x>": "pole", "<Tył@x>": "pole",
 	} {
 		k := serveCameras(t, append(of("back-yard", "front-door"), kitchen, pole), nil)
@@ -126,8 +137,8 @@ func TestLooseRecipients(t *testing.T) {
 	}
 }
 
-// FuzzJudge checks what must hold of any mail: one with a picture, or that a rule chose, is no notice; one that fits a camera
-// is an alarm, a test or a notice; and each has its sentence.
+// FuzzJudge checks what must hold of any mail: one with a picture, or that a rule chose, is no notice; one that fits a
+// camera is an alarm, a test or a notice; and each has its sentence.
 func FuzzJudge(f *testing.F) {
 	f.Add("NVR", "EVENT TYPE: HDD Full", "door", false)
 	f.Add("Test", "", "ruled", true)
@@ -139,7 +150,8 @@ func FuzzJudge(f *testing.F) {
 			mail = pictured(subject, text)
 		}
 		m := message.Read([]byte(mail))
-		o := judge(m, rule.Mail{To: []string{to}, Subject: m.Subject, Body: m.Body, Label: m.Label}, set, func(string) Kind { return Alarm }, true)
+		o := judge(m, rule.Mail{To: []string{to}, Subject: m.Subject, Body: m.Body, Label: m.Label}, set,
+			func(string) Kind { return Alarm }, true)
 		fits := len(o.Cameras) > 0
 		if o.Why == "" || o.Kind == Unmatched && fits || o.Kind == Alarm && !fits {
 			t.Fatalf("%+v", o)

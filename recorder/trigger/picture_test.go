@@ -99,24 +99,38 @@ func TestPicture(t *testing.T) {
 		name, mail string
 		want       []byte
 	}{
-		{"attachment", mixed(textPart, part("Content-Type: image/jpeg; name=\"../../etc/x.jpg\"\r\nContent-Disposition: attachment\r\n"+b64, folded(jpg))), jpg},
-		{"inline", mixed(textPart, part("Content-Type: image/jpeg\r\nContent-Disposition: inline\r\n"+b64, folded(jpg))), jpg},
-		{"the first of two", mixed(part("Content-Type: image/jpeg\r\n"+b64, folded(jpg)), part("Content-Type: image/jpeg\r\n"+b64, folded(other))), jpg},
+		{"attachment", mixed(textPart,
+			part("Content-Type: image/jpeg; name=\"../../etc/x.jpg\"\r\nContent-Disposition: attachment\r\n"+b64,
+				folded(jpg))), jpg},
+		{"inline", mixed(textPart, part("Content-Type: image/jpeg\r\nContent-Disposition: inline\r\n"+b64,
+			folded(jpg))), jpg},
+		{"the first of two", mixed(part("Content-Type: image/jpeg\r\n"+b64, folded(jpg)),
+			part("Content-Type: image/jpeg\r\n"+b64, folded(other))), jpg},
 		{"PNG", mixed(textPart, part("Content-Type: image/png\r\n"+b64, folded(img))), img},
-		{"base64 in one line", mixed(textPart, part("Content-Type: image/jpeg\r\n"+b64, base64.StdEncoding.EncodeToString(jpg))), jpg},
+		{"base64 in one line", mixed(textPart,
+			part("Content-Type: image/jpeg\r\n"+b64, base64.StdEncoding.EncodeToString(jpg))), jpg},
 		{"wrong type", mixed(textPart, part("Content-Type: application/octet-stream\r\n"+b64, folded(jpg))), jpg},
-		{"a text with a charset", mixed(part("Content-Type: text/plain; charset=gb2312; name=x.txt\r\n"+b64, folded(jpg))), jpg},
+		{"a text with a charset", mixed(part("Content-Type: text/plain; charset=gb2312; name=x.txt\r\n"+b64,
+			folded(jpg))), jpg},
 		{"no type", mixed(part(b64, folded(jpg))), jpg},
-		{"8-bit header", mixed(part("Content-Type: image/jpeg; name=\"T\xfcr.jpg\"\r\nContent-Description: \xff\xfe\r\n"+b64, folded(jpg))), jpg},
-		{"boundary without quotes", strings.ReplaceAll(strings.Replace(mixed(textPart, part(b64, folded(jpg))), "boundary=B", "boundary==_(B", 1), "--B", "--=_(B"), jpg},
-		{"behind a text named .jpg", mixed(part("Content-Type: image/jpeg; name=x.jpg", "this is no picture"), part(b64, folded(jpg))), jpg},
-		{"in a part of a part", mixed("--B\r\nContent-Type: multipart/related; boundary=C\r\n\r\n--C\r\nContent-Type: text/html\r\n\r\n<p>\r\n--C\r\nContent-Type: image/jpeg\r\n"+b64+"\r\n\r\n"+folded(jpg)+"\r\n--C--\r\n", textPart), jpg},
+		{"8-bit header",
+			mixed(part("Content-Type: image/jpeg; name=\"T\xfcr.jpg\"\r\nContent-Description: \xff\xfe\r\n"+b64,
+				folded(jpg))), jpg},
+		{"boundary without quotes", strings.ReplaceAll(strings.Replace(mixed(textPart, part(b64, folded(jpg))),
+			"boundary=B", "boundary==_(B", 1), "--B", "--=_(B"), jpg},
+		{"behind a text named .jpg", mixed(part("Content-Type: image/jpeg; name=x.jpg", "this is no picture"),
+			part(b64, folded(jpg))), jpg},
+		{"in a part of a part",
+			mixed("--B\r\nContent-Type: multipart/related; boundary=C\r\n\r\n--C\r\nContent-Type: text/html\r\n\r\n<p>\r\n--C\r\nContent-Type: image/jpeg\r\n"+b64+"\r\n\r\n"+folded(jpg)+"\r\n--C--\r\n", textPart), jpg},
 		{"the mail itself", "Subject: x\r\nContent-Type: image/jpeg\r\n" + b64 + "\r\n\r\n" + folded(jpg), jpg},
 		{"8-bit content", mixed(textPart, part("Content-Type: image/jpeg", string(jpg))), jpg},
 		{"base64 that is padded in each line", mixed(part(b64, paddedLines(jpg))), jpg},
-		{"behind a broken header line", strings.Replace(mixed(textPart, part(b64, folded(jpg))), "MIME-Version", "broken\r\nMIME-Version", 1), jpg},
-		{"of another boundary than the header says", strings.Replace(mixed(textPart, part(b64, folded(jpg))), "boundary=B", "boundary=C", 1), jpg},
-		{"in a forwarded mail", "Subject: x\r\nContent-Type: message/rfc822\r\n\r\n" + mixed(textPart, part(b64, folded(jpg))), jpg},
+		{"behind a broken header line",
+			strings.Replace(mixed(textPart, part(b64, folded(jpg))), "MIME-Version", "broken\r\nMIME-Version", 1), jpg},
+		{"of another boundary than the header says",
+			strings.Replace(mixed(textPart, part(b64, folded(jpg))), "boundary=B", "boundary=C", 1), jpg},
+		{"in a forwarded mail", "Subject: x\r\nContent-Type: message/rfc822\r\n\r\n" +
+			mixed(textPart, part(b64, folded(jpg))), jpg},
 		{"the end is missing", strings.TrimSuffix(mixed(part(b64, folded(jpg))), "--B--\r\n"), jpg},
 		{"cut", mixed(part(b64, folded(jpg)))[:1000], nil},
 		{"no parts", "Subject: x\r\n\r\nMotion\r\n", nil},
@@ -160,7 +174,8 @@ func (k *sink) send(mail io.Reader) error {
 func TestPictureOfAMail(t *testing.T) {
 	k := serve(t, nil)
 	jpg := photo(t, "jpeg", 640, 360)
-	if err := k.send(strings.NewReader(mixed(textPart, part("Content-Type: image/jpeg\r\n"+b64, folded(jpg))))); err != nil {
+	if err := k.send(strings.NewReader(mixed(textPart,
+		part("Content-Type: image/jpeg\r\n"+b64, folded(jpg))))); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"front-door", "yard"} {
@@ -168,7 +183,8 @@ func TestPictureOfAMail(t *testing.T) {
 			t.Errorf("%s: %d triggers, %d pictures", id, k.count(id), len(k.pictures[id]))
 		}
 	}
-	if m := k.mails; len(m) != 1 || len(m[0].Cameras) != 2 || m[0].Label != "motion" || m[0].Sender != "cam@x" || m[0].Test {
+	if m := k.mails; len(m) != 1 || len(m[0].Cameras) != 2 || m[0].Label != "motion" || m[0].Sender != "cam@x" ||
+		m[0].Test {
 		t.Errorf("%+v", m)
 	}
 	// A mail that was not taken has no picture either.
@@ -191,7 +207,8 @@ func TestHugeAttachment(t *testing.T) {
 	body := strings.NewReader(strings.Repeat(line, size/len(line)))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	mail := io.MultiReader(strings.NewReader(strings.TrimSuffix(mixed(textPart), "--B--\r\n")+"--B\r\nContent-Type: image/jpeg\r\n"+b64+"\r\n\r\n"+head), body, strings.NewReader("--B--\r\n"))
+	mail := io.MultiReader(strings.NewReader(strings.TrimSuffix(mixed(textPart), "--B--\r\n")+
+		"--B\r\nContent-Type: image/jpeg\r\n"+b64+"\r\n\r\n"+head), body, strings.NewReader("--B--\r\n"))
 	if err := k.send(mail); err != nil {
 		t.Fatal(err)
 	}

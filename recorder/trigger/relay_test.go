@@ -14,7 +14,8 @@ import (
 // No mail is ever passed on: nothing in the program opens a connection to send one, but for the test alarm that goes to
 // the program's own port.
 func TestNothingRelays(t *testing.T) {
-	calls := map[string]bool{"Dial": true, "DialTimeout": true, "DialTLS": true, "DialStartTLS": true, "DialContext": true, "NewClient": true, "SendMail": true, "SendMailTLS": true}
+	calls := map[string]bool{"Dial": true, "DialTimeout": true, "DialTLS": true, "DialStartTLS": true,
+		"DialContext": true, "NewClient": true, "SendMail": true, "SendMailTLS": true}
 	found := 0
 	for _, root := range []string{"../../recorder", "../../app", "../../internal/cli", "../../main.go"} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

@@ -71,5 +71,6 @@ func plainName(c config.Camera) (string, error) {
 			return strings.TrimSpace(text), nil
 		}
 	}
-	return "", fmt.Errorf("camera %q is told by rules alone, which a test alarm does not fit; add a plain name such as %q to its mail list", c.ID, c.ID)
+	return "",
+		fmt.Errorf("camera %q is told by rules alone, which a test alarm does not fit; add a plain name such as %q to its mail list", c.ID, c.ID)
 }

@@ -47,8 +47,8 @@ type Server struct {
 	Quiet func(camera string) Kind
 	// Trigger returns when the event is durable, with its id; "" if the camera was switched off meanwhile.
 	Trigger func(ctx context.Context, camera string, t event.Trigger) (id string, err error)
-	// Picture takes the picture that came with a mail, JPEG or PNG, once for each event of the mail. It must not wait for
-	// the archive.
+	// Picture takes the picture that came with a mail, JPEG or PNG, once for each event of the mail. It must not wait
+	// for the archive.
 	Picture   func(ctx context.Context, camera, event string, data []byte)
 	Keep      func(ctx context.Context, camera, event string, mail []byte) // as Picture, where mails are kept
 	Received  func(Received)                                               // every mail, whatever became of it
@@ -146,7 +146,8 @@ func PortError(listen string, err error) error {
 	host, port, _ := net.SplitHostPort(listen)
 	n, _ := strconv.Atoi(port)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE) || strings.Contains(fmt.Sprint(err), "Only one usage of each socket address"):
+	case errors.Is(err, syscall.EADDRINUSE) ||
+		strings.Contains(fmt.Sprint(err), "Only one usage of each socket address"):
 		for free := max(n+1, 1025); free < n+100; free++ {
 			ln, lerr := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(free)))
 			if lerr == nil {
@@ -181,23 +182,25 @@ func (s *Server) tlsConfig() *tls.Config {
 	var failed time.Time
 	var why error
 	greet := func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		if from, ok := h.Conn.RemoteAddr().(*net.TCPAddr); ok && !s.gate.greets(from.AddrPort().Addr().Unmap(), time.Now()) {
+		if from, ok := h.Conn.RemoteAddr().(*net.TCPAddr); ok &&
+			!s.gate.greets(from.AddrPort().Addr().Unmap(), time.Now()) {
 			return nil, errors.New("too many TLS handshakes from this address")
 		}
 		return nil, nil
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: greet, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if made != nil || time.Since(failed) < certAgain {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: greet,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if made != nil || time.Since(failed) < certAgain {
+				return made, why
+			}
+			if made, why = certificate(s.CertDir); why != nil {
+				failed = time.Now()
+				s.Log.Error("no TLS for the cameras", "err", why)
+			}
 			return made, why
-		}
-		if made, why = certificate(s.CertDir); why != nil {
-			failed = time.Now()
-			s.Log.Error("no TLS for the cameras", "err", why)
-		}
-		return made, why
-	}}
+		}}
 	if s.Settings.OldTLS {
 		c.MinVersion = tls.VersionTLS10
 		for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {

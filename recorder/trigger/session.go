@@ -74,7 +74,8 @@ func (c *session) authenticate(user, password string) error {
 	if c.s.Settings.Username != "" {
 		if !c.s.gate.mayLogin(c.conn.from, time.Now()) {
 			c.conn.visit.note("login refused: too many wrong ones from this address lately")
-			return &smtp.SMTPError{Code: 454, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "Too many wrong logins, try later"}
+			return &smtp.SMTPError{Code: 454, EnhancedCode: smtp.EnhancedCode{4, 7, 0},
+				Message: "Too many wrong logins, try later"}
 		}
 		want, err := c.s.Settings.Password.Resolve("smtp")
 		if err != nil {
@@ -116,13 +117,14 @@ func (c *session) Reset() { c.sender, c.to = "", nil }
 // Logout ends the session.
 func (c *session) Logout() error { return nil }
 
-// Data reads a mail. The event opens as soon as header and text are there; a large attachment behind them delays nothing,
-// and its picture follows when it is there. A mail that is cut off counts all
-// the same, but its connection is closed, since what follows would be read as commands.
+// Data reads a mail. The event opens as soon as header and text are there; a large attachment behind them delays
+// nothing, and its picture follows when it is there. A mail that is cut off counts all the same, but its connection is
+// closed, since what follows would be read as commands.
 func (c *session) Data(r io.Reader) error {
 	done, ok := c.s.gate.reading(c.conn.from)
 	if !ok {
-		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "Preroll is ending, or reads too many mails"}
+		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2},
+			Message: "Preroll is ending, or reads too many mails"}
 	}
 	defer done()
 	d := &delivery{c: c, began: c.began(), sender: c.sender, to: c.to}
@@ -145,7 +147,8 @@ func (c *session) Data(r io.Reader) error {
 	if err != nil {
 		c.s.Log.Error("mail was not accepted", "from", c.conn.from, "err", err)
 		c.conn.visit.note("not accepted: " + err.Error() + "; the camera was told to try again")
-		err = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Could not be saved, try again"}
+		err = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0},
+			Message: "Could not be saved, try again"}
 	}
 	if rerr != nil && !errors.Is(rerr, io.EOF) {
 		if errors.Is(rerr, smtp.ErrDataTooLarge) {
@@ -181,9 +184,9 @@ type delivery struct {
 	err    error
 }
 
-// readHead reads as much of a mail as is needed to know what it says, and tells of an alarm on the way if that takes long.
-// The error is nil at the mail's end. The mail comes byte by byte, since the server's reader waits until it has all that
-// it is asked for.
+// readHead reads as much of a mail as is needed to know what it says, and tells of an alarm on the way if that takes
+// long. The error is nil at the mail's end. The mail comes byte by byte, since the server's reader waits until it has
+// all that it is asked for.
 func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 	head = make([]byte, 0, shortHead)
 	var long *place
@@ -233,7 +236,8 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 		}
 		if blank && blanks <= 4 || len(head) >= next {
 			next = max(next, 2*len(head))
-			if m := d.read(head); m.TextDone && (m.Notice == "" || m.Picture) { // of a notice it counts whether a picture follows
+			// of a notice it counts whether a picture follows
+			if m := d.read(head); m.TextDone && (m.Notice == "" || m.Picture) {
 				return head, nil
 			}
 		}
@@ -257,7 +261,8 @@ func (d *delivery) read(head []byte) (m message.Message) {
 	d.c.s.parsing <- struct{}{}
 	defer func() {
 		<-d.c.s.parsing
-		if r := recover(); r != nil { // of a library: it must not end the recorder, and the envelope still tells the camera
+		// of a library: it must not end the recorder, and the envelope still tells the camera
+		if r := recover(); r != nil {
 			d.c.s.Log.Error("a mail could not be taken apart", "from", d.c.conn.from, "err", r)
 			m = message.Message{TextDone: true}
 		}
@@ -265,8 +270,8 @@ func (d *delivery) read(head []byte) (m message.Message) {
 	return message.Read(head)
 }
 
-// judge says what the mail is by what is known now, and does what follows, once. Whole says that no more will be known; until
-// then nothing but an alarm is decided.
+// judge says what the mail is by what is known now, and does what follows, once. Whole says that no more will be known;
+// until then nothing but an alarm is decided.
 func (d *delivery) judge(whole bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -284,7 +289,8 @@ func (d *delivery) judge(whole bool) {
 
 // matched is what is known of the mail for choosing its camera.
 func (d *delivery) matched() rule.Mail {
-	m := rule.Mail{From: d.c.conn.from, Login: d.c.user, Sender: d.sender, To: d.to, Subject: d.m.Subject, Body: d.m.Body,
+	m := rule.Mail{From: d.c.conn.from, Login: d.c.user, Sender: d.sender, To: d.to, Subject: d.m.Subject,
+		Body:    d.m.Body,
 		Channel: d.m.Channel, Number: d.m.Number, Device: d.m.Device, Label: d.m.Label}
 	if m.Sender == "" {
 		m.Sender = d.m.Sender
@@ -297,8 +303,9 @@ func (d *delivery) matched() rule.Mail {
 
 // trigger is the signal that the mail is. d.mu is held.
 func (d *delivery) trigger() event.Trigger {
-	t := event.Trigger{Time: d.began, Source: event.Mail, Label: d.m.Label, Sender: message.Clean(d.sender), Subject: d.m.Subject,
-		From: d.c.conn.from.String(), Channel: d.m.Channel, Said: d.m.EventTime}
+	t := event.Trigger{Time: d.began, Source: event.Mail, Label: d.m.Label, Sender: message.Clean(d.sender),
+		Subject: d.m.Subject,
+		From:    d.c.conn.from.String(), Channel: d.m.Channel, Said: d.m.EventTime}
 	if t.Channel == "" {
 		t.Channel = d.m.Device
 	}
@@ -312,8 +319,9 @@ func (d *delivery) deliver(o Outcome) {
 	for _, a := range d.to {
 		to = append(to, message.Clean(a))
 	}
-	defer s.Received(Received{At: time.Now(), Said: d.m.When, Sent: d.m.Date, Mail: status.Mail{Time: t.Time, From: t.From, Sender: t.Sender, To: to,
-		Subject: t.Subject, Label: t.Label, Cameras: o.Cameras, Test: o.Kind == Test}})
+	defer s.Received(Received{At: time.Now(), Said: d.m.When, Sent: d.m.Date,
+		Mail: status.Mail{Time: t.Time, From: t.From, Sender: t.Sender, To: to,
+			Subject: t.Subject, Label: t.Label, Cameras: o.Cameras, Test: o.Kind == Test}})
 	switch o.Kind {
 	case Test, Notice:
 		v.mail(o.Cameras, nil, o.Why)
@@ -324,8 +332,10 @@ func (d *delivery) deliver(o Outcome) {
 			s.Log.Warn("mail fits no camera", "from", t.From, "sender", t.Sender, "to", to, "subject", t.Subject)
 		}
 		v.unmatched(o.Why)
-		s.Unmatched(status.Unmatched{Time: t.Time, From: t.From, Sender: t.Sender, To: to, Subject: t.Subject, Login: message.Clean(d.c.user),
-			Label: t.Label, Channel: d.m.Channel, Number: d.m.Number, Device: d.m.Device, Body: excerpt(d.m.Body), Why: o.Why})
+		s.Unmatched(status.Unmatched{Time: t.Time, From: t.From, Sender: t.Sender, To: to, Subject: t.Subject,
+			Login: message.Clean(d.c.user),
+			Label: t.Label, Channel: d.m.Channel, Number: d.m.Number, Device: d.m.Device, Body: excerpt(d.m.Body),
+			Why: o.Why})
 		return
 	}
 	s.gate.brought(d.c.conn)

@@ -97,7 +97,8 @@ func TestCutMailCounts(t *testing.T) {
 // Notices and tests record nothing, and keep-alive connections neither.
 func TestWhatIsNoAlarm(t *testing.T) {
 	k := serve(t, nil)
-	k.talk("HELO x", "MAIL FROM:<nvr@x>", "RCPT TO:<yard@x>", "DATA", "Subject: NVR\r\n\r\nEVENT TYPE: HDD Full\r\nEVENT TIME: 2026-11-22,10:20:30\r\n.", "QUIT")
+	k.talk("HELO x", "MAIL FROM:<nvr@x>", "RCPT TO:<yard@x>", "DATA",
+		"Subject: NVR\r\n\r\nEVENT TYPE: HDD Full\r\nEVENT TIME: 2026-11-22,10:20:30\r\n.", "QUIT")
 	k.talk("EHLO x", "NOOP", "QUIT")
 	k.talk("QUIT")
 	k.talk()
@@ -172,10 +173,14 @@ func TestVerdicts(t *testing.T) {
 		want  string
 		good  bool
 	}{
-		{"fine", []string{"HELO cam", "MAIL FROM:<a@x>", "RCPT TO:<yard@x>", "DATA", "Subject: Motion\r\n\r\nx\r\n.", "QUIT"}, "accepted", true},
-		{"repaired", []string{"HELO cam", "MAIL FROM:<a>", "RCPT TO:<yard@x>", "DATA", "Subject: Motion\r\n\r\nx\r\n.", "QUIT"}, "accepted after 1 repair: no domain in the sender", true},
-		{"no camera", []string{"HELO cam", "MAIL FROM:<a@x>", "RCPT TO:<z@x>", "DATA", "Subject: Hello\r\n\r\nx\r\n.", "QUIT"}, "accepted; it fits no camera: ", false},
-		{"test", []string{"HELO cam", "MAIL FROM:<a@x>", "RCPT TO:<yard@x>", "DATA", "Subject: Test Email\r\n\r\nx\r\n.", "QUIT"}, "accepted; it is a test mail", true},
+		{"fine", []string{"HELO cam", "MAIL FROM:<a@x>", "RCPT TO:<yard@x>", "DATA", "Subject: Motion\r\n\r\nx\r\n.",
+			"QUIT"}, "accepted", true},
+		{"repaired", []string{"HELO cam", "MAIL FROM:<a>", "RCPT TO:<yard@x>", "DATA", "Subject: Motion\r\n\r\nx\r\n.",
+			"QUIT"}, "accepted after 1 repair: no domain in the sender", true},
+		{"no camera", []string{"HELO cam", "MAIL FROM:<a@x>", "RCPT TO:<z@x>", "DATA", "Subject: Hello\r\n\r\nx\r\n.",
+			"QUIT"}, "accepted; it fits no camera: ", false},
+		{"test", []string{"HELO cam", "MAIL FROM:<a@x>", "RCPT TO:<yard@x>", "DATA",
+			"Subject: Test Email\r\n\r\nx\r\n.", "QUIT"}, "accepted; it is a test mail", true},
 		{"nothing", []string{"QUIT"}, "camera gave up without a word", true},
 		{"gave up", []string{"EHLO cam"}, "camera gave up after EHLO", false},
 	} {

@@ -45,10 +45,13 @@ func TestAllowed(t *testing.T) {
 		addr  string
 		want  bool
 	}{
-		{[]string{"private"}, "192.168.1.7", true}, {[]string{"private"}, "10.1.2.3", true}, {[]string{"private"}, "127.0.0.1", true},
-		{[]string{"private"}, "169.254.1.1", true}, {[]string{"private"}, "fd00::1", true}, {[]string{"private"}, "fe80::1", true}, {[]string{"private"}, "::1", true},
+		{[]string{"private"}, "192.168.1.7", true}, {[]string{"private"}, "10.1.2.3", true},
+		{[]string{"private"}, "127.0.0.1", true},
+		{[]string{"private"}, "169.254.1.1", true}, {[]string{"private"}, "fd00::1", true},
+		{[]string{"private"}, "fe80::1", true}, {[]string{"private"}, "::1", true},
 		{[]string{"private"}, "203.0.113.9", false}, {[]string{"private"}, "2001:db8::1", false},
-		{[]string{"203.0.113.0/24"}, "203.0.113.9", true}, {[]string{"203.0.113.9"}, "203.0.113.9", true}, {[]string{"203.0.113.9"}, "192.168.1.1", false},
+		{[]string{"203.0.113.0/24"}, "203.0.113.9", true}, {[]string{"203.0.113.9"}, "203.0.113.9", true},
+		{[]string{"203.0.113.9"}, "192.168.1.1", false},
 		{[]string{"any"}, "203.0.113.9", true}, {nil, "127.0.0.1", false},
 	} {
 		if got := Allowed(tc.allow)(netip.MustParseAddr(tc.addr)); got != tc.want {
@@ -84,8 +87,10 @@ func serve(t *testing.T, set func(*config.SMTP)) *sink {
 
 func serveCameras(t *testing.T, cameras []config.Camera, set func(*config.SMTP)) *sink {
 	t.Helper()
-	k := &sink{t: t, triggers: map[string][]event.Trigger{}, pictures: map[string][][]byte{}, kept: map[string][][]byte{}, visits: &Visits{}}
-	s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0", Allow: []string{"private"}}, CertDir: certDir(t), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	k := &sink{t: t, triggers: map[string][]event.Trigger{}, pictures: map[string][][]byte{},
+		kept: map[string][][]byte{}, visits: &Visits{}}
+	s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0", Allow: []string{"private"}}, CertDir: certDir(t),
+		Log:     slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Cameras: func() []config.Camera { return cameras }, Refused: func(netip.Addr) {}, Visits: k.visits}
 	k.server = s
 	if set != nil {
@@ -239,7 +244,8 @@ func TestDialogues(t *testing.T) {
 		{"AUTH PLAIN", append([]string{"EHLO cam", "AUTH PLAIN " + b64([]byte("\x00u\x00p"))}, mail...)},
 		{"AUTH PLAIN in two steps", append([]string{"EHLO cam", "AUTH PLAIN", b64([]byte("\x00u\x00p"))}, mail...)},
 		{"AUTH LOGIN", append([]string{"EHLO cam", "AUTH LOGIN", b64([]byte("u")), b64([]byte("p"))}, mail...)},
-		{"AUTH LOGIN with the user", append([]string{"EHLO cam", "AUTH LOGIN " + b64([]byte("u")), b64([]byte("p"))}, mail...)},
+		{"AUTH LOGIN with the user", append([]string{"EHLO cam", "AUTH LOGIN " + b64([]byte("u")), b64([]byte("p"))},
+			mail...)},
 		{"two mails, RSET, NOOP", append(append([]string{"EHLO cam", "NOOP", "RSET"}, mail...), mail...)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -267,7 +273,8 @@ func TestLogin(t *testing.T) {
 	if codes := k.talk("EHLO x", "AUTH LOGIN", b64([]byte("cams")), b64([]byte("wrong"))); codes[4] != "535" {
 		t.Errorf("a wrong password: %v", codes)
 	}
-	if codes := k.talk("EHLO x", "AUTH LOGIN", b64([]byte("cams")), b64([]byte("right")), "MAIL FROM:<a@b>"); codes[5] != "250" {
+	if codes := k.talk("EHLO x", "AUTH LOGIN", b64([]byte("cams")), b64([]byte("right")),
+		"MAIL FROM:<a@b>"); codes[5] != "250" {
 		t.Errorf("the right password: %v", codes)
 	}
 }
@@ -289,7 +296,8 @@ func TestSTARTTLSAndAttachment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprint(w, "From: cam@x\r\nSubject: =?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte("Tür: Person"))+"?=\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"#BOUNDARY#\"\r\n\r\n"+
+	fmt.Fprint(w, "From: cam@x\r\nSubject: =?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte("Tür: Person"))+
+		"?=\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"#BOUNDARY#\"\r\n\r\n"+
 		"--#BOUNDARY#\r\nContent-Type: text/plain; charset=gb2312\r\nContent-Transfer-Encoding: 8bit\r\n\r\nEVENT TYPE: Human Detected\r\n"+
 		"--#BOUNDARY#\r\nContent-Type: image/jpeg; name=\"../../etc/x.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\n")
 	// The trigger is there before the attachment is.
@@ -321,13 +329,15 @@ func TestUnmatchedAndTestMails(t *testing.T) {
 	k := serve(t, nil)
 	k.talk("HELO x", "MAIL FROM:<who@x>", "RCPT TO:<nobody@x>", "DATA", "Subject: a\x1b[31mb\r\n\r\nx\r\n.", "QUIT")
 	k.talk("HELO x", "MAIL FROM:<who@x>", "RCPT TO:<yard@x>", "DATA", "Subject: Test Email\r\n\r\nx\r\n.", "QUIT")
-	if len(k.unmatched) != 1 || strings.ContainsRune(k.unmatched[0].Subject, 0x1b) || k.unmatched[0].To[0] != "nobody@x" {
+	if len(k.unmatched) != 1 || strings.ContainsRune(k.unmatched[0].Subject, 0x1b) ||
+		k.unmatched[0].To[0] != "nobody@x" {
 		t.Errorf("unmatched: %+v", k.unmatched)
 	}
 	if k.tests != 1 || k.count("yard") != 0 {
 		t.Errorf("%d test mails, %d triggers", k.tests, k.count("yard"))
 	}
-	if len(k.mails) != 2 || k.mails[0].Cameras != nil || k.mails[0].Test || !k.mails[1].Test || !slices.Equal(k.mails[1].Cameras, []string{"yard"}) || k.mails[1].From != "127.0.0.1" {
+	if len(k.mails) != 2 || k.mails[0].Cameras != nil || k.mails[0].Test || !k.mails[1].Test ||
+		!slices.Equal(k.mails[1].Cameras, []string{"yard"}) || k.mails[1].From != "127.0.0.1" {
 		t.Errorf("mails: %+v", k.mails)
 	}
 }
@@ -335,7 +345,8 @@ func TestUnmatchedAndTestMails(t *testing.T) {
 func TestNotDurableIsNot250(t *testing.T) {
 	k := serve(t, nil)
 	k.fail = errors.New("index is locked")
-	if codes := k.talk("HELO x", "MAIL FROM:<a@x>", "RCPT TO:<yard@x>", "DATA", "Subject: x\r\n\r\nx\r\n."); codes[5] != "451" {
+	if codes := k.talk("HELO x", "MAIL FROM:<a@x>", "RCPT TO:<yard@x>", "DATA",
+		"Subject: x\r\n\r\nx\r\n."); codes[5] != "451" {
 		t.Errorf("answers: %v", codes)
 	}
 }

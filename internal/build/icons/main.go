@@ -60,7 +60,8 @@ func rounded(r float64) shape {
 
 func down(x, y float64) bool { // an arrow onto a line
 	x, y = math.Abs(x-.5), y-.5
-	return x <= .08 && y >= -.32 && y <= -.05 || y >= -.06 && y <= .16 && x <= .24-(y+.06)*1.1 || x <= .25 && y >= .20 && y <= .30
+	return x <= .08 && y >= -.32 && y <= -.05 || y >= -.06 && y <= .16 && x <= .24-(y+.06)*1.1 ||
+		x <= .25 && y >= .20 && y <= .30
 }
 
 func exclamation(x, y float64) bool {
@@ -103,9 +104,11 @@ func main() {
 		size   int
 		layers []layer
 	}{
-		"icon":           {512, []layer{{rounded(.22), night}, {shrink(arc(.40, .085)), white}, {shrink(head(.40, .24)), white}, {shrink(disc(.5, .5, .21)), red}}},
+		"icon": {512, []layer{{rounded(.22), night}, {shrink(arc(.40, .085)), white},
+			{shrink(head(.40, .24)), white}, {shrink(disc(.5, .5, .21)), red}}},
 		"tray-recording": {64, append(ring, layer{lower(disc(.5, .5, .22)), red})},
-		"tray-saving":    {64, []layer{{disc(.5, .5, .48), blue}, {down, white}}}, // no ring: at 16 pixels a sign needs the room
+		// no ring: at 16 pixels a sign needs the room
+		"tray-saving":    {64, []layer{{disc(.5, .5, .48), blue}, {down, white}}},
 		"tray-attention": {64, []layer{{disc(.5, .5, .48), amber}, {exclamation, white}}},
 		"tray-paused":    {64, append(ring, layer{lower(bars), grey})},
 		"tray-idle":      {64, append(ring, layer{lower(disc(.5, .5, .22)), grey})},

@@ -103,7 +103,8 @@ func (b *bench) tray(n int) error {
 	pid := r.cmd.Process.Pid
 	before := cpu(pid)
 	time.Sleep(time.Minute)
-	fmt.Printf("CPU %.3f %% of a core; memory %.1f MB (PSS), peak %.1f MB (RSS)\n", (cpu(pid)-before)/60*100, pss(pid), peak(pid))
+	fmt.Printf("CPU %.3f %% of a core; memory %.1f MB (PSS), peak %.1f MB (RSS)\n", (cpu(pid)-before)/60*100, pss(pid),
+		peak(pid))
 	log, err := os.ReadFile(r.log.Name())
 	if err == nil && strings.Contains(string(log), "ERROR") {
 		fmt.Printf("its log holds errors:\n%s", log)
@@ -144,7 +145,8 @@ func (b *bench) windows() error {
 	time.Sleep(3 * time.Second)
 	before := cpu(pid)
 	time.Sleep(20 * time.Second)
-	fmt.Printf("open and idle on the events page: CPU %.1f %% of a core; memory %.1f MB (PSS), peak %.1f MB (RSS)\n", (cpu(pid)-before)/20*100, pss(pid), peak(pid))
+	fmt.Printf("open and idle on the events page: CPU %.1f %% of a core; memory %.1f MB (PSS), peak %.1f MB (RSS)\n",
+		(cpu(pid)-before)/20*100, pss(pid), peak(pid))
 	return nil
 }
 
@@ -153,7 +155,8 @@ func (b *bench) clickToPicture(d *desk, r *recorder) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 	defer cancel()
 	const w, h = 240, 135
-	grab := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "x11grab", "-framerate", "50", "-video_size", "1920x1080", "-i", d.display(),
+	grab := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "x11grab", "-framerate", "50", "-video_size",
+		"1920x1080", "-i", d.display(),
 		"-vf", fmt.Sprintf("scale=%d:%d:flags=neighbor", w, h), "-pix_fmt", "gray", "-f", "rawvideo", "pipe:1")
 	out, err := grab.StdoutPipe()
 	if err != nil {
@@ -188,7 +191,8 @@ func (b *bench) clickToPicture(d *desk, r *recorder) (time.Duration, error) {
 // windowOf finds the window's process among those that the resident one has started.
 func windowOf(resident int) (int, error) {
 	for _, pid := range children(resident) {
-		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && strings.Contains(string(b), "\x00window\x00") {
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil &&
+			strings.Contains(string(b), "\x00window\x00") {
 			return pid, nil
 		}
 	}
@@ -237,7 +241,8 @@ func (b *bench) million(n int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("list asked for to first page drawn: %.0f ms; start of the window's process to it: %.0f ms\n", first.Days, first.List)
+	fmt.Printf("list asked for to first page drawn: %.0f ms; start of the window's process to it: %.0f ms\n",
+		first.Days, first.List)
 	time.Sleep(2 * time.Second)
 	id, err := d.tool("xdotool", "search", "--sync", "--onlyvisible", "--name", "^Preroll$")
 	if err != nil {
@@ -295,10 +300,15 @@ func fill(ctx context.Context, state, root string, n int) error {
 	for i := range n {
 		t := now.Add(-time.Duration(i) * step)
 		c := fmt.Sprintf("cam%d", i%10)
-		e := event.Event{ID: fmt.Sprintf("%s-%06x", t.UTC().Format("20060102T150405.000Z"), i), Camera: c, CameraName: "Camera " + c, Time: t, Label: labels[i%4], State: event.Saved,
-			From: t.Add(-10 * time.Second), Until: t.Add(time.Minute), Triggers: []event.Trigger{{Time: t, Source: event.Mail, Label: labels[i%4], Sender: c + "@cam", Subject: "Alarm of " + c, From: "192.0.2.1"}}, TriggerCount: 1, LastTrigger: t,
-			Folder: c + "/" + t.Format("2006/01/02"), Stem: t.Format("2006-01-02_15-04-05-0700") + "_" + labels[i%4], SavedAt: t.Add(time.Minute)}
-		e.Clips = []event.Clip{{File: e.Stem + ".mp4", Start: e.From, End: e.Until, Length: event.Seconds(70 * time.Second), Frames: 1050, Bytes: 35 << 20, SHA256: strings.Repeat("0f", 32)}}
+		e := event.Event{ID: fmt.Sprintf("%s-%06x", t.UTC().Format("20060102T150405.000Z"), i), Camera: c,
+			CameraName: "Camera " + c, Time: t, Label: labels[i%4], State: event.Saved,
+			From: t.Add(-10 * time.Second), Until: t.Add(time.Minute),
+			Triggers: []event.Trigger{{Time: t, Source: event.Mail, Label: labels[i%4], Sender: c + "@cam",
+				Subject: "Alarm of " + c, From: "192.0.2.1"}}, TriggerCount: 1, LastTrigger: t,
+			Folder: c + "/" + t.Format("2006/01/02"), Stem: t.Format("2006-01-02_15-04-05-0700") + "_" + labels[i%4],
+			SavedAt: t.Add(time.Minute)}
+		e.Clips = []event.Clip{{File: e.Stem + ".mp4", Start: e.From, End: e.Until,
+			Length: event.Seconds(70 * time.Second), Frames: 1050, Bytes: 35 << 20, SHA256: strings.Repeat("0f", 32)}}
 		if list = append(list, e); len(list) == 20000 || i == n-1 {
 			if err := a.Put(ctx, list...); err != nil {
 				return errors.Join(err, a.Close())
@@ -320,8 +330,11 @@ type measured struct {
 func (b *bench) window(d *desk, file string, args ...string) (m *measured, stop func(), err error) {
 	m = &measured{ctx: b.ctx, file: filepath.Join(b.dir, "measured.json")}
 	_ = os.Remove(m.file)
-	c := exec.Command(filepath.Join(b.bin, "preroll-desktop"), append([]string{"window", "--config", file, "--measure", m.file}, args...)...)
-	c.Env = append(append(os.Environ(), d.env...), "XDG_RUNTIME_DIR="+filepath.Join(b.dir, "run"), "XDG_STATE_HOME="+filepath.Join(b.dir, "state"), "HOME="+b.dir, "XDG_CONFIG_HOME="+filepath.Join(b.dir, ".config"))
+	c := exec.Command(filepath.Join(b.bin, "preroll-desktop"),
+		append([]string{"window", "--config", file, "--measure", m.file}, args...)...)
+	c.Env = append(append(os.Environ(), d.env...), "XDG_RUNTIME_DIR="+filepath.Join(b.dir, "run"),
+		"XDG_STATE_HOME="+filepath.Join(b.dir, "state"), "HOME="+b.dir,
+		"XDG_CONFIG_HOME="+filepath.Join(b.dir, ".config"))
 	c.Stderr = os.Stderr
 	if err := c.Start(); err != nil {
 		return nil, nil, err
@@ -336,7 +349,8 @@ func (m *measured) read() (x window.Measured, ok bool) {
 }
 
 func (m *measured) wait(ok func(window.Measured) bool) (window.Measured, error) {
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && m.ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) &&
+		m.ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		if x, there := m.read(); there && ok(x) {
 			return x, nil
 		}
@@ -368,7 +382,9 @@ func (b *bench) play() error {
 	c := config.NewCamera()
 	c.ID, c.URL = "cam", url
 	prefs := filepath.Join(b.dir, ".config", "fyne", "io.github.preroll.Preroll")
-	if err := errors.Join(os.MkdirAll(prefs, 0o755), os.WriteFile(filepath.Join(prefs, "preferences.json"), []byte(`{"width":1400,"height":700}`), 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(prefs, 0o755),
+		os.WriteFile(filepath.Join(prefs, "preferences.json"), []byte(`{"width":1400,"height":700}`),
+			0o600)); err != nil {
 		return err
 	}
 	d, r, err := b.desktop("play", []config.Camera{c})

@@ -34,7 +34,10 @@ func (b *bench) mail(mails int) error {
 	}
 	defer r.stop()
 	var st status.Status
-	if err := r.wait(b.ctx, 30*time.Second, func(now status.Status) bool { st = now; return now.SMTP.Listen != "" }); err != nil {
+	if err := r.wait(b.ctx, 30*time.Second, func(now status.Status) bool {
+		st = now
+		return now.SMTP.Listen != ""
+	}); err != nil {
 		return err
 	}
 	addr, pid := st.SMTP.Listen, r.cmd.Process.Pid
@@ -56,7 +59,8 @@ func (b *bench) mail(mails int) error {
 			return err
 		}
 		took := time.Since(began).Seconds()
-		fmt.Printf("  %-15s %5.0f mails a second, %.2f ms CPU a mail (%d mails of %d B)\n", k.name, float64(k.mails)/took, 1000*(cpu(pid)-before)/float64(k.mails), k.mails, len(k.text))
+		fmt.Printf("  %-15s %5.0f mails a second, %.2f ms CPU a mail (%d mails of %d B)\n", k.name,
+			float64(k.mails)/took, 1000*(cpu(pid)-before)/float64(k.mails), k.mails, len(k.text))
 	}
 	var times []float64
 	for i := 1; i < len(cams); i++ {

@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command bench measures what Preroll claims, in one run on one machine: how exact clips are, how soon their pre-roll is
-// durable, and what recording costs beside a plain `ffmpeg -c copy` on the same streams at the same time. `make bench`
-// builds what it needs and starts it. It prints numbers and judges none.
+// Command bench measures what Preroll claims, in one run on one machine: how exact clips are, how soon their pre-roll
+// is durable, and what recording costs beside a plain `ffmpeg -c copy` on the same streams at the same time. `make
+// bench` builds what it needs and starts it. It prints numbers and judges none.
 package main
 
 import (
@@ -280,7 +280,8 @@ func (b *bench) one(r *recorder, addr, id string, s config.Settings, info camtes
 	}
 	x.saved = time.Since(began.Add(s.Clip.PostRoll.D())).Seconds()
 	x.durable = e.Receipt.DurableAfter.D().Seconds()
-	rep, err := camtest.Check(b.ctx, filepath.Join(r.archive, filepath.FromSlash(e.Folder), e.Clips[0].File), info, e.Time)
+	rep, err := camtest.Check(b.ctx, filepath.Join(r.archive, filepath.FromSlash(e.Folder), e.Clips[0].File), info,
+		e.Time)
 	if err != nil {
 		return x, err
 	}
@@ -385,8 +386,10 @@ func (b *bench) beside(s config.Settings, file, url string, n int) (r *recorder,
 			end()
 			return nil, nil, nil, err
 		}
-		c := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url, "-map", "0:v:0", "-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_list_size", "100",
-			"-hls_flags", "delete_segments", "-hls_segment_type", "fmp4", "-hls_segment_filename", dir+"/%06d.m4s", dir+"/live.m3u8")
+		c := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url, "-map", "0:v:0",
+			"-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_list_size", "100",
+			"-hls_flags", "delete_segments", "-hls_segment_type", "fmp4", "-hls_segment_filename", dir+"/%06d.m4s",
+			dir+"/live.m3u8")
 		if err := c.Start(); err != nil {
 			end()
 			return nil, nil, nil, err
@@ -396,7 +399,8 @@ func (b *bench) beside(s config.Settings, file, url string, n int) (r *recorder,
 	return r, pids, end, nil
 }
 
-// compare counts what a recorder and plain FFmpegs take in the same time. look, which may be nil, is called every second.
+// compare counts what a recorder and plain FFmpegs take in the same time. look, which may be nil, is called every
+// second.
 func (b *bench) compare(r *recorder, plain []int, n int, length time.Duration, look func()) {
 	all := append([]int{r.cmd.Process.Pid}, children(r.cmd.Process.Pid)...)
 	before := [2]float64{cpu(all...), cpu(plain...)}
@@ -408,7 +412,8 @@ func (b *bench) compare(r *recorder, plain []int, n int, length time.Duration, l
 	minutes := length.Minutes() * float64(n)
 	own, ref := (cpu(all...)-before[0])/minutes, (cpu(plain...)-before[1])/minutes
 	fmt.Printf("CPU seconds a camera-minute: Preroll %.3f, plain FFmpeg %.3f; ratio %.3f\n", own, ref, own/ref)
-	fmt.Printf("memory, PSS: Preroll %.1f MB in %d process(es), plain FFmpegs %.1f MB; peak RSS of Preroll %.1f MB\n", pss(all...), len(all), pss(plain...), peak(all...))
+	fmt.Printf("memory, PSS: Preroll %.1f MB in %d process(es), plain FFmpegs %.1f MB; peak RSS of Preroll %.1f MB\n",
+		pss(all...), len(all), pss(plain...), peak(all...))
 }
 
 // crowd records many cameras beside as many plain FFmpegs, and sends a mail for each at the same moment.
@@ -466,7 +471,8 @@ func (b *bench) crowd(n int, length time.Duration) error {
 			errs = append(errs, err)
 			continue
 		}
-		rep, err := camtest.Check(b.ctx, filepath.Join(r.archive, filepath.FromSlash(e.Folder), e.Clips[0].File), truth, e.Time)
+		rep, err := camtest.Check(b.ctx, filepath.Join(r.archive, filepath.FromSlash(e.Folder), e.Clips[0].File), truth,
+			e.Time)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -476,7 +482,8 @@ func (b *bench) crowd(n int, length time.Duration) error {
 		faults = append(faults, rep.Gaps...)
 	}
 	fmt.Printf("mails answered after, s: %s\n", spread(answered))
-	fmt.Printf("clips: %d, faults %v; begin early, s: %s; end late, s: %s\n", len(early), faults, spread(early), spread(lates))
+	fmt.Printf("clips: %d, faults %v; begin early, s: %s; end late, s: %s\n", len(early), faults, spread(early),
+		spread(lates))
 	return errors.Join(errs...)
 }
 

@@ -139,7 +139,8 @@ func Start(opt Options) (*Camera, error) {
 		if opt.Audio == "pcmu" {
 			pt, name = 0, "PCMU"
 		}
-		c.tracks = append(c.tracks, track{fmt.Sprintf("m=audio 0 RTP/AVP %d\r\na=rtpmap:%d %s/8000\r\n", pt, pt, name), 8000, pt, 0x2222})
+		c.tracks = append(c.tracks, track{fmt.Sprintf("m=audio 0 RTP/AVP %d\r\na=rtpmap:%d %s/8000\r\n", pt, pt, name),
+			8000, pt, 0x2222})
 		loops = append(loops, c.g711Loop)
 	default:
 		frames, rate, err := adts(opt.Audio)
@@ -147,12 +148,14 @@ func Start(opt Options) (*Camera, error) {
 			return nil, err
 		}
 		index := map[int]int{48000: 3, 44100: 4, 32000: 5, 16000: 8, 8000: 11}[rate]
-		c.tracks = append(c.tracks, track{fmt.Sprintf("m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/%d/1\r\na=fmtp:97 profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=%04x\r\n", rate, 2<<11|index<<7|1<<3), uint32(rate), 97, 0x2222})
+		c.tracks = append(c.tracks,
+			track{fmt.Sprintf("m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/%d/1\r\na=fmtp:97 profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=%04x\r\n", rate, 2<<11|index<<7|1<<3), uint32(rate), 97, 0x2222})
 		loops = append(loops, func(ctx context.Context) { c.aacLoop(ctx, frames, rate) })
 	}
 	if opt.Meta {
 		n := len(c.tracks)
-		c.tracks = append(c.tracks, track{"m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\n", 90000, 107, 0x3333})
+		c.tracks = append(c.tracks, track{"m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\n",
+			90000, 107, 0x3333})
 		loops = append(loops, func(ctx context.Context) { c.metaLoop(ctx, n) })
 	}
 	ln, err := listen(opt.Listen)
@@ -235,7 +238,8 @@ func (c *Camera) accept(ln net.Listener) {
 			return
 		}
 		ctx, cancel := context.WithCancel(c.ctx)
-		cl := &client{conn: conn, queue: make(chan []packet, c.opt.Queue), chans: map[int]byte{}, rtp: map[int]*net.UDPConn{}, rtcp: map[int]*net.UDPConn{},
+		cl := &client{conn: conn, queue: make(chan []packet, c.opt.Queue), chans: map[int]byte{},
+			rtp: map[int]*net.UDPConn{}, rtcp: map[int]*net.UDPConn{},
 			seq: map[int]uint16{}, report: map[int]time.Time{}}
 		cl.cut = func() { cancel(); _ = conn.Close() }
 		c.mu.Lock()
@@ -253,7 +257,8 @@ func (c *Camera) accept(ln net.Listener) {
 func (c *Camera) stamp(trk int, wall time.Time) stamp {
 	jump, rate := c.jump.Load(), int64(c.tracks[trk].rate)
 	s := wall.Sub(c.start).Seconds() * c.opt.Skew
-	return stamp{uint32(int64(s*float64(rate)) + jump/1e6*rate/1000 + 123456 + c.opt.FirstStamp), wall.Add(time.Duration(jump))}
+	return stamp{uint32(int64(s*float64(rate)) + jump/1e6*rate/1000 + 123456 + c.opt.FirstStamp),
+		wall.Add(time.Duration(jump))}
 }
 
 func (c *Camera) publish(ps []packet) {
@@ -304,7 +309,8 @@ func (c *Camera) videoLoop(ctx context.Context) {
 			v, i = n, 0
 		}
 		at := func() time.Time { return v.from.Add(time.Duration(float64(i) / v.fps * 1e9)) }
-		if late := time.Since(at()); late > 3*time.Second { // the process was stopped: skip frames as a live source does
+		// the process was stopped: skip frames as a live source does
+		if late := time.Since(at()); late > 3*time.Second {
 			from := at()
 			i += int(late.Seconds() * v.fps)
 			c.late(from, at())
@@ -465,7 +471,8 @@ func (c *Camera) authorised(method, header string) bool {
 	} else if len(c.opt.Algorithms) > 0 && !slices.Contains(c.opt.Algorithms, "MD5") {
 		return false
 	}
-	return m["username"] == c.opt.User && m["response"] == sum(sum(c.opt.User+":camsim:"+c.opt.Pass)+":"+m["nonce"]+":"+sum(method+":"+m["uri"]))
+	return m["username"] == c.opt.User &&
+		m["response"] == sum(sum(c.opt.User+":camsim:"+c.opt.Pass)+":"+m["nonce"]+":"+sum(method+":"+m["uri"]))
 }
 
 // request reads one RTSP request; interleaved packets from the client (RTCP) are skipped.
@@ -548,7 +555,9 @@ func (c *Camera) serve(ctx context.Context, cl *client) {
 				if i == 0 {
 					challenges = nil
 				}
-				challenges = append(challenges, fmt.Sprintf(`WWW-Authenticate: Digest realm="camsim", nonce="%x", algorithm="%s", stale="FALSE"`, time.Now().UnixNano(), a))
+				challenges = append(challenges,
+					fmt.Sprintf(`WWW-Authenticate: Digest realm="camsim", nonce="%x", algorithm="%s", stale="FALSE"`,
+						time.Now().UnixNano(), a))
 			}
 			reply("401 Unauthorized", "", challenges...)
 			continue
@@ -634,5 +643,6 @@ func (c *Camera) setup(cl *client, path, asked string) (string, error) {
 		return "", errors.New("500 Internal Server Error")
 	}
 	cl.rtp[i], cl.rtcp[i] = a, b
-	return fmt.Sprintf("Transport: RTP/AVP;unicast;client_port=%d-%d;server_port=%d-%d", n, n+1, a.LocalAddr().(*net.UDPAddr).Port, b.LocalAddr().(*net.UDPAddr).Port), nil
+	return fmt.Sprintf("Transport: RTP/AVP;unicast;client_port=%d-%d;server_port=%d-%d", n, n+1,
+		a.LocalAddr().(*net.UDPAddr).Port, b.LocalAddr().(*net.UDPAddr).Port), nil
 }

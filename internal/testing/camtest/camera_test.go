@@ -66,7 +66,8 @@ func passed(d time.Duration) func() bool {
 func record(t *testing.T, c *Camera) (stop func() string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "clip.mkv")
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", c.URL(), "-c", "copy", "-flush_packets", "1", file)
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", c.URL(), "-c",
+		"copy", "-flush_packets", "1", file)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	in, err := cmd.StdinPipe()
@@ -79,7 +80,10 @@ func record(t *testing.T, c *Camera) (stop func() string) {
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	wait(t, "FFmpeg to play", func() bool { return c.Viewers() > 0 })
 	return func() string {
-		wait(t, "FFmpeg to know the streams", func() bool { f, err := os.Stat(file); return err == nil && f.Size() > 20_000 })
+		wait(t, "FFmpeg to know the streams", func() bool {
+			f, err := os.Stat(file)
+			return err == nil && f.Size() > 20_000
+		})
 		_, _ = in.Write([]byte("q"))
 		if err := cmd.Wait(); err != nil {
 			t.Fatalf("ffmpeg: %v: %s", err, errs.String())
@@ -92,7 +96,8 @@ func codec(t *testing.T, c *Camera) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-select_streams", "v", "-show_entries", "stream=codec_name", "-of", "csv=p=0", c.URL()).Output()
+	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-select_streams", "v",
+		"-show_entries", "stream=codec_name", "-of", "csv=p=0", c.URL()).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,14 +125,16 @@ func TestCheck(t *testing.T) {
 	stop := record(t, c)
 	wait(t, "a second of video", passed(1500*time.Millisecond))
 	clip := filepath.Join(t.TempDir(), "clip.mp4")
-	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", stop(), "-map", "0:v", "-c", "copy", "-movflags", "+faststart", clip).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", stop(), "-map", "0:v", "-c", "copy",
+		"-movflags", "+faststart", clip).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	rep, err := Check(t.Context(), clip, c.Info(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rep.Frames < 10 || len(rep.Gaps) > 0 || !rep.FrontIndex || rep.First.Before(begin.Add(-100*time.Millisecond)) || rep.Last.After(time.Now()) {
+	if rep.Frames < 10 || len(rep.Gaps) > 0 || !rep.FrontIndex || rep.First.Before(begin.Add(-100*time.Millisecond)) ||
+		rep.Last.After(time.Now()) {
 		t.Errorf("since %v: %+v", begin, rep)
 	}
 }
@@ -389,7 +396,8 @@ func TestCorrupt(t *testing.T) {
 	}
 	const keyframe = 500 * time.Millisecond // pictures are whole again with it
 	var missing []time.Time
-	for _, at := range slices.Concat(c.Sent(s.From.Add(-400*time.Millisecond), s.From.Add(-50*time.Millisecond)), c.Sent(s.To.Add(keyframe+50*time.Millisecond), s.To.Add(keyframe+500*time.Millisecond))) {
+	for _, at := range slices.Concat(c.Sent(s.From.Add(-400*time.Millisecond), s.From.Add(-50*time.Millisecond)),
+		c.Sent(s.To.Add(keyframe+50*time.Millisecond), s.To.Add(keyframe+500*time.Millisecond))) {
 		if !seen[at] {
 			missing = append(missing, at)
 		}
@@ -464,7 +472,8 @@ func TestJump(t *testing.T) {
 			if got := again.clock.Sub(again.at).Round(time.Second); got != d {
 				t.Errorf("the report is %v off", got)
 			}
-			if got := again.clock.Sub(report.clock) - time.Duration(int32(again.ts-report.ts))*time.Second/90000; got.Abs() > time.Millisecond {
+			stamps := time.Duration(int32(again.ts-report.ts)) * time.Second / 90000
+			if got := again.clock.Sub(report.clock) - stamps; got.Abs() > time.Millisecond {
 				t.Errorf("reports and time stamps differ by %v", got)
 			}
 		})
@@ -516,8 +525,13 @@ func TestAtOnce(t *testing.T) {
 	watch(t, c)
 	done := make(chan struct{})
 	for _, do := range []func(){
-		func() { c.Down(); _ = c.Up() }, func() { _ = c.Restart(file, fps) }, func() { _ = c.Switch(file, fps) }, c.Drop,
-		func() { c.Freeze(true); c.Freeze(false) }, func() { c.Stall(time.Millisecond) }, func() { c.Lose(.1); c.Corrupt(.1) },
+		func() { c.Down(); _ = c.Up() }, func() { _ = c.Restart(file, fps) }, func() {
+			_ = c.Switch(file, fps)
+		}, c.Drop,
+		func() { c.Freeze(true); c.Freeze(false) }, func() { c.Stall(time.Millisecond) }, func() {
+			c.Lose(.1)
+			c.Corrupt(.1)
+		},
 		func() { c.Repeat(true); c.Still(true); c.Jump(time.Second) }, func() { c.Mute(true); c.Mute(false) },
 		func() { c.Info(); c.History(); c.Silences(); c.Sent(c.start, time.Now()); c.Viewers() },
 	} {

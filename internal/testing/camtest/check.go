@@ -41,7 +41,8 @@ func Check(ctx context.Context, file string, info Info, near time.Time) (Report,
 	if r.FrontIndex, err = frontIndex(file); err != nil {
 		return r, err
 	}
-	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-show_entries", "format=start_time", "-of", "csv=p=0", file).Output()
+	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-show_entries", "format=start_time", "-of",
+		"csv=p=0", file).Output()
 	if err != nil {
 		return r, fmt.Errorf("probe %s: %w", file, err)
 	}

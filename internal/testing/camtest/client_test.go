@@ -60,7 +60,9 @@ func watch(t *testing.T, c *Camera) *viewer {
 // ask sends a request and reads the answer, skipping packets.
 func (v *viewer) ask(method, uri string, limit time.Duration) error {
 	v.cseq++
-	if _, err := fmt.Fprintf(v.conn, "%s %s RTSP/1.0\r\nCSeq: %d\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n", method, uri, v.cseq); err != nil {
+	if _, err := fmt.Fprintf(v.conn,
+		"%s %s RTSP/1.0\r\nCSeq: %d\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n", method, uri,
+		v.cseq); err != nil {
 		return err
 	}
 	_ = v.conn.SetReadDeadline(time.Now().Add(limit))
@@ -125,9 +127,11 @@ func (v *viewer) packet() (rtp, error) {
 	now := time.Now()
 	if h[1] == 1 {
 		ns := int64(binary.BigEndian.Uint32(b[12:])) * 1e9 >> 32
-		return rtp{report: true, ts: binary.BigEndian.Uint32(b[16:]), clock: time.Unix(int64(binary.BigEndian.Uint32(b[8:]))-2208988800, ns), at: now}, nil
+		return rtp{report: true, ts: binary.BigEndian.Uint32(b[16:]),
+			clock: time.Unix(int64(binary.BigEndian.Uint32(b[8:]))-2208988800, ns), at: now}, nil
 	}
-	return rtp{seq: binary.BigEndian.Uint16(b[2:]), ts: binary.BigEndian.Uint32(b[4:]), mark: b[1]&0x80 != 0, payload: b[12:], at: now}, nil
+	return rtp{seq: binary.BigEndian.Uint16(b[2:]), ts: binary.BigEndian.Uint32(b[4:]), mark: b[1]&0x80 != 0,
+		payload: b[12:], at: now}, nil
 }
 
 // next reads a packet within a time.

@@ -114,7 +114,8 @@ func (c *Camera) freeze(on bool) {
 }
 
 // Stall pulls the cable for a time: nothing gets through in either direction. Frames wait in the queue of each client
-// (see [Options]) and arrive afterwards; those that it does not hold are lost. During another stall, the later end counts.
+// (see [Options]) and arrive afterwards; those that it does not hold are lost. During another stall, the later end
+// counts.
 func (c *Camera) Stall(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -179,7 +180,8 @@ func (c *Camera) videoStamp(i int, wall time.Time, last stamp) stamp {
 	if c.opt.StampFPS > 0 { // counted, whatever the time
 		return stamp{uint32(int64(float64(i)/c.opt.StampFPS*90000) + 123456 + c.opt.FirstStamp), wall}
 	}
-	if v := c.video.Load(); v.shown != nil { // frames are sent in the order of decoding, and stamped by when they are shown
+	// frames are sent in the order of decoding, and stamped by when they are shown
+	if v := c.video.Load(); v.shown != nil {
 		k := i % len(v.units)
 		return c.stamp(0, wall.Add(time.Duration(float64(v.shown[k]-k)/v.fps*1e9)))
 	}

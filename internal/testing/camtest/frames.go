@@ -12,7 +12,8 @@ import (
 const Bad = -1
 
 // Frames decodes a video file completely and returns the counter of every frame, in order. FFmpeg stops at the first
-// error of any stream (-xerror), so that no error means: the video decodes clean, and all that is in the file reads clean.
+// error of any stream (-xerror), so that no error means: the video decodes clean, and all that is in the file reads
+// clean.
 func Frames(ctx context.Context, file string) ([]int, error) { return FramesOf(ctx, file, false) }
 
 // FramesOf is Frames; for a clip that may be damaged it goes on over errors. A frame whose counter cannot be read is
@@ -26,8 +27,10 @@ func FramesOf(ctx context.Context, file string, damaged bool) ([]int, error) {
 	}
 	// Time stamps are numbered anew, since the raw output would round two that a camera sent close together to the same
 	// one and call that an error. Done by a filter, the numbers would begin anew where the resolution changes.
-	cmd := exec.CommandContext(ctx, "ffmpeg", slices.Concat([]string{"-v", "error"}, mode, []string{"-i", file, "-map", "0:v:0",
-		"-vf", "format=gray,crop=iw:max(1\\,iw/40):0:0,scale=40:1:flags=area", "-fps_mode", "passthrough", "-bsf:v", "setts=ts=N", "-f", "rawvideo", "pipe:1"}, all)...)
+	cmd := exec.CommandContext(ctx, "ffmpeg",
+		slices.Concat([]string{"-v", "error"}, mode, []string{"-i", file, "-map", "0:v:0",
+			"-vf", "format=gray,crop=iw:max(1\\,iw/40):0:0,scale=40:1:flags=area", "-fps_mode", "passthrough", "-bsf:v",
+			"setts=ts=N", "-f", "rawvideo", "pipe:1"}, all)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); (err != nil || errs.Len() > 0) && !(damaged && out.Len() > 0) {

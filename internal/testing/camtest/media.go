@@ -57,18 +57,24 @@ func (m Media) File(ctx context.Context) (string, error) {
 	if m.H265 {
 		ext = "h265"
 	}
-	enc := []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-bf", "0", "-x264-params", fmt.Sprintf("scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "h264"}
+	enc := []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-bf", "0", "-x264-params",
+		fmt.Sprintf("scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "h264"}
 	if m.BFrames > 0 {
-		enc = []string{"-c:v", "libx264", "-preset", "ultrafast", "-bf", fmt.Sprint(m.BFrames), "-x264-params", fmt.Sprintf("open-gop=0:b-pyramid=none:b-adapt=0:scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "h264"}
+		enc = []string{"-c:v", "libx264", "-preset", "ultrafast", "-bf", fmt.Sprint(m.BFrames), "-x264-params",
+			fmt.Sprintf("open-gop=0:b-pyramid=none:b-adapt=0:scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1",
+				m.GOP, m.GOP), "-f", "h264"}
 	}
 	if m.H265 {
-		enc = []string{"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", fmt.Sprintf("log-level=none:bframes=0:open-gop=0:scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1", m.GOP, m.GOP), "-f", "hevc"}
+		enc = []string{"-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
+			fmt.Sprintf("log-level=none:bframes=0:open-gop=0:scenecut=0:keyint=%d:min-keyint=%d:aud=1:repeat-headers=1",
+				m.GOP, m.GOP), "-f", "hevc"}
 	}
 	rate := fmt.Sprintf("%dk", m.Kbit)
 	args := []string{"-v", "error", "-y",
 		"-f", "rawvideo", "-pix_fmt", "gray", "-s", "40x1", "-r", fmt.Sprint(m.FPS), "-i", "pipe:0",
 		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=%dx%d:r=%d:d=%d", m.Width, m.Height, m.FPS, m.Seconds),
-		"-filter_complex", fmt.Sprintf("[0]scale=%d:%d:flags=neighbor,format=yuv420p[bar];[1]noise=c0s=25:c0f=t[v];[v][bar]overlay=0:0:shortest=1,format=yuv420p[o]", m.Width, m.Width/barWidth),
+		"-filter_complex",
+		fmt.Sprintf("[0]scale=%d:%d:flags=neighbor,format=yuv420p[bar];[1]noise=c0s=25:c0f=t[v];[v][bar]overlay=0:0:shortest=1,format=yuv420p[o]", m.Width, m.Width/barWidth),
 		"-map", "[o]", "-b:v", rate, "-maxrate", rate, "-bufsize", rate}
 	args = append(args, enc...)
 	key := sha256.Sum256(fmt.Append(nil, args))
@@ -119,7 +125,9 @@ func AAC(ctx context.Context) (string, error) {
 		return file, nil
 	}
 	tmp := filepath.Join(dir, fmt.Sprintf("tone-%d.aac", os.Getpid()))
-	out, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=16000:duration=10", "-c:a", "aac", "-b:a", "32k", "-f", "adts", tmp).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i",
+		"sine=frequency=440:sample_rate=16000:duration=10", "-c:a", "aac", "-b:a", "32k", "-f", "adts",
+		tmp).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("encode test audio: %w: %s", err, out)
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Info is what a test needs to know of a loop: frame n (n counts from 0) left at Start + n/FPS and shows First + n modulo
-// Loop.
+// Info is what a test needs to know of a loop: frame n (n counts from 0) left at Start + n/FPS and shows First + n
+// modulo Loop.
 type Info struct {
 	Start time.Time `json:"start"`
 	FPS   float64   `json:"fps"`

@@ -90,7 +90,8 @@ func TestFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(counters) != 200 || counters[0] != first || len((Info{FPS: fps, Loop: 200, First: first}).Gaps(counters)) > 0 {
+		if len(counters) != 200 || counters[0] != first ||
+			len((Info{FPS: fps, Loop: 200, First: first}).Gaps(counters)) > 0 {
 			t.Errorf("%s shows %v", file, counters)
 		}
 	}

@@ -140,7 +140,8 @@ func (v *video) payloads(u unit) [][]byte {
 		if v.h265 {
 			header = 2
 		}
-		if len(n) <= mtu+header { // a fragment must not be its first and its last at once (RFC 6184, 5.8; RFC 7798, 4.4.3)
+		// a fragment must not be its first and its last at once (RFC 6184, 5.8; RFC 7798, 4.4.3)
+		if len(n) <= mtu+header {
 			out = append(out, n)
 			continue
 		}

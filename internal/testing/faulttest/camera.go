@@ -26,10 +26,11 @@ type CameraOptions struct {
 // fps is the frame rate of every camera.
 const fps = 10
 
-// media is the loop that a camera plays: long, so that its turns are not mistaken for each other, with a small picture, so
-// that many cameras cost little, and with counters of its own.
+// media is the loop that a camera plays: long, so that its turns are not mistaken for each other, with a small picture,
+// so that many cameras cost little, and with counters of its own.
 func (o CameraOptions) media() camtest.Media {
-	m := camtest.Media{Width: 320, Height: 192, FPS: fps, Seconds: 120, GOP: o.GOP, Kbit: 250, H265: o.H265, First: o.GOP * 10_000}
+	m := camtest.Media{Width: 320, Height: 192, FPS: fps, Seconds: 120, GOP: o.GOP, Kbit: 250, H265: o.H265,
+		First: o.GOP * 10_000}
 	if o.Large {
 		m.Width, m.Height, m.First = 480, 272, m.First+5_000_000
 	}
@@ -51,7 +52,8 @@ func newCamera(ctx context.Context, id string, o CameraOptions, password string)
 	if err != nil {
 		return nil, err
 	}
-	c, err := camtest.Start(camtest.Options{Video: file, FPS: fps, Audio: o.Audio, Auth: "digest", User: "viewer", Pass: password, Skew: o.Skew, Oddities: o.Oddities})
+	c, err := camtest.Start(camtest.Options{Video: file, FPS: fps, Audio: o.Audio, Auth: "digest", User: "viewer",
+		Pass: password, Skew: o.Skew, Oddities: o.Oddities})
 	if err != nil {
 		return nil, err
 	}

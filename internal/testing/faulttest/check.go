@@ -55,7 +55,8 @@ func (r *Report) blame(format string, args ...any) {
 
 func (r Report) String() string {
 	return fmt.Sprintf("triggers answered %d (not answered %d), lost %d\nevents %d, failed with a reason %d, clips %d\nframes checked %d, due %d, damaged on the way %d, missing and explained %d, missing and unexplained %d, at the edge %d, doubled %d\nfiles not whole %d\n",
-		r.Triggers, r.Unanswered, r.Lost, r.Events, r.Failed, r.Clips, r.Frames, r.Due, r.Damaged, r.Explained, r.Unexplained, r.Edge, r.Doubled, r.NotWhole)
+		r.Triggers, r.Unanswered, r.Lost, r.Events, r.Failed, r.Clips, r.Frames, r.Due, r.Damaged, r.Explained,
+		r.Unexplained, r.Edge, r.Doubled, r.NotWhole)
 }
 
 // Settle waits until no event is open and returns all of them, oldest first. Preroll must run.
@@ -154,7 +155,8 @@ func (w *World) checkTriggers(r *Report, events []event.Event) {
 		if len(list) == 0 {
 			if uncounted[m.Camera]--; uncounted[m.Camera] < 0 {
 				r.Lost++
-				r.blame("mail %s for %s, begun %s, answered 250 at %s, is in no event", m.Subject, m.Camera, clock(m.Begun), clock(m.Answered))
+				r.blame("mail %s for %s, begun %s, answered 250 at %s, is in no event", m.Subject, m.Camera,
+					clock(m.Begun), clock(m.Answered))
 			}
 			continue
 		}
@@ -163,10 +165,12 @@ func (w *World) checkTriggers(r *Report, events []event.Event) {
 			r.blame("mail %s for %s is in event %s of %s", m.Subject, m.Camera, e.ID, e.Camera)
 		}
 		if t.Time.Before(m.Begun.Add(-5*time.Millisecond)) || t.Time.After(m.Answered) {
-			r.blame("mail %s was sent from %s to %s, its trigger says %s", m.Subject, clock(m.Begun), clock(m.Answered), clock(t.Time))
+			r.blame("mail %s was sent from %s to %s, its trigger says %s", m.Subject, clock(m.Begun), clock(m.Answered),
+				clock(t.Time))
 		}
 		if e.Until.Before(t.Time) || e.From.After(t.Time) {
-			r.blame("event %s reaches from %s to %s, without its trigger at %s", e.ID, clock(e.From), clock(e.Until), clock(t.Time))
+			r.blame("event %s reaches from %s to %s, without its trigger at %s", e.ID, clock(e.From), clock(e.Until),
+				clock(t.Time))
 		}
 	}
 }
@@ -240,7 +244,8 @@ func (w *World) checkFiles(ctx context.Context, r *Report, events []event.Event)
 			got := content{clip: c}
 			r.Clips++
 			damaged := slices.ContainsFunc(damage[e.Camera], func(s Stretch) bool {
-				return s.Holds(c.Start, tolerance) || s.Holds(c.End, tolerance) || c.Start.Before(s.From) && c.End.After(s.To)
+				return s.Holds(c.Start, tolerance) || s.Holds(c.End, tolerance) ||
+					c.Start.Before(s.From) && c.End.After(s.To)
 			})
 			if err := whole(ctx, path, c, damaged); err != nil {
 				r.NotWhole++
@@ -261,7 +266,8 @@ func (w *World) checkFiles(ctx context.Context, r *Report, events []event.Event)
 		if err != nil {
 			return err
 		}
-		if d.IsDir() || named[path] || w.stranger[path] || filepath.Dir(path) == root && (d.Name() == drive.File || d.Name() == lockfile.Name) {
+		if d.IsDir() || named[path] || w.stranger[path] ||
+			filepath.Dir(path) == root && (d.Name() == drive.File || d.Name() == lockfile.Name) {
 			return nil
 		}
 		r.NotWhole++
@@ -333,7 +339,8 @@ func whole(ctx context.Context, path string, c event.Clip, damaged bool) error {
 		return nil
 	}
 	var errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-xerror", "-i", path, "-map", "0", "-c", "copy", "-f", "null", "-")
+	cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-xerror", "-i", path, "-map", "0", "-c", "copy", "-f",
+		"null", "-")
 	cmd.Stderr = &errs
 	if err := cmd.Run(); (err != nil || errs.Len() > 0) && complaint.Match(decoding.ReplaceAll(errs.Bytes(), nil)) {
 		return fmt.Errorf("%s does not read clean: %v: %s", c.File, err, errs.Bytes())
@@ -342,7 +349,8 @@ func whole(ctx context.Context, path string, c event.Clip, damaged bool) error {
 }
 
 var (
-	decoding  = regexp.MustCompile(`(?m)^(\[(h264|hevc|aac|NULL) @ [^\n]*| *Last message repeated[^\n]*)$`) // what a decoder or parser says
+	// what a decoder or parser says
+	decoding  = regexp.MustCompile(`(?m)^(\[(h264|hevc|aac|NULL) @ [^\n]*| *Last message repeated[^\n]*)$`)
 	complaint = regexp.MustCompile(`\S`)
 )
 
@@ -374,8 +382,8 @@ func indexInFront(f io.ReadSeeker) (bool, error) {
 	}
 }
 
-// blur is how exactly an event knows where a clip begins, and endBlur where it ends. One that may lack a little says so,
-// see clip.sure and clip.endSure.
+// blur is how exactly an event knows where a clip begins, and endBlur where it ends. One that may lack a little says
+// so, see clip.sure and clip.endSure.
 const (
 	blur    = 300 * time.Millisecond
 	endBlur = 650 * time.Millisecond
@@ -387,8 +395,8 @@ const edge = time.Second/fps + 100*time.Millisecond
 // tolerance is by how much the times of a gap may differ from when frames left the camera.
 const tolerance = 1500 * time.Millisecond
 
-// checkFrames compares the frames of each event with what its camera sent. Events that continue each other are looked at
-// together: they must join.
+// checkFrames compares the frames of each event with what its camera sent. Events that continue each other are looked
+// at together: they must join.
 func (w *World) checkFrames(r *Report, events []event.Event, clips map[string][]content) {
 	byID := map[string]event.Event{}
 	for _, e := range events {
@@ -436,7 +444,9 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 			twiceBefore := len(doubled)
 			r.Frames += len(got.counters)
 			var last time.Time
-			hurt := slices.ContainsFunc(damage, func(s Stretch) bool { return got.clip.End.After(s.From) && got.clip.Start.Before(s.To) })
+			hurt := slices.ContainsFunc(damage, func(s Stretch) bool {
+				return got.clip.End.After(s.From) && got.clip.Start.Before(s.To)
+			})
 			for i, f := range shown(got, around(history, got.clip), e.Gaps) {
 				if f.Span < 0 {
 					if len(damage) == 0 {
@@ -451,15 +461,19 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 					continue
 				}
 				if was, twice := held[f.Time.UnixNano()]; twice && !damaged(f.Time) {
-					doubled = append(doubled, fmt.Sprintf("frame %d of %s, sent at %s and in %s already", i, got.clip.File, clock(f.Time), was))
+					doubled = append(doubled, fmt.Sprintf("frame %d of %s, sent at %s and in %s already", i,
+						got.clip.File, clock(f.Time), was))
 				}
 				held[f.Time.UnixNano()] = got.clip.File
-				if !last.IsZero() && f.Time.Sub(last) > time.Second && !damaged(last.Add(time.Second/fps)) && !damaged(f.Time) && !explained(known, last.Add(f.Time.Sub(last)/2)) {
-					blame("%s has a hole of %.1f s from %s on that no event names", got.clip.File, f.Time.Sub(last).Seconds(), clock(last))
+				if !last.IsZero() && f.Time.Sub(last) > time.Second && !damaged(last.Add(time.Second/fps)) &&
+					!damaged(f.Time) && !explained(known, last.Add(f.Time.Sub(last)/2)) {
+					blame("%s has a hole of %.1f s from %s on that no event names", got.clip.File,
+						f.Time.Sub(last).Seconds(), clock(last))
 				}
 				last = f.Time
 			}
-			if hurt && len(doubled)-twiceBefore < min(c.usual.GOP, fps/2) { // fewer than a segment has: a decoder showed old pictures
+			// fewer than a segment has: a decoder showed old pictures
+			if hurt && len(doubled)-twiceBefore < min(c.usual.GOP, fps/2) {
 				doubled = doubled[:twiceBefore]
 			}
 		}
@@ -492,7 +506,10 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 	if wrong == nil {
 		return
 	}
-	r.blame("%s, event %s:\n    %s\n  the events: %s\n  meanwhile: %s", c.ID, chain[0].ID, strings.Join(wrong, "\n    "), brief(chain), w.Faults.At(c.ID, Stretch{windows[0].From.Add(-5 * time.Second), windows[len(windows)-1].To.Add(10 * time.Second)}))
+	r.blame("%s, event %s:\n    %s\n  the events: %s\n  meanwhile: %s", c.ID, chain[0].ID,
+		strings.Join(wrong, "\n    "), brief(chain),
+		w.Faults.At(c.ID, Stretch{windows[0].From.Add(-5 * time.Second),
+			windows[len(windows)-1].To.Add(10 * time.Second)}))
 }
 
 // around lists the loops that a clip can hold: the same loop may have been played before, with the same counters.
@@ -506,8 +523,8 @@ func around(history []camtest.Span, c event.Clip) (list []camtest.Span) {
 	return list
 }
 
-// shown says when the frames of a clip left their camera. Behind a gap they are looked for anew, near where the event says
-// that it ends: a camera's loops may share counters.
+// shown says when the frames of a clip left their camera. Behind a gap they are looked for anew, near where the event
+// says that it ends: a camera's loops may share counters.
 func shown(c content, history []camtest.Span, gaps []event.Gap) (list []camtest.Shown) {
 	const slack = 2 * fps
 	rest, near, missing := c.counters, c.clip.Start, time.Duration(0)
@@ -553,10 +570,13 @@ func runs(times []time.Time) string {
 func brief(chain []event.Event) string {
 	var out []string
 	for _, e := range chain {
-		s := fmt.Sprintf("%s %s, from %s until %s, last trigger %s, asked %s+%s got %s+%s, reason %q", e.ID, e.State, clock(e.From), clock(e.Until), clock(e.LastTrigger),
-			e.Receipt.PreRollAsked.D(), e.Receipt.PostRollAsked.D(), e.Receipt.PreRollGot.D(), e.Receipt.PostRollGot.D(), e.Reason)
+		s := fmt.Sprintf("%s %s, from %s until %s, last trigger %s, asked %s+%s got %s+%s, reason %q", e.ID, e.State,
+			clock(e.From), clock(e.Until), clock(e.LastTrigger),
+			e.Receipt.PreRollAsked.D(), e.Receipt.PostRollAsked.D(), e.Receipt.PreRollGot.D(),
+			e.Receipt.PostRollGot.D(), e.Reason)
 		for _, c := range e.Clips {
-			s += fmt.Sprintf("; clip %s %s-%s %d frames %s", c.File, clock(c.Start), clock(c.End), c.Frames, c.Length.D())
+			s += fmt.Sprintf("; clip %s %s-%s %d frames %s", c.File, clock(c.Start), clock(c.End), c.Frames,
+				c.Length.D())
 		}
 		for _, g := range e.Gaps {
 			s += fmt.Sprintf("; gap %s-%s %s", clock(g.From), clock(g.To), g.Reason)
@@ -580,7 +600,8 @@ func named(e event.Event) (list []Stretch) {
 	if first := e.Clips[0].Start; strings.Contains(e.Reason, "The first ") && first.After(e.From.Add(-blur)) {
 		list = append(list, Stretch{e.From, first})
 	}
-	if last := e.Clips[len(e.Clips)-1].End; strings.Contains(e.Reason, "The last ") && last.Before(e.Until.Add(endBlur)) {
+	if last := e.Clips[len(e.Clips)-1].End; strings.Contains(e.Reason, "The last ") &&
+		last.Before(e.Until.Add(endBlur)) {
 		list = append(list, Stretch{earlier(last, e.Until), e.Until})
 	}
 	return list

@@ -10,13 +10,14 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestShownBehindAGap has a camera that began its loop anew in a gap, so that the frames behind it show counters that were
-// shown shortly before it.
+// TestShownBehindAGap has a camera that began its loop anew in a gap, so that the frames behind it show counters that
+// were shown shortly before it.
 func TestShownBehindAGap(t *testing.T) {
 	begin := time.Date(2026, 11, 23, 9, 48, 0, 0, time.UTC)
 	at := func(s float64) time.Time { return begin.Add(time.Duration(s * float64(time.Second))) }
 	loop := func(from float64, to time.Time) camtest.Span {
-		return camtest.Span{Info: camtest.Info{Start: at(from), FPS: fps, Loop: 300, First: 1000}, From: at(from), To: to}
+		return camtest.Span{Info: camtest.Info{Start: at(from), FPS: fps, Loop: 300, First: 1000}, From: at(from),
+			To: to}
 	}
 	history := []camtest.Span{loop(0, at(20)), loop(30, time.Time{})}
 	c := content{clip: event.Clip{Start: at(10), End: at(43)}}

@@ -13,8 +13,8 @@ import (
 	"github.com/preroll/preroll/internal/crash"
 )
 
-// TestCrashPoints kills Preroll at each point of an event's life and lets it go on: nothing that was promised is lost, and
-// every file is whole.
+// TestCrashPoints kills Preroll at each point of an event's life and lets it go on: nothing that was promised is lost,
+// and every file is whole.
 func TestCrashPoints(t *testing.T) {
 	t.Parallel()
 	for n, point := range crash.Points {
@@ -100,7 +100,8 @@ func show(t *testing.T, w *World, r Report) {
 		}
 		t.Error(s[:min(len(s), 4000)])
 	}
-	if err := os.WriteFile(filepath.Join(w.opt.Dir, "wrong.txt"), []byte(strings.Join(r.Wrong, "\n\n")), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.opt.Dir, "wrong.txt"), []byte(strings.Join(r.Wrong, "\n\n")),
+		0o600); err != nil {
 		t.Error(err)
 	}
 }

@@ -20,7 +20,8 @@ func TestEveryFaultIsDocumented(t *testing.T) {
 	for _, o := range Odds {
 		fmt.Fprintf(&want, "| %s | %s |\n", o.Name, o.Expect)
 	}
-	if _, table, _ := strings.Cut(string(b), "| camera | outcome |\n| --- | --- |\n"); !strings.HasPrefix(table, want.String()+"\n") {
+	if _, table, _ := strings.Cut(string(b), "| camera | outcome |\n| --- | --- |\n"); !strings.HasPrefix(table,
+		want.String()+"\n") {
 		t.Errorf("the table of cameras in docs/reliability.md should be\n%s", want.String())
 	}
 	_, table, _ := strings.Cut(string(b), "| fault | outcome |\n| --- | --- |\n")

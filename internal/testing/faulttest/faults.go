@@ -87,7 +87,8 @@ func atOnce(f func(*Fault)) func(context.Context, *Fault) (func() error, error) 
 }
 
 // other is a camera that is set to something else for a while.
-func other(how func(*Camera, string, float64) error, set func(*CameraOptions)) func(context.Context, *Fault) (func() error, error) {
+func other(how func(*Camera, string, float64) error,
+	set func(*CameraOptions)) func(context.Context, *Fault) (func() error, error) {
 	return func(ctx context.Context, t *Fault) (func() error, error) {
 		now := t.Camera.usual
 		set(&now)
@@ -155,19 +156,23 @@ var cameraKinds = []Kind{
 	{Name: "time stamps stand still", Area: "camera", Weight: 1, Least: 2 * second, Most: 6 * second,
 		Expect: "no frame is lost, or a gap is named",
 		Do:     switching(func(c *Camera, on bool) { c.Still(on) })},
-	{Name: "camera restarts with another resolution", Lacks: something, Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
+	{Name: "camera restarts with another resolution", Lacks: something, Area: "camera", Weight: 1, Least: 8 * second,
+		Most:   15 * second,
 		Expect: "the event has a clip of each resolution; the gap is named",
 		Do:     other(restart, func(o *CameraOptions) { o.Large = !o.Large })},
-	{Name: "camera restarts with another codec", Lacks: something, Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
+	{Name: "camera restarts with another codec", Lacks: something, Area: "camera", Weight: 1, Least: 8 * second,
+		Most:   15 * second,
 		Expect: "the event has a clip of each codec; the gap is named",
 		Do:     other(restart, func(o *CameraOptions) { o.H265 = !o.H265 })},
 	{Name: "resolution changes inside the session", Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
 		Expect: "no clip mixes both, or it plays all the same",
 		Do:     other(swap, func(o *CameraOptions) { o.Large = !o.Large })},
-	{Name: "keyframes come every 20 s", Lacks: nothing, Area: "camera", Weight: 1, Least: 25 * second, Most: 45 * second, Long: true,
+	{Name: "keyframes come every 20 s", Lacks: nothing, Area: "camera", Weight: 1, Least: 25 * second,
+		Most: 45 * second, Long: true,
 		Expect: "clips begin up to 20 s early and miss nothing",
 		Do:     other(swap, func(o *CameraOptions) { o.GOP = 200 })},
-	{Name: "camera flaps", Lacks: something, Area: "camera", Weight: 1, Least: 10 * second, Most: 30 * second, Long: true,
+	{Name: "camera flaps", Lacks: something, Area: "camera", Weight: 1, Least: 10 * second, Most: 30 * second,
+		Long:   true,
 		Expect: "each gap is named; Preroll does not storm the camera",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			for end := time.Now().Add(t.For); time.Now().Before(end); {
@@ -217,19 +222,28 @@ func wrapped(mode string) func(context.Context, *Fault) (func() error, error) {
 }
 
 var ffmpegKinds = []Kind{
-	{Name: "a recording FFmpeg is killed", Lacks: something, Area: "ffmpeg", Weight: 3, Expect: "a new one within seconds; the gap is named",
-		Do: signalFFmpeg(true, syscall.SIGKILL)},
-	{Name: "a recording FFmpeg is stopped for ever", Lacks: something, Area: "ffmpeg", Weight: 2, Expect: "the watchdog kills it; the gap is named",
-		Do: signalFFmpeg(true, syscall.SIGSTOP)},
-	{Name: "an FFmpeg at work on a clip is killed", Lacks: nothing, Area: "ffmpeg", Weight: 2, Expect: "the clip is finished at the next try",
-		Do: signalFFmpeg(false, syscall.SIGKILL)},
-	{Name: "an FFmpeg at work on a clip is stopped for ever", Lacks: nothing, Area: "ffmpeg", Weight: 2, Expect: "it is killed after a while, and the clip is finished at the next try",
-		Do: signalFFmpeg(false, syscall.SIGSTOP)},
-	{Name: "FFmpeg writes garbage to its log", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second, Expect: "nothing is lost by it", Do: wrapped("noisy")},
-	{Name: "FFmpeg writes lines that look like others", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second, Expect: "nothing is lost by it", Do: wrapped("chatty")},
-	{Name: "FFmpeg cannot load its libraries", Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second, Expect: "the gap is named; clips are finished when it can again", Do: wrapped("broken")},
-	{Name: "FFmpeg is replaced by an old one", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second, Expect: "clips are finished when the right one is back", Do: wrapped("old")},
-	{Name: "FFmpeg is uninstalled", Lacks: nothing, Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second, Expect: "the gap is named; clips are finished when it is back",
+	{Name: "a recording FFmpeg is killed", Lacks: something, Area: "ffmpeg", Weight: 3,
+		Expect: "a new one within seconds; the gap is named",
+		Do:     signalFFmpeg(true, syscall.SIGKILL)},
+	{Name: "a recording FFmpeg is stopped for ever", Lacks: something, Area: "ffmpeg", Weight: 2,
+		Expect: "the watchdog kills it; the gap is named",
+		Do:     signalFFmpeg(true, syscall.SIGSTOP)},
+	{Name: "an FFmpeg at work on a clip is killed", Lacks: nothing, Area: "ffmpeg", Weight: 2,
+		Expect: "the clip is finished at the next try",
+		Do:     signalFFmpeg(false, syscall.SIGKILL)},
+	{Name: "an FFmpeg at work on a clip is stopped for ever", Lacks: nothing, Area: "ffmpeg", Weight: 2,
+		Expect: "it is killed after a while, and the clip is finished at the next try",
+		Do:     signalFFmpeg(false, syscall.SIGSTOP)},
+	{Name: "FFmpeg writes garbage to its log", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second,
+		Expect: "nothing is lost by it", Do: wrapped("noisy")},
+	{Name: "FFmpeg writes lines that look like others", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second,
+		Expect: "nothing is lost by it", Do: wrapped("chatty")},
+	{Name: "FFmpeg cannot load its libraries", Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second,
+		Expect: "the gap is named; clips are finished when it can again", Do: wrapped("broken")},
+	{Name: "FFmpeg is replaced by an old one", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second,
+		Expect: "clips are finished when the right one is back", Do: wrapped("old")},
+	{Name: "FFmpeg is uninstalled", Lacks: nothing, Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second,
+		Expect: "the gap is named; clips are finished when it is back",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			path := t.World.settings.FFmpeg.Path
 			return func() error { return os.Rename(path+".gone", path) }, os.Rename(path, path+".gone")
@@ -237,11 +251,13 @@ var ffmpegKinds = []Kind{
 }
 
 var prerollKinds = []Kind{
-	{Name: "Preroll is killed", Lacks: something, Area: "preroll", Record: needs, Weight: 3, Most: 4 * second, Expect: "the next start finishes all open events",
+	{Name: "Preroll is killed", Lacks: something, Area: "preroll", Record: needs, Weight: 3, Most: 4 * second,
+		Expect: "the next start finishes all open events",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			return func() error { return t.World.Start(ctx, "") }, t.World.Kill(ctx)
 		}},
-	{Name: "Preroll crashes at a point", Area: "preroll", Record: needs, Weight: 4, Most: 20 * second, Least: 20 * second, Expect: "the next start finishes all open events",
+	{Name: "Preroll crashes at a point", Area: "preroll", Record: needs, Weight: 4, Most: 20 * second,
+		Least: 20 * second, Expect: "the next start finishes all open events",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			point := crash.Points[t.Rand.IntN(len(crash.Points))]
 			if err := t.World.Kill(ctx); err != nil {
@@ -256,11 +272,13 @@ var prerollKinds = []Kind{
 			}
 			return nil, t.World.Start(ctx, "")
 		}},
-	{Name: "Preroll is stopped and started", Lacks: something, Area: "preroll", Record: needs, Weight: 2, Most: 3 * second, Expect: "as if it were killed, and it ends within seconds",
+	{Name: "Preroll is stopped and started", Lacks: something, Area: "preroll", Record: needs, Weight: 2,
+		Most: 3 * second, Expect: "as if it were killed, and it ends within seconds",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			return func() error { return t.World.Start(ctx, "") }, t.World.Stop(ctx)
 		}},
-	{Name: "Preroll is started twice", Lacks: nothing, Area: "preroll", Weight: 1, Expect: "the second says so and exits with 1; the first does not notice",
+	{Name: "Preroll is started twice", Lacks: nothing, Area: "preroll", Weight: 1,
+		Expect: "the second says so and exits with 1; the first does not notice",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			w := t.World
 			before := w.pid()
@@ -285,12 +303,15 @@ var prerollKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "bytes of the index are flipped while Preroll is down", Lacks: something, Area: "preroll", Record: takes, Weight: 2, Expect: "the index is begun anew from the archive; no event is lost",
+	{Name: "bytes of the index are flipped while Preroll is down", Lacks: something, Area: "preroll", Record: takes,
+		Weight: 2, Expect: "the index is begun anew from the archive; no event is lost",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			if err := t.World.end(ctx, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[t.Rand.IntN(2)]); err != nil {
 				return nil, err
 			}
-			if err := flip(t, filepath.Join(t.World.state, archive.IndexName)); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was removed before
+			// it was removed before
+			if err := flip(t, filepath.Join(t.World.state, archive.IndexName)); err != nil &&
+				!errors.Is(err, fs.ErrNotExist) {
 				return nil, errors.Join(err, t.World.Start(ctx, ""))
 			}
 			return nil, t.World.Start(ctx, "")
@@ -357,28 +378,35 @@ func (w *World) foreign(path string) {
 }
 
 var ramKinds = []Kind{
-	{Name: "the RAM disk is full", Area: "ram", Weight: 3, Least: 3 * second, Most: 15 * second, Expect: "what is missing is named; recording goes on when there is room",
+	{Name: "the RAM disk is full", Area: "ram", Weight: 3, Least: 3 * second, Most: 15 * second,
+		Expect: "what is missing is named; recording goes on when there is room",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			return fill(t.World.ramMount(), t.Rand.Int64N(200_000))
 		}},
-	{Name: "the RAM disk shrinks", Area: "ram", Weight: 1, Least: 3 * second, Most: 15 * second, Expect: "as if it were full",
+	{Name: "the RAM disk shrinks", Area: "ram", Weight: 1, Least: 3 * second, Most: 15 * second,
+		Expect: "as if it were full",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			var st unix.Statfs_t
 			if err := unix.Statfs(t.World.ramMount(), &st); err != nil {
 				return nil, err
 			}
 			used := int64(st.Blocks-st.Bfree) * st.Bsize
-			return func() error { return resize(t.World.ramMount(), t.World.opt.RAM) }, resize(t.World.ramMount(), used+1<<20)
+			return func() error { return resize(t.World.ramMount(), t.World.opt.RAM) },
+				resize(t.World.ramMount(), used+1<<20)
 		}},
-	{Name: "foreign files lie in a ring", Lacks: nothing, Area: "ram", Weight: 2, Most: 5 * second, Expect: "they do no harm, and none is done to them",
+	{Name: "foreign files lie in a ring", Lacks: nothing, Area: "ram", Weight: 2, Most: 5 * second,
+		Expect: "they do no harm, and none is done to them",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
-			ring := filepath.Join(t.World.settings.RAMDisk.Path, t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID, "ring")
+			ring := filepath.Join(t.World.settings.RAMDisk.Path, t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID,
+				"ring")
 			run := time.Now().UnixMilli() + t.Rand.Int64N(2_000_000) - 1_000_000
 			for _, err := range []error{
 				os.Symlink("/etc/passwd", filepath.Join(ring, fmt.Sprintf("r%013d-000001.m4s", run))),
 				os.Mkdir(filepath.Join(ring, fmt.Sprintf("r%013d-000002.m4s", run)), 0o700),
-				os.WriteFile(filepath.Join(ring, fmt.Sprintf("r%013d-000003.m4s", run)), []byte(strings.Repeat("garbage", 999)), 0o600),
-				os.WriteFile(filepath.Join(ring, fmt.Sprintf("r%013d-init.mp4", run)), []byte(strings.Repeat("\x00\x00\x00\x08free", 999)), 0o600),
+				os.WriteFile(filepath.Join(ring, fmt.Sprintf("r%013d-000003.m4s", run)),
+					[]byte(strings.Repeat("garbage", 999)), 0o600),
+				os.WriteFile(filepath.Join(ring, fmt.Sprintf("r%013d-init.mp4", run)),
+					[]byte(strings.Repeat("\x00\x00\x00\x08free", 999)), 0o600),
 				os.WriteFile(filepath.Join(ring, "holiday.jpg"), []byte("a stranger's"), 0o600),
 			} {
 				if errors.Is(err, fs.ErrNotExist) {
@@ -390,11 +418,14 @@ var ramKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "a camera's ring is removed", Lacks: something, Area: "ram", Record: takes, Weight: 1, Expect: "it is made anew; what is missing is named",
+	{Name: "a camera's ring is removed", Lacks: something, Area: "ram", Record: takes, Weight: 1,
+		Expect: "it is made anew; what is missing is named",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
-			return nil, clear(filepath.Join(t.World.settings.RAMDisk.Path, t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID))
+			return nil, clear(filepath.Join(t.World.settings.RAMDisk.Path,
+				t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID))
 		}},
-	{Name: "all rings are removed", Lacks: something, Area: "ram", Record: takes, Weight: 1, Expect: "they are made anew; what is missing is named",
+	{Name: "all rings are removed", Lacks: something, Area: "ram", Record: takes, Weight: 1,
+		Expect: "they are made anew; what is missing is named",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			return nil, clear(t.World.settings.RAMDisk.Path)
 		}},
@@ -411,9 +442,11 @@ func clear(dir string) (err error) {
 }
 
 var indexKinds = []Kind{
-	{Name: "another program locks the index", Lacks: nothing, Area: "index", Weight: 2, Least: 3 * second, Most: 10 * second, Expect: "alarm mails wait for it, or are not accepted",
+	{Name: "another program locks the index", Lacks: nothing, Area: "index", Weight: 2, Least: 3 * second,
+		Most: 10 * second, Expect: "alarm mails wait for it, or are not accepted",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
-			db, err := sqlfile.Open(filepath.Join(t.World.state, archive.IndexName), "mode=rw&_pragma=busy_timeout(5000)", 1)
+			db, err := sqlfile.Open(filepath.Join(t.World.state, archive.IndexName),
+				"mode=rw&_pragma=busy_timeout(5000)", 1)
 			if err != nil {
 				return nil, err
 			}
@@ -423,7 +456,8 @@ var indexKinds = []Kind{
 			}
 			return db.Close, nil
 		}},
-	{Name: "the index is removed", Lacks: nothing, Area: "index", Record: takes, Weight: 2, Expect: "it is written anew; no event is lost",
+	{Name: "the index is removed", Lacks: nothing, Area: "index", Record: takes, Weight: 2,
+		Expect: "it is written anew; no event is lost",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			path := filepath.Join(t.World.state, archive.IndexName)
 			for _, end := range []string{"", "-wal", "-shm"} {
@@ -433,7 +467,8 @@ var indexKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "the disk of the index is full", Lacks: nothing, Area: "index", Record: needs, Weight: 2, Least: 2 * second, Most: 10 * second, Expect: "alarm mails are not accepted meanwhile; nothing that was is lost",
+	{Name: "the disk of the index is full", Lacks: nothing, Area: "index", Record: needs, Weight: 2, Least: 2 * second,
+		Most: 10 * second, Expect: "alarm mails are not accepted meanwhile; nothing that was is lost",
 		Do: func(_ context.Context, t *Fault) (func() error, error) { return fill(t.World.state, 0) }},
 }
 
@@ -468,7 +503,8 @@ var loadKinds = []Kind{
 			wg.Wait()
 			return nil, nil
 		}},
-	{Name: "connections that say nothing", Lacks: nothing, Area: "load", Weight: 1, Least: 2 * second, Most: 8 * second, Expect: "mails of others get through",
+	{Name: "connections that say nothing", Lacks: nothing, Area: "load", Weight: 1, Least: 2 * second, Most: 8 * second,
+		Expect: "mails of others get through",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			var open []func() error
 			for range 10 {

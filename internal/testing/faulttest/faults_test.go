@@ -13,8 +13,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// TestFaults lets each kind of fault strike an open event by itself. The event lacks what it is expected to lack, says so,
-// and afterwards all is as before.
+// TestFaults lets each kind of fault strike an open event by itself. The event lacks what it is expected to lack, says
+// so, and afterwards all is as before.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	t.Run("camera", func(t *testing.T) { // a fault each, all at once: the others never notice
@@ -69,12 +69,14 @@ func (w *World) strike(t *testing.T, k Kind, c *Camera, seed uint64) {
 	try(t, waitEvery(ctx, time.Second/2, patience, "video without a gap", func() (bool, error) {
 		s, err := w.Status(ctx)
 		i := slices.IndexFunc(s.Cameras, func(s status.Camera) bool { return s.ID == c.ID })
-		if err != nil || i < 0 || s.Cameras[i].State != status.Recording || time.Since(s.Cameras[i].Newest) > 2500*time.Millisecond ||
+		if err != nil || i < 0 || s.Cameras[i].State != status.Recording ||
+			time.Since(s.Cameras[i].Newest) > 2500*time.Millisecond ||
 			s.Cameras[i].PreRoll.D() < w.opt.PreRoll+2*time.Second { // the fault before may have left a short ring
 			steady = time.Now()
 			return false, nil
 		}
-		return time.Since(steady) > w.opt.PreRoll+2*time.Second && time.Since(s.Cameras[i].Since) > w.opt.PreRoll+2*time.Second, nil
+		return time.Since(steady) > w.opt.PreRoll+2*time.Second &&
+			time.Since(s.Cameras[i].Since) > w.opt.PreRoll+2*time.Second, nil
 	}))
 	began := time.Now()
 	mails, over := context.WithCancel(ctx)

@@ -99,7 +99,9 @@ func (m *Mails) deliver(mail Mail, abrupt bool) (code int, answered time.Time, e
 			return code, time.Time{}, fmt.Errorf("answer to %q: %d", step.say, code)
 		}
 	}
-	if _, err := fmt.Fprintf(c, "From: cam@camera\r\nTo: %s@preroll\r\nSubject: %s\r\n\r\nEvent Type: Motion Detected\r\n.\r\n", mail.Camera, mail.Subject); err != nil {
+	if _, err := fmt.Fprintf(c,
+		"From: cam@camera\r\nTo: %s@preroll\r\nSubject: %s\r\n\r\nEvent Type: Motion Detected\r\n.\r\n", mail.Camera,
+		mail.Subject); err != nil {
 		return 0, time.Time{}, err
 	}
 	if code, err = answer(); err != nil {

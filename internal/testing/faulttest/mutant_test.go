@@ -18,16 +18,34 @@ var mutants = []struct {
 	name, file, from, to string
 	test                 string // that fails
 }{
-	{"an fsync of the video is left out", "recorder/clip/file.go", "if err := p.file.Sync(); err != nil {", "if err := error(nil); err != nil {", "TestPowerCutAtPoints"},
-	{"an fsync of the finished clip is left out", "recorder/clip/finish.go", "if err := file.Sync(); err != nil {", "if err := error(nil); err != nil {", "TestPowerCutAtPoints"},
-	{"a clip counts before its index is durable", "recorder/fmp4/plain.go", "if err := f.Sync(); err != nil { // before it counts", "if err := error(nil); err != nil {", "TestPowerCut"},
-	{"a mail is answered before it is in the index", "recorder/clip/journal.go", "err := j.store.Put(ctx, ev)", "go func() { <-ctx.Done(); _ = j.store.Put(context.WithoutCancel(ctx), ev) }()\n\terr := error(nil)", "TestPowerCutAtPoints"},
-	{"the index does not wait for its disk", "recorder/archive/keep.go", "synchronous(FULL)", "synchronous(OFF)", "TestPowerCutAtPoints"},
-	{"pins go before their bytes are durable", "recorder/clip/clip.go", "\tif !in.retry(ctx, \"append to\"", "\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, \"append to\"", "TestCrashPoints"},
+	{"an fsync of the video is left out", "recorder/clip/file.go", "if err := p.file.Sync(); err != nil {",
+		"if err := error(nil); err != nil {", "TestPowerCutAtPoints"},
+	{"an fsync of the finished clip is left out", "recorder/clip/finish.go", "if err := file.Sync(); err != nil {",
+		"if err := error(nil); err != nil {", "TestPowerCutAtPoints"},
+	{"a clip counts before its index is durable", "recorder/fmp4/plain.go",
+		"if err := f.Sync(); err != nil { // before it counts", "if err := error(nil); err != nil {", "TestPowerCut"},
+	{"a mail is answered before it is in the index", "recorder/clip/journal.go", "err := j.store.Put(lasting, ev)",
+		"go func() { <-ctx.Done(); _ = j.store.Put(context.WithoutCancel(lasting), ev) }()\n\terr := error(nil)",
+		"TestPowerCutAtPoints"},
+	{"the index does not wait for its disk", "recorder/archive/keep.go", "synchronous(FULL)", "synchronous(OFF)",
+		"TestPowerCutAtPoints"},
+	{"pins go before their bytes are durable", "recorder/clip/clip.go", "\tif !in.retry(ctx, w, \"append to\"",
+		"\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, w, \"append to\"", "TestCrashPoints"},
 }
 
-// TestMutantsAreCaught builds Preroll broken in one place each, and runs a test of the harness on it, which must fail. It
-// takes minutes, so it runs only when it is asked for with PREROLL_MUTANTS=1.
+// TestMutantsFit wants each mutant's line to be there, once.
+func TestMutantsFit(t *testing.T) {
+	for _, m := range mutants {
+		b, err := os.ReadFile(filepath.Join("../../..", m.file))
+		try(t, err)
+		if n := strings.Count(string(b), m.from); n != 1 {
+			t.Errorf("%s: %s has %d times %q, want 1", m.name, m.file, n, m.from)
+		}
+	}
+}
+
+// TestMutantsAreCaught builds Preroll broken in one place each, and runs a test of the harness on it, which must fail.
+// It takes minutes, so it runs only when it is asked for with PREROLL_MUTANTS=1.
 func TestMutantsAreCaught(t *testing.T) {
 	if os.Getenv("PREROLL_MUTANTS") == "" {
 		t.Skip("asked for with PREROLL_MUTANTS=1")
@@ -52,7 +70,8 @@ func TestMutantsAreCaught(t *testing.T) {
 			try(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, os.Args[0], "-test.run", "^"+strings.ReplaceAll(m.test, "/", "$/^")+"$", "-test.timeout", "9m", "-test.parallel", "6")
+			cmd := exec.CommandContext(ctx, os.Args[0], "-test.run", "^"+strings.ReplaceAll(m.test, "/", "$/^")+"$",
+				"-test.timeout", "9m", "-test.parallel", "6")
 			cmd.Env = append(os.Environ(), "PREROLL_FAULTS_PROGRAM="+program, "PREROLL_MUTANTS=")
 			out, err := cmd.CombinedOutput()
 			if err == nil {
@@ -60,7 +79,9 @@ func TestMutantsAreCaught(t *testing.T) {
 				return
 			}
 			for line := range strings.Lines(string(out)) {
-				if _, text, ok := strings.Cut(line, "_test.go:"); ok && !strings.HasSuffix(strings.TrimSpace(text), ":") { // no head of a report
+				// no head of a report
+				if _, text, ok := strings.Cut(line, "_test.go:"); ok &&
+					!strings.HasSuffix(strings.TrimSpace(text), ":") {
 					t.Log("noticed: ", strings.TrimSpace(line))
 					break
 				}

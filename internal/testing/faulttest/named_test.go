@@ -23,7 +23,8 @@ import (
 
 // small is a world of a few like cameras.
 func small(cameras int) Options {
-	opt := Options{Seed: 99, PreRoll: 3 * time.Second, PostRoll: 2 * time.Second, Longest: 10 * time.Second, RAM: 128 << 20}
+	opt := Options{Seed: 99, PreRoll: 3 * time.Second, PostRoll: 2 * time.Second, Longest: 10 * time.Second,
+		RAM: 128 << 20}
 	for range cameras {
 		opt.Cameras = append(opt.Cameras, CameraOptions{GOP: 10})
 	}
@@ -110,8 +111,8 @@ func TestSlowArchive(t *testing.T) {
 	}
 }
 
-// An archive on a drive that is formatted as FAT has all that it has on another one: names without what Windows forbids, no
-// links, and no modes.
+// An archive on a drive that is formatted as FAT has all that it has on another one: names without what Windows
+// forbids, no links, and no modes.
 func TestFATArchive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, failingDrive(1))
@@ -130,8 +131,8 @@ func TestFATArchive(t *testing.T) {
 	}
 }
 
-// TestOddCameras records cameras of every kind that people report, all at once, and saves an event of each: whole, and exact
-// by the counters of its frames.
+// TestOddCameras records cameras of every kind that people report, all at once, and saves an event of each: whole, and
+// exact by the counters of its frames.
 func TestOddCameras(t *testing.T) {
 	opt := small(0) // by itself: twenty cameras and their clips keep two cores busy
 	opt.RAM = 256 << 20
@@ -275,8 +276,8 @@ func TestAlarmsWithoutAPause(t *testing.T) {
 	}
 }
 
-// Preroll is started while its archive hangs, as a NAS does that is down when the machine boots: it listens and records at
-// once, and saves the event when the archive answers.
+// Preroll is started while its archive hangs, as a NAS does that is down when the machine boots: it listens and records
+// at once, and saves the event when the archive answers.
 func TestStartWhileTheArchiveHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, failingDrive(1))
@@ -323,7 +324,8 @@ func TestTwoRecorders(t *testing.T) {
 		try(t, config.Save(file, s))
 		out, err := exec.CommandContext(ctx, w.opt.Program, "record", "--config", file).CombinedOutput()
 		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "is used by another Preroll (process ") {
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 ||
+			!strings.Contains(string(out), "is used by another Preroll (process ") {
 			t.Errorf("%s: %v: %s", name, err, out)
 		}
 	}

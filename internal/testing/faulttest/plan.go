@@ -71,7 +71,8 @@ func NewPlan(seed uint64, length time.Duration, cameras int) Plan {
 						}
 					}
 				}
-				step := Step{at.Round(time.Millisecond), s, k.Name, between(rng, k.Least, k.Most).Round(time.Millisecond), rng.Uint64()}
+				step := Step{at.Round(time.Millisecond), s, k.Name,
+					between(rng, k.Least, k.Most).Round(time.Millisecond), rng.Uint64()}
 				p = append(p, step)
 				at += step.For + between(rng, rest[area]/2, rest[area]*3/2)
 			}
@@ -137,7 +138,8 @@ func (i *Injected) Counts() map[string]int {
 func (i *Injected) At(camera string, s Stretch) string {
 	var out []string
 	for _, d := range i.All() {
-		if (d.Subject == camera || !strings.HasPrefix(d.Subject, "cam")) && !d.From.After(s.To) && !d.To.Before(s.From) {
+		if (d.Subject == camera || !strings.HasPrefix(d.Subject, "cam")) && !d.From.After(s.To) &&
+			!d.To.Before(s.From) {
 			out = append(out, fmt.Sprintf("%s %s-%s", d.Kind, clock(d.From), clock(d.To)))
 		}
 	}
@@ -221,7 +223,8 @@ func (w *World) inject(ctx context.Context, s Step) error {
 		sleep(ctx, s.For-time.Since(began))
 		err = end()
 	}
-	_, _ = fmt.Fprintf(w.log, "=== %s fault %s %s since %s: %v\n", clock(time.Now()), s.Subject, s.Kind, clock(began), err)
+	_, _ = fmt.Fprintf(w.log, "=== %s fault %s %s since %s: %v\n", clock(time.Now()), s.Subject, s.Kind, clock(began),
+		err)
 	w.Faults.mu.Lock()
 	defer w.Faults.mu.Unlock()
 	w.Faults.list = append(w.Faults.list, Done{s, Stretch{began, time.Now()}, err})
@@ -235,7 +238,8 @@ func (w *World) claim(ctx context.Context, r record) (free func(), ok bool) {
 		return w.records.RUnlock, w.records.TryRLock()
 	case takes:
 		return func() {
-			for late := time.Now().Add(2 * time.Minute); !w.noted(ctx) && time.Now().Before(late) && sleep(ctx, 100*time.Millisecond); {
+			for late := time.Now().Add(2 * time.Minute); !w.noted(ctx) && time.Now().Before(late) &&
+				sleep(ctx, 100*time.Millisecond); {
 			}
 			w.records.Unlock()
 		}, w.records.TryLock()
@@ -250,7 +254,8 @@ func (w *World) noted(ctx context.Context) bool {
 		return false
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(ctx, "SELECT camera, event ->> 'hold', event ->> 'folder', event ->> 'stem' FROM events WHERE state IN ('recording', 'finishing')")
+	rows, err := db.QueryContext(ctx,
+		"SELECT camera, event ->> 'hold', event ->> 'folder', event ->> 'stem' FROM events WHERE state IN ('recording', 'finishing')")
 	if err != nil {
 		return false
 	}

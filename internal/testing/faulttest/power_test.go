@@ -13,9 +13,9 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestPowerCut cuts the power of the whole machine at random moments around an alarm: its two disks hold what was fsynced
-// and a random part of what was not, its RAM disk is empty. What was answered is an event all the same, every file with a
-// final name is whole, and what is missing is said.
+// TestPowerCut cuts the power of the whole machine at random moments around an alarm: its two disks hold what was
+// fsynced and a random part of what was not, its RAM disk is empty. What was answered is an event all the same, every
+// file with a final name is whole, and what is missing is said.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	worlds := int(setting(t, "CUTS", 2))
@@ -64,8 +64,8 @@ func powerCut(t *testing.T, seed uint64, cuts int) {
 	}
 }
 
-// TestPowerCutAtPoints cuts the power at moments of an event's life, with the worst loss that a disk may have then: what is
-// promised at that moment must be there without it.
+// TestPowerCutAtPoints cuts the power at moments of an event's life, with the worst loss that a disk may have then:
+// what is promised at that moment must be there without it.
 func TestPowerCutAtPoints(t *testing.T) {
 	t.Parallel()
 	const (
@@ -123,7 +123,8 @@ func TestPowerCutAtPoints(t *testing.T) {
 			switch {
 			case len(events) == 0:
 				t.Error("the event is gone")
-			case cut.want >= begun && (len(events[0].Clips) == 0 || events[0].Clips[0].Start.After(events[0].From.Add(blur))):
+			case cut.want >= begun && (len(events[0].Clips) == 0 ||
+				events[0].Clips[0].Start.After(events[0].From.Add(blur))):
 				t.Errorf("the pre-roll is gone: %s", brief(events[:1]))
 			case cut.want == complete && events[0].State != event.Saved:
 				t.Errorf("the event is not complete: %s", brief(events[:1]))

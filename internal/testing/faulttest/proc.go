@@ -28,7 +28,8 @@ type Use struct {
 }
 
 func (u Use) String() string {
-	return fmt.Sprintf("%.1f MB (%.1f MB of its heap are in use), %d files, %d threads, %d goroutines", float64(u.Memory)/1e6, float64(u.Heap)/1e6, u.Files, u.Threads, u.Routines)
+	return fmt.Sprintf("%.1f MB (%.1f MB of its heap are in use), %d files, %d threads, %d goroutines",
+		float64(u.Memory)/1e6, float64(u.Heap)/1e6, u.Files, u.Threads, u.Routines)
 }
 
 // use looks at Preroll's present process.
@@ -91,7 +92,8 @@ func (w *World) processes() (list []process) {
 		for _, pid := range children(parent) {
 			below(pid)
 			dir := fmt.Sprintf("/proc/%d", pid)
-			if b, err := os.ReadFile(dir + "/environ"); err != nil || !bytes.Contains(b, want) { // that of a zombie is empty
+			// that of a zombie is empty
+			if b, err := os.ReadFile(dir + "/environ"); err != nil || !bytes.Contains(b, want) {
 				continue
 			}
 			p := process{pid: pid}
@@ -132,5 +134,7 @@ func (p process) records() bool {
 
 // ffmpegs are the FFmpegs that work for Preroll now: those that record only, or all.
 func (w *World) ffmpegs(recording bool) []process {
-	return slices.DeleteFunc(w.processes(), func(p process) bool { return p.name != "ffmpeg" || recording && !p.records() })
+	return slices.DeleteFunc(w.processes(), func(p process) bool {
+		return p.name != "ffmpeg" || recording && !p.records()
+	})
 }

@@ -27,8 +27,8 @@ func setting(t *testing.T, name string, usual uint64) uint64 {
 	return n
 }
 
-// TestTorture breaks everything at random for a while (PREROLL_TORTURE_SECONDS, _CAMERAS), by a plan that a seed repeats
-// (_SEED), and then looks whether all that was promised is there.
+// TestTorture breaks everything at random for a while (PREROLL_TORTURE_SECONDS, _CAMERAS), by a plan that a seed
+// repeats (_SEED), and then looks whether all that was promised is there.
 func TestTorture(t *testing.T) {
 	t.Parallel()
 	length := time.Duration(setting(t, "SECONDS", 30)) * time.Second
@@ -41,7 +41,8 @@ func TestTorture(t *testing.T) {
 	ctx := t.Context()
 
 	all := []CameraOptions{{GOP: 10}, {GOP: 5, Audio: "pcma"}, {GOP: 20, H265: true}, {GOP: 50}}
-	opt := Options{Seed: seed, PreRoll: 6 * time.Second, PostRoll: 5 * time.Second, Longest: 20 * time.Second, RAM: 64 << 20, Drive: true}
+	opt := Options{Seed: seed, PreRoll: 6 * time.Second, PostRoll: 5 * time.Second, Longest: 20 * time.Second,
+		RAM: 64 << 20, Drive: true}
 	for n := range cameras {
 		c := all[n%len(all)]
 		switch os.Getenv("PREROLL_TORTURE_INGEST") { // what reads them, beside Preroll itself
@@ -89,7 +90,8 @@ func TestTorture(t *testing.T) {
 	}
 	atOnce, err := w.use(ctx)
 	try(t, err)
-	if length >= 10*time.Minute { // Go collects what is unused every two minutes if nothing happens, and then gives it back
+	// Go collects what is unused every two minutes if nothing happens, and then gives it back
+	if length >= 10*time.Minute {
 		sleep(ctx, 150*time.Second)
 	}
 	after, err := w.use(ctx)
@@ -111,12 +113,14 @@ func TestTorture(t *testing.T) {
 	}
 	say("%s", r)
 	say("before: %s\nafter:  %s\nidle:   %s\n", before, atOnce, after)
-	if after.Memory > before.Memory+(16<<20) || after.Files > before.Files+8 || after.Threads > before.Threads+8 || after.Routines > before.Routines+8 {
+	if after.Memory > before.Memory+(16<<20) || after.Files > before.Files+8 || after.Threads > before.Threads+8 ||
+		after.Routines > before.Routines+8 {
 		t.Errorf("Preroll takes more after the faults than before: %s, then %s", before, after)
 	}
 	show(t, w, r)
 	if t.Failed() {
-		t.Logf("repeat it with PREROLL_TORTURE_SEED=%d PREROLL_TORTURE_SECONDS=%.0f PREROLL_TORTURE_CAMERAS=%d", seed, length.Seconds(), cameras)
+		t.Logf("repeat it with PREROLL_TORTURE_SEED=%d PREROLL_TORTURE_SECONDS=%.0f PREROLL_TORTURE_CAMERAS=%d", seed,
+			length.Seconds(), cameras)
 	}
 }
 

@@ -2,11 +2,11 @@
 
 // Package faulttest breaks things around a running Preroll and then looks whether what it promises still holds.
 //
-// A [World] is the real program as a child process, with real FFmpegs, test cameras, real alarm mails, a RAM disk and an
-// archive drive of its own. Faults strike it at random moments by a plan that a seed repeats ([NewPlan], [World.Carry]).
-// The world keeps a ledger of what truly happened: which frame left which camera when, and which mail was answered when.
-// At the end [World.Check] reads the archive, the index and every frame and compares. What it finds wrong is a fault of
-// Preroll's: nothing is excused but what an event itself names.
+// A [World] is the real program as a child process, with real FFmpegs, test cameras, real alarm mails, a RAM disk and
+// an archive drive of its own. Faults strike it at random moments by a plan that a seed repeats ([NewPlan],
+// [World.Carry]). The world keeps a ledger of what truly happened: which frame left which camera when, and which mail
+// was answered when. At the end [World.Check] reads the archive, the index and every frame and compares. What it finds
+// wrong is a fault of Preroll's: nothing is excused but what an event itself names.
 //
 // Everything that a world starts is ended by Close.
 package faulttest
@@ -160,7 +160,8 @@ func NewWorld(ctx context.Context, opt Options) (_ *World, err error) {
 	s.RAMDisk.Path, s.RAMDisk.Keep = path("ram/rings"), config.Duration(opt.PreRoll+20*time.Second)
 	s.RAMDisk.Budget = max(16*config.MiB, config.ByteSize(opt.RAM/2))
 	s.Archive.Path, s.Archive.MinFree = filepath.Join(w.drive, "clips"), 0
-	s.Clip = config.Clip{PreRoll: config.Duration(opt.PreRoll), PostRoll: config.Duration(opt.PostRoll), MaxLength: config.Duration(opt.Longest)}
+	s.Clip = config.Clip{PreRoll: config.Duration(opt.PreRoll), PostRoll: config.Duration(opt.PostRoll),
+		MaxLength: config.Duration(opt.Longest)}
 	s.SMTP.Listen = w.Mails.Address
 	s.FFmpeg.Path = path("ffmpeg")
 	for i, o := range opt.Cameras {
@@ -263,7 +264,8 @@ func (w *World) command(args ...string) *exec.Cmd {
 			c.Env = append(c.Env, v)
 		}
 	}
-	c.Env = append(c.Env, mark+"="+w.opt.Dir, "XDG_RUNTIME_DIR="+w.run, "STATE_DIRECTORY="+w.state, "HOME="+w.opt.Dir, "XDG_CONFIG_HOME="+w.opt.Dir, "GOTRACEBACK=all", crash.Count+"="+w.count())
+	c.Env = append(c.Env, mark+"="+w.opt.Dir, "XDG_RUNTIME_DIR="+w.run, "STATE_DIRECTORY="+w.state, "HOME="+w.opt.Dir,
+		"XDG_CONFIG_HOME="+w.opt.Dir, "GOTRACEBACK=all", crash.Count+"="+w.count())
 	c.Stdout, c.Stderr = w.log, w.log
 	return c
 }
@@ -471,7 +473,9 @@ func (w *World) mode(m string) error {
 // Build builds the program with the points to crash at, in a folder.
 func Build(ctx context.Context, dir string, args ...string) (string, error) {
 	program := filepath.Join(dir, "preroll")
-	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, args, []string{"-tags", "headless faults", "-o", program, "github.com/preroll/preroll"})...)
+	cmd := exec.CommandContext(ctx, "go",
+		slices.Concat([]string{"build"}, args,
+			[]string{"-tags", "headless faults", "-o", program, "github.com/preroll/preroll"})...)
 	cmd.Dir = "../../.." // the product is a module of its own
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	var out bytes.Buffer

@@ -10,7 +10,8 @@ import (
 
 // logKeys are the keys of log lines. Each means the same everywhere, see CONTRIBUTING.md.
 var logKeys = []string{
-	"audio", "bytes", "camera", "cameras", "duration", "elapsed", "err", "event", "events", "from", "height", "label", "mails",
+	"audio", "bytes", "camera", "cameras", "duration", "elapsed", "err", "event", "events", "from", "height", "label",
+	"mails",
 	"path", "retry_in", "segment", "sender", "state", "step", "subject", "to", "version", "video", "width",
 }
 

@@ -90,32 +90,56 @@ var rules = []rule{
 	{under: "recorder/", never: "fyne.io/", tests: true, why: "the engine knows no screen"},
 	{under: "recorder/", never: module + "app", tests: true, why: "data flows one way"},
 	{under: "recorder/", never: module + "assets", tests: true, why: "the engine knows no screen"},
-	{under: "recorder/", never: "os/exec", in: []string{"recorder/ffmpeg/"}, why: "the engine starts processes in recorder/ffmpeg only"},
-	{under: "app/", never: module + "recorder", but: []string{module + "recorder/config", module + "recorder/control", module + "recorder/event", module + "recorder/status"},
+	{under: "recorder/", never: "os/exec", in: []string{"recorder/ffmpeg/"},
+		why: "the engine starts processes in recorder/ffmpeg only"},
+	{under: "app/", never: module + "recorder",
+		but: []string{module + "recorder/config", module + "recorder/control", module + "recorder/event",
+			module + "recorder/status"},
 		why: "the desktop is a client of the control socket"},
-	{under: "app/", never: "os/exec", in: []string{"app/player/", "app/opener/", "app/host/", "app/notify/", "app/tray/"}, why: "the desktop starts its window, the player's FFmpeg and the platform's own tools, each in one place"},
+	{under: "app/", never: "os/exec",
+		in:  []string{"app/player/", "app/opener/", "app/host/", "app/notify/", "app/tray/"},
+		why: "the desktop starts its window, the player's FFmpeg and the platform's own tools, each in one place"},
 	{under: "app/tray/", never: "fyne.io/fyne", tests: true, why: "the resident process does not pay for Fyne"},
-	{under: "", never: "fyne.io/fyne/v2/app", in: []string{"main_desktop.go"}, tests: true, why: "all else compiles without a C compiler"},
+	{under: "", never: "fyne.io/fyne/v2/app", in: []string{"main_desktop.go"}, tests: true,
+		why: "all else compiles without a C compiler"},
 	{under: "", never: "net/smtp", in: []string{"internal/testing/bench/"}, why: "nothing sends mail to others"},
-	{under: "recorder/config/", never: module + "recorder/", but: []string{module + "recorder/event", module + "recorder/trigger/rule"}, why: "settings come first; the grammar of a mail rule knows nobody"},
+	{under: "recorder/config/", never: module + "recorder/",
+		but: []string{module + "recorder/event", module + "recorder/trigger/rule"},
+		why: "settings come first; the grammar of a mail rule knows nobody"},
 	{under: "recorder/event/", never: module, why: "plain types know nobody"},
 	{under: "recorder/fmp4/", never: module, why: "a file format knows nobody"},
-	{under: "recorder/status/", never: module, but: []string{module + "recorder/event"}, why: "plain types know plain types only"},
-	{under: "recorder/source/", never: module + "recorder/", but: []string{module + "recorder/fmp4", module + "recorder/source", module + "recorder/ffmpeg", module + "recorder/source/ffmpeg", module + "recorder/status"}, why: "a source knows its sink by the interface alone"},
-	{under: "recorder/ring/", never: module + "recorder/", but: []string{module + "recorder/fmp4", module + "recorder/source"}, why: "a later stage may know an earlier one, never the reverse"},
-	{under: "recorder/archive", never: module + "recorder/", but: []string{module + "recorder/event", module + "recorder/archive/drive"}, why: "the archive knows events only"},
+	{under: "recorder/status/", never: module, but: []string{module + "recorder/event"},
+		why: "plain types know plain types only"},
+	{under: "recorder/source/", never: module + "recorder/",
+		but: []string{module + "recorder/fmp4", module + "recorder/source", module + "recorder/ffmpeg",
+			module + "recorder/source/ffmpeg", module + "recorder/status"},
+		why: "a source knows its sink by the interface alone"},
+	{under: "recorder/ring/", never: module + "recorder/",
+		but: []string{module + "recorder/fmp4", module + "recorder/source"},
+		why: "a later stage may know an earlier one, never the reverse"},
+	{under: "recorder/archive", never: module + "recorder/",
+		but: []string{module + "recorder/event", module + "recorder/archive/drive"},
+		why: "the archive knows events only"},
 	{under: "recorder/archive/drive", never: module + "recorder/", why: "a drive's identity knows nobody"},
-	{under: "recorder/archive/audit", never: module + "recorder/", but: []string{module + "recorder/archive", module + "recorder/archive/drive", module + "recorder/clip", module + "recorder/event", module + "recorder/ffmpeg", module + "recorder/fmp4"},
+	{under: "recorder/archive/audit", never: module + "recorder/",
+		but: []string{module + "recorder/archive", module + "recorder/archive/drive", module + "recorder/clip",
+			module + "recorder/event", module + "recorder/ffmpeg", module + "recorder/fmp4"},
 		why: "an audit knows what it checks"},
-	{under: "recorder/health/", never: module + "recorder/", but: []string{module + "recorder/archive", module + "recorder/config", module + "recorder/event", module + "recorder/inbox", module + "recorder/source", module + "recorder/status"},
+	{under: "recorder/health/", never: module + "recorder/",
+		but: []string{module + "recorder/archive", module + "recorder/config", module + "recorder/event",
+			module + "recorder/inbox", module + "recorder/source", module + "recorder/status"},
 		why: "health judges what others observed"},
-	{under: "recorder/inbox/", never: module + "recorder/", but: []string{module + "recorder/config", module + "recorder/event", module + "recorder/history", module + "recorder/status", module + "recorder/trigger"}, why: "what came in is kept without knowing what becomes of it"},
+	{under: "recorder/inbox/", never: module + "recorder/",
+		but: []string{module + "recorder/config", module + "recorder/event", module + "recorder/history",
+			module + "recorder/status", module + "recorder/trigger"},
+		why: "what came in is kept without knowing what becomes of it"},
 	{under: "recorder/camera/", never: module + "recorder/trigger", why: "a camera does not know who triggers it"},
 	{under: "internal/disk", never: module, why: "disks know nobody"},
 	{under: "recorder/", never: module + "internal/testing", why: "what tests need is not in the product"},
 	{under: "app/", never: module + "internal/testing", why: "what tests need is not in the product"},
 	{under: "internal/cli", never: module + "internal/testing", why: "what tests need is not in the product"},
-	{under: "recorder/history/", never: module, but: []string{module + "internal/sqlfile"}, why: "history is kept by itself"},
+	{under: "recorder/history/", never: module, but: []string{module + "internal/sqlfile"},
+		why: "history is kept by itself"},
 }
 
 // covers reports whether a rule holds for a file.
@@ -129,7 +153,8 @@ func (r rule) covers(f file) bool {
 func TestImports(t *testing.T) {
 	for _, f := range files(t) {
 		for _, r := range rules {
-			if !r.covers(f) || f.test() && !r.tests || slices.ContainsFunc(r.in, func(p string) bool { return strings.HasPrefix(f.path, p) }) {
+			if !r.covers(f) || f.test() && !r.tests ||
+				slices.ContainsFunc(r.in, func(p string) bool { return strings.HasPrefix(f.path, p) }) {
 				continue
 			}
 			for _, i := range f.imports {
@@ -145,7 +170,9 @@ func TestImports(t *testing.T) {
 // TestNothingSleepsOrExits finds time.Sleep and exits in product code.
 func TestNothingSleepsOrExits(t *testing.T) {
 	for _, f := range files(t) {
-		if f.test() || strings.HasPrefix(f.path, "internal/testing/") || strings.HasPrefix(f.path, "internal/build/") || f.path == "internal/crash/on.go" { // which tests build in
+		// which tests build in
+		if f.test() || strings.HasPrefix(f.path, "internal/testing/") || strings.HasPrefix(f.path, "internal/build/") ||
+			f.path == "internal/crash/on.go" {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
@@ -155,7 +182,8 @@ func TestNothingSleepsOrExits(t *testing.T) {
 			}
 			if x, ok := s.X.(*ast.Ident); ok {
 				name := x.Name + "." + s.Sel.Name
-				if name == "time.Sleep" || strings.HasPrefix(name, "log.Fatal") || name == "os.Exit" && f.path != "main.go" {
+				if name == "time.Sleep" || strings.HasPrefix(name, "log.Fatal") ||
+					name == "os.Exit" && f.path != "main.go" {
 					t.Errorf("%s uses %s", f.path, name)
 				}
 			}
@@ -168,7 +196,8 @@ func TestNothingSleepsOrExits(t *testing.T) {
 func TestEveryPackageSaysItsJob(t *testing.T) {
 	documented := map[string]bool{}
 	for _, f := range files(t) {
-		if f.test() && !strings.HasPrefix(f.path, "internal/testing/smoke") && !strings.HasPrefix(f.path, "internal/testing/rules") {
+		if f.test() && !strings.HasPrefix(f.path, "internal/testing/smoke") &&
+			!strings.HasPrefix(f.path, "internal/testing/rules") {
 			continue
 		}
 		dir := filepath.Dir(f.path)
@@ -183,7 +212,8 @@ func TestEveryPackageSaysItsJob(t *testing.T) {
 
 func hasDoc(t *testing.T, path string) bool {
 	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("../../..", path), nil, parser.ParseComments|parser.PackageClauseOnly)
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("../../..", path), nil,
+		parser.ParseComments|parser.PackageClauseOnly)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,8 @@
 //go:build smoke && linux
 
 // Package smoke drives the real desktop program: tray, window and notifications, under Xvfb with a window manager, a
-// panel, a private D-Bus and a notification daemon. PREROLL_PROGRAM names the program; PREROLL_SHOTS a folder for screenshots.
+// panel, a private D-Bus and a notification daemon. PREROLL_PROGRAM names the program; PREROLL_SHOTS a folder for
+// screenshots.
 package smoke
 
 import (
@@ -40,7 +41,8 @@ type desk struct {
 
 // newDesk starts a desktop, with a panel that shows tray icons or with none.
 func newDesk(t *testing.T, panel bool) *desk {
-	for _, tool := range []string{"Xvfb", "dbus-daemon", "openbox", "xfce4-panel", "dunst", "dunstctl", "xdotool", "ffmpeg"} {
+	for _, tool := range []string{"Xvfb", "dbus-daemon", "openbox", "xfce4-panel", "dunst", "dunstctl", "xdotool",
+		"ffmpeg"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Fatalf("this test needs %s: %v", tool, err)
 		}
@@ -64,28 +66,33 @@ func newDesk(t *testing.T, panel bool) *desk {
 	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d.env = []string{"HOME=" + d.home, "PATH=" + bin + ":" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + run, "XDG_CONFIG_HOME=" + filepath.Join(d.home, ".config"),
-		"XDG_STATE_HOME=" + filepath.Join(d.home, ".state"), "XDG_CACHE_HOME=" + filepath.Join(d.home, ".cache"), "LANG=C.UTF-8", "TZ=UTC", "LIBGL_ALWAYS_SOFTWARE=1"}
+	d.env = []string{"HOME=" + d.home, "PATH=" + bin + ":" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + run,
+		"XDG_CONFIG_HOME=" + filepath.Join(d.home, ".config"),
+		"XDG_STATE_HOME=" + filepath.Join(d.home, ".state"), "XDG_CACHE_HOME=" + filepath.Join(d.home, ".cache"),
+		"LANG=C.UTF-8", "TZ=UTC", "LIBGL_ALWAYS_SOFTWARE=1"}
 
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.start(func(c *exec.Cmd) { c.ExtraFiles = []*os.File{w} }, "Xvfb", "-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp")
+	d.start(func(c *exec.Cmd) { c.ExtraFiles = []*os.File{w} }, "Xvfb", "-displayfd", "3", "-screen", "0",
+		"1280x800x24", "-nolisten", "tcp")
 	_ = w.Close()
 	d.env = append(d.env, "DISPLAY=:"+firstLine(t, r))
 	r, w, err = os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.start(func(c *exec.Cmd) { c.ExtraFiles = []*os.File{w} }, "dbus-daemon", "--session", "--nofork", "--print-address=3")
+	d.start(func(c *exec.Cmd) { c.ExtraFiles = []*os.File{w} }, "dbus-daemon", "--session", "--nofork",
+		"--print-address=3")
 	_ = w.Close()
 	d.bus = firstLine(t, r)
 	d.env = append(d.env, "DBUS_SESSION_BUS_ADDRESS="+d.bus)
 	d.start(nil, "openbox")
 	d.start(nil, "dunst")
 	if panel {
-		d.start(func(c *exec.Cmd) { c.Env = append(d.env, "XFCE_PANEL_MIGRATE_DEFAULT=1") }, "xfce4-panel", "--disable-wm-check")
+		d.start(func(c *exec.Cmd) { c.Env = append(d.env, "XFCE_PANEL_MIGRATE_DEFAULT=1") }, "xfce4-panel",
+			"--disable-wm-check")
 	}
 
 	var ram string
@@ -161,7 +168,8 @@ func (d *desk) window() (string, bool) {
 	return id, err == nil && id != ""
 }
 
-// there is the window's number. The search fails for a moment when another window, such as a notification, goes meanwhile.
+// there is the window's number. The search fails for a moment when another window, such as a notification, goes
+// meanwhile.
 func (d *desk) there() (id string) {
 	d.t.Helper()
 	d.until("the window to be there", 5*time.Second, func() (ok bool) {
@@ -175,7 +183,8 @@ func (d *desk) there() (id string) {
 func (d *desk) keys(keys ...string) {
 	d.t.Helper()
 	id := d.there()
-	if out, err := d.run("xdotool", append([]string{"windowfocus", "--sync", id, "key", "--delay", "60"}, keys...)...); err != nil {
+	if out, err := d.run("xdotool",
+		append([]string{"windowfocus", "--sync", id, "key", "--delay", "60"}, keys...)...); err != nil {
 		d.t.Fatalf("keys: %v: %s", err, out)
 	}
 }
@@ -225,7 +234,8 @@ func near(v uint32, want uint8) bool { return int(v>>8)-int(want) < 24 && int(wa
 func (d *desk) click(x, y int) {
 	d.t.Helper()
 	id := d.there()
-	if out, err := d.run("xdotool", "mousemove", "--sync", "--window", id, fmt.Sprint(x), fmt.Sprint(y), "sleep", "0.2", "mousedown", "1", "sleep", "0.1", "mouseup", "1"); err != nil {
+	if out, err := d.run("xdotool", "mousemove", "--sync", "--window", id, fmt.Sprint(x), fmt.Sprint(y), "sleep", "0.2",
+		"mousedown", "1", "sleep", "0.1", "mouseup", "1"); err != nil {
 		d.t.Fatalf("click: %v: %s", err, out)
 	}
 }
@@ -240,7 +250,8 @@ func (d *desk) shot(name string) image.Image {
 			display = v
 		}
 	}
-	if out, err := d.run("ffmpeg", "-v", "error", "-y", "-f", "x11grab", "-video_size", "1280x800", "-i", display, "-frames:v", "1", file); err != nil {
+	if out, err := d.run("ffmpeg", "-v", "error", "-y", "-f", "x11grab", "-video_size", "1280x800", "-i", display,
+		"-frames:v", "1", file); err != nil {
 		d.t.Fatalf("screenshot: %v: %s", err, out)
 	}
 	f, err := os.Open(file)
@@ -390,7 +401,8 @@ func TestDesktop(t *testing.T) {
 	d.keys("shift+Tab", "space") // from Next, over Back, which is off, to the demo camera
 	d.until("the demo camera to record", 30*time.Second, func() bool {
 		s, err := p.client.Status(ctx)
-		return err == nil && len(s.Cameras) == 1 && s.Cameras[0].State == status.Recording && s.Cameras[0].PreRoll.D() > 4*time.Second
+		return err == nil && len(s.Cameras) == 1 && s.Cameras[0].State == status.Recording &&
+			s.Cameras[0].PreRoll.D() > 4*time.Second
 	})
 	d.until("the camera in the tray's menu", 10*time.Second, func() bool {
 		m, err := icon.Menu(ctx)
@@ -409,7 +421,9 @@ func TestDesktop(t *testing.T) {
 	if out, err := d.run("xdotool", "mousemove", fmt.Sprint(x), fmt.Sprint(y), "click", "3"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	d.until("the tray's menu on the screen", 10*time.Second, func() bool { return sum(d.shot("menu"), image.Rect(640, 40, 1280, 400)) != before })
+	d.until("the tray's menu on the screen", 10*time.Second, func() bool {
+		return sum(d.shot("menu"), image.Rect(640, 40, 1280, 400)) != before
+	})
 	if out, err := d.run("xdotool", "key", "Escape"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -456,14 +470,18 @@ func TestDesktop(t *testing.T) {
 	d.until("the player to pause", 10*time.Second, func() bool { return !d.moved(stage) })
 	paused := sum(d.shot("paused"), stage)
 	d.keys("Home")
-	d.until("the picture at the beginning", 10*time.Second, func() bool { return sum(d.shot("scrubbed"), stage) != paused })
+	d.until("the picture at the beginning", 10*time.Second, func() bool {
+		return sum(d.shot("scrubbed"), stage) != paused
+	})
 	at := sum(d.shot("scrubbed"), stage)
 	d.keys("period", "period", "period")
 	d.until("the picture three frames on", 10*time.Second, func() bool { return sum(d.shot("stepped"), stage) != at })
 	stepped := sum(d.shot("stepped"), stage)
 	_, _, w, h := d.geometry()
 	d.click(w*2/5, h-62) // in the time line
-	d.until("the picture where the line was clicked", 10*time.Second, func() bool { return sum(d.shot("sought"), stage) != stepped })
+	d.until("the picture where the line was clicked", 10*time.Second, func() bool {
+		return sum(d.shot("sought"), stage) != stepped
+	})
 
 	// Protected, then deleted, by keys; it asks first.
 	d.keys("p")
@@ -567,7 +585,10 @@ func TestDesktop(t *testing.T) {
 // closeWindow closes the window as its user does.
 func (d *desk) closeWindow() {
 	d.t.Helper()
-	d.pressUntil("the window to close", "alt+F4", func() bool { _, ok := d.window(); return !ok && d.windowProcess() == 0 })
+	d.pressUntil("the window to close", "alt+F4", func() bool {
+		_, ok := d.window()
+		return !ok && d.windowProcess() == 0
+	})
 }
 
 // pressUntil presses a key of the window manager's, which takes it only once it has made the window the active one.
@@ -610,7 +631,8 @@ func TestDesktopWithoutTray(t *testing.T) {
 	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
 	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("no-tray")) > 60 })
 	d.closeWindow()
-	if out, err := d.run(os.Getenv("PREROLL_PROGRAM"), "--config", d.file); err != nil { // a second start brings it back
+	// a second start brings it back
+	if out, err := d.run(os.Getenv("PREROLL_PROGRAM"), "--config", d.file); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	d.until("the window again", 30*time.Second, func() bool { _, ok := d.window(); return ok })
@@ -635,7 +657,9 @@ func TestAFailedStartIsShown(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = c.Process.Kill() })
 	d.until("the window that says why", 30*time.Second, func() bool { _, ok := d.window(); return ok })
-	d.until("its text", 10*time.Second, func() bool { return varied(d.shot("fault"), image.Rect(340, 260, 940, 560)) > 20 })
+	d.until("its text", 10*time.Second, func() bool {
+		return varied(d.shot("fault"), image.Rect(340, 260, 940, 560)) > 20
+	})
 	ended := make(chan struct{})
 	go func() { _ = c.Wait(); close(ended) }()
 	d.pressUntil("it to end", "alt+F4", func() bool {

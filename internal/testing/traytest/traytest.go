@@ -56,13 +56,15 @@ func Start(address string) (*Host, error) {
 		}})
 	}
 	if err == nil {
-		err = c.Export(introspect.NewIntrospectable(&introspect.Node{Name: string(watcherPath), Interfaces: []introspect.Interface{
-			introspect.IntrospectData, prop.IntrospectData, {Name: watcherName, Methods: introspect.Methods(w)},
-		}}), watcherPath, "org.freedesktop.DBus.Introspectable")
+		err = c.Export(introspect.NewIntrospectable(&introspect.Node{Name: string(watcherPath),
+			Interfaces: []introspect.Interface{
+				introspect.IntrospectData, prop.IntrospectData, {Name: watcherName, Methods: introspect.Methods(w)},
+			}}), watcherPath, "org.freedesktop.DBus.Introspectable")
 	}
 	if err == nil {
 		var r dbus.RequestNameReply
-		if r, err = c.RequestName(watcherName, dbus.NameFlagDoNotQueue); err == nil && r != dbus.RequestNameReplyPrimaryOwner {
+		if r, err = c.RequestName(watcherName, dbus.NameFlagDoNotQueue); err == nil &&
+			r != dbus.RequestNameReplyPrimaryOwner {
 			err = fmt.Errorf("%s is owned already: a panel is running", watcherName)
 		}
 	}
@@ -197,7 +199,8 @@ func (it Item) Menu(ctx context.Context) (Node, error) {
 	}
 	var revision uint32
 	var raw []any
-	if err := o.CallWithContext(ctx, menuIface+".GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &raw); err != nil {
+	if err := o.CallWithContext(ctx, menuIface+".GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision,
+		&raw); err != nil {
 		return Node{}, err
 	}
 	return decode(raw), nil
@@ -217,7 +220,8 @@ func (it Item) Click(ctx context.Context, label string) error {
 	if err != nil {
 		return err
 	}
-	return o.CallWithContext(ctx, menuIface+".Event", 0, n.ID, "clicked", dbus.MakeVariant(int32(0)), uint32(time.Now().Unix())).Err
+	return o.CallWithContext(ctx, menuIface+".Event", 0, n.ID, "clicked", dbus.MakeVariant(int32(0)),
+		uint32(time.Now().Unix())).Err
 }
 
 // Tooltip returns the icon's tooltip.

@@ -1,10 +1,11 @@
 // Package audit checks the whole archive against what its sidecars and the index say, and mends what can be mended.
 //
-// In goes the archive's tree, read in a stable order, one folder at a time; out come faults in plain words. Every clip is
-// read to its end twice, once for its SHA-256 and once by FFmpeg, one file after the other. Mending finishes partial
-// files and makes thumbnails and sidecars anew. It never changes a clip, and removes a partial file only once a clip that
-// was read back holds what is in it. What a running recorder works on is left alone, and so is every file that Preroll
-// did not make. A journal in the state folder lets a round that was interrupted go on. No goroutine outlives a call.
+// In goes the archive's tree, read in a stable order, one folder at a time; out come faults in plain words. Every clip
+// is read to its end twice, once for its SHA-256 and once by FFmpeg, one file after the other. Mending finishes partial
+// files and makes thumbnails and sidecars anew. It never changes a clip, and removes a partial file only once a clip
+// that was read back holds what is in it. What a running recorder works on is left alone, and so is every file that
+// Preroll did not make. A journal in the state folder lets a round that was interrupted go on. No goroutine outlives a
+// call.
 package audit
 
 import (
@@ -51,16 +52,17 @@ const mostFaults = 100_000
 
 // Result is what a complete round found.
 type Result struct {
-	Archive string        `json:"archive"`
-	Events  int           `json:"events"` // that were checked
-	Clips   int           `json:"clips"`
-	Bytes   int64         `json:"bytes"`          // of all video
-	Faults  []Fault       `json:"faults"`         // that are left
-	Mended  []Fault       `json:"mended"`         // that were, and are not any more
-	Notes   []Fault       `json:"notes"`          // what is worth knowing and no fault
-	More    int           `json:"more,omitempty"` // faults that are not listed
-	Saving  int           `json:"saving"`         // events that a running recorder works on, or just did; they were left alone
-	Foreign int           `json:"foreign"`        // files that Preroll did not make
+	Archive string  `json:"archive"`
+	Events  int     `json:"events"` // that were checked
+	Clips   int     `json:"clips"`
+	Bytes   int64   `json:"bytes"`          // of all video
+	Faults  []Fault `json:"faults"`         // that are left
+	Mended  []Fault `json:"mended"`         // that were, and are not any more
+	Notes   []Fault `json:"notes"`          // what is worth knowing and no fault
+	More    int     `json:"more,omitempty"` // faults that are not listed
+	// events that a running recorder works on, or just did; they were left alone
+	Saving  int           `json:"saving"`
+	Foreign int           `json:"foreign"` // files that Preroll did not make
 	Took    event.Seconds `json:"took"`
 }
 
@@ -87,8 +89,8 @@ type Options struct {
 	Repair  bool         // mends what can be mended
 	Again   bool         // forgets a round that was interrupted
 
-	// Running tells whether a recorder works on the archive; nil: none does. Asked again before each thing is told of or
-	// mended.
+	// Running tells whether a recorder works on the archive; nil: none does. Asked again before each thing is told of
+	// or mended.
 	Running func(context.Context) bool
 	// Reindex rebuilds the index: by the running recorder, if there is one, else by itself.
 	Reindex func(context.Context) error
@@ -123,8 +125,8 @@ type run struct {
 	hold    bool // rebuilding the index would lose what only it knows
 }
 
-// Run checks the archive, and mends it if that is asked for. An error means that the round is not complete: the next one
-// goes on where it ended.
+// Run checks the archive, and mends it if that is asked for. An error means that the round is not complete: the next
+// one goes on where it ended.
 func Run(ctx context.Context, o Options) (res Result, err error) {
 	r := &run{Options: o, began: time.Now()}
 	if r.Progress == nil {
@@ -203,7 +205,8 @@ func (r *run) begin(ctx context.Context) (err error) {
 	}
 	switch {
 	case errors.Is(r.noIndex, fs.ErrNotExist):
-		r.note(Fault{Path: r.State, Kind: Index, Text: "There is no index yet. Preroll makes it from the archive when it starts."})
+		r.note(Fault{Path: r.State, Kind: Index,
+			Text: "There is no index yet. Preroll makes it from the archive when it starts."})
 	case r.noIndex != nil:
 		r.fault(indexFault(r.noIndex))
 	}
@@ -265,7 +268,8 @@ func (r *run) folder(ctx context.Context, dir string, groups []group, strangers 
 			return err
 		}
 		r.hold = true
-		r.fault(Fault{Path: dir, Kind: Folder, Text: "The folder cannot be read: " + err.Error() + ".", Hint: "Nothing in it was checked. Let Preroll's user read it, or look after the drive."})
+		r.fault(Fault{Path: dir, Kind: Folder, Text: "The folder cannot be read: " + err.Error() + ".",
+			Hint: "Nothing in it was checked. Let Preroll's user read it, or look after the drive."})
 		return nil
 	}
 	for _, g := range groups {
@@ -370,7 +374,8 @@ func (r *run) group(ctx context.Context, g group) (record, error) {
 
 // forgetful goes on without a journal.
 func (r *run) forgetful(err error) {
-	r.note(Fault{Path: r.journal.path, Kind: Leftover, Text: "If this check is interrupted it begins at the front: " + said(err)})
+	r.note(Fault{Path: r.journal.path, Kind: Leftover,
+		Text: "If this check is interrupted it begins at the front: " + said(err)})
 	r.journal.drop()
 }
 

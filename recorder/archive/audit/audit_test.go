@@ -48,8 +48,10 @@ var films = sync.OnceValues(func() (list [2]film, err error) {
 	defer func() { _ = os.RemoveAll(dir) }()
 	for i, size := range []string{"160x90", "128x96"} {
 		part, final := filepath.Join(dir, size+".partial.mp4"), filepath.Join(dir, size+".mp4")
-		out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=10:d=3:s="+size, "-f", "lavfi", "-i", "sine=d=3",
-			"-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov+default_base_moof", part).CombinedOutput()
+		out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=10:d=3:s="+size, "-f",
+			"lavfi", "-i", "sine=d=3",
+			"-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-c:a", "aac", "-movflags",
+			"frag_keyframe+empty_moov+default_base_moof", part).CombinedOutput()
 		if err != nil {
 			return list, fmt.Errorf("%w: %s", err, out)
 		}
@@ -61,7 +63,9 @@ var films = sync.OnceValues(func() (list [2]film, err error) {
 		if err != nil {
 			return list, err
 		}
-		made, err := clip.Finisher{Folder: folder, Sound: t.EncodeSound, Log: slog.New(slog.DiscardHandler)}.Finish(context.Background(), event.Part{File: filepath.Base(part), Clip: filepath.Base(final)})
+		made, err := clip.Finisher{Folder: folder, Sound: t.EncodeSound,
+			Log: slog.New(slog.DiscardHandler)}.Finish(context.Background(),
+			event.Part{File: filepath.Base(part), Clip: filepath.Base(final)})
 		if err != nil {
 			return list, errors.Join(err, folder.Close())
 		}
@@ -122,7 +126,8 @@ func (r *rig) ok(errs ...error) {
 // begun gives an event its place.
 func (r *rig) begun(camera string, at time.Time) event.Event {
 	r.t.Helper()
-	e := event.Event{ID: at.UTC().Format("20060102T150405.000Z-") + camera, Camera: camera, CameraName: "The " + camera, Time: at, Label: "motion", State: event.Recording,
+	e := event.Event{ID: at.UTC().Format("20060102T150405.000Z-") + camera, Camera: camera, CameraName: "The " + camera,
+		Time: at, Label: "motion", State: event.Recording,
 		From: at.Add(-time.Second), Until: at.Add(2 * time.Second)}
 	e.Add(event.Trigger{Time: at, Source: event.Mail, Label: "motion"})
 	r.ok(r.a.Reserve(&e))
@@ -140,7 +145,8 @@ func (r *rig) save(camera string, at time.Time, clips int) event.Event {
 			name = fmt.Sprintf("%s_part%d.mp4", e.Stem, i+1)
 		}
 		r.write(r.a.Path(e, name), f.clip)
-		e.Clips = append(e.Clips, event.Clip{File: name, Start: e.From, End: e.From.Add(f.length), Length: event.Seconds(f.length), Frames: f.frames, Bytes: int64(len(f.clip)), SHA256: f.sum})
+		e.Clips = append(e.Clips, event.Clip{File: name, Start: e.From, End: e.From.Add(f.length),
+			Length: event.Seconds(f.length), Frames: f.frames, Bytes: int64(len(f.clip)), SHA256: f.sum})
 	}
 	if clips == 1 {
 		e.Snapshot = e.Stem + "_snapshot.jpg"
@@ -213,12 +219,13 @@ func (r *rig) options(repair bool) Options {
 	r.t.Helper()
 	t, err := tool()
 	r.ok(err)
-	return Options{Archive: r.root, State: r.state, FFmpeg: t, Repair: repair, Reindex: func(ctx context.Context) error {
-		_ = r.a.Close() // one at a time uses an archive
-		r.open()
-		_, _, err = r.a.Reindex(ctx)
-		return err
-	}}
+	return Options{Archive: r.root, State: r.state, FFmpeg: t, Repair: repair,
+		Reindex: func(ctx context.Context) error {
+			_ = r.a.Close() // one at a time uses an archive
+			r.open()
+			_, _, err = r.a.Reindex(ctx)
+			return err
+		}}
 }
 
 func (r *rig) run(o Options) Result {
@@ -299,7 +306,8 @@ func TestDamage(t *testing.T) {
 		if i, err := r.a.Get(r.t.Context(), e.ID); err != nil || i.Stem != e.Stem {
 			r.t.Errorf("the index has %+v, %v", i, err)
 		}
-		if e.Camera != "gate" || e.Label != "motion" || e.State != event.Incomplete || e.Reason == "" || !e.Time.Equal(late) || e.Thumbnail == "" {
+		if e.Camera != "gate" || e.Label != "motion" || e.State != event.Incomplete || e.Reason == "" ||
+			!e.Time.Equal(late) || e.Thumbnail == "" {
 			r.t.Errorf("%+v", e)
 		}
 		return e
@@ -310,7 +318,8 @@ func TestDamage(t *testing.T) {
 			r.t.Fatalf("%+v", e.Clips)
 		}
 		for i, c := range e.Clips {
-			if c.Frames != want[i] || c.SHA256 == "" || c.Bytes == 0 || c.Length < event.Seconds(1500*time.Millisecond) || c.Start.IsZero() {
+			if c.Frames != want[i] || c.SHA256 == "" || c.Bytes == 0 ||
+				c.Length < event.Seconds(1500*time.Millisecond) || c.Start.IsZero() {
 				r.t.Errorf("clip %d: %+v", i, c)
 			}
 		}
@@ -342,13 +351,17 @@ func TestDamage(t *testing.T) {
 			b[len(b)/2] ^= 1
 			r.write(r.path(r.one, r.one.Clips[0].File), b)
 		}, check: []string{"clip|was changed"}, left: []string{"clip|was changed"}},
-		{name: "a cut file", pair: true, harm: func(r *rig) { r.write(r.path(r.two, r.two.Clips[1].File), r.films[1].clip[:2000]) },
+		{name: "a cut file", pair: true, harm: func(r *rig) {
+			r.write(r.path(r.two, r.two.Clips[1].File), r.films[1].clip[:2000])
+		},
 			check: []string{"clip|_part2.mp4|cut off: 2000 of"}, left: []string{"clip|cut off"}},
 		{name: "a missing file", pair: true, harm: func(r *rig) { r.remove(r.path(r.two, r.two.Clips[0].File)) },
 			check: []string{"clip|The video is not there"}, left: []string{"clip|not there|delete"}, gone: 0},
 		{name: "a missing sidecar", harm: func(r *rig) { r.remove(r.sidecar(r.one)) },
 			check: []string{"sidecar|is missing"}, after: func(r *rig) { same(r, r.one) }},
-		{name: "a missing sidecar that the index does not know", harm: func(r *rig) { lone(r, map[string][]byte{".mp4": r.films[0].clip, "_snapshot.jpg": jpeg}) },
+		{name: "a missing sidecar that the index does not know", harm: func(r *rig) {
+			lone(r, map[string][]byte{".mp4": r.films[0].clip, "_snapshot.jpg": jpeg})
+		},
 			check: []string{"sidecar|is missing"}, after: func(r *rig) {
 				e := made(r)
 				frames(r, e, r.films[0].frames)
@@ -363,15 +376,19 @@ func TestDamage(t *testing.T) {
 					r.t.Errorf("%s", b)
 				}
 			}},
-		{name: "a sidecar of another event", pair: true, harm: func(r *rig) { r.write(r.sidecar(r.one), r.read(r.sidecar(r.two))) },
+		{name: "a sidecar of another event", pair: true, harm: func(r *rig) {
+			r.write(r.sidecar(r.one), r.read(r.sidecar(r.two)))
+		},
 			check: []string{"sidecar|that is not beside it"}, after: func(r *rig) { same(r, r.one) }},
 		{name: "a sidecar with another hash", harm: func(r *rig) {
-			r.write(r.sidecar(r.one), bytes.Replace(r.read(r.sidecar(r.one)), []byte(r.films[0].sum), []byte(strings.Repeat("0", 64)), 1))
+			r.write(r.sidecar(r.one), bytes.Replace(r.read(r.sidecar(r.one)), []byte(r.films[0].sum),
+				[]byte(strings.Repeat("0", 64)), 1))
 		}, check: []string{"sidecar|another SHA-256"}, after: func(r *rig) { same(r, r.one) }},
 		{name: "a hostile sidecar", harm: func(r *rig) {
 			r.write(filepath.Join(r.root, "../x"), []byte("not yours"))
 			stem := lone(r, map[string][]byte{".mp4": r.films[0].clip})
-			e := event.Event{ID: "evil", Camera: "gate", Time: late, State: event.Saved, Clips: []event.Clip{{File: "../../../../../x"}}, Thumbnail: "../../../../../x"}
+			e := event.Event{ID: "evil", Camera: "gate", Time: late, State: event.Saved,
+				Clips: []event.Clip{{File: "../../../../../x"}}, Thumbnail: "../../../../../x"}
 			b, err := json.Marshal(e)
 			r.ok(err)
 			r.write(stem+".json", b)
@@ -396,19 +413,28 @@ func TestDamage(t *testing.T) {
 			}
 		}},
 		{name: "partial files of several runs", harm: func(r *rig) {
-			lone(r, map[string][]byte{".partial.mp4": r.films[0].partial, ".2.partial.mp4": r.films[0].partial, ".3.partial.mp4": r.films[1].partial, "_part3.tmp": []byte("half")})
-		}, check: []string{"partial|.partial", "partial|.2.partial", "partial|.3.partial", "leftover|_part3.tmp"}, gone: 4, after: func(r *rig) {
-			frames(r, made(r), r.films[0].frames, r.films[0].frames, r.films[1].frames)
-		}},
-		{name: "a partial file without a picture", harm: func(r *rig) { lone(r, map[string][]byte{".partial.mp4": []byte("what is this")}) },
-			check: []string{"partial|no event is known"}, left: []string{"partial|could not be mended|no whole picture"}},
+			lone(r, map[string][]byte{".partial.mp4": r.films[0].partial, ".2.partial.mp4": r.films[0].partial,
+				".3.partial.mp4": r.films[1].partial, "_part3.tmp": []byte("half")})
+		}, check: []string{"partial|.partial", "partial|.2.partial", "partial|.3.partial", "leftover|_part3.tmp"},
+			gone: 4, after: func(r *rig) {
+				frames(r, made(r), r.films[0].frames, r.films[0].frames, r.films[1].frames)
+			}},
+		{name: "a partial file without a picture", harm: func(r *rig) {
+			lone(r, map[string][]byte{".partial.mp4": []byte("what is this")})
+		},
+			check: []string{"partial|no event is known"},
+			left:  []string{"partial|could not be mended|no whole picture"}},
 		{name: "a clip beside its partial file, and no sidecar yet", harm: func(r *rig) {
 			lone(r, map[string][]byte{".mp4": r.films[0].clip, ".partial.mp4": r.films[0].partial, ".jpg": jpeg})
-		}, check: []string{"partial|no event is known", "sidecar|is missing"}, gone: 1, after: func(r *rig) { frames(r, made(r), r.films[0].frames) }},
+		}, check: []string{"partial|no event is known", "sidecar|is missing"}, gone: 1, after: func(r *rig) {
+			frames(r, made(r), r.films[0].frames)
+		}},
 		{name: "a picture that was left", harm: func(r *rig) {
 			r.remove(r.path(r.one, r.one.Clips[0].File), r.sidecar(r.one), r.path(r.one, r.one.Snapshot))
 		}, check: []string{"index|none of its files"}, notes: []string{"picture|no video"}},
-		{name: "a video that its event does not name", harm: func(r *rig) { r.write(r.path(r.one, r.one.Stem+"_part7.mp4"), r.films[1].clip) },
+		{name: "a video that its event does not name", harm: func(r *rig) {
+			r.write(r.path(r.one, r.one.Stem+"_part7.mp4"), r.films[1].clip)
+		},
 			notes: []string{"clip|does not name"}},
 		{name: "a clip that found its name taken", pair: true, harm: func(r *rig) {
 			e := r.two
@@ -422,10 +448,15 @@ func TestDamage(t *testing.T) {
 		{name: "a clip that could not be finished", harm: func(r *rig) { // it was kept as it was recorded
 			e := r.one
 			h := sha256.Sum256(r.films[0].partial)
-			e.Clips = []event.Clip{{File: e.Stem + ".partial.mp4", Frames: 30, Bytes: int64(len(r.films[0].partial)), SHA256: hex.EncodeToString(h[:])}}
-			r.ok(os.Remove(r.path(e, e.Stem+".mp4")), os.WriteFile(r.path(e, e.Clips[0].File), r.films[0].partial, 0o644), r.a.WriteSidecar(e), r.a.Put(r.t.Context(), e))
+			e.Clips = []event.Clip{{File: e.Stem + ".partial.mp4", Frames: 30, Bytes: int64(len(r.films[0].partial)),
+				SHA256: hex.EncodeToString(h[:])}}
+			r.ok(os.Remove(r.path(e, e.Stem+".mp4")),
+				os.WriteFile(r.path(e, e.Clips[0].File), r.films[0].partial, 0o644), r.a.WriteSidecar(e),
+				r.a.Put(r.t.Context(), e))
 		}},
-		{name: "a partial file beside its clip", harm: func(r *rig) { r.write(r.path(r.one, r.one.Stem+".partial.mp4"), r.films[0].partial) },
+		{name: "a partial file beside its clip", harm: func(r *rig) {
+			r.write(r.path(r.one, r.one.Stem+".partial.mp4"), r.films[0].partial)
+		},
 			check: []string{"partial|left over"}, gone: 1, after: func(r *rig) { same(r, r.one) }},
 		{name: "a partial file beside its damaged clip", harm: func(r *rig) {
 			r.write(r.path(r.one, r.one.Stem+".partial.mp4"), r.films[0].partial)
@@ -433,14 +464,21 @@ func TestDamage(t *testing.T) {
 			b := bytes.Clone(r.films[0].clip)
 			b[len(b)/2] ^= 1
 			r.write(r.path(r.one, r.one.Clips[0].File), b)
-		}, check: []string{"partial|left over", "clip|was changed", "leftover|.tmp"}, left: []string{"partial|is there already", "clip|was changed"}, gone: 1},
+		}, check: []string{"partial|left over", "clip|was changed", "leftover|.tmp"},
+			left: []string{"partial|is there already", "clip|was changed"}, gone: 1},
 		{name: "a partial file in place of its clip", harm: func(r *rig) {
 			r.write(r.path(r.one, r.one.Stem+".partial.mp4"), r.films[0].partial)
 			r.remove(r.path(r.one, r.one.Clips[0].File))
 		}, check: []string{"partial|left over", "clip|not there"}, gone: 1},
-		{name: "a whole clip that was never named", harm: func(r *rig) { lone(r, map[string][]byte{".tmp": r.films[1].clip}) },
-			check: []string{"leftover|not checked"}, gone: 1, after: func(r *rig) { frames(r, made(r), r.films[1].frames) }},
-		{name: "half a clip that was never named", harm: func(r *rig) { lone(r, map[string][]byte{".tmp": r.films[1].clip[:3000]}) },
+		{name: "a whole clip that was never named", harm: func(r *rig) {
+			lone(r, map[string][]byte{".tmp": r.films[1].clip})
+		},
+			check: []string{"leftover|not checked"}, gone: 1, after: func(r *rig) {
+				frames(r, made(r), r.films[1].frames)
+			}},
+		{name: "half a clip that was never named", harm: func(r *rig) {
+			lone(r, map[string][]byte{".tmp": r.films[1].clip[:3000]})
+		},
 			check: []string{"leftover|not checked"}, left: []string{"leftover|it was kept"}},
 		{name: "half a clip beside the whole one", harm: func(r *rig) {
 			r.write(r.path(r.one, "."+r.one.Stem+".tmp"), r.films[0].clip[:3000])
@@ -458,12 +496,15 @@ func TestDamage(t *testing.T) {
 			e.Parts = []event.Part{{File: e.Stem + ".partial.mp4", Clip: e.Stem + ".mp4"}}
 			r.write(r.path(e, e.Parts[0].File), r.films[0].partial)
 			r.ok(r.a.WriteSidecar(e))
-		}, check: []string{"index|not finished, and the index lacks it"}, notes: []string{"partial|when Preroll starts"}, after: func(r *rig) {
-			if list, err := r.a.Unfinished(r.t.Context()); err != nil || len(list) != 1 {
-				r.t.Errorf("%+v, %v", list, err)
-			}
-		}},
-		{name: "an index without the event", pair: true, harm: func(r *rig) { r.forget(r.two) }, check: []string{"index|lacks this event"}, after: func(r *rig) {
+		}, check: []string{"index|not finished, and the index lacks it"},
+			notes: []string{"partial|when Preroll starts"}, after: func(r *rig) {
+				if list, err := r.a.Unfinished(r.t.Context()); err != nil || len(list) != 1 {
+					r.t.Errorf("%+v, %v", list, err)
+				}
+			}},
+		{name: "an index without the event", pair: true, harm: func(r *rig) {
+			r.forget(r.two)
+		}, check: []string{"index|lacks this event"}, after: func(r *rig) {
 			if _, err := r.a.Get(r.t.Context(), r.two.ID); err != nil {
 				r.t.Error(err)
 			}
@@ -493,14 +534,16 @@ func TestDamage(t *testing.T) {
 			r.remove(r.path(r.one, r.one.Clips[0].File), r.path(r.one, r.one.Thumbnail))
 			r.ok(os.Symlink(out, r.path(r.one, r.one.Clips[0].File)), os.Symlink(out, r.path(r.one, r.one.Thumbnail)),
 				os.Symlink(filepath.Dir(r.root), filepath.Join(r.root, "gate", "up")))
-		}, check: []string{"clip|is a link", "picture|thumbnail"}, left: []string{"clip|is a link", "picture|thumbnail"}, after: func(r *rig) {
-			if b := r.read(filepath.Join(r.root, "../out.mp4")); !bytes.Equal(b, r.films[0].clip) {
-				r.t.Error("what is outside was changed")
-			}
-		}},
+		}, check: []string{"clip|is a link", "picture|thumbnail"},
+			left: []string{"clip|is a link", "picture|thumbnail"}, after: func(r *rig) {
+				if b := r.read(filepath.Join(r.root, "../out.mp4")); !bytes.Equal(b, r.films[0].clip) {
+					r.t.Error("what is outside was changed")
+				}
+			}},
 		{name: "foreign files", harm: func(r *rig) {
 			dir := filepath.Dir(r.sidecar(r.one))
-			for _, name := range []string{"a.mp4", "notes.json", ".hidden", "2026-13-41_09-00-00+0100_motion.mp4", r.one.Stem + ".mp4.bak", r.one.Stem + "_x/", "2026-11-21_09-00-00+0100_.mp4"} {
+			for _, name := range []string{"a.mp4", "notes.json", ".hidden", "2026-13-41_09-00-00+0100_motion.mp4",
+				r.one.Stem + ".mp4.bak", r.one.Stem + "_x/", "2026-11-21_09-00-00+0100_.mp4"} {
 				if strings.HasSuffix(name, "/") {
 					r.ok(os.Mkdir(filepath.Join(dir, name), 0o755))
 					continue
@@ -516,7 +559,8 @@ func TestDamage(t *testing.T) {
 			before := r.video()
 			res := r.run(r.options(false))
 			if !fits(res.Faults, tc.check) || len(res.Mended) > 0 {
-				t.Errorf("check found\n%s\nand not\n%s", strings.Join(say(res.Faults), "\n"), strings.Join(tc.check, "\n"))
+				t.Errorf("check found\n%s\nand not\n%s", strings.Join(say(res.Faults), "\n"),
+					strings.Join(tc.check, "\n"))
 			}
 			if now := r.video(); len(now) != len(before) {
 				t.Errorf("a check changed %v to %v", before, now)
@@ -526,7 +570,8 @@ func TestDamage(t *testing.T) {
 			}
 			res = r.run(r.options(true))
 			if !fits(res.Faults, tc.left) || len(res.Mended) != len(tc.check)-len(tc.left) {
-				t.Errorf("repair left\n%s\nand not\n%s\nit mended\n%s", strings.Join(say(res.Faults), "\n"), strings.Join(tc.left, "\n"), strings.Join(say(res.Mended), "\n"))
+				t.Errorf("repair left\n%s\nand not\n%s\nit mended\n%s", strings.Join(say(res.Faults), "\n"),
+					strings.Join(tc.left, "\n"), strings.Join(say(res.Mended), "\n"))
 			}
 			gone := 0
 			for path, sum := range r.video() {
@@ -551,7 +596,8 @@ func TestDamage(t *testing.T) {
 				left[i] = strings.Split(w, "|")[0]
 			}
 			if !fits(res.Faults, left) || !fits(res.Notes, tc.notes) {
-				t.Errorf("a second check found\n%s\nwith notes\n%s", strings.Join(say(res.Faults), "\n"), strings.Join(say(res.Notes), "\n"))
+				t.Errorf("a second check found\n%s\nwith notes\n%s", strings.Join(say(res.Faults), "\n"),
+					strings.Join(say(res.Notes), "\n"))
 			}
 			if tc.name == "foreign files" && res.Foreign != 6 {
 				t.Errorf("%d foreign files", res.Foreign)
@@ -590,7 +636,8 @@ func TestGoesOnWhereItWasInterrupted(t *testing.T) {
 	// A crash cut its last line.
 	journal := filepath.Join(r.state, JournalName)
 	r.write(journal, append(r.read(journal), `{"digest":"00ff`...))
-	if p, err := stop(2); !errors.Is(err, context.Canceled) || p.Resumed.IsZero() || p.Before != 1 || p.Skipped != int64(len(b)) {
+	if p, err := stop(2); !errors.Is(err, context.Canceled) || p.Resumed.IsZero() || p.Before != 1 ||
+		p.Skipped != int64(len(b)) {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	// What changed since is checked again.
@@ -604,11 +651,13 @@ func TestGoesOnWhereItWasInterrupted(t *testing.T) {
 		last = p
 	}
 	res := r.run(o)
-	if first.Before != 1 || first.Resumed.IsZero() || !fits(res.Faults, []string{"clip|was changed", "picture|thumbnail"}) {
+	if first.Before != 1 || first.Resumed.IsZero() ||
+		!fits(res.Faults, []string{"clip|was changed", "picture|thumbnail"}) {
 		t.Errorf("%+v, %v", first, say(res.Faults))
 	}
 	want := int64(3*len(r.films[0].clip) + len(r.films[1].clip))
-	if res.Events != 3 || res.Clips != 4 || res.Bytes != want || last.Bytes != want || last.AllBytes != want || last.Events != 3 {
+	if res.Events != 3 || res.Clips != 4 || res.Bytes != want || last.Bytes != want || last.AllBytes != want ||
+		last.Events != 3 {
 		t.Errorf("%+v, %+v", res, last)
 	}
 	// A repair looks again at what an interrupted check found, and at nothing else.
@@ -617,7 +666,8 @@ func TestGoesOnWhereItWasInterrupted(t *testing.T) {
 	}
 	o = r.options(true)
 	o.Progress = func(p Progress) { first = p }
-	if res = r.run(o); first.Before != 1 || !fits(res.Faults, []string{"clip|was changed"}) || !fits(res.Mended, []string{"picture|thumbnail"}) {
+	if res = r.run(o); first.Before != 1 || !fits(res.Faults, []string{"clip|was changed"}) ||
+		!fits(res.Mended, []string{"picture|thumbnail"}) {
 		t.Errorf("%+v, %+v", first, res)
 	}
 	// And a check that is to begin at the front does.
@@ -659,12 +709,14 @@ func TestRunningRecorder(t *testing.T) {
 	o.Running = func(context.Context) bool { return running }
 	o.Reindex = func(context.Context) error { reindexed++; return nil }
 	res := r.run(o)
-	if !res.Whole() || res.Saving != 3 || res.Events != 1 || len(res.Mended) > 0 || reindexed > 0 || len(r.video()) != len(before) {
+	if !res.Whole() || res.Saving != 3 || res.Events != 1 || len(res.Mended) > 0 || reindexed > 0 ||
+		len(r.video()) != len(before) {
 		t.Errorf("%+v, rebuilt %d times", res, reindexed)
 	}
 	age(r.two)
 	age(third)
-	if res = r.run(o); res.Saving != 1 || !fits(res.Faults, []string{"clip|not there"}) || !fits(res.Mended, []string{"picture|thumbnail"}) {
+	if res = r.run(o); res.Saving != 1 || !fits(res.Faults, []string{"clip|not there"}) ||
+		!fits(res.Mended, []string{"picture|thumbnail"}) {
 		t.Errorf("%+v", res)
 	}
 	running = false
@@ -790,7 +842,8 @@ func FuzzRoles(f *testing.F) {
 	f.Add(".2026-11-22_14-05-06+0100_motion.tmp")
 	f.Fuzz(func(t *testing.T, name string) {
 		stem, role := archive.RoleOf(name)
-		if (role == archive.Stranger) != (stem == "") || !strings.Contains(name, stem) || strings.ContainsAny(stem, "/\\.\x00") {
+		if (role == archive.Stranger) != (stem == "") || !strings.Contains(name, stem) ||
+			strings.ContainsAny(stem, "/\\.\x00") {
 			t.Errorf("%q: %q %d", name, stem, role)
 		}
 		if role != archive.Stranger {

@@ -42,11 +42,12 @@ func (r *run) closeIndex() error {
 }
 
 func indexFault(err error) Fault {
-	return Fault{Kind: Index, Path: archive.IndexName, Text: "The index cannot be read: " + err.Error() + ".", Hint: "It is rebuilt from the archive with --repair, or when Preroll starts."}
+	return Fault{Kind: Index, Path: archive.IndexName, Text: "The index cannot be read: " + err.Error() + ".",
+		Hint: "It is rebuilt from the archive with --repair, or when Preroll starts."}
 }
 
-// empty returns an error if the archive's folder is not the drive whose events the index holds: it is not plugged in, or
-// another one is at its place, and to take every event for lost would do harm.
+// empty returns an error if the archive's folder is not the drive whose events the index holds: it is not plugged in,
+// or another one is at its place, and to take every event for lost would do harm.
 func (r *run) empty(ctx context.Context) error {
 	if r.index == nil {
 		return nil
@@ -77,7 +78,8 @@ func (r *run) missing(ctx context.Context) error {
 				elsewhere++
 			case !e.State.Ended() && e.Stem == "":
 				if !r.Running(ctx) {
-					r.note(Fault{Kind: Index, Path: e.Camera, Event: e.ID, Text: "Event " + e.ID + " will be finished when Preroll starts."})
+					r.note(Fault{Kind: Index, Path: e.Camera, Event: e.ID,
+						Text: "Event " + e.ID + " will be finished when Preroll starts."})
 				}
 			case e.State.Ended() && len(e.Clips) > 0:
 				if err := r.absent(ctx, e); err != nil {
@@ -90,14 +92,16 @@ func (r *run) missing(ctx context.Context) error {
 		}
 	}
 	if elsewhere > 0 {
-		r.note(Fault{Kind: Index, Path: r.Archive, Text: fmt.Sprintf("%d events of the index lie in an archive folder that was used before; they were not checked.", elsewhere)})
+		r.note(Fault{Kind: Index, Path: r.Archive,
+			Text: fmt.Sprintf("%d events of the index lie in an archive folder that was used before; they were not checked.", elsewhere)})
 	}
 	return nil
 }
 
 // elsewhere tells whether an event lies in an archive folder that was set before.
 func (r *run) elsewhere(e event.Event) bool {
-	return e.Drive != "" && r.drive != "" && e.Drive != r.drive || e.Archive != "" && filepath.Clean(e.Archive) != filepath.Clean(r.Archive)
+	return e.Drive != "" && r.drive != "" && e.Drive != r.drive ||
+		e.Archive != "" && filepath.Clean(e.Archive) != filepath.Clean(r.Archive)
 }
 
 // absent tells of an event that nothing is left of.
@@ -113,7 +117,8 @@ func (r *run) absent(ctx context.Context, e event.Event) error {
 	if now, err := r.index.Get(ctx, e.ID); err != nil || now.Stem != e.Stem {
 		return nil // it was removed meanwhile
 	}
-	r.fault(Fault{Path: e.Folder + "/" + archive.Sidecar(e), Kind: Index, Event: e.ID, Text: "The index has this event, but none of its files is there.",
+	r.fault(Fault{Path: e.Folder + "/" + archive.Sidecar(e), Kind: Index, Event: e.ID,
+		Text: "The index has this event, but none of its files is there.",
 		Hint: "If they were moved, move them back. Else take it out of the index with --repair, or: preroll reindex"})
 	return nil
 }
@@ -227,12 +232,14 @@ func (r *run) indexSays(ctx context.Context, e event.Event) (text, hint string, 
 	if i.Folder != e.Folder || i.Stem != e.Stem {
 		other := i.Path(r.Archive, archive.Sidecar(i))
 		if _, err := os.Lstat(other); err == nil {
-			return "It is a second sidecar of event " + e.ID + "; the index knows " + i.Folder + "/" + archive.Sidecar(i) + ".", "Is it a copy? Move one of the two out of the archive.", nil
+			return "It is a second sidecar of event " + e.ID + "; the index knows " + i.Folder + "/" +
+				archive.Sidecar(i) + ".", "Is it a copy? Move one of the two out of the archive.", nil
 		}
 		return "The index says that this event lies in " + i.Folder + ".", hint, nil
 	}
 	same := func(a, b event.Clip) bool { return a.File == b.File && a.Bytes == b.Bytes && a.SHA256 == b.SHA256 }
-	if i.State != e.State && (i.State.Ended() || e.State.Ended()) || i.Protected != e.Protected || !slices.EqualFunc(i.Clips, e.Clips, same) {
+	if i.State != e.State && (i.State.Ended() || e.State.Ended()) || i.Protected != e.Protected ||
+		!slices.EqualFunc(i.Clips, e.Clips, same) {
 		return "The index and the sidecar differ.", hint, nil
 	}
 	return "", "", nil

@@ -52,8 +52,9 @@ type record struct {
 
 func (r record) plain() bool { return r.Faults == nil && r.Mended == nil && r.Notes == nil }
 
-// journal is what was checked in the round that is not finished. A round that was interrupted leaves it, and the next one
-// takes it up; lost lines mean only that their events are checked again. Of an event without a fault 16 bytes are held.
+// journal is what was checked in the round that is not finished. A round that was interrupted leaves it, and the next
+// one takes it up; lost lines mean only that their events are checked again. Of an event without a fault 16 bytes are
+// held.
 type journal struct {
 	path   string
 	file   *os.File // nil: the journal cannot be written

@@ -57,8 +57,8 @@ const calm = 3 * time.Minute
 
 func young(t time.Time) bool { return time.Since(t).Abs() < calm }
 
-// settled looks at an event until its files stay as they are meanwhile. Those of an event that was just mended are young
-// by that, and were counted for the progress before.
+// settled looks at an event until its files stay as they are meanwhile. Those of an event that was just mended are
+// young by that, and were counted for the progress before.
 func (r *run) settled(ctx context.Context, g group, mended bool) (s state, now group, err error) {
 	reading := !mended
 	for range 3 {
@@ -127,14 +127,17 @@ func (r *run) look(ctx context.Context, g group, mended, reading bool) (s state,
 		if r.index == nil {
 			s.note(g, Partial, side.name, "The event is not finished. It will be when Preroll starts.")
 		} else {
-			s.fault(g, Index, side.name, "The event is not finished, and the index lacks it.", "--repair puts it into the index; then Preroll finishes it when it starts.")
+			s.fault(g, Index, side.name, "The event is not finished, and the index lacks it.",
+				"--repair puts it into the index; then Preroll finishes it when it starts.")
 		}
 		return s, nil
 	case s.from == fromSidecar && !s.e.State.Ended():
 		s.e, s.from = known, fromIndex
-		s.fault(g, Sidecar, side.name, "The sidecar says that the event is still being saved; the index knows how it ended.", hintRepair)
+		s.fault(g, Sidecar, side.name,
+			"The sidecar says that the event is still being saved; the index knows how it ended.", hintRepair)
 	case s.from == nowhere && indexed && !has && len(known.Clips) > 0 && !g.hasVideo():
-		s.note(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.") // the index is looked at in the end
+		// the index is looked at in the end
+		s.note(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.")
 		return s, nil
 	case s.from == nowhere && indexed:
 		s.e, s.from = known, fromIndex
@@ -172,7 +175,8 @@ func (s *state) badSidecar(g group, hint string) {
 // orphan looks at files whose event is not known at all.
 func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 	if r.noIndex != nil && !errors.Is(r.noIndex, fs.ErrNotExist) {
-		s.note(g, Index, g.stem+".json", "Without its sidecar nothing can be told of this event before the index can be read again.")
+		s.note(g, Index, g.stem+".json",
+			"Without its sidecar nothing can be told of this event before the index can be read again.")
 		return s, nil
 	}
 	clips, parts, tmps := g.of(archive.ClipFile), g.of(archive.PartialFile), g.of(archive.TmpFile)
@@ -195,7 +199,8 @@ func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 		s.fault(g, Partial, f.name, "The file was not finished, and no event is known that it belongs to.", hint)
 	}
 	r.leftovers(g, &s, hint)
-	if len(s.faults) == 0 && len(g.of(archive.ThumbFile))+len(g.of(archive.SnapshotFile))+len(g.of(archive.MailFile)) > 0 {
+	if len(s.faults) == 0 && len(g.of(archive.ThumbFile))+len(g.of(archive.SnapshotFile))+
+		len(g.of(archive.MailFile)) > 0 {
 		s.note(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.")
 	}
 	return s, nil
@@ -251,7 +256,8 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 				return err
 			}
 			s.lost = true
-			s.fault(g, Clip, c.File, "The video is not there.", "Bring it back from a copy, or, if you deleted it yourself, delete "+g.stem+".json too.")
+			s.fault(g, Clip, c.File, "The video is not there.",
+				"Bring it back from a copy, or, if you deleted it yourself, delete "+g.stem+".json too.")
 			continue
 		case errors.Is(err, durable.ErrNotPlain):
 			s.fault(g, Clip, c.File, "It is a link and not a file; it was not followed.", "Put the file itself there.")
@@ -274,7 +280,8 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 		}
 		if wrong != "" && i < len(known.Clips) && sum == known.Clips[i].SHA256 && sum != c.SHA256 && sum != "" {
 			s.e, s.from = known, fromIndex
-			s.fault(g, Sidecar, g.stem+".json", "The sidecar tells another SHA-256 than the video has, and the index tells the right one.", hintRepair)
+			s.fault(g, Sidecar, g.stem+".json",
+				"The sidecar tells another SHA-256 than the video has, and the index tells the right one.", hintRepair)
 			continue
 		}
 		if wrong != "" {
@@ -285,7 +292,8 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 }
 
 // compare reads one clip and says what differs from what was saved, "" if nothing does.
-func (r *run) compare(ctx context.Context, file *os.File, c event.Clip, read func(int64)) (sum, wrong string, err error) {
+func (r *run) compare(ctx context.Context, file *os.File, c event.Clip,
+	read func(int64)) (sum, wrong string, err error) {
 	found, err := clip.Compare(ctx, r.FFmpeg, file, c, read)
 	if err == nil && found.Wrong != "" {
 		err = r.gone()

@@ -46,9 +46,11 @@ type mending struct {
 }
 
 // mend does what can be done about an event's faults, and returns what could not be, by path. The order is such that
-// whatever ends it, video is in one file at least: clips, then pictures, then the sidecar, and only then partial files go.
+// whatever ends it, video is in one file at least: clips, then pictures, then the sidecar, and only then partial files
+// go.
 func (r *run) mend(ctx context.Context, g group, s state) (why map[string]string, err error) {
-	m := &mending{run: r, g: g, e: s.e, made: map[string]time.Time{}, clips: map[string]event.Clip{}, why: map[string]string{}}
+	m := &mending{run: r, g: g, e: s.e, made: map[string]time.Time{}, clips: map[string]event.Clip{},
+		why: map[string]string{}}
 	useless := false // the sidecar
 	for _, f := range s.faults {
 		useless = useless || f.Kind == Sidecar
@@ -178,8 +180,8 @@ func (m *mending) finish(ctx context.Context) error {
 	return nil
 }
 
-// clip makes a clip of a partial file, and puts it into the event, if that is known. Of one that is not known that is done
-// for all its clips together.
+// clip makes a clip of a partial file, and puts it into the event, if that is known. Of one that is not known that is
+// done for all its clips together.
 func (m *mending) clip(ctx context.Context, f file) error {
 	name := clipOf(m.g.stem, f.name)
 	if _, err := m.disk.Lstat(m.g.at(name)); err == nil && slices.Contains(m.bad, name) {
@@ -190,7 +192,9 @@ func (m *mending) clip(ctx context.Context, f file) error {
 		return err
 	}
 	defer func() { _ = folder.Close() }()
-	copier := clip.Finisher{Folder: folder, Sound: m.FFmpeg.EncodeSound, Rename: func(string) error { return nil }, LastTry: true, Cut: true, Log: slog.New(slog.DiscardHandler)}
+	copier := clip.Finisher{Folder: folder, Sound: m.FFmpeg.EncodeSound, Rename: func(string) error {
+		return nil
+	}, LastTry: true, Cut: true, Log: slog.New(slog.DiscardHandler)}
 	c, err := copier.Finish(ctx, event.Part{File: f.name, Clip: name})
 	if err == nil && c == nil {
 		err = errors.New("it holds no whole picture; it was kept")
@@ -243,8 +247,8 @@ func (m *mending) describe(ctx context.Context, name string) (c event.Clip, err 
 	return c, err
 }
 
-// span is when a clip begins and ends, of which only the file's own time tells: it was last written at its end. Where that
-// does not fit what its name says, it begins then.
+// span is when a clip begins and ends, of which only the file's own time tells: it was last written at its end. Where
+// that does not fit what its name says, it begins then.
 func (m *mending) span(written time.Time, length time.Duration) (start, end time.Time) {
 	const longest = time.Hour // before the trigger
 	at := m.g.time()
@@ -254,13 +258,15 @@ func (m *mending) span(written time.Time, length time.Duration) (start, end time
 	return start, start.Add(length)
 }
 
-// fromFiles makes an event from files of which nothing else is known. false means that there is none of them that plays.
+// fromFiles makes an event from files of which nothing else is known. false means that there is none of them that
+// plays.
 func (m *mending) fromFiles(ctx context.Context) bool {
 	camera, _, _ := strings.Cut(m.g.dir, "/")
 	at := m.g.time()
 	tail := sha256.Sum256([]byte(m.g.at(m.g.stem)))
 	e := event.Event{
-		ID: at.UTC().Format("20060102T150405.000Z-") + hex.EncodeToString(tail[:3]), Camera: camera, Time: at, Label: label(m.g.stem),
+		ID: at.UTC().Format("20060102T150405.000Z-") + hex.EncodeToString(tail[:3]), Camera: camera, Time: at,
+		Label: label(m.g.stem),
 		State: event.Incomplete, Reason: sidecarLost, Folder: m.g.dir, Stem: m.g.stem, LastTrigger: at,
 		Triggers: []event.Trigger{},
 	}
@@ -274,7 +280,8 @@ func (m *mending) fromFiles(ctx context.Context) bool {
 			e.Reason = notFinished
 		}
 	}
-	slices.SortFunc(files, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) }) // part10 after part2
+	// part10 after part2
+	slices.SortFunc(files, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
 	for _, name := range files {
 		c, err := m.describe(ctx, name)
 		if err != nil {

@@ -179,7 +179,8 @@ func list(ctx context.Context, root, dir string) (groups []group, below []string
 
 // walk visits every folder of the archive, each before those below it. What visit is told of a folder that cannot be
 // read is the error.
-func walk(ctx context.Context, root, dir string, visit func(dir string, groups []group, strangers int, err error) error) error {
+func walk(ctx context.Context, root, dir string,
+	visit func(dir string, groups []group, strangers int, err error) error) error {
 	groups, below, strangers, err := list(ctx, root, dir)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -1,8 +1,8 @@
-// Package ffmpeg reads a camera by a child process: what the package rtsp cannot read, http and https (MPEG-TS, HLS, FLV,
-// MJPEG, fragmented MP4), and the demo camera.
+// Package ffmpeg reads a camera by a child process: what the package rtsp cannot read, http and https (MPEG-TS, HLS,
+// FLV, MJPEG, fragmented MP4), and the demo camera.
 //
-// In comes a camera, out come samples, which FFmpeg writes to a pipe as fragmented MP4, a fragment a frame. Run waits for
-// the FFmpegs that it starts.
+// In comes a camera, out come samples, which FFmpeg writes to a pipe as fragmented MP4, a fragment a frame. Run waits
+// for the FFmpegs that it starts.
 package ffmpeg
 
 import (
@@ -61,7 +61,9 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 		case errors.Is(err, errPlan):
 		case f.Kind == source.Transport && !s.udp:
 			s.udp = true
-		case plan.Sound != ffmpeg.NoSound && opened && (f.Kind == source.Unsupported || f.Kind == source.Unknown || f.Kind == source.NoVideo || f.Kind == source.Ended):
+		case plan.Sound != ffmpeg.NoSound && opened &&
+			(f.Kind == source.Unsupported || f.Kind == source.Unknown || f.Kind == source.NoVideo ||
+				f.Kind == source.Ended):
 			s.silent = true
 		default:
 			s.silent = s.silent && opened // else it was not the sound
@@ -89,7 +91,9 @@ type Pump struct {
 
 // same reports whether tracks are those that the sink was told before, and else keeps them.
 func (p *Pump) same(tracks []source.Track) bool {
-	if slices.EqualFunc(tracks, p.Before, func(a, b source.Track) bool { return a.ID == b.ID && a.Codec == b.Codec && a.Same(b.Track) }) {
+	if slices.EqualFunc(tracks, p.Before, func(a, b source.Track) bool {
+		return a.ID == b.ID && a.Codec == b.Codec && a.Same(b.Track)
+	}) {
 		return true
 	}
 	p.Before = tracks
@@ -131,8 +135,8 @@ func (p *Pump) Run(ctx context.Context, tool *ffmpeg.Tool, from ffmpeg.Input, pl
 	return err
 }
 
-// held is how many frames FFmpeg has in hand when it writes one: its parser ends a frame where the next one begins, and its
-// muxer waits for the next one to know how long this one is.
+// held is how many frames FFmpeg has in hand when it writes one: its parser ends a frame where the next one begins, and
+// its muxer waits for the next one to know how long this one is.
 const held = 2
 
 // read gives what FFmpeg writes to the sink.
@@ -172,7 +176,8 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 				continue
 			}
 		}
-		s := source.Sample{Track: i, Stamp: f.Time, Offset: f.Offset, Length: f.Length, Arrival: steady.Now(), Key: f.Key, Data: [][]byte{f.Data}}
+		s := source.Sample{Track: i, Stamp: f.Time, Offset: f.Offset, Length: f.Length, Arrival: steady.Now(),
+			Key: f.Key, Data: [][]byte{f.Data}}
 		if p.Time != nil {
 			s.Stamp, s.Arrival = p.Time(f)
 		} else if i == 0 { // that one arrived when the one so many before it was written

@@ -22,10 +22,14 @@ func TestSoundIsKept(t *testing.T) {
 		t.Skip("the false FFmpeg is a shell script")
 	}
 	fake := filepath.Join(t.TempDir(), "ffmpeg")
-	if err := os.WriteFile(fake, []byte("#!/bin/sh\ncat >/dev/null\necho '[error] Server returned 5XX Server Error reply' >&2\nexit 1\n"), 0o700); err != nil {
+	if err := os.WriteFile(fake,
+		[]byte("#!/bin/sh\ncat >/dev/null\necho '[error] Server returned 5XX Server Error reply' >&2\nexit 1\n"),
+		0o700); err != nil {
 		t.Fatal(err)
 	}
-	s := New(func() (*ffmpeg.Tool, error) { return &ffmpeg.Tool{Path: fake}, nil }, ffmpeg.Source{URL: "http://127.0.0.1:1/x", Audio: true})
+	s := New(func() (*ffmpeg.Tool, error) {
+		return &ffmpeg.Tool{Path: fake}, nil
+	}, ffmpeg.Source{URL: "http://127.0.0.1:1/x", Audio: true})
 	s.known = source.Streams{Video: "h264", Audio: "aac"} // by a session before
 	if err := s.Run(t.Context(), nothing{}); err == nil || s.silent {
 		t.Errorf("%v; sound is left out: %v", err, s.silent)

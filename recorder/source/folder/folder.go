@@ -1,8 +1,9 @@
 // Package folder takes the video files that another program writes into a folder, mostly in a loop on a RAM disk.
 //
-// In comes a folder, out come samples. A file is whole when the next one is begun and it has rested for a moment; then it is
-// read, and its frames count as arrived such that the last one came when the file was written last. Names may come round
-// again; files that hold no video are passed over. Nothing in the folder is ever changed. Run waits for all that it starts.
+// In comes a folder, out come samples. A file is whole when the next one is begun and it has rested for a moment; then
+// it is read, and its frames count as arrived such that the last one came when the file was written last. Names may
+// come round again; files that hold no video are passed over. Nothing in the folder is ever changed. Run waits for all
+// that it starts.
 package folder
 
 import (
@@ -127,7 +128,8 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 	}
 }
 
-// existing returns the file that is being written, as far as that can be told, and those before it that are not known yet.
+// existing returns the file that is being written, as far as that can be told, and those before it that are not known
+// yet.
 func (s *Source) existing() (current string, queue []string) {
 	type file struct {
 		path string
@@ -136,7 +138,8 @@ func (s *Source) existing() (current string, queue []string) {
 	var files []file
 	list, _ := os.ReadDir(s.opt.Dir)
 	for _, e := range list {
-		if fi, err := e.Info(); err == nil && fi.Mode().IsRegular() && isVideo(e.Name()) && fi.ModTime().After(s.since) {
+		if fi, err := e.Info(); err == nil && fi.Mode().IsRegular() && isVideo(e.Name()) &&
+			fi.ModTime().After(s.since) {
 			files = append(files, file{filepath.Join(s.opt.Dir, e.Name()), fi.ModTime()})
 		}
 	}

@@ -36,8 +36,10 @@ func newAudio(x *session, f format.Format) *audio {
 		a.decode = d.Decode
 	case *format.MPEG4AudioLATM:
 		d, err := f.CreateDecoder()
-		if err != nil || f.StreamMuxConfig == nil || len(f.StreamMuxConfig.Programs) == 0 || len(f.StreamMuxConfig.Programs[0].Layers) == 0 ||
-			f.StreamMuxConfig.Programs[0].Layers[0].AudioSpecificConfig == nil || !a.aac(f.StreamMuxConfig.Programs[0].Layers[0].AudioSpecificConfig) {
+		if err != nil || f.StreamMuxConfig == nil || len(f.StreamMuxConfig.Programs) == 0 ||
+			len(f.StreamMuxConfig.Programs[0].Layers) == 0 ||
+			f.StreamMuxConfig.Programs[0].Layers[0].AudioSpecificConfig == nil ||
+			!a.aac(f.StreamMuxConfig.Programs[0].Layers[0].AudioSpecificConfig) {
 			return nil
 		}
 		a.decode = func(p *rtp.Packet) (list [][]byte, err error) {
@@ -57,7 +59,8 @@ func newAudio(x *session, f format.Format) *audio {
 			return list, nil
 		}
 	case *format.G711:
-		t.Codec, t.Timescale, t.Entry = "pcm_alaw", uint32(f.SampleRate), fmp4.PCMEntry("alaw", f.ChannelCount, f.SampleRate)
+		t.Codec, t.Timescale, t.Entry = "pcm_alaw", uint32(f.SampleRate),
+			fmp4.PCMEntry("alaw", f.ChannelCount, f.SampleRate)
 		if f.MULaw {
 			t.Codec, t.Entry = "pcm_mulaw", fmp4.PCMEntry("ulaw", f.ChannelCount, f.SampleRate)
 		}
@@ -66,7 +69,8 @@ func newAudio(x *session, f format.Format) *audio {
 		if f.BitDepth != 16 {
 			return nil
 		}
-		t.Codec, t.Timescale, t.Entry = "pcm_s16be", uint32(f.SampleRate), fmp4.PCMEntry("twos", f.ChannelCount, f.SampleRate)
+		t.Codec, t.Timescale, t.Entry = "pcm_s16be", uint32(f.SampleRate),
+			fmp4.PCMEntry("twos", f.ChannelCount, f.SampleRate)
 		a.pcm(2*f.ChannelCount, f.SampleRate)
 	case *format.G726:
 		bits := f.BitRate / 8
@@ -126,12 +130,14 @@ func (a *audio) aac(c *mpeg4audio.AudioSpecificConfig) bool {
 func (a *audio) pcm(bytes, rate int) {
 	a.decode = whole
 	if bytes > 0 && rate > 0 {
-		a.length = func(b []byte) time.Duration { return time.Duration(len(b)/bytes) * time.Second / time.Duration(rate) }
+		a.length = func(b []byte) time.Duration {
+			return time.Duration(len(b)/bytes) * time.Second / time.Duration(rate)
+		}
 	}
 }
 
-// mostFirst packs codes of so many bits, of which the first one lies in the least significant bits of a byte (RFC 3551, 4.5.4),
-// the other way round.
+// mostFirst packs codes of so many bits, of which the first one lies in the least significant bits of a byte (RFC 3551,
+// 4.5.4), the other way round.
 func mostFirst(in []byte, bits int) []byte {
 	out := make([]byte, 0, len(in))
 	var from, to uint64
@@ -172,7 +178,8 @@ func (a *audio) packet(p *rtp.Packet, now time.Duration) error {
 		if len(b) == 0 || length <= 0 || length > time.Second {
 			continue
 		}
-		if err := a.x.to.Sample(source.Sample{Track: 1, Length: length, Arrival: now - rest, Key: true, Data: [][]byte{b}}); err != nil {
+		if err := a.x.to.Sample(source.Sample{Track: 1, Length: length, Arrival: now - rest, Key: true,
+			Data: [][]byte{b}}); err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,8 @@
 // Package rtsp reads a camera by RTSP or RTSPS in this process.
 //
-// In comes a camera's address with its login, out come samples. Run starts one session and ends with it; the RTSP client
-// has the goroutines, and Run waits for them. What comes from the camera is a stranger's: descriptions, packets and access
-// units are bounded, no other host is spoken to, and a panic over what came ends the session.
+// In comes a camera's address with its login, out come samples. Run starts one session and ends with it; the RTSP
+// client has the goroutines, and Run waits for them. What comes from the camera is a stranger's: descriptions, packets
+// and access units are bounded, no other host is spoken to, and a panic over what came ends the session.
 package rtsp
 
 import (
@@ -124,7 +124,8 @@ type session struct {
 	over    bool
 }
 
-// session runs one session. Got says that pictures came. Where the camera redirects to another address, that is returned.
+// session runs one session. Got says that pictures came. Where the camera redirects to another address, that is
+// returned.
 func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next *url.URL, got bool, err error) {
 	c := &gortsplib.Client{
 		Scheme: u.Scheme, Host: u.Host, ReadTimeout: readTimeout, WriteTimeout: connectTimeout, UserAgent: "Preroll",
@@ -322,7 +323,8 @@ func (x *session) guard(take func(*rtp.Packet, time.Duration) error) func(*rtp.P
 		x.heard = true
 		defer func() {
 			if v := recover(); v != nil {
-				x.end(&source.Failure{Kind: source.Unreadable, Detail: fmt.Sprint("panic over what the camera sent: ", v)})
+				x.end(&source.Failure{Kind: source.Unreadable,
+					Detail: fmt.Sprint("panic over what the camera sent: ", v)})
 			}
 		}()
 		if err := take(p, now); err != nil {
@@ -382,7 +384,8 @@ func diagnose(err error, playing bool) error {
 		return fail(source.Unreadable)
 	case errors.As(err, &silent):
 		return fail(source.Stalled)
-	case errors.As(err, &mute), errors.As(err, &ask), errors.As(err, &other), errors.As(err, &ports), errors.As(err, &alone):
+	case errors.As(err, &mute), errors.As(err, &ask), errors.As(err, &other), errors.As(err, &ports),
+		errors.As(err, &alone):
 		return fail(source.Transport)
 	case errors.As(err, &dns):
 		return fail(source.UnknownHost)
@@ -393,7 +396,8 @@ func diagnose(err error, playing bool) error {
 	case errors.As(err, &op), errors.Is(err, context.DeadlineExceeded):
 		return fail(source.Unreachable)
 	}
-	if slices.Contains([]string{"EOF", "unexpected EOF"}, err.Error()) || strings.Contains(err.Error(), "closed network connection") {
+	if slices.Contains([]string{"EOF", "unexpected EOF"}, err.Error()) ||
+		strings.Contains(err.Error(), "closed network connection") {
 		return fail(source.Ended)
 	}
 	return fail(source.Protocol)

@@ -94,7 +94,8 @@ func (v *video) ready() error {
 		if err := sps.Unmarshal(v.sps); err != nil {
 			return nil // damaged: the next one may be better
 		}
-		t.Codec, t.Width, t.Height, fps = "hevc", sps.Width(), sps.Height(), rate(sps.VUI != nil && sps.VUI.TimingInfo != nil, sps.FPS)
+		t.Codec, t.Width, t.Height, fps = "hevc", sps.Width(), sps.Height(),
+			rate(sps.VUI != nil && sps.VUI.TimingInfo != nil, sps.FPS)
 		raw := h264.EmulationPreventionRemove(v.sps)
 		if len(raw) < 15 {
 			return nil
@@ -133,8 +134,10 @@ func rate(named bool, fps func() float64) float64 {
 // packet takes one RTP packet. x.mu is held.
 func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 	au, err := v.decode(p)
-	if err != nil || len(au) == 0 || len(au) > maxNALs { // more is needed, or a packet was lost: the next picture may be whole
-		if more := errors.Is(err, rtph264.ErrMorePacketsNeeded) || errors.Is(err, rtph265.ErrMorePacketsNeeded); !v.stamped && !more {
+	// more is needed, or a packet was lost: the next picture may be whole
+	if err != nil || len(au) == 0 || len(au) > maxNALs {
+		if more := errors.Is(err, rtph264.ErrMorePacketsNeeded) ||
+			errors.Is(err, rtph265.ErrMorePacketsNeeded); !v.stamped && !more {
 			if v.broken++; v.broken >= maxBroken {
 				return &source.Failure{Kind: source.Unreadable, Detail: "its packets are no video"}
 			}
@@ -240,9 +243,9 @@ func (v *video) look(au [][]byte) (key, picture bool) {
 // maxParameters bounds a parameter set, in bytes.
 const maxParameters = 4096
 
-// keep notes a parameter set. One that differs is believed when it comes for the second time: it may have been damaged on its
-// way, and what was not is in the stream, where decoders find it. A camera that has several picture parameter sets keeps the
-// first in the description.
+// keep notes a parameter set. One that differs is believed when it comes for the second time: it may have been damaged
+// on its way, and what was not is in the stream, where decoders find it. A camera that has several picture parameter
+// sets keeps the first in the description.
 func (v *video) keep(set *[]byte, n []byte) {
 	switch {
 	case len(n) > maxParameters:

@@ -34,7 +34,8 @@ func (s *sink) Sample(x source.Sample) error {
 func (s *sink) Flush() error { return nil }
 
 var (
-	sps  = []byte{0x67, 0x42, 0xc0, 0x0a, 0xda, 0x11, 0xa6, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x01, 0x40, 0xf1, 0x22, 0x6a}
+	sps = []byte{0x67, 0x42, 0xc0, 0x0a, 0xda, 0x11, 0xa6, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x01,
+		0x40, 0xf1, 0x22, 0x6a}
 	pps  = []byte{0x68, 0xce, 0x0f, 0x2c, 0x80}
 	pps2 = []byte{0x68, 0xce, 0x0f, 0x2c, 0x81}
 )
@@ -64,7 +65,8 @@ func TestParameterSets(t *testing.T) {
 	send := func(nals ...[]byte) {
 		t.Helper()
 		for i, b := range nals {
-			p := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 96, SequenceNumber: n, Timestamp: uint32(n) * 1000, Marker: i == len(nals)-1}, Payload: b}
+			p := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 96, SequenceNumber: n,
+				Timestamp: uint32(n) * 1000, Marker: i == len(nals)-1}, Payload: b}
 			p.Timestamp = uint32(to.frames) * 9000
 			n++
 			if err := x.video.packet(p, time.Duration(n)*time.Millisecond); err != nil {
@@ -96,12 +98,15 @@ func FuzzPackets(f *testing.F) {
 	f.Add([]byte{0x40, 1}, []byte{0x42, 1, 1}, []byte{0x62, 1, 0x93, 0, 0})
 	f.Fuzz(func(t *testing.T, a, b, c []byte) {
 		for _, form := range []format.Format{
-			&format.H264{PayloadTyp: 96, PacketizationMode: 1}, &format.H264{PayloadTyp: 96, SPS: sps, PPS: pps, PacketizationMode: 1}, &format.H265{PayloadTyp: 96},
+			&format.H264{PayloadTyp: 96, PacketizationMode: 1},
+			&format.H264{PayloadTyp: 96, SPS: sps, PPS: pps, PacketizationMode: 1}, &format.H265{PayloadTyp: 96},
 		} {
 			x, _ := videoSession(t, form)
 			for i := range 6 {
-				p := &rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(i), Timestamp: uint32(i/2) * 9000, Marker: i%2 == 1}, Payload: [][]byte{a, b, c}[i%3]}
-				if err := x.video.packet(p, time.Duration(i)*time.Millisecond); err != nil && source.AsFailure(err).Kind != source.Unreadable {
+				p := &rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(i), Timestamp: uint32(i/2) * 9000,
+					Marker: i%2 == 1}, Payload: [][]byte{a, b, c}[i%3]}
+				if err := x.video.packet(p, time.Duration(i)*time.Millisecond); err != nil &&
+					source.AsFailure(err).Kind != source.Unreadable {
 					t.Fatal(err)
 				}
 			}
@@ -138,7 +143,9 @@ func TestUnreadableVideo(t *testing.T) {
 			n := 0
 			for ; err == nil && n < 2000; n++ {
 				k := n % len(payload)
-				err = x.video.packet(&rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 96, SequenceNumber: uint16(n), Timestamp: uint32(n/len(payload)) * 9000, Marker: k == len(payload)-1}, Payload: payload[k]}, time.Duration(n)*time.Millisecond)
+				err = x.video.packet(&rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 96,
+					SequenceNumber: uint16(n), Timestamp: uint32(n/len(payload)) * 9000, Marker: k == len(payload)-1},
+					Payload: payload[k]}, time.Duration(n)*time.Millisecond)
 			}
 			if f := source.AsFailure(err); f.Kind != source.Unreadable || to.frames > 0 {
 				t.Errorf("after %d packets: %v, %d frames", n, err, to.frames)

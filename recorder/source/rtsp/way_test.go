@@ -79,7 +79,8 @@ func (s *server) talk(c net.Conn) {
 		case "OPTIONS":
 			fmt.Fprintf(c, "RTSP/1.0 200 OK\r\n%s\r\nPublic: DESCRIBE, SETUP, PLAY\r\n\r\n", cseq)
 		case "DESCRIBE":
-			fmt.Fprintf(c, "RTSP/1.0 200 OK\r\n%s\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", cseq, len(sdp), sdp)
+			fmt.Fprintf(c, "RTSP/1.0 200 OK\r\n%s\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s",
+				cseq, len(sdp), sdp)
 		case "SETUP":
 			fmt.Fprintf(c, "RTSP/1.0 %s\r\n%s\r\n\r\n", setup(transport), cseq)
 		case "GET", "POST":
@@ -105,14 +106,15 @@ func (s *server) run(t *testing.T, src *Source, length time.Duration) (asked str
 	return strings.Join(s.asked, "; "), err
 }
 
-// TestTransportIsFoundAgain is about a camera that refuses every transport while it starts: the next session begins with TCP,
-// and tells what was refused.
+// TestTransportIsFoundAgain is about a camera that refuses every transport while it starts: the next session begins
+// with TCP, and tells what was refused.
 func TestTransportIsFoundAgain(t *testing.T) {
 	s := serve(t)
 	s.setup = func(string) string { return "461 Unsupported Transport" }
 	src := New(Options{URL: "rtsp://" + s.addr + "/x"})
 	asked, err := s.run(t, src, 10*time.Second)
-	if f := source.AsFailure(err); f.Kind != source.Transport || !strings.Contains(asked, "UDP") && !strings.Contains(asked, "RTP/AVP;") || !strings.Contains(asked, "GET") {
+	if f := source.AsFailure(err); f.Kind != source.Transport ||
+		!strings.Contains(asked, "UDP") && !strings.Contains(asked, "RTP/AVP;") || !strings.Contains(asked, "GET") {
 		t.Errorf("%v after %s", err, asked)
 	}
 	s.mu.Lock()
@@ -124,7 +126,8 @@ func TestTransportIsFoundAgain(t *testing.T) {
 	}
 	s.mu.Unlock()
 	asked, err = s.run(t, src, 2*time.Second)
-	if f := source.AsFailure(err); f.Kind != source.Stalled || !strings.Contains(asked, "PLAY") || strings.Contains(asked, "GET") {
+	if f := source.AsFailure(err); f.Kind != source.Stalled || !strings.Contains(asked, "PLAY") ||
+		strings.Contains(asked, "GET") {
 		t.Errorf("%v after %s", err, asked)
 	}
 }
@@ -136,10 +139,12 @@ func TestSilentUDP(t *testing.T) {
 		if strings.Contains(transport, "TCP") {
 			return "461 Unsupported Transport"
 		}
-		return "200 OK\r\nSession: 1\r\nTransport: RTP/AVP;unicast;" + transport[strings.Index(transport, "client_port"):] + ";server_port=9000-9001"
+		return "200 OK\r\nSession: 1\r\nTransport: RTP/AVP;unicast;" +
+			transport[strings.Index(transport, "client_port"):] + ";server_port=9000-9001"
 	}
 	asked, err := s.run(t, New(Options{URL: "rtsp://" + s.addr + "/x"}), 25*time.Second)
-	if f := source.AsFailure(err); f.Kind != source.Transport || !strings.Contains(f.Error(), "UDP") || !strings.Contains(asked, "PLAY") || !strings.Contains(asked, "GET") {
+	if f := source.AsFailure(err); f.Kind != source.Transport || !strings.Contains(f.Error(), "UDP") ||
+		!strings.Contains(asked, "PLAY") || !strings.Contains(asked, "GET") {
 		t.Errorf("%v after %s", err, asked)
 	}
 }

@@ -14,7 +14,8 @@ const (
 )
 
 var (
-	dateFirst  = regexp.MustCompile(`^(?:\pL{2,10}\.?,?\s)?` + datePattern + `(?:日\s?|(?:\s*\(?\pL{1,9}\)?)?[,;T\s]{1,3}\s*)` + clockPattern + zonePattern)
+	dateFirst = regexp.MustCompile(`^(?:\pL{2,10}\.?,?\s)?` + datePattern +
+		`(?:日\s?|(?:\s*\(?\pL{1,9}\)?)?[,;T\s]{1,3}\s*)` + clockPattern + zonePattern)
 	clockFirst = regexp.MustCompile(`^` + clockPattern + `[,;\s]{1,3}` + datePattern)
 	compact    = regexp.MustCompile(`^(\d{4})(\d{2})(\d{2})[-_T ]?(\d{2})(\d{2})(\d{2})(Z?)`)
 	dashes     = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})[-_ ](\d{2})-(\d{2})-(\d{2})`)
@@ -26,12 +27,16 @@ var (
 
 // worded are the formats with a month's name.
 var worded = []string{
-	"Jan 2 2006 15:04:05", "Jan 2 2006 3:04:05 PM", "2 Jan 2006 15:04:05", "2 Jan 2006 3:04:05 PM", "Jan 2 15:04:05 2006", "2006 Jan 2 15:04:05", "Jan 2 15:04:05 MST 2006",
-	"January 2 2006 15:04:05", "January 2 2006 3:04:05 PM", "2 January 2006 15:04:05", "Jan 2 2006 15:04", "Jan 2 2006 3:04 PM", "2 Jan 2006 15:04", "January 2 2006 3:04 PM", "2 January 2006 15:04", "2 January 2006 3:04 PM",
+	"Jan 2 2006 15:04:05", "Jan 2 2006 3:04:05 PM", "2 Jan 2006 15:04:05", "2 Jan 2006 3:04:05 PM",
+	"Jan 2 15:04:05 2006", "2006 Jan 2 15:04:05", "Jan 2 15:04:05 MST 2006",
+	"January 2 2006 15:04:05", "January 2 2006 3:04:05 PM", "2 January 2006 15:04:05", "Jan 2 2006 15:04",
+	"Jan 2 2006 3:04 PM", "2 Jan 2006 15:04", "January 2 2006 3:04 PM", "2 January 2006 15:04",
+	"2 January 2006 3:04 PM",
 }
 
-// parseTime reads a camera's time, which is local time if it names no zone. It is zero for an unknown format, for a date
-// that does not exist, and for one where day and month could be exchanged, unless the field's key tells their order.
+// parseTime reads a camera's time, which is local time if it names no zone. It is zero for an unknown format, for a
+// date that does not exist, and for one where day and month could be exchanged, unless the field's key tells their
+// order.
 func parseTime(s, key string) time.Time {
 	s = strings.TrimSpace(s)
 	if m := dateFirst.FindStringSubmatch(s); m != nil {
@@ -51,7 +56,8 @@ func parseTime(s, key string) time.Time {
 	}
 	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '-' })
 	if len(words) > 0 && len(words) < 9 {
-		if d := strings.ToLower(words[0]); len(d) >= 3 && strings.Contains("sunday monday tuesday wednesday thursday friday saturday", d) {
+		if d := strings.ToLower(words[0]); len(d) >= 3 &&
+			strings.Contains("sunday monday tuesday wednesday thursday friday saturday", d) {
 			words = words[1:]
 		}
 		plain := strings.Join(words, " ")
@@ -64,7 +70,8 @@ func parseTime(s, key string) time.Time {
 	return time.Time{}
 }
 
-// moment makes a time of the digits of a date (in the order written), a clock (hour, minute, second, a or p) and a zone.
+// moment makes a time of the digits of a date (in the order written), a clock (hour, minute, second, a or p) and a
+// zone.
 func moment(date, clock []string, zone, key, text string) time.Time {
 	a, b, c := atoi(date[0]), atoi(date[1]), atoi(date[2])
 	var year, month, day int
@@ -74,7 +81,9 @@ func moment(date, clock []string, zone, key, text string) time.Time {
 		year, month, day = a, b, c
 	case len(date[2]) != 4:
 		return time.Time{}
-	case order != nil && order[1] != "", order == nil && (a > 12 || a == b || strings.Contains(text[:min(len(text), 10)], ".")): // 31.01.2024 is German
+	case order != nil && order[1] != "", order == nil &&
+		(a > 12 || a == b || strings.Contains(text[:min(len(text), 10)], ".")):
+		// 31.01.2024 is German
 		year, month, day = c, b, a
 	case order != nil && order[2] != "", order == nil && b > 12:
 		year, month, day = c, a, b
@@ -104,7 +113,8 @@ func moment(date, clock []string, zone, key, text string) time.Time {
 			where = time.FixedZone("", offset)
 		}
 	}
-	if year < 1970 || year > 2199 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60 {
+	if year < 1970 || year > 2199 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
+		second > 60 {
 		return time.Time{}
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, where)

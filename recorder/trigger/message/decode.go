@@ -40,8 +40,8 @@ func plainBase64(l []byte) bool {
 // base64Bits are those with which base64 characters have begun a byte.
 type base64Bits struct{ bits, n int }
 
-// decode appends to out what b holds, and reports whether that is all base64. It ignores what does not belong there, and
-// reads on after padding: some cameras encode line by line. Out may begin where b does.
+// decode appends to out what b holds, and reports whether that is all base64. It ignores what does not belong there,
+// and reads on after padding: some cameras encode line by line. Out may begin where b does.
 func (d *base64Bits) decode(out, b []byte) (_ []byte, clean bool) {
 	clean = true
 	for _, c := range b {
@@ -137,7 +137,8 @@ func decodeWords(b []byte, hint string) string {
 // decodeText turns bytes into UTF-8. The charset that a camera names is right only sometimes (Hikvision says gb2312
 // whatever it sends), so valid UTF-8 is taken as that, and what the named charset cannot read is guessed.
 func decodeText(b []byte, name string) string {
-	shifting := strings.HasPrefix(name, "iso-2022-") || strings.HasPrefix(name, "hz-") || strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32")
+	shifting := strings.HasPrefix(name, "iso-2022-") || strings.HasPrefix(name, "hz-") ||
+		strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32")
 	if cut := validPrefix(b); !shifting && cut != nil {
 		return string(cut)
 	}
@@ -181,10 +182,10 @@ func convert(b []byte, name string) (s string, bad int) {
 	return s, strings.Count(s, "\uFFFD")
 }
 
-// guess names the charset of bytes that are not UTF-8, by the runs of bytes above 127: Chinese characters are pairs whose
-// first byte is mostly a low one, Russian words are of upper-half letters, anything else is taken as Western European.
-// Chinese is what the mail says it is, so that rare characters, whose second byte may be ASCII, are believed beside
-// common ones.
+// guess names the charset of bytes that are not UTF-8, by the runs of bytes above 127: Chinese characters are pairs
+// whose first byte is mostly a low one, Russian words are of upper-half letters, anything else is taken as Western
+// European. Chinese is what the mail says it is, so that rare characters, whose second byte may be ASCII, are believed
+// beside common ones.
 func guess(b []byte, chinese bool) string {
 	pairs, common, odd, russian, high := 0, 0, 0, 0, 0
 	for i := 0; i < len(b); i++ {
@@ -273,7 +274,8 @@ func plain(s string) string {
 		if l = strings.TrimSpace(l); l == "" {
 			continue
 		}
-		if key, value, ok := strings.Cut(l, "\t"); ok && !strings.ContainsAny(key, ":=：") && !strings.Contains(value, "\t") {
+		if key, value, ok := strings.Cut(l, "\t"); ok && !strings.ContainsAny(key, ":=：") &&
+			!strings.Contains(value, "\t") {
 			l = key + ": " + value
 		}
 		lines = append(lines, l)

@@ -9,8 +9,8 @@ import (
 
 const maxKey = 60 // characters
 
-// fields returns the lines of a text that give a value, `key: value` or `key=value`. A separator within brackets belongs
-// to the key ("Alarm Start Time(D/M/Y H:M:S): ..."). Lines without a value are left out.
+// fields returns the lines of a text that give a value, `key: value` or `key=value`. A separator within brackets
+// belongs to the key ("Alarm Start Time(D/M/Y H:M:S): ..."). Lines without a value are left out.
 func fields(text string) []Field {
 	var list []Field
 	for l := range strings.Lines(text) {
@@ -109,12 +109,14 @@ func init() {
 	}
 }
 
-// plainKey is a key in lower case without what is in brackets, with one blank where it has blanks, hyphens, underscores,
-// dots or slashes.
+// plainKey is a key in lower case without what is in brackets, with one blank where it has blanks, hyphens,
+// underscores, dots or slashes.
 func plainKey(key string) string {
 	key = bracketed.ReplaceAllString(strings.ToLower(key), " ")
 	key = strings.ReplaceAll(key, "’", "'")
-	key = strings.Join(strings.FieldsFunc(key, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("-_.#", r) }), " ")
+	key = strings.Join(strings.FieldsFunc(key, func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune("-_.#", r)
+	}), " ")
 	if _, ok := roles[key]; ok {
 		return key
 	}

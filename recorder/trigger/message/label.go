@@ -12,7 +12,8 @@ const maxSearched = 2 << 10
 
 var (
 	// labels are the classes of incidents, the more telling ones first: "Motion Detection: Person" is a person.
-	labels = classes("label", "doorbell", "person", "vehicle", "animal", "line crossing", "intrusion", "tamper", "sound", "fire",
+	labels = classes("label", "doorbell", "person", "vehicle", "animal", "line crossing", "intrusion", "tamper",
+		"sound", "fire",
 		"temperature", "abandoned object", "alarm input", "motion")
 	// notices are the classes of news that are no incident.
 	notices = classes("notice", "disk", "network", "login", "power", "system")
@@ -32,7 +33,8 @@ var (
 	// What may hold any word by chance.
 	addresses = regexp.MustCompile(`(?i)\b[a-z]{3,8}://\S+|\bwww\.\S+|\S+@\S+`)
 	// "No person", "without motion", "motion has ended".
-	denied = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])` + words("denied").alternatives() + `\s+\pL+(?:\s` + words("or").alternatives() + `\s\pL+)?`)
+	denied = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])` + words("denied").alternatives() + `\s+\pL+(?:\s` +
+		words("or").alternatives() + `\s\pL+)?`)
 	// The value of a field that says it did not happen: "Person: No".
 	refused = regexp.MustCompile(`(?i)^` + words("refused").alternatives() + `[.!]?$`)
 	// The value that says only that it did: "Person: Yes".
@@ -52,10 +54,11 @@ func find(classes []class, text string) string {
 	return ""
 }
 
-// classify finds label, notice and test. What the fields say that name the event comes before the subject, and that before
-// the other text. Names of cameras are no news: an alarm of a camera that is called "Test" or "Car park" is what its
-// event says. A notice is only what the mail's own event field, or failing that its subject, says and nothing beside: a
-// mail that speaks of a battery in some other place is an alarm, since a clip too many is better than one too few.
+// classify finds label, notice and test. What the fields say that name the event comes before the subject, and that
+// before the other text. Names of cameras are no news: an alarm of a camera that is called "Test" or "Car park" is what
+// its event says. A notice is only what the mail's own event field, or failing that its subject, says and nothing
+// beside: a mail that speaks of a battery in some other place is an alarm, since a clip too many is better than one too
+// few.
 func (m *Message) classify() {
 	var events, rest []string
 	for l := range strings.Lines(m.Body) {
@@ -71,7 +74,8 @@ func (m *Message) classify() {
 			events = append(events, f.Key)
 		}
 	}
-	event, subject, text := happened(strings.Join(events, "\n")), m.without(m.Subject), m.without(strings.Join(rest, " "))
+	event, subject, text := happened(strings.Join(events, "\n")), m.without(m.Subject),
+		m.without(strings.Join(rest, " "))
 	if m.Label = find(labels, event); m.Label != "" {
 		return
 	}
@@ -79,7 +83,8 @@ func (m *Message) classify() {
 	if m.Notice != "" {
 		return
 	}
-	if testPhrase.MatchString(event) || testWord.MatchString(event) || testPhrase.MatchString(subject) || testPhrase.MatchString(cut(text)) {
+	if testPhrase.MatchString(event) || testWord.MatchString(event) || testPhrase.MatchString(subject) ||
+		testPhrase.MatchString(cut(text)) {
 		m.Test = true
 		return
 	}
@@ -126,7 +131,8 @@ func onlyNotice(text string) string {
 		}
 	}
 	for w := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) }) {
-		if r, _ := utf8.DecodeRuneInString(w); !around[w] && !unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {
+		if r, _ := utf8.DecodeRuneInString(w); !around[w] &&
+			!unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {
 			return ""
 		}
 	}

@@ -1,12 +1,12 @@
 // Package message says what an alarm mail says: which camera sent it, what that camera saw, and when.
 //
-// In come the first bytes of a mail, as a camera sent them; out goes a [Message]. [Parts] reads the parts of a whole mail,
-// for its picture, by the same rules and while it comes in. Cameras break every rule of a mail, so
-// nothing is an error here: a mail with no header, with a header line that is none, with a wrong charset name or with no
-// end is read as far as it makes sense. Go-message gives up on many of these, so the mail is taken apart here, by
-// looking at the bytes where they lie; go-message's table of charsets does the decoding. A mail is a stranger's word:
-// bytes, header lines, parts and depth are bounded, the time taken grows with the length alone, and every text is
-// cleaned. There are no goroutines.
+// In come the first bytes of a mail, as a camera sent them; out goes a [Message]. [Parts] reads the parts of a whole
+// mail, for its picture, by the same rules and while it comes in. Cameras break every rule of a mail, so nothing is an
+// error here: a mail with no header, with a header line that is none, with a wrong charset name or with no end is read
+// as far as it makes sense. Go-message gives up on many of these, so the mail is taken apart here, by looking at the
+// bytes where they lie; go-message's table of charsets does the decoding. A mail is a stranger's word: bytes, header
+// lines, parts and depth are bounded, the time taken grows with the length alone, and every text is cleaned. There are
+// no goroutines.
 //
 // The forms of the mails (package tests, testdata) were seen in public projects that read them, named beside each.
 package message
@@ -42,7 +42,9 @@ type Message struct {
 	Body               string    // the first text part that is not blank, at most 16 KiB of UTF-8 with \n between lines
 	Fields             []Field   // the `key: value` lines of Body, at most 50
 
-	Label   string // what the camera saw: doorbell, person, vehicle, animal, line crossing, intrusion, tamper, sound, fire, temperature, abandoned object, alarm input, motion; "" unknown
+	// what the camera saw: doorbell, person, vehicle, animal, line crossing, intrusion, tamper, sound, fire,
+	// temperature, abandoned object, alarm input, motion; "" unknown
+	Label   string
 	Notice  string // news of the device that is no incident: disk, network, login, power, system; "" if it is none
 	Noticed string // the text that says so
 	Picture bool   // a picture or a film comes with it, as far as has come

@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/want.json anew; read the difference before you keep it")
 
-// wanted is a [Message] as testdata/want.json holds it. Its times are written as one reads them: Date in its zone, When as
-// local time, or in UTC where the mail names a zone.
+// wanted is a [Message] as testdata/want.json holds it. Its times are written as one reads them: Date in its zone, When
+// as local time, or in UTC where the mail names a zone.
 type wanted struct {
 	Sender, SenderName, Subject              string `json:",omitempty"`
 	Date                                     string `json:",omitempty"`
@@ -30,8 +30,10 @@ type wanted struct {
 }
 
 func want(m Message) wanted {
-	w := wanted{Sender: m.Sender, SenderName: m.SenderName, Subject: m.Subject, Body: m.Body, Fields: m.Fields, Label: m.Label, Notice: m.Notice, Test: m.Test,
-		Channel: m.Channel, Number: m.Number, Device: m.Device, EventTime: m.EventTime, HeaderDone: m.HeaderDone, TextDone: m.TextDone}
+	w := wanted{Sender: m.Sender, SenderName: m.SenderName, Subject: m.Subject, Body: m.Body, Fields: m.Fields,
+		Label: m.Label, Notice: m.Notice, Test: m.Test,
+		Channel: m.Channel, Number: m.Number, Device: m.Device, EventTime: m.EventTime, HeaderDone: m.HeaderDone,
+		TextDone: m.TextDone}
 	if !m.Date.IsZero() {
 		w.Date = m.Date.Format(time.RFC3339)
 	}
@@ -46,9 +48,9 @@ func want(m Message) wanted {
 
 // TestCorpus reads mails as cameras send them. The forms of Hikvision are those that the projects Eulogix/Lib (class
 // HikTools\email\Alert), rapi3/mqtt-email and a parser of "Embedded Net DVR" mails read; of Dahua and Amcrest those of
-// rapi3/mqtt-email and of public notes on Dahua recorders; of Reolink those of fwestenberg/reolink_dev (pull request 453);
-// of Swann those of a test of an "iot-services" project. Those of Axis, Hanwha, Uniview, TP-Link and Foscam follow what
-// their manuals say that a mail holds, and are not copies of real ones.
+// rapi3/mqtt-email and of public notes on Dahua recorders; of Reolink those of fwestenberg/reolink_dev (pull request
+// 453); of Swann those of a test of an "iot-services" project. Those of Axis, Hanwha, Uniview, TP-Link and Foscam
+// follow what their manuals say that a mail holds, and are not copies of real ones.
 func TestCorpus(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.eml")
 	if err != nil || len(files) < 40 {
@@ -117,7 +119,8 @@ func whole(t *testing.T, mail []byte) {
 func checkCut(t *testing.T, mail []byte, n int, full Message) {
 	t.Helper()
 	m := Read(mail[:n])
-	if m.HeaderDone && (m.Subject != full.Subject || m.Sender != full.Sender || m.SenderName != full.SenderName || !m.Date.Equal(full.Date)) {
+	if m.HeaderDone && (m.Subject != full.Subject || m.Sender != full.Sender || m.SenderName != full.SenderName ||
+		!m.Date.Equal(full.Date)) {
 		t.Fatalf("header was done at %d, and changed: %+v, then %+v", n, m, full)
 	}
 	if !m.TextDone {
@@ -140,7 +143,9 @@ func checkClean(t *testing.T, m Message) {
 		}
 	}
 	for _, s := range append(names, m.Body) {
-		if !utf8.ValidString(s) || len([]rune(s)) > maxName && s != m.Body || strings.ContainsAny(s, "\x00\x1b\r\t\u202e\u2066") || s != m.Body && strings.Contains(s, "\n") || strings.TrimSpace(s) != s {
+		if !utf8.ValidString(s) || len([]rune(s)) > maxName && s != m.Body ||
+			strings.ContainsAny(s, "\x00\x1b\r\t\u202e\u2066") || s != m.Body && strings.Contains(s, "\n") ||
+			strings.TrimSpace(s) != s {
 			t.Fatalf("not clean: %q", s)
 		}
 	}
@@ -366,10 +371,11 @@ func TestHostile(t *testing.T) {
 		nested.WriteString("Content-Type: multipart/mixed; boundary=" + b + "\n\n--" + b + "\n")
 	}
 	for name, mail := range map[string]string{
-		"10,000 deep":          nested.String(),
-		"one boundary for all": "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\nContent-Type: multipart/mixed; boundary=b\n\n", 5000),
-		"many parts":           "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\n\n", 20_000),
-		"many fields":          strings.Repeat("X: y\n", 20_000) + "\nmotion",
+		"10,000 deep": nested.String(),
+		"one boundary for all": "Content-Type: multipart/mixed; boundary=b\n\n" +
+			strings.Repeat("--b\nContent-Type: multipart/mixed; boundary=b\n\n", 5000),
+		"many parts":  "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\n\n", 20_000),
+		"many fields": strings.Repeat("X: y\n", 20_000) + "\nmotion",
 		"many names": "Subject: x\n" + func() string {
 			var b strings.Builder
 			for i := range 9000 {
@@ -389,18 +395,19 @@ func TestHostile(t *testing.T) {
 		"scripts":                "Content-Type: text/html\n\n" + strings.Repeat("<script></script", 4000),
 		"comments":               "Content-Type: text/html\n\n" + strings.Repeat("<!--", 1<<14),
 		"entities":               "Content-Type: text/html\n\n" + strings.Repeat("&amp", 1<<14),
-		"soft line ends":         "Content-Transfer-Encoding: quoted-printable\nSubject: x\n\n" + strings.Repeat("= ", 1<<15),
-		"keys":                   "\n" + strings.Repeat("Key: value\n", 6000),
-		"brackets":               "\n" + strings.Repeat("k[(", 20_000) + ": v",
-		"no to everything":       "\n" + strings.Repeat("no no ", 10_000),
-		"base64 of nothing":      "Content-Transfer-Encoding: base64\nSubject: x\n\n" + strings.Repeat("=", 1<<16),
-		"utf-16":                 "Content-Type: text/plain; charset=utf-16\n\n" + strings.Repeat("\xd8\x00", 1<<15),
-		"a shifting charset":     "Content-Type: text/plain; charset=iso-2022-jp\n\n" + strings.Repeat("\x1b$B", 1<<14),
-		"only boundaries":        "Content-Type: multipart/mixed; boundary=\"\"\n\n" + strings.Repeat("--\n", 1<<14),
-		"mails in mails":         strings.Repeat("Content-Type: message/rfc822\n\n", 2000),
-		"null bytes":             strings.Repeat("\x00", 1<<16),
-		"carriage returns":       "Subject: x\r\r\n\r\r\n" + strings.Repeat("\r", 1<<16),
-		"dates":                  "Date: " + strings.Repeat("(", 1<<15) + "\n\n" + strings.Repeat("2024-01-31 ", 4000),
+		"soft line ends": "Content-Transfer-Encoding: quoted-printable\nSubject: x\n\n" +
+			strings.Repeat("= ", 1<<15),
+		"keys":               "\n" + strings.Repeat("Key: value\n", 6000),
+		"brackets":           "\n" + strings.Repeat("k[(", 20_000) + ": v",
+		"no to everything":   "\n" + strings.Repeat("no no ", 10_000),
+		"base64 of nothing":  "Content-Transfer-Encoding: base64\nSubject: x\n\n" + strings.Repeat("=", 1<<16),
+		"utf-16":             "Content-Type: text/plain; charset=utf-16\n\n" + strings.Repeat("\xd8\x00", 1<<15),
+		"a shifting charset": "Content-Type: text/plain; charset=iso-2022-jp\n\n" + strings.Repeat("\x1b$B", 1<<14),
+		"only boundaries":    "Content-Type: multipart/mixed; boundary=\"\"\n\n" + strings.Repeat("--\n", 1<<14),
+		"mails in mails":     strings.Repeat("Content-Type: message/rfc822\n\n", 2000),
+		"null bytes":         strings.Repeat("\x00", 1<<16),
+		"carriage returns":   "Subject: x\r\r\n\r\r\n" + strings.Repeat("\r", 1<<16),
+		"dates":              "Date: " + strings.Repeat("(", 1<<15) + "\n\n" + strings.Repeat("2024-01-31 ", 4000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			took := time.Duration(math.MaxInt64)
@@ -418,7 +425,8 @@ func TestHostile(t *testing.T) {
 
 // TestMemory bounds what a mail may take while it is read.
 func TestMemory(t *testing.T) {
-	mail := []byte("Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\nContent-Type: multipart/mixed; boundary=b\n\n", 5000))
+	mail := []byte("Content-Type: multipart/mixed; boundary=b\n\n" +
+		strings.Repeat("--b\nContent-Type: multipart/mixed; boundary=b\n\n", 5000))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	Read(mail)

@@ -46,7 +46,8 @@ func (h header) boundary() string {
 // known tells whether a header field is one of those by which a header is told from a text of `key: value` lines.
 func known(name string) bool {
 	switch name {
-	case "from", "to", "cc", "subject", "date", "sender", "reply-to", "return-path", "received", "message-id", "mime-version", "user-agent", "importance", "priority", "delivered-to":
+	case "from", "to", "cc", "subject", "date", "sender", "reply-to", "return-path", "received", "message-id",
+		"mime-version", "user-agent", "importance", "priority", "delivered-to":
 		return true
 	}
 	return strings.HasPrefix(name, "content-") || strings.HasPrefix(name, "x-")
@@ -163,9 +164,9 @@ type walker struct {
 	unsure bool // more bytes may make other parts of what was read
 }
 
-// Parts reads a mail while it comes in, and calls leaf for each part that holds no parts itself, until leaf returns true.
-// The content has no transfer encoding any more. It ends with [io.ErrUnexpectedEOF] if the mail ends within parts, or if
-// the content is not what its encoding says. Parts needs 32 KiB of memory, however long the mail is.
+// Parts reads a mail while it comes in, and calls leaf for each part that holds no parts itself, until leaf returns
+// true. The content has no transfer encoding any more. It ends with [io.ErrUnexpectedEOF] if the mail ends within
+// parts, or if the content is not what its encoding says. Parts needs 32 KiB of memory, however long the mail is.
 func Parts(mail io.Reader, leaf func(content io.Reader) (stop bool)) {
 	w := &walker{in: bufio.NewReaderSize(mail, maxHeader)}
 	w.leaf = func(header) bool { return leaf(w) }
@@ -289,7 +290,9 @@ func (w *walker) text(h header) string {
 	}
 	b, _ := io.ReadAll(w)
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(decodeText(b, h.charset()))
-	if start := strings.ToLower(strings.TrimSpace(text[:min(len(text), 200)])); kind == "text/html" || strings.HasPrefix(start, "<html") || strings.HasPrefix(start, "<!doctype") || strings.HasPrefix(start, "<body") || strings.HasPrefix(start, "<table") || strings.HasPrefix(start, "<div") {
+	if start := strings.ToLower(strings.TrimSpace(text[:min(len(text), 200)])); kind == "text/html" ||
+		strings.HasPrefix(start, "<html") || strings.HasPrefix(start, "<!doctype") ||
+		strings.HasPrefix(start, "<body") || strings.HasPrefix(start, "<table") || strings.HasPrefix(start, "<div") {
 		text = plain(text)
 	}
 	return text
@@ -301,7 +304,8 @@ func looksLikeParts(body []byte) string {
 	first, rest, _ := line(body)
 	second, _, whole := line(rest)
 	b := string(bytes.TrimSpace(bytes.TrimPrefix(first, []byte("--"))))
-	if !whole || len(b) == 0 || len(b) > 200 || !bytes.HasPrefix(first, []byte("--")) || !bytes.HasPrefix(bytes.ToLower(second), []byte("content-")) {
+	if !whole || len(b) == 0 || len(b) > 200 || !bytes.HasPrefix(first, []byte("--")) ||
+		!bytes.HasPrefix(bytes.ToLower(second), []byte("content-")) {
 		return ""
 	}
 	return b
@@ -319,8 +323,8 @@ func upTo(b []byte, boundaries []string) (before []byte, found, whole bool) {
 	return b, false, false
 }
 
-// delimiter returns which boundary a line is, the outermost if it is several, -1 if it is none, and whether it is the last
-// line of that boundary.
+// delimiter returns which boundary a line is, the outermost if it is several, -1 if it is none, and whether it is the
+// last line of that boundary.
 func delimiter(l []byte, boundaries []string) (level int, last bool) {
 	rest, ok := bytes.CutPrefix(l, []byte("--"))
 	if !ok {

@@ -25,7 +25,8 @@ type section struct {
 }
 
 // languages are the codes that a line of words.txt may begin with. The value says that the words may stand anywhere.
-var languages = map[string]bool{"en": false, "de": false, "fr": false, "es": false, "it": false, "pt": false, "nl": false, "ru": false,
+var languages = map[string]bool{"en": false, "de": false, "fr": false, "es": false, "it": false, "pt": false,
+	"nl": false, "ru": false,
 	"zh": true, "ja": true, "any": true}
 
 // parseWords reads the format of words.txt. It panics on a malformed line, since the file is a part of the program.
@@ -45,7 +46,8 @@ func parseWords(file string) (list []section) {
 		words = strings.NewReplacer(" ", `\s`, "(", "(?:").Replace(words)
 		anywhere, known := languages[language]
 		if _, err := syntax.Parse(words, syntax.Perl); err != nil || !known || words == "" || list == nil {
-			panic(fmt.Sprintf("words.txt, line %d: want a language's code and words in a section: %q: %v", number, l, err))
+			panic(fmt.Sprintf("words.txt, line %d: want a language's code and words in a section: %q: %v", number, l,
+				err))
 		}
 		s := &list[len(list)-1]
 		if anywhere {

@@ -23,7 +23,8 @@ func TestWords(t *testing.T) {
 				t.Errorf("[%s] has an empty word: %s", s.name, words)
 			}
 		}
-		if s.name == "around" && (len(s.anywhere) > 0 || strings.ContainsAny(strings.Join(s.bordered, ""), `\?*+()[]`)) {
+		if s.name == "around" && (len(s.anywhere) > 0 ||
+			strings.ContainsAny(strings.Join(s.bordered, ""), `\?*+()[]`)) {
 			t.Error("[around] has expressions")
 		}
 	}

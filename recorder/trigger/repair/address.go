@@ -42,7 +42,8 @@ func (p *path) repair(kind string) { p.repairs = append(p.repairs, kind) }
 func parsePath(key, arg string) path {
 	p := path{key: key, arg: arg}
 	s := arg
-	if hasPrefixFold(s, key) && (len(s) == len(key) || !isWord(s[len(key)]) && s[len(key)] != '@' && s[len(key)] != '.') {
+	if hasPrefixFold(s, key) && (len(s) == len(key) ||
+		!isWord(s[len(key)]) && s[len(key)] != '@' && s[len(key)] != '.') {
 		s = s[len(key):]
 	}
 	t := strings.TrimSpace(s)

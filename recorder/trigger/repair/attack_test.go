@@ -46,21 +46,29 @@ func TestTLS(t *testing.T) {
 	}{
 		{"STARTTLS", Options{TLS: serverTLS()}, true, clientTLS(), "TLS 1.3", ""},
 		{"first", Options{TLS: serverTLS(), First: true}, false, clientTLS(), "TLS 1.3", ""},
-		{"sniffed", Options{TLS: serverTLS(), Sniff: 10 * time.Second, Sniffed: func(b bool) { sniffed = append(sniffed, b) }}, false, clientTLS(), "TLS 1.3", ""},
-		{"sniffed, then STARTTLS", Options{TLS: serverTLS(), Sniff: time.Millisecond}, true, clientTLS(), "TLS 1.3", ""},
+		{"sniffed", Options{TLS: serverTLS(), Sniff: 10 * time.Second, Sniffed: func(b bool) {
+			sniffed = append(sniffed, b)
+		}}, false, clientTLS(), "TLS 1.3", ""},
+		{"sniffed, then STARTTLS", Options{TLS: serverTLS(), Sniff: time.Millisecond}, true, clientTLS(), "TLS 1.3",
+			""},
 		{"TLS 1.0", Options{TLS: old, First: true}, false, oldClient, "TLS 1.0", ""},
 		{"TLS 1.0 by STARTTLS", Options{TLS: old}, true, oldClient, "TLS 1.0", ""},
-		{"TLS 1.0 refused", Options{TLS: serverTLS(), First: true}, false, oldClient, "", "camera speaks only TLS 1.0: switch on old TLS"},
-		{"TLS 1.0 refused by STARTTLS", Options{TLS: serverTLS()}, true, oldClient, "", "camera speaks only TLS 1.0: switch on old TLS"},
-		{"certificate refused", Options{TLS: serverTLS(), First: true}, false, distrust, "", "camera refused Preroll's certificate"},
-		{"certificate refused after STARTTLS", Options{TLS: serverTLS()}, true, distrust, "", "camera refused Preroll's certificate"},
+		{"TLS 1.0 refused", Options{TLS: serverTLS(), First: true}, false, oldClient, "",
+			"camera speaks only TLS 1.0: switch on old TLS"},
+		{"TLS 1.0 refused by STARTTLS", Options{TLS: serverTLS()}, true, oldClient, "",
+			"camera speaks only TLS 1.0: switch on old TLS"},
+		{"certificate refused", Options{TLS: serverTLS(), First: true}, false, distrust, "",
+			"camera refused Preroll's certificate"},
+		{"certificate refused after STARTTLS", Options{TLS: serverTLS()}, true, distrust, "",
+			"camera refused Preroll's certificate"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := serve(t, tt.o)
 			if tt.start {
 				// A mail was begun in plain text: it is forgotten.
-				say(t, r.client, "< 220", "EHLO c\r\n", "< 250", "MAIL FROM:<plain@x.example>\r\n", "< 250", "RCPT TO:<plain@x.example>\r\n", "< 250", "STARTTLS\r\n", "< 220")
+				say(t, r.client, "< 220", "EHLO c\r\n", "< 250", "MAIL FROM:<plain@x.example>\r\n", "< 250",
+					"RCPT TO:<plain@x.example>\r\n", "< 250", "STARTTLS\r\n", "< 220")
 			}
 			c := tls.Client(r.client, tt.client)
 			if err := c.Handshake(); (err != nil) != (tt.gaveUp != "") {
@@ -70,8 +78,10 @@ func TestTLS(t *testing.T) {
 				if !tt.start {
 					say(t, c, "< 220")
 				}
-				say(t, c, "EHLO Tür\r\n", "< 250", "DATA\r\n", "< 502", "STARTTLS\r\n", "< 503", "AUTH LOGIN\r\n", "< 334", "Y2Ft\r\n", "< 334", "cHc=\r\n", "< 235",
-					"MAIL FROM:<camera1>\r\n", "< 250", "RCPT TO:<nvr>\r\n", "< 250", "DATA\r\n", "< 354", "x\n.\n", "< 250", "QUIT\r\n", "< 221")
+				say(t, c, "EHLO Tür\r\n", "< 250", "DATA\r\n", "< 502", "STARTTLS\r\n", "< 503", "AUTH LOGIN\r\n",
+					"< 334", "Y2Ft\r\n", "< 334", "cHc=\r\n", "< 235",
+					"MAIL FROM:<camera1>\r\n", "< 250", "RCPT TO:<nvr>\r\n", "< 250", "DATA\r\n", "< 354", "x\n.\n",
+					"< 250", "QUIT\r\n", "< 221")
 				if b, err := io.ReadAll(c); err != nil || len(b) > 0 {
 					t.Errorf("TLS was not closed well: %q, %v", b, err)
 				}
@@ -85,7 +95,8 @@ func TestTLS(t *testing.T) {
 			if tt.gaveUp != "" {
 				return
 			}
-			if len(m) != 1 || m[0].login != "cam/pw" || m[0].from != "camera1" || !slices.Equal(m[0].to, []string{"nvr"}) || m[0].data != "x\r\n" {
+			if len(m) != 1 || m[0].login != "cam/pw" || m[0].from != "camera1" ||
+				!slices.Equal(m[0].to, []string{"nvr"}) || m[0].data != "x\r\n" {
 				t.Errorf("mails %+v", m)
 			}
 			if want := []string{oddHelo, senderHost, toHost, bareLF}; !slices.Equal(rep.Repairs, want) {
@@ -104,7 +115,8 @@ func TestOffer(t *testing.T) {
 	say(t, r.client, "< 220", "EHLO c\r\n")
 	in := bufio.NewReader(r.client)
 	got := readReply(t, in)
-	for _, want := range []string{"250-STARTTLS\r\n250-", "250-AUTH=PLAIN LOGIN\r\n", "250-AUTH PLAIN LOGIN\r\n", "250-PIPELINING\r\n", "\r\n250 "} {
+	for _, want := range []string{"250-STARTTLS\r\n250-", "250-AUTH=PLAIN LOGIN\r\n", "250-AUTH PLAIN LOGIN\r\n",
+		"250-PIPELINING\r\n", "\r\n250 "} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %q", want, got)
 		}
@@ -146,27 +158,44 @@ func TestGaveUp(t *testing.T) {
 	}{
 		{"at once", Options{}, nil, "camera gave up without a word"},
 		{"at once, with TLS", secured, []string{"< 220"}, "camera gave up without a word"},
-		{"after EHLO", Options{}, []string{"< 220", "EHLO c\r\n", "< 250"}, "camera gave up after EHLO: it probably wants encryption"},
-		{"after EHLO with QUIT", secured, []string{"< 220", "EHLO c\r\n", "< 250", "QUIT\r\n", "< 221"}, "camera gave up after EHLO"},
-		{"STARTTLS not offered", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "STARTTLS\r\n", "< 502", "QUIT\r\n", "< 221"}, "camera gave up because STARTTLS was refused"},
-		{"before the handshake", secured, []string{"< 220", "EHLO c\r\n", "< 250", "STARTTLS\r\n", "< 220"}, "camera gave up after STARTTLS"},
-		{"login refused", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "AUTH PLAIN " + b64("\x00c\x00wrong") + "\r\n", "< 535", "RSET\r\n", "< 250", "QUIT\r\n", "< 221"}, "camera gave up after the login was refused"},
-		{"in the login", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "AUTH LOGIN\r\n", "< 334"}, "camera gave up in the middle of the login"},
-		{"other login", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "AUTH cram-md5\r\n", "< 504"}, "camera wants the login CRAM-MD5"},
-		{"after the login", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "AUTH PLAIN " + b64("\x00c\x00p") + "\r\n", "< 235"}, "camera gave up after the login: it sent no mail"},
-		{"after MAIL", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "MAIL FROM:<c>\r\n", "< 250"}, "camera gave up after it named the sender"},
-		{"in the data", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", oneMail, "< 250", "< 250", "< 354", "abc\r\nde"}, "camera gave up in the middle of its mail, after 7 bytes"},
-		{"unknown command", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "XYZ\r\n", "< 502"}, "camera gave up after an unknown command"},
-		{"BDAT", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "BDAT 4294967296\r\n", "< 502"}, "camera sends its mail by BDAT"},
+		{"after EHLO", Options{}, []string{"< 220", "EHLO c\r\n", "< 250"},
+			"camera gave up after EHLO: it probably wants encryption"},
+		{"after EHLO with QUIT", secured, []string{"< 220", "EHLO c\r\n", "< 250", "QUIT\r\n", "< 221"},
+			"camera gave up after EHLO"},
+		{"STARTTLS not offered", Options{},
+			[]string{"< 220", "EHLO c\r\n", "< 250", "STARTTLS\r\n", "< 502", "QUIT\r\n", "< 221"},
+			"camera gave up because STARTTLS was refused"},
+		{"before the handshake", secured, []string{"< 220", "EHLO c\r\n", "< 250", "STARTTLS\r\n", "< 220"},
+			"camera gave up after STARTTLS"},
+		{"login refused", Options{}, []string{"< 220", "EHLO c\r\n", "< 250",
+			"AUTH PLAIN " + b64("\x00c\x00wrong") + "\r\n", "< 535", "RSET\r\n", "< 250", "QUIT\r\n", "< 221"},
+			"camera gave up after the login was refused"},
+		{"in the login", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "AUTH LOGIN\r\n", "< 334"},
+			"camera gave up in the middle of the login"},
+		{"other login", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "AUTH cram-md5\r\n", "< 504"},
+			"camera wants the login CRAM-MD5"},
+		{"after the login", Options{},
+			[]string{"< 220", "EHLO c\r\n", "< 250", "AUTH PLAIN " + b64("\x00c\x00p") + "\r\n", "< 235"},
+			"camera gave up after the login: it sent no mail"},
+		{"after MAIL", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "MAIL FROM:<c>\r\n", "< 250"},
+			"camera gave up after it named the sender"},
+		{"in the data", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", oneMail, "< 250", "< 250", "< 354",
+			"abc\r\nde"}, "camera gave up in the middle of its mail, after 7 bytes"},
+		{"unknown command", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "XYZ\r\n", "< 502"},
+			"camera gave up after an unknown command"},
+		{"BDAT", Options{}, []string{"< 220", "EHLO c\r\n", "< 250", "BDAT 4294967296\r\n", "< 502"},
+			"camera sends its mail by BDAT"},
 		{"TLS where none is", Options{}, []string{hello}, "camera began TLS on a port without"},
 		{"TLS too late", secured, []string{"< 220", hello}, "camera speaks TLS from the first byte"},
-		{"TLS without asking", secured, []string{"< 220", "EHLO c\r\n", "< 250", hello}, "camera began TLS without asking"},
+		{"TLS without asking", secured, []string{"< 220", "EHLO c\r\n", "< 250", hello},
+			"camera began TLS without asking"},
 		{"plain text on the TLS port", first, []string{"EHLO c\r\n"}, "camera speaks plain SMTP on the port for TLS"},
 		{"nothing on the TLS port", first, nil, "camera said nothing on a port with TLS"},
 		{"SSL 2", secured, []string{"< 220", "\x80\x2e\x01\x00\x02"}, "camera speaks only SSL 2 or 3"},
 		{"SSL 2 on the TLS port", first, []string{"\x80\x2e\x01\x00\x02"}, "camera speaks only SSL 2 or 3"},
 		{"HTTP", Options{}, []string{"GET / HTTP/1.1\r\nHost: x\r\n"}, "this was not SMTP"},
-		{"HTTP with mail in it", Options{}, []string{"POST / HTTP/1.1\r\n\r\nHELO x\r\n" + oneMail}, "this was not SMTP"},
+		{"HTTP with mail in it", Options{}, []string{"POST / HTTP/1.1\r\n\r\nHELO x\r\n" + oneMail},
+			"this was not SMTP"},
 		{"RTSP", Options{}, []string{"OPTIONS rtsp://x/ RTSP/1.0\r\n"}, "this was not SMTP"},
 		{"SSH", Options{}, []string{"SSH-2.0-x\r\n"}, "this was not SMTP"},
 		{"bytes", Options{}, []string{"\x03\x00\x00\x13\x0e\n"}, "this was not SMTP"},
@@ -206,7 +235,8 @@ func TestEndless(t *testing.T) {
 		{"empty lines", nil, "\r\n", "421 4.7.0 Too many commands"},
 		{"HELOs", nil, "EHLO c\r\n", "421 4.7.0 Too many commands"},
 		{"unknown commands", nil, "FOO\r\n", "421 4.7.0 Too many unknown commands"},
-		{"recipients", []string{"EHLO c\r\n", "< 250", "MAIL FROM:<c@x>\r\n", "< 250"}, "RCPT TO:<n@x.example>\r\n", "421 4.7.0 Too many commands"},
+		{"recipients", []string{"EHLO c\r\n", "< 250", "MAIL FROM:<c@x>\r\n", "< 250"}, "RCPT TO:<n@x.example>\r\n",
+			"421 4.7.0 Too many commands"},
 		{"wrong logins", nil, "AUTH PLAIN " + b64("\x00c\x00wrong") + "\r\n", "421 4.7.0 Too many failed logins"},
 		{"other logins", nil, "AUTH NTLM\r\n", "421 4.7.0 Too many failed logins"},
 	}
@@ -252,7 +282,8 @@ func TestLongAnswer(t *testing.T) {
 
 // TestDeadlines lets a camera fall silent in each state: the server's deadline ends Read.
 func TestDeadlines(t *testing.T) {
-	for name, o := range map[string]Options{"plain": {}, "first": {TLS: serverTLS(), First: true}, "sniff": {TLS: serverTLS(), Sniff: time.Hour}} {
+	for name, o := range map[string]Options{"plain": {}, "first": {TLS: serverTLS(), First: true},
+		"sniff": {TLS: serverTLS(), Sniff: time.Hour}} {
 		t.Run(name, func(t *testing.T) {
 			client, server := net.Pipe()
 			defer func() { _ = client.Close() }()
@@ -326,7 +357,8 @@ func TestDeadlines(t *testing.T) {
 
 // TestClose ends a handshake and a wait from another goroutine.
 func TestClose(t *testing.T) {
-	for name, o := range map[string]Options{"plain": {}, "first": {TLS: serverTLS(), First: true}, "sniff": {TLS: serverTLS(), Sniff: time.Hour}} {
+	for name, o := range map[string]Options{"plain": {}, "first": {TLS: serverTLS(), First: true},
+		"sniff": {TLS: serverTLS(), Sniff: time.Hour}} {
 		t.Run(name, func(t *testing.T) {
 			client, server := net.Pipe()
 			defer func() { _ = client.Close() }()
@@ -353,7 +385,8 @@ func TestClose(t *testing.T) {
 // TestPipelined sends everything in one piece.
 func TestPipelined(t *testing.T) {
 	r := serve(t, Options{})
-	say(t, r.client, "EHLO c\r\n"+oneMail+"one\r\n.\r\n"+oneMail+"two\n.\nRSET\r\nNOOP\r\nQUIT\r\nMAIL FROM:<late@x.example>\r\n")
+	say(t, r.client, "EHLO c\r\n"+oneMail+"one\r\n.\r\n"+oneMail+
+		"two\n.\nRSET\r\nNOOP\r\nQUIT\r\nMAIL FROM:<late@x.example>\r\n")
 	_ = rest(t, r.client)
 	rep := r.wait(t)
 	if m := r.backend.arrived(); len(m) != 2 || m[0].data != "one\r\n" || m[1].data != "two\r\n" {
@@ -367,8 +400,10 @@ func TestPipelined(t *testing.T) {
 // TestHostileWords looks for what could harm a screen or a log.
 func TestHostileWords(t *testing.T) {
 	r := serve(t, Options{})
-	say(t, r.client, "< 220", "EHLO \x1b[31m\u202eevil\r\n", "< 250", "AUTH LOGIN\r\n", "< 334", b64("\x1b[2J\u202e../../etc\r\nlevel=error")+"\r\n", "< 334", "\r\n", "< 235",
-		"MAIL FROM:<../../\x1b]0;x\x07>\r\n", "< 250", "XX\x1b[0m "+strings.Repeat("y", 3000)+"\r\n", "< 502", "QUIT\r\n", "< 221")
+	say(t, r.client, "< 220", "EHLO \x1b[31m\u202eevil\r\n", "< 250", "AUTH LOGIN\r\n", "< 334",
+		b64("\x1b[2J\u202e../../etc\r\nlevel=error")+"\r\n", "< 334", "\r\n", "< 235",
+		"MAIL FROM:<../../\x1b]0;x\x07>\r\n", "< 250", "XX\x1b[0m "+strings.Repeat("y", 3000)+"\r\n", "< 502",
+		"QUIT\r\n", "< 221")
 	rep := r.wait(t)
 	for _, l := range append(rep.Lines, Line{Text: rep.Login}, Line{Text: rep.GaveUp}) {
 		if strings.ContainsAny(l.Text, "\x1b\x07\r\n\u202e") || len(l.Text) > lineBytes {

@@ -98,7 +98,8 @@ func (c *Conn) line() (string, error) {
 		switch {
 		case i > maxLine-2 || len(b) > maxLine && (i < 0 || end == len(b)):
 			c.note(camera, "(a line of more than 4 KiB)")
-			c.bye("500 5.5.2 Line too long", "camera sent a line of more than 4 KiB, which is no SMTP command: check that it sends mail to this port")
+			c.bye("500 5.5.2 Line too long",
+				"camera sent a line of more than 4 KiB, which is no SMTP command: check that it sends mail to this port")
 			return "", nil
 		case i < 0:
 			if err := c.fill(); err != nil {
@@ -223,7 +224,8 @@ func (c *Conn) command(raw string) {
 	default:
 		c.noteUnknown(plain)
 		if c.unknown++; c.unknown > maxUnknown {
-			c.bye("421 4.7.0 Too many unknown commands", "camera sent more than "+count(maxUnknown, "unknown command")+": it does not seem to speak SMTP")
+			c.bye("421 4.7.0 Too many unknown commands",
+				"camera sent more than "+count(maxUnknown, "unknown command")+": it does not seem to speak SMTP")
 			return
 		}
 		c.verb = "?"

@@ -100,7 +100,8 @@ func (c *Conn) readData() error {
 func (d *data) line(c *Conn, out, b []byte) []byte {
 	i := bytes.IndexByte(b, '\n')
 	if c.onlyCR {
-		if cr := bytes.IndexByte(b, '\r'); cr >= 0 && (i < 0 || cr < i) && cr+1 < len(b) && b[cr+1] != '\n' && b[cr+1] != '\r' {
+		if cr := bytes.IndexByte(b, '\r'); cr >= 0 && (i < 0 || cr < i) && cr+1 < len(b) && b[cr+1] != '\n' &&
+			b[cr+1] != '\r' {
 			c.r += cr + 1
 			d.lineEnd(false)
 			return append(append(out, b[:cr]...), "\r\n"...)
@@ -171,7 +172,8 @@ func (c *Conn) endsData(after []byte, proper bool) (bool, error) {
 
 // isQuit tells whether a camera may be waiting for an answer after it sent this.
 func isQuit(b []byte) bool {
-	return len(b) <= 6 && (strings.HasPrefix("QUIT\r\n", strings.ToUpper(string(b))) || strings.EqualFold(string(b), "QUIT\n"))
+	return len(b) <= 6 && (strings.HasPrefix("QUIT\r\n", strings.ToUpper(string(b))) ||
+		strings.EqualFold(string(b), "QUIT\n"))
 }
 
 // endData goes back to commands.

@@ -27,7 +27,8 @@ func (w *watched) Read(p []byte) (int, error) {
 	n, err := c.Read(p)
 	if n > 0 && !w.inData {
 		line := p[:n]
-		if n > maxLine || !bytes.HasSuffix(line, []byte("\r\n")) || bytes.ContainsAny(line[:n-2], "\r\n\x00") || !utf8.Valid(line) {
+		if n > maxLine || !bytes.HasSuffix(line, []byte("\r\n")) || bytes.ContainsAny(line[:n-2], "\r\n\x00") ||
+			!utf8.Valid(line) {
 			w.t.Errorf("the server was given %q", line)
 		}
 		if v, _ := split(string(line[:n-2])); v == "" || v == "BDAT" || v == "STARTTLS" {
@@ -114,7 +115,8 @@ func FuzzConn(f *testing.F) {
 		o.First = kind&4 != 0 && o.TLS != nil
 		b, rep := play(t, o, input, int(chunk))
 		for _, l := range append(rep.Lines, Line{Text: rep.Login}) {
-			if len(l.Text) > lineBytes || !utf8.ValidString(l.Text) || strings.ContainsAny(l.Text, "\r\n\x00\x1b\u202e") {
+			if len(l.Text) > lineBytes || !utf8.ValidString(l.Text) ||
+				strings.ContainsAny(l.Text, "\r\n\x00\x1b\u202e") {
 				t.Errorf("line %q", l.Text)
 			}
 		}
@@ -143,10 +145,12 @@ func FuzzProper(f *testing.F) {
 		}
 		stuffed := strings.ReplaceAll("\r\n"+want, "\r\n.", "\r\n..")[2:]
 		address := local + "@" + domain
-		input := "EHLO camera.example\r\nMAIL FROM:<" + address + "> SIZE=10\r\nRCPT TO:<" + address + ">\r\nDATA\r\n" + stuffed + ".\r\nQUIT\r\n"
+		input := "EHLO camera.example\r\nMAIL FROM:<" + address + "> SIZE=10\r\nRCPT TO:<" + address + ">\r\nDATA\r\n" +
+			stuffed + ".\r\nQUIT\r\n"
 		b, rep := play(t, Options{}, []byte(input), int(chunk))
 		m := b.arrived()
-		if len(m) != 1 || m[0].data != want || m[0].from != Original(address) || len(m[0].to) != 1 || m[0].to[0] != Original(address) {
+		if len(m) != 1 || m[0].data != want || m[0].from != Original(address) || len(m[0].to) != 1 ||
+			m[0].to[0] != Original(address) {
 			t.Errorf("mails %+v of %q: %+v", m, input, rep)
 		}
 		if len(rep.Repairs) > 0 || rep.GaveUp != "" {

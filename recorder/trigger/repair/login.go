@@ -50,7 +50,9 @@ func (c *Conn) auth(arg string) {
 			mech = "of an unknown kind"
 		}
 		c.note(camera, "AUTH "+mech)
-		c.refuse("504 5.5.4 Only PLAIN and LOGIN", "camera wants the login "+mech+", which Preroll does not know: choose LOGIN, PLAIN or no login in the camera")
+		c.refuse("504 5.5.4 Only PLAIN and LOGIN",
+			"camera wants the login "+mech+
+				", which Preroll does not know: choose LOGIN, PLAIN or no login in the camera")
 	}
 }
 
@@ -92,7 +94,8 @@ func (c *Conn) loginPlain(line string) {
 		c.finishLogin(parts[0], parts[1])
 	default:
 		c.login.step = nil
-		c.refuse("501 5.5.2 This is no PLAIN login", "camera sent a PLAIN login that cannot be read: choose LOGIN or no login in the camera")
+		c.refuse("501 5.5.2 This is no PLAIN login",
+			"camera sent a PLAIN login that cannot be read: choose LOGIN or no login in the camera")
 	}
 }
 
@@ -109,7 +112,8 @@ func (c *Conn) canceled(line string) bool {
 // refuse answers a failed login. why ends the connection's report where it was the last one.
 func (c *Conn) refuse(reply, why string) {
 	if c.failed++; c.failed >= maxLogins {
-		c.bye("421 4.7.0 Too many failed logins", "camera failed to log in "+count(maxLogins, "time")+": check the user and the password in the camera")
+		c.bye("421 4.7.0 Too many failed logins",
+			"camera failed to log in "+count(maxLogins, "time")+": check the user and the password in the camera")
 		return
 	}
 	c.verb = "AUTH"

@@ -320,7 +320,8 @@ func (c *Conn) replied(reply string) {
 		c.end(c.why())
 		c.closeTLS()
 	case c.verb == "AUTH" && c.failed >= maxLogins:
-		c.bye("421 4.7.0 Too many failed logins", "camera failed to log in "+count(maxLogins, "time")+": check the user and the password in the camera")
+		c.bye("421 4.7.0 Too many failed logins",
+			"camera failed to log in "+count(maxLogins, "time")+": check the user and the password in the camera")
 	}
 }
 

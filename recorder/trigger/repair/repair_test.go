@@ -162,7 +162,8 @@ func serve(t testing.TB, o Options, set ...func(*smtp.Server)) *running {
 
 // serveOn runs go-smtp above a repairing connection on server, the other end of client.
 func serveOn(t testing.TB, client, server net.Conn, o Options, set ...func(*smtp.Server)) *running {
-	r := &running{conn: New(server, o), client: client, backend: &backend{}, end: make(chan struct{}), served: make(chan struct{})}
+	r := &running{conn: New(server, o), client: client, backend: &backend{}, end: make(chan struct{}),
+		served: make(chan struct{})}
 	r.conn.dot = 100 * time.Millisecond
 	s := smtp.NewServer(r.backend)
 	s.Domain, s.MaxLineLength, s.AllowInsecureAuth, s.EnableSMTPUTF8 = "preroll", 0, true, true
@@ -210,8 +211,10 @@ var certificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
 	if err != nil {
 		panic(err)
 	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "preroll"}, DNSNames: []string{"preroll"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "preroll"},
+		DNSNames:  []string{"preroll"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true,
+		BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
 	if err != nil {
 		panic(err)
@@ -285,7 +288,8 @@ func TestCommands(t *testing.T) {
 		repairs        string
 	}{
 		{name: "proper"},
-		{name: "lower case", helo: "ehlo cam\r\n", from: "mail from:<cam@x.example>\r\n", to: "rcpt to:<nvr@x.example>\r\n", data: "data\r\n"},
+		{name: "lower case", helo: "ehlo cam\r\n", from: "mail from:<cam@x.example>\r\n",
+			to: "rcpt to:<nvr@x.example>\r\n", data: "data\r\n"},
 		{name: "empty HELO", helo: "HELO\r\n", repairs: emptyHelo},
 		{name: "empty EHLO with blank", helo: "EHLO \r\n", repairs: blanks + ";" + emptyHelo},
 		{name: "odd HELO", helo: "EHLO Tür 1\r\n", repairs: oddHelo},
@@ -297,14 +301,19 @@ func TestCommands(t *testing.T) {
 		{name: "bare CR", helo: "EHLO cam\r", repairs: bareCR},
 		{name: "doubled CR", helo: "EHLO cam\r\r\n", repairs: doubledCR},
 		{name: "empty line", helo: "\r\nEHLO cam\r\n", repairs: emptyLines},
-		{name: "no domains", from: "MAIL FROM:<camera1>\r\n", to: "RCPT TO:<nvr>\r\n", wantFrom: "camera1", wantTo: "nvr", repairs: senderHost + ";" + toHost},
+		{name: "no domains", from: "MAIL FROM:<camera1>\r\n", to: "RCPT TO:<nvr>\r\n", wantFrom: "camera1",
+			wantTo: "nvr", repairs: senderHost + ";" + toHost},
 		{name: "empty domain", to: "RCPT TO:<nvr@>\r\n", wantTo: "nvr", repairs: toHost},
 		{name: "only domain", to: "RCPT TO:<@nvr>\r\n", wantTo: "nvr", repairs: toHost},
-		{name: "blanks around the colon", from: "MAIL FROM : <cam@x.example>\r\n", to: "RCPT TO: <nvr@x.example>\r\n", repairs: oddColon},
-		{name: "missing colon", from: "MAIL FROM <cam@x.example>\r\n", to: "RCPT TO<nvr@x.example>\r\n", repairs: noColon},
+		{name: "blanks around the colon", from: "MAIL FROM : <cam@x.example>\r\n", to: "RCPT TO: <nvr@x.example>\r\n",
+			repairs: oddColon},
+		{name: "missing colon", from: "MAIL FROM <cam@x.example>\r\n", to: "RCPT TO<nvr@x.example>\r\n",
+			repairs: noColon},
 		{name: "missing keyword", from: "MAIL <cam@x.example>\r\n", repairs: noColon},
-		{name: "missing blank", from: "MAILFROM:<cam@x.example>\r\n", to: "RCPTTO:<nvr@x.example>\r\n", repairs: noBlank},
-		{name: "no brackets", from: "MAIL FROM:cam@x.example\r\n", to: "RCPT TO:nvr@x.example\r\n", repairs: noBrackets},
+		{name: "missing blank", from: "MAILFROM:<cam@x.example>\r\n", to: "RCPTTO:<nvr@x.example>\r\n",
+			repairs: noBlank},
+		{name: "no brackets", from: "MAIL FROM:cam@x.example\r\n", to: "RCPT TO:nvr@x.example\r\n",
+			repairs: noBrackets},
 		{name: "no brackets with size", from: "MAIL FROM:cam@x.example SIZE=100\r\n", repairs: noBrackets},
 		{name: "doubled brackets", from: "MAIL FROM:<<cam@x.example>>\r\n", repairs: oddBrackets},
 		{name: "no closing bracket", from: "MAIL FROM:<cam@x.example SIZE=12\r\n", repairs: oddBrackets},
@@ -314,12 +323,17 @@ func TestCommands(t *testing.T) {
 		{name: "name within", from: "MAIL FROM:<Front <cam@x.example>>\r\n", repairs: oddBrackets},
 		{name: "quotes", from: "MAIL FROM:<\"cam@x.example\">\r\n", repairs: quoted},
 		{name: "single quotes", from: "MAIL FROM:'cam@x.example'\r\n", repairs: noBrackets + ";" + quoted},
-		{name: "blanks within", to: "RCPT TO:<front door>\r\n", wantTo: "front door", repairs: toHost + ";" + oddAddress},
-		{name: "proper quoted string", to: "RCPT TO:<\"front \\\"door\"@x.example>\r\n", wantTo: "front \"door@x.example"},
-		{name: "unbalanced quote", to: "RCPT TO:<\"front@x.example>\r\n", wantTo: "\"front@x.example", repairs: oddAddress},
+		{name: "blanks within", to: "RCPT TO:<front door>\r\n", wantTo: "front door",
+			repairs: toHost + ";" + oddAddress},
+		{name: "proper quoted string", to: "RCPT TO:<\"front \\\"door\"@x.example>\r\n",
+			wantTo: "front \"door@x.example"},
+		{name: "unbalanced quote", to: "RCPT TO:<\"front@x.example>\r\n", wantTo: "\"front@x.example",
+			repairs: oddAddress},
 		{name: "UTF-8", to: "RCPT TO:<花园>\r\n", wantTo: "花园", repairs: toHost + ";" + oddAddress},
-		{name: "GBK", to: "RCPT TO:<\xbb\xa8\xd4\xb0>\r\n", wantTo: "花园", repairs: notUTF8 + ";" + toHost + ";" + oddAddress},
-		{name: "Latin-1", to: "RCPT TO:<T\xfcr@x.example>\r\n", wantTo: "Tür@x.example", repairs: notUTF8 + ";" + oddAddress},
+		{name: "GBK", to: "RCPT TO:<\xbb\xa8\xd4\xb0>\r\n", wantTo: "花园",
+			repairs: notUTF8 + ";" + toHost + ";" + oddAddress},
+		{name: "Latin-1", to: "RCPT TO:<T\xfcr@x.example>\r\n", wantTo: "Tür@x.example",
+			repairs: notUTF8 + ";" + oddAddress},
 		{name: "UTF-8 domain", to: "RCPT TO:<nvr@花园>\r\n", wantTo: "nvr@花园", repairs: toHost + ";" + oddAddress},
 		{name: "two ats", to: "RCPT TO:<a@b@x.example>\r\n", wantTo: "a@b@x.example", repairs: oddAddress},
 		{name: "route", to: "RCPT TO:<@a.example,@b.example:nvr@x.example>\r\n"},
@@ -328,7 +342,8 @@ func TestCommands(t *testing.T) {
 		{name: "no recipient", to: "RCPT TO:<>\r\n", wantTo: "-", repairs: noRecipient},
 		{name: "proper parameters", from: "MAIL FROM:<cam@x.example> SIZE=100 BODY=8BITMIME SMTPUTF8\r\n"},
 		{name: "a size beyond all", from: "MAIL FROM:<cam@x.example> SIZE=4000000000\r\n", repairs: oddParams},
-		{name: "unknown parameters", from: "MAIL FROM:<cam@x.example> FOO BAR=1=2 SIZE=12x BODY=BINARYMIME\r\n", to: "RCPT TO:<nvr@x.example> NOTIFY=NEVER\r\n", repairs: oddParams},
+		{name: "unknown parameters", from: "MAIL FROM:<cam@x.example> FOO BAR=1=2 SIZE=12x BODY=BINARYMIME\r\n",
+			to: "RCPT TO:<nvr@x.example> NOTIFY=NEVER\r\n", repairs: oddParams},
 		{name: "control characters", from: "MAIL FROM:<c\x01am@x.exa\x00mple>\r\n", repairs: controls},
 		{name: "tab", from: "MAIL\tFROM:<cam@x.example>\r\n", repairs: blanks},
 		{name: "DATA with blank", data: "DATA \r\n", repairs: blanks},
@@ -346,11 +361,14 @@ func TestCommands(t *testing.T) {
 				return s
 			}
 			r := serve(t, Options{})
-			say(t, r.client, "< 220", or(tt.helo, "EHLO cam\r\n"), "< 250", or(tt.from, "MAIL FROM:<cam@x.example>\r\n"), "< 250",
-				or(tt.to, "RCPT TO:<nvr@x.example>\r\n"), "< 250", or(tt.data, "DATA\r\n"), "< 354", "Subject: x\r\n\r\nhello\r\n.\r\n", "< 250", "QUIT\r\n", "< 221")
+			say(t, r.client, "< 220", or(tt.helo, "EHLO cam\r\n"), "< 250",
+				or(tt.from, "MAIL FROM:<cam@x.example>\r\n"), "< 250",
+				or(tt.to, "RCPT TO:<nvr@x.example>\r\n"), "< 250", or(tt.data, "DATA\r\n"), "< 354",
+				"Subject: x\r\n\r\nhello\r\n.\r\n", "< 250", "QUIT\r\n", "< 221")
 			rep := r.wait(t)
 			m := r.backend.arrived()
-			if len(m) != 1 || m[0].from != or(tt.wantFrom, "cam@x.example") || !slices.Equal(m[0].to, []string{or(tt.wantTo, "nvr@x.example")}) ||
+			if len(m) != 1 || m[0].from != or(tt.wantFrom, "cam@x.example") ||
+				!slices.Equal(m[0].to, []string{or(tt.wantTo, "nvr@x.example")}) ||
 				m[0].data != "Subject: x\r\n\r\nhello\r\n" {
 				t.Errorf("mails %+v", m)
 			}
@@ -375,22 +393,36 @@ func TestLogin(t *testing.T) {
 	}{
 		{"PLAIN at once", []string{"AUTH PLAIN " + plain + "\r\n", "< 235"}, "cam/s3cret", ""},
 		{"PLAIN asked", []string{"AUTH PLAIN\r\n", "< 334", plain + "\r\n", "< 235"}, "cam/s3cret", ""},
-		{"PLAIN in two fields", []string{"AUTH PLAIN " + b64("cam\x00s3cret") + "\r\n", "< 235"}, "cam/s3cret", oddLogin},
-		{"LOGIN", []string{"AUTH LOGIN\r\n", "< 334 VXNlcm5hbWU6", b64("cam") + "\r\n", "< 334 UGFzc3dvcmQ6", b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", ""},
-		{"LOGIN with user", []string{"AUTH LOGIN " + b64("cam") + "\r\n", "< 334 UGFzc3dvcmQ6", b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", ""},
-		{"LOGIN with trailing blank", []string{"AUTH LOGIN \r\n", "< 334", b64("cam") + " \r\n", "< 334", b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", blanks + ";" + oddLogin},
+		{"PLAIN in two fields", []string{"AUTH PLAIN " + b64("cam\x00s3cret") + "\r\n", "< 235"}, "cam/s3cret",
+			oddLogin},
+		{"LOGIN", []string{"AUTH LOGIN\r\n", "< 334 VXNlcm5hbWU6", b64("cam") + "\r\n", "< 334 UGFzc3dvcmQ6",
+			b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", ""},
+		{"LOGIN with user", []string{"AUTH LOGIN " + b64("cam") + "\r\n", "< 334 UGFzc3dvcmQ6", b64("s3cret") + "\r\n",
+			"< 235"}, "cam/s3cret", ""},
+		{"LOGIN with trailing blank", []string{"AUTH LOGIN \r\n", "< 334", b64("cam") + " \r\n", "< 334",
+			b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", blanks + ";" + oddLogin},
 		{"empty user", []string{"AUTH LOGIN\r\n", "< 334", "\r\n", "< 334", "\r\n", "< 235"}, "/", ""},
 		{"empty user as =", []string{"AUTH LOGIN =\r\n", "< 334", "=\r\n", "< 235"}, "/", ""},
-		{"AUTH=LOGIN", []string{"AUTH=LOGIN\r\n", "< 334", b64("cam") + "\r\n", "< 334", b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", oddLogin},
-		{"lower case", []string{"auth login\r\n", "< 334", b64("cam") + "\r\n", "< 334", b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", ""},
-		{"no padding", []string{"AUTH LOGIN\r\n", "< 334", "Y2FtMQ\r\n", "< 334", b64("s3cret") + "\r\n", "< 235"}, "cam1/s3cret", oddLogin},
-		{"blank in base64", []string{"AUTH PLAIN " + plain[:8] + " " + plain[8:] + "\r\n", "< 235"}, "cam/s3cret", oddLogin},
-		{"no base64", []string{"AUTH LOGIN\r\n", "< 334", "cam@home!\r\n", "< 334", "p_w\r\n", "< 235"}, "cam@home!/p_w", notBase64},
-		{"NUL in the user", []string{"AUTH LOGIN\r\n", "< 334", b64("cam\x00x") + "\r\n", "< 334", b64("s3cret") + "\r\n", "< 235"}, "camx/s3cret", ""},
-		{"second login", []string{"AUTH PLAIN " + plain + "\r\n", "< 235", "AUTH LOGIN\r\n", "< 334", b64("other") + "\r\n", "< 334", b64("x") + "\r\n", "< 235"}, "cam/s3cret", secondLogin},
-		{"after a refusal", []string{"AUTH PLAIN " + b64("\x00cam\x00wrong") + "\r\n", "< 535", "AUTH PLAIN " + plain + "\r\n", "< 235"}, "cam/s3cret", ""},
-		{"after another mechanism", []string{"AUTH CRAM-MD5\r\n", "< 504", "AUTH PLAIN " + plain + "\r\n", "< 235"}, "cam/s3cret", ""},
-		{"canceled", []string{"AUTH LOGIN\r\n", "< 334", "*\r\n", "< 501", "AUTH PLAIN " + plain + "\r\n", "< 235"}, "cam/s3cret", ""},
+		{"AUTH=LOGIN", []string{"AUTH=LOGIN\r\n", "< 334", b64("cam") + "\r\n", "< 334", b64("s3cret") + "\r\n",
+			"< 235"}, "cam/s3cret", oddLogin},
+		{"lower case", []string{"auth login\r\n", "< 334", b64("cam") + "\r\n", "< 334", b64("s3cret") + "\r\n",
+			"< 235"}, "cam/s3cret", ""},
+		{"no padding", []string{"AUTH LOGIN\r\n", "< 334", "Y2FtMQ\r\n", "< 334", b64("s3cret") + "\r\n", "< 235"},
+			"cam1/s3cret", oddLogin},
+		{"blank in base64", []string{"AUTH PLAIN " + plain[:8] + " " + plain[8:] + "\r\n", "< 235"}, "cam/s3cret",
+			oddLogin},
+		{"no base64", []string{"AUTH LOGIN\r\n", "< 334", "cam@home!\r\n", "< 334", "p_w\r\n", "< 235"},
+			"cam@home!/p_w", notBase64},
+		{"NUL in the user", []string{"AUTH LOGIN\r\n", "< 334", b64("cam\x00x") + "\r\n", "< 334",
+			b64("s3cret") + "\r\n", "< 235"}, "camx/s3cret", ""},
+		{"second login", []string{"AUTH PLAIN " + plain + "\r\n", "< 235", "AUTH LOGIN\r\n", "< 334",
+			b64("other") + "\r\n", "< 334", b64("x") + "\r\n", "< 235"}, "cam/s3cret", secondLogin},
+		{"after a refusal", []string{"AUTH PLAIN " + b64("\x00cam\x00wrong") + "\r\n", "< 535",
+			"AUTH PLAIN " + plain + "\r\n", "< 235"}, "cam/s3cret", ""},
+		{"after another mechanism", []string{"AUTH CRAM-MD5\r\n", "< 504", "AUTH PLAIN " + plain + "\r\n", "< 235"},
+			"cam/s3cret", ""},
+		{"canceled", []string{"AUTH LOGIN\r\n", "< 334", "*\r\n", "< 501", "AUTH PLAIN " + plain + "\r\n", "< 235"},
+			"cam/s3cret", ""},
 	}
 	for _, helo := range []string{"EHLO cam\r\n", "HELO cam\r\n", ""} {
 		for _, tt := range tests {
@@ -401,7 +433,8 @@ func TestLogin(t *testing.T) {
 				if helo != "" {
 					steps = append(steps, helo, "< 250")
 				}
-				steps = append(append(steps, tt.steps...), "MAIL FROM:<cam@x.example>\r\n", "< 250", "RCPT TO:<nvr@x.example>\r\n", "< 250",
+				steps = append(append(steps, tt.steps...), "MAIL FROM:<cam@x.example>\r\n", "< 250",
+					"RCPT TO:<nvr@x.example>\r\n", "< 250",
 					"DATA\r\n", "< 354", "x\r\n.\r\n", "< 250", "QUIT\r\n", "< 221")
 				say(t, r.client, steps...)
 				rep := r.wait(t)
@@ -451,8 +484,10 @@ func TestData(t *testing.T) {
 		{"LF around the dot in a proper mail", []string{"a\r\nb\n.\n"}, "a\r\nb\r\n", bareLF, false},
 		{"LF around the dot and no wait", []string{"a\r\nb\n.\nQUIT\r\n"}, "a\r\nb\r\n", bareLF, false},
 		{"LF around the dot and a cut", []string{"a\r\nb\n.\n"}, "a\r\nb\r\n", bareLF, true},
-		{"dot line as text", []string{"a\r\nb\n.\nMAIL FROM:<evil@x.example>\r\nc\r\n.\r\n"}, "a\r\nb\r\n.\r\nMAIL FROM:<evil@x.example>\r\nc\r\n", bareLF, false},
-		{"dot line with one LF as text", []string{"a\r\nb\r\n.\nRCPT TO:<evil>\r\n\n.\r\nc\r\n.\r\n"}, "a\r\nb\r\n.\r\nRCPT TO:<evil>\r\n\r\n.\r\nc\r\n", bareLF, false},
+		{"dot line as text", []string{"a\r\nb\n.\nMAIL FROM:<evil@x.example>\r\nc\r\n.\r\n"},
+			"a\r\nb\r\n.\r\nMAIL FROM:<evil@x.example>\r\nc\r\n", bareLF, false},
+		{"dot line with one LF as text", []string{"a\r\nb\r\n.\nRCPT TO:<evil>\r\n\n.\r\nc\r\n.\r\n"},
+			"a\r\nb\r\n.\r\nRCPT TO:<evil>\r\n\r\n.\r\nc\r\n", bareLF, false},
 		{"dot after a bare CR", []string{"a\r\nb\r.\r\nc\r\n.\r\n"}, "a\r\nb\r.\r\nc\r\n", "", false},
 		{"bare CR after a dot", []string{"a\r\n.\rb\r\n.\r\n"}, "a\r\nb\r\n", "", false},
 		{"doubled CR", []string{"a\r\r\nb\r\r\n.\r\r\n"}, "a\r\nb\r\n", doubledCR, false},
@@ -465,7 +500,8 @@ func TestData(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := serve(t, Options{})
-			say(t, r.client, "< 220", "EHLO c\r\n", "< 250", "MAIL FROM:<c@x.example>\r\n", "< 250", "RCPT TO:<n@x.example>\r\n", "< 250", "DATA\r\n", "< 354")
+			say(t, r.client, "< 220", "EHLO c\r\n", "< 250", "MAIL FROM:<c@x.example>\r\n", "< 250",
+				"RCPT TO:<n@x.example>\r\n", "< 250", "DATA\r\n", "< 354")
 			say(t, r.client, tt.chunks...)
 			quits := strings.HasSuffix(tt.chunks[len(tt.chunks)-1], "QUIT\r\n")
 			switch {
@@ -493,7 +529,8 @@ func TestData(t *testing.T) {
 // TestOnlyCR is a camera all of whose lines end in CR.
 func TestOnlyCR(t *testing.T) {
 	r := serve(t, Options{})
-	say(t, r.client, "< 220", "EHLO c\r", "< 250", "MAIL FROM:<c@x.example>\r", "< 250", "RCPT TO:<n@x.example>\r", "< 250", "DATA\r", "< 354", "a\rb\r.\r", "< 250", "QUIT\r", "< 221")
+	say(t, r.client, "< 220", "EHLO c\r", "< 250", "MAIL FROM:<c@x.example>\r", "< 250", "RCPT TO:<n@x.example>\r",
+		"< 250", "DATA\r", "< 354", "a\rb\r.\r", "< 250", "QUIT\r", "< 221")
 	r.wait(t)
 	if m := r.backend.arrived(); len(m) != 1 || m[0].data != "a\r\nb\r\n" {
 		t.Errorf("mails %+v", m)

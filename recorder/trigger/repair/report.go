@@ -28,7 +28,8 @@ const (
 
 // String names the stage.
 func (s Stage) String() string {
-	return [...]string{"connected", "greeted", "helo", "tls", "auth", "logged in", "mail", "rcpt", "data", "accepted"}[s]
+	return [...]string{"connected", "greeted", "helo", "tls", "auth", "logged in", "mail", "rcpt", "data",
+		"accepted"}[s]
 }
 
 // Report is what happened on a connection. All of its text is fit to be shown: UTF-8 without control and direction
@@ -154,7 +155,8 @@ func (c *Conn) why() string {
 	case s.why != "":
 		return s.why
 	case c.data != nil:
-		return "camera gave up in the middle of its mail, after " + count(c.data.bytes, "byte") + ": its network may be too slow for the picture; choose a smaller one, or none"
+		return "camera gave up in the middle of its mail, after " + count(c.data.bytes, "byte") +
+			": its network may be too slow for the picture; choose a smaller one, or none"
 	}
 	switch s.verb {
 	case "":
@@ -169,11 +171,14 @@ func (c *Conn) why() string {
 		case refused:
 			return "camera gave up after " + s.verb + " was refused: " + s.text
 		case c.o.TLS == nil:
-			return "camera gave up after " + s.verb + ": it probably wants encryption, which this port does not offer; switch encryption off in the camera"
+			return "camera gave up after " + s.verb +
+				": it probably wants encryption, which this port does not offer; switch encryption off in the camera"
 		case !c.isTLS():
-			return "camera gave up after " + s.verb + ": this was a test of the connection, or it wants another encryption; switch encryption off in the camera, or choose the port for SSL/TLS"
+			return "camera gave up after " + s.verb +
+				": this was a test of the connection, or it wants another encryption; switch encryption off in the camera, or choose the port for SSL/TLS"
 		}
-		return "camera gave up after " + s.verb + ": this was a test of the connection, or it wants another login; switch the login off in the camera"
+		return "camera gave up after " + s.verb +
+			": this was a test of the connection, or it wants another login; switch the login off in the camera"
 	case "STARTTLS":
 		if refused {
 			return "camera gave up because STARTTLS was refused: switch encryption off in the camera"

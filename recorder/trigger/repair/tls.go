@@ -149,7 +149,8 @@ func handshakeFailed(err error, versions []uint16, lowest uint16) string {
 	case slices.Max(versions) < tls.VersionTLS10:
 		return tooOld
 	case slices.Max(versions) < lowest:
-		return "camera speaks only " + tls.VersionName(slices.Max(versions)) + ": switch on old TLS in Preroll, or encryption off in the camera"
+		return "camera speaks only " + tls.VersionName(slices.Max(versions)) +
+			": switch on old TLS in Preroll, or encryption off in the camera"
 	case errors.As(err, &op) && op.Op == "remote error":
 		switch alert(op.Err) {
 		case 42, 43, 44, 45, 46, 48:

@@ -68,7 +68,8 @@ type subject struct {
 
 // New prepares cameras for matching. An entry that [Parse] refuses is left out.
 func New(cameras []Camera) *Set {
-	s := &Set{cameras: slices.Clone(cameras), names: map[string][]int{}, known: map[string][]int{}, spelled: map[string][]int{}, hosts: map[netip.Addr][]int{}}
+	s := &Set{cameras: slices.Clone(cameras), names: map[string][]int{}, known: map[string][]int{},
+		spelled: map[string][]int{}, hosts: map[netip.Addr][]int{}}
 	add := func(m map[string][]int, key string, camera int) {
 		if key != "" && !slices.Contains(m[key], camera) {
 			m[key] = append(m[key], camera)
@@ -85,7 +86,9 @@ func New(cameras []Camera) *Set {
 			case err != nil:
 			case !r.Plain():
 				s.rules = append(s.rules, owned{i, r})
-				s.bodies = s.bodies || slices.ContainsFunc(r.conditions, func(c condition) bool { return c.field == "body" })
+				s.bodies = s.bodies || slices.ContainsFunc(r.conditions, func(c condition) bool {
+					return c.field == "body"
+				})
 			default:
 				name := fold(r.Text)
 				add(s.names, name, i)
@@ -157,7 +160,9 @@ func (s *Set) Names(ids []string, text string) bool {
 	text = apart(text)
 	holds := func(name string) bool {
 		name = apart(name)
-		if strings.ContainsFunc(name, func(r rune) bool { return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) }) {
+		if strings.ContainsFunc(name, func(r rune) bool {
+			return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana)
+		}) {
 			name = strings.TrimSpace(name) // of a language without blanks
 		}
 		return len(name) > 4 && strings.Contains(text, name)
@@ -166,7 +171,8 @@ func (s *Set) Names(ids []string, text string) bool {
 		if !slices.Contains(ids, c.ID) {
 			continue
 		}
-		if holds(c.ID) || holds(c.Name) || slices.ContainsFunc(s.subjects, func(n subject) bool { return n.camera == i && holds(n.text) }) {
+		if holds(c.ID) || holds(c.Name) ||
+			slices.ContainsFunc(s.subjects, func(n subject) bool { return n.camera == i && holds(n.text) }) {
 			return true
 		}
 	}
@@ -175,7 +181,9 @@ func (s *Set) Names(ids []string, text string) bool {
 
 // apart writes a text as words with a blank around each.
 func apart(s string) string {
-	return " " + strings.Join(strings.FieldsFunc(fold(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ") + " "
+	return " " + strings.Join(strings.FieldsFunc(fold(s), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}), " ") + " "
 }
 
 // facts is a mail with its texts as they are compared.
@@ -361,7 +369,8 @@ func (q *question) rules(f *facts) (r Result, ok bool) {
 	conditions := 0
 	for _, o := range q.s.rules {
 		n := len(o.conditions)
-		if n < conditions || len(q.allowed([]int{o.camera})) == 0 || n == conditions && slices.Contains(best, o.camera) || !o.fits(f) {
+		if n < conditions || len(q.allowed([]int{o.camera})) == 0 ||
+			n == conditions && slices.Contains(best, o.camera) || !o.fits(f) {
 			continue
 		}
 		if n > conditions {
@@ -376,7 +385,8 @@ func (q *question) rules(f *facts) (r Result, ok bool) {
 	case 1:
 		return Result{IDs: q.ids(best), By: "rule", Why: r.Why}, true
 	}
-	return Result{Why: fmt.Sprintf("rules of %s fit alike; give the right one one more condition", list(q.ids(best)))}, true
+	return Result{Why: fmt.Sprintf("rules of %s fit alike; give the right one one more condition", list(q.ids(best)))},
+		true
 }
 
 func (r Rule) fits(f *facts) bool {
@@ -410,7 +420,8 @@ func (q *question) recipients(to []string) (Result, bool) {
 		for _, a := range one {
 			cameras := q.recipient(a)
 			if len(cameras) > 1 {
-				q.doubts = append(q.doubts, fmt.Sprintf("%s have the mail name %q, and nothing else tells them apart", list(q.ids(cameras)), local(a)))
+				q.doubts = append(q.doubts, fmt.Sprintf("%s have the mail name %q, and nothing else tells them apart",
+					list(q.ids(cameras)), local(a)))
 				continue
 			}
 			for _, id := range q.ids(cameras) {
@@ -425,7 +436,8 @@ func (q *question) recipients(to []string) (Result, bool) {
 	return r, len(r.IDs) > 0
 }
 
-// recipient finds the cameras that have a mail address: as it is written, or else as cameras spell what they cannot write.
+// recipient finds the cameras that have a mail address: as it is written, or else as cameras spell what they cannot
+// write.
 func (q *question) recipient(a string) []int {
 	for _, name := range []string{fold(a), fold(local(a))} {
 		if cameras := q.allowed(q.s.names[name]); len(cameras) > 0 {
@@ -457,8 +469,8 @@ func pieces(a string) []string {
 // spelling is loose, and without dots and plus signs.
 func spelling(s string) string { return strings.NewReplacer(".", "", "+", "").Replace(loose(s)) }
 
-// spellings is what a name may mean: itself, without percent signs or encoded words, or, where a camera wrote bytes that
-// were taken for Latin-1, in another charset.
+// spellings is what a name may mean: itself, without percent signs or encoded words, or, where a camera wrote bytes
+// that were taken for Latin-1, in another charset.
 func spellings(s string) []string {
 	list := []string{s}
 	if d, err := url.PathUnescape(s); err == nil && d != s && utf8.ValidString(d) {
@@ -471,7 +483,9 @@ func spellings(s string) []string {
 	if err != nil || ascii(s) {
 		return list
 	}
-	for _, c := range []*charmap.Charmap{charmap.Windows1250, charmap.Windows1251, charmap.Windows1252, charmap.Windows1253, charmap.Windows1254, charmap.Windows1257, charmap.ISO8859_2, charmap.ISO8859_5, charmap.KOI8R} {
+	for _, c := range []*charmap.Charmap{charmap.Windows1250, charmap.Windows1251, charmap.Windows1252,
+		charmap.Windows1253, charmap.Windows1254, charmap.Windows1257, charmap.ISO8859_2, charmap.ISO8859_5,
+		charmap.KOI8R} {
 		if d, err := c.NewDecoder().String(raw); err == nil {
 			list = append(list, d)
 		}
@@ -490,7 +504,8 @@ func (q *question) subject(text string) (Result, bool) {
 		if len(n.text) < len(found) {
 			break
 		}
-		if len(n.text) <= len(text) && !slices.Contains(cameras, n.camera) && strings.Contains(text, n.text) && len(q.allowed([]int{n.camera})) > 0 {
+		if len(n.text) <= len(text) && !slices.Contains(cameras, n.camera) && strings.Contains(text, n.text) &&
+			len(q.allowed([]int{n.camera})) > 0 {
 			found = n.text
 			cameras = append(cameras, n.camera)
 		}

@@ -53,7 +53,8 @@ type condition struct {
 func Parse(s string) (Rule, error) {
 	s = strings.TrimSpace(s)
 	if s == "" {
-		return Rule{}, errors.New("is empty; write a recipient, a login, a sender, text of the subject, or a rule such as `to: nvr & channel: 3`")
+		return Rule{},
+			errors.New("is empty; write a recipient, a login, a sender, text of the subject, or a rule such as `to: nvr & channel: 3`")
 	}
 	r := Rule{Text: s}
 	for rest := s; rest != ""; {
@@ -62,7 +63,8 @@ func Parse(s string) (Rule, error) {
 			return plainName(s)
 		}
 		if !ok {
-			return Rule{}, fmt.Errorf("has %q where a condition should be; each part is written `field: pattern`, with a field of %s, or a key of the text in quotes, and parts are joined by ` & `", rest, strings.Join(fieldNames, ", "))
+			return Rule{},
+				fmt.Errorf("has %q where a condition should be; each part is written `field: pattern`, with a field of %s, or a key of the text in quotes, and parts are joined by ` & `", rest, strings.Join(fieldNames, ", "))
 		}
 		pattern, quoted, next, err := cutPattern(after)
 		if err != nil {
@@ -85,7 +87,8 @@ func plainName(s string) (Rule, error) {
 	for _, part := range strings.Split(s, " & ")[1:] {
 		if _, _, _, ok := cutField(part); ok {
 			first, _, _ := strings.Cut(s, " & ")
-			return Rule{}, fmt.Errorf("mixes the plain text %q with a condition; write `subject: %s` if it is text of the subject, or `to: %s` if it is a recipient", first, first, first)
+			return Rule{},
+				fmt.Errorf("mixes the plain text %q with a condition; write `subject: %s` if it is text of the subject, or `to: %s` if it is a recipient", first, first, first)
 		}
 	}
 	return Rule{Text: s}, nil
@@ -137,7 +140,8 @@ func cutPattern(s string) (pattern string, quoted bool, next string, err error) 
 			return pattern, quoted, strings.TrimSpace(next), nil
 		}
 		if mark == "/" {
-			return "", false, "", fmt.Errorf("has %s, which begins a regular expression and does not end it; write /expression/", s)
+			return "", false, "",
+				fmt.Errorf("has %s, which begins a regular expression and does not end it; write /expression/", s)
 		}
 	}
 	pattern, next, more := strings.Cut(s, " & ")
@@ -157,7 +161,8 @@ func newCondition(field, key, pattern string, quoted bool) (condition, error) {
 		name = `"` + key + `"`
 	}
 	if strings.Trim(pattern, "/ ") == "" {
-		return c, fmt.Errorf("has no pattern behind %s; write `%s: text`, with * for any text, or `%s: /expression/`", name, name, name)
+		return c, fmt.Errorf("has no pattern behind %s; write `%s: text`, with * for any text, or `%s: /expression/`",
+			name, name, name)
 	}
 	if len(pattern) > 1 && pattern[0] == '/' && !quoted {
 		x := pattern[1 : len(pattern)-1]
@@ -176,7 +181,8 @@ func newCondition(field, key, pattern string, quoted bool) (condition, error) {
 		if err != nil {
 			a, aerr := netip.ParseAddr(pattern)
 			if aerr != nil {
-				return c, fmt.Errorf("has the address %q, which is none; write an IP address such as 192.168.1.20, a network such as 192.168.1.0/24, or 192.168.1.*", pattern)
+				return c,
+					fmt.Errorf("has the address %q, which is none; write an IP address such as 192.168.1.20, a network such as 192.168.1.0/24, or 192.168.1.*", pattern)
 			}
 			p = netip.PrefixFrom(a.Unmap().WithZone(""), a.Unmap().BitLen())
 		}

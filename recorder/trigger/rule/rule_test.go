@@ -59,7 +59,8 @@ func TestParse(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || len(r.conditions) != tc.conditions || r.Plain() != (tc.conditions == 0) || r.Text != strings.TrimSpace(tc.entry) {
+			if err != nil || len(r.conditions) != tc.conditions || r.Plain() != (tc.conditions == 0) ||
+				r.Text != strings.TrimSpace(tc.entry) {
 				t.Fatalf("%+v, %v", r, err)
 			}
 		})
@@ -67,10 +68,13 @@ func TestParse(t *testing.T) {
 }
 
 var mail = Mail{
-	From: netip.MustParseAddr("192.168.1.20"), Login: "recorder", Sender: "NVR@home.example", To: []string{"alarm@x", "second@x"},
-	Subject: "Embedded Net DVR: Motion Detected On Channel A2", Body: "EVENT TYPE: Motion Detected\nCAMERA NAME(NUM): Front Yard(A2)",
+	From: netip.MustParseAddr("192.168.1.20"), Login: "recorder", Sender: "NVR@home.example",
+	To:      []string{"alarm@x", "second@x"},
+	Subject: "Embedded Net DVR: Motion Detected On Channel A2",
+	Body:    "EVENT TYPE: Motion Detected\nCAMERA NAME(NUM): Front Yard(A2)",
 	Channel: "Front Yard", Number: "2", Device: "Embedded Net DVR", Label: "line crossing",
-	Fields: []Field{{"EVENT TYPE", "Motion Detected"}, {"CAMERA NAME(NUM)", "Front Yard(A2)"}, {"Alarm-Input", "03"}, {"通道名称", "前门"}},
+	Fields: []Field{{"EVENT TYPE", "Motion Detected"}, {"CAMERA NAME(NUM)", "Front Yard(A2)"}, {"Alarm-Input", "03"},
+		{"通道名称", "前门"}},
 }
 
 func TestConditions(t *testing.T) {
@@ -132,7 +136,8 @@ var cameras = []Camera{
 	{ID: "yard", Mail: []string{"yard", "Back Yard"}, Hosts: addr("192.0.2.11")},
 	{ID: "yard-2", Mail: []string{"Back Yard 2"}, Hosts: addr("192.0.2.12")},
 	{ID: "nvr-1", Name: "Garage", Mail: []string{"[CH1]", "recorder"}, Hosts: addr("192.0.2.20")},
-	{ID: "nvr-2", Name: "Hall", Mail: []string{"[CH2]", "recorder", "to: recorder & channel: 7", "channel: 8"}, Hosts: addr("192.0.2.20")},
+	{ID: "nvr-2", Name: "Hall", Mail: []string{"[CH2]", "recorder", "to: recorder & channel: 7", "channel: 8"},
+		Hosts: addr("192.0.2.20")},
 	{ID: "plain", Name: "Über der Tür 🚪"},
 	{ID: "door", Name: "正门 ＡＢＣ", Mail: []string{"كاميرا الباب", "channel: 8"}},
 	{ID: "here", Hosts: addr("127.0.0.1")},
@@ -147,53 +152,75 @@ func TestMatch(t *testing.T) {
 		by   string
 		why  string // part of it
 	}{
-		{"recipient", Mail{To: []string{"Front-Door@nvr"}}, []string{"front-door"}, "recipient", `recipient "Front-Door@nvr"`},
+		{"recipient", Mail{To: []string{"Front-Door@nvr"}}, []string{"front-door"}, "recipient",
+			`recipient "Front-Door@nvr"`},
 		{"recipient without a domain", Mail{To: []string{"yard"}}, []string{"yard"}, "recipient", ""},
 		{"recipient with blanks", Mail{To: []string{"back  YARD@x"}}, []string{"yard"}, "recipient", ""},
-		{"several recipients", Mail{To: []string{"yard@x", "front-door@x", "yard@y", "none@x"}}, []string{"yard", "front-door"}, "recipient", ""},
+		{"several recipients", Mail{To: []string{"yard@x", "front-door@x", "yard@y", "none@x"}},
+			[]string{"yard", "front-door"}, "recipient", ""},
 		{"the id, with an empty list", Mail{To: []string{"plain@preroll"}}, []string{"plain"}, "recipient", ""},
-		{"not the id, with a list", Mail{To: []string{"yard-2@preroll"}}, nil, "", "no camera has a rule or a mail name"},
+		{"not the id, with a list", Mail{To: []string{"yard-2@preroll"}}, nil, "",
+			"no camera has a rule or a mail name"},
 		{"login", Mail{To: []string{"alarm@x"}, Login: "Yard"}, []string{"yard"}, "login", `login "Yard"`},
 		{"login before sender", Mail{Login: "yard@x", Sender: "reolink@home"}, []string{"yard"}, "login", ""},
 		{"sender", Mail{To: []string{"alarm@x"}, Sender: "REOLINK@home"}, []string{"front-door"}, "sender", ""},
 		{"the wrong sender's domain", Mail{Sender: "reolink@work"}, nil, "", ""},
-		{"channel by name", Mail{To: []string{"alarm@x"}, Sender: "nvr@x", Channel: "garage"}, []string{"nvr-1"}, "channel", `channel "garage"`},
+		{"channel by name", Mail{To: []string{"alarm@x"}, Sender: "nvr@x", Channel: "garage"}, []string{"nvr-1"},
+			"channel", `channel "garage"`},
 		{"channel by id", Mail{Channel: "Front Door"}, []string{"front-door"}, "channel", ""},
 		{"channel by mail name", Mail{Channel: "BackYard_2"}, []string{"yard-2"}, "channel", ""},
 		{"channel in full width", Mail{Channel: "正门ABC"}, []string{"door"}, "channel", ""},
-		{"channel with an umlaut taken apart", Mail{Channel: "u\u0308ber der tu\u0308r 🚪\ufe0f"}, []string{"plain"}, "channel", ""},
+		{"channel with an umlaut taken apart", Mail{Channel: "u\u0308ber der tu\u0308r 🚪\ufe0f"}, []string{"plain"},
+			"channel", ""},
 		{"right to left, with marks", Mail{Channel: "\u200fكاميرا الباب\u200f"}, []string{"door"}, "channel", ""},
 		{"device", Mail{Channel: "IPC", Device: "Hall"}, []string{"nvr-2"}, "channel", `device "Hall"`},
-		{"recipient before channel", Mail{To: []string{"yard@x"}, Channel: "garage"}, []string{"yard"}, "recipient", ""},
+		{"recipient before channel", Mail{To: []string{"yard@x"}, Channel: "garage"}, []string{"yard"}, "recipient",
+			""},
 		{"channel before subject", Mail{Channel: "Garage", Subject: "Back Yard"}, []string{"nvr-1"}, "channel", ""},
-		{"subject", Mail{To: []string{"alarm@x"}, Subject: "Motion at back yard, now"}, []string{"yard"}, "subject", `subject with "back yard"`},
+		{"subject", Mail{To: []string{"alarm@x"}, Subject: "Motion at back yard, now"}, []string{"yard"}, "subject",
+			`subject with "back yard"`},
 		{"longest subject", Mail{Subject: "Motion at Back Yard 2"}, []string{"yard-2"}, "subject", ""},
 		{"shared text of the subject", Mail{Subject: "the recorder says"}, nil, "", "is that of nvr-1 and nvr-2"},
-		{"rule before recipient", Mail{To: []string{"recorder", "yard"}, Number: "7"}, []string{"nvr-2"}, "rule", "rule `to: recorder & channel: 7`"},
+		{"rule before recipient", Mail{To: []string{"recorder", "yard"}, Number: "7"}, []string{"nvr-2"}, "rule",
+			"rule `to: recorder & channel: 7`"},
 		{"rules that fit alike", Mail{To: []string{"yard"}, Number: "8"}, nil, "", "rules of nvr-2 and door fit alike"},
 		{"more conditions", Mail{To: []string{"recorder"}, Channel: "7", Number: "8"}, []string{"nvr-2"}, "rule", ""},
 		{"shared recipient", Mail{To: []string{"recorder"}}, nil, "", `nvr-1 and nvr-2 have the mail name "recorder"`},
-		{"shared recipient, and a channel", Mail{To: []string{"recorder"}, Channel: "Hall"}, []string{"nvr-2"}, "channel", ""},
-		{"channel in the subject", Mail{From: netip.MustParseAddr("192.0.2.20"), Subject: "NVR [CH2] alarm"}, []string{"nvr-2"}, "subject", ""},
-		{"address", Mail{From: netip.MustParseAddr("192.0.2.10"), Subject: "x"}, []string{"front-door"}, "address", "address 192.0.2.10"},
+		{"shared recipient, and a channel", Mail{To: []string{"recorder"}, Channel: "Hall"}, []string{"nvr-2"},
+			"channel", ""},
+		{"channel in the subject", Mail{From: netip.MustParseAddr("192.0.2.20"), Subject: "NVR [CH2] alarm"},
+			[]string{"nvr-2"}, "subject", ""},
+		{"address", Mail{From: netip.MustParseAddr("192.0.2.10"), Subject: "x"}, []string{"front-door"}, "address",
+			"address 192.0.2.10"},
 		{"mapped address", Mail{From: netip.MustParseAddr("::ffff:192.0.2.11")}, []string{"yard"}, "address", ""},
-		{"address of two cameras", Mail{From: netip.MustParseAddr("192.0.2.20")}, nil, "", "address 192.0.2.20 is that of nvr-1 and nvr-2"},
+		{"address of two cameras", Mail{From: netip.MustParseAddr("192.0.2.20")}, nil, "",
+			"address 192.0.2.20 is that of nvr-1 and nvr-2"},
 		{"loopback is nobody's", Mail{From: netip.MustParseAddr("127.0.0.1")}, nil, "", ""},
-		{"loopback may name any", Mail{From: netip.MustParseAddr("127.0.0.1"), To: []string{"yard"}}, []string{"yard"}, "recipient", ""},
-		{"nothing", Mail{From: elsewhere, To: []string{"a@b"}, Sender: "c@d", Subject: "e"}, nil, "", "none has the address"},
+		{"loopback may name any", Mail{From: netip.MustParseAddr("127.0.0.1"), To: []string{"yard"}}, []string{"yard"},
+			"recipient", ""},
+		{"nothing", Mail{From: elsewhere, To: []string{"a@b"}, Sender: "c@d", Subject: "e"}, nil, "",
+			"none has the address"},
 		{"empty", Mail{}, nil, "", ""},
 
-		{"another camera's address", Mail{From: netip.MustParseAddr("192.0.2.10"), To: []string{"yard@x"}}, nil, "", "it came from the address of front-door, but names yard"},
-		{"another camera's address, by subject", Mail{From: netip.MustParseAddr("192.0.2.10"), Subject: "Back Yard 2"}, nil, "", "but names yard-2"},
-		{"its own address", Mail{From: netip.MustParseAddr("192.0.2.10"), To: []string{"front-door@x"}}, []string{"front-door"}, "recipient", ""},
-		{"its own and another", Mail{From: netip.MustParseAddr("192.0.2.10"), To: []string{"yard", "front-door"}}, []string{"front-door"}, "recipient", "not yard"},
-		{"a recorder's camera", Mail{From: netip.MustParseAddr("192.0.2.20"), Channel: "Garage"}, []string{"nvr-1"}, "channel", ""},
-		{"not a recorder's camera", Mail{From: netip.MustParseAddr("192.0.2.20"), Channel: "Front door"}, nil, "", "it came from the address of nvr-1 and nvr-2, but names front-door"},
-		{"the address tells alike rules apart", Mail{From: netip.MustParseAddr("192.0.2.20"), Number: "8"}, []string{"nvr-2"}, "rule", ""},
+		{"another camera's address", Mail{From: netip.MustParseAddr("192.0.2.10"), To: []string{"yard@x"}}, nil, "",
+			"it came from the address of front-door, but names yard"},
+		{"another camera's address, by subject", Mail{From: netip.MustParseAddr("192.0.2.10"), Subject: "Back Yard 2"},
+			nil, "", "but names yard-2"},
+		{"its own address", Mail{From: netip.MustParseAddr("192.0.2.10"), To: []string{"front-door@x"}},
+			[]string{"front-door"}, "recipient", ""},
+		{"its own and another", Mail{From: netip.MustParseAddr("192.0.2.10"), To: []string{"yard", "front-door"}},
+			[]string{"front-door"}, "recipient", "not yard"},
+		{"a recorder's camera", Mail{From: netip.MustParseAddr("192.0.2.20"), Channel: "Garage"}, []string{"nvr-1"},
+			"channel", ""},
+		{"not a recorder's camera", Mail{From: netip.MustParseAddr("192.0.2.20"), Channel: "Front door"}, nil, "",
+			"it came from the address of nvr-1 and nvr-2, but names front-door"},
+		{"the address tells alike rules apart", Mail{From: netip.MustParseAddr("192.0.2.20"), Number: "8"},
+			[]string{"nvr-2"}, "rule", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := New(cameras).Match(tc.mail)
-			if !slices.Equal(got.IDs, tc.want) || got.By != tc.by || got.Why == "" || !strings.Contains(got.Why, tc.why) {
+			if !slices.Equal(got.IDs, tc.want) || got.By != tc.by || got.Why == "" ||
+				!strings.Contains(got.Why, tc.why) {
 				t.Errorf("%+v, want %v by %q because of %q", got, tc.want, tc.by, tc.why)
 			}
 		})
@@ -204,11 +231,13 @@ func TestMatch(t *testing.T) {
 func many() []Camera {
 	var list []Camera
 	for i := range 200 {
-		c := Camera{ID: fmt.Sprintf("camera-%d", i), Name: fmt.Sprintf("Kamera Nr. %d am Tor", i), Hosts: addr(fmt.Sprintf("10.0.%d.1", i))}
+		c := Camera{ID: fmt.Sprintf("camera-%d", i), Name: fmt.Sprintf("Kamera Nr. %d am Tor", i),
+			Hosts: addr(fmt.Sprintf("10.0.%d.1", i))}
 		for j := range 15 {
 			c.Mail = append(c.Mail, fmt.Sprintf("name %d of %d", j, i))
 		}
-		c.Mail = append(c.Mail, fmt.Sprintf("to: nvr & channel: %d", i), fmt.Sprintf("subject: motion*[%d]", i), fmt.Sprintf("from: /^cam%d@/", i),
+		c.Mail = append(c.Mail, fmt.Sprintf("to: nvr & channel: %d", i), fmt.Sprintf("subject: motion*[%d]", i),
+			fmt.Sprintf("from: /^cam%d@/", i),
 			fmt.Sprintf(`"alarm input": %d & device: dvr*`, i), fmt.Sprintf("address: 10.1.%d.0/24", i))
 		list = append(list, c)
 	}
@@ -228,7 +257,8 @@ func BenchmarkMatch(b *testing.B) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"front-door", `to: nvr & channel: 3`, `"alarm input": *3 & from: /x|y/`, `channel: "a & b" &`, "address: 10.0.0.0/8", "subject: /(/", "a & to: b", `"": x`, "to：/"} {
+	for _, s := range []string{"front-door", `to: nvr & channel: 3`, `"alarm input": *3 & from: /x|y/`,
+		`channel: "a & b" &`, "address: 10.0.0.0/8", "subject: /(/", "a & to: b", `"": x`, "to：/"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -253,15 +283,19 @@ func FuzzMatch(f *testing.F) {
 	f.Add("b", "", "x@y", "", "Hall", "", "address: 192.0.2.0/24", `"k": *`, uint8(1))
 	f.Fuzz(func(t *testing.T, to, login, sender, subject, channel, number, entry1, entry2 string, host uint8) {
 		list := slices.Clone(cameras)
-		list = append(list, Camera{ID: "x", Mail: []string{entry1}, Hosts: addr("192.0.2.30")}, Camera{ID: "y", Name: entry2, Mail: []string{entry2, "b"}})
+		list = append(list, Camera{ID: "x", Mail: []string{entry1}, Hosts: addr("192.0.2.30")},
+			Camera{ID: "y", Name: entry2, Mail: []string{entry2, "b"}})
 		s := New(list)
-		m := Mail{From: netip.AddrFrom4([4]byte{192, 0, 2, host}), To: strings.Split(to, ","), Login: login, Sender: sender}
-		m.Subject, m.Body, m.Channel, m.Number, m.Device, m.Label, m.Fields = subject, channel, channel, number, subject, "motion", []Field{{subject, number}, {channel, subject}}
+		m := Mail{From: netip.AddrFrom4([4]byte{192, 0, 2, host}), To: strings.Split(to, ","), Login: login,
+			Sender: sender}
+		m.Subject, m.Body, m.Channel, m.Number, m.Device, m.Label, m.Fields = subject, channel, channel, number,
+			subject, "motion", []Field{{subject, number}, {channel, subject}}
 		full := s.Match(m)
 		if full.Why == "" || (full.By == "") != (len(full.IDs) == 0) {
 			t.Fatalf("%+v", full)
 		}
-		owners := map[uint8][]string{10: {"front-door"}, 11: {"yard"}, 12: {"yard-2"}, 20: {"nvr-1", "nvr-2"}, 30: {"x"}}[host]
+		owners := map[uint8][]string{10: {"front-door"}, 11: {"yard"}, 12: {"yard-2"}, 20: {"nvr-1", "nvr-2"},
+			30: {"x"}}[host]
 		for _, id := range full.IDs {
 			if owners != nil && !slices.Contains(owners, id) {
 				t.Fatalf("%s from the address of %v", id, owners)

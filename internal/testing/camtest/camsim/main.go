@@ -27,7 +27,8 @@ func main() {
 func run() error {
 	m := camtest.Media{}
 	var opt camtest.Options
-	ctl := flag.String("ctl", "", "HTTP address for /info /history /silences /drop /down /up /mute?on=1 /freeze?on=1 /repeat?on=1 /still?on=1 /stall?ms= /jump?ms= /lose?p= /corrupt?p= /switch?video=&fps= /restart?video=&fps=")
+	ctl := flag.String("ctl", "",
+		"HTTP address for /info /history /silences /drop /down /up /mute?on=1 /freeze?on=1 /repeat?on=1 /still?on=1 /stall?ms= /jump?ms= /lose?p= /corrupt?p= /switch?video=&fps= /restart?video=&fps=")
 	flag.StringVar(&opt.Listen, "listen", "127.0.0.1:8554", "RTSP address")
 	flag.StringVar(&opt.Video, "video", "", "Annex B .h264 or .h265 file; empty encodes one")
 	flag.IntVar(&m.Width, "width", 1920, "encoded width")

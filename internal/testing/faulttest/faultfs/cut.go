@@ -68,7 +68,9 @@ func (c *cut) chooseNames() {
 		for _, dir := range dirty {
 			c.take[dir] = len(dir.pending)
 			if n < len(all) {
-				c.take[dir], _ = slices.BinarySearchFunc(dir.pending, all[n], func(ch *change, seq uint64) int { return int(ch.seq) - int(seq) })
+				c.take[dir], _ = slices.BinarySearchFunc(dir.pending, all[n], func(ch *change, seq uint64) int {
+					return int(ch.seq) - int(seq)
+				})
 			}
 		}
 		c.take.settle(true)

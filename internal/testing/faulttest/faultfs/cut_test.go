@@ -72,8 +72,8 @@ func tree(t *testing.T, root string) string {
 	return strings.Join(all, " ")
 }
 
-// TestCutFindsWhatProgramsForget runs a program that replaces a file again and again, by the rule and without one of its
-// steps, and cuts the power after each call.
+// TestCutFindsWhatProgramsForget runs a program that replaces a file again and again, by the rule and without one of
+// its steps, and cuts the power after each call.
 func TestCutFindsWhatProgramsForget(t *testing.T) {
 	tests := []struct {
 		name              string
@@ -241,12 +241,17 @@ func TestCutOfBytes(t *testing.T) {
 		t.Errorf("few outcomes: %v", got)
 	}
 	must(t, f.Sync())
-	if got := c.found(20, func(image string) string { return read(t, filepath.Join(image, "f"))[2*page : 2*page+1] }); got["2"] != 20 {
+	if got := c.found(20, func(image string) string {
+		return read(t, filepath.Join(image, "f"))[2*page : 2*page+1]
+	}); got["2"] != 20 {
 		t.Errorf("after fsync: %v", got)
 	}
 
 	must(t, f.Truncate(10))
-	if got := c.found(50, func(image string) string { return fmt.Sprint(len(read(t, filepath.Join(image, "f")))) }); got["10"] == 0 || got[fmt.Sprint(6*page)] == 0 || len(got) != 2 {
+	if got := c.found(50, func(image string) string {
+		return fmt.Sprint(len(read(t, filepath.Join(image, "f"))))
+	}); got["10"] == 0 || got[fmt.Sprint(6*page)] == 0 ||
+		len(got) != 2 {
 		t.Errorf("after truncate: %v", got)
 	}
 }
@@ -261,18 +266,35 @@ func TestCutOfNames(t *testing.T) {
 		allowed []string // each of them must be found, and nothing else
 	}{
 		{"nothing done", Strict, func(string) error { return nil }, []string{"a a/f:1 b"}},
-		{"created", Strict, func(at string) error { return os.WriteFile(join(at, "b/g"), nil, 0o600) }, []string{"a a/f:1 b", "a a/f:1 b b/g:"}},
-		{"created, fsynced", Strict, func(at string) error { return create(join(at, "b/g")) }, []string{"a a/f:1 b", "a a/f:1 b b/g:new"}},
-		{"created, fsynced, journal", Journal, func(at string) error { return create(join(at, "b/g")) }, []string{"a a/f:1 b b/g:new"}},
-		{"created, both fsynced", Strict, func(at string) error { return errors.Join(create(join(at, "b/g")), syncDir(join(at, "b"))) }, []string{"a a/f:1 b b/g:new"}},
+		{"created", Strict, func(at string) error {
+			return os.WriteFile(join(at, "b/g"), nil, 0o600)
+		}, []string{"a a/f:1 b", "a a/f:1 b b/g:"}},
+		{"created, fsynced", Strict, func(at string) error {
+			return create(join(at, "b/g"))
+		}, []string{"a a/f:1 b", "a a/f:1 b b/g:new"}},
+		{"created, fsynced, journal", Journal, func(at string) error {
+			return create(join(at, "b/g"))
+		}, []string{"a a/f:1 b b/g:new"}},
+		{"created, both fsynced", Strict, func(at string) error {
+			return errors.Join(create(join(at, "b/g")), syncDir(join(at, "b")))
+		}, []string{"a a/f:1 b b/g:new"}},
 		{"removed", Strict, func(at string) error { return os.Remove(join(at, "a/f")) }, []string{"a a/f:1 b", "a b"}},
-		{"removed, fsynced", Strict, func(at string) error { return errors.Join(os.Remove(join(at, "a/f")), syncDir(join(at, "a"))) }, []string{"a b"}},
-		{"renamed", Strict, func(at string) error { return os.Rename(join(at, "a/f"), join(at, "a/g")) }, []string{"a a/f:1 b", "a a/g:1 b"}},
+		{"removed, fsynced", Strict, func(at string) error {
+			return errors.Join(os.Remove(join(at, "a/f")), syncDir(join(at, "a")))
+		}, []string{"a b"}},
+		{"renamed", Strict, func(at string) error {
+			return os.Rename(join(at, "a/f"), join(at, "a/g"))
+		}, []string{"a a/f:1 b", "a a/g:1 b"}},
 		{"renamed twice", Strict, func(at string) error {
 			return errors.Join(os.Rename(join(at, "a/f"), join(at, "a/g")), os.Rename(join(at, "a/g"), join(at, "a/h")))
 		}, []string{"a a/f:1 b", "a a/g:1 b", "a a/h:1 b"}},
-		{"moved", Strict, func(at string) error { return os.Rename(join(at, "a/f"), join(at, "b/f")) }, []string{"a a/f:1 b", "a b b/f:1", "a a/f:1 b b/f:1"}},
-		{"moved, journal", Journal, func(at string) error { return os.Rename(join(at, "a/f"), join(at, "b/f")) }, []string{"a a/f:1 b", "a b b/f:1"}},
+		{"moved", Strict, func(at string) error {
+			return os.Rename(join(at, "a/f"), join(at, "b/f"))
+		},
+			[]string{"a a/f:1 b", "a b b/f:1", "a a/f:1 b b/f:1"}},
+		{"moved, journal", Journal, func(at string) error {
+			return os.Rename(join(at, "a/f"), join(at, "b/f"))
+		}, []string{"a a/f:1 b", "a b b/f:1"}},
 		{"moved, source fsynced", Strict, func(at string) error {
 			return errors.Join(os.Rename(join(at, "a/f"), join(at, "b/f")), syncDir(join(at, "a")))
 		}, []string{"a b b/f:1"}},
@@ -283,13 +305,21 @@ func TestCutOfNames(t *testing.T) {
 		{"exchanged", Strict, func(at string) error {
 			return unix.Renameat2(unix.AT_FDCWD, join(at, "a"), unix.AT_FDCWD, join(at, "b"), unix.RENAME_EXCHANGE)
 		}, []string{"a a/f:1 b", "a b b/f:1"}},
-		{"linked", Strict, func(at string) error { return os.Link(join(at, "a/f"), join(at, "b/f")) }, []string{"a a/f:1 b", "a a/f:1 b b/f:1"}},
-		{"folder moved", Strict, func(at string) error { return os.Rename(join(at, "a"), join(at, "b/a")) }, []string{"a a/f:1 b", "b b/a b/a/f:1"}},
-		{"folder removed", Strict, func(at string) error { return os.Remove(join(at, "b")) }, []string{"a a/f:1 b", "a a/f:1"}},
+		{"linked", Strict, func(at string) error {
+			return os.Link(join(at, "a/f"), join(at, "b/f"))
+		}, []string{"a a/f:1 b", "a a/f:1 b b/f:1"}},
+		{"folder moved", Strict, func(at string) error {
+			return os.Rename(join(at, "a"), join(at, "b/a"))
+		}, []string{"a a/f:1 b", "b b/a b/a/f:1"}},
+		{"folder removed", Strict, func(at string) error {
+			return os.Remove(join(at, "b"))
+		}, []string{"a a/f:1 b", "a a/f:1"}},
 		{"folder made", Strict, func(at string) error {
 			return errors.Join(os.Mkdir(join(at, "c"), 0o700), create(join(at, "c/g")), syncDir(join(at, "c")))
 		}, []string{"a a/f:1 b", "a a/f:1 b c c/g:new"}},
-		{"symlink made", Strict, func(at string) error { return os.Symlink("a", join(at, "l")) }, []string{"a a/f:1 b", "a a/f:1 b l"}},
+		{"symlink made", Strict, func(at string) error {
+			return os.Symlink("a", join(at, "l"))
+		}, []string{"a a/f:1 b", "a a/f:1 b l"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -352,15 +382,16 @@ func TestFsyncThatFailed(t *testing.T) {
 	}
 }
 
-// TestSQLite inserts rows and cuts the power at random moments. With synchronous=FULL no row may be lost; NORMAL promises
-// only that the database is whole, which shows that the cuts reach SQLite.
+// TestSQLite inserts rows and cuts the power at random moments. With synchronous=FULL no row may be lost; NORMAL
+// promises only that the database is whole, which shows that the cuts reach SQLite.
 func TestSQLite(t *testing.T) {
 	for _, synchronous := range []string{"FULL", "NORMAL"} {
 		t.Run(synchronous, func(t *testing.T) {
 			d, at := New(t)
 			open := func(dir string) *sql.DB {
 				db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "index.sqlite")+
-					"?_pragma=busy_timeout(25000)&mode=rwc&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_txlock=immediate&_pragma=wal_autocheckpoint(20)")
+					"?_pragma=busy_timeout(25000)&mode=rwc&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+
+					")&_txlock=immediate&_pragma=wal_autocheckpoint(20)")
 				must(t, err)
 				return db
 			}
@@ -379,7 +410,8 @@ func TestSQLite(t *testing.T) {
 						return
 					default:
 					}
-					if _, err := db.Exec(`INSERT INTO rows (bytes) VALUES (randomblob(?))`, 100+committed.Load()%3000); err != nil {
+					if _, err := db.Exec(`INSERT INTO rows (bytes) VALUES (randomblob(?))`,
+						100+committed.Load()%3000); err != nil {
 						done <- err
 						return
 					}

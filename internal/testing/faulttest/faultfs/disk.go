@@ -200,7 +200,8 @@ func (d *disk) lose(op string) error {
 	return nil
 }
 
-// admit lets a call of a thread pass when its time has come, or returns what it fails with. bytes are those that it moves.
+// admit lets a call of a thread pass when its time has come, or returns what it fails with. bytes are those that it
+// moves.
 func (d *disk) admit(s *session, op string, thread uint32, bytes int) error {
 	d.faultMu.Lock()
 	defer d.faultMu.Unlock()
@@ -247,8 +248,8 @@ func (d *disk) admit(s *session, op string, thread uint32, bytes int) error {
 	}
 }
 
-// wait waits until something has changed or a time has passed. It returns false if the thread that made the call, or the
-// process whose disk this is, is dying. faultMu is held, but for the time of waiting.
+// wait waits until something has changed or a time has passed. It returns false if the thread that made the call, or
+// the process whose disk this is, is dying. faultMu is held, but for the time of waiting.
 func (d *disk) wait(long time.Duration, thread uint32) bool {
 	changed := d.changed
 	d.faultMu.Unlock()
@@ -261,9 +262,9 @@ func (d *disk) wait(long time.Duration, thread uint32) bool {
 	}
 }
 
-// dying tells whether a thread was killed or is at its end, and only waits for us. The kernel does not say: it reports an
-// interrupt with the first signal that comes, whatever it is, and Go programs get many. (/proc/PID/stat has a flag for it,
-// but reading it may block until the thread goes on.)
+// dying tells whether a thread was killed or is at its end, and only waits for us. The kernel does not say: it reports
+// an interrupt with the first signal that comes, whatever it is, and Go programs get many. (/proc/PID/stat has a flag
+// for it, but reading it may block until the thread goes on.)
 func dying(thread int) bool {
 	if thread == 0 { // the kernel itself
 		return false

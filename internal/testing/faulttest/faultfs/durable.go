@@ -17,8 +17,8 @@ const (
 	stored             // it is durable
 )
 
-// edit is one write to a file, or one change of its size. Since it keeps what was there before, the durable content is the
-// live one with the edits undone: nothing is kept twice for a file that only grows.
+// edit is one write to a file, or one change of its size. Since it keeps what was there before, the durable content is
+// the live one with the edits undone: nothing is kept twice for a file that only grows.
 type edit struct {
 	cut  bool   // the size was set to off; else n bytes were written at off
 	off  int64  // bytes
@@ -160,8 +160,8 @@ func (d *disk) note(dir *node, sets ...entry) *change {
 // choice is of each folder how many of its oldest changes become durable.
 type choice map[*node]int
 
-// settle widens a choice until no file is lost between two folders: where a name has gone to another folder it is there.
-// With atomic the reverse holds as well. mu is held.
+// settle widens a choice until no file is lost between two folders: where a name has gone to another folder it is
+// there. With atomic the reverse holds as well. mu is held.
 func (c choice) settle(atomic bool) {
 	for again := true; again; {
 		again = false

@@ -38,11 +38,11 @@ type Faults struct {
 	// ReadOnly: every change fails with EROFS.
 	ReadOnly bool
 
-	// What these calls fail with, where it is not 0: write, fsync (of files and folders), read (but of what a program has
-	// mapped and the kernel holds), rename.
+	// What these calls fail with, where it is not 0: write, fsync (of files and folders), read (but of what a program
+	// has mapped and the kernel holds), rename.
 	WriteErr, SyncErr, ReadErr, RenameErr syscall.Errno
-	// DoneErr, where it is not 0, is what calls that change names, and fsync, report although they were carried out: as a
-	// network share whose server's answer was lost. Not those of open files: write and truncate.
+	// DoneErr, where it is not 0, is what calls that change names, and fsync, report although they were carried out: as
+	// a network share whose server's answer was lost. Not those of open files: write and truncate.
 	DoneErr syscall.Errno
 	// Chance is the probability with which they fail; 0 means always.
 	Chance float64
@@ -55,7 +55,8 @@ type Faults struct {
 
 	// NoLinks: hard and symbolic links fail with EPERM.
 	NoLinks bool
-	// FAT: names that Windows forbids fail with EINVAL; chmod, chown and links with EPERM; flags of renameat2 with EINVAL.
+	// FAT: names that Windows forbids fail with EINVAL; chmod, chown and links with EPERM; flags of renameat2 with
+	// EINVAL.
 	FAT bool
 }
 
@@ -124,7 +125,8 @@ func (d *Disk) start() error {
 	defer func() { _, _ = ours.Close(), theirs.Close() }()
 	d.server = exec.Command("/proc/self/exe")
 	d.server.Args[0] = "faultfs"
-	d.server.Env = append(os.Environ(), mark+"="+serve, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE")) // else each Close takes a second under the race detector
+	// else each Close takes a second under the race detector
+	d.server.Env = append(os.Environ(), mark+"="+serve, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	d.server.Stderr = os.Stderr
 	d.server.ExtraFiles = []*os.File{theirs}
 	conn, err := net.FileConn(ours)
@@ -163,8 +165,8 @@ func (d *Disk) Set(f Faults) {
 }
 
 // Counts returns how often each call was made since the disk was mounted: "write", "fsync", "fsyncdir", "create",
-// "rename", "unlink" and so on by the names that FUSE gives them; how often a fault made it fail, as "fail:write"; and how
-// often it began to hang, as "hang:write". It panics if the disk's server has died.
+// "rename", "unlink" and so on by the names that FUSE gives them; how often a fault made it fail, as "fail:write"; and
+// how often it began to hang, as "hang:write". It panics if the disk's server has died.
 func (d *Disk) Counts() map[string]int64 {
 	counts := map[string]int64{}
 	if err := d.rpc.Call("Disk.Counts", 0, &counts); err != nil {
@@ -173,9 +175,9 @@ func (d *Disk) Counts() map[string]int64 {
 	return counts
 }
 
-// Unplug takes the disk away: each open handle answers EIO from now on, and the folder at which it was mounted is the bare
-// one below. Only what a program has mapped stays readable, as long as the kernel holds it. What was written stays on the
-// disk. For what a yanked drive loses, Mount the image of a power cut instead.
+// Unplug takes the disk away: each open handle answers EIO from now on, and the folder at which it was mounted is the
+// bare one below. Only what a program has mapped stays readable, as long as the kernel holds it. What was written stays
+// on the disk. For what a yanked drive loses, Mount the image of a power cut instead.
 func (d *Disk) Unplug() error { return d.call("Unplug", 0) }
 
 // Plug mounts the disk again. Handles of before stay broken.

@@ -144,8 +144,10 @@ func TestADiskInOrderIsAnyDisk(t *testing.T) {
 	t.Run("names", func(t *testing.T) {
 		write(t, a, "a")
 		write(t, b, "b")
-		want(t, "rename without replacing", unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_NOREPLACE), unix.EEXIST)
-		want(t, "rename to a free name", unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, a+"2", unix.RENAME_NOREPLACE), 0)
+		want(t, "rename without replacing", unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_NOREPLACE),
+			unix.EEXIST)
+		want(t, "rename to a free name", unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, a+"2", unix.RENAME_NOREPLACE),
+			0)
 		want(t, "exchange", unix.Renameat2(unix.AT_FDCWD, a+"2", unix.AT_FDCWD, b, unix.RENAME_EXCHANGE), 0)
 		if read(t, b) != "a" || read(t, a+"2") != "b" {
 			t.Error("names were not exchanged")
@@ -158,7 +160,8 @@ func TestADiskInOrderIsAnyDisk(t *testing.T) {
 			t.Errorf("a hard link is another file, or not counted: %v", err)
 		}
 		must(t, os.Symlink("b2", filepath.Join(at, "link")))
-		if to, err := os.Readlink(filepath.Join(at, "link")); err != nil || to != "b2" || read(t, filepath.Join(at, "link")) != "a" {
+		if to, err := os.Readlink(filepath.Join(at, "link")); err != nil || to != "b2" ||
+			read(t, filepath.Join(at, "link")) != "a" {
 			t.Errorf("symbolic link: %q, %v", to, err)
 		}
 		dir := filepath.Join(at, "dir")
@@ -170,7 +173,8 @@ func TestADiskInOrderIsAnyDisk(t *testing.T) {
 			names = append(names, e.Name()+" "+e.Type().String())
 			return err
 		}))
-		if want := []string{"a ----------", "b ----------", "dir d---------", "b2 ----------", "link L---------"}; !slices.Equal(names[1:], want) {
+		if want := []string{"a ----------", "b ----------", "dir d---------", "b2 ----------",
+			"link L---------"}; !slices.Equal(names[1:], want) {
 			t.Errorf("%q", names)
 		}
 		must(t, os.RemoveAll(dir))
@@ -180,7 +184,8 @@ func TestADiskInOrderIsAnyDisk(t *testing.T) {
 		dir := filepath.Join(at, "many")
 		must(t, os.Mkdir(dir, 0o700))
 		for i := range 200 {
-			write(t, filepath.Join(dir, fmt.Sprintf("a rather long name, so that they do not fit in one answer %d", i)), "")
+			write(t, filepath.Join(dir, fmt.Sprintf("a rather long name, so that they do not fit in one answer %d", i)),
+				"")
 		}
 		list, err := os.ReadDir(dir)
 		if err != nil || len(list) != 200 {
@@ -243,15 +248,24 @@ func TestFaults(t *testing.T) {
 		{"fsync", func(_ string, f *os.File) error { return f.Sync() }},
 		{"fsync folder", func(at string, _ *os.File) error { return syncDir(at) }},
 		{"create", func(at string, _ *os.File) error { return os.WriteFile(filepath.Join(at, "new"), nil, 0o600) }},
-		{"a FAT name", func(at string, _ *os.File) error { return os.WriteFile(filepath.Join(at, "12:30"), nil, 0o600) }},
+		{"a FAT name", func(at string, _ *os.File) error {
+			return os.WriteFile(filepath.Join(at, "12:30"), nil, 0o600)
+		}},
 		{"mkdir", func(at string, _ *os.File) error { return os.Mkdir(filepath.Join(at, "dir"), 0o700) }},
-		{"link", func(at string, _ *os.File) error { return os.Link(filepath.Join(at, yes), filepath.Join(at, "link")) }},
+		{"link", func(at string, _ *os.File) error {
+			return os.Link(filepath.Join(at, yes), filepath.Join(at, "link"))
+		}},
 		{"symlink", func(at string, _ *os.File) error { return os.Symlink(yes, filepath.Join(at, "symlink")) }},
 		{"chmod", func(_ string, f *os.File) error { return f.Chmod(0o600) }},
-		{"utimes", func(at string, _ *os.File) error { return os.Chtimes(filepath.Join(at, yes), time.Now(), time.Now()) }},
-		{"rename", func(at string, _ *os.File) error { return os.Rename(filepath.Join(at, "a"), filepath.Join(at, "b")) }},
+		{"utimes", func(at string, _ *os.File) error {
+			return os.Chtimes(filepath.Join(at, yes), time.Now(), time.Now())
+		}},
+		{"rename", func(at string, _ *os.File) error {
+			return os.Rename(filepath.Join(at, "a"), filepath.Join(at, "b"))
+		}},
 		{"rename, not replacing", func(at string, _ *os.File) error {
-			return unix.Renameat2(unix.AT_FDCWD, filepath.Join(at, "c"), unix.AT_FDCWD, filepath.Join(at, "d"), unix.RENAME_NOREPLACE)
+			return unix.Renameat2(unix.AT_FDCWD, filepath.Join(at, "c"), unix.AT_FDCWD, filepath.Join(at, "d"),
+				unix.RENAME_NOREPLACE)
 		}},
 		{"remove", func(at string, _ *os.File) error { return os.Remove(filepath.Join(at, "victim")) }},
 	}
@@ -263,15 +277,19 @@ func TestFaults(t *testing.T) {
 		fails  fails
 	}{
 		{"none", Faults{}, fails{}},
-		{"full", Faults{Full: true}, fails{"write": full, "grow": full, "create": full, "a FAT name": full, "mkdir": full, "link": full, "symlink": full}},
-		{"read-only", Faults{ReadOnly: true}, fails{"open for writing": ro, "write": ro, "grow": ro, "shrink": ro, "create": ro, "a FAT name": ro, "mkdir": ro, "link": ro,
-			"symlink": ro, "chmod": ro, "utimes": ro, "rename": ro, "rename, not replacing": ro, "remove": ro}},
+		{"full", Faults{Full: true}, fails{"write": full, "grow": full, "create": full, "a FAT name": full,
+			"mkdir": full, "link": full, "symlink": full}},
+		{"read-only", Faults{ReadOnly: true},
+			fails{"open for writing": ro, "write": ro, "grow": ro, "shrink": ro, "create": ro, "a FAT name": ro,
+				"mkdir": ro, "link": ro,
+				"symlink": ro, "chmod": ro, "utimes": ro, "rename": ro, "rename, not replacing": ro, "remove": ro}},
 		{"write", Faults{WriteErr: eio}, fails{"write": eio}},
 		{"fsync", Faults{SyncErr: eio}, fails{"fsync": eio, "fsync folder": eio}},
 		{"read", Faults{ReadErr: eio}, fails{"read": eio}},
 		{"rename", Faults{RenameErr: unix.EXDEV}, fails{"rename": unix.EXDEV, "rename, not replacing": unix.EXDEV}},
 		{"no links", Faults{NoLinks: true}, fails{"link": eperm, "symlink": eperm}},
-		{"FAT", Faults{FAT: true}, fails{"a FAT name": einval, "link": eperm, "symlink": eperm, "chmod": eperm, "rename, not replacing": einval}},
+		{"FAT", Faults{FAT: true}, fails{"a FAT name": einval, "link": eperm, "symlink": eperm, "chmod": eperm,
+			"rename, not replacing": einval}},
 	}
 	d, root := New(t)
 	for _, test := range tests {
@@ -422,7 +440,8 @@ func TestReadErrReachesWhatTheKernelHolds(t *testing.T) {
 
 func TestHang(t *testing.T) {
 	d, at := New(t)
-	f, g := openFile(t, filepath.Join(at, "f"), os.O_RDWR|os.O_CREATE), openFile(t, filepath.Join(at, "g"), os.O_RDWR|os.O_CREATE)
+	f, g := openFile(t, filepath.Join(at, "f"), os.O_RDWR|os.O_CREATE),
+		openFile(t, filepath.Join(at, "g"), os.O_RDWR|os.O_CREATE)
 	calls := map[string]func() error{
 		"write":  func() error { _, err := f.WriteAt([]byte("x"), 0); return err },
 		"fsync":  g.Sync,
@@ -617,7 +636,8 @@ func TestFFmpeg(t *testing.T) {
 		}
 	}
 	made, moved := filepath.Join(at, "made.mp4"), filepath.Join(at, "moved.mp4")
-	run("-f", "lavfi", "-i", "testsrc=duration=2:size=320x240:rate=10", "-c:v", "mpeg4", "-movflags", "frag_keyframe+empty_moov", made)
+	run("-f", "lavfi", "-i", "testsrc=duration=2:size=320x240:rate=10", "-c:v", "mpeg4", "-movflags",
+		"frag_keyframe+empty_moov", made)
 	run("-i", made, "-c", "copy", "-movflags", "faststart", "-f", "mp4", moved)
 	run("-i", moved, "-f", "null", "-")
 	b := []byte(read(t, moved))

@@ -18,7 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// session is a disk from the moment it is plugged in until the last handle of that time is closed. It answers the kernel.
+// session is a disk from the moment it is plugged in until the last handle of that time is closed. It answers the
+// kernel.
 type session struct {
 	fuse.RawFileSystem // says to all that is not here that it is not there; the kernel then does without
 
@@ -43,7 +44,8 @@ type handle struct {
 }
 
 func newSession(d *disk) *session {
-	return &session{RawFileSystem: fuse.NewDefaultRawFileSystem(), d: d, known: map[*node]uint64{}, files: map[uint64]*handle{}}
+	return &session{RawFileSystem: fuse.NewDefaultRawFileSystem(), d: d, known: map[*node]uint64{},
+		files: map[uint64]*handle{}}
 }
 
 // kill makes each call on the session fail with EIO.
@@ -59,8 +61,8 @@ func (s *session) kill() {
 	s.dropCache()
 }
 
-// dropCache makes the kernel ask again for what it holds of files. What a program has mapped stays: as on a real disk it is
-// in memory, and to take it away would end the program with SIGBUS.
+// dropCache makes the kernel ask again for what it holds of files. What a program has mapped stays: as on a real disk
+// it is in memory, and to take it away would end the program with SIGBUS.
 func (s *session) dropCache() {
 	mapped := mapped(s.dev)
 	s.d.mu.Lock()
@@ -174,7 +176,8 @@ func attr(n *node, out *fuse.Attr) error {
 		return err
 	}
 	*out = fuse.Attr{
-		Ino: st.Ino, Size: uint64(st.Size), Blocks: uint64(st.Blocks), Mode: st.Mode, Nlink: uint32(st.Nlink), Rdev: uint32(st.Rdev), Blksize: uint32(st.Blksize),
+		Ino: st.Ino, Size: uint64(st.Size), Blocks: uint64(st.Blocks), Mode: st.Mode, Nlink: uint32(st.Nlink),
+		Rdev: uint32(st.Rdev), Blksize: uint32(st.Blksize),
 		Owner: fuse.Owner{Uid: st.Uid, Gid: st.Gid},
 		Atime: uint64(st.Atim.Sec), Atimensec: uint32(st.Atim.Nsec),
 		Mtime: uint64(st.Mtim.Sec), Mtimensec: uint32(st.Mtim.Nsec),
@@ -345,8 +348,8 @@ func (s *session) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out 
 	})
 }
 
-// backing returns the flags with which a file is opened in the backing folder: what is written must be readable, so that
-// it can be undone, and the kernel has seen to the rest.
+// backing returns the flags with which a file is opened in the backing folder: what is written must be readable, so
+// that it can be undone, and the kernel has seen to the rest.
 func backing(flags uint32) int {
 	if flags&unix.O_ACCMODE == unix.O_RDONLY {
 		return unix.O_RDONLY | unix.O_CLOEXEC
@@ -385,8 +388,8 @@ func (s *session) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 	})
 }
 
-// add gives a handle to the kernel. It need not be told of each close: one that hangs would, as no real disk does, hold up
-// every process that inherited the file only to close it on exec.
+// add gives a handle to the kernel. It need not be told of each close: one that hangs would, as no real disk does, hold
+// up every process that inherited the file only to close it on exec.
 func (s *session) add(h *handle, out *fuse.OpenOut) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

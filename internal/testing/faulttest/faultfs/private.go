@@ -26,9 +26,9 @@ const (
 func off() bool { return os.Getenv(noFUSE) == "1" }
 
 // Private puts the test binary into a mount namespace of its own, so that no mount outlives it. It is called first in
-// TestMain: the test binary is started once more in the new namespace, gets this one's signals, and its exit code is this
-// one's, so that Private returns in the new process only. Processes that it starts with its environment stay in the
-// namespace; in them Private does nothing. In the server of a disk it does not return at all.
+// TestMain: the test binary is started once more in the new namespace, gets this one's signals, and its exit code is
+// this one's, so that Private returns in the new process only. Processes that it starts with its environment stay in
+// the namespace; in them Private does nothing. In the server of a disk it does not return at all.
 //
 // As root it needs CAP_SYS_ADMIN, else user namespaces; the error says what is missing. With PREROLL_NO_FUSE=1 in the
 // environment it does nothing.

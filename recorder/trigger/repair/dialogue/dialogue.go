@@ -11,9 +11,9 @@
 //	close               the camera cuts the connection
 //
 // Keys of the head: camera (the id of the camera that the mail triggers, several with commas, "-" for none; test mails
-// trigger none), label (what the mail tells of, "-" for nothing), repairs (with semicolons between, "-" for none), mails
-// (how many arrive whole; default 1), verdict (a part of what the report says of a camera that gave up), tls ("first" for a port with TLS from
-// the first byte, "start" for one with STARTTLS).
+// trigger none), label (what the mail tells of, "-" for nothing), repairs (with semicolons between, "-" for none),
+// mails (how many arrive whole; default 1), verdict (a part of what the report says of a camera that gave up), tls
+// ("first" for a port with TLS from the first byte, "start" for one with STARTTLS).
 package dialogue
 
 import (
@@ -140,7 +140,8 @@ func (d Dialogue) Play(c net.Conn, conf *tls.Config) error {
 				}
 			}
 			var text string
-			if text, err = strconv.Unquote(`"` + strings.ReplaceAll(strings.TrimPrefix(rest, " "), `"`, `\"`) + `"`); err == nil {
+			if text, err = strconv.Unquote(`"` + strings.ReplaceAll(strings.TrimPrefix(rest, " "), `"`, `\"`) +
+				`"`); err == nil {
 				_, err = io.WriteString(c, strings.Repeat(text, times))
 			}
 		default:
