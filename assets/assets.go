@@ -41,7 +41,8 @@ const (
 
 // Bytes is the state's picture as the platform's tray wants it: PNG of 64 pixels, on Windows inside an ICO.
 func (t Tray) Bytes() []byte {
-	b := map[Tray][]byte{Idle: trayIdle, Recording: trayRecording, Saving: traySaving, Attention: trayAttention, Paused: trayPaused}[t]
+	b := map[Tray][]byte{Idle: trayIdle, Recording: trayRecording, Saving: traySaving, Attention: trayAttention,
+		Paused: trayPaused}[t]
 	if runtime.GOOS != "windows" {
 		return b
 	}

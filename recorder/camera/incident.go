@@ -93,16 +93,19 @@ func (c *camera) setCurrent(in *clip.Incident) {
 
 // resume takes up an open event that nobody works on.
 func (c *camera) resume(ctx context.Context, ev event.Event) error {
+	c.triggering.Lock()
+	defer c.triggering.Unlock()
+	if c.stopped {
+		return errEnding
+	}
 	in, err := c.set.opt.Copier.Resume(c.info(), c.ring, ev)
 	if err != nil {
 		return err
 	}
 	c.log.Info("event is taken up again", "event", ev.ID, "state", ev.State)
-	c.triggering.Lock()
 	if now := c.current(); now == nil || !in.Begun().Before(now.Begun()) { // else a later event takes the triggers
 		c.setCurrent(in)
 	}
-	c.triggering.Unlock()
 	c.incidents.Go(func() { in.Run(ctx) })
 	return nil
 }

@@ -62,7 +62,8 @@ func (s *Set) Resume(ctx context.Context) error {
 		c, oerr := s.open(ev.Camera, ev.CameraName)
 		if oerr == nil {
 			oerr = c.resume(ctx, ev)
-		} else {
+		}
+		if c == nil || errors.Is(oerr, errEnding) {
 			waiting = true
 		}
 		if oerr != nil {

@@ -340,3 +340,39 @@ func FuzzCalls(f *testing.F) {
 		}
 	})
 }
+
+// stuck is a recorder whose archive drive hangs.
+type stuck struct {
+	*fake
+	asked, answer chan struct{}
+}
+
+func (s *stuck) Reindex(context.Context) (int, []string, error) {
+	close(s.asked)
+	<-s.answer
+	return 0, nil, nil
+}
+
+// A call that hangs with a drive does not make the end an error.
+func TestEndWhileACallHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes as long as a call may")
+	}
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	ln, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &stuck{fake: &fake{}, asked: make(chan struct{}), answer: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, ln, r, func() Watcher { return &changes{c: make(chan struct{})} }) }()
+	go func() { _, _, _ = NewClient(path).Reindex(t.Context()) }()
+	<-r.asked
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("got %v, want a clean end", err)
+	}
+	close(r.answer)
+}

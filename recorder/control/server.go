@@ -35,13 +35,19 @@ func Serve(ctx context.Context, ln net.Listener, r Recorder, watch func() Watche
 		return fmt.Errorf("control socket: %w", err)
 	case <-ctx.Done():
 	}
-	// Calls under way see ctx end, and watches return, so this is quick.
-	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	// Calls under way see ctx end, and watches return, so this is quick. A call that hangs with a drive is cut off.
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
 	err := srv.Shutdown(wait)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = srv.Close()
+	}
 	<-served
 	return err
 }
+
+// endTime is how long calls under way may take once ctx has ended.
+const endTime = 5 * time.Second
 
 func routes(s *server) http.Handler {
 	mux := http.NewServeMux()

@@ -16,7 +16,6 @@ import (
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/inbox"
 	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 )
@@ -33,7 +32,7 @@ type Facts struct {
 	Settings config.Settings
 	Cameras  []status.Camera
 	SMTP     status.SMTP
-	Storms   []inbox.Storm
+	Storms   []status.Storm
 	RAMDisk  *disk.Disk // the disk of the RAM folder; nil if unknown
 
 	FFmpeg       error // no usable FFmpeg

@@ -293,21 +293,14 @@ func (in *Inbox) count(id string, t event.Trigger) {
 	s.from = t.From
 }
 
-// Storm is a camera whose mails never end.
-type Storm struct {
-	Camera string
-	Mails  int    // within an hour
-	From   string // the address of the last mail
-}
-
 // Storms returns the storms of some cameras, in their order.
-func (in *Inbox) Storms(cameras []config.Camera) (list []Storm) {
+func (in *Inbox) Storms(cameras []config.Camera) (list []status.Storm) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, c := range cameras {
 		s := in.storms[c.ID]
 		if s != nil && time.Since(s.since) <= 2*time.Hour && max(s.mails, s.before) >= minStorm {
-			list = append(list, Storm{c.ID, max(s.mails, s.before), s.from})
+			list = append(list, status.Storm{Camera: c.ID, Mails: max(s.mails, s.before), From: s.from})
 		}
 	}
 	return list

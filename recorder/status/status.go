@@ -149,6 +149,13 @@ type Mail struct {
 	Test    bool      `json:"test"`
 }
 
+// Storm is a camera whose mails never end.
+type Storm struct {
+	Camera string // id
+	Mails  int    // within an hour
+	From   string // network address of the last mail
+}
+
 // Unmatched is a mail that fitted no camera, with all that is needed to make it fit one.
 type Unmatched struct {
 	Time    time.Time `json:"time"`

@@ -134,8 +134,8 @@ func (c *session) Data(r io.Reader) error {
 	if !whole {
 		rerr = nil
 	}
-	d.judge(whole)
 	crash.Here("mail-read")
+	d.judge(whole)
 	opened, err := d.result()
 	in := &stickyReader{r: io.MultiReader(bytes.NewReader(head), r)}
 	if rerr == nil {

@@ -127,7 +127,7 @@ var rules = []rule{
 		why: "an audit knows what it checks"},
 	{under: "recorder/health/", never: module + "recorder/",
 		but: []string{module + "recorder/archive", module + "recorder/config", module + "recorder/event",
-			module + "recorder/inbox", module + "recorder/source", module + "recorder/status"},
+			module + "recorder/source", module + "recorder/status"},
 		why: "health judges what others observed"},
 	{under: "recorder/inbox/", never: module + "recorder/",
 		but: []string{module + "recorder/config", module + "recorder/event", module + "recorder/history",

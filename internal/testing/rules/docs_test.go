@@ -1,0 +1,126 @@
+package rules
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// page is a Markdown file of the project.
+type page struct {
+	path string // from the project's root, with slashes
+	text string
+}
+
+func pages(t *testing.T) (list []page) {
+	t.Helper()
+	root := "../../.."
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range found {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rel, err := filepath.Rel(root, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, page{filepath.ToSlash(rel), string(b)})
+		}
+	}
+	return list
+}
+
+func exists(p string) bool {
+	_, err := os.Stat(filepath.Join("../../..", filepath.FromSlash(p)))
+	return err == nil
+}
+
+// TestPackagesAreOnTheMap wants every package in the table of docs/architecture.md.
+func TestPackagesAreOnTheMap(t *testing.T) {
+	var text string
+	for _, p := range pages(t) {
+		if p.path == "docs/architecture.md" {
+			text = p.text
+		}
+	}
+	var missing []string
+	for _, f := range files(t) {
+		dir := path.Dir(f.path)
+		if dir != "." && !strings.Contains(text, "`"+dir+"`") && !slices.Contains(missing, dir) {
+			missing = append(missing, dir)
+		}
+	}
+	if missing != nil {
+		t.Errorf("docs/architecture.md lacks the packages %v", missing)
+	}
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	mark    = regexp.MustCompile("[^\\pL\\pN _-]")
+	inCode  = regexp.MustCompile("`([a-z.][\\w./-]*/[\\w./-]*)`")
+)
+
+// anchors are the names by which a page's headings are linked to.
+func anchors(text string) (list []string) {
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		name := mark.ReplaceAllString(strings.ToLower(m[1]), "")
+		list = append(list, strings.ReplaceAll(name, " ", "-"))
+	}
+	return list
+}
+
+// TestLinksResolve follows every link between the project's pages.
+func TestLinksResolve(t *testing.T) {
+	all := pages(t)
+	for _, p := range all {
+		for _, m := range link.FindAllStringSubmatch(p.text, -1) {
+			to, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(to, "://") || strings.HasPrefix(to, "mailto:") {
+				continue
+			}
+			target := p.path
+			if to != "" {
+				target = path.Join(path.Dir(p.path), to)
+			}
+			if !exists(target) {
+				t.Errorf("%s: the link to %s leads nowhere", p.path, m[1])
+				continue
+			}
+			i := slices.IndexFunc(all, func(o page) bool { return o.path == target })
+			if anchor != "" && i >= 0 && !slices.Contains(anchors(all[i].text), anchor) {
+				t.Errorf("%s: %s has no heading for %s", p.path, target, m[1])
+			}
+		}
+	}
+}
+
+// TestNamedFilesExist wants every file or folder to be there that a page for developers names, such as those of the
+// recipes.
+func TestNamedFilesExist(t *testing.T) {
+	roots := []string{"recorder/", "app/", "internal/", "assets/", "docs/", ".ci/", ".github/"}
+	for _, p := range pages(t) {
+		if p.path != "CONTRIBUTING.md" && p.path != "docs/architecture.md" && p.path != "docs/glossary.md" &&
+			!strings.HasPrefix(p.path, "docs/decisions/") {
+			continue
+		}
+		for _, m := range inCode.FindAllStringSubmatch(p.text, -1) {
+			if strings.Contains(m[1], "NAME") || strings.Contains(m[1], "CODE") || strings.HasSuffix(m[1], "...") {
+				continue // stands for others
+			}
+			if slices.ContainsFunc(roots, func(r string) bool { return strings.HasPrefix(m[1], r) }) && !exists(m[1]) {
+				t.Errorf("%s names %s, which is not there", p.path, m[1])
+			}
+		}
+	}
+}
