@@ -27,11 +27,13 @@ const (
 	followTime  = time.Minute            // stamps are not believed, longer each time
 	maxFollow   = time.Hour
 	doubtTime   = 30 * time.Second
-	maxSettling = 1024                   // samples
-	minStep     = 200 * time.Microsecond // which is a tick of any track or more
-	quickSlew   = 4                      // a quarter of the time that passes, where times are wrong by more than
-	slewLimit   = 250 * time.Millisecond
-	slowSlew    = 20
+	maxSettling = 1024 // samples
+	// by which the lateness of samples may differ that come one by one
+	steadySpread = 300 * time.Millisecond
+	minStep      = 200 * time.Microsecond // which is a tick of any track or more
+	quickSlew    = 4                      // a quarter of the time that passes, where times are wrong by more than
+	slewLimit    = 250 * time.Millisecond
+	slowSlew     = 20
 )
 
 // Timeline turns the stamps and arrival times of a video track into media times. It is a pure function of what it was
@@ -187,7 +189,9 @@ func (t *Timeline) settle() {
 		old = min(old, m.media-t.at(m.stamp))
 		base = min(base, m.media-time.Duration(float64(m.stamp-w[0].stamp)*t.rate))
 	}
-	if t.anchor != (moment{}) && old > -early && old < late && t.at(w[0].stamp) > t.last-repeat {
+	fits := old > -early && old < late && t.at(w[0].stamp) > t.last-repeat
+	stood := old > leap && t.steady(w) // the stamps, in a silence, as when an encoder starts again
+	if t.anchor != (moment{}) && fits && !stood {
 		t.owed = min(old, 0) // what is late now need not stay so
 	} else {
 		if t.doubt() {
@@ -203,6 +207,19 @@ func (t *Timeline) settle() {
 		t.note(m.stamp, m.media)
 		t.give(t.at(m.stamp))
 	}
+}
+
+// steady reports whether the samples that wait are all as late as each other, so that their lateness will stay. Samples
+// that were held up on the way come in a heap.
+func (t *Timeline) steady(w []moment) bool {
+	if w[len(w)-1].media-w[0].media < settleTime/2 {
+		return false
+	}
+	least, most := w[0].media-t.at(w[0].stamp), w[0].media-t.at(w[0].stamp)
+	for _, m := range w {
+		least, most = min(least, m.media-t.at(m.stamp)), max(most, m.media-t.at(m.stamp))
+	}
+	return most-least < steadySpread
 }
 
 // doubt counts that stamps took another course, and reports whether they are not believed any more.

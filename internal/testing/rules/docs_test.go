@@ -67,7 +67,7 @@ func TestPackagesAreOnTheMap(t *testing.T) {
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
-	mark    = regexp.MustCompile("[^\\pL\\pN _-]")
+	mark    = regexp.MustCompile(`[^\pL\pN _-]`)
 	inCode  = regexp.MustCompile("`([a-z.][\\w./-]*/[\\w./-]*)`")
 )
 
