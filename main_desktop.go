@@ -17,11 +17,11 @@ const appID = "io.github.preroll.Preroll"
 // desktop is the tray and the window.
 func desktop() cli.Desktop {
 	return cli.Desktop{
-		Tray:  showTray(true),
-		Fault: func(ctx context.Context, text string) { window.Fault(ctx, app.NewWithID(appID), text) },
+		Tray:       showTray(true),
+		StartError: func(ctx context.Context, text string) { window.StartError(ctx, app.NewWithID(appID), text) },
 		Window: func(ctx context.Context, o cli.WindowOptions) error {
 			return window.Run(ctx, app.NewWithID(appID),
-				window.Options{Places: o.Places, Page: o.Page, Event: o.Event, Measure: o.Measure})
+				window.Options{Paths: o.Paths, Page: o.Page, Event: o.Event, Measure: o.Measure})
 		},
 	}
 }

@@ -46,39 +46,39 @@ func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]stat
 
 // Verify reads an event's clips back and compares them with what the event says of them. The verdict tells what is
 // wrong; an error means that nothing could be told.
-func (r *Recorder) Verify(ctx context.Context, id string) (status.Verdict, error) {
+func (r *Recorder) Verify(ctx context.Context, id string) (status.VerifyResult, error) {
 	e, err := r.archive.Get(ctx, id)
 	if err != nil {
-		return status.Verdict{}, err
+		return status.VerifyResult{}, err
 	}
 	if !e.State.Ended() {
-		return status.Verdict{}, fmt.Errorf("event %s is still being saved", id)
+		return status.VerifyResult{}, fmt.Errorf("event %s is still being saved", id)
 	}
 	tool, err := r.ffmpeg.Tool()
 	if err != nil {
-		return status.Verdict{}, err
+		return status.VerifyResult{}, err
 	}
 	if len(e.Clips) == 0 {
-		return status.Verdict{Text: "There is no clip. " + e.Reason}, nil
+		return status.VerifyResult{Text: "There is no clip. " + e.Reason}, nil
 	}
 	folder, err := r.archive.Folder(e)
 	if err != nil {
 		text, _ := archive.Explain(err)
-		return status.Verdict{Text: text}, nil
+		return status.VerifyResult{Text: text}, nil
 	}
 	defer func() { _ = folder.Close() }()
 	return diagnose.Verify(ctx, tool, folder, e)
 }
 
 // Probe tries a camera that may not be saved yet, see [diagnose.Probe].
-func (r *Recorder) Probe(ctx context.Context, c config.Camera) (status.Look, error) {
+func (r *Recorder) Probe(ctx context.Context, c config.Camera) (status.ProbeResult, error) {
 	s := config.Settings{Cameras: []config.Camera{c}}
 	s.KeepSecrets(r.Settings())
 	return diagnose.Probe(ctx, r.ffmpeg.Tool, s.Cameras[0], r.log)
 }
 
 // Discover searches the local network for cameras, which takes three seconds.
-func (r *Recorder) Discover(ctx context.Context) ([]status.Found, error) {
+func (r *Recorder) Discover(ctx context.Context) ([]status.DiscoveredCamera, error) {
 	return discover.Search(ctx, discover.Multicast)
 }
 

@@ -17,7 +17,7 @@ func (r *Recorder) Events(ctx context.Context, q event.Query) ([]event.Event, er
 		return nil, err
 	}
 	list, removed := r.seen(func() (kept, removed []event.Event) {
-		return r.archive.Look(ctx, slices.Clone(list))
+		return r.archive.DropDeleted(ctx, slices.Clone(list))
 	}, list)
 	for _, e := range removed {
 		r.hub.eventRemoved(e.ID)

@@ -54,7 +54,7 @@ func TestByHand(t *testing.T) {
 	}
 	r.wait("the event that was copied back", 20*time.Second, has)
 
-	file := r.places.File
+	file := r.paths.File
 	if err := config.Save(file, r.Settings()); err != nil {
 		t.Fatal(err)
 	}

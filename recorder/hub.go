@@ -15,12 +15,12 @@ type hub struct {
 
 // Subscription is one watcher. Wait on Changes, then call Take.
 type Subscription struct {
-	hub    *hub
-	c      chan struct{}
-	status bool
-	order  []string
-	events map[string]event.Event
-	gone   []string
+	hub     *hub
+	c       chan struct{}
+	status  bool
+	order   []string
+	events  map[string]event.Event
+	removed []string
 }
 
 // Subscribe begins a subscription; whatever changes from now on is told. Close ends it.
@@ -45,21 +45,21 @@ func (s *Subscription) Close() {
 	delete(s.hub.subs, s)
 }
 
-// Take returns what changed since the last call: whether the status did, events in the order of their first change, and
-// the ids of removed events.
-func (s *Subscription) Take() (status bool, events []event.Event, removed []string) {
+// Drain returns what changed since the last call: whether the status did, events in the order of their first change,
+// and the ids of removed events.
+func (s *Subscription) Drain() (status bool, events []event.Event, removed []string) {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	for _, id := range s.order {
 		events = append(events, s.events[id])
 	}
-	status, removed = s.status, s.gone
-	s.status, s.order, s.gone = false, nil, nil
+	status, removed = s.status, s.removed
+	s.status, s.order, s.removed = false, nil, nil
 	clear(s.events)
 	return status, events, removed
 }
 
-func (h *hub) tell(f func(*Subscription)) {
+func (h *hub) publish(f func(*Subscription)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subs {
@@ -71,10 +71,10 @@ func (h *hub) tell(f func(*Subscription)) {
 	}
 }
 
-func (h *hub) statusChanged() { h.tell(func(s *Subscription) { s.status = true }) }
+func (h *hub) statusChanged() { h.publish(func(s *Subscription) { s.status = true }) }
 
 func (h *hub) eventChanged(e event.Event) {
-	h.tell(func(s *Subscription) {
+	h.publish(func(s *Subscription) {
 		if _, ok := s.events[e.ID]; !ok {
 			s.order = append(s.order, e.ID)
 		}
@@ -83,4 +83,6 @@ func (h *hub) eventChanged(e event.Event) {
 	})
 }
 
-func (h *hub) eventRemoved(id string) { h.tell(func(s *Subscription) { s.gone = append(s.gone, id) }) }
+func (h *hub) eventRemoved(id string) {
+	h.publish(func(s *Subscription) { s.removed = append(s.removed, id) })
+}

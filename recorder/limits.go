@@ -24,7 +24,7 @@ func (r *Recorder) keepLimits(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.kept:
+		case <-r.retentionWake:
 		case <-tick.C:
 		}
 	}
@@ -54,10 +54,10 @@ func (r *Recorder) retain(ctx context.Context) {
 
 // indexTrouble notes whether events can be noted.
 func (r *Recorder) indexTrouble(err error) {
-	r.trouble.Lock()
+	r.indexMu.Lock()
 	changed := (err == nil) != (r.indexErr == nil)
 	r.indexErr = err
-	r.trouble.Unlock()
+	r.indexMu.Unlock()
 	if !changed {
 		return
 	}
@@ -76,15 +76,15 @@ func (r *Recorder) archiveTrouble(err error) {
 	r.archiveErr = err
 	r.mu.Unlock()
 	if disk.Full(err) {
-		wake(r.kept) // old events make room for new ones, if the settings want that
+		wake(r.retentionWake) // old events make room for new ones, if the settings want that
 	}
 	if changed {
 		if err == nil {
 			r.log.Info("the archive drive can be written again")
-			r.note(history.ArchiveBack, "", "")
+			r.recordHistory(history.ArchiveBack, "", "")
 		} else {
 			text, _ := archive.Explain(err)
-			r.note(history.ArchiveLost, "", text)
+			r.recordHistory(history.ArchiveLost, "", text)
 		}
 		r.hub.statusChanged()
 	}
@@ -94,6 +94,6 @@ func (r *Recorder) archiveTrouble(err error) {
 func (r *Recorder) eventChanged(e event.Event) {
 	r.hub.eventChanged(e)
 	if e.State.Ended() {
-		wake(r.kept)
+		wake(r.retentionWake)
 	}
 }

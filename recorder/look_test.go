@@ -60,28 +60,31 @@ func TestLook(t *testing.T) {
 		cam  *camtest.Camera
 		set  func(*config.Camera)
 		gop  time.Duration
-		want status.Look
+		want status.ProbeResult
 		kind source.Kind
 	}{
 		{"H.264 and G.711", startCamera(t, small,
 			camtest.Options{Auth: "digest", User: "admin", Pass: "right", Audio: "pcma", Meta: true}), nil, time.Second,
-			status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10, Audio: "pcm_alaw"}},
+			status.ProbeResult{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10,
+				Audio: "pcm_alaw"}},
 			""},
 		{"H.265, no sound", startCamera(t, h265, login), nil, time.Second,
-			status.Look{Streams: source.Streams{Video: "hevc", Width: 640, Height: 360, FPS: 10}}, ""},
+			status.ProbeResult{Streams: source.Streams{Video: "hevc", Width: 640, Height: 360, FPS: 10}}, ""},
 		{"GOP of 2.5 s", startCamera(t, two, login), nil, 2500 * time.Millisecond,
-			status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
+			status.ProbeResult{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
 		{"GOP of 20 s", startCamera(t, long, login), nil, 0,
-			status.Look{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
+			status.ProbeResult{Streams: source.Streams{Video: "h264", Width: 640, Height: 360, FPS: 10}}, ""},
 		{"wrong password", mute, func(c *config.Camera) {
 			c.Password = "wrong"
-		}, 0, status.Look{}, source.WrongPassword},
+		}, 0, status.ProbeResult{}, source.WrongPassword},
 		{"wrong path", mute, func(c *config.Camera) {
 			c.URL = strings.Replace(c.URL, camtest.Path, "/nope", 1)
-		}, 0, status.Look{}, source.WrongPath},
-		{"unreachable", mute, func(c *config.Camera) { c.URL = gone }, 0, status.Look{}, source.Unreachable},
-		{"mute", mute, nil, 0, status.Look{}, source.Stalled},
-		{"a file", mute, func(c *config.Camera) { c.URL = "file:///etc/passwd" }, 0, status.Look{}, source.BadURL},
+		}, 0, status.ProbeResult{}, source.WrongPath},
+		{"unreachable", mute, func(c *config.Camera) { c.URL = gone }, 0, status.ProbeResult{}, source.Unreachable},
+		{"mute", mute, nil, 0, status.ProbeResult{}, source.Stalled},
+		{"a file", mute, func(c *config.Camera) {
+			c.URL = "file:///etc/passwd"
+		}, 0, status.ProbeResult{}, source.BadURL},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -195,7 +198,7 @@ func TestPause(t *testing.T) {
 	sub := r.Subscribe()
 	defer sub.Close()
 	r.Pause(time.Time{})
-	if changed, _, _ := sub.Take(); !changed {
+	if changed, _, _ := sub.Drain(); !changed {
 		t.Error("watchers were not told")
 	}
 	r.mail("cam", "Motion again", "")
@@ -211,9 +214,9 @@ func TestPause(t *testing.T) {
 	if err != nil || id == "" {
 		t.Errorf("a trigger by hand: %q, %v", id, err)
 	}
-	sub.Take()
+	sub.Drain()
 	r.wait("the pause to end", 10*time.Second, func() bool {
-		changed, _, _ := sub.Take()
+		changed, _, _ := sub.Drain()
 		return changed && !r.Status(t.Context()).Pause.On
 	})
 	if e := r.ended("cam", 1, 60*time.Second)[0]; e.TriggerCount != 2 || e.State != event.Saved {

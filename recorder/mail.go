@@ -20,7 +20,7 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 	for ctx.Err() == nil {
 		serving, cancel := context.WithCancel(ctx)
 		s := trigger.Server{
-			Settings: r.Settings().SMTP, CertDir: r.places.State, Log: r.log, Visits: &r.visits,
+			Settings: r.Settings().SMTP, CertDir: r.paths.State, Log: r.log, Connections: &r.connections,
 			Cameras:   func() []config.Camera { return r.Settings().Cameras },
 			Quiet:     r.quiet,
 			Trigger:   r.mailTrigger,
@@ -46,15 +46,15 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 	return nil
 }
 
-// quiet tells whether a camera's alarms save nothing now: it is switched off, or Preroll is paused. Its owner wants it
-// so.
+// quiet reports whether a camera's alarms save nothing now: it is switched off, or Preroll is paused. Its owner wants
+// it so.
 func (r *Recorder) quiet(id string) trigger.Kind {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c, known := r.settings.Camera(id); known && !c.Enabled {
 		return trigger.Off
 	}
-	if r.pause.On && !over(r.pause) {
+	if r.pause.On && !pauseExpired(r.pause) {
 		return trigger.Paused
 	}
 	return trigger.Alarm
@@ -87,23 +87,23 @@ func (r *Recorder) left(o trigger.Outcome, t event.Trigger) {
 
 // picture hands the picture of a mail to its event, if that is still open.
 func (r *Recorder) picture(ctx context.Context, id, event string, data []byte) {
-	end := clip.Ends[0]
+	end := clip.Suffixes[0]
 	if bytes.HasPrefix(data, []byte("\x89PNG")) {
-		end = clip.Ends[1]
+		end = clip.Suffixes[1]
 	}
-	r.cameras.Attach(ctx, id, event, clip.Enclosure{Data: data, End: end})
+	r.cameras.Attach(ctx, id, event, clip.Attachment{Data: data, End: end})
 }
 
 // keepMail keeps a mail beside its event's clip.
 func (r *Recorder) keepMail(ctx context.Context, id, event string, mail []byte) {
-	r.cameras.Attach(ctx, id, event, clip.Enclosure{Data: mail, End: clip.Ends[2]})
+	r.cameras.Attach(ctx, id, event, clip.Attachment{Data: mail, End: clip.Suffixes[2]})
 }
 
 // DropUnmatched empties the list of mails that fit no camera.
 func (r *Recorder) DropUnmatched() { r.inbox.DropUnmatched() }
 
 // Connections returns the last connections to the mail server, newest first.
-func (r *Recorder) Connections() []status.Connection { return r.visits.List() }
+func (r *Recorder) Connections() []status.Connection { return r.connections.List() }
 
 // MailCamera sends a real alarm mail for a camera to the recorder's own mail server, over the network as a camera
 // would, so that the whole way can be tried without one.

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// own makes sure that nobody else can look into, or put anything into, the folder on the RAM disk: /dev/shm lets every
-// user of the machine make a folder of any name first.
-func own(path string) error {
+// checkOwner makes sure that nobody else can look into, or put anything into, the folder on the RAM disk: /dev/shm lets
+// every user of the machine make a folder of any name first.
+func checkOwner(path string) error {
 	for _, look := range []func(string) (os.FileInfo, error){os.Lstat, os.Stat} {
 		fi, err := look(path)
 		if err != nil {

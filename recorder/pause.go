@@ -25,7 +25,7 @@ func (r *Recorder) Pause(until time.Time) {
 	r.mu.Unlock()
 	if began {
 		r.log.Info("paused: alarm mails save nothing")
-		r.note(history.Paused, "", "")
+		r.recordHistory(history.Paused, "", "")
 	}
 	wake(r.pausing)
 	r.hub.statusChanged()
@@ -47,7 +47,7 @@ func (r *Recorder) endPause(due func(status.Pause) bool) {
 		return
 	}
 	r.log.Info("pause ended", "mails", p.Missed, "elapsed", time.Since(p.Since).Round(time.Second))
-	r.note(history.Resumed, "", "")
+	r.recordHistory(history.Resumed, "", "")
 	wake(r.pausing)
 	r.hub.statusChanged()
 }
@@ -55,7 +55,7 @@ func (r *Recorder) endPause(due func(status.Pause) bool) {
 // keepPause ends a pause when its time has come, until ctx ends.
 func (r *Recorder) keepPause(ctx context.Context) {
 	for {
-		r.endPause(over)
+		r.endPause(pauseExpired)
 		r.mu.Lock()
 		until := r.pause.Until
 		r.mu.Unlock()
@@ -76,5 +76,5 @@ func (r *Recorder) keepPause(ctx context.Context) {
 	}
 }
 
-// over tells whether a pause's time has come.
-func over(p status.Pause) bool { return !p.Until.IsZero() && !time.Now().Before(p.Until) }
+// pauseExpired reports whether a pause's time has come.
+func pauseExpired(p status.Pause) bool { return !p.Until.IsZero() && !time.Now().Before(p.Until) }

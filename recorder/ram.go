@@ -23,8 +23,8 @@ type ramFolder struct {
 	lock *lockfile.Lock
 }
 
-// fault returns why the folder cannot be used, or nil.
-func (f *ramFolder) fault() error {
+// usable returns why the folder cannot be used, or nil.
+func (f *ramFolder) usable() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.err
@@ -37,7 +37,7 @@ func (f *ramFolder) prepare(path string) (changed bool, err error) {
 	defer f.mu.Unlock()
 	err = makeRAM(path)
 	if err == nil {
-		err = f.take(path)
+		err = f.acquire(path)
 	}
 	changed = fmt.Sprint(err) != fmt.Sprint(f.err)
 	f.err = err
@@ -51,14 +51,14 @@ func makeRAM(path string) error {
 	if fi, err := os.Stat(path); err != nil || !fi.IsDir() {
 		return fmt.Errorf("%s is not a folder", path)
 	}
-	if err := own(path); err != nil {
+	if err := checkOwner(path); err != nil {
 		return err
 	}
 	return durable.Try(path)
 }
 
-// take locks the folder: another recorder would take this one's events for its own. f.mu is held.
-func (f *ramFolder) take(path string) error {
+// acquire locks the folder: another recorder would take this one's events for its own. f.mu is held.
+func (f *ramFolder) acquire(path string) error {
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (f *ramFolder) take(path string) error {
 	if f.lock.Holds(root) {
 		return nil
 	}
-	lock, err := lockfile.Take(root)
+	lock, err := lockfile.Acquire(root)
 	if err != nil {
 		return err
 	}
@@ -87,10 +87,10 @@ func (r *Recorder) prepareRAM() (usable bool) {
 	changed, err := r.ram.prepare(r.Settings().RAMDisk.Path)
 	switch {
 	case changed && err != nil:
-		r.note(history.RAMLost, "", err.Error())
+		r.recordHistory(history.RAMLost, "", err.Error())
 		r.log.Error("the RAM disk cannot be used", "err", err)
 	case changed:
-		r.note(history.RAMBack, "", "")
+		r.recordHistory(history.RAMBack, "", "")
 	}
 	return err == nil
 }
@@ -114,7 +114,7 @@ func (r *Recorder) fitRAM() {
 const ramPathName = "ram-disk"
 
 func (r *Recorder) writeRAMPath(path string) {
-	if err := durable.WriteFile(filepath.Join(r.places.State, ramPathName), []byte(path), 0o600); err != nil {
+	if err := durable.WriteFile(filepath.Join(r.paths.State, ramPathName), []byte(path), 0o600); err != nil {
 		r.log.Warn("the RAM disk's path was not noted", "err", err)
 	}
 }
@@ -122,7 +122,7 @@ func (r *Recorder) writeRAMPath(path string) {
 // eraseMoved removes what earlier processes left in RAM at another path than the present one.
 func (r *Recorder) eraseMoved() {
 	path := r.Settings().RAMDisk.Path
-	b, _ := os.ReadFile(filepath.Join(r.places.State, ramPathName))
+	b, _ := os.ReadFile(filepath.Join(r.paths.State, ramPathName))
 	old := strings.TrimSpace(string(b))
 	if old == path {
 		return

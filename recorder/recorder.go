@@ -36,38 +36,38 @@ const Version = "0.1.0"
 
 // Options is what a recorder works with.
 type Options struct {
-	Places   config.Places   // the settings file and the state folder
+	Paths    config.Paths    // the settings file and the state folder
 	Settings config.Settings // valid ones
 	Log      *slog.Logger
 }
 
 // Recorder is the engine. Make one with New.
 type Recorder struct {
-	places  config.Places
+	paths   config.Paths
 	log     *slog.Logger
 	started time.Time
 
-	archive *archive.Archive
-	budget  *ring.Budget
-	cameras *camera.Set
-	copier  *clip.Copier
-	drive   health.Drive // the archive's
-	ffmpeg  *ffmpeg.Finder
-	folders *health.Folders
-	history *history.History
-	hub     hub
-	inbox   *inbox.Inbox
-	ram     ramFolder
-	visits  trigger.Visits // connections to the mail server
+	archive     *archive.Archive
+	budget      *ring.Budget
+	cameras     *camera.Set
+	copier      *clip.Copier
+	drive       health.Drive // the archive's
+	ffmpeg      *ffmpeg.Finder
+	folders     *health.Folders
+	history     *history.History
+	hub         hub
+	inbox       *inbox.Inbox
+	ram         ramFolder
+	connections trigger.ConnectionLog // connections to the mail server
 
-	mailed  chan struct{} // the mail server's settings changed; it starts again
-	kept    chan struct{} // an event ended: look at the retention limits
-	pausing chan struct{} // a pause began, ended, or ends at another time
-	looking chan struct{} // a slot for a check of the files of listed events, which may hang
+	mailed        chan struct{} // the mail server's settings changed; it starts again
+	retentionWake chan struct{} // an event ended: look at the retention limits
+	pausing       chan struct{} // a pause began, ended, or ends at another time
+	looking       chan struct{} // a slot for a check of the files of listed events, which may hang
 
 	applying sync.Mutex // one Apply at a time
 
-	trouble  sync.Mutex // guards indexErr
+	indexMu  sync.Mutex // guards indexErr
 	indexErr error      // an event could not be noted
 
 	mu         sync.Mutex // guards all below
@@ -93,15 +93,15 @@ const (
 var ErrClosed = errors.New("this recorder has ended; make a new one")
 
 // New opens the archive's index; while that cannot be opened for a reason that may pass, Run goes on without it. The
-// caller then calls Run, or Close. The error is a [*lockfile.Taken] if another recorder uses the RAM folder or the
+// caller then calls Run, or Close. The error is a [*lockfile.InUseError] if another recorder uses the RAM folder or the
 // archive.
 func New(ctx context.Context, o Options) (*Recorder, error) {
-	s, state := o.Settings.Clone(), o.Places.State
+	s, state := o.Settings.Clone(), o.Paths.State
 	r := &Recorder{
-		places: o.Places, settings: s, log: o.Log, started: time.Now(),
+		paths: o.Paths, settings: s, log: o.Log, started: time.Now(),
 		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), folders: health.NewFolders(),
 		history: history.New(state, o.Log),
-		mailed:  make(chan struct{}, 1), kept: make(chan struct{}, 1), pausing: make(chan struct{}, 1),
+		mailed:  make(chan struct{}, 1), retentionWake: make(chan struct{}, 1), pausing: make(chan struct{}, 1),
 		looking: make(chan struct{}, 1),
 	}
 	var err error
@@ -117,9 +117,9 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		State: state, Add: r.history.Add, Changed: r.hub.statusChanged, Log: o.Log,
 		Camera: func(id string) (config.Camera, bool) { return r.Settings().Camera(id) }})
 	r.copier = clip.New(clip.Copier{
-		Archive: r.archive, FFmpeg: r.ffmpeg.Tool, Log: o.Log, Changed: r.eventChanged, Trouble: r.archiveTrouble})
+		Archive: r.archive, FFmpeg: r.ffmpeg.Tool, Log: o.Log, Changed: r.eventChanged, DriveError: r.archiveTrouble})
 	r.cameras = camera.NewSet(camera.Options{
-		Archive: r.archive, Copier: r.copier, Budget: r.budget, FFmpeg: r.ffmpeg.Tool, Note: r.note,
+		Archive: r.archive, Copier: r.copier, Budget: r.budget, FFmpeg: r.ffmpeg.Tool, RecordHistory: r.recordHistory,
 		Changed: r.hub.statusChanged, Started: r.started, Log: o.Log}, s)
 	return r, nil
 }
@@ -157,7 +157,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.release()) }()
 	defer r.keepHistory(ctx)()
 	r.cameras.Start(ctx)
-	if err := ffmpeg.EndOrphans(ctx, filepath.Join(r.places.State, "ffmpeg")); err != nil {
+	if err := ffmpeg.EndOrphans(ctx, filepath.Join(r.paths.State, "ffmpeg")); err != nil {
 		r.log.Warn("FFmpegs that an earlier process left are not looked for", "err", err)
 	}
 	r.ffmpeg.Expect()
@@ -232,7 +232,7 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 			continue
 		}
 		r.ffmpeg.Refresh(ctx)
-		if due := r.cameras.DropLost(); due || r.ram.fault() != nil {
+		if due := r.cameras.DropLost(); due || r.ram.usable() != nil {
 			usable := r.prepareRAM()
 			if err := r.cameras.Resume(ctx); err != nil && ctx.Err() == nil {
 				r.log.Error("open events were not taken up", "err", err)
@@ -259,7 +259,7 @@ func (r *Recorder) Apply(s config.Settings) error {
 	if err := append(config.Validate(s), config.CheckFolders(s, r.Settings())...).Err(); err != nil {
 		return err
 	}
-	if err := config.Save(r.places.File, s); err != nil {
+	if err := config.Save(r.paths.File, s); err != nil {
 		return err
 	}
 	r.putInForce(s)
@@ -285,7 +285,7 @@ func (r *Recorder) putInForce(s config.Settings) {
 	}
 	if s.Archive != old.Archive {
 		r.archiveTrouble(nil)
-		wake(r.kept)
+		wake(r.retentionWake)
 	}
 	r.cameras.Apply(r.prepareRAM())
 	if s.RAMDisk.Path != old.RAMDisk.Path {
@@ -308,12 +308,12 @@ func wake(c chan<- struct{}) {
 // claimTime is how long the archive drive is waited for at the start, to find out whether another recorder uses it.
 const claimTime = time.Second
 
-// claim returns a [*lockfile.Taken] if another recorder uses the folder on the RAM disk or the archive. Nothing else is
-// an error here: what is missing may come.
+// claim returns a [*lockfile.InUseError] if another recorder uses the folder on the RAM disk or the archive. Nothing
+// else is an error here: what is missing may come.
 func (r *Recorder) claim() error {
 	r.prepareRAM()
-	var taken *lockfile.Taken
-	if errors.As(r.ram.fault(), &taken) {
+	var taken *lockfile.InUseError
+	if errors.As(r.ram.usable(), &taken) {
 		return taken
 	}
 	claimed := make(chan error, 1)

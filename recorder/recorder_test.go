@@ -104,7 +104,7 @@ func start(t *testing.T, s config.Settings, state string) *rig {
 	}
 	log := &syncBuffer{}
 	r, err := New(t.Context(), Options{
-		Places: config.Places{File: filepath.Join(state, "preroll.toml"), State: state}, Settings: s,
+		Paths: config.Paths{File: filepath.Join(state, "preroll.toml"), State: state}, Settings: s,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)

@@ -20,8 +20,8 @@ func (r *Recorder) watchSettings(ctx context.Context) {
 	w, err := fsnotify.NewWatcher()
 	if err == nil {
 		defer func() { _ = w.Close() }()
-		if err = os.MkdirAll(filepath.Dir(r.places.File), 0o700); err == nil {
-			err = w.Add(filepath.Dir(r.places.File))
+		if err = os.MkdirAll(filepath.Dir(r.paths.File), 0o700); err == nil {
+			err = w.Add(filepath.Dir(r.paths.File))
 		}
 	}
 	if err != nil {
@@ -35,7 +35,7 @@ func (r *Recorder) watchSettings(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case ev := <-w.Events:
-			if filepath.Base(ev.Name) == filepath.Base(r.places.File) {
+			if filepath.Base(ev.Name) == filepath.Base(r.paths.File) {
 				timer.Reset(settingsRest)
 			}
 		case err := <-w.Errors:
@@ -51,7 +51,7 @@ func (r *Recorder) watchSettings(ctx context.Context) {
 func (r *Recorder) readSettings() {
 	r.applying.Lock()
 	defer r.applying.Unlock()
-	s, found, err := config.Load(r.places.File)
+	s, found, err := config.Load(r.paths.File)
 	if !found && err == nil { // it was removed: what is in force stays
 		return
 	}

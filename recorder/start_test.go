@@ -18,7 +18,8 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// leave puts into RAM what an earlier life left there: open events without video; and empty folders of somebody else.
+// leave puts into RAM what an earlier process left there: open events without video; and empty folders of somebody
+// else.
 func leave(t testing.TB, s config.Settings, notes, strangers int) (pins string) {
 	t.Helper()
 	pins = filepath.Join(s.RAMDisk.Path, "cam", "pins")
@@ -60,7 +61,7 @@ func BenchmarkStart(b *testing.B) {
 		leave(b, s, 600, 25_000)
 		state := filepath.Join(dir, "state")
 		b.StartTimer()
-		r, err := New(b.Context(), Options{Places: config.Places{File: filepath.Join(dir, "preroll.toml"),
+		r, err := New(b.Context(), Options{Paths: config.Paths{File: filepath.Join(dir, "preroll.toml"),
 			State: state}, Settings: s, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
@@ -80,8 +81,8 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// TestStartListensBeforeItRecalls: whatever an earlier life left in RAM, or somebody else put there, a mail is answered
-// and cameras record meanwhile.
+// TestStartListensBeforeItRecalls: whatever an earlier process left in RAM, or somebody else put there, a mail is
+// answered and cameras record meanwhile.
 func TestStartListensBeforeItRecalls(t *testing.T) {
 	t.Parallel()
 	const notes, strangers = 150, 5000
@@ -124,9 +125,9 @@ func TestOneRecorderAFolder(t *testing.T) {
 		second := s.Clone()
 		change(&second)
 		state := t.TempDir()
-		_, err := New(t.Context(), Options{Places: config.Places{File: filepath.Join(state, "preroll.toml"),
+		_, err := New(t.Context(), Options{Paths: config.Paths{File: filepath.Join(state, "preroll.toml"),
 			State: state}, Settings: second, Log: slog.New(slog.DiscardHandler)})
-		var taken *lockfile.Taken
+		var taken *lockfile.InUseError
 		if !errors.As(err, &taken) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -36,7 +36,7 @@ func (r *Recorder) watchArchive(ctx context.Context) {
 }
 
 // seen drops the events of a list whose clips were removed by hand, if the drive tells in time.
-func (r *Recorder) seen(look func() (kept, removed []event.Event), list []event.Event) (kept, removed []event.Event) {
+func (r *Recorder) seen(find func() (kept, removed []event.Event), list []event.Event) (kept, removed []event.Event) {
 	select {
 	case r.looking <- struct{}{}:
 	default:
@@ -46,7 +46,7 @@ func (r *Recorder) seen(look func() (kept, removed []event.Event), list []event.
 	done := make(chan result, 1)
 	go func() {
 		defer func() { <-r.looking }()
-		kept, removed := look()
+		kept, removed := find()
 		done <- result{kept, removed}
 	}()
 	timer := time.NewTimer(health.DriveTime * 5)
@@ -59,8 +59,8 @@ func (r *Recorder) seen(look func() (kept, removed []event.Event), list []event.
 	}
 }
 
-// note adds to the history that something happened; camera and text may be empty. It never waits.
-func (r *Recorder) note(kind history.Kind, camera, text string) {
+// recordHistory adds to the history that something happened; camera and text may be empty. It never waits.
+func (r *Recorder) recordHistory(kind history.Kind, camera, text string) {
 	r.history.Add(history.Entry{Kind: kind, Camera: camera, Text: text})
 }
 
@@ -76,7 +76,7 @@ func (r *Recorder) keepHistory(ctx context.Context) (end func()) {
 	writing.Go(func() { r.history.Run(ctx) })
 	r.history.Add(history.Entry{Time: r.started, Kind: history.Started})
 	return func() {
-		r.note(history.Stopped, "", "")
+		r.recordHistory(history.Stopped, "", "")
 		cancel()
 		writing.Wait()
 	}

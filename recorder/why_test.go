@@ -55,7 +55,7 @@ func TestWhyAndVerify(t *testing.T) {
 		t.Error(err)
 	}
 
-	verdict := func() status.Verdict {
+	verdict := func() status.VerifyResult {
 		t.Helper()
 		v, err := r.Verify(t.Context(), e.ID)
 		if err != nil {
@@ -85,7 +85,7 @@ func TestWhyAndVerify(t *testing.T) {
 		return strings.Contains(first("gate", at).Text, "It was removed by hand")
 	})
 
-	// The next life knows of this one, and of its end.
+	// The next process knows of this one, and of its end.
 	r.stop()
 	stopped := time.Now()
 	r = start(t, s, state)

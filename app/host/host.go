@@ -14,8 +14,8 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 )
 
-// Order is what a running tray is told, one line of JSON. An empty connection means "open".
-type Order struct {
+// Command is what a running tray is told, one line of JSON. An empty connection means "open".
+type Command struct {
 	Do string `json:"do"`
 }
 
@@ -26,15 +26,15 @@ const (
 )
 
 // OrderSocket is where the tray of a settings file listens.
-func OrderSocket(p config.Places) string { return p.Socket + "-tray" }
+func OrderSocket(p config.Paths) string { return p.Socket + "-tray" }
 
 // Open makes the tray of a settings file open its window.
-func Open(ctx context.Context, p config.Places) error { return tell(ctx, p, DoOpen) }
+func Open(ctx context.Context, p config.Paths) error { return send(ctx, p, DoOpen) }
 
 // Quit ends the tray of a settings file, for desktops that show no tray icon to quit by. It is an error if none runs.
-func Quit(ctx context.Context, p config.Places) error { return tell(ctx, p, DoQuit) }
+func Quit(ctx context.Context, p config.Paths) error { return send(ctx, p, DoQuit) }
 
-func tell(ctx context.Context, p config.Places, do string) error {
+func send(ctx context.Context, p config.Paths, do string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	c, err := control.Dial(ctx, OrderSocket(p))
@@ -44,7 +44,7 @@ func tell(ctx context.Context, p config.Places, do string) error {
 	defer func() { _ = c.Close() }()
 	end, _ := ctx.Deadline()
 	_ = c.SetDeadline(end)
-	if err := json.NewEncoder(c).Encode(Order{do}); err != nil {
+	if err := json.NewEncoder(c).Encode(Command{do}); err != nil {
 		return fmt.Errorf("tell the tray to %s: %w", do, err)
 	}
 	_, _ = io.Copy(io.Discard, c) // the tray closes when it has read the order

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Tray tells whether the desktop shows tray icons now.
+// Tray reports whether the desktop shows tray icons now.
 func Tray(context.Context) bool { return true }
 
 const agent = "io.github.preroll.Preroll"
@@ -25,7 +25,7 @@ func agentFile() (string, error) {
 	return filepath.Join(home, "Library", "LaunchAgents", agent+".plist"), err
 }
 
-// StartsAtLogin tells whether Preroll starts at login.
+// StartsAtLogin reports whether Preroll starts at login.
 func StartsAtLogin() (bool, error) {
 	path, err := agentFile()
 	if err != nil {
@@ -69,7 +69,7 @@ func launchAgent(command []string) string {
 
 const volume = "PrerollRAM"
 
-// CanMakeRAMDisk tells whether MakeRAMDisk works on this platform.
+// CanMakeRAMDisk reports whether MakeRAMDisk works on this platform.
 func CanMakeRAMDisk() bool { return true }
 
 // MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. One that is

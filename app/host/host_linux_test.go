@@ -125,7 +125,7 @@ func TestTray(t *testing.T) {
 }
 
 func TestOrders(t *testing.T) {
-	p := config.Places{Socket: filepath.Join(t.TempDir(), "s")}
+	p := config.Paths{Socket: filepath.Join(t.TempDir(), "s")}
 	if err := Quit(t.Context(), p); err == nil {
 		t.Error("no tray, no error")
 	}
@@ -134,21 +134,21 @@ func TestOrders(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = ln.Close() }()
-	got := make(chan Order, 2)
+	got := make(chan Command, 2)
 	go func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
-			var o Order
+			var o Command
 			_ = json.NewDecoder(c).Decode(&o)
 			_ = c.Close()
 			got <- o
 		}
 	}()
 	for _, tc := range []struct {
-		do   func(context.Context, config.Places) error
+		do   func(context.Context, config.Paths) error
 		want string
 	}{{Open, DoOpen}, {Quit, DoQuit}} {
 		if err := tc.do(t.Context(), p); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/preroll/preroll/app/words"
 )
 
-// Tray tells whether the desktop shows tray icons now. Stock GNOME does not.
+// Tray reports whether the desktop shows tray icons now. Stock GNOME does not.
 func Tray(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -38,8 +38,8 @@ func autostart() (string, error) {
 	return filepath.Join(dir, "autostart", "preroll.desktop"), err
 }
 
-// StartsAtLogin tells whether Preroll starts at login. An entry that the desktop's own settings switched off counts as
-// off.
+// StartsAtLogin reports whether Preroll starts at login. An entry that the desktop's own settings switched off counts
+// as off.
 func StartsAtLogin() (bool, error) {
 	path, err := autostart()
 	if err != nil {
@@ -103,7 +103,7 @@ func quote(arg string) string {
 	return inValue.Replace(`"` + inQuotes.Replace(arg) + `"`)
 }
 
-// CanMakeRAMDisk tells whether MakeRAMDisk works on this platform.
+// CanMakeRAMDisk reports whether MakeRAMDisk works on this platform.
 func CanMakeRAMDisk() bool { return false }
 
 // MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. Here it is

@@ -19,10 +19,10 @@ const (
 	runName     = "Preroll"
 )
 
-// Tray tells whether the desktop shows tray icons now.
+// Tray reports whether the desktop shows tray icons now.
 func Tray(context.Context) bool { return true }
 
-// StartsAtLogin tells whether Preroll starts at login. An entry that the task manager switched off counts as off.
+// StartsAtLogin reports whether Preroll starts at login. An entry that the task manager switched off counts as off.
 func StartsAtLogin() (bool, error) {
 	k, err := registry.OpenKey(registry.CURRENT_USER, runKey, registry.QUERY_VALUE)
 	if errors.Is(err, registry.ErrNotExist) {
@@ -78,7 +78,7 @@ func StartAtLogin(on bool, configFile string) error {
 	return nil
 }
 
-// CanMakeRAMDisk tells whether MakeRAMDisk works on this platform.
+// CanMakeRAMDisk reports whether MakeRAMDisk works on this platform.
 func CanMakeRAMDisk() bool { return false }
 
 // MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. Here it is

@@ -3,8 +3,8 @@
 // and is tried again at the next one.
 package notify
 
-// Note is one notification.
-type Note struct {
+// Notification is one notification.
+type Notification struct {
 	Key     string // a later note with the same key replaces it, where the desktop can
 	Title   string
 	Body    string
@@ -22,7 +22,7 @@ type Action struct {
 // Notifier shows notes. One goroutine at a time may call it.
 type Notifier interface {
 	// Show shows a note. It takes seconds where the desktop hangs.
-	Show(Note) error
+	Show(Notification) error
 	// Close takes a note away by its key, where the desktop can. One that is gone already is no error.
 	Close(key string) error
 	// Stop disconnects. Notes that are shown stay.

@@ -18,7 +18,7 @@ func (script) Close(string) error { return nil }
 
 func (script) Stop() {}
 
-func (script) Show(n Note) error {
+func (script) Show(n Notification) error {
 	if n.Update {
 		return nil
 	}

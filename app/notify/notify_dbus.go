@@ -17,7 +17,7 @@ const (
 	service = "org.freedesktop.Notifications"
 	object  = dbus.ObjectPath("/org/freedesktop/Notifications")
 
-	patience = 2 * time.Second // how long bus and service may take
+	timeout = 2 * time.Second // how long bus and service may take
 )
 
 // bus talks to the desktop's notification service (Desktop Notifications Specification 1.2).
@@ -41,7 +41,7 @@ func (b *bus) connect() error {
 	}
 	if b.conn == nil {
 		ctx, cancel := context.WithCancel(context.Background()) // the connection's life
-		slow := time.AfterFunc(patience, cancel)
+		slow := time.AfterFunc(timeout, cancel)
 		conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
 		if err != nil {
 			cancel()
@@ -88,7 +88,7 @@ func (b *bus) disconnect() {
 
 // call calls the service within its patience. b.mu is held.
 func (b *bus) call(method string, args []any, out ...any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	return b.conn.Object(service, object).CallWithContext(ctx, service+"."+method, 0, args...).Store(out...)
 }
@@ -100,7 +100,7 @@ func (b *bus) Stop() {
 	b.done.Wait()
 }
 
-func (b *bus) Show(n Note) error {
+func (b *bus) Show(n Notification) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n.Update && b.byKey[n.Key] == 0 {

@@ -128,7 +128,7 @@ func TestShow(t *testing.T) {
 	s := serve(t, address, 6, "body", "body-markup", "actions")
 	did := make(chan string, 8)
 	acts := []Action{{"Play", func() { did <- "play" }}, {"Show", func() { did <- "show" }}}
-	try(t, n.Show(Note{Key: "a", Title: "Gate & <b>", Body: "1 & <2>", Picture: "/tmp/ä b.jpg", Actions: acts}))
+	try(t, n.Show(Notification{Key: "a", Title: "Gate & <b>", Body: "1 & <2>", Picture: "/tmp/ä b.jpg", Actions: acts}))
 	s.want(shown{0, "Gate & <b>", "1 &amp; &lt;2&gt;", []string{"default", "Play", "1", "Show"}, "/tmp/ä b.jpg",
 		entryName})
 
@@ -142,11 +142,11 @@ func TestShow(t *testing.T) {
 	}
 	s.emit("ActionInvoked", uint32(99), "default") // another program's note
 
-	try(t, n.Show(Note{Key: "a", Title: "again"}))
-	try(t, n.Show(Note{Key: "b", Title: "other"}))
-	try(t, n.Show(Note{Title: "no key"}))
-	try(t, n.Show(Note{Key: "a", Title: "update", Update: true}))
-	try(t, n.Show(Note{Key: "c", Title: "update of nothing", Update: true}))
+	try(t, n.Show(Notification{Key: "a", Title: "again"}))
+	try(t, n.Show(Notification{Key: "b", Title: "other"}))
+	try(t, n.Show(Notification{Title: "no key"}))
+	try(t, n.Show(Notification{Key: "a", Title: "update", Update: true}))
+	try(t, n.Show(Notification{Key: "c", Title: "update of nothing", Update: true}))
 	s.want(shown{7, "again", "", []string{}, "", entryName}, shown{0, "other", "", []string{}, "", entryName},
 		shown{0, "no key", "", []string{}, "", entryName},
 		shown{7, "update", "", []string{}, "", entryName})
@@ -166,24 +166,24 @@ func TestShow(t *testing.T) {
 		defer n.mu.Unlock()
 		return n.byKey["a"] == 0
 	})
-	try(t, n.Show(Note{Key: "a", Title: "new"}))
+	try(t, n.Show(Notification{Key: "a", Title: "new"}))
 	s.want(shown{0, "new", "", []string{}, "", entryName})
 }
 
 func TestPoorService(t *testing.T) {
 	n, address := begin(t)
 	s := serve(t, address, 0, "body")
-	try(t, n.Show(Note{Title: "t", Body: "a & b", Actions: []Action{{"Play", nil}}}))
+	try(t, n.Show(Notification{Title: "t", Body: "a & b", Actions: []Action{{"Play", nil}}}))
 	s.want(shown{0, "t", "a & b", []string{}, "", entryName})
 }
 
 func TestServiceStartsAgain(t *testing.T) {
 	n, address := begin(t)
-	if err := n.Show(Note{Key: "a", Title: "nobody listens"}); err == nil {
+	if err := n.Show(Notification{Key: "a", Title: "nobody listens"}); err == nil {
 		t.Error("no service, no error")
 	}
 	s := serve(t, address, 0, "body", "actions")
-	try(t, n.Show(Note{Key: "a", Title: "one"}))
+	try(t, n.Show(Notification{Key: "a", Title: "one"}))
 	s.want(shown{0, "one", "", []string{}, "", entryName})
 	if err := s.conn.Close(); err != nil {
 		t.Fatal(err)
@@ -194,7 +194,7 @@ func TestServiceStartsAgain(t *testing.T) {
 		return len(n.byKey) == 0
 	})
 	s = serve(t, address, 0, "body", "body-markup")
-	try(t, n.Show(Note{Key: "a", Title: "two", Body: "<", Actions: []Action{{"Play", nil}}}))
+	try(t, n.Show(Notification{Key: "a", Title: "two", Body: "<", Actions: []Action{{"Play", nil}}}))
 	s.want(shown{0, "two", "&lt;", []string{}, "", entryName})
 }
 
@@ -206,10 +206,10 @@ func TestServiceHangs(t *testing.T) {
 	s.hang = hang
 	s.mu.Unlock()
 	began := time.Now()
-	if err := n.Show(Note{Key: "a", Title: "one"}); err == nil {
+	if err := n.Show(Notification{Key: "a", Title: "one"}); err == nil {
 		t.Error("a hanging service is no error")
 	}
-	if took := time.Since(began); took > 2*patience {
+	if took := time.Since(began); took > 2*timeout {
 		t.Errorf("it held the caller up for %s", took)
 	}
 	close(hang)
@@ -218,7 +218,7 @@ func TestServiceHangs(t *testing.T) {
 		defer s.mu.Unlock()
 		return len(s.shown) == 1
 	})
-	try(t, n.Show(Note{Key: "a", Title: "two"}))
+	try(t, n.Show(Notification{Key: "a", Title: "two"}))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.shown) != 2 || s.shown[1].title != "two" {
@@ -229,7 +229,7 @@ func TestServiceHangs(t *testing.T) {
 func TestNoBus(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
 	n := New()
-	if err := n.Show(Note{Title: "x"}); err == nil {
+	if err := n.Show(Notification{Title: "x"}); err == nil {
 		t.Error("no bus, no error")
 	}
 	try(t, n.Close("x"))
@@ -248,7 +248,7 @@ func TestLostBus(t *testing.T) {
 				defer n.mu.Unlock()
 				return n.conn == nil || !n.conn.Connected()
 			})
-			try(t, n.Show(Note{Key: "a", Title: "one"}))
+			try(t, n.Show(Notification{Key: "a", Title: "one"}))
 			s.want(shown{0, "one", "", []string{}, "", entryName})
 		})
 	}

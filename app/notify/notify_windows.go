@@ -38,7 +38,7 @@ $t.Tag = $env:PREROLL_TAG
 $t.Group = 'preroll'
 [Windows.UI.Notifications.ToastNotificationManager]::CreateToastNotifier('{1AC14E77-02E7-4E5D-B744-2EB1AE5198B7}\WindowsPowerShell\v1.0\powershell.exe').Show($t)`
 
-func (script) Show(n Note) error {
+func (script) Show(n Notification) error {
 	if n.Update {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (script) Show(n Note) error {
 }
 
 // toast is a note in the toast schema.
-func toast(n Note) string {
+func toast(n Notification) string {
 	var b strings.Builder
 	text := func(s string) {
 		b.WriteString("<text>")

@@ -48,42 +48,42 @@ const (
 	// pictures closer than this are the same one: FFmpeg rounds times when it seeks
 	near = time.Millisecond
 	// how far before a place the search for the last picture before it begins
-	look   = 500 * time.Millisecond
-	sparse = 25 * time.Millisecond // above speed 1 no two pictures are shown closer than this
+	searchBack = 500 * time.Millisecond
+	sparse     = 25 * time.Millisecond // above speed 1 no two pictures are shown closer than this
 	// above speed 1 the clock is set back when pictures come later than this
-	behind     = 500 * time.Millisecond
-	gap        = 3 * time.Second                  // a longer hole in the video is not waited for
-	settle     = 200 * time.Millisecond           // how long a new size must last before it is decoded
-	silence    = 20 * time.Second                 // how long FFmpeg may say nothing
-	closeTime  = time.Second                      // how long Close waits
-	end        = time.Duration(math.MaxInt64)     // a place past every picture
-	first      = time.Duration(math.MinInt64 / 2) // whatever comes first
-	defaultBox = 960                              // pixels, while the size of the box is not known
+	behind      = 500 * time.Millisecond
+	gap         = 3 * time.Second                  // a longer hole in the video is not waited for
+	resizeDelay = 200 * time.Millisecond           // how long a new size must last before it is decoded
+	stallLimit  = 20 * time.Second                 // how long FFmpeg may say nothing
+	closeTime   = time.Second                      // how long Close waits
+	end         = time.Duration(math.MaxInt64)     // a place past every picture
+	first       = time.Duration(math.MinInt64 / 2) // whatever comes first
+	defaultBox  = 960                              // pixels, while the size of the box is not known
 )
 
 // Player plays one source at a time. All methods may be called from any goroutine and return at once, but for Close.
 type Player struct {
-	o        Options
-	patience time.Duration // how long FFmpeg may say nothing
-	wake     chan struct{}
-	done     chan struct{}
+	o            Options
+	stallTimeout time.Duration // how long FFmpeg may say nothing
+	wake         chan struct{}
+	done         chan struct{}
 
 	mu   sync.Mutex // guards wish
 	wish wish
 
 	// All that follows belongs to the owner goroutine.
-	source  Source // no path: nothing is open
-	box     image.Point
-	resize  time.Time // when the new box is to be decoded for; zero if it is
-	speed   float64
-	playing bool
-	ended   bool
-	err     error
-	at      time.Duration // of the last picture shown
-	steps   int           // pictures yet to go, backward if negative
-	goal    *goal         // nil: what comes next is just the next picture
-	told    State
-	fresh   bool // State is to be called even if nothing changed
+	source     Source // no path: nothing is open
+	box        image.Point
+	resize     time.Time // when the new box is to be decoded for; zero if it is
+	speed      float64
+	playing    bool
+	ended      bool
+	err        error
+	at         time.Duration // of the last picture shown
+	steps      int           // pictures yet to go, backward if negative
+	goal       *goal         // nil: what comes next is just the next picture
+	reported   State
+	mustReport bool // State is to be called even if nothing changed
 
 	run     *run
 	stopped bool          // run was told to end
@@ -130,7 +130,7 @@ type goal struct {
 
 // New returns a player with nothing open. It must be closed.
 func New(o Options) *Player {
-	p := &Player{o: o, patience: silence, wake: make(chan struct{}, 1), done: make(chan struct{}),
+	p := &Player{o: o, stallTimeout: stallLimit, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		box: box(o.Width, o.Height), speed: 1}
 	go p.loop()
 	return p
@@ -209,12 +209,12 @@ func (p *Player) loop() {
 	timer := time.NewTimer(0)
 	for {
 		for again := true; again; again = p.advance(time.Now()) {
-			if !p.take() {
+			if !p.startWish() {
 				p.finish()
 				return
 			}
 		}
-		p.tell()
+		p.notify()
 		var heads <-chan head
 		var read, ended <-chan struct{}
 		if p.run != nil {
@@ -236,7 +236,7 @@ func (p *Player) loop() {
 		case <-read:
 			p.arrived(time.Now())
 		case <-ended:
-			p.over()
+			p.runEnded()
 		}
 	}
 }
@@ -254,7 +254,7 @@ func (p *Player) finish() {
 
 // take begins what was wished for, and is false when that is the end. While a place is being decoded, a further seek
 // or step waits.
-func (p *Player) take() bool {
+func (p *Player) startWish() bool {
 	p.mu.Lock()
 	w := p.wish
 	p.wish = wish{}
@@ -271,10 +271,10 @@ func (p *Player) take() bool {
 		p.setClock(p.last, p.at)
 	}
 	if w.box != (image.Point{}) && w.box != p.box {
-		p.box, p.resize = w.box, time.Now().Add(settle)
+		p.box, p.resize = w.box, time.Now().Add(resizeDelay)
 	}
 	if w.source != nil {
-		p.source, p.at, p.every, p.fresh = *w.source, max(w.at, 0), 0, true
+		p.source, p.at, p.every, p.mustReport = *w.source, max(w.at, 0), 0, true
 	}
 	if p.source.Path == "" {
 		return true
@@ -283,7 +283,7 @@ func (p *Player) take() bool {
 		g := p.place(w.at)
 		g.glimpse = w.scrub && !g.before
 		p.steps = 0
-		p.begin(g)
+		p.decode(g)
 	}
 	if w.steps != 0 && p.err == nil {
 		p.steps, p.heard = p.steps+w.steps, time.Now()
@@ -303,13 +303,13 @@ func (p *Player) place(at time.Duration) goal {
 	case p.source.Live:
 		return goal{want: first}
 	case p.source.Length > 0 && at >= p.source.Length:
-		return goal{want: end, before: true, back: look}
+		return goal{want: end, before: true, back: searchBack}
 	}
 	return goal{want: max(at, 0)}
 }
 
-// begin makes a fresh FFmpeg decode for a goal.
-func (p *Player) begin(g goal) {
+// decode makes a fresh FFmpeg decode for a goal.
+func (p *Player) decode(g goal) {
 	p.goal = &g
 	p.err, p.ended, p.eof = nil, false, false
 	p.stop()
@@ -328,9 +328,9 @@ func (p *Player) play() {
 	switch {
 	case p.goal != nil:
 	case p.err != nil:
-		p.begin(p.place(p.at))
+		p.decode(p.place(p.at))
 	case p.source.Live || p.eof && p.next == nil: // what was read of a live picture is old by now
-		p.begin(p.place(0))
+		p.decode(p.place(0))
 	default:
 		p.setClock(time.Now(), p.at)
 	}
@@ -349,7 +349,7 @@ func (p *Player) back() {
 	} else {
 		p.steps = 1 - n
 	}
-	p.begin(goal{want: want, before: true, back: look})
+	p.decode(goal{want: want, before: true, back: searchBack})
 }
 
 // start starts FFmpeg for the goal.
@@ -365,7 +365,7 @@ func (p *Player) start() {
 	p.run = start(p.o.FFmpeg, p.o.Version, p.source, g.from, g.glimpse, p.box)
 }
 
-// advance does one thing that can be done now, and tells whether there may be another.
+// advance does one thing that can be done now, and reports whether there may be another.
 func (p *Player) advance(now time.Time) bool {
 	g := p.goal
 	if g != nil && !g.started {
@@ -428,7 +428,7 @@ func (p *Player) reach(now time.Time) bool {
 	case p.next != nil:
 		p.next = nil
 	case p.eof && g.from > 0: // past the end
-		p.begin(goal{want: end, before: true, back: look})
+		p.decode(goal{want: end, before: true, back: searchBack})
 	case p.eof:
 		p.fail(damaged(""))
 	default:
@@ -452,7 +452,7 @@ func (p *Player) approach() bool {
 			p.playing, p.ended = false, true
 		}
 	case g.from > 0:
-		p.begin(goal{want: g.want, before: true, back: 4 * g.back})
+		p.decode(goal{want: g.want, before: true, back: 4 * g.back})
 	case p.eof:
 		p.fail(damaged(""))
 	default: // there is none before
@@ -494,7 +494,7 @@ func (p *Player) redraw() {
 	if ended {
 		at = end
 	}
-	p.begin(p.place(at))
+	p.decode(p.place(at))
 	p.ended = ended
 }
 
@@ -531,8 +531,8 @@ func (p *Player) arrived(now time.Time) {
 	p.head, p.reading, p.got, p.heard = nil, false, now, now
 }
 
-// over takes the end of FFmpeg.
-func (p *Player) over() {
+// runEnded takes the end of FFmpeg.
+func (p *Player) runEnded() {
 	err, stopped := p.run.err, p.stopped
 	p.run, p.stopped = nil, false
 	switch {
@@ -549,15 +549,15 @@ func (p *Player) fail(err error) {
 	p.err, p.goal, p.playing, p.ended, p.steps = err, nil, false, false, 0
 }
 
-// waiting tells whether nothing can be done until FFmpeg gives a sign.
+// waiting reports whether nothing can be done until FFmpeg gives a sign.
 func (p *Player) waiting() bool {
 	return p.run != nil && (p.goal != nil || !p.stopped && (p.reading || p.next == nil && (p.playing || p.steps > 0)))
 }
 
 // watch gives up an FFmpeg that has been silent for too long.
 func (p *Player) watch(now time.Time) {
-	if p.waiting() && now.Sub(p.heard) >= p.patience {
-		p.fail(silent(p.source))
+	if p.waiting() && now.Sub(p.heard) >= p.stallTimeout {
+		p.fail(stalled(p.source))
 	}
 }
 
@@ -565,7 +565,7 @@ func (p *Player) watch(now time.Time) {
 func (p *Player) rest(now time.Time) time.Duration {
 	d := time.Hour
 	if p.waiting() {
-		d = min(d, p.heard.Add(p.patience).Sub(now))
+		d = min(d, p.heard.Add(p.stallTimeout).Sub(now))
 	}
 	if p.goal == nil && !p.resize.IsZero() {
 		d = min(d, p.resize.Sub(now))
@@ -591,17 +591,17 @@ func (p *Player) rate() float64 {
 	return p.speed
 }
 
-// tell reports a change of state.
-func (p *Player) tell() {
+// notify reports a change of state.
+func (p *Player) notify() {
 	if p.source.Path == "" {
 		return
 	}
 	s := State{Playing: p.playing, At: p.at, Length: p.source.Length, Ended: p.ended, Err: p.err}
-	t := p.told
+	t := p.reported
 	t.At = s.At
-	if s == t && !p.fresh {
+	if s == t && !p.mustReport {
 		return
 	}
-	p.told, p.fresh = s, false
+	p.reported, p.mustReport = s, false
 	p.o.State(s)
 }

@@ -29,13 +29,13 @@ func damaged(detail string) error {
 	return &Problem{words.L("The clip cannot be shown: it is damaged, or holds no video that FFmpeg can read."), detail}
 }
 
-// over is the end of a live picture.
-func over(detail string) error {
+// liveEnded is the end of a live picture.
+func liveEnded(detail string) error {
 	return &Problem{words.L("The live picture ended. It comes back when the camera is recorded again."), detail}
 }
 
-// gone is a source whose file cannot be looked at.
-func gone(s Source, err error) error {
+// missingFile is a source whose file cannot be looked at.
+func missingFile(s Source, err error) error {
 	dir := filepath.Dir(s.Path)
 	switch {
 	case s.Live:
@@ -51,8 +51,8 @@ func gone(s Source, err error) error {
 	return &Problem{words.L("The clip is not there any more: %s", s.Path), err.Error()}
 }
 
-// silent is an FFmpeg that says nothing for a long time.
-func silent(s Source) error {
+// stalled is an FFmpeg that says nothing for a long time.
+func stalled(s Source) error {
 	if s.Live {
 		return &Problem{words.L("The camera sends no new picture."), ""}
 	}

@@ -129,7 +129,7 @@ func hanging(t *testing.T) string {
 
 func TestSilentFFmpegIsGivenUp(t *testing.T) {
 	s := newScreenOf(t, hanging(t), 320, 320)
-	s.patience = 300 * time.Millisecond
+	s.stallTimeout = 300 * time.Millisecond
 	var said error
 	for range 2 {
 		s.Open(source(t), 0, true)

@@ -82,7 +82,7 @@ func arguments(version string, s Source, from time.Duration, rough bool, box ima
 
 var release = regexp.MustCompile(`^[nv]?(\d+)\.(\d+)`)
 
-// older tells whether a version is a release before another. A build from git is taken as new.
+// older reports whether a version is a release before another. A build from git is taken as new.
 func older(version string, major, minor int) bool {
 	m := release.FindStringSubmatch(version)
 	if m == nil {
@@ -134,7 +134,7 @@ func (r *run) decode(ctx context.Context, ffmpeg string, args []string, s Source
 	}
 	switch {
 	case s.Live:
-		return over(l.last)
+		return liveEnded(l.last)
 	case strings.Contains(l.last, "Input/output error"), strings.Contains(l.last, "Stale file handle"):
 		return noDrive(l.last)
 	case shown == 0 && (werr != nil || from == 0):
@@ -232,11 +232,11 @@ func (l *lines) line(line string) (head, bool) {
 	return head{}, false
 }
 
-// missing tells whether the source cannot be reached.
+// missing reports whether the source cannot be reached.
 func missing(s Source) error {
 	_, err := os.Stat(s.Path)
 	if err == nil {
 		return nil
 	}
-	return gone(s, err)
+	return missingFile(s, err)
 }

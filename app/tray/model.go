@@ -30,12 +30,12 @@ type model struct {
 // entry is one entry of the menu; one without a title is a separator.
 type entry struct {
 	title string
-	do    order
+	do    command
 	kids  []entry
 }
 
-// order is what a click does. Its fields depend on what.
-type order struct {
+// command is what a click does. Its fields depend on what.
+type command struct {
 	do    what
 	id    string        // page, event or camera
 	path  string        // file or folder; of an event, what is played where there is no window
@@ -70,7 +70,7 @@ func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, win
 	m.tooltip = short(m.tooltip, longTooltip)
 	add := func(e entry) { m.menu = append(m.menu, e) }
 	if window {
-		add(entry{title: words.L("Open Preroll"), do: order{do: doPage, id: "events"}})
+		add(entry{title: words.L("Open Preroll"), do: command{do: doPage, id: "events"}})
 	}
 	if s != nil {
 		m.menu = append(m.menu, eventMenu(now, s, ended, window)...)
@@ -80,16 +80,16 @@ func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, win
 		}
 	}
 	if window {
-		add(entry{title: words.L("Cameras"), do: order{do: doPage, id: "cameras"}})
+		add(entry{title: words.L("Cameras"), do: command{do: doPage, id: "cameras"}})
 	}
 	if s != nil && s.Archive.Path != "" {
-		add(entry{title: words.L("Open archive folder"), do: order{do: doFolder, path: s.Archive.Path}})
+		add(entry{title: words.L("Open archive folder"), do: command{do: doFolder, path: s.Archive.Path}})
 	}
 	if window {
-		add(entry{title: words.L("Settings"), do: order{do: doPage, id: "settings"}})
+		add(entry{title: words.L("Settings"), do: command{do: doPage, id: "settings"}})
 	}
 	add(entry{})
-	add(entry{title: words.L("Quit"), do: order{do: doQuit}})
+	add(entry{title: words.L("Quit"), do: command{do: doQuit}})
 	return m
 }
 
@@ -141,9 +141,9 @@ func clock(t, now time.Time) string {
 
 func eventMenu(now time.Time, s *status.Status, ended []event.Event, window bool) (list []entry) {
 	for _, e := range ended[:min(len(ended), menuEvents)] {
-		do := order{do: doEvent, id: e.ID}
+		do := command{do: doEvent, id: e.ID}
 		if len(e.Clips) > 0 {
-			do = order{do: doFile, path: e.Path(s.Archive.Path, e.Clips[0].File)}
+			do = command{do: doFile, path: e.Path(s.Archive.Path, e.Clips[0].File)}
 		} else if !window {
 			continue
 		}
@@ -156,30 +156,30 @@ func eventMenu(now time.Time, s *status.Status, ended []event.Event, window bool
 func saveMenu(s *status.Status, window bool) (list []entry) {
 	for _, c := range s.Cameras {
 		if c.State != status.Off {
-			list = append(list, entry{title: cmp.Or(c.Name, c.ID), do: order{do: doSave, id: c.ID}})
+			list = append(list, entry{title: cmp.Or(c.Name, c.ID), do: command{do: doSave, id: c.ID}})
 		}
 	}
 	all := len(list) > 1
 	if len(list) > menuCameras {
 		list = list[:menuCameras]
 		if window {
-			list = append(list, entry{title: words.L("More in the window..."), do: order{do: doPage, id: "cameras"}})
+			list = append(list, entry{title: words.L("More in the window..."), do: command{do: doPage, id: "cameras"}})
 		}
 	}
 	if all {
-		list = append(list, entry{title: words.L("All cameras"), do: order{do: doSaveAll}})
+		list = append(list, entry{title: words.L("All cameras"), do: command{do: doSaveAll}})
 	}
 	return list
 }
 
 func pauseMenu(s *status.Status) entry {
 	if s.Pause.On {
-		return entry{title: words.L("Resume"), do: order{do: doResume}}
+		return entry{title: words.L("Resume"), do: command{do: doResume}}
 	}
 	return entry{title: words.L("Pause"), kids: []entry{
-		{title: words.L("For 15 minutes"), do: order{do: doPause, last: 15 * time.Minute}},
-		{title: words.L("For 1 hour"), do: order{do: doPause, last: time.Hour}},
-		{title: words.L("Until I resume"), do: order{do: doPause}},
+		{title: words.L("For 15 minutes"), do: command{do: doPause, last: 15 * time.Minute}},
+		{title: words.L("For 1 hour"), do: command{do: doPause, last: time.Hour}},
+		{title: words.L("Until I resume"), do: command{do: doPause}},
 	}}
 }
 
@@ -226,7 +226,7 @@ func label(title, system string) string {
 	return strings.ReplaceAll(title, "_", "__")
 }
 
-// lacksRAMDisk tells whether the RAM disk that Preroll made is gone, as it is after every restart of a Mac.
+// lacksRAMDisk reports whether the RAM disk that Preroll made is gone, as it is after every restart of a Mac.
 func lacksRAMDisk(s *status.Status) bool {
 	return s != nil && (s.RAM.Path == ramVolume || strings.HasPrefix(s.RAM.Path, ramVolume+"/")) &&
 		slices.ContainsFunc(s.Problems, func(p status.Problem) bool { return p.Key == "ram-gone" })

@@ -128,10 +128,10 @@ func TestMenu(t *testing.T) {
 		t.Errorf("40 cameras: %q", lines(save))
 	}
 	menu := modelOf(noon, &s, 0, ended, true).menu
-	if want := (order{do: doFile, path: "/archive/a/b/x.mp4"}); menu[1].do != want {
+	if want := (command{do: doFile, path: "/archive/a/b/x.mp4"}); menu[1].do != want {
 		t.Errorf("a clip: %+v", menu[1].do)
 	}
-	if want := (order{do: doEvent, id: "3"}); menu[2].do != want {
+	if want := (command{do: doEvent, id: "3"}); menu[2].do != want {
 		t.Errorf("an event without a clip: %+v", menu[2].do)
 	}
 	s.RAM.Used, s.Cameras[0].PreRoll, s.Cameras[0].BitRate = 5, event.Seconds(time.Second), 1e6

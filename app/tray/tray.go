@@ -33,7 +33,7 @@ import (
 
 // Options configures the tray.
 type Options struct {
-	Places config.Places
+	Paths  config.Paths
 	Window bool   // this build has one
 	Page   string // page of it to open at the start, or "" for none
 	Log    *slog.Logger
@@ -41,12 +41,12 @@ type Options struct {
 
 // tray is a running tray. Its goroutines belong to Run.
 type tray struct {
-	opt    Options
-	client *control.Client
-	notes  chan word // for the goroutine that shows them, since the desktop may hang
-	tasks  sync.WaitGroup
-	ctx    context.Context // of Run: what the tray has started ends with it
-	quit   context.CancelFunc
+	opt           Options
+	client        *control.Client
+	notifications chan word // for the goroutine that shows them, since the desktop may hang
+	tasks         sync.WaitGroup
+	ctx           context.Context // of Run: what the tray has started ends with it
+	quit          context.CancelFunc
 
 	// owned by the drawing goroutine
 	shown    model
@@ -56,7 +56,7 @@ type tray struct {
 	language string
 	open     map[string]bool // events that are being saved
 	ended    []event.Event   // newest first
-	news     *news
+	policy   *policy
 	remade   bool // the RAM disk was made again
 	menuDone context.CancelFunc
 	menu     sync.WaitGroup // goroutines of the menu's entries
@@ -67,26 +67,26 @@ func Run(ctx context.Context, opt Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	t := &tray{
-		opt: opt, client: control.NewClient(opt.Places.Socket), notes: make(chan word, 64),
-		ctx: ctx, quit: cancel, open: map[string]bool{}, news: newNews(),
+		opt: opt, client: control.NewClient(opt.Paths.Socket), notifications: make(chan word, 64),
+		ctx: ctx, quit: cancel, open: map[string]bool{}, policy: newPolicy(),
 	}
 	defer t.client.Close()
 
 	// A second start opens the first one's window and ends; one at login just ends.
-	ln, err := control.Listen(host.OrderSocket(opt.Places))
+	ln, err := control.Listen(host.OrderSocket(opt.Paths))
 	if errors.Is(err, control.ErrTaken) {
 		if opt.Page == "" {
 			return nil
 		}
-		return host.Open(ctx, opt.Places)
+		return host.Open(ctx, opt.Paths)
 	}
 	if err != nil {
 		return err
 	}
 	ready := make(chan struct{})
 	var watching sync.WaitGroup
-	watching.Go(func() { t.obey(ln) })
-	watching.Go(t.tell)
+	watching.Go(func() { t.serveCommands(ln) })
+	watching.Go(t.showNotifications)
 	updates := make(chan update)
 	watching.Go(func() { t.watch(updates) })
 	watching.Go(func() {
@@ -110,8 +110,8 @@ func Run(ctx context.Context, opt Options) error {
 	return nil
 }
 
-// obey does what a second start or the window asks for, until the listener is closed.
-func (t *tray) obey(ln net.Listener) {
+// serveCommands does what a second start or the window asks for, until the listener is closed.
+func (t *tray) serveCommands(ln net.Listener) {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
@@ -119,7 +119,7 @@ func (t *tray) obey(ln net.Listener) {
 		}
 		t.tasks.Go(func() {
 			_ = c.SetDeadline(time.Now().Add(2 * time.Second))
-			var o host.Order
+			var o host.Command
 			err := json.NewDecoder(io.LimitReader(c, 4096)).Decode(&o)
 			_ = c.Close()
 			switch {
@@ -166,7 +166,7 @@ func (t *tray) watch(to chan<- update) {
 			return
 		}
 		t.opt.Log.Debug("recorder is gone", "err", err)
-		send(update{gone: true})
+		send(update{disconnected: true})
 		timer := time.NewTimer(time.Second)
 		select {
 		case <-timer.C:
@@ -190,7 +190,7 @@ func (t *tray) follow(updates <-chan update) {
 			return
 		}
 		now := time.Now()
-		t.take(now, u)
+		t.update(now, u)
 		timer.Stop()
 		if at := t.wake(now); !at.IsZero() {
 			timer.Reset(min(time.Until(at), 30*time.Minute)) // the machine may have slept in between
@@ -198,8 +198,8 @@ func (t *tray) follow(updates <-chan update) {
 	}
 }
 
-// take takes an update in.
-func (t *tray) take(now time.Time, u update) {
+// update takes an update in.
+func (t *tray) update(now time.Time, u update) {
 	if u.status != nil {
 		t.status = u.status
 		if u.status.Language != t.language {
@@ -207,7 +207,7 @@ func (t *tray) take(now time.Time, u update) {
 			words.Use(t.language)
 		}
 	}
-	if u.gone {
+	if u.disconnected {
 		t.status = nil
 	}
 	if u.first {
@@ -225,7 +225,7 @@ func (t *tray) take(now time.Time, u update) {
 		delete(t.open, id)
 	}
 	t.ended = newest(t.ended, u.events, u.removed)
-	for _, n := range t.news.see(now, u) {
+	for _, n := range t.policy.see(now, u) {
 		t.show(n)
 	}
 	t.draw(now)
@@ -242,7 +242,7 @@ func (t *tray) take(now time.Time, u update) {
 // wake is when there is something to do though the recorder says nothing: news that wait, the start, and midnight, when
 // what the menu calls today is yesterday. Zero: never.
 func (t *tray) wake(now time.Time) time.Time {
-	at := t.news.next(now)
+	at := t.policy.next(now)
 	if !t.again.IsZero() && (at.IsZero() || t.again.Before(at)) {
 		at = t.again
 	}
@@ -257,41 +257,41 @@ func (t *tray) wake(now time.Time) time.Time {
 
 // word is a note to show, or the key of one to take away.
 type word struct {
-	note   notify.Note
-	closes string
+	notification notify.Notification
+	closes       string
 }
 
 // show hands a note to the goroutine that shows them. If that is far behind, the note is lost: the window has it all.
-func (t *tray) show(n note) {
+func (t *tray) show(n notification) {
 	var list []word
 	for _, key := range n.closes {
 		list = append(list, word{closes: key})
 	}
 	if n.title != "" {
-		shown := notify.Note{Key: n.key, Title: n.title, Body: n.body, Picture: n.picture, Update: n.update}
+		shown := notify.Notification{Key: n.key, Title: n.title, Body: n.body, Picture: n.picture, Update: n.update}
 		for _, a := range n.acts {
 			shown.Actions = append(shown.Actions, notify.Action{Label: a.label, Do: func() { t.act(a.do) }})
 		}
-		list = append(list, word{note: shown})
+		list = append(list, word{notification: shown})
 	}
 	for _, w := range list {
 		select {
-		case t.notes <- w:
+		case t.notifications <- w:
 		default:
 			t.opt.Log.Debug("a notification was left out: the desktop is slow")
 		}
 	}
 }
 
-// tell shows the notes until the tray ends. A desktop that takes none is logged when that begins.
-func (t *tray) tell() {
+// showNotifications shows the notes until the tray ends. A desktop that takes none is logged when that begins.
+func (t *tray) showNotifications() {
 	desktop := notify.New()
 	defer desktop.Stop()
 	failing := false
 	for {
 		var w word
 		select {
-		case w = <-t.notes:
+		case w = <-t.notifications:
 		case <-t.ctx.Done():
 			return
 		}
@@ -299,7 +299,7 @@ func (t *tray) tell() {
 		if w.closes != "" {
 			err = desktop.Close(w.closes)
 		} else {
-			err = desktop.Show(w.note)
+			err = desktop.Show(w.notification)
 		}
 		if err != nil && !failing {
 			t.opt.Log.Warn("no notification", "err", err)
@@ -386,7 +386,7 @@ func (t *tray) on(ctx context.Context, item *systray.MenuItem, e entry) {
 }
 
 // act does what a click asked for.
-func (t *tray) act(o order) {
+func (t *tray) act(o command) {
 	ctx, cancel := context.WithTimeout(t.ctx, 20*time.Second)
 	defer cancel()
 	switch o.do {
@@ -407,8 +407,8 @@ func (t *tray) act(o order) {
 	case doProtect:
 		_, err := t.client.Protect(ctx, o.id, true)
 		if err == nil {
-			t.show(note{key: o.id, title: o.title, body: words.L("Protected: it is kept until you delete it"),
-				acts: []act{{words.L("Play"), order{do: doEvent, id: o.id, path: o.path}}}})
+			t.show(notification{key: o.id, title: o.title, body: words.L("Protected: it is kept until you delete it"),
+				acts: []act{{words.L("Play"), command{do: doEvent, id: o.id, path: o.path}}}})
 		}
 		t.failed(words.L("The event was not protected"), err)
 	case doSave:
@@ -431,7 +431,7 @@ func (t *tray) failed(what string, err error) {
 		return
 	}
 	t.opt.Log.Warn("what was chosen in the tray failed", "err", err)
-	t.show(note{key: "failed", title: what, body: words.Say(err.Error())})
+	t.show(notification{key: "failed", title: what, body: words.Say(err.Error())})
 }
 
 // saveAll triggers every camera that is switched on.
@@ -462,7 +462,7 @@ func (t *tray) openWindow(page, id string) {
 		t.try("window was not opened", err)
 		return
 	}
-	cmd := exec.CommandContext(t.ctx, self, "window", "--config", t.opt.Places.File, "--page", page, "--event", id)
+	cmd := exec.CommandContext(t.ctx, self, "window", "--config", t.opt.Paths.File, "--page", page, "--event", id)
 	cmd.Cancel = func() error { // so that it remembers its place and ends its player
 		if runtime.GOOS == "windows" {
 			return cmd.Process.Kill()

@@ -80,7 +80,7 @@ func (f *fake) change(do func()) {
 
 func (f *fake) Changes() <-chan struct{} { return f.changed }
 
-func (f *fake) Take() (bool, []event.Event, []string) {
+func (f *fake) Drain() (bool, []event.Event, []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	events := f.events
@@ -119,7 +119,7 @@ func TestTray(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 
-	places := config.Places{Socket: filepath.Join(t.TempDir(), "s")}
+	places := config.Paths{Socket: filepath.Join(t.TempDir(), "s")}
 	f := &fake{changed: make(chan struct{}, 1), status: status.Status{
 		Cameras: []status.Camera{camera("a", "Front_door & more", status.Recording),
 			camera("b", "Yard", status.Recording)}, Archive: status.Archive{Path: "/archive"}}}
@@ -131,7 +131,7 @@ func TestTray(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- control.Serve(serving, ln, f, func() control.Watcher { return f }) }()
 	ran := make(chan error, 1)
-	go func() { ran <- Run(ctx, Options{Places: places, Log: slog.New(slog.DiscardHandler)}) }()
+	go func() { ran <- Run(ctx, Options{Paths: places, Log: slog.New(slog.DiscardHandler)}) }()
 
 	icon, err := panel.Wait(ctx)
 	if err != nil {
@@ -212,7 +212,7 @@ func TestTray(t *testing.T) {
 	until(t, "the end of the pause", func() bool { return f.called("resume") })
 	until(t, "the menu to offer a pause", has("For 15 minutes"))
 
-	if err := Run(ctx, Options{Places: places, Page: "events"}); err != nil {
+	if err := Run(ctx, Options{Paths: places, Page: "events"}); err != nil {
 		t.Errorf("a second start: %v", err)
 	}
 	stop()

@@ -17,15 +17,16 @@ func (d dark) Color(n fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color {
 	return d.Theme.Color(n, theme.VariantDark)
 }
 
-// look is the window's appearance as its user wants it. It belongs to the window and not to the recorder's settings.
-type look struct {
+// appearance is the window's appearance as its user wants it. It belongs to the window and not to the recorder's
+// settings.
+type appearance struct {
 	fyne.Theme
 	variant string  // "light", "dark", or "" for the desktop's
 	scale   float32 // of text and all that goes with it
 }
 
 // Color is that of the wished variant. What is disabled, or only a hint, stays legible.
-func (l look) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
+func (l appearance) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
 	switch l.variant {
 	case "light":
 		v = theme.VariantLight
@@ -46,7 +47,7 @@ func (l look) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
 }
 
 // Size is the usual one, scaled.
-func (l look) Size(n fyne.ThemeSizeName) float32 { return l.Theme.Size(n) * l.scale }
+func (l appearance) Size(n fyne.ThemeSizeName) float32 { return l.Theme.Size(n) * l.scale }
 
 // Keys of the preferences.
 const (
@@ -63,7 +64,8 @@ var textSizes = []struct {
 // dress gives the program the appearance that its user chose.
 func dress(a fyne.App) {
 	p := a.Preferences()
-	a.Settings().SetTheme(look{theme.DefaultTheme(), p.String(prefTheme), float32(p.FloatWithFallback(prefText, 1))})
+	a.Settings().SetTheme(appearance{theme.DefaultTheme(), p.String(prefTheme),
+		float32(p.FloatWithFallback(prefText, 1))})
 }
 
 // backdrop is a ground in a colour of the theme.

@@ -104,8 +104,8 @@ func (b *book) replace(e event.Event) int {
 	return -1
 }
 
-// renew takes new days and keeps the pages of those that have as many events as before, but for the stale ones.
-func (b *book) renew(days []event.Day, stale map[string]bool) *book {
+// update takes new days and keeps the pages of those that have as many events as before, but for the stale ones.
+func (b *book) update(days []event.Day, stale map[string]bool) *book {
 	n := newBook(days)
 	same := map[string]bool{}
 	for _, d := range days {

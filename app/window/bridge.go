@@ -35,15 +35,15 @@ func (w *window) watch(ctx context.Context) {
 	}
 }
 
-// obey does what a second start asks for: show yourself.
-func (w *window) obey(ln net.Listener) {
+// serveCommands does what a second start asks for: show yourself.
+func (w *window) serveCommands(ln net.Listener) {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
 			return
 		}
 		_ = c.SetDeadline(time.Now().Add(2 * time.Second))
-		var o order
+		var o command
 		err = json.NewDecoder(io.LimitReader(c, 4096)).Decode(&o)
 		_ = c.Close()
 		if err == nil {

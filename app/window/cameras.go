@@ -130,7 +130,7 @@ func (p *camerasPage) list() []status.Camera {
 	return p.w.status.Cameras
 }
 
-// visible tells whether the page is seen; only then are pictures taken.
+// visible reports whether the page is seen; only then are pictures taken.
 func (p *camerasPage) visible(yes bool) {
 	p.seen = yes
 	if !yes {
@@ -206,7 +206,7 @@ func (p *camerasPage) tick() {
 	}
 	p.poll()
 	p.refresh()
-	p.take()
+	p.nextStill()
 }
 
 // poll asks how the recorder is: that the rings fill is no change that it tells of by itself.
@@ -227,8 +227,8 @@ func (p *camerasPage) poll() {
 	})
 }
 
-// take asks for the oldest picture among the cards that are seen, one at a time.
-func (p *camerasPage) take() {
+// nextStill asks for the oldest picture among the cards that are seen, one at a time.
+func (p *camerasPage) nextStill() {
 	if p.taking {
 		return
 	}
@@ -260,7 +260,7 @@ func (p *camerasPage) take() {
 				p.refresh()
 			}
 			if p.seen {
-				p.take()
+				p.nextStill()
 			}
 		})
 	})
@@ -325,7 +325,7 @@ func (p *camerasPage) follow() {
 			p.player.close()
 			p.livePath = ""
 			text, _ := stateLine(c, p.w.now())
-			p.player.tell(text)
+			p.player.showMessage(text)
 		} else if c.Live != p.livePath {
 			p.livePath = c.Live
 			p.player.open(player.Source{Path: c.Live, Live: true}, 0, nil, p.stills[c.ID].image)

@@ -60,11 +60,11 @@ func (t *cameraTest) run() {
 	c := t.camera()
 	t.clear()
 	if rule := config.URLFault(c.URL); rule != "" {
-		t.tell(words.L("The address %s", words.Say(rule)), "", widget.DangerImportance)
+		t.showResult(words.L("The address %s", words.Say(rule)), "", widget.DangerImportance)
 		return
 	}
 	t.button.Disable()
-	t.tell(words.L("Connecting to the camera. It is watched for some seconds …"), "", widget.MediumImportance)
+	t.showResult(words.L("Connecting to the camera. It is watched for some seconds …"), "", widget.MediumImportance)
 	asked := t.asked
 	t.w.work.Go(func() {
 		l, err := t.w.client.Probe(t.w.ctx, c)
@@ -79,10 +79,10 @@ func (t *cameraTest) run() {
 				if errors.As(err, &e) {
 					text, hint = words.Say(e.Text), words.Say(e.Hint)
 				}
-				t.tell(text, hint, widget.DangerImportance)
+				t.showResult(text, hint, widget.DangerImportance)
 			} else {
 				text, advice := lookOf(l)
-				t.tell(text, advice, widget.SuccessImportance)
+				t.showResult(text, advice, widget.SuccessImportance)
 				if m, err := jpeg.Decode(bytes.NewReader(l.Picture)); err == nil {
 					t.picture.Image = m
 					t.picture.Refresh()
@@ -98,7 +98,7 @@ func (t *cameraTest) run() {
 }
 
 // lookOf says what a camera showed, and what could be better.
-func lookOf(l status.Look) (text, advice string) {
+func lookOf(l status.ProbeResult) (text, advice string) {
 	parts := []string{strings.ToUpper(l.Streams.Video), fmt.Sprintf("%d × %d", l.Streams.Width, l.Streams.Height)}
 	if l.Streams.FPS > 0 {
 		parts = append(parts, words.L("%.0f frames a second", l.Streams.FPS))
@@ -122,7 +122,7 @@ func lookOf(l status.Look) (text, advice string) {
 	return words.L("It works: %s.", strings.Join(parts, ", ")), advice
 }
 
-func (t *cameraTest) tell(text, advice string, i widget.Importance) {
+func (t *cameraTest) showResult(text, advice string, i widget.Importance) {
 	t.result.Importance = i
 	t.result.SetText(text)
 	t.result.Show()

@@ -94,7 +94,7 @@ func (p *connections) ask() {
 			}
 			p.list, p.fault = list, fault
 			p.draw()
-			p.talk.renew(list)
+			p.talk.update(list)
 		})
 	})
 }
@@ -291,7 +291,7 @@ func (p *connections) open(c status.Connection) {
 	t.box.SetOnClosed(func() { p.talk = nil })
 	t.toEvent = widget.NewButtonWithIcon(words.L("Show the event"), theme.MediaVideoIcon(), func() {
 		t.box.Hide()
-		p.w.show(order{Event: t.c.Events[0]})
+		p.w.show(command{Event: t.c.Events[0]})
 	})
 	done := newAnswer(words.L("Close"), away, away)
 	done.Importance = widget.HighImportance
@@ -310,8 +310,8 @@ func (p *connections) open(c status.Connection) {
 	p.w.win.Canvas().Focus(done)
 }
 
-// renew follows the connection that is shown.
-func (t *talk) renew(list []status.Connection) {
+// update follows the connection that is shown.
+func (t *talk) update(list []status.Connection) {
 	if t == nil {
 		return
 	}

@@ -76,8 +76,8 @@ func (w *window) confirm(title, text, yes string, do func()) {
 // toast tells of something for some seconds.
 func (w *window) toast(text string) {
 	room := w.win.Canvas().Size().Width - 8*theme.Padding() // one that is wider would make the window wider
-	w.told.SetText(cut(text, room, func(s string) float32 {
-		return fyne.MeasureText(s, theme.TextSize(), w.told.TextStyle).Width
+	w.toastText.SetText(cut(text, room, func(s string) float32 {
+		return fyne.MeasureText(s, theme.TextSize(), w.toastText.TextStyle).Width
 	}))
 	w.toastEnd = time.Now().Add(4 * time.Second)
 	w.toastBox.Show()

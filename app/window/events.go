@@ -328,7 +328,7 @@ func (p *eventsPage) remove(list []event.Event) {
 	})
 }
 
-// isAway tells whether an event lies on a drive that was not there when it was looked for.
+// isAway reports whether an event lies on a drive that was not there when it was looked for.
 func (w *window) isAway(e event.Event) bool {
 	return w.status != nil && slices.ContainsFunc(w.status.Archive.Away, func(d status.Drive) bool {
 		return d.ID == e.Drive && d.Path == e.Archive
@@ -351,7 +351,7 @@ func (p *eventsPage) update(u control.Update, first bool) {
 			p.stale[d.Day] = true
 		}
 		p.reload()
-		p.detail.renew()
+		p.detail.reload()
 	}
 	reload := false
 	if s := p.w.status; s != nil && s.Archive.Rebuilt != p.rebuilt {
@@ -424,18 +424,18 @@ func (p *eventsPage) reload() {
 			}
 			p.err = err
 			if err == nil {
-				p.take(days, c)
+				p.setDays(days, c)
 			}
 			p.draw()
 		})
 	})
 }
 
-// take shows other days, with the place kept.
-func (p *eventsPage) take(days []event.Day, c event.Choices) {
+// setDays shows other days, with the place kept.
+func (p *eventsPage) setDays(days []event.Day, c event.Choices) {
 	p.loaded = true
 	old := p.book
-	p.book = old.renew(days, p.stale)
+	p.book = old.update(days, p.stale)
 	clear(p.stale)
 	if p.rows.top > 0 || p.rows.into > 0 {
 		p.rows.top = old.move(p.rows.top, p.book)

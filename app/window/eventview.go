@@ -104,8 +104,8 @@ func (v *eventView) changed(e event.Event) {
 	}
 }
 
-// renew asks for the event that is shown, after a time in which nobody told of its changes.
-func (v *eventView) renew() {
+// reload asks for the event that is shown, after a time in which nobody told of its changes.
+func (v *eventView) reload() {
 	if !v.content.Visible() {
 		return
 	}
@@ -371,8 +371,8 @@ func (v *eventView) copy(path string) {
 func (v *eventView) check(b *widget.Button) {
 	b.Disable()
 	id := v.event.ID
-	v.tell(words.L("Reading the clip …"), widget.MediumImportance)
-	var verdict status.Verdict
+	v.showMessage(words.L("Reading the clip …"), widget.MediumImportance)
+	var verdict status.VerifyResult
 	v.w.try(func(ctx context.Context) (err error) {
 		verdict, err = v.w.client.Verify(ctx, id)
 		return err
@@ -385,11 +385,11 @@ func (v *eventView) check(b *widget.Button) {
 		if !verdict.OK {
 			i = widget.DangerImportance
 		}
-		v.tell(words.Say(verdict.Text), i)
+		v.showMessage(words.Say(verdict.Text), i)
 	})
 }
 
-func (v *eventView) tell(text string, i widget.Importance) {
+func (v *eventView) showMessage(text string, i widget.Importance) {
 	v.verdict.Importance = i
 	v.verdict.SetText(text)
 	shown(v.verdict, text != "")

@@ -241,12 +241,12 @@ func (g *guide) show() {
 				g.w.fail(err)
 				return
 			}
-			g.begin(s)
+			g.start(s)
 		})
 	})
 }
 
-func (g *guide) begin(s config.Settings) {
+func (g *guide) start(s config.Settings) {
 	g.edit, g.ready, g.typedURL = s, [4]bool{3: true}, false
 	g.camera = newCamera(s, "")
 	g.name.SetText(g.camera.Name)
@@ -263,8 +263,8 @@ func (g *guide) begin(s config.Settings) {
 	g.turn(0)
 	g.ram.entry.SetText(s.RAMDisk.Path)
 	g.archive.entry.SetText(s.Archive.Path)
-	g.ram.look()
-	g.archive.look()
+	g.ram.check()
+	g.archive.check()
 	g.w.win.Content().Refresh()
 }
 
@@ -461,7 +461,7 @@ func (g *guide) discover() {
 	g.search.Disable()
 	g.found.Objects = []fyne.CanvasObject{field("", "", widget.NewLabel(words.L("Searching for some seconds …")))}
 	g.found.Refresh()
-	var list []status.Found
+	var list []status.DiscoveredCamera
 	g.w.try(func(ctx context.Context) (err error) {
 		list, err = g.w.client.Discover(ctx)
 		return err
@@ -476,7 +476,7 @@ func (g *guide) discover() {
 			text := strings.Join(slices.DeleteFunc([]string{f.Address, f.Name, f.Model}, func(s string) bool {
 				return s == ""
 			}), "  ·  ")
-			b := widget.NewButtonWithIcon(text, theme.MediaVideoIcon(), func() { g.take(f) })
+			b := widget.NewButtonWithIcon(text, theme.MediaVideoIcon(), func() { g.useDiscovered(f) })
 			b.Alignment = widget.ButtonAlignLeading
 			g.found.Add(field("", "", b))
 		}
@@ -485,8 +485,8 @@ func (g *guide) discover() {
 	})
 }
 
-// take fills the fields with a camera that was found.
-func (g *guide) take(f status.Found) {
+// useDiscovered fills the fields with a camera that was found.
+func (g *guide) useDiscovered(f status.DiscoveredCamera) {
 	g.typedURL = false
 	for i, b := range config.Brands {
 		if b.Name == f.Brand {
@@ -560,7 +560,7 @@ const typing = 500 * time.Millisecond
 // lookSoon looks at a folder once its name has been typed.
 func (f *folderStep) lookSoon() {
 	g := f.g
-	f.take()
+	f.apply()
 	asked := f.asked
 	g.w.work.Go(func() {
 		select {
@@ -570,14 +570,14 @@ func (f *folderStep) lookSoon() {
 		}
 		g.w.do(func() {
 			if asked == f.asked {
-				f.look()
+				f.check()
 			}
 		})
 	})
 }
 
-// take takes the folder into the copy, untested.
-func (f *folderStep) take() (path string, step int) {
+// apply takes the folder into the copy, untested.
+func (f *folderStep) apply() (path string, step int) {
 	g := f.g
 	path = strings.TrimSpace(f.entry.Text)
 	if f.use == "archive" {
@@ -588,15 +588,15 @@ func (f *folderStep) take() (path string, step int) {
 	}
 	g.ready[step] = false
 	f.asked++
-	f.tell(words.L("Looking …"), widget.MediumImportance)
+	f.showResult(words.L("Looking …"), widget.MediumImportance)
 	g.draw()
 	return path, step
 }
 
-// look asks what a folder is good for.
-func (f *folderStep) look() {
+// check asks what a folder is good for.
+func (f *folderStep) check() {
 	g := f.g
-	path, n := f.take()
+	path, n := f.apply()
 	asked := f.asked
 	edit := g.edit.Clone()
 	g.w.work.Go(func() {
@@ -606,7 +606,7 @@ func (f *folderStep) look() {
 				return
 			}
 			if err != nil {
-				f.tell(words.Say(err.Error()), widget.DangerImportance)
+				f.showResult(words.Say(err.Error()), widget.DangerImportance)
 				return
 			}
 			text, importance, ok := folderOf(d, f.use, edit)
@@ -618,13 +618,13 @@ func (f *folderStep) look() {
 				}
 			}
 			shown(f.offered, len(f.offers.Objects) > 0)
-			f.tell(text, importance)
+			f.showResult(text, importance)
 			g.draw()
 		})
 	})
 }
 
-func (f *folderStep) tell(text string, i widget.Importance) {
+func (f *folderStep) showResult(text string, i widget.Importance) {
 	f.result.Importance = i
 	f.result.SetText(text)
 }

@@ -36,7 +36,7 @@ type healthPage struct {
 	answer *fyne.Container
 
 	doctor *connections
-	mails  *unassigned
+	mails  *unmatchedList
 
 	tested  *widget.Select
 	test    *widget.Button
@@ -219,7 +219,7 @@ func finding(f status.Finding) fyne.CanvasObject {
 func (p *healthPage) find() {
 	at, err := whenOf(p.date.Date, p.clock.Text, p.w.now())
 	if err != nil {
-		p.tell(p.answer, status.Finding{Text: err.Error()})
+		p.showFindings(p.answer, status.Finding{Text: err.Error()})
 		return
 	}
 	camera := ""
@@ -234,7 +234,7 @@ func (p *healthPage) find() {
 			if err != nil {
 				list = []status.Finding{{Text: err.Error()}}
 			}
-			p.tell(p.answer, list...)
+			p.showFindings(p.answer, list...)
 		})
 	})
 }
@@ -253,7 +253,7 @@ func whenOf(day *time.Time, clock string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%s", words.L("Type the time as 14:05."))
 }
 
-func (p *healthPage) tell(box *fyne.Container, list ...status.Finding) {
+func (p *healthPage) showFindings(box *fyne.Container, list ...status.Finding) {
 	box.RemoveAll()
 	for _, f := range list {
 		box.Add(finding(f))
@@ -271,7 +271,7 @@ func (p *healthPage) selfTest() {
 	c := p.w.status.Cameras[i]
 	p.testing = true
 	p.test.Disable()
-	p.tell(p.result)
+	p.showFindings(p.result)
 	var list []status.Finding
 	say := func(f status.Finding) {
 		p.w.do(func() {
@@ -279,7 +279,7 @@ func (p *healthPage) selfTest() {
 				list = list[:n-1] // what was waited for
 			}
 			list = append(list, f)
-			p.tell(p.result, list...)
+			p.showFindings(p.result, list...)
 		})
 	}
 	p.w.work.Go(func() {

@@ -104,7 +104,7 @@ func TestAnEventIsAskedForBeforeTheFirstStatus(t *testing.T) {
 	f.status.FFmpeg.Path = filepath.Join(t.TempDir(), "ffmpeg")
 	w := rig(t, f)
 	w.guide.auto = false
-	w.show(order{Event: "e001"})
+	w.show(command{Event: "e001"})
 	settle(w)
 	v := w.events.detail
 	if v.player.p == nil || w.path(v.event, "x.mp4") != filepath.Join(f.status.Archive.Path, "x.mp4") {
@@ -247,7 +247,7 @@ func TestToast(t *testing.T) {
 	test.Tap(w.health.mails.assign(status.Unmatched{To: []string{"nobody@nvr"}}).ok)
 	settle(w)
 	if w.toastBox.Visible() {
-		t.Errorf("it failed, and says %q", w.told.Text)
+		t.Errorf("it failed, and says %q", w.toastText.Text)
 	}
 	w.toast(strings.Repeat("/a long path", 100))
 	if least, room := w.win.Content().MinSize().Width, w.win.Canvas().Size().Width; least > room {

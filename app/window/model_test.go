@@ -71,12 +71,12 @@ func TestBook(t *testing.T) {
 		t.Error("not replaced")
 	}
 	// Two more today, one less on the other day, and a day between.
-	to := b.renew([]event.Day{{Day: "2026-11-22", Events: 5}, {Day: "2026-11-21", Events: 1},
+	to := b.update([]event.Day{{Day: "2026-11-22", Events: 5}, {Day: "2026-11-21", Events: 1},
 		{Day: "2026-11-20", Events: 120}}, nil)
 	if to.find("x") != 75+4 || b.move(75, to) != 79 || b.move(1, to) != 3 || b.move(0, to) != 0 || b.move(4, to) != 8 {
 		t.Errorf("moved: %d, %d, %d", to.find("x"), b.move(75, to), b.move(1, to))
 	}
-	if again := to.renew(to.days, map[string]bool{"2026-11-20": true}); again.find("x") != -1 {
+	if again := to.update(to.days, map[string]bool{"2026-11-20": true}); again.find("x") != -1 {
 		t.Error("a stale day was kept")
 	}
 	for i := range keptPages + 5 {
@@ -101,7 +101,7 @@ func TestRowsKeepTheirPlaceInAMillion(t *testing.T) {
 		days = append(days, event.Day{Day: noon.AddDate(0, 0, -i).Format("2006-01-02"), Events: 1000})
 	}
 	w.status = demoStatus("")
-	p.take(days, event.Choices{})
+	p.setDays(days, event.Choices{})
 	w.win.Resize(fyne.NewSize(900, 600))
 	p.draw()
 	r := p.rows

@@ -35,7 +35,7 @@ var scenes = []struct {
 		guided(w, f, 2)
 		w.guide.discover()
 		settle(w)
-		w.guide.take(f.found[0])
+		w.guide.useDiscovered(f.found[0])
 		w.guide.tester.run()
 	}},
 	{"guide-mail", func(_ *testing.T, w *window, f *fake) {
@@ -72,7 +72,7 @@ var scenes = []struct {
 	}},
 	{"event", func(_ *testing.T, w *window, f *fake) {
 		w.events.openEvent(f.events[1])
-		w.events.detail.player.tell("")
+		w.events.detail.player.showMessage("")
 		w.events.detail.player.picture.Image = testPicture()
 	}},
 	{"cameras", func(_ *testing.T, w *window, _ *fake) {
@@ -188,7 +188,7 @@ func TestPictures(t *testing.T) {
 func drawScene(t *testing.T, set func(*testing.T, *window, *fake), variant string, size fyne.Size) image.Image {
 	f := sceneFake()
 	w := rig(t, f)
-	fyne.CurrentApp().Settings().SetTheme(look{theme.DefaultTheme(), variant, 1})
+	fyne.CurrentApp().Settings().SetTheme(appearance{theme.DefaultTheme(), variant, 1})
 	w.now = func() time.Time { return noon.Add(time.Hour) }
 	w.hosts = func() []string { return []string{"192.0.2.50"} }
 	w.events.thumbs.load = func(string) (image.Image, error) { return testPicture(), nil }
@@ -211,9 +211,10 @@ func sceneFake() *fake {
 	f := &fake{settings: config.Default(),
 		folder: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 8 << 30, Speed: 180e6,
 			Suggest: []string{"/dev/shm/preroll"}},
-		look: status.Look{Streams: source.Streams{Video: "h264", Width: 2560, Height: 1440, FPS: 20, Audio: "aac"},
+		look: status.ProbeResult{Streams: source.Streams{Video: "h264", Width: 2560, Height: 1440, FPS: 20,
+			Audio: "aac"},
 			Picture: testJPEG(), GOP: event.Seconds(4 * time.Second), BitRate: 6.1e6},
-		found: []status.Found{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"},
+		found: []status.DiscoveredCamera{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"},
 			{Address: "192.0.2.10", Name: "IPC", Model: "DS-2CD2143", Brand: "Hikvision"}},
 		why: []status.Finding{{About: "Preroll", OK: true, Text: "It was running."},
 			{About: "Alarm mail", Text: "No mail came from this camera between 12:03 and 12:15.",

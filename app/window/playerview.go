@@ -39,10 +39,10 @@ type playerView struct {
 	length  time.Duration
 	marks   []time.Duration
 
-	mu     sync.Mutex // guards all below, which the player's goroutine uses
-	latest player.Frame
-	due    bool // latest waits for the main goroutine
-	life   int  // number of the player; what still comes of an earlier one is old
+	mu         sync.Mutex // guards all below, which the player's goroutine uses
+	latest     player.Frame
+	due        bool // latest waits for the main goroutine
+	generation int  // number of the player; what still comes of an earlier one is old
 }
 
 var speeds = []float64{0.25, 0.5, 1, 2, 4, 8}
@@ -88,14 +88,14 @@ func (v *playerView) open(s player.Source, at time.Duration, marks []time.Durati
 	v.live, v.length, v.marks = s.Live, s.Length, marks
 	v.picture.Image = poster
 	v.picture.Refresh()
-	v.tell("")
+	v.showMessage("")
 	v.line.load(s.Length, marks)
 	v.line.set(at)
 	v.setClock(at)
 	shown(v.alarm, len(marks) > 0)
 	known := v.w.known()
 	if known == nil || known.FFmpeg.Path == "" {
-		v.tell(words.L("FFmpeg is missing, so nothing can be played here. Install it, or open the clip in the default player."))
+		v.showMessage(words.L("FFmpeg is missing, so nothing can be played here. Install it, or open the clip in the default player."))
 		return
 	}
 	if v.p == nil {
@@ -140,9 +140,9 @@ func (v *playerView) pixels() (width, height int) {
 func (v *playerView) turn() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.life++
+	v.generation++
 	v.due = false
-	return v.life
+	return v.generation
 }
 
 // show takes a picture on the player's goroutine. Pictures that come faster than the screen is drawn replace each
@@ -150,7 +150,7 @@ func (v *playerView) turn() int {
 func (v *playerView) show(life int, f player.Frame) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if life != v.life {
+	if life != v.generation {
 		return
 	}
 	v.latest = f
@@ -160,7 +160,7 @@ func (v *playerView) show(life int, f player.Frame) {
 	v.due = true
 	v.w.do(func() {
 		v.mu.Lock()
-		f, old := v.latest, life != v.life
+		f, old := v.latest, life != v.generation
 		v.due = v.due && old // a newer player's picture waits for its own turn
 		v.mu.Unlock()
 		if v.p == nil || old {
@@ -176,7 +176,7 @@ func (v *playerView) show(life int, f player.Frame) {
 
 func (v *playerView) state(life int, s player.State) {
 	v.w.do(func() {
-		if v.p == nil || life != v.life { // only the main goroutine changes it
+		if v.p == nil || life != v.generation { // only the main goroutine changes it
 			return
 		}
 		v.playing = s.Playing && !s.Ended
@@ -189,11 +189,11 @@ func (v *playerView) state(life int, s player.State) {
 		if s.Err != nil {
 			text = words.Say(s.Err.Error())
 		}
-		v.tell(text)
+		v.showMessage(text)
 	})
 }
 
-func (v *playerView) tell(text string) {
+func (v *playerView) showMessage(text string) {
 	if v.message.Text != text {
 		v.message.SetText(text)
 	}

@@ -67,12 +67,12 @@ func (r *rows) setCount(n int) {
 // scroll moves the rows by a distance; positive is towards the end.
 func (r *rows) scroll(dy float32) {
 	r.into += dy
-	r.settle()
+	r.clampScroll()
 	r.place(false)
 }
 
-// settle makes the place one that can be seen: into lies in the top row, and no room is left below the last row.
-func (r *rows) settle() {
+// clampScroll makes the place one that can be seen: into lies in the top row, and no room is left below the last row.
+func (r *rows) clampScroll() {
 	for r.into < 0 && r.top > 0 {
 		r.top--
 		r.into += r.height(r.top)
@@ -115,14 +115,14 @@ func (r *rows) reveal(i int) {
 			r.top, r.into = i, r.height(i)-r.Size().Height
 		}
 	}
-	r.settle()
+	r.clampScroll()
 	r.place(false)
 }
 
 // jump shows a row at the top.
 func (r *rows) jump(i int) {
 	r.top, r.into = max(0, min(i, r.count-1)), 0
-	r.settle()
+	r.clampScroll()
 	r.place(false)
 }
 
@@ -150,7 +150,7 @@ func (r *rows) place(again bool) {
 		h := r.height(i)
 		b, there := r.shown[i]
 		if !there {
-			b = r.take(r.header(i))
+			b = r.box(r.header(i))
 			b.row = i
 			r.shown[i] = b
 		}
@@ -172,7 +172,7 @@ func kind(header bool) int {
 	return 0
 }
 
-func (r *rows) take(header bool) *rowBox {
+func (r *rows) box(header bool) *rowBox {
 	k := kind(header)
 	if n := len(r.spare[k]); n > 0 {
 		b := r.spare[k][n-1]
@@ -300,7 +300,7 @@ func (r *rowsRenderer) Layout(size fyne.Size) {
 	r.clip.Resize(size)
 	r.r.bar.Move(fyne.NewPos(size.Width-barWidth, 0))
 	r.r.bar.Resize(fyne.NewSize(barWidth, size.Height))
-	r.r.settle()
+	r.r.clampScroll()
 	r.r.place(false)
 }
 
@@ -308,7 +308,7 @@ func (r *rowsRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, 
 func (r *rowsRenderer) Destroy()                     {}
 func (r *rowsRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.clip, r.r.bar} }
 func (r *rowsRenderer) Refresh() {
-	r.r.settle()
+	r.r.clampScroll()
 	r.r.place(true)
 	canvas.Refresh(r.clip)
 }
@@ -422,7 +422,7 @@ func (b *scrollBar) moveTo(y float32) {
 	f := float64(min(1, max(0, y/room))) * (float64(b.r.count) - float64(len(b.r.shown)) + 1)
 	b.r.top = max(0, min(int(f), b.r.count-1))
 	b.r.into = float32(f-float64(b.r.top)) * b.r.height(b.r.top)
-	b.r.settle()
+	b.r.clampScroll()
 	b.r.place(false)
 }
 

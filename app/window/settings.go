@@ -32,8 +32,8 @@ type settingsPage struct {
 
 	base    config.Settings // as the recorder has them
 	edit    config.Settings // as the fields have them
-	own     own             // the window's own settings, as they are
-	wish    own             // as the fields have them
+	prefs   desktopPrefs    // the window's own settings, as they are
+	wish    desktopPrefs    // as the fields have them
 	loaded  bool
 	chosen  int // camera that is shown, -1 for none
 	filling bool
@@ -76,8 +76,8 @@ type settingsPage struct {
 	cancel  *widget.Button
 }
 
-// own is what belongs to the desktop and not to the recorder.
-type own struct {
+// desktopPrefs is what belongs to the desktop and not to the recorder.
+type desktopPrefs struct {
 	login bool
 	theme string
 	text  float64
@@ -108,8 +108,8 @@ func newSettingsPage(w *window) *settingsPage {
 	p.save = important(widget.NewButtonWithIcon(words.L("Save"), theme.ConfirmIcon(), p.apply))
 	p.cancel = widget.NewButton(words.L("Cancel"), func() {
 		p.say("", widget.MediumImportance)
-		p.wish = p.own
-		p.take(p.base)
+		p.wish = p.prefs
+		p.showSettings(p.base)
 		p.load()
 	})
 	p.tabs = container.NewAppTabs(
@@ -124,7 +124,7 @@ func newSettingsPage(w *window) *settingsPage {
 		p.filling = true
 		p.fillCameras() // one tab may have changed what another one shows
 		p.filling = false
-		p.look()
+		p.refreshHints()
 	}
 	foot := container.NewVBox(widget.NewSeparator(),
 		container.NewBorder(nil, nil, nil, container.NewVBox(container.NewHBox(p.cancel, p.save)), p.message))
@@ -567,9 +567,9 @@ func (p *settingsPage) titles() (list []string) {
 	return list
 }
 
-// edited tells whether the fields say something else than what is in force.
+// edited reports whether the fields say something else than what is in force.
 func (p *settingsPage) edited() bool {
-	return p.loaded && (!reflect.DeepEqual(p.base, p.edit) || p.own != p.wish)
+	return p.loaded && (!reflect.DeepEqual(p.base, p.edit) || p.prefs != p.wish)
 }
 
 // load takes the recorder's settings, unless they are being edited here.
@@ -585,25 +585,25 @@ func (p *settingsPage) load() {
 				return // with an error the page says that no recorder runs
 			}
 			prefs := p.w.app.Preferences()
-			o := own{login: login && lerr == nil, theme: prefs.String(prefTheme),
+			o := desktopPrefs{login: login && lerr == nil, theme: prefs.String(prefTheme),
 				text: prefs.FloatWithFallback(prefText, 1)}
-			if p.loaded && reflect.DeepEqual(s, p.base) && o == p.own {
+			if p.loaded && reflect.DeepEqual(s, p.base) && o == p.prefs {
 				return
 			}
-			p.own, p.wish = o, o
-			p.take(s)
+			p.prefs, p.wish = o, o
+			p.showSettings(s)
 			p.w.cameras.draw()
 		})
 	})
 }
 
-func (p *settingsPage) take(s config.Settings) {
+func (p *settingsPage) showSettings(s config.Settings) {
 	p.base, p.edit, p.loaded = s, s.Clone(), true
 	if p.chosen >= len(s.Cameras) || p.chosen < 0 {
 		p.chosen = min(0, len(s.Cameras)-1)
 	}
 	p.fill()
-	p.look()
+	p.refreshHints()
 }
 
 // statusChanged follows the recorder: it comes, goes, or listens elsewhere.
@@ -622,8 +622,8 @@ func (p *settingsPage) statusChanged() {
 	p.draw()
 }
 
-// look asks for what the shown page tells beyond the settings.
-func (p *settingsPage) look() {
+// refreshHints asks for what the shown page tells beyond the settings.
+func (p *settingsPage) refreshHints() {
 	if p.tabs == nil || p.tabs.SelectedIndex() != 2 || !p.loaded {
 		return
 	}
@@ -744,7 +744,7 @@ func (p *settingsPage) check() {
 	p.draw()
 }
 
-// means tells whether a fault's key means a field.
+// means reports whether a fault's key means a field.
 func (p *settingsPage) means(key string, f *textField) bool {
 	if i := strings.IndexByte(key, '['); i >= 0 && !strings.HasPrefix(key, "camera[") {
 		key = key[:i] // one of a list, such as smtp.allow[2]
@@ -886,12 +886,12 @@ func (p *settingsPage) apply() {
 	p.saving = true
 	p.save.Disable()
 	p.say(words.L("Saving …"), widget.MediumImportance)
-	s, base, wish, was := p.edit.Clone(), p.base, p.wish, p.own
+	s, base, wish, was := p.edit.Clone(), p.base, p.wish, p.prefs
 	var fresh config.Settings
 	p.w.work.Go(func() {
 		err := p.store(s, base, &fresh)
 		if err == nil && wish.login != was.login {
-			err = host.StartAtLogin(wish.login, p.w.places.File)
+			err = host.StartAtLogin(wish.login, p.w.paths.File)
 		}
 		p.w.do(func() {
 			p.saving = false
@@ -907,15 +907,15 @@ func (p *settingsPage) apply() {
 			prefs.SetString(prefTheme, wish.theme)
 			prefs.SetFloat(prefText, wish.text)
 			if wish.theme != was.theme || wish.text != was.text {
-				p.w.app.Settings().SetTheme(look{theme.DefaultTheme(), wish.theme, float32(wish.text)})
+				p.w.app.Settings().SetTheme(appearance{theme.DefaultTheme(), wish.theme, float32(wish.text)})
 			}
-			p.own = wish
+			p.prefs = wish
 			if !reflect.DeepEqual(p.edit, s) { // edited on meanwhile
 				p.base = fresh
 				p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
 				return
 			}
-			p.take(fresh)
+			p.showSettings(fresh)
 			p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
 		})
 	})

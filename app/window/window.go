@@ -42,15 +42,15 @@ var Pages = []string{"events", "cameras", "health", "settings", "guide"}
 
 // Options says which recorder's window it is, and what to show first.
 type Options struct {
-	Places config.Places
-	Page   string // one of Pages, or "" for the last one
-	Event  string // id of an event to show
+	Paths config.Paths
+	Page  string // one of Pages, or "" for the last one
+	Event string // id of an event to show
 
 	Measure string // file for what is measured, or "": see Measured
 }
 
-// order is what a second start tells the first.
-type order struct {
+// command is what a second start tells the first.
+type command struct {
 	Page  string `json:"page"`
 	Event string `json:"event"`
 }
@@ -59,7 +59,7 @@ type order struct {
 type window struct {
 	ctx    context.Context
 	app    fyne.App
-	places config.Places
+	paths  config.Paths
 	client *control.Client
 	win    fyne.Window
 	status *status.Status // nil while no recorder answers
@@ -67,17 +67,17 @@ type window struct {
 	now    func() time.Time
 	hosts  func() []string // addresses that a camera can reach this machine at
 
-	pages    *fyne.Container // all but the guide, hidden while it lies over them so that no key gets there
-	tabs     *container.AppTabs
-	events   *eventsPage
-	cameras  *camerasPage
-	health   *healthPage
-	settings *settingsPage
-	guide    *guide
-	notray   *fyne.Container
-	told     *widget.Label // of the toast
-	toastBox *fyne.Container
-	toastEnd time.Time
+	pages     *fyne.Container // all but the guide, hidden while it lies over them so that no key gets there
+	tabs      *container.AppTabs
+	events    *eventsPage
+	cameras   *camerasPage
+	health    *healthPage
+	settings  *settingsPage
+	guide     *guide
+	notray    *fyne.Container
+	toastText *widget.Label // of the toast
+	toastBox  *fyne.Container
+	toastEnd  time.Time
 
 	meter *meter
 	work  sync.WaitGroup // what runs off the main goroutine
@@ -90,13 +90,13 @@ type window struct {
 // Run shows the window until it is closed. A second one raises the first instead.
 func Run(ctx context.Context, a fyne.App, opt Options) error {
 	began := time.Now()
-	ln, err := control.Listen(opt.Places.Socket + "-window")
+	ln, err := control.Listen(opt.Paths.Socket + "-window")
 	if errors.Is(err, control.ErrTaken) {
-		c, err := control.Dial(ctx, opt.Places.Socket+"-window")
+		c, err := control.Dial(ctx, opt.Paths.Socket+"-window")
 		if err != nil {
 			return err
 		}
-		return errors.Join(json.NewEncoder(c).Encode(order{opt.Page, opt.Event}), c.Close())
+		return errors.Join(json.NewEncoder(c).Encode(command{opt.Page, opt.Event}), c.Close())
 	}
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
-	client := control.NewClient(opt.Places.Socket)
+	client := control.NewClient(opt.Paths.Socket)
 	defer client.Close()
 	words.Use(languageOf(ctx, client))
 	if err := lang.AddTranslationsFS(words.Files, words.Folder); err != nil {
@@ -112,14 +112,14 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	}
 	dress(a)
 	w := newWindow(ctx, a, client)
-	w.places = opt.Places
+	w.paths = opt.Paths
 	if opt.Page == "" {
 		opt.Page = a.Preferences().String("page")
 		w.events.goTo = a.Preferences().String("place")
 	}
-	w.show(order{opt.Page, opt.Event})
+	w.show(command{opt.Page, opt.Event})
 	w.work.Go(func() { w.watch(ctx) })
-	w.work.Go(func() { w.obey(ln) })
+	w.work.Go(func() { w.serveCommands(ln) })
 	w.work.Go(func() { w.clock(ctx) })
 	if opt.Measure != "" {
 		w.meter = &meter{began: began}
@@ -184,8 +184,8 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	)
 	w.tabs.SetTabLocation(container.TabLocationLeading)
 	w.tabs.OnSelected = func(*container.TabItem) { w.turned() }
-	w.told = widget.NewLabel("")
-	w.toastBox = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(w.told)),
+	w.toastText = widget.NewLabel("")
+	w.toastBox = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(w.toastText)),
 		container.NewGridWrap(fyne.NewSize(1, 24)))
 	w.toastBox.Hide()
 	w.notray = w.newNoTray()
@@ -209,7 +209,7 @@ func (w *window) hand(f func()) {
 	}
 }
 
-// end makes hand do nothing from now on, and tells whether it was the first to do so.
+// end makes hand do nothing from now on, and reports whether it was the first to do so.
 func (w *window) end() bool {
 	w.ending.Lock()
 	defer w.ending.Unlock()
@@ -228,7 +228,7 @@ func (w *window) remember() {
 }
 
 // show turns to a page or an event.
-func (w *window) show(o order) {
+func (w *window) show(o command) {
 	switch i := slices.Index(Pages, o.Page); {
 	case o.Event != "":
 		w.turn(pageEvents)
@@ -356,14 +356,14 @@ func (w *window) newNoTray() *fyne.Container {
 	quit := widget.NewButton(words.L("Stop Preroll"), func() {
 		w.confirm(words.L("Stop Preroll?"), words.L("No camera is recorded then, and alarms save nothing."),
 			words.L("Stop"), func() {
-				w.try(func(ctx context.Context) error { return host.Quit(ctx, w.places) }, nil)
+				w.try(func(ctx context.Context) error { return host.Quit(ctx, w.paths) }, nil)
 			})
 	})
 	return container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.InfoIcon()),
 		container.NewVBox(container.NewHBox(quit, hide)), text), widget.NewSeparator())
 }
 
-// lookForTray tells whether this desktop shows tray icons. At login the window may be there before the panel is.
+// lookForTray reports whether this desktop shows tray icons. At login the window may be there before the panel is.
 func (w *window) lookForTray(ctx context.Context) {
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()

@@ -66,12 +66,12 @@ type fake struct {
 	events   []event.Event // newest first
 	fail     error         // of the index
 	folder   status.Folder
-	look     status.Look
+	look     status.ProbeResult
 	lookErr  error
-	found    []status.Found
+	found    []status.DiscoveredCamera
 	why      []status.Finding
 	next     *event.Next
-	verdict  status.Verdict
+	verdict  status.VerifyResult
 	deleted  []string
 	mailed   []string
 	paused   bool
@@ -100,9 +100,11 @@ func (f *fake) MailCamera(_ context.Context, id string) error {
 	f.mailed = append(f.mailed, id)
 	return f.refuse
 }
-func (f *fake) Connections() []status.Connection                          { return f.talks }
-func (f *fake) DropUnmatched()                                            { f.dropped = true }
-func (f *fake) Probe(context.Context, config.Camera) (status.Look, error) { return f.look, f.lookErr }
+func (f *fake) Connections() []status.Connection { return f.talks }
+func (f *fake) DropUnmatched()                   { f.dropped = true }
+func (f *fake) Probe(context.Context, config.Camera) (status.ProbeResult, error) {
+	return f.look, f.lookErr
+}
 func (f *fake) fits(q event.Query) []event.Event {
 	return slices.DeleteFunc(slices.Clone(f.events), func(e event.Event) bool {
 		return q.Day != "" && dayOf(e) != q.Day || q.Camera != "" && e.Camera != q.Camera ||
@@ -155,12 +157,12 @@ func (f *fake) Delete(_ context.Context, id string) error {
 }
 func (f *fake) Reindex(context.Context) (int, []string, error)                { return 0, nil, nil }
 func (f *fake) Next(context.Context) (*event.Next, error)                     { return f.next, nil }
-func (f *fake) Verify(context.Context, string) (status.Verdict, error)        { return f.verdict, nil }
+func (f *fake) Verify(context.Context, string) (status.VerifyResult, error)   { return f.verdict, nil }
 func (f *fake) Pause(time.Time)                                               { f.paused = true }
 func (f *fake) EndPause()                                                     { f.paused = false }
 func (f *fake) Still(context.Context, string, int) ([]byte, error)            { return testJPEG(), nil }
 func (f *fake) Folder(context.Context, string, string) (status.Folder, error) { return f.folder, nil }
-func (f *fake) Discover(context.Context) ([]status.Found, error)              { return f.found, nil }
+func (f *fake) Discover(context.Context) ([]status.DiscoveredCamera, error)   { return f.found, nil }
 func (f *fake) Why(context.Context, string, time.Time) ([]status.Finding, error) {
 	return f.why, nil
 }
@@ -186,7 +188,7 @@ func rig(t *testing.T, f *fake) *window {
 	}()
 	a := test.NewTempApp(t)
 	w := newWindow(ctx, a, control.NewClient(socket))
-	w.places.File = filepath.Join(dir, "preroll.toml")
+	w.paths.File = filepath.Join(dir, "preroll.toml")
 	// fyne's test driver runs what it is handed at once, on the wrong goroutine; here the test's own runs it.
 	handed := make(chan func(), 1000)
 	w.do = func(f func()) { handed <- f }
@@ -391,7 +393,7 @@ func TestListOfEvents(t *testing.T) {
 }
 
 func TestEventView(t *testing.T) {
-	f := &fake{settings: config.Default(), verdict: status.Verdict{OK: true, Text: "The clip is whole."}}
+	f := &fake{settings: config.Default(), verdict: status.VerifyResult{OK: true, Text: "The clip is whole."}}
 	w := filled(t, f, 20)
 	p := w.events
 	p.tapped(1, 0)
@@ -581,9 +583,9 @@ func TestGuide(t *testing.T) {
 	f := &fake{settings: config.Default(),
 		folder: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 4 << 30,
 			Suggest: []string{"/dev/shm/other"}},
-		look: status.Look{Streams: source.Streams{Video: "h264", Width: 1920, Height: 1080, FPS: 15},
+		look: status.ProbeResult{Streams: source.Streams{Video: "h264", Width: 1920, Height: 1080, FPS: 15},
 			Picture: testJPEG(), GOP: event.Seconds(2 * time.Second), BitRate: 4e6},
-		found: []status.Found{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"}}}
+		found: []status.DiscoveredCamera{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"}}}
 	w := rig(t, f)
 	w.status = &status.Status{SMTP: status.SMTP{Listen: "[::]:2525"}}
 	w.changed(control.Update{Status: w.status}, true)
@@ -607,7 +609,7 @@ func TestGuide(t *testing.T) {
 	}
 	f.folder.Fault, f.folder.Speed = "", 200e6
 	g.ram.entry.SetText("/dev/shm/preroll")
-	g.archive.look()
+	g.archive.check()
 	settle(w)
 	test.Tap(g.next)
 	if g.step != 1 || !strings.Contains(g.archive.result.Text, "200 MB a second") {
@@ -724,7 +726,7 @@ func TestHealthPage(t *testing.T) {
 	e := ev(0, event.Saved)
 	e.LastTrigger = time.Now().Add(time.Minute)
 	f.events = []event.Event{e}
-	f.verdict = status.Verdict{Text: "It was changed since it was saved"}
+	f.verdict = status.VerifyResult{Text: "It was changed since it was saved"}
 	p.selfTest()
 	settle(w)
 	if len(p.result.Objects) != 3 || fmt.Sprint(f.mailed) != "[gate]" {
@@ -766,7 +768,7 @@ func TestCamerasPage(t *testing.T) {
 }
 
 func TestOrderReadsWhatASecondStartSends(t *testing.T) {
-	b, err := json.Marshal(order{"settings", "e1"})
+	b, err := json.Marshal(command{"settings", "e1"})
 	if err != nil || string(b) != `{"page":"settings","event":"e1"}` {
 		t.Errorf("%s, %v", b, err)
 	}

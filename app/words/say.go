@@ -98,7 +98,7 @@ func (t template) values(have []string, rest string, loose bool, places *int) []
 	return nil
 }
 
-// fits tells whether a value can stand at a verb's place.
+// fits reports whether a value can stand at a verb's place.
 func (t template) fits(i int, value string, loose bool) bool {
 	if t.glued[i] {
 		return value == "" || value[0] == ' ' && fits(t.verbs[i], value, loose)
@@ -106,7 +106,7 @@ func (t template) fits(i int, value string, loose bool) bool {
 	return fits(t.verbs[i], value, loose)
 }
 
-// fits tells whether a verb can have written a value.
+// fits reports whether a verb can have written a value.
 func fits(verb byte, value string, loose bool) bool {
 	var err error
 	switch verb {

@@ -40,10 +40,13 @@ var heard = []string{
 	"recorder/config/values.go",
 	"recorder/control/client.go", "recorder/discover/discover.go",
 	"recorder/source/failure.go", "recorder/ffmpeg/failure.go", "recorder/ffmpeg/source.go", "recorder/ffmpeg/tool.go",
-	"recorder/trigger/gate.go", "recorder/trigger/self.go", "recorder/trigger/server.go", "recorder/trigger/session.go",
-	"recorder/trigger/visits.go",
-	"recorder/trigger/repair/command.go", "recorder/trigger/repair/data.go", "recorder/trigger/repair/login.go",
-	"recorder/trigger/repair/repair.go", "recorder/trigger/repair/report.go", "recorder/trigger/repair/tls.go",
+	"recorder/trigger/limits.go", "recorder/trigger/self.go", "recorder/trigger/server.go",
+	"recorder/trigger/session.go",
+	"recorder/trigger/connections.go",
+	"recorder/trigger/smtpquirks/command.go", "recorder/trigger/smtpquirks/data.go",
+	"recorder/trigger/smtpquirks/login.go",
+	"recorder/trigger/smtpquirks/conn.go", "recorder/trigger/smtpquirks/report.go",
+	"recorder/trigger/smtpquirks/tls.go",
 	"recorder/trigger/rule/match.go", "recorder/trigger/rule/rule.go",
 }
 

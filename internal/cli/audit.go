@@ -26,7 +26,7 @@ type auditFlags struct {
 
 // checkArchive reads the whole archive, and mends it if that is asked for.
 func checkArchive(e *env, f auditFlags) error {
-	s, _, err := config.Load(e.places.File)
+	s, _, err := config.Load(e.paths.File)
 	if err != nil {
 		return err
 	}
@@ -35,12 +35,12 @@ func checkArchive(e *env, f auditFlags) error {
 		return fmt.Errorf("%w; without FFmpeg no clip can be read back", err)
 	}
 	running := atMostEvery(5*time.Second, func(ctx context.Context) bool {
-		conn, err := control.Dial(ctx, e.places.Socket)
+		conn, err := control.Dial(ctx, e.paths.Socket)
 		return err == nil && conn.Close() == nil
 	})
 	bar := &bar{w: e.errs, line: terminal(e.errs)}
 	res, err := audit.Run(e.ctx, audit.Options{
-		Archive: filepath.Clean(s.Archive.Path), State: e.places.State, FFmpeg: tool, Repair: f.repair, Again: f.again,
+		Archive: filepath.Clean(s.Archive.Path), State: e.paths.State, FFmpeg: tool, Repair: f.repair, Again: f.again,
 		Running:  running,
 		Reindex:  func(ctx context.Context) error { return rebuildIndex(ctx, e, s.Archive.Path) },
 		Progress: bar.show,
@@ -84,7 +84,7 @@ func rebuildIndex(ctx context.Context, e *env, root string) (err error) {
 	if _, _, err := e.client.Reindex(ctx); !errors.Is(err, control.ErrNotRunning) {
 		return err
 	}
-	a, err := archive.Open(ctx, e.places.State, root, slog.New(newLines(e.errs, false)))
+	a, err := archive.Open(ctx, e.paths.State, root, slog.New(newLines(e.errs, false)))
 	if err != nil {
 		return err
 	}
@@ -96,28 +96,28 @@ func rebuildIndex(ctx context.Context, e *env, root string) (err error) {
 func printAudit(w io.Writer, r audit.Result) {
 	verdict := ": all whole."
 	if n := len(r.Faults) + r.More; n > 0 {
-		verdict = ": " + many(n, "fault") + "."
+		verdict = ": " + plural(n, "fault") + "."
 	}
-	fmt.Fprintf(w, "%s, %s, %s checked in %s%s\n", many(r.Events, "event"), many(r.Clips, "clip"),
+	fmt.Fprintf(w, "%s, %s, %s checked in %s%s\n", plural(r.Events, "event"), plural(r.Clips, "clip"),
 		config.ByteSize(r.Bytes), about(r.Took.D()), verdict)
 	printFaults(w, "FAIL", r.Faults)
 	if r.More > 0 {
-		fmt.Fprintf(w, "FAIL  and %s\n", many(r.More, "more fault"))
+		fmt.Fprintf(w, "FAIL  and %s\n", plural(r.More, "more fault"))
 	}
-	if len(r.Mended) > 0 {
-		fmt.Fprintf(w, "%s mended:\n", many(len(r.Mended), "fault"))
-		printFaults(w, "ok  ", r.Mended)
+	if len(r.Repaired) > 0 {
+		fmt.Fprintf(w, "%s mended:\n", plural(len(r.Repaired), "fault"))
+		printFaults(w, "ok  ", r.Repaired)
 	}
 	printFaults(w, "note", r.Notes)
 	if r.Saving > 0 {
-		fmt.Fprintf(w, "%s being saved now, or just changed: left alone.\n", many(r.Saving, "event"))
+		fmt.Fprintf(w, "%s being saved now, or just changed: left alone.\n", plural(r.Saving, "event"))
 	}
 	if r.Foreign > 0 {
-		fmt.Fprintf(w, "%s that Preroll did not make: left alone.\n", many(r.Foreign, "file"))
+		fmt.Fprintf(w, "%s that Preroll did not make: left alone.\n", plural(r.Foreign, "file"))
 	}
 }
 
-func printFaults(w io.Writer, mark string, list []audit.Fault) {
+func printFaults(w io.Writer, mark string, list []audit.Issue) {
 	for _, f := range list {
 		fmt.Fprintf(w, "%s  %s\n      %s\n", mark, plain(f.Path), plain(f.Text))
 		if f.Hint != "" {
@@ -136,8 +136,8 @@ func plain(s string) string {
 	}, s)
 }
 
-// many counts things: "1 clip", "1,230 clips".
-func many(n int, thing string) string {
+// plural counts things: "1 clip", "1,230 clips".
+func plural(n int, thing string) string {
 	if n != 1 {
 		thing += "s"
 	}
@@ -175,13 +175,13 @@ func terminal(w io.Writer) bool {
 
 // bar shows how far a check is: on a terminal in one line that is written over, elsewhere as a line every now and then.
 type bar struct {
-	w     io.Writer
-	line  bool
-	began time.Time
-	shown time.Time
-	told  bool // that it goes on
-	drawn bool
-	last  audit.Progress
+	w        io.Writer
+	line     bool
+	began    time.Time
+	shown    time.Time
+	reported bool // that it goes on
+	drawn    bool
+	last     audit.Progress
 }
 
 func (b *bar) show(p audit.Progress) {
@@ -189,16 +189,16 @@ func (b *bar) show(p audit.Progress) {
 	if b.last = p; p.Counting {
 		if b.line && now.Sub(b.shown) > 200*time.Millisecond {
 			b.drawn, b.shown = true, now
-			fmt.Fprintf(b.w, "\r\x1b[Kcounting: %s", many(p.All, "event"))
+			fmt.Fprintf(b.w, "\r\x1b[Kcounting: %s", plural(p.All, "event"))
 		}
 		return
 	}
 	if b.began.IsZero() {
 		b.began, b.shown = now, now
 	}
-	if !p.Resumed.IsZero() && !b.told {
+	if !p.Resumed.IsZero() && !b.reported {
 		b.clear()
-		b.told = true
+		b.reported = true
 		fmt.Fprintf(b.w, "goes on where it was interrupted at %s: %s of %s events are checked already\n",
 			p.Resumed.Local().Format("15:04"), thousands(p.Before), thousands(p.All))
 	}
@@ -236,7 +236,7 @@ func progressText(p audit.Progress, took time.Duration) string {
 	}
 	full := int(done * width)
 	text := fmt.Sprintf("%3.0f %% [%s%s] %s of %s", 100*done, strings.Repeat("#", full),
-		strings.Repeat("-", width-full), thousands(p.Events), many(p.All, "event"))
+		strings.Repeat("-", width-full), thousands(p.Events), plural(p.All, "event"))
 	read := float64(p.Bytes - p.Skipped)
 	if read <= 0 || took < time.Second {
 		return text

@@ -81,7 +81,7 @@ type env struct {
 	ctx    context.Context
 	out    io.Writer
 	errs   io.Writer
-	places config.Places
+	paths  config.Paths
 	client *control.Client
 	args   []string
 }
@@ -99,20 +99,20 @@ type Desktop struct {
 	Tray func(ctx context.Context, o TrayOptions) error
 	// Window shows the window until it is closed.
 	Window func(ctx context.Context, o WindowOptions) error
-	// Fault shows why Preroll could not start, until the user has read it.
-	Fault func(ctx context.Context, text string)
+	// StartError shows why Preroll could not start, until the user has read it.
+	StartError func(ctx context.Context, text string)
 }
 
 // TrayOptions is what the tray is started with.
 type TrayOptions struct {
-	Places config.Places
+	Paths  config.Paths
 	ByHand bool // started by a person: the window opens too
 	Log    *slog.Logger
 }
 
 // WindowOptions is what the window is started with.
 type WindowOptions struct {
-	Places  config.Places
+	Paths   config.Paths
 	Page    string
 	Event   string
 	Measure string
@@ -175,11 +175,11 @@ func run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) err
 	if len(rest) < c.args[0] || len(rest) > c.args[1] {
 		return errUsage(fmt.Sprintf("%q takes %s", strings.TrimSpace("preroll "+name), count(c.args)))
 	}
-	places, err := config.PlacesOf(*file)
+	places, err := config.PathsOf(*file)
 	if err != nil {
 		return err
 	}
-	e := &env{ctx: ctx, out: out, errs: errs, places: places, client: control.NewClient(places.Socket), args: rest}
+	e := &env{ctx: ctx, out: out, errs: errs, paths: places, client: control.NewClient(places.Socket), args: rest}
 	defer e.client.Close()
 	return c.run(e)
 }

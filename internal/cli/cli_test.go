@@ -316,7 +316,7 @@ func startCamera(t *testing.T) *camtest.Camera {
 	return cam
 }
 
-// running tells whether a process names a folder in its arguments.
+// running reports whether a process names a folder in its arguments.
 func running(dir string) bool {
 	list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, f := range list {

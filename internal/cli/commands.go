@@ -53,7 +53,7 @@ func triggerCommand() command {
 	}
 }
 
-// isDemo tells whether a camera of the running recorder is the demo camera.
+// isDemo reports whether a camera of the running recorder is the demo camera.
 func isDemo(e *env, id string) bool {
 	s, err := e.client.Settings(e.ctx)
 	c, ok := s.Camera(id)
@@ -133,18 +133,18 @@ func printStatus(e *env, s status.Status) {
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "RAM disk\t%s\t%s of %s used\n", s.RAM.Path, config.ByteSize(s.RAM.Used),
 		config.ByteSize(s.RAM.Budget))
-	fmt.Fprintf(w, "Archive\t%s\t%s, %s; %s free\n", s.Archive.Path, many(s.Archive.Events, "event"),
+	fmt.Fprintf(w, "Archive\t%s\t%s, %s; %s free\n", s.Archive.Path, plural(s.Archive.Events, "event"),
 		config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free))
 	if f := s.Archive.Filling; f != nil {
 		fmt.Fprintf(w, "\t\tthe list of events is read from the archive: %s so far, %.0f %% of the folders\n",
-			many(f.Events, "event"), f.Part*100)
+			plural(f.Events, "event"), f.Part*100)
 	}
 	for _, d := range s.Archive.Away {
-		fmt.Fprintf(w, "\t%s\t%s, %s on a drive that is not there\n", d.Path, many(d.Events, "event"),
+		fmt.Fprintf(w, "\t%s\t%s, %s on a drive that is not there\n", d.Path, plural(d.Events, "event"),
 			config.ByteSize(d.Bytes))
 	}
 	if ports := portsOf(s.SMTP); ports != "" {
-		fmt.Fprintf(w, "Alarm mail\t%s\t%s, %d fitted no camera\n", ports, many(s.SMTP.Mails, "mail"),
+		fmt.Fprintf(w, "Alarm mail\t%s\t%s, %d fitted no camera\n", ports, plural(s.SMTP.Mails, "mail"),
 			len(s.SMTP.Unmatched))
 	}
 	if s.SMTP.LastTest != "" {
@@ -283,7 +283,7 @@ func check() command {
 			case f.repair || f.again || f.json:
 				return errUsage("--repair, --again and --json go with --archive")
 			}
-			s, _, err := config.Load(e.places.File)
+			s, _, err := config.Load(e.paths.File)
 			if err != nil {
 				return err
 			}

@@ -29,7 +29,7 @@ func drives() command {
 				if d.Away {
 					state = "not there"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s, %s\t%s\n", id, d.Path, many(d.Events, "event"), config.ByteSize(d.Bytes),
+				fmt.Fprintf(w, "%s\t%s\t%s, %s\t%s\n", id, d.Path, plural(d.Events, "event"), config.ByteSize(d.Bytes),
 					state)
 			}
 			return w.Flush()
@@ -53,7 +53,7 @@ func forget() command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(e.out, "%s taken off the list; their files stay where they are.\n", many(n, "event"))
+				fmt.Fprintf(e.out, "%s taken off the list; their files stay where they are.\n", plural(n, "event"))
 				return nil
 			}
 			for _, id := range e.args {
@@ -61,7 +61,7 @@ func forget() command {
 					return err
 				}
 			}
-			fmt.Fprintf(e.out, "%s taken off the list; their files stay where they are.\n", many(len(e.args), "event"))
+			fmt.Fprintf(e.out, "%s taken off the list; their files stay where they are.\n", plural(len(e.args), "event"))
 			return nil
 		},
 	}

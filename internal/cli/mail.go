@@ -23,7 +23,7 @@ type mailFlags struct {
 // mailJSON is what the list is as JSON.
 type mailJSON struct {
 	Connections []status.Connection `json:"connections"`
-	Unassigned  []status.Unmatched  `json:"unassigned"`
+	Unmatched   []status.Unmatched  `json:"unassigned"`
 }
 
 func mailCommand() command {
@@ -95,19 +95,19 @@ func oneConnection(e *env, list []status.Connection, id int, asJSON bool) error 
 }
 
 // printConnections prints the newest connections, a line each.
-func printConnections(e *env, list []status.Connection, most, all int) {
+func printConnections(e *env, list []status.Connection, limit, all int) {
 	switch {
 	case all == 0:
 		fmt.Fprintln(e.out,
 			"No camera has connected yet. Set up its mail, or try the way: preroll trigger CAMERA --mail")
 		return
 	case len(list) == 0:
-		fmt.Fprintf(e.out, "None of the last %s fits.\n", many(all, "connection"))
+		fmt.Fprintf(e.out, "None of the last %s fits.\n", plural(all, "connection"))
 		return
 	}
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NO.\tTIME\tFROM\t\tVERDICT")
-	for _, c := range list[:min(len(list), most)] {
+	for _, c := range list[:min(len(list), limit)] {
 		mark := "ok"
 		if !c.Good {
 			mark = "!"
@@ -116,8 +116,8 @@ func printConnections(e *env, list []status.Connection, most, all int) {
 			plain(c.Verdict))
 	}
 	_ = w.Flush()
-	if n := len(list) - most; n > 0 {
-		fmt.Fprintf(e.out, "and %s: -n %d\n", many(n, "older one"), len(list))
+	if n := len(list) - limit; n > 0 {
+		fmt.Fprintf(e.out, "and %s: -n %d\n", plural(n, "older one"), len(list))
 	}
 	fmt.Fprintln(e.out, "What was said in one of them: preroll mail NO.")
 }

@@ -71,12 +71,12 @@ func TestMail(t *testing.T) {
 	}
 	var list struct {
 		Connections []status.Connection
-		Unassigned  []status.Unmatched
+		Unmatched   []status.Unmatched
 	}
 	b.until("both connections", 20*time.Second, func() bool {
 		code, out := b.run("mail", "--json")
 		return code == 0 && json.Unmarshal([]byte(out), &list) == nil && len(list.Connections) == 2 &&
-			!list.Connections[0].Open && len(list.Unassigned) == 1
+			!list.Connections[0].Open && len(list.Unmatched) == 1
 	})
 	if c := list.Connections; c[0].Good || !c[1].Good || len(c[1].Events) != 1 || len(c[0].Dialogue) < 5 {
 		t.Errorf("%+v", c)

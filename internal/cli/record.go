@@ -36,7 +36,7 @@ func record() command {
 				said := ""
 				for {
 					err := foreground(ctx, e, demo, verbose)
-					var taken *lockfile.Taken
+					var taken *lockfile.InUseError
 					if !wait || !errors.As(err, &taken) && !errors.Is(err, errRunning) {
 						return err
 					}
@@ -62,11 +62,11 @@ func foreground(ctx context.Context, e *env, demo, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	ln, err := listenControl(e.places)
+	ln, err := listenControl(e.paths)
 	if err != nil {
 		return err
 	}
-	return serve(ctx, e.places, s, ln, log, func() { hello(e, s) })
+	return serve(ctx, e.paths, s, ln, log, func() { hello(e, s) })
 }
 
 // archiveTime is how long a look at the archive is waited for at the start.
@@ -74,7 +74,7 @@ const archiveTime = 500 * time.Millisecond
 
 // startSettings loads the settings. With no camera and the wish for it, the demo camera stands in; nothing is written.
 func startSettings(e *env, demo bool) (config.Settings, error) {
-	s, _, err := config.Load(e.places.File)
+	s, _, err := config.Load(e.paths.File)
 	if err != nil {
 		return config.Settings{}, err
 	}
@@ -93,13 +93,13 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	select {
 	case ok := <-made:
 		if !ok {
-			faults = append(faults, config.Fault{Key: "archive.path", Value: s.Archive.Path,
+			faults = append(faults, config.ValidationError{Key: "archive.path", Value: s.Archive.Path,
 				Rule: "must be a folder, and it is a file"})
 		}
 	case <-time.After(archiveTime):
 	}
 	for _, f := range faults {
-		return config.Settings{}, fmt.Errorf("%s\nChange it in %s", f, e.places.File)
+		return config.Settings{}, fmt.Errorf("%s\nChange it in %s", f, e.paths.File)
 	}
 	return s, nil
 }
@@ -110,7 +110,7 @@ const gcPercent = 40
 
 var errRunning = errors.New("a recorder is running already with these settings; see: preroll status")
 
-func listenControl(p config.Places) (net.Listener, error) {
+func listenControl(p config.Paths) (net.Listener, error) {
 	ln, err := control.Listen(p.Socket)
 	if errors.Is(err, control.ErrTaken) {
 		return nil, errRunning
@@ -119,12 +119,12 @@ func listenControl(p config.Places) (net.Listener, error) {
 }
 
 // serve runs the engine and its control socket until ctx ends. begun is called when nothing hinders it.
-func serve(ctx context.Context, p config.Places, s config.Settings, ln net.Listener, log *slog.Logger,
+func serve(ctx context.Context, p config.Paths, s config.Settings, ln net.Listener, log *slog.Logger,
 	begun func()) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	r, err := recorder.New(ctx, recorder.Options{Places: p, Settings: s, Log: log})
+	r, err := recorder.New(ctx, recorder.Options{Paths: p, Settings: s, Log: log})
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -161,7 +161,7 @@ func inTime(ctx context.Context, wait func() error) error {
 // hello says what is about to happen, and what a newcomer does next.
 func hello(e *env, s config.Settings) {
 	fmt.Fprintf(e.out, "Preroll %s\n  settings  %s\n  RAM disk  %s (last %s of each camera)\n  archive   %s\n",
-		recorder.Version, e.places.File, s.RAMDisk.Path, s.RAMDisk.Keep, s.Archive.Path)
+		recorder.Version, e.paths.File, s.RAMDisk.Path, s.RAMDisk.Keep, s.Archive.Path)
 	if d, err := disk.Of(s.RAMDisk.Path); err == nil && !d.RAM {
 		fmt.Fprintf(e.out, "  warning   %s is not known to be RAM (%s)\n", s.RAMDisk.Path, d.Kind)
 	}
@@ -189,9 +189,9 @@ func tray(d Desktop) command {
 				return foreground(e.ctx, e, demo, verbose)
 			}
 			err := resident(e, d, !background, demo, verbose)
-			if err != nil && d.Fault != nil && e.ctx.Err() == nil {
+			if err != nil && d.StartError != nil && e.ctx.Err() == nil {
 				fmt.Fprintf(e.errs, "preroll: %s\n", err)
-				d.Fault(e.ctx, err.Error()) // started at login nobody sees what is printed
+				d.StartError(e.ctx, err.Error()) // started at login nobody sees what is printed
 				return errSilent
 			}
 			return err
@@ -211,7 +211,7 @@ func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
 	ctx, cancel := context.WithCancel(e.ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
-	ln, err := control.Listen(e.places.Socket)
+	ln, err := control.Listen(e.paths.Socket)
 	switch {
 	case errors.Is(err, control.ErrTaken):
 		fmt.Fprintln(e.out, "Joining the recorder that is running already.")
@@ -222,11 +222,11 @@ func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
-		g.Go(func() error { return serve(ctx, e.places, s, ln, log, func() { hello(e, s) }) })
+		g.Go(func() error { return serve(ctx, e.paths, s, ln, log, func() { hello(e, s) }) })
 	}
 	err = waitRunning(ctx, e.client)
 	if err == nil {
-		err = d.Tray(ctx, TrayOptions{Places: e.places, ByHand: byHand, Log: log})
+		err = d.Tray(ctx, TrayOptions{Paths: e.paths, ByHand: byHand, Log: log})
 	}
 	cancel()
 	if werr := g.Wait(); werr != nil {
@@ -271,7 +271,7 @@ func window(d Desktop) command {
 			case !hasDisplay():
 				return errors.New("no display here; see: preroll events, preroll status")
 			}
-			return d.Window(e.ctx, WindowOptions{Places: e.places, Page: page, Event: id, Measure: measure})
+			return d.Window(e.ctx, WindowOptions{Paths: e.paths, Page: page, Event: id, Measure: measure})
 		},
 	}
 }

@@ -38,14 +38,14 @@ func underService(e *env, run func(context.Context) error) error {
 	if runtime.GOOS != "windows" || service.Interactive() {
 		return run(e.ctx)
 	}
-	s, err := newService(e.places, true, &program{run: run})
+	s, err := newService(e.paths, true, &program{run: run})
 	if err != nil {
 		return err
 	}
 	return s.Run()
 }
 
-func newService(p config.Places, system bool, prg service.Interface) (service.Service, error) {
+func newService(p config.Paths, system bool, prg service.Interface) (service.Service, error) {
 	c := &service.Config{
 		Name:        "preroll",
 		DisplayName: "Preroll",
@@ -68,7 +68,7 @@ func serviceCommand() command {
 			if system && runtime.GOOS != "windows" && os.Geteuid() != 0 {
 				return errors.New("a service of the whole system needs administrator rights; use sudo, or leave --system away")
 			}
-			s, err := newService(e.places, system || runtime.GOOS == "windows", &program{})
+			s, err := newService(e.paths, system || runtime.GOOS == "windows", &program{})
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/internal/failpoint"
 )
 
 // WriteFile replaces a file as a whole with the given mode, less the umask. What a crash leaves of it has the name
@@ -168,7 +168,7 @@ func PublishIn(root *os.Root, tmp, final string) error {
 			return err
 		}
 	}
-	crash.Here("renamed")
+	failpoint.Hit("renamed")
 	return SyncDirIn(root, path.Dir(final))
 }
 

@@ -26,13 +26,13 @@ type Owner struct {
 	Since   time.Time `json:"since"`
 }
 
-// Taken is the error for a folder that another process uses.
-type Taken struct {
+// InUseError is the error for a folder that another process uses.
+type InUseError struct {
 	Path  string
 	Owner Owner
 }
 
-func (t *Taken) Error() string {
+func (t *InUseError) Error() string {
 	if t.Owner.Process == 0 {
 		return t.Path + " is used by another Preroll"
 	}
@@ -46,9 +46,9 @@ type Lock struct{ file *os.File }
 // maxFile bounds what is read of a lock file, in bytes.
 const maxFile = 4 << 10
 
-// Take locks a folder. The error is [Taken] where another process has it. The lock is nil where the file system knows
-// none.
-func Take(root *os.Root) (*Lock, error) {
+// Acquire locks a folder. The error is [InUseError] where another process has it. The lock is nil where the file system
+// knows none.
+func Acquire(root *os.Root) (*Lock, error) {
 	if fi, err := root.Lstat(Name); err == nil && !fi.Mode().IsRegular() {
 		return nil, &os.PathError{Op: "lock", Path: Name, Err: errors.New("not a plain file")}
 	}
@@ -58,7 +58,7 @@ func Take(root *os.Root) (*Lock, error) {
 	}
 	switch err := lock(f); {
 	case errors.Is(err, errTaken):
-		t := &Taken{Path: root.Name()}
+		t := &InUseError{Path: root.Name()}
 		b, _ := io.ReadAll(io.LimitReader(f, maxFile))
 		_ = json.Unmarshal(b, &t.Owner)
 		return nil, errors.Join(t, f.Close())
@@ -91,7 +91,7 @@ func me() Owner {
 	return o
 }
 
-// Holds tells whether the lock is that of the file in a folder: it is not if another drive is at its place now, or if
+// Holds reports whether the lock is that of the file in a folder: it is not if another drive is at its place now, or if
 // somebody removed the file.
 func (l *Lock) Holds(root *os.Root) bool {
 	if l == nil {

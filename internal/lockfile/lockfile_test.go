@@ -15,12 +15,13 @@ func TestOneHoldsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = root.Close() }()
-	one, err := Take(root)
+	one, err := Acquire(root)
 	if err != nil || one == nil {
 		t.Fatal(one, err)
 	}
-	var taken *Taken
-	if _, err := Take(root); !errors.As(err, &taken) || taken.Owner.Process != os.Getpid() || taken.Owner.Host == "" ||
+	var taken *InUseError
+	if _, err := Acquire(root); !errors.As(err, &taken) || taken.Owner.Process != os.Getpid() ||
+		taken.Owner.Host == "" ||
 		!strings.Contains(err.Error(), dir) {
 		t.Errorf("%v", err)
 	}
@@ -33,7 +34,7 @@ func TestOneHoldsIt(t *testing.T) {
 	if one.Holds(root) {
 		t.Error("what was removed is held")
 	}
-	two, err := Take(root)
+	two, err := Acquire(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func TestOneHoldsIt(t *testing.T) {
 		os.Symlink("/dev/zero", filepath.Join(dir, Name))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Take(root); err == nil {
+	if _, err := Acquire(root); err == nil {
 		t.Error("a link was locked")
 	}
 }

@@ -73,7 +73,7 @@ func Entries(u status.Unmatched, others []status.Unmatched) (list []Entry) {
 	}
 	add(Sender, condition("from", u.Sender))
 	add(Login, condition("login", u.Login))
-	add(Subject, condition("subject", steady(u.Subject)))
+	add(Subject, condition("subject", constantPart(u.Subject)))
 	add(Address, condition("address", u.From))
 	return list
 }
@@ -104,7 +104,7 @@ func RecipientOf(id string, list []string) string {
 	return found
 }
 
-// isRecorder tells whether the sender of a mail mails for several channels.
+// isRecorder reports whether the sender of a mail mails for several channels.
 func isRecorder(u status.Unmatched, others []status.Unmatched) bool {
 	for _, o := range others {
 		if o.Sender == u.Sender && (u.Sender != "" || o.From == u.From) &&
@@ -138,8 +138,8 @@ func condition(field, text string) string {
 // clock is a day or a time of day, from which on a subject differs from mail to mail.
 var clock = regexp.MustCompile(`\d{1,4}[-/.:]\d{1,2}([-/.:]\d{1,4})?|\d{6,}`)
 
-// steady is the part of a subject that is likely to come again.
-func steady(subject string) string {
+// constantPart is the part of a subject that is likely to come again.
+func constantPart(subject string) string {
 	if at := clock.FindStringIndex(subject); at != nil {
 		before, after := subject[:at[0]], subject[at[1]:]
 		for at = clock.FindStringIndex(after); at != nil; at = clock.FindStringIndex(after) {

@@ -57,7 +57,7 @@ func TestEntries(t *testing.T) {
 	}
 }
 
-// fits tells whether a mail fits a camera that has an entry, and no other one.
+// fits reports whether a mail fits a camera that has an entry, and no other one.
 func fits(entry string, u status.Unmatched) string {
 	s := rule.New([]rule.Camera{{ID: "other", Mail: []string{"somebody else"}}, {ID: "cam", Mail: []string{entry}}})
 	from, _ := netip.ParseAddr(u.From)

@@ -12,12 +12,12 @@ import (
 // Open returns a data base with at most a number of connections; 0 is no bound. The file itself is opened with the
 // first statement. options are those of the driver and of SQLite's file names (https://www.sqlite.org/uri.html), such
 // as "mode=ro&_pragma=query_only(1)".
-func Open(path, options string, most int) (*sql.DB, error) {
+func Open(path, options string, maxConns int) (*sql.DB, error) {
 	escaped := (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() // a # or ? in a folder's name would end the path
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: escaped, RawQuery: options}).String())
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(most)
+	db.SetMaxOpenConns(maxConns)
 	return db, nil
 }

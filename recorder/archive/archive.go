@@ -28,9 +28,9 @@ import (
 
 // Archive is an open archive. Make one with Open.
 type Archive struct {
-	noted func(error) // is told how each change of the index went
-	path  string
-	log   *slog.Logger
+	onChange func(error) // is told how each change of the index went
+	path     string
+	log      *slog.Logger
 
 	renewed chan struct{} // there is a drive whose events the index lacks
 	doubted chan struct{} // the index may be damaged
@@ -74,7 +74,7 @@ func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, 
 		return nil, err
 	}
 	a.writing.Lock()
-	err = a.become(ctx)
+	err = a.ensureOpen(ctx)
 	a.writing.Unlock()
 	if err != nil {
 		_ = a.Close()
@@ -91,7 +91,7 @@ func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted
 		return nil, fmt.Errorf("make state folder: %w", err)
 	}
 	a := newArchive(filepath.Join(state, IndexName), root, log)
-	a.noted = noted
+	a.onChange = noted
 	var err error
 	if a.db, a.reads, err = connect(a.path); err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted
 	}
 	a.writing.Lock()
 	defer a.writing.Unlock()
-	if err := a.become(ctx); err != nil && !passing(err) {
+	if err := a.ensureOpen(ctx); err != nil && !passing(err) {
 		return nil, errors.Join(err, a.reads.Close(), a.db.Close())
 	} else if err != nil {
 		noted(err)
@@ -144,7 +144,7 @@ func (a *Archive) SetRoot(root string) {
 	a.root = root
 	a.mu.Unlock()
 	if changed { // it may be an archive already
-		a.renew()
+		a.requestRefill()
 	}
 }
 
@@ -172,7 +172,7 @@ func (a *Archive) putRound(ctx context.Context, round int64, events ...event.Eve
 		}
 	}
 	if ctx.Err() == nil {
-		a.noted(err)
+		a.onChange(err)
 	}
 	return err
 }
@@ -249,7 +249,7 @@ func (a *Archive) Reserve(e *event.Event) error {
 	stem := t.Format(StemTime) + "_" + FileName(e.Label)
 	free := stem
 	for n := 2; ; n++ {
-		taken, err := a.taken(root, folder, free)
+		taken, err := a.nameInUse(root, folder, free)
 		if err != nil {
 			return err
 		}
@@ -285,8 +285,8 @@ func (a *Archive) Release(e event.Event) {
 	delete(a.reserved, e.Folder+"/"+e.Stem)
 }
 
-// taken tells whether any file of a stem exists, or will.
-func (a *Archive) taken(root *os.Root, folder, stem string) (bool, error) {
+// nameInUse reports whether any file of a stem exists, or will.
+func (a *Archive) nameInUse(root *os.Root, folder, stem string) (bool, error) {
 	a.mu.Lock()
 	reserved := a.reserved[folder+"/"+stem]
 	a.mu.Unlock()
@@ -418,10 +418,10 @@ func (a *Archive) forget(ctx context.Context, id string) error {
 	})
 }
 
-// Look drops the events of a list whose clips were removed by hand from the index, and returns the others and those. An
-// event counts as removed only if its drive is there and all its clips are gone: a drive that is not plugged in, or
-// another one at its place, removes nothing.
-func (a *Archive) Look(ctx context.Context, list []event.Event) (kept, removed []event.Event) {
+// DropDeleted drops the events of a list whose clips were removed by hand from the index, and returns the others and
+// those. An event counts as removed only if its drive is there and all its clips are gone: a drive that is not plugged
+// in, or another one at its place, removes nothing.
+func (a *Archive) DropDeleted(ctx context.Context, list []event.Event) (kept, removed []event.Event) {
 	kept = list[:0]
 	roots := map[string]*os.Root{}
 	defer func() {

@@ -238,7 +238,7 @@ func TestEventsRememberTheirArchive(t *testing.T) {
 	if err != nil || !strings.HasPrefix(a.Path(got, e.Clips[0].File), old) {
 		t.Errorf("%s, %v", a.Path(got, e.Clips[0].File), err)
 	}
-	if list, _ := a.Look(t.Context(), []event.Event{got}); len(list) != 1 {
+	if list, _ := a.DropDeleted(t.Context(), []event.Event{got}); len(list) != 1 {
 		t.Error("forgotten")
 	}
 	if _, _, err := a.Reindex(t.Context()); err != nil {
@@ -337,7 +337,7 @@ func TestLookForgetsWhatWasRemovedByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept, _ := a.Look(t.Context(), list)
+		kept, _ := a.DropDeleted(t.Context(), list)
 		return ids(kept)
 	}
 	if err := os.Rename(root, root+"-unplugged"); err != nil {

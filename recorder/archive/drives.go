@@ -22,11 +22,11 @@ import (
 
 // known is a drive that the index knows.
 type known struct {
-	key    int64  // in the index; 0 is no drive
-	id     string // see legacyID
-	path   string // where it was seen last
-	filled bool   // the index holds what it does
-	noted  bool   // the index has this, too
+	key     int64  // in the index; 0 is no drive
+	id      string // see legacyID
+	path    string // where it was seen last
+	filled  bool   // the index holds what it does
+	indexed bool   // the index has this, too
 }
 
 // legacyID stands for the id of an archive of an index of an earlier version, until something is saved to it.
@@ -77,7 +77,7 @@ func (a *Archive) noteDrives(ctx context.Context, tx *sql.Tx) (done func(), err 
 	a.mu.Lock()
 	var list []known
 	for _, d := range a.drives {
-		if !d.noted {
+		if !d.indexed {
 			list = append(list, d)
 		}
 	}
@@ -93,7 +93,7 @@ func (a *Archive) noteDrives(ctx context.Context, tx *sql.Tx) (done func(), err 
 		defer a.mu.Unlock()
 		for _, d := range list {
 			if a.drives[d.key] == d {
-				d.noted = true
+				d.indexed = true
 				a.drives[d.key] = d
 			}
 		}
@@ -136,11 +136,11 @@ func (a *Archive) keyOf(e event.Event) int64 {
 	if e.Stem == "" {
 		return 0
 	}
-	return a.learn(known{id: e.Drive, path: filepath.Clean(cmp.Or(e.Archive, a.Root()))}).key
+	return a.register(known{id: e.Drive, path: filepath.Clean(cmp.Or(e.Archive, a.Root()))}).key
 }
 
-// learn keeps what is known of a new drive, which the next change of the index notes.
-func (a *Archive) learn(d known) known {
+// register keeps what is known of a new drive, which the next change of the index notes.
+func (a *Archive) register(d known) known {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d.key = 1
@@ -160,7 +160,7 @@ func (a *Archive) update(key int64, change func(*known)) known {
 	defer a.mu.Unlock()
 	d := a.drives[key]
 	change(&d)
-	d.noted = false
+	d.indexed = false
 	a.drives[key] = d
 	return d
 }
@@ -226,7 +226,7 @@ func notIt(root *os.Root) error {
 func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 	path := a.Root()
 	if !a.loaded.Load() {
-		return nil, known{}, fault("open", errNotOpen)
+		return nil, known{}, indexError("open", errNotOpen)
 	}
 	var before []known // drives that were here
 	for key := int64(0); ; {
@@ -234,7 +234,7 @@ func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 		if !ok {
 			break
 		}
-		if held, err := a.held(ctx, d); err != nil {
+		if held, err := a.hasEvents(ctx, d); err != nil {
 			return nil, known{}, err
 		} else if held || !d.filled || a.opensOn(d) { // what the index holds of it is not all
 			before = append(before, d)
@@ -287,8 +287,8 @@ func (a *Archive) claim(root *os.Root) error {
 			return nil
 		}
 	}
-	lock, err := lockfile.Take(root)
-	var taken *lockfile.Taken
+	lock, err := lockfile.Acquire(root)
+	var taken *lockfile.InUseError
 	if errors.As(err, &taken) {
 		return taken
 	}
@@ -297,14 +297,15 @@ func (a *Archive) claim(root *os.Root) error {
 	return nil
 }
 
-// Claim returns a [*lockfile.Taken] if another recorder uses the archive. One that is not there is claimed when it is.
+// Claim returns a [*lockfile.InUseError] if another recorder uses the archive. One that is not there is claimed when it
+// is.
 func (a *Archive) Claim() error {
 	root, id, err := open(a.Root())
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = root.Close() }()
-	var taken *lockfile.Taken
+	var taken *lockfile.InUseError
 	if id == "" || !errors.As(a.claim(root), &taken) {
 		return nil
 	}
@@ -347,12 +348,12 @@ func (a *Archive) adopt(root *os.Root, path, id string, d known) (known, error) 
 	switch {
 	case d.key == 0:
 		d.id, d.path = id, path
-		d = a.learn(d)
+		d = a.register(d)
 	case d.id != id || d.path != path:
 		d = a.update(d.key, func(d *known) { d.id, d.path = id, path })
 	}
 	if !d.filled {
-		a.renew()
+		a.requestRefill()
 	}
 	return d, nil
 }
@@ -363,7 +364,7 @@ func sameFolder(x, y string) bool {
 	return aerr == nil && berr == nil && os.SameFile(a, b)
 }
 
-// opensOn tells whether an open event lies on a drive.
+// opensOn reports whether an open event lies on a drive.
 func (a *Archive) opensOn(d known) bool {
 	a.writing.Lock()
 	defer a.writing.Unlock()
@@ -375,20 +376,20 @@ func (a *Archive) opensOn(d known) bool {
 	return false
 }
 
-// held tells whether the index has events on a drive.
-func (a *Archive) held(ctx context.Context, d known) (held bool, err error) {
+// hasEvents reports whether the index has events on a drive.
+func (a *Archive) hasEvents(ctx context.Context, d known) (hasEvents bool, err error) {
 	err = a.reader().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM days WHERE drive = ? AND bytes > 0)`,
-		d.key).Scan(&held)
+		d.key).Scan(&hasEvents)
 	if err != nil {
-		err = fault("read", err)
+		err = indexError("read", err)
 	}
-	return held, a.doubt(err)
+	return hasEvents, a.reportCorruption(err)
 }
 
 // sample is how many events a drive without an id is recognized by.
 const sample = 50
 
-// recognized tells whether one of the newest events of a drive is there.
+// recognized reports whether one of the newest events of a drive is there.
 func (a *Archive) recognized(ctx context.Context, root *os.Root, d known) bool {
 	list, err := a.scan(ctx, `SELECT drive, event FROM events WHERE drive = ? AND bytes > 0 ORDER BY time DESC LIMIT ?`,
 		d.key, sample)
@@ -403,7 +404,7 @@ func (a *Archive) recognized(ctx context.Context, root *os.Root, d known) bool {
 	return len(list) == 0 && d.legacy() && looksLikeOne(root) // of which an index that was made anew knows nothing
 }
 
-// looksLikeOne tells whether a folder looks like an archive: there is a camera's folder with a year in it.
+// looksLikeOne reports whether a folder looks like an archive: there is a camera's folder with a year in it.
 func looksLikeOne(root *os.Root) bool {
 	cameras, err := names(root, ".")
 	if err != nil {
@@ -435,7 +436,7 @@ func names(root *os.Root, dir string) ([]string, error) {
 	return list, err
 }
 
-// empty tells whether a folder holds nothing.
+// empty reports whether a folder holds nothing.
 func empty(root *os.Root) bool {
 	f, err := root.Open(".")
 	if err != nil {
@@ -595,14 +596,14 @@ func (a *Archive) Drives(ctx context.Context) (list []Drive, err error) {
 	rows, err := a.reader().QueryContext(ctx,
 		`SELECT drive, sum(events), sum(bytes) FROM days WHERE drive > 0 GROUP BY drive`)
 	if err != nil {
-		return nil, a.doubt(fault("read", err))
+		return nil, a.reportCorruption(indexError("read", err))
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var key int64
 		var d Drive
 		if err := rows.Scan(&key, &d.Events, &d.Bytes); err != nil {
-			return nil, fault("read", err)
+			return nil, indexError("read", err)
 		}
 		if k, ok := a.drive(func(k known) bool { return k.key == key }); ok {
 			d.ID, d.Path = k.id, k.path
@@ -613,7 +614,7 @@ func (a *Archive) Drives(ctx context.Context) (list []Drive, err error) {
 		return slices.Compare([]string{x.Path, x.ID}, []string{y.Path, y.ID})
 	})
 	if err := rows.Err(); err != nil {
-		return nil, fault("read", err)
+		return nil, indexError("read", err)
 	}
 	return list, nil
 }

@@ -143,7 +143,7 @@ func TestRotatingDrives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kept, gone := a.Look(t.Context(), list); ids(kept) != want || gone != nil {
+		if kept, gone := a.DropDeleted(t.Context(), list); ids(kept) != want || gone != nil {
 			t.Errorf("kept %q, want %q, forgotten %q", ids(kept), want, ids(gone))
 		}
 	}
@@ -503,7 +503,7 @@ func TestOneRecorderAnArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = b.Close() }()
-	var taken *lockfile.Taken
+	var taken *lockfile.InUseError
 	if err := b.Claim(); !errors.As(err, &taken) || taken.Owner.Process != os.Getpid() {
 		t.Errorf("%v", err)
 	}

@@ -11,7 +11,7 @@ import (
 
 // Explain says in plain words what is wrong with the archive drive, and what to do.
 func Explain(err error) (text, hint string) {
-	var taken *lockfile.Taken
+	var taken *lockfile.InUseError
 	switch {
 	case errors.As(err, &taken):
 		return "The archive is used by another Preroll",

@@ -72,7 +72,7 @@ func (a *Archive) Refill(ctx context.Context, changed func(open bool)) {
 	}
 }
 
-// refill fills the index from each drive that is there and was not read yet, and tells whether one is not there.
+// refill fills the index from each drive that is there and was not read yet, and reports whether one is not there.
 func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking bool, err error) {
 	var errs []error
 	for after := int64(0); ; {
@@ -140,21 +140,21 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 
 // filler is one round of filling.
 type filler struct {
-	a       *Archive
-	root    *os.Root
-	d       known
-	round   int64
-	changed func(open bool)
-	names   []string // of sidecars, to be read
-	found   int
-	faults  []error
-	told    time.Time
+	a        *Archive
+	root     *os.Root
+	d        known
+	round    int64
+	changed  func(open bool)
+	names    []string // of sidecars, to be read
+	found    int
+	faults   []error
+	reported time.Time
 }
 
 // maxFaults bounds how many faults are listed.
 const maxFaults = 10_000
 
-func (f *filler) fault(err error) {
+func (f *filler) addError(err error) {
 	if len(f.faults) < maxFaults {
 		f.faults = append(f.faults, err)
 	}
@@ -204,13 +204,13 @@ func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 	}
 	d, err := f.root.Open(dir)
 	if err != nil {
-		f.fault(unread(err))
+		f.addError(unread(err))
 		return nil
 	}
 	list, err := d.ReadDir(-1)
 	_ = d.Close()
 	if err != nil {
-		f.fault(unread(err))
+		f.addError(unread(err))
 	}
 	slices.SortFunc(list, func(x, y fs.DirEntry) int { return -strings.Compare(x.Name(), y.Name()) })
 	step := (to - from) / float64(max(1, len(list)))
@@ -234,7 +234,7 @@ func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 			if err := f.flush(ctx); err != nil {
 				return err
 			}
-			f.tell(part)
+			f.reportProgress(part)
 		}
 	}
 	return nil
@@ -243,23 +243,23 @@ func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 // tellTime is how often the filling's progress is told of.
 const tellTime = time.Second
 
-func (f *filler) tell(part float64) {
+func (f *filler) reportProgress(part float64) {
 	f.a.mu.Lock()
 	f.a.filling = &Filling{Path: f.d.path, Events: f.found, Part: part}
 	f.a.mu.Unlock()
-	if time.Since(f.told) > tellTime {
-		f.told = time.Now()
+	if time.Since(f.reported) > tellTime {
+		f.reported = time.Now()
 		f.changed(false)
 	}
 }
 
 // flush puts the events of the sidecars into the index.
 func (f *filler) flush(ctx context.Context) error {
-	list, faults, err := f.a.take(ctx, f.root, f.d, f.names, f.round)
+	list, faults, err := f.a.insert(ctx, f.root, f.d, f.names, f.round)
 	f.names = f.names[:0]
 	f.found += len(list)
 	for _, err := range faults {
-		f.fault(err)
+		f.addError(err)
 	}
 	if err == nil && slices.ContainsFunc(list, func(e event.Event) bool { return !e.State.Ended() }) {
 		f.changed(true)
@@ -267,9 +267,9 @@ func (f *filler) flush(ctx context.Context) error {
 	return err
 }
 
-// take puts the events of sidecars on a drive into the index. No event is changed or removed meanwhile, so that nothing
-// older than what the index has gets into it; an event that is at work is left to who works on it.
-func (a *Archive) take(ctx context.Context, root *os.Root, d known, names []string,
+// insert puts the events of sidecars on a drive into the index. No event is changed or removed meanwhile, so that
+// nothing older than what the index has gets into it; an event that is at work is left to who works on it.
+func (a *Archive) insert(ctx context.Context, root *os.Root, d known, names []string,
 	round int64) (list []event.Event, faults []error, err error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -309,7 +309,7 @@ func (a *Archive) take(ctx context.Context, root *os.Root, d known, names []stri
 	return list, faults, a.putRound(ctx, round, list...)
 }
 
-// stillThere tells whether an event's sidecar is where the index has it.
+// stillThere reports whether an event's sidecar is where the index has it.
 func (a *Archive) stillThere(e event.Event) bool {
 	root, err := a.On(e)
 	if err != nil {
@@ -320,7 +320,7 @@ func (a *Archive) stillThere(e event.Event) bool {
 	return err == nil
 }
 
-// atWork tells whether the index has an event as open.
+// atWork reports whether the index has an event as open.
 func (a *Archive) atWork(id string) bool {
 	a.writing.Lock()
 	defer a.writing.Unlock()
@@ -337,24 +337,24 @@ func (f *filler) forgetGone(ctx context.Context) error {
 		rows, err := f.a.reader().QueryContext(ctx, `SELECT time, id FROM events WHERE drive = ? AND seen < ? AND state NOT IN ('recording', 'finishing') AND bytes > 0
 			AND (time, id) > (?, ?) ORDER BY time, id LIMIT ?`, f.d.key, f.round, at, last, batch)
 		if err != nil {
-			return f.a.doubt(fault("read", err))
+			return f.a.reportCorruption(indexError("read", err))
 		}
 		var ids []string
 		for rows.Next() {
 			if err := rows.Scan(&at, &last); err != nil {
-				return errors.Join(fault("read", err), rows.Close())
+				return errors.Join(indexError("read", err), rows.Close())
 			}
 			ids = append(ids, last)
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return fault("read", err)
+			return indexError("read", err)
 		}
 		if ids == nil {
 			return nil
 		}
 		// a drive that vanished holds nothing either
 		if id, err := drive.Read(f.root); err != nil || id != f.d.id && !f.d.legacy() {
-			f.fault(&Unread{fmt.Errorf("%s: %w", f.d.path, cmp.Or(err, ErrOther))})
+			f.addError(&Unread{fmt.Errorf("%s: %w", f.d.path, cmp.Or(err, ErrOther))})
 			return nil
 		}
 		for _, id := range ids {
@@ -385,7 +385,7 @@ func Peek(ctx context.Context, state, root string) (*Archive, error) {
 	// which can neither make a file nor tidy one up
 	db, err := sqlfile.Open(a.path, "_pragma=busy_timeout(25000)&mode=ro&_pragma=query_only(1)", 2)
 	if err != nil {
-		return nil, fault("read", err)
+		return nil, indexError("read", err)
 	}
 	a.db, a.reads, a.peek = db, db, true
 	a.loaded.Store(true)
@@ -397,7 +397,7 @@ func Peek(ctx context.Context, state, root string) (*Archive, error) {
 		a.drives, err = drivesOf(ctx, db)
 	}
 	if err != nil {
-		return nil, errors.Join(fault("read", err), a.Close())
+		return nil, errors.Join(indexError("read", err), a.Close())
 	}
 	return a, nil
 }

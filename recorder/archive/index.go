@@ -301,7 +301,7 @@ func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error
 		if q.BeforeID != "" { // as it was counted, which is another day if this machine has changed its time zone
 			if err := a.reader().QueryRowContext(ctx, `SELECT day FROM events WHERE id = ?`,
 				q.BeforeID).Scan(&day); err != nil && !errors.Is(err, sql.ErrNoRows) {
-				return nil, fault("read", err)
+				return nil, indexError("read", err)
 			}
 		}
 		where += " AND (day, time, id) < (?, ?, ?)"
@@ -326,19 +326,19 @@ func (a *Archive) Days(ctx context.Context, q event.Query) ([]event.Day, error) 
 	rows, err := a.reader().QueryContext(ctx,
 		`SELECT day, `+count+` FROM `+from+` WHERE `+where+` GROUP BY day ORDER BY day DESC`, args...)
 	if err != nil {
-		return nil, fault("read", err)
+		return nil, indexError("read", err)
 	}
 	defer func() { _ = rows.Close() }()
 	var list []event.Day
 	for rows.Next() {
 		var d event.Day
 		if err := rows.Scan(&d.Day, &d.Events); err != nil {
-			return nil, fault("read", err)
+			return nil, indexError("read", err)
 		}
 		list = append(list, d)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fault("read", err)
+		return nil, indexError("read", err)
 	}
 	return list, nil
 }
@@ -357,19 +357,19 @@ func (a *Archive) Choices(ctx context.Context) (c event.Choices, err error) {
 func (a *Archive) texts(ctx context.Context, query string, args ...any) (list []string, err error) {
 	rows, err := a.reader().QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fault("read", err)
+		return nil, indexError("read", err)
 	}
 	defer func() { _ = rows.Close() }()
 	list = []string{}
 	for rows.Next() {
 		var s string
 		if err := rows.Scan(&s); err != nil {
-			return nil, fault("read", err)
+			return nil, indexError("read", err)
 		}
 		list = append(list, s)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fault("read", err)
+		return nil, indexError("read", err)
 	}
 	return list, nil
 }
@@ -379,7 +379,7 @@ func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err erro
 	err = a.reader().QueryRowContext(ctx,
 		`SELECT coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM days`).Scan(&events, &bytes)
 	if err != nil {
-		err = fault("read", err)
+		err = indexError("read", err)
 	}
 	return events, bytes, err
 }
@@ -400,13 +400,13 @@ func (a *Archive) Around(ctx context.Context, camera string, from, to time.Time,
 // scan returns the events of a query for their drives and themselves. Each tells where its drive was seen last.
 func (a *Archive) scan(ctx context.Context, q string, args ...any) ([]event.Event, error) {
 	list, err := a.scanIn(ctx, a.reader(), q, args...)
-	return list, a.doubt(err)
+	return list, a.reportCorruption(err)
 }
 
 func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any) (list []event.Event, err error) {
 	rows, err := db.QueryContext(ctx, q, args...)
 	if err != nil {
-		return nil, fault("read", err)
+		return nil, indexError("read", err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
@@ -414,10 +414,10 @@ func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any)
 		var b []byte
 		var e event.Event
 		if err := rows.Scan(&key, &b); err != nil {
-			return nil, fault("read", err)
+			return nil, indexError("read", err)
 		}
 		if err := json.Unmarshal(b, &e); err != nil {
-			return nil, fault("read", fmt.Errorf("%w: %w", errDamaged, err))
+			return nil, indexError("read", fmt.Errorf("%w: %w", errDamaged, err))
 		}
 		d, ok := a.drive(func(d known) bool { return d.key == key })
 		// perhaps a program wrote it that knows no drives
@@ -432,7 +432,7 @@ func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any)
 		list = append(list, e)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fault("read", err)
+		return nil, indexError("read", err)
 	}
 	return list, nil
 }
@@ -446,13 +446,13 @@ type IndexError struct {
 func (e *IndexError) Error() string { return e.Doing + " index: " + e.Err.Error() }
 func (e *IndexError) Unwrap() error { return e.Err }
 
-func fault(doing string, err error) error { return &IndexError{doing, err} }
+func indexError(doing string, err error) error { return &IndexError{doing, err} }
 
-// damaged tells whether an error means that the index's file is damaged. Preroll's own statements are right, so one
+// damaged reports whether an error means that the index's file is damaged. Preroll's own statements are right, so one
 // that SQLite does not understand hints that tables or events are not what they were.
 func damaged(err error) bool { return corrupt(err) || code(err) == sqlite3.SQLITE_ERROR }
 
-// corrupt tells whether an error leaves no doubt that the index's file is damaged.
+// corrupt reports whether an error leaves no doubt that the index's file is damaged.
 func corrupt(err error) bool {
 	switch code(err) {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT:
@@ -461,8 +461,8 @@ func corrupt(err error) bool {
 	return errors.Is(err, errDamaged)
 }
 
-// passing tells whether an error of opening the index may pass by itself: its disk is full or fails, or another program
-// holds it.
+// passing reports whether an error of opening the index may pass by itself: its disk is full or fails, or another
+// program holds it.
 func passing(err error) bool {
 	switch code(err) {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,

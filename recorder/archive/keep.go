@@ -38,24 +38,24 @@ func connect(path string) (db, reads *sql.DB, err error) {
 	return db, reads, nil
 }
 
-// become makes the index ready if it is not. a.writing is held.
-func (a *Archive) become(ctx context.Context) error {
+// ensureOpen makes the index ready if it is not. a.writing is held.
+func (a *Archive) ensureOpen(ctx context.Context) error {
 	if a.ready {
 		return nil
 	}
-	err := a.begin(ctx)
+	err := a.prepare(ctx)
 	if damaged(err) {
-		return a.anew(ctx, err)
+		return a.recreate(ctx, err)
 	}
 	if err != nil {
-		return fault("open", fmt.Errorf("%s: %w", a.path, err))
+		return indexError("open", fmt.Errorf("%s: %w", a.path, err))
 	}
 	return nil
 }
 
-// begin brings the index to its form, makes its name durable, and takes the events that are open and the drives from
+// prepare brings the index to its form, makes its name durable, and takes the events that are open and the drives from
 // it. What is known of them already is put into it. a.writing is held.
-func (a *Archive) begin(ctx context.Context) error {
+func (a *Archive) prepare(ctx context.Context) error {
 	if err := a.migrate(ctx); err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (a *Archive) begin(ctx context.Context) error {
 	a.mu.Lock()
 	for key, d := range drives {
 		if _, ok := a.drives[key]; !ok {
-			d.noted = true
+			d.indexed = true
 			a.drives[key] = d
 		}
 	}
@@ -97,12 +97,12 @@ func (a *Archive) begin(ctx context.Context) error {
 	}
 	a.ready = true
 	a.loaded.Store(true)
-	a.renew()
+	a.requestRefill()
 	return nil
 }
 
-// anew sets the index aside and makes a new one with the events that are open. a.writing is held.
-func (a *Archive) anew(ctx context.Context, why error) error {
+// recreate sets the index aside and makes a new one with the events that are open. a.writing is held.
+func (a *Archive) recreate(ctx context.Context, why error) error {
 	ctx = context.WithoutCancel(ctx) // half of it would be worse than none, and who asked may be a mail's session
 	a.log.Error("the index is set aside and made anew from the archive", "path", a.path, "err", why)
 	a.ready = false
@@ -117,7 +117,7 @@ func (a *Archive) anew(ctx context.Context, why error) error {
 	if err == nil {
 		a.mu.Lock()
 		for key, d := range a.drives {
-			d.filled, d.noted = false, false
+			d.filled, d.indexed = false, false
 			a.drives[key] = d
 		}
 		a.mu.Unlock()
@@ -126,7 +126,7 @@ func (a *Archive) anew(ctx context.Context, why error) error {
 		err = rerr
 	}
 	if err != nil {
-		return fault("open", fmt.Errorf("%s: %w", a.path, err))
+		return indexError("open", fmt.Errorf("%s: %w", a.path, err))
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (a *Archive) reconnect(ctx context.Context) error {
 	}
 	oldDB := a.db
 	a.db = db
-	err = a.begin(ctx)
+	err = a.prepare(ctx)
 	a.reading.Lock()
 	oldReads := a.reads
 	a.reads = reads
@@ -176,12 +176,12 @@ func (a *Archive) change(ctx context.Context, do func(*sql.Tx) error) error {
 
 // changeHeld is change; a.writing is held.
 func (a *Archive) changeHeld(ctx context.Context, do func(*sql.Tx) error) error {
-	if err := a.become(ctx); err != nil {
+	if err := a.ensureOpen(ctx); err != nil {
 		return err
 	}
 	err := a.commit(ctx, do)
 	if why := a.broken(ctx, err); why != nil {
-		if aerr := a.anew(ctx, why); aerr != nil {
+		if aerr := a.recreate(ctx, why); aerr != nil {
 			return aerr
 		}
 		err = a.commit(ctx, do)
@@ -205,7 +205,7 @@ func (a *Archive) broken(ctx context.Context, err error) error {
 func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fault("write", err)
+		return indexError("write", err)
 	}
 	defer func() { _ = tx.Rollback() }()
 	noted, err := a.noteDrives(ctx, tx)
@@ -216,7 +216,7 @@ func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
 		err = tx.Commit()
 	}
 	if err != nil {
-		return fault("write", err)
+		return indexError("write", err)
 	}
 	noted()
 	return nil
@@ -232,8 +232,8 @@ func indexFilesOf(path string) (f indexFiles) {
 	return f
 }
 
-// moved tells whether one of the index's files is not there any more, or is another one: a removed file can be written
-// to as long as it is open, and all that is lost when it is closed. a.writing is held.
+// moved reports whether one of the index's files is not there any more, or is another one: a removed file can be
+// written to as long as it is open, and all that is lost when it is closed. a.writing is held.
 func (a *Archive) moved() bool {
 	now := indexFilesOf(a.path)
 	for i, was := range a.onDisk {
@@ -246,8 +246,8 @@ func (a *Archive) moved() bool {
 	return false
 }
 
-// renew has the index filled from the archive soon.
-func (a *Archive) renew() {
+// requestRefill has the index filled from the archive soon.
+func (a *Archive) requestRefill() {
 	select {
 	case a.renewed <- struct{}{}:
 	default:
@@ -261,8 +261,8 @@ func (a *Archive) reader() *sql.DB {
 	return a.reads
 }
 
-// doubt has the index examined soon if an error of reading says that it is damaged. It returns the error.
-func (a *Archive) doubt(err error) error {
+// reportCorruption has the index examined soon if an error of reading says that it is damaged. It returns the error.
+func (a *Archive) reportCorruption(err error) error {
 	if damaged(err) {
 		select {
 		case a.doubted <- struct{}{}:
@@ -295,24 +295,24 @@ func (a *Archive) Keep(ctx context.Context) {
 		case <-missed:
 		case e := <-removed:
 			if e.Has(fsnotify.Remove | fsnotify.Rename) {
-				a.look(ctx)
+				a.checkIndex(ctx)
 			}
 		case <-a.doubted:
 			a.examine(ctx)
 		case <-tick.C:
-			a.look(ctx)
+			a.checkIndex(ctx)
 		}
 	}
 }
 
-// look opens an index that could not be opened before, and makes one anew that was removed.
-func (a *Archive) look(ctx context.Context) {
+// checkIndex opens an index that could not be opened before, and makes one anew that was removed.
+func (a *Archive) checkIndex(ctx context.Context) {
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	if !a.ready {
-		err := a.become(ctx)
+		err := a.ensureOpen(ctx)
 		if ctx.Err() == nil {
-			a.noted(err)
+			a.onChange(err)
 		}
 		return
 	}
@@ -335,7 +335,7 @@ func (a *Archive) examine(ctx context.Context) {
 }
 
 func (a *Archive) replace(ctx context.Context, why error) {
-	if err := a.anew(ctx, why); err != nil {
+	if err := a.recreate(ctx, why); err != nil {
 		a.log.Error("the index was not made anew", "err", err)
 	}
 }

@@ -31,7 +31,7 @@ func keeping(t *testing.T, a *Archive) {
 	t.Cleanup(func() { cancel(); working.Wait() })
 }
 
-// filled tells whether the index holds what the archive does.
+// filled reports whether the index holds what the archive does.
 func filled(a *Archive) bool {
 	_, lacks := a.drive(func(d known) bool { return !d.filled })
 	_, knows := a.drive(func(d known) bool { return true })
@@ -359,7 +359,7 @@ func TestIndexIsWaitedFor(t *testing.T) {
 	if err := os.Remove(blocked); err != nil {
 		t.Fatal(err)
 	}
-	b.look(t.Context())
+	b.checkIndex(t.Context())
 	put1(t, b, "new", event.Recording)
 	stored(t, b, "old", "new")
 	if !slices.Equal(said, []bool{false, false, true, true}) {
@@ -397,7 +397,7 @@ func TestOpenEventsOutliveAFailedBegin(t *testing.T) {
 	a.path = nowhere
 	over, end := context.WithCancel(t.Context())
 	end() // the session of the mail that came across the damage ends just now
-	if err := a.anew(over, errDamaged); err == nil {
+	if err := a.recreate(over, errDamaged); err == nil {
 		t.Error("an index was made in a folder that there is not")
 	}
 	a.path = real
@@ -477,7 +477,7 @@ func TestIndexIsDamagedWhileItIsFilled(t *testing.T) {
 	}
 	d, _ := a.drive(func(known) bool { return true })
 	d.filled = false
-	a.learn(d)
+	a.register(d)
 	keeping(t, a)
 	stored(t, a, "a1")
 }
@@ -490,7 +490,7 @@ func TestMadeAnewWhileItIsFilled(t *testing.T) {
 	ctx := &steps{Context: t.Context(), at: 2, do: func() {
 		a.writing.Lock()
 		defer a.writing.Unlock()
-		if err := a.anew(t.Context(), errDamaged); err != nil {
+		if err := a.recreate(t.Context(), errDamaged); err != nil {
 			t.Error(err)
 		}
 	}}

@@ -110,7 +110,7 @@ func RoleOf(name string) (stem string, r Role) {
 	return m[2], r
 }
 
-// owns tells whether every file that an event names is its own, by its exact name: no event may name another's files,
+// owns reports whether every file that an event names is its own, by its exact name: no event may name another's files,
 // or what Preroll never made.
 func owns(e event.Event) bool {
 	is := func(name string, roles ...Role) bool {

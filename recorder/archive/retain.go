@@ -148,7 +148,7 @@ func (a *Archive) tellOnce(d known, err error) {
 	}
 }
 
-// retire removes an event unless it was protected or removed since it was listed, and tells whether it did.
+// retire removes an event unless it was protected or removed since it was listed, and reports whether it did.
 func (a *Archive) retire(ctx context.Context, root *os.Root, id string) (bool, error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -167,7 +167,7 @@ func (a *Archive) bytesOn(ctx context.Context, d known) (bytes int64, err error)
 	err = a.reader().QueryRowContext(ctx, `SELECT coalesce(sum(bytes), 0) FROM days WHERE drive = ?`,
 		d.key).Scan(&bytes)
 	if err != nil {
-		err = a.doubt(fault("read", err))
+		err = a.reportCorruption(indexError("read", err))
 	}
 	return bytes, err
 }

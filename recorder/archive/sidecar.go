@@ -37,7 +37,7 @@ func unread(err error) error {
 	return &Unread{err}
 }
 
-// IsUnread tells whether an error is of the kind Unread.
+// IsUnread reports whether an error is of the kind Unread.
 func IsUnread(err error) bool {
 	var u *Unread
 	return errors.As(err, &u)

@@ -85,7 +85,7 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 	}
 }
 
-// sameAs tells whether a path is still the folder that it was.
+// sameAs reports whether a path is still the folder that it was.
 func sameAs(path string, was os.FileInfo) bool {
 	is, err := os.Stat(path)
 	return err != nil || was != nil && os.SameFile(is, was)
@@ -151,13 +151,13 @@ func (a *Archive) follow(ctx context.Context, path string, touched map[string]bo
 		day := strings.Join(part[1:depth], "-")
 		if key := part[0] + " " + day; !looked[key] && strings.HasSuffix(name, ".mp4") {
 			looked[key] = true
-			_, gone := a.Look(ctx, a.ofDay(ctx, part[0], day))
+			_, gone := a.DropDeleted(ctx, a.ofDay(ctx, part[0], day))
 			removed = append(removed, gone...)
 		}
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		if added, _, err = a.take(ctx, root, d, slices.Compact(names), 0); err != nil {
+		if added, _, err = a.insert(ctx, root, d, slices.Compact(names), 0); err != nil {
 			a.log.Warn("what was copied into the archive is not in the index yet", "err", err)
 			return removed, nil
 		}

@@ -144,11 +144,11 @@ func (c *camera) setState(s status.CameraState, f *source.Failure, retry time.Ti
 	c.mu.Unlock()
 	switch {
 	case s == status.Recording && s != before:
-		c.set.opt.Note(history.Recording, id, "")
+		c.set.opt.RecordHistory(history.Recording, id, "")
 		c.log.Info("camera is recording", "video", streams.Video, "width", streams.Width, "height", streams.Height,
 			"audio", streams.Audio)
 	case s == status.Waiting && (s != before || beforeFailure == nil || beforeFailure.Kind != f.Kind):
-		c.set.opt.Note(history.NotRecording, id, f.Text())
+		c.set.opt.RecordHistory(history.NotRecording, id, f.Text())
 		c.log.Warn("camera does not record", "err", f)
 	case s == before:
 		return

@@ -56,7 +56,7 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incide
 			t.Time = time.Now()
 		}
 	}
-	in, err = c.set.opt.Copier.Begin(ctx, c.infoFor(t), c.ring, t)
+	in, err = c.set.opt.Copier.Open(ctx, c.infoFor(t), c.ring, t)
 	if in != nil {
 		err = errors.Join(err, c.run(in))
 	}
@@ -68,7 +68,7 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incide
 }
 
 // enclose hands what came with a mail to its event, if that is the open one.
-func (c *camera) enclose(ctx context.Context, event string, e clip.Enclosure) {
+func (c *camera) enclose(ctx context.Context, event string, e clip.Attachment) {
 	if in := c.current(); in != nil {
 		in.Enclose(ctx, event, e)
 	}
@@ -103,7 +103,8 @@ func (c *camera) resume(ctx context.Context, ev event.Event) error {
 		return err
 	}
 	c.log.Info("event is taken up again", "event", ev.ID, "state", ev.State)
-	if now := c.current(); now == nil || !in.Begun().Before(now.Begun()) { // else a later event takes the triggers
+	// else a later event takes the triggers
+	if now := c.current(); now == nil || !in.EventTime().Before(now.EventTime()) {
 		c.setCurrent(in)
 	}
 	c.incidents.Go(func() { in.Run(ctx) })

@@ -27,14 +27,14 @@ import (
 
 // Options is what the cameras need of their recorder.
 type Options struct {
-	Archive *archive.Archive
-	Copier  *clip.Copier
-	Budget  *ring.Budget
-	FFmpeg  func() (*ffmpeg.Tool, error)
-	Note    func(kind history.Kind, camera, text string) // adds to the history; must not block
-	Changed func()                                       // the state of a camera changed; must not block
-	Started time.Time                                    // of this process
-	Log     *slog.Logger
+	Archive       *archive.Archive
+	Copier        *clip.Copier
+	Budget        *ring.Budget
+	FFmpeg        func() (*ffmpeg.Tool, error)
+	RecordHistory func(kind history.Kind, camera, text string) // adds to the history; must not block
+	Changed       func()                                       // the state of a camera changed; must not block
+	Started       time.Time                                    // of this process
+	Log           *slog.Logger
 }
 
 // Set is the cameras of the settings. Make one with NewSet.
@@ -177,7 +177,7 @@ func (s *Set) reconcile() {
 	}
 	for id, c := range s.slots {
 		if c.state == recording && !s.wanted(id, c.camera) {
-			s.opt.Note(history.Off, id, "")
+			s.opt.RecordHistory(history.Off, id, "")
 			s.retire(id, c)
 		}
 	}
@@ -233,7 +233,7 @@ func (s *Set) DropLost() (due bool) {
 	defer s.mu.Unlock()
 	due = s.lacking || s.waiting
 	for id, c := range s.slots {
-		if c.state == recording && c.ring.Gone() {
+		if c.state == recording && c.ring.FolderGone() {
 			s.opt.Log.Error("the folder on the RAM disk is gone; the camera begins anew", "camera", id, "path", c.dir)
 			s.retire(id, c)
 			due = true
@@ -301,7 +301,7 @@ func (s *Set) Trigger(ctx context.Context, id string, t event.Trigger) (string, 
 }
 
 // Attach hands what came with a mail to its event, if that is still open.
-func (s *Set) Attach(ctx context.Context, id, event string, e clip.Enclosure) {
+func (s *Set) Attach(ctx context.Context, id, event string, e clip.Attachment) {
 	s.mu.Lock()
 	c := s.recording(id)
 	s.mu.Unlock()

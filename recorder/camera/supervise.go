@@ -131,7 +131,7 @@ func (c *camera) record(ctx context.Context) error {
 	if cerr := s.Close(); err == nil {
 		err = cerr
 	}
-	if ctx.Err() == nil && c.ring.Gone() {
+	if ctx.Err() == nil && c.ring.FolderGone() {
 		return &source.Failure{Kind: source.RAMGone}
 	}
 	if err == nil {

@@ -76,7 +76,7 @@ func BenchmarkClip(b *testing.B) {
 		return nil, errors.New("none is needed, but for the thumbnail, whose pipe would count as written")
 	}
 	c := New(Copier{Archive: a, FFmpeg: none, Log: slog.New(slog.DiscardHandler), Changed: func(event.Event) {
-	}, Trouble: func(error) {}})
+	}, DriveError: func(error) {}})
 	var bytes, wrote int64
 	var all, end, plain time.Duration
 	n := 0

@@ -23,7 +23,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -35,29 +35,29 @@ import (
 
 // Copier makes clips for all cameras.
 type Copier struct {
-	Archive Store
-	FFmpeg  func() (*ffmpeg.Tool, error)
-	Log     *slog.Logger
-	Changed func(event.Event) // called after every durable change of an event; must not block
-	Trouble func(error)       // the archive drive cannot be written (error) or can again (nil); must not block
+	Archive    Store
+	FFmpeg     func() (*ffmpeg.Tool, error)
+	Log        *slog.Logger
+	Changed    func(event.Event) // called after every durable change of an event; must not block
+	DriveError func(error)       // the archive drive cannot be written (error) or can again (nil); must not block
 
 	jobs chan struct{} // bounds the FFmpegs at work on clips and pictures
 
-	mu      *sync.Mutex             // guards all below
-	working map[string]bool         // ids of the events at work
-	waiting map[*Incident]time.Time // who waits for the archive drive, and since when
-	trouble map[*work]error         // events that cannot be written to the archive drive, and why
+	mu          *sync.Mutex             // guards all below
+	working     map[string]bool         // ids of the events at work
+	waiting     map[*Incident]time.Time // who waits for the archive drive, and since when
+	driveErrors map[*work]error         // events that cannot be written to the archive drive, and why
 }
 
 // New returns a copier. It runs at most two FFmpegs at once, however many cameras were triggered.
 func New(c Copier) *Copier {
 	c.jobs = make(chan struct{}, 2)
-	c.mu, c.working, c.waiting, c.trouble = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{},
+	c.mu, c.working, c.waiting, c.driveErrors = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{},
 		map[*work]error{}
 	return &c
 }
 
-// Working tells whether an event is at work: an open one that is not must be taken up by Resume.
+// Working reports whether an event is at work: an open one that is not must be taken up by Resume.
 func (c *Copier) Working(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,16 +88,16 @@ func (c *Copier) Waiting() (longest time.Duration) {
 // nil once every event can be written again.
 func (c *Copier) reportDrive(w *work, err error) {
 	c.mu.Lock()
-	had := len(c.trouble) > 0
+	had := len(c.driveErrors) > 0
 	if err != nil {
-		c.trouble[w] = err
+		c.driveErrors[w] = err
 	} else {
-		delete(c.trouble, w)
+		delete(c.driveErrors, w)
 	}
-	has := len(c.trouble) > 0
+	has := len(c.driveErrors) > 0
 	c.mu.Unlock()
 	if err != nil || had && !has {
-		c.Trouble(err)
+		c.DriveError(err)
 	}
 }
 
@@ -135,7 +135,7 @@ type Camera struct {
 // Hold is what an incident needs of a [ring.Hold].
 type Hold interface {
 	Next(ctx context.Context) (ring.Segment, error)
-	More(take func(ring.Segment) bool) []ring.Segment
+	More(accept func(ring.Segment) bool) []ring.Segment
 	Done(s ring.Segment)
 	Limit(until time.Time)
 	Stepped() time.Duration
@@ -143,7 +143,7 @@ type Hold interface {
 	Missed(from, to time.Time) bool
 	Lag() time.Duration
 	Receiving() bool
-	Note(b []byte) error
+	SaveNote(b []byte) error
 	Wake()
 	Close()
 	Detach()
@@ -172,17 +172,17 @@ type work struct {
 	snaps   int         // how often that was tried; used by Run
 
 	picture  sync.WaitGroup
-	enclosed []*Enclosure // of its mails, until they are written; guarded by journal.mu
-	sealed   bool         // no work on pictures and enclosures begins any more; guarded by journal.mu
+	enclosed []*Attachment // of its mails, until they are written; guarded by journal.mu
+	sealed   bool          // no work on pictures and attachments begins any more; guarded by journal.mu
 }
 
 func (in *Incident) newWork(ev event.Event, began time.Time) *work {
 	w := &work{began: began, journal: &journal{store: in.c.Archive, changed: in.c.Changed, log: in.c.Log, version: 1,
 		course: course{
-			ev: ev, post: in.cam.Lengths.PostRoll.D(), most: in.cam.Lengths.MaxLength.D()}}}
+			ev: ev, post: in.cam.Lengths.PostRoll.D(), maxLength: in.cam.Lengths.MaxLength.D()}}}
 	w.snapped.Store(ev.Thumbnail != "")
 	if in.hold != nil {
-		w.note = in.hold.Note
+		w.saveNote = in.hold.SaveNote
 	}
 	return w
 }
@@ -201,10 +201,10 @@ func newID(t time.Time) string {
 	return t.UTC().Format("20060102T150405.000Z-") + hex.EncodeToString(b)
 }
 
-// Begin opens an event for a trigger: it pins the pre-roll, then writes the event to the index. When it returns without
+// Open opens an event for a trigger: it pins the pre-roll, then writes the event to the index. When it returns without
 // an error the trigger may be acknowledged. The caller then calls Run; also if there is an incident and an error: the
 // event could not be noted, but what it asks for is in RAM now, and is saved if the index can be written in time.
-func (c *Copier) Begin(ctx context.Context, cam Camera, r *ring.Ring, t event.Trigger) (*Incident, error) {
+func (c *Copier) Open(ctx context.Context, cam Camera, r *ring.Ring, t event.Trigger) (*Incident, error) {
 	began := t.Time
 	t.Time = t.Time.Round(0) // with the clock's reading alone, so that it can be moved when the clock is set
 	id := newID(t.Time)
@@ -213,7 +213,7 @@ func (c *Copier) Begin(ctx context.Context, cam Camera, r *ring.Ring, t event.Tr
 	if err != nil {
 		return nil, err
 	}
-	crash.Here("pinned")
+	failpoint.Hit("pinned")
 	ev := event.Event{
 		ID: id, Camera: cam.ID, CameraName: cam.Name, Time: t.Time, State: event.Recording, Label: event.DefaultLabel,
 		From: from, Until: t.Time.Add(cam.Lengths.PostRoll.D()), Hold: id}
@@ -223,7 +223,7 @@ func (c *Copier) Begin(ctx context.Context, cam Camera, r *ring.Ring, t event.Tr
 	hold.Limit(ev.Until)
 	c.work(id, true)
 	err = in.now.commit(ctx, 1)
-	crash.Here("indexed")
+	failpoint.Hit("indexed")
 	return in, err
 }
 
@@ -239,7 +239,7 @@ func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, er
 		in.hold = hold
 	}
 	in.now = in.newWork(ev, ev.Time)
-	in.now.noted = 1
+	in.now.indexedVersion = 1
 	if in.hold == nil {
 		in.now.conclude()
 	}
@@ -247,7 +247,7 @@ func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, er
 	return in, nil
 }
 
-// Takes tells whether the incident is extended by a trigger; else a new one is due.
+// Takes reports whether the incident is extended by a trigger; else a new one is due.
 func (in *Incident) Takes(t event.Trigger) bool {
 	w := in.current()
 	in.followClock(w)
@@ -256,7 +256,7 @@ func (in *Incident) Takes(t event.Trigger) bool {
 	return w.takes(t.Time.Round(0))
 }
 
-// Holds tells whether a time lies in what the last event of the incident asked for.
+// Holds reports whether a time lies in what the last event of the incident asked for.
 func (in *Incident) Holds(t time.Time) bool {
 	ev := in.current().event()
 	return !t.Before(ev.From) && !t.After(ev.Until)
@@ -290,7 +290,7 @@ func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok boo
 	if err := w.commit(ctx, version); err != nil {
 		return "", false, err
 	}
-	crash.Here("extended")
+	failpoint.Hit("extended")
 	id = w.event().ID
 	if now := in.current().event(); now.ID != id && !t.Time.Before(now.From) { // it was split meanwhile
 		id = now.ID
@@ -318,13 +318,13 @@ func (in *Incident) followClock(w *work) (moved time.Duration) {
 	return moved
 }
 
-// Begun is the time of the event that is being recorded.
-func (in *Incident) Begun() time.Time { return in.current().event().Time }
+// EventTime is the time of the event that is being recorded.
+func (in *Incident) EventTime() time.Time { return in.current().event().Time }
 
 // ID is the id of the event that is being recorded.
 func (in *Incident) ID() string { return in.current().event().ID }
 
-// Open tells whether the incident still takes triggers.
+// Open reports whether the incident still takes triggers.
 func (in *Incident) Open() bool {
 	w := in.current()
 	w.mu.Lock()
@@ -405,7 +405,7 @@ func (in *Incident) run(ctx context.Context) bool {
 		return false
 	}
 	w.sidecar()
-	crash.Here("concluded")
+	failpoint.Hit("concluded")
 	if w.event().Stem == "" { // nothing of the event is on the archive yet: until then its note in RAM stays
 		in.finish(ctx, w)
 		if ctx.Err() != nil {
@@ -416,7 +416,7 @@ func (in *Incident) run(ctx context.Context) bool {
 		return true
 	}
 	in.hold.Close()
-	crash.Here("hold-closed")
+	failpoint.Hit("hold-closed")
 	in.finish(ctx, w)
 	return true
 }
@@ -507,14 +507,14 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 		return false
 	}
 	in.account(w, segments)
-	w.tell(ctx)
+	w.commitLater(ctx)
 	w.sidecar()
 	in.snap(ctx, w, segments)
-	in.shoot(ctx, w)
+	in.flushAttachments(ctx, w)
 	for _, s := range taken {
 		in.hold.Done(s)
 	}
-	crash.Here("released")
+	failpoint.Hit("released")
 	return true
 }
 
@@ -541,7 +541,7 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 		if err := in.c.Archive.Reserve(&ev); err != nil {
 			return err
 		}
-		crash.Here("reserved")
+		failpoint.Hit("reserved")
 	}
 	folder, err := in.c.Archive.Folder(ev)
 	if err != nil {
@@ -614,7 +614,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, folder *os.Root, ev ev
 		w.mu.Unlock()
 		return nil, err
 	}
-	crash.Here("part-noted")
+	failpoint.Hit("part-noted")
 	if n > 0 { // the sidecar beside the first one names the others, too
 		w.sidecar()
 	}
@@ -706,7 +706,7 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 		if err := in.c.Archive.Put(ctx, old, next); err != nil {
 			return err
 		}
-		crash.Here("split")
+		failpoint.Hit("split")
 		in.c.Changed(old)
 		in.c.Changed(next)
 		in.mu.Lock()
@@ -716,12 +716,12 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 			in.mu.Unlock()
 			continue
 		}
-		w.ev, w.phase, w.note = old, finishing, nil
+		w.ev, w.phase, w.saveNote = old, finishing, nil
 		w.total()
 		w.version++
-		w.noted = w.version
+		w.indexedVersion = w.version
 		in.now = in.newWork(next, time.Now())
-		in.now.noted, in.now.usual, in.now.ended, in.now.had = 1, c.usual, c.ended, c.had
+		in.now.indexedVersion, in.now.usual, in.now.ended, in.now.had = 1, c.usual, c.ended, c.had
 		w.mu.Unlock()
 		in.mu.Unlock()
 		in.finishing.Go(func() {
@@ -792,7 +792,7 @@ func (c *course) recall(parts []*part) {
 	})
 }
 
-// touch tells whether two gaps may be the same one: their times are known to a delay only.
+// touch reports whether two gaps may be the same one: their times are known to a delay only.
 func touch(a, b event.Gap) bool {
 	const delay = 500 * time.Millisecond
 	return !a.From.After(b.To.Add(delay)) && !b.From.After(a.To.Add(delay))

@@ -15,8 +15,8 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
 
-// Found is what a clip's file holds.
-type Found struct {
+// Contents is what a clip's file holds.
+type Contents struct {
 	ffmpeg.Totals
 	SHA256 string
 	Bytes  int64
@@ -30,7 +30,7 @@ const lengthSlack = 50 * time.Millisecond
 // Compare reads a clip's file and says how it differs from what the event says of it. read, which may be nil, is told
 // of each piece of bytes. An error means that the file cannot be read.
 func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip,
-	read func(int64)) (f Found, err error) {
+	read func(int64)) (f Contents, err error) {
 	if f.SHA256, f.Bytes, err = Sum(ctx, file, read); err != nil {
 		return f, err
 	}

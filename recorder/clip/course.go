@@ -21,16 +21,16 @@ const (
 // course decides of one event: whether a trigger extends it, which segments belong to it, and when it is over. It
 // touches no file and asks no clock; all that it is told of comes in as values.
 type course struct {
-	phase  phase
-	ev     event.Event
-	post   time.Duration           // post-roll
-	most   time.Duration           // length at which it is cut
-	last   ring.Segment            // that was copied
-	any    bool                    // last is set
-	length time.Duration           // of what was copied
-	usual  time.Duration           // length of a segment; 0: not known
-	ended  time.Time               // when its camera was told to end; zero: it goes on
-	had    map[int64]time.Duration // what an earlier process copied: to which media time of each run
+	phase     phase
+	ev        event.Event
+	post      time.Duration           // post-roll
+	maxLength time.Duration           // length at which it is cut
+	last      ring.Segment            // that was copied
+	any       bool                    // last is set
+	length    time.Duration           // of what was copied
+	usual     time.Duration           // length of a segment; 0: not known
+	ended     time.Time               // when its camera was told to end; zero: it goes on
+	had       map[int64]time.Duration // what an earlier process copied: to which media time of each run
 }
 
 // Waiting for segments.
@@ -49,7 +49,7 @@ const (
 	unknownGOP = 10 * time.Second
 )
 
-// takes tells whether a trigger of a time extends the event.
+// takes reports whether a trigger of a time extends the event.
 func (c *course) takes(t time.Time) bool { return c.phase == recording && !t.After(c.ev.Until) }
 
 // trigger extends the event, if it takes the trigger.
@@ -65,18 +65,18 @@ func (c *course) trigger(t event.Trigger) bool {
 	return true
 }
 
-// verdict is what becomes of a segment.
-type verdict int
+// action is what becomes of a segment.
+type action int
 
 const (
-	belongs verdict = iota
-	known           // it is copied already, since before a crash
-	splits          // the event is long enough: another one begins with it
-	late            // it begins after all that is asked for: the camera was away meanwhile
+	belongs action = iota
+	known          // it is copied already, since before a crash
+	splits         // the event is long enough: another one begins with it
+	late           // it begins after all that is asked for: the camera was away meanwhile
 )
 
 // judge says what becomes of the next segment. An event that is over by it takes no trigger any more.
-func (c *course) judge(s ring.Segment) verdict {
+func (c *course) judge(s ring.Segment) action {
 	switch {
 	case c.copiedBefore(s):
 		return known
@@ -91,20 +91,20 @@ func (c *course) judge(s ring.Segment) verdict {
 	return belongs
 }
 
-// copiedBefore tells whether an earlier process has copied a segment.
+// copiedBefore reports whether an earlier process has copied a segment.
 func (c *course) copiedBefore(s ring.Segment) bool {
 	until, had := c.had[s.Run]
 	return had && s.Media[0] < until-time.Millisecond
 }
 
-// full tells whether a segment would make the event too long.
+// full reports whether a segment would make the event too long.
 func (c *course) full(s ring.Segment) bool {
-	return s.Key && c.length > 0 && c.length+s.Length() > c.most
+	return s.Key && c.length > 0 && c.length+s.Length() > c.maxLength
 }
 
-// joins tells whether a segment is copied together with those before it, of which the last and the length are told.
+// joins reports whether a segment is copied together with those before it, of which the last and the length are told.
 func (c *course) joins(last, s ring.Segment, length time.Duration) bool {
-	return s.Follows(last) && length+s.Length() <= c.most && last.End.Before(c.ev.Until)
+	return s.Follows(last) && length+s.Length() <= c.maxLength && last.End.Before(c.ev.Until)
 }
 
 // copied counts a segment that is durable. missing tells that there is a gap before it.
@@ -117,11 +117,11 @@ func (c *course) copied(s ring.Segment) (gap event.Gap, missing bool) {
 	return gap, missing
 }
 
-// follows tells whether no frame is missing between two segments.
+// follows reports whether no frame is missing between two segments.
 func follows(a, b ring.Segment) bool { return ring.Between(a, b) < slack }
 
-// reaches tells whether a segment that is copied is the last of what was asked for; then the event takes no trigger any
-// more.
+// reaches reports whether a segment that is copied is the last of what was asked for; then the event takes no trigger
+// any more.
 func (c *course) reaches(s ring.Segment) bool {
 	if s.End.Before(c.ev.Until.Add(arrival)) {
 		return false
@@ -142,7 +142,7 @@ func (c *course) deadline(lag time.Duration) time.Time {
 	return c.ev.Until.Add(segmentTimeout + 2*usual + lag)
 }
 
-// patient tells whether to wait beyond the deadline, since pictures come that may be in the next segment.
+// patient reports whether to wait beyond the deadline, since pictures come that may be in the next segment.
 func (c *course) patient(now time.Time, receiving bool, lag time.Duration) bool {
 	return c.ended.IsZero() && receiving && now.Sub(c.ev.Until) < longestSegment+lag
 }

@@ -26,7 +26,7 @@ func seg(run int64, from, to float64) ring.Segment {
 
 // newCourse is an event with 10 s of pre-roll and 60 s of post-roll, cut after 100 s.
 func newCourse() *course {
-	c := &course{post: 60 * time.Second, most: 100 * time.Second,
+	c := &course{post: 60 * time.Second, maxLength: 100 * time.Second,
 		ev: event.Event{ID: "e", State: event.Recording, Time: t0, From: at(-10), Until: at(60), Hold: "e"}}
 	c.ev.Add(event.Trigger{Time: t0})
 	return c
@@ -92,7 +92,7 @@ func TestCourse(t *testing.T) {
 					}
 				case "have":
 					s := seg(int64(num(1)), num(2), num(3))
-					c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Stretch{{Run: s.Run, Media: s.Media,
+					c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Chunk{{Run: s.Run, Media: s.Media,
 						Wall: [2]time.Time{s.Start, s.End}}}}}})
 				case "trigger":
 					got = yes(c.trigger(event.Trigger{Time: at(num(1))}))
@@ -152,14 +152,14 @@ func TestCut(t *testing.T) {
 func TestRecallNamesHoles(t *testing.T) {
 	c := newCourse()
 	c.ev.Gaps = []event.Gap{{From: at(1.1), To: at(2.1), Reason: "the camera sent no picture"}}
-	stretch := func(run int64, from, to float64) fmp4.Stretch {
+	stretch := func(run int64, from, to float64) fmp4.Chunk {
 		s := seg(run, from, to)
-		return fmp4.Stretch{Run: run, Media: s.Media, Wall: [2]time.Time{s.Start, s.End}, Frames: 10}
+		return fmp4.Chunk{Run: run, Media: s.Media, Wall: [2]time.Time{s.Start, s.End}, Frames: 10}
 	}
 	set := stretch(2, 6, 7)
 	// this machine's clock was set in between
 	set.Wall[0], set.Wall[1] = set.Wall[0].Add(time.Hour), set.Wall[1].Add(time.Hour)
-	c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Stretch{stretch(1, 0, 1), stretch(1, 2, 4), stretch(2, 5, 6),
+	c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Chunk{stretch(1, 0, 1), stretch(1, 2, 4), stretch(2, 5, 6),
 		set}}}})
 	want := []event.Gap{c.ev.Gaps[0], {From: at(4), To: at(5), Reason: interrupted}}
 	if !slices.Equal(c.ev.Gaps, want) || c.length != 5*time.Second {

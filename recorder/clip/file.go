@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/fmp4"
@@ -25,7 +25,7 @@ type part struct {
 	shut  bool       // nothing more can be appended: the next segments go to another part
 	mine  bool       // its name was free when this process gave it
 	file  *os.File   // nil when it is not open
-	grow  *fmp4.Growing
+	grow  *fmp4.GrowingFile
 }
 
 // frames is how many frames of it are durable.
@@ -73,7 +73,7 @@ var errShut = errors.New("nothing can be appended to this file")
 // it appended, and how many bytes are good then. An error means that nobody knows what is in the file beyond what was
 // durable before: that is cut off and written again, since a kernel may drop what it could not write.
 func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment,
-	longest time.Duration) (s fmp4.Stretch, good int64, err error) {
+	longest time.Duration) (s fmp4.Chunk, good int64, err error) {
 	defer func() {
 		if err != nil {
 			p.close()
@@ -89,34 +89,34 @@ func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment
 	for _, s := range segments {
 		f, err := os.Open(s.Path)
 		if err != nil {
-			return fmp4.Stretch{}, 0, err
+			return fmp4.Chunk{}, 0, err
 		}
 		files = append(files, f)
 		fi, err := f.Stat()
 		if err != nil {
-			return fmp4.Stretch{}, 0, err
+			return fmp4.Chunk{}, 0, err
 		}
 		if fi.Size() != s.Bytes {
-			return fmp4.Stretch{}, 0, fmt.Errorf("segment %s changed its size from %d to %d", filepath.Base(s.Path),
+			return fmp4.Chunk{}, 0, fmt.Errorf("segment %s changed its size from %d to %d", filepath.Base(s.Path),
 				s.Bytes, fi.Size())
 		}
 		sizes = append(sizes, s.Bytes)
 	}
 	if err := p.open(folder, whole, segments[0], files[0], longest); err != nil {
-		return fmp4.Stretch{}, 0, err
+		return fmp4.Chunk{}, 0, err
 	}
 	first, last := segments[0], segments[len(segments)-1]
 	err = p.grow.Append(files, sizes,
-		fmp4.Stretch{Run: first.Run, Media: [2]time.Duration{first.Media[0], last.Media[1]},
+		fmp4.Chunk{Run: first.Run, Media: [2]time.Duration{first.Media[0], last.Media[1]},
 			Wall: [2]time.Time{first.Start, last.End}})
 	if err != nil {
-		return fmp4.Stretch{}, 0, err
+		return fmp4.Chunk{}, 0, err
 	}
-	crash.Here("part-written")
+	failpoint.Hit("part-written")
 	if err := p.file.Sync(); err != nil {
-		return fmp4.Stretch{}, 0, err
+		return fmp4.Chunk{}, 0, err
 	}
-	crash.Here("part-synced")
+	failpoint.Hit("part-synced")
 	return p.grow.Stretches[len(p.grow.Stretches)-1], p.grow.Good, nil
 }
 
@@ -165,16 +165,16 @@ func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment i
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
-	crash.Here("part-made")
+	failpoint.Hit("part-made")
 	if err := durable.SyncDirIn(folder, "."); err != nil {
 		return err
 	}
-	crash.Here("part-named")
+	failpoint.Hit("part-named")
 	p.grow, err = fmp4.Grow(f, init, fmp4.Room(segment, s.Bytes, m, s.Length(), longest))
 	return err
 }
 
-// there tells whether the open file is the one that has its name, and a plain file.
+// there reports whether the open file is the one that has its name, and a plain file.
 func (p *part) there(folder *os.Root) bool {
 	named, err := folder.Lstat(p.File)
 	if err != nil {
@@ -217,7 +217,7 @@ func inspect(folder *os.Root, e event.Part, strict bool) (*part, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	if err := fmp4.Mend(f); err != nil {
+	if err := fmp4.Repair(f); err != nil {
 		return nil, err
 	}
 	fi, err := f.Stat()

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/preroll/preroll/internal/crash"
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
@@ -45,7 +45,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	}
 	ev := w.event()
 	ev.Clips, ev.Reason = clips, reason
-	in.settle(&ev)
+	in.conclude(&ev)
 	if ev.Stem == "" { // that there is no clip, and why, must survive the index too
 		if !in.retry(ctx, w, "name", func(ctx context.Context) error {
 			if err := in.c.Archive.Reserve(&ev); err != nil {
@@ -63,11 +63,11 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 		if err := in.c.Archive.WriteSidecar(ev); err != nil {
 			return err
 		}
-		crash.Here("sidecar")
+		failpoint.Hit("sidecar")
 		if err := in.tidy(w, ev); err != nil {
 			return err
 		}
-		crash.Here("parts-removed")
+		failpoint.Hit("parts-removed")
 		return w.record(ctx, func(c *course) {
 			ev.Hold, ev.Parts = "", nil
 			c.ev, c.phase = ev, done
@@ -75,7 +75,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	}) {
 		return
 	}
-	crash.Here("ended")
+	failpoint.Hit("ended")
 	in.c.Archive.Release(ev)
 	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(),
 		"duration", ev.Length())
@@ -209,7 +209,7 @@ func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 	if err == nil && got.Frames != p.frames() {
 		err = fmt.Errorf("%w: %d frames were recorded, %d read back", fmp4.ErrBox, p.frames(), got.Frames)
 	}
-	crash.Here("index-written")
+	failpoint.Hit("index-written")
 	if err == nil {
 		var read fmp4.Contents
 		if read, err = fmp4.Check(file); err == nil && read != got {
@@ -222,11 +222,11 @@ func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 	if err != nil {
 		return nil, err
 	}
-	crash.Here("checked")
+	failpoint.Hit("checked")
 	if err := file.Sync(); err != nil {
 		return nil, err
 	}
-	crash.Here("clip-synced")
+	failpoint.Hit("clip-synced")
 	if ours, err := f.place(ctx, p, file, got.Bytes); err != nil {
 		return nil, err
 	} else if ours {
@@ -248,7 +248,7 @@ func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 	if err := durable.PublishIn(f.Folder, from, p.Clip); err != nil {
 		return nil, err
 	}
-	crash.Here("published")
+	failpoint.Hit("published")
 	if from != p.File {
 		if err := durable.RemoveIn(f.Folder, p.File); err != nil {
 			return nil, err
@@ -386,7 +386,7 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 			names = append(names, p.File)
 		}
 	}
-	for _, end := range append([]string{".json", ".jpg"}, Ends...) {
+	for _, end := range append([]string{".json", ".jpg"}, Suffixes...) {
 		names = append(names, durable.Temporary(ev.Stem+end))
 		// written, and never noted
 		if name := ev.Stem + end; end != ".json" && name != ev.Thumbnail && name != ev.Snapshot && name != ev.Mail {
@@ -404,8 +404,8 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 	return durable.SyncDirIn(folder, ".")
 }
 
-// settle writes the receipt and decides how the event ended.
-func (in *Incident) settle(ev *event.Event) {
+// conclude writes the receipt and decides how the event ended.
+func (in *Incident) conclude(ev *event.Event) {
 	ev.SavedAt = time.Now()
 	if len(ev.Clips) == 0 {
 		ev.State = event.Failed

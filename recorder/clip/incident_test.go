@@ -88,10 +88,10 @@ func (h *hold) Next(ctx context.Context) (ring.Segment, error) {
 	return s, nil
 }
 
-func (h *hold) More(take func(ring.Segment) bool) (list []ring.Segment) {
+func (h *hold) More(accept func(ring.Segment) bool) (list []ring.Segment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for len(h.queue) > 0 && take(h.queue[0]) {
+	for len(h.queue) > 0 && accept(h.queue[0]) {
 		list, h.queue = append(list, h.queue[0]), h.queue[1:]
 	}
 	return list
@@ -108,7 +108,7 @@ func (h *hold) Timed(s ring.Segment) ring.Segment { return s }
 func (h *hold) Missed(time.Time, time.Time) bool  { return false }
 func (h *hold) Lag() time.Duration                { return 0 }
 func (h *hold) Receiving() bool                   { return false }
-func (h *hold) Note(b []byte) error               { h.note = b; return nil }
+func (h *hold) SaveNote(b []byte) error           { h.note = b; return nil }
 func (h *hold) Wake()                             {}
 func (h *hold) Close()                            { h.state = "closed" }
 func (h *hold) Detach()                           { h.state = "detached" }
@@ -131,7 +131,7 @@ func newBench(t *testing.T) *bench {
 	return &bench{t, a, New(Copier{Archive: a, FFmpeg: func() (*ffmpeg.Tool, error) {
 		return tool, terr
 	}, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Changed: func(event.Event) {
-	}, Trouble: func(error) {}})}
+	}, DriveError: func(error) {}})}
 }
 
 // incident is one that begins with a trigger at the begin of a reel, and asks for some seconds of it.
@@ -478,7 +478,7 @@ func (f *failing) Folder(e event.Event) (*os.Root, error) {
 // What one event of an incident can write says nothing about another one, such as the one before a split.
 func TestTroubleIsOfAnEvent(t *testing.T) {
 	var got []error
-	c := New(Copier{Trouble: func(err error) { got = append(got, err) }})
+	c := New(Copier{DriveError: func(err error) { got = append(got, err) }})
 	before, now := &work{}, &work{}
 	full := errors.New("full")
 	c.reportDrive(now, full)

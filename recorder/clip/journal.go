@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -31,12 +31,12 @@ type journal struct {
 	writing sync.Mutex // held while the index is written: each change in its order; taken before mu
 	mu      sync.Mutex // guards all below
 	course
-	note    func([]byte) error // in RAM; nil where there is no hold
-	version int                // counts the event's changes
-	noted   int                // the version that is in the index
-	tried   int                // the version that could not be written,
-	failed  error              // and why
-	beside  int                // the version that the sidecar has
+	saveNote       func([]byte) error // in RAM; nil where there is no hold
+	version        int                // counts the event's changes
+	indexedVersion int                // the version that is in the index
+	tried          int                // the version that could not be written,
+	failed         error              // and why
+	beside         int                // the version that the sidecar has
 }
 
 // event returns the event as it is now.
@@ -61,8 +61,8 @@ func (j *journal) commit(ctx context.Context, version int) error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
 	j.mu.Lock()
-	ev, now, note := j.ev, j.version, j.note
-	noted, tried, failed := j.noted, j.tried, j.failed
+	ev, now, note := j.ev, j.version, j.saveNote
+	noted, tried, failed := j.indexedVersion, j.tried, j.failed
 	j.mu.Unlock()
 	switch {
 	case noted >= version:
@@ -85,7 +85,7 @@ func (j *journal) commit(ctx context.Context, version int) error {
 	cancel()
 	j.mu.Lock()
 	if j.failed = err; err == nil {
-		j.noted = now
+		j.indexedVersion = now
 	} else {
 		j.tried = now
 	}
@@ -102,10 +102,10 @@ func (j *journal) record(ctx context.Context, do func(*course)) error {
 	return j.commit(ctx, j.edit(do))
 }
 
-// tell is commit for what the next life would find out itself: it is tried again with the next change.
-func (j *journal) tell(ctx context.Context) {
+// commitLater is commit for what the next process would find out itself: it is tried again with the next change.
+func (j *journal) commitLater(ctx context.Context) {
 	j.mu.Lock()
-	version, due := j.version, j.version != j.noted
+	version, due := j.version, j.version != j.indexedVersion
 	j.mu.Unlock()
 	if !due {
 		return
@@ -128,7 +128,7 @@ func (j *journal) sidecar() {
 		j.log.Warn("open event was not written beside its video", "event", ev.ID, "err", err)
 		return
 	}
-	crash.Here("open-sidecar")
+	failpoint.Hit("open-sidecar")
 	j.mu.Lock()
 	j.beside = version
 	j.mu.Unlock()

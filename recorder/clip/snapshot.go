@@ -14,20 +14,20 @@ import (
 	"github.com/preroll/preroll/recorder/ring"
 )
 
-// Enclosure is what came with an event's mail and is kept as a file beside the clip.
-type Enclosure struct {
+// Attachment is what came with an event's mail and is kept as a file beside the clip.
+type Attachment struct {
 	Data []byte
 	End  string // of the file name, behind the event's stem: one of Ends
 
 	writing bool
 }
 
-// Ends are what the file names of enclosures end with: of a picture and of the mail itself.
-var Ends = []string{"_snapshot.jpg", "_snapshot.png", "_mail.eml"}
+// Suffixes are what the file names of attachments end with: of a picture and of the mail itself.
+var Suffixes = []string{"_snapshot.jpg", "_snapshot.png", "_mail.eml"}
 
-// field is where an event names the enclosure.
-func (e *Enclosure) field(ev *event.Event) *string {
-	if e.End == Ends[2] {
+// field is where an event names the attachment.
+func (e *Attachment) field(ev *event.Event) *string {
+	if e.End == Suffixes[2] {
 		return &ev.Mail
 	}
 	return &ev.Snapshot
@@ -35,21 +35,21 @@ func (e *Enclosure) field(ev *event.Event) *string {
 
 // Enclose keeps what came with an event's mail, once the event has a place on the archive. An event keeps the first
 // picture and the first mail. It does not wait for the archive, and whatever happens to it, the clip is not touched.
-func (in *Incident) Enclose(ctx context.Context, id string, e Enclosure) {
+func (in *Incident) Enclose(ctx context.Context, id string, e Attachment) {
 	w := in.current()
 	w.mu.Lock()
 	if w.ev.ID != id && w.ev.Continues != id || w.sealed || *e.field(&w.ev) != "" ||
-		slices.ContainsFunc(w.enclosed, func(o *Enclosure) bool { return o.field(&w.ev) == e.field(&w.ev) }) {
+		slices.ContainsFunc(w.enclosed, func(o *Attachment) bool { return o.field(&w.ev) == e.field(&w.ev) }) {
 		w.mu.Unlock()
 		return
 	}
 	w.enclosed = append(w.enclosed, &e)
 	w.mu.Unlock()
-	in.shoot(ctx, w)
+	in.flushAttachments(ctx, w)
 }
 
-// shoot writes the enclosures that wait, if there is a place for them.
-func (in *Incident) shoot(ctx context.Context, w *work) {
+// flushAttachments writes the attachments that wait, if there is a place for them.
+func (in *Incident) flushAttachments(ctx context.Context, w *work) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.sealed || w.ev.Stem == "" {
@@ -66,18 +66,18 @@ func (in *Incident) shoot(ctx context.Context, w *work) {
 			err := in.writeEnclosure(ev, e)
 			w.edit(func(c *course) {
 				if e.writing = false; err == nil {
-					w.enclosed = slices.DeleteFunc(w.enclosed, func(o *Enclosure) bool { return o == e })
+					w.enclosed = slices.DeleteFunc(w.enclosed, func(o *Attachment) bool { return o == e })
 					*e.field(&c.ev) = ev.Stem + e.End
 				}
 			})
 			if err == nil { // else tried again with the next segments, and at the end
-				w.tell(ctx)
+				w.commitLater(ctx)
 			}
 		})
 	}
 }
 
-func (in *Incident) writeEnclosure(ev event.Event, e *Enclosure) error {
+func (in *Incident) writeEnclosure(ev event.Event, e *Attachment) error {
 	err := in.write(ev, ev.Stem+e.End, e.Data)
 	if err != nil {
 		in.c.Log.Warn("what came with the mail was not written", "event", ev.ID, "camera", ev.Camera, "err", err)

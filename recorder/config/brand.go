@@ -107,7 +107,7 @@ func (b Brand) path(sub bool, channel int) string {
 	return strings.NewReplacer("{n}", n, "{nn}", nn, "{0}", strconv.Itoa(channel-1)).Replace(path)
 }
 
-// Channels tells whether the brand's paths differ from channel to channel.
+// Channels reports whether the brand's paths differ from channel to channel.
 func (b Brand) Channels() bool { return strings.Contains(b.Main, "{") || b.channels[0] != "" }
 
 // GuessBrand returns the name of the brand that a camera's name or model speaks of, or "".

@@ -376,14 +376,14 @@ func TestNoHome(t *testing.T) {
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"} {
 		t.Setenv(name, "")
 	}
-	if _, err := PlacesOf(""); err == nil || !strings.Contains(err.Error(), "--config") {
+	if _, err := PathsOf(""); err == nil || !strings.Contains(err.Error(), "--config") {
 		t.Error(err)
 	}
-	if _, err := PlacesOf("/etc/preroll.toml"); err == nil || !strings.Contains(err.Error(), "STATE_DIRECTORY") {
+	if _, err := PathsOf("/etc/preroll.toml"); err == nil || !strings.Contains(err.Error(), "STATE_DIRECTORY") {
 		t.Error(err)
 	}
 	t.Setenv("STATE_DIRECTORY", t.TempDir())
-	if p, err := PlacesOf("/etc/preroll.toml"); err != nil || p.State == "" {
+	if p, err := PathsOf("/etc/preroll.toml"); err != nil || p.State == "" {
 		t.Error(p, err)
 	}
 }

@@ -34,23 +34,23 @@ func DefaultRAMDisk() string {
 	return "/dev/shm/preroll"
 }
 
-// Places are the folders and addresses that belong to one settings file. Two settings files never share one.
-type Places struct {
+// Paths are the folders and addresses that belong to one settings file. Two settings files never share one.
+type Paths struct {
 	File   string // the settings file
 	State  string // folder: index, certificate
 	Socket string // the control socket's path, or the pipe's name on Windows
 }
 
-// PlacesOf returns the places of a settings file; an empty path means [DefaultFile]. The default file has the plain
+// PathsOf returns the paths of a settings file; an empty path means [DefaultFile]. The default file has the plain
 // state folder; any other one has a folder of its own, named after the file's full path.
-func PlacesOf(file string) (Places, error) {
+func PathsOf(file string) (Paths, error) {
 	if _, err := os.UserHomeDir(); err != nil { // a service, or a container
 		if file == "" && os.Getenv("XDG_CONFIG_HOME") == "" {
-			return Places{},
+			return Paths{},
 				errors.New("this user has no home folder (HOME is not set), so nobody knows where the settings are: name the file with --config")
 		}
 		if os.Getenv("STATE_DIRECTORY") == "" && os.Getenv("XDG_STATE_HOME") == "" {
-			return Places{},
+			return Paths{},
 				errors.New("this user has no home folder (HOME is not set): name a folder for the list of events in STATE_DIRECTORY")
 		}
 	}
@@ -59,7 +59,7 @@ func PlacesOf(file string) (Places, error) {
 	}
 	abs, err := filepath.Abs(file)
 	if err != nil {
-		return Places{}, err
+		return Paths{}, err
 	}
 	name := "preroll"
 	if abs != DefaultFile() {
@@ -70,5 +70,5 @@ func PlacesOf(file string) (Places, error) {
 	if d := os.Getenv("STATE_DIRECTORY"); d != "" { // systemd's StateDirectory=
 		state = d
 	}
-	return Places{File: abs, State: state, Socket: socketPath(name, state)}, nil
+	return Paths{File: abs, State: state, Socket: socketPath(name, state)}, nil
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Fault is one thing wrong with the settings: which key, its value, and the rule that it breaks.
-type Fault struct {
+// ValidationError is one thing wrong with the settings: which key, its value, and the rule that it breaks.
+type ValidationError struct {
 	Key   string `json:"key"` // such as camera[2].url
 	Value string `json:"value"`
 	Rule  string `json:"rule"` // such as "must be …"
 }
 
-func (f Fault) String() string {
+func (f ValidationError) String() string {
 	if f.Value == "" {
 		return f.Key + " " + f.Rule
 	}
@@ -27,7 +27,7 @@ func (f Fault) String() string {
 }
 
 // Faults is every fault found, in the order of the file.
-type Faults []Fault
+type Faults []ValidationError
 
 func (f Faults) Error() string {
 	lines := make([]string, len(f))
@@ -46,7 +46,7 @@ func (f Faults) Err() error {
 }
 
 func (f *Faults) add(key, value, rule string, args ...any) {
-	*f = append(*f, Fault{key, value, fmt.Sprintf(rule, args...)})
+	*f = append(*f, ValidationError{key, value, fmt.Sprintf(rule, args...)})
 }
 
 // Load reads and checks the settings file. A missing file gives [Default] and found = false, and writes nothing.

@@ -75,7 +75,7 @@ func ValidateCamera(s Settings, c Camera) Faults {
 	return f
 }
 
-// CameraID tells whether a text can be a camera's id, and so the name of its folders.
+// CameraID reports whether a text can be a camera's id, and so the name of its folders.
 func CameraID(id string) bool { return event.CameraID(id) }
 
 func checkCamera(f *Faults, key string, s Settings, c Camera) {

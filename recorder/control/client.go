@@ -121,7 +121,7 @@ func (c *Client) DropUnmatched(ctx context.Context) error {
 }
 
 // Probe tries a camera and returns its picture.
-func (c *Client) Probe(ctx context.Context, cam config.Camera) (l status.Look, err error) {
+func (c *Client) Probe(ctx context.Context, cam config.Camera) (l status.ProbeResult, err error) {
 	return l, c.do(ctx, "POST", "/v1/look", cameraCall(cam), &l)
 }
 
@@ -167,7 +167,7 @@ func (c *Client) Next(ctx context.Context) (n *event.Next, err error) {
 }
 
 // Verify reads an event's clips back.
-func (c *Client) Verify(ctx context.Context, id string) (v status.Verdict, err error) {
+func (c *Client) Verify(ctx context.Context, id string) (v status.VerifyResult, err error) {
 	return v, c.do(ctx, "POST", "/v1/events/"+url.PathEscape(id)+"/verify", nil, &v)
 }
 
@@ -192,7 +192,7 @@ func (c *Client) Folder(ctx context.Context, path, use string) (f status.Folder,
 }
 
 // Discover searches the local network for cameras, which takes some seconds.
-func (c *Client) Discover(ctx context.Context) (list []status.Found, err error) {
+func (c *Client) Discover(ctx context.Context) (list []status.DiscoveredCamera, err error) {
 	return list, c.do(ctx, "POST", "/v1/discover", nil, &list)
 }
 

@@ -21,7 +21,7 @@ type Recorder interface {
 	MailCamera(ctx context.Context, camera string) error
 	Connections() []status.Connection
 	DropUnmatched()
-	Probe(context.Context, config.Camera) (status.Look, error)
+	Probe(context.Context, config.Camera) (status.ProbeResult, error)
 	Events(context.Context, event.Query) ([]event.Event, error)
 	Event(ctx context.Context, id string) (event.Event, error)
 	Protect(ctx context.Context, id string, on bool) (event.Event, error)
@@ -33,19 +33,19 @@ type Recorder interface {
 	Days(context.Context, event.Query) ([]event.Day, error)
 	Choices(context.Context) (event.Choices, error)
 	Next(context.Context) (*event.Next, error)
-	Verify(ctx context.Context, id string) (status.Verdict, error)
+	Verify(ctx context.Context, id string) (status.VerifyResult, error)
 	Pause(until time.Time)
 	EndPause()
 	Still(ctx context.Context, camera string, width int) ([]byte, error)
 	Folder(ctx context.Context, path, use string) (status.Folder, error)
-	Discover(context.Context) ([]status.Found, error)
+	Discover(context.Context) ([]status.DiscoveredCamera, error)
 	Why(ctx context.Context, camera string, at time.Time) ([]status.Finding, error)
 }
 
 // Watcher tells that something changed: wait on the channel, then take.
 type Watcher interface {
 	Changes() <-chan struct{}
-	Take() (status bool, events []event.Event, removed []string)
+	Drain() (status bool, events []event.Event, removed []string)
 	Close()
 }
 
@@ -101,8 +101,8 @@ type (
 // firstEvents is how many events a watch begins with.
 const firstEvents = 50
 
-// patience is how long a watcher may take to read a message.
-const patience = 5 * time.Second
+// requestTimeout is how long a watcher may take to read a message.
+const requestTimeout = 5 * time.Second
 
-// calm is the least time between two messages of a watch, so that a storm of changes becomes a few messages.
-const calm = 100 * time.Millisecond
+// minInterval is the least time between two messages of a watch, so that a storm of changes becomes a few messages.
+const minInterval = 100 * time.Millisecond

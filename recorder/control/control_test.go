@@ -51,8 +51,8 @@ func (f *fake) MailCamera(context.Context, string) error { return f.refuse }
 func (f *fake) Connections() []status.Connection         { return nil }
 func (f *fake) DropUnmatched()                           {}
 
-func (f *fake) Probe(context.Context, config.Camera) (status.Look, error) {
-	return status.Look{Picture: []byte("jpeg")}, f.refuse
+func (f *fake) Probe(context.Context, config.Camera) (status.ProbeResult, error) {
+	return status.ProbeResult{Picture: []byte("jpeg")}, f.refuse
 }
 func (f *fake) Events(_ context.Context, q event.Query) ([]event.Event, error) {
 	f.mu.Lock()
@@ -81,8 +81,8 @@ func (f *fake) Choices(context.Context) (event.Choices, error) {
 	return event.Choices{Cameras: []string{"gate"}, Labels: []string{"motion"}}, f.refuse
 }
 func (f *fake) Next(context.Context) (*event.Next, error) { return f.next, f.refuse }
-func (f *fake) Verify(_ context.Context, id string) (status.Verdict, error) {
-	return status.Verdict{OK: true, Text: id}, f.refuse
+func (f *fake) Verify(_ context.Context, id string) (status.VerifyResult, error) {
+	return status.VerifyResult{OK: true, Text: id}, f.refuse
 }
 func (f *fake) Pause(until time.Time) {
 	f.mu.Lock()
@@ -100,7 +100,7 @@ func (f *fake) Still(_ context.Context, camera string, width int) ([]byte, error
 func (f *fake) Folder(_ context.Context, path, use string) (status.Folder, error) {
 	return status.Folder{Path: path, Kind: use}, f.refuse
 }
-func (f *fake) Discover(context.Context) ([]status.Found, error) { return nil, f.refuse }
+func (f *fake) Discover(context.Context) ([]status.DiscoveredCamera, error) { return nil, f.refuse }
 func (f *fake) Why(_ context.Context, camera string, at time.Time) ([]status.Finding, error) {
 	return []status.Finding{{About: camera, Text: at.UTC().Format(time.RFC3339)}}, f.refuse
 }
@@ -113,7 +113,7 @@ type changes struct {
 }
 
 func (c *changes) Changes() <-chan struct{} { return c.c }
-func (c *changes) Take() (bool, []event.Event, []string) {
+func (c *changes) Drain() (bool, []event.Event, []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.events

@@ -59,7 +59,7 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("POST /v1/mail", s.mail)
 	mux.HandleFunc("GET /v1/connections", s.connections)
 	mux.HandleFunc("DELETE /v1/unmatched", s.dropUnmatched)
-	mux.HandleFunc("POST /v1/look", s.look)
+	mux.HandleFunc("POST /v1/look", s.probe)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/events/{id}", s.event)
 	mux.HandleFunc("POST /v1/events/{id}/protect", s.protect)
@@ -167,7 +167,7 @@ func (s *server) dropUnmatched(w http.ResponseWriter, _ *http.Request) {
 	answer(w, struct{}{}, nil)
 }
 
-func (s *server) look(w http.ResponseWriter, r *http.Request) {
+func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 	if v, ok := call[config.Camera](w, r); ok {
 		l, err := s.r.Probe(r.Context(), v)
 		answer(w, l, err)
@@ -256,7 +256,7 @@ func (s *server) folder(w http.ResponseWriter, r *http.Request) {
 func (s *server) discover(w http.ResponseWriter, r *http.Request) {
 	list, err := s.r.Discover(r.Context())
 	if list == nil {
-		list = []status.Found{}
+		list = []status.DiscoveredCamera{}
 	}
 	answer(w, list, err)
 }
@@ -318,7 +318,7 @@ func (s *server) watchAll(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc := json.NewEncoder(w)
 	deadline := http.NewResponseController(w) // a watcher that does not read must not hold up the end
-	_ = deadline.SetWriteDeadline(time.Now().Add(patience))
+	_ = deadline.SetWriteDeadline(time.Now().Add(requestTimeout))
 	st := s.r.Status(r.Context())
 	events, err := s.r.Events(r.Context(), event.Query{Limit: firstEvents})
 	if err != nil {
@@ -338,18 +338,18 @@ func (s *server) watchAll(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-sub.Changes():
 		}
-		changed, events, removed := sub.Take()
+		changed, events, removed := sub.Drain()
 		u := Update{Events: events, Removed: removed}
 		if changed {
 			st := s.r.Status(r.Context())
 			u.Status = &st
 		}
-		_ = deadline.SetWriteDeadline(time.Now().Add(patience))
+		_ = deadline.SetWriteDeadline(time.Now().Add(requestTimeout))
 		if enc.Encode(u) != nil {
 			return
 		}
 		flusher.Flush()
-		pause.Reset(calm)
+		pause.Reset(minInterval)
 		select {
 		case <-pause.C:
 		case <-r.Context().Done():

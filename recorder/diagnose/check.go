@@ -20,70 +20,71 @@ import (
 // Check tests all that a recording needs, and tells of each result as it comes. only limits the cameras to one id. What
 // a running recorder (now, nil if there is none) does well already is not tried again: some cameras allow one viewer
 // only, and a port can be listened on once.
-func Check(ctx context.Context, s config.Settings, now *status.Status, only string, tell func(status.Finding)) error {
+func Check(ctx context.Context, s config.Settings, now *status.Status, only string, report func(status.Finding)) error {
 	if _, ok := s.Camera(only); only != "" && !ok {
 		return fmt.Errorf("%q: %w", only, camera.ErrNoCamera)
 	}
 	tool, err := ffmpeg.Find(ctx, s.FFmpeg.Path)
 	if err != nil {
 		f := source.AsFailure(err)
-		tell(status.Finding{About: "FFmpeg", Text: f.Error(), Hint: f.Hint()})
+		report(status.Finding{About: "FFmpeg", Text: f.Error(), Hint: f.Hint()})
 	} else {
-		tell(status.Finding{About: "FFmpeg", OK: true, Text: fmt.Sprintf("version %s (%s)", tool.Version, tool.Path)})
+		report(status.Finding{About: "FFmpeg", OK: true, Text: fmt.Sprintf("version %s (%s)", tool.Version, tool.Path)})
 	}
-	checkFolders(s, tell)
-	checkMail(s, now, tell)
+	checkFolders(s, report)
+	checkMail(s, now, report)
 	if len(s.Cameras) == 0 {
-		tell(status.Finding{About: "Cameras", OK: true, Warn: true, Text: "no camera is set up yet",
+		report(status.Finding{About: "Cameras", OK: true, Warn: true, Text: "no camera is set up yet",
 			Hint: "Add one in the window's settings, or a [[camera]] in the settings file."})
 	}
 	for _, c := range s.Cameras {
 		if only == "" || c.ID == only {
-			tell(checkCamera(ctx, func() (*ffmpeg.Tool, error) { return tool, err }, c, now))
+			report(checkCamera(ctx, func() (*ffmpeg.Tool, error) { return tool, err }, c, now))
 		}
 	}
 	return nil
 }
 
-func checkFolders(s config.Settings, tell func(status.Finding)) {
-	faults := map[string]config.Fault{}
+func checkFolders(s config.Settings, report func(status.Finding)) {
+	faults := map[string]config.ValidationError{}
 	for _, f := range config.CheckFolders(s, config.Settings{}) {
 		faults[f.Key] = f
 	}
 	if f, bad := faults["ram_disk.path"]; bad {
-		tell(status.Finding{About: "RAM disk", Text: fmt.Sprintf("%s %s", f.Value, f.Rule), Hint: health.RAMHint})
+		report(status.Finding{About: "RAM disk", Text: fmt.Sprintf("%s %s", f.Value, f.Rule), Hint: health.RAMHint})
 	} else if d, err := disk.Of(s.RAMDisk.Path); err != nil {
-		tell(status.Finding{About: "RAM disk", Text: err.Error(), Hint: health.RAMHint})
+		report(status.Finding{About: "RAM disk", Text: err.Error(), Hint: health.RAMHint})
 	} else if !d.RAM {
 		p := health.NotRAM(s.RAMDisk.Path, d)
-		tell(status.Finding{About: "RAM disk", OK: true, Warn: true, Text: p.Text, Hint: p.Hint})
+		report(status.Finding{About: "RAM disk", OK: true, Warn: true, Text: p.Text, Hint: p.Hint})
 	} else {
-		tell(status.Finding{About: "RAM disk", OK: true,
+		report(status.Finding{About: "RAM disk", OK: true,
 			Text: fmt.Sprintf("%s is RAM (%s), %s free", s.RAMDisk.Path, d.Kind, config.ByteSize(d.Free))})
 	}
 	if f, bad := faults["archive.path"]; bad {
-		tell(status.Finding{About: "Archive", Text: fmt.Sprintf("%s %s", f.Value, f.Rule),
+		report(status.Finding{About: "Archive", Text: fmt.Sprintf("%s %s", f.Value, f.Rule),
 			Hint: "Choose another folder in archive.path."})
 	} else if d, err := disk.Of(s.Archive.Path); err != nil {
-		tell(status.Finding{About: "Archive", Text: err.Error()})
+		report(status.Finding{About: "Archive", Text: err.Error()})
 	} else if d.Free < int64(s.Archive.MinFree) {
-		tell(status.Finding{About: "Archive", OK: true, Warn: true,
+		report(status.Finding{About: "Archive", OK: true, Warn: true,
 			Text: fmt.Sprintf("%s has %s free, less than archive.min_free (%s)", s.Archive.Path,
 				config.ByteSize(d.Free), s.Archive.MinFree),
 			Hint: "The oldest events will be deleted until that much is free."})
 	} else {
-		tell(status.Finding{About: "Archive", OK: true,
+		report(status.Finding{About: "Archive", OK: true,
 			Text: fmt.Sprintf("%s can be written, %s free", s.Archive.Path, config.ByteSize(d.Free))})
 	}
 }
 
-func checkMail(s config.Settings, now *status.Status, tell func(status.Finding)) {
+func checkMail(s config.Settings, now *status.Status, report func(status.Finding)) {
 	if now != nil {
 		for _, p := range now.SMTP.Ports {
 			if p.Error != "" {
-				tell(status.Finding{About: "Alarm mail", Text: p.Error})
+				report(status.Finding{About: "Alarm mail", Text: p.Error})
 			} else {
-				tell(status.Finding{About: "Alarm mail", OK: true, Text: "the running recorder listens on " + p.Listen})
+				report(status.Finding{About: "Alarm mail", OK: true,
+					Text: "the running recorder listens on " + p.Listen})
 			}
 		}
 		return
@@ -92,11 +93,11 @@ func checkMail(s config.Settings, now *status.Status, tell func(status.Finding))
 	for _, port := range slices.Concat(plain, first) {
 		ln, err := net.Listen("tcp", port)
 		if err != nil {
-			tell(status.Finding{About: "Alarm mail", Text: trigger.PortError(port, err).Error()})
+			report(status.Finding{About: "Alarm mail", Text: trigger.PortError(port, err).Error()})
 			continue
 		}
 		_ = ln.Close()
-		tell(status.Finding{About: "Alarm mail", OK: true, Text: "port " + port + " is free"})
+		report(status.Finding{About: "Alarm mail", OK: true, Text: "port " + port + " is free"})
 	}
 }
 

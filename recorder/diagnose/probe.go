@@ -31,7 +31,7 @@ const (
 // Probe tries a camera that may not be saved yet: it connects, watches for a few seconds, and takes a picture. An error
 // is a [*source.Failure]. Without FFmpeg there is no picture.
 func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera,
-	log *slog.Logger) (status.Look, error) {
+	log *slog.Logger) (status.ProbeResult, error) {
 	limited, enough := context.WithTimeout(ctx, trialTime)
 	defer enough()
 	var because source.Kind
@@ -40,7 +40,7 @@ func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Came
 	for {
 		src, serr := camera.NewSource(c, tool, because != "", time.Time{}, log)
 		if serr != nil {
-			return status.Look{}, serr
+			return status.ProbeResult{}, serr
 		}
 		began := time.Now()
 		t = &trial{enough: enough}
@@ -64,7 +64,7 @@ func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Came
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = &source.Failure{Kind: source.Stalled, Detail: "no picture in time"}
 		}
-		return status.Look{}, err
+		return status.ProbeResult{}, err
 	}
 	look := t.result()
 	look.Streams.Because = string(because)
@@ -146,10 +146,10 @@ func (t *trial) end() {
 }
 
 // result is what the trial showed.
-func (t *trial) result() status.Look {
+func (t *trial) result() status.ProbeResult {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	look := status.Look{Streams: t.streams}
+	look := status.ProbeResult{Streams: t.streams}
 	for i := 1; i < len(t.keys); i++ {
 		look.GOP = max(look.GOP, event.Seconds(t.keys[i]-t.keys[i-1]))
 	}

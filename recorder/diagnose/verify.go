@@ -17,13 +17,13 @@ import (
 
 // Verify reads an event's clips back, which lie in a folder, and compares them with what the event says of them. The
 // verdict tells what is wrong; an error means that nothing could be told.
-func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Event) (status.Verdict, error) {
-	var v status.Verdict
+func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Event) (status.VerifyResult, error) {
+	var v status.VerifyResult
 	var wrong []string
 	for _, c := range e.Clips {
 		got, text, err := compareClip(ctx, tool, folder, c)
 		if err != nil {
-			return status.Verdict{}, err
+			return status.VerifyResult{}, err
 		}
 		v.Frames += got.Frames
 		v.Length += event.Seconds(got.Duration)
@@ -54,7 +54,7 @@ func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Eve
 // compareClip reads one file back and says what is wrong with it, "" if nothing is.
 func compareClip(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root,
 	c event.Clip) (got ffmpeg.Totals, wrong string, err error) {
-	var found clip.Found
+	var found clip.Contents
 	file, _, err := durable.OpenPlain(folder, c.File)
 	if err == nil {
 		found, err = clip.Compare(ctx, tool, file, c, nil)

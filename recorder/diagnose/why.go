@@ -42,7 +42,7 @@ func Why(e Evidence) []status.Finding {
 	events := e.eventFindings()
 	list := e.removals()
 	if f := e.running(); f != nil {
-		return e.order(append(list, *f), events)
+		return e.sorted(append(list, *f), events)
 	}
 	if e.MaxAge > 0 && e.Now.Sub(e.At) > e.MaxAge && len(e.Events) == 0 && list == nil {
 		list = append(list, status.Finding{About: "Archive",
@@ -53,11 +53,11 @@ func Why(e Evidence) []status.Finding {
 	server, listening := e.mailServer()
 	mails := e.mails(listening && list == nil) // else it is clear enough why there is none
 	list = slices.Concat(list, server, mails, e.cameraFindings())
-	return e.order(append(list, e.archiveTrouble()...), events)
+	return e.sorted(append(list, e.archiveTrouble()...), events)
 }
 
-// order puts what is broken first, then what is doubtful; where nothing is broken, the events lead.
-func (e Evidence) order(list, events []status.Finding) []status.Finding {
+// sorted puts what is broken first, then what is doubtful; where nothing is broken, the events lead.
+func (e Evidence) sorted(list, events []status.Finding) []status.Finding {
 	broken := func(f status.Finding) bool { return !f.OK }
 	if slices.ContainsFunc(list, broken) || slices.ContainsFunc(events, broken) {
 		list = append(list, events...)
@@ -114,7 +114,7 @@ func (e Evidence) running() *status.Finding {
 		case mark && after == nil:
 			after = n
 		case !mark && after == nil && !n.Time.Before(e.At):
-			alive = true // written by the same life
+			alive = true // written by the same process
 		}
 	}
 	start := e.Started
@@ -139,16 +139,16 @@ func (e Evidence) running() *status.Finding {
 		Hint: "Let it start at login, or install it as a service, so that it always runs."}
 }
 
-// trouble is a stretch of time in which something did not work.
-type trouble struct {
+// outage is a stretch of time in which something did not work.
+type outage struct {
 	from, to time.Time // to is zero while it lasts
 	kind     history.Kind
 	text     string
 }
 
-// trouble finds the trouble of one kind (of a camera, or "") in the minute asked for. known tells whether the history
-// knows anything of it since Preroll started.
-func (e Evidence) trouble(camera string, good history.Kind, bad ...history.Kind) (t *trouble, known bool) {
+// outageOf finds the trouble of one kind (of a camera, or "") in the minute asked for. known reports whether the
+// history knows anything of it since Preroll started.
+func (e Evidence) outageOf(camera string, good history.Kind, bad ...history.Kind) (t *outage, known bool) {
 	for _, n := range e.Entries {
 		if n.Time.After(e.At.Add(time.Minute)) && t == nil {
 			break
@@ -166,7 +166,7 @@ func (e Evidence) trouble(camera string, good history.Kind, bad ...history.Kind)
 			t, known = nil, !restart
 		case slices.Contains(bad, n.Kind) && n.Camera == camera:
 			if t == nil {
-				t = &trouble{from: n.Time}
+				t = &outage{from: n.Time}
 			}
 			if !n.Time.After(e.At.Add(time.Minute)) {
 				t.kind, t.text = n.Kind, n.Text
@@ -178,7 +178,7 @@ func (e Evidence) trouble(camera string, good history.Kind, bad ...history.Kind)
 }
 
 func (e Evidence) pause() []status.Finding {
-	t, _ := e.trouble("", history.Resumed, history.Paused)
+	t, _ := e.outageOf("", history.Resumed, history.Paused)
 	if t == nil {
 		return nil
 	}
@@ -187,7 +187,7 @@ func (e Evidence) pause() []status.Finding {
 }
 
 func (e Evidence) ram() []status.Finding {
-	t, _ := e.trouble("", history.RAMBack, history.RAMLost)
+	t, _ := e.outageOf("", history.RAMBack, history.RAMLost)
 	if t == nil {
 		return nil
 	}
@@ -197,7 +197,7 @@ func (e Evidence) ram() []status.Finding {
 }
 
 func (e Evidence) mailServer() (list []status.Finding, listening bool) {
-	t, known := e.trouble("", history.Listening, history.NotListening)
+	t, known := e.outageOf("", history.Listening, history.NotListening)
 	switch {
 	case t != nil:
 		text := fmt.Sprintf("No alarm mail could come in from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text)
@@ -209,7 +209,7 @@ func (e Evidence) mailServer() (list []status.Finding, listening bool) {
 }
 
 func (e Evidence) archiveTrouble() []status.Finding {
-	t, _ := e.trouble("", history.ArchiveBack, history.ArchiveLost)
+	t, _ := e.outageOf("", history.ArchiveBack, history.ArchiveLost)
 	if t == nil {
 		return nil
 	}
@@ -227,7 +227,7 @@ func (e Evidence) cameraFindings() (list []status.Finding) {
 		if e.Camera != "" && c.ID != e.Camera {
 			continue
 		}
-		t, known := e.trouble(c.ID, history.Recording, history.NotRecording, history.Off)
+		t, known := e.outageOf(c.ID, history.Recording, history.NotRecording, history.Off)
 		f := status.Finding{About: c.Title()}
 		switch {
 		case t != nil && t.kind == history.Off:
@@ -276,10 +276,10 @@ func (e Evidence) next(camera string, kind history.Kind) *history.Entry {
 // assign says what to do with a mail that fits no camera.
 const assign = "Assign it to a camera: its recipient, its sender or a part of its subject must be one of the camera's mail names."
 
-// ours tells whether an entry is about the camera asked for.
+// ours reports whether an entry is about the camera asked for.
 func (e Evidence) ours(n history.Entry) bool { return e.Camera == "" || n.Camera == e.Camera }
 
-// mails tells what became of the mails around that time; complain tells whether it is worth a word that none came.
+// mails tells what became of the mails around that time; complain reports whether it is worth a word that none came.
 func (e Evidence) mails(complain bool) (list []status.Finding) {
 	from, to := e.At.Add(-MailEarly), e.At.Add(MailLate)
 	inTime := func(t time.Time) bool { return !t.Before(from) && !t.After(to) }
@@ -293,7 +293,7 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 		case history.Mail:
 			told[n.Event] = true
 			f.OK, f.Text = true, fmt.Sprintf("A mail came at %s from %s.", when, n.From)
-			if e.gone(n.Event) {
+			if e.isGone(n.Event) {
 				f.OK, f.Text = false,
 					fmt.Sprintf("A mail came at %s from %s, but its event is not in the list any more.", when, n.From)
 				f.Hint = "If its files are still in the archive, rebuild the index: preroll reindex."
@@ -383,8 +383,8 @@ const (
 	ByHand   = "It was removed by hand"
 )
 
-// gone tells whether a mail's event is neither in the list nor known to be removed.
-func (e Evidence) gone(id string) bool {
+// isGone reports whether a mail's event is neither in the list nor known to be removed.
+func (e Evidence) isGone(id string) bool {
 	return id != "" && !slices.ContainsFunc(e.Events, func(ev event.Event) bool { return ev.ID == id }) &&
 		!slices.ContainsFunc(e.Entries, func(n history.Entry) bool {
 			return n.Kind == history.Removed && n.Event == id

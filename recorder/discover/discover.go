@@ -52,7 +52,7 @@ type kind struct{ name, space string }
 
 // Search asks for cameras at an address, which is [Multicast] but in tests, listens for three seconds, and returns
 // those that answered, by address. An error means that this machine has no network that could be asked.
-func Search(ctx context.Context, at netip.AddrPort) ([]status.Found, error) {
+func Search(ctx context.Context, at netip.AddrPort) ([]status.DiscoveredCamera, error) {
 	sockets, err := open(at)
 	if err != nil {
 		return nil, fmt.Errorf("search for cameras: %w", err)
@@ -212,10 +212,10 @@ type list struct {
 // device is a camera and the name by which it is told from others.
 type device struct {
 	id string
-	status.Found
+	status.DiscoveredCamera
 }
 
-// count counts an answer and tells whether it may be read.
+// count counts an answer and reports whether it may be read.
 func (l *list) count() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -223,28 +223,28 @@ func (l *list) count() bool {
 	return l.answers <= maxAnswers
 }
 
-// full tells whether no answer is read any more; it counts, so that no error can be met for ever.
+// full reports whether no answer is read any more; it counts, so that no error can be met for ever.
 func (l *list) full() bool { return !l.count() }
 
 func (l *list) add(devices []device) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, d := range devices {
-		same := func(o device) bool { return o.Found == d.Found || o.id != "" && o.id == d.id }
+		same := func(o device) bool { return o.DiscoveredCamera == d.DiscoveredCamera || o.id != "" && o.id == d.id }
 		if !slices.ContainsFunc(l.found, same) && len(l.found) < maxAnswers {
 			l.found = append(l.found, d)
 		}
 	}
 }
 
-func (l *list) sorted() []status.Found {
+func (l *list) sorted() []status.DiscoveredCamera {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	found := make([]status.Found, 0, len(l.found))
+	found := make([]status.DiscoveredCamera, 0, len(l.found))
 	for _, d := range l.found {
-		found = append(found, d.Found)
+		found = append(found, d.DiscoveredCamera)
 	}
-	slices.SortStableFunc(found, func(a, b status.Found) int {
+	slices.SortStableFunc(found, func(a, b status.DiscoveredCamera) int {
 		x, _ := netip.ParseAddr(a.Address)
 		y, _ := netip.ParseAddr(b.Address)
 		return cmp.Or(x.Compare(y), cmp.Compare(a.Name, b.Name))
@@ -276,7 +276,7 @@ func read(b []byte, from netip.Addr, over netip.Prefix) (list []device) {
 		if !strings.Contains(m.Types, "NetworkVideoTransmitter") && !strings.Contains(m.Scopes, "onvif://") {
 			continue // printers and computers answer too
 		}
-		f := status.Found{Address: address(m.XAddrs, from, over).String(), Name: scope(m.Scopes, "name"),
+		f := status.DiscoveredCamera{Address: address(m.XAddrs, from, over).String(), Name: scope(m.Scopes, "name"),
 			Model: scope(m.Scopes, "hardware")}
 		f.Brand = cmp.Or(config.GuessBrand(f.Model+" "+f.Name), config.GuessBrand(m.Scopes))
 		list = append(list, device{clean(m.Address), f})

@@ -35,42 +35,43 @@ func TestRead(t *testing.T) {
 	long := strings.Repeat("x", 500)
 	for _, tc := range []struct {
 		name, answer string
-		want         []status.Found
+		want         []status.DiscoveredCamera
 	}{
 		{"camera", answer("uuid:1", nvt,
 			"onvif://www.onvif.org/type/video_encoder onvif://www.onvif.org/name/HIKVISION%20DS-2CD2042WD onvif://www.onvif.org/hardware/DS-2CD2042WD", "http://192.168.1.20/onvif/device_service"),
-			[]status.Found{{Address: "192.168.1.20", Name: "HIKVISION DS-2CD2042WD", Model: "DS-2CD2042WD",
+			[]status.DiscoveredCamera{{Address: "192.168.1.20", Name: "HIKVISION DS-2CD2042WD", Model: "DS-2CD2042WD",
 				Brand: "Hikvision"}}},
 		{"brand by another scope", answer("uuid:1", nvt,
 			"onvif://www.onvif.org/name/IPCAM onvif://www.onvif.org/manufacturer/Dahua", "http://192.168.1.20/"),
-			[]status.Found{{Address: "192.168.1.20", Name: "IPCAM", Brand: "Dahua / Amcrest"}}},
+			[]status.DiscoveredCamera{{Address: "192.168.1.20", Name: "IPCAM", Brand: "Dahua / Amcrest"}}},
 		{"known by its scopes", answer("uuid:1", "tds:Device", "onvif://www.onvif.org/Name/x", ""),
-			[]status.Found{{Address: "192.168.1.20", Name: "x"}}},
+			[]status.DiscoveredCamera{{Address: "192.168.1.20", Name: "x"}}},
 		{"the address of this network",
 			answer("uuid:1", nvt, "", "http://10.0.0.9/x http://[fe80::1]/x http://192.168.1.21:8080/x"),
-			[]status.Found{{Address: "192.168.1.21"}}},
+			[]status.DiscoveredCamera{{Address: "192.168.1.21"}}},
 		{"the address that it answered from", answer("uuid:1", nvt, "", "http://192.168.1.21/x http://192.168.1.20/x"),
-			[]status.Found{{Address: "192.168.1.20"}}},
-		{"an address elsewhere", answer("uuid:1", nvt, "", "http://10.0.0.9/x"), []status.Found{{Address: "10.0.0.9"}}},
+			[]status.DiscoveredCamera{{Address: "192.168.1.20"}}},
+		{"an address elsewhere", answer("uuid:1", nvt, "", "http://10.0.0.9/x"),
+			[]status.DiscoveredCamera{{Address: "10.0.0.9"}}},
 		{"addresses that are none", answer("uuid:1", nvt, "",
 			"http://0.0.0.0/ http://127.0.0.1/ http://239.1.1.1/ http://cam/ ::: http://%zz/"),
-			[]status.Found{{Address: "192.168.1.20"}}},
+			[]status.DiscoveredCamera{{Address: "192.168.1.20"}}},
 		{"hostile words", answer("uuid:1", nvt,
 			"onvif://www.onvif.org/name/%1b[31m%E2%80%AEevil%00 onvif://www.onvif.org/hardware/"+long, ""),
-			[]status.Found{{Address: "192.168.1.20", Name: "[31mevil", Model: long[:maxWords]}}},
+			[]status.DiscoveredCamera{{Address: "192.168.1.20", Name: "[31mevil", Model: long[:maxWords]}}},
 		{"bad escape", answer("uuid:1", nvt, "onvif://www.onvif.org/name/100%zz", ""),
-			[]status.Found{{Address: "192.168.1.20", Name: "100%zz"}}},
+			[]status.DiscoveredCamera{{Address: "192.168.1.20", Name: "100%zz"}}},
 		{"another charset", strings.Replace(answer("uuid:1", nvt, "onvif://www.onvif.org/name/K\xfcche", ""), "UTF-8",
-			"ISO-8859-1", 1), []status.Found{{Address: "192.168.1.20", Name: "Kche"}}},
+			"ISO-8859-1", 1), []status.DiscoveredCamera{{Address: "192.168.1.20", Name: "Kche"}}},
 		{"printer", answer("uuid:1", "wsdp:Device wprt:PrintDeviceType", "", "http://192.168.1.20/"), nil},
 		{"entity", `<!DOCTYPE x [<!ENTITY a "b">]>` + answer("&a;", nvt, "", ""), nil},
 		{"cut", answer("uuid:1", nvt, "", "")[:300], nil},
 		{"no XML", "HTTP/1.1 200 OK", nil},
 		{"empty", "", nil},
 	} {
-		var got []status.Found
+		var got []status.DiscoveredCamera
 		for _, d := range read([]byte(tc.answer), from, over) {
-			got = append(got, d.Found)
+			got = append(got, d.DiscoveredCamera)
 		}
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %+v, want %+v", tc.name, got, tc.want)
@@ -123,7 +124,7 @@ func TestSearch(t *testing.T) {
 	got, err := Search(t.Context(), conn.LocalAddr().(*net.UDPAddr).AddrPort())
 	_ = conn.Close()
 	serving.Wait()
-	want := []status.Found{{Address: "127.0.0.4", Name: "A"},
+	want := []status.DiscoveredCamera{{Address: "127.0.0.4", Name: "A"},
 		{Address: "127.0.0.30", Name: "B", Model: "RLC-810A", Brand: "Reolink"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%+v, %v", got, err)
@@ -147,7 +148,7 @@ func TestSearchIsBounded(t *testing.T) {
 		if l.count() != (i < maxAnswers) {
 			t.Fatalf("answer %d", i)
 		}
-		l.add([]device{{fmt.Sprint(i), status.Found{Address: fmt.Sprintf("10.0.%d.%d", i/256, i%256)}}})
+		l.add([]device{{fmt.Sprint(i), status.DiscoveredCamera{Address: fmt.Sprintf("10.0.%d.%d", i/256, i%256)}}})
 	}
 	if n := len(l.sorted()); n != maxAnswers {
 		t.Errorf("%d devices", n)

@@ -21,10 +21,10 @@ var (
 	id       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.:_-]{0,63}$`)
 )
 
-// CameraID tells whether a text can be a camera's id, and so the name of its folders.
+// CameraID reports whether a text can be a camera's id, and so the name of its folders.
 func CameraID(s string) bool { return cameraID.MatchString(s) && !reserved.MatchString(s) }
 
-// ValidID tells whether a text can be an event's id, and so the name of a folder in RAM.
+// ValidID reports whether a text can be an event's id, and so the name of a folder in RAM.
 func ValidID(s string) bool { return id.MatchString(s) }
 
 // Clean makes the texts of an event from outside fit to be shown.
@@ -45,13 +45,13 @@ func (e *Event) Clean() {
 
 // Clean makes a stranger's words fit to be shown: valid UTF-8 on one line, without control characters or marks that
 // change the direction of writing, and with at most a number of characters.
-func Clean(s string, most int) string {
-	if bytes := most * utf8.UTFMax * 4; len(s) > bytes {
+func Clean(s string, maxRunes int) string {
+	if bytes := maxRunes * utf8.UTFMax * 4; len(s) > bytes {
 		s = s[:bytes]
 	}
 	s = strings.TrimSpace(strings.Map(Shown, strings.ToValidUTF8(s, "")))
-	if utf8.RuneCountInString(s) > most {
-		s = string([]rune(s)[:most-1]) + "…"
+	if utf8.RuneCountInString(s) > maxRunes {
+		s = string([]rune(s)[:maxRunes-1]) + "…"
 	}
 	return s
 }

@@ -22,10 +22,10 @@ const (
 	Failed     State = "failed"     // there is no clip, see Reason
 )
 
-// Ended tells whether nothing more will happen to the event by itself.
+// Ended reports whether nothing more will happen to the event by itself.
 func (s State) Ended() bool { return s == Saved || s == Incomplete || s == Failed }
 
-// Known tells whether it is one of the states.
+// Known reports whether it is one of the states.
 func (s State) Known() bool { return s == Recording || s == Finishing || s.Ended() }
 
 // Source is where a trigger came from.

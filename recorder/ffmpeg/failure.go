@@ -71,7 +71,7 @@ func Diagnose(lines []string, recorded bool) *source.Failure {
 	return f
 }
 
-// DiskTrouble tells whether an error of FFmpeg's comes from the disk that it wrote to, so that trying again later can
+// DiskTrouble reports whether an error of FFmpeg's comes from the disk that it wrote to, so that trying again later can
 // help.
 func DiskTrouble(err error) bool {
 	if err == nil {

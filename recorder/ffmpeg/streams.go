@@ -22,7 +22,7 @@ type streamReader struct {
 	done bool
 }
 
-// line takes one line and tells whether the streams are complete now.
+// line takes one line and reports whether the streams are complete now.
 func (r *streamReader) line(s string) bool {
 	if r.done {
 		return false

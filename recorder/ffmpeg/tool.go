@@ -105,8 +105,8 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 	return t, nil
 }
 
-// canDrawClock returns what tells whether the demo camera can have a clock. That needs the drawtext filter and a font;
-// whether there is one, only a try tells.
+// canDrawClock returns what reports whether the demo camera can have a clock. That needs the drawtext filter and a
+// font; whether there is one, only a try tells.
 func (t *Tool) canDrawClock() func() bool {
 	return sync.OnceValue(func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), askTime)
@@ -132,7 +132,7 @@ func builtFully(version []byte) (full, h264 bool) {
 	return true, slices.Contains(strings.Fields(string(m[1])), "--enable-libx264")
 }
 
-// Changed tells whether the program is gone or another one since it was found: an update may have removed it, or
+// Changed reports whether the program is gone or another one since it was found: an update may have removed it, or
 // brought a version that wants other arguments.
 func (t *Tool) Changed() bool {
 	now, err := os.Stat(t.Path)

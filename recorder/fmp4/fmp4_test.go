@@ -176,7 +176,7 @@ func FuzzFile(f *testing.F) {
 			t.Fatal(err)
 		}
 		if g, err := GrowOn(f, w); err == nil {
-			_ = g.Append([]io.ReaderAt{bytes.NewReader(segment)}, []int64{int64(len(segment))}, Stretch{Run: 2})
+			_ = g.Append([]io.ReaderAt{bytes.NewReader(segment)}, []int64{int64(len(segment))}, Chunk{Run: 2})
 		}
 		if c, err := Finish(f, w.Good); err == nil && w.Good > 0 {
 			if got, err := Check(f); err != nil || got.Frames != c.Frames || got.Length != c.Length {

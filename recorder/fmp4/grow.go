@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// Stretch is what was appended to a growing file in one go: segments of one run. One of an earlier version knows Media
+// Chunk is what was appended to a growing file in one go: segments of one run. One of an earlier version knows Media
 // alone, which is the file's time then.
-type Stretch struct {
+type Chunk struct {
 	Run    int64
 	Media  [2]time.Duration // start and end by the run's time
 	Wall   [2]time.Time     // when that arrived
@@ -23,7 +23,7 @@ type Stretch struct {
 }
 
 // Length is how long it plays.
-func (s Stretch) Length() time.Duration { return s.Media[1] - s.Media[0] }
+func (s Chunk) Length() time.Duration { return s.Media[1] - s.Media[0] }
 
 // A seal ends each stretch: a box that players skip (ISO/IEC 14496-12, section 8.1.2). It has the stretch's length in
 // bytes and its CRC-32C, since a power cut may leave a file with its right size and zeros in it, so that structure
@@ -36,7 +36,7 @@ const (
 )
 
 // seal returns the box that ends a stretch.
-func seal(s Stretch, length int64, sum uint32) []byte {
+func seal(s Chunk, length int64, sum uint32) []byte {
 	b := append(u32(nil, sealSize), "free"...)
 	b = u32(u64(append(b, sealMark...), uint64(length)), sum)
 	for _, v := range []int64{s.Run, int64(s.Media[0]), int64(s.Media[1]), s.Wall[0].UnixNano(), s.Wall[1].UnixNano(),
@@ -50,7 +50,7 @@ func sum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 
 // sealed reads the box at an offset as the seal of the bytes from an offset to it, but for a hole: the room for the
 // index, in which it may have been begun. is tells that it is a seal, ok that it is right.
-func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Stretch, is, ok bool, err error) {
+func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Chunk, is, ok bool, err error) {
 	b := make([]byte, size)
 	if _, err := r.ReadAt(b, at); err != nil {
 		return s, false, false, cutOff(err)
@@ -73,7 +73,7 @@ func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Stretch, is, 
 		return s, true, bytes.Equal(b, old), nil
 	}
 	v := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[28+8*i:])) }
-	s = Stretch{Run: v(0), Media: [2]time.Duration{time.Duration(v(1)), time.Duration(v(2))},
+	s = Chunk{Run: v(0), Media: [2]time.Duration{time.Duration(v(1)), time.Duration(v(2))},
 		Wall: [2]time.Time{time.Unix(0, v(3)), time.Unix(0, v(4))}, Shift: time.Duration(v(5))}
 	return s, true, bytes.Equal(b, seal(s, at-from, h.Sum32())), nil
 }
@@ -81,7 +81,7 @@ func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Stretch, is, 
 // Whole is what is whole of a growing file.
 type Whole struct {
 	Good      int64 // bytes; what follows was cut off by a crash
-	Stretches []Stretch
+	Stretches []Chunk
 	Behind    bool // behind damage more is whole: this is no crash's work
 }
 
@@ -101,7 +101,7 @@ func Inspect(r io.ReaderAt, size, limit int64, strict bool) (Whole, error) {
 		size = min(size, limit)
 	}
 	var loose, good Whole // by structure, and by seals
-	var now Stretch
+	var now Chunk
 	var hole [2]int64
 	from, moov := int64(0), int64(0)
 	broken, seals := false, strict
@@ -136,7 +136,7 @@ func Inspect(r io.ReaderAt, size, limit int64, strict bool) (Whole, error) {
 			default:
 				good.Stretches, good.Good, seals = append(good.Stretches, s), end, true
 			}
-			from, now = end, Stretch{}
+			from, now = end, Chunk{}
 		}
 		return nil
 	})
@@ -147,13 +147,13 @@ func Inspect(r io.ReaderAt, size, limit int64, strict bool) (Whole, error) {
 		return good, nil
 	}
 	if now.Frames > 0 {
-		loose.Stretches = []Stretch{now}
+		loose.Stretches = []Chunk{now}
 	}
 	return loose, nil
 }
 
-// Growing is a growing file that is open for appending.
-type Growing struct {
+// GrowingFile is a growing file that is open for appending.
+type GrowingFile struct {
 	Whole
 	f     *os.File
 	movie Movie
@@ -164,18 +164,19 @@ type Growing struct {
 }
 
 // Grow begins a growing file with an init section, and room for an index of so many bytes.
-func Grow(f *os.File, init []byte, room int64) (*Growing, error) {
+func Grow(f *os.File, init []byte, room int64) (*GrowingFile, error) {
 	m, err := ReadInit(init)
 	if err != nil {
 		return nil, err
 	}
 	head := u32(bytes.Clone(init), uint32(8+room))
-	return &Growing{f: f, movie: m, ends: map[uint32]uint64{}, empty: true, head: append(head, "free"...), room: room},
+	return &GrowingFile{f: f, movie: m, ends: map[uint32]uint64{}, empty: true, head: append(head, "free"...),
+			room: room},
 		nil
 }
 
 // GrowOn goes on with a growing file behind what is whole of it. The rest is cut off.
-func GrowOn(f *os.File, w Whole) (*Growing, error) {
+func GrowOn(f *os.File, w Whole) (*GrowingFile, error) {
 	if w.Good == 0 {
 		return nil, ErrNoVideo
 	}
@@ -186,7 +187,7 @@ func GrowOn(f *os.File, w Whole) (*Growing, error) {
 	if l.plain {
 		return nil, errors.New("the file is finished already")
 	}
-	g := &Growing{Whole: w, f: f, movie: l.movie, ends: map[uint32]uint64{}}
+	g := &GrowingFile{Whole: w, f: f, movie: l.movie, ends: map[uint32]uint64{}}
 	for _, t := range l.list {
 		if len(t.sizes) > 0 {
 			g.ends[t.track.ID] = t.first + t.length()
@@ -229,7 +230,7 @@ func Room(r io.ReaderAt, size int64, m Movie, first, clip time.Duration) int64 {
 // Append appends segments of one run, each a file without an init section, and a seal. times are those of the first
 // one's start and the last one's end. It does not make them durable. After an error the file is good up to where it was
 // before.
-func (g *Growing) Append(segments []io.ReaderAt, sizes []int64, s Stretch) error {
+func (g *GrowingFile) Append(segments []io.ReaderAt, sizes []int64, s Chunk) error {
 	h := sum()
 	to := io.MultiWriter(g.f, h)
 	length := int64(0)
@@ -269,7 +270,7 @@ func (g *Growing) Append(segments []io.ReaderAt, sizes []int64, s Stretch) error
 }
 
 // copy appends one segment, its times moved to the file's.
-func (g *Growing) copy(to io.Writer, r io.ReaderAt, size int64, s *Stretch, shifted *bool,
+func (g *GrowingFile) copy(to io.Writer, r io.ReaderAt, size int64, s *Chunk, shifted *bool,
 	ends map[uint32]uint64) (int64, error) {
 	video, _ := g.movie.Video()
 	at := int64(0)
@@ -323,7 +324,7 @@ func (g *Growing) copy(to io.Writer, r io.ReaderAt, size int64, s *Stretch, shif
 }
 
 // shift is by how much a run's times are moved so that its first fragment follows all that is there.
-func (g *Growing) shift(runs []run, ends map[uint32]uint64) time.Duration {
+func (g *GrowingFile) shift(runs []run, ends map[uint32]uint64) time.Duration {
 	var end time.Duration
 	begin := time.Duration(math.MaxInt64)
 	for _, t := range g.movie.Tracks {

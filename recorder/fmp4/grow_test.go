@@ -43,7 +43,7 @@ func film(t *testing.T, n int, sound, more string) (init []byte, list [][]byte) 
 	return read("init.mp4"), list
 }
 
-func grown(t *testing.T, init []byte, room int64) (*os.File, *Growing) {
+func grown(t *testing.T, init []byte, room int64) (*os.File, *GrowingFile) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "x.partial.mp4"))
 	if err != nil {
@@ -57,9 +57,9 @@ func grown(t *testing.T, init []byte, room int64) (*os.File, *Growing) {
 	return f, g
 }
 
-func appendTo(t *testing.T, g *Growing, run int64, media time.Duration, b []byte) {
+func appendTo(t *testing.T, g *GrowingFile, run int64, media time.Duration, b []byte) {
 	t.Helper()
-	s := Stretch{Run: run, Media: [2]time.Duration{media, media + time.Second},
+	s := Chunk{Run: run, Media: [2]time.Duration{media, media + time.Second},
 		Wall: [2]time.Time{time.Unix(100, 5), time.Unix(101, 7)}}
 	if err := g.Append([]io.ReaderAt{bytes.NewReader(b)}, []int64{int64(len(b))}, s); err != nil {
 		t.Fatal(err)
@@ -279,7 +279,7 @@ func TestFinishIsTorn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := Mend(again); err != nil {
+			if err := Repair(again); err != nil {
 				t.Fatal(err)
 			}
 			if w, err := Inspect(again, int64(len(b)), 0, true); err != nil || !flipped && len(w.Stretches) != 2 {

@@ -282,8 +282,8 @@ func (l *layout) contents() Contents {
 	return c
 }
 
-// Holds tells whether a finished file holds the video of a growing or finished one, of which size bytes count: the same
-// frames, by their sizes. more says that it may hold further ones behind.
+// Holds reports whether a finished file holds the video of a growing or finished one, of which size bytes count: the
+// same frames, by their sizes. more says that it may hold further ones behind.
 func Holds(plain, part *os.File, size int64, more bool) (bool, error) {
 	fi, err := plain.Stat()
 	if err != nil {
@@ -404,9 +404,9 @@ func Finish(f *os.File, size int64) (Contents, error) {
 	return c, nil
 }
 
-// Mend undoes what a power cut left of the last step of Finish, should it have torn those few bytes: the file grows
+// Repair undoes what a power cut left of the last step of Finish, should it have torn those few bytes: the file grows
 // again.
-func Mend(f *os.File) error {
+func Repair(f *os.File) error {
 	fi, err := f.Stat()
 	if err != nil {
 		return err

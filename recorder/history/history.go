@@ -72,12 +72,12 @@ const Name = "history.db"
 
 // Bounds.
 const (
-	most        = 20_000 // entries
-	mostRemoved = 10_000 // of kind Removed among them, so that a drive that fills up does not push out all else
-	pruneEvery  = 500    // entries that may be too many
-	queue       = 1000   // entries that wait to be written
-	longest     = 300    // characters of a text
-	patience    = 5 * time.Second
+	maxEntries   = 20_000 // entries
+	mostRemoved  = 10_000 // of kind Removed among them, so that a drive that fills up does not push out all else
+	pruneEvery   = 500    // entries that may be too many
+	queue        = 1000   // entries that wait to be written
+	longest      = 300    // characters of a text
+	writeTimeout = 5 * time.Second
 )
 
 // History is the history of one recorder. Make one with New.
@@ -90,7 +90,7 @@ type History struct {
 	mu     sync.Mutex // guards all below
 	db     *sql.DB    // nil until it is needed
 	ended  bool
-	silent bool // the last write failed, which was told
+	failed bool // the last write failed, which was told
 	added  int  // since it was last pruned
 }
 
@@ -127,7 +127,7 @@ func (h *History) Run(ctx context.Context) {
 			h.write(ctx, e)
 		}
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	h.write(last)
 	h.mu.Lock()
@@ -146,7 +146,7 @@ func (h *History) write(ctx context.Context, list ...Entry) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience) // a batch is not cut off by the end
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout) // a batch is not cut off by the end
 	defer cancel()
 	err := h.insert(ctx, list)
 	if damaged(err) {
@@ -155,11 +155,11 @@ func (h *History) write(ctx context.Context, list ...Entry) {
 	}
 	if err != nil {
 		h.dropped.Add(int64(len(list)))
-		if !h.silent {
+		if !h.failed {
 			h.log.Warn("history is not written", "path", h.path, "err", err)
 		}
 	}
-	h.silent = err != nil
+	h.failed = err != nil
 }
 
 // insert writes entries in one transaction. h.mu is held.
@@ -193,7 +193,7 @@ func (h *History) insert(ctx context.Context, list []Entry) error {
 	if added >= pruneEvery {
 		if _, err := tx.ExecContext(ctx,
 			`DELETE FROM entries WHERE id <= (SELECT id FROM entries ORDER BY id DESC LIMIT 1 OFFSET ?)`,
-			most); err != nil {
+			maxEntries); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx,

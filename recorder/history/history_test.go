@@ -126,10 +126,10 @@ func TestOldEntriesGo(t *testing.T) {
 	if err != nil || len(list) < 5+mostRemoved || len(list) > 5+mostRemoved+pruneEvery || list[0].Kind != Mail {
 		t.Errorf("%d entries, %v", len(list), err)
 	}
-	put(Mail, most)
+	put(Mail, maxEntries)
 	list, err = h.All(t.Context())
-	if err != nil || len(list) < most || len(list) > most+pruneEvery || list[0].Kind != Mail ||
-		list[len(list)-1].Text != fmt.Sprint(most-1) {
+	if err != nil || len(list) < maxEntries || len(list) > maxEntries+pruneEvery || list[0].Kind != Mail ||
+		list[len(list)-1].Text != fmt.Sprint(maxEntries-1) {
 		t.Errorf("%d entries, %v", len(list), err)
 	}
 }

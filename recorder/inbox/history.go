@@ -14,8 +14,8 @@ const (
 	maxPerMinute = 60 // of mails that are no alarm
 )
 
-// noted remembers which mails got an entry in the history lately.
-type noted struct {
+// entryLimiter remembers which mails got an entry in the history lately.
+type entryLimiter struct {
 	last   map[mailKey]time.Time
 	minute time.Time // begin of the minute that others are counted in
 	others int
@@ -28,7 +28,7 @@ type mailKey struct {
 
 // isNew reports whether a mail deserves an entry: the first mail of each event, every test mail, and otherwise one a
 // minute per camera and sender. Of mails that are no alarm there are no more entries than a person reads.
-func (n *noted) isNew(k mailKey, now time.Time) bool {
+func (n *entryLimiter) isNew(k mailKey, now time.Time) bool {
 	last, ok := n.last[k]
 	if ok && k.kind != history.MailTest && (k.event != "" || now.Sub(last) < repeatTime) {
 		return false
@@ -56,7 +56,7 @@ func (in *Inbox) record(kind history.Kind, camera string, t event.Trigger, id, w
 		e.Text = t.Subject
 	}
 	in.mu.Lock()
-	isNew := in.noted.isNew(mailKey{kind, camera, t.From, id}, time.Now())
+	isNew := in.limiter.isNew(mailKey{kind, camera, t.From, id}, time.Now())
 	in.mu.Unlock()
 	if isNew {
 		in.opt.Add(e)

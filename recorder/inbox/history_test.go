@@ -9,7 +9,7 @@ import (
 )
 
 func TestMailsAreNotedOnce(t *testing.T) {
-	var n noted
+	var n entryLimiter
 	at := time.Now()
 	for i, tc := range []struct {
 		kind  history.Kind
@@ -30,7 +30,7 @@ func TestMailsAreNotedOnce(t *testing.T) {
 
 // A flood of mails that are no alarm does not push everything else out of the history.
 func TestNotesAreBounded(t *testing.T) {
-	var n noted
+	var n entryLimiter
 	at, entries := time.Now(), 0
 	for i := range 20000 {
 		if n.isNew(mailKey{history.MailTest, "", fmt.Sprintf("192.0.2.%d", i%200), ""},

@@ -37,12 +37,12 @@ type Options struct {
 type Inbox struct {
 	opt Options
 
-	mu     sync.Mutex // guards all below
-	smtp   status.SMTP
-	lags   map[string][]time.Duration // how late a camera's last mails came, newest last
-	storms map[string]*storm          // by camera
-	noted  noted
-	dirty  bool // the mails that fit no camera changed since they were saved
+	mu      sync.Mutex // guards all below
+	smtp    status.SMTP
+	lags    map[string][]time.Duration // how late a camera's last mails came, newest last
+	storms  map[string]*storm          // by camera
+	limiter entryLimiter
+	dirty   bool // the mails that fit no camera changed since they were saved
 }
 
 // New returns an inbox with the mails that fit no camera, as an earlier process saved them.

@@ -59,8 +59,8 @@ func (b *Budget) Used() (used, limit int64) {
 	return used, b.limit
 }
 
-// take gives a ring room for a number of bytes, and reports whether there is any.
-func (b *Budget) take(r *Ring, n int64) bool {
+// reserve gives a ring room for a number of bytes, and reports whether there is any.
+func (b *Budget) reserve(r *Ring, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.makeRoom(r, n) {
@@ -155,7 +155,7 @@ func (r *Ring) cede() bool {
 	}
 	var newest *entry
 	for _, h := range r.holds { // what the ring has no more
-		if n := len(h.queue); n > 0 && (newest == nil || order(h.queue[n-1], newest) > 0) {
+		if n := len(h.queue); n > 0 && (newest == nil || compareEntries(h.queue[n-1], newest) > 0) {
 			newest = h.queue[n-1]
 		}
 	}

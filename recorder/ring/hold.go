@@ -113,7 +113,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 		r.mu.Lock()
 		r.lastRun = max(r.lastRun, run)
 		h.queue = append(h.queue, e)
-		if i, found := slices.BinarySearchFunc(r.entries, e, order); found {
+		if i, found := slices.BinarySearchFunc(r.entries, e, compareEntries); found {
 			e = r.entries[i] // its bytes are counted already
 		} else {
 			r.bytes += e.Bytes
@@ -127,7 +127,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 	defer r.mu.Unlock()
 	h.from = r.clock.of(from) - early
 	for i, e := range r.entries {
-		if last != nil && order(e, last) > 0 {
+		if last != nil && compareEntries(e, last) > 0 {
 			r.catchUp(h, i)
 			break
 		} else if last == nil && e.end > h.from {
@@ -186,16 +186,16 @@ func (h *Hold) Limit(until time.Time) {
 	h.past = false
 	for _, e := range r.entries {
 		if !h.holds(e) && e.end > h.from && !h.past {
-			h.take(e)
+			h.pinIfWanted(e)
 		}
 	}
 }
 
 // holds reports whether an entry or a later one was pinned already. ring.mu is held.
-func (h *Hold) holds(e *entry) bool { return h.newest != nil && order(e, h.newest) <= 0 }
+func (h *Hold) holds(e *entry) bool { return h.newest != nil && compareEntries(e, h.newest) <= 0 }
 
-// take pins a new segment, if it is in the window. ring.mu is held.
-func (h *Hold) take(e *entry) {
+// pinIfWanted pins a new segment if it is in the window. ring.mu is held.
+func (h *Hold) pinIfWanted(e *entry) {
 	switch {
 	case h.holds(e): // by Limit, meanwhile
 	case h.until != 0 && e.start > h.until:
@@ -203,7 +203,7 @@ func (h *Hold) take(e *entry) {
 		h.stir()
 	case h.newest == nil && e.end <= h.from: // of a source whose segments come late
 	case h.newest == nil && !e.Key:
-		if i, found := slices.BinarySearchFunc(h.ring.entries, e, order); found {
+		if i, found := slices.BinarySearchFunc(h.ring.entries, e, compareEntries); found {
 			h.ring.catchUp(h, h.ring.keyBefore(i))
 		}
 	default:
@@ -286,8 +286,8 @@ func link(from, to string) error {
 // noteName is the file in a hold that tells what event it is for.
 const noteName = "event.json"
 
-// Note keeps a note with the hold, in RAM: what is needed to go on should the index be lost.
-func (h *Hold) Note(b []byte) error {
+// SaveNote keeps a note with the hold, in RAM: what is needed to go on should the index be lost.
+func (h *Hold) SaveNote(b []byte) error {
 	tmp := filepath.Join(h.dir, noteName+".tmp")
 	if err := os.WriteFile(tmp, b, 0o600); err != nil {
 		return errors.Join(err, os.Remove(tmp))
@@ -295,7 +295,7 @@ func (h *Hold) Note(b []byte) error {
 	return os.Rename(tmp, filepath.Join(h.dir, noteName))
 }
 
-// ReadNote returns what was noted with a hold of an earlier life.
+// ReadNote returns what was noted with a hold of an earlier process.
 func (r *Ring) ReadNote(id string) ([]byte, error) {
 	f, fi, err := openPlain(filepath.Join(r.pins(), id, noteName))
 	if err != nil {
@@ -355,13 +355,13 @@ func (h *Hold) Next(ctx context.Context) (Segment, error) {
 }
 
 // More takes the segments that wait already, as long as take says so.
-func (h *Hold) More(take func(Segment) bool) []Segment {
+func (h *Hold) More(accept func(Segment) bool) []Segment {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
 	var more []Segment
 	for _, e := range h.queue {
 		s := h.segment(e)
-		if !take(s) {
+		if !accept(s) {
 			break
 		}
 		more = append(more, s)
@@ -430,7 +430,7 @@ func (h *Hold) Timed(s Segment) Segment {
 	return h.ring.timed(s)
 }
 
-// Detach ends the hold and leaves its files for Resume in a later life.
+// Detach ends the hold and leaves its files for Resume in a later process.
 func (h *Hold) Detach() {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()

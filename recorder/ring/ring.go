@@ -52,7 +52,7 @@ type Segment struct {
 	Frames int
 	Bytes  int64
 
-	steady [2]time.Duration // what Start and End were made of; 0 if they are known from an earlier life
+	steady [2]time.Duration // what Start and End were made of; 0 if they are known from an earlier process
 }
 
 // Length is the segment's length.
@@ -167,8 +167,8 @@ func erase(dir string) {
 	}
 }
 
-// Gone reports whether the ring's folder was removed by somebody else.
-func (r *Ring) Gone() bool {
+// FolderGone reports whether the ring's folder was removed by somebody else.
+func (r *Ring) FolderGone() bool {
 	_, err := os.Stat(r.segments())
 	return errors.Is(err, fs.ErrNotExist)
 }
@@ -205,7 +205,7 @@ func (r *Ring) scan() error {
 			bad, why = f.Name(), err
 			continue
 		}
-		at, found := slices.BinarySearchFunc(r.entries, e, order)
+		at, found := slices.BinarySearchFunc(r.entries, e, compareEntries)
 		if found {
 			continue
 		}
@@ -237,7 +237,7 @@ func (r *Ring) scan() error {
 	return nil
 }
 
-func order(a, b *entry) int {
+func compareEntries(a, b *entry) int {
 	if a.Run != b.Run {
 		return int(min(max(a.Run-b.Run, -1), 1))
 	}
@@ -259,7 +259,7 @@ func (r *Ring) timed(s Segment) Segment {
 
 // Between is the time from the end of a segment until another one, whatever was done to this machine's clock meanwhile.
 func Between(a, b Segment) time.Duration {
-	if a.steady[1] == 0 || b.steady[0] == 0 { // known from an earlier life
+	if a.steady[1] == 0 || b.steady[0] == 0 { // known from an earlier process
 		return b.Start.Sub(a.End)
 	}
 	return b.steady[0] - a.steady[1]
@@ -560,7 +560,7 @@ func (r *Ring) SetKeep(keep time.Duration) {
 // failure names what a write to the RAM disk failed for.
 func (r *Ring) failure(err error) error {
 	switch {
-	case r.Gone():
+	case r.FolderGone():
 		return &source.Failure{Kind: source.RAMGone}
 	case disk.Full(err):
 		return &source.Failure{Kind: source.RAMFull}

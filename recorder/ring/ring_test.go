@@ -822,7 +822,7 @@ func TestRAMDiskTrouble(t *testing.T) {
 		f.at += interval
 	}
 	var fail *source.Failure
-	if !errors.As(err, &fail) || fail.Kind != source.RAMGone || !r.Gone() {
+	if !errors.As(err, &fail) || fail.Kind != source.RAMGone || !r.FolderGone() {
 		t.Errorf("%v", err)
 	}
 	_ = f.w.Close()

@@ -153,14 +153,14 @@ func (w *Writer) Sample(s source.Sample) error {
 	s.Data = [][]byte{slices.Concat(s.Data...)}
 	w.waiting = append(w.waiting, s)
 	w.waits += size
-	if err := w.settle(times); err != nil || w.waits <= maxWaiting {
+	if err := w.writeTimed(times); err != nil || w.waits <= maxWaiting {
 		return err
 	}
-	return w.settle(w.line.Flush())
+	return w.writeTimed(w.line.Flush())
 }
 
-// settle writes the samples whose media times are known now.
-func (w *Writer) settle(times []time.Duration) error {
+// writeTimed writes the samples whose media times are known now.
+func (w *Writer) writeTimed(times []time.Duration) error {
 	for _, at := range times {
 		s := w.waiting[0]
 		w.waiting = w.waiting[1:]
@@ -239,7 +239,7 @@ func (w *Writer) see(at time.Duration, s source.Sample) error {
 		return nil
 	}
 	if w.f == nil {
-		if err := w.begin(at, s.Key); err != nil {
+		if err := w.beginSegment(at, s.Key); err != nil {
 			return err
 		}
 	}
@@ -283,8 +283,8 @@ func (w *Writer) finish(end time.Duration) {
 	w.open = false
 }
 
-// begin begins a segment.
-func (w *Writer) begin(at time.Duration, key bool) error {
+// beginSegment begins a segment.
+func (w *Writer) beginSegment(at time.Duration, key bool) error {
 	r := w.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -314,7 +314,7 @@ func (w *Writer) flush(end time.Duration) error {
 	frames := len(w.parts[0].Samples)
 	w.clear()
 	n := int64(len(w.buf))
-	granted := r.opt.Budget.take(r, n)
+	granted := r.opt.Budget.reserve(r, n)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !granted || w.lost || w.f == nil {
@@ -391,7 +391,7 @@ func (w *Writer) complete() error {
 	r.lag = max(r.clock.steady()-e.end, r.lag*49/50)
 	r.prune()
 	for _, h := range r.holds {
-		h.take(&e)
+		h.pin(&e)
 	}
 	list, path := w.playlist(), r.livePath(w.run)
 	r.mu.Unlock()
@@ -458,7 +458,7 @@ func (w *Writer) giveUp() {
 
 // Flush completes what is there, with the usual length for the last frame.
 func (w *Writer) Flush() error {
-	if err := w.settle(w.line.Flush()); err != nil {
+	if err := w.writeTimed(w.line.Flush()); err != nil {
 		return err
 	}
 	if w.open {

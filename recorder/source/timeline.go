@@ -10,7 +10,7 @@ const (
 	// for which samples wait where the camera's stamps begin, or leave their course
 	settleTime = time.Second
 	// by which stamp and arrival must part from one sample to the next to be looked at
-	leap    = time.Second
+	maxStep = time.Second
 	early   = 700 * time.Millisecond // by which stamps that left their course may be ahead of it to be believed on,
 	late    = 3 * time.Second        // and behind it: what comes in heaps, as HLS does, comes late now and then
 	bucket  = time.Second
@@ -55,8 +55,8 @@ type Timeline struct {
 	anchor  moment  // media time = anchor.media + (stamp - anchor.stamp) * rate
 	rate    float64 // of arrival to stamps
 	owed    time.Duration
-	seen    [buckets]least // the earliest sample of each second, newest last
-	waiting []moment       // stamps, and as media arrivals, of samples that settle
+	seen    [buckets]earlySample // the earliest sample of each second, newest last
+	waiting []moment             // stamps, and as media arrivals, of samples that settle
 	doubts  []time.Duration
 	follow  time.Duration // until then, in arrival time, stamps are not believed
 	again   time.Duration // for how long they will not be believed the next time
@@ -68,7 +68,7 @@ type Timeline struct {
 type moment struct{ stamp, media time.Duration }
 
 // least is the sample of a second that came earliest by its stamp.
-type least struct {
+type earlySample struct {
 	moment
 	second int64
 	any    bool
@@ -83,7 +83,7 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 	}
 	stamp += t.shift
 	ds, da := stamp-t.stamp, arrival-t.arrive
-	if ds >= standing && (da-ds).Abs() <= leap {
+	if ds >= standing && (da-ds).Abs() <= maxStep {
 		t.step = ds
 	}
 	first := !t.begun
@@ -99,7 +99,8 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 		if t.repeated(ds) {
 			t.stamp -= ds
 			stamp = t.stamp
-		} else if ds < standing || time.Duration(float64(ds)*t.rate)-da > leap+t.step { // between two frames of a heap
+		} else if ds < standing || time.Duration(float64(ds)*t.rate)-da > maxStep+t.step {
+			// between two frames of a heap
 			t.shift += max(t.step, da) - ds
 			stamp += max(t.step, da) - ds
 			t.stamp = stamp
@@ -119,7 +120,8 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 			t.give(t.at(t.stamp))
 			break
 		}
-		if step := time.Duration(float64(ds) * t.rate); ds < standing || (da-step).Abs() > leap || behind < -leap {
+		if step := time.Duration(float64(ds) * t.rate); ds < standing || (da-step).Abs() > maxStep ||
+			behind < -maxStep {
 			t.waiting = append(t.waiting, moment{stamp, arrival})
 			break
 		}
@@ -190,11 +192,11 @@ func (t *Timeline) settle() {
 		base = min(base, m.media-time.Duration(float64(m.stamp-w[0].stamp)*t.rate))
 	}
 	fits := old > -early && old < late && t.at(w[0].stamp) > t.last-repeat
-	stood := old > leap && t.steady(w) // the stamps, in a silence, as when an encoder starts again
+	stood := old > maxStep && t.isSteady(w) // the stamps, in a silence, as when an encoder starts again
 	if t.anchor != (moment{}) && fits && !stood {
 		t.owed = min(old, 0) // what is late now need not stay so
 	} else {
-		if t.doubt() {
+		if t.countDiscontinuity() {
 			for _, m := range w {
 				t.give(m.media)
 			}
@@ -204,14 +206,14 @@ func (t *Timeline) settle() {
 		t.anchor = moment{w[0].stamp, base}
 	}
 	for _, m := range w {
-		t.note(m.stamp, m.media)
+		t.keepEarliest(m.stamp, m.media)
 		t.give(t.at(m.stamp))
 	}
 }
 
-// steady reports whether the samples that wait are all as late as each other, so that their lateness will stay. Samples
-// that were held up on the way come in a heap.
-func (t *Timeline) steady(w []moment) bool {
+// isSteady reports whether the samples that wait are all as late as each other, so that their lateness will stay.
+// Samples that were held up on the way come in a heap.
+func (t *Timeline) isSteady(w []moment) bool {
 	if w[len(w)-1].media-w[0].media < settleTime/2 {
 		return false
 	}
@@ -222,8 +224,8 @@ func (t *Timeline) steady(w []moment) bool {
 	return most-least < steadySpread
 }
 
-// doubt counts that stamps took another course, and reports whether they are not believed any more.
-func (t *Timeline) doubt() bool {
+// countDiscontinuity counts that stamps took another course, and reports whether they are not believed any more.
+func (t *Timeline) countDiscontinuity() bool {
 	if t.anchor == (moment{}) { // they take their first one
 		return false
 	}
@@ -247,17 +249,17 @@ func (t *Timeline) disbelieve() {
 
 // forget drops what was seen of stamps on another course.
 func (t *Timeline) forget() {
-	t.seen, t.owed = [buckets]least{}, 0
+	t.seen, t.owed = [buckets]earlySample{}, 0
 }
 
 // note keeps the earliest sample of each second.
-func (t *Timeline) note(stamp, arrival time.Duration) (newSecond bool) {
+func (t *Timeline) keepEarliest(stamp, arrival time.Duration) (newSecond bool) {
 	now := &t.seen[buckets-1]
 	second := int64(arrival / bucket)
 	if !now.any || second != now.second {
 		newSecond = now.any
 		copy(t.seen[:], t.seen[1:])
-		*now = least{moment{stamp, arrival}, second, true}
+		*now = earlySample{moment{stamp, arrival}, second, true}
 	} else if arrival-stamp < now.media-now.stamp {
 		now.moment = moment{stamp, arrival}
 	}
@@ -266,7 +268,7 @@ func (t *Timeline) note(stamp, arrival time.Duration) (newSecond bool) {
 
 // observe learns from a sample how late samples are, and how fast stamps run, and moves media time by what it owes.
 func (t *Timeline) observe(stamp, arrival, ds time.Duration) {
-	if t.note(stamp, arrival) {
+	if t.keepEarliest(stamp, arrival) {
 		t.learnRate(stamp)
 		t.owed = t.lateness()
 	}
@@ -283,14 +285,14 @@ func (t *Timeline) observe(stamp, arrival, ds time.Duration) {
 }
 
 // lateness is the smallest lateness of the last seconds.
-func (t *Timeline) lateness() (smallest time.Duration) {
+func (t *Timeline) lateness() (minimum time.Duration) {
 	any := false
 	for _, b := range t.seen {
-		if late := b.media - t.at(b.stamp); b.any && (!any || late < smallest) {
-			smallest, any = late, true
+		if late := b.media - t.at(b.stamp); b.any && (!any || late < minimum) {
+			minimum, any = late, true
 		}
 	}
-	return smallest
+	return minimum
 }
 
 // learnRate compares the earliest samples of the last seconds with those of the first: lateness that grows or shrinks
@@ -335,7 +337,7 @@ func (t *Timeline) spread(rate float64) float64 {
 	return most - least
 }
 
-func earliest(list []least) (e least) {
+func earliest(list []earlySample) (e earlySample) {
 	for _, b := range list {
 		if b.any && (!e.any || b.media-b.stamp < e.media-e.stamp) {
 			e = b

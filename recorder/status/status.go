@@ -241,8 +241,8 @@ type Finding struct {
 	Hint  string `json:"hint,omitempty"`
 }
 
-// Look is what a camera showed when it was tried.
-type Look struct {
+// ProbeResult is what a camera showed when it was tried.
+type ProbeResult struct {
 	Streams Streams       `json:"streams"`
 	Picture []byte        `json:"picture"` // JPEG
 	GOP     event.Seconds `json:"gop"`     // the longest one seen; 0 if none ended in the time that it was watched
@@ -263,16 +263,16 @@ type Folder struct {
 	Suggest []string `json:"suggest,omitempty"` // better folders of this machine
 }
 
-// Found is a camera that answered a search of the local network.
-type Found struct {
+// DiscoveredCamera is a camera that answered a search of the local network.
+type DiscoveredCamera struct {
 	Address string `json:"address"` // IP address
 	Name    string `json:"name"`
 	Model   string `json:"model"`
 	Brand   string `json:"brand"` // a name of config.Brands, or ""
 }
 
-// Verdict is the result of reading a clip back.
-type Verdict struct {
+// VerifyResult is the result of reading a clip back.
+type VerifyResult struct {
 	OK     bool          `json:"ok"`
 	Text   string        `json:"text"`
 	Frames int           `json:"frames"`

@@ -305,7 +305,7 @@ func TestHostileNames(t *testing.T) {
 			}
 		}
 	}
-	for _, v := range k.visits.List() {
+	for _, v := range k.connections.List() {
 		for _, l := range v.Dialogue {
 			if strings.ContainsAny(l.Text, "\x00\x1b\r\n\u202e") || len(l.Text) > 210 {
 				t.Errorf("%q", l.Text)

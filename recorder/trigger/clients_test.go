@@ -39,7 +39,7 @@ type mode struct {
 	args string
 }
 
-// first tells whether it speaks TLS from the first byte.
+// first reports whether it speaks TLS from the first byte.
 func (m mode) first() bool {
 	return slices.ContainsFunc([]string{"--tlsc", "smtps:", "first", "--tls-starttls=off"}, func(s string) bool {
 		return strings.Contains(m.args, s)
@@ -139,7 +139,7 @@ func TestRealClients(t *testing.T) {
 					t.Errorf("%v: %s", err, out)
 				}
 				if n := k.count("yard"); n != 1 {
-					t.Errorf("%d triggers; %+v", n, k.visits.List())
+					t.Errorf("%d triggers; %+v", n, k.connections.List())
 				}
 			})
 		}
@@ -161,7 +161,7 @@ func TestOldTLSIsOff(t *testing.T) {
 		t.Errorf("TLS 1.0 was accepted: %s", out)
 	}
 	wait(t, "the verdict", func() bool {
-		l := k.visits.List()
+		l := k.connections.List()
 		return len(l) == 1 && strings.Contains(l[0].Verdict, "switch on old TLS")
 	})
 }

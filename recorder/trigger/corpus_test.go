@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/preroll/preroll/recorder/config"
-	"github.com/preroll/preroll/recorder/trigger/repair/dialogue"
+	"github.com/preroll/preroll/recorder/trigger/smtpquirks/dialogue"
 )
 
 // Every recorded dialogue gives the camera, the label and the repairs that it should.
@@ -43,10 +43,10 @@ func TestCorpus(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := d.Play(c, &tls.Config{InsecureSkipVerify: true}); err != nil {
-				t.Errorf("%v; %+v", err, k.visits.List())
+				t.Errorf("%v; %+v", err, k.connections.List())
 			}
-			wait(t, "the end", func() bool { l := k.visits.List(); return len(l) == 1 && !l[0].Open })
-			v := k.visits.List()[0]
+			wait(t, "the end", func() bool { l := k.connections.List(); return len(l) == 1 && !l[0].Open })
+			v := k.connections.List()[0]
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			var ids []string

@@ -113,7 +113,7 @@ func TestRecipientLists(t *testing.T) {
 		k := serveCameras(t, of("yard", "door"), nil)
 		k.talk("HELO cam", "MAIL FROM:<a@x>", "RCPT TO:"+rcpt, "DATA", "Subject: Motion\r\n\r\nx\r\n.", "QUIT")
 		if k.count("yard") != 1 || k.count("door") != 1 {
-			t.Errorf("%s: %d and %d events; %+v", rcpt, k.count("yard"), k.count("door"), k.visits.List())
+			t.Errorf("%s: %d and %d events; %+v", rcpt, k.count("yard"), k.count("door"), k.connections.List())
 		}
 	}
 }

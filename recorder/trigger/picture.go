@@ -48,7 +48,7 @@ func pictureOf(content io.Reader, hold func() bool) []byte {
 	return bytes.TrimRight(b, "\r\n") // a line end before a boundary is part of the boundary
 }
 
-// whole tells whether a picture has its end.
+// whole reports whether a picture has its end.
 func whole(b []byte) bool {
 	return bytes.HasSuffix(b, []byte("\xff\xd9")) || bytes.HasSuffix(b, []byte("IEND\xaeB`\x82"))
 }

@@ -37,11 +37,11 @@ import (
 
 // Server is the alarm mail server.
 type Server struct {
-	Settings config.SMTP
-	Cameras  func() []config.Camera // the cameras now
-	CertDir  string                 // where the self-made certificate lies
-	Log      *slog.Logger
-	Visits   *Visits // the last connections; outlives the server
+	Settings    config.SMTP
+	Cameras     func() []config.Camera // the cameras now
+	CertDir     string                 // where the self-made certificate lies
+	Log         *slog.Logger
+	Connections *ConnectionLog // the last connections; outlives the server
 
 	// Quiet is Off or Paused for a camera whose alarms save nothing now, and else Alarm.
 	Quiet func(camera string) Kind
@@ -57,10 +57,10 @@ type Server struct {
 	Listening func([]status.Port)          // tells how listening goes
 	Refused   func(netip.Addr)
 
-	gate    gate
+	limiter connLimiter
 	parsing chan struct{} // a place for each mail that is taken apart
-	heads   places        // for each long head in memory
-	holding places        // for each picture or kept mail in memory
+	heads   slots         // for each long head in memory
+	holding slots         // for each picture or kept mail in memory
 	allowed func(netip.Addr) bool
 	tls     *tls.Config
 
@@ -81,8 +81,8 @@ type Received struct {
 // Run listens until ctx ends. A port that is taken is tried again every few seconds; the recorder works on meanwhile.
 func (s *Server) Run(ctx context.Context) error {
 	s.parsing = make(chan struct{}, maxParsing)
-	s.heads.most, s.heads.each = maxHeads, headsEach
-	s.holding.most, s.holding.each = maxPictures, picturesEach
+	s.heads.max, s.heads.each = maxHeads, headsEach
+	s.holding.max, s.holding.each = maxPictures, picturesEach
 	s.allowed = Allowed(s.Settings.Allow)
 	s.tls = s.tlsConfig()
 	plain, first := s.Settings.Ports()
@@ -100,7 +100,7 @@ func (s *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	_ = srv.Close()
 	err := g.Wait()
-	s.gate.close()
+	s.limiter.close()
 	return err
 }
 
@@ -109,7 +109,7 @@ func (s *Server) listen(ctx context.Context, srv *smtp.Server, i int, port strin
 	for {
 		ln, err := net.Listen("tcp", port)
 		if err == nil {
-			s.tell(i, ln.Addr().String(), nil)
+			s.reportListen(i, ln.Addr().String(), nil)
 			stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
 			err = srv.Serve(&listener{Listener: ln, s: s, port: ln.Addr().String(), first: s.ports[i].TLS})
 			stop()
@@ -118,7 +118,7 @@ func (s *Server) listen(ctx context.Context, srv *smtp.Server, i int, port strin
 		if ctx.Err() != nil {
 			return
 		}
-		s.tell(i, port, PortError(port, err))
+		s.reportListen(i, port, PortError(port, err))
 		timer := time.NewTimer(5 * time.Second)
 		select {
 		case <-timer.C:
@@ -129,8 +129,8 @@ func (s *Server) listen(ctx context.Context, srv *smtp.Server, i int, port strin
 	}
 }
 
-// tell notes how listening on a port goes.
-func (s *Server) tell(i int, listen string, err error) {
+// reportListen notes how listening on a port goes.
+func (s *Server) reportListen(i int, listen string, err error) {
 	s.mu.Lock()
 	s.ports[i].Listen, s.ports[i].Error = listen, ""
 	if err != nil {
@@ -183,7 +183,7 @@ func (s *Server) tlsConfig() *tls.Config {
 	var why error
 	greet := func(h *tls.ClientHelloInfo) (*tls.Config, error) {
 		if from, ok := h.Conn.RemoteAddr().(*net.TCPAddr); ok &&
-			!s.gate.greets(from.AddrPort().Addr().Unmap(), time.Now()) {
+			!s.limiter.greets(from.AddrPort().Addr().Unmap(), time.Now()) {
 			return nil, errors.New("too many TLS handshakes from this address")
 		}
 		return nil, nil
@@ -267,7 +267,7 @@ func hosts(c config.Camera) []netip.Addr {
 	return []netip.Addr{a.Unmap().WithZone("")}
 }
 
-// known tells whether an address is that of a camera's stream.
+// known reports whether an address is that of a camera's stream.
 func (s *Server) known(a netip.Addr) bool {
 	return slices.ContainsFunc(s.Cameras(), func(c config.Camera) bool { return slices.Contains(hosts(c), a) })
 }

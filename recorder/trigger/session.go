@@ -16,12 +16,12 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
-	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/trigger/message"
-	"github.com/preroll/preroll/recorder/trigger/repair"
 	"github.com/preroll/preroll/recorder/trigger/rule"
+	"github.com/preroll/preroll/recorder/trigger/smtpquirks"
 )
 
 // textTime is how long the text behind a mail's header is waited for before an alarm is told by what has come.
@@ -72,8 +72,8 @@ func (c *session) Auth(mech string) (sasl.Server, error) {
 // that was wrong too often is not asked any more for a while.
 func (c *session) authenticate(user, password string) error {
 	if c.s.Settings.Username != "" {
-		if !c.s.gate.mayLogin(c.conn.from, time.Now()) {
-			c.conn.visit.note("login refused: too many wrong ones from this address lately")
+		if !c.s.limiter.mayLogin(c.conn.from, time.Now()) {
+			c.conn.record.setReason("login refused: too many wrong ones from this address lately")
 			return &smtp.SMTPError{Code: 454, EnhancedCode: smtp.EnhancedCode{4, 7, 0},
 				Message: "Too many wrong logins, try later"}
 		}
@@ -84,13 +84,13 @@ func (c *session) authenticate(user, password string) error {
 		u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password))
 		wu, wp := sha256.Sum256([]byte(c.s.Settings.Username)), sha256.Sum256([]byte(want.Reveal()))
 		if subtle.ConstantTimeCompare(u[:], wu[:])&subtle.ConstantTimeCompare(p[:], wp[:]) != 1 {
-			c.s.gate.wrongLogin(c.conn.from, time.Now())
-			if c.s.gate.mayTell(c.conn.from, time.Now()) {
+			c.s.limiter.wrongLogin(c.conn.from, time.Now())
+			if c.s.limiter.mayLog(c.conn.from, time.Now()) {
 				c.s.Log.Warn("mail login refused: wrong user or password", "from", c.conn.from)
 			}
 			return smtp.ErrAuthFailed
 		}
-		c.s.gate.rightLogin(c.conn.from)
+		c.s.limiter.rightLogin(c.conn.from)
 	}
 	c.login, c.user = true, user
 	return nil
@@ -101,13 +101,13 @@ func (c *session) Mail(from string, _ *smtp.MailOptions) error {
 	if c.s.Settings.Username != "" && !c.login {
 		return smtp.ErrAuthRequired
 	}
-	c.sender, c.to, c.asked = repair.Original(from), nil, time.Now()
+	c.sender, c.to, c.asked = smtpquirks.Original(from), nil, time.Now()
 	return nil
 }
 
 // Rcpt adds a recipient.
 func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	c.to = append(c.to, repair.Original(to))
+	c.to = append(c.to, smtpquirks.Original(to))
 	return nil
 }
 
@@ -121,7 +121,7 @@ func (c *session) Logout() error { return nil }
 // nothing, and its picture follows when it is there. A mail that is cut off counts all the same, but its connection is
 // closed, since what follows would be read as commands.
 func (c *session) Data(r io.Reader) error {
-	done, ok := c.s.gate.reading(c.conn.from)
+	done, ok := c.s.limiter.reading(c.conn.from)
 	if !ok {
 		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2},
 			Message: "Preroll is ending, or reads too many mails"}
@@ -134,7 +134,7 @@ func (c *session) Data(r io.Reader) error {
 	if !whole {
 		rerr = nil
 	}
-	crash.Here("mail-read")
+	failpoint.Hit("mail-read")
 	d.judge(whole)
 	opened, err := d.result()
 	in := &stickyReader{r: io.MultiReader(bytes.NewReader(head), r)}
@@ -146,15 +146,15 @@ func (c *session) Data(r io.Reader) error {
 	}
 	if err != nil {
 		c.s.Log.Error("mail was not accepted", "from", c.conn.from, "err", err)
-		c.conn.visit.note("not accepted: " + err.Error() + "; the camera was told to try again")
+		c.conn.record.setReason("not accepted: " + err.Error() + "; the camera was told to try again")
 		err = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0},
 			Message: "Could not be saved, try again"}
 	}
 	if rerr != nil && !errors.Is(rerr, io.EOF) {
 		if errors.Is(rerr, smtp.ErrDataTooLarge) {
-			c.conn.visit.note(fmt.Sprintf("the mail is larger than %d MB; the connection was closed", maxBytes>>20))
+			c.conn.record.setReason(fmt.Sprintf("the mail is larger than %d MB; the connection was closed", maxBytes>>20))
 		} else {
-			c.conn.visit.cut()
+			c.conn.record.cut()
 		}
 		_ = c.conn.Close()
 		return rerr
@@ -162,7 +162,7 @@ func (c *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	crash.Here("answered")
+	failpoint.Hit("answered")
 	return nil
 }
 
@@ -189,8 +189,8 @@ type delivery struct {
 // all that it is asked for.
 func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 	head = make([]byte, 0, shortHead)
-	var long *place
-	defer func() { d.c.s.heads.give(long) }()
+	var long *slot
+	defer func() { d.c.s.heads.release(long) }()
 	var timer *time.Timer
 	defer func() {
 		if timer != nil {
@@ -205,7 +205,7 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 				return head, nil
 			}
 			if long == nil {
-				if long = d.c.s.heads.take(d.c.conn); long == nil {
+				if long = d.c.s.heads.acquire(d.c.conn); long == nil {
 					return head, errNoPlace
 				}
 			}
@@ -314,7 +314,7 @@ func (d *delivery) trigger() event.Trigger {
 
 // deliver does what follows from what the mail is. d.mu is held.
 func (d *delivery) deliver(o Outcome) {
-	s, v, t := d.c.s, d.c.conn.visit, d.trigger()
+	s, v, t := d.c.s, d.c.conn.record, d.trigger()
 	var to []string
 	for _, a := range d.to {
 		to = append(to, message.Clean(a))
@@ -328,7 +328,7 @@ func (d *delivery) deliver(o Outcome) {
 		s.Left(o, t)
 		return
 	case Unmatched:
-		if s.gate.mayTell(d.c.conn.from, time.Now()) {
+		if s.limiter.mayLog(d.c.conn.from, time.Now()) {
 			s.Log.Warn("mail fits no camera", "from", t.From, "sender", t.Sender, "to", to, "subject", t.Subject)
 		}
 		v.unmatched(o.Why)
@@ -338,7 +338,7 @@ func (d *delivery) deliver(o Outcome) {
 			Why: o.Why})
 		return
 	}
-	s.gate.brought(d.c.conn)
+	s.limiter.brought(d.c.conn)
 	v.mail(nil, nil, "")
 	if o.Quiet != nil {
 		s.Left(o, t)
@@ -392,13 +392,13 @@ const maxKept = 2 << 20
 
 // enclose reads the rest of a mail, hands its picture to the events, and the mail itself where mails are kept.
 func (c *session) enclose(in *stickyReader, list []opened) {
-	var held *place
-	defer func() { c.s.holding.give(held) }()
+	var held *slot
+	defer func() { c.s.holding.release(held) }()
 	hold := func() bool {
 		if held == nil {
-			held = c.s.holding.take(c.conn)
+			held = c.s.holding.acquire(c.conn)
 		}
-		if held == nil && c.s.gate.mayTell(c.conn.from, time.Now()) {
+		if held == nil && c.s.limiter.mayLog(c.conn.from, time.Now()) {
 			c.s.Log.Warn("a mail's picture was left out: too many at once", "from", c.conn.from)
 		}
 		return held != nil
@@ -437,11 +437,11 @@ func (s *stickyReader) Read(p []byte) (n int, err error) {
 
 // limited takes the first bytes and drops the rest.
 type limited struct {
-	to   *bytes.Buffer
-	most int
+	to  *bytes.Buffer
+	max int
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	l.to.Write(p[:min(len(p), max(0, l.most-l.to.Len()))])
+	l.to.Write(p[:min(len(p), max(0, l.max-l.to.Len()))])
 	return len(p), nil
 }

@@ -187,8 +187,8 @@ func TestVerdicts(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			k := serve(t, nil)
 			k.talk(tc.lines...)
-			wait(t, "the verdict", func() bool { l := k.visits.List(); return len(l) == 1 && !l[0].Open })
-			v := k.visits.List()[0]
+			wait(t, "the verdict", func() bool { l := k.connections.List(); return len(l) == 1 && !l[0].Open })
+			v := k.connections.List()[0]
 			if !strings.HasPrefix(v.Verdict, tc.want) || v.Good != tc.good || len(v.Dialogue) == 0 {
 				t.Errorf("%q, good %v, %d lines, want %q", v.Verdict, v.Good, len(v.Dialogue), tc.want)
 			}

@@ -76,8 +76,8 @@ type sink struct {
 	ports     []status.Port
 	fail      error
 
-	server *Server
-	visits *Visits
+	server      *Server
+	connections *ConnectionLog
 }
 
 func serve(t *testing.T, set func(*config.SMTP)) *sink {
@@ -88,10 +88,10 @@ func serve(t *testing.T, set func(*config.SMTP)) *sink {
 func serveCameras(t *testing.T, cameras []config.Camera, set func(*config.SMTP)) *sink {
 	t.Helper()
 	k := &sink{t: t, triggers: map[string][]event.Trigger{}, pictures: map[string][][]byte{},
-		kept: map[string][][]byte{}, visits: &Visits{}}
+		kept: map[string][][]byte{}, connections: &ConnectionLog{}}
 	s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0", Allow: []string{"private"}}, CertDir: certDir(t),
 		Log:     slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Cameras: func() []config.Camera { return cameras }, Refused: func(netip.Addr) {}, Visits: k.visits}
+		Cameras: func() []config.Camera { return cameras }, Refused: func(netip.Addr) {}, Connections: k.connections}
 	k.server = s
 	if set != nil {
 		set(&s.Settings)
@@ -373,9 +373,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 	if n, err := first.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the oldest connection is still open: %d, %v", n, err)
 	}
-	k.server.gate.mu.Lock()
-	defer k.server.gate.mu.Unlock()
-	if n := k.server.gate.total; n > maxPerAddress {
+	k.server.limiter.mu.Lock()
+	defer k.server.limiter.mu.Unlock()
+	if n := k.server.limiter.total; n > maxPerAddress {
 		t.Errorf("%d connections", n)
 	}
 }

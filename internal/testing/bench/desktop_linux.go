@@ -216,7 +216,7 @@ func (b *bench) closeWindow(r *recorder) {
 func (b *bench) million(n int) error {
 	fmt.Printf("\n== events page with %d events over 3 years of 10 cameras\n", n)
 	s, file := b.settings("million", nil)
-	places, err := config.PlacesOf(file)
+	places, err := config.PathsOf(file)
 	if err != nil {
 		return err
 	}

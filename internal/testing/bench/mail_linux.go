@@ -55,7 +55,9 @@ func (b *bench) mail(mails int) error {
 		mails      int
 	}{{"500 B", plain, mails}, {"200 KB picture", picture, mails / 4}} {
 		before, began := cpu(pid), time.Now()
-		if err := many(8, k.mails, func(int) error { return send(addr, "127.0.0.1", "cam0", k.text) }); err != nil {
+		if err := repeatAtOnce(8, k.mails, func(int) error {
+			return send(addr, "127.0.0.1", "cam0", k.text)
+		}); err != nil {
 			return err
 		}
 		took := time.Since(began).Seconds()
@@ -101,8 +103,8 @@ func (b *bench) mail(mails int) error {
 	return nil
 }
 
-// many does something n times, some at once.
-func many(at, n int, do func(i int) error) error {
+// repeatAtOnce does something n times, some at once.
+func repeatAtOnce(at, n int, do func(i int) error) error {
 	jobs := make(chan int, n)
 	for i := range n {
 		jobs <- i

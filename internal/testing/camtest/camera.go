@@ -267,7 +267,7 @@ func (c *Camera) publish(ps []packet) {
 	c.queue(ps)
 }
 
-// queue hands packets to every client; mu is held. It tells whether the camera sent them: not if it is silent, nor if
+// queue hands packets to every client; mu is held. It reports whether the camera sent them: not if it is silent, nor if
 // its cable is out and no client's queue holds more. A client who is too slow for a live source loses packets, and that
 // is not the camera's fault.
 func (c *Camera) queue(ps []packet) bool {

@@ -105,7 +105,7 @@ func codec(t *testing.T, c *Camera) string {
 }
 
 // only checks that the camera has had exactly one silence, of a kind and a length of about d.
-func only(t *testing.T, c *Camera, kind string, d time.Duration) Silence {
+func only(t *testing.T, c *Camera, kind string, d time.Duration) Gap {
 	t.Helper()
 	s := c.Silences()
 	if len(s) != 1 || s[0].Kind != kind || s[0].To.IsZero() {

@@ -21,7 +21,7 @@ func (c *Camera) Mute(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mute = on
-	c.note("mute", on)
+	c.record("mute", on)
 }
 
 // Drop cuts every connection.
@@ -40,7 +40,7 @@ func (c *Camera) Down() {
 	if c.ln == nil {
 		return
 	}
-	c.note("down", true)
+	c.record("down", true)
 	_ = c.ln.Close()
 	c.ln = nil
 	for cl := range c.clients {
@@ -65,7 +65,7 @@ func (c *Camera) Up() error {
 	}
 	c.ln = ln
 	c.wg.Go(func() { c.accept(ln) })
-	c.note("down", false)
+	c.record("down", false)
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (c *Camera) freeze(on bool) {
 		close(c.thaw)
 		c.thaw = nil
 	}
-	c.note("freeze", on)
+	c.record("freeze", on)
 }
 
 // Stall pulls the cable for a time: nothing gets through in either direction. Frames wait in the queue of each client
@@ -131,7 +131,7 @@ func (c *Camera) Stall(d time.Duration) {
 			}
 		}
 	} else {
-		c.silences = append(c.silences, Silence{now, end, "stall"})
+		c.silences = append(c.silences, Gap{now, end, "stall"})
 	}
 	c.cable = end
 }
@@ -141,7 +141,7 @@ func (c *Camera) Lose(p float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lose = p
-	c.note("lose", p > 0)
+	c.record("lose", p > 0)
 }
 
 // Corrupt flips a few bits of each RTP packet's payload with a probability.
@@ -149,7 +149,7 @@ func (c *Camera) Corrupt(p float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.corrupt = p
-	c.note("corrupt", p > 0)
+	c.record("corrupt", p > 0)
 }
 
 // Repeat makes every second video frame carry the time stamp of the one before it.

@@ -38,7 +38,7 @@ func (i Info) Gaps(counters []int) []string {
 	return gaps
 }
 
-// follows tells whether a counter of the loop is that of the frame after another's.
+// follows reports whether a counter of the loop is that of the frame after another's.
 func (i Info) follows(counter, last int) bool {
 	return i.has(counter) && i.has(last) && counter-i.First == (last-i.First+1)%i.Loop
 }
@@ -57,10 +57,10 @@ type Span struct {
 	To   time.Time `json:"to"`
 }
 
-// Silence is a time in which a camera sent nothing, or not all. Kind is "mute", "down", "freeze", "stall" (frames of
+// Gap is a time in which a camera sent nothing, or not all. Kind is "mute", "down", "freeze", "stall" (frames of
 // that time may have arrived later), "late" (its own process was stopped), "lose" or "corrupt" (pictures may be damaged
 // until the next keyframe after it). To is zero while it lasts.
-type Silence struct {
+type Gap struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 	Kind string    `json:"kind"`
@@ -69,7 +69,7 @@ type Silence struct {
 // truth is what a camera sent and did not send.
 type truth struct {
 	spans    []Span
-	silences []Silence
+	silences []Gap
 	sent     []time.Duration // video frames, from the camera's start
 }
 
@@ -88,7 +88,7 @@ func (c *Camera) History() []Span {
 
 // Silences returns the times in which not all was sent, by their begin. A frame that became due just before one began
 // may have been kept back too; [Camera.Sent] is exact.
-func (c *Camera) Silences() []Silence {
+func (c *Camera) Silences() []Gap {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	list, now := slices.Clone(c.silences), time.Now()
@@ -97,7 +97,7 @@ func (c *Camera) Silences() []Silence {
 			list[i].To = time.Time{}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Silence) int { return a.From.Compare(b.From) })
+	slices.SortStableFunc(list, func(a, b Gap) int { return a.From.Compare(b.From) })
 	return list
 }
 
@@ -147,15 +147,15 @@ func (c *Camera) show(v *playing, wall time.Time, ps []packet) {
 func (c *Camera) late(from, to time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.silences = append(c.silences, Silence{from, to, "late"})
+	c.silences = append(c.silences, Gap{from, to, "late"})
 }
 
-// note records that a silence of a kind begins or ends; mu is held.
-func (c *Camera) note(kind string, on bool) {
-	i := slices.IndexFunc(c.silences, func(s Silence) bool { return s.Kind == kind && s.To.IsZero() })
+// record records that a silence of a kind begins or ends; mu is held.
+func (c *Camera) record(kind string, on bool) {
+	i := slices.IndexFunc(c.silences, func(s Gap) bool { return s.Kind == kind && s.To.IsZero() })
 	switch {
 	case on && i < 0:
-		c.silences = append(c.silences, Silence{From: c.now(), Kind: kind})
+		c.silences = append(c.silences, Gap{From: c.now(), Kind: kind})
 	case !on && i >= 0:
 		c.silences[i].To = c.now()
 	}

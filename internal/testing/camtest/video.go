@@ -27,8 +27,8 @@ type video struct {
 	shown         []int // place of each unit in the order in which they are shown; nil: as they come
 }
 
-// order works out when units are shown, of a loop with so many B-frames between two others.
-func (v *video) order(bFrames int) {
+// setTimes works out when units are shown, of a loop with so many B-frames between two others.
+func (v *video) setTimes(bFrames int) {
 	v.shown = make([]int, len(v.units))
 	for at := 0; at < len(v.units); {
 		end := at + 1
@@ -115,7 +115,7 @@ func loadVideo(file string, fps float64) (*video, error) {
 	}
 	flush()
 	if bFrames > 0 {
-		v.order(bFrames)
+		v.setTimes(bFrames)
 	}
 	if len(v.units) == 0 || len(v.sps) < 4 {
 		return nil, fmt.Errorf("%s: no video with access unit delimiters in it", file)

@@ -60,18 +60,18 @@ func newCamera(ctx context.Context, id string, o CameraOptions, password string)
 	return &Camera{Camera: c, ID: id, usual: o}, nil
 }
 
-// Stretch is a stretch of time.
-type Stretch struct{ From, To time.Time }
+// Interval is a stretch of time.
+type Interval struct{ From, To time.Time }
 
-// Holds tells whether a time lies in the stretch, or within a margin of it.
-func (s Stretch) Holds(t time.Time, margin time.Duration) bool {
+// Holds reports whether a time lies in the stretch, or within a margin of it.
+func (s Interval) Holds(t time.Time, margin time.Duration) bool {
 	return !t.Before(s.From.Add(-margin)) && !t.After(s.To.Add(margin))
 }
 
 // damage lists when pictures may be damaged or patched up: those whose packets were hit, and those that need a picture
 // which never left the camera, up to the next keyframe. That begins with the silence, since FFmpeg may put the pictures
 // behind one directly behind those before it.
-func (c *Camera) damage() (list []Stretch) {
+func (c *Camera) damage() (list []Interval) {
 	until := time.Duration(c.usual.GOP)*time.Second/fps + time.Second
 	for _, s := range c.Silences() {
 		if s.To.IsZero() {
@@ -79,20 +79,20 @@ func (c *Camera) damage() (list []Stretch) {
 		}
 		switch s.Kind {
 		case "lose", "corrupt":
-			list = append(list, Stretch{s.From.Add(-time.Second), s.To.Add(until)})
+			list = append(list, Interval{s.From.Add(-time.Second), s.To.Add(until)})
 		case "mute", "freeze", "late":
-			list = append(list, Stretch{s.From, s.To.Add(until)})
+			list = append(list, Interval{s.From, s.To.Add(until)})
 		case "stall": // what was sent meanwhile arrives
-			list = append(list, Stretch{s.To.Add(-time.Second / fps), s.To.Add(until)})
+			list = append(list, Interval{s.To.Add(-time.Second / fps), s.To.Add(until)})
 		}
 	}
 	return list
 }
 
 // union joins stretches that touch.
-func union(list []Stretch) (out []Stretch) {
+func union(list []Interval) (out []Interval) {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b Stretch) int { return cmp.Compare(a.From.UnixNano(), b.From.UnixNano()) })
+	slices.SortFunc(list, func(a, b Interval) int { return cmp.Compare(a.From.UnixNano(), b.From.UnixNano()) })
 	for _, s := range list {
 		if n := len(out); n > 0 && !s.From.After(out[n-1].To) {
 			if s.To.After(out[n-1].To) {

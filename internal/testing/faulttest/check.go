@@ -216,7 +216,7 @@ func (w *World) checkFiles(ctx context.Context, r *Report, events []event.Event)
 	clips := map[string][]content{}
 	root := w.Archive()
 	named := map[string]bool{} // files that belong to an event
-	damage := map[string][]Stretch{}
+	damage := map[string][]Interval{}
 	for _, c := range w.Cameras {
 		damage[c.ID] = c.damage()
 	}
@@ -243,7 +243,7 @@ func (w *World) checkFiles(ctx context.Context, r *Report, events []event.Event)
 			named[path] = true
 			got := content{clip: c}
 			r.Clips++
-			damaged := slices.ContainsFunc(damage[e.Camera], func(s Stretch) bool {
+			damaged := slices.ContainsFunc(damage[e.Camera], func(s Interval) bool {
 				return s.Holds(c.Start, tolerance) || s.Holds(c.End, tolerance) ||
 					c.Start.Before(s.From) && c.End.After(s.To)
 			})
@@ -354,7 +354,7 @@ var (
 	complaint = regexp.MustCompile(`\S`)
 )
 
-// indexInFront tells whether an MP4 file can be played before all of it is there.
+// indexInFront reports whether an MP4 file can be played before all of it is there.
 func indexInFront(f io.ReadSeeker) (bool, error) {
 	at := int64(0)
 	for {
@@ -427,11 +427,11 @@ func (w *World) checkFrames(r *Report, events []event.Event, clips map[string][]
 func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[string][]content) {
 	history, damage := c.History(), c.damage()
 	damaged := func(at time.Time) bool {
-		return slices.ContainsFunc(damage, func(s Stretch) bool { return s.Holds(at, 0) })
+		return slices.ContainsFunc(damage, func(s Interval) bool { return s.Holds(at, 0) })
 	}
-	var windows, known []Stretch // what the events reach over, and what they name as missing
+	var windows, known []Interval // what the events reach over, and what they name as missing
 	for _, e := range chain {
-		windows = append(windows, Stretch{e.From, e.Until})
+		windows = append(windows, Interval{e.From, e.Until})
 		known = append(known, named(e)...)
 	}
 	windows = union(windows)
@@ -444,7 +444,7 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 			twiceBefore := len(doubled)
 			r.Frames += len(got.counters)
 			var last time.Time
-			hurt := slices.ContainsFunc(damage, func(s Stretch) bool {
+			hurt := slices.ContainsFunc(damage, func(s Interval) bool {
 				return got.clip.End.After(s.From) && got.clip.Start.Before(s.To)
 			})
 			for i, f := range shown(got, around(history, got.clip), e.Gaps) {
@@ -508,7 +508,7 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 	}
 	r.blame("%s, event %s:\n    %s\n  the events: %s\n  meanwhile: %s", c.ID, chain[0].ID,
 		strings.Join(wrong, "\n    "), brief(chain),
-		w.Faults.At(c.ID, Stretch{windows[0].From.Add(-5 * time.Second),
+		w.Faults.At(c.ID, Interval{windows[0].From.Add(-5 * time.Second),
 			windows[len(windows)-1].To.Add(10 * time.Second)}))
 }
 
@@ -587,22 +587,22 @@ func brief(chain []event.Event) string {
 }
 
 // named lists what an event names as missing.
-func named(e event.Event) (list []Stretch) {
+func named(e event.Event) (list []Interval) {
 	for _, g := range e.Gaps {
-		list = append(list, Stretch{g.From, g.To})
+		list = append(list, Interval{g.From, g.To})
 	}
 	if e.Reason == "" {
 		return list
 	}
 	if len(e.Clips) == 0 {
-		return append(list, Stretch{e.From, e.Until})
+		return append(list, Interval{e.From, e.Until})
 	}
 	if first := e.Clips[0].Start; strings.Contains(e.Reason, "The first ") && first.After(e.From.Add(-blur)) {
-		list = append(list, Stretch{e.From, first})
+		list = append(list, Interval{e.From, first})
 	}
 	if last := e.Clips[len(e.Clips)-1].End; strings.Contains(e.Reason, "The last ") &&
 		last.Before(e.Until.Add(endBlur)) {
-		list = append(list, Stretch{earlier(last, e.Until), e.Until})
+		list = append(list, Interval{earlier(last, e.Until), e.Until})
 	}
 	return list
 }
@@ -614,8 +614,8 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-func explained(known []Stretch, at time.Time) bool {
-	return slices.ContainsFunc(known, func(s Stretch) bool { return s.Holds(at, tolerance) })
+func explained(known []Interval, at time.Time) bool {
+	return slices.ContainsFunc(known, func(s Interval) bool { return s.Holds(at, tolerance) })
 }
 
 // checkIndex rebuilds the index from the archive and compares.

@@ -47,7 +47,7 @@ func away(dir string) (func() error, error) {
 }
 
 var driveKinds = []Kind{
-	{Name: "the archive is full", Lacks: nothing, Area: "archive", Weight: 3, Least: 3 * second, Most: 15 * second,
+	{Name: "the archive is full", Lacks: nothing, Area: "archive", Weight: 3, Min: 3 * second, Max: 15 * second,
 		Expect: "video waits in RAM; it is saved when there is room",
 		Do: failing(func(t *Fault) faultfs.Faults {
 			if t.Rand.IntN(2) == 0 {
@@ -55,40 +55,40 @@ var driveKinds = []Kind{
 			}
 			return faultfs.Faults{Room: 1 + t.Rand.Int64N(500_000)}
 		})},
-	{Name: "the archive is read-only", Lacks: nothing, Area: "archive", Weight: 2, Least: 3 * second, Most: 15 * second,
+	{Name: "the archive is read-only", Lacks: nothing, Area: "archive", Weight: 2, Min: 3 * second, Max: 15 * second,
 		Expect: "video waits in RAM",
 		Do:     failing(func(*Fault) faultfs.Faults { return faultfs.Faults{ReadOnly: true} })},
-	{Name: "the archive is unplugged", Lacks: nothing, Area: "archive", Weight: 3, Least: 2 * second, Most: 15 * second,
+	{Name: "the archive is unplugged", Lacks: nothing, Area: "archive", Weight: 3, Min: 2 * second, Max: 15 * second,
 		Expect: "video waits in RAM", Do: unplug},
-	{Name: "the archive is unplugged for longer than the ring", Area: "archive", Weight: 1, Least: 40 * second,
-		Most: 70 * second, Long: true,
+	{Name: "the archive is unplugged for longer than the ring", Area: "archive", Weight: 1, Min: 40 * second,
+		Max: 70 * second, Long: true,
 		Expect: "video of events waits in RAM, as long as it lasts; what is missing then is named", Do: unplug},
-	{Name: "the archive is slow", Lacks: nothing, Area: "archive", Weight: 2, Least: 5 * second, Most: 15 * second,
+	{Name: "the archive is slow", Lacks: nothing, Area: "archive", Weight: 2, Min: 5 * second, Max: 15 * second,
 		Expect: "video waits in RAM",
 		Do: failing(func(t *Fault) faultfs.Faults {
 			return faultfs.Faults{Rate: 20_000 + t.Rand.Int64N(400_000)}
 		})},
-	{Name: "the archive hangs", Lacks: nothing, Area: "archive", Weight: 2, Least: 5 * second, Most: 20 * second,
+	{Name: "the archive hangs", Lacks: nothing, Area: "archive", Weight: 2, Min: 5 * second, Max: 20 * second,
 		Expect: "video waits in RAM; mails are accepted meanwhile",
 		Do:     failing(func(*Fault) faultfs.Faults { return faultfs.Faults{Hang: true} })},
-	{Name: "the archive has bad sectors", Lacks: nothing, Area: "archive", Weight: 2, Least: 5 * second,
-		Most: 15 * second, Expect: "what was not written is written anew",
+	{Name: "the archive has bad sectors", Lacks: nothing, Area: "archive", Weight: 2, Min: 5 * second,
+		Max: 15 * second, Expect: "what was not written is written anew",
 		Do: failing(func(t *Fault) faultfs.Faults {
 			return faultfs.Faults{WriteErr: syscall.EIO, ReadErr: syscall.EIO, RenameErr: syscall.EIO,
 				Chance: 0.05 + t.Rand.Float64()*0.4}
 		})},
-	{Name: "fsync fails", Lacks: nothing, Area: "archive", Weight: 2, Least: 3 * second, Most: 15 * second,
+	{Name: "fsync fails", Lacks: nothing, Area: "archive", Weight: 2, Min: 3 * second, Max: 15 * second,
 		Expect: "what was not durable is written anew",
 		Do: failing(func(t *Fault) faultfs.Faults {
 			return faultfs.Faults{SyncErr: syscall.EIO, Chance: 0.1 + t.Rand.Float64()*0.5}
 		})},
 	{Name: "the archive does what it is asked and says that it failed", Lacks: nothing, Area: "archive", Weight: 2,
-		Least: 3 * second, Most: 15 * second, Expect: "what is done counts as done; nothing is there twice",
+		Min: 3 * second, Max: 15 * second, Expect: "what is done counts as done; nothing is there twice",
 		Do: failing(func(t *Fault) faultfs.Faults {
 			return faultfs.Faults{DoneErr: syscall.EIO, Chance: 0.1 + t.Rand.Float64()*0.5}
 		})},
-	{Name: "another drive is at the archive's place", Lacks: nothing, Area: "archive", Weight: 2, Least: 2 * second,
-		Most: 12 * second, Expect: "nothing is written to it, and no event is forgotten; video waits in RAM",
+	{Name: "another drive is at the archive's place", Lacks: nothing, Area: "archive", Weight: 2, Min: 2 * second,
+		Max: 12 * second, Expect: "nothing is written to it, and no event is forgotten; video waits in RAM",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			dir := t.World.Archive()
 			back, err := away(dir)
@@ -105,10 +105,10 @@ var driveKinds = []Kind{
 				return errors.Join(lerr, os.RemoveAll(dir), back())
 			}, err
 		}},
-	{Name: "the archive's folder is renamed", Lacks: nothing, Area: "archive", Weight: 2, Least: 2 * second,
-		Most: 12 * second, Expect: "video waits in RAM until it is back",
+	{Name: "the archive's folder is renamed", Lacks: nothing, Area: "archive", Weight: 2, Min: 2 * second,
+		Max: 12 * second, Expect: "video waits in RAM until it is back",
 		Do: func(_ context.Context, t *Fault) (func() error, error) { return away(t.World.Archive()) }},
-	{Name: "foreign files lie in the archive", Lacks: nothing, Area: "archive", Weight: 1, Most: second,
+	{Name: "foreign files lie in the archive", Lacks: nothing, Area: "archive", Weight: 1, Max: second,
 		Expect: "they do no harm, and none is done to them",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			w := t.World

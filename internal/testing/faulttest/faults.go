@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/internal/sqlfile"
 	"github.com/preroll/preroll/recorder/archive"
 )
@@ -54,14 +54,14 @@ const (
 
 // Kind is a kind of fault.
 type Kind struct {
-	Name        string
-	Area        string
-	Weight      int
-	Least, Most time.Duration // how long it acts
-	Long        bool          // only where there is time for it
-	Record      record        // what it does to the places where an open event is noted
-	Lacks       loss          // an event that is open meanwhile
-	Expect      string        // what Preroll does about it
+	Name     string
+	Area     string
+	Weight   int
+	Min, Max time.Duration // how long it acts
+	Long     bool          // only where there is time for it
+	Record   record        // what it does to the places where an open event is noted
+	Lacks    loss          // an event that is open meanwhile
+	Expect   string        // what Preroll does about it
 
 	// Do injects the fault and returns what ends it, or nil if it ends by itself. It is not called with what it breaks
 	// broken already.
@@ -108,34 +108,34 @@ func restart(c *Camera, file string, fps float64) error { return c.Restart(file,
 func swap(c *Camera, file string, fps float64) error    { return c.Switch(file, fps) }
 
 var cameraKinds = []Kind{
-	{Name: "camera loses its power", Lacks: something, Area: "camera", Weight: 3, Least: second, Most: 12 * second,
+	{Name: "camera loses its power", Lacks: something, Area: "camera", Weight: 3, Min: second, Max: 12 * second,
 		Expect: "the gap is named; it is recorded again within seconds of its return",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			t.Camera.Down()
 			return t.Camera.Up, nil
 		}},
-	{Name: "camera freezes", Lacks: something, Area: "camera", Weight: 2, Least: 3 * second, Most: 12 * second,
+	{Name: "camera freezes", Lacks: something, Area: "camera", Weight: 2, Min: 3 * second, Max: 12 * second,
 		Expect: "the read time-out or the watchdog ends the session; the gap is named",
 		Do:     switching(func(c *Camera, on bool) { c.Freeze(on) })},
-	{Name: "camera is mute", Lacks: something, Area: "camera", Weight: 2, Least: 2 * second, Most: 15 * second,
+	{Name: "camera is mute", Lacks: something, Area: "camera", Weight: 2, Min: 2 * second, Max: 15 * second,
 		Expect: "as if it froze; a short silence inside a session is named too",
 		Do:     switching(func(c *Camera, on bool) { c.Mute(on) })},
-	{Name: "cable out for a moment", Lacks: nothing, Area: "camera", Weight: 2, Least: second, Most: 4 * second,
+	{Name: "cable out for a moment", Lacks: nothing, Area: "camera", Weight: 2, Min: second, Max: 4 * second,
 		Expect: "nothing is lost: the frames arrive late",
 		Do:     atOnce(func(t *Fault) { t.Camera.Stall(t.For) })},
-	{Name: "cable out for long", Area: "camera", Weight: 2, Least: 8 * second, Most: 30 * second,
+	{Name: "cable out for long", Area: "camera", Weight: 2, Min: 8 * second, Max: 30 * second,
 		Expect: "what arrives late is kept; else a new session, and the gap is named",
 		Do:     atOnce(func(t *Fault) { t.Camera.Stall(t.For) })},
 	{Name: "camera drops its connections", Lacks: something, Area: "camera", Weight: 3,
 		Expect: "a new session after a second; the gap is named",
 		Do:     atOnce(func(t *Fault) { t.Camera.Drop() })},
-	{Name: "packets are lost", Area: "camera", Weight: 2, Least: 2 * second, Most: 10 * second,
+	{Name: "packets are lost", Area: "camera", Weight: 2, Min: 2 * second, Max: 10 * second,
 		Expect: "what arrives is kept; the files are whole",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			t.Camera.Lose(0.01 + t.Rand.Float64()*0.2)
 			return func() error { t.Camera.Lose(0); return nil }, nil
 		}},
-	{Name: "packets are damaged", Area: "camera", Weight: 2, Least: 2 * second, Most: 10 * second,
+	{Name: "packets are damaged", Area: "camera", Weight: 2, Min: 2 * second, Max: 10 * second,
 		Expect: "what arrives is kept; the files are whole",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			t.Camera.Corrupt(0.01 + t.Rand.Float64()*0.2)
@@ -150,28 +150,28 @@ var cameraKinds = []Kind{
 	{Name: "camera's clock is set back", Area: "camera", Weight: 2,
 		Expect: "no frame is lost, or a gap is named",
 		Do:     atOnce(func(t *Fault) { t.Camera.Jump(-between(t.Rand, second/2, 3*time.Hour)) })},
-	{Name: "time stamps repeat", Lacks: nothing, Area: "camera", Weight: 1, Least: 2 * second, Most: 8 * second,
+	{Name: "time stamps repeat", Lacks: nothing, Area: "camera", Weight: 1, Min: 2 * second, Max: 8 * second,
 		Expect: "no frame is lost",
 		Do:     switching(func(c *Camera, on bool) { c.Repeat(on) })},
-	{Name: "time stamps stand still", Area: "camera", Weight: 1, Least: 2 * second, Most: 6 * second,
+	{Name: "time stamps stand still", Area: "camera", Weight: 1, Min: 2 * second, Max: 6 * second,
 		Expect: "no frame is lost, or a gap is named",
 		Do:     switching(func(c *Camera, on bool) { c.Still(on) })},
-	{Name: "camera restarts with another resolution", Lacks: something, Area: "camera", Weight: 1, Least: 8 * second,
-		Most:   15 * second,
+	{Name: "camera restarts with another resolution", Lacks: something, Area: "camera", Weight: 1, Min: 8 * second,
+		Max:    15 * second,
 		Expect: "the event has a clip of each resolution; the gap is named",
 		Do:     other(restart, func(o *CameraOptions) { o.Large = !o.Large })},
-	{Name: "camera restarts with another codec", Lacks: something, Area: "camera", Weight: 1, Least: 8 * second,
-		Most:   15 * second,
+	{Name: "camera restarts with another codec", Lacks: something, Area: "camera", Weight: 1, Min: 8 * second,
+		Max:    15 * second,
 		Expect: "the event has a clip of each codec; the gap is named",
 		Do:     other(restart, func(o *CameraOptions) { o.H265 = !o.H265 })},
-	{Name: "resolution changes inside the session", Area: "camera", Weight: 1, Least: 8 * second, Most: 15 * second,
+	{Name: "resolution changes inside the session", Area: "camera", Weight: 1, Min: 8 * second, Max: 15 * second,
 		Expect: "no clip mixes both, or it plays all the same",
 		Do:     other(swap, func(o *CameraOptions) { o.Large = !o.Large })},
-	{Name: "keyframes come every 20 s", Lacks: nothing, Area: "camera", Weight: 1, Least: 25 * second,
-		Most: 45 * second, Long: true,
+	{Name: "keyframes come every 20 s", Lacks: nothing, Area: "camera", Weight: 1, Min: 25 * second,
+		Max: 45 * second, Long: true,
 		Expect: "clips begin up to 20 s early and miss nothing",
 		Do:     other(swap, func(o *CameraOptions) { o.GOP = 200 })},
-	{Name: "camera flaps", Lacks: something, Area: "camera", Weight: 1, Least: 10 * second, Most: 30 * second,
+	{Name: "camera flaps", Lacks: something, Area: "camera", Weight: 1, Min: 10 * second, Max: 30 * second,
 		Long:   true,
 		Expect: "each gap is named; Preroll does not storm the camera",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
@@ -234,15 +234,15 @@ var ffmpegKinds = []Kind{
 	{Name: "an FFmpeg at work on a clip is stopped for ever", Lacks: nothing, Area: "ffmpeg", Weight: 2,
 		Expect: "it is killed after a while, and the clip is finished at the next try",
 		Do:     signalFFmpeg(false, syscall.SIGSTOP)},
-	{Name: "FFmpeg writes garbage to its log", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second,
+	{Name: "FFmpeg writes garbage to its log", Area: "ffmpeg", Weight: 1, Min: 4 * second, Max: 10 * second,
 		Expect: "nothing is lost by it", Do: wrapped("noisy")},
-	{Name: "FFmpeg writes lines that look like others", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second,
+	{Name: "FFmpeg writes lines that look like others", Area: "ffmpeg", Weight: 1, Min: 4 * second, Max: 10 * second,
 		Expect: "nothing is lost by it", Do: wrapped("chatty")},
-	{Name: "FFmpeg cannot load its libraries", Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second,
+	{Name: "FFmpeg cannot load its libraries", Area: "ffmpeg", Weight: 1, Min: 3 * second, Max: 10 * second,
 		Expect: "the gap is named; clips are finished when it can again", Do: wrapped("broken")},
-	{Name: "FFmpeg is replaced by an old one", Area: "ffmpeg", Weight: 1, Least: 4 * second, Most: 10 * second,
+	{Name: "FFmpeg is replaced by an old one", Area: "ffmpeg", Weight: 1, Min: 4 * second, Max: 10 * second,
 		Expect: "clips are finished when the right one is back", Do: wrapped("old")},
-	{Name: "FFmpeg is uninstalled", Lacks: nothing, Area: "ffmpeg", Weight: 1, Least: 3 * second, Most: 10 * second,
+	{Name: "FFmpeg is uninstalled", Lacks: nothing, Area: "ffmpeg", Weight: 1, Min: 3 * second, Max: 10 * second,
 		Expect: "the gap is named; clips are finished when it is back",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			path := t.World.settings.FFmpeg.Path
@@ -251,15 +251,15 @@ var ffmpegKinds = []Kind{
 }
 
 var prerollKinds = []Kind{
-	{Name: "Preroll is killed", Lacks: something, Area: "preroll", Record: needs, Weight: 3, Most: 4 * second,
+	{Name: "Preroll is killed", Lacks: something, Area: "preroll", Record: needs, Weight: 3, Max: 4 * second,
 		Expect: "the next start finishes all open events",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			return func() error { return t.World.Start(ctx, "") }, t.World.Kill(ctx)
 		}},
-	{Name: "Preroll crashes at a point", Area: "preroll", Record: needs, Weight: 4, Most: 20 * second,
-		Least: 20 * second, Expect: "the next start finishes all open events",
+	{Name: "Preroll crashes at a point", Area: "preroll", Record: needs, Weight: 4, Max: 20 * second,
+		Min: 20 * second, Expect: "the next start finishes all open events",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
-			point := crash.Points[t.Rand.IntN(len(crash.Points))]
+			point := failpoint.Points[t.Rand.IntN(len(failpoint.Points))]
 			if err := t.World.Kill(ctx); err != nil {
 				return nil, err
 			}
@@ -273,7 +273,7 @@ var prerollKinds = []Kind{
 			return nil, t.World.Start(ctx, "")
 		}},
 	{Name: "Preroll is stopped and started", Lacks: something, Area: "preroll", Record: needs, Weight: 2,
-		Most: 3 * second, Expect: "as if it were killed, and it ends within seconds",
+		Max: 3 * second, Expect: "as if it were killed, and it ends within seconds",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			return func() error { return t.World.Start(ctx, "") }, t.World.Stop(ctx)
 		}},
@@ -378,12 +378,12 @@ func (w *World) foreign(path string) {
 }
 
 var ramKinds = []Kind{
-	{Name: "the RAM disk is full", Area: "ram", Weight: 3, Least: 3 * second, Most: 15 * second,
+	{Name: "the RAM disk is full", Area: "ram", Weight: 3, Min: 3 * second, Max: 15 * second,
 		Expect: "what is missing is named; recording goes on when there is room",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			return fill(t.World.ramMount(), t.Rand.Int64N(200_000))
 		}},
-	{Name: "the RAM disk shrinks", Area: "ram", Weight: 1, Least: 3 * second, Most: 15 * second,
+	{Name: "the RAM disk shrinks", Area: "ram", Weight: 1, Min: 3 * second, Max: 15 * second,
 		Expect: "as if it were full",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			var st unix.Statfs_t
@@ -394,7 +394,7 @@ var ramKinds = []Kind{
 			return func() error { return resize(t.World.ramMount(), t.World.opt.RAM) },
 				resize(t.World.ramMount(), used+1<<20)
 		}},
-	{Name: "foreign files lie in a ring", Lacks: nothing, Area: "ram", Weight: 2, Most: 5 * second,
+	{Name: "foreign files lie in a ring", Lacks: nothing, Area: "ram", Weight: 2, Max: 5 * second,
 		Expect: "they do no harm, and none is done to them",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			ring := filepath.Join(t.World.settings.RAMDisk.Path, t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID,
@@ -442,8 +442,8 @@ func clear(dir string) (err error) {
 }
 
 var indexKinds = []Kind{
-	{Name: "another program locks the index", Lacks: nothing, Area: "index", Weight: 2, Least: 3 * second,
-		Most: 10 * second, Expect: "alarm mails wait for it, or are not accepted",
+	{Name: "another program locks the index", Lacks: nothing, Area: "index", Weight: 2, Min: 3 * second,
+		Max: 10 * second, Expect: "alarm mails wait for it, or are not accepted",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			db, err := sqlfile.Open(filepath.Join(t.World.state, archive.IndexName),
 				"mode=rw&_pragma=busy_timeout(5000)", 1)
@@ -467,8 +467,8 @@ var indexKinds = []Kind{
 			}
 			return nil, nil
 		}},
-	{Name: "the disk of the index is full", Lacks: nothing, Area: "index", Record: needs, Weight: 2, Least: 2 * second,
-		Most: 10 * second, Expect: "alarm mails are not accepted meanwhile; nothing that was is lost",
+	{Name: "the disk of the index is full", Lacks: nothing, Area: "index", Record: needs, Weight: 2, Min: 2 * second,
+		Max: 10 * second, Expect: "alarm mails are not accepted meanwhile; nothing that was is lost",
 		Do: func(_ context.Context, t *Fault) (func() error, error) { return fill(t.World.state, 0) }},
 }
 
@@ -503,7 +503,7 @@ var loadKinds = []Kind{
 			wg.Wait()
 			return nil, nil
 		}},
-	{Name: "connections that say nothing", Lacks: nothing, Area: "load", Weight: 1, Least: 2 * second, Most: 8 * second,
+	{Name: "connections that say nothing", Lacks: nothing, Area: "load", Weight: 1, Min: 2 * second, Max: 8 * second,
 		Expect: "mails of others get through",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			var open []func() error

@@ -94,9 +94,9 @@ func (w *World) strike(t *testing.T, k Kind, c *Camera, seed uint64) {
 	if k.Area == "camera" {
 		subject = c.ID
 	}
-	length := max(k.Least, 4*time.Second)
+	length := max(k.Min, 4*time.Second)
 	try(t, w.inject(ctx, Step{Subject: subject, Kind: k.Name, For: length, Seed: seed}))
-	if k.Least > 0 {
+	if k.Min > 0 {
 		sleep(ctx, length-time.Since(began)) // what ends by itself
 	}
 	over()

@@ -20,7 +20,7 @@ type Mail struct {
 	Err      error     // why it was not delivered
 }
 
-// Accepted tells whether Preroll has promised to save what the mail is about.
+// Accepted reports whether Preroll has promised to save what the mail is about.
 func (m Mail) Accepted() bool { return m.Code == 250 }
 
 // Mails is the ledger of all mails.

@@ -30,7 +30,7 @@ var mutants = []struct {
 	{"the index does not wait for its disk", "recorder/archive/keep.go", "synchronous(FULL)", "synchronous(OFF)",
 		"TestPowerCutAtPoints"},
 	{"pins go before their bytes are durable", "recorder/clip/clip.go", "\tif !in.retry(ctx, w, \"append to\"",
-		"\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, w, \"append to\"", "TestCrashPoints"},
+		"\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, w, \"append to\"", "TestFailpoints"},
 }
 
 // TestMutantsFit wants each mutant's line to be there, once.

@@ -70,7 +70,7 @@ func TestFinishedClipIsNotDisowned(t *testing.T) {
 	}
 }
 
-// Asked to end while the archive drive hangs, Preroll does within seconds; the next life saves the event.
+// Asked to end while the archive drive hangs, Preroll does within seconds; the next process saves the event.
 func TestEndWhileTheArchiveHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, failingDrive(1))
@@ -124,7 +124,7 @@ func TestFATArchive(t *testing.T) {
 	_, err := w.Settle(ctx, time.Minute)
 	try(t, err)
 	w.Mails.Send("cam1", false)
-	try(t, w.Kill(ctx)) // the next life takes the files up again
+	try(t, w.Kill(ctx)) // the next process takes the files up again
 	try(t, w.Start(ctx, ""))
 	if r := finish(t, w); r.Events != 2 || r.Clips != 2 || r.Failed > 0 {
 		t.Errorf("%d events, %d clips, %d failed", r.Events, r.Clips, r.Failed)

@@ -48,7 +48,7 @@ func NewPlan(seed uint64, length time.Duration, cameras int) Plan {
 		var table []Kind
 		total := 0
 		for _, k := range Kinds {
-			if k.Area == area && (k.Most <= length/4 || !k.Long) {
+			if k.Area == area && (k.Max <= length/4 || !k.Long) {
 				table, total = append(table, k), total+k.Weight
 			}
 		}
@@ -72,7 +72,7 @@ func NewPlan(seed uint64, length time.Duration, cameras int) Plan {
 					}
 				}
 				step := Step{at.Round(time.Millisecond), s, k.Name,
-					between(rng, k.Least, k.Most).Round(time.Millisecond), rng.Uint64()}
+					between(rng, k.Min, k.Max).Round(time.Millisecond), rng.Uint64()}
 				p = append(p, step)
 				at += step.For + between(rng, rest[area]/2, rest[area]*3/2)
 			}
@@ -82,11 +82,11 @@ func NewPlan(seed uint64, length time.Duration, cameras int) Plan {
 	return p
 }
 
-func between(rng *rand.Rand, least, most time.Duration) time.Duration {
-	if most <= least {
-		return least
+func between(rng *rand.Rand, shortest, longest time.Duration) time.Duration {
+	if longest <= shortest {
+		return shortest
 	}
-	return least + time.Duration(rng.Int64N(int64(most-least)))
+	return shortest + time.Duration(rng.Int64N(int64(longest-shortest)))
 }
 
 // Hash tells plans apart.
@@ -106,7 +106,7 @@ type Fault struct {
 // Done is a fault that was injected.
 type Done struct {
 	Step
-	Stretch
+	Interval
 	Err error // why it could not be
 }
 
@@ -135,7 +135,7 @@ func (i *Injected) Counts() map[string]int {
 }
 
 // At lists the faults that acted on a camera, or on all, at some time in a stretch.
-func (i *Injected) At(camera string, s Stretch) string {
+func (i *Injected) At(camera string, s Interval) string {
 	var out []string
 	for _, d := range i.All() {
 		if (d.Subject == camera || !strings.HasPrefix(d.Subject, "cam")) && !d.From.After(s.To) &&
@@ -227,11 +227,11 @@ func (w *World) inject(ctx context.Context, s Step) error {
 		err)
 	w.Faults.mu.Lock()
 	defer w.Faults.mu.Unlock()
-	w.Faults.list = append(w.Faults.list, Done{s, Stretch{began, time.Now()}, err})
+	w.Faults.list = append(w.Faults.list, Done{s, Interval{began, time.Now()}, err})
 	return err
 }
 
-// claim tells whether a fault may strike now; free is called when it is over.
+// claim reports whether a fault may strike now; free is called when it is over.
 func (w *World) claim(ctx context.Context, r record) (free func(), ok bool) {
 	switch r {
 	case needs:
@@ -247,7 +247,7 @@ func (w *World) claim(ctx context.Context, r record) (free func(), ok bool) {
 	return func() {}, true
 }
 
-// noted tells whether every open event is in the index and in a second place.
+// noted reports whether every open event is in the index and in a second place.
 func (w *World) noted(ctx context.Context) bool {
 	db, err := sqlfile.Open(filepath.Join(w.state, archive.IndexName), "mode=ro&_pragma=busy_timeout(1000)", 0)
 	if err != nil {

@@ -127,7 +127,7 @@ func children(pid int) (list []int) {
 	return list
 }
 
-// records tells whether a process is an FFmpeg that records a camera.
+// records reports whether a process is an FFmpeg that records a camera.
 func (p process) records() bool {
 	return p.name == "ffmpeg" && strings.Contains(strings.Join(p.args, " "), "frag_every_frame")
 }

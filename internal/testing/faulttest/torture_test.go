@@ -107,7 +107,7 @@ func TestTorture(t *testing.T) {
 	for _, n := range counts {
 		total += n
 	}
-	say("faults injected: %d of %d kinds, in %d lives\n", total, len(counts), w.lives)
+	say("faults injected: %d of %d kinds, in %d processes\n", total, len(counts), w.starts)
 	for _, k := range slices.Sorted(maps.Keys(counts)) {
 		say("  %4d  %s\n", counts[k], k)
 	}

@@ -30,7 +30,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
@@ -76,15 +76,15 @@ type World struct {
 	records  sync.RWMutex    // see record
 	hangs    atomic.Bool     // the archive drive hangs
 
-	mu    sync.Mutex // guards all below
-	life  *life      // the present one
-	lives int
-	cuts  int
-	wrong []string // what was wrong while the world ran
+	mu      sync.Mutex // guards all below
+	process *instance  // the present one
+	starts  int
+	cuts    int
+	wrong   []string // what was wrong while the world ran
 }
 
-// life is one process of Preroll's.
-type life struct {
+// instance is one process of Preroll.
+type instance struct {
 	cmd   *exec.Cmd
 	ended chan struct{} // closed once it has
 	err   error         // how; read it after ended
@@ -93,13 +93,13 @@ type life struct {
 	meant bool       // its end is wanted, or was told to come
 }
 
-func (l *life) mean() {
+func (l *instance) mean() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.meant = true
 }
 
-func (l *life) wanted() bool {
+func (l *instance) wanted() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.meant
@@ -218,7 +218,7 @@ func freePort() (int, error) {
 // Archive is the archive's folder.
 func (w *World) Archive() string { return w.settings.Archive.Path }
 
-// Log returns the last lines that Preroll wrote, of all lives.
+// Log returns the last lines that Preroll wrote, of all processes.
 func (w *World) Log(lines int) string {
 	b, err := os.ReadFile(w.log.Name())
 	if err != nil {
@@ -237,13 +237,13 @@ func (w *World) blame(format string, args ...any) {
 	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
 }
 
-func (w *World) present() *life {
+func (w *World) present() *instance {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.life
+	return w.process
 }
 
-// pid is the process of the present life, 0 if there is none.
+// pid is the process of the present process, 0 if there is none.
 func (w *World) pid() int {
 	l := w.present()
 	if l == nil {
@@ -260,12 +260,12 @@ func (w *World) pid() int {
 func (w *World) command(args ...string) *exec.Cmd {
 	c := exec.Command(w.opt.Program, append(args, "--config", w.file)...)
 	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); name != crash.Environment && name != "NOTIFY_SOCKET" {
+		if name, _, _ := strings.Cut(v, "="); name != failpoint.Environment && name != "NOTIFY_SOCKET" {
 			c.Env = append(c.Env, v)
 		}
 	}
 	c.Env = append(c.Env, mark+"="+w.opt.Dir, "XDG_RUNTIME_DIR="+w.run, "STATE_DIRECTORY="+w.state, "HOME="+w.opt.Dir,
-		"XDG_CONFIG_HOME="+w.opt.Dir, "GOTRACEBACK=all", crash.Count+"="+w.count())
+		"XDG_CONFIG_HOME="+w.opt.Dir, "GOTRACEBACK=all", failpoint.Count+"="+w.count())
 	c.Stdout, c.Stderr = w.log, w.log
 	return c
 }
@@ -276,16 +276,16 @@ func (w *World) count() string { return filepath.Join(w.opt.Dir, "count") }
 // patience bounds how long Preroll may take to start and to stop, on a busy machine.
 const patience = 60 * time.Second
 
-// Start starts Preroll, with a point to crash at (see [crash.Points]) or "", and returns when it answers or, with a
+// Start starts Preroll, with a point to crash at (see [failpoint.Points]) or "", and returns when it answers or, with a
 // point, when it has ended.
 func (w *World) Start(ctx context.Context, point string) error {
-	l := &life{cmd: w.command("record", "--verbose"), ended: make(chan struct{}), meant: point != ""}
+	l := &instance{cmd: w.command("record", "--verbose"), ended: make(chan struct{}), meant: point != ""}
 	if point != "" {
-		l.cmd.Env = append(l.cmd.Env, crash.Environment+"="+point)
+		l.cmd.Env = append(l.cmd.Env, failpoint.Environment+"="+point)
 	}
 	w.mu.Lock()
-	w.lives++
-	_, _ = fmt.Fprintf(w.log, "=== %s life %d %s\n", time.Now().Format("15:04:05.000"), w.lives, point)
+	w.starts++
+	_, _ = fmt.Fprintf(w.log, "=== %s life %d %s\n", time.Now().Format("15:04:05.000"), w.starts, point)
 	w.mu.Unlock()
 	if err := l.cmd.Start(); err != nil {
 		return err
@@ -298,7 +298,7 @@ func (w *World) Start(ctx context.Context, point string) error {
 		}
 	}()
 	w.mu.Lock()
-	w.life = l
+	w.process = l
 	w.mu.Unlock()
 	err := wait(ctx, patience, "Preroll to answer after its start", func() (bool, error) {
 		select {
@@ -408,7 +408,7 @@ func (w *World) end(ctx context.Context, s syscall.Signal) error {
 	return nil
 }
 
-// Ended waits until the present life is over.
+// Ended waits until the present process is over.
 func (w *World) Ended(ctx context.Context, limit time.Duration) error {
 	l := w.present()
 	timer := time.NewTimer(limit)

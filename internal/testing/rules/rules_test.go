@@ -172,7 +172,7 @@ func TestNothingSleepsOrExits(t *testing.T) {
 	for _, f := range files(t) {
 		// which tests build in
 		if f.test() || strings.HasPrefix(f.path, "internal/testing/") || strings.HasPrefix(f.path, "internal/build/") ||
-			f.path == "internal/crash/on.go" {
+			f.path == "internal/failpoint/on.go" {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {

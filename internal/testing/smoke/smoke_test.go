@@ -197,7 +197,7 @@ func (d *desk) typed(text string) {
 	}
 }
 
-// moved tells whether a part of the screen changes within a moment.
+// moved reports whether a part of the screen changes within a moment.
 func (d *desk) moved(part image.Rectangle) bool {
 	before := sum(d.shot("frame-1"), part)
 	time.Sleep(300 * time.Millisecond)

@@ -38,8 +38,8 @@ const (
 	Folder   Kind = "folder"   // it cannot be read
 )
 
-// Fault is one thing that is wrong.
-type Fault struct {
+// Issue is one thing that is wrong.
+type Issue struct {
 	Path  string `json:"path"`            // below the archive, with slashes
 	Kind  Kind   `json:"kind"`            // what it is about
 	Text  string `json:"text"`            // what is wrong
@@ -52,21 +52,21 @@ const mostFaults = 100_000
 
 // Result is what a complete round found.
 type Result struct {
-	Archive string  `json:"archive"`
-	Events  int     `json:"events"` // that were checked
-	Clips   int     `json:"clips"`
-	Bytes   int64   `json:"bytes"`          // of all video
-	Faults  []Fault `json:"faults"`         // that are left
-	Mended  []Fault `json:"mended"`         // that were, and are not any more
-	Notes   []Fault `json:"notes"`          // what is worth knowing and no fault
-	More    int     `json:"more,omitempty"` // faults that are not listed
+	Archive  string  `json:"archive"`
+	Events   int     `json:"events"` // that were checked
+	Clips    int     `json:"clips"`
+	Bytes    int64   `json:"bytes"`          // of all video
+	Faults   []Issue `json:"faults"`         // that are left
+	Repaired []Issue `json:"mended"`         // that were, and are not any more
+	Notes    []Issue `json:"notes"`          // what is worth knowing and no fault
+	More     int     `json:"more,omitempty"` // faults that are not listed
 	// events that a running recorder works on, or just did; they were left alone
 	Saving  int           `json:"saving"`
 	Foreign int           `json:"foreign"` // files that Preroll did not make
 	Took    event.Seconds `json:"took"`
 }
 
-// Whole tells whether nothing is wrong.
+// Whole reports whether nothing is wrong.
 func (r Result) Whole() bool { return len(r.Faults) == 0 && r.More == 0 }
 
 // Progress is how far a round has come.
@@ -89,7 +89,7 @@ type Options struct {
 	Repair  bool         // mends what can be mended
 	Again   bool         // forgets a round that was interrupted
 
-	// Running tells whether a recorder works on the archive; nil: none does. Asked again before each thing is told of
+	// Running reports whether a recorder works on the archive; nil: none does. Asked again before each thing is told of
 	// or mended.
 	Running func(context.Context) bool
 	// Reindex rebuilds the index: by the running recorder, if there is one, else by itself.
@@ -138,13 +138,13 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 	if r.writable == nil {
 		r.writable = writable
 	}
-	r.res = Result{Archive: o.Archive, Faults: []Fault{}, Mended: []Fault{}, Notes: []Fault{}}
+	r.res = Result{Archive: o.Archive, Faults: []Issue{}, Repaired: []Issue{}, Notes: []Issue{}}
 	defer func() {
 		if r.disk != nil {
 			_ = r.disk.Close()
 		}
 	}()
-	if err := r.begin(ctx); err != nil {
+	if err := r.start(ctx); err != nil {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, r.closeIndex()) }()
@@ -163,7 +163,7 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 		err = r.missing(ctx)
 	}
 	if err == nil {
-		err = r.settle(ctx)
+		err = r.reconcile(ctx)
 	}
 	if err != nil {
 		return Result{}, err
@@ -173,8 +173,8 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 	return r.res, nil
 }
 
-// begin looks whether there is something to check, and opens the index.
-func (r *run) begin(ctx context.Context) (err error) {
+// start looks whether there is something to check, and opens the index.
+func (r *run) start(ctx context.Context) (err error) {
 	if r.disk, err = os.OpenRoot(r.Archive); err == nil {
 		r.root, err = os.Stat(r.Archive)
 		r.drive, _ = drive.Read(r.disk)
@@ -200,15 +200,15 @@ func (r *run) begin(ctx context.Context) (err error) {
 		}
 		was := r.noIndex
 		if r.openIndex(ctx); r.noIndex == nil {
-			r.res.Mended = append(r.res.Mended, indexFault(was))
+			r.res.Repaired = append(r.res.Repaired, indexFault(was))
 		}
 	}
 	switch {
 	case errors.Is(r.noIndex, fs.ErrNotExist):
-		r.note(Fault{Path: r.State, Kind: Index,
+		r.addNote(Issue{Path: r.State, Kind: Index,
 			Text: "There is no index yet. Preroll makes it from the archive when it starts."})
 	case r.noIndex != nil:
-		r.fault(indexFault(r.noIndex))
+		r.addIssue(indexFault(r.noIndex))
 	}
 	return nil
 }
@@ -261,14 +261,14 @@ func (r *run) skip(g group) (record, bool) {
 func (r *run) folder(ctx context.Context, dir string, groups []group, strangers int, err error) error {
 	r.res.Foreign += strangers
 	if errors.Is(err, fs.ErrNotExist) && dir != "." {
-		return r.gone() // its last event was removed since
+		return r.checkRoot() // its last event was removed since
 	}
 	if err != nil {
-		if err := r.gone(); err != nil {
+		if err := r.checkRoot(); err != nil {
 			return err
 		}
 		r.hold = true
-		r.fault(Fault{Path: dir, Kind: Folder, Text: "The folder cannot be read: " + err.Error() + ".",
+		r.addIssue(Issue{Path: dir, Kind: Folder, Text: "The folder cannot be read: " + err.Error() + ".",
 			Hint: "Nothing in it was checked. Let Preroll's user read it, or look after the drive."})
 		return nil
 	}
@@ -285,11 +285,11 @@ func (r *run) folder(ctx context.Context, dir string, groups []group, strangers 
 			return err
 		}
 		for _, f := range rec.Faults {
-			r.fault(f)
+			r.addIssue(f)
 		}
-		r.res.Mended = append(r.res.Mended, rec.Mended...)
+		r.res.Repaired = append(r.res.Repaired, rec.Repaired...)
 		r.res.Notes = append(r.res.Notes, rec.Notes...)
-		r.reindex = r.reindex || rec.Mended != nil
+		r.reindex = r.reindex || rec.Repaired != nil
 		if g.isEvent() {
 			r.now.Events++
 		}
@@ -306,7 +306,7 @@ func (r *run) folder(ctx context.Context, dir string, groups []group, strangers 
 	return nil
 }
 
-func (r *run) fault(f Fault) {
+func (r *run) addIssue(f Issue) {
 	if len(r.res.Faults) >= mostFaults {
 		r.res.More++
 		if f.Kind == Index {
@@ -317,11 +317,11 @@ func (r *run) fault(f Fault) {
 	r.res.Faults = append(r.res.Faults, f)
 }
 
-func (r *run) note(f Fault) { r.res.Notes = append(r.res.Notes, f) }
+func (r *run) addNote(f Issue) { r.res.Notes = append(r.res.Notes, f) }
 
 // group checks one event, mends it, and notes both in the journal.
 func (r *run) group(ctx context.Context, g group) (record, error) {
-	s, g, err := r.settled(ctx, g, false)
+	s, g, err := r.inspectStable(ctx, g, false)
 	if err != nil {
 		return record{}, err
 	}
@@ -331,7 +331,7 @@ func (r *run) group(ctx context.Context, g group) (record, error) {
 	}
 	rec := record{Faults: s.faults, Notes: s.notes}
 	if r.Repair && len(s.faults) > 0 {
-		why, err := r.mend(ctx, g, s)
+		why, err := r.repair(ctx, g, s)
 		if err != nil {
 			return record{}, err
 		}
@@ -340,7 +340,7 @@ func (r *run) group(ctx context.Context, g group) (record, error) {
 		if g, ok, err = again(ctx, r.Archive, g); err != nil || !ok {
 			return record{}, err
 		}
-		if s, g, err = r.settled(ctx, g, true); err != nil || s.saving {
+		if s, g, err = r.inspectStable(ctx, g, true); err != nil || s.saving {
 			return record{}, err
 		}
 		rec = record{Notes: s.notes}
@@ -356,7 +356,7 @@ func (r *run) group(ctx context.Context, g group) (record, error) {
 		for _, f := range was {
 			if !has(rec.Faults, f) {
 				f.Hint = ""
-				rec.Mended = append(rec.Mended, f)
+				rec.Repaired = append(rec.Repaired, f)
 			}
 		}
 	}
@@ -374,12 +374,12 @@ func (r *run) group(ctx context.Context, g group) (record, error) {
 
 // forgetful goes on without a journal.
 func (r *run) forgetful(err error) {
-	r.note(Fault{Path: r.journal.path, Kind: Leftover,
+	r.addNote(Issue{Path: r.journal.path, Kind: Leftover,
 		Text: "If this check is interrupted it begins at the front: " + said(err)})
 	r.journal.drop()
 }
 
-func has(list []Fault, f Fault) bool {
+func has(list []Issue, f Issue) bool {
 	for _, o := range list {
 		if o.Path == f.Path && o.Kind == f.Kind {
 			return true
@@ -388,8 +388,8 @@ func has(list []Fault, f Fault) bool {
 	return false
 }
 
-// gone returns an error if the archive's folder is not the one any more that the round began with.
-func (r *run) gone() error {
+// checkRoot returns an error if the archive's folder is not the one any more that the round began with.
+func (r *run) checkRoot() error {
 	if fi, err := os.Stat(r.Archive); err != nil || !os.SameFile(fi, r.root) {
 		return fmt.Errorf("%s: %w", r.Archive, ErrNoArchive)
 	}

@@ -250,7 +250,7 @@ func (r *rig) video() map[string]string {
 }
 
 // say is a list of faults in short: their kinds and texts.
-func say(list []Fault) (s []string) {
+func say(list []Issue) (s []string) {
 	for _, f := range list {
 		s = append(s, string(f.Kind)+" "+filepath.Base(f.Path)+": "+f.Text+" "+f.Hint)
 	}
@@ -258,8 +258,8 @@ func say(list []Fault) (s []string) {
 	return s
 }
 
-// fits tells whether each fault has its want and each want its fault.
-func fits(list []Fault, want []string) bool {
+// fits reports whether each fault has its want and each want its fault.
+func fits(list []Issue, want []string) bool {
 	said := say(list)
 	if len(said) != len(want) {
 		return false
@@ -558,7 +558,7 @@ func TestDamage(t *testing.T) {
 			tc.harm(r)
 			before := r.video()
 			res := r.run(r.options(false))
-			if !fits(res.Faults, tc.check) || len(res.Mended) > 0 {
+			if !fits(res.Faults, tc.check) || len(res.Repaired) > 0 {
 				t.Errorf("check found\n%s\nand not\n%s", strings.Join(say(res.Faults), "\n"),
 					strings.Join(tc.check, "\n"))
 			}
@@ -569,9 +569,9 @@ func TestDamage(t *testing.T) {
 				return
 			}
 			res = r.run(r.options(true))
-			if !fits(res.Faults, tc.left) || len(res.Mended) != len(tc.check)-len(tc.left) {
+			if !fits(res.Faults, tc.left) || len(res.Repaired) != len(tc.check)-len(tc.left) {
 				t.Errorf("repair left\n%s\nand not\n%s\nit mended\n%s", strings.Join(say(res.Faults), "\n"),
-					strings.Join(tc.left, "\n"), strings.Join(say(res.Mended), "\n"))
+					strings.Join(tc.left, "\n"), strings.Join(say(res.Repaired), "\n"))
 			}
 			gone := 0
 			for path, sum := range r.video() {
@@ -667,7 +667,7 @@ func TestGoesOnWhereItWasInterrupted(t *testing.T) {
 	o = r.options(true)
 	o.Progress = func(p Progress) { first = p }
 	if res = r.run(o); first.Before != 1 || !fits(res.Faults, []string{"clip|was changed"}) ||
-		!fits(res.Mended, []string{"picture|thumbnail"}) {
+		!fits(res.Repaired, []string{"picture|thumbnail"}) {
 		t.Errorf("%+v, %+v", first, res)
 	}
 	// And a check that is to begin at the front does.
@@ -709,14 +709,14 @@ func TestRunningRecorder(t *testing.T) {
 	o.Running = func(context.Context) bool { return running }
 	o.Reindex = func(context.Context) error { reindexed++; return nil }
 	res := r.run(o)
-	if !res.Whole() || res.Saving != 3 || res.Events != 1 || len(res.Mended) > 0 || reindexed > 0 ||
+	if !res.Whole() || res.Saving != 3 || res.Events != 1 || len(res.Repaired) > 0 || reindexed > 0 ||
 		len(r.video()) != len(before) {
 		t.Errorf("%+v, rebuilt %d times", res, reindexed)
 	}
 	age(r.two)
 	age(third)
 	if res = r.run(o); res.Saving != 1 || !fits(res.Faults, []string{"clip|not there"}) ||
-		!fits(res.Mended, []string{"picture|thumbnail"}) {
+		!fits(res.Repaired, []string{"picture|thumbnail"}) {
 		t.Errorf("%+v", res)
 	}
 	running = false

@@ -28,8 +28,8 @@ func TestPipesAndPlaylists(t *testing.T) {
 		res := r.run(r.options(repair))
 		want := []string{"clip|is a link", "picture|thumbnail", "sidecar|is missing", "clip|does not play",
 			"clip|does not play"}
-		if !fits(res.Faults, want) || len(res.Mended) > 0 {
-			t.Errorf("repair %t: %v, mended %v", repair, say(res.Faults), say(res.Mended))
+		if !fits(res.Faults, want) || len(res.Repaired) > 0 {
+			t.Errorf("repair %t: %v, mended %v", repair, say(res.Faults), say(res.Repaired))
 		}
 	}
 }

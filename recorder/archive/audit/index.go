@@ -31,7 +31,7 @@ func (r *run) openIndex(ctx context.Context) {
 func (r *run) lose(err error) {
 	_ = r.closeIndex()
 	r.index, r.noIndex = nil, err
-	r.fault(indexFault(err))
+	r.addIssue(indexFault(err))
 }
 
 func (r *run) closeIndex() error {
@@ -41,8 +41,8 @@ func (r *run) closeIndex() error {
 	return r.index.Close()
 }
 
-func indexFault(err error) Fault {
-	return Fault{Kind: Index, Path: archive.IndexName, Text: "The index cannot be read: " + err.Error() + ".",
+func indexFault(err error) Issue {
+	return Issue{Kind: Index, Path: archive.IndexName, Text: "The index cannot be read: " + err.Error() + ".",
 		Hint: "It is rebuilt from the archive with --repair, or when Preroll starts."}
 }
 
@@ -78,7 +78,7 @@ func (r *run) missing(ctx context.Context) error {
 				elsewhere++
 			case !e.State.Ended() && e.Stem == "":
 				if !r.Running(ctx) {
-					r.note(Fault{Kind: Index, Path: e.Camera, Event: e.ID,
+					r.addNote(Issue{Kind: Index, Path: e.Camera, Event: e.ID,
 						Text: "Event " + e.ID + " will be finished when Preroll starts."})
 				}
 			case e.State.Ended() && len(e.Clips) > 0:
@@ -92,13 +92,13 @@ func (r *run) missing(ctx context.Context) error {
 		}
 	}
 	if elsewhere > 0 {
-		r.note(Fault{Kind: Index, Path: r.Archive,
+		r.addNote(Issue{Kind: Index, Path: r.Archive,
 			Text: fmt.Sprintf("%d events of the index lie in an archive folder that was used before; they were not checked.", elsewhere)})
 	}
 	return nil
 }
 
-// elsewhere tells whether an event lies in an archive folder that was set before.
+// elsewhere reports whether an event lies in an archive folder that was set before.
 func (r *run) elsewhere(e event.Event) bool {
 	return e.Drive != "" && r.drive != "" && e.Drive != r.drive ||
 		e.Archive != "" && filepath.Clean(e.Archive) != filepath.Clean(r.Archive)
@@ -111,20 +111,20 @@ func (r *run) absent(ctx context.Context, e event.Event) error {
 			return nil
 		}
 	}
-	if err := r.gone(); err != nil {
+	if err := r.checkRoot(); err != nil {
 		return err
 	}
 	if now, err := r.index.Get(ctx, e.ID); err != nil || now.Stem != e.Stem {
 		return nil // it was removed meanwhile
 	}
-	r.fault(Fault{Path: e.Folder + "/" + archive.Sidecar(e), Kind: Index, Event: e.ID,
+	r.addIssue(Issue{Path: e.Folder + "/" + archive.Sidecar(e), Kind: Index, Event: e.ID,
 		Text: "The index has this event, but none of its files is there.",
 		Hint: "If they were moved, move them back. Else take it out of the index with --repair, or: preroll reindex"})
 	return nil
 }
 
-// settle rebuilds the index if it differs from the tree, and drops what is true no longer.
-func (r *run) settle(ctx context.Context) error {
+// reconcile rebuilds the index if it differs from the tree, and drops what is true no longer.
+func (r *run) reconcile(ctx context.Context) error {
 	differs := r.reindex || r.more > 0
 	for _, f := range r.res.Faults {
 		differs = differs || f.Kind == Index
@@ -149,7 +149,7 @@ func (r *run) settle(ctx context.Context) error {
 		r.openIndex(ctx)
 	}
 	list := r.res.Faults
-	r.res.Faults = []Fault{}
+	r.res.Faults = []Issue{}
 	for _, f := range list {
 		if f.Kind == Index {
 			still, err := r.differs(ctx, f)
@@ -159,7 +159,7 @@ func (r *run) settle(ctx context.Context) error {
 			if !still {
 				if r.Repair {
 					f.Hint = ""
-					r.res.Mended = append(r.res.Mended, f)
+					r.res.Repaired = append(r.res.Repaired, f)
 				}
 				continue
 			}
@@ -172,8 +172,8 @@ func (r *run) settle(ctx context.Context) error {
 	return nil
 }
 
-// differs tells whether a fault of the index is still one.
-func (r *run) differs(ctx context.Context, f Fault) (bool, error) {
+// differs reports whether a fault of the index is still one.
+func (r *run) differs(ctx context.Context, f Issue) (bool, error) {
 	if f.Event == "" || r.index == nil {
 		return r.noIndex != nil, nil
 	}

@@ -44,13 +44,13 @@ const journalForm = 1
 
 // record is a further line: one event that is checked.
 type record struct {
-	Digest digest  `json:"digest"`
-	Faults []Fault `json:"faults,omitempty"`
-	Mended []Fault `json:"mended,omitempty"`
-	Notes  []Fault `json:"notes,omitempty"`
+	Digest   digest  `json:"digest"`
+	Faults   []Issue `json:"faults,omitempty"`
+	Repaired []Issue `json:"mended,omitempty"`
+	Notes    []Issue `json:"notes,omitempty"`
 }
 
-func (r record) plain() bool { return r.Faults == nil && r.Mended == nil && r.Notes == nil }
+func (r record) plain() bool { return r.Faults == nil && r.Repaired == nil && r.Notes == nil }
 
 // journal is what was checked in the round that is not finished. A round that was interrupted leaves it, and the next
 // one takes it up; lost lines mean only that their events are checked again. Of an event without a fault 16 bytes are

@@ -80,7 +80,7 @@ func (g group) time() time.Time {
 	return t
 }
 
-// isEvent tells whether there is an event at all, and not just a picture of one.
+// isEvent reports whether there is an event at all, and not just a picture of one.
 func (g group) isEvent() bool {
 	return slices.ContainsFunc(g.files, func(f file) bool {
 		return f.role == archive.ClipFile || f.role == archive.PartialFile || f.role == archive.SidecarFile

@@ -26,7 +26,7 @@ type mark struct {
 	Note string    `json:"note"`
 }
 
-const note = "Preroll tells this drive from others by this file. Leave it here; do not copy it to another drive."
+const noteText = "Preroll tells this drive from others by this file. Leave it here; do not copy it to another drive."
 
 // maxFile bounds what is read as the file, in bytes.
 const maxFile = 4 << 10
@@ -62,7 +62,7 @@ func Read(root *os.Root) (string, error) {
 
 // Mark gives a drive an id, durably.
 func Mark(root *os.Root, id string) error {
-	b, err := json.MarshalIndent(mark{ID: id, Made: time.Now().UTC().Truncate(time.Second), Note: note}, "", "  ")
+	b, err := json.MarshalIndent(mark{ID: id, Made: time.Now().UTC().Truncate(time.Second), Note: noteText}, "", "  ")
 	if err != nil {
 		return err
 	}

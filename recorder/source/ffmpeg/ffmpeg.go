@@ -135,9 +135,9 @@ func (p *Pump) Run(ctx context.Context, tool *ffmpeg.Tool, from ffmpeg.Input, pl
 	return err
 }
 
-// held is how many frames FFmpeg has in hand when it writes one: its parser ends a frame where the next one begins, and
-// its muxer waits for the next one to know how long this one is.
-const held = 2
+// maxPending is how many frames FFmpeg has in hand when it writes one: its parser ends a frame where the next one
+// begins, and its muxer waits for the next one to know how long this one is.
+const maxPending = 2
 
 // read gives what FFmpeg writes to the sink.
 func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) error {
@@ -159,7 +159,7 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			if index, err = p.begin(movie); err != nil {
+			if index, err = p.announceTracks(movie); err != nil {
 				return err
 			}
 			continue
@@ -181,7 +181,7 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 		if p.Time != nil {
 			s.Stamp, s.Arrival = p.Time(f)
 		} else if i == 0 { // that one arrived when the one so many before it was written
-			if came = append(came, s.Arrival); len(came) > held {
+			if came = append(came, s.Arrival); len(came) > maxPending {
 				s.Arrival, came = came[0], came[1:]
 			}
 		}
@@ -194,8 +194,8 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 	}
 }
 
-// begin tells the sink of the tracks of an init section.
-func (p *Pump) begin(m *fmp4.Movie) (map[uint32]int, error) {
+// announceTracks tells the sink of the tracks of an init section.
+func (p *Pump) announceTracks(m *fmp4.Movie) (map[uint32]int, error) {
 	p.mu.Lock()
 	streams := p.got
 	p.mu.Unlock()

@@ -37,11 +37,11 @@ type Options struct {
 
 // Source is a folder with a camera's files.
 type Source struct {
-	opt   Options
-	known source.Streams
-	told  []source.Track // of the file before
-	end   time.Duration  // steady time at which it ended
-	since time.Time
+	opt       Options
+	known     source.Streams
+	announced []source.Track // of the file before
+	end       time.Duration  // steady time at which it ended
+	since     time.Time
 }
 
 // New returns the source of a folder.
@@ -75,7 +75,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 	if err := w.Add(s.opt.Dir); err != nil {
 		return &source.Failure{Kind: source.NoFolder, Detail: err.Error()}
 	}
-	s.told, s.end = nil, 0
+	s.announced, s.end = nil, 0
 	current, queue := s.existing()
 	timer := time.NewTimer(rest)
 	defer timer.Stop()
@@ -191,14 +191,14 @@ func (s *Source) file(ctx context.Context, to source.Sink, path string, written 
 		stamp = s.end
 	}
 	s.end = stamp + (m.end - m.first)
-	p := &pump.Pump{To: to, Ingest: "folder", Before: s.told, Streams: func(source.Streams) error { return nil },
+	p := &pump.Pump{To: to, Ingest: "folder", Before: s.announced, Streams: func(source.Streams) error { return nil },
 		Time: func(f fmp4.Frame) (time.Duration, time.Duration) {
 			return stamp + f.Time - m.first, start + f.Time - m.first
 		}}
 	if err = p.Run(ctx, tool, ffmpeg.Input{File: path}, ffmpeg.PlanFor(s.known, s.opt.Audio)); err != nil {
 		s.opt.Log.Debug("file was not read to its end", "path", path, "err", err)
 	}
-	s.told = p.Before
+	s.announced = p.Before
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -161,7 +161,7 @@ func whole(p *rtp.Packet) ([][]byte, error) { return [][]byte{p.Payload}, nil }
 
 // packet takes one RTP packet. x.mu is held.
 func (a *audio) packet(p *rtp.Packet, now time.Duration) error {
-	if !a.x.video.told {
+	if !a.x.video.announced {
 		return nil
 	}
 	list, err := a.decode(p)

@@ -121,7 +121,7 @@ type session struct {
 	tracks  []source.Track
 	streams source.Streams
 	heard   bool // a packet came
-	over    bool
+	stopped bool
 }
 
 // session runs one session. Got says that pictures came. Where the camera redirects to another address, that is
@@ -153,7 +153,7 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 	defer context.AfterFunc(ctx, c.Close)() // ends what waits for the camera
 
 	x := &session{to: to, ended: make(chan error, 1)}
-	if err := x.begin(c, (*base.URL)(u), s.opt.Audio); err != nil {
+	if err := x.setUp(c, (*base.URL)(u), s.opt.Audio); err != nil {
 		if ctx.Err() != nil {
 			return nil, false, context.Cause(ctx)
 		}
@@ -189,7 +189,7 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 	c.Close() // no callback comes after this
 	<-gone
 	x.mu.Lock()
-	x.over = true
+	x.stopped = true
 	got = x.video.sent
 	x.mu.Unlock()
 	if ctx.Err() != nil {
@@ -231,8 +231,8 @@ func dialTLS(host string) func(ctx context.Context, network, address string) (ne
 	}
 }
 
-// begin asks what the camera has and starts the video, and the sound if that can be recorded.
-func (x *session) begin(c *gortsplib.Client, u *base.URL, audio bool) error {
+// setUp asks what the camera has and starts the video, and the sound if that can be recorded.
+func (x *session) setUp(c *gortsplib.Client, u *base.URL, audio bool) error {
 	desc, _, err := c.Describe(u)
 	if err != nil {
 		return err
@@ -312,12 +312,12 @@ func (x *session) sound(desc *description.Session) (*description.Media, *audio) 
 
 // guard returns a callback that hands packets on, one at a time, until the session is over. It ends the session for an
 // error of the sink, and for a panic over what the camera sent.
-func (x *session) guard(take func(*rtp.Packet, time.Duration) error) func(*rtp.Packet) {
+func (x *session) guard(handle func(*rtp.Packet, time.Duration) error) func(*rtp.Packet) {
 	return func(p *rtp.Packet) {
 		now := steady.Now()
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		if x.over {
+		if x.stopped {
 			return
 		}
 		x.heard = true
@@ -327,7 +327,7 @@ func (x *session) guard(take func(*rtp.Packet, time.Duration) error) func(*rtp.P
 					Detail: fmt.Sprint("panic over what the camera sent: ", v)})
 			}
 		}()
-		if err := take(p, now); err != nil {
+		if err := handle(p, now); err != nil {
 			x.end(err)
 		}
 	}
@@ -335,7 +335,7 @@ func (x *session) guard(take func(*rtp.Packet, time.Duration) error) func(*rtp.P
 
 // end ends the session. x.mu is held.
 func (x *session) end(err error) {
-	x.over = true
+	x.stopped = true
 	select {
 	case x.ended <- err:
 	default:

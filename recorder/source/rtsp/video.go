@@ -33,7 +33,7 @@ type video struct {
 
 	vps, sps, pps []byte             // as the camera sends them
 	doubted       map[*[]byte][]byte // others that came once
-	told          bool               // the sink was told of them
+	announced     bool               // the sink was told of them
 	broken        int                // packets in a row, from the first on, that are no video
 	sent          bool               // a picture went to the sink
 	vain          int                // keyframes before the sink could be told
@@ -84,7 +84,7 @@ func (v *video) restart() {
 
 // ready tells the sink of the parameters, if they are complete and new. x.mu is held.
 func (v *video) ready() error {
-	if v.told || len(v.sps) < 4 || len(v.pps) < 1 || v.hevc && len(v.vps) < 2 {
+	if v.announced || len(v.sps) < 4 || len(v.pps) < 1 || v.hevc && len(v.vps) < 2 {
 		return nil
 	}
 	t := source.Track{Track: fmp4.Track{ID: 1, Video: true, Timescale: videoClock}, Codec: "h264"}
@@ -115,7 +115,7 @@ func (v *video) ready() error {
 	x := v.x
 	x.tracks[0] = t
 	x.streams.Video, x.streams.Width, x.streams.Height, x.streams.FPS = t.Codec, t.Width, t.Height, fps
-	v.told = true
+	v.announced = true
 	v.restart()
 	return x.to.Tracks(x.tracks, x.streams)
 }
@@ -150,16 +150,16 @@ func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 	}
 	v.stamped, v.rtp = true, stamp
 
-	key, picture := v.look(au)
+	key, picture := v.inspect(au)
 	if err := v.ready(); err != nil {
 		return err
 	}
-	if key && !v.told {
+	if key && !v.announced {
 		if v.vain++; v.vain >= maxVain {
 			return &source.Failure{Kind: source.Unreadable, Detail: "its parameter sets cannot be read"}
 		}
 	}
-	if !v.told || !picture {
+	if !v.announced || !picture {
 		return nil
 	}
 	dts, err := v.dts(au, v.pts)
@@ -205,8 +205,8 @@ func (v *video) boxed(au [][]byte) [][]byte {
 	return v.pieces
 }
 
-// look learns the parameter sets that an access unit brings, and says whether it is a keyframe, and holds a picture.
-func (v *video) look(au [][]byte) (key, picture bool) {
+// inspect learns the parameter sets that an access unit brings, and says whether it is a keyframe, and holds a picture.
+func (v *video) inspect(au [][]byte) (key, picture bool) {
 	for _, n := range au {
 		if len(n) < 2 {
 			continue
@@ -257,7 +257,7 @@ func (v *video) keep(set *[]byte, n []byte) {
 	default:
 		*set = bytes.Clone(n)
 		delete(v.doubted, set)
-		v.told = false
+		v.announced = false
 	}
 }
 

@@ -144,14 +144,14 @@ func decodeText(b []byte, name string) string {
 	}
 	switch name {
 	case "gb2312", "gbk", "gb18030", "cp936", "ms936", "936", "x-gbk", "gb_2312-80", "euc-cn", "chinese":
-		name = guess(b, true)
+		name = guessCharset(b, true)
 	case "", "utf-8", "utf8", "us-ascii", "ascii", "7bit", "8bit", "unknown-8bit", "default":
-		name = guess(b, false)
+		name = guessCharset(b, false)
 	}
 	if s, bad := convert(b, name); bad <= len(s)/100 {
 		return s
 	}
-	s, _ := convert(b, guess(b, false))
+	s, _ := convert(b, guessCharset(b, false))
 	return s
 }
 
@@ -182,11 +182,11 @@ func convert(b []byte, name string) (s string, bad int) {
 	return s, strings.Count(s, "\uFFFD")
 }
 
-// guess names the charset of bytes that are not UTF-8, by the runs of bytes above 127: Chinese characters are pairs
-// whose first byte is mostly a low one, Russian words are of upper-half letters, anything else is taken as Western
-// European. Chinese is what the mail says it is, so that rare characters, whose second byte may be ASCII, are believed
-// beside common ones.
-func guess(b []byte, chinese bool) string {
+// guessCharset names the charset of bytes that are not UTF-8, by the runs of bytes above 127: Chinese characters are
+// pairs whose first byte is mostly a low one, Russian words are of upper-half letters, anything else is taken as
+// Western European. Chinese is what the mail says it is, so that rare characters, whose second byte may be ASCII, are
+// believed beside common ones.
+func guessCharset(b []byte, chinese bool) string {
 	pairs, common, odd, russian, high := 0, 0, 0, 0, 0
 	for i := 0; i < len(b); i++ {
 		if b[i] < 0x80 {

@@ -43,7 +43,7 @@ func (h header) boundary() string {
 	return strings.TrimSpace(string(m[1]) + string(m[2]))
 }
 
-// known tells whether a header field is one of those by which a header is told from a text of `key: value` lines.
+// known reports whether a header field is one of those by which a header is told from a text of `key: value` lines.
 func known(name string) bool {
 	switch name {
 	case "from", "to", "cc", "subject", "date", "sender", "reply-to", "return-path", "received", "message-id",
@@ -128,7 +128,7 @@ func readHeader(b []byte) (h header, body []byte, done bool) {
 // aheadLines is how many lines behind one that is no header field are looked at.
 const aheadLines = 20
 
-// laterKnown tells whether one of the following lines is a known header field.
+// laterKnown reports whether one of the following lines is a known header field.
 func laterKnown(b []byte) bool {
 	for range aheadLines {
 		if len(b) == 0 {

@@ -155,7 +155,8 @@ func (s *Set) Match(m Mail) Result {
 	return Result{Why: fmt.Sprintf("it came from the address of %s, but names %s (%s)", list(of), list(foreign), r.Why)}
 }
 
-// Names tells whether a text holds the id, the name or a plain mail name of one of some cameras, as words of their own.
+// Names reports whether a text holds the id, the name or a plain mail name of one of some cameras, as words of their
+// own.
 func (s *Set) Names(ids []string, text string) bool {
 	text = apart(text)
 	holds := func(name string) bool {
@@ -250,7 +251,7 @@ func looseValues(texts ...string) []value {
 	return list
 }
 
-// holds tells whether a mail fits a condition.
+// holds reports whether a mail fits a condition.
 func (c condition) holds(f *facts) bool {
 	switch c.field {
 	case "to":

@@ -37,7 +37,7 @@ type Rule struct {
 	conditions []condition // none: Text is a plain name
 }
 
-// Plain tells whether the entry is a plain name and not a rule.
+// Plain reports whether the entry is a plain name and not a rule.
 func (r Rule) Plain() bool { return len(r.conditions) == 0 }
 
 // condition asks whether one field of a mail fits a pattern.
@@ -210,7 +210,7 @@ func newCondition(field, key, pattern string, quoted bool) (condition, error) {
 	return c, nil
 }
 
-// loosely tells whether the condition compares names, as [loose] writes them.
+// loosely reports whether the condition compares names, as [loose] writes them.
 func (c condition) loosely() bool {
 	switch c.field {
 	case "channel", "device", "label", "":
@@ -222,7 +222,7 @@ func (c condition) loosely() bool {
 // value is a text of a mail, as it is and as conditions compare it.
 type value struct{ raw, form string }
 
-// fits tells whether one value of a mail fits.
+// fits reports whether one value of a mail fits.
 func (c condition) fits(v value) bool {
 	if c.re != nil {
 		return c.re.MatchString(v.raw)

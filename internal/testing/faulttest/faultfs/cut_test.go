@@ -177,7 +177,7 @@ func TestWorstCuts(t *testing.T) {
 	}
 }
 
-// text is a body that tells whether it is whole.
+// text is a body that reports whether it is whole.
 func text(version, size int) []byte {
 	b := fmt.Appendf(nil, "%d %s ", version, strings.Repeat("x", size))
 	return fmt.Appendf(b, "%08x", crc32.ChecksumIEEE(b))

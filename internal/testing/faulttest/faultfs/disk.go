@@ -262,9 +262,9 @@ func (d *disk) wait(long time.Duration, thread uint32) bool {
 	}
 }
 
-// dying tells whether a thread was killed or is at its end, and only waits for us. The kernel does not say: it reports
-// an interrupt with the first signal that comes, whatever it is, and Go programs get many. (/proc/PID/stat has a flag
-// for it, but reading it may block until the thread goes on.)
+// dying reports whether a thread was killed or is at its end, and only waits for us. The kernel does not say: it
+// reports an interrupt with the first signal that comes, whatever it is, and Go programs get many. (/proc/PID/stat has
+// a flag for it, but reading it may block until the thread goes on.)
 func dying(thread int) bool {
 	if thread == 0 { // the kernel itself
 		return false

@@ -289,7 +289,7 @@ func (s *session) Access(_ <-chan struct{}, in *fuse.AccessIn) fuse.Status {
 	})
 }
 
-// allowed tells whether the disk takes a new name.
+// allowed reports whether the disk takes a new name.
 func (s *session) allowed(op, name string) error {
 	if !s.d.now().FAT {
 		return nil

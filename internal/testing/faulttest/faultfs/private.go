@@ -91,7 +91,7 @@ func again(attr *syscall.SysProcAttr) (*exec.Cmd, error) {
 	return c, c.Start()
 }
 
-// available tells whether the kernel's side of FUSE can be reached.
+// available reports whether the kernel's side of FUSE can be reached.
 func available() error {
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -1,6 +1,6 @@
 //go:build faults
 
-package crash
+package failpoint
 
 import (
 	"os"
@@ -24,8 +24,8 @@ func number(s string) int64 {
 	return n
 }
 
-// Here kills the process if it was told to end at this point.
-func Here(name string) {
+// Hit kills the process if it was told to end at this point.
+func Hit(name string) {
 	if name != point || passed.Add(1) != after {
 		return
 	}

@@ -1,4 +1,4 @@
-package repair
+package smtpquirks
 
 import (
 	"crypto/tls"
@@ -33,7 +33,7 @@ func (c *Conn) startTLS() {
 		c.injected()
 	default:
 		c.answer("220 2.0.0 Ready to start TLS")
-		if !c.over && c.secure() {
+		if !c.ended && c.secure() {
 			c.swallow, c.out = true, []byte("RSET\r\n")
 		}
 	}
@@ -42,12 +42,12 @@ func (c *Conn) startTLS() {
 // injected ends a connection on which plain text follows STARTTLS: somebody on the way may have put it there, to have
 // it taken for what the camera says under TLS.
 func (c *Conn) injected() {
-	c.note(note, "plain text after STARTTLS")
+	c.addNote(note, "plain text after STARTTLS")
 	c.mute = true
 	c.end("plain text followed STARTTLS, which may be an attempt to slip commands in: the connection was closed")
 }
 
-// secure does the TLS handshake, and tells whether it succeeded. After a failure the connection is at its end.
+// secure does the TLS handshake, and reports whether it succeeded. After a failure the connection is at its end.
 func (c *Conn) secure() bool {
 	until := time.Now().Add(tlsTime)
 	c.setWait(until)
@@ -59,7 +59,7 @@ func (c *Conn) secure() bool {
 		_ = c.raw.SetWriteDeadline(c.wd)
 	}()
 	fail := func(why string) bool {
-		c.note(note, "no TLS")
+		c.addNote(note, "no TLS")
 		c.mute = true
 		c.end(why)
 		return false
@@ -98,12 +98,12 @@ func (c *Conn) secure() bool {
 	t := tls.Server(&replay{c.raw, slices.Clone(c.buf[c.r:c.w])}, conf)
 	c.r, c.w, c.buf = 0, 0, nil
 	if err := t.Handshake(); err != nil {
-		c.note(note, err.Error())
+		c.addNote(note, err.Error())
 		return fail(handshakeFailed(err, versions, conf.MinVersion))
 	}
 	c.conn = t
 	version := tls.VersionName(t.ConnectionState().Version)
-	c.note(note, version+" began")
+	c.addNote(note, version+" began")
 	c.reached(StartTLS)
 	c.said(func(r *Report) { r.TLS = version })
 	return true
@@ -124,7 +124,7 @@ func (r *replay) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// isSSL2 tells whether this is the hello of SSL 2, which clients of the 2000s send first.
+// isSSL2 reports whether this is the hello of SSL 2, which clients of the 2000s send first.
 func isSSL2(b []byte) bool { return len(b) > 2 && b[0]&0x80 != 0 && b[2] == 1 }
 
 const tooOld = "camera speaks only SSL 2 or 3, which nothing accepts today: switch encryption off in the camera, or update its firmware"
@@ -176,7 +176,7 @@ func alert(err error) uint64 {
 // strayTLS says why TLS came where none was expected.
 func (c *Conn) strayTLS() string {
 	c.mute = true
-	c.note(note, "TLS")
+	c.addNote(note, "TLS")
 	switch {
 	case c.o.TLS == nil:
 		return "camera began TLS on a port without: switch encryption off in the camera, or choose the port for SSL/TLS"

@@ -10,25 +10,25 @@ import (
 
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
-	"github.com/preroll/preroll/recorder/trigger/repair"
+	"github.com/preroll/preroll/recorder/trigger/smtpquirks"
 )
 
-// Visits are the last connections to the mail server, so that a person can see what a camera did. The zero value is
-// ready.
-type Visits struct {
+// ConnectionLog are the last connections to the mail server, so that a person can see what a camera did. The zero value
+// is ready.
+type ConnectionLog struct {
 	mu    sync.Mutex // guards all
 	next  int
-	list  []*visit // oldest first
+	list  []*connection // oldest first
 	hello map[netip.Addr]bool
 }
 
 // keptVisits is how many connections are shown.
 const keptVisits = 200
 
-// visit is one connection. v.of.mu guards it.
-type visit struct {
-	of       *Visits
-	c        *repair.Conn // nil for one that was refused
+// connection is one connection. v.of.mu guards it.
+type connection struct {
+	of       *ConnectionLog
+	c        *smtpquirks.Conn // nil for one that was refused
 	s        status.Connection
 	refused  int    // how many were refused like this one
 	said     string // by what ended it or went wrong last
@@ -37,8 +37,8 @@ type visit struct {
 	cutShort bool
 }
 
-// begin notes a connection.
-func (v *Visits) begin(began time.Time, from netip.Addr, port string, c *repair.Conn) *visit {
+// open notes a connection.
+func (v *ConnectionLog) open(began time.Time, from netip.Addr, port string, c *smtpquirks.Conn) *connection {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	x := v.add(began, from, port)
@@ -46,9 +46,9 @@ func (v *Visits) begin(began time.Time, from netip.Addr, port string, c *repair.
 	return x
 }
 
-func (v *Visits) add(began time.Time, from netip.Addr, port string) *visit {
+func (v *ConnectionLog) add(began time.Time, from netip.Addr, port string) *connection {
 	v.next++
-	x := &visit{of: v, s: status.Connection{ID: v.next, Time: began, From: from.String(), Port: port}}
+	x := &connection{of: v, s: status.Connection{ID: v.next, Time: began, From: from.String(), Port: port}}
 	if len(v.list) >= keptVisits {
 		v.drop()
 	}
@@ -57,7 +57,7 @@ func (v *Visits) add(began time.Time, from netip.Addr, port string) *visit {
 }
 
 // drop removes the oldest connection of the address that has the most, so that a storm hides nobody else.
-func (v *Visits) drop() {
+func (v *ConnectionLog) drop() {
 	count := map[string]int{}
 	worst := v.list[0].s.From
 	for _, x := range v.list {
@@ -66,12 +66,12 @@ func (v *Visits) drop() {
 			worst = x.s.From
 		}
 	}
-	i := slices.IndexFunc(v.list, func(x *visit) bool { return x.s.From == worst })
+	i := slices.IndexFunc(v.list, func(x *connection) bool { return x.s.From == worst })
 	v.list = slices.Delete(v.list, i, i+1)
 }
 
 // refuse notes a connection that was not let in. Those that are like the last one of their address are counted.
-func (v *Visits) refuse(began time.Time, from netip.Addr, port, why string) {
+func (v *ConnectionLog) refuse(began time.Time, from netip.Addr, port, why string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, x := range slices.Backward(v.list) {
@@ -87,7 +87,7 @@ func (v *Visits) refuse(began time.Time, from netip.Addr, port, why string) {
 
 // sniff is how long a connection on a plain port is waited for to begin TLS by itself, by what its address did before;
 // done notes what it does.
-func (v *Visits) sniff(from netip.Addr) (wait time.Duration, done func(tls bool)) {
+func (v *ConnectionLog) sniff(from netip.Addr) (wait time.Duration, done func(tls bool)) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	wait = sniffUnknown
@@ -112,22 +112,22 @@ const (
 	sniffTLS     = 3 * time.Second
 )
 
-// note says what ended a connection or went wrong.
-func (x *visit) note(said string) {
+// setReason says what ended a connection or went wrong.
+func (x *connection) setReason(said string) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.said = said
 }
 
 // cut notes that a mail was cut off.
-func (x *visit) cut() {
+func (x *connection) cut() {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.cutShort = true
 }
 
 // dropped notes that a connection has to go for another one.
-func (x *visit) dropped() {
+func (x *connection) dropped() {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.said = "closed: there were too many connections, and this one had brought nothing for the longest time"
@@ -137,7 +137,7 @@ func (x *visit) dropped() {
 }
 
 // mail notes a mail that was taken, and what it was if it is no alarm that is saved. What went wrong before is over.
-func (x *visit) mail(cameras, events []string, what string) {
+func (x *connection) mail(cameras, events []string, what string) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.s.Mails++
@@ -146,7 +146,7 @@ func (x *visit) mail(cameras, events []string, what string) {
 }
 
 // about adds a camera and an event to the last mail, and what it was if it is no alarm that is saved.
-func (x *visit) about(camera, event, what string) {
+func (x *connection) about(camera, event, what string) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	if what != "" {
@@ -160,7 +160,7 @@ func (x *visit) about(camera, event, what string) {
 }
 
 // add adds cameras and events. of.mu is held.
-func (x *visit) add(cameras, events []string) {
+func (x *connection) add(cameras, events []string) {
 	for _, c := range cameras {
 		if !slices.Contains(x.s.Cameras, c) {
 			x.s.Cameras = append(x.s.Cameras, c)
@@ -174,7 +174,7 @@ func (x *visit) add(cameras, events []string) {
 }
 
 // unmatched notes a mail that fits no camera.
-func (x *visit) unmatched(why string) {
+func (x *connection) unmatched(why string) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.s.Mails++
@@ -182,7 +182,7 @@ func (x *visit) unmatched(why string) {
 }
 
 // end notes that a connection is over.
-func (x *visit) end() {
+func (x *connection) end() {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.s.Open = false
@@ -192,7 +192,7 @@ func (x *visit) end() {
 }
 
 // List returns the last connections, newest first.
-func (v *Visits) List() []status.Connection {
+func (v *ConnectionLog) List() []status.Connection {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	list := []status.Connection{}
@@ -208,7 +208,7 @@ func (v *Visits) List() []status.Connection {
 func some[T any](list []T) []T { return append([]T{}, list...) }
 
 // now is a connection as it is. v.of.mu is held.
-func (x *visit) now() status.Connection {
+func (x *connection) now() status.Connection {
 	s := x.s
 	if s.Open {
 		s.Length = event.Seconds(time.Since(s.Time))
@@ -221,8 +221,8 @@ func (x *visit) now() status.Connection {
 		for _, l := range r.Lines {
 			s.Dialogue = append(s.Dialogue, status.Line{At: event.Seconds(l.At), Who: l.Who, Text: l.Text})
 		}
-		s.Verdict, s.Good = x.verdict(s, gaveUp)
-		if r.Stage <= repair.Greeted && s.Mails == 0 && x.said == "" && (r.Bytes == 0 || r.Quit) {
+		s.Verdict, s.Good = x.outcome(s, gaveUp)
+		if r.Stage <= smtpquirks.Greeted && s.Mails == 0 && x.said == "" && (r.Bytes == 0 || r.Quit) {
 			s.Good = true // a look whether the port is open
 		}
 	} else if x.refused > 0 {
@@ -234,8 +234,8 @@ func (x *visit) now() status.Connection {
 	return s
 }
 
-// verdict says in one plain line what became of a connection, and whether there is nothing to mend.
-func (x *visit) verdict(s status.Connection, gaveUp string) (text string, good bool) {
+// outcome says in one plain line what became of a connection, and whether there is nothing to mend.
+func (x *connection) outcome(s status.Connection, gaveUp string) (text string, good bool) {
 	repaired := ""
 	switch n := len(s.Repairs); {
 	case n == 1:

@@ -1,13 +1,13 @@
-// Package crash names the moments between an alarm mail and its finished clip at which a crash would hurt most, so that
-// a test can end Preroll at exactly one of them.
+// Package failpoint names the moments between an alarm mail and its finished clip at which a crash would hurt most, so
+// that a test can end Preroll at exactly one of them.
 //
 // In the program that people use a point is an empty function. Built with the tag faults, the process kills itself
 // (SIGKILL, so nothing is tidied up) when it comes to the point that the environment names.
-package crash
+package failpoint
 
 // Environment is the variable that names a point, for a build with the tag faults: "stored", or "stored:3" for the
 // third time that the process comes to it.
-const Environment = "PREROLL_CRASH"
+const Environment = "PREROLL_FAILPOINT"
 
 // Count is the variable that names a file, for a build with the tag faults on Linux: at SIGUSR1 the process writes into
 // it how many goroutines it has, and how many bytes of its heap are in use.

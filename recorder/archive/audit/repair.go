@@ -45,10 +45,10 @@ type mending struct {
 	why     map[string]string // of what could not be mended, by its path
 }
 
-// mend does what can be done about an event's faults, and returns what could not be, by path. The order is such that
+// repair does what can be done about an event's faults, and returns what could not be, by path. The order is such that
 // whatever ends it, video is in one file at least: clips, then pictures, then the sidecar, and only then partial files
 // go.
-func (r *run) mend(ctx context.Context, g group, s state) (why map[string]string, err error) {
+func (r *run) repair(ctx context.Context, g group, s state) (why map[string]string, err error) {
 	m := &mending{run: r, g: g, e: s.e, made: map[string]time.Time{}, clips: map[string]event.Clip{},
 		why: map[string]string{}}
 	useless := false // the sidecar
@@ -95,7 +95,7 @@ func (m *mending) failed(name string, err error) {
 	m.why[m.g.at(name)] = strings.TrimSuffix(err.Error(), ".")
 }
 
-// whole tells whether a clip can be read back, and is what was saved, if that is known.
+// whole reports whether a clip can be read back, and is what was saved, if that is known.
 func (m *mending) whole(ctx context.Context, name string) (bool, error) {
 	if slices.Contains(m.bad, name) {
 		return false, nil
@@ -171,7 +171,7 @@ func (m *mending) finish(ctx context.Context) error {
 		if err := m.clip(ctx, f); ctx.Err() != nil {
 			return context.Cause(ctx)
 		} else if err != nil {
-			if err := m.gone(); err != nil {
+			if err := m.checkRoot(); err != nil {
 				return err
 			}
 			m.failed(f.name, err)

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/preroll/preroll/recorder/trigger/repair"
+	"github.com/preroll/preroll/recorder/trigger/smtpquirks"
 )
 
 // Limits of the server. See picture.go for those of pictures.
@@ -21,7 +21,7 @@ const (
 	headsEach     = 8                // and of one address
 	shortHead     = 4 << 10          // bytes
 	sessionTime   = 10 * time.Minute // for one mail's data: 30 MB over slow Wi-Fi
-	silence       = 3 * time.Minute  // without a byte
+	idleTimeout   = 3 * time.Minute  // without a byte
 	longestTime   = 30 * time.Minute // for a connection
 	lateMail      = 30 * time.Second
 	// connections of one address in a second, on average; the first twice as many count nothing
@@ -38,13 +38,13 @@ var maxConns = min(1024, max(32, openFiles()/4))
 
 // conn is a connection as go-smtp sees it.
 type conn struct {
-	*repair.Conn
-	began time.Time
-	from  netip.Addr
-	own   bool // from the address of a camera's stream
-	visit *visit
-	once  sync.Once
-	end   func()
+	*smtpquirks.Conn
+	began    time.Time
+	from     netip.Addr
+	isCamera bool // from the address of a camera's stream
+	record   *connection
+	once     sync.Once
+	end      func()
 }
 
 func (c *conn) Close() error {
@@ -53,41 +53,42 @@ func (c *conn) Close() error {
 	return err
 }
 
-// steady ends a connection that says nothing for long, whatever deadline was set.
-type steady struct {
+// idleConn ends a connection that says nothing for long, whatever deadline was set.
+type idleConn struct {
 	net.Conn
 	mu       sync.Mutex // guards deadline
 	deadline time.Time
 }
 
-func (s *steady) SetReadDeadline(t time.Time) error {
+func (s *idleConn) SetReadDeadline(t time.Time) error {
 	s.mu.Lock()
 	s.deadline = t
 	s.mu.Unlock()
 	return s.Conn.SetReadDeadline(t)
 }
 
-func (s *steady) SetDeadline(t time.Time) error {
+func (s *idleConn) SetDeadline(t time.Time) error {
 	if err := s.SetReadDeadline(t); err != nil {
 		return err
 	}
 	return s.SetWriteDeadline(t)
 }
 
-func (s *steady) Read(p []byte) (int, error) {
+func (s *idleConn) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	d := s.deadline
 	s.mu.Unlock()
-	if quiet := time.Now().Add(silence); d.IsZero() || quiet.Before(d) {
+	if quiet := time.Now().Add(idleTimeout); d.IsZero() || quiet.Before(d) {
 		_ = s.Conn.SetReadDeadline(quiet)
 	}
 	return s.Conn.Read(p)
 }
 
-// gate bounds the connections: all of them, and those of each address. Where there are too many, the one goes that has
-// brought nothing for the longest time, of the address with the most; one that never brought a camera's mail counts as
-// many more, and one that did as some more than the address of a camera's stream. So a camera gets in and stays.
-type gate struct {
+// connLimiter bounds the connections: all of them, and those of each address. Where there are too many, the one goes
+// that has brought nothing for the longest time, of the address with the most; one that never brought a camera's mail
+// counts as many more, and one that did as some more than the address of a camera's stream. So a camera gets in and
+// stays.
+type connLimiter struct {
 	mu       sync.Mutex // guards all
 	closed   bool       // nobody gets in any more
 	conns    map[netip.Addr][]*conn
@@ -99,7 +100,7 @@ type gate struct {
 	right    map[netip.Addr]bool // that logged in rightly
 	reads    map[netip.Addr]int  // mails that are read now
 	read     int                 // all of them
-	told     map[netip.Addr]*rate
+	logged   map[netip.Addr]*rate
 	sessions sync.WaitGroup // connections that are let in, and mails that are read
 }
 
@@ -109,19 +110,19 @@ type rate struct {
 	count float64
 }
 
-// admits tells whether an address does not come too often.
-func (g *gate) admits(a netip.Addr, own bool, now time.Time) bool {
+// admits reports whether an address does not come too often.
+func (g *connLimiter) admits(a netip.Addr, isCamera bool, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	most := float64(manyConns)
-	if own || g.cameras[a] {
+	if isCamera || g.cameras[a] {
 		most *= 10 // its mails count, each of them
 	}
 	return allow(&g.rates, a, most, 2*most, now)
 }
 
-// greets tells whether an address does not begin TLS too often.
-func (g *gate) greets(a netip.Addr, now time.Time) bool {
+// greets reports whether an address does not begin TLS too often.
+func (g *connLimiter) greets(a netip.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	most := float64(manyHellos)
@@ -133,7 +134,7 @@ func (g *gate) greets(a netip.Addr, now time.Time) bool {
 
 // enter lets a connection in, which is all ready: it may be closed from now on. Drop, if not nil, has to be closed for
 // it. The connection's end calls leave.
-func (g *gate) enter(c *conn) (drop *conn, ok bool) {
+func (g *connLimiter) enter(c *conn) (drop *conn, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -158,13 +159,13 @@ func (g *gate) enter(c *conn) (drop *conn, ok bool) {
 }
 
 // greediest is the oldest connection of the address that has the most by the gate's count. g.mu is held.
-func (g *gate) greediest() *conn {
+func (g *connLimiter) greediest() *conn {
 	var worst *conn
 	most := 0
 	for a, list := range g.conns {
 		n := len(list)
 		switch {
-		case list[0].own:
+		case list[0].isCamera:
 		case g.cameras[a]:
 			n += maxPerAddress / 2
 		default:
@@ -178,7 +179,7 @@ func (g *gate) greediest() *conn {
 }
 
 // remove forgets a connection. g.mu is held.
-func (g *gate) remove(c *conn) {
+func (g *connLimiter) remove(c *conn) {
 	list := g.conns[c.from]
 	for i := range list {
 		if list[i] == c {
@@ -194,7 +195,7 @@ func (g *gate) remove(c *conn) {
 }
 
 // leave notes that a connection is over. It is called once for each that entered.
-func (g *gate) leave(c *conn) {
+func (g *connLimiter) leave(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.remove(c)
@@ -203,7 +204,7 @@ func (g *gate) leave(c *conn) {
 
 // reading notes that a mail of an address is being read, until done is called; false means that the server ends, or
 // that there are too many: one goes on to be read when its connection had to go.
-func (g *gate) reading(a netip.Addr) (done func(), ok bool) {
+func (g *connLimiter) reading(a netip.Addr) (done func(), ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed || g.read >= maxConns || g.reads[a] >= maxPerAddress {
@@ -227,7 +228,7 @@ func (g *gate) reading(a netip.Addr) (done func(), ok bool) {
 }
 
 // brought notes that a connection brought a mail of a camera: it goes behind those of its address that did not.
-func (g *gate) brought(c *conn) {
+func (g *connLimiter) brought(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.cameras == nil || len(g.cameras) >= keptAddresses {
@@ -243,7 +244,7 @@ func (g *gate) brought(c *conn) {
 }
 
 // close lets nobody in any more, ends all connections and waits for them.
-func (g *gate) close() {
+func (g *connLimiter) close() {
 	g.mu.Lock()
 	g.closed = true
 	var all []*conn
@@ -257,23 +258,23 @@ func (g *gate) close() {
 	g.sessions.Wait()
 }
 
-// mayTell tells whether something that an address did is worth a line in the log: a few at once, then one in ten
+// mayLog reports whether something that an address did is worth a line in the log: a few at once, then one in ten
 // seconds.
-func (g *gate) mayTell(a netip.Addr, now time.Time) bool {
+func (g *connLimiter) mayLog(a netip.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return allow(&g.told, a, 0.1, 10, now)
+	return allow(&g.logged, a, 0.1, 10, now)
 }
 
 // wrongLogin counts a wrong login of an address.
-func (g *gate) wrongLogin(a netip.Addr, now time.Time) {
+func (g *connLimiter) wrongLogin(a netip.Addr, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	allow(&g.logins, a, manyLogins/loginTime.Seconds(), manyLogins, now)
 }
 
 // rightLogin notes that an address logged in rightly.
-func (g *gate) rightLogin(a netip.Addr) {
+func (g *connLimiter) rightLogin(a netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.right == nil || len(g.right) >= keptAddresses {
@@ -282,16 +283,16 @@ func (g *gate) rightLogin(a netip.Addr) {
 	g.right[a] = true
 }
 
-// mayLogin tells whether an address has not tried too many wrong logins lately. One that logged in rightly may always:
-// there may be several cameras behind it, of which one has a wrong password.
-func (g *gate) mayLogin(a netip.Addr, now time.Time) bool {
+// mayLogin reports whether an address has not tried too many wrong logins lately. One that logged in rightly may
+// always: there may be several cameras behind it, of which one has a wrong password.
+func (g *connLimiter) mayLogin(a netip.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r := g.logins[a]
 	return r == nil || g.right[a] || r.count-now.Sub(r.since).Seconds()*manyLogins/loginTime.Seconds() < manyLogins-1
 }
 
-// allow counts one more for an address and tells whether that is within a rate, with a burst.
+// allow counts one more for an address and reports whether that is within a rate, with a burst.
 func allow(rates *map[netip.Addr]*rate, a netip.Addr, perSecond, burst float64, now time.Time) bool {
 	if *rates == nil {
 		*rates = map[netip.Addr]*rate{}
@@ -343,57 +344,58 @@ func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
 	ap, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
 	from := ap.Addr().Unmap().WithZone("")
 	if !s.allowed(from) {
-		if s.gate.mayTell(from, began) {
+		if s.limiter.mayLog(from, began) {
 			s.Log.Warn("mail connection refused: address is not in smtp.allow", "from", from)
 		}
 		s.Refused(from)
-		s.Visits.refuse(began, from, l.port, "refused: address "+from.String()+" is not allowed")
+		s.Connections.refuse(began, from, l.port, "refused: address "+from.String()+" is not allowed")
 		_ = nc.Close()
 		return nil
 	}
 	own := s.known(from)
-	if !s.gate.admits(from, own, began) {
-		s.Visits.refuse(began, from, l.port, "refused: too many connections from "+from.String())
+	if !s.limiter.admits(from, own, began) {
+		s.Connections.refuse(began, from, l.port, "refused: too many connections from "+from.String())
 		_ = nc.SetWriteDeadline(began.Add(100 * time.Millisecond))
 		_, _ = io.WriteString(nc, "421 4.7.0 Too many connections\r\n")
 		_ = nc.Close()
 		return nil
 	}
-	sniff, sniffed := s.Visits.sniff(from)
-	c := &conn{began: began, from: from, own: own,
-		Conn: repair.New(&steady{Conn: nc}, repair.Options{TLS: s.tls, First: l.first, Sniff: sniff, Sniffed: sniffed})}
-	c.visit = s.Visits.begin(began, from, l.port, c.Conn)
+	sniff, sniffed := s.Connections.sniff(from)
+	c := &conn{began: began, from: from, isCamera: own,
+		Conn: smtpquirks.New(&idleConn{Conn: nc},
+			smtpquirks.Options{TLS: s.tls, First: l.first, Sniff: sniff, Sniffed: sniffed})}
+	c.record = s.Connections.open(began, from, l.port, c.Conn)
 	timer := time.AfterFunc(longestTime, func() { _ = c.Close() })
 	c.end = func() {
 		timer.Stop()
-		c.visit.end()
-		s.gate.leave(c)
+		c.record.end()
+		s.limiter.leave(c)
 	}
-	drop, ok := s.gate.enter(c)
+	drop, ok := s.limiter.enter(c)
 	if !ok { // the server ends
 		timer.Stop()
-		c.visit.end()
+		c.record.end()
 		_ = nc.Close()
 		return nil
 	}
 	if drop != nil {
-		drop.visit.dropped()
+		drop.record.dropped()
 		_ = drop.Close()
 	}
 	return c
 }
 
-// places bounds what is kept in memory of mails at once: of all, and of each address. Who has held a place for long
+// slots bounds what is kept in memory of mails at once: of all, and of each address. Who has held a place for long
 // while there is none left loses its connection: a camera's mail takes moments.
-type places struct {
-	most, each int
+type slots struct {
+	max, each int
 
 	mu   sync.Mutex // guards held
-	held []*place   // oldest first
+	held []*slot    // oldest first
 }
 
-// place is one that a connection holds.
-type place struct {
+// slot is one that a connection holds.
+type slot struct {
 	c     *conn
 	since time.Time
 }
@@ -401,8 +403,8 @@ type place struct {
 // longHeld is for how long a place is nobody else's.
 const longHeld = 10 * time.Second
 
-// take takes a place for a connection. nil means that there is none.
-func (p *places) take(c *conn) *place {
+// acquire takes a place for a connection. nil means that there is none.
+func (p *slots) acquire(c *conn) *slot {
 	p.mu.Lock()
 	mine := 0
 	for _, x := range p.held {
@@ -415,7 +417,7 @@ func (p *places) take(c *conn) *place {
 	case mine >= p.each:
 		p.mu.Unlock()
 		return nil
-	case len(p.held) >= p.most:
+	case len(p.held) >= p.max:
 		if time.Since(p.held[0].since) < longHeld {
 			p.mu.Unlock()
 			return nil
@@ -423,18 +425,18 @@ func (p *places) take(c *conn) *place {
 		drop = p.held[0].c
 		p.held = slices.Delete(p.held, 0, 1)
 	}
-	x := &place{c, time.Now()}
+	x := &slot{c, time.Now()}
 	p.held = append(p.held, x)
 	p.mu.Unlock()
 	if drop != nil {
-		drop.visit.note("closed: it sent its mail too slowly while others waited")
+		drop.record.setReason("closed: it sent its mail too slowly while others waited")
 		_ = drop.Close()
 	}
 	return x
 }
 
-// give gives a place back, if it was not lost. nil is none.
-func (p *places) give(x *place) {
+// release gives a place back, if it was not lost. nil is none.
+func (p *slots) release(x *slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if i := slices.Index(p.held, x); i >= 0 {

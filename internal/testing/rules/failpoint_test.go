@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/internal/failpoint"
 )
 
-// TestCrashPointsAreListed: a point that no test knows is never crashed at, and a name that no code has never reached.
-func TestCrashPointsAreListed(t *testing.T) {
+// TestFailpointsAreListed: a point that no test knows is never crashed at, and a name that no code has never reached.
+func TestFailpointsAreListed(t *testing.T) {
 	var used []string
 	for _, f := range files(t) {
 		ast.Inspect(f.ast, func(n ast.Node) bool {
@@ -19,15 +19,15 @@ func TestCrashPointsAreListed(t *testing.T) {
 				return true
 			}
 			sel, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || sel.Sel.Name != "Here" {
+			if !ok || sel.Sel.Name != "Hit" {
 				return true
 			}
-			if pkg, ok := sel.X.(*ast.Ident); !ok || pkg.Name != "crash" {
+			if pkg, ok := sel.X.(*ast.Ident); !ok || pkg.Name != "failpoint" {
 				return true
 			}
 			lit, ok := call.Args[0].(*ast.BasicLit)
 			if !ok {
-				t.Errorf("%s: the name of a crash point must stand there", f.path)
+				t.Errorf("%s: the name of a failpoint must stand there", f.path)
 				return true
 			}
 			name, err := strconv.Unquote(lit.Value)
@@ -39,13 +39,13 @@ func TestCrashPointsAreListed(t *testing.T) {
 		})
 	}
 	for _, name := range used {
-		if !slices.Contains(crash.Points, name) {
-			t.Errorf("crash point %q is not in crash.Points", name)
+		if !slices.Contains(failpoint.Points, name) {
+			t.Errorf("failpoint %q is not in failpoint.Points", name)
 		}
 	}
-	for _, name := range crash.Points {
+	for _, name := range failpoint.Points {
 		if n := len(slices.DeleteFunc(slices.Clone(used), func(u string) bool { return u != name })); n != 1 {
-			t.Errorf("crash point %q stands at %d places, want 1", name, n)
+			t.Errorf("failpoint %q stands at %d places, want 1", name, n)
 		}
 	}
 }

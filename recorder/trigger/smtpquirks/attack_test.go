@@ -1,4 +1,4 @@
-package repair
+package smtpquirks
 
 import (
 	"bufio"
@@ -468,9 +468,9 @@ func BenchmarkData(b *testing.B) {
 func TestReportBound(t *testing.T) {
 	c := New(feeder{}, Options{})
 	for range 1000 {
-		c.note(camera, "x")
+		c.addNote(camera, "x")
 	}
-	c.note(camera, "last")
+	c.addNote(camera, "last")
 	l := c.Report().Lines
 	if len(l) != firstLines+1+lastLines || l[firstLines].Text != "921 lines left out" || l[len(l)-1].Text != "last" {
 		t.Errorf("%d lines, %+v", len(l), l[firstLines:])

@@ -13,8 +13,8 @@ import (
 	"github.com/preroll/preroll/assets"
 )
 
-// Fault shows why Preroll could not start, until the user closes the window or ctx ends.
-func Fault(ctx context.Context, a fyne.App, text string) {
+// StartError shows why Preroll could not start, until the user closes the window or ctx ends.
+func StartError(ctx context.Context, a fyne.App, text string) {
 	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
 	words.Use("")
 	dress(a)

@@ -1,4 +1,4 @@
-package repair
+package smtpquirks
 
 import (
 	"encoding/base64"
@@ -32,14 +32,14 @@ func (c *Conn) auth(arg string) {
 	c.reached(Auth)
 	switch mech {
 	case "LOGIN":
-		c.note(camera, shown)
+		c.addNote(camera, shown)
 		if first != "" {
 			c.loginUser(first)
 			return
 		}
 		c.ask("VXNlcm5hbWU6", c.loginUser) // Username:
 	case "PLAIN":
-		c.note(camera, shown)
+		c.addNote(camera, shown)
 		if first != "" {
 			c.loginPlain(first)
 			return
@@ -49,7 +49,7 @@ func (c *Conn) auth(arg string) {
 		if len(mech) > 20 || !isMechanism(mech) {
 			mech = "of an unknown kind"
 		}
-		c.note(camera, "AUTH "+mech)
+		c.addNote(camera, "AUTH "+mech)
 		c.refuse("504 5.5.4 Only PLAIN and LOGIN",
 			"camera wants the login "+mech+
 				", which Preroll does not know: choose LOGIN, PLAIN or no login in the camera")
@@ -99,7 +99,7 @@ func (c *Conn) loginPlain(line string) {
 	}
 }
 
-// canceled tells whether the camera gave a login up, and answers.
+// canceled reports whether the camera gave a login up, and answers.
 func (c *Conn) canceled(line string) bool {
 	if strings.TrimSpace(line) != "*" {
 		return false
@@ -151,7 +151,7 @@ func (c *Conn) finishLogin(user, password string) {
 		return
 	}
 	c.login.name = clean(user)
-	c.note(note, `the login's user is "`+c.login.name+`"`)
+	c.addNote(note, `the login's user is "`+c.login.name+`"`)
 	c.introduced("AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+password)))
 }
 

@@ -1,4 +1,4 @@
-package repair
+package smtpquirks
 
 import (
 	"bytes"
@@ -58,11 +58,11 @@ func (c *Conn) readCommand() error {
 		return nil
 	}
 	line, err := c.line()
-	if err != nil || c.over {
+	if err != nil || c.ended {
 		return err
 	}
 	if c.login.step != nil {
-		c.note(camera, "(login)")
+		c.addNote(camera, "(login)")
 		c.login.step(strings.Map(uncontrol, line))
 		return nil
 	}
@@ -97,7 +97,7 @@ func (c *Conn) line() (string, error) {
 		}
 		switch {
 		case i > maxLine-2 || len(b) > maxLine && (i < 0 || end == len(b)):
-			c.note(camera, "(a line of more than 4 KiB)")
+			c.addNote(camera, "(a line of more than 4 KiB)")
 			c.bye("500 5.5.2 Line too long",
 				"camera sent a line of more than 4 KiB, which is no SMTP command: check that it sends mail to this port")
 			return "", nil
@@ -129,7 +129,7 @@ func (c *Conn) line() (string, error) {
 	}
 }
 
-// lineEnd notes the repair of a line feed with so many carriage returns before it, and tells whether it needed none.
+// lineEnd notes the repair of a line feed with so many carriage returns before it, and reports whether it needed none.
 func (c *Conn) lineEnd(crs int) (proper bool) {
 	switch crs {
 	case 0:
@@ -167,7 +167,7 @@ func (c *Conn) command(raw string) {
 	plain := strings.Map(uncontrol, s)
 	verb, arg := split(strings.TrimLeft(plain, " "))
 	if verb == "" && (foreign.MatchString(plain) || first && plain != s) {
-		c.note(note, "not SMTP")
+		c.addNote(note, "not SMTP")
 		c.end("this was not SMTP but another protocol, such as a web browser's: it was closed at once")
 		return
 	}
@@ -186,10 +186,10 @@ func (c *Conn) command(raw string) {
 	arg = strings.TrimSpace(arg)
 	switch verb {
 	case "HELO", "EHLO":
-		c.note(camera, verb+" "+arg)
+		c.addNote(camera, verb+" "+arg)
 		c.feed(verb, verb+" "+c.heloName(arg))
 	case "MAIL", "RCPT":
-		c.note(camera, verb+" "+arg)
+		c.addNote(camera, verb+" "+arg)
 		var p path
 		if verb == "MAIL" {
 			p = parsePath("FROM", arg)
@@ -203,23 +203,23 @@ func (c *Conn) command(raw string) {
 	case "AUTH":
 		c.auth(arg)
 	case "STARTTLS":
-		c.note(camera, verb)
+		c.addNote(camera, verb)
 		c.startTLS()
 	case "BDAT":
 		// Its data would be read as commands.
-		c.note(camera, verb)
+		c.addNote(camera, verb)
 		c.bye("502 5.5.1 BDAT is not offered", "camera sends its mail by BDAT, which Preroll does not offer")
 	case "DATA":
 		if arg != "" {
 			c.repaired(dataText)
 		}
-		c.note(camera, verb)
+		c.addNote(camera, verb)
 		c.feed(verb, verb)
 	case "RSET", "QUIT", "NOOP":
-		c.note(camera, verb)
+		c.addNote(camera, verb)
 		c.feed(verb, verb)
 	case "VRFY":
-		c.note(camera, verb)
+		c.addNote(camera, verb)
 		c.feed(verb, "VRFY "+own)
 	default:
 		c.noteUnknown(plain)

@@ -33,17 +33,17 @@ type state struct {
 	from    source
 	lost    bool // a file that should be there is not
 	saving  bool // a running recorder works on it
-	faults  []Fault
-	notes   []Fault
+	faults  []Issue
+	notes   []Issue
 	sidecar error // why it cannot be used; nil: it can, or there is none
 }
 
-func (s *state) fault(g group, k Kind, name, text, hint string) {
-	s.faults = append(s.faults, Fault{Path: g.at(name), Kind: k, Text: text, Hint: hint, Event: s.e.ID})
+func (s *state) addIssue(g group, k Kind, name, text, hint string) {
+	s.faults = append(s.faults, Issue{Path: g.at(name), Kind: k, Text: text, Hint: hint, Event: s.e.ID})
 }
 
-func (s *state) note(g group, k Kind, name, text string) {
-	s.notes = append(s.notes, Fault{Path: g.at(name), Kind: k, Text: text, Event: s.e.ID})
+func (s *state) addNote(g group, k Kind, name, text string) {
+	s.notes = append(s.notes, Issue{Path: g.at(name), Kind: k, Text: text, Event: s.e.ID})
 }
 
 // What to do, for the faults that share it.
@@ -52,17 +52,17 @@ const (
 	hintCopy   = "Bring it back from a copy, if there is one. Look after the drive if this happens to more than one file."
 )
 
-// calm is for how long a file must not have changed before it is judged while a recorder runs.
-const calm = 3 * time.Minute
+// settleTime is for how long a file must not have changed before it is judged while a recorder runs.
+const settleTime = 3 * time.Minute
 
-func young(t time.Time) bool { return time.Since(t).Abs() < calm }
+func recentlyModified(t time.Time) bool { return time.Since(t).Abs() < settleTime }
 
-// settled looks at an event until its files stay as they are meanwhile. Those of an event that was just mended are
-// young by that, and were counted for the progress before.
-func (r *run) settled(ctx context.Context, g group, mended bool) (s state, now group, err error) {
+// inspectStable looks at an event until its files stay as they are meanwhile. Those of an event that was just mended
+// are young by that, and were counted for the progress before.
+func (r *run) inspectStable(ctx context.Context, g group, mended bool) (s state, now group, err error) {
 	reading := !mended
 	for range 3 {
-		if s, err = r.look(ctx, g, mended, reading); err != nil || s.saving || len(s.faults) == 0 {
+		if s, err = r.inspect(ctx, g, mended, reading); err != nil || s.saving || len(s.faults) == 0 {
 			return s, g, err
 		}
 		now, ok, err := again(ctx, r.Archive, g)
@@ -70,11 +70,11 @@ func (r *run) settled(ctx context.Context, g group, mended bool) (s state, now g
 			return s, g, err
 		}
 		if !ok {
-			return state{}, g, r.gone() // it was removed
+			return state{}, g, r.checkRoot() // it was removed
 		}
 		if now.digest() == g.digest() {
 			if s.lost && !mended && r.Running(ctx) { // perhaps it is just being removed
-				if fi, err := os.Stat(r.path(g.dir, ".")); err != nil || young(fi.ModTime()) {
+				if fi, err := os.Stat(r.path(g.dir, ".")); err != nil || recentlyModified(fi.ModTime()) {
 					s.saving = true
 				}
 			}
@@ -86,10 +86,10 @@ func (r *run) settled(ctx context.Context, g group, mended bool) (s state, now g
 	return s, g, nil
 }
 
-// look compares one event's files with what its sidecar and the index say. reading says that its bytes count for the
+// inspect compares one event's files with what its sidecar and the index say. reading says that its bytes count for the
 // progress.
-func (r *run) look(ctx context.Context, g group, mended, reading bool) (s state, err error) {
-	if !mended && r.Running(ctx) && slices.ContainsFunc(g.files, func(f file) bool { return young(f.mod) }) {
+func (r *run) inspect(ctx context.Context, g group, mended, reading bool) (s state, err error) {
+	if !mended && r.Running(ctx) && slices.ContainsFunc(g.files, func(f file) bool { return recentlyModified(f.mod) }) {
 		s.saving = true
 		return s, nil
 	}
@@ -100,7 +100,7 @@ func (r *run) look(ctx context.Context, g group, mended, reading bool) (s state,
 			s.e, s.sidecar = archive.ReadSidecar(r.disk, g.at(side.name))
 		}
 		if s.sidecar != nil {
-			if err := r.gone(); err != nil {
+			if err := r.checkRoot(); err != nil {
 				return s, err
 			}
 			s.e = event.Event{}
@@ -120,24 +120,24 @@ func (r *run) look(ctx context.Context, g group, mended, reading bool) (s state,
 	case indexed && !known.State.Ended():
 		s.e = known
 		if s.saving = r.Running(ctx); !s.saving {
-			s.note(g, Partial, g.stem+".partial.mp4", "The event is not finished. It will be when Preroll starts.")
+			s.addNote(g, Partial, g.stem+".partial.mp4", "The event is not finished. It will be when Preroll starts.")
 		}
 		return s, nil
 	case s.from == fromSidecar && !s.e.State.Ended() && !indexed:
 		if r.index == nil {
-			s.note(g, Partial, side.name, "The event is not finished. It will be when Preroll starts.")
+			s.addNote(g, Partial, side.name, "The event is not finished. It will be when Preroll starts.")
 		} else {
-			s.fault(g, Index, side.name, "The event is not finished, and the index lacks it.",
+			s.addIssue(g, Index, side.name, "The event is not finished, and the index lacks it.",
 				"--repair puts it into the index; then Preroll finishes it when it starts.")
 		}
 		return s, nil
 	case s.from == fromSidecar && !s.e.State.Ended():
 		s.e, s.from = known, fromIndex
-		s.fault(g, Sidecar, side.name,
+		s.addIssue(g, Sidecar, side.name,
 			"The sidecar says that the event is still being saved; the index knows how it ended.", hintRepair)
 	case s.from == nowhere && indexed && !has && len(known.Clips) > 0 && !g.hasVideo():
 		// the index is looked at in the end
-		s.note(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.")
+		s.addNote(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.")
 		return s, nil
 	case s.from == nowhere && indexed:
 		s.e, s.from = known, fromIndex
@@ -157,7 +157,7 @@ func (r *run) look(ctx context.Context, g group, mended, reading bool) (s state,
 			return s, err
 		}
 		if text != "" {
-			s.fault(g, Index, side.name, text, hint)
+			s.addIssue(g, Index, side.name, text, hint)
 		}
 	}
 	return s, nil
@@ -169,13 +169,13 @@ func (s *state) badSidecar(g group, hint string) {
 	if s.sidecar != nil {
 		text = "The sidecar cannot be used: " + said(s.sidecar)
 	}
-	s.fault(g, Sidecar, g.stem+".json", text, hint)
+	s.addIssue(g, Sidecar, g.stem+".json", text, hint)
 }
 
 // orphan looks at files whose event is not known at all.
 func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 	if r.noIndex != nil && !errors.Is(r.noIndex, fs.ErrNotExist) {
-		s.note(g, Index, g.stem+".json",
+		s.addNote(g, Index, g.stem+".json",
 			"Without its sidecar nothing can be told of this event before the index can be read again.")
 		return s, nil
 	}
@@ -196,12 +196,12 @@ func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 		}
 	}
 	for _, f := range parts {
-		s.fault(g, Partial, f.name, "The file was not finished, and no event is known that it belongs to.", hint)
+		s.addIssue(g, Partial, f.name, "The file was not finished, and no event is known that it belongs to.", hint)
 	}
 	r.leftovers(g, &s, hint)
 	if len(s.faults) == 0 && len(g.of(archive.ThumbFile))+len(g.of(archive.SnapshotFile))+
 		len(g.of(archive.MailFile)) > 0 {
-		s.note(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.")
+		s.addNote(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.")
 	}
 	return s, nil
 }
@@ -209,12 +209,12 @@ func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 // plays reads back a clip that nothing is known of.
 func (r *run) plays(ctx context.Context, g group, s *state, f file) error {
 	if !f.regular {
-		s.fault(g, Clip, f.name, "It is a link and not a file; it was not followed.", "Put the file itself there.")
+		s.addIssue(g, Clip, f.name, "It is a link and not a file; it was not followed.", "Put the file itself there.")
 		return nil
 	}
 	_, wrong, err := r.readBack(ctx, g.at(f.name))
 	if wrong != "" {
-		s.fault(g, Clip, f.name, wrong, hintCopy)
+		s.addIssue(g, Clip, f.name, wrong, hintCopy)
 	}
 	return err
 }
@@ -223,7 +223,7 @@ func (r *run) plays(ctx context.Context, g group, s *state, f file) error {
 func (r *run) readBack(ctx context.Context, name string) (got ffmpeg.Totals, wrong string, err error) {
 	f, _, err := durable.OpenPlain(r.disk, name)
 	if err != nil {
-		return got, "It cannot be read: " + said(err), r.gone()
+		return got, "It cannot be read: " + said(err), r.checkRoot()
 	}
 	defer func() { _ = f.Close() }()
 	got, err = r.FFmpeg.Verify(ctx, f)
@@ -231,7 +231,7 @@ func (r *run) readBack(ctx context.Context, name string) (got ffmpeg.Totals, wro
 	case ctx.Err() != nil:
 		return got, "", context.Cause(ctx)
 	case err != nil:
-		return got, "It does not play to its end: " + said(err), r.gone()
+		return got, "It does not play to its end: " + said(err), r.checkRoot()
 	case got.Frames == 0:
 		return got, "It holds no picture.", nil
 	}
@@ -252,15 +252,15 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 		file, _, err := durable.OpenPlain(r.disk, g.at(c.File))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			if err := r.gone(); err != nil {
+			if err := r.checkRoot(); err != nil {
 				return err
 			}
 			s.lost = true
-			s.fault(g, Clip, c.File, "The video is not there.",
+			s.addIssue(g, Clip, c.File, "The video is not there.",
 				"Bring it back from a copy, or, if you deleted it yourself, delete "+g.stem+".json too.")
 			continue
 		case errors.Is(err, durable.ErrNotPlain):
-			s.fault(g, Clip, c.File, "It is a link and not a file; it was not followed.", "Put the file itself there.")
+			s.addIssue(g, Clip, c.File, "It is a link and not a file; it was not followed.", "Put the file itself there.")
 			continue
 		}
 		wrong, sum := "", ""
@@ -273,19 +273,19 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			if err := r.gone(); err != nil {
+			if err := r.checkRoot(); err != nil {
 				return err
 			}
 			wrong = "It cannot be read: " + said(err)
 		}
 		if wrong != "" && i < len(known.Clips) && sum == known.Clips[i].SHA256 && sum != c.SHA256 && sum != "" {
 			s.e, s.from = known, fromIndex
-			s.fault(g, Sidecar, g.stem+".json",
+			s.addIssue(g, Sidecar, g.stem+".json",
 				"The sidecar tells another SHA-256 than the video has, and the index tells the right one.", hintRepair)
 			continue
 		}
 		if wrong != "" {
-			s.fault(g, Clip, c.File, wrong, hintCopy)
+			s.addIssue(g, Clip, c.File, wrong, hintCopy)
 		}
 	}
 	return nil
@@ -296,7 +296,7 @@ func (r *run) compare(ctx context.Context, file *os.File, c event.Clip,
 	read func(int64)) (sum, wrong string, err error) {
 	found, err := clip.Compare(ctx, r.FFmpeg, file, c, read)
 	if err == nil && found.Wrong != "" {
-		err = r.gone()
+		err = r.checkRoot()
 	}
 	return found.SHA256, found.Wrong, err
 }
@@ -308,21 +308,21 @@ func (r *run) beside(g group, s *state) {
 			continue
 		}
 		if name == s.e.Thumbnail {
-			s.fault(g, Picture, name, "The thumbnail is not there, or is no picture.", hintRepair)
+			s.addIssue(g, Picture, name, "The thumbnail is not there, or is no picture.", hintRepair)
 		} else {
-			s.fault(g, Picture, name, "The picture that came with the mail is not there, or is none.", hintCopy)
+			s.addIssue(g, Picture, name, "The picture that came with the mail is not there, or is none.", hintCopy)
 		}
 		s.lost = true
 	}
 	named := clipNames(s.e)
 	for _, f := range g.of(archive.ClipFile) {
 		if !slices.Contains(named, f.name) {
-			s.note(g, Clip, f.name, "The event does not name this video. It was left alone.")
+			s.addNote(g, Clip, f.name, "The event does not name this video. It was left alone.")
 		}
 	}
 	for _, f := range g.of(archive.PartialFile) {
 		if !slices.Contains(named, f.name) {
-			s.fault(g, Partial, f.name, "The file was left over although the event has ended.", hintRepair)
+			s.addIssue(g, Partial, f.name, "The file was left over although the event has ended.", hintRepair)
 		}
 	}
 	r.leftovers(g, s, hintRepair)
@@ -331,14 +331,14 @@ func (r *run) beside(g group, s *state) {
 // leftovers tells of temporary files.
 func (r *run) leftovers(g group, s *state, hint string) {
 	for _, f := range g.of(archive.TmpFile) {
-		s.fault(g, Leftover, f.name, "A clip was being made, and was not checked yet.", hint)
+		s.addIssue(g, Leftover, f.name, "A clip was being made, and was not checked yet.", hint)
 	}
 	for _, f := range g.of(archive.ScrapFile) {
-		s.fault(g, Leftover, f.name, "A small file was being written when Preroll ended. It holds no video.", hint)
+		s.addIssue(g, Leftover, f.name, "A small file was being written when Preroll ended. It holds no video.", hint)
 	}
 }
 
-// picture tells whether a file is a picture by how it begins.
+// picture reports whether a file is a picture by how it begins.
 func (r *run) picture(g group, name string) bool {
 	f, _, err := durable.OpenPlain(r.disk, g.at(name))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package repair stands between a camera's connection and the SMTP server, and repairs what cameras send so that the
-// server understands it.
+// Package smtpquirks stands between a camera's connection and the SMTP server, and repairs what cameras send so that
+// the server understands it.
 //
 // In comes a camera's TCP connection; out goes a [net.Conn] for github.com/emersion/go-smtp that speaks proper SMTP
 // whatever the camera does: commands of the right form, one at a time, and data whose lines end in CRLF. The package
@@ -13,7 +13,7 @@
 //
 // The package starts no goroutine. Read and Write belong to one goroutine, the server's; everything else may be called
 // from any.
-package repair
+package smtpquirks
 
 import (
 	"bytes"
@@ -45,8 +45,8 @@ type Options struct {
 	First bool          // this port speaks TLS from the first byte
 	Sniff time.Duration // a plain port waits so long for a TLS hello before it greets; 0: not at all
 
-	// Sniffed is called once, with the camera's first byte on a plain port: tells whether it began TLS. It may come too
-	// late for this connection, if the greeting was out already. May be nil.
+	// Sniffed is called once, with the camera's first byte on a plain port: reports whether it began TLS. It may come
+	// too late for this connection, if the greeting was out already. May be nil.
 	Sniffed func(tls bool)
 }
 
@@ -63,7 +63,7 @@ type Conn struct {
 	outBuf  []byte // where the data's out lies
 	reply   []byte // of the server, as far as it is there
 	started bool
-	over    bool // nothing more for the server
+	ended   bool // nothing more for the server
 	mute    bool // nothing more for the camera
 	deaf    bool // the camera no longer takes replies
 
@@ -226,7 +226,7 @@ func (c *Conn) start() {
 func (c *Conn) Read(p []byte) (int, error) {
 	c.start()
 	for len(c.out) == 0 {
-		if c.over {
+		if c.ended {
 			return 0, io.EOF
 		}
 		var err error
@@ -384,27 +384,27 @@ func (c *Conn) bye(reply, why string) {
 
 // end gives the server nothing more. The first reason stays.
 func (c *Conn) end(why string) {
-	if !c.over {
+	if !c.ended {
 		c.said(func(r *Report) { r.GaveUp = why })
 	}
-	c.over, c.data, c.then = true, nil, ""
+	c.ended, c.data, c.then = true, nil, ""
 }
 
 // lost ends a connection that can no longer be read.
 func (c *Conn) lost(err error) {
-	if c.over {
+	if c.ended {
 		return
 	}
 	why := c.why()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.note(note, "the camera fell silent")
+		c.addNote(note, "the camera fell silent")
 		c.end(strings.Replace(why, "camera gave up", "camera fell silent", 1))
 	case errors.Is(err, net.ErrClosed):
-		c.note(note, "Preroll closed the connection")
+		c.addNote(note, "Preroll closed the connection")
 		c.end("")
 	default:
-		c.note(note, "the camera closed the connection")
+		c.addNote(note, "the camera closed the connection")
 		c.end(why)
 	}
 }

@@ -1,4 +1,4 @@
-package repair
+package smtpquirks
 
 import (
 	"bytes"
@@ -152,9 +152,9 @@ func dotLine(b []byte) (n, crs int) {
 	return 0, 0
 }
 
-// endsData tells whether a line with only a dot ends the data. Between CRLFs it does. Otherwise it does in a mail none
-// of whose lines ended in CRLF, and where the camera waits for the answer: text within a proper mail cannot end it and
-// have what follows read as commands. It may read more, and then is to be asked again.
+// endsData reports whether a line with only a dot ends the data. Between CRLFs it does. Otherwise it does in a mail
+// none of whose lines ended in CRLF, and where the camera waits for the answer: text within a proper mail cannot end it
+// and have what follows read as commands. It may read more, and then is to be asked again.
 func (c *Conn) endsData(after []byte, proper bool) (bool, error) {
 	d := c.data
 	if proper && !d.odd || d.other && !d.crlf {
@@ -170,7 +170,7 @@ func (c *Conn) endsData(after []byte, proper bool) (bool, error) {
 	return false, err
 }
 
-// isQuit tells whether a camera may be waiting for an answer after it sent this.
+// isQuit reports whether a camera may be waiting for an answer after it sent this.
 func isQuit(b []byte) bool {
 	return len(b) <= 6 && (strings.HasPrefix("QUIT\r\n", strings.ToUpper(string(b))) ||
 		strings.EqualFold(string(b), "QUIT\n"))
@@ -178,7 +178,7 @@ func isQuit(b []byte) bool {
 
 // endData goes back to commands.
 func (c *Conn) endData() {
-	c.note(note, count(c.data.bytes, "byte")+" of mail")
+	c.addNote(note, count(c.data.bytes, "byte")+" of mail")
 	c.data = nil
 	c.verb = "end"
 }

@@ -1,4 +1,4 @@
-package repair
+package smtpquirks
 
 import (
 	"slices"
@@ -102,8 +102,8 @@ func (c *Conn) repaired(kinds ...string) {
 	})
 }
 
-// note adds a line to the dialogue.
-func (c *Conn) note(who, text string) {
+// addNote adds a line to the dialogue.
+func (c *Conn) addNote(who, text string) {
 	l := Line{At: time.Since(c.began), Who: who, Text: clean(text)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,7 +129,7 @@ func (c *Conn) noteReply(reply string) {
 	for i := range lines[1:] {
 		lines[i+1] = lines[i+1][min(4, len(lines[i+1])):]
 	}
-	c.note(preroll, strings.Join(lines, "; "))
+	c.addNote(preroll, strings.Join(lines, "; "))
 }
 
 // noteUnknown notes an unknown command: after a login was tried it may be a password.
@@ -141,7 +141,7 @@ func (c *Conn) noteUnknown(line string) {
 	case more != "":
 		word += " …"
 	}
-	c.note(camera, word)
+	c.addNote(camera, word)
 }
 
 // step is a command and its answer; why, if it is set, says what it means for the camera that it was the last.

@@ -21,11 +21,11 @@ import (
 // However many connections strangers hold, those that brought a camera's mail among them too, a camera keeps its own.
 func TestCamerasKeepTheirConnections(t *testing.T) {
 	for _, own := range []bool{true, false} {
-		g := &gate{}
+		g := &connLimiter{}
 		now := time.Now()
 		enter := func(a string, own bool) *conn {
 			now = now.Add(100 * time.Microsecond)
-			c := &conn{began: now, from: netip.MustParseAddr(a), own: own}
+			c := &conn{began: now, from: netip.MustParseAddr(a), isCamera: own}
 			g.enter(c)
 			return c
 		}
@@ -51,7 +51,9 @@ func TestEndWhileConnectionsCome(t *testing.T) {
 	for range 30 {
 		s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0,127.0.0.1:0,127.0.0.1:0", Allow: []string{"private"}},
 			CertDir: certDir(t),
-			Cameras: func() []config.Camera { return cameras }, Visits: &Visits{}, Log: slog.New(slog.DiscardHandler)}
+			Cameras: func() []config.Camera {
+				return cameras
+			}, Connections: &ConnectionLog{}, Log: slog.New(slog.DiscardHandler)}
 		ports := make(chan []status.Port, 10)
 		s.Listening = func(p []status.Port) { ports <- p }
 		ctx, cancel := context.WithCancel(context.Background())
@@ -78,19 +80,19 @@ func TestEndWhileConnectionsCome(t *testing.T) {
 			})
 		}
 		wait(t, "connections", func() bool {
-			s.gate.mu.Lock()
-			defer s.gate.mu.Unlock()
-			return s.gate.total > 3
+			s.limiter.mu.Lock()
+			defer s.limiter.mu.Unlock()
+			return s.limiter.total > 3
 		})
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		s.gate.mu.Lock()
-		if s.gate.total != 0 {
-			t.Errorf("%d connections are left", s.gate.total)
+		s.limiter.mu.Lock()
+		if s.limiter.total != 0 {
+			t.Errorf("%d connections are left", s.limiter.total)
 		}
-		s.gate.mu.Unlock()
+		s.limiter.mu.Unlock()
 		close(over)
 		wg.Wait()
 	}
@@ -100,7 +102,7 @@ func TestEndWhileConnectionsCome(t *testing.T) {
 // and another is to be sent again.
 func TestLongHeadsOfStrangers(t *testing.T) {
 	k := serve(t, nil)
-	k.server.heads.most, k.server.heads.each = 4, 2
+	k.server.heads.max, k.server.heads.each = 4, 2
 	long := strings.Repeat("X-A: "+strings.Repeat("a", 70)+"\r\n", 70)
 	for i := range 4 {
 		c, err := k.from(t.Context(), fmt.Sprintf("127.0.3.%d", 1+i/2))
@@ -156,7 +158,7 @@ func TestVerdictOfTheLastMail(t *testing.T) {
 	}
 	fmt.Fprint(c, mail)
 	answer('4')
-	if v := k.visits.List()[0]; v.Good || !strings.Contains(v.Verdict, "not accepted") {
+	if v := k.connections.List()[0]; v.Good || !strings.Contains(v.Verdict, "not accepted") {
 		t.Errorf("%q", v.Verdict)
 	}
 	k.mu.Lock()
@@ -170,7 +172,7 @@ func TestVerdictOfTheLastMail(t *testing.T) {
 	answer('3')
 	fmt.Fprint(c, mail)
 	answer('2')
-	if v := k.visits.List()[0]; !v.Good || v.Verdict != "accepted" || v.Mails != 2 || len(v.Cameras) != 2 {
+	if v := k.connections.List()[0]; !v.Good || v.Verdict != "accepted" || v.Mails != 2 || len(v.Cameras) != 2 {
 		t.Errorf("%q, good %v, %d mails, %v", v.Verdict, v.Good, v.Mails, v.Cameras)
 	}
 }
@@ -225,7 +227,7 @@ func TestPicturesOfStrangers(t *testing.T) {
 
 // Mails go on to be read when their connections had to go; they are bounded all the same.
 func TestMailsAtWorkAreBounded(t *testing.T) {
-	var g gate
+	var g connLimiter
 	a, b := netip.MustParseAddr("192.168.1.10"), netip.MustParseAddr("192.168.1.11")
 	var done []func()
 	for range 500 {
@@ -251,7 +253,7 @@ func TestMailsAtWorkAreBounded(t *testing.T) {
 
 // Somebody else's wrong logins do not keep out who logged in from the same address before.
 func TestWrongLoginsOfANeighbour(t *testing.T) {
-	var g gate
+	var g connLimiter
 	a, b := netip.MustParseAddr("192.168.1.10"), netip.MustParseAddr("192.168.1.11")
 	g.rightLogin(a)
 	now := time.Now()
@@ -266,7 +268,7 @@ func TestWrongLoginsOfANeighbour(t *testing.T) {
 
 // Who begins TLS all the time costs no more signatures than a few a second, and others are not delayed by it.
 func TestHellosAreBounded(t *testing.T) {
-	var g gate
+	var g connLimiter
 	now := time.Now()
 	storm, camera := netip.MustParseAddr("192.0.2.66"), netip.MustParseAddr("192.0.2.7")
 	let := 0

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	fresh      = time.Minute      // what ended longer ago is no news
-	rush       = 10 * time.Second // so close together, clips are told of in one note
+	maxAge     = time.Minute      // what ended longer ago is no news
+	burst      = 10 * time.Second // so close together, clips are told of in one note
 	rushFrom   = 3                // if they are more than these
 	flapIn     = 10 * time.Minute // more than flapFrom changes of a camera in it are told of once
 	flapFrom   = 3
@@ -26,15 +26,15 @@ const (
 
 // update is what the recorder said. An empty one only lets time pass.
 type update struct {
-	status  *status.Status // nil: as before
-	gone    bool           // no recorder answers
-	first   bool           // the first one of a watch: what has ended before is no news
-	events  []event.Event
-	removed []string
+	status       *status.Status // nil: as before
+	disconnected bool           // no recorder answers
+	first        bool           // the first one of a watch: what has ended before is no news
+	events       []event.Event
+	removed      []string
 }
 
-// note is what the user is told.
-type note struct {
+// notification is what the user is told.
+type notification struct {
 	key, title, body string
 	picture          string
 	acts             []act
@@ -45,61 +45,63 @@ type note struct {
 // act is an action of a note; a click on the note does the first.
 type act struct {
 	label string
-	do    order
+	do    command
 }
 
-// news decides what the user is told and when. It holds no clock: see and next get the time and say when they want to
+// policy decides what the user is told and when. It holds no clock: see and next get the time and say when they want to
 // be called again.
-type news struct {
-	status  *status.Status
-	events  map[string]*story
-	recent  []clipTold // the last ones, each within rush of the next
-	joined  bool       // recent is told of in one note
-	trouble map[string]*trouble
-	held    held
+type policy struct {
+	status   *status.Status
+	events   map[string]*eventState
+	recent   []shownClip // the last ones, each within rush of the next
+	joined   bool        // recent is told of in one note
+	problems map[string]*problemState
+	backlog  quietBacklog
 }
 
-// story is what was told of an event.
-type story struct {
+// eventState is what was told of an event.
+type eventState struct {
 	ended    time.Time // zero: it is open
 	alarm    bool      // its alarm was told
 	pictured bool      // with the mail's picture
 }
 
-type clipTold struct {
+type shownClip struct {
 	id, camera string
 	at         time.Time
 	clip       bool
 }
 
-// trouble is a problem that is there, or was there lately.
-type trouble struct {
+// problemState is a problem that is there, or was there lately.
+type problemState struct {
 	status.Problem
-	name    string // of the camera that it is about
-	there   bool
-	since   time.Time   // of its last change
-	began   time.Time   // when it came
-	changes []time.Time // of a camera, in the last flapIn
-	told    bool        // the user knows of it
-	flaps   bool        // the user was told that it comes and goes
+	name     string // of the camera that it is about
+	there    bool
+	since    time.Time   // of its last change
+	began    time.Time   // when it came
+	changes  []time.Time // of a camera, in the last flapIn
+	notified bool        // the user knows of it
+	flaps    bool        // the user was told that it comes and goes
 }
 
-// held is what the quiet hours held back.
-type held struct {
+// quietBacklog is what the quiet hours held back.
+type quietBacklog struct {
 	clips, lost int
 	cameras     map[string]string
 	lines       []string
 }
 
-func newNews() *news { return &news{events: map[string]*story{}, trouble: map[string]*trouble{}} }
+func newPolicy() *policy {
+	return &policy{events: map[string]*eventState{}, problems: map[string]*problemState{}}
+}
 
 // see returns what is to be told now.
-func (n *news) see(now time.Time, u update) []note {
-	var list []note
+func (n *policy) see(now time.Time, u update) []notification {
+	var list []notification
 	if u.status != nil {
 		if n.status != nil && n.status.Started.Equal(u.status.Started) && u.status.SMTP.Tests > n.status.SMTP.Tests &&
 			!n.quiet(now) {
-			list = append(list, note{key: "test mail", title: words.L("Test mail received"),
+			list = append(list, notification{key: "test mail", title: words.L("Test mail received"),
 				body: words.Say(u.status.SMTP.LastTest)})
 		}
 		n.status = u.status
@@ -116,21 +118,23 @@ func (n *news) see(now time.Time, u update) []note {
 	for _, id := range u.removed {
 		if s := n.events[id]; s != nil {
 			delete(n.events, id)
-			list = append(list, note{closes: []string{id}})
+			list = append(list, notification{closes: []string{id}})
 		}
 	}
-	maps.DeleteFunc(n.events, func(_ string, s *story) bool { return !s.ended.IsZero() && now.Sub(s.ended) > 2*fresh })
+	maps.DeleteFunc(n.events, func(_ string, s *eventState) bool {
+		return !s.ended.IsZero() && now.Sub(s.ended) > 2*maxAge
+	})
 	return append(list, n.seeTrouble(now, u)...)
 }
 
-func (n *news) quiet(now time.Time) bool { return n.status.Notify.IsQuiet(now.Local()) }
+func (n *policy) quiet(now time.Time) bool { return n.status.Notify.IsQuiet(now.Local()) }
 
 // seeEvent follows an event. What had ended before the tray was there is not news, and an event ends once.
-func (n *news) seeEvent(now time.Time, e event.Event, first bool) []note {
+func (n *policy) seeEvent(now time.Time, e event.Event, first bool) []notification {
 	s := n.events[e.ID]
 	known := s != nil
 	if !known {
-		s = &story{}
+		s = &eventState{}
 		n.events[e.ID] = s
 	}
 	wanted := n.wants(e.Camera)
@@ -146,24 +150,25 @@ func (n *news) seeEvent(now time.Time, e event.Event, first bool) []note {
 			return nil
 		}
 		s.pictured = e.Snapshot != ""
-		return []note{{key: e.ID, title: title(e), body: words.L("Saving the clip"), picture: n.path(e, e.Snapshot),
-			update: known, acts: []act{{words.L("Open"), order{do: doEvent, id: e.ID}}}}}
+		return []notification{{key: e.ID, title: title(e), body: words.L("Saving the clip"),
+			picture: n.path(e, e.Snapshot),
+			update:  known, acts: []act{{words.L("Open"), command{do: doEvent, id: e.ID}}}}}
 	}
 	if known && !s.ended.IsZero() { // protected, or looked at again
 		return nil
 	}
 	s.ended = now
-	if !known && (first || now.Sub(e.SavedAt) > fresh) {
+	if !known && (first || now.Sub(e.SavedAt) > maxAge) {
 		return nil
 	}
 	tell := n.status.Notify.Saved || n.status.Notify.Trouble && e.State != event.Saved
 	switch {
 	case tell && wanted && n.quiet(now):
-		n.held.add(e)
+		n.backlog.add(e)
 		fallthrough
 	case !tell || !wanted:
 		if s.alarm { // it would say for ever that the clip is being saved
-			return []note{{closes: []string{e.ID}}}
+			return []notification{{closes: []string{e.ID}}}
 		}
 		return nil
 	}
@@ -171,16 +176,16 @@ func (n *news) seeEvent(now time.Time, e event.Event, first bool) []note {
 }
 
 // join tells of an event that ended, and of many of them at once in one note.
-func (n *news) join(now time.Time, e event.Event) []note {
-	n.recent = slices.DeleteFunc(n.recent, func(c clipTold) bool { return !n.joined && now.Sub(c.at) >= rush })
-	if n.joined && now.Sub(n.recent[len(n.recent)-1].at) >= rush {
+func (n *policy) join(now time.Time, e event.Event) []notification {
+	n.recent = slices.DeleteFunc(n.recent, func(c shownClip) bool { return !n.joined && now.Sub(c.at) >= burst })
+	if n.joined && now.Sub(n.recent[len(n.recent)-1].at) >= burst {
 		n.recent, n.joined = nil, false
 	}
-	n.recent = append(n.recent, clipTold{e.ID, e.Title(), now, len(e.Clips) > 0})
+	n.recent = append(n.recent, shownClip{e.ID, e.Title(), now, len(e.Clips) > 0})
 	if len(n.recent) <= rushFrom {
-		return []note{n.ended(e)}
+		return []notification{n.ended(e)}
 	}
-	j := note{key: "clips", acts: []act{{words.L("Open"), order{do: doPage, id: "events"}}}}
+	j := notification{key: "clips", acts: []act{{words.L("Open"), command{do: doPage, id: "events"}}}}
 	j.closes = []string{e.ID}
 	if !n.joined {
 		j.closes = nil
@@ -200,12 +205,12 @@ func (n *news) join(now time.Time, e event.Event) []note {
 	if lost := len(n.recent) - clips; lost > 0 {
 		j.body = words.N(lost, "1 event has no clip", "%d events have no clip")
 	}
-	return []note{j}
+	return []notification{j}
 }
 
 // ended is the note of one event.
-func (n *news) ended(e event.Event) note {
-	t := note{key: e.ID, title: title(e), picture: n.path(e, e.Thumbnail)}
+func (n *policy) ended(e event.Event) notification {
+	t := notification{key: e.ID, title: title(e), picture: n.path(e, e.Thumbnail)}
 	if t.picture == "" {
 		t.picture = n.path(e, e.Snapshot)
 	}
@@ -223,28 +228,28 @@ func (n *news) ended(e event.Event) note {
 		t.body = strings.Join(facts, " · ")
 	}
 	if len(e.Clips) == 0 {
-		t.acts = []act{{words.L("Open"), order{do: doEvent, id: e.ID}}}
+		t.acts = []act{{words.L("Open"), command{do: doEvent, id: e.ID}}}
 		return t
 	}
 	clip := n.path(e, e.Clips[0].File)
 	t.acts = []act{
-		{words.L("Play"), order{do: doEvent, id: e.ID, path: clip}},
-		{words.L("Show in folder"), order{do: doReveal, path: clip}},
-		{words.L("Protect"), order{do: doProtect, id: e.ID, path: clip, title: t.title}},
+		{words.L("Play"), command{do: doEvent, id: e.ID, path: clip}},
+		{words.L("Show in folder"), command{do: doReveal, path: clip}},
+		{words.L("Protect"), command{do: doProtect, id: e.ID, path: clip, title: t.title}},
 	}
 	return t
 }
 
 // path is the full path of one of an event's files, or "".
-func (n *news) path(e event.Event, file string) string {
+func (n *policy) path(e event.Event, file string) string {
 	if file == "" {
 		return ""
 	}
 	return e.Path(n.status.Archive.Path, file)
 }
 
-// wants tells whether the owner of a camera wants to be told of its events.
-func (n *news) wants(camera string) bool {
+// wants reports whether the owner of a camera wants to be told of its events.
+func (n *policy) wants(camera string) bool {
 	c, ok := cameraOf(n.status, camera)
 	return !ok || c.Notify
 }
@@ -273,13 +278,13 @@ func clipsFrom(clips int, cameras []string) string {
 }
 
 // seeTrouble follows the problems and tells of each that stays: once when it came, once when it went.
-func (n *news) seeTrouble(now time.Time, u update) []note {
-	if u.status != nil || u.gone {
-		n.compare(now, u.gone)
+func (n *policy) seeTrouble(now time.Time, u update) []notification {
+	if u.status != nil || u.disconnected {
+		n.compare(now, u.disconnected)
 	}
-	var list []note
-	for _, key := range slices.Sorted(maps.Keys(n.trouble)) {
-		t := n.trouble[key]
+	var list []notification
+	for _, key := range slices.Sorted(maps.Keys(n.problems)) {
+		t := n.problems[key]
 		body, title := "", ""
 		calm := now.Sub(t.since) >= t.wait()
 		t.changes = slices.DeleteFunc(t.changes, func(at time.Time) bool { return now.Sub(at) >= flapIn })
@@ -288,22 +293,22 @@ func (n *news) seeTrouble(now time.Time, u update) []note {
 			if now.Sub(t.since) < flapIn {
 				continue
 			}
-			t.flaps, t.told = false, t.there
+			t.flaps, t.notified = false, t.there
 			if title, body = t.cameText(n.status); !t.there {
 				title, body = words.L("%s records again", t.name),
 					words.L("It has kept the connection for %s.", words.Ago(flapIn))
 			}
 		case len(t.changes) > flapFrom:
-			t.flaps, t.told = true, true
+			t.flaps, t.notified = true, true
 			title, body = words.L("%s keeps losing the connection", t.name), words.Say(t.Hint)
-		case t.there && !t.told && calm:
-			t.told = true
+		case t.there && !t.notified && calm:
+			t.notified = true
 			title, body = t.cameText(n.status)
-		case !t.there && t.told && calm:
-			t.told = false
+		case !t.there && t.notified && calm:
+			t.notified = false
 			if title, body = t.wentText(); n.other(t) { // that one is told of instead
 				title = ""
-				list = append(list, note{closes: []string{"trouble " + key}})
+				list = append(list, notification{closes: []string{"trouble " + key}})
 			}
 		}
 		if title != "" && n.status.Notify.Trouble {
@@ -312,26 +317,26 @@ func (n *news) seeTrouble(now time.Time, u update) []note {
 				page = "cameras"
 			}
 			if n.quiet(now) {
-				n.held.lines = append(n.held.lines, title)
+				n.backlog.lines = append(n.backlog.lines, title)
 			} else {
-				list = append(list, note{key: "trouble " + key, title: title, body: body,
-					acts: []act{{words.L("Open"), order{do: doPage, id: page}}}})
+				list = append(list, notification{key: "trouble " + key, title: title, body: body,
+					acts: []act{{words.L("Open"), command{do: doPage, id: page}}}})
 			}
 		}
-		if !t.there && !t.told && !t.flaps && len(t.changes) == 0 {
-			delete(n.trouble, key)
+		if !t.there && !t.notified && !t.flaps && len(t.changes) == 0 {
+			delete(n.problems, key)
 		}
 	}
 	return list
 }
 
 // compare notes which problems came and went.
-func (n *news) compare(now time.Time, gone bool) {
+func (n *policy) compare(now time.Time, disconnected bool) {
 	there := map[string]status.Problem{}
-	if gone {
+	if disconnected {
 		there["recorder "] = status.Problem{Key: "recorder", Text: words.L("The recorder does not run"),
 			Hint: words.L("Nothing is recorded. Start Preroll, or its service.")}
-		for key, t := range n.trouble { // nobody knows better
+		for key, t := range n.problems { // nobody knows better
 			if t.there {
 				there[key] = t.Problem
 			}
@@ -342,7 +347,7 @@ func (n *news) compare(now time.Time, gone bool) {
 				there[p.Key+" "+p.About] = p
 			}
 		}
-		for key, t := range n.trouble {
+		for key, t := range n.problems {
 			c, _ := cameraOf(n.status, t.About)
 			if t.there && t.Key == "camera" && c.State == status.Connecting { // it is only being tried again
 				there[key] = t.Problem
@@ -350,30 +355,30 @@ func (n *news) compare(now time.Time, gone bool) {
 		}
 	}
 	for key, p := range there {
-		t := n.trouble[key]
+		t := n.problems[key]
 		if t == nil {
-			t = &trouble{}
-			n.trouble[key] = t
+			t = &problemState{}
+			n.problems[key] = t
 		}
 		t.Problem = p
 		if c, ok := cameraOf(n.status, p.About); ok {
 			t.name = c.Name
 		}
 		if !t.there {
-			if !t.told {
+			if !t.notified {
 				t.began = now
 			}
 			t.change(now, true)
 		}
 	}
-	for key, t := range n.trouble {
+	for key, t := range n.problems {
 		if _, ok := there[key]; !ok && t.there {
 			t.change(now, false)
 		}
 	}
 }
 
-func (t *trouble) change(now time.Time, there bool) {
+func (t *problemState) change(now time.Time, there bool) {
 	t.there, t.since = there, now
 	if t.Key == "camera" {
 		t.changes = append(t.changes, now)
@@ -381,7 +386,7 @@ func (t *trouble) change(now time.Time, there bool) {
 }
 
 // wait is how long a change must last to be told of.
-func (t *trouble) wait() time.Duration {
+func (t *problemState) wait() time.Duration {
 	switch {
 	case t.there && t.Key == "camera":
 		return cameraWait
@@ -391,9 +396,9 @@ func (t *trouble) wait() time.Duration {
 	return otherWait
 }
 
-// other tells whether there is other trouble of the same kind, so that what went did not go well.
-func (n *news) other(t *trouble) bool {
-	for _, o := range n.trouble {
+// other reports whether there is other trouble of the same kind, so that what went did not go well.
+func (n *policy) other(t *problemState) bool {
+	for _, o := range n.problems {
 		if o != t && o.there && o.About == t.About && o.Key != mailStorm && t.Key != mailStorm {
 			return true
 		}
@@ -404,7 +409,7 @@ func (n *news) other(t *trouble) bool {
 // mailStorm is the key of a camera's trouble that has nothing to do with its video.
 const mailStorm = "mail-storm"
 
-func (t *trouble) cameText(s *status.Status) (title, body string) {
+func (t *problemState) cameText(s *status.Status) (title, body string) {
 	if t.Key == mailStorm {
 		return words.L("%s: %s", t.name, words.Say(t.Text)), words.Say(t.Hint)
 	}
@@ -418,7 +423,7 @@ func (t *trouble) cameText(s *status.Status) (title, body string) {
 	return words.L("%s does not record", t.name), body
 }
 
-func (t *trouble) wentText() (title, body string) {
+func (t *problemState) wentText() (title, body string) {
 	took := words.L("It took %s.", words.Ago(t.since.Sub(t.began)))
 	switch t.Key {
 	case "camera":
@@ -441,7 +446,7 @@ func (t *trouble) wentText() (title, body string) {
 	return words.L("Solved: %s", words.Say(t.Text)), took
 }
 
-func (h *held) add(e event.Event) {
+func (h *quietBacklog) add(e event.Event) {
 	if len(e.Clips) > 0 {
 		h.clips++
 	} else {
@@ -454,9 +459,9 @@ func (h *held) add(e event.Event) {
 }
 
 // afterQuiet tells what the quiet hours held back.
-func (n *news) afterQuiet() []note {
-	h := n.held
-	n.held = held{}
+func (n *policy) afterQuiet() []notification {
+	h := n.backlog
+	n.backlog = quietBacklog{}
 	var lines []string
 	if h.clips > 0 {
 		lines = append(lines, clipsFrom(h.clips, slices.Sorted(maps.Values(h.cameras))))
@@ -470,27 +475,27 @@ func (n *news) afterQuiet() []note {
 	if lines = append(lines, h.lines...); lines == nil {
 		return nil
 	}
-	return []note{{key: "quiet", title: words.L("In the quiet hours"), body: strings.Join(lines, "\n"),
-		acts: []act{{words.L("Open"), order{do: doPage, id: "events"}}}}}
+	return []notification{{key: "quiet", title: words.L("In the quiet hours"), body: strings.Join(lines, "\n"),
+		acts: []act{{words.L("Open"), command{do: doPage, id: "events"}}}}}
 }
 
 // next is when see wants to be called though nothing happens; zero: never.
-func (n *news) next(now time.Time) time.Time {
+func (n *policy) next(now time.Time) time.Time {
 	var at time.Time
 	earliest := func(t time.Time) {
 		if at.IsZero() || t.Before(at) {
 			at = t
 		}
 	}
-	for _, t := range n.trouble {
+	for _, t := range n.problems {
 		switch {
 		case t.flaps:
 			earliest(t.since.Add(flapIn))
-		case t.there != t.told:
+		case t.there != t.notified:
 			earliest(t.since.Add(t.wait()))
 		}
 	}
-	if n.held.cameras != nil || n.held.lines != nil {
+	if n.backlog.cameras != nil || n.backlog.lines != nil {
 		for t := now.Truncate(time.Minute).Add(time.Minute); ; t = t.Add(time.Minute) {
 			if !n.quiet(t) || t.Sub(now) > 24*time.Hour {
 				earliest(t)

@@ -13,7 +13,7 @@ import (
 )
 
 // told writes notes down: "key|title|body", "+" in front of an update, and "x key" for what is closed.
-func told(notes []note) (l []string) {
+func told(notes []notification) (l []string) {
 	for _, n := range notes {
 		for _, c := range n.closes {
 			l = append(l, "x "+c)
@@ -32,12 +32,12 @@ func told(notes []note) (l []string) {
 // play is a news with a clock.
 type play struct {
 	*testing.T
-	n   *news
+	n   *policy
 	now time.Time
 }
 
 func begin(t *testing.T, s status.Status) *play {
-	p := &play{t, newNews(), noon}
+	p := &play{t, newPolicy(), noon}
 	p.see(update{status: &s, first: true})
 	return p
 }
@@ -100,7 +100,7 @@ func TestEventNews(t *testing.T) {
 		return s
 	}
 	old := done
-	old.SavedAt = noon.Add(-2 * fresh)
+	old.SavedAt = noon.Add(-2 * maxAge)
 	protected := done
 	protected.Protected = true
 	following := open
@@ -124,7 +124,8 @@ func TestEventNews(t *testing.T) {
 		{"ended before the tray", standard(), []update{{first: true, events: []event.Event{done}}, one(protected)},
 			nil},
 		{"ended while the recorder was gone", standard(),
-			[]update{one(open), {gone: true}, {first: true, events: []event.Event{done}}}, []string{alarm, saved}},
+			[]update{one(open), {disconnected: true}, {first: true, events: []event.Event{done}}},
+			[]string{alarm, saved}},
 		{"an old one is protected", standard(), []update{one(old)}, nil},
 		{"follows another", standard(), []update{one(following), one(done)}, []string{saved}},
 		{"removed while it is open", standard(), []update{one(open), {removed: []string{"1", "2"}}},
@@ -157,18 +158,18 @@ func TestNoteOfAnEvent(t *testing.T) {
 	e := happened("1", "a", "Gate", event.Recording)
 	e.Snapshot = "s.jpg"
 	n := p.n.see(p.now, one(e))[0]
-	if n.picture != "/a/f/s.jpg" || len(n.acts) != 1 || n.acts[0].do != (order{do: doEvent, id: "1"}) {
+	if n.picture != "/a/f/s.jpg" || len(n.acts) != 1 || n.acts[0].do != (command{do: doEvent, id: "1"}) {
 		t.Errorf("alarm: %+v", n)
 	}
 	n = p.n.see(p.now, one(happened("1", "a", "Gate", event.Saved)))[0]
-	want := []act{{"Play", order{do: doEvent, id: "1", path: "/a/f/c.mp4"}},
-		{"Show in folder", order{do: doReveal, path: "/a/f/c.mp4"}},
-		{"Protect", order{do: doProtect, id: "1", path: "/a/f/c.mp4", title: "Gate: person"}}}
+	want := []act{{"Play", command{do: doEvent, id: "1", path: "/a/f/c.mp4"}},
+		{"Show in folder", command{do: doReveal, path: "/a/f/c.mp4"}},
+		{"Protect", command{do: doProtect, id: "1", path: "/a/f/c.mp4", title: "Gate: person"}}}
 	if n.picture != "/a/f/t.jpg" || !reflect.DeepEqual(n.acts, want) {
 		t.Errorf("saved: %+v", n)
 	}
 	n = p.n.see(p.now, one(happened("2", "a", "Gate", event.Failed)))[0]
-	if n.picture != "" || len(n.acts) != 1 || n.acts[0].do != (order{do: doEvent, id: "2"}) {
+	if n.picture != "" || len(n.acts) != 1 || n.acts[0].do != (command{do: doEvent, id: "2"}) {
 		t.Errorf("failed: %+v", n)
 	}
 }
@@ -260,8 +261,8 @@ func TestCameraTrouble(t *testing.T) {
 	p.see(update{}, "trouble camera a|Gate records again|It was away for 12 min.")
 	p.wait(20 * time.Minute)
 	p.see(with())
-	if len(p.n.trouble) != 0 {
-		t.Errorf("kept: %v", p.n.trouble)
+	if len(p.n.problems) != 0 {
+		t.Errorf("kept: %v", p.n.problems)
 	}
 }
 
@@ -330,15 +331,15 @@ func TestMailStorm(t *testing.T) {
 
 func TestRecorderGone(t *testing.T) {
 	p := begin(t, standard())
-	p.see(update{gone: true})
+	p.see(update{disconnected: true})
 	p.wait(startWait - time.Second)
 	u := with()
 	u.first = true
 	p.see(u) // it was started anew
 	p.next(-1)
-	p.see(update{gone: true})
+	p.see(update{disconnected: true})
 	p.wait(startWait)
-	p.see(update{gone: true},
+	p.see(update{disconnected: true},
 		"trouble recorder |The recorder does not run|Nothing is recorded. Start Preroll, or its service.")
 	p.wait(time.Minute)
 	p.see(u)
@@ -392,7 +393,7 @@ func TestQuietHours(t *testing.T) {
 func TestManyHeld(t *testing.T) {
 	p := begin(t, standard())
 	for i := range 8 {
-		p.n.held.lines = append(p.n.held.lines, fmt.Sprint(i))
+		p.n.backlog.lines = append(p.n.backlog.lines, fmt.Sprint(i))
 	}
 	p.see(update{}, "quiet|In the quiet hours|and 3 more\n3\n4\n5\n6\n7")
 }

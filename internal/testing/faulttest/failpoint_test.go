@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/crash"
+	"github.com/preroll/preroll/internal/failpoint"
 )
 
-// TestCrashPoints kills Preroll at each point of an event's life and lets it go on: nothing that was promised is lost,
+// TestFailpoints kills Preroll at each point of an event's life and lets it go on: nothing that was promised is lost,
 // and every file is whole.
-func TestCrashPoints(t *testing.T) {
+func TestFailpoints(t *testing.T) {
 	t.Parallel()
-	for n, point := range crash.Points {
+	for n, point := range failpoint.Points {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, Options{

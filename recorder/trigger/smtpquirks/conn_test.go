@@ -1,4 +1,4 @@
-package repair
+package smtpquirks
 
 import (
 	"bufio"
@@ -25,7 +25,7 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
-	"github.com/preroll/preroll/recorder/trigger/repair/dialogue"
+	"github.com/preroll/preroll/recorder/trigger/smtpquirks/dialogue"
 )
 
 // mail is one that arrived at the backend.

@@ -1,6 +1,6 @@
 //go:build faults
 
-package crash
+package failpoint
 
 import (
 	"fmt"

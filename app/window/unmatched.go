@@ -18,21 +18,21 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// unassigned lists the mails that fitted no camera, each with a way to make its like fit.
-type unassigned struct {
+// unmatchedList lists the mails that fitted no camera, each with a way to make its like fit.
+type unmatchedList struct {
 	w       *window
 	content *fyne.Container
 	drawn   string
 }
 
-func newUnassigned(w *window) *unassigned {
-	return &unassigned{w: w, content: container.NewVBox()}
+func newUnassigned(w *window) *unmatchedList {
+	return &unmatchedList{w: w, content: container.NewVBox()}
 }
 
 // shownUnassigned is how many mails are listed.
 const shownUnassigned = 10
 
-func (p *unassigned) draw(s *status.Status) {
+func (p *unmatchedList) draw(s *status.Status) {
 	var list []status.Unmatched
 	if s != nil {
 		list = s.SMTP.Unmatched
@@ -73,7 +73,7 @@ func (p *unassigned) draw(s *status.Status) {
 	p.content.Refresh()
 }
 
-func (p *unassigned) title(u status.Unmatched) string {
+func (p *unmatchedList) title(u status.Unmatched) string {
 	return words.L("%s from %s, sender %s, to %s: %s", words.Moment(u.Time, p.w.now()), u.From, u.Sender,
 		strings.Join(u.To, ", "), u.Subject)
 }
@@ -112,7 +112,7 @@ var waysToTell = []struct {
 
 // assignment is the dialog that makes mails like one be a camera's.
 type assignment struct {
-	p      *unassigned
+	p      *unmatchedList
 	box    *dialog.CustomDialog
 	camera *widget.Select
 	by     *widget.RadioGroup
@@ -123,7 +123,7 @@ type assignment struct {
 }
 
 // assign asks which camera a mail is of, and what its like shall be told by.
-func (p *unassigned) assign(u status.Unmatched) *assignment {
+func (p *unmatchedList) assign(u status.Unmatched) *assignment {
 	s := p.w.status
 	if s == nil {
 		return nil

@@ -1,0 +1,6 @@
+//go:build !faults
+
+package failpoint
+
+// Hit marks a point. It does nothing in this build.
+func Hit(string) {}
