@@ -46,7 +46,7 @@ type healthPage struct {
 
 func newHealthPage(w *window) *healthPage {
 	p := &healthPage{w: w, state: container.NewVBox(), answer: container.NewVBox(), doctor: newConnections(w),
-		mails: newUnassigned(w), result: container.NewVBox()}
+		mails: newUnmatchedList(w), result: container.NewVBox()}
 	p.camera = widget.NewSelect(nil, nil)
 	p.date = widget.NewDateEntry()
 	p.clock = widget.NewEntry()

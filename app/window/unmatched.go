@@ -25,12 +25,12 @@ type unmatchedList struct {
 	drawn   string
 }
 
-func newUnassigned(w *window) *unmatchedList {
+func newUnmatchedList(w *window) *unmatchedList {
 	return &unmatchedList{w: w, content: container.NewVBox()}
 }
 
-// shownUnassigned is how many mails are listed.
-const shownUnassigned = 10
+// maxUnmatched is how many mails are listed.
+const maxUnmatched = 10
 
 func (p *unmatchedList) draw(s *status.Status) {
 	var list []status.Unmatched
@@ -49,7 +49,7 @@ func (p *unmatchedList) draw(s *status.Status) {
 		p.content.Add(l)
 	}
 	for i, u := range list {
-		if i == shownUnassigned {
+		if i == maxUnmatched {
 			p.content.Add(widget.NewLabel(words.L("… and %d more", len(list)-i)))
 			break
 		}

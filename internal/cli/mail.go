@@ -23,7 +23,7 @@ type mailFlags struct {
 // mailJSON is what the list is as JSON.
 type mailJSON struct {
 	Connections []status.Connection `json:"connections"`
-	Unmatched   []status.Unmatched  `json:"unassigned"`
+	Unmatched   []status.Unmatched  `json:"unmatched"`
 }
 
 func mailCommand() command {
@@ -73,7 +73,7 @@ func mailCommand() command {
 				f.n = 20
 			}
 			printConnections(e, list, f.n, all)
-			printUnassigned(e, s.SMTP.Unmatched)
+			printUnmatched(e, s.SMTP.Unmatched)
 			return nil
 		},
 	}
@@ -122,13 +122,13 @@ func printConnections(e *env, list []status.Connection, limit, all int) {
 	fmt.Fprintln(e.out, "What was said in one of them: preroll mail NO.")
 }
 
-// printUnassigned prints the mails that fit no camera, and what would make each fit one.
-func printUnassigned(e *env, list []status.Unmatched) {
+// printUnmatched prints the mails that fit no camera, and what would make each fit one.
+func printUnmatched(e *env, list []status.Unmatched) {
 	if len(list) == 0 {
 		return
 	}
 	fmt.Fprintln(e.out,
-		"\nUnassigned: these mails fit no camera. Add one of the lines to the mail list of the right one.")
+		"\nUnmatched: these mails fit no camera. Add one of the lines to the mail list of the right one.")
 	for i, u := range list {
 		if i == 10 {
 			fmt.Fprintf(e.out, "and %d more\n", len(list)-i)

@@ -57,7 +57,7 @@ func TestMail(t *testing.T) {
 		return ok && listen != ""
 	})
 	if code, out := b.run("mail"); code != 0 || !strings.Contains(out, "No camera has connected yet") ||
-		strings.Contains(out, "Unassigned") {
+		strings.Contains(out, "Unmatched") {
 		t.Errorf("no connection: %d, %s", code, out)
 	}
 	b.filled(5 * time.Second)
@@ -82,7 +82,7 @@ func TestMail(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	code, out := b.run("mail")
-	for _, want := range []string{"NO.", "accepted", "it fits no camera", "  !  ", "  ok  ", "Unassigned", `"nobody",`,
+	for _, want := range []string{"NO.", "accepted", "it fits no camera", "  !  ", "  ok  ", "Unmatched", `"nobody",`,
 		"# by the recipient", `"from: camera1",`} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("no %q: %d, %s", want, code, out)
