@@ -1,8 +1,3 @@
-# make run     install what is missing, build, start
-# make test    install what is missing, check and test all
-# make torture break things at random for SECONDS (1800), by a plan that SEED repeats, and check that nothing is lost;
-#              INGEST=ffmpeg or both says that FFmpeg reads the cameras, or half of them
-# make bench   measure (minutes); make fuzz: fuzz each target for FUZZTIME
 # On Linux the window is built with GLES: the default GL binding takes four times as long to compile.
 
 GO       ?= go
@@ -16,34 +11,41 @@ INGEST   ?=
 SEED     ?=
 ARGS     ?=
 
-.PHONY: run build headless test torture bench fuzz clean
+.PHONY: help run build headless check test torture bench fuzz clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 ifneq ($(strip $(SCREEN)),)
-run: build
+run: build ## install what is missing, build, and start; ARGS= are its arguments
 	./preroll $(ARGS)
 else
 run: headless
 	./preroll --demo $(ARGS)
 endif
 
-build:
+build: ## build the program with tray and window
 	.ci/setup desktop
 	$(GO) build -tags '$(TAGS)' -o preroll .
 
-headless:
+headless: ## build the recorder alone, without C
 	.ci/setup headless
 	CGO_ENABLED=0 $(GO) build -tags headless -o preroll .
 
-test:
+check: ## the fast checks and tests, within 90 s; they need FFmpeg
+	.ci/setup headless
+	.ci/check
+
+test: ## install what is missing, check and test all
 	.ci/setup test
 	TAGS='$(TAGS)' .ci/test
 
-torture:
+torture: ## break things at random for SECONDS; SEED= repeats a plan, INGEST=ffmpeg or both has FFmpeg read cameras
 	.ci/setup headless
 	PREROLL_TORTURE_SECONDS=$(SECONDS) PREROLL_TORTURE_SEED=$(SEED) PREROLL_TORTURE_CAMERAS=$(CAMERAS) PREROLL_TORTURE_INGEST=$(INGEST) \
 		$(GO) -C internal/testing/faulttest test -tags headless -count=1 -timeout 0 -run TestTorture .
 
-bench:
+bench: ## measure, for minutes; ARGS="-only NAME" measures one thing
 	.ci/setup test
 	mkdir -p .build
 	CGO_ENABLED=0 $(GO) build -tags headless -o .build/preroll .
@@ -52,9 +54,9 @@ bench:
 	$(GO) run ./internal/testing/bench $(ARGS)
 	$(GO) test -tags headless -run '^$$' -bench 'Clip|Start|Anew' -benchtime 3x -timeout 20m ./recorder/clip ./recorder ./recorder/archive
 
-fuzz:
+fuzz: ## fuzz each target for FUZZTIME
 	.ci/setup headless
 	.ci/fuzz $(FUZZTIME)
 
-clean:
+clean: ## remove what was built
 	rm -rf .build preroll preroll.exe

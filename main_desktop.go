@@ -18,7 +18,7 @@ const appID = "io.github.preroll.Preroll"
 func desktop() cli.Desktop {
 	return cli.Desktop{
 		Tray:       showTray(true),
-		StartError: func(ctx context.Context, text string) { window.StartError(ctx, app.NewWithID(appID), text) },
+		StartError: func(ctx context.Context, err error) { window.StartError(ctx, app.NewWithID(appID), err) },
 		Window: func(ctx context.Context, o cli.WindowOptions) error {
 			return window.Run(ctx, app.NewWithID(appID),
 				window.Options{Paths: o.Paths, Page: o.Page, Event: o.Event, Measure: o.Measure})

@@ -11,6 +11,7 @@ import (
 	"github.com/preroll/preroll/recorder/discover"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Why goes through all that must hold for a clip of a time, and says of each link whether it held; camera "" is any.
@@ -52,14 +53,14 @@ func (r *Recorder) Verify(ctx context.Context, id string) (status.VerifyResult, 
 		return status.VerifyResult{}, err
 	}
 	if !e.State.Ended() {
-		return status.VerifyResult{}, fmt.Errorf("event %s is still being saved", id)
+		return status.VerifyResult{}, text.StillSaving.Error(id)
 	}
 	tool, err := r.ffmpeg.Tool()
 	if err != nil {
 		return status.VerifyResult{}, err
 	}
 	if len(e.Clips) == 0 {
-		return status.VerifyResult{Text: "There is no clip. " + e.Reason}, nil
+		return status.VerifyResult{Text: text.NoClip.With(e.Why())}, nil
 	}
 	folder, err := r.archive.Folder(e)
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/preroll/preroll/recorder/diagnose"
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
 )
@@ -21,7 +22,7 @@ func (r *Recorder) Events(ctx context.Context, q event.Query) ([]event.Event, er
 	}, list)
 	for _, e := range removed {
 		r.hub.eventRemoved(e.ID)
-		r.noteRemoved(e, diagnose.ByHand)
+		r.noteRemoved(e, text.RemovedByHand)
 		r.hub.statusChanged()
 	}
 	return list, nil
@@ -64,7 +65,7 @@ func (r *Recorder) Delete(ctx context.Context, id string) error {
 	}
 	if err == nil {
 		r.hub.eventRemoved(id)
-		r.noteRemoved(e, diagnose.ByHand)
+		r.noteRemoved(e, text.RemovedByHand)
 		r.hub.statusChanged()
 	}
 	return err
@@ -78,7 +79,7 @@ func (r *Recorder) Forget(ctx context.Context, id string) error {
 	}
 	if err == nil {
 		r.hub.eventRemoved(id)
-		r.noteRemoved(e, diagnose.ByHand)
+		r.noteRemoved(e, text.RemovedByHand)
 		r.hub.statusChanged()
 	}
 	return err

@@ -78,7 +78,7 @@ func TestByHand(t *testing.T) {
 	edit("Camera cam", "Front door\"\nurl = \"file:///etc/passwd")
 	problem := func() bool {
 		for _, p := range r.Status(t.Context()).Problems {
-			if p.Key == "settings" {
+			if p.Code == "settings" {
 				return true
 			}
 		}

@@ -6,10 +6,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
-	"github.com/preroll/preroll/recorder/diagnose"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/history"
 )
@@ -45,7 +46,7 @@ func (r *Recorder) retain(ctx context.Context) {
 	removed, err := r.archive.Retain(ctx, limits(r.Settings()), time.Now())
 	for _, e := range removed {
 		r.hub.eventRemoved(e.ID)
-		r.noteRemoved(e, diagnose.ByLimits)
+		r.noteRemoved(e, text.RemovedByLimits)
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrNotExist) {
 		r.log.Error("old events were not removed", "err", err)
@@ -81,10 +82,10 @@ func (r *Recorder) archiveTrouble(err error) {
 	if changed {
 		if err == nil {
 			r.log.Info("the archive drive can be written again")
-			r.recordHistory(history.ArchiveBack, "", "")
+			r.recordHistory(history.ArchiveBack, "", text.Text{})
 		} else {
-			text, _ := archive.Explain(err)
-			r.recordHistory(history.ArchiveLost, "", text)
+			what, _ := archive.Explain(err)
+			r.recordHistory(history.ArchiveLost, "", what)
 		}
 		r.hub.statusChanged()
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
@@ -19,6 +21,7 @@ import (
 // TestRAMDiskRemoved removes the RAM disk's folder under a running recorder: the camera says why it does not record,
 // and records again by itself.
 func TestRAMDiskRemoved(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
 	r := start(t, s, t.TempDir())
@@ -42,6 +45,7 @@ func TestRAMDiskRemoved(t *testing.T) {
 // TestIndexDamagedAndLocked starts with a damaged index, which is rebuilt from the archive; then another program locks
 // it, which is said, and ends.
 func TestIndexDamagedAndLocked(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
 	state := t.TempDir()
@@ -77,7 +81,7 @@ func TestIndexDamagedAndLocked(t *testing.T) {
 	if err := r.MailCamera(t.Context(), "demo"); err == nil {
 		t.Error("an alarm that cannot be noted was accepted")
 	}
-	if p := r.Status(t.Context()).Problems; len(p) == 0 || p[0].Key != "index" {
+	if p := r.Status(t.Context()).Problems; len(p) == 0 || p[0].Code != "index" {
 		t.Errorf("nobody is told: %+v", p)
 	}
 	if err := lock.Rollback(); err != nil {
@@ -99,6 +103,7 @@ func TestIndexDamagedAndLocked(t *testing.T) {
 
 // TestForeignRAMFolder: /dev/shm lets any user of the machine make a folder first, who could then look into it.
 func TestForeignRAMFolder(t *testing.T) {
+	poll.RealTime(t)
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make a folder that belongs to somebody else")
 	}
@@ -112,7 +117,7 @@ func TestForeignRAMFolder(t *testing.T) {
 	r := start(t, s, t.TempDir())
 	r.wait("the folder to be refused", 10*time.Second, func() bool {
 		p := r.Status(t.Context()).Problems
-		return len(p) > 0 && p[0].Key == "ram-gone" && strings.Contains(p[0].Text, "another user")
+		return len(p) > 0 && p[0].Code == "ram-gone" && strings.Contains(p[0].Text.String(), "another user")
 	})
 	if list, err := os.ReadDir(s.RAMDisk.Path); err != nil || len(list) > 0 {
 		t.Errorf("something was put into it: %v, %v", list, err)

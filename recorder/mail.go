@@ -12,6 +12,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
@@ -115,7 +116,7 @@ func (r *Recorder) MailCamera(ctx context.Context, id string) error {
 	}
 	listen := r.inbox.Status().Listen
 	if listen == "" {
-		return errors.New("the alarm mail server is not listening")
+		return text.MailNotListening.Error()
 	}
 	return trigger.SendSelf(ctx, listen, s.SMTP, c)
 }

@@ -22,7 +22,8 @@ func TestNotices(t *testing.T) {
 	}
 	list, err := r.Why(t.Context(), "door", time.Now())
 	if err != nil || !slices.ContainsFunc(list, func(f status.Finding) bool {
-		return strings.Contains(f.Text, "it told of the device itself (disk)") && strings.Contains(f.Hint, "to: door")
+		return strings.Contains(f.Text.String(), "it told of the device itself (disk)") &&
+			strings.Contains(f.Hint.String(), "to: door")
 	}) {
 		t.Errorf("%+v, %v", list, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/status"
 )
@@ -25,7 +27,7 @@ func (r *Recorder) Pause(until time.Time) {
 	r.mu.Unlock()
 	if began {
 		r.log.Info("paused: alarm mails save nothing")
-		r.recordHistory(history.Paused, "", "")
+		r.recordHistory(history.Paused, "", text.Text{})
 	}
 	wake(r.pausing)
 	r.hub.statusChanged()
@@ -47,7 +49,7 @@ func (r *Recorder) endPause(due func(status.Pause) bool) {
 		return
 	}
 	r.log.Info("pause ended", "mails", p.Missed, "elapsed", time.Since(p.Since).Round(time.Second))
-	r.recordHistory(history.Resumed, "", "")
+	r.recordHistory(history.Resumed, "", text.Text{})
 	wake(r.pausing)
 	r.hub.statusChanged()
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // ramFolder is the folder on the RAM disk, which this recorder uses alone.
@@ -49,7 +50,7 @@ func makeRAM(path string) error {
 		return err
 	}
 	if fi, err := os.Stat(path); err != nil || !fi.IsDir() {
-		return fmt.Errorf("%s is not a folder", path)
+		return text.NotAFolder.Error(path)
 	}
 	if err := checkOwner(path); err != nil {
 		return err
@@ -87,10 +88,10 @@ func (r *Recorder) prepareRAM() (usable bool) {
 	changed, err := r.ram.prepare(r.Settings().RAMDisk.Path)
 	switch {
 	case changed && err != nil:
-		r.recordHistory(history.RAMLost, "", err.Error())
+		r.recordHistory(history.RAMLost, "", text.Of(err))
 		r.log.Error("the RAM disk cannot be used", "err", err)
 	case changed:
-		r.recordHistory(history.RAMBack, "", "")
+		r.recordHistory(history.RAMBack, "", text.Text{})
 	}
 	return err == nil
 }

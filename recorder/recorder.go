@@ -251,7 +251,7 @@ func (r *Recorder) Settings() config.Settings {
 }
 
 // Apply checks and saves new settings and puts them in force. Cameras that did not change go on recording. The error is
-// [config.Faults] where the settings are wrong; then nothing has changed.
+// [config.ValidationErrors] where the settings are wrong; then nothing has changed.
 func (r *Recorder) Apply(s config.Settings) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -83,6 +85,7 @@ func testCamera(id string, c *camtest.Camera) config.Camera {
 
 func startCamera(t *testing.T, m camtest.Media, opt camtest.Options) *camtest.Camera {
 	t.Helper()
+	poll.RealTime(t)
 	file, err := m.File(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -137,11 +140,7 @@ func start(t *testing.T, s config.Settings, state string) *rig {
 // wait waits until a condition holds.
 func (r *rig) wait(what string, limit time.Duration, ok func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(limit); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			r.t.Fatalf("waited %s in vain for %s; status %+v", limit, what, r.Status(r.t.Context()))
-		}
-	}
+	poll.Until(r.t, what, limit, ok, func() string { return fmt.Sprintf("%+v", r.Status(r.t.Context())) })
 }
 
 func (r *rig) camera(id string) status.Camera {
@@ -436,7 +435,7 @@ func TestArchiveGoneAndBack(t *testing.T) {
 		t.Helper()
 		r.wait(fmt.Sprintf("archive trouble to be %v", want), 30*time.Second, func() bool {
 			p := r.Status(t.Context()).Problems
-			return want == (len(p) > 0 && p[0].About == "archive" && strings.Contains(p[0].Hint, "plugged in"))
+			return want == (len(p) > 0 && p[0].About == "archive" && strings.Contains(p[0].Hint.String(), "plugged in"))
 		})
 	}
 
@@ -549,7 +548,7 @@ func TestApplyLeavesOthersAlone(t *testing.T) {
 	// Wrong settings change nothing, and say all that is wrong.
 	bad := r.Settings()
 	bad.SMTP.Listen, bad.Clip.PostRoll = "nonsense", 0
-	var faults config.Faults
+	var faults config.ValidationErrors
 	if err := r.Apply(bad); !errors.As(err, &faults) || len(faults) != 2 {
 		t.Errorf("wrong settings: %v", err)
 	}
@@ -663,6 +662,7 @@ func TestWrongPasswordIsNamed(t *testing.T) {
 // TestMailWhileFFmpegStarts has an FFmpeg that takes its time to start, as behind a machine's start: mails are accepted
 // all the while, and nobody is told of trouble.
 func TestMailWhileFFmpegStarts(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
 	s.FFmpeg.Path = filepath.Join(t.TempDir(), "ffmpeg")
@@ -686,6 +686,7 @@ func TestMailWhileFFmpegStarts(t *testing.T) {
 }
 
 func TestNoEventWritesNothing(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
 	if err := os.MkdirAll(s.Archive.Path, 0o755); err != nil {
@@ -705,7 +706,7 @@ func TestNoEventWritesNothing(t *testing.T) {
 	}
 	r.mail("demo", "Test Email", "If you receive this e-mail you have successfully set up and tested the e-mail alert")
 	if got := r.Status(t.Context()).SMTP; got.Tests != 1 ||
-		got.LastTest != "Demo camera: the camera's mail settings work." || len(r.events("demo")) != 0 {
+		got.LastTest.String() != "Demo camera: the camera's mail settings work." || len(r.events("demo")) != 0 {
 		t.Errorf("a test mail: %+v", got)
 	}
 	if err := r.MailCamera(t.Context(), "demo"); err != nil {
@@ -733,6 +734,7 @@ func codecs(t *testing.T, file string) (video, audio string) {
 // TestStormIsOneEvent sends thousands of mails for one camera at once: all are answered, counted in one event, and
 // neither the event nor the memory grows with them.
 func TestStormIsOneEvent(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
 	r := start(t, s, t.TempDir())

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/recorder/config"
@@ -109,6 +111,7 @@ func TestStartListensBeforeItRecalls(t *testing.T) {
 // TestOneRecorderAFolder: a second recorder on the same folder in RAM, or on the same archive, says whose it is and
 // does not start.
 func TestOneRecorderAFolder(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	s := testSettings(t, config.DemoCamera())
 	r := start(t, s, t.TempDir())
@@ -151,7 +154,7 @@ func TestOneSettingBesideAnother(t *testing.T) {
 		t.Errorf("a name was not changed: %v", err)
 	}
 	next.Archive.Path = filepath.Join(away, "other")
-	var faults config.Faults
+	var faults config.ValidationErrors
 	if err := r.Apply(next); !errors.As(err, &faults) || len(faults) != 1 || faults[0].Key != "archive.path" {
 		t.Errorf("an archive that is not there was taken: %v", err)
 	}
@@ -186,7 +189,7 @@ func TestKilledAndAway(t *testing.T) {
 	}
 	said := ""
 	for _, f := range found {
-		said += f.Text + "\n"
+		said += f.Text.String() + "\n"
 	}
 	if !strings.Contains(said, "not running") {
 		t.Errorf("why says: %+v", found)

@@ -54,7 +54,7 @@ func testVerify(t *testing.T, r *rig, e event.Event) {
 		if err := tc.harm(); err != nil {
 			t.Fatal(err)
 		}
-		if v, err := r.Verify(t.Context(), e.ID); err != nil || v.OK || !strings.Contains(v.Text, tc.want) {
+		if v, err := r.Verify(t.Context(), e.ID); err != nil || v.OK || !strings.Contains(v.Text.String(), tc.want) {
 			t.Errorf("%s: %+v, %v", tc.name, v, err)
 		}
 		_ = os.Rename(r.archive.Root()+"-away", r.archive.Root())

@@ -5,7 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/preroll/preroll/recorder/diagnose"
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/health"
 	"github.com/preroll/preroll/recorder/history"
@@ -20,7 +21,7 @@ func (r *Recorder) watchArchive(ctx context.Context) {
 		r.archive.WatchFiles(ctx, func(removed, added []event.Event) {
 			for _, e := range removed {
 				r.hub.eventRemoved(e.ID)
-				r.noteRemoved(e, diagnose.ByHand)
+				r.noteRemoved(e, text.RemovedByHand)
 			}
 			for _, e := range added {
 				r.hub.eventChanged(e)
@@ -59,14 +60,14 @@ func (r *Recorder) seen(find func() (kept, removed []event.Event), list []event.
 	}
 }
 
-// recordHistory adds to the history that something happened; camera and text may be empty. It never waits.
-func (r *Recorder) recordHistory(kind history.Kind, camera, text string) {
-	r.history.Add(history.Entry{Kind: kind, Camera: camera, Text: text})
+// recordHistory adds to the history that something happened; camera and why may be empty. It never waits.
+func (r *Recorder) recordHistory(kind history.Kind, camera string, why text.Text) {
+	r.history.Add(history.Entry{Kind: kind, Camera: camera, Text: why})
 }
 
 // noteRemoved adds to the history that an event is gone.
-func (r *Recorder) noteRemoved(e event.Event, why string) {
-	r.history.Add(history.Entry{Kind: history.Removed, Camera: e.Camera, Text: why, Event: e.ID, About: e.Time})
+func (r *Recorder) noteRemoved(e event.Event, why text.Message) {
+	r.history.Add(history.Entry{Kind: history.Removed, Camera: e.Camera, Text: why.With(), Event: e.ID, About: e.Time})
 }
 
 // keepHistory writes the history until the function that it returns is called, which notes the end and waits.
@@ -76,7 +77,7 @@ func (r *Recorder) keepHistory(ctx context.Context) (end func()) {
 	writing.Go(func() { r.history.Run(ctx) })
 	r.history.Add(history.Entry{Time: r.started, Kind: history.Started})
 	return func() {
-		r.recordHistory(history.Stopped, "", "")
+		r.recordHistory(history.Stopped, "", text.Text{})
 		cancel()
 		writing.Wait()
 	}

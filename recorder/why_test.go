@@ -34,7 +34,7 @@ func TestWhyAndVerify(t *testing.T) {
 	r.wait("the camera in the history", 10*time.Second, func() bool {
 		return strings.Contains(said(first("gate", time.Now())), "No mail came from this camera")
 	})
-	if f := first("gate", time.Now().Add(-time.Hour)); !strings.HasPrefix(f.Text,
+	if f := first("gate", time.Now().Add(-time.Hour)); !strings.HasPrefix(f.Text.String(),
 		"Preroll was not running, or was killed, before") {
 		t.Error(said(f))
 	}
@@ -49,7 +49,8 @@ func TestWhyAndVerify(t *testing.T) {
 	at := r.mail("gate", "Motion", "")
 	e := r.ended("gate", 1, 60*time.Second)[0]
 	r.wait("the event", 10*time.Second, func() bool {
-		return strings.HasPrefix(first("gate", at).Text, "The event of "+e.Time.Local().Format("15:04:05")+" is saved")
+		return strings.HasPrefix(first("gate", at).Text.String(),
+			"The event of "+e.Time.Local().Format("15:04:05")+" is saved")
 	})
 	if _, err := r.Why(t.Context(), "nobody", at); !errors.Is(err, ErrNoCamera) {
 		t.Error(err)
@@ -63,7 +64,8 @@ func TestWhyAndVerify(t *testing.T) {
 		}
 		return v
 	}
-	if v := verdict(); !v.OK || v.Frames != e.Clips[0].Frames || !strings.HasPrefix(v.Text, "The clip is whole: ") ||
+	if v := verdict(); !v.OK || v.Frames != e.Clips[0].Frames ||
+		!strings.HasPrefix(v.Text.String(), "The clip is whole: ") ||
 		(v.Length.D()-e.Length()).Abs() > 150*time.Millisecond {
 		t.Errorf("%+v", v)
 	}
@@ -82,7 +84,7 @@ func TestWhyAndVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.wait("the removal", 10*time.Second, func() bool {
-		return strings.Contains(first("gate", at).Text, "It was removed by hand")
+		return strings.Contains(first("gate", at).Text.String(), "It was removed by hand")
 	})
 
 	// The next process knows of this one, and of its end.
@@ -92,7 +94,7 @@ func TestWhyAndVerify(t *testing.T) {
 	r.wait("the mail server", 10*time.Second, func() bool { return r.Status(t.Context()).SMTP.Listen != "" })
 	r.wait("the end in the history", 10*time.Second, func() bool {
 		list, err := r.Why(t.Context(), "gate", at)
-		return err == nil && strings.Contains(list[0].Text, "It was removed by hand")
+		return err == nil && strings.Contains(list[0].Text.String(), "It was removed by hand")
 	})
 	list, err := r.history.All(t.Context())
 	if err != nil {
@@ -120,5 +122,5 @@ func said(f status.Finding) string {
 	case f.OK:
 		mark = "+"
 	}
-	return mark + " " + f.About + ": " + f.Text
+	return mark + " " + f.About.String() + ": " + f.Text.String()
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/godbus/dbus/v5"
 
 	"github.com/preroll/preroll/internal/testing/traytest"
@@ -114,11 +116,7 @@ func try(t *testing.T, err error) {
 
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
+	poll.Until(t, what, 10*time.Second, ok, nil)
 }
 
 const entryName = "io.github.preroll.Preroll"

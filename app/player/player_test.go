@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/internal/testing/camtest"
 )
@@ -186,6 +188,7 @@ func place(number int) time.Duration { return time.Duration(number) * time.Secon
 func same(a, b time.Duration) bool { return (a - b).Abs() < near }
 
 func TestPlaysEveryPictureOnceAndInTime(t *testing.T) {
+	poll.RealTime(t)
 	s := newScreen(t, 320, 320)
 	s.Open(source(t), 8*time.Second, true)
 	s.wait("the end", func(_ []picture, l State) bool { return l.Ended })
@@ -217,6 +220,7 @@ func TestPlaysEveryPictureOnceAndInTime(t *testing.T) {
 }
 
 func TestSeek(t *testing.T) {
+	poll.RealTime(t)
 	s := newScreen(t, 640, 640)
 	for _, tc := range []struct {
 		name string
@@ -250,6 +254,7 @@ func TestSeek(t *testing.T) {
 }
 
 func TestStep(t *testing.T) {
+	poll.RealTime(t)
 	s := newScreen(t, 320, 320)
 	s.Open(source(t), place(64), true)
 	s.wait("playing", func(p []picture, _ State) bool { return len(p) > 3 })
@@ -297,6 +302,7 @@ func TestStepsBackFromAFreshPicture(t *testing.T) {
 }
 
 func TestPauseAndSpeed(t *testing.T) {
+	poll.RealTime(t)
 	s := newScreen(t, 320, 320)
 	s.Open(source(t), 0, true)
 	s.wait("five pictures", func(p []picture, _ State) bool { return len(p) > 5 })
@@ -502,6 +508,7 @@ func TestCutClipPlaysAsFarAsItGoes(t *testing.T) {
 
 // TestLive plays a list that grows as a camera's ring does.
 func TestLive(t *testing.T) {
+	poll.RealTime(t)
 	dir := t.TempDir()
 	list := filepath.Join(dir, "r1-live.m3u8")
 	raw, err := camtest.Media{Width: 640, Height: 360, FPS: fps, Seconds: seconds, GOP: fps,

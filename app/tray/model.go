@@ -229,7 +229,7 @@ func label(title, system string) string {
 // lacksRAMDisk reports whether the RAM disk that Preroll made is gone, as it is after every restart of a Mac.
 func lacksRAMDisk(s *status.Status) bool {
 	return s != nil && (s.RAM.Path == ramVolume || strings.HasPrefix(s.RAM.Path, ramVolume+"/")) &&
-		slices.ContainsFunc(s.Problems, func(p status.Problem) bool { return p.Key == "ram-gone" })
+		slices.ContainsFunc(s.Problems, func(p status.Problem) bool { return p.Code == "ram-gone" })
 }
 
 const ramVolume = "/Volumes/PrerollRAM"

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/assets"
 	"github.com/preroll/preroll/recorder/event"
@@ -24,7 +26,7 @@ func camera(id, name string, s status.CameraState) status.Camera {
 func TestState(t *testing.T) {
 	rec, off, wait := camera("a", "Gate", status.Recording), camera("b", "Yard", status.Off),
 		camera("c", "Shed", status.Waiting)
-	trouble := []status.Problem{{Text: "Shed: The camera does not answer"}}
+	trouble := []status.Problem{{Text: text.Plain("Shed: The camera does not answer")}}
 	hour := status.Pause{On: true, Until: noon.Add(time.Hour)}
 	for _, tc := range []struct {
 		name    string
@@ -57,7 +59,7 @@ func TestState(t *testing.T) {
 			"Preroll: saving 1 clip · paused until 13:00"},
 		{"paused in trouble", &status.Status{Cameras: []status.Camera{rec}, Problems: trouble, Pause: hour}, 0,
 			assets.Attention, "Preroll: Shed: The camera does not answer · paused until 13:00"},
-		{"a long text", &status.Status{Problems: []status.Problem{{Text: strings.Repeat("ä\n", 200)}}}, 0,
+		{"a long text", &status.Status{Problems: []status.Problem{{Text: text.Plain(strings.Repeat("ä\n", 200))}}}, 0,
 			assets.Attention, "Preroll: " + strings.Repeat("ä ", 54) + "ä…"},
 	} {
 		m := modelOf(noon, tc.status, tc.open, nil, true)
@@ -182,7 +184,7 @@ func TestLacksRAMDisk(t *testing.T) {
 		{"/Users/me/ram", "ram-gone", false},
 	} {
 		if got := lacksRAMDisk(&status.Status{RAM: status.RAM{Path: tc.path},
-			Problems: []status.Problem{{Key: tc.key}}}); got != tc.want {
+			Problems: []status.Problem{{Code: tc.key}}}); got != tc.want {
 			t.Errorf("%s, %s: %v", tc.path, tc.key, got)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 const (
@@ -221,9 +222,9 @@ func (n *policy) ended(e event.Event) notification {
 	}
 	switch e.State {
 	case event.Incomplete:
-		t.body = words.L("Clip saved, but not complete: %s", words.Say(e.Reason))
+		t.body = words.L("Clip saved, but not complete: %s", words.Say(e.Why()))
 	case event.Failed:
-		t.body = words.L("No clip: %s", words.Say(e.Reason))
+		t.body = words.L("No clip: %s", words.Say(e.Why()))
 	default:
 		t.body = strings.Join(facts, " · ")
 	}
@@ -266,7 +267,7 @@ func title(e event.Event) string {
 	if e.Label == "" {
 		return e.Title()
 	}
-	return words.L("%s: %s", e.Title(), words.Say(e.Label))
+	return words.L("%s: %s", e.Title(), words.Label(e.Label))
 }
 
 func clipsFrom(clips int, cameras []string) string {
@@ -313,7 +314,7 @@ func (n *policy) seeTrouble(now time.Time, u update) []notification {
 		}
 		if title != "" && n.status.Notify.Trouble {
 			page := "health"
-			if t.Key == "camera" {
+			if t.Code == "camera" {
 				page = "cameras"
 			}
 			if n.quiet(now) {
@@ -334,8 +335,8 @@ func (n *policy) seeTrouble(now time.Time, u update) []notification {
 func (n *policy) compare(now time.Time, disconnected bool) {
 	there := map[string]status.Problem{}
 	if disconnected {
-		there["recorder "] = status.Problem{Key: "recorder", Text: words.L("The recorder does not run"),
-			Hint: words.L("Nothing is recorded. Start Preroll, or its service.")}
+		there["recorder "] = status.Problem{Code: "recorder", Text: text.Plain(words.L("The recorder does not run")),
+			Hint: text.Plain(words.L("Nothing is recorded. Start Preroll, or its service."))}
 		for key, t := range n.problems { // nobody knows better
 			if t.there {
 				there[key] = t.Problem
@@ -343,13 +344,13 @@ func (n *policy) compare(now time.Time, disconnected bool) {
 		}
 	} else {
 		for _, p := range n.status.Problems {
-			if _, ok := there[p.Key+" "+p.About]; !ok {
-				there[p.Key+" "+p.About] = p
+			if _, ok := there[p.Code+" "+p.About]; !ok {
+				there[p.Code+" "+p.About] = p
 			}
 		}
 		for key, t := range n.problems {
 			c, _ := cameraOf(n.status, t.About)
-			if t.there && t.Key == "camera" && c.State == status.Connecting { // it is only being tried again
+			if t.there && t.Code == "camera" && c.State == status.Connecting { // it is only being tried again
 				there[key] = t.Problem
 			}
 		}
@@ -380,7 +381,7 @@ func (n *policy) compare(now time.Time, disconnected bool) {
 
 func (t *problemState) change(now time.Time, there bool) {
 	t.there, t.since = there, now
-	if t.Key == "camera" {
+	if t.Code == "camera" {
 		t.changes = append(t.changes, now)
 	}
 }
@@ -388,9 +389,9 @@ func (t *problemState) change(now time.Time, there bool) {
 // wait is how long a change must last to be told of.
 func (t *problemState) wait() time.Duration {
 	switch {
-	case t.there && t.Key == "camera":
+	case t.there && t.Code == "camera":
 		return cameraWait
-	case t.there && t.Key == "recorder":
+	case t.there && t.Code == "recorder":
 		return startWait
 	}
 	return otherWait
@@ -399,7 +400,7 @@ func (t *problemState) wait() time.Duration {
 // other reports whether there is other trouble of the same kind, so that what went did not go well.
 func (n *policy) other(t *problemState) bool {
 	for _, o := range n.problems {
-		if o != t && o.there && o.About == t.About && o.Key != mailStorm && t.Key != mailStorm {
+		if o != t && o.there && o.About == t.About && o.Code != mailStorm && t.Code != mailStorm {
 			return true
 		}
 	}
@@ -410,14 +411,14 @@ func (n *policy) other(t *problemState) bool {
 const mailStorm = "mail-storm"
 
 func (t *problemState) cameText(s *status.Status) (title, body string) {
-	if t.Key == mailStorm {
+	if t.Code == mailStorm {
 		return words.L("%s: %s", t.name, words.Say(t.Text)), words.Say(t.Hint)
 	}
-	if t.Key != "camera" {
+	if t.Code != "camera" {
 		return words.Say(t.Text), words.Say(t.Hint)
 	}
 	body = words.Say(t.Text)
-	if c, ok := cameraOf(s, t.About); ok && c.Text != "" && c.State == status.Waiting {
+	if c, ok := cameraOf(s, t.About); ok && !c.Text.IsZero() && c.State == status.Waiting {
 		body = strings.TrimSpace(words.Say(c.Text) + "\n" + words.Say(c.Hint))
 	}
 	return words.L("%s does not record", t.name), body
@@ -425,7 +426,7 @@ func (t *problemState) cameText(s *status.Status) (title, body string) {
 
 func (t *problemState) wentText() (title, body string) {
 	took := words.L("It took %s.", words.Ago(t.since.Sub(t.began)))
-	switch t.Key {
+	switch t.Code {
 	case "camera":
 		return words.L("%s records again", t.name), words.L("It was away for %s.", words.Ago(t.since.Sub(t.began)))
 	case "ffmpeg":

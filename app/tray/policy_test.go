@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
@@ -203,7 +205,7 @@ func TestManyClips(t *testing.T) {
 func TestTestMail(t *testing.T) {
 	s := standard()
 	p := begin(t, s)
-	s.SMTP.Tests, s.SMTP.LastTest = 1, "Gate: the camera's mail settings work."
+	s.SMTP.Tests, s.SMTP.LastTest = 1, text.Plain("Gate: the camera's mail settings work.")
 	again := s
 	p.see(update{status: &s}, "test mail|Test mail received|Gate: the camera's mail settings work.")
 	p.see(update{status: &again})
@@ -219,7 +221,8 @@ func with(problems ...status.Problem) update {
 	for _, p := range problems {
 		for i, c := range s.Cameras {
 			if c.ID == p.About {
-				s.Cameras[i].State, s.Cameras[i].Text, s.Cameras[i].Hint = status.Waiting, "No answer", "Is it on?"
+				s.Cameras[i].State, s.Cameras[i].Text, s.Cameras[i].Hint = status.Waiting, text.Plain("No answer"),
+					text.Plain("Is it on?")
 			}
 		}
 	}
@@ -227,10 +230,12 @@ func with(problems ...status.Problem) update {
 }
 
 var (
-	gateAway = status.Problem{Key: "camera", About: "a", Text: "Gate: No answer", Hint: "Is it on?"}
-	full     = status.Problem{Key: "archive-full", About: "archive", Text: "The drive is full",
-		Hint: "Delete something."}
-	gone = status.Problem{Key: "archive-gone", About: "archive", Text: "The drive is gone", Hint: "Plug it in."}
+	gateAway = status.Problem{Code: "camera", About: "a", Text: text.Plain("Gate: No answer"),
+		Hint: text.Plain("Is it on?")}
+	full = status.Problem{Code: "archive-full", About: "archive", Text: text.Plain("The drive is full"),
+		Hint: text.Plain("Delete something.")}
+	gone = status.Problem{Code: "archive-gone", About: "archive", Text: text.Plain("The drive is gone"),
+		Hint: text.Plain("Plug it in.")}
 )
 
 func TestCameraTrouble(t *testing.T) {
@@ -315,7 +320,8 @@ func TestOtherTrouble(t *testing.T) {
 
 // TestMailStorm tells of a camera's mails by its name, and of its video all the same.
 func TestMailStorm(t *testing.T) {
-	storm := status.Problem{Key: mailStorm, About: "a", Text: "600 alarm mails came", Hint: "See who sends them."}
+	storm := status.Problem{Code: mailStorm, About: "a", Text: text.Plain("600 alarm mails came"),
+		Hint: text.Plain("See who sends them.")}
 	p := begin(t, standard())
 	both := with(gateAway, storm)
 	p.see(both)

@@ -431,7 +431,7 @@ func (t *tray) failed(what string, err error) {
 		return
 	}
 	t.opt.Log.Warn("what was chosen in the tray failed", "err", err)
-	t.show(notification{key: "failed", title: what, body: words.Say(err.Error())})
+	t.show(notification{key: "failed", title: what, body: words.Error(err)})
 }
 
 // saveAll triggers every camera that is switched on.

@@ -14,6 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/app/host"
 	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
@@ -92,11 +96,7 @@ func (f *fake) Close() {}
 
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
+	poll.Until(t, what, 20*time.Second, ok, nil)
 }
 
 // TestTray drives the whole tray on a private bus, in a process of its own, since fyne.io/systray runs once in a
@@ -180,7 +180,8 @@ func TestTray(t *testing.T) {
 			f.status.RAM.Used, f.status.Cameras = int64(i), slices.Clone(f.status.Cameras)
 			f.status.Cameras[0].PreRoll = event.Seconds(time.Duration(i) * time.Second)
 			if i == 4 {
-				f.status.Problems = []status.Problem{{Key: "archive-gone", About: "archive", Text: "The drive is gone"}}
+				f.status.Problems = []status.Problem{{Code: "archive-gone", About: "archive",
+					Text: text.Plain("The drive is gone")}}
 			}
 		})
 		time.Sleep(50 * time.Millisecond)

@@ -371,7 +371,7 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 		text += words.L(", trying again in %s", words.Ago(wait+time.Second))
 	}
 	text += "."
-	if c.Hint != "" {
+	if !c.Hint.IsZero() {
 		text += " " + words.Say(c.Hint)
 	}
 	return text, widget.DangerImportance

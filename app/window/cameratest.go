@@ -59,7 +59,7 @@ func (t *cameraTest) clear() {
 func (t *cameraTest) run() {
 	c := t.camera()
 	t.clear()
-	if rule := config.URLFault(c.URL); rule != "" {
+	if rule := config.CheckURL(c.URL); !rule.IsZero() {
 		t.showResult(words.L("The address %s", words.Say(rule)), "", widget.DangerImportance)
 		return
 	}
@@ -74,7 +74,7 @@ func (t *cameraTest) run() {
 			}
 			t.button.Enable()
 			if err != nil {
-				text, hint := words.Say(err.Error()), ""
+				text, hint := words.Error(err), ""
 				var e *control.Error
 				if errors.As(err, &e) {
 					text, hint = words.Say(e.Text), words.Say(e.Hint)

@@ -87,7 +87,7 @@ func (p *connections) ask() {
 			p.asking = false
 			fault := ""
 			if err != nil {
-				list, fault = p.list, words.Say(err.Error())
+				list, fault = p.list, words.Error(err)
 			}
 			if fault == p.fault && reflect.DeepEqual(list, p.list) {
 				return
@@ -133,7 +133,7 @@ func (p *connections) draw() {
 }
 
 // verdictOf says what became of a connection.
-func verdictOf(c status.Connection) string { return capital(words.Verdict(c.Verdict)) }
+func verdictOf(c status.Connection) string { return capital(words.Say(c.Verdict)) }
 
 // capital begins a text with a capital letter.
 func capital(text string) string {
@@ -332,14 +332,14 @@ func (t *talk) set(c status.Connection) {
 	t.said.Segments = nil
 	for _, l := range c.Dialogue {
 		var who string
-		text, name := l.Text, theme.ColorNameForeground
+		text, name := words.Say(l.Text), theme.ColorNameForeground
 		switch l.Who {
 		case "camera":
 			who = words.L("camera")
 		case "preroll":
 			who, name = "Preroll", theme.ColorNamePrimary
 		default:
-			text, name = words.Say(l.Text), theme.ColorNamePlaceHolder
+			name = theme.ColorNamePlaceHolder
 		}
 		style := widget.RichTextStyle{ColorName: name, SizeName: theme.SizeNameCaptionText,
 			TextStyle: fyne.TextStyle{Monospace: true}}

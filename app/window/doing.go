@@ -36,11 +36,11 @@ func (w *window) try(do func(context.Context) error, then func()) {
 
 // fail shows an error, with what to do where that is known.
 func (w *window) fail(err error) {
-	text := words.Say(err.Error())
+	text := words.Error(err)
 	var e *control.Error
 	if errors.As(err, &e) {
 		text = words.Say(e.Text)
-		if e.Hint != "" {
+		if !e.Hint.IsZero() {
 			text += "\n\n" + words.Say(e.Hint)
 		}
 	}

@@ -186,7 +186,7 @@ func (p *eventsPage) fillChoices() {
 		names = append(names, p.w.cameraName(id))
 	}
 	for _, l := range p.choices.Labels {
-		labels = append(labels, words.Say(l))
+		labels = append(labels, words.Label(l))
 	}
 	names = append([]string{words.L("All cameras")}, distinct(names, p.choices.Cameras)...)
 	labels = append([]string{words.L("All labels")}, distinct(labels, p.choices.Labels)...)
@@ -519,7 +519,7 @@ func (p *eventsPage) draw() {
 	empty := p.loaded && p.book.events == 0 && p.err == nil
 	shown(p.failed, p.err != nil)
 	if p.err != nil {
-		p.fault.SetText(words.L("The list of events cannot be read: %s", words.Say(p.err.Error())))
+		p.fault.SetText(words.L("The list of events cannot be read: %s", words.Error(p.err)))
 	}
 	shown(p.unfound, empty && p.filtered())
 	shown(p.welcome, s != nil && len(s.Cameras) == 0 && empty && !p.filtered())

@@ -268,7 +268,7 @@ func (v *eventView) draw() {
 		box.Add(caption(words.L("What is missing")))
 		for _, g := range e.Gaps {
 			box.Add(fact(g.From.Local().Format("15:04:05"),
-				words.L("%.1f s: %s", g.To.Sub(g.From).Seconds(), words.Say(g.Reason))))
+				words.L("%.1f s: %s", g.To.Sub(g.From).Seconds(), words.Say(g.Why()))))
 		}
 	}
 	for _, c := range e.Clips {
@@ -293,7 +293,7 @@ func alarmOf(t event.Trigger) string {
 		return words.L("by hand")
 	}
 	parts := []string{}
-	for _, s := range []string{words.Say(t.Label), t.Channel, t.Subject, t.Sender, t.From} {
+	for _, s := range []string{words.Label(t.Label), t.Channel, t.Subject, t.Sender, t.From} {
 		if s != "" {
 			parts = append(parts, s)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // guide sets up a recorder in four short steps, each tested before the next: RAM disk, archive, camera, mail. It edits
@@ -152,7 +153,7 @@ func (g *guide) archiveStep() fyne.CanvasObject {
 func (g *guide) cameraStep() fyne.CanvasObject {
 	var names []string
 	for _, b := range config.Brands {
-		names = append(names, words.Say(b.Name))
+		names = append(names, brandName(b))
 	}
 	g.brand = widget.NewSelect(names, func(string) { g.build() })
 	g.name, g.address, g.url, g.user, g.password = widget.NewEntry(), widget.NewEntry(), widget.NewEntry(),
@@ -392,11 +393,19 @@ func (g *guide) apply(s config.Settings, then func()) {
 	})
 }
 
+// brandName is a brand's name; the one for all others is said in the user's language.
+func brandName(b config.Brand) string {
+	if b.Name == config.Other {
+		return words.Say(text.BrandOtherName.With())
+	}
+	return b.Name
+}
+
 // faultsOf says the faults of settings that were refused.
 func faultsOf(err error) string {
 	var e *control.Error
 	if !errors.As(err, &e) || len(e.Faults) == 0 {
-		return words.Say(err.Error())
+		return words.Error(err)
 	}
 	var lines []string
 	for _, f := range e.Faults {
@@ -532,7 +541,7 @@ func arrivalOf(s *status.Status, c config.Camera, since time.Time) (text string,
 	switch {
 	case s == nil:
 		return headline(nil), widget.WarningImportance, false
-	case s.SMTP.Error != "":
+	case !s.SMTP.Error.IsZero():
 		return words.Say(s.SMTP.Error), widget.DangerImportance, false
 	case s.SMTP.Last == nil || s.SMTP.Last.Time.Before(since):
 		return words.L("Waiting for a mail from the camera …"), widget.MediumImportance, false
@@ -606,7 +615,7 @@ func (f *folderStep) check() {
 				return
 			}
 			if err != nil {
-				f.showResult(words.Say(err.Error()), widget.DangerImportance)
+				f.showResult(words.Error(err), widget.DangerImportance)
 				return
 			}
 			text, importance, ok := folderOf(d, f.use, edit)
@@ -634,7 +643,7 @@ const usualRate = 4e6 / 8
 
 // folderOf says what a folder is good for, and whether it can be used.
 func folderOf(d status.Folder, use string, s config.Settings) (text string, i widget.Importance, ok bool) {
-	if d.Fault != "" {
+	if !d.Fault.IsZero() {
 		return strings.TrimSpace(sentence(words.L("The folder %s", words.Say(d.Fault))) + " " + words.Say(d.Hint)),
 			widget.DangerImportance, false
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // healthPage says what is wrong, and why there is no clip of a time.
@@ -133,17 +134,18 @@ func (p *healthPage) drawState(s *status.Status) {
 // findingsOf is what is right and wrong now, the wrong first.
 func findingsOf(s *status.Status) (list []status.Finding) {
 	if s == nil {
-		return []status.Finding{{Text: headline(nil)}}
+		return []status.Finding{{Text: plain(headline(nil))}}
 	}
 	for _, p := range s.Problems {
-		list = append(list, status.Finding{Text: problemOf(s, p)})
+		list = append(list, status.Finding{Text: plain(problemOf(s, p))})
 	}
 	if s.Pause.On {
 		list = append(list, status.Finding{OK: true, Warn: true,
-			Text: headline(s) + ". " + words.N(s.Pause.Missed, "1 alarm came meanwhile.", "%d alarms came meanwhile.")})
+			Text: plain(headline(s) + ". " +
+				words.N(s.Pause.Missed, "1 alarm came meanwhile.", "%d alarms came meanwhile."))})
 	}
 	if len(list) == 0 && len(s.Cameras) > 0 {
-		list = append(list, status.Finding{OK: true, Text: words.L("All is well.") + " " + headline(s) + "."})
+		list = append(list, status.Finding{OK: true, Text: plain(words.L("All is well.") + " " + headline(s) + ".")})
 	}
 	if ports := portsOf(s.SMTP); ports != "" {
 		text := words.L("Alarm mail: listening on %s, %s since the start.", ports,
@@ -151,26 +153,27 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 		if m := s.SMTP.Last; m != nil {
 			text += " " + words.L("The last one at %s from %s.", m.Time.Local().Format("15:04:05"), m.From)
 		}
-		list = append(list, status.Finding{OK: true, Text: text})
+		list = append(list, status.Finding{OK: true, Text: plain(text)})
 	}
 	if s.SMTP.Refused > 0 {
 		list = append(list, status.Finding{OK: true, Warn: true,
-			Text: words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)})
+			Text: plain(words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused))})
 	}
-	if s.Archive.Error == "" {
+	if s.Archive.Error.IsZero() {
 		list = append(list, status.Finding{OK: true,
-			Text: words.L("Archive: %s, %s; %s free in %s.", words.N(s.Archive.Events, "1 event", "%d events"),
-				config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free), s.Archive.Path)})
+			Text: plain(words.L("Archive: %s, %s; %s free in %s.", words.N(s.Archive.Events, "1 event", "%d events"),
+				config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free), s.Archive.Path))})
 	}
 	for _, d := range s.Archive.Away {
 		list = append(list, status.Finding{OK: true, Warn: true,
-			Text: words.L("Drive of %s is not there: %s lie on it, %s.", d.Path,
-				words.N(d.Events, "1 event", "%d events"), config.ByteSize(d.Bytes)),
-			Hint: words.L("Plug it in to see them. If it is gone for good, delete them: they leave the list.")})
+			Text: plain(words.L("Drive of %s is not there: %s lie on it, %s.", d.Path,
+				words.N(d.Events, "1 event", "%d events"), config.ByteSize(d.Bytes))),
+			Hint: plain(words.L("Plug it in to see them. If it is gone for good, delete them: they leave the list."))})
 	}
 	list = append(list, status.Finding{OK: true,
-		Text: words.L("RAM: %s of %s used on %s (%s).", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget),
-			s.RAM.Path, s.RAM.Kind)})
+		Text: plain(words.L("RAM: %s of %s used on %s (%s).", config.ByteSize(s.RAM.Used),
+			config.ByteSize(s.RAM.Budget),
+			s.RAM.Path, s.RAM.Kind))})
 	return list
 }
 
@@ -179,7 +182,7 @@ func portsOf(s status.SMTP) string {
 	var list []string
 	for _, p := range s.Ports {
 		switch {
-		case p.Error != "":
+		case !p.Error.IsZero():
 		case p.TLS:
 			list = append(list, words.L("%s (TLS only)", portOf(p.Listen)))
 		default:
@@ -202,11 +205,11 @@ func finding(f status.Finding) fyne.CanvasObject {
 		icon = theme.NewWarningThemedResource(theme.WarningIcon())
 	}
 	text := words.Say(f.Text)
-	if f.About != "" {
+	if !f.About.IsZero() {
 		text = words.Say(f.About) + ": " + text
 	}
 	box := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*2), wrapped(text))
-	if f.Hint != "" {
+	if !f.Hint.IsZero() {
 		h := wrapped(words.Say(f.Hint))
 		h.Importance = widget.LowImportance
 		box.Add(h)
@@ -219,7 +222,7 @@ func finding(f status.Finding) fyne.CanvasObject {
 func (p *healthPage) find() {
 	at, err := whenOf(p.date.Date, p.clock.Text, p.w.now())
 	if err != nil {
-		p.showFindings(p.answer, status.Finding{Text: err.Error()})
+		p.showFindings(p.answer, status.Finding{Text: text.Of(err)})
 		return
 	}
 	camera := ""
@@ -232,7 +235,7 @@ func (p *healthPage) find() {
 		p.w.do(func() {
 			p.ask.Enable()
 			if err != nil {
-				list = []status.Finding{{Text: err.Error()}}
+				list = []status.Finding{{Text: text.Of(err)}}
 			}
 			p.showFindings(p.answer, list...)
 		})
@@ -295,23 +298,23 @@ func (p *healthPage) selfTest() {
 func goThrough(ctx context.Context, client *control.Client, c status.Camera, say func(status.Finding)) {
 	began := time.Now()
 	if err := client.Mail(ctx, c.ID); err != nil {
-		say(status.Finding{Text: words.L("The alarm mail was not accepted: %s", words.Say(err.Error()))})
+		say(status.Finding{Text: plain(words.L("The alarm mail was not accepted: %s", words.Error(err)))})
 		return
 	}
-	say(status.Finding{OK: true, Text: words.L("The alarm mail was accepted after %.2f s.",
-		time.Since(began).Seconds())})
+	say(status.Finding{OK: true, Text: plain(words.L("The alarm mail was accepted after %.2f s.",
+		time.Since(began).Seconds()))})
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	id := ""
 	for {
 		list, err := client.Events(ctx, event.Query{Camera: c.ID, Limit: 1})
 		if err != nil {
-			say(status.Finding{Text: words.Say(err.Error())})
+			say(status.Finding{Text: text.Of(err)})
 			return
 		}
 		if len(list) == 0 || id == "" && list[0].LastTrigger.Before(began.Add(-time.Second)) {
-			say(status.Finding{Text: words.L("The mail made no event."),
-				Hint: words.L("Is the camera switched on, or Preroll paused?")})
+			say(status.Finding{Text: plain(words.L("The mail made no event.")),
+				Hint: plain(words.L("Is the camera switched on, or Preroll paused?"))})
 			return
 		}
 		e := list[0]
@@ -320,7 +323,7 @@ func goThrough(ctx context.Context, client *control.Client, c status.Camera, say
 		}
 		if e.ID != id { // another one began meanwhile
 			if e, err = client.Event(ctx, id); err != nil {
-				say(status.Finding{Text: words.Say(err.Error())})
+				say(status.Finding{Text: text.Of(err)})
 				return
 			}
 		}
@@ -329,7 +332,7 @@ func goThrough(ctx context.Context, client *control.Client, c status.Camera, say
 			break
 		}
 		text, _ := stateOf(e, time.Now())
-		say(status.Finding{OK: true, Warn: true, Text: text})
+		say(status.Finding{OK: true, Warn: true, Text: plain(text)})
 		select {
 		case <-ctx.Done():
 			return
@@ -338,10 +341,10 @@ func goThrough(ctx context.Context, client *control.Client, c status.Camera, say
 	}
 	v, err := client.Verify(ctx, id)
 	if err != nil {
-		say(status.Finding{Text: words.Say(err.Error())})
+		say(status.Finding{Text: text.Of(err)})
 		return
 	}
-	say(status.Finding{OK: v.OK, Text: words.Say(v.Text)})
+	say(status.Finding{OK: v.OK, Text: v.Text})
 }
 
 // resultOf says how the event of a self-test ended.
@@ -350,9 +353,12 @@ func resultOf(e event.Event) status.Finding {
 	switch {
 	case e.State == event.Saved:
 		return status.Finding{OK: true,
-			Text: words.L("The clip is saved, with %.1f s before the alarm; %.0f s were asked.", got, asked)}
+			Text: plain(words.L("The clip is saved, with %.1f s before the alarm; %.0f s were asked.", got, asked))}
 	case e.State == event.Incomplete:
-		return status.Finding{Text: words.L("The clip is saved, but not complete: %s", words.Say(e.Reason))}
+		return status.Finding{Text: plain(words.L("The clip is saved, but not complete: %s", words.Say(e.Why())))}
 	}
-	return status.Finding{Text: words.L("There is no clip: %s", words.Say(e.Reason))}
+	return status.Finding{Text: plain(words.L("There is no clip: %s", words.Say(e.Why())))}
 }
+
+// plain is a finding's text that is in the user's language already.
+func plain(s string) text.Text { return text.Plain(s) }

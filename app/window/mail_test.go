@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
@@ -23,13 +25,13 @@ import (
 
 // sceneTalks are connections of a camera that gave up, of a careless one, of a stranger, and of an unknown recorder.
 func sceneTalks() []status.Connection {
-	line := func(ms int, who, text string) status.Line {
-		return status.Line{At: event.Seconds(time.Duration(ms) * time.Millisecond), Who: who, Text: text}
+	line := func(ms int, who, said string) status.Line {
+		return status.Line{At: event.Seconds(time.Duration(ms) * time.Millisecond), Who: who, Text: text.Plain(said)}
 	}
 	return []status.Connection{
 		{ID: 14, Time: noon.Add(55 * time.Minute), Length: event.Seconds(2 * time.Second), From: "192.0.2.9",
 			Port:    "[::]:2525",
-			Verdict: "camera gave up in the middle of the login: choose another kind of login in the camera, or none",
+			Verdict: text.GaveUpInLogin.With(text.GaveUp),
 			Dialogue: []status.Line{line(0, "preroll", "220 preroll ESMTP Service Ready"),
 				line(20, "camera", "EHLO IPC"), line(21, "preroll", "250-preroll"),
 				line(21, "preroll", "250-AUTH LOGIN PLAIN"), line(21, "preroll", "250 STARTTLS"),
@@ -38,17 +40,18 @@ func sceneTalks() []status.Connection {
 		{ID: 13, Time: noon.Add(54 * time.Minute), Length: event.Seconds(300 * time.Millisecond), From: "192.0.2.9",
 			Port: "[::]:2525", TLS: "TLS 1.2", Good: true, Mails: 1, Cameras: []string{"gate"},
 			Events:  []string{"e010"},
-			Repairs: []string{"no domain in the sender", "bare line feeds"},
-			Verdict: "accepted after 2 repairs: no domain in the sender, bare line feeds"},
+			Repairs: []text.Text{text.QuirkSenderHost.With(), text.QuirkBareLF.With()},
+			Verdict: text.Repaired.With(text.Accepted, 2,
+				text.Join(", ", text.QuirkSenderHost.With(), text.QuirkBareLF.With()))},
 		{ID: 12, Time: noon.Add(50 * time.Minute), From: "203.0.113.9", Port: "[::]:2525",
-			Verdict: "refused: address 203.0.113.9 is not allowed (7 times)"},
+			Verdict: text.CountedTimes.With(text.RefusedAddress.With("203.0.113.9"), 7)},
 		{ID: 11, Time: noon.Add(49 * time.Minute), From: "192.0.2.7", Port: "[::]:2525", Mails: 1,
-			Verdict: "accepted; it fits no camera: no camera has a rule or a mail name that fits, and none has the address that it came from"},
+			Verdict: text.AcceptedUnmatched.With(text.Accepted, text.MatchNone)},
 	}
 }
 
 func sceneUnmatched() []status.Unmatched {
-	why := "no camera has a rule or a mail name that fits, and none has the address that it came from"
+	why := text.MatchNone.With()
 	nvr := status.Unmatched{Time: noon.Add(49 * time.Minute), From: "192.0.2.7", Sender: "nvr@home",
 		To: []string{"all@nvr"}, Subject: "Motion detected", Channel: "Back Yard", Number: "4", Device: "NVR",
 		Login: "admin", Label: "motion", Why: why}
@@ -110,7 +113,7 @@ func TestConnections(t *testing.T) {
 		t.Fatal("the dialogue is not shown")
 	}
 	f.talks = sceneTalks()
-	f.talks[0].Dialogue = append(f.talks[0].Dialogue, status.Line{Who: "camera", Text: "one more line"})
+	f.talks[0].Dialogue = append(f.talks[0].Dialogue, status.Line{Who: "camera", Text: text.Plain("one more line")})
 	p.ask()
 	settle(w)
 	if !strings.Contains(p.talk.said.String(), "one more line") {
@@ -137,7 +140,7 @@ func TestConnections(t *testing.T) {
 	w.turn(pageHealth)
 	settle(w)
 	for i := range 200 {
-		f.talks = append(f.talks, status.Connection{ID: 1000 + i, Verdict: "connected", Good: true})
+		f.talks = append(f.talks, status.Connection{ID: 1000 + i, Verdict: text.Plain("connected"), Good: true})
 	}
 	p.ask()
 	settle(w)
@@ -243,7 +246,7 @@ func TestMailSettings(t *testing.T) {
 	w.status.Cameras[0].MailLag = event.Seconds(8 * time.Second)
 	w.status.SMTP.Ports = []status.Port{{Listen: "[::]:2525"}, {Listen: "[::]:465", TLS: true},
 		{Listen: ":25",
-			Error: "this user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525"}}
+			Error: text.Plain("this user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525")}}
 	w.changed(control.Update{Status: w.status}, false)
 	settle(w)
 	if want := "Listening on port 2525, port 465 (TLS only).\nThis user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525."; p.smtp.Text != want {
@@ -361,7 +364,7 @@ func TestVerdictOf(t *testing.T) {
 	words.Use("de")
 	t.Cleanup(func() { words.Use("en") })
 	for _, c := range sceneTalks() {
-		if got := verdictOf(c); strings.EqualFold(got, c.Verdict) {
+		if got := verdictOf(c); strings.EqualFold(got, c.Verdict.String()) {
 			t.Errorf("no German for %q", c.Verdict)
 		}
 	}

@@ -41,7 +41,7 @@ func rowOf(e event.Event, now time.Time) row {
 
 // labelOf is an event's label as it is shown.
 func labelOf(e event.Event) string {
-	l := words.Say(e.Label)
+	l := words.Label(e.Label)
 	if e.Continues != "" {
 		l = words.L("%s (continued)", l)
 	}
@@ -65,9 +65,9 @@ func stateOf(e event.Event, now time.Time) (string, widget.Importance) {
 		}
 		return words.L("Saved"), widget.LowImportance
 	case event.Incomplete:
-		return words.L("Not complete: %s", words.Say(e.Reason)), widget.WarningImportance
+		return words.L("Not complete: %s", words.Say(e.Why())), widget.WarningImportance
 	}
-	return words.L("No clip: %s", words.Say(e.Reason)), widget.DangerImportance
+	return words.L("No clip: %s", words.Say(e.Why())), widget.DangerImportance
 }
 
 // headline is the one line above the list.
@@ -124,16 +124,10 @@ func troubles(s *status.Status) string {
 	return strings.Join(lines, "\n")
 }
 
-// problemOf says a problem and what to do. The camera's name in front of it is nobody's to translate.
+// problemOf says a problem and what to do.
 func problemOf(s *status.Status, p status.Problem) string {
-	text := p.Text
 	name := ""
-	switch p.Key {
-	case "camera":
-		if before, after, ok := strings.Cut(text, ": "); ok {
-			name, text = before+": ", after
-		}
-	case "mail-storm":
+	if p.Code == "mail-storm" {
 		name = p.About + ": "
 		for _, c := range s.Cameras {
 			if c.ID == p.About {
@@ -141,7 +135,7 @@ func problemOf(s *status.Status, p status.Problem) string {
 			}
 		}
 	}
-	return name + sentence(words.Say(text)) + " " + words.Say(p.Hint)
+	return name + sentence(words.Say(p.Text)) + " " + words.Say(p.Hint)
 }
 
 // distinct adds the id to names that others have too, since a selection knows its options by their text.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/widget"
 
@@ -185,10 +187,11 @@ func TestStateLine(t *testing.T) {
 		{status.Camera{State: status.Off}, "Switched off"},
 		{status.Camera{State: status.Connecting, Since: noon}, "Connecting, for 14 s"},
 		{status.Camera{State: status.Recording, Since: noon.Add(-3 * time.Hour)}, "Recording for 3 h"},
-		{status.Camera{State: status.Waiting, Since: noon, Text: "The camera sends no picture", Hint: "Restart it.",
+		{status.Camera{State: status.Waiting, Since: noon, Text: text.Plain("The camera sends no picture"),
+			Hint:  text.Plain("Restart it."),
 			Retry: at.Add(7 * time.Second)},
 			"The camera sends no picture. No video for 14 s, trying again in 8 s. Restart it."},
-		{status.Camera{State: status.Waiting, Since: noon, Text: "Waits for the RAM disk"},
+		{status.Camera{State: status.Waiting, Since: noon, Text: text.Plain("Waits for the RAM disk")},
 			"Waits for the RAM disk. No video for 14 s."},
 	} {
 		if got, _ := stateLine(tc.c, at); got != tc.want {
@@ -249,10 +252,10 @@ func TestFolderOf(t *testing.T) {
 			"This is RAM: tmpfs, 8 GiB free, of which Preroll uses at most 1 GiB. That holds the last 100 s of 21 cameras", true},
 		{status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 20 << 20}, "ram",
 			"That holds the last 42 s of one camera", true},
-		{status.Folder{Kind: "ext4", Known: true, Free: 8 << 30, Hint: "Use /dev/shm/preroll."}, "ram",
+		{status.Folder{Kind: "ext4", Known: true, Free: 8 << 30, Hint: text.Plain("Use /dev/shm/preroll.")}, "ram",
 			"This is a disk and not RAM", true},
 		{status.Folder{Kind: "hfs", Free: 8 << 30}, "ram", "Nobody can tell whether this is RAM", true},
-		{status.Folder{Fault: "cannot be made"}, "ram", "cannot be made.", false},
+		{status.Folder{Fault: text.Plain("cannot be made")}, "ram", "cannot be made.", false},
 		{status.Folder{Kind: "ext4", Known: true, Free: 350 << 20, Speed: 50e6}, "archive",
 			"It takes 50 MB a second, which is enough for about 100 cameras at once. There is room for about 10 clips of 70 s.", true},
 		{status.Folder{Kind: "tmpfs", Known: true, RAM: true, Free: 350 << 20}, "archive", "all clips are lost", true},

@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
+	"github.com/preroll/preroll/recorder/text"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
@@ -54,8 +58,9 @@ var scenes = []struct {
 		w.events.tapped(5, fyne.KeyModifierShift)
 	}},
 	{"events-trouble", func(_ *testing.T, w *window, _ *fake) {
-		w.status.Problems = []status.Problem{{Key: "camera", Text: "Gate: The camera refuses the user name or password",
-			Hint: "Check both in the camera's own web page, then correct them in the settings."}}
+		w.status.Problems = []status.Problem{{Code: "camera",
+			Text: text.Plain("Gate: The camera refuses the user name or password"),
+			Hint: text.Plain("Check both in the camera's own web page, then correct them in the settings.")}}
 		w.status.SMTP.Unmatched = []status.Unmatched{{Time: noon, From: "192.0.2.7", To: []string{"nobody@nvr"},
 			Subject: "Motion"}}
 		w.changed(control.Update{}, false)
@@ -80,8 +85,7 @@ var scenes = []struct {
 	}},
 	{"cameras-advice", func(_ *testing.T, w *window, _ *fake) {
 		k := source.RareKeyframes
-		w.status.Cameras[0].Advice = []status.Advice{{Kind: string(k), Text: fmt.Sprintf(k.Text(), 80.),
-			Hint: k.Hint()}}
+		w.status.Cameras[0].Advice = []status.Advice{{Kind: string(k), Text: k.Text(80.), Hint: k.Hint()}}
 		w.turn(pageCameras)
 	}},
 	{"health", func(_ *testing.T, w *window, f *fake) {
@@ -156,6 +160,7 @@ var sizes = []fyne.Size{fyne.NewSize(900, 600), fyne.NewSize(1920, 1080)}
 // TestPictures draws every page in both themes and compares it with its master. PREROLL_MASTERS=1 writes the masters
 // anew; PREROLL_SHOTS names a folder for pictures at both sizes, to be looked at.
 func TestPictures(t *testing.T) {
+	poll.RealTime(t)
 	shots, masters := os.Getenv("PREROLL_SHOTS"), os.Getenv("PREROLL_MASTERS") != ""
 	look := sizes[:1]
 	if shots != "" {
@@ -216,11 +221,12 @@ func sceneFake() *fake {
 			Picture: testJPEG(), GOP: event.Seconds(4 * time.Second), BitRate: 6.1e6},
 		found: []status.DiscoveredCamera{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"},
 			{Address: "192.0.2.10", Name: "IPC", Model: "DS-2CD2143", Brand: "Hikvision"}},
-		why: []status.Finding{{About: "Preroll", OK: true, Text: "It was running."},
-			{About: "Alarm mail", Text: "No mail came from this camera between 12:03 and 12:15.",
-				Hint: "Press the test button in the camera's mail settings and watch whether it arrives."},
-			{About: "Gate", OK: true, Warn: true,
-				Text: "It was offline from 12:10 to 12:11: The camera ended the connection."}},
+		why: []status.Finding{{About: text.Plain("Preroll"), OK: true, Text: text.Plain("It was running.")},
+			{About: text.Plain("Alarm mail"),
+				Text: text.Plain("No mail came from this camera between 12:03 and 12:15."),
+				Hint: text.Plain("Press the test button in the camera's mail settings and watch whether it arrives.")},
+			{About: text.Plain("Gate"), OK: true, Warn: true,
+				Text: text.Plain("It was offline from 12:10 to 12:11: The camera ended the connection.")}},
 		next: &event.Next{Event: ev(0, event.Saved), Why: "max_age", When: noon.AddDate(0, 0, 30)}}
 	f.settings.RAMDisk.Path, f.settings.Archive.Path = "/dev/shm/preroll", "/home/me/Videos/Preroll"
 	for i, name := range []string{"Gate", "Yard", "Shed", strings.Repeat("A camera with a very long name ", 4)} {
@@ -264,8 +270,8 @@ func sceneStatus() *status.Status {
 	s.Cameras[0].LastTrigger = noon.Add(-50 * time.Minute)
 	s.Cameras = append(s.Cameras,
 		status.Camera{ID: "yard", Name: "Yard", State: status.Waiting, Since: noon.Add(-3 * time.Hour),
-			Text: "The camera refuses the user name or password",
-			Hint: "Check both in the camera's own web page, then correct them in the settings."},
+			Text: text.Plain("The camera refuses the user name or password"),
+			Hint: text.Plain("Check both in the camera's own web page, then correct them in the settings.")},
 		status.Camera{ID: "shed", Name: "Shed", State: status.Off},
 		status.Camera{ID: "long", Name: strings.Repeat("A camera with a very long name ", 4), State: status.Recording,
 			Since: noon.Add(-4 * time.Hour), PreRoll: event.Seconds(37 * time.Second), BitRate: 8e6, Bytes: 37 << 20,

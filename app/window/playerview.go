@@ -187,7 +187,7 @@ func (v *playerView) state(life int, s player.State) {
 		}
 		text := ""
 		if s.Err != nil {
-			text = words.Say(s.Err.Error())
+			text = words.Error(s.Err)
 		}
 		v.showMessage(text)
 	})

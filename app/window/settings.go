@@ -22,6 +22,7 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // settingsPage edits a copy of the settings; Save puts it in force, Cancel takes the recorder's own again.
@@ -727,12 +728,12 @@ func (p *settingsPage) check() {
 		err := f.err
 		for _, x := range faults {
 			if err == nil && p.means(x.Key, f) {
-				err = errors.New(x.Rule)
+				err = &text.Error{Text: x.Rule}
 			}
 		}
 		text := ""
 		if err != nil {
-			text = words.Say(err.Error())
+			text = words.Error(err)
 		}
 		if f.fault.Text != text {
 			f.fault.SetText(text)
@@ -781,11 +782,11 @@ func listeningOf(s status.SMTP) string {
 		lines = append(lines, words.L("Listening on %s.", ports))
 	}
 	for _, p := range s.Ports {
-		if p.Error != "" {
+		if !p.Error.IsZero() {
 			lines = append(lines, sentence(capital(words.Say(p.Error))))
 		}
 	}
-	if len(s.Ports) == 0 && s.Error != "" {
+	if len(s.Ports) == 0 && !s.Error.IsZero() {
 		lines = append(lines, sentence(capital(words.Say(s.Error))))
 	}
 	return strings.Join(lines, "\n")
@@ -946,7 +947,7 @@ func (p *settingsPage) explain(err error) string {
 	}
 	var e *control.Error
 	if !errors.As(err, &e) || len(e.Faults) == 0 {
-		return words.Say(err.Error())
+		return words.Error(err)
 	}
 	var lines []string
 	for _, x := range e.Faults {
@@ -954,7 +955,7 @@ func (p *settingsPage) explain(err error) string {
 		for _, f := range p.fields {
 			if p.means(x.Key, f) {
 				name = f.label
-				f.entry.SetValidationError(errors.New(x.Rule))
+				f.entry.SetValidationError(&text.Error{Text: x.Rule})
 				f.fault.SetText(words.Say(x.Rule))
 				f.fault.Show()
 			}

@@ -14,24 +14,24 @@ import (
 )
 
 // StartError shows why Preroll could not start, until the user closes the window or ctx ends.
-func StartError(ctx context.Context, a fyne.App, text string) {
+func StartError(ctx context.Context, a fyne.App, err error) {
 	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
 	words.Use("")
 	dress(a)
 	w := a.NewWindow("Preroll")
-	w.SetContent(faultOf(text, w.Close))
+	w.SetContent(startErrorOf(err, w.Close))
 	w.Resize(fyne.NewSize(620, 320))
 	stop := context.AfterFunc(ctx, func() { fyne.Do(a.Quit) })
 	defer stop()
 	w.ShowAndRun()
 }
 
-// faultOf is what a start that failed shows.
-func faultOf(text string, done func()) fyne.CanvasObject {
+// startErrorOf is what a start that failed shows.
+func startErrorOf(err error, done func()) fyne.CanvasObject {
 	title := widget.NewLabelWithStyle(words.L("Preroll could not start. Nothing is recorded."), fyne.TextAlignLeading,
 		fyne.TextStyle{Bold: true})
 	title.Wrapping = fyne.TextWrapWord
-	what := wrapped(words.Say(text))
+	what := wrapped(words.Error(err))
 	what.Selectable = true
 	hint := wrapped(words.L("Mend it and start Preroll again. Your clips are untouched."))
 	icon := container.NewGridWrap(fyne.NewSize(40, 40), widget.NewIcon(theme.NewErrorThemedResource(theme.ErrorIcon())))

@@ -94,7 +94,7 @@ func detailsOf(u status.Unmatched) string {
 		parts = append(parts, words.L("login %s", u.Login))
 	}
 	if u.Label != "" {
-		parts = append(parts, words.Say(u.Label))
+		parts = append(parts, words.Label(u.Label))
 	}
 	return strings.Join(parts, "  ·  ")
 }
@@ -186,7 +186,7 @@ func (p *unmatchedList) assign(u status.Unmatched) *assignment {
 func (a *assignment) check() {
 	text := ""
 	if err := maildoctor.Check(a.entry.Text); err != nil && strings.TrimSpace(a.entry.Text) != "" {
-		text = sentence(words.Say(err.Error()))
+		text = sentence(words.Error(err))
 	}
 	a.fault.SetText(text)
 	shown(a.fault, text != "")

@@ -37,13 +37,10 @@ const (
 	pageSettings
 )
 
-// Pages are the names by which a page is asked for; the guide is no page of its own but lies over them all.
-var Pages = []string{"events", "cameras", "health", "settings", "guide"}
-
 // Options says which recorder's window it is, and what to show first.
 type Options struct {
 	Paths config.Paths
-	Page  string // one of Pages, or "" for the last one
+	Page  string // one of control.Pages, or "" for the last one
 	Event string // id of an event to show
 
 	Measure string // file for what is measured, or "": see Measured
@@ -223,13 +220,13 @@ func (w *window) remember() {
 	p, s := w.app.Preferences(), w.win.Canvas().Size()
 	p.SetFloat("width", float64(s.Width))
 	p.SetFloat("height", float64(s.Height))
-	p.SetString("page", Pages[w.tabs.SelectedIndex()])
+	p.SetString("page", control.Pages[w.tabs.SelectedIndex()])
 	p.SetString("place", w.events.place())
 }
 
 // show turns to a page or an event.
 func (w *window) show(o command) {
-	switch i := slices.Index(Pages, o.Page); {
+	switch i := slices.Index(control.Pages, o.Page); {
 	case o.Event != "":
 		w.turn(pageEvents)
 	case o.Page == "guide":

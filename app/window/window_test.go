@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
@@ -274,7 +276,8 @@ func TestEventsPage(t *testing.T) {
 	if p.nothing.Visible() || p.rows.count != 2 {
 		t.Errorf("the event is not listed: %d rows", p.rows.count)
 	}
-	w.status.Problems = []status.Problem{{Text: "The archive drive is full", Hint: "Delete something on it."}}
+	w.status.Problems = []status.Problem{{Text: text.Plain("The archive drive is full"),
+		Hint: text.Plain("Delete something on it.")}}
 	p.update(control.Update{}, false)
 	if !p.banner.Visible() || p.trouble.Text != "The archive drive is full. Delete something on it." {
 		t.Errorf("trouble: %q", p.trouble.Text)
@@ -393,7 +396,8 @@ func TestListOfEvents(t *testing.T) {
 }
 
 func TestEventView(t *testing.T) {
-	f := &fake{settings: config.Default(), verdict: status.VerifyResult{OK: true, Text: "The clip is whole."}}
+	f := &fake{settings: config.Default(),
+		verdict: status.VerifyResult{OK: true, Text: text.Plain("The clip is whole.")}}
 	w := filled(t, f, 20)
 	p := w.events
 	p.tapped(1, 0)
@@ -548,8 +552,8 @@ func TestSettingsPage(t *testing.T) {
 			t.Errorf("%s: the fault stays: %q", bad.key, p.fields[i].fault.Text)
 		}
 	}
-	f.refuse = config.Faults{{Key: "archive.path", Rule: "must be a folder, and it is a file"},
-		{Key: "camera[2].url", Rule: "must be right"}}
+	f.refuse = config.ValidationErrors{{Key: "archive.path", Rule: text.Plain("must be a folder, and it is a file")},
+		{Key: "camera[2].url", Rule: text.Plain("must be right")}}
 	p.alarm.SetChecked(false)
 	p.apply()
 	settle(w)
@@ -598,7 +602,7 @@ func TestGuide(t *testing.T) {
 		len(g.ram.offers.Objects) != 1 {
 		t.Errorf("RAM: %q, %d offers", g.ram.result.Text, len(g.ram.offers.Objects))
 	}
-	f.folder.Fault = "cannot be written: this user has no right to"
+	f.folder.Fault = text.Plain("cannot be written: this user has no right to")
 	g.ram.entry.SetText("/mnt/locked/x")
 	if !g.next.Disabled() {
 		t.Error("an untested folder is taken")
@@ -607,7 +611,7 @@ func TestGuide(t *testing.T) {
 	if !g.next.Disabled() || !strings.Contains(g.ram.result.Text, "no right") {
 		t.Errorf("a folder without rights: %q", g.ram.result.Text)
 	}
-	f.folder.Fault, f.folder.Speed = "", 200e6
+	f.folder.Fault, f.folder.Speed = text.Plain(""), 200e6
 	g.ram.entry.SetText("/dev/shm/preroll")
 	g.archive.check()
 	settle(w)
@@ -630,7 +634,7 @@ func TestGuide(t *testing.T) {
 		g.name.Text != "Yard" {
 		t.Errorf("taken: %q %q", g.url.Text, g.name.Text)
 	}
-	f.lookErr = &source.Failure{Kind: source.WrongPassword}
+	f.lookErr = source.WrongPassword.Failure(nil)
 	g.tester.run()
 	settle(w)
 	if !strings.Contains(g.tester.result.Text, "refuses the user name or password") || !g.next.Disabled() ||
@@ -677,8 +681,8 @@ func TestGuideWithTheDemoCamera(t *testing.T) {
 	w := rig(t, f)
 	w.changed(control.Update{Status: &status.Status{}}, true)
 	settle(w)
-	f.refuse = config.Faults{{Key: "ram_disk.path", Value: "/dev/shm/preroll",
-		Rule: "cannot be made: this user has no right to write there"}}
+	f.refuse = config.ValidationErrors{{Key: "ram_disk.path", Value: "/dev/shm/preroll",
+		Rule: text.Plain("cannot be made: this user has no right to write there")}}
 	test.Tap(w.guide.demo)
 	settle(w)
 	if !w.guide.content.Visible() || !strings.Contains(w.guide.fault.Text, "no right") {
@@ -694,7 +698,8 @@ func TestGuideWithTheDemoCamera(t *testing.T) {
 
 func TestHealthPage(t *testing.T) {
 	f := &fake{settings: config.Default(),
-		why: []status.Finding{{Text: "No mail came from this camera", Hint: "Press its test button."}}}
+		why: []status.Finding{{Text: text.Plain("No mail came from this camera"),
+			Hint: text.Plain("Press its test button.")}}}
 	f.settings.Cameras = []config.Camera{config.DemoCamera()}
 	f.settings.Cameras[0].ID, f.settings.Cameras[0].Mail = "gate", nil
 	w := rig(t, f)
@@ -726,7 +731,7 @@ func TestHealthPage(t *testing.T) {
 	e := ev(0, event.Saved)
 	e.LastTrigger = time.Now().Add(time.Minute)
 	f.events = []event.Event{e}
-	f.verdict = status.VerifyResult{Text: "It was changed since it was saved"}
+	f.verdict = status.VerifyResult{Text: text.Plain("It was changed since it was saved")}
 	p.selfTest()
 	settle(w)
 	if len(p.result.Objects) != 3 || fmt.Sprint(f.mailed) != "[gate]" {

@@ -1,8 +1,7 @@
 // Package words says everything that the desktop shows in its user's language. The English text is the key; the other
 // languages lie in the folder translation, in the form of Fyne's lang, which gets them too.
 //
-// What the engine says (failures, reasons, hints) is English; [Say] translates it as far as it is known, from the
-// folder engine.
+// What the engine says comes as a [text.Text]; [Say] says it by the code of its message, from the folder engine.
 package words
 
 import (
@@ -15,6 +14,9 @@ import (
 	"sync"
 
 	"fyne.io/fyne/v2/lang"
+	"golang.org/x/text/language"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Files holds the translations, for lang.AddTranslationsFS.
@@ -25,17 +27,17 @@ var Files embed.FS
 // Folder is where they lie in Files.
 const Folder = "translation"
 
-// language is one translation.
-type language struct {
-	code      string
-	texts     map[string]string // the desktop's own
-	said      map[string]string // the engine's
-	templates []template        // those among said
+// translation is what there is in one language.
+type translation struct {
+	code  string
+	tag   language.Tag
+	texts map[string]text.Forms // the desktop's own, by the English
+	said  map[string]text.Forms // the engine's, by the codes of its messages
 }
 
 var (
 	mu      sync.Mutex // guards current
-	current *language
+	current *translation
 )
 
 // Use sets the language by its code, such as "de" or "de-CH". A language without a translation is English. "" is the
@@ -48,7 +50,7 @@ func Use(code string) {
 	code, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "-")
 	l, err := load(code)
 	if err != nil {
-		l = &language{code: "en"}
+		l = &translation{code: "en", tag: language.English}
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -58,7 +60,7 @@ func Use(code string) {
 // Code is the language in use.
 func Code() string { return now().code }
 
-func now() *language {
+func now() *translation {
 	mu.Lock()
 	l := current
 	mu.Unlock()
@@ -72,12 +74,12 @@ func now() *language {
 // verb is a place for a value in a text: %s, %d, %q, %.0f, %[2]s.
 var verb = regexp.MustCompile(`%(\[\d\])?[-+0-9.]*[a-z]`)
 
-func load(code string) (*language, error) {
-	l := &language{code: code}
+func load(code string) (*translation, error) {
+	l := &translation{code: code, tag: language.Make(code)}
 	for _, f := range []struct {
 		fs     embed.FS
 		folder string
-		texts  *map[string]string
+		texts  *map[string]text.Forms
 	}{{Files, Folder, &l.texts}, {engine, "engine", &l.said}} {
 		b, err := f.fs.ReadFile(path.Join(f.folder, code+".json"))
 		if err != nil {
@@ -87,25 +89,31 @@ func load(code string) (*language, error) {
 			return nil, fmt.Errorf("translation %s: %w", code, err)
 		}
 	}
-	l.templates = templatesOf(l.said)
 	return l, nil
 }
 
 // L says a text of the desktop's own, with values in it as fmt.Sprintf does.
-func L(text string, values ...any) string {
-	if t := now().texts[text]; t != "" {
-		text = t
+func L(english string, values ...any) string {
+	if t := now().texts[english].Other; t != "" {
+		english = t
 	}
 	if len(values) == 0 {
-		return text
+		return english
 	}
-	return fmt.Sprintf(text, values...)
+	return fmt.Sprintf(english, values...)
 }
 
-// N says one text for one thing and another one, which holds a %d, for several.
+// N says how many things there are: one is the English for one of them, and many, which holds a %d, for any other
+// number. many is the key.
 func N(n int, one, many string) string {
-	if n == 1 {
-		return L(one)
+	t := now()
+	f, ok := t.texts[many]
+	if !ok {
+		f = text.Forms{One: one, Other: many}
 	}
-	return L(many, n)
+	form := pick(f, t.tag, int64(n))
+	if !verb.MatchString(form) {
+		return form
+	}
+	return fmt.Sprintf(form, n)
 }

@@ -12,6 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // source is a Go file of the project that is no test.
@@ -49,11 +52,11 @@ func sources(t *testing.T, under string) (list []source) {
 }
 
 // literal is a string as an expression gives it: what is joined to it is a value, %s.
-func literal(e ast.Expr) (text string, ok bool) {
+func literal(e ast.Expr) (value string, ok bool) {
 	switch e := e.(type) {
 	case *ast.BasicLit:
-		text, err := strconv.Unquote(e.Value)
-		return text, err == nil && e.Kind == token.STRING
+		s, err := strconv.Unquote(e.Value)
+		return s, err == nil && e.Kind == token.STRING
 	case *ast.ParenExpr:
 		return literal(e.X)
 	case *ast.BinaryExpr:
@@ -74,17 +77,17 @@ func literal(e ast.Expr) (text string, ok bool) {
 }
 
 // literals are all strings of a piece of source.
-func literals(n ast.Node, tell func(text string)) {
+func literals(n ast.Node, report func(string)) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		e, ok := n.(ast.Expr)
 		if !ok {
 			return true
 		}
-		text, ok := literal(e)
+		s, ok := literal(e)
 		if !ok {
 			return true
 		}
-		tell(text)
+		report(s)
 		for {
 			sum, ok := e.(*ast.BinaryExpr)
 			if !ok {
@@ -92,7 +95,7 @@ func literals(n ast.Node, tell func(text string)) {
 			}
 			for _, x := range []ast.Expr{sum.X, sum.Y} {
 				if _, ok := literal(x); !ok {
-					literals(x, tell)
+					literals(x, report)
 				}
 			}
 			e = sum.X
@@ -123,11 +126,11 @@ func called(s source) (list []string) {
 		case "L":
 			args = c.Args[:1]
 		case "N":
-			args = c.Args[1:]
+			args = c.Args[2:] // the one for several is the key
 		}
 		for _, a := range args {
-			if text, ok := literal(a); ok {
-				list = append(list, text)
+			if s, ok := literal(a); ok {
+				list = append(list, s)
 			}
 		}
 		return true
@@ -146,48 +149,58 @@ func inLists(s source) (list []string) {
 			return true
 		}
 		for _, value := range v.Values {
-			literals(value, func(text string) { list = append(list, text) })
+			literals(value, func(s string) { list = append(list, s) })
 		}
 		return false
 	})
 	return list
 }
 
-func german(t *testing.T) *language {
+// use sets a language for a test.
+func use(t *testing.T, code string) *translation {
 	t.Helper()
-	Use("de")
+	Use(code)
 	t.Cleanup(func() { Use("en") })
 	l := now()
-	if l.code != "de" {
-		t.Fatal("no German")
+	if l.code != code {
+		t.Fatalf("there is no translation %s", code)
 	}
 	return l
 }
 
-// TestDesktopIsGerman wants a German text for every text of the desktop, and no other.
-func TestDesktopIsGerman(t *testing.T) {
-	l := german(t)
-	used := map[string]bool{}
-	for _, s := range sources(t, "app") {
-		for _, text := range append(called(s), inLists(s)...) {
-			used[text] = true
-			if l.texts[text] == "" {
-				t.Errorf("%s: no German for %q", s.path, text)
+func german(t *testing.T) *translation { return use(t, "de") }
+
+// others are the languages that have a translation.
+func others() []string {
+	return slices.DeleteFunc(slices.Clone(config.Languages), func(code string) bool { return code == "en" })
+}
+
+// TestDesktopIsTranslated wants a text in every language for every text of the desktop, and no other.
+func TestDesktopIsTranslated(t *testing.T) {
+	for _, code := range others() {
+		l := use(t, code)
+		used := map[string]bool{}
+		for _, s := range sources(t, "app") {
+			for _, key := range append(called(s), inLists(s)...) {
+				used[key] = true
+				if l.texts[key].Other == "" {
+					t.Errorf("%s: %s lacks %q", s.path, code, key)
+				}
 			}
 		}
-	}
-	for text := range l.texts {
-		if !used[text] {
-			t.Errorf("nobody says %q", text)
+		for key := range l.texts {
+			if !used[key] {
+				t.Errorf("%s: nobody says %q", code, key)
+			}
 		}
 	}
 }
 
 // verbsOf are the verbs of a text in the order of their values, without flags: what wraps an error is a text.
-func verbsOf(t *testing.T, text string) string {
+func verbsOf(t *testing.T, form string) string {
 	t.Helper()
 	var list []string
-	for i, m := range verb.FindAllStringSubmatch(text, -1) {
+	for i, m := range verb.FindAllStringSubmatch(form, -1) {
 		v := strings.NewReplacer("w", "s", "v", "s").Replace(strings.TrimPrefix(m[0], "%"))
 		if m[1] != "" {
 			n, err := strconv.Atoi(strings.Trim(m[1], "[]"))
@@ -204,16 +217,30 @@ func verbsOf(t *testing.T, text string) string {
 	return strings.Join(list, " ")
 }
 
+// TestVerbs wants the values of the English, no more and no fewer, in every form of every translation.
 func TestVerbs(t *testing.T) {
-	l := german(t)
-	for _, texts := range []map[string]string{l.texts, l.said} {
-		for from, to := range texts {
-			if a, b := verbsOf(t, from), verbsOf(t, to); a != b {
-				t.Errorf("%q has the values %q, and %q %q", from, a, to, b)
+	check := func(code, english string, f text.Forms) {
+		for _, form := range []string{f.One, f.Many, f.Other} {
+			if form == "" {
+				continue
 			}
-			if strings.TrimSpace(to) != to && strings.TrimSpace(from) == from {
-				t.Errorf("%q begins or ends with a blank", to)
+			a, b := verbsOf(t, english), verbsOf(t, form)
+			if a != b && (form == f.Other || b != "") { // "1 clip" needs no number
+				t.Errorf("%s: %q has the values %q, and %q %q", code, english, a, form, b)
 			}
+			if strings.TrimSpace(form) != form && strings.TrimSpace(english) == english {
+				t.Errorf("%s: %q begins or ends with a blank", code, form)
+			}
+		}
+	}
+	for _, code := range others() {
+		l := use(t, code)
+		for key, f := range l.texts {
+			check(code, key, f)
+		}
+		for key, f := range l.said {
+			m, _ := text.Find(key)
+			check(code, m.English.Other, f)
 		}
 	}
 }

@@ -11,11 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/recorder/archive/audit"
 )
 
 // TestCheckArchive checks, mends and checks again an archive whose events lost all but their clips.
 func TestCheckArchive(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	b := newBox(t) // no camera is set up
 	for _, args := range []string{"check --repair", "check --json", "check --archive gate"} {

@@ -100,7 +100,7 @@ type Desktop struct {
 	// Window shows the window until it is closed.
 	Window func(ctx context.Context, o WindowOptions) error
 	// StartError shows why Preroll could not start, until the user has read it.
-	StartError func(ctx context.Context, text string)
+	StartError func(ctx context.Context, err error)
 }
 
 // TrayOptions is what the tray is started with.

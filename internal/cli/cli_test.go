@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -142,11 +144,7 @@ func (r *recorder) end(sig os.Signal) {
 
 func (b *box) until(what string, limit time.Duration, ok func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(limit); !ok(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			b.t.Fatalf("waited %s in vain for %s", limit, what)
-		}
-	}
+	poll.Until(b.t, what, limit, ok, nil)
 }
 
 func (b *box) status() (s status.Status, ok bool) {
@@ -169,6 +167,7 @@ func (b *box) filled(length time.Duration) {
 }
 
 func TestWholeWayFromTheCommandLine(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	b := newBox(t, config.DemoCamera())
 	if code, out := b.run("status"); code != 1 || !strings.Contains(out, "no recorder is running") {
@@ -244,6 +243,7 @@ func TestWholeWayFromTheCommandLine(t *testing.T) {
 // TestKillNine kills Preroll at random moments of events; every trigger that was answered ends in a clip, no FFmpeg is
 // left over, and what is in the archive under a final name plays.
 func TestKillNine(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	cam := startCamera(t)
 	cfg := config.NewCamera()

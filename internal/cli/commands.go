@@ -147,7 +147,7 @@ func printStatus(e *env, s status.Status) {
 		fmt.Fprintf(w, "Alarm mail\t%s\t%s, %d fitted no camera\n", ports, plural(s.SMTP.Mails, "mail"),
 			len(s.SMTP.Unmatched))
 	}
-	if s.SMTP.LastTest != "" {
+	if !s.SMTP.LastTest.IsZero() {
 		fmt.Fprintf(w, "Test mail\t%s\t\n", s.SMTP.LastTest)
 	}
 	for _, c := range s.Cameras {
@@ -163,10 +163,10 @@ func printStatus(e *env, s status.Status) {
 	for _, p := range s.Problems {
 		about := ""
 		if i := slices.IndexFunc(s.Cameras, func(c status.Camera) bool { return c.ID == p.About }); i >= 0 &&
-			!strings.HasPrefix(p.Text, s.Cameras[i].Name+": ") {
+			!strings.HasPrefix(p.Text.String(), s.Cameras[i].Name+": ") {
 			about = s.Cameras[i].Name + ": "
 		}
-		fmt.Fprintf(e.out, "! %s%s. %s\n", about, strings.TrimSuffix(p.Text, "."), p.Hint)
+		fmt.Fprintf(e.out, "! %s%s. %s\n", about, strings.TrimSuffix(p.Text.String(), "."), p.Hint)
 	}
 	for i, u := range s.SMTP.Unmatched {
 		if i == 5 {
@@ -182,7 +182,7 @@ func printStatus(e *env, s status.Status) {
 func portsOf(s status.SMTP) string {
 	var list []string
 	for _, p := range s.Ports {
-		if p.Error == "" {
+		if p.Error.IsZero() {
 			list = append(list, p.Listen)
 		}
 	}
@@ -254,12 +254,12 @@ func printFinding(e *env, f status.Finding) {
 	case f.Warn:
 		mark = "warn"
 	}
-	about := f.About
+	about := f.About.String()
 	if about != "" {
 		about += ": "
 	}
 	fmt.Fprintf(e.out, "%s  %s%s\n", mark, about, f.Text)
-	if f.Hint != "" {
+	if !f.Hint.IsZero() {
 		fmt.Fprintf(e.out, "      %s\n", f.Hint)
 	}
 }

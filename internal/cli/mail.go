@@ -113,7 +113,7 @@ func printConnections(e *env, list []status.Connection, limit, all int) {
 			mark = "!"
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", c.ID, c.Time.Local().Format("2006-01-02 15:04:05"), plain(c.From), mark,
-			plain(c.Verdict))
+			plain(c.Verdict.String()))
 	}
 	_ = w.Flush()
 	if n := len(list) - limit; n > 0 {
@@ -136,8 +136,8 @@ func printUnmatched(e *env, list []status.Unmatched) {
 		}
 		fmt.Fprintf(e.out, "\n%s from %s, sender %q, to %q, subject %q\n", u.Time.Local().Format("2006-01-02 15:04:05"),
 			u.From, u.Sender, u.To, u.Subject)
-		if u.Why != "" {
-			fmt.Fprintf(e.out, "  %s\n", plain(u.Why))
+		if !u.Why.IsZero() {
+			fmt.Fprintf(e.out, "  %s\n", plain(u.Why.String()))
 		}
 		w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 		for _, entry := range maildoctor.Entries(u, list) {

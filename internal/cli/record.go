@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/preroll/preroll/internal/disk"
@@ -86,15 +88,15 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	// one that hangs is not waited for.
 	made := make(chan bool, 1)
 	go func() {
-		rule := config.FolderFault(s, "archive.path")
+		rule := config.CheckFolder(s, "archive.path")
 		fi, err := os.Stat(s.Archive.Path)
-		made <- rule == "" || err != nil || fi.IsDir()
+		made <- rule.IsZero() || err != nil || fi.IsDir()
 	}()
 	select {
 	case ok := <-made:
 		if !ok {
 			faults = append(faults, config.ValidationError{Key: "archive.path", Value: s.Archive.Path,
-				Rule: "must be a folder, and it is a file"})
+				Rule: text.RuleIsFile.With()})
 		}
 	case <-time.After(archiveTime):
 	}
@@ -154,7 +156,7 @@ func inTime(ctx context.Context, wait func() error) error {
 	case err := <-done:
 		return err
 	case <-timer.C:
-		return errors.New("the archive drive does not answer; what is open is finished after the next start")
+		return text.EndedWhileWaiting.Error()
 	}
 }
 
@@ -191,7 +193,7 @@ func tray(d Desktop) command {
 			err := resident(e, d, !background, demo, verbose)
 			if err != nil && d.StartError != nil && e.ctx.Err() == nil {
 				fmt.Fprintf(e.errs, "preroll: %s\n", err)
-				d.StartError(e.ctx, err.Error()) // started at login nobody sees what is printed
+				d.StartError(e.ctx, err) // started at login nobody sees what is printed
 				return errSilent
 			}
 			return err
@@ -251,9 +253,6 @@ func waitRunning(ctx context.Context, c *control.Client) error {
 	}
 }
 
-// windowPages are the pages that the window can be opened at.
-var windowPages = []string{"events", "cameras", "health", "settings", "guide"}
-
 func window(d Desktop) command {
 	var page, id, measure string
 	return command{
@@ -264,8 +263,9 @@ func window(d Desktop) command {
 		},
 		run: func(e *env) error {
 			switch {
-			case page != "" && !slices.Contains(windowPages, page):
-				return errUsage(fmt.Sprintf("there is no page %q; there are %s", page, strings.Join(windowPages, ", ")))
+			case page != "" && !slices.Contains(control.Pages, page):
+				return errUsage(fmt.Sprintf("there is no page %q; there are %s", page,
+					strings.Join(control.Pages, ", ")))
 			case d.Window == nil:
 				return errors.New("this build has no window; see: preroll events, preroll status")
 			case !hasDisplay():

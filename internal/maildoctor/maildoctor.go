@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
@@ -199,7 +201,7 @@ func Facts(c status.Connection) (list [][2]string) {
 		add("Length", length)
 	}
 	add("Encryption", c.TLS)
-	add("Repairs", strings.Join(c.Repairs, ", "))
+	add("Repairs", text.Join(", ", c.Repairs...).String())
 	add("Cameras", strings.Join(c.Cameras, ", "))
 	add("Events", strings.Join(c.Events, ", "))
 	return list

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/internal/maildoctor"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
@@ -137,10 +139,11 @@ func TestRecipientOf(t *testing.T) {
 func TestText(t *testing.T) {
 	c := status.Connection{ID: 12, Time: time.Date(2026, 11, 22, 14, 5, 6, 0, time.Local),
 		Length: event.Seconds(1500 * time.Millisecond), From: "192.0.2.9", Port: ":2525", TLS: "TLS 1.2",
-		Verdict: "accepted after 1 repair: no HELO", Good: true, Repairs: []string{"no HELO"},
+		Verdict: text.Plain("accepted after 1 repair: no HELO"), Good: true,
+		Repairs: []text.Text{text.Plain("no HELO")},
 		Cameras: []string{"gate"}, Events: []string{"e1"},
-		Dialogue: []status.Line{{Who: "preroll", Text: "220 preroll ESMTP"},
-			{At: event.Seconds(20 * time.Millisecond), Who: "camera", Text: "MAIL FROM:<x>"}}}
+		Dialogue: []status.Line{{Who: "preroll", Text: text.Plain("220 preroll ESMTP")},
+			{At: event.Seconds(20 * time.Millisecond), Who: "camera", Text: text.Plain("MAIL FROM:<x>")}}}
 	want := `Connection 12, 2026-11-22 14:05:06, from 192.0.2.9 to :2525
 accepted after 1 repair: no HELO
 Length: 1.50 s
@@ -156,7 +159,7 @@ Events: e1
 		t.Errorf("%s\nnot %s", got, want)
 	}
 	if got := maildoctor.Text(status.Connection{ID: 1,
-		Verdict: "refused: address 203.0.113.9 is not allowed"}); strings.Contains(got, "Length") {
+		Verdict: text.Plain("refused: address 203.0.113.9 is not allowed")}); strings.Contains(got, "Length") {
 		t.Error(got)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Archive is an open archive. Make one with Open.
@@ -199,7 +200,7 @@ func put(ctx context.Context, tx *sql.Tx, round int64, keys []int64, events []ev
 }
 
 // ErrNotFound is the error for an event that the index does not hold.
-var ErrNotFound = errors.New("no such event")
+var ErrNotFound = text.NoSuchEvent.Error()
 
 // Get returns an event.
 func (a *Archive) Get(ctx context.Context, id string) (event.Event, error) {
@@ -314,7 +315,7 @@ func (a *Archive) Protect(ctx context.Context, id string, on bool) (event.Event,
 		return event.Event{}, err
 	}
 	if !e.State.Ended() {
-		return event.Event{}, fmt.Errorf("event %s is still being saved; protect it when it is done", id)
+		return event.Event{}, text.StillSavingProtect.Error(id)
 	}
 	e.Protected = on
 	if e.Stem != "" {
@@ -335,9 +336,9 @@ func (a *Archive) Delete(ctx context.Context, id string) error {
 	}
 	switch {
 	case !e.State.Ended():
-		return fmt.Errorf("event %s is still being saved", id)
+		return text.StillSaving.Error(id)
 	case e.Protected:
-		return fmt.Errorf("event %s is protected; end the protection first", id)
+		return text.EventProtected.Error(id)
 	}
 	if e.Stem == "" { // it has no files
 		return a.remove(ctx, nil, e)
@@ -360,7 +361,7 @@ func (a *Archive) Forget(ctx context.Context, id string) error {
 		return err
 	}
 	if !e.State.Ended() {
-		return fmt.Errorf("event %s is still being saved", id)
+		return text.StillSaving.Error(id)
 	}
 	a.log.Info("event removed from the list", "event", e.ID, "camera", e.Camera)
 	return a.forget(ctx, id)

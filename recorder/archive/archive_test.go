@@ -109,8 +109,8 @@ func TestArchiveIsNotMadeWithoutItsDrive(t *testing.T) {
 	if err := a.Reserve(&e); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
-	if text, hint := Explain(os.ErrNotExist); !strings.Contains(text+hint, "plugged in") {
-		t.Errorf("%q %q", text, hint)
+	if what, hint := Explain(os.ErrNotExist); !strings.Contains(what.String()+hint.String(), "plugged in") {
+		t.Errorf("%q %q", what, hint)
 	}
 }
 

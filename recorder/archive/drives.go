@@ -18,6 +18,7 @@ import (
 	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // known is a drive that the index knows.
@@ -40,15 +41,15 @@ func (d known) legacy() bool { return strings.HasPrefix(d.id, legacyMark) }
 var (
 	// ErrEmpty is the error for an archive folder that is empty although the index knows events in it: the drive is not
 	// plugged in, and this is its mount point.
-	ErrEmpty = errors.New("the archive folder is empty although it held clips")
+	ErrEmpty = text.FolderIsEmpty.Error()
 	// ErrOther is the error for another drive, or an unknown one, at the place of the one that is looked for.
-	ErrOther = errors.New("another drive is at the archive's place")
+	ErrOther = text.DriveIsOther.Error()
 	// ErrCopy is the error for a drive with the id of another one that is there, too.
 	ErrCopy = errors.New("two drives have the same id; remove " + drive.File + " from one of them")
 	// errNotOpen is the error for work that needs the index before it was open.
 	errNotOpen = errors.New("it is not open yet")
 	// ErrSilent is the error for a drive that does not answer.
-	ErrSilent = errors.New("the drive does not answer")
+	ErrSilent = text.DriveIsSilent.Error()
 )
 
 // drivesOf reads the drives that the index knows.
@@ -226,7 +227,7 @@ func notIt(root *os.Root) error {
 func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 	path := a.Root()
 	if !a.loaded.Load() {
-		return nil, known{}, indexError("open", errNotOpen)
+		return nil, known{}, indexError(text.IndexOpen, errNotOpen)
 	}
 	var before []known // drives that were here
 	for key := int64(0); ; {
@@ -381,7 +382,7 @@ func (a *Archive) hasEvents(ctx context.Context, d known) (hasEvents bool, err e
 	err = a.reader().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM days WHERE drive = ? AND bytes > 0)`,
 		d.key).Scan(&hasEvents)
 	if err != nil {
-		err = indexError("read", err)
+		err = indexError(text.IndexRead, err)
 	}
 	return hasEvents, a.reportCorruption(err)
 }
@@ -596,14 +597,14 @@ func (a *Archive) Drives(ctx context.Context) (list []Drive, err error) {
 	rows, err := a.reader().QueryContext(ctx,
 		`SELECT drive, sum(events), sum(bytes) FROM days WHERE drive > 0 GROUP BY drive`)
 	if err != nil {
-		return nil, a.reportCorruption(indexError("read", err))
+		return nil, a.reportCorruption(indexError(text.IndexRead, err))
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var key int64
 		var d Drive
 		if err := rows.Scan(&key, &d.Events, &d.Bytes); err != nil {
-			return nil, indexError("read", err)
+			return nil, indexError(text.IndexRead, err)
 		}
 		if k, ok := a.drive(func(k known) bool { return k.key == key }); ok {
 			d.ID, d.Path = k.id, k.path
@@ -614,7 +615,7 @@ func (a *Archive) Drives(ctx context.Context) (list []Drive, err error) {
 		return slices.Compare([]string{x.Path, x.ID}, []string{y.Path, y.ID})
 	})
 	if err := rows.Err(); err != nil {
-		return nil, indexError("read", err)
+		return nil, indexError(text.IndexRead, err)
 	}
 	return list, nil
 }

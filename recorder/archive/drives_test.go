@@ -152,9 +152,9 @@ func TestRotatingDrives(t *testing.T) {
 	if err := a.Reserve(&e); !errors.Is(err, ErrOther) {
 		t.Errorf("written to a drive that nobody knows: %v", err)
 	}
-	if text, hint := Explain(ErrOther); !strings.Contains(text+hint, "Another drive") ||
-		!strings.Contains(hint, "preroll reindex") {
-		t.Errorf("%q %q", text, hint)
+	if what, hint := Explain(ErrOther); !strings.Contains(what.String()+hint.String(), "Another drive") ||
+		!strings.Contains(hint.String(), "preroll reindex") {
+		t.Errorf("%q %q", what, hint)
 	}
 	if _, _, err := a.Reindex(t.Context()); err != nil { // its owner says that it shall be used
 		t.Fatal(err)
@@ -511,7 +511,8 @@ func TestOneRecorderAnArchive(t *testing.T) {
 	if err := b.Reserve(&e); !errors.As(err, &taken) {
 		t.Errorf("a name was given in an archive that another one uses: %v", err)
 	}
-	if text, hint := Explain(taken); !strings.Contains(text, "another Preroll") || !strings.Contains(hint, root) {
+	if what, hint := Explain(taken); !strings.Contains(what.String(), "another Preroll") ||
+		!strings.Contains(hint.String(), root) {
 		t.Error("it is not explained")
 	}
 	_ = a.Close()

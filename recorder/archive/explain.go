@@ -7,35 +7,29 @@ import (
 
 	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Explain says in plain words what is wrong with the archive drive, and what to do.
-func Explain(err error) (text, hint string) {
+func Explain(err error) (what, hint text.Text) {
 	var taken *lockfile.InUseError
 	switch {
 	case errors.As(err, &taken):
-		return "The archive is used by another Preroll",
-			"Clips wait in RAM until that one ends. Give each its own folder: " + taken.Error()
+		return text.ArchiveInUse.With(), text.ArchiveInUseHint.With(taken)
 	case disk.Full(err):
-		return "The archive drive is full",
-			"Delete something on it or raise its limits. Clips wait in RAM and are saved when there is room."
+		return text.ArchiveFull.With(), text.ArchiveFullHint.With()
 	case errors.Is(err, syscall.EROFS):
-		return "The archive drive is read-only",
-			"Check the drive; it may be failing. Clips wait in RAM and are saved when it can be written again."
+		return text.ArchiveReadOnly.With(), text.ArchiveReadOnlyHint.With()
 	case errors.Is(err, ErrSilent):
-		return "The archive drive does not answer",
-			"Is the drive failing, or the network share gone? Clips wait in RAM and are saved when it answers."
+		return text.ArchiveHangs.With(), text.ArchiveHangsHint.With()
 	case errors.Is(err, ErrEmpty):
-		return "The archive folder is empty although it held clips",
-			"Is the drive plugged in? Clips wait in RAM and are saved when it is back. If this is a new drive, or you emptied the folder yourself, run: preroll reindex"
+		return text.ArchiveEmpty.With(), text.ArchiveEmptyHint.With()
 	case errors.Is(err, ErrOther):
-		return "Another drive is at the archive's place",
-			"Clips wait in RAM and are saved when the right one is back. To save them to this one from now on, run: preroll reindex"
+		return text.ArchiveOther.With(), text.ArchiveOtherHint.With()
 	case errors.Is(err, fs.ErrNotExist):
-		return "The archive folder is gone", "Is the drive plugged in? Clips wait in RAM and are saved when it is back."
+		return text.ArchiveGone.With(), text.ArchiveGoneHint.With()
 	case errors.Is(err, fs.ErrPermission):
-		return "The archive folder cannot be written",
-			"Give this user the right to write there. Clips wait in RAM until then."
+		return text.ArchiveDenied.With(), text.ArchiveDeniedHint.With()
 	}
-	return "The archive drive cannot be written", "The system says: " + err.Error()
+	return text.ArchiveUnwritable.With(), text.SystemSays.With(err)
 }

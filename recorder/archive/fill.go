@@ -17,6 +17,7 @@ import (
 	"github.com/preroll/preroll/internal/sqlfile"
 	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // batch is how many events are looked at, or put into the index, in one step.
@@ -337,17 +338,17 @@ func (f *filler) forgetGone(ctx context.Context) error {
 		rows, err := f.a.reader().QueryContext(ctx, `SELECT time, id FROM events WHERE drive = ? AND seen < ? AND state NOT IN ('recording', 'finishing') AND bytes > 0
 			AND (time, id) > (?, ?) ORDER BY time, id LIMIT ?`, f.d.key, f.round, at, last, batch)
 		if err != nil {
-			return f.a.reportCorruption(indexError("read", err))
+			return f.a.reportCorruption(indexError(text.IndexRead, err))
 		}
 		var ids []string
 		for rows.Next() {
 			if err := rows.Scan(&at, &last); err != nil {
-				return errors.Join(indexError("read", err), rows.Close())
+				return errors.Join(indexError(text.IndexRead, err), rows.Close())
 			}
 			ids = append(ids, last)
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return indexError("read", err)
+			return indexError(text.IndexRead, err)
 		}
 		if ids == nil {
 			return nil
@@ -385,7 +386,7 @@ func Peek(ctx context.Context, state, root string) (*Archive, error) {
 	// which can neither make a file nor tidy one up
 	db, err := sqlfile.Open(a.path, "_pragma=busy_timeout(25000)&mode=ro&_pragma=query_only(1)", 2)
 	if err != nil {
-		return nil, indexError("read", err)
+		return nil, indexError(text.IndexRead, err)
 	}
 	a.db, a.reads, a.peek = db, db, true
 	a.loaded.Store(true)
@@ -397,7 +398,7 @@ func Peek(ctx context.Context, state, root string) (*Archive, error) {
 		a.drives, err = drivesOf(ctx, db)
 	}
 	if err != nil {
-		return nil, errors.Join(indexError("read", err), a.Close())
+		return nil, errors.Join(indexError(text.IndexRead, err), a.Close())
 	}
 	return a, nil
 }

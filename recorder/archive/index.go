@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/preroll/preroll/recorder/text"
+
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/preroll/preroll/internal/disk"
@@ -301,7 +304,7 @@ func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error
 		if q.BeforeID != "" { // as it was counted, which is another day if this machine has changed its time zone
 			if err := a.reader().QueryRowContext(ctx, `SELECT day FROM events WHERE id = ?`,
 				q.BeforeID).Scan(&day); err != nil && !errors.Is(err, sql.ErrNoRows) {
-				return nil, indexError("read", err)
+				return nil, indexError(text.IndexRead, err)
 			}
 		}
 		where += " AND (day, time, id) < (?, ?, ?)"
@@ -326,19 +329,19 @@ func (a *Archive) Days(ctx context.Context, q event.Query) ([]event.Day, error) 
 	rows, err := a.reader().QueryContext(ctx,
 		`SELECT day, `+count+` FROM `+from+` WHERE `+where+` GROUP BY day ORDER BY day DESC`, args...)
 	if err != nil {
-		return nil, indexError("read", err)
+		return nil, indexError(text.IndexRead, err)
 	}
 	defer func() { _ = rows.Close() }()
 	var list []event.Day
 	for rows.Next() {
 		var d event.Day
 		if err := rows.Scan(&d.Day, &d.Events); err != nil {
-			return nil, indexError("read", err)
+			return nil, indexError(text.IndexRead, err)
 		}
 		list = append(list, d)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, indexError("read", err)
+		return nil, indexError(text.IndexRead, err)
 	}
 	return list, nil
 }
@@ -357,19 +360,19 @@ func (a *Archive) Choices(ctx context.Context) (c event.Choices, err error) {
 func (a *Archive) texts(ctx context.Context, query string, args ...any) (list []string, err error) {
 	rows, err := a.reader().QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, indexError("read", err)
+		return nil, indexError(text.IndexRead, err)
 	}
 	defer func() { _ = rows.Close() }()
 	list = []string{}
 	for rows.Next() {
 		var s string
 		if err := rows.Scan(&s); err != nil {
-			return nil, indexError("read", err)
+			return nil, indexError(text.IndexRead, err)
 		}
 		list = append(list, s)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, indexError("read", err)
+		return nil, indexError(text.IndexRead, err)
 	}
 	return list, nil
 }
@@ -379,7 +382,7 @@ func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err erro
 	err = a.reader().QueryRowContext(ctx,
 		`SELECT coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM days`).Scan(&events, &bytes)
 	if err != nil {
-		err = indexError("read", err)
+		err = indexError(text.IndexRead, err)
 	}
 	return events, bytes, err
 }
@@ -406,7 +409,7 @@ func (a *Archive) scan(ctx context.Context, q string, args ...any) ([]event.Even
 func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any) (list []event.Event, err error) {
 	rows, err := db.QueryContext(ctx, q, args...)
 	if err != nil {
-		return nil, indexError("read", err)
+		return nil, indexError(text.IndexRead, err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
@@ -414,10 +417,10 @@ func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any)
 		var b []byte
 		var e event.Event
 		if err := rows.Scan(&key, &b); err != nil {
-			return nil, indexError("read", err)
+			return nil, indexError(text.IndexRead, err)
 		}
 		if err := json.Unmarshal(b, &e); err != nil {
-			return nil, indexError("read", fmt.Errorf("%w: %w", errDamaged, err))
+			return nil, indexError(text.IndexRead, fmt.Errorf("%w: %w", errDamaged, err))
 		}
 		d, ok := a.drive(func(d known) bool { return d.key == key })
 		// perhaps a program wrote it that knows no drives
@@ -432,21 +435,24 @@ func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any)
 		list = append(list, e)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, indexError("read", err)
+		return nil, indexError(text.IndexRead, err)
 	}
 	return list, nil
 }
 
 // IndexError is an error of the index, as opposed to one of the archive drive.
 type IndexError struct {
-	Doing string // such as "write"
+	Doing text.Message // IndexOpen, IndexRead or IndexWrite
 	Err   error
 }
 
-func (e *IndexError) Error() string { return e.Doing + " index: " + e.Err.Error() }
+func (e *IndexError) Error() string { return e.Said().String() }
 func (e *IndexError) Unwrap() error { return e.Err }
 
-func indexError(doing string, err error) error { return &IndexError{doing, err} }
+// Said says the error.
+func (e *IndexError) Said() text.Text { return e.Doing.With(e.Err) }
+
+func indexError(doing text.Message, err error) error { return &IndexError{doing, err} }
 
 // damaged reports whether an error means that the index's file is damaged. Preroll's own statements are right, so one
 // that SQLite does not understand hints that tables or events are not what they were.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/internal/sqlfile"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // The index is a cache with two moves: it is opened, or set aside and made anew. A new one holds the open events at
@@ -48,7 +49,7 @@ func (a *Archive) ensureOpen(ctx context.Context) error {
 		return a.recreate(ctx, err)
 	}
 	if err != nil {
-		return indexError("open", fmt.Errorf("%s: %w", a.path, err))
+		return indexError(text.IndexOpen, fmt.Errorf("%s: %w", a.path, err))
 	}
 	return nil
 }
@@ -126,7 +127,7 @@ func (a *Archive) recreate(ctx context.Context, why error) error {
 		err = rerr
 	}
 	if err != nil {
-		return indexError("open", fmt.Errorf("%s: %w", a.path, err))
+		return indexError(text.IndexOpen, fmt.Errorf("%s: %w", a.path, err))
 	}
 	return nil
 }
@@ -205,7 +206,7 @@ func (a *Archive) broken(ctx context.Context, err error) error {
 func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
-		return indexError("write", err)
+		return indexError(text.IndexWrite, err)
 	}
 	defer func() { _ = tx.Rollback() }()
 	noted, err := a.noteDrives(ctx, tx)
@@ -216,7 +217,7 @@ func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
 		err = tx.Commit()
 	}
 	if err != nil {
-		return indexError("write", err)
+		return indexError(text.IndexWrite, err)
 	}
 	noted()
 	return nil

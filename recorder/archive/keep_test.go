@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
@@ -287,6 +289,7 @@ func TestMountPointIsNoArchive(t *testing.T) {
 
 // TestForeignFilesInTheArchive: who keeps holiday pictures there gets the same index, and all of them stay.
 func TestForeignFilesInTheArchive(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	const foreign = 200_000
 	root := t.TempDir()

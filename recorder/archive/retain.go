@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Limits says when events may be deleted; they hold for each drive. A zero limit is none. Sizes are bytes.
@@ -167,7 +168,7 @@ func (a *Archive) bytesOn(ctx context.Context, d known) (bytes int64, err error)
 	err = a.reader().QueryRowContext(ctx, `SELECT coalesce(sum(bytes), 0) FROM days WHERE drive = ?`,
 		d.key).Scan(&bytes)
 	if err != nil {
-		err = a.reportCorruption(indexError("read", err))
+		err = a.reportCorruption(indexError(text.IndexRead, err))
 	}
 	return bytes, err
 }

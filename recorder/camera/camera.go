@@ -14,6 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // camera is one camera: its ring, the source that fills it, and its open incident.
@@ -144,7 +145,7 @@ func (c *camera) setState(s status.CameraState, f *source.Failure, retry time.Ti
 	c.mu.Unlock()
 	switch {
 	case s == status.Recording && s != before:
-		c.set.opt.RecordHistory(history.Recording, id, "")
+		c.set.opt.RecordHistory(history.Recording, id, text.Text{})
 		c.log.Info("camera is recording", "video", streams.Video, "width", streams.Width, "height", streams.Height,
 			"audio", streams.Audio)
 	case s == status.Waiting && (s != before || beforeFailure == nil || beforeFailure.Kind != f.Kind):
@@ -157,18 +158,18 @@ func (c *camera) setState(s status.CameraState, f *source.Failure, retry time.Ti
 }
 
 // why says for a gap why there was no video: the last failure, if it was lately.
-func (c *camera) why() string {
+func (c *camera) why() text.Text {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case !c.cfg.Enabled:
-		return "the camera was switched off"
+		return text.CameraWasOff.With()
 	case c.failure != nil && (c.state != status.Recording || time.Since(c.failed) < 5*time.Minute):
 		return c.failure.Text()
 	case c.state == status.Connecting:
-		return "recording had not begun yet"
+		return text.NotBegunYet.With()
 	}
-	return ""
+	return text.Text{}
 }
 
 func (c *camera) info() clip.Camera {
@@ -201,10 +202,10 @@ func (c *camera) status() status.Camera {
 		c.last
 	switch c.state {
 	case status.Recording:
-		s.Text, s.Live = "Recording", live
+		s.Text, s.Live = text.StateRecording.With(), live
 		s.Advice = health.Advice(c.streams, s.GOP, rs.Stamps)
 	case status.Connecting:
-		s.Text = "Connecting"
+		s.Text = text.StateConnecting.With()
 	case status.Waiting:
 		s.Failure, s.Text, s.Hint, s.Retry = string(c.failure.Kind), c.failure.Text(), c.failure.Hint(), c.retry
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // current is the incident that was begun last, which may be over; nil if there was none.
@@ -39,7 +40,7 @@ func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
 
 // errEnding is the error for a trigger that meets a camera on its end. It may begin anew, so the trigger is to be tried
 // again.
-var errEnding = errors.New("this camera is just ending")
+var errEnding = text.CameraIsEnding.Error()
 
 // beginFor returns the incident that takes a trigger, or begins one with it.
 func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incident, begun bool, err error) {

@@ -23,6 +23,7 @@ import (
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Options is what the cameras need of their recorder.
@@ -31,9 +32,9 @@ type Options struct {
 	Copier        *clip.Copier
 	Budget        *ring.Budget
 	FFmpeg        func() (*ffmpeg.Tool, error)
-	RecordHistory func(kind history.Kind, camera, text string) // adds to the history; must not block
-	Changed       func()                                       // the state of a camera changed; must not block
-	Started       time.Time                                    // of this process
+	RecordHistory func(kind history.Kind, camera string, why text.Text) // adds to the history; must not block
+	Changed       func()                                                // the state of a camera changed; must not block
+	Started       time.Time                                             // of this process
 	Log           *slog.Logger
 }
 
@@ -74,10 +75,10 @@ type slot struct {
 
 // Errors that a caller decides by.
 var (
-	ErrNoCamera = errors.New("there is no camera with this id")
-	ErrOff      = errors.New("this camera is switched off")
+	ErrNoCamera = text.NoSuchCamera.Error()
+	ErrOff      = text.CameraIsOff.Error()
 
-	errStopping = errors.New("the recorder is stopping")
+	errStopping = text.Stopping.Error()
 )
 
 // NewSet returns the cameras of some settings. None records before Start and Apply.
@@ -177,7 +178,7 @@ func (s *Set) reconcile() {
 	}
 	for id, c := range s.slots {
 		if c.state == recording && !s.wanted(id, c.camera) {
-			s.opt.RecordHistory(history.Off, id, "")
+			s.opt.RecordHistory(history.Off, id, text.Text{})
 			s.retire(id, c)
 		}
 	}
@@ -281,7 +282,7 @@ func (s *Set) Trigger(ctx context.Context, id string, t event.Trigger) (string, 
 		case !cfg.Enabled:
 			return "", fmt.Errorf("%q: %w", id, ErrOff)
 		case c == nil || state == opened:
-			return "", fmt.Errorf("camera %q does not record", id)
+			return "", text.CameraNotRecording.Error(id)
 		case state == recording && c.camera != ended:
 			event, err := c.trigger(ctx, t)
 			if !errors.Is(err, errEnding) {
@@ -290,7 +291,7 @@ func (s *Set) Trigger(ctx context.Context, id string, t event.Trigger) (string, 
 			ended = c.camera
 			continue
 		case state == recording: // its end is not in the set yet
-			return "", fmt.Errorf("camera %q does not record", id)
+			return "", text.CameraNotRecording.Error(id)
 		}
 		select {
 		case <-c.ended:
@@ -319,9 +320,9 @@ func (s *Set) Status() (list []status.Camera) {
 		s.mu.Lock()
 		c := s.recording(cfg.ID)
 		s.mu.Unlock()
-		is := status.Camera{ID: cfg.ID, Name: cfg.Title(), State: status.Off, Text: "Switched off"}
+		is := status.Camera{ID: cfg.ID, Name: cfg.Title(), State: status.Off, Text: text.StateOff.With()}
 		if cfg.Enabled {
-			is.State, is.Text = status.Waiting, "Waits for the RAM disk"
+			is.State, is.Text = status.Waiting, text.StateWaitsForRAM.With()
 		}
 		if c != nil {
 			is = c.status()

@@ -10,6 +10,7 @@ import (
 	ffmpegsource "github.com/preroll/preroll/recorder/source/ffmpeg"
 	"github.com/preroll/preroll/recorder/source/folder"
 	"github.com/preroll/preroll/recorder/source/rtsp"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // NewSource makes what reads a camera. fallBack says that an RTSP camera is left to FFmpeg.
@@ -23,8 +24,8 @@ func NewSource(cfg config.Camera, tool func() (*ffmpeg.Tool, error), fallBack bo
 		return folder.New(folder.Options{Dir: dir, Audio: cfg.Audio, Tool: tool, Since: since, Log: log}), nil
 	}
 	if cfg.RTSP() && cfg.Ingest != config.IngestFFmpeg && !fallBack {
-		if rule := config.URLFault(cfg.URL); rule != "" {
-			return nil, &source.Failure{Kind: source.BadURL, Detail: "the camera's URL " + rule}
+		if rule := config.CheckURL(cfg.URL); !rule.IsZero() {
+			return nil, source.BadURL.Failure(text.CameraURL.With(rule))
 		}
 		return rtsp.New(rtsp.Options{URL: cfg.URL, Username: from.Username, Password: from.Password.Reveal(),
 			Audio: cfg.Audio}), nil

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Limits of stills.
@@ -23,7 +24,7 @@ type still struct {
 }
 
 // ErrNoPicture means that a camera has no video in RAM yet.
-var ErrNoPicture = errors.New("there is no picture of this camera yet")
+var ErrNoPicture = text.NoStill.Error()
 
 // Still returns the keyframe of a camera's newest complete segment as a JPEG of at most the given width in pixels. One
 // FFmpeg makes the stills of all cameras, one after the other, and each only once for all who watch. Errors that a

@@ -132,10 +132,10 @@ func (c *camera) record(ctx context.Context) error {
 		err = cerr
 	}
 	if ctx.Err() == nil && c.ring.FolderGone() {
-		return &source.Failure{Kind: source.RAMGone}
+		return source.RAMGone.Failure(nil)
 	}
 	if err == nil {
-		err = &source.Failure{Kind: source.Ended}
+		err = source.Ended.Failure(nil)
 	}
 	return err
 }
@@ -199,10 +199,10 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc, s *s
 		rs := c.ring.Status()
 		switch {
 		case silent > limit:
-			cancel(&source.Failure{Kind: source.Stalled})
+			cancel(source.Stalled.Failure(nil))
 			return
 		case rs.Newest.IsZero() && rs.GOP == 0 && time.Since(began) > firstKey:
-			cancel(&source.Failure{Kind: source.NoKeyframe})
+			cancel(source.NoKeyframe.Failure(nil))
 			return
 		case rs.GOP > c.set.keep()+maxGOP && c.ring.Receiving() && c.openEvent() == "" &&
 			time.Since(began) > c.set.keep()+maxGOP:

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/preroll/preroll/recorder/archive"
@@ -97,8 +99,8 @@ func BenchmarkClip(b *testing.B) {
 		ev := event.Event{ID: id, Camera: "cam", Time: at(10), Label: "motion", State: event.Recording, From: at(0),
 			Until: at(seconds - 0.1), Hold: id}
 		ev.Add(event.Trigger{Time: at(10)})
-		in := &Incident{c: c, cam: Camera{ID: "cam", Why: func() string {
-			return ""
+		in := &Incident{c: c, cam: Camera{ID: "cam", Why: func() text.Text {
+			return text.Text{}
 		}, Lengths: config.Clip{PreRoll: config.Duration(10 * time.Second),
 			PostRoll: config.Duration(time.Minute), MaxLength: config.Duration(10 * time.Minute)}}, hold: h}
 		in.now = in.newWork(ev, time.Now())

@@ -31,6 +31,7 @@ import (
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Copier makes clips for all cameras.
@@ -128,8 +129,8 @@ type Camera struct {
 	ID      string
 	Name    string
 	Lengths config.Clip
-	Why     func() string // says why there was no video lately; "" if it does not know
-	Since   time.Time     // when Preroll was started
+	Why     func() text.Text // says why there was no video lately; zero if it does not know
+	Since   time.Time        // when Preroll was started
 }
 
 // Hold is what an incident needs of a [ring.Hold].
@@ -656,29 +657,23 @@ func (in *Incident) account(w *work, segments []ring.Segment) {
 		gap, missing := w.copied(s)
 		w.mu.Unlock()
 		if missing {
-			gap.Reason = in.why(gap.From, gap.To, why)
+			gap = event.NewGap(gap.From, gap.To, in.why(gap.From, gap.To, why))
 			w.edit(func(c *course) { c.ev.Gaps = append(slices.Clip(c.ev.Gaps), gap) })
 		}
 	}
 }
 
-// Why video is missing that an earlier process did not save.
-const (
-	interrupted = "recording was interrupted"
-	NotRunning  = "Preroll was not running"
-)
-
-// why says why video of a time is missing. Camera is the reason that the camera gives, "" for none.
-func (in *Incident) why(from, to time.Time, camera string) string {
+// why says why video of a time is missing. Camera is the reason that the camera gives, zero for none.
+func (in *Incident) why(from, to time.Time, camera text.Text) text.Text {
 	switch {
 	case in.resumed && from.Before(in.cam.Since):
-		return NotRunning
+		return text.NotRunning.With()
 	case in.hold != nil && in.hold.Missed(from, to):
-		return "the RAM disk was full"
-	case camera != "":
+		return text.RAMWasFull.With()
+	case !camera.IsZero():
 		return camera
 	}
-	return "the camera sent no picture"
+	return text.NoPictureSent.With()
 }
 
 // split ends the event at a segment that would make it too long, and opens the one that begins with that segment. Both
@@ -699,9 +694,8 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 		c := w.course
 		w.mu.Unlock()
 		if c.any && !follows(c.last, at) {
-			gap := event.Gap{From: at.Start.Add(-ring.Between(c.last, at)), To: at.Start}
-			gap.Reason = in.why(gap.From, gap.To, why)
-			old.Gaps = append(slices.Clip(old.Gaps), gap)
+			from := at.Start.Add(-ring.Between(c.last, at))
+			old.Gaps = append(slices.Clip(old.Gaps), event.NewGap(from, at.Start, in.why(from, at.Start, why)))
 		}
 		if err := in.c.Archive.Put(ctx, old, next); err != nil {
 			return err
@@ -780,7 +774,7 @@ func (c *course) recall(parts []*part) {
 			if any && s.Run == last.Run && s.Run != 0 { // this machine's clock may have been set in between
 				missing = s.Media[0]-last.Media[1] >= slack
 			}
-			gap.Reason = interrupted
+			gap = event.NewGap(gap.From, gap.To, text.Interrupted.With())
 			if missing && !slices.ContainsFunc(c.ev.Gaps, func(o event.Gap) bool { return touch(gap, o) }) {
 				c.ev.Gaps = append(slices.Clip(c.ev.Gaps), gap)
 			}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Contents is what a clip's file holds.
@@ -20,7 +20,7 @@ type Contents struct {
 	ffmpeg.Totals
 	SHA256 string
 	Bytes  int64
-	Wrong  string // how that differs from what was saved, in plain words; "" if it does not
+	Wrong  text.Text // how that differs from what was saved; zero if it does not
 }
 
 // lengthSlack is by how much a clip that is read back may differ from its event's length; one frame is added, since
@@ -36,10 +36,10 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip
 	}
 	switch {
 	case c.SHA256 != "" && f.SHA256 != c.SHA256 && f.Bytes < c.Bytes:
-		f.Wrong = fmt.Sprintf("It is cut off: %d of %d bytes are there.", f.Bytes, c.Bytes)
+		f.Wrong = text.FileCutOff.With(f.Bytes, c.Bytes)
 		return f, nil
 	case c.SHA256 != "" && f.SHA256 != c.SHA256:
-		f.Wrong = "It was changed since it was saved (its SHA-256 differs)."
+		f.Wrong = text.FileChanged.With()
 		return f, nil
 	case c.SHA256 != "" && strings.HasSuffix(c.File, ".partial.mp4"):
 		return f, nil // kept as it was recorded since it could not be finished, and the event says so
@@ -48,7 +48,7 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip
 		if ctx.Err() != nil {
 			return f, context.Cause(ctx)
 		}
-		f.Wrong = fmt.Sprintf("It does not play to its end: %s.", strings.TrimSuffix(err.Error(), "."))
+		f.Wrong = text.FileDoesNotPlay.With(err)
 		return f, nil
 	}
 	slack := lengthSlack
@@ -57,12 +57,12 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip
 	}
 	switch off := (f.Duration - c.Length.D()).Abs(); {
 	case f.Frames == 0:
-		f.Wrong = "It holds no picture."
+		f.Wrong = text.FileNoPicture.With()
 	case c.Frames > 0 && f.Frames != c.Frames:
-		f.Wrong = fmt.Sprintf("It holds %d frames, and %d were saved.", f.Frames, c.Frames)
+		f.Wrong = text.FileFrames.With(f.Frames, c.Frames)
 	case off > slack && c.Length > 0 && c.SHA256 == "":
 		// else it is what was checked when it was saved; parts of several runs join less exactly
-		f.Wrong = fmt.Sprintf("It is %.2f s long, and %.2f s were saved.", f.Duration.Seconds(), c.Length.D().Seconds())
+		f.Wrong = text.FileLength.With(f.Duration.Seconds(), c.Length.D().Seconds())
 	}
 	return f, nil
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/ring"
@@ -151,7 +153,7 @@ func TestCut(t *testing.T) {
 // twice.
 func TestRecallNamesHoles(t *testing.T) {
 	c := newCourse()
-	c.ev.Gaps = []event.Gap{{From: at(1.1), To: at(2.1), Reason: "the camera sent no picture"}}
+	c.ev.Gaps = []event.Gap{event.NewGap(at(1.1), at(2.1), text.NoPictureSent.With())}
 	stretch := func(run int64, from, to float64) fmp4.Chunk {
 		s := seg(run, from, to)
 		return fmp4.Chunk{Run: run, Media: s.Media, Wall: [2]time.Time{s.Start, s.End}, Frames: 10}
@@ -161,8 +163,8 @@ func TestRecallNamesHoles(t *testing.T) {
 	set.Wall[0], set.Wall[1] = set.Wall[0].Add(time.Hour), set.Wall[1].Add(time.Hour)
 	c.recall([]*part{{whole: fmp4.Whole{Stretches: []fmp4.Chunk{stretch(1, 0, 1), stretch(1, 2, 4), stretch(2, 5, 6),
 		set}}}})
-	want := []event.Gap{c.ev.Gaps[0], {From: at(4), To: at(5), Reason: interrupted}}
-	if !slices.Equal(c.ev.Gaps, want) || c.length != 5*time.Second {
+	want := []event.Gap{c.ev.Gaps[0], event.NewGap(at(4), at(5), text.Interrupted.With())}
+	if !slices.EqualFunc(c.ev.Gaps, want, event.Gap.Equal) || c.length != 5*time.Second {
 		t.Errorf("gaps %v, length %s", c.ev.Gaps, c.length)
 	}
 }

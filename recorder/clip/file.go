@@ -15,6 +15,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // part is a growing file: segments of the same parameters. It becomes one clip.
@@ -97,7 +98,7 @@ func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment
 			return fmp4.Chunk{}, 0, err
 		}
 		if fi.Size() != s.Bytes {
-			return fmp4.Chunk{}, 0, fmt.Errorf("segment %s changed its size from %d to %d", filepath.Base(s.Path),
+			return fmp4.Chunk{}, 0, text.SegmentChanged.Error(filepath.Base(s.Path),
 				s.Bytes, fi.Size())
 		}
 		sizes = append(sizes, s.Bytes)

@@ -17,6 +17,7 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // contentTries is how often a clip is tried to be finished before its video, or its sound, is kept as it came. Trouble
@@ -32,7 +33,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	w.seal()
 	tries := 0
 	var clips []event.Clip
-	var reason string
+	var reason text.Text
 	if !in.retry(ctx, w, "finish", func(ctx context.Context) (err error) {
 		var bad *contentError
 		clips, reason, err = in.clips(ctx, w, tries+1 >= contentTries)
@@ -44,7 +45,8 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 		return
 	}
 	ev := w.event()
-	ev.Clips, ev.Reason = clips, reason
+	ev.Clips = clips
+	ev.Explain(reason)
 	in.conclude(&ev)
 	if ev.Stem == "" { // that there is no clip, and why, must survive the index too
 		if !in.retry(ctx, w, "name", func(ctx context.Context) error {
@@ -83,14 +85,15 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 
 // clips makes the clips of an event, one of each growing file. lastTry says that sound which cannot be encoded is kept
 // as it came.
-func (in *Incident) clips(ctx context.Context, w *work, lastTry bool) (clips []event.Clip, reason string, err error) {
+func (in *Incident) clips(ctx context.Context, w *work,
+	lastTry bool) (clips []event.Clip, reason text.Text, err error) {
 	ev := w.event()
 	if len(w.parts) == 0 {
-		return nil, "", nil
+		return nil, reason, nil
 	}
 	folder, err := in.c.Archive.Folder(ev)
 	if err != nil {
-		return nil, "", err
+		return nil, reason, err
 	}
 	defer func() { _ = folder.Close() }()
 	for _, p := range w.parts {
@@ -105,19 +108,19 @@ func (in *Incident) clips(ctx context.Context, w *work, lastTry bool) (clips []e
 		c, err := f.finish(ctx, p)
 		var bad *contentError
 		if errors.As(err, &bad) && lastTry {
-			reason = fmt.Sprintf("The clip could not be finished (%s). Its video is kept as it was recorded; most players play it.", bad.err)
+			reason = text.ClipUnfinished.With(bad.err)
 			c, err = f.raw(ctx, p)
 		}
 		if err != nil {
-			return nil, "", err
+			return nil, reason, err
 		}
 		switch {
 		case c != nil:
 			clips = append(clips, *c)
 		case p.frames() > 0: // somebody removed it
 			w.edit(func(c *course) {
-				gap := event.Gap{From: p.Start, To: p.end(), Reason: fileGone}
-				if !slices.Contains(c.ev.Gaps, gap) {
+				gap := event.NewGap(p.Start, p.end(), text.FileRemoved.With())
+				if !slices.ContainsFunc(c.ev.Gaps, gap.Equal) {
 					c.ev.Gaps = append(slices.Clip(c.ev.Gaps), gap)
 				}
 			})
@@ -140,9 +143,6 @@ func (f Finisher) raw(ctx context.Context, p *part) (*event.Clip, error) {
 	c.SHA256, c.Bytes, err = Sum(ctx, file, nil)
 	return c, err
 }
-
-// fileGone is why video is missing whose file somebody removed while it grew.
-const fileGone = "its file was removed"
 
 // encode lets FFmpeg encode a clip's sound, when there is a place for it.
 func (in *Incident) encode(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) {
@@ -184,7 +184,7 @@ func (f Finisher) Finish(ctx context.Context, e event.Part) (*event.Clip, error)
 		return nil, err
 	}
 	if p.whole.Behind {
-		return nil, errors.New("it is damaged in its middle; it was kept")
+		return nil, text.DamagedKept.Error()
 	}
 	return f.finish(ctx, p)
 }
@@ -203,17 +203,17 @@ func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 		return f.named(ctx, p)
 	}
 	if p.whole.Behind {
-		return nil, &contentError{errors.New("it is damaged in its middle")}
+		return nil, &contentError{text.DamagedMiddle.Error()}
 	}
 	got, err := fmp4.Finish(file, p.whole.Good)
 	if err == nil && got.Frames != p.frames() {
-		err = fmt.Errorf("%w: %d frames were recorded, %d read back", fmp4.ErrBox, p.frames(), got.Frames)
+		err = text.FramesReadBack.Error(fmp4.ErrBox, p.frames(), got.Frames)
 	}
 	failpoint.Hit("index-written")
 	if err == nil {
 		var read fmp4.Contents
 		if read, err = fmp4.Check(file); err == nil && read != got {
-			err = fmt.Errorf("%w: %d frames were recorded, %d read back", fmp4.ErrBox, got.Frames, read.Frames)
+			err = text.FramesReadBack.Error(fmp4.ErrBox, got.Frames, read.Frames)
 		}
 	}
 	if errors.Is(err, fmp4.ErrBox) {
@@ -273,7 +273,7 @@ func (f Finisher) encode(ctx context.Context, p *part, file *os.File, want fmp4.
 	if err == nil {
 		if got, err = fmp4.Check(out); err == nil &&
 			(got.Frames != want.Frames || (got.Length-want.Length).Abs() > time.Second) {
-			err = fmt.Errorf("%d frames and %s were recorded, %d frames and %s read back", want.Frames, want.Length,
+			err = text.VideoReadBack.Error(want.Frames, want.Length,
 				got.Frames, got.Length)
 		}
 		if err != nil {
@@ -409,7 +409,7 @@ func (in *Incident) conclude(ev *event.Event) {
 	ev.SavedAt = time.Now()
 	if len(ev.Clips) == 0 {
 		ev.State = event.Failed
-		ev.Reason = "No video came from the camera: " + in.why(ev.From, ev.Until, in.cam.Why()) + "."
+		ev.Explain(text.NoVideoCame.With(in.why(ev.From, ev.Until, in.cam.Why())))
 		return
 	}
 	first, last := ev.Clips[0], ev.Clips[len(ev.Clips)-1]
@@ -423,39 +423,38 @@ func (in *Incident) conclude(ev *event.Event) {
 		r.PostRollGot = event.Seconds(max(0, last.End.Sub(ev.LastTrigger)))
 	}
 	if first.Start.Sub(ev.From) > slack && ev.Continues != "" { // a crash came between the event before and this one
-		ev.Gaps = append([]event.Gap{{From: ev.From, To: first.Start,
-			Reason: in.why(ev.From, first.Start, in.cam.Why())}}, ev.Gaps...)
+		gap := event.NewGap(ev.From, first.Start, in.why(ev.From, first.Start, in.cam.Why()))
+		ev.Gaps = append([]event.Gap{gap}, ev.Gaps...)
 	}
-	var lacks []string
-	if ev.Reason != "" {
-		lacks = append(lacks, ev.Reason)
+	var lacks []text.Text
+	if why := ev.Why(); !why.IsZero() {
+		lacks = append(lacks, why)
 	}
 	if late := first.Start.Sub(ev.From); late > slack && ev.Continues == "" {
-		lacks = append(lacks, fmt.Sprintf("The first %s are missing: there was no earlier video in RAM.",
-			seconds(late)))
+		lacks = append(lacks, text.FirstMissing.With(seconds(late)))
 	}
 	if n := len(ev.Gaps); n > manyGaps {
 		var sum time.Duration
 		for _, g := range ev.Gaps {
 			sum += g.To.Sub(g.From)
 		}
-		lacks = append(lacks, fmt.Sprintf("%s are missing in %d places from %s on: %s.", seconds(sum), n,
-			ev.Gaps[0].From.Local().Format("15:04:05"), strings.TrimSuffix(ev.Gaps[0].Reason, ".")))
+		lacks = append(lacks, text.GapsMissing.With(seconds(sum), n,
+			ev.Gaps[0].From.Local().Format("15:04:05"), ev.Gaps[0].Why()))
 	}
 	for _, g := range ev.Gaps {
 		if len(ev.Gaps) > manyGaps {
 			break
 		}
-		lacks = append(lacks, fmt.Sprintf("%s are missing from %s on: %s.", seconds(g.To.Sub(g.From)),
-			g.From.Local().Format("15:04:05"), strings.TrimSuffix(g.Reason, ".")))
+		lacks = append(lacks, text.GapMissing.With(seconds(g.To.Sub(g.From)),
+			g.From.Local().Format("15:04:05"), g.Why()))
 	}
 	if early := ev.Until.Sub(last.End); early > slack && !ev.Continued {
-		lacks = append(lacks, fmt.Sprintf("The last %s are missing: %s.", seconds(early),
-			strings.TrimSuffix(in.why(last.End, ev.Until, in.cam.Why()), ".")))
+		lacks = append(lacks, text.LastMissing.With(seconds(early), in.why(last.End, ev.Until, in.cam.Why())))
 	}
-	ev.State, ev.Reason = event.Saved, strings.Join(lacks, " ")
+	ev.State = event.Saved
 	if lacks != nil {
 		ev.State = event.Incomplete
+		ev.Explain(text.Join(" ", lacks...))
 	}
 }
 

@@ -17,6 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -140,8 +144,8 @@ func (b *bench) incident(h *hold, seconds float64, most time.Duration) *Incident
 	ev := event.Event{ID: "e", Camera: "cam", Time: at(1), Label: "motion", State: event.Recording, From: at(0),
 		Until: at(seconds), Hold: "e"}
 	ev.Add(event.Trigger{Time: at(1)})
-	in := &Incident{c: b.c, cam: Camera{ID: "cam", Why: func() string {
-		return ""
+	in := &Incident{c: b.c, cam: Camera{ID: "cam", Why: func() text.Text {
+		return text.Text{}
 	}, Lengths: config.Clip{MaxLength: config.Duration(most)}}, hold: h}
 	in.now = in.newWork(ev, time.Now())
 	if err := in.now.commit(b.t.Context(), 1); err != nil {
@@ -157,8 +161,8 @@ func (b *bench) resumed(h *hold, id string) *Incident {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	in := &Incident{c: b.c, cam: Camera{ID: "cam", Why: func() string {
-		return ""
+	in := &Incident{c: b.c, cam: Camera{ID: "cam", Why: func() text.Text {
+		return text.Text{}
 	}, Lengths: config.Clip{MaxLength: config.Duration(time.Hour)}}, resumed: true}
 	if ev.State == event.Recording {
 		in.hold = h
@@ -237,6 +241,7 @@ func TestIncidentOfTwoRuns(t *testing.T) {
 
 // What an earlier process left is gone on with, wherever it ended.
 func TestIncidentIsResumed(t *testing.T) {
+	poll.RealTime(t)
 	r := newReel(t, 6)
 	for _, stop := range []int{0, 1, 2, 3} {
 		for _, then := range []string{"", "torn", "gone"} {
@@ -408,7 +413,7 @@ func TestGrowingFileIsSwapped(t *testing.T) {
 	h.queue = h.queue[2:]
 	in.Run(t.Context())
 	e := b.clip("e", 20)
-	if len(e.Gaps) != 1 || e.Gaps[0].Reason != fileGone || e.State != event.Incomplete ||
+	if len(e.Gaps) != 1 || !e.Gaps[0].Why().Is(text.FileRemoved) || e.State != event.Incomplete ||
 		!strings.HasSuffix(e.Clips[0].File, "_part2.mp4") {
 		t.Errorf("%+v", e)
 	}
@@ -452,6 +457,7 @@ func (c *counting) Put(ctx context.Context, e ...event.Event) error {
 
 // An event's folder that is away holds nothing up for ever, and nothing is lost by it.
 func TestArchiveIsAwayForAWhile(t *testing.T) {
+	poll.RealTime(t)
 	b := newBench(t)
 	away := &failing{Store: b.a, left: 2}
 	b.c.Archive = away

@@ -7,60 +7,65 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Brand is what is known of a maker's cameras. In a path {n} stands for the channel, {0} for the channel counted from
 // 0, and {nn} for the channel with two digits.
 type Brand struct {
 	Name string
-	Main string // RTSP path of the main stream
-	Sub  string // RTSP path of the second, smaller stream
-	Port int    // of RTSP
-	Hint string // where to switch RTSP on
+	Main string    // RTSP path of the main stream
+	Sub  string    // RTSP path of the second, smaller stream
+	Port int       // of RTSP
+	Hint text.Text // where RTSP is switched on
 
 	channels [2]string // paths of main and sub stream of channels above 1, where they differ from Main and Sub
 	words    *regexp.Regexp
 }
+
+// Other is the name of the brand for all cameras whose maker is not known.
+const Other = "Other"
 
 // Brands are the brands that are known, in the order in which a screen lists them and a guess tries them, and last the
 // one for all others. A camera's owner may have changed its port and paths.
 var Brands = []Brand{
 	{Name: "Axis", Main: "/axis-media/media.amp", Sub: "/axis-media/media.amp?resolution=640x360", Port: 554,
 		channels: [2]string{"/axis-media/media.amp?camera={n}", "/axis-media/media.amp?camera={n}&resolution=640x360"},
-		Hint:     "RTSP is on. Make a user in the camera's web page under System > Accounts.",
+		Hint:     text.BrandAxis.With(),
 		words:    regexp.MustCompile(`(?i)\baxis\b`)},
 	// Profile 1 is MJPEG on most of them, and profile 2 is H.264 (support.hanwhavision.eu, "RTSP URLs").
 	{Name: "Hanwha", Main: "/profile2/media.smp", Sub: "/profile3/media.smp", Port: 554,
 		channels: [2]string{"/{0}/profile2/media.smp", "/{0}/profile3/media.smp"},
-		Hint:     "RTSP is on. Setup > Basic > Video profile shows the number of each stream; take one with H.264 or H.265.",
+		Hint:     text.BrandHanwha.With(),
 		words:    regexp.MustCompile(`(?i)\b(hanwha|wisenet|samsung|techwin|[xqpl]n[bdopv]-[a-z]?\d)`)},
 	{Name: "Hikvision", Main: "/Streaming/Channels/{n}01", Sub: "/Streaming/Channels/{n}02", Port: 554,
-		Hint:  "Configuration > Network > Advanced Settings > Integration Protocol, and the RTSP port under Basic Settings > Port.",
+		Hint:  text.BrandHikvision.With(),
 		words: regexp.MustCompile(`(?i)(hikvision|hiwatch|\bhik\b|\bds-\d[a-z])`)},
 	{Name: "Dahua / Amcrest", Main: "/cam/realmonitor?channel={n}&subtype=0",
 		Sub: "/cam/realmonitor?channel={n}&subtype=1", Port: 554,
-		Hint:  "RTSP is on. Its port is shown under Network > Port.",
+		Hint:  text.BrandDahua.With(),
 		words: regexp.MustCompile(`(?i)(dahua|amcrest|\blorex\b|\bdh-|\bipc-h[dfm]|\bip[2-9]m-)`)},
 	{Name: "Reolink", Main: "/h264Preview_{nn}_main", Sub: "/h264Preview_{nn}_sub", Port: 554,
-		Hint:  "Switch RTSP on under Settings > Network > Advanced > Port Settings. Battery cameras have none.",
+		Hint:  text.BrandReolink.With(),
 		words: regexp.MustCompile(`(?i)(reolink|\brl[cnk]\d*-)`)},
 	{Name: "Uniview", Main: "/media/video1", Sub: "/media/video2", Port: 554,
 		channels: [2]string{"/unicast/c{n}/s0/live", "/unicast/c{n}/s1/live"},
-		Hint:     "RTSP is on. Its port is shown under Setup > Network > Port.",
+		Hint:     text.BrandUniview.With(),
 		words:    regexp.MustCompile(`(?i)(uniview|\bunv\b|\bipc[236]\d{2,3}[a-z])`)},
 	{Name: "TP-Link (Tapo, VIGI)", Main: "/stream1", Sub: "/stream2", Port: 554,
-		Hint:  "Tapo: make a camera account in the app under Camera Settings > Advanced Settings > Camera Account, and use it here. VIGI: use the camera's own user.",
+		Hint:  text.BrandTPLink.With(),
 		words: regexp.MustCompile(`(?i)(tp-?link|\btapo\b|\bvigi\b)`)},
 	{Name: "Foscam", Main: "/videoMain", Sub: "/videoSub", Port: 88,
-		Hint:  "RTSP is on. Its port is shown under Settings > Network > Port; it is mostly that of the web page.",
+		Hint:  text.BrandFoscam.With(),
 		words: regexp.MustCompile(`(?i)foscam`)},
-	{Name: "Other", Main: "/stream1", Sub: "/stream2", Port: 554,
-		Hint: "Look for RTSP in the camera's web page or manual, switch it on, and correct the path here."},
+	{Name: Other, Main: "/stream1", Sub: "/stream2", Port: 554,
+		Hint: text.BrandOther.With()},
 }
 
 // URL returns the RTSP URL of a stream. address is a host name or an IP address, with a port if it is not the usual
 // one; one that was pasted out of a browser is understood too, but not its port, which is that of the web page.
-// Channels count from 1. An address that is none gives a URL with a [URLFault].
+// Channels count from 1. An address that is none gives a URL with a [CheckURL].
 func (b Brand) URL(address string, sub bool, channel int) string {
 	a := strings.TrimSpace(address)
 	scheme, rest, pasted := strings.Cut(a, "://")

@@ -41,12 +41,12 @@ func TestBrandURL(t *testing.T) {
 		{"Foscam", "[fe80::1]:554", false, 0, "rtsp://[fe80::1]:554/videoMain"},
 	} {
 		got := brand(t, tc.brand).URL(tc.address, tc.sub, tc.channel)
-		if got != tc.want || URLFault(got) != "" {
-			t.Errorf("%s %q: %s, want %s; %s", tc.brand, tc.address, got, tc.want, URLFault(got))
+		if got != tc.want || !CheckURL(got).IsZero() {
+			t.Errorf("%s %q: %s, want %s; %s", tc.brand, tc.address, got, tc.want, CheckURL(got))
 		}
 	}
 	for _, address := range []string{"", " ", "my camera", "a\nb", "-i", `\\share`, "http://"} {
-		if got := Brands[0].URL(address, false, 1); URLFault(got) == "" {
+		if got := Brands[0].URL(address, false, 1); CheckURL(got).IsZero() {
 			t.Errorf("%q: %s passes", address, got)
 		}
 	}
@@ -54,13 +54,13 @@ func TestBrandURL(t *testing.T) {
 
 func TestBrandsAreComplete(t *testing.T) {
 	for _, b := range Brands {
-		if b.Name == "" || b.Main == "" || b.Sub == "" || b.Port == 0 || b.Hint == "" {
+		if b.Name == "" || b.Main == "" || b.Sub == "" || b.Port == 0 || b.Hint.IsZero() {
 			t.Errorf("%+v", b)
 		}
 		for _, sub := range []bool{false, true} {
 			for _, channel := range []int{1, 2, 16} {
-				if got := b.URL("192.0.2.1", sub, channel); URLFault(got) != "" {
-					t.Errorf("%s: %s", got, URLFault(got))
+				if got := b.URL("192.0.2.1", sub, channel); !CheckURL(got).IsZero() {
+					t.Errorf("%s: %s", got, CheckURL(got))
 				}
 			}
 		}

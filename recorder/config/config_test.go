@@ -127,15 +127,15 @@ id = "Front Door"
 url = "file:///etc/passwd"
 enabled = "yes"
 `))
-	var faults Faults
-	if f, ok := err.(Faults); ok {
+	var faults ValidationErrors
+	if f, ok := err.(ValidationErrors); ok {
 		faults = f
 	} else {
 		t.Fatalf("not faults: %v", err)
 	}
 	got := map[string]string{}
 	for _, f := range faults {
-		got[f.Key] = f.Rule
+		got[f.Key] = f.Rule.String()
 	}
 	for _, key := range []string{"colour", "ram_disk.path", "ram_disk.keep", "clip.pre_roll", "smtp.listen",
 		"camera[1].id", "camera[1].url", "camera[1].enabled"} {
@@ -171,13 +171,13 @@ func TestURLFault(t *testing.T) {
 		"ftp://192.0.2.10/x":             false,
 		"subfile,,start,0,,:/etc/passwd": false,
 	} {
-		if got := URLFault(url); (got == "") != ok {
+		if got := CheckURL(url); (got.IsZero()) != ok {
 			t.Errorf("%q: %q", url, got)
 		}
 	}
 }
 
-func TestFaultsHideThePassword(t *testing.T) {
+func TestValidationErrorsHideThePassword(t *testing.T) {
 	for _, url := range []string{"rtsp://admin:" + canary + "@192.0.2.1/x", "rtsp://x/?password=" + canary,
 		"rtsp://admin:" + canary + "%zz@x/y"} {
 		s := Default()
@@ -296,11 +296,13 @@ func TestCheckFolders(t *testing.T) {
 	s := Default()
 	s.RAMDisk.Path, s.Archive.Path = filepath.Join(dir, "ram"), file
 	faults := CheckFolders(s, Settings{})
-	if len(faults) != 1 || faults[0].Key != "archive.path" || !strings.Contains(faults[0].Rule, "it is a file") {
+	if len(faults) != 1 || faults[0].Key != "archive.path" ||
+		!strings.Contains(faults[0].Rule.String(), "it is a file") {
 		t.Fatalf("got %v", faults)
 	}
 	s.Archive.Path = filepath.Join(dir, "not", "mounted")
-	if faults := CheckFolders(s, Settings{}); len(faults) != 1 || !strings.Contains(faults[0].Rule, "plugged in") {
+	if faults := CheckFolders(s, Settings{}); len(faults) != 1 ||
+		!strings.Contains(faults[0].Rule.String(), "plugged in") {
 		t.Fatalf("got %v", faults)
 	}
 	s.Archive.Path = filepath.Join(dir, "archive")
@@ -342,7 +344,7 @@ func FuzzParse(f *testing.F) {
 }
 
 // No password is printed, however it is mistyped, or wherever in the URL it stands.
-func TestNoPasswordInFaults(t *testing.T) {
+func TestNoPasswordInValidationErrors(t *testing.T) {
 	const secret = "48151623"
 	for _, camera := range []string{
 		`url = "rtsp://192.0.2.1/s"` + "\n" + `password = 48151623`,

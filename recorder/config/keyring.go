@@ -1,9 +1,9 @@
 package config
 
 import (
-	"fmt"
-
 	"github.com/zalando/go-keyring"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 const keyringService = "preroll"
@@ -17,7 +17,7 @@ func (s Secret) Resolve(who string) (Secret, error) {
 	p, err := keyring.Get(keyringService, who)
 	if err != nil {
 		return "",
-			fmt.Errorf("read the password of %q from the desktop's keyring: %w; unlock the keyring, or put the password into the settings", who, err)
+			text.KeyringLocked.Error(who, err)
 	}
 	return Secret(p), nil
 }

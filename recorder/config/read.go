@@ -10,26 +10,28 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // ValidationError is one thing wrong with the settings: which key, its value, and the rule that it breaks.
 type ValidationError struct {
-	Key   string `json:"key"` // such as camera[2].url
-	Value string `json:"value"`
-	Rule  string `json:"rule"` // such as "must be …"
+	Key   string    `json:"key"` // such as camera[2].url
+	Value string    `json:"value"`
+	Rule  text.Text `json:"rule"` // such as "must be …"
 }
 
 func (f ValidationError) String() string {
 	if f.Value == "" {
-		return f.Key + " " + f.Rule
+		return f.Key + " " + f.Rule.String()
 	}
 	return fmt.Sprintf("%s = %q %s", f.Key, f.Value, f.Rule)
 }
 
-// Faults is every fault found, in the order of the file.
-type Faults []ValidationError
+// ValidationErrors are all that is wrong with the settings, in the order of the file.
+type ValidationErrors []ValidationError
 
-func (f Faults) Error() string {
+func (f ValidationErrors) Error() string {
 	lines := make([]string, len(f))
 	for i, x := range f {
 		lines[i] = x.String()
@@ -38,19 +40,23 @@ func (f Faults) Error() string {
 }
 
 // Err returns nil where there are no faults, so that the error is a nil interface.
-func (f Faults) Err() error {
+func (f ValidationErrors) Err() error {
 	if len(f) == 0 {
 		return nil
 	}
 	return f
 }
 
-func (f *Faults) add(key, value, rule string, args ...any) {
-	*f = append(*f, ValidationError{key, value, fmt.Sprintf(rule, args...)})
+func (f *ValidationErrors) add(key, value string, rule text.Message, values ...any) {
+	f.addText(key, value, rule.With(values...))
+}
+
+func (f *ValidationErrors) addText(key, value string, rule text.Text) {
+	*f = append(*f, ValidationError{key, value, rule})
 }
 
 // Load reads and checks the settings file. A missing file gives [Default] and found = false, and writes nothing.
-// An error is a [Faults] where the file could be read but is wrong.
+// An error is a [ValidationErrors] where the file could be read but is wrong.
 func Load(path string) (s Settings, found bool, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,16 +85,16 @@ func Parse(b []byte) (Settings, error) {
 		return Settings{}, fmt.Errorf("not TOML: %w", err)
 	}
 	s := Default()
-	var faults Faults
+	var faults ValidationErrors
 	decodeTable("", m, reflect.ValueOf(&s).Elem(), &faults)
 	faults = append(faults, Validate(s)...)
 	return s, faults.once().Err()
 }
 
 // once keeps the first fault of each key: a value that could not be read breaks no second rule.
-func (f Faults) once() Faults {
+func (f ValidationErrors) once() ValidationErrors {
 	seen := map[string]bool{}
-	var out Faults
+	var out ValidationErrors
 	for _, x := range f {
 		if !seen[x.Key] {
 			seen[x.Key] = true
@@ -100,7 +106,7 @@ func (f Faults) once() Faults {
 
 // decodeTable fills a struct from a TOML table and notes each unknown key and each value of the wrong kind.
 // go-toml itself stops at the first wrong value, which is why it decodes into a map only.
-func decodeTable(prefix string, in map[string]any, out reflect.Value, faults *Faults) {
+func decodeTable(prefix string, in map[string]any, out reflect.Value, faults *ValidationErrors) {
 	known := map[string]bool{}
 	for i := range out.NumField() {
 		name, _, _ := strings.Cut(out.Type().Field(i).Tag.Get("toml"), ",")
@@ -111,13 +117,12 @@ func decodeTable(prefix string, in map[string]any, out reflect.Value, faults *Fa
 	}
 	for _, k := range sortedKeys(in) {
 		if !known[k] {
-			faults.add(prefix+k, "", "is not a setting; the known ones here are %s",
-				strings.Join(sortedKeys(known), ", "))
+			faults.add(prefix+k, "", text.RuleUnknown, strings.Join(sortedKeys(known), ", "))
 		}
 	}
 }
 
-func decodeValue(key string, in any, out reflect.Value, faults *Faults) {
+func decodeValue(key string, in any, out reflect.Value, faults *ValidationErrors) {
 	if out.Kind() == reflect.Pointer {
 		out.Set(reflect.New(out.Type().Elem()))
 		out = out.Elem()
@@ -128,45 +133,45 @@ func decodeValue(key string, in any, out reflect.Value, faults *Faults) {
 			s = fmt.Sprint(in)
 		}
 		if err := u.UnmarshalText([]byte(s)); err != nil {
-			faults.add(key, s, "%s", err)
+			faults.addText(key, s, text.Of(err))
 		}
 		return
 	}
-	wrong := func(want string) {
+	wrong := func(rule text.Message) {
 		if out.Type() == reflect.TypeFor[Secret]() {
 			in = map[string]any{} // which is not shown
 		}
-		faults.add(key, shown(in), "must be %s", want)
+		faults.add(key, shown(in), rule)
 	}
 	switch out.Kind() {
 	case reflect.String:
 		if s, ok := in.(string); ok {
 			out.SetString(s)
 		} else {
-			wrong("text in quotes")
+			wrong(text.RuleText)
 		}
 	case reflect.Bool:
 		if b, ok := in.(bool); ok {
 			out.SetBool(b)
 		} else {
-			wrong("true or false")
+			wrong(text.RuleBool)
 		}
 	case reflect.Int:
 		if n, ok := in.(int64); ok {
 			out.SetInt(n)
 		} else {
-			wrong("a whole number")
+			wrong(text.RuleNumber)
 		}
 	case reflect.Struct:
 		if t, ok := in.(map[string]any); ok {
 			decodeTable(key+".", t, out, faults)
 		} else {
-			wrong("a table")
+			wrong(text.RuleTable)
 		}
 	case reflect.Slice:
 		list, ok := in.([]any)
 		if !ok {
-			wrong("a list")
+			wrong(text.RuleList)
 			return
 		}
 		out.Set(reflect.MakeSlice(out.Type(), len(list), len(list)))

@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 const header = `# Preroll settings. Every key and its meaning: docs/settings.md of Preroll.
@@ -28,11 +28,11 @@ func Save(path string, s Settings) error {
 	}
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("save settings: %w", err)
+		return text.SaveSettings.Error(err)
 	}
 	b, err := toml.Marshal(s)
 	if err != nil {
-		return fmt.Errorf("save settings: %w", err)
+		return text.SaveSettings.Error(err)
 	}
 	if len(old) == 0 {
 		b = append([]byte(header), b...)
@@ -40,10 +40,10 @@ func Save(path string, s Settings) error {
 		b = keepComments(old, b)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("save settings: %w", err)
+		return text.SaveSettings.Error(err)
 	}
 	if err := durable.WriteFile(path, b, 0o600); err != nil {
-		return fmt.Errorf("save settings: %w", err)
+		return text.SaveSettings.Error(err)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 const day = 24 * time.Hour
@@ -134,14 +136,9 @@ func (b *ByteSize) UnmarshalText(t []byte) error {
 }
 
 var (
-	errDuration = rule(`a length of time such as "10s", "5m", "1h30m" or "30d"`)
-	errByteSize = rule(`a size with its unit, such as "500MB" or "2GiB"`)
+	errDuration = text.RuleDuration.Error()
+	errByteSize = text.RuleSize.Error()
 )
-
-// rule is an error that says what a value must be.
-type rule string
-
-func (r rule) Error() string { return "must be " + string(r) }
 
 // Secret is a password. It prints, logs and travels as a placeholder; only the settings file holds it.
 type Secret string

@@ -16,10 +16,11 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // ErrNotRunning means that no recorder listens on the socket.
-var ErrNotRunning = errors.New("no recorder is running; start it with: preroll, or: preroll record")
+var ErrNotRunning = text.NoRecorder.Error()
 
 // Client talks to a running recorder. Every call returns [ErrNotRunning] if there is none.
 type Client struct {
@@ -71,15 +72,15 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 		if errors.As(err, &op) && op.Op == "dial" {
 			return nil, ErrNotRunning
 		}
-		return nil, fmt.Errorf("ask the recorder: %w", err)
+		return nil, text.AskRecorder.Error(err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var e Error
-	if json.NewDecoder(resp.Body).Decode(&e) != nil || e.Text == "" {
-		return nil, fmt.Errorf("the recorder answered %s", resp.Status)
+	if json.NewDecoder(resp.Body).Decode(&e) != nil || e.Text.IsZero() {
+		return nil, text.RecorderAnswered.Error(resp.Status)
 	}
 	return nil, &e
 }

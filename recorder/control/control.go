@@ -5,7 +5,12 @@ package control
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"strings"
 	"time"
+
+	"github.com/preroll/preroll/recorder/text"
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -49,6 +54,10 @@ type Watcher interface {
 	Close()
 }
 
+// Pages are the names by which a page of the window is asked for, in the order of its tabs. The guide is no page of its
+// own but lies over them all.
+var Pages = []string{"events", "cameras", "health", "settings", "guide"}
+
 // Update is one message of a watch. The first carries the status and the newest events; each later one what changed.
 type Update struct {
 	Status  *status.Status `json:"status,omitempty"`
@@ -56,18 +65,68 @@ type Update struct {
 	Removed []string       `json:"removed,omitempty"`
 }
 
-// Error is a refusal by the recorder, in plain words.
+// Error is a refusal by the recorder. errors.Is finds the engine's errors in it, such as [archive.ErrNotFound].
 type Error struct {
-	Text   string        `json:"error"`
-	Hint   string        `json:"hint,omitempty"`
-	Faults config.Faults `json:"faults,omitempty"` // of settings
+	Code   string                  `json:"code,omitempty"` // of the message that decided, see [text.Message]
+	Text   text.Text               `json:"error"`
+	Hint   text.Text               `json:"hint,omitzero"`
+	Faults config.ValidationErrors `json:"faults,omitempty"` // of settings
 }
 
-func (e *Error) Error() string {
-	if e.Hint != "" {
-		return e.Text + ". " + e.Hint
+func (e *Error) Error() string { return e.Said().String() }
+
+// Said says what happened and what to do.
+func (e *Error) Said() text.Text {
+	if e.Hint.IsZero() {
+		return e.Text
 	}
-	return e.Text
+	return text.Join(". ", e.Text, e.Hint)
+}
+
+// Is reports whether the recorder refused for that error of the engine.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*text.Error)
+	return ok && e.Code != "" && e.Code == t.Text.Code
+}
+
+// errorOf is what a caller is told of an error, with the status of HTTP.
+func errorOf(err error) (*Error, int) {
+	e := &Error{Text: text.Of(err)}
+	var said *text.Error
+	if errors.As(err, &said) {
+		e.Code = said.Text.Code
+	}
+	var fail failure
+	if errors.As(err, &e.Faults) {
+		return e, http.StatusUnprocessableEntity
+	}
+	if errors.As(err, &fail) {
+		e.Hint = fail.Hint()
+		// FFmpeg's own words, which the log has
+		if strings.Contains(e.Text.English, "[error]") || strings.Contains(e.Text.English, "[fatal]") {
+			e.Text = fail.Text()
+		}
+		e.Code = fail.Text().Code
+	}
+	switch e.Code {
+	case text.NoSuchEvent.Code, text.NoSuchCamera.Code:
+		return e, http.StatusNotFound
+	case text.StillSaving.Code, text.StillSavingProtect.Code, text.EventProtected.Code, text.CameraIsOff.Code,
+		text.CameraIsEnding.Code, text.CameraNotRecording.Code:
+		return e, http.StatusConflict
+	case text.CallUnreadable.Code:
+		return e, http.StatusBadRequest
+	case text.Stopping.Code, text.Stopped.Code, text.NoStill.Code, text.DriveIsSilent.Code:
+		return e, http.StatusServiceUnavailable
+	}
+	return e, http.StatusUnprocessableEntity
+}
+
+// failure is an error that says what happened to a camera and what to do, as those of package source do.
+type failure interface {
+	error
+	Text() text.Text
+	Hint() text.Text
 }
 
 // requests and answers of the calls that are no plain type.

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/source"
@@ -82,7 +84,7 @@ func (f *fake) Choices(context.Context) (event.Choices, error) {
 }
 func (f *fake) Next(context.Context) (*event.Next, error) { return f.next, f.refuse }
 func (f *fake) Verify(_ context.Context, id string) (status.VerifyResult, error) {
-	return status.VerifyResult{OK: true, Text: id}, f.refuse
+	return status.VerifyResult{OK: true, Text: text.Plain(id)}, f.refuse
 }
 func (f *fake) Pause(until time.Time) {
 	f.mu.Lock()
@@ -102,7 +104,7 @@ func (f *fake) Folder(_ context.Context, path, use string) (status.Folder, error
 }
 func (f *fake) Discover(context.Context) ([]status.DiscoveredCamera, error) { return nil, f.refuse }
 func (f *fake) Why(_ context.Context, camera string, at time.Time) ([]status.Finding, error) {
-	return []status.Finding{{About: camera, Text: at.UTC().Format(time.RFC3339)}}, f.refuse
+	return []status.Finding{{About: text.Plain(camera), Text: text.Plain(at.UTC().Format(time.RFC3339))}}, f.refuse
 }
 
 // changes is a watcher that a test feeds.
@@ -219,7 +221,7 @@ func TestNewerCalls(t *testing.T) {
 	if n, err := c.Next(ctx); err != nil || n == nil || n.Event.ID != "x" || n.Why != "max_age" || !n.When.IsZero() {
 		t.Errorf("%v, %v", n, err)
 	}
-	if v, err := c.Verify(ctx, "a/b"); err != nil || !v.OK || v.Text != "a/b" {
+	if v, err := c.Verify(ctx, "a/b"); err != nil || !v.OK || v.Text.String() != "a/b" {
 		t.Errorf("%v, %v", v, err)
 	}
 	if err := c.Pause(ctx, time.Hour); err != nil || !f.paused || time.Until(f.until) < 59*time.Minute {
@@ -241,8 +243,8 @@ func TestNewerCalls(t *testing.T) {
 		t.Errorf("%v, %v", l, err)
 	}
 	at := time.Date(2026, 11, 22, 14, 0, 5, 0, time.FixedZone("", 5400))
-	if l, err := c.Why(ctx, "a&b", at); err != nil || len(l) != 1 || l[0].About != "a&b" ||
-		l[0].Text != "2026-11-22T12:30:05Z" {
+	if l, err := c.Why(ctx, "a&b", at); err != nil || len(l) != 1 || l[0].About.String() != "a&b" ||
+		l[0].Text.String() != "2026-11-22T12:30:05Z" {
 		t.Errorf("%v, %v", l, err)
 	}
 	f.refuse = errors.New("no")
@@ -251,7 +253,7 @@ func TestNewerCalls(t *testing.T) {
 	_, why := c.Why(ctx, "x", at)
 	for _, err := range []error{days, verify, why} {
 		var e *Error
-		if !errors.As(err, &e) || e.Text != "no" {
+		if !errors.As(err, &e) || e.Text.String() != "no" {
 			t.Errorf("%v", err)
 		}
 	}
@@ -260,15 +262,15 @@ func TestNewerCalls(t *testing.T) {
 func TestRefusalsKeepTheirWords(t *testing.T) {
 	f := &fake{events: []event.Event{{}}}
 	c, _ := serve(t, f, nil)
-	f.refuse = config.Faults{{Key: "smtp.listen", Value: "x", Rule: "must be y"}}
+	f.refuse = config.ValidationErrors{{Key: "smtp.listen", Value: "x", Rule: text.Plain("must be y")}}
 	var e *Error
 	if err := c.Apply(t.Context(), config.Default()); !errors.As(err, &e) || len(e.Faults) != 1 ||
 		e.Faults[0].Key != "smtp.listen" {
 		t.Errorf("%v", err)
 	}
-	f.refuse = &source.Failure{Kind: source.WrongPassword, Detail: "401"}
+	f.refuse = source.WrongPassword.Failure("401")
 	if _, err := c.Probe(t.Context(), config.DemoCamera()); !errors.As(err, &e) ||
-		!strings.Contains(e.Hint, "web page") || !strings.Contains(err.Error(), "refuses") {
+		!strings.Contains(e.Hint.String(), "web page") || !strings.Contains(err.Error(), "refuses") {
 		t.Errorf("%v", err)
 	}
 }

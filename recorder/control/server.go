@@ -9,8 +9,9 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/preroll/preroll/recorder/text"
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -86,30 +87,11 @@ type server struct {
 	stopping context.Context
 }
 
-// failure is an error that says in plain words what happened to a camera and what to do, as those of package source do.
-type failure interface {
-	error
-	Text() string
-	Hint() string
-}
-
 func answer(w http.ResponseWriter, v any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
-		e := &Error{Text: err.Error()}
-		var faults config.Faults
-		var fail failure
-		switch {
-		case errors.As(err, &faults):
-			e.Faults = faults
-		case errors.As(err, &fail):
-			e.Hint = fail.Hint()
-			// FFmpeg's own words, which the log has
-			if strings.Contains(e.Text, "[error]") || strings.Contains(e.Text, "[fatal]") {
-				e.Text = fail.Text()
-			}
-		}
-		w.WriteHeader(http.StatusUnprocessableEntity)
+		e, code := errorOf(err)
+		w.WriteHeader(code)
 		v = e
 	}
 	_ = json.NewEncoder(w).Encode(v) // the caller is gone
@@ -123,7 +105,7 @@ func call[T any](w http.ResponseWriter, r *http.Request) (v T, ok bool) {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCall))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&v); err != nil && !errors.Is(err, io.EOF) {
-		answer(w, nil, fmt.Errorf("the call cannot be read: %w", err))
+		answer(w, nil, text.CallUnreadable.Error(err))
 		return v, false
 	}
 	return v, true
@@ -182,7 +164,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	if b := r.FormValue("before"); b != "" {
 		t, err := time.Parse(time.RFC3339Nano, b)
 		if err != nil {
-			answer(w, nil, fmt.Errorf("before: %w", err))
+			answer(w, nil, text.CallUnreadable.Error(err))
 			return
 		}
 		q.Before = t
@@ -264,7 +246,7 @@ func (s *server) discover(w http.ResponseWriter, r *http.Request) {
 func (s *server) why(w http.ResponseWriter, r *http.Request) {
 	at, err := time.Parse(time.RFC3339, r.FormValue("time"))
 	if err != nil {
-		answer(w, nil, fmt.Errorf("time: %w", err))
+		answer(w, nil, text.CallUnreadable.Error(err))
 		return
 	}
 	list, err := s.r.Why(r.Context(), r.FormValue("camera"), at)

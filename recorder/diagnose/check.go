@@ -14,6 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder/health"
 	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
@@ -27,15 +28,16 @@ func Check(ctx context.Context, s config.Settings, now *status.Status, only stri
 	tool, err := ffmpeg.Find(ctx, s.FFmpeg.Path)
 	if err != nil {
 		f := source.AsFailure(err)
-		report(status.Finding{About: "FFmpeg", Text: f.Error(), Hint: f.Hint()})
+		report(status.Finding{About: text.Plain("FFmpeg"), Text: f.Said(), Hint: f.Hint()})
 	} else {
-		report(status.Finding{About: "FFmpeg", OK: true, Text: fmt.Sprintf("version %s (%s)", tool.Version, tool.Path)})
+		report(status.Finding{About: text.Plain("FFmpeg"), OK: true,
+			Text: text.CheckFFmpeg.With(tool.Version, tool.Path)})
 	}
 	checkFolders(s, report)
 	checkMail(s, now, report)
 	if len(s.Cameras) == 0 {
-		report(status.Finding{About: "Cameras", OK: true, Warn: true, Text: "no camera is set up yet",
-			Hint: "Add one in the window's settings, or a [[camera]] in the settings file."})
+		report(status.Finding{About: text.Cameras.With(), OK: true, Warn: true, Text: text.NoCameraYet.With(),
+			Hint: text.NoCameraYetHint.With()})
 	}
 	for _, c := range s.Cameras {
 		if only == "" || c.ID == only {
@@ -51,40 +53,41 @@ func checkFolders(s config.Settings, report func(status.Finding)) {
 		faults[f.Key] = f
 	}
 	if f, bad := faults["ram_disk.path"]; bad {
-		report(status.Finding{About: "RAM disk", Text: fmt.Sprintf("%s %s", f.Value, f.Rule), Hint: health.RAMHint})
+		report(status.Finding{About: text.RAMDisk.With(), Text: text.PathBreaks.With(f.Value, f.Rule),
+			Hint: health.RAMHint})
 	} else if d, err := disk.Of(s.RAMDisk.Path); err != nil {
-		report(status.Finding{About: "RAM disk", Text: err.Error(), Hint: health.RAMHint})
+		report(status.Finding{About: text.RAMDisk.With(), Text: text.Of(err), Hint: health.RAMHint})
 	} else if !d.RAM {
 		p := health.NotRAM(s.RAMDisk.Path, d)
-		report(status.Finding{About: "RAM disk", OK: true, Warn: true, Text: p.Text, Hint: p.Hint})
+		report(status.Finding{About: text.RAMDisk.With(), OK: true, Warn: true, Text: p.Text, Hint: p.Hint})
 	} else {
-		report(status.Finding{About: "RAM disk", OK: true,
-			Text: fmt.Sprintf("%s is RAM (%s), %s free", s.RAMDisk.Path, d.Kind, config.ByteSize(d.Free))})
+		report(status.Finding{About: text.RAMDisk.With(), OK: true,
+			Text: text.IsRAM.With(s.RAMDisk.Path, d.Kind, config.ByteSize(d.Free))})
 	}
 	if f, bad := faults["archive.path"]; bad {
-		report(status.Finding{About: "Archive", Text: fmt.Sprintf("%s %s", f.Value, f.Rule),
-			Hint: "Choose another folder in archive.path."})
+		report(status.Finding{About: text.Archive.With(), Text: text.PathBreaks.With(f.Value, f.Rule),
+			Hint: text.ArchivePathHint.With()})
 	} else if d, err := disk.Of(s.Archive.Path); err != nil {
-		report(status.Finding{About: "Archive", Text: err.Error()})
+		report(status.Finding{About: text.Archive.With(), Text: text.Of(err)})
 	} else if d.Free < int64(s.Archive.MinFree) {
-		report(status.Finding{About: "Archive", OK: true, Warn: true,
-			Text: fmt.Sprintf("%s has %s free, less than archive.min_free (%s)", s.Archive.Path,
+		report(status.Finding{About: text.Archive.With(), OK: true, Warn: true,
+			Text: text.ArchiveLittle.With(s.Archive.Path,
 				config.ByteSize(d.Free), s.Archive.MinFree),
-			Hint: "The oldest events will be deleted until that much is free."})
+			Hint: text.ArchiveLittleHint.With()})
 	} else {
-		report(status.Finding{About: "Archive", OK: true,
-			Text: fmt.Sprintf("%s can be written, %s free", s.Archive.Path, config.ByteSize(d.Free))})
+		report(status.Finding{About: text.Archive.With(), OK: true,
+			Text: text.ArchiveWritable.With(s.Archive.Path, config.ByteSize(d.Free))})
 	}
 }
 
 func checkMail(s config.Settings, now *status.Status, report func(status.Finding)) {
 	if now != nil {
 		for _, p := range now.SMTP.Ports {
-			if p.Error != "" {
-				report(status.Finding{About: "Alarm mail", Text: p.Error})
+			if !p.Error.IsZero() {
+				report(status.Finding{About: text.AlarmMail.With(), Text: p.Error})
 			} else {
-				report(status.Finding{About: "Alarm mail", OK: true,
-					Text: "the running recorder listens on " + p.Listen})
+				report(status.Finding{About: text.AlarmMail.With(), OK: true,
+					Text: text.RecorderListens.With(p.Listen)})
 			}
 		}
 		return
@@ -93,25 +96,25 @@ func checkMail(s config.Settings, now *status.Status, report func(status.Finding
 	for _, port := range slices.Concat(plain, first) {
 		ln, err := net.Listen("tcp", port)
 		if err != nil {
-			report(status.Finding{About: "Alarm mail", Text: trigger.PortError(port, err).Error()})
+			report(status.Finding{About: text.AlarmMail.With(), Text: text.Of(trigger.PortError(port, err))})
 			continue
 		}
 		_ = ln.Close()
-		report(status.Finding{About: "Alarm mail", OK: true, Text: "port " + port + " is free"})
+		report(status.Finding{About: text.AlarmMail.With(), OK: true, Text: text.PortFree.With(port)})
 	}
 }
 
 func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera,
 	now *status.Status) status.Finding {
-	f := status.Finding{About: c.Title()}
+	f := status.Finding{About: text.Plain(c.Title())}
 	if !c.Enabled {
-		f.OK, f.Text = true, "switched off, not tried"
+		f.OK, f.Text = true, text.NotTried.With()
 		return f
 	}
 	if now != nil {
 		for _, cs := range now.Cameras {
 			if cs.ID == c.ID && cs.State == status.Recording {
-				f.OK, f.Text = true, fmt.Sprintf("recording: %s, %.1f Mbit/s, keyframe every %.1f s, %.0f s in RAM",
+				f.OK, f.Text = true, text.CheckRecording.With(
 					describe(cs.Streams), cs.BitRate/1e6, cs.GOP.D().Seconds(), cs.PreRoll.D().Seconds())
 				advise(&f, cs.Advice)
 				return f
@@ -121,10 +124,10 @@ func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c confi
 	look, err := Probe(ctx, tool, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fail := source.AsFailure(err)
-		f.Text, f.Hint = fail.Error(), fail.Hint()
+		f.Text, f.Hint = fail.Said(), fail.Hint()
 		return f
 	}
-	f.OK, f.Text = true, "answers: "+describe(look.Streams)
+	f.OK, f.Text = true, text.Answers.With(describe(look.Streams))
 	advise(&f, health.Advice(look.Streams, look.GOP, true))
 	return f
 }
@@ -133,21 +136,21 @@ func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c confi
 func advise(f *status.Finding, list []status.Advice) {
 	for _, a := range list {
 		f.Warn = true
-		f.Text += ". " + a.Text
-		if f.Hint == "" {
+		f.Text = text.Join(". ", f.Text, a.Text)
+		if f.Hint.IsZero() {
 			f.Hint = a.Hint
 		}
 	}
 }
 
 // describe names a camera's streams for people.
-func describe(s source.Streams) string {
-	text := fmt.Sprintf("%s %dx%d", s.Video, s.Width, s.Height)
+func describe(s source.Streams) text.Text {
+	list := []text.Text{text.Plain(fmt.Sprintf("%s %dx%d", s.Video, s.Width, s.Height))}
 	if s.FPS > 0 {
-		text += fmt.Sprintf(", %g frames a second", s.FPS)
+		list = append(list, text.FramesASecond.With(s.FPS))
 	}
 	if s.Audio != "" {
-		return text + ", sound " + s.Audio
+		return text.Join(", ", append(list, text.SoundIs.With(s.Audio))...)
 	}
-	return text + ", no sound"
+	return text.Join(", ", append(list, text.NoSound.With())...)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Limits of a trial of a camera.
@@ -62,7 +63,7 @@ func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Came
 	}
 	if t.video == nil { // else what came before the camera went is a picture all the same
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = &source.Failure{Kind: source.Stalled, Detail: "no picture in time"}
+			err = source.Stalled.Failure(text.NoPictureInTime)
 		}
 		return status.ProbeResult{}, err
 	}

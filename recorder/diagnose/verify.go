@@ -3,57 +3,57 @@ package diagnose
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Verify reads an event's clips back, which lie in a folder, and compares them with what the event says of them. The
 // verdict tells what is wrong; an error means that nothing could be told.
 func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Event) (status.VerifyResult, error) {
 	var v status.VerifyResult
-	var wrong []string
+	var wrong []text.Text
 	for _, c := range e.Clips {
-		got, text, err := compareClip(ctx, tool, folder, c)
+		got, bad, err := compareClip(ctx, tool, folder, c)
 		if err != nil {
 			return status.VerifyResult{}, err
 		}
 		v.Frames += got.Frames
 		v.Length += event.Seconds(got.Duration)
-		if text != "" && len(e.Clips) > 1 {
-			text = c.File + ": " + text
+		if bad.IsZero() {
+			continue
 		}
-		if text != "" {
-			wrong = append(wrong, text)
+		if len(e.Clips) > 1 {
+			bad = text.Detailed.With(c.File, bad)
 		}
+		wrong = append(wrong, bad)
 	}
 	if wrong != nil {
-		v.Text = strings.Join(wrong, " ")
+		v.Text = text.Join(" ", wrong...)
 		return v, nil
 	}
 	v.OK = true
-	v.Text = fmt.Sprintf("The clip is whole: %d frames, %.1f s, pre-roll %.1f s.", v.Frames, v.Length.D().Seconds(),
+	v.Text = text.ClipWhole.With(v.Frames, v.Length.D().Seconds(),
 		e.Receipt.PreRollGot.D().Seconds())
 	switch {
 	case len(e.Clips) > 1:
-		v.Text = fmt.Sprintf("All %d files are whole: %d frames, %.1f s, pre-roll %.1f s.", len(e.Clips), v.Frames,
+		v.Text = text.ClipsWhole.With(len(e.Clips), v.Frames,
 			v.Length.D().Seconds(), e.Receipt.PreRollGot.D().Seconds())
 	case e.Continues != "": // its pre-roll is in the clip before
-		v.Text = fmt.Sprintf("The clip is whole: %d frames, %.1f s.", v.Frames, v.Length.D().Seconds())
+		v.Text = text.ClipWholeContinued.With(v.Frames, v.Length.D().Seconds())
 	}
 	return v, nil
 }
 
-// compareClip reads one file back and says what is wrong with it, "" if nothing is.
+// compareClip reads one file back and says what is wrong with it; zero if nothing is.
 func compareClip(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root,
-	c event.Clip) (got ffmpeg.Totals, wrong string, err error) {
+	c event.Clip) (got ffmpeg.Totals, wrong text.Text, err error) {
 	var found clip.Contents
 	file, _, err := durable.OpenPlain(folder, c.File)
 	if err == nil {
@@ -62,11 +62,11 @@ func compareClip(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root,
 	}
 	switch {
 	case ctx.Err() != nil:
-		return got, "", ctx.Err()
+		return got, wrong, ctx.Err()
 	case errors.Is(err, fs.ErrNotExist):
-		return got, "The file is not there.", nil
+		return got, text.FileNotThere.With(), nil
 	case err != nil:
-		return got, fmt.Sprintf("The file cannot be read: %s.", err), nil
+		return got, text.FileUnreadable.With(err), nil
 	}
 	return found.Totals, found.Wrong, nil
 }

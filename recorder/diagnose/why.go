@@ -2,16 +2,15 @@ package diagnose
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/health"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Bounds of what Why looks at. A camera's mail may be late, and people remember a time to the minute.
@@ -37,7 +36,7 @@ type Evidence struct {
 // first. If all is well, the event does. It reads no clock and no file.
 func Why(e Evidence) []status.Finding {
 	if e.At.After(e.Now) {
-		return []status.Finding{{About: "Preroll", Text: "This time has not come yet."}}
+		return []status.Finding{{About: text.Plain("Preroll"), Text: text.NotYet.With()}}
 	}
 	events := e.eventFindings()
 	list := e.removals()
@@ -45,9 +44,9 @@ func Why(e Evidence) []status.Finding {
 		return e.sorted(append(list, *f), events)
 	}
 	if e.MaxAge > 0 && e.Now.Sub(e.At) > e.MaxAge && len(e.Events) == 0 && list == nil {
-		list = append(list, status.Finding{About: "Archive",
-			Text: "Events of that time are too old: they are removed after " + config.Duration(e.MaxAge).String() + ".",
-			Hint: "Protect events that shall stay, or raise archive.max_age."})
+		list = append(list, status.Finding{About: text.Archive.With(),
+			Text: text.TooOld.With(config.Duration(e.MaxAge)),
+			Hint: text.TooOldHint.With()})
 	}
 	list = slices.Concat(list, e.pause(), e.ram())
 	server, listening := e.mailServer()
@@ -78,28 +77,28 @@ func (e Evidence) sorted(list, events []status.Finding) []status.Finding {
 }
 
 // clock is a time as a sentence says it, with its day where that is not today.
-func (e Evidence) clock(t time.Time, layout string) string {
+func (e Evidence) clock(t time.Time, layout string) text.Text {
 	if t.IsZero() {
-		return "now"
+		return text.Now.With()
 	}
 	if t = t.Local(); t.Format(time.DateOnly) != e.Now.Local().Format(time.DateOnly) {
 		layout = "2006-01-02 " + layout
 	}
-	return t.Format(layout)
+	return text.Plain(t.Format(layout))
 }
 
-func (e Evidence) hm(t time.Time) string  { return e.clock(t, "15:04") }
-func (e Evidence) hms(t time.Time) string { return e.clock(t, "15:04:05") }
+func (e Evidence) hm(t time.Time) text.Text  { return e.clock(t, "15:04") }
+func (e Evidence) hms(t time.Time) text.Text { return e.clock(t, "15:04:05") }
 
 // running returns what is wrong if Preroll did not run at that time, else nil. A kill leaves no word of it: then there
 // is a start with no stop before it, and nothing shows that Preroll lived on.
 func (e Evidence) running() *status.Finding {
 	for _, v := range e.Events { // what an event that was taken up again tells of it
 		for _, g := range v.Gaps {
-			if g.Reason == clip.NotRunning && !e.At.Before(g.From) && !e.At.After(g.To) {
-				return &status.Finding{About: "Preroll",
-					Text: fmt.Sprintf("Preroll was not running from %s to %s.", e.hms(g.From), e.hms(g.To)),
-					Hint: "Let it start at login, or install it as a service, so that it always runs."}
+			if g.Why().Is(text.NotRunning) && !e.At.Before(g.From) && !e.At.After(g.To) {
+				return &status.Finding{About: text.Plain("Preroll"),
+					Text: text.NotRunningFrom.With(e.hms(g.From), e.hms(g.To)),
+					Hint: text.NotRunningHint.With()}
 			}
 		}
 	}
@@ -126,24 +125,24 @@ func (e Evidence) running() *status.Finding {
 		(after == nil || after.Kind == history.Stopped || alive):
 		return nil // its start is so long ago that it was forgotten
 	case before != nil && before.Kind == history.Stopped && start.After(before.Time):
-		return &status.Finding{About: "Preroll",
-			Text: fmt.Sprintf("Preroll was not running from %s to %s.", e.hms(before.Time), e.hms(start)),
-			Hint: "Let it start at login, or install it as a service, so that it always runs."}
+		return &status.Finding{About: text.Plain("Preroll"),
+			Text: text.NotRunningFrom.With(e.hms(before.Time), e.hms(start)),
+			Hint: text.NotRunningHint.With()}
 	case before != nil && (after == nil || after.Kind == history.Stopped || alive):
 		return nil
 	case before == nil && after == nil && !e.At.Before(e.Started):
 		return nil
 	}
-	return &status.Finding{About: "Preroll",
-		Text: fmt.Sprintf("Preroll was not running, or was killed, before %s.", e.hms(start)),
-		Hint: "Let it start at login, or install it as a service, so that it always runs."}
+	return &status.Finding{About: text.Plain("Preroll"),
+		Text: text.NotRunningBefore.With(e.hms(start)),
+		Hint: text.NotRunningHint.With()}
 }
 
 // outage is a stretch of time in which something did not work.
 type outage struct {
 	from, to time.Time // to is zero while it lasts
 	kind     history.Kind
-	text     string
+	why      text.Text
 }
 
 // outageOf finds the trouble of one kind (of a camera, or "") in the minute asked for. known reports whether the
@@ -169,7 +168,7 @@ func (e Evidence) outageOf(camera string, good history.Kind, bad ...history.Kind
 				t = &outage{from: n.Time}
 			}
 			if !n.Time.After(e.At.Add(time.Minute)) {
-				t.kind, t.text = n.Kind, n.Text
+				t.kind, t.why = n.Kind, n.Text
 			}
 			known = true
 		}
@@ -182,8 +181,8 @@ func (e Evidence) pause() []status.Finding {
 	if t == nil {
 		return nil
 	}
-	return []status.Finding{{About: "Pause",
-		Text: fmt.Sprintf("Preroll was paused from %s to %s: alarms saved nothing.", e.hms(t.from), e.hms(t.to))}}
+	return []status.Finding{{About: text.Pause.With(),
+		Text: text.PausedFrom.With(e.hms(t.from), e.hms(t.to))}}
 }
 
 func (e Evidence) ram() []status.Finding {
@@ -191,8 +190,8 @@ func (e Evidence) ram() []status.Finding {
 	if t == nil {
 		return nil
 	}
-	return []status.Finding{{About: "RAM disk",
-		Text: fmt.Sprintf("The RAM disk could not be used from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text),
+	return []status.Finding{{About: text.RAMDisk.With(),
+		Text: text.RAMOutage.With(e.hms(t.from), e.hms(t.to), t.why),
 		Hint: health.RAMHint}}
 }
 
@@ -200,10 +199,10 @@ func (e Evidence) mailServer() (list []status.Finding, listening bool) {
 	t, known := e.outageOf("", history.Listening, history.NotListening)
 	switch {
 	case t != nil:
-		text := fmt.Sprintf("No alarm mail could come in from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text)
-		return []status.Finding{{About: "Alarm mail", Text: text}}, false
+		return []status.Finding{{About: text.AlarmMail.With(),
+			Text: text.MailOutage.With(e.hms(t.from), e.hms(t.to), t.why)}}, false
 	case known:
-		return []status.Finding{{About: "Alarm mail", OK: true, Text: "The mail server was listening."}}, true
+		return []status.Finding{{About: text.AlarmMail.With(), OK: true, Text: text.MailListening.With()}}, true
 	}
 	return nil, true
 }
@@ -213,8 +212,8 @@ func (e Evidence) archiveTrouble() []status.Finding {
 	if t == nil {
 		return nil
 	}
-	f := status.Finding{About: "Archive",
-		Text: fmt.Sprintf("The archive could not be written from %s to %s: %s", e.hms(t.from), e.hms(t.to), t.text)}
+	f := status.Finding{About: text.Archive.With(),
+		Text: text.ArchiveOutage.With(e.hms(t.from), e.hms(t.to), t.why)}
 	f.OK = slices.ContainsFunc(e.Events, func(ev event.Event) bool { return len(ev.Clips) > 0 }) // it waited in RAM
 	f.Warn = f.OK
 	return []status.Finding{f}
@@ -228,32 +227,32 @@ func (e Evidence) cameraFindings() (list []status.Finding) {
 			continue
 		}
 		t, known := e.outageOf(c.ID, history.Recording, history.NotRecording, history.Off)
-		f := status.Finding{About: c.Title()}
+		f := status.Finding{About: text.Plain(c.Title())}
 		switch {
 		case t != nil && t.kind == history.Off:
-			f.Text, f.Hint = fmt.Sprintf("The camera was switched off from %s to %s.", e.hms(t.from), e.hms(t.to)),
-				"Switch it on in the settings."
+			f.Text, f.Hint = text.CameraOffFrom.With(e.hms(t.from), e.hms(t.to)),
+				text.SwitchItOn.With()
 		case t != nil:
-			f.Text = fmt.Sprintf("The camera was not recorded from %s to %s: %s.", e.hms(t.from), e.hms(t.to), t.text)
+			f.Text = text.NotRecordedFrom.With(e.hms(t.from), e.hms(t.to), t.why)
 		case known:
-			f.OK, f.Text = true, "The camera was recording."
+			f.OK, f.Text = true, text.WasRecording.With()
 			recorded++
 		case !c.Enabled:
-			f.Text, f.Hint = "The camera is switched off.", "Switch it on in the settings."
+			f.Text, f.Hint = text.CameraOffNow.With(), text.SwitchItOn.With()
 		default:
 			n := e.next(c.ID, history.Recording)
 			if n == nil {
 				continue // nothing is known of it
 			}
-			f.Text = fmt.Sprintf("The camera was not recorded before %s.", e.hms(n.Time))
+			f.Text = text.NotRecordedBefore.With(e.hms(n.Time))
 		}
 		if e.Camera != "" || !f.OK && c.Enabled {
 			list = append(list, f)
 		}
 	}
 	if e.Camera == "" && list == nil && recorded > 0 {
-		list = append(list, status.Finding{About: "Cameras", OK: true,
-			Text: fmt.Sprintf("All cameras were recording (%d).", recorded)})
+		list = append(list, status.Finding{About: text.Cameras.With(), OK: true,
+			Text: text.AllRecording.With(recorded)})
 	}
 	return list
 }
@@ -273,9 +272,6 @@ func (e Evidence) next(camera string, kind history.Kind) *history.Entry {
 	return nil
 }
 
-// assign says what to do with a mail that fits no camera.
-const assign = "Assign it to a camera: its recipient, its sender or a part of its subject must be one of the camera's mail names."
-
 // ours reports whether an entry is about the camera asked for.
 func (e Evidence) ours(n history.Entry) bool { return e.Camera == "" || n.Camera == e.Camera }
 
@@ -287,42 +283,42 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 	came := false             // a mail of this camera
 	last := e.LastMail
 	for _, n := range e.Entries {
-		f := status.Finding{About: "Alarm mail"}
+		f := status.Finding{About: text.AlarmMail.With()}
 		when := e.hms(n.Time)
 		switch n.Kind {
 		case history.Mail:
 			told[n.Event] = true
-			f.OK, f.Text = true, fmt.Sprintf("A mail came at %s from %s.", when, n.From)
+			f.OK, f.Text = true, text.MailCame.With(when, n.From)
 			if e.isGone(n.Event) {
 				f.OK, f.Text = false,
-					fmt.Sprintf("A mail came at %s from %s, but its event is not in the list any more.", when, n.From)
-				f.Hint = "If its files are still in the archive, rebuild the index: preroll reindex."
+					text.MailEventGone.With(when, n.From)
+				f.Hint = text.MailEventGoneHint.With()
 			}
 		case history.MailTest:
 			f.OK, f.Warn, f.Text, f.Hint = true, true,
-				fmt.Sprintf("A test mail came at %s from %s; tests save nothing.", when, n.From),
-				"To try the whole way, cause a real alarm in front of the camera."
+				text.MailTest.With(when, n.From),
+				text.MailTestHint.With()
 			if n.Camera == "" {
-				f = status.Finding{About: "Alarm mail",
-					Text: fmt.Sprintf("A test mail came at %s from %s, but it fits no camera.", when, n.From),
-					Hint: assign}
+				f = status.Finding{About: text.AlarmMail.With(),
+					Text: text.MailTestUnmatched.With(when, n.From),
+					Hint: text.MailUnmatchedHint.With()}
 			}
 		case history.MailUnmatched:
-			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but it fits no camera: %q.", when, n.From, n.Text),
-				assign
+			f.Text, f.Hint = text.MailUnmatched.With(when, n.From, n.Text),
+				text.MailUnmatchedHint.With()
 		case history.MailNotice:
-			f.Text = fmt.Sprintf("A mail came at %s from %s, but it told of the device itself (%s), which saves nothing.", when, n.From, n.Text)
-			f.Hint = "If such a mail shall save a clip, give the camera a rule, such as `to: door`, among its mail names."
+			f.Text = text.MailNotice.With(when, n.From, n.Text)
+			f.Hint = text.MailNoticeHint.With()
 		case history.MailOff:
-			f.Text, f.Hint = fmt.Sprintf("A mail came at %s from %s, but the camera is switched off.", when, n.From),
-				"Switch it on in the settings."
+			f.Text, f.Hint = text.MailCameraOff.With(when, n.From),
+				text.SwitchItOn.With()
 		case history.MailPaused:
-			f.Text = fmt.Sprintf("A mail came at %s from %s, but Preroll was paused.", when, n.From)
+			f.Text = text.MailPaused.With(when, n.From)
 		case history.MailFailed:
-			f.Text = fmt.Sprintf("A mail came at %s from %s, but it could not be saved: %s.", when, n.From, n.Text)
+			f.Text = text.MailFailed.With(when, n.From, n.Text)
 		case history.MailRefused:
-			f.Text, f.Hint = fmt.Sprintf("A mail from %s was refused at %s: this address may not send.", n.From, when),
-				"If it is a camera of yours, add the address to smtp.allow in the settings."
+			f.Text, f.Hint = text.MailRefused.With(n.From, when),
+				text.MailRefusedHint.With()
 		default:
 			continue
 		}
@@ -349,8 +345,8 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 				continue
 			}
 			told[ev.ID] = true
-			list = append(list, status.Finding{About: "Alarm mail", OK: true,
-				Text: fmt.Sprintf("A mail came at %s from %s.", e.hms(t.Time), t.From)})
+			list = append(list, status.Finding{About: text.AlarmMail.With(), OK: true,
+				Text: text.MailCame.With(e.hms(t.Time), t.From)})
 		}
 	}
 	if came || len(e.Events) > 0 || !complain {
@@ -359,29 +355,21 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 	if to.After(e.Now) {
 		to = e.Now
 	}
-	f := status.Finding{About: "Alarm mail",
-		Text: fmt.Sprintf("No mail came from this camera between %s and %s.", e.hm(from), e.hm(to))}
-	f.Hint = fmt.Sprintf("Press the test button in the camera's mail settings. The last mail from it came at %s.",
-		e.hms(last))
+	f := status.Finding{About: text.AlarmMail.With(),
+		Text: text.NoMailOfCamera.With(e.hm(from), e.hm(to))}
+	f.Hint = text.NoMailOfCameraLast.With(e.hms(last))
 	if last.IsZero() {
-		f.Hint = "Press the test button in the camera's mail settings. No mail from it was ever seen."
+		f.Hint = text.NoMailOfCameraEver.With()
 	}
 	if e.Camera == "" {
-		f.Text = fmt.Sprintf("No mail came from any camera between %s and %s.", e.hm(from), e.hm(to))
-		f.Hint = fmt.Sprintf("Press the test button in the mail settings of the camera. The last mail came at %s.",
-			e.hms(last))
+		f.Text = text.NoMail.With(e.hm(from), e.hm(to))
+		f.Hint = text.NoMailLast.With(e.hms(last))
 		if last.IsZero() {
-			f.Hint = "Press the test button in the mail settings of the camera. No mail was ever seen."
+			f.Hint = text.NoMailEver.With()
 		}
 	}
 	return append(list, f)
 }
-
-// Why an event is gone, as its entry in the history says.
-const (
-	ByLimits = "It was removed to keep the limits of the archive"
-	ByHand   = "It was removed by hand"
-)
 
 // isGone reports whether a mail's event is neither in the list nor known to be removed.
 func (e Evidence) isGone(id string) bool {
@@ -396,11 +384,11 @@ func (e Evidence) removals() (list []status.Finding) {
 	for _, n := range e.Entries {
 		if n.Kind == history.Removed && e.ours(n) && !n.About.Before(e.At.Add(-MailLate)) &&
 			!n.About.After(e.At.Add(MailLate)) && len(list) < toldMails {
-			f := status.Finding{About: "Archive",
-				Text: fmt.Sprintf("There was an event at %s; it is gone since %s. %s.", e.hms(n.About), e.hms(n.Time),
+			f := status.Finding{About: text.Archive.With(),
+				Text: text.EventRemoved.With(e.hms(n.About), e.hms(n.Time),
 					n.Text)}
-			if n.Text == ByLimits {
-				f.Hint = "Protect events that shall stay, or raise the limits of the archive."
+			if n.Text.Is(text.RemovedByLimits) {
+				f.Hint = text.RemovedByLimitsHint.With()
 			}
 			list = append(list, f)
 		}
@@ -416,33 +404,33 @@ func (e Evidence) eventFindings() (list []status.Finding) {
 		if len(list) == toldMails {
 			continue
 		}
-		f := status.Finding{About: ev.Title(), OK: true}
+		f := status.Finding{About: text.Plain(ev.Title()), OK: true}
 		when := e.hms(ev.Time)
 		switch ev.State {
 		case event.Saved:
-			f.Text = fmt.Sprintf("The event of %s is saved: %.1f s of video, pre-roll %.1f s.", when,
+			f.Text = text.EventSaved.With(when,
 				ev.Length().Seconds(), ev.Receipt.PreRollGot.D().Seconds())
 			if ev.Continues != "" {
-				f.Text = fmt.Sprintf("The event of %s is saved: %.1f s of video, which follow the clip before.", when,
+				f.Text = text.EventContinued.With(when,
 					ev.Length().Seconds())
 			}
 		case event.Incomplete:
 			f.Warn, f.Text, f.Hint = true,
-				fmt.Sprintf("The event of %s is saved, but not all of it: %.1f s of video, pre-roll %.1f s.", when,
-					ev.Length().Seconds(), ev.Receipt.PreRollGot.D().Seconds()), ev.Reason
+				text.EventIncomplete.With(when,
+					ev.Length().Seconds(), ev.Receipt.PreRollGot.D().Seconds()), ev.Why()
 		case event.Failed:
-			f.OK, f.Text, f.Hint = false, fmt.Sprintf("The event of %s has no clip.", when), ev.Reason
+			f.OK, f.Text, f.Hint = false, text.EventFailed.With(when), ev.Why()
 		default:
-			f.Text = fmt.Sprintf("The event of %s is being saved.", when)
+			f.Text = text.EventSaving.With(when)
 		}
 		list = append(list, f)
 	}
 	if len(e.Events) > 0 && !reached {
 		first := e.Events[0]
-		list = append(list, status.Finding{About: "Alarm mail", OK: true, Warn: true,
-			Text: fmt.Sprintf("The first alarm came at %s only, and its video begins at %s.", e.hms(first.Time),
+		list = append(list, status.Finding{About: text.AlarmMail.With(), OK: true, Warn: true,
+			Text: text.FirstAlarmLate.With(e.hms(first.Time),
 				e.hms(first.From)),
-			Hint: "If the camera mails late, raise its pre-roll, or set the camera to mail at once."})
+			Hint: text.FirstAlarmLateHint.With()})
 	}
 	return list
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/history"
@@ -29,12 +31,12 @@ func said(f status.Finding) string {
 	case f.OK:
 		mark = "+"
 	}
-	return mark + " " + f.About + ": " + f.Text
+	return mark + " " + f.About.String() + ": " + f.Text.String()
 }
 
 func TestWhy(t *testing.T) {
-	on := func(clock string, kind history.Kind, camera, text string) history.Entry {
-		return history.Entry{Time: day(clock), Kind: kind, Camera: camera, Text: text, From: "192.0.2.7"}
+	on := func(clock string, kind history.Kind, camera, why string) history.Entry {
+		return history.Entry{Time: day(clock), Kind: kind, Camera: camera, Text: text.Plain(why), From: "192.0.2.7"}
 	}
 	well := []history.Entry{on("08:00:00", history.Started, "", ""), on("08:00:01", history.Listening, "", ""),
 		on("08:00:05", history.Recording, "gate", ""), on("08:00:06", history.Recording, "door", "")}
@@ -149,7 +151,7 @@ func TestWhy(t *testing.T) {
 		{"removed", Evidence{Camera: "gate",
 			Entries: with(mail("14:00:30", "e1"),
 				history.Entry{Time: day("20:00:00"), Kind: history.Removed, Camera: "gate", Event: "e1",
-					About: day("14:00:30"), Text: ByLimits})},
+					About: day("14:00:30"), Text: text.RemovedByLimits.With()})},
 			[]string{"! Archive: There was an event at 14:00:30; it is gone since 20:00:00. It was removed to keep the limits of the archive.", "+ Alarm mail"}, "Protect"},
 		{"not in the list", Evidence{Camera: "gate", Entries: with(mail("14:00:30", "e1"))},
 			[]string{"! Alarm mail: A mail came at 14:00:30 from 192.0.2.7, but its event is not in the list any more."}, "reindex"},
@@ -210,7 +212,7 @@ func TestWhy(t *testing.T) {
 					t.Fatalf("finding %d is not %q:\n%s", i, want, strings.Join(lines, "\n"))
 				}
 			}
-			if !strings.Contains(got[0].Hint, tc.hint) {
+			if !strings.Contains(got[0].Hint.String(), tc.hint) {
 				t.Errorf("hint %q", got[0].Hint)
 			}
 		})

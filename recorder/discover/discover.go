@@ -25,6 +25,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Multicast is where cameras listen (WS-Discovery 1.0, section 2.4).
@@ -100,7 +101,7 @@ func open(at netip.AddrPort) (list []socket, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.New("this machine has no network")
+	err = text.NoNetwork.Error()
 	for _, i := range interfaces {
 		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagMulticast == 0 || i.Flags&net.FlagLoopback != 0 {
 			continue

@@ -30,6 +30,7 @@ func ValidID(s string) bool { return id.MatchString(s) }
 // Clean makes the texts of an event from outside fit to be shown.
 func (e *Event) Clean() {
 	e.CameraName, e.Label, e.Reason = Clean(e.CameraName, maxText), Clean(e.Label, maxText), Clean(e.Reason, maxReason)
+	e.Cause = e.Cause.Clean(func(s string) string { return Clean(s, maxReason) })
 	e.Triggers = slices.Clone(e.Triggers)
 	for i := range e.Triggers {
 		t := &e.Triggers[i]
@@ -39,7 +40,9 @@ func (e *Event) Clean() {
 	}
 	e.Gaps = slices.Clone(e.Gaps)
 	for i := range e.Gaps {
-		e.Gaps[i].Reason = Clean(e.Gaps[i].Reason, maxText)
+		g := &e.Gaps[i]
+		g.Reason = Clean(g.Reason, maxText)
+		g.Cause = g.Cause.Clean(func(s string) string { return Clean(s, maxText) })
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // State is how far an event has come.
@@ -81,11 +83,33 @@ type Clip struct {
 	SHA256 string    `json:"sha256"`
 }
 
-// Gap is a stretch of time that the event asked for and does not hold.
+// Gap is a stretch of time that the event asked for and does not hold. Make one with NewGap.
 type Gap struct {
 	From   time.Time `json:"from"`
 	To     time.Time `json:"to"`
-	Reason string    `json:"reason"`
+	Reason string    `json:"reason"`         // in English, for people who read a sidecar and for earlier versions
+	Cause  text.Text `json:"cause,omitzero"` // the same as a text; an earlier version wrote none
+}
+
+// NewGap returns a gap with its cause.
+func NewGap(from, to time.Time, cause text.Text) Gap {
+	return Gap{From: from, To: to, Reason: cause.String(), Cause: cause}
+}
+
+// Why says why the time is missing.
+func (g Gap) Why() text.Text { return said(g.Cause, g.Reason) }
+
+// Equal reports whether two gaps are the same.
+func (g Gap) Equal(o Gap) bool {
+	return g.From.Equal(o.From) && g.To.Equal(o.To) && g.Reason == o.Reason
+}
+
+// said returns a text, or what an earlier version wrote in its place.
+func said(t text.Text, english string) text.Text {
+	if t.IsZero() {
+		return text.Plain(english)
+	}
+	return t
 }
 
 // Part is a partial file, while the event is open: the segments of one run.
@@ -121,7 +145,8 @@ type Event struct {
 	Time       time.Time `json:"time"` // of its first trigger, or where it continues another event
 	Label      string    `json:"label"`
 	State      State     `json:"state"`
-	Reason     string    `json:"reason,omitempty"` // why incomplete or failed, and what to do
+	Reason     string    `json:"reason,omitempty"` // why incomplete or failed, in English, as in [Gap]
+	Cause      text.Text `json:"cause,omitzero"`   // the same as a text
 
 	From         time.Time `json:"from"`  // first trigger - pre-roll
 	Until        time.Time `json:"until"` // last trigger + post-roll
@@ -147,6 +172,12 @@ type Event struct {
 	Hold  string `json:"hold,omitempty"`  // while open
 	Parts []Part `json:"parts,omitempty"` // while open
 }
+
+// Explain sets why the event is incomplete or failed.
+func (e *Event) Explain(cause text.Text) { e.Reason, e.Cause = cause.String(), cause }
+
+// Why says why the event is incomplete or failed; it is zero for another event.
+func (e Event) Why() text.Text { return said(e.Cause, e.Reason) }
 
 // Bytes is the size of the event's clips.
 func (e Event) Bytes() (n int64) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // signs are pieces of what FFmpeg says, in the order in which they decide. FFmpeg has no other way to tell.
@@ -56,16 +57,16 @@ func Diagnose(lines []string, recorded bool) *source.Failure {
 			if recorded && (kind == source.Unreachable || kind == source.NoVideo) {
 				kind = source.Ended
 			}
-			return &source.Failure{Kind: kind, Detail: strings.TrimSpace(line)}
+			return kind.Failure(strings.TrimSpace(line))
 		}
 	}
-	f := &source.Failure{Kind: source.Unknown}
+	f := source.Unknown.Failure(nil)
 	if recorded {
 		f.Kind = source.Ended
 	}
 	for _, line := range lines {
 		if strings.Contains(line, "[error]") || strings.Contains(line, "[fatal]") {
-			f.Detail = strings.TrimSpace(line)
+			f.Detail = text.Plain(strings.TrimSpace(line))
 		}
 	}
 	return f

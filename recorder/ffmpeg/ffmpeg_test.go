@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/source"
 )
@@ -73,7 +75,7 @@ func TestFindFaults(t *testing.T) {
 	} {
 		_, err := Find(t.Context(), tc.setting)
 		var f *source.Failure
-		if !errors.As(err, &f) || f.Kind != tc.want || f.Hint() == "" {
+		if !errors.As(err, &f) || f.Kind != tc.want || f.Hint().IsZero() {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 	}
@@ -95,6 +97,7 @@ func TestBuiltFully(t *testing.T) {
 
 // TestFindOnABusyMachine has an FFmpeg that starts, and does not come to tell what it can in time.
 func TestFindOnABusyMachine(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "slow")
 	if err := os.WriteFile(path,
@@ -151,7 +154,7 @@ func TestDiagnose(t *testing.T) {
 		if f.Kind != tc.want {
 			t.Errorf("%s: %s", tc.name, f.Kind)
 		}
-		if f.Text() == "" || f.Hint() == "" {
+		if f.Text().IsZero() || f.Hint().IsZero() {
 			t.Errorf("%s: no words for %s", tc.name, f.Kind)
 		}
 	}
@@ -323,6 +326,7 @@ func TestDemoReads(t *testing.T) {
 }
 
 func TestHangingFFmpegIsKilled(t *testing.T) {
+	poll.RealTime(t)
 	path := filepath.Join(t.TempDir(), "hang")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\ntrap '' TERM\necho started >&2\nwhile :; do sleep 0.05; done\n"),
 		0o755); err != nil {

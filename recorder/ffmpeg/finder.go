@@ -77,7 +77,7 @@ func (f *Finder) Tool() (*Tool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.tool == nil && f.err == nil {
-		return nil, &source.Failure{Kind: source.Missing}
+		return nil, source.Missing.Failure(nil)
 	}
 	return f.tool, f.err
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Totals is what FFmpeg counted while it went through a file.
@@ -98,7 +99,7 @@ func (t *Tool) Works(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s does not start: %v", t.Path, err)}
+	return source.Missing.Failure(text.FFmpegDoesNotStart.With(t.Path, err))
 }
 
 // count runs FFmpeg with -progress on standard output and returns its last report.
@@ -170,7 +171,7 @@ func (t *Tool) picture(ctx context.Context, options []string, video io.Reader, w
 		return nil, err
 	}
 	if out.Len() == 0 {
-		return nil, &source.Failure{Kind: source.NoVideo}
+		return nil, source.NoVideo.Failure(nil)
 	}
 	return out.Bytes(), nil
 }

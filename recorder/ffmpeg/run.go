@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // job is one run of FFmpeg.
@@ -79,7 +79,7 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s does not start: %v", t.Path, err)}
+		return source.Missing.Failure(text.FFmpegDoesNotStart.With(t.Path, err))
 	}
 	err = adopt(cmd.Process)
 	defer release(cmd.Process)

@@ -7,11 +7,12 @@ import (
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Source is a camera as FFmpeg needs it.
 type Source struct {
-	URL      string // checked by config.URLFault
+	URL      string // checked by config.CheckURL
 	Username string
 	Password config.Secret
 	Audio    bool
@@ -38,18 +39,18 @@ const readTimeout = "5000000"
 // input hides the URL with its password in an ffconcat script on standard input, because arguments can be read by
 // every user of the machine. The list of protocols keeps an answer of the camera from naming a local file.
 func (t *Tool) input(s Source, udp bool) (input, error) {
-	if rule := config.URLFault(s.URL); rule != "" {
-		return input{}, &source.Failure{Kind: source.BadURL, Detail: "the camera's URL " + rule}
+	if rule := config.CheckURL(s.URL); !rule.IsZero() {
+		return input{}, source.BadURL.Failure(text.CameraURL.With(rule))
 	}
 	if s.URL == config.DemoURL {
 		if !t.h264 {
-			return input{}, &source.Failure{Kind: source.TooOld, Detail: "the demo camera needs an FFmpeg with libx264"}
+			return input{}, source.TooOld.Failure(text.DemoNeedsX264)
 		}
 		return input{args: []string{"-re", "-f", "lavfi", "-i", demoGraph(t.clock())}}, nil
 	}
 	u, err := url.Parse(s.URL)
 	if err != nil {
-		return input{}, &source.Failure{Kind: source.BadURL, Detail: "the camera's URL cannot be read"}
+		return input{}, source.BadURL.Failure(text.URLUnreadable)
 	}
 	if s.Username != "" || s.Password != "" {
 		u.User = url.UserPassword(s.Username, s.Password.Reveal())

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Tool is an FFmpeg that was found and is good enough.
@@ -59,20 +60,19 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 	}
 	t := &Tool{Path: path}
 	if t.file, err = os.Stat(path); err != nil {
-		return nil, &source.Failure{Kind: source.Missing, Detail: err.Error()}
+		return nil, source.Missing.Failure(err)
 	}
 	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	out, err := t.output(starting, "-hide_banner", "-version")
 	if err != nil {
-		return nil, &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s does not start: %v", path, err)}
+		return nil, source.Missing.Failure(text.FFmpegDoesNotStart.With(path, err))
 	}
 	if t.Version, t.major, err = parseVersion(out); err != nil {
-		return nil, &source.Failure{Kind: source.Missing, Detail: fmt.Sprintf("%s is no FFmpeg: %v", path, err)}
+		return nil, source.Missing.Failure(text.NotFFmpeg.With(path, err))
 	}
 	if t.major != 0 && t.major < oldest {
-		return nil, &source.Failure{Kind: source.TooOld,
-			Detail: fmt.Sprintf("%s is version %s; version %d or newer is needed", path, t.Version, oldest)}
+		return nil, source.TooOld.Failure(text.FFmpegVersion.With(path, t.Version, oldest))
 	}
 	t.clock = t.canDrawClock()
 	if full, h264 := builtFully(out); full {
@@ -88,7 +88,7 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			has = nil
 		case err != nil:
-			return nil, &source.Failure{Kind: source.Missing, Detail: err.Error()}
+			return nil, source.Missing.Failure(err)
 		default:
 			missing = append(missing, slices.DeleteFunc(slices.Clone(needed[list]), func(name string) bool {
 				return has[name]
@@ -99,8 +99,7 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, &source.Failure{Kind: source.TooOld,
-			Detail: fmt.Sprintf("%s was built without %s", path, strings.Join(missing, ", "))}
+		return nil, source.TooOld.Failure(text.FFmpegLacks.With(path, strings.Join(missing, ", ")))
 	}
 	return t, nil
 }
@@ -151,8 +150,7 @@ func locate(setting string) (string, error) {
 		}
 		path, err := exec.LookPath(setting)
 		if err != nil {
-			return "", &source.Failure{Kind: source.Missing,
-				Detail: fmt.Sprintf("ffmpeg.path = %q is not a program that can be started", setting)}
+			return "", source.Missing.Failure(text.FFmpegSetting.With(setting))
 		}
 		return path, nil
 	}
@@ -163,7 +161,7 @@ func locate(setting string) (string, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", &source.Failure{Kind: source.Missing, Detail: "no ffmpeg on PATH or beside this program"}
+		return "", source.Missing.Failure(text.NoFFmpegOnPath)
 	}
 	return path, nil
 }
@@ -173,7 +171,7 @@ var versionLine = regexp.MustCompile(`^ffmpeg version (\S+)`)
 func parseVersion(out []byte) (version string, major int, err error) {
 	m := versionLine.FindSubmatch(out)
 	if m == nil {
-		return "", 0, errors.New("it does not tell its version")
+		return "", 0, text.NoVersion.Error()
 	}
 	version = string(m[1])
 	digits := strings.TrimPrefix(strings.TrimPrefix(version, "n"), "v")

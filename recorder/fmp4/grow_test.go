@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/preroll/preroll/internal/testing/poll"
 )
 
 // film makes real segments with sound, of a second each: the init section and what follows it.
@@ -118,6 +120,7 @@ func boxesOf(t *testing.T, f *os.File) (list []string) {
 
 // A file grows by two runs of a camera, plays at every moment, is finished in place, and plays then.
 func TestGrowAndFinish(t *testing.T) {
+	poll.RealTime(t)
 	for _, tc := range []struct {
 		name, sound, more string
 		room              int64
@@ -181,6 +184,7 @@ func TestGrowAndFinish(t *testing.T) {
 
 // After a crash at any byte a file is good up to the last whole stretch, goes on from there, and is finished.
 func TestGrowOnAfterACrash(t *testing.T) {
+	poll.RealTime(t)
 	init, list := film(t, 4, "aac", "-bf 0")
 	f, g := grown(t, init, 20000)
 	var ends []int64
@@ -243,6 +247,7 @@ func TestGrowOnAfterACrash(t *testing.T) {
 
 // torn cuts what is written at a moment, as a power cut does.
 func TestFinishIsTorn(t *testing.T) {
+	poll.RealTime(t)
 	init, list := film(t, 2, "aac", "-bf 0")
 	for _, room := range []int64{20000, 100} {
 		f, g := grown(t, init, room)

@@ -14,6 +14,7 @@ import (
 	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // The uses of a folder.
@@ -55,8 +56,8 @@ func (f *Folders) Check(ctx context.Context, s config.Settings, path, use string
 // run does work that may hang, and does not wait for it longer than a time.
 func (f *Folders) run(ctx context.Context, path string, limit time.Duration,
 	work func() status.Folder) (status.Folder, error) {
-	silent := status.Folder{Path: path, Fault: "does not answer",
-		Hint: "Is the drive plugged in, or the network share connected?"}
+	silent := status.Folder{Path: path, Fault: text.DoesNotAnswer.With(),
+		Hint: text.DoesNotAnswerHint.With()}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 
@@ -95,9 +96,9 @@ func checkFolder(s config.Settings, path, use string) status.Folder {
 	} else {
 		s.Archive.Path = path
 	}
-	f.Fault = config.FolderFault(s, key)
+	f.Fault = config.CheckFolder(s, key)
 	var d disk.Disk
-	err := errors.New("not a full path")
+	err := text.NotAFullPath.Error()
 	if filepath.IsAbs(path) {
 		d, err = disk.Nearest(path)
 	}
@@ -105,17 +106,17 @@ func checkFolder(s config.Settings, path, use string) status.Folder {
 		f.Kind, f.RAM, f.Known, f.Free, f.Total = d.Kind, d.RAM, d.Known, d.Free, d.Total
 	}
 	switch {
-	case f.Fault != "" && use == UseRAM:
+	case !f.Fault.IsZero() && use == UseRAM:
 		f.Hint = RAMHint
-	case f.Fault != "":
-		f.Hint = "Choose another folder."
+	case !f.Fault.IsZero():
+		f.Hint = text.ChooseAnotherFolder.With()
 	case err != nil:
-		f.Fault = "cannot be looked at: " + err.Error()
+		f.Fault = text.CannotBeLookedAt.With(err)
 	case use == UseRAM && !d.RAM:
 		f.Hint = NotRAM(path, d).Hint
 	case use == UseArchive:
 		if f.Speed, err = writeSpeed(path, d.Free); err != nil {
-			f.Fault, f.Hint = "cannot be written: "+err.Error(), "Choose another folder."
+			f.Fault, f.Hint = text.RuleCannotWrite.With(err), text.ChooseAnotherFolder.With()
 		}
 	}
 	return f

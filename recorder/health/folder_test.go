@@ -49,7 +49,7 @@ func TestFolder(t *testing.T) {
 			continue // who may do all has every right
 		}
 		f, err := r.Check(t.Context(), s, tc.path, tc.use)
-		if err != nil || f.Fault != tc.fault || f.Path != tc.path || (tc.fault != "" && f.Hint == "") {
+		if err != nil || f.Fault.String() != tc.fault || f.Path != tc.path || (tc.fault != "" && f.Hint.IsZero()) {
 			t.Errorf("%s: %+v, %v", tc.name, f, err)
 		}
 		if filepath.IsAbs(tc.path) && (f.Total <= 0 || f.Kind == "" && runtime.GOOS == "linux") {
@@ -72,7 +72,7 @@ func TestFolder(t *testing.T) {
 		return
 	}
 	f, err := r.Check(t.Context(), s, filepath.Join(ramDir(t), "x"), UseRAM)
-	if err != nil || !f.RAM || !f.Known || f.Kind != "tmpfs" || f.Hint != "" ||
+	if err != nil || !f.RAM || !f.Known || f.Kind != "tmpfs" || !f.Hint.IsZero() ||
 		strings.Join(f.Suggest, " ") != "/dev/shm/preroll" {
 		t.Errorf("%+v, %v", f, err)
 	}
@@ -86,7 +86,8 @@ func TestFolderThatHangs(t *testing.T) {
 	for range cap(r.slots) + 1 { // the last finds no place
 		began := time.Now()
 		f, err := r.run(t.Context(), "/mnt/nas", 50*time.Millisecond, hang)
-		if err != nil || f.Fault != "does not answer" || f.Path != "/mnt/nas" || time.Since(began) > 5*time.Second {
+		if err != nil || f.Fault.String() != "does not answer" || f.Path != "/mnt/nas" ||
+			time.Since(began) > 5*time.Second {
 			t.Errorf("%+v, %v, %s", f, err, time.Since(began))
 		}
 	}

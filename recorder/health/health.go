@@ -7,7 +7,6 @@ package health
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"runtime"
 	"slices"
@@ -18,13 +17,14 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // RAMHint says how to get a RAM disk on this platform.
-var RAMHint = map[string]string{
-	"linux":   "Use /dev/shm/preroll.",
-	"darwin":  "Make one: diskutil erasevolume APFS PrerollRAM $(hdiutil attach -nomount ram://4194304), then use /Volumes/PrerollRAM/preroll.",
-	"windows": "Make one with a RAM disk program such as ImDisk, then use a folder on it.",
+var RAMHint = map[string]text.Text{
+	"linux":   text.UseShm.With(),
+	"darwin":  text.MakeRAMDiskMac.With(),
+	"windows": text.MakeRAMDiskWindows.With(),
 }[runtime.GOOS]
 
 // Facts is what a recorder knows about itself at one moment. A nil error means that nothing is wrong.
@@ -46,25 +46,25 @@ type Facts struct {
 func Problems(f Facts) (list []status.Problem) {
 	if f.FFmpeg != nil {
 		failure := source.AsFailure(f.FFmpeg)
-		list = append(list, status.Problem{Key: "ffmpeg", About: "ffmpeg", Text: failure.Error(), Hint: failure.Hint()})
+		list = append(list, status.Problem{Code: "ffmpeg", About: "ffmpeg", Text: failure.Said(), Hint: failure.Hint()})
 	}
 	if f.SettingsFile != nil {
-		list = append(list, status.Problem{Key: "settings", About: "settings",
-			Text: "The settings file was changed, and is not in force", Hint: "Correct it: " + f.SettingsFile.Error()})
+		list = append(list, status.Problem{Code: "settings", About: "settings",
+			Text: text.SettingsNotInForce.With(), Hint: text.SettingsNotInForceHint.With(f.SettingsFile)})
 	}
 	if f.RAM != nil {
-		list = append(list, status.Problem{Key: "ram-gone", About: "ram",
-			Text: "The RAM disk cannot be used: " + f.RAM.Error(),
-			Hint: "Choose a folder that this user may write in ram_disk.path."})
+		list = append(list, status.Problem{Code: "ram-gone", About: "ram",
+			Text: text.RAMUnusable.With(f.RAM),
+			Hint: text.RAMUnusableHint.With()})
 	}
 	if f.Archive != nil {
-		text, hint := archive.Explain(f.Archive)
-		list = append(list, status.Problem{Key: archiveKey(f.Archive), About: "archive", Text: text, Hint: hint})
+		what, hint := archive.Explain(f.Archive)
+		list = append(list, status.Problem{Code: archiveKey(f.Archive), About: "archive", Text: what, Hint: hint})
 	}
 	if f.Index != nil {
-		list = append(list, status.Problem{Key: "index", About: "index",
-			Text: "Alarms cannot be noted, so their mails are not accepted",
-			Hint: "Most cameras send them again. Does another program use Preroll's state folder, or is its disk full? The system says: " + f.Index.Error()})
+		list = append(list, status.Problem{Code: "index", About: "index",
+			Text: text.IndexUnwritable.With(),
+			Hint: text.IndexUnwritableHint.With(f.Index)})
 	}
 	list = append(list, mailProblems(f)...)
 	if f.RAMDisk != nil && !f.RAMDisk.RAM {
@@ -74,17 +74,17 @@ func Problems(f Facts) (list []status.Problem) {
 }
 
 func mailProblems(f Facts) (list []status.Problem) {
-	if f.SMTP.Error != "" {
-		p := status.Problem{Key: "smtp", About: "smtp", Text: "No alarm mail can come in", Hint: f.SMTP.Error}
-		if slices.ContainsFunc(f.SMTP.Ports, func(p status.Port) bool { return p.Error == "" }) {
-			p.Text = "On one of its ports no alarm mail can come in"
+	if !f.SMTP.Error.IsZero() {
+		p := status.Problem{Code: "smtp", About: "smtp", Text: text.NoMailComesIn.With(), Hint: f.SMTP.Error}
+		if slices.ContainsFunc(f.SMTP.Ports, func(p status.Port) bool { return p.Error.IsZero() }) {
+			p.Text = text.NoMailOnAPort.With()
 		}
 		list = append(list, p)
 	}
 	for _, s := range f.Storms {
-		list = append(list, status.Problem{Key: "mail-storm", About: s.Camera,
-			Text: fmt.Sprintf("%d alarm mails came within an hour, the last one from %s", s.Mails, s.From),
-			Hint: "They are one event after another. If that is not what the camera sees, lower its sensitivity, or see who sends them: preroll mail"})
+		list = append(list, status.Problem{Code: "mail-storm", About: s.Camera,
+			Text: text.MailStorm.With(s.Mails, s.From),
+			Hint: text.MailStormHint.With()})
 	}
 	return list
 }
@@ -92,13 +92,14 @@ func mailProblems(f Facts) (list []status.Problem) {
 func cameraProblems(f Facts) (list []status.Problem) {
 	for _, c := range f.Cameras {
 		if c.State == status.Waiting && c.Failure != "" {
-			list = append(list, status.Problem{Key: "camera", About: c.ID, Text: c.Name + ": " + c.Text, Hint: c.Hint})
+			list = append(list, status.Problem{Code: "camera", About: c.ID, Text: text.Detailed.With(c.Name, c.Text),
+				Hint: c.Hint})
 		}
 		if c.Short {
-			list = append(list, status.Problem{Key: "ram-short", About: "ram",
-				Text: fmt.Sprintf("%s: only %.0f s of %.0f s of video fit into the RAM budget", c.Name,
+			list = append(list, status.Problem{Code: "ram-short", About: "ram",
+				Text: text.RAMShort.With(c.Name,
 					c.PreRoll.D().Seconds(), f.Settings.RAMDisk.Keep.D().Seconds()),
-				Hint: "Raise ram_disk.budget, or lower the camera's bit rate."})
+				Hint: text.RAMShortHint.With()})
 		}
 	}
 	return list
@@ -118,12 +119,12 @@ func archiveKey(err error) string {
 
 // NotRAM is the problem of a RAM folder that lies on a disk.
 func NotRAM(path string, d disk.Disk) status.Problem {
-	text := fmt.Sprintf("%s is not RAM but a disk (%s)", path, d.Kind)
+	what := text.NotRAM
 	if !d.Known {
-		text = fmt.Sprintf("Nobody can tell whether %s is RAM (%s)", path, d.Kind)
+		what = text.MaybeRAM
 	}
-	return status.Problem{Key: "ram-disk", About: "ram", Text: text,
-		Hint: "Every second of video would be written to it, all day. " + RAMHint}
+	return status.Problem{Code: "ram-disk", About: "ram", Text: what.With(path, d.Kind),
+		Hint: text.NotRAMHint.With(RAMHint)}
 }
 
 // rareKeyframes is the distance of keyframes from which on clips are much longer than asked for.
@@ -133,11 +134,7 @@ const rareKeyframes = 12
 // whether the camera's time stamps are used.
 func Advice(streams source.Streams, gop event.Seconds, stamps bool) (list []status.Advice) {
 	say := func(k source.Kind, values ...any) {
-		text := k.Text()
-		if len(values) > 0 {
-			text = fmt.Sprintf(text, values...)
-		}
-		list = append(list, status.Advice{Kind: string(k), Text: text, Hint: k.Hint()})
+		list = append(list, status.Advice{Kind: string(k), Text: k.Text(values...), Hint: k.Hint()})
 	}
 	if seconds := gop.D().Seconds(); seconds > rareKeyframes {
 		say(source.RareKeyframes, seconds)

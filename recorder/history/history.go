@@ -9,6 +9,7 @@ package history
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,9 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/preroll/preroll/recorder/text"
+
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/preroll/preroll/internal/sqlfile"
@@ -61,7 +65,7 @@ type Entry struct {
 	Time   time.Time
 	Kind   Kind
 	Camera string    // id
-	Text   string    // why, in plain words; of a mail, its subject
+	Text   text.Text // why; of a mail, its subject
 	From   string    // network address that a mail came from
 	Event  string    // id
 	About  time.Time // of an event that was removed: its time
@@ -105,8 +109,8 @@ func (h *History) Add(e Entry) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
-	if r := []rune(e.Text); len(r) > longest {
-		e.Text = string(r[:longest]) + "…"
+	if r := []rune(e.Text.English); len(r) > longest {
+		e.Text = text.Plain(string(r[:longest]) + "…")
 	}
 	select {
 	case h.entries <- e:
@@ -174,7 +178,7 @@ func (h *History) insert(ctx context.Context, list []Entry) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	put, err := tx.PrepareContext(ctx,
-		`INSERT INTO entries (time, kind, camera, text, sender, event, about) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+		`INSERT INTO entries (time, kind, camera, text, said, sender, event, about) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -184,8 +188,16 @@ func (h *History) insert(ctx context.Context, list []Entry) error {
 		if !e.About.IsZero() {
 			about = e.About.UnixMilli()
 		}
-		if _, err := put.ExecContext(ctx, e.Time.UnixMilli(), string(e.Kind), e.Camera, strings.ToValidUTF8(e.Text, ""),
-			e.From, e.Event, about); err != nil {
+		said := ""
+		if e.Text.Code != "" {
+			b, err := json.Marshal(e.Text)
+			if err != nil {
+				return err
+			}
+			said = string(b)
+		}
+		if _, err := put.ExecContext(ctx, e.Time.UnixMilli(), string(e.Kind), e.Camera,
+			strings.ToValidUTF8(e.Text.English, ""), said, e.From, e.Event, about); err != nil {
 			return err
 		}
 	}
@@ -230,7 +242,7 @@ func (h *History) read(ctx context.Context) ([]Entry, error) {
 		return nil, err
 	}
 	rows, err := db.QueryContext(ctx,
-		`SELECT time, kind, camera, text, sender, event, about FROM entries ORDER BY time, id`)
+		`SELECT time, kind, camera, text, said, sender, event, about FROM entries ORDER BY time, id`)
 	if err != nil {
 		return nil, err
 	}
@@ -239,8 +251,12 @@ func (h *History) read(ctx context.Context) ([]Entry, error) {
 	for rows.Next() {
 		var e Entry
 		var at, about int64
-		if err := rows.Scan(&at, &e.Kind, &e.Camera, &e.Text, &e.From, &e.Event, &about); err != nil {
+		var english, said string
+		if err := rows.Scan(&at, &e.Kind, &e.Camera, &english, &said, &e.From, &e.Event, &about); err != nil {
 			return nil, err
+		}
+		if said == "" || json.Unmarshal([]byte(said), &e.Text) != nil {
+			e.Text = text.Plain(english)
 		}
 		e.Time = time.UnixMilli(at)
 		if about != 0 {
@@ -254,7 +270,7 @@ func (h *History) read(ctx context.Context) ([]Entry, error) {
 // open opens the file, and makes it where there is none. h.mu is held.
 func (h *History) open(ctx context.Context) (*sql.DB, error) {
 	if h.ended {
-		return nil, errors.New("the recorder has stopped")
+		return nil, text.Stopped.Error()
 	}
 	if h.db != nil {
 		return h.db, nil
@@ -271,11 +287,15 @@ func (h *History) open(ctx context.Context) (*sql.DB, error) {
 		time   INTEGER NOT NULL, -- Unix milliseconds
 		kind   TEXT NOT NULL,
 		camera TEXT NOT NULL,
-		text   TEXT NOT NULL,
+		text   TEXT NOT NULL, -- in English
 		sender TEXT NOT NULL,
 		event  TEXT NOT NULL,
-		about  INTEGER NOT NULL  -- Unix milliseconds; 0: none
+		about  INTEGER NOT NULL, -- Unix milliseconds; 0: none
+		said   TEXT NOT NULL DEFAULT '' -- a text as JSON; '': what has no code
 	) STRICT`)
+	if err == nil {
+		err = addSaid(ctx, db)
+	}
 	if err == nil {
 		err = os.Chmod(h.path, 0o600)
 	}
@@ -284,6 +304,16 @@ func (h *History) open(ctx context.Context) (*sql.DB, error) {
 		return nil, err
 	}
 	return db, nil
+}
+
+// addSaid adds the column that a file of an earlier version lacks.
+func addSaid(ctx context.Context, db *sql.DB) error {
+	var n int
+	err := db.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info('entries') WHERE name = 'said'`).Scan(&n)
+	if err == nil && n == 0 {
+		_, err = db.ExecContext(ctx, `ALTER TABLE entries ADD COLUMN said TEXT NOT NULL DEFAULT ''`)
+	}
+	return err
 }
 
 // close closes the file. h.mu is held.

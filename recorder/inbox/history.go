@@ -5,6 +5,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/history"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Bounds of the entries about mails of one camera or address: the history is for things that differ.
@@ -50,10 +51,10 @@ func (n *entryLimiter) isNew(k mailKey, now time.Time) bool {
 
 // record adds what became of a mail to the history: the event's id, or why the mail was not saved. It reports whether
 // the mail deserved an entry.
-func (in *Inbox) record(kind history.Kind, camera string, t event.Trigger, id, why string) bool {
+func (in *Inbox) record(kind history.Kind, camera string, t event.Trigger, id string, why text.Text) bool {
 	e := history.Entry{Time: t.Time, Kind: kind, Camera: camera, Text: why, From: t.From, Event: id}
-	if why == "" {
-		e.Text = t.Subject
+	if why.IsZero() {
+		e.Text = text.Plain(t.Subject)
 	}
 	in.mu.Lock()
 	isNew := in.limiter.isNew(mailKey{kind, camera, t.From, id}, time.Now())
@@ -65,12 +66,12 @@ func (in *Inbox) record(kind history.Kind, camera string, t event.Trigger, id, w
 }
 
 // recordAll is record for each of some cameras, or for none.
-func (in *Inbox) recordAll(kind history.Kind, cameras []string, t event.Trigger, text string) (isNew bool) {
+func (in *Inbox) recordAll(kind history.Kind, cameras []string, t event.Trigger, why text.Text) (isNew bool) {
 	if len(cameras) == 0 {
 		cameras = []string{""}
 	}
 	for _, id := range cameras {
-		isNew = in.record(kind, id, t, "", text) || isNew
+		isNew = in.record(kind, id, t, "", why) || isNew
 	}
 	return isNew
 }

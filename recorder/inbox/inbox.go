@@ -21,6 +21,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
@@ -67,7 +68,7 @@ func (in *Inbox) Status() status.SMTP {
 
 // Alarm counts a camera's mail that is saved in an event.
 func (in *Inbox) Alarm(id string, t event.Trigger, event string) {
-	in.record(history.Mail, id, t, event, "")
+	in.record(history.Mail, id, t, event, text.Text{})
 	in.opt.Log.Info("alarm mail", "camera", id, "event", event, "label", t.Label, "from", t.From)
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -77,7 +78,7 @@ func (in *Inbox) Alarm(id string, t event.Trigger, event string) {
 
 // Failed records a camera's mail that could not be saved.
 func (in *Inbox) Failed(id string, t event.Trigger, err error) {
-	in.record(history.MailFailed, id, t, "", err.Error())
+	in.record(history.MailFailed, id, t, "", text.Of(err))
 }
 
 // Left records a mail that saves nothing, or nothing of some cameras. It returns of how many cameras an alarm was not
@@ -87,7 +88,7 @@ func (in *Inbox) Left(o trigger.Outcome, t event.Trigger) (paused int) {
 	case trigger.Test:
 		in.tested(o.Cameras, t)
 	case trigger.Notice:
-		if in.recordAll(history.MailNotice, o.Cameras, t, o.Notice) {
+		if in.recordAll(history.MailNotice, o.Cameras, t, text.Notice(o.Notice)) {
 			in.opt.Log.Info("notice of a device, which is no alarm", "cameras", o.Cameras, "label", o.Notice,
 				"from", t.From, "subject", t.Subject)
 		}
@@ -96,10 +97,10 @@ func (in *Inbox) Left(o trigger.Outcome, t event.Trigger) (paused int) {
 		if kind == trigger.Paused {
 			paused++
 			in.opt.Log.Info("alarm mail in a pause", "camera", id, "label", t.Label, "from", t.From)
-			in.record(history.MailPaused, id, t, "", "")
+			in.record(history.MailPaused, id, t, "", text.Text{})
 		} else {
 			in.opt.Log.Info("mail for a camera that is switched off", "camera", id, "from", t.From)
-			in.record(history.MailOff, id, t, "", "")
+			in.record(history.MailOff, id, t, "", text.Text{})
 		}
 	}
 	in.mu.Lock()
@@ -109,22 +110,22 @@ func (in *Inbox) Left(o trigger.Outcome, t event.Trigger) (paused int) {
 }
 
 func (in *Inbox) tested(cameras []string, t event.Trigger) {
-	if in.recordAll(history.MailTest, cameras, t, "") {
+	if in.recordAll(history.MailTest, cameras, t, text.Text{}) {
 		in.opt.Log.Info("test mail received", "cameras", cameras, "from", t.From, "sender", t.Sender)
 	}
-	text := "From " + t.From + ". It fits no camera yet: its recipient must be one of a camera's mail names."
+	said := text.TestMailUnmatched.With(t.From)
 	var names []string
 	for _, id := range cameras {
 		c, _ := in.opt.Camera(id)
 		names = append(names, c.Title())
 	}
 	if names != nil {
-		text = strings.Join(names, ", ") + ": the camera's mail settings work."
+		said = text.TestMailWorks.With(strings.Join(names, ", "))
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.smtp.Tests++
-	in.smtp.LastTest = text
+	in.smtp.LastTest = said
 }
 
 // Received keeps the last mail, and learns how late its camera's mails come.
@@ -146,15 +147,15 @@ func (in *Inbox) Refused(from netip.Addr) {
 	in.mu.Lock()
 	in.smtp.Refused++
 	in.mu.Unlock()
-	in.record(history.MailRefused, "", event.Trigger{Time: time.Now(), From: from.String()}, "", "")
+	in.record(history.MailRefused, "", event.Trigger{Time: time.Now(), From: from.String()}, "", text.Text{})
 }
 
 // Listening keeps the state of the mail server's ports.
 func (in *Inbox) Listening(ports []status.Port) {
 	listen := ""
-	var faults []string
+	var faults []text.Text
 	for _, p := range ports {
-		if p.Error != "" {
+		if !p.Error.IsZero() {
 			faults = append(faults, p.Error)
 		} else if listen == "" && !p.TLS {
 			listen = p.Listen
@@ -162,15 +163,15 @@ func (in *Inbox) Listening(ports []status.Port) {
 	}
 	in.mu.Lock()
 	before := in.smtp
-	in.smtp.Ports, in.smtp.Listen, in.smtp.Error = ports, listen, strings.Join(faults, "; ")
+	in.smtp.Ports, in.smtp.Listen, in.smtp.Error = ports, listen, text.Join("; ", faults...)
 	now := in.smtp
 	in.mu.Unlock()
 
 	for _, p := range ports {
-		if slices.Contains(before.Ports, p) {
+		if slices.ContainsFunc(before.Ports, p.Equal) {
 			continue
 		}
-		if p.Error != "" {
+		if !p.Error.IsZero() {
 			in.opt.Log.Error("no alarm mail can come in on a port", "err", p.Error)
 			in.opt.Add(history.Entry{Kind: history.NotListening, Text: p.Error})
 		} else if _, _, bound := strings.Cut(p.Listen, ":"); bound {
@@ -178,7 +179,7 @@ func (in *Inbox) Listening(ports []status.Port) {
 			in.opt.Add(history.Entry{Kind: history.Listening})
 		}
 	}
-	if before.Error != now.Error || before.Listen != now.Listen || !slices.Equal(before.Ports, now.Ports) {
+	if before.Listen != now.Listen || !slices.EqualFunc(before.Ports, now.Ports, status.Port.Equal) {
 		in.opt.Changed()
 	}
 }
@@ -196,7 +197,7 @@ func (in *Inbox) Unmatched(u status.Unmatched) {
 	in.smtp.Unmatched = in.smtp.Unmatched[:min(len(in.smtp.Unmatched), maxUnmatched)]
 	in.dirty = true
 	in.mu.Unlock()
-	in.record(history.MailUnmatched, "", event.Trigger{Time: u.Time, From: u.From, Subject: u.Subject}, "", "")
+	in.record(history.MailUnmatched, "", event.Trigger{Time: u.Time, From: u.From, Subject: u.Subject}, "", text.Text{})
 	in.opt.Changed()
 }
 

@@ -561,9 +561,9 @@ func (r *Ring) SetKeep(keep time.Duration) {
 func (r *Ring) failure(err error) error {
 	switch {
 	case r.FolderGone():
-		return &source.Failure{Kind: source.RAMGone}
+		return source.RAMGone.Failure(nil)
 	case disk.Full(err):
-		return &source.Failure{Kind: source.RAMFull}
+		return source.RAMFull.Failure(nil)
 	}
 	return fmt.Errorf("write ring: %w", err)
 }

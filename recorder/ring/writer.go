@@ -12,6 +12,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Sizes of what a Writer writes.
@@ -81,7 +82,7 @@ func (r *Ring) Writer() *Writer {
 // Tracks begins a run: what follows has other parameters.
 func (w *Writer) Tracks(tracks []source.Track, _ source.Streams) error {
 	if len(tracks) == 0 || !tracks[0].Video || len(tracks) > 8 {
-		return &source.Failure{Kind: source.NoVideo}
+		return source.NoVideo.Failure(nil)
 	}
 	if slices.EqualFunc(tracks, w.tracks, func(a, b source.Track) bool {
 		return a.ID == b.ID && a.Timescale == b.Timescale && string(a.Entry) == string(b.Entry)
@@ -98,7 +99,7 @@ func (w *Writer) Tracks(tracks []source.Track, _ source.Streams) error {
 	init := fmp4.Init(list)
 	movie, err := fmp4.ReadInit(init)
 	if err != nil {
-		return &source.Failure{Kind: source.Unreadable, Detail: err.Error()}
+		return source.Unreadable.Failure(err)
 	}
 	r := w.r
 	r.mu.Lock()
@@ -113,7 +114,7 @@ func (w *Writer) Tracks(tracks []source.Track, _ source.Streams) error {
 	now := r.clock.steady()
 	r.changes = max(0, r.changes-(now-r.changed)) + changeTime
 	if r.changed = now; r.changes > maxChanges {
-		return &source.Failure{Kind: source.Unreadable, Detail: "its parameters change all the time"}
+		return source.Unreadable.Failure(text.ParamsChange)
 	}
 	if w.run != 0 {
 		r.dropInit(w.run)
@@ -391,7 +392,7 @@ func (w *Writer) complete() error {
 	r.lag = max(r.clock.steady()-e.end, r.lag*49/50)
 	r.prune()
 	for _, h := range r.holds {
-		h.pin(&e)
+		h.pinIfWanted(&e)
 	}
 	list, path := w.playlist(), r.livePath(w.run)
 	r.mu.Unlock()

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
@@ -44,6 +46,7 @@ func tool(t *testing.T) func() (*ffmpeg.Tool, error) {
 
 func camera(t *testing.T, m camtest.Media, opt camtest.Options) *camtest.Camera {
 	t.Helper()
+	poll.RealTime(t)
 	file, err := m.File(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -441,7 +444,7 @@ func TestRefusals(t *testing.T) {
 			_, _, err := record(t, rtsp.New(rtsp.Options{URL: tc.url, Username: user, Password: tc.password}),
 				30*time.Second)
 			f := source.AsFailure(err)
-			if f.Kind != tc.want || f.Text() == "" || f.Hint() == "" {
+			if f.Kind != tc.want || f.Text().IsZero() || f.Hint().IsZero() {
 				t.Errorf("%s: %v", f.Kind, err)
 			}
 		})
@@ -519,6 +522,7 @@ func (s *stream) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 
 // TestAnotherServer reads a stream that FFmpeg packetises and publishes to gortsplib's own server, which serves it.
 func TestAnotherServer(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	m := camtest.Small(10)
 	file, err := m.File(t.Context())
@@ -572,6 +576,7 @@ func TestAnotherServer(t *testing.T) {
 
 // TestVLC reads what VLC serves, which sends RTP by UDP alone.
 func TestVLC(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	vlc, err := exec.LookPath("vlc")
 	if err != nil {

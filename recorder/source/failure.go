@@ -1,6 +1,10 @@
 package source
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/preroll/preroll/recorder/text"
+)
 
 // Kind is a reason why a camera does not record, or not as it should, as far as a user's next step depends on it.
 type Kind string
@@ -42,87 +46,83 @@ const (
 	ReadByFFmpeg  Kind = "read by FFmpeg"
 )
 
-// Failure says why a session with a camera ended, and in Detail what was last said, scrubbed.
+// Failure says why a session with a camera ended. Detail is what the camera, FFmpeg or the system said last, without
+// passwords; it may be zero.
 type Failure struct {
 	Kind   Kind
-	Detail string
+	Detail text.Text
 }
 
-func (f *Failure) Error() string {
-	if f.Detail == "" {
+// Failure returns a failure of the kind. detail is a string, an error, a text, or nil.
+func (k Kind) Failure(detail any) *Failure {
+	f := &Failure{Kind: k}
+	switch d := detail.(type) {
+	case text.Text:
+		f.Detail = d
+	case text.Message:
+		f.Detail = d.With()
+	case error:
+		f.Detail = text.Of(d)
+	case string:
+		f.Detail = text.Plain(d)
+	}
+	return f
+}
+
+func (f *Failure) Error() string { return f.Said().String() }
+
+// Said says in plain words what happened, with the detail.
+func (f *Failure) Said() text.Text {
+	if f.Detail.IsZero() {
 		return f.Text()
 	}
-	return f.Text() + ": " + f.Detail
+	return text.Detailed.With(f.Text(), f.Detail)
 }
 
 // texts says for each kind what happened and what to do next.
-var texts = map[Kind][2]string{
-	WrongPassword: {"The camera refuses the user name or password",
-		"Check both in the camera's own web page, then correct them in the settings."},
-	LoginKind: {"The camera asks for a kind of login that is not supported",
-		"Set it to digest or basic authentication in the camera's own web page."},
-	LongPassword: {"The camera refuses the login, and the password is longer than many cameras can read",
-		"Use a user name and password of at most 31 characters each."},
-	WrongPath: {"The camera has no stream at this path",
-		"Look up the RTSP path of your model; the part behind the address is wrong."},
-	Unreachable: {"The camera does not answer",
-		"Is it powered and on the network? Is the address, and the port (mostly 554), right, and RTSP switched on in the camera?"},
-	UnknownHost: {"The camera's name is not known on this network", "Use its IP address instead of its name."},
-	Transport: {"The camera refuses every way to send its video",
-		"Allow RTP over TCP or UDP in the camera, and UDP in this machine's firewall."},
-	Busy: {"The camera allows no further viewer",
-		"Close other programs that show it, or use its second stream there."},
-	Redirected: {"The camera sends Preroll to another address, which is not followed",
-		"If that address is right, enter it as the camera's address in the settings."},
-	Certificate: {"No secure connection to the camera can be made",
-		"Use rtsp:// instead of rtsps://, or update the camera's firmware."},
-	NoVideo:     {"The stream holds no video", "Choose another stream of the camera, mostly the main stream."},
-	Unsupported: {"The video codec cannot be recorded", "Set the camera to H.264 or H.265."},
-	Unreadable: {"What the camera says of its stream is not understood",
-		"Update the camera's firmware, or set ingest to ffmpeg for this camera."},
-	Protocol: {"The camera does not answer as RTSP wants it",
-		"Is this its RTSP port (mostly 554)? If it is, update the camera's firmware."},
-	BadURL: {"The camera's address is not allowed",
-		"It must begin with rtsp://, rtsps://, http://, https:// or folder:."},
-	Missing: {"FFmpeg is missing",
-		"Install FFmpeg (Debian, Ubuntu: sudo apt install ffmpeg; macOS: brew install ffmpeg; Windows: winget install Gyan.FFmpeg), or name it in the settings under ffmpeg.path."},
-	TooOld: {"This FFmpeg cannot be used",
-		"Install a newer, complete FFmpeg, or name another one in the settings under ffmpeg.path."},
-	RAMFull: {"The RAM disk is full", "Make room on it, lower ram_disk.keep, or give the RAM disk more memory."},
-	RAMGone: {"The folder on the RAM disk is gone",
-		"Preroll makes it anew by itself within some seconds. If this stays, check the RAM disk."},
-	NoFolder: {"The folder with the camera's files cannot be read",
-		"Check the path behind folder:, and start the program that writes there."},
-	Stalled: {"The camera sends no picture", "It is connected but silent. If this stays, restart the camera."},
-	NoKeyframe: {"The camera sends no keyframe",
-		"Lower the I-frame interval in the camera, and switch Smart Codec (H.264+, H.265+) off."},
-	Ended: {"The camera ended the connection",
-		"Preroll connects again by itself. If this stays, restart the camera; some allow one viewer only."},
-	Unknown: {"The recording ended", "Preroll tries again by itself."},
-
-	RareKeyframes: {"The camera sends a keyframe only every %.0f s, so clips begin much earlier than asked",
-		"Lower the I-frame interval in the camera, and switch Smart Codec (H.264+, H.265+) off."},
-	MotionJPEG: {"The camera sends MJPEG, which needs much RAM and not every player shows",
-		"Set the camera to H.264 or H.265."},
-	SoundLeftOut: {"The camera's sound (%s) cannot be recorded and is left out",
-		"Set the camera's sound to AAC or G.711, or switch it off for this camera."},
-	StampsWrong: {"The camera's time stamps are wrong, so pictures are timed by when they arrive",
-		"Restart the camera, or update its firmware; switch off its time service if it has one."},
-	ReadByFFmpeg: {"This camera is read by FFmpeg, which needs more memory. Without it: %s",
-		"Preroll tries without it once a day. Set ingest to ffmpeg to keep it so."},
+var texts = map[Kind]struct{ text, hint text.Message }{
+	WrongPassword: {text.WrongPassword, text.WrongPasswordHint},
+	LoginKind:     {text.LoginKind, text.LoginKindHint},
+	LongPassword:  {text.LongPassword, text.LongPasswordHint},
+	WrongPath:     {text.WrongPath, text.WrongPathHint},
+	Unreachable:   {text.Unreachable, text.UnreachableHint},
+	UnknownHost:   {text.UnknownHost, text.UnknownHostHint},
+	Transport:     {text.Transport, text.TransportHint},
+	Busy:          {text.Busy, text.BusyHint},
+	Redirected:    {text.Redirected, text.RedirectedHint},
+	Certificate:   {text.Certificate, text.CertificateHint},
+	NoVideo:       {text.NoVideo, text.NoVideoHint},
+	Unsupported:   {text.Unsupported, text.UseH264},
+	Unreadable:    {text.Unreadable, text.UnreadableHint},
+	Protocol:      {text.Protocol, text.ProtocolHint},
+	BadURL:        {text.BadURL, text.BadURLHint},
+	Missing:       {text.FFmpegMissing, text.FFmpegMissingHint},
+	TooOld:        {text.FFmpegTooOld, text.FFmpegTooOldHint},
+	RAMFull:       {text.RAMFull, text.RAMFullHint},
+	RAMGone:       {text.RAMGone, text.RAMGoneHint},
+	NoFolder:      {text.NoFolder, text.NoFolderHint},
+	Stalled:       {text.Stalled, text.StalledHint},
+	NoKeyframe:    {text.NoKeyframe, text.KeyframeHint},
+	Ended:         {text.CameraEnded, text.CameraEndedHint},
+	Unknown:       {text.RecordingEnded, text.TriesAgain},
+	RareKeyframes: {text.RareKeyframes, text.KeyframeHint},
+	MotionJPEG:    {text.MotionJPEG, text.UseH264},
+	SoundLeftOut:  {text.SoundLeftOut, text.SoundLeftOutHint},
+	StampsWrong:   {text.StampsWrong, text.StampsWrongHint},
+	ReadByFFmpeg:  {text.ReadByFFmpeg, text.ReadByFFmpegHint},
 }
 
 // Text says in plain words what happened.
-func (f *Failure) Text() string { return f.Kind.Text() }
+func (f *Failure) Text() text.Text { return f.Kind.Text() }
 
 // Hint says what to do.
-func (f *Failure) Hint() string { return f.Kind.Hint() }
+func (f *Failure) Hint() text.Text { return f.Kind.Hint() }
 
-// Text says in plain words what happened.
-func (k Kind) Text() string { return texts[k][0] }
+// Text says in plain words what happened; some kinds of advice take a value.
+func (k Kind) Text(values ...any) text.Text { return texts[k].text.With(values...) }
 
 // Hint says what to do.
-func (k Kind) Hint() string { return texts[k][1] }
+func (k Kind) Hint() text.Text { return texts[k].hint.With() }
 
 // Persists reports whether trying again the same way cannot cure it, so that FFmpeg may be tried instead.
 func (k Kind) Persists() bool {
@@ -138,10 +138,10 @@ func (k Kind) Persists() bool {
 func AsFailure(err error) *Failure {
 	var f *Failure
 	if err == nil {
-		return &Failure{Kind: Ended}
+		return Ended.Failure(nil)
 	}
 	if errors.As(err, &f) {
 		return f
 	}
-	return &Failure{Kind: Unknown, Detail: err.Error()}
+	return Unknown.Failure(err)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Status is a recorder at one moment.
@@ -37,10 +38,10 @@ type Pause struct {
 type Problem struct {
 	// the same as long as it is the same trouble: "ffmpeg", "ram-gone", "ram-disk", "ram-short", "settings",
 	// "archive-full", "archive-gone", "archive", "index", "smtp", "camera"
-	Key   string `json:"key"`
-	About string `json:"about"` // "ffmpeg", "ram", "archive", "smtp", or a camera's id
-	Text  string `json:"text"`
-	Hint  string `json:"hint"`
+	Code  string    `json:"code"`
+	About string    `json:"about"` // "ffmpeg", "ram", "archive", "smtp", or a camera's id
+	Text  text.Text `json:"text"`
+	Hint  text.Text `json:"hint"`
 }
 
 // FFmpeg is the FFmpeg in use; an empty path means there is none.
@@ -63,12 +64,12 @@ type RAM struct {
 
 // Archive is the archive drive. Sizes are bytes.
 type Archive struct {
-	Path   string `json:"path"`
-	Free   int64  `json:"free"`
-	Total  int64  `json:"total"`
-	Events int    `json:"events"`
-	Bytes  int64  `json:"bytes"`
-	Error  string `json:"error,omitempty"`
+	Path   string    `json:"path"`
+	Free   int64     `json:"free"`
+	Total  int64     `json:"total"`
+	Events int       `json:"events"`
+	Bytes  int64     `json:"bytes"`
+	Error  text.Text `json:"error,omitzero"`
 
 	Rebuilt int      `json:"rebuilt"`           // how often the index was rebuilt; who lists events asks again then
 	Filling *Filling `json:"filling,omitempty"` // how far it is while it is being rebuilt
@@ -96,20 +97,25 @@ type SMTP struct {
 	// the first address it listens on without TLS from the first byte; "" while there is none
 	Listen    string      `json:"listen"`
 	Ports     []Port      `json:"ports"`
-	Error     string      `json:"error,omitempty"` // of the ports that it cannot listen on
-	Mails     int         `json:"mails"`           // accepted since start
-	Tests     int         `json:"tests"`           // test mails among them
-	LastTest  string      `json:"last_test"`       // whom the last of them was for, in plain words
-	Refused   int         `json:"refused"`         // connections from networks that are not allowed
-	Unmatched []Unmatched `json:"unmatched"`       // the last mails that fitted no camera, newest first
+	Error     text.Text   `json:"error,omitzero"` // of the ports that it cannot listen on
+	Mails     int         `json:"mails"`          // accepted since start
+	Tests     int         `json:"tests"`          // test mails among them
+	LastTest  text.Text   `json:"last_test"`      // whom the last of them was for, in plain words
+	Refused   int         `json:"refused"`        // connections from networks that are not allowed
+	Unmatched []Unmatched `json:"unmatched"`      // the last mails that fitted no camera, newest first
 	Last      *Mail       `json:"last,omitempty"`
 }
 
 // Port is one that the mail server shall listen on.
 type Port struct {
-	Listen string `json:"listen"` // as the settings have it, or the address that it listens on
-	TLS    bool   `json:"tls"`    // from the first byte
-	Error  string `json:"error,omitempty"`
+	Listen string    `json:"listen"` // as the settings have it, or the address that it listens on
+	TLS    bool      `json:"tls"`    // from the first byte
+	Error  text.Text `json:"error,omitzero"`
+}
+
+// Equal reports whether two ports are in the same state.
+func (p Port) Equal(o Port) bool {
+	return p.Listen == o.Listen && p.TLS == o.TLS && p.Error.English == o.Error.English
 }
 
 // Connection is one connection to the mail server, and what became of it.
@@ -121,9 +127,9 @@ type Connection struct {
 	From     string        `json:"from"` // network address
 	Port     string        `json:"port"` // that it came to
 	TLS      string        `json:"tls"`  // such as "TLS 1.2"; "" without
-	Verdict  string        `json:"verdict"`
+	Verdict  text.Text     `json:"verdict"`
 	Good     bool          `json:"good"` // there is nothing to mend
-	Repairs  []string      `json:"repairs"`
+	Repairs  []text.Text   `json:"repairs"`
 	Mails    int           `json:"mails"`
 	Cameras  []string      `json:"cameras"` // ids
 	Events   []string      `json:"events"`  // ids
@@ -134,7 +140,7 @@ type Connection struct {
 type Line struct {
 	At   event.Seconds `json:"at"`  // since the connection began
 	Who  string        `json:"who"` // "camera", "preroll", or "note"
-	Text string        `json:"text"`
+	Text text.Text     `json:"text"`
 }
 
 // Mail is a mail that came in and what became of it.
@@ -169,7 +175,7 @@ type Unmatched struct {
 	Number  string    `json:"number,omitempty"`  // of the channel
 	Device  string    `json:"device,omitempty"`  // name of the camera or recorder itself
 	Body    string    `json:"body,omitempty"`    // its beginning
-	Why     string    `json:"why,omitempty"`     // why it fits no camera
+	Why     text.Text `json:"why,omitzero"`      // why it fits no camera
 }
 
 // CameraState is what a camera does.
@@ -190,8 +196,8 @@ type Camera struct {
 	State   CameraState `json:"state"`
 	Since   time.Time   `json:"since"`
 	Failure string      `json:"failure,omitempty"` // why waiting
-	Text    string      `json:"text"`              // what happened, in plain words
-	Hint    string      `json:"hint,omitempty"`    // what to do
+	Text    text.Text   `json:"text"`              // what happened, in plain words
+	Hint    text.Text   `json:"hint,omitzero"`     // what to do
 	Retry   time.Time   `json:"retry,omitzero"`    // when it is tried again
 
 	Streams Streams       `json:"streams"`
@@ -227,18 +233,18 @@ type Streams struct {
 
 // Advice is something about a camera that records, and what to do.
 type Advice struct {
-	Kind string `json:"kind"`
-	Text string `json:"text"`
-	Hint string `json:"hint"`
+	Kind string    `json:"kind"`
+	Text text.Text `json:"text"`
+	Hint text.Text `json:"hint"`
 }
 
 // Finding is one result of a check.
 type Finding struct {
-	About string `json:"about"` // "FFmpeg", "RAM disk", "Archive", "Alarm mail", or a camera's name
-	OK    bool   `json:"ok"`
-	Warn  bool   `json:"warn,omitempty"` // works, but not as it should
-	Text  string `json:"text"`
-	Hint  string `json:"hint,omitempty"`
+	About text.Text `json:"about"` // what it is about, such as the RAM disk or a camera
+	OK    bool      `json:"ok"`
+	Warn  bool      `json:"warn,omitempty"` // works, but not as it should
+	Text  text.Text `json:"text"`
+	Hint  text.Text `json:"hint,omitzero"`
 }
 
 // ProbeResult is what a camera showed when it was tried.
@@ -251,16 +257,16 @@ type ProbeResult struct {
 
 // Folder is what is known of a folder that somebody wants to use.
 type Folder struct {
-	Path    string   `json:"path"`
-	Kind    string   `json:"kind"`
-	RAM     bool     `json:"ram"`
-	Known   bool     `json:"known"` // RAM is certain, one way or the other
-	Free    int64    `json:"free"`  // bytes
-	Total   int64    `json:"total"` // bytes
-	Speed   float64  `json:"speed"` // bytes a second that can be written durably; 0: not measured
-	Fault   string   `json:"fault,omitempty"`
-	Hint    string   `json:"hint,omitempty"`
-	Suggest []string `json:"suggest,omitempty"` // better folders of this machine
+	Path    string    `json:"path"`
+	Kind    string    `json:"kind"`
+	RAM     bool      `json:"ram"`
+	Known   bool      `json:"known"` // RAM is certain, one way or the other
+	Free    int64     `json:"free"`  // bytes
+	Total   int64     `json:"total"` // bytes
+	Speed   float64   `json:"speed"` // bytes a second that can be written durably; 0: not measured
+	Fault   text.Text `json:"fault,omitzero"`
+	Hint    text.Text `json:"hint,omitzero"`
+	Suggest []string  `json:"suggest,omitempty"` // better folders of this machine
 }
 
 // DiscoveredCamera is a camera that answered a search of the local network.
@@ -274,7 +280,7 @@ type DiscoveredCamera struct {
 // VerifyResult is the result of reading a clip back.
 type VerifyResult struct {
 	OK     bool          `json:"ok"`
-	Text   string        `json:"text"`
+	Text   text.Text     `json:"text"`
 	Frames int           `json:"frames"`
 	Length event.Seconds `json:"length"`
 }

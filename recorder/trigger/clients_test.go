@@ -162,6 +162,6 @@ func TestOldTLSIsOff(t *testing.T) {
 	}
 	wait(t, "the verdict", func() bool {
 		l := k.connections.List()
-		return len(l) == 1 && strings.Contains(l[0].Verdict, "switch on old TLS")
+		return len(l) == 1 && strings.Contains(l[0].Verdict.String(), "switch on old TLS")
 	})
 }

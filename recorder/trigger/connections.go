@@ -3,13 +3,12 @@ package trigger
 import (
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/smtpquirks"
 )
 
@@ -30,10 +29,10 @@ type connection struct {
 	of       *ConnectionLog
 	c        *smtpquirks.Conn // nil for one that was refused
 	s        status.Connection
-	refused  int    // how many were refused like this one
-	said     string // by what ended it or went wrong last
-	what     string // what the last mail was, if it was no alarm
-	lost     string // why a mail fitted no camera
+	refused  int       // how many were refused like this one
+	said     text.Text // by what ended it or went wrong last
+	what     text.Text // what the last mail was, if it was no alarm
+	lost     text.Text // why a mail fitted no camera
 	cutShort bool
 }
 
@@ -71,11 +70,11 @@ func (v *ConnectionLog) drop() {
 }
 
 // refuse notes a connection that was not let in. Those that are like the last one of their address are counted.
-func (v *ConnectionLog) refuse(began time.Time, from netip.Addr, port, why string) {
+func (v *ConnectionLog) refuse(began time.Time, from netip.Addr, port string, why text.Text) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, x := range slices.Backward(v.list) {
-		if x.s.From == from.String() && x.refused > 0 && x.said == why {
+		if x.s.From == from.String() && x.refused > 0 && x.said.String() == why.String() {
 			x.refused++
 			x.s.Time = began
 			return
@@ -113,7 +112,7 @@ const (
 )
 
 // setReason says what ended a connection or went wrong.
-func (x *connection) setReason(said string) {
+func (x *connection) setReason(said text.Text) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.said = said
@@ -130,26 +129,26 @@ func (x *connection) cut() {
 func (x *connection) dropped() {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
-	x.said = "closed: there were too many connections, and this one had brought nothing for the longest time"
+	x.said = text.ClosedIdle.With()
 	if x.s.Mails > 0 {
-		x.said = "closed, after its mails were taken: there were too many connections"
+		x.said = text.ClosedAfterMail.With()
 	}
 }
 
 // mail notes a mail that was taken, and what it was if it is no alarm that is saved. What went wrong before is over.
-func (x *connection) mail(cameras, events []string, what string) {
+func (x *connection) mail(cameras, events []string, what text.Text) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.s.Mails++
-	x.what, x.lost, x.said = what, "", ""
+	x.what, x.lost, x.said = what, text.Text{}, text.Text{}
 	x.add(cameras, events)
 }
 
 // about adds a camera and an event to the last mail, and what it was if it is no alarm that is saved.
-func (x *connection) about(camera, event, what string) {
+func (x *connection) about(camera, event string, what text.Text) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
-	if what != "" {
+	if !what.IsZero() {
 		x.what = what
 	}
 	events := []string{event}
@@ -174,11 +173,11 @@ func (x *connection) add(cameras, events []string) {
 }
 
 // unmatched notes a mail that fits no camera.
-func (x *connection) unmatched(why string) {
+func (x *connection) unmatched(why text.Text) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.s.Mails++
-	x.what, x.lost, x.said = "", why, ""
+	x.what, x.lost, x.said = text.Text{}, why, text.Text{}
 }
 
 // end notes that a connection is over.
@@ -213,7 +212,7 @@ func (x *connection) now() status.Connection {
 	if s.Open {
 		s.Length = event.Seconds(time.Since(s.Time))
 	}
-	gaveUp := ""
+	var gaveUp text.Text
 	if x.c != nil {
 		r := x.c.Report()
 		s.TLS, s.Repairs, gaveUp = r.TLS, r.Repairs, r.GaveUp
@@ -222,47 +221,52 @@ func (x *connection) now() status.Connection {
 			s.Dialogue = append(s.Dialogue, status.Line{At: event.Seconds(l.At), Who: l.Who, Text: l.Text})
 		}
 		s.Verdict, s.Good = x.outcome(s, gaveUp)
-		if r.Stage <= smtpquirks.Greeted && s.Mails == 0 && x.said == "" && (r.Bytes == 0 || r.Quit) {
+		if r.Stage <= smtpquirks.Greeted && s.Mails == 0 && x.said.IsZero() && (r.Bytes == 0 || r.Quit) {
 			s.Good = true // a look whether the port is open
 		}
 	} else if x.refused > 0 {
 		s.Verdict = x.said
 		if x.refused > 1 {
-			s.Verdict += " (" + strconv.Itoa(x.refused) + " times)"
+			s.Verdict = text.CountedTimes.With(x.said, x.refused)
 		}
 	}
 	return s
 }
 
 // outcome says in one plain line what became of a connection, and whether there is nothing to mend.
-func (x *connection) outcome(s status.Connection, gaveUp string) (text string, good bool) {
-	repaired := ""
-	switch n := len(s.Repairs); {
-	case n == 1:
-		repaired = " after 1 repair: " + s.Repairs[0]
-	case n > 1:
-		repaired = " after " + strconv.Itoa(n) + " repairs: " + strings.Join(s.Repairs, ", ")
-	}
+func (x *connection) outcome(s status.Connection, gaveUp text.Text) (said text.Text, good bool) {
 	switch {
-	case x.said != "":
+	case !x.said.IsZero():
 		return x.said, false
-	case s.Mails > 0 && x.lost != "":
-		return "accepted" + repaired + "; it fits no camera: " + x.lost, false
+	case s.Mails > 0 && !x.lost.IsZero():
+		return text.AcceptedUnmatched.With(repaired(text.Accepted, s.Repairs), x.lost), false
 	case s.Mails > 0:
-		text = "accepted" + repaired
-		if x.what != "" {
-			text += "; it is " + x.what
+		said = repaired(text.Accepted, s.Repairs)
+		if !x.what.IsZero() {
+			said = text.AcceptedIs.With(said, x.what)
 		}
 		if x.cutShort {
-			text += "; the camera cut the connection before the end of its mail"
+			said = text.AcceptedCut.With(said)
 		}
-		return text, true
+		return said, true
 	case x.cutShort:
-		return "the camera cut the connection in the middle of its mail", false
-	case gaveUp != "":
+		return text.CutInMail.With(), false
+	case !gaveUp.IsZero():
 		return gaveUp, false
 	case s.Open:
-		return "connected", true
+		return text.Connected.With(), true
 	}
-	return "connected and went without a mail" + repaired, true
+	return repaired(text.ConnectedNoMail, s.Repairs), true
+}
+
+// repaired is what became of a connection, with the repairs that it took.
+func repaired(what text.Message, repairs []text.Text) text.Text {
+	switch n := len(repairs); n {
+	case 0:
+		return what.With()
+	case 1:
+		return text.RepairedOnce.With(what, repairs[0])
+	default:
+		return text.Repaired.With(what, n, text.Join(", ", repairs...))
+	}
 }

@@ -1,9 +1,7 @@
 package trigger
 
 import (
-	"fmt"
-	"strings"
-
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/message"
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
@@ -27,7 +25,7 @@ type Outcome struct {
 	Cameras []string        // that it is about
 	Quiet   map[string]Kind // of these, those whose alarm saves nothing: Off or Paused
 	Notice  string          // what a notice tells of: disk, network, login, power, system
-	Why     string          // a sentence for a person
+	Why     text.Text       // for a person
 }
 
 // judge says what a mail is. Whole says that all of it that counts has come: else a picture may yet follow. Quiet is
@@ -40,23 +38,23 @@ func judge(m message.Message, about rule.Mail, cameras *rule.Set, quiet func(id 
 	o := Outcome{Kind: Alarm, Cameras: r.IDs}
 	switch {
 	case m.Test:
-		o.Kind, o.Why = Test, "a test mail"
+		o.Kind, o.Why = Test, text.IsTest.With()
 	case m.Notice != "" && whole && !m.Picture && r.By != "rule" && !cameras.Names(r.IDs, m.Noticed):
 		o.Kind, o.Notice, o.Why = Notice, m.Notice,
-			fmt.Sprintf("a notice of the device (%s), which is no alarm", m.Notice)
+			text.IsNotice.With(text.Notice(m.Notice))
 	case len(r.IDs) == 0:
 		o.Kind, o.Why = Unmatched, r.Why
 	default:
-		var why []string
+		var why []text.Text
 		for _, id := range r.IDs {
 			k := quiet(id)
 			switch k {
 			case Off:
-				why = append(why, fmt.Sprintf("an alarm of %s, which is switched off", id))
+				why = append(why, text.IsOff.With(id))
 			case Paused:
-				why = append(why, fmt.Sprintf("an alarm of %s in a pause", id))
+				why = append(why, text.IsPaused.With(id))
 			default:
-				why = append(why, fmt.Sprintf("an alarm of %s, by its %s", id, r.Why))
+				why = append(why, text.IsAlarm.With(id, r.Why))
 				continue
 			}
 			if o.Quiet == nil {
@@ -64,7 +62,7 @@ func judge(m message.Message, about rule.Mail, cameras *rule.Set, quiet func(id 
 			}
 			o.Quiet[id] = k
 		}
-		o.Why = strings.Join(why, "; ")
+		o.Why = text.Join("; ", why...)
 	}
 	return o
 }

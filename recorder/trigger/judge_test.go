@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/trigger/message"
 	"github.com/preroll/preroll/recorder/trigger/rule"
@@ -84,7 +86,7 @@ func TestJudge(t *testing.T) {
 			m := message.Read([]byte(tc.mail))
 			about := rule.Mail{To: []string{tc.to + "@preroll"}, Subject: m.Subject, Body: m.Body, Label: m.Label}
 			o := judge(m, about, set, quiet, true)
-			if o.Kind != tc.want || m.Label != tc.label || o.Why == "" {
+			if o.Kind != tc.want || m.Label != tc.label || o.Why.IsZero() {
 				t.Errorf("%+v with label %q, want %s %q", o, m.Label, tc.want, tc.label)
 			}
 			if tc.want == Alarm && (!slices.Equal(o.Cameras, []string{tc.to}) ||
@@ -120,6 +122,7 @@ func TestRecipientLists(t *testing.T) {
 
 // TestLooseRecipients is about names that cameras do not let a person write as they are.
 func TestLooseRecipients(t *testing.T) {
+	poll.RealTime(t)
 	kitchen, pole := camera("kitchen", "rtsp://192.0.2.40/s"), camera("pole", "rtsp://192.0.2.41/s")
 	kitchen.Name, pole.Name = "Küche", "Tył"
 	for rcpt, id := range map[string]string{
@@ -153,7 +156,7 @@ func FuzzJudge(f *testing.F) {
 		o := judge(m, rule.Mail{To: []string{to}, Subject: m.Subject, Body: m.Body, Label: m.Label}, set,
 			func(string) Kind { return Alarm }, true)
 		fits := len(o.Cameras) > 0
-		if o.Why == "" || o.Kind == Unmatched && fits || o.Kind == Alarm && !fits {
+		if o.Why.IsZero() || o.Kind == Unmatched && fits || o.Kind == Alarm && !fits {
 			t.Fatalf("%+v", o)
 		}
 		if o.Kind == Notice && (m.Picture || slices.Equal(o.Cameras, []string{"ruled"}) || m.Label != "") {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/smtpquirks"
 )
 
@@ -348,13 +349,13 @@ func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
 			s.Log.Warn("mail connection refused: address is not in smtp.allow", "from", from)
 		}
 		s.Refused(from)
-		s.Connections.refuse(began, from, l.port, "refused: address "+from.String()+" is not allowed")
+		s.Connections.refuse(began, from, l.port, text.RefusedAddress.With(from))
 		_ = nc.Close()
 		return nil
 	}
 	own := s.known(from)
 	if !s.limiter.admits(from, own, began) {
-		s.Connections.refuse(began, from, l.port, "refused: too many connections from "+from.String())
+		s.Connections.refuse(began, from, l.port, text.RefusedTooMany.With(from))
 		_ = nc.SetWriteDeadline(began.Add(100 * time.Millisecond))
 		_, _ = io.WriteString(nc, "421 4.7.0 Too many connections\r\n")
 		_ = nc.Close()
@@ -429,7 +430,7 @@ func (p *slots) acquire(c *conn) *slot {
 	p.held = append(p.held, x)
 	p.mu.Unlock()
 	if drop != nil {
-		drop.record.setReason("closed: it sent its mail too slowly while others waited")
+		drop.record.setReason(text.ClosedSlow.With())
 		_ = drop.Close()
 	}
 	return x

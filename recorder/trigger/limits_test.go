@@ -158,7 +158,7 @@ func TestVerdictOfTheLastMail(t *testing.T) {
 	}
 	fmt.Fprint(c, mail)
 	answer('4')
-	if v := k.connections.List()[0]; v.Good || !strings.Contains(v.Verdict, "not accepted") {
+	if v := k.connections.List()[0]; v.Good || !strings.Contains(v.Verdict.String(), "not accepted") {
 		t.Errorf("%q", v.Verdict)
 	}
 	k.mu.Lock()
@@ -172,7 +172,8 @@ func TestVerdictOfTheLastMail(t *testing.T) {
 	answer('3')
 	fmt.Fprint(c, mail)
 	answer('2')
-	if v := k.connections.List()[0]; !v.Good || v.Verdict != "accepted" || v.Mails != 2 || len(v.Cameras) != 2 {
+	if v := k.connections.List()[0]; !v.Good || v.Verdict.String() != "accepted" || v.Mails != 2 ||
+		len(v.Cameras) != 2 {
 		t.Errorf("%q, good %v, %d mails, %v", v.Verdict, v.Good, v.Mails, v.Cameras)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 
@@ -21,7 +22,7 @@ import (
 func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera) error {
 	ap, err := netip.ParseAddrPort(listen)
 	if err != nil {
-		return fmt.Errorf("send test alarm: %w", err)
+		return text.SendTestFailed.Error(err)
 	}
 	if ap.Addr().IsUnspecified() {
 		ap = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), ap.Port())
@@ -29,7 +30,7 @@ func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera
 	d := net.Dialer{Timeout: 5 * time.Second}
 	conn, err := d.DialContext(ctx, "tcp", ap.String())
 	if err != nil {
-		return fmt.Errorf("send test alarm: %w", err)
+		return text.SendTestFailed.Error(err)
 	}
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	cl := smtp.NewClient(conn)
@@ -40,7 +41,7 @@ func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera
 			return err
 		}
 		if err := cl.Auth(sasl.NewPlainClient("", s.Username, p.Reveal())); err != nil {
-			return fmt.Errorf("send test alarm: %w", err)
+			return text.SendTestFailed.Error(err)
 		}
 	}
 	name, err := plainName(c)
@@ -56,7 +57,7 @@ func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera
 	}
 	body := fmt.Sprintf("From: %s@camera\r\nTo: %s\r\nSubject: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nEvent Type: Motion Detected\r\n", c.ID, to, mime.QEncoding.Encode("utf-8", name))
 	if err := cl.SendMail(c.ID+"@camera", []string{to}, strings.NewReader(body)); err != nil {
-		return fmt.Errorf("send test alarm: %w", err)
+		return text.SendTestFailed.Error(err)
 	}
 	return cl.Quit()
 }
@@ -72,5 +73,5 @@ func plainName(c config.Camera) (string, error) {
 		}
 	}
 	return "",
-		fmt.Errorf("camera %q is told by rules alone, which a test alarm does not fit; add a plain name such as %q to its mail list", c.ID, c.ID)
+		text.TestNeedsName.Error(c.ID, c.ID)
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 
@@ -132,10 +133,7 @@ func (s *Server) listen(ctx context.Context, srv *smtp.Server, i int, port strin
 // reportListen notes how listening on a port goes.
 func (s *Server) reportListen(i int, listen string, err error) {
 	s.mu.Lock()
-	s.ports[i].Listen, s.ports[i].Error = listen, ""
-	if err != nil {
-		s.ports[i].Error = err.Error()
-	}
+	s.ports[i].Listen, s.ports[i].Error = listen, text.Of(err)
 	ports := slices.Clone(s.ports)
 	s.mu.Unlock()
 	s.Listening(ports)
@@ -152,14 +150,14 @@ func PortError(listen string, err error) error {
 			ln, lerr := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(free)))
 			if lerr == nil {
 				_ = ln.Close()
-				return fmt.Errorf("port %d is taken by another program; port %d is free: set smtp.listen = \":%d\" and the same port in the cameras", n, free, free)
+				return text.PortTakenFree.Error(n, free, free)
 			}
 		}
-		return fmt.Errorf("port %d is taken by another program; choose another one in smtp.listen", n)
+		return text.PortTaken.Error(n)
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("this user may not listen on port %d; choose one above 1023 in smtp.listen, such as :2525", n)
+		return text.PortDenied.Error(n)
 	}
-	return fmt.Errorf("listen for alarm mail on %s: %w", listen, err)
+	return text.ListenFailed.Error(listen, err)
 }
 
 func (s *Server) smtpServer(ctx context.Context) *smtp.Server {

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/message"
 	"github.com/preroll/preroll/recorder/trigger/rule"
 	"github.com/preroll/preroll/recorder/trigger/smtpquirks"
@@ -73,7 +73,7 @@ func (c *session) Auth(mech string) (sasl.Server, error) {
 func (c *session) authenticate(user, password string) error {
 	if c.s.Settings.Username != "" {
 		if !c.s.limiter.mayLogin(c.conn.from, time.Now()) {
-			c.conn.record.setReason("login refused: too many wrong ones from this address lately")
+			c.conn.record.setReason(text.LoginRefused.With())
 			return &smtp.SMTPError{Code: 454, EnhancedCode: smtp.EnhancedCode{4, 7, 0},
 				Message: "Too many wrong logins, try later"}
 		}
@@ -146,13 +146,13 @@ func (c *session) Data(r io.Reader) error {
 	}
 	if err != nil {
 		c.s.Log.Error("mail was not accepted", "from", c.conn.from, "err", err)
-		c.conn.record.setReason("not accepted: " + err.Error() + "; the camera was told to try again")
+		c.conn.record.setReason(text.NotAccepted.With(err))
 		err = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0},
 			Message: "Could not be saved, try again"}
 	}
 	if rerr != nil && !errors.Is(rerr, io.EOF) {
 		if errors.Is(rerr, smtp.ErrDataTooLarge) {
-			c.conn.record.setReason(fmt.Sprintf("the mail is larger than %d MB; the connection was closed", maxBytes>>20))
+			c.conn.record.setReason(text.MailTooLarge.With(maxBytes >> 20))
 		} else {
 			c.conn.record.cut()
 		}
@@ -246,7 +246,7 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 
 // errNoPlace is the error for a mail whose head is long while there is no memory for more of them. It counts if its
 // envelope tells whose it is; else it is to be sent again.
-var errNoPlace = errors.New("too many mails with long heads at once")
+var errNoPlace = text.TooManyHeads.Error()
 
 // came notes what has come of a mail.
 func (d *delivery) came(head []byte) {
@@ -339,7 +339,7 @@ func (d *delivery) deliver(o Outcome) {
 		return
 	}
 	s.limiter.brought(d.c.conn)
-	v.mail(nil, nil, "")
+	v.mail(nil, nil, text.Text{})
 	if o.Quiet != nil {
 		s.Left(o, t)
 	}
@@ -356,10 +356,10 @@ func (d *delivery) deliver(o Outcome) {
 		case o.Quiet[camera] != "":
 			v.about(camera, "", o.Why)
 		case errs[i] == nil && ids[i] == "": // it was switched off meanwhile
-			v.about(camera, "", fmt.Sprintf("an alarm of %s, which is switched off", camera))
+			v.about(camera, "", text.IsOff.With(camera))
 		case errs[i] == nil:
 			d.opened = append(d.opened, opened{camera, ids[i]})
-			v.about(camera, ids[i], "")
+			v.about(camera, ids[i], text.Text{})
 		}
 		d.err = errors.Join(d.err, errs[i])
 	}

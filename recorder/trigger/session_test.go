@@ -11,17 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/recorder/config"
 )
 
 // wait waits until a condition holds.
 func wait(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not within 20 s", what)
-		}
-	}
+	poll.Until(t, what, 20*time.Second, ok, nil)
 }
 
 // begin sends a mail's envelope and leaves the data to be sent.
@@ -49,6 +47,7 @@ func (k *sink) begin(to string) (net.Conn, *bufio.Reader) {
 
 // An event opens though the text behind the header does not come, with what is known then. It is told once.
 func TestEventOpensWithTheHeader(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	k := serve(t, nil)
 	c, br := k.begin("yard@preroll")
@@ -161,7 +160,7 @@ func TestTakenPort(t *testing.T) {
 	wait(t, "the error", func() bool {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		return k.ports[0].Error == "" && strings.Contains(k.ports[1].Error, "is taken by another program")
+		return k.ports[0].Error.IsZero() && strings.Contains(k.ports[1].Error.String(), "is taken by another program")
 	})
 }
 
@@ -189,7 +188,7 @@ func TestVerdicts(t *testing.T) {
 			k.talk(tc.lines...)
 			wait(t, "the verdict", func() bool { l := k.connections.List(); return len(l) == 1 && !l[0].Open })
 			v := k.connections.List()[0]
-			if !strings.HasPrefix(v.Verdict, tc.want) || v.Good != tc.good || len(v.Dialogue) == 0 {
+			if !strings.HasPrefix(v.Verdict.String(), tc.want) || v.Good != tc.good || len(v.Dialogue) == 0 {
 				t.Errorf("%q, good %v, %d lines, want %q", v.Verdict, v.Good, len(v.Dialogue), tc.want)
 			}
 		})

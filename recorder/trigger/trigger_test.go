@@ -145,7 +145,7 @@ func serveCameras(t *testing.T, cameras []config.Camera, set func(*config.SMTP))
 		defer k.mu.Unlock()
 		k.ports = ports
 		for _, p := range ports {
-			if strings.HasSuffix(p.Listen, ":0") && p.Error == "" {
+			if strings.HasSuffix(p.Listen, ":0") && p.Error.IsZero() {
 				return
 			}
 		}

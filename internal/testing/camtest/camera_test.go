@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/preroll/preroll/internal/testing/poll"
 )
 
 const fps = 20
@@ -44,16 +46,7 @@ func start(t *testing.T, opt Options) *Camera {
 // wait waits for a condition.
 func wait(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("waited %v in vain for %s", patience, what)
-		}
-	}
+	poll.Until(t, what, patience, done, nil)
 }
 
 // passed is a condition: a time has passed, in which the camera goes on.
@@ -119,6 +112,7 @@ func only(t *testing.T, c *Camera, kind string, d time.Duration) Gap {
 
 // TestCheck looks at a clip of a camera that behaves.
 func TestCheck(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	c := start(t, Options{Audio: "pcma"})
 	begin := time.Now()
@@ -184,6 +178,7 @@ func TestDown(t *testing.T) {
 
 // TestRestart comes back with another codec on the same address.
 func TestRestart(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	m := tiny(1000, 10)
 	m.H265 = true
@@ -224,6 +219,7 @@ func TestRestart(t *testing.T) {
 }
 
 func TestFreeze(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	c := start(t, Options{})
 	v := watch(t, c)
@@ -341,6 +337,7 @@ func TestLate(t *testing.T) {
 }
 
 func TestLose(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	c := start(t, Options{})
 	v := watch(t, c)
@@ -364,6 +361,7 @@ func TestLose(t *testing.T) {
 
 // TestCorrupt damages the middle of a clip.
 func TestCorrupt(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	c := start(t, Options{})
 	stop := record(t, c)
@@ -409,6 +407,7 @@ func TestCorrupt(t *testing.T) {
 
 // TestStamps looks at the RTP time stamps, from frame to frame in units of a frame.
 func TestStamps(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	c := start(t, Options{})
 	v := watch(t, c)
@@ -482,6 +481,7 @@ func TestJump(t *testing.T) {
 
 // TestSwitch changes resolution and GOP inside a session: no frame is lost or doubled, and each is told to its loop.
 func TestSwitch(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	m := tiny(5000, 200)
 	m.Width, m.Height = 640, 360

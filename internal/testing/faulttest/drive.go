@@ -21,11 +21,14 @@ func failing(f func(*Fault) faultfs.Faults) func(context.Context, *Fault) (func(
 			return nil, errNothing
 		}
 		faults := f(t)
-		t.World.hangs.Store(faults.Hang)
+		answers := func() {}
+		if faults.Hang {
+			answers = t.World.hang()
+		}
 		t.World.Drive.Set(faults)
 		return func() error {
 			t.World.Drive.Set(faultfs.Faults{})
-			t.World.hangs.Store(false)
+			answers()
 			return nil
 		}, nil
 	}

@@ -454,7 +454,11 @@ var indexKinds = []Kind{
 				_ = db.Close() // there is none at the moment, or Preroll repairs it
 				return nil, errNothing
 			}
-			return db.Close, nil
+			answers := t.World.hang()
+			return func() error {
+				defer answers()
+				return db.Close()
+			}, nil
 		}},
 	{Name: "the index is removed", Lacks: nothing, Area: "index", Record: takes, Weight: 2,
 		Expect: "it is written anew; no event is lost",

@@ -74,7 +74,8 @@ type World struct {
 	stranger map[string]bool // files that the faults put into the archive and the rings
 	undo     []func() error  // what Close does, last first
 	records  sync.RWMutex    // see record
-	hangs    atomic.Bool     // the archive drive hangs
+	hanging  atomic.Int32    // faults by which the archive drive or the index does not answer
+	answered atomic.Int64    // when the last of them ended, Unix nanoseconds
 
 	mu      sync.Mutex // guards all below
 	process *instance  // the present one
@@ -382,6 +383,20 @@ func (w *World) Filled(ctx context.Context, length time.Duration) error {
 	})
 }
 
+// hang notes that the archive drive or the index does not answer, until the function that it returns is called.
+func (w *World) hang() (answers func()) {
+	w.hanging.Add(1)
+	return func() {
+		w.answered.Store(time.Now().UnixNano())
+		w.hanging.Add(-1)
+	}
+}
+
+// hung reports whether the archive drive or the index does not answer, or did not when Preroll was asked to end.
+func (w *World) hung() bool {
+	return w.hanging.Load() > 0 || time.Since(time.Unix(0, w.answered.Load())) < 15*time.Second
+}
+
 // Kill kills Preroll and waits until it is gone.
 func (w *World) Kill(ctx context.Context) error { return w.end(ctx, syscall.SIGKILL) }
 
@@ -402,7 +417,7 @@ func (w *World) end(ctx context.Context, s syscall.Signal) error {
 		_ = l.cmd.Process.Kill()
 		return w.Ended(ctx, patience)
 	}
-	if s == syscall.SIGTERM && l.err != nil && !w.hangs.Load() { // it says so, and ends in time, while its drive hangs
+	if s == syscall.SIGTERM && l.err != nil && !w.hung() { // it says so, and ends in time
 		w.blame("Preroll was asked to end and did with %v", l.err)
 	}
 	return nil

@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
@@ -152,13 +154,11 @@ func (d *desk) run(name string, args ...string) (string, error) {
 
 func (d *desk) until(what string, limit time.Duration, ok func() bool) {
 	d.t.Helper()
-	for end := time.Now().Add(limit); !ok(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			log, _ := os.ReadFile(d.log)
-			d.shot("failed")
-			d.t.Fatalf("waited %s in vain for %s; log:\n%s", limit, what, log)
-		}
-	}
+	poll.Until(d.t, what, limit, ok, func() string {
+		log, _ := os.ReadFile(d.log)
+		d.shot("failed")
+		return string(log)
+	})
 }
 
 // window returns the number of the program's window.

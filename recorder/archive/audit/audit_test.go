@@ -19,6 +19,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
@@ -365,7 +369,7 @@ func TestDamage(t *testing.T) {
 			check: []string{"sidecar|is missing"}, after: func(r *rig) {
 				e := made(r)
 				frames(r, e, r.films[0].frames)
-				if e.Snapshot == "" || e.Reason != sidecarLost {
+				if e.Snapshot == "" || !e.Why().Is(text.SidecarLost) {
 					r.t.Errorf("%+v", e)
 				}
 			}},
@@ -408,7 +412,7 @@ func TestDamage(t *testing.T) {
 		}, check: []string{"partial|no event is known"}, gone: 1, after: func(r *rig) {
 			e := made(r)
 			frames(r, e, r.films[0].frames-10)
-			if e.Reason != notFinished {
+			if !e.Why().Is(text.NotFinished) {
 				r.t.Error(e.Reason)
 			}
 		}},
@@ -779,6 +783,7 @@ func TestArchiveThatCannotBeChecked(t *testing.T) {
 }
 
 func TestManyForeignFiles(t *testing.T) {
+	poll.RealTime(t)
 	t.Parallel()
 	r := newRig(t, false)
 	const many = 20_000

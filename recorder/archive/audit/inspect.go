@@ -295,10 +295,10 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 func (r *run) compare(ctx context.Context, file *os.File, c event.Clip,
 	read func(int64)) (sum, wrong string, err error) {
 	found, err := clip.Compare(ctx, r.FFmpeg, file, c, read)
-	if err == nil && found.Wrong != "" {
+	if err == nil && !found.Wrong.IsZero() {
 		err = r.checkRoot()
 	}
-	return found.SHA256, found.Wrong, err
+	return found.SHA256, found.Wrong.String(), err
 }
 
 // beside checks all that is not a clip of an event that is known.

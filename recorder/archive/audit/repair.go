@@ -21,16 +21,11 @@ import (
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/fmp4"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // proper is a folder of events as Preroll makes it: the camera's id, then the day.
 var proper = regexp.MustCompile(`^[^/]+/\d{4}/\d\d/\d\d$`)
-
-// Why an event that was made from its files is incomplete.
-const (
-	sidecarLost = "Its sidecar was lost; this one was made from the file."
-	notFinished = "It was interrupted, and was finished later from what had been recorded."
-)
 
 // mending is the work on one event.
 type mending struct {
@@ -219,7 +214,8 @@ func (m *mending) clip(ctx context.Context, f file) error {
 		clips[i] = *c
 	} else {
 		clips = append(clips, *c)
-		m.e.State, m.e.Reason = event.Incomplete, notFinished
+		m.e.State = event.Incomplete
+		m.e.Explain(text.NotFinished.With())
 	}
 	m.e.Clips, m.changed = clips, true
 	return nil
@@ -267,9 +263,10 @@ func (m *mending) fromFiles(ctx context.Context) bool {
 	e := event.Event{
 		ID: at.UTC().Format("20060102T150405.000Z-") + hex.EncodeToString(tail[:3]), Camera: camera, Time: at,
 		Label: label(m.g.stem),
-		State: event.Incomplete, Reason: sidecarLost, Folder: m.g.dir, Stem: m.g.stem, LastTrigger: at,
+		State: event.Incomplete, Folder: m.g.dir, Stem: m.g.stem, LastTrigger: at,
 		Triggers: []event.Trigger{},
 	}
+	e.Explain(text.SidecarLost.With())
 	var files []string
 	for _, f := range m.g.of(archive.ClipFile) {
 		files = append(files, f.name)
@@ -277,7 +274,7 @@ func (m *mending) fromFiles(ctx context.Context) bool {
 	for name := range m.made {
 		if !slices.Contains(files, name) {
 			files = append(files, name)
-			e.Reason = notFinished
+			e.Explain(text.NotFinished.With())
 		}
 	}
 	// part10 after part2

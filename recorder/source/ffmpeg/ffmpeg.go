@@ -17,6 +17,7 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Source is a camera read by FFmpeg. It remembers what the camera sends, so that the next session begins at once.
@@ -70,7 +71,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 			return err
 		}
 	}
-	return &source.Failure{Kind: source.Unreadable, Detail: "FFmpeg finds another stream each time"}
+	return source.Unreadable.Failure(text.OtherStreams)
 }
 
 // Pump runs one FFmpeg and gives what it writes to a sink.
@@ -149,7 +150,7 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 		f, movie, err := reader.Next()
 		if err != nil {
 			if errors.Is(err, fmp4.ErrBox) {
-				return &source.Failure{Kind: source.Unreadable, Detail: err.Error()}
+				return source.Unreadable.Failure(err)
 			}
 			return err
 		}
@@ -201,7 +202,7 @@ func (p *Pump) announceTracks(m *fmp4.Movie) (map[uint32]int, error) {
 	p.mu.Unlock()
 	v, ok := m.Video()
 	if !ok {
-		return nil, &source.Failure{Kind: source.NoVideo}
+		return nil, source.NoVideo.Failure(nil)
 	}
 	tracks := []source.Track{{Track: v, Codec: streams.Video}}
 	index := map[uint32]int{v.ID: 0}

@@ -24,6 +24,7 @@ import (
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/source"
 	pump "github.com/preroll/preroll/recorder/source/ffmpeg"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Options says what to read.
@@ -70,10 +71,10 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 	}
 	defer func() { _ = w.Close() }()
 	if fi, err := os.Stat(s.opt.Dir); err != nil || !fi.IsDir() {
-		return &source.Failure{Kind: source.NoFolder, Detail: s.opt.Dir}
+		return source.NoFolder.Failure(s.opt.Dir)
 	}
 	if err := w.Add(s.opt.Dir); err != nil {
-		return &source.Failure{Kind: source.NoFolder, Detail: err.Error()}
+		return source.NoFolder.Failure(err)
 	}
 	s.announced, s.end = nil, 0
 	current, queue := s.existing()
@@ -86,7 +87,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 			return context.Cause(ctx)
 		case ev, ok := <-w.Events:
 			if !ok {
-				return &source.Failure{Kind: source.NoFolder, Detail: s.opt.Dir}
+				return source.NoFolder.Failure(s.opt.Dir)
 			}
 			if !isVideo(ev.Name) || !ev.Has(fsnotify.Create) && !ev.Has(fsnotify.Write) {
 				continue
@@ -121,9 +122,9 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 		}
 		if time.Since(last) > idle {
 			if _, err := os.Stat(s.opt.Dir); err != nil {
-				return &source.Failure{Kind: source.NoFolder, Detail: s.opt.Dir}
+				return source.NoFolder.Failure(s.opt.Dir)
 			}
-			return &source.Failure{Kind: source.Stalled, Detail: "no new file in " + s.opt.Dir}
+			return source.Stalled.Failure(text.NoNewFile.With(s.opt.Dir))
 		}
 	}
 }

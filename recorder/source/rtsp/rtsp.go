@@ -25,6 +25,7 @@ import (
 
 	"github.com/preroll/preroll/internal/steady"
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Options says what to read.
@@ -64,7 +65,7 @@ const (
 func (s *Source) Run(ctx context.Context, to source.Sink) error {
 	u, err := url.Parse(s.opt.URL)
 	if err != nil {
-		return &source.Failure{Kind: source.BadURL, Detail: "the camera's URL cannot be read"}
+		return source.BadURL.Failure(text.URLUnreadable)
 	}
 	if s.opt.Username != "" || s.opt.Password != "" {
 		u.User = url.UserPassword(s.opt.Username, s.opt.Password)
@@ -76,7 +77,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 		f := source.AsFailure(err)
 		if next != nil && redirects < maxRedirects {
 			if !sameHost(next.Hostname(), u.Hostname()) || u.Scheme == "rtsps" && next.Scheme != u.Scheme {
-				return &source.Failure{Kind: source.Redirected, Detail: next.Host}
+				return source.Redirected.Failure(next.Host)
 			}
 			next.User = u.User
 			u = next
@@ -182,7 +183,7 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 			heard := x.heard
 			x.mu.Unlock()
 			if silent, ended = nil, !heard; !heard {
-				err = &source.Failure{Kind: source.Transport, Detail: "no packet came by UDP"}
+				err = source.Transport.Failure(text.NoUDPPacket)
 			}
 		}
 	}
@@ -206,7 +207,7 @@ func dialOnly(host string) func(ctx context.Context, network, address string) (n
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		to, _, err := net.SplitHostPort(address)
 		if err != nil || !sameHost(to, host) {
-			return nil, &source.Failure{Kind: source.Redirected, Detail: to}
+			return nil, source.Redirected.Failure(to)
 		}
 		return (&net.Dialer{Timeout: connectTimeout, KeepAlive: connectTimeout}).DialContext(ctx, network, address)
 	}
@@ -225,7 +226,7 @@ func dialTLS(host string) func(ctx context.Context, network, address string) (ne
 		c := tls.Client(plain, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10})
 		if err := c.HandshakeContext(ctx); err != nil {
 			_ = plain.Close()
-			return nil, &source.Failure{Kind: source.Certificate, Detail: err.Error()}
+			return nil, source.Certificate.Failure(err)
 		}
 		return c, nil
 	}
@@ -284,9 +285,9 @@ func (x *session) choose(desc *description.Session) (*description.Media, error) 
 		}
 	}
 	if other != "" {
-		return nil, &source.Failure{Kind: source.Unsupported, Detail: other}
+		return nil, source.Unsupported.Failure(other)
 	}
-	return nil, &source.Failure{Kind: source.NoVideo}
+	return nil, source.NoVideo.Failure(nil)
 }
 
 // maxMedia is how many tracks of a description are looked at.
@@ -323,8 +324,7 @@ func (x *session) guard(handle func(*rtp.Packet, time.Duration) error) func(*rtp
 		x.heard = true
 		defer func() {
 			if v := recover(); v != nil {
-				x.end(&source.Failure{Kind: source.Unreadable,
-					Detail: fmt.Sprint("panic over what the camera sent: ", v)})
+				x.end(source.Unreadable.Failure(fmt.Sprint("panic over what the camera sent: ", v)))
 			}
 		}()
 		if err := handle(p, now); err != nil {
@@ -348,7 +348,7 @@ func diagnose(err error, playing bool) error {
 	if errors.As(err, &f) {
 		return err
 	}
-	fail := func(k source.Kind) error { return &source.Failure{Kind: k, Detail: err.Error()} }
+	fail := func(k source.Kind) error { return k.Failure(err) }
 	var status liberrors.ErrClientBadStatusCode
 	if errors.As(err, &status) {
 		switch status.Code {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // videoClock is in how many ticks a second video is stamped in RTP (RFC 6184, RFC 7798).
@@ -139,7 +140,7 @@ func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 		if more := errors.Is(err, rtph264.ErrMorePacketsNeeded) ||
 			errors.Is(err, rtph265.ErrMorePacketsNeeded); !v.stamped && !more {
 			if v.broken++; v.broken >= maxBroken {
-				return &source.Failure{Kind: source.Unreadable, Detail: "its packets are no video"}
+				return source.Unreadable.Failure(text.NotVideo)
 			}
 		}
 		return nil
@@ -156,7 +157,7 @@ func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 	}
 	if key && !v.announced {
 		if v.vain++; v.vain >= maxVain {
-			return &source.Failure{Kind: source.Unreadable, Detail: "its parameter sets cannot be read"}
+			return source.Unreadable.Failure(text.ParamsUnreadable)
 		}
 	}
 	if !v.announced || !picture {

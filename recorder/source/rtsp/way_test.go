@@ -98,7 +98,7 @@ func (s *server) run(t *testing.T, src *Source, length time.Duration) (asked str
 	s.mu.Lock()
 	s.asked = nil
 	s.mu.Unlock()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), length, &source.Failure{Kind: source.Stalled})
+	ctx, cancel := context.WithTimeoutCause(t.Context(), length, source.Stalled.Failure(nil))
 	defer cancel()
 	err = src.Run(ctx, &sink{})
 	s.mu.Lock()

@@ -1,7 +1,6 @@
 package rule
 
 import (
-	"fmt"
 	"mime"
 	"net/netip"
 	"net/url"
@@ -11,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Mail is what is known of a mail when its camera is chosen.
@@ -37,9 +38,9 @@ type Camera struct {
 
 // Result says which camera a mail is about.
 type Result struct {
-	IDs []string // several only where several recipients are several cameras; none if no camera fits
-	By  string   // what decided: rule, recipient, login, sender, channel, subject, address; "" if none fits
-	Why string   // the same in words for a person, or why none fits
+	IDs []string  // several only where several recipients are several cameras; none if no camera fits
+	By  string    // what decided: rule, recipient, login, sender, channel, subject, address; "" if none fits
+	Why text.Text // the same in words for a person, or why none fits
 }
 
 // Set is the cameras, prepared for matching.
@@ -149,16 +150,16 @@ func (s *Set) Match(m Mail) Result {
 	case len(foreign) == 0:
 		return r
 	case len(own) > 0:
-		r.IDs, r.Why = own, r.Why+"; not "+list(foreign)+", since it came from the address of "+list(of)
+		r.IDs, r.Why = own, text.MatchNotForeign.With(r.Why, list(foreign), list(of))
 		return r
 	}
-	return Result{Why: fmt.Sprintf("it came from the address of %s, but names %s (%s)", list(of), list(foreign), r.Why)}
+	return Result{Why: text.MatchOther.With(list(of), list(foreign), r.Why)}
 }
 
 // Names reports whether a text holds the id, the name or a plain mail name of one of some cameras, as words of their
 // own.
-func (s *Set) Names(ids []string, text string) bool {
-	text = apart(text)
+func (s *Set) Names(ids []string, body string) bool {
+	body = apart(body)
 	holds := func(name string) bool {
 		name = apart(name)
 		if strings.ContainsFunc(name, func(r rune) bool {
@@ -166,7 +167,7 @@ func (s *Set) Names(ids []string, text string) bool {
 		}) {
 			name = strings.TrimSpace(name) // of a language without blanks
 		}
-		return len(name) > 4 && strings.Contains(text, name)
+		return len(name) > 4 && strings.Contains(body, name)
 	}
 	for i, c := range s.cameras {
 		if !slices.Contains(ids, c.ID) {
@@ -294,18 +295,19 @@ func (s *Set) choose(f *facts, among []int) Result {
 		return r
 	}
 	for _, try := range []struct {
-		by, what string
-		values   []value
-		names    map[string][]int
+		by     string
+		why    text.Message
+		values []value
+		names  map[string][]int
 	}{
-		{"login", "login", f.login, s.names},
-		{"sender", "sender", f.sender, s.names},
-		{"channel", "channel", looseValues(f.Channel), s.known},
-		{"channel", "device", f.device, s.known},
-		{"channel", "channel number", looseValues(f.Number), s.known},
+		{"login", text.MatchLogin, f.login, s.names},
+		{"sender", text.MatchSender, f.sender, s.names},
+		{"channel", text.MatchChannel, looseValues(f.Channel), s.known},
+		{"channel", text.MatchDevice, f.device, s.known},
+		{"channel", text.MatchNumber, looseValues(f.Number), s.known},
 	} {
 		for _, v := range try.values {
-			if r, ok := q.one(try.by, fmt.Sprintf("%s %q", try.what, v.raw), try.names[v.form]); ok {
+			if r, ok := q.one(try.by, try.why.With(v.raw), try.names[v.form]); ok {
 				return r
 			}
 		}
@@ -313,20 +315,20 @@ func (s *Set) choose(f *facts, among []int) Result {
 	if r, ok := q.subject(f.subject[0].form); ok {
 		return r
 	}
-	if r, ok := q.one("address", "address "+f.From.String(), s.hosts[f.From]); ok {
+	if r, ok := q.one("address", text.MatchAddress.With(f.From), s.hosts[f.From]); ok {
 		return r
 	}
 	if len(q.doubts) > 0 {
-		return Result{Why: strings.Join(q.doubts, "; ")}
+		return Result{Why: text.Join("; ", q.doubts...)}
 	}
-	return Result{Why: "no camera has a rule or a mail name that fits, and none has the address that it came from"}
+	return Result{Why: text.MatchNone.With()}
 }
 
 // question is one search for a mail's camera.
 type question struct {
 	s      *Set
-	among  []int    // the cameras that may be the answer; nil: all
-	doubts []string // why questions had no answer
+	among  []int       // the cameras that may be the answer; nil: all
+	doubts []text.Text // why questions had no answer
 }
 
 // allowed leaves out the cameras that cannot be the answer.
@@ -344,7 +346,7 @@ func (q *question) allowed(cameras []int) []int {
 }
 
 // one answers with a camera if there is one and no other.
-func (q *question) one(by, why string, cameras []int) (Result, bool) {
+func (q *question) one(by string, why text.Text, cameras []int) (Result, bool) {
 	cameras = q.allowed(cameras)
 	switch len(cameras) {
 	case 0:
@@ -352,7 +354,7 @@ func (q *question) one(by, why string, cameras []int) (Result, bool) {
 	case 1:
 		return Result{IDs: q.ids(cameras), By: by, Why: why}, true
 	}
-	q.doubts = append(q.doubts, fmt.Sprintf("%s is that of %s", why, list(q.ids(cameras))))
+	q.doubts = append(q.doubts, text.MatchBelongs.With(why, list(q.ids(cameras))))
 	return Result{}, false
 }
 
@@ -376,7 +378,7 @@ func (q *question) rules(f *facts) (r Result, ok bool) {
 		}
 		if n > conditions {
 			best, conditions = nil, n
-			r.Why = fmt.Sprintf("rule `%s`", o.Text)
+			r.Why = text.MatchRule.With(o.Text)
 		}
 		best = append(best, o.camera)
 	}
@@ -386,7 +388,7 @@ func (q *question) rules(f *facts) (r Result, ok bool) {
 	case 1:
 		return Result{IDs: q.ids(best), By: "rule", Why: r.Why}, true
 	}
-	return Result{Why: fmt.Sprintf("rules of %s fit alike; give the right one one more condition", list(q.ids(best)))},
+	return Result{Why: text.MatchAmbiguous.With(list(q.ids(best)))},
 		true
 }
 
@@ -412,7 +414,7 @@ func local(a string) string {
 // may tell them apart.
 func (q *question) recipients(to []string) (Result, bool) {
 	var r Result
-	var why []string
+	var why []text.Text
 	for _, all := range to {
 		one := []string{all}
 		if p := pieces(all); p != nil && len(q.recipient(all)) == 0 {
@@ -421,19 +423,18 @@ func (q *question) recipients(to []string) (Result, bool) {
 		for _, a := range one {
 			cameras := q.recipient(a)
 			if len(cameras) > 1 {
-				q.doubts = append(q.doubts, fmt.Sprintf("%s have the mail name %q, and nothing else tells them apart",
-					list(q.ids(cameras)), local(a)))
+				q.doubts = append(q.doubts, text.MatchNames.With(list(q.ids(cameras)), local(a)))
 				continue
 			}
 			for _, id := range q.ids(cameras) {
 				if !slices.Contains(r.IDs, id) {
 					r.IDs = append(r.IDs, id)
-					why = append(why, fmt.Sprintf("recipient %q", a))
+					why = append(why, text.MatchRecipient.With(a))
 				}
 			}
 		}
 	}
-	r.By, r.Why = "recipient", strings.Join(why, ", ")
+	r.By, r.Why = "recipient", text.Join(", ", why...)
 	return r, len(r.IDs) > 0
 }
 
@@ -495,8 +496,8 @@ func spellings(s string) []string {
 }
 
 // subject finds the camera with the longest plain name that a subject holds.
-func (q *question) subject(text string) (Result, bool) {
-	if text == "" {
+func (q *question) subject(subject string) (Result, bool) {
+	if subject == "" {
 		return Result{}, false
 	}
 	found := ""
@@ -505,22 +506,22 @@ func (q *question) subject(text string) (Result, bool) {
 		if len(n.text) < len(found) {
 			break
 		}
-		if len(n.text) <= len(text) && !slices.Contains(cameras, n.camera) && strings.Contains(text, n.text) &&
+		if len(n.text) <= len(subject) && !slices.Contains(cameras, n.camera) && strings.Contains(subject, n.text) &&
 			len(q.allowed([]int{n.camera})) > 0 {
 			found = n.text
 			cameras = append(cameras, n.camera)
 		}
 	}
-	return q.one("subject", fmt.Sprintf("subject with %q", found), cameras)
+	return q.one("subject", text.MatchSubject.With(found), cameras)
 }
 
 // list writes names for a person, not more than a few.
-func list(names []string) string {
-	if len(names) > 4 {
-		return fmt.Sprintf("%s and %d others", strings.Join(names[:3], ", "), len(names)-3)
+func list(names []string) text.Text {
+	switch n := len(names); {
+	case n > 4:
+		return text.NamesAndMore.With(strings.Join(names[:3], ", "), n-3)
+	case n > 1:
+		return text.NamesAnd.With(strings.Join(names[:n-1], ", "), names[n-1])
 	}
-	if len(names) > 1 {
-		return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-	}
-	return strings.Join(names, "")
+	return text.Plain(strings.Join(names, ""))
 }

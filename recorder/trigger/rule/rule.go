@@ -12,8 +12,6 @@
 package rule
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -21,6 +19,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 const (
@@ -54,7 +54,7 @@ func Parse(s string) (Rule, error) {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return Rule{},
-			errors.New("is empty; write a recipient, a login, a sender, text of the subject, or a rule such as `to: nvr & channel: 3`")
+			text.MailRuleEmpty.Error()
 	}
 	r := Rule{Text: s}
 	for rest := s; rest != ""; {
@@ -64,7 +64,7 @@ func Parse(s string) (Rule, error) {
 		}
 		if !ok {
 			return Rule{},
-				fmt.Errorf("has %q where a condition should be; each part is written `field: pattern`, with a field of %s, or a key of the text in quotes, and parts are joined by ` & `", rest, strings.Join(fieldNames, ", "))
+				text.MailRuleForm.Error(rest, strings.Join(fieldNames, ", "))
 		}
 		pattern, quoted, next, err := cutPattern(after)
 		if err != nil {
@@ -75,7 +75,7 @@ func Parse(s string) (Rule, error) {
 			return Rule{}, err
 		}
 		if r.conditions = append(r.conditions, c); len(r.conditions) > maxConditions {
-			return Rule{}, fmt.Errorf("has more than %d conditions", maxConditions)
+			return Rule{}, text.MailRuleMany.Error(maxConditions)
 		}
 		rest = next
 	}
@@ -88,7 +88,7 @@ func plainName(s string) (Rule, error) {
 		if _, _, _, ok := cutField(part); ok {
 			first, _, _ := strings.Cut(s, " & ")
 			return Rule{},
-				fmt.Errorf("mixes the plain text %q with a condition; write `subject: %s` if it is text of the subject, or `to: %s` if it is a recipient", first, first, first)
+				text.MailRuleMixes.Error(first, first, first)
 		}
 	}
 	return Rule{Text: s}, nil
@@ -135,13 +135,13 @@ func cutPattern(s string) (pattern string, quoted bool, next string, err error) 
 				pattern, quoted = s[1:i], true
 			}
 			if end != "" && strings.TrimSpace(next) == "" {
-				return "", false, "", errors.New("ends with &; write another condition behind it or leave it out")
+				return "", false, "", text.MailRuleEnds.Error()
 			}
 			return pattern, quoted, strings.TrimSpace(next), nil
 		}
 		if mark == "/" {
 			return "", false, "",
-				fmt.Errorf("has %s, which begins a regular expression and does not end it; write /expression/", s)
+				text.MailRuleExpression.Error(s)
 		}
 	}
 	pattern, next, more := strings.Cut(s, " & ")
@@ -149,7 +149,7 @@ func cutPattern(s string) (pattern string, quoted bool, next string, err error) 
 		pattern, more = trimmed, true
 	}
 	if more && strings.TrimSpace(next) == "" {
-		return "", false, "", errors.New("ends with &; write another condition behind it or leave it out")
+		return "", false, "", text.MailRuleEnds.Error()
 	}
 	return strings.TrimSpace(pattern), false, strings.TrimSpace(next), nil
 }
@@ -161,17 +161,16 @@ func newCondition(field, key, pattern string, quoted bool) (condition, error) {
 		name = `"` + key + `"`
 	}
 	if strings.Trim(pattern, "/ ") == "" {
-		return c, fmt.Errorf("has no pattern behind %s; write `%s: text`, with * for any text, or `%s: /expression/`",
-			name, name, name)
+		return c, text.MailRuleNoPattern.Error(name, name, name)
 	}
 	if len(pattern) > 1 && pattern[0] == '/' && !quoted {
 		x := pattern[1 : len(pattern)-1]
 		if len([]rune(x)) > maxRegexp {
-			return c, fmt.Errorf("has a regular expression of more than %d characters", maxRegexp)
+			return c, text.MailRuleLongExpression.Error(maxRegexp)
 		}
 		re, err := regexp.Compile("(?i)" + x)
 		if err != nil {
-			return c, fmt.Errorf("has the regular expression /%s/, which is none: %w", x, err)
+			return c, text.MailRuleBadExpression.Error(x, err)
 		}
 		c.re = re
 		return c, nil
@@ -182,7 +181,7 @@ func newCondition(field, key, pattern string, quoted bool) (condition, error) {
 			a, aerr := netip.ParseAddr(pattern)
 			if aerr != nil {
 				return c,
-					fmt.Errorf("has the address %q, which is none; write an IP address such as 192.168.1.20, a network such as 192.168.1.0/24, or 192.168.1.*", pattern)
+					text.MailRuleAddress.Error(pattern)
 			}
 			p = netip.PrefixFrom(a.Unmap().WithZone(""), a.Unmap().BitLen())
 		}

@@ -219,8 +219,8 @@ func TestMatch(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := New(cameras).Match(tc.mail)
-			if !slices.Equal(got.IDs, tc.want) || got.By != tc.by || got.Why == "" ||
-				!strings.Contains(got.Why, tc.why) {
+			if !slices.Equal(got.IDs, tc.want) || got.By != tc.by || got.Why.IsZero() ||
+				!strings.Contains(got.Why.String(), tc.why) {
 				t.Errorf("%+v, want %v by %q because of %q", got, tc.want, tc.by, tc.why)
 			}
 		})
@@ -291,7 +291,7 @@ func FuzzMatch(f *testing.F) {
 		m.Subject, m.Body, m.Channel, m.Number, m.Device, m.Label, m.Fields = subject, channel, channel, number,
 			subject, "motion", []Field{{subject, number}, {channel, subject}}
 		full := s.Match(m)
-		if full.Why == "" || (full.By == "") != (len(full.IDs) == 0) {
+		if full.Why.IsZero() || (full.By == "") != (len(full.IDs) == 0) {
 			t.Fatalf("%+v", full)
 		}
 		owners := map[uint8][]string{10: {"front-door"}, 11: {"yard"}, 12: {"yard-2"}, 20: {"nvr-1", "nvr-2"},

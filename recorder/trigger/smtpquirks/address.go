@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/emersion/go-message/charset"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // NoDomain is the domain of an address that the camera wrote without a usable one. [Original] takes it off again.
@@ -33,10 +35,10 @@ type path struct {
 	text    string // the address, as the camera meant it
 	quoted  bool   // its local part is a quoted string
 	rest    string // its parameters
-	repairs []string
+	repairs []text.Message
 }
 
-func (p *path) repair(kind string) { p.repairs = append(p.repairs, kind) }
+func (p *path) repair(kind text.Message) { p.repairs = append(p.repairs, kind) }
 
 // parsePath reads what comes after MAIL or RCPT in every form that a person can read.
 func parsePath(key, arg string) path {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // rest reads what the server still says.
@@ -88,7 +90,8 @@ func TestTLS(t *testing.T) {
 			}
 			_ = r.client.Close()
 			rep := r.wait(t)
-			if rep.TLS != tt.tls || tt.gaveUp == "" && rep.GaveUp != "" || !strings.HasPrefix(rep.GaveUp, tt.gaveUp) {
+			if rep.TLS != tt.tls || tt.gaveUp == "" && !rep.GaveUp.IsZero() ||
+				!strings.HasPrefix(rep.GaveUp.String(), tt.gaveUp) {
 				t.Errorf("report %+v", rep)
 			}
 			m := r.backend.arrived()
@@ -99,7 +102,8 @@ func TestTLS(t *testing.T) {
 				!slices.Equal(m[0].to, []string{"nvr"}) || m[0].data != "x\r\n" {
 				t.Errorf("mails %+v", m)
 			}
-			if want := []string{oddHelo, senderHost, toHost, bareLF}; !slices.Equal(rep.Repairs, want) {
+			if want := (messages{oddHelo, senderHost, toHost, bareLF}).names(); !slices.Equal(names(rep.Repairs),
+				want) {
 				t.Errorf("repairs %q, want %q", rep.Repairs, want)
 			}
 		})
@@ -139,7 +143,7 @@ func TestPlainTextAfterStartTLS(t *testing.T) {
 		if got := rest(t, r.client); got != "" {
 			t.Errorf("the server said %q", got)
 		}
-		if rep := r.wait(t); !strings.Contains(rep.GaveUp, "slip commands in") {
+		if rep := r.wait(t); !strings.Contains(rep.GaveUp.String(), "slip commands in") {
 			t.Errorf("%q", rep.GaveUp)
 		}
 	}
@@ -208,7 +212,7 @@ func TestGaveUp(t *testing.T) {
 				_ = c.CloseWrite()
 			}
 			rep := r.wait(t)
-			if !strings.HasPrefix(rep.GaveUp, tt.want) {
+			if !strings.HasPrefix(rep.GaveUp.String(), tt.want) {
 				t.Errorf("gave up: %q, want %q\n%s", rep.GaveUp, tt.want, lines(rep))
 			}
 			if m := r.backend.arrived(); len(m) != 0 {
@@ -261,12 +265,12 @@ func TestEndless(t *testing.T) {
 			}
 			<-stopped
 			rep := r.wait(t)
-			if rep.GaveUp == "" || len(rep.Lines) > firstLines+lastLines+1 || rep.Bytes > 1<<20 {
+			if rep.GaveUp.IsZero() || len(rep.Lines) > firstLines+lastLines+1 || rep.Bytes > 1<<20 {
 				t.Errorf("report %+v", rep)
 			}
 			for _, l := range rep.Lines {
-				if len(l.Text) > lineBytes {
-					t.Errorf("line of %d bytes", len(l.Text))
+				if len(l.Text.String()) > lineBytes {
+					t.Errorf("line of %d bytes", len(l.Text.String()))
 				}
 			}
 		})
@@ -309,7 +313,7 @@ func TestDeadlines(t *testing.T) {
 		if _, err := c.Read(make([]byte, 1)); err == nil {
 			t.Error("read without an error")
 		}
-		if rep := c.Report(); rep.GaveUp == "" {
+		if rep := c.Report(); rep.GaveUp.IsZero() {
 			t.Errorf("%+v", rep)
 		}
 	})
@@ -346,7 +350,7 @@ func TestDeadlines(t *testing.T) {
 		if n, err := c.Read(b); err != io.EOF {
 			t.Errorf("%q, %v", b[:n], err)
 		}
-		if rep := c.Report(); !strings.HasPrefix(rep.GaveUp, "camera fell silent in the middle of its mail") {
+		if rep := c.Report(); !strings.HasPrefix(rep.GaveUp.String(), "camera fell silent in the middle of its mail") {
 			t.Errorf("%q", rep.GaveUp)
 		}
 		_ = c.Close()
@@ -392,7 +396,7 @@ func TestPipelined(t *testing.T) {
 	if m := r.backend.arrived(); len(m) != 2 || m[0].data != "one\r\n" || m[1].data != "two\r\n" {
 		t.Errorf("mails %+v", m)
 	}
-	if !rep.Quit || rep.GaveUp != "" {
+	if !rep.Quit || !rep.GaveUp.IsZero() {
 		t.Errorf("%+v", rep)
 	}
 }
@@ -405,8 +409,8 @@ func TestHostileWords(t *testing.T) {
 		"MAIL FROM:<../../\x1b]0;x\x07>\r\n", "< 250", "XX\x1b[0m "+strings.Repeat("y", 3000)+"\r\n", "< 502",
 		"QUIT\r\n", "< 221")
 	rep := r.wait(t)
-	for _, l := range append(rep.Lines, Line{Text: rep.Login}, Line{Text: rep.GaveUp}) {
-		if strings.ContainsAny(l.Text, "\x1b\x07\r\n\u202e") || len(l.Text) > lineBytes {
+	for _, l := range append(rep.Lines, Line{Text: text.Plain(rep.Login)}, Line{Text: rep.GaveUp}) {
+		if strings.ContainsAny(l.Text.String(), "\x1b\x07\r\n\u202e") || len(l.Text.String()) > lineBytes {
 			t.Errorf("%q", l.Text)
 		}
 	}
@@ -468,11 +472,12 @@ func BenchmarkData(b *testing.B) {
 func TestReportBound(t *testing.T) {
 	c := New(feeder{}, Options{})
 	for range 1000 {
-		c.addNote(camera, "x")
+		c.addNote(camera, text.Plain("x"))
 	}
-	c.addNote(camera, "last")
+	c.addNote(camera, text.Plain("last"))
 	l := c.Report().Lines
-	if len(l) != firstLines+1+lastLines || l[firstLines].Text != "921 lines left out" || l[len(l)-1].Text != "last" {
+	if len(l) != firstLines+1+lastLines || l[firstLines].Text.String() != "921 lines left out" ||
+		l[len(l)-1].Text.String() != "last" {
 		t.Errorf("%d lines, %+v", len(l), l[firstLines:])
 	}
 }

@@ -7,37 +7,39 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // The kinds of repairs, as [Report] names them.
-const (
-	bareLF      = "bare line feeds"
-	bareCR      = "bare carriage returns"
-	doubledCR   = "doubled carriage returns"
-	controls    = "control characters"
-	notUTF8     = "text that is not UTF-8"
-	emptyLines  = "empty lines"
-	blanks      = "stray blanks"
-	noBlank     = "no blank after a command"
-	noHelo      = "no HELO"
-	emptyHelo   = "no name in HELO"
-	oddHelo     = "odd name in HELO"
-	dataText    = "text after DATA"
-	oddColon    = "blanks around the colon"
-	noColon     = "no colon"
-	oddParams   = "unknown parameters"
-	noBrackets  = "no brackets around an address"
-	oddBrackets = "odd brackets around an address"
-	nameBefore  = "name before an address"
-	quoted      = "quotes around an address"
-	oddAddress  = "odd characters in an address"
-	noSender    = "no sender"
-	senderHost  = "no domain in the sender"
-	noRecipient = "no name in a recipient"
-	toHost      = "no domain in a recipient"
-	oddLogin    = "login in an odd form"
-	notBase64   = "login not in base64"
-	secondLogin = "second login"
+var (
+	bareLF      = text.QuirkBareLF
+	bareCR      = text.QuirkBareCR
+	doubledCR   = text.QuirkDoubledCR
+	controls    = text.QuirkControls
+	notUTF8     = text.QuirkNotUTF8
+	emptyLines  = text.QuirkEmptyLines
+	blanks      = text.QuirkBlanks
+	noBlank     = text.QuirkNoBlank
+	noHelo      = text.QuirkNoHelo
+	emptyHelo   = text.QuirkEmptyHelo
+	oddHelo     = text.QuirkOddHelo
+	dataText    = text.QuirkDataText
+	oddColon    = text.QuirkOddColon
+	noColon     = text.QuirkNoColon
+	oddParams   = text.QuirkOddParams
+	noBrackets  = text.QuirkNoBrackets
+	oddBrackets = text.QuirkOddBrackets
+	nameBefore  = text.QuirkNameBefore
+	quoted      = text.QuirkQuoted
+	oddAddress  = text.QuirkOddAddress
+	noSender    = text.QuirkNoSender
+	senderHost  = text.QuirkSenderHost
+	noRecipient = text.QuirkNoRecipient
+	toHost      = text.QuirkToHost
+	oddLogin    = text.QuirkOddLogin
+	notBase64   = text.QuirkNotBase64
+	secondLogin = text.QuirkSecondLogin
 )
 
 // own is the name by which a camera that has none is introduced.
@@ -62,7 +64,7 @@ func (c *Conn) readCommand() error {
 		return err
 	}
 	if c.login.step != nil {
-		c.addNote(camera, "(login)")
+		c.addNote(camera, text.NoteLogin.With())
 		c.login.step(strings.Map(uncontrol, line))
 		return nil
 	}
@@ -97,9 +99,9 @@ func (c *Conn) line() (string, error) {
 		}
 		switch {
 		case i > maxLine-2 || len(b) > maxLine && (i < 0 || end == len(b)):
-			c.addNote(camera, "(a line of more than 4 KiB)")
+			c.addNote(camera, text.NoteLongLine.With())
 			c.bye("500 5.5.2 Line too long",
-				"camera sent a line of more than 4 KiB, which is no SMTP command: check that it sends mail to this port")
+				text.LongLine.With())
 			return "", nil
 		case i < 0:
 			if err := c.fill(); err != nil {
@@ -161,14 +163,14 @@ func (c *Conn) command(raw string) {
 	}
 	first := c.commands == 0
 	if c.commands++; c.commands > maxCommands {
-		c.bye("421 4.7.0 Too many commands", "camera sent more than "+count(maxCommands, "command")+" without an end")
+		c.bye("421 4.7.0 Too many commands", text.TooManyCommands.With(thousands(maxCommands)))
 		return
 	}
 	plain := strings.Map(uncontrol, s)
 	verb, arg := split(strings.TrimLeft(plain, " "))
 	if verb == "" && (foreign.MatchString(plain) || first && plain != s) {
-		c.addNote(note, "not SMTP")
-		c.end("this was not SMTP but another protocol, such as a web browser's: it was closed at once")
+		c.addNote(note, text.NoteNotSMTP.With())
+		c.end(text.OtherProtocol.With())
 		return
 	}
 	if plain != strings.ReplaceAll(s, "\t", " ") {
@@ -186,10 +188,10 @@ func (c *Conn) command(raw string) {
 	arg = strings.TrimSpace(arg)
 	switch verb {
 	case "HELO", "EHLO":
-		c.addNote(camera, verb+" "+arg)
+		c.addLine(camera, verb+" "+arg)
 		c.feed(verb, verb+" "+c.heloName(arg))
 	case "MAIL", "RCPT":
-		c.addNote(camera, verb+" "+arg)
+		c.addLine(camera, verb+" "+arg)
 		var p path
 		if verb == "MAIL" {
 			p = parsePath("FROM", arg)
@@ -203,29 +205,29 @@ func (c *Conn) command(raw string) {
 	case "AUTH":
 		c.auth(arg)
 	case "STARTTLS":
-		c.addNote(camera, verb)
+		c.addLine(camera, verb)
 		c.startTLS()
 	case "BDAT":
 		// Its data would be read as commands.
-		c.addNote(camera, verb)
-		c.bye("502 5.5.1 BDAT is not offered", "camera sends its mail by BDAT, which Preroll does not offer")
+		c.addLine(camera, verb)
+		c.bye("502 5.5.1 BDAT is not offered", text.BDAT.With())
 	case "DATA":
 		if arg != "" {
 			c.repaired(dataText)
 		}
-		c.addNote(camera, verb)
+		c.addLine(camera, verb)
 		c.feed(verb, verb)
 	case "RSET", "QUIT", "NOOP":
-		c.addNote(camera, verb)
+		c.addLine(camera, verb)
 		c.feed(verb, verb)
 	case "VRFY":
-		c.addNote(camera, verb)
+		c.addLine(camera, verb)
 		c.feed(verb, "VRFY "+own)
 	default:
 		c.noteUnknown(plain)
 		if c.unknown++; c.unknown > maxUnknown {
 			c.bye("421 4.7.0 Too many unknown commands",
-				"camera sent more than "+count(maxUnknown, "unknown command")+": it does not seem to speak SMTP")
+				text.TooManyUnknown.With(thousands(maxUnknown)))
 			return
 		}
 		c.verb = "?"
@@ -289,7 +291,7 @@ func (c *Conn) introduced(line string) {
 func (c *Conn) feed(verb, line string) {
 	if len(line) > maxLine-2 {
 		c.then = ""
-		c.bye("500 5.5.2 Line too long", "camera sent a line of more than 4 KiB, which Preroll does not take")
+		c.bye("500 5.5.2 Line too long", text.LongLineRefused.With())
 		return
 	}
 	c.verb = verb

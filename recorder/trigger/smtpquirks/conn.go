@@ -25,6 +25,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Limits of a connection.
@@ -317,11 +319,11 @@ func (c *Conn) replied(reply string) {
 	switch {
 	case c.verb == "QUIT" && ok:
 		c.said(func(r *Report) { r.Quit = true })
-		c.end(c.why())
+		c.end(c.why(text.GaveUp))
 		c.closeTLS()
 	case c.verb == "AUTH" && c.failed >= maxLogins:
 		c.bye("421 4.7.0 Too many failed logins",
-			"camera failed to log in "+count(maxLogins, "time")+": check the user and the password in the camera")
+			text.LoginFailed.With(maxLogins))
 	}
 }
 
@@ -376,14 +378,14 @@ func (c *Conn) answer(reply string) {
 }
 
 // bye sends a last reply and ends the connection.
-func (c *Conn) bye(reply, why string) {
+func (c *Conn) bye(reply string, why text.Text) {
 	c.answer(reply)
 	c.end(why)
 	c.closeTLS()
 }
 
 // end gives the server nothing more. The first reason stays.
-func (c *Conn) end(why string) {
+func (c *Conn) end(why text.Text) {
 	if !c.ended {
 		c.said(func(r *Report) { r.GaveUp = why })
 	}
@@ -395,16 +397,15 @@ func (c *Conn) lost(err error) {
 	if c.ended {
 		return
 	}
-	why := c.why()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.addNote(note, "the camera fell silent")
-		c.end(strings.Replace(why, "camera gave up", "camera fell silent", 1))
+		c.addNote(note, text.NoteSilent.With())
+		c.end(c.why(text.FellSilent))
 	case errors.Is(err, net.ErrClosed):
-		c.addNote(note, "Preroll closed the connection")
-		c.end("")
+		c.addNote(note, text.NotePreroll.With())
+		c.end(text.Text{})
 	default:
-		c.addNote(note, "the camera closed the connection")
-		c.end(why)
+		c.addNote(note, text.NoteCamera.With())
+		c.end(c.why(text.GaveUp))
 	}
 }

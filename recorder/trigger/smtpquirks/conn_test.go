@@ -22,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
@@ -285,69 +287,71 @@ func TestCommands(t *testing.T) {
 		data           string
 		wantFrom       string
 		wantTo         string
-		repairs        string
+		repairs        messages
 	}{
 		{name: "proper"},
 		{name: "lower case", helo: "ehlo cam\r\n", from: "mail from:<cam@x.example>\r\n",
 			to: "rcpt to:<nvr@x.example>\r\n", data: "data\r\n"},
-		{name: "empty HELO", helo: "HELO\r\n", repairs: emptyHelo},
-		{name: "empty EHLO with blank", helo: "EHLO \r\n", repairs: blanks + ";" + emptyHelo},
-		{name: "odd HELO", helo: "EHLO Tür 1\r\n", repairs: oddHelo},
-		{name: "Latin-1 HELO", helo: "EHLO T\xfcr\r\n", repairs: notUTF8 + ";" + oddHelo},
-		{name: "no HELO", helo: "NOOP\r\n", repairs: noHelo},
-		{name: "leading blanks", helo: "\t EHLO cam\r\n", repairs: blanks},
-		{name: "NUL", helo: "EHLO cam\x00\r\n", repairs: controls},
-		{name: "bare LF", helo: "EHLO cam\n", repairs: bareLF},
-		{name: "bare CR", helo: "EHLO cam\r", repairs: bareCR},
-		{name: "doubled CR", helo: "EHLO cam\r\r\n", repairs: doubledCR},
-		{name: "empty line", helo: "\r\nEHLO cam\r\n", repairs: emptyLines},
+		{name: "empty HELO", helo: "HELO\r\n", repairs: messages{emptyHelo}},
+		{name: "empty EHLO with blank", helo: "EHLO \r\n", repairs: messages{blanks, emptyHelo}},
+		{name: "odd HELO", helo: "EHLO Tür 1\r\n", repairs: messages{oddHelo}},
+		{name: "Latin-1 HELO", helo: "EHLO T\xfcr\r\n", repairs: messages{notUTF8, oddHelo}},
+		{name: "no HELO", helo: "NOOP\r\n", repairs: messages{noHelo}},
+		{name: "leading blanks", helo: "\t EHLO cam\r\n", repairs: messages{blanks}},
+		{name: "NUL", helo: "EHLO cam\x00\r\n", repairs: messages{controls}},
+		{name: "bare LF", helo: "EHLO cam\n", repairs: messages{bareLF}},
+		{name: "bare CR", helo: "EHLO cam\r", repairs: messages{bareCR}},
+		{name: "doubled CR", helo: "EHLO cam\r\r\n", repairs: messages{doubledCR}},
+		{name: "empty line", helo: "\r\nEHLO cam\r\n", repairs: messages{emptyLines}},
 		{name: "no domains", from: "MAIL FROM:<camera1>\r\n", to: "RCPT TO:<nvr>\r\n", wantFrom: "camera1",
-			wantTo: "nvr", repairs: senderHost + ";" + toHost},
-		{name: "empty domain", to: "RCPT TO:<nvr@>\r\n", wantTo: "nvr", repairs: toHost},
-		{name: "only domain", to: "RCPT TO:<@nvr>\r\n", wantTo: "nvr", repairs: toHost},
+			wantTo: "nvr", repairs: messages{senderHost, toHost}},
+		{name: "empty domain", to: "RCPT TO:<nvr@>\r\n", wantTo: "nvr", repairs: messages{toHost}},
+		{name: "only domain", to: "RCPT TO:<@nvr>\r\n", wantTo: "nvr", repairs: messages{toHost}},
 		{name: "blanks around the colon", from: "MAIL FROM : <cam@x.example>\r\n", to: "RCPT TO: <nvr@x.example>\r\n",
-			repairs: oddColon},
+			repairs: messages{oddColon}},
 		{name: "missing colon", from: "MAIL FROM <cam@x.example>\r\n", to: "RCPT TO<nvr@x.example>\r\n",
-			repairs: noColon},
-		{name: "missing keyword", from: "MAIL <cam@x.example>\r\n", repairs: noColon},
+			repairs: messages{noColon}},
+		{name: "missing keyword", from: "MAIL <cam@x.example>\r\n", repairs: messages{noColon}},
 		{name: "missing blank", from: "MAILFROM:<cam@x.example>\r\n", to: "RCPTTO:<nvr@x.example>\r\n",
-			repairs: noBlank},
+			repairs: messages{noBlank}},
 		{name: "no brackets", from: "MAIL FROM:cam@x.example\r\n", to: "RCPT TO:nvr@x.example\r\n",
-			repairs: noBrackets},
-		{name: "no brackets with size", from: "MAIL FROM:cam@x.example SIZE=100\r\n", repairs: noBrackets},
-		{name: "doubled brackets", from: "MAIL FROM:<<cam@x.example>>\r\n", repairs: oddBrackets},
-		{name: "no closing bracket", from: "MAIL FROM:<cam@x.example SIZE=12\r\n", repairs: oddBrackets},
-		{name: "no opening bracket", from: "MAIL FROM:cam@x.example>\r\n", repairs: oddBrackets},
-		{name: "name before", from: "MAIL FROM:Front door <cam@x.example>\r\n", repairs: nameBefore},
-		{name: "quoted name before", from: "MAIL FROM:\"Front > <door\" <cam@x.example>\r\n", repairs: nameBefore},
-		{name: "name within", from: "MAIL FROM:<Front <cam@x.example>>\r\n", repairs: oddBrackets},
-		{name: "quotes", from: "MAIL FROM:<\"cam@x.example\">\r\n", repairs: quoted},
-		{name: "single quotes", from: "MAIL FROM:'cam@x.example'\r\n", repairs: noBrackets + ";" + quoted},
+			repairs: messages{noBrackets}},
+		{name: "no brackets with size", from: "MAIL FROM:cam@x.example SIZE=100\r\n", repairs: messages{noBrackets}},
+		{name: "doubled brackets", from: "MAIL FROM:<<cam@x.example>>\r\n", repairs: messages{oddBrackets}},
+		{name: "no closing bracket", from: "MAIL FROM:<cam@x.example SIZE=12\r\n", repairs: messages{oddBrackets}},
+		{name: "no opening bracket", from: "MAIL FROM:cam@x.example>\r\n", repairs: messages{oddBrackets}},
+		{name: "name before", from: "MAIL FROM:Front door <cam@x.example>\r\n", repairs: messages{nameBefore}},
+		{name: "quoted name before", from: "MAIL FROM:\"Front > <door\" <cam@x.example>\r\n",
+			repairs: messages{nameBefore}},
+		{name: "name within", from: "MAIL FROM:<Front <cam@x.example>>\r\n", repairs: messages{oddBrackets}},
+		{name: "quotes", from: "MAIL FROM:<\"cam@x.example\">\r\n", repairs: messages{quoted}},
+		{name: "single quotes", from: "MAIL FROM:'cam@x.example'\r\n", repairs: messages{noBrackets, quoted}},
 		{name: "blanks within", to: "RCPT TO:<front door>\r\n", wantTo: "front door",
-			repairs: toHost + ";" + oddAddress},
+			repairs: messages{toHost, oddAddress}},
 		{name: "proper quoted string", to: "RCPT TO:<\"front \\\"door\"@x.example>\r\n",
 			wantTo: "front \"door@x.example"},
 		{name: "unbalanced quote", to: "RCPT TO:<\"front@x.example>\r\n", wantTo: "\"front@x.example",
-			repairs: oddAddress},
-		{name: "UTF-8", to: "RCPT TO:<花园>\r\n", wantTo: "花园", repairs: toHost + ";" + oddAddress},
+			repairs: messages{oddAddress}},
+		{name: "UTF-8", to: "RCPT TO:<花园>\r\n", wantTo: "花园", repairs: messages{toHost, oddAddress}},
 		{name: "GBK", to: "RCPT TO:<\xbb\xa8\xd4\xb0>\r\n", wantTo: "花园",
-			repairs: notUTF8 + ";" + toHost + ";" + oddAddress},
+			repairs: messages{notUTF8, toHost, oddAddress}},
 		{name: "Latin-1", to: "RCPT TO:<T\xfcr@x.example>\r\n", wantTo: "Tür@x.example",
-			repairs: notUTF8 + ";" + oddAddress},
-		{name: "UTF-8 domain", to: "RCPT TO:<nvr@花园>\r\n", wantTo: "nvr@花园", repairs: toHost + ";" + oddAddress},
-		{name: "two ats", to: "RCPT TO:<a@b@x.example>\r\n", wantTo: "a@b@x.example", repairs: oddAddress},
+			repairs: messages{notUTF8, oddAddress}},
+		{name: "UTF-8 domain", to: "RCPT TO:<nvr@花园>\r\n", wantTo: "nvr@花园", repairs: messages{toHost, oddAddress}},
+		{name: "two ats", to: "RCPT TO:<a@b@x.example>\r\n", wantTo: "a@b@x.example", repairs: messages{oddAddress}},
 		{name: "route", to: "RCPT TO:<@a.example,@b.example:nvr@x.example>\r\n"},
 		{name: "empty sender", from: "MAIL FROM:<>\r\n", wantFrom: "-"},
-		{name: "no sender", from: "MAIL FROM:\r\n", wantFrom: "-", repairs: noBrackets + ";" + noSender},
-		{name: "no recipient", to: "RCPT TO:<>\r\n", wantTo: "-", repairs: noRecipient},
+		{name: "no sender", from: "MAIL FROM:\r\n", wantFrom: "-", repairs: messages{noBrackets, noSender}},
+		{name: "no recipient", to: "RCPT TO:<>\r\n", wantTo: "-", repairs: messages{noRecipient}},
 		{name: "proper parameters", from: "MAIL FROM:<cam@x.example> SIZE=100 BODY=8BITMIME SMTPUTF8\r\n"},
-		{name: "a size beyond all", from: "MAIL FROM:<cam@x.example> SIZE=4000000000\r\n", repairs: oddParams},
+		{name: "a size beyond all", from: "MAIL FROM:<cam@x.example> SIZE=4000000000\r\n",
+			repairs: messages{oddParams}},
 		{name: "unknown parameters", from: "MAIL FROM:<cam@x.example> FOO BAR=1=2 SIZE=12x BODY=BINARYMIME\r\n",
-			to: "RCPT TO:<nvr@x.example> NOTIFY=NEVER\r\n", repairs: oddParams},
-		{name: "control characters", from: "MAIL FROM:<c\x01am@x.exa\x00mple>\r\n", repairs: controls},
-		{name: "tab", from: "MAIL\tFROM:<cam@x.example>\r\n", repairs: blanks},
-		{name: "DATA with blank", data: "DATA \r\n", repairs: blanks},
-		{name: "DATA with text", data: "DATA please\r\n", repairs: dataText},
+			to: "RCPT TO:<nvr@x.example> NOTIFY=NEVER\r\n", repairs: messages{oddParams}},
+		{name: "control characters", from: "MAIL FROM:<c\x01am@x.exa\x00mple>\r\n", repairs: messages{controls}},
+		{name: "tab", from: "MAIL\tFROM:<cam@x.example>\r\n", repairs: messages{blanks}},
+		{name: "DATA with blank", data: "DATA \r\n", repairs: messages{blanks}},
+		{name: "DATA with text", data: "DATA please\r\n", repairs: messages{dataText}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -372,10 +376,10 @@ func TestCommands(t *testing.T) {
 				m[0].data != "Subject: x\r\n\r\nhello\r\n" {
 				t.Errorf("mails %+v", m)
 			}
-			if got := strings.Join(rep.Repairs, ";"); got != tt.repairs {
-				t.Errorf("repairs %q, want %q", got, tt.repairs)
+			if got, want := names(rep.Repairs), tt.repairs.names(); !slices.Equal(got, want) {
+				t.Errorf("repairs %q, want %q", got, want)
 			}
-			if rep.Stage != Accepted || !rep.Quit || rep.GaveUp != "" {
+			if rep.Stage != Accepted || !rep.Quit || !rep.GaveUp.IsZero() {
 				t.Errorf("report %+v", rep)
 			}
 		})
@@ -389,40 +393,40 @@ func TestLogin(t *testing.T) {
 		name    string
 		steps   []string
 		want    string
-		repairs string
+		repairs messages
 	}{
-		{"PLAIN at once", []string{"AUTH PLAIN " + plain + "\r\n", "< 235"}, "cam/s3cret", ""},
-		{"PLAIN asked", []string{"AUTH PLAIN\r\n", "< 334", plain + "\r\n", "< 235"}, "cam/s3cret", ""},
+		{"PLAIN at once", []string{"AUTH PLAIN " + plain + "\r\n", "< 235"}, "cam/s3cret", nil},
+		{"PLAIN asked", []string{"AUTH PLAIN\r\n", "< 334", plain + "\r\n", "< 235"}, "cam/s3cret", nil},
 		{"PLAIN in two fields", []string{"AUTH PLAIN " + b64("cam\x00s3cret") + "\r\n", "< 235"}, "cam/s3cret",
-			oddLogin},
+			messages{oddLogin}},
 		{"LOGIN", []string{"AUTH LOGIN\r\n", "< 334 VXNlcm5hbWU6", b64("cam") + "\r\n", "< 334 UGFzc3dvcmQ6",
-			b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", ""},
+			b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", nil},
 		{"LOGIN with user", []string{"AUTH LOGIN " + b64("cam") + "\r\n", "< 334 UGFzc3dvcmQ6", b64("s3cret") + "\r\n",
-			"< 235"}, "cam/s3cret", ""},
+			"< 235"}, "cam/s3cret", nil},
 		{"LOGIN with trailing blank", []string{"AUTH LOGIN \r\n", "< 334", b64("cam") + " \r\n", "< 334",
-			b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", blanks + ";" + oddLogin},
-		{"empty user", []string{"AUTH LOGIN\r\n", "< 334", "\r\n", "< 334", "\r\n", "< 235"}, "/", ""},
-		{"empty user as =", []string{"AUTH LOGIN =\r\n", "< 334", "=\r\n", "< 235"}, "/", ""},
+			b64("s3cret") + "\r\n", "< 235"}, "cam/s3cret", messages{blanks, oddLogin}},
+		{"empty user", []string{"AUTH LOGIN\r\n", "< 334", "\r\n", "< 334", "\r\n", "< 235"}, "/", nil},
+		{"empty user as =", []string{"AUTH LOGIN =\r\n", "< 334", "=\r\n", "< 235"}, "/", nil},
 		{"AUTH=LOGIN", []string{"AUTH=LOGIN\r\n", "< 334", b64("cam") + "\r\n", "< 334", b64("s3cret") + "\r\n",
-			"< 235"}, "cam/s3cret", oddLogin},
+			"< 235"}, "cam/s3cret", messages{oddLogin}},
 		{"lower case", []string{"auth login\r\n", "< 334", b64("cam") + "\r\n", "< 334", b64("s3cret") + "\r\n",
-			"< 235"}, "cam/s3cret", ""},
+			"< 235"}, "cam/s3cret", nil},
 		{"no padding", []string{"AUTH LOGIN\r\n", "< 334", "Y2FtMQ\r\n", "< 334", b64("s3cret") + "\r\n", "< 235"},
-			"cam1/s3cret", oddLogin},
+			"cam1/s3cret", messages{oddLogin}},
 		{"blank in base64", []string{"AUTH PLAIN " + plain[:8] + " " + plain[8:] + "\r\n", "< 235"}, "cam/s3cret",
-			oddLogin},
+			messages{oddLogin}},
 		{"no base64", []string{"AUTH LOGIN\r\n", "< 334", "cam@home!\r\n", "< 334", "p_w\r\n", "< 235"},
-			"cam@home!/p_w", notBase64},
+			"cam@home!/p_w", messages{notBase64}},
 		{"NUL in the user", []string{"AUTH LOGIN\r\n", "< 334", b64("cam\x00x") + "\r\n", "< 334",
-			b64("s3cret") + "\r\n", "< 235"}, "camx/s3cret", ""},
+			b64("s3cret") + "\r\n", "< 235"}, "camx/s3cret", nil},
 		{"second login", []string{"AUTH PLAIN " + plain + "\r\n", "< 235", "AUTH LOGIN\r\n", "< 334",
-			b64("other") + "\r\n", "< 334", b64("x") + "\r\n", "< 235"}, "cam/s3cret", secondLogin},
+			b64("other") + "\r\n", "< 334", b64("x") + "\r\n", "< 235"}, "cam/s3cret", messages{secondLogin}},
 		{"after a refusal", []string{"AUTH PLAIN " + b64("\x00cam\x00wrong") + "\r\n", "< 535",
-			"AUTH PLAIN " + plain + "\r\n", "< 235"}, "cam/s3cret", ""},
+			"AUTH PLAIN " + plain + "\r\n", "< 235"}, "cam/s3cret", nil},
 		{"after another mechanism", []string{"AUTH CRAM-MD5\r\n", "< 504", "AUTH PLAIN " + plain + "\r\n", "< 235"},
-			"cam/s3cret", ""},
+			"cam/s3cret", nil},
 		{"canceled", []string{"AUTH LOGIN\r\n", "< 334", "*\r\n", "< 501", "AUTH PLAIN " + plain + "\r\n", "< 235"},
-			"cam/s3cret", ""},
+			"cam/s3cret", nil},
 	}
 	for _, helo := range []string{"EHLO cam\r\n", "HELO cam\r\n", ""} {
 		for _, tt := range tests {
@@ -445,13 +449,13 @@ func TestLogin(t *testing.T) {
 				if user, _, _ := strings.Cut(tt.want, "/"); rep.Login != user {
 					t.Errorf("login %q", rep.Login)
 				}
-				got := slices.DeleteFunc(slices.Clone(rep.Repairs), func(s string) bool { return s == noHelo })
-				if helo == "" && len(got) == len(rep.Repairs) || strings.Join(got, ";") != want {
+				got := slices.DeleteFunc(slices.Clone(rep.Repairs), func(r text.Text) bool { return r.Is(noHelo) })
+				if helo == "" && len(got) == len(rep.Repairs) || !slices.Equal(names(got), want.names()) {
 					t.Errorf("repairs %q, want %q", rep.Repairs, want)
 				}
 				for _, l := range rep.Lines {
 					for _, secret := range []string{"s3cret", "wrong", plain, b64("s3cret"), b64("other"), "p_w"} {
-						if strings.Contains(l.Text, secret) {
+						if strings.Contains(l.Text.String(), secret) {
 							t.Errorf("the dialogue shows a password: %q", l.Text)
 						}
 					}
@@ -468,34 +472,35 @@ func TestData(t *testing.T) {
 		name    string
 		chunks  []string
 		want    string
-		repairs string
+		repairs messages
 		drop    bool // the camera cuts the connection after the last chunk
 	}{
-		{"proper", []string{"a\r\n\r\nb\r\n.\r\n"}, "a\r\n\r\nb\r\n", "", false},
-		{"empty", []string{".\r\n"}, "", "", false},
-		{"dots", []string{"..a\r\n...\r\n. \r\n.b\r\n.\r\n"}, ".a\r\n..\r\n \r\nb\r\n", "", false},
-		{"in single bytes", strings.Split("a\r\n..b\r\n.\r\n", ""), "a\r\n.b\r\n", "", false},
-		{"bare LF", []string{"a\n\nb\n.\n"}, "a\r\n\r\nb\r\n", bareLF, false},
-		{"bare LF in single bytes", strings.Split("a\n\n..b\n.\n", ""), "a\r\n\r\n.b\r\n", bareLF, false},
-		{"only a dot", []string{".\n"}, "", bareLF, false},
-		{"LF, then a proper end", []string{"a\nb\r\n.\r\n"}, "a\r\nb\r\n", bareLF, false},
-		{"LF before a proper dot", []string{"a\r\nb\n.\r\n"}, "a\r\nb\r\n", bareLF, false},
-		{"LF after the dot", []string{"a\r\nb\r\n.\n"}, "a\r\nb\r\n", bareLF, false},
-		{"LF around the dot in a proper mail", []string{"a\r\nb\n.\n"}, "a\r\nb\r\n", bareLF, false},
-		{"LF around the dot and no wait", []string{"a\r\nb\n.\nQUIT\r\n"}, "a\r\nb\r\n", bareLF, false},
-		{"LF around the dot and a cut", []string{"a\r\nb\n.\n"}, "a\r\nb\r\n", bareLF, true},
+		{"proper", []string{"a\r\n\r\nb\r\n.\r\n"}, "a\r\n\r\nb\r\n", nil, false},
+		{"empty", []string{".\r\n"}, "", nil, false},
+		{"dots", []string{"..a\r\n...\r\n. \r\n.b\r\n.\r\n"}, ".a\r\n..\r\n \r\nb\r\n", nil, false},
+		{"in single bytes", strings.Split("a\r\n..b\r\n.\r\n", ""), "a\r\n.b\r\n", nil, false},
+		{"bare LF", []string{"a\n\nb\n.\n"}, "a\r\n\r\nb\r\n", messages{bareLF}, false},
+		{"bare LF in single bytes", strings.Split("a\n\n..b\n.\n", ""), "a\r\n\r\n.b\r\n", messages{bareLF}, false},
+		{"only a dot", []string{".\n"}, "", messages{bareLF}, false},
+		{"LF, then a proper end", []string{"a\nb\r\n.\r\n"}, "a\r\nb\r\n", messages{bareLF}, false},
+		{"LF before a proper dot", []string{"a\r\nb\n.\r\n"}, "a\r\nb\r\n", messages{bareLF}, false},
+		{"LF after the dot", []string{"a\r\nb\r\n.\n"}, "a\r\nb\r\n", messages{bareLF}, false},
+		{"LF around the dot in a proper mail", []string{"a\r\nb\n.\n"}, "a\r\nb\r\n", messages{bareLF}, false},
+		{"LF around the dot and no wait", []string{"a\r\nb\n.\nQUIT\r\n"}, "a\r\nb\r\n", messages{bareLF}, false},
+		{"LF around the dot and a cut", []string{"a\r\nb\n.\n"}, "a\r\nb\r\n", messages{bareLF}, true},
 		{"dot line as text", []string{"a\r\nb\n.\nMAIL FROM:<evil@x.example>\r\nc\r\n.\r\n"},
-			"a\r\nb\r\n.\r\nMAIL FROM:<evil@x.example>\r\nc\r\n", bareLF, false},
+			"a\r\nb\r\n.\r\nMAIL FROM:<evil@x.example>\r\nc\r\n", messages{bareLF}, false},
 		{"dot line with one LF as text", []string{"a\r\nb\r\n.\nRCPT TO:<evil>\r\n\n.\r\nc\r\n.\r\n"},
-			"a\r\nb\r\n.\r\nRCPT TO:<evil>\r\n\r\n.\r\nc\r\n", bareLF, false},
-		{"dot after a bare CR", []string{"a\r\nb\r.\r\nc\r\n.\r\n"}, "a\r\nb\r.\r\nc\r\n", "", false},
-		{"bare CR after a dot", []string{"a\r\n.\rb\r\n.\r\n"}, "a\r\nb\r\n", "", false},
-		{"doubled CR", []string{"a\r\r\nb\r\r\n.\r\r\n"}, "a\r\nb\r\n", doubledCR, false},
-		{"doubled CR, proper dot", []string{"a\r\r\n.\r\n"}, "a\r\n", doubledCR, false},
-		{"many CRs", []string{"a" + strings.Repeat("\r", 100000), "\nb\r\n.\r\n"}, "a\r\nb\r\n", doubledCR, false},
-		{"long line", []string{long + "\r\n.\r\n"}, long + "\r\n", "", false},
-		{"long line with LF", []string{long + "\n.\n"}, long + "\r\n", bareLF, false},
-		{"8 bit and NUL", []string{"\xff\xfe\x00\x16\r\n.\r\n"}, "\xff\xfe\x00\x16\r\n", "", false},
+			"a\r\nb\r\n.\r\nRCPT TO:<evil>\r\n\r\n.\r\nc\r\n", messages{bareLF}, false},
+		{"dot after a bare CR", []string{"a\r\nb\r.\r\nc\r\n.\r\n"}, "a\r\nb\r.\r\nc\r\n", nil, false},
+		{"bare CR after a dot", []string{"a\r\n.\rb\r\n.\r\n"}, "a\r\nb\r\n", nil, false},
+		{"doubled CR", []string{"a\r\r\nb\r\r\n.\r\r\n"}, "a\r\nb\r\n", messages{doubledCR}, false},
+		{"doubled CR, proper dot", []string{"a\r\r\n.\r\n"}, "a\r\n", messages{doubledCR}, false},
+		{"many CRs", []string{"a" + strings.Repeat("\r", 100000), "\nb\r\n.\r\n"}, "a\r\nb\r\n", messages{doubledCR},
+			false},
+		{"long line", []string{long + "\r\n.\r\n"}, long + "\r\n", nil, false},
+		{"long line with LF", []string{long + "\n.\n"}, long + "\r\n", messages{bareLF}, false},
+		{"8 bit and NUL", []string{"\xff\xfe\x00\x16\r\n.\r\n"}, "\xff\xfe\x00\x16\r\n", nil, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -516,10 +521,10 @@ func TestData(t *testing.T) {
 			if m := r.backend.arrived(); len(m) != 1 || m[0].data != tt.want {
 				t.Errorf("mails %.300v, want %.300q", m, tt.want)
 			}
-			if got := strings.Join(rep.Repairs, ";"); got != tt.repairs {
-				t.Errorf("repairs %q, want %q", got, tt.repairs)
+			if got, want := names(rep.Repairs), tt.repairs.names(); !slices.Equal(got, want) {
+				t.Errorf("repairs %q, want %q", got, want)
 			}
-			if rep.Stage != Accepted || rep.GaveUp != "" {
+			if rep.Stage != Accepted || !rep.GaveUp.IsZero() {
 				t.Errorf("report %+v", rep)
 			}
 		})
@@ -561,10 +566,10 @@ func TestDialogues(t *testing.T) {
 			if got := r.backend.arrived(); len(got) != d.Mails {
 				t.Errorf("%d mails, want %d\n%s", len(got), d.Mails, lines(rep))
 			}
-			if !slices.Equal(rep.Repairs, d.Repairs) {
-				t.Errorf("repairs %q, want %q", strings.Join(rep.Repairs, "; "), strings.Join(d.Repairs, "; "))
+			if got := names(rep.Repairs); !slices.Equal(got, d.Repairs) {
+				t.Errorf("repairs %q, want %q", got, d.Repairs)
 			}
-			if d.Verdict == "" && rep.GaveUp != "" || !strings.Contains(rep.GaveUp, d.Verdict) {
+			if d.Verdict == "" && !rep.GaveUp.IsZero() || !strings.Contains(rep.GaveUp.String(), d.Verdict) {
 				t.Errorf("verdict %q, want %q", rep.GaveUp, d.Verdict)
 			}
 		})
@@ -577,4 +582,23 @@ func lines(r Report) string {
 		fmt.Fprintf(&b, "%s: %s\n", l.Who, l.Text)
 	}
 	return b.String()
+}
+
+// messages are repairs that a test wants.
+type messages []text.Message
+
+func (m messages) names() []string {
+	var list []string
+	for _, x := range m {
+		list = append(list, x.With().String())
+	}
+	return list
+}
+
+func names(repairs []text.Text) []string {
+	var list []string
+	for _, r := range repairs {
+		list = append(list, r.String())
+	}
+	return list
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // dataBuffer is how much of a mail's data is read at once.
@@ -178,7 +180,7 @@ func isQuit(b []byte) bool {
 
 // endData goes back to commands.
 func (c *Conn) endData() {
-	c.addNote(note, count(c.data.bytes, "byte")+" of mail")
+	c.addNote(note, text.NoteMailBytes.With(c.data.bytes))
 	c.data = nil
 	c.verb = "end"
 }

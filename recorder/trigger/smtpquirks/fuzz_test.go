@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/preroll/preroll/recorder/text"
+
 	"github.com/emersion/go-smtp"
 )
 
@@ -114,9 +116,9 @@ func FuzzConn(f *testing.F) {
 		}
 		o.First = kind&4 != 0 && o.TLS != nil
 		b, rep := play(t, o, input, int(chunk))
-		for _, l := range append(rep.Lines, Line{Text: rep.Login}) {
-			if len(l.Text) > lineBytes || !utf8.ValidString(l.Text) ||
-				strings.ContainsAny(l.Text, "\r\n\x00\x1b\u202e") {
+		for _, l := range append(rep.Lines, Line{Text: text.Plain(rep.Login)}) {
+			if len(l.Text.String()) > lineBytes || !utf8.ValidString(l.Text.String()) ||
+				strings.ContainsAny(l.Text.String(), "\r\n\x00\x1b\u202e") {
 				t.Errorf("line %q", l.Text)
 			}
 		}
@@ -153,7 +155,7 @@ func FuzzProper(f *testing.F) {
 			m[0].to[0] != Original(address) {
 			t.Errorf("mails %+v of %q: %+v", m, input, rep)
 		}
-		if len(rep.Repairs) > 0 || rep.GaveUp != "" {
+		if len(rep.Repairs) > 0 || !rep.GaveUp.IsZero() {
 			t.Errorf("report %+v of %q", rep, input)
 		}
 	})

@@ -3,6 +3,8 @@ package smtpquirks
 import (
 	"encoding/base64"
 	"strings"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // login is the state of AUTH. The dialogue is led here, in every form that cameras know; the server gets one AUTH PLAIN
@@ -32,27 +34,26 @@ func (c *Conn) auth(arg string) {
 	c.reached(Auth)
 	switch mech {
 	case "LOGIN":
-		c.addNote(camera, shown)
+		c.addLine(camera, shown)
 		if first != "" {
 			c.loginUser(first)
 			return
 		}
 		c.ask("VXNlcm5hbWU6", c.loginUser) // Username:
 	case "PLAIN":
-		c.addNote(camera, shown)
+		c.addLine(camera, shown)
 		if first != "" {
 			c.loginPlain(first)
 			return
 		}
 		c.ask("", c.loginPlain)
 	default:
+		kind := text.Plain(mech)
 		if len(mech) > 20 || !isMechanism(mech) {
-			mech = "of an unknown kind"
+			kind = text.LoginUnknownKind.With()
 		}
-		c.addNote(camera, "AUTH "+mech)
-		c.refuse("504 5.5.4 Only PLAIN and LOGIN",
-			"camera wants the login "+mech+
-				", which Preroll does not know: choose LOGIN, PLAIN or no login in the camera")
+		c.addLine(camera, "AUTH "+kind.String())
+		c.refuse("504 5.5.4 Only PLAIN and LOGIN", text.LoginUnknown.With(kind))
 	}
 }
 
@@ -84,8 +85,8 @@ func (c *Conn) loginPlain(line string) {
 	if c.canceled(line) {
 		return
 	}
-	text, ok := c.decode(line)
-	parts := strings.Split(text, "\x00")
+	plain, ok := c.decode(line)
+	parts := strings.Split(plain, "\x00")
 	switch {
 	case ok && len(parts) == 3:
 		c.finishLogin(parts[1], parts[2])
@@ -95,7 +96,7 @@ func (c *Conn) loginPlain(line string) {
 	default:
 		c.login.step = nil
 		c.refuse("501 5.5.2 This is no PLAIN login",
-			"camera sent a PLAIN login that cannot be read: choose LOGIN or no login in the camera")
+			text.LoginPlainBroken.With())
 	}
 }
 
@@ -105,15 +106,15 @@ func (c *Conn) canceled(line string) bool {
 		return false
 	}
 	c.login.step = nil
-	c.refuse("501 5.0.0 Login canceled", "")
+	c.refuse("501 5.0.0 Login canceled", text.Text{})
 	return true
 }
 
 // refuse answers a failed login. why ends the connection's report where it was the last one.
-func (c *Conn) refuse(reply, why string) {
+func (c *Conn) refuse(reply string, why text.Text) {
 	if c.failed++; c.failed >= maxLogins {
 		c.bye("421 4.7.0 Too many failed logins",
-			"camera failed to log in "+count(maxLogins, "time")+": check the user and the password in the camera")
+			text.LoginFailed.With(maxLogins))
 		return
 	}
 	c.verb = "AUTH"
@@ -123,7 +124,7 @@ func (c *Conn) refuse(reply, why string) {
 }
 
 // decode reads base64 in the forms of cameras: without padding, with blanks, or not encoded at all.
-func (c *Conn) decode(line string) (text string, ok bool) {
+func (c *Conn) decode(line string) (plain string, ok bool) {
 	s := strings.TrimSpace(line)
 	if s == "=" {
 		return "", true
@@ -151,7 +152,7 @@ func (c *Conn) finishLogin(user, password string) {
 		return
 	}
 	c.login.name = clean(user)
-	c.addNote(note, `the login's user is "`+c.login.name+`"`)
+	c.addNote(note, text.NoteUser.With(c.login.name))
 	c.introduced("AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+password)))
 }
 

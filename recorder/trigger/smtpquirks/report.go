@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Stage is how far a camera came.
@@ -35,24 +37,24 @@ func (s Stage) String() string {
 // Report is what happened on a connection. All of its text is fit to be shown: UTF-8 without control and direction
 // characters, and without passwords.
 type Report struct {
-	Repairs []string // each kind once, in the order they happened, in plain words
-	Lines   []Line   // the dialogue: its first 60 lines, a note of what was left out, and its last 20
-	TLS     string   // "TLS 1.2"; "" for none
-	Login   string   // the user who logged in; "" for none
-	Stage   Stage    // how far the camera came
-	Quit    bool     // the camera said goodbye
-	Bytes   int64    // that the camera sent, without TLS around them
+	Repairs []text.Text // each kind once, in the order they happened
+	Lines   []Line      // the dialogue: its first 60 lines, a note of what was left out, and its last 20
+	TLS     string      // "TLS 1.2"; "" for none
+	Login   string      // the user who logged in; "" for none
+	Stage   Stage       // how far the camera came
+	Quit    bool        // the camera said goodbye
+	Bytes   int64       // that the camera sent, without TLS around them
 
 	// GaveUp is one plain line where the connection ended without the mail that it began for: why that probably was,
 	// and what to do.
-	GaveUp string
+	GaveUp text.Text
 }
 
 // Line is one line of the dialogue.
 type Line struct {
 	At   time.Duration // since the connection began
 	Who  string        // "camera", "preroll", or "note" for what was not said by either
-	Text string        // at most 200 bytes
+	Text text.Text     // its English has at most 200 bytes
 }
 
 // Who says a line.
@@ -77,7 +79,7 @@ func (c *Conn) Report() Report {
 	r.Repairs = slices.Clone(r.Repairs)
 	r.Lines = slices.Clone(r.Lines)
 	if c.leftOut > 0 {
-		r.Lines = append(r.Lines, Line{At: c.left[0].At, Who: note, Text: count(c.leftOut, "line") + " left out"})
+		r.Lines = append(r.Lines, Line{At: c.left[0].At, Who: note, Text: text.NoteLeftOut.With(c.leftOut)})
 	}
 	r.Lines = append(r.Lines, c.left...)
 	return r
@@ -92,19 +94,19 @@ func (c *Conn) said(f func(*Report)) {
 func (c *Conn) reached(s Stage) { c.said(func(r *Report) { r.Stage = max(r.Stage, s) }) }
 
 // repaired notes repairs.
-func (c *Conn) repaired(kinds ...string) {
+func (c *Conn) repaired(kinds ...text.Message) {
 	c.said(func(r *Report) {
 		for _, k := range kinds {
-			if !slices.Contains(r.Repairs, k) {
-				r.Repairs = append(r.Repairs, k)
+			if !slices.ContainsFunc(r.Repairs, func(t text.Text) bool { return t.Is(k) }) {
+				r.Repairs = append(r.Repairs, k.With())
 			}
 		}
 	})
 }
 
 // addNote adds a line to the dialogue.
-func (c *Conn) addNote(who, text string) {
-	l := Line{At: time.Since(c.began), Who: who, Text: clean(text)}
+func (c *Conn) addNote(who string, said text.Text) {
+	l := Line{At: time.Since(c.began), Who: who, Text: said}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.rep.Lines) < firstLines {
@@ -118,6 +120,9 @@ func (c *Conn) addNote(who, text string) {
 	c.left = append(c.left, l)
 }
 
+// addLine adds a line that somebody said to the dialogue.
+func (c *Conn) addLine(who, line string) { c.addNote(who, text.Plain(clean(line))) }
+
 // noteReply notes what the camera was answered.
 func (c *Conn) noteReply(reply string) {
 	lines := strings.Split(strings.TrimRight(reply, "\r\n"), "\r\n")
@@ -129,7 +134,7 @@ func (c *Conn) noteReply(reply string) {
 	for i := range lines[1:] {
 		lines[i+1] = lines[i+1][min(4, len(lines[i+1])):]
 	}
-	c.addNote(preroll, strings.Join(lines, "; "))
+	c.addLine(preroll, strings.Join(lines, "; "))
 }
 
 // noteUnknown notes an unknown command: after a login was tried it may be a password.
@@ -137,80 +142,80 @@ func (c *Conn) noteUnknown(line string) {
 	word, more, _ := strings.Cut(strings.TrimSpace(line), " ")
 	switch {
 	case c.login.seen:
-		word = "(an unknown command, not shown)"
+		c.addNote(camera, text.NoteUnknown.With())
+		return
 	case more != "":
 		word += " …"
 	}
-	c.addNote(camera, word)
+	c.addLine(camera, word)
 }
 
 // step is a command and its answer; why, if it is set, says what it means for the camera that it was the last.
-type step struct{ verb, code, text, why string }
+type step struct {
+	verb, code, text string
+	why              text.Text
+}
 
-// why says why the camera probably ended the connection; "" if it had done what it came for.
-func (c *Conn) why() string {
+// why says why the camera probably ended the connection, which is what how says; zero if it had done what it came for.
+func (c *Conn) why(how text.Message) (none text.Text) {
 	s := c.last
 	refused := !strings.HasPrefix(s.code, "2") && !strings.HasPrefix(s.code, "3")
 	switch {
-	case s.why != "":
+	case !s.why.IsZero():
 		return s.why
 	case c.data != nil:
-		return "camera gave up in the middle of its mail, after " + count(c.data.bytes, "byte") +
-			": its network may be too slow for the picture; choose a smaller one, or none"
+		return text.GaveUpInMail.With(how, thousands(c.data.bytes))
 	}
 	switch s.verb {
 	case "":
 		if c.o.TLS != nil && !c.isTLS() {
-			return "camera gave up without a word: this was a test of the connection, or it wants SSL/TLS from the first byte; choose STARTTLS or no encryption in the camera"
+			return text.GaveUpWantsTLS.With(how)
 		}
-		return "camera gave up without a word: this was a test of the connection, or it wants encryption; choose the plain port and no encryption in the camera"
+		return text.GaveUpWantsPlain.With(how)
 	case "HELO", "EHLO":
 		switch {
 		case c.Report().Stage >= Accepted && !refused:
-			return ""
+			return none
 		case refused:
-			return "camera gave up after " + s.verb + " was refused: " + s.text
+			return text.GaveUpRefused.With(how, s.verb, s.text)
 		case c.o.TLS == nil:
-			return "camera gave up after " + s.verb +
-				": it probably wants encryption, which this port does not offer; switch encryption off in the camera"
+			return text.GaveUpNoTLSHere.With(how, s.verb)
 		case !c.isTLS():
-			return "camera gave up after " + s.verb +
-				": this was a test of the connection, or it wants another encryption; switch encryption off in the camera, or choose the port for SSL/TLS"
+			return text.GaveUpOtherTLS.With(how, s.verb)
 		}
-		return "camera gave up after " + s.verb +
-			": this was a test of the connection, or it wants another login; switch the login off in the camera"
+		return text.GaveUpOtherLogin.With(how, s.verb)
 	case "STARTTLS":
 		if refused {
-			return "camera gave up because STARTTLS was refused: switch encryption off in the camera"
+			return text.GaveUpStartTLS.With(how)
 		}
-		return "camera gave up once TLS was on: it probably does not accept Preroll's certificate; switch the check of certificates off in the camera, or encryption"
+		return text.GaveUpInTLS.With(how)
 	case "AUTH":
 		switch {
 		case refused:
-			return "camera gave up after the login was refused: check the user and the password in the camera"
+			return text.GaveUpLogin.With(how)
 		case s.code == "334":
-			return "camera gave up in the middle of the login: choose another kind of login in the camera, or none"
+			return text.GaveUpInLogin.With(how)
 		}
-		return "camera gave up after the login: it sent no mail; this was a test of the login"
+		return text.GaveUpAfterLogin.With(how)
 	case "MAIL":
 		if refused {
-			return "camera gave up after its sender was refused: " + s.text
+			return text.GaveUpSender.With(how, s.text)
 		}
-		return "camera gave up after it named the sender: check the recipient in the camera"
+		return text.GaveUpAfterSender.With(how)
 	case "RCPT":
 		if refused {
-			return "camera gave up after a recipient was refused: " + s.text
+			return text.GaveUpRecipient.With(how, s.text)
 		}
-		return "camera gave up after it named the recipients, and sent no mail"
+		return text.GaveUpAfterRecipient.With(how)
 	case "DATA":
-		return "camera gave up after its mail was refused: " + s.text
+		return text.GaveUpMail.With(how, s.text)
 	case "end":
 		if refused {
-			return "camera gave up after its mail was refused: " + s.text
+			return text.GaveUpMail.With(how, s.text)
 		}
-		return ""
+		return none
 	}
-	return "camera gave up after an unknown command was refused"
+	return text.GaveUpUnknown.With(how)
 }
 
 // clean makes a stranger's words fit to be shown.
@@ -231,14 +236,11 @@ func clean(s string) string {
 	return s[:cut] + "…"
 }
 
-// count is a number with its noun.
-func count[N int | int64](n N, noun string) string {
-	s := strconv.FormatInt(int64(n), 10)
+// thousands is a number with commas.
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
-	if n != 1 {
-		noun += "s"
-	}
-	return s + " " + noun
+	return s
 }

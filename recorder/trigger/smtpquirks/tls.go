@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // tlsHello is the first byte of TLS, which no command begins with.
@@ -42,9 +44,9 @@ func (c *Conn) startTLS() {
 // injected ends a connection on which plain text follows STARTTLS: somebody on the way may have put it there, to have
 // it taken for what the camera says under TLS.
 func (c *Conn) injected() {
-	c.addNote(note, "plain text after STARTTLS")
+	c.addNote(note, text.QuirkTextAfterTLS.With())
 	c.mute = true
-	c.end("plain text followed STARTTLS, which may be an attempt to slip commands in: the connection was closed")
+	c.end(text.TextAfterTLS.With())
 }
 
 // secure does the TLS handshake, and reports whether it succeeded. After a failure the connection is at its end.
@@ -58,8 +60,8 @@ func (c *Conn) secure() bool {
 		defer c.mu.Unlock()
 		_ = c.raw.SetWriteDeadline(c.wd)
 	}()
-	fail := func(why string) bool {
-		c.addNote(note, "no TLS")
+	fail := func(why text.Text) bool {
+		c.addNote(note, text.NoteNoTLS.With())
 		c.mute = true
 		c.end(why)
 		return false
@@ -68,11 +70,11 @@ func (c *Conn) secure() bool {
 		if err := c.fill(); err != nil {
 			switch {
 			case errors.Is(err, net.ErrClosed):
-				return fail("")
+				return fail(text.Text{})
 			case !c.o.First:
-				return fail("camera gave up after STARTTLS, before TLS began: switch encryption off in the camera")
+				return fail(text.GaveUpBeforeTLS.With(text.GaveUp))
 			}
-			return fail("camera said nothing on a port with TLS: it probably speaks without; choose SSL/TLS in the camera, or the plain port")
+			return fail(text.TLSNothing.With())
 		}
 	}
 	switch b := c.buf[c.r:c.w]; {
@@ -80,7 +82,7 @@ func (c *Conn) secure() bool {
 	case isSSL2(b):
 		return fail(tooOld)
 	case c.o.First:
-		return fail("camera speaks plain SMTP on the port for TLS: choose SSL/TLS in the camera, or the plain port")
+		return fail(text.TLSPlain.With())
 	default:
 		c.injected()
 		return false
@@ -98,12 +100,12 @@ func (c *Conn) secure() bool {
 	t := tls.Server(&replay{c.raw, slices.Clone(c.buf[c.r:c.w])}, conf)
 	c.r, c.w, c.buf = 0, 0, nil
 	if err := t.Handshake(); err != nil {
-		c.addNote(note, err.Error())
+		c.addLine(note, err.Error())
 		return fail(handshakeFailed(err, versions, conf.MinVersion))
 	}
 	c.conn = t
 	version := tls.VersionName(t.ConnectionState().Version)
-	c.addNote(note, version+" began")
+	c.addNote(note, text.NoteTLSBegan.With(version))
 	c.reached(StartTLS)
 	c.said(func(r *Report) { r.TLS = version })
 	return true
@@ -127,11 +129,11 @@ func (r *replay) Read(p []byte) (int, error) {
 // isSSL2 reports whether this is the hello of SSL 2, which clients of the 2000s send first.
 func isSSL2(b []byte) bool { return len(b) > 2 && b[0]&0x80 != 0 && b[2] == 1 }
 
-const tooOld = "camera speaks only SSL 2 or 3, which nothing accepts today: switch encryption off in the camera, or update its firmware"
+var tooOld = text.TLSTooOld.With()
 
 // handshakeFailed says why a handshake failed, in plain words. versions are what the camera offered, none if its hello
 // did not arrive; lowest is what is accepted here, 0 for the default of crypto/tls.
-func handshakeFailed(err error, versions []uint16, lowest uint16) string {
+func handshakeFailed(err error, versions []uint16, lowest uint16) text.Text {
 	var op *net.OpError
 	var record tls.RecordHeaderError
 	if lowest == 0 {
@@ -139,30 +141,29 @@ func handshakeFailed(err error, versions []uint16, lowest uint16) string {
 	}
 	switch {
 	case errors.Is(err, net.ErrClosed):
-		return ""
+		return text.Text{}
 	case errors.As(err, &record):
-		return "camera sent something else in place of TLS: the connection was closed"
+		return text.TLSOther.With()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "camera fell silent while TLS began: switch encryption off in the camera"
+		return text.TLSSilent.With()
 	case len(versions) == 0:
-		return "camera gave up before TLS began: switch encryption off in the camera"
+		return text.TLSGaveUp.With()
 	case slices.Max(versions) < tls.VersionTLS10:
 		return tooOld
 	case slices.Max(versions) < lowest:
-		return "camera speaks only " + tls.VersionName(slices.Max(versions)) +
-			": switch on old TLS in Preroll, or encryption off in the camera"
+		return text.TLSOld.With(tls.VersionName(slices.Max(versions)))
 	case errors.As(err, &op) && op.Op == "remote error":
 		switch alert(op.Err) {
 		case 42, 43, 44, 45, 46, 48:
-			return "camera refused Preroll's certificate: switch the check of certificates off in the camera, or encryption"
+			return text.TLSRefused.With()
 		case 40, 70, 71:
-			return "camera and Preroll found no common encryption: switch on old TLS in Preroll, or encryption off in the camera"
+			return text.TLSNoCommon.With()
 		}
-		return "camera broke TLS off: it probably does not accept Preroll's certificate; switch the check of certificates off in the camera, or encryption"
+		return text.TLSBrokenOff.With()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op) && op.Op != "local error":
-		return "camera ended the connection while TLS began: it probably does not accept Preroll's certificate; switch the check of certificates off in the camera, or encryption"
+		return text.TLSEnded.With()
 	}
-	return "camera and Preroll found no common encryption: switch on old TLS in Preroll, or encryption off in the camera"
+	return text.TLSNoCommon.With()
 }
 
 // alert gives the number of a TLS alert (RFC 8446, section 6). Its type in crypto/tls is not exported; 0 is none.
@@ -174,16 +175,16 @@ func alert(err error) uint64 {
 }
 
 // strayTLS says why TLS came where none was expected.
-func (c *Conn) strayTLS() string {
+func (c *Conn) strayTLS() text.Text {
 	c.mute = true
-	c.addNote(note, "TLS")
+	c.addLine(note, "TLS")
 	switch {
 	case c.o.TLS == nil:
-		return "camera began TLS on a port without: switch encryption off in the camera, or choose the port for SSL/TLS"
+		return text.TLSOnPlain.With()
 	case c.commands == 0:
-		return "camera speaks TLS from the first byte, but was greeted without: let it try again, or choose STARTTLS or the port for SSL/TLS in the camera"
+		return text.TLSGreeted.With()
 	}
-	return "camera began TLS without asking for it: choose the port for SSL/TLS, or STARTTLS in the camera"
+	return text.TLSUnasked.With()
 }
 
 // closeTLS says goodbye under TLS: some cameras take its lack for an error.

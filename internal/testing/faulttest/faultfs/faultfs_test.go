@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/poll"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -62,16 +64,7 @@ func want(t *testing.T, what string, err error, errno syscall.Errno) {
 // waitFor waits until something holds.
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	end := time.After(10 * time.Second)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-end:
-			t.Fatal("waited in vain for ", what)
-		case <-tick.C:
-		}
-	}
+	poll.Until(t, what, 10*time.Second, holds, nil)
 }
 
 // wait waits until a disk has counted something.

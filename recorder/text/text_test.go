@@ -1,0 +1,97 @@
+package text
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestWith(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		got  Text
+		want string
+	}{
+		{"no value", Unreachable.With(), "The camera does not answer"},
+		{"values", FileCutOff.With(int64(3), 5), "It is cut off: 3 of 5 bytes are there."},
+		{"a text", NoClip.With(NoVideoCame.With(RAMWasFull)),
+			"There is no clip. No video came from the camera: the RAM disk was full."},
+		{"a sentence in a sentence ends once", NoVideoCame.With(Plain("It ended.")),
+			"No video came from the camera: It ended."},
+		{"an error", SaveSettings.With(errors.New("no luck")), "save settings: no luck"},
+		{"a number for a fraction", RAMShort.With("Gate", 7, 100.4),
+			"Gate: only 7 s of 100 s of video fit into the RAM budget"},
+		{"one", NoteLeftOut.With(1), "1 line left out"},
+		{"none", NoteLeftOut.With(0), "0 lines left out"},
+		{"quoted", CameraNotRecording.With("a\nb"), `camera "a\nb" does not record`},
+		{"verbs in a value", Detailed.With("%s", "%[2]d"), "%s: %[2]d"},
+		{"several", Join(", ", Plain("a"), Text{}, Plain("b")), "a, b"},
+		{"one of several", Join(", ", Plain("a"), Text{}), "a"},
+	} {
+		if tc.got.String() != tc.want {
+			t.Errorf("%s: got %q, want %q", tc.name, tc.got, tc.want)
+		}
+		b, err := json.Marshal(tc.got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var over Text
+		if err := json.Unmarshal(b, &over); err != nil || !reflect.DeepEqual(over, tc.got) {
+			t.Errorf("%s: got %#v over the wire, want %#v; %v", tc.name, over, tc.got, err)
+		}
+	}
+}
+
+// What earlier versions wrote is read, and known again.
+func TestPlainStringIsRead(t *testing.T) {
+	var got Text
+	if err := json.Unmarshal([]byte(`"Preroll was not running"`), &got); err != nil || !got.Is(NotRunning) ||
+		got.Is(RAMWasFull) {
+		t.Errorf("%#v, %v", got, err)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	cause := &fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}
+	err := fmt.Errorf("event 7: %w", NoSuchEvent.Error())
+	for _, tc := range []struct {
+		name string
+		ok   bool
+	}{
+		{"the same message", errors.Is(err, NoSuchEvent.Error())},
+		{"another message", !errors.Is(err, StillSaving.Error("7"))},
+		{"what led to it", errors.Is(SaveSettings.Error(cause), fs.ErrNotExist)},
+		{"behind what wraps it", Of(err).Code == "behind" && Of(err).Args[1].(Text).Is(NoSuchEvent)},
+		{"of the system", Of(cause).Args[1].(Text).Is(ErrnoNotExist)},
+		{"its words", Of(cause).String() == cause.Error()},
+		{"nothing", Of(nil).IsZero()},
+		{"unknown", Of(errors.New("x")).Code == "" && Of(errors.New("x")).String() == "x"},
+	} {
+		if !tc.ok {
+			t.Error(tc.name)
+		}
+	}
+}
+
+// A text from outside is cleaned through and through, and one that is too deep keeps its English alone.
+func TestClean(t *testing.T) {
+	evil := "a\x1b[31m"
+	clean := func(s string) string { return strings.ReplaceAll(s, "\x1b", "") }
+	got := Detailed.With(evil, Detailed.With(evil, 7)).Clean(clean)
+	if b, err := json.Marshal(got); err != nil || strings.Contains(string(b), "u001b") ||
+		got.Args[1].(Text).Args[1] != any(int64(7)) {
+		t.Errorf("%s, %v", b, err)
+	}
+	deep := Plain(evil)
+	for range 2 * maxDepth {
+		deep = Behind.With("", deep)
+	}
+	if got := deep.Clean(clean); got.Code != "" || got.English != "a[31m" {
+		t.Errorf("%#v", got)
+	}
+}
