@@ -1,5 +1,6 @@
-// Package host is what Preroll asks of the desktop that it runs on: whether it shows tray icons, to start Preroll at
-// login, and to make a RAM disk. It also tells a running tray what a second start or the window wants of it.
+// Package host does what Preroll needs from the desktop: it finds out whether the desktop shows tray icons, makes
+// Preroll start at login, and makes a RAM disk. It also passes commands from a second start or from the window to a
+// running tray.
 package host
 
 import (
@@ -14,24 +15,24 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 )
 
-// Command is what a running tray is told, one line of JSON. An empty connection means "open".
+// Command is what a running tray is asked to do, sent as one line of JSON. A connection without data means "open".
 type Command struct {
 	Do string `json:"do"`
 }
 
-// The orders.
+// The commands.
 const (
 	DoOpen = "open" // open the window
-	DoQuit = "quit" // end Preroll, and with it the recording that the tray began
+	DoQuit = "quit" // end Preroll, including the recording that the tray started
 )
 
-// OrderSocket is where the tray of a settings file listens.
+// OrderSocket returns the path of the socket on which the tray of a settings file listens.
 func OrderSocket(p config.Paths) string { return p.Socket + "-tray" }
 
-// Open makes the tray of a settings file open its window.
+// Open makes the tray of a settings file open its window. Open returns an error if no tray runs.
 func Open(ctx context.Context, p config.Paths) error { return send(ctx, p, DoOpen) }
 
-// Quit ends the tray of a settings file, for desktops that show no tray icon to quit by. It is an error if none runs.
+// Quit ends the tray of a settings file. Desktops without tray icons need it. Quit returns an error if no tray runs.
 func Quit(ctx context.Context, p config.Paths) error { return send(ctx, p, DoQuit) }
 
 func send(ctx context.Context, p config.Paths, do string) error {
@@ -47,11 +48,11 @@ func send(ctx context.Context, p config.Paths, do string) error {
 	if err := json.NewEncoder(c).Encode(Command{do}); err != nil {
 		return fmt.Errorf("tell the tray to %s: %w", do, err)
 	}
-	_, _ = io.Copy(io.Discard, c) // the tray closes when it has read the order
+	_, _ = io.Copy(io.Discard, c) // the tray closes the connection when it has read the command
 	return nil
 }
 
-// startCommand is what the desktop is to run at login.
+// startCommand returns the command that the desktop runs at login.
 func startCommand(configFile string) ([]string, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -19,7 +19,7 @@ func Tray(context.Context) bool { return true }
 
 const agent = "io.github.preroll.Preroll"
 
-// agentFile is Preroll's launch agent (launchd.plist(5)).
+// agentFile returns the path of Preroll's launch agent (launchd.plist(5)).
 func agentFile() (string, error) {
 	home, err := os.UserHomeDir()
 	return filepath.Join(home, "Library", "LaunchAgents", agent+".plist"), err
@@ -38,8 +38,8 @@ func StartsAtLogin() (bool, error) {
 	return err == nil, err
 }
 
-// StartAtLogin makes Preroll start at login in the background, with a settings file that is named only if it is not the
-// default one, or ends that.
+// StartAtLogin makes Preroll start at login in the background, or ends that. The settings file is named in the command
+// only if it is not the default file.
 func StartAtLogin(on bool, configFile string) error {
 	path, err := agentFile()
 	if err != nil {
@@ -48,7 +48,7 @@ func StartAtLogin(on bool, configFile string) error {
 	return atLogin(on, path, configFile, launchAgent)
 }
 
-// launchAgent is what launchd reads.
+// launchAgent returns the property list for launchd.
 func launchAgent(command []string) string {
 	var b bytes.Buffer
 	b.WriteString(xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -60,7 +60,7 @@ func launchAgent(command []string) string {
 `)
 	for _, arg := range command {
 		b.WriteString("\t\t<string>")
-		_ = xml.EscapeText(&b, []byte(arg)) // a buffer never fails
+		_ = xml.EscapeText(&b, []byte(arg)) // a write to a buffer never fails
 		b.WriteString("</string>\n")
 	}
 	b.WriteString("\t</array>\n\t<key>RunAtLoad</key><true/>\n\t<key>LimitLoadToSessionType</key><string>Aqua</string>\n</dict>\n</plist>\n")
@@ -72,8 +72,8 @@ const volume = "PrerollRAM"
 // CanMakeRAMDisk reports whether MakeRAMDisk works on this platform.
 func CanMakeRAMDisk() bool { return true }
 
-// MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. One that is
-// there already is left as it is. It is gone after a restart of the machine.
+// MakeRAMDisk makes a RAM disk of at least size bytes, and returns the folder on it that Preroll may use. An existing
+// RAM disk is left unchanged. The RAM disk is gone after a restart of the machine.
 func MakeRAMDisk(ctx context.Context, size int64) (string, error) {
 	mount := filepath.Join("/Volumes", volume)
 	folder := filepath.Join(mount, "preroll")
@@ -82,7 +82,7 @@ func MakeRAMDisk(ctx context.Context, size int64) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	sectors := max(size, 16<<20)/512 + 1 // HFS+ needs some room for itself
+	sectors := max(size, 16<<20)/512 + 1 // the min of 16 MiB leaves room for HFS+ itself
 	out, err := exec.CommandContext(ctx, "hdiutil", "attach", "-nomount", fmt.Sprintf("ram://%d", sectors)).Output()
 	if err != nil {
 		return "", fmt.Errorf("make a RAM disk: %w", explain(err))
@@ -97,7 +97,7 @@ func MakeRAMDisk(ctx context.Context, size int64) (string, error) {
 	return folder, nil
 }
 
-// explain adds what a tool said.
+// explain adds the error output of a tool to its error.
 func explain(err error) error {
 	var e *exec.ExitError
 	if errors.As(err, &e) {

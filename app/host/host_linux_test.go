@@ -73,7 +73,7 @@ func TestStartAtLogin(t *testing.T) {
 	}
 }
 
-// execOf reads the key Exec as the specification says.
+// execOf parses the key Exec as the specification demands.
 func execOf(t *testing.T, entry string) (args []string) {
 	t.Helper()
 	_, line, ok := strings.Cut(entry, "\nExec=")

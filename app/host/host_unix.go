@@ -31,15 +31,15 @@ func Tray(ctx context.Context) bool {
 	return err == nil && has
 }
 
-// autostart is the desktop entry of Preroll in the user's autostart folder (Desktop Application Autostart
+// autostart returns the path of Preroll's desktop entry in the user's autostart folder (Desktop Application Autostart
 // Specification).
 func autostart() (string, error) {
 	dir, err := os.UserConfigDir() // XDG_CONFIG_HOME
 	return filepath.Join(dir, "autostart", "preroll.desktop"), err
 }
 
-// StartsAtLogin reports whether Preroll starts at login. An entry that the desktop's own settings switched off counts
-// as off.
+// StartsAtLogin reports whether Preroll starts at login. An entry that the desktop's settings switched off counts as
+// off.
 func StartsAtLogin() (bool, error) {
 	path, err := autostart()
 	if err != nil {
@@ -63,8 +63,8 @@ func StartsAtLogin() (bool, error) {
 	return on, nil
 }
 
-// StartAtLogin makes Preroll start at login in the background, with a settings file that is named only if it is not the
-// default one, or ends that.
+// StartAtLogin makes Preroll start at login in the background, or ends that. The settings file is named in the command
+// only if it is not the default file.
 func StartAtLogin(on bool, configFile string) error {
 	path, err := autostart()
 	if err != nil {
@@ -94,8 +94,8 @@ var (
 	inValue  = strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`, "\r", `\r`)
 )
 
-// quote writes an argument for the key Exec: quoted as an argument, and then escaped as every value of a desktop entry
-// (Desktop Entry Specification, "The Exec key").
+// quote encodes an argument for the key Exec. The argument is quoted first, then escaped like every value of a desktop
+// entry (Desktop Entry Specification, "The Exec key").
 func quote(arg string) string {
 	if arg != "" && !strings.ContainsAny(arg, " \t\r\n\"'\\><~|&;$*?#()`%") {
 		return arg
@@ -106,8 +106,7 @@ func quote(arg string) string {
 // CanMakeRAMDisk reports whether MakeRAMDisk works on this platform.
 func CanMakeRAMDisk() bool { return false }
 
-// MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. Here it is
-// an error that says what to do.
+// MakeRAMDisk returns an error that says what to do: on this platform Preroll makes no RAM disk.
 func MakeRAMDisk(context.Context, int64) (string, error) {
 	return "", errors.New(words.L("This system has RAM disks already: choose a folder below /dev/shm."))
 }

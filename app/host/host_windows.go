@@ -14,7 +14,8 @@ import (
 
 const (
 	runKey = `Software\Microsoft\Windows\CurrentVersion\Run`
-	// approvedKey is where the task manager writes which of them its user switched off: the first byte is odd then.
+	// approvedKey is where the task manager stores which entries of runKey the user switched off: their first byte is
+	// odd.
 	approvedKey = `Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run`
 	runName     = "Preroll"
 )
@@ -47,8 +48,8 @@ func StartsAtLogin() (bool, error) {
 	return err != nil || len(b) == 0 || b[0]&1 == 0, nil
 }
 
-// StartAtLogin makes Preroll start at login in the background, with a settings file that is named only if it is not the
-// default one, or ends that.
+// StartAtLogin makes Preroll start at login in the background, or ends that. The settings file is named in the command
+// only if it is not the default file.
 func StartAtLogin(on bool, configFile string) error {
 	k, _, err := registry.CreateKey(registry.CURRENT_USER, runKey, registry.SET_VALUE)
 	if err != nil {
@@ -72,7 +73,7 @@ func StartAtLogin(on bool, configFile string) error {
 		return fmt.Errorf("start at login: %w", err)
 	}
 	if a, err := registry.OpenKey(registry.CURRENT_USER, approvedKey, registry.SET_VALUE); err == nil {
-		_ = a.DeleteValue(runName) // it may not be there
+		_ = a.DeleteValue(runName) // the value may be missing
 		_ = a.Close()
 	}
 	return nil
@@ -81,8 +82,7 @@ func StartAtLogin(on bool, configFile string) error {
 // CanMakeRAMDisk reports whether MakeRAMDisk works on this platform.
 func CanMakeRAMDisk() bool { return false }
 
-// MakeRAMDisk makes a RAM disk of at least so many bytes and returns the folder on it that Preroll may use. Here it is
-// an error that says what to do.
+// MakeRAMDisk returns an error that says what to do: on this platform Preroll makes no RAM disk.
 func MakeRAMDisk(context.Context, int64) (string, error) {
 	return "",
 		errors.New(words.L("Windows has no RAM disk of its own: install a program for it, such as ImDisk, make a drive R: with it, and choose a folder there."))

@@ -12,7 +12,8 @@ import (
 	"github.com/preroll/preroll/internal/durable"
 )
 
-// atLogin writes or removes the file by which a desktop knows what to start; text makes it from the command.
+// atLogin writes or removes the file that makes the desktop start Preroll at login. text turns the command into the
+// file.
 func atLogin(on bool, path, configFile string, text func(command []string) string) error {
 	if !on {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

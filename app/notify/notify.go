@@ -1,30 +1,31 @@
-// Package notify shows desktop notifications: on Linux by D-Bus with a picture and actions, elsewhere as the platform
-// allows. Nothing is connected before the first note; a service that is missing, hangs or starts again costs that note
-// and is tried again at the next one.
+// Package notify shows desktop notifications. On Linux it uses D-Bus, with a picture and actions. On other systems it
+// does what the platform allows. The package connects at the first notification. If the service is missing, hangs or
+// restarts, that one notification is lost, and the next notification tries again.
 package notify
 
-// Notification is one notification.
+// Notification is one desktop notification.
 type Notification struct {
-	Key     string // a later note with the same key replaces it, where the desktop can
+	Key     string // a later notification with the same key replaces this one, where the desktop can
 	Title   string
 	Body    string
 	Picture string   // path of an image, or ""
-	Actions []Action // the first is what a click on the note does
-	Update  bool     // shown only in place of a note with this key that is still there
+	Actions []Action // a click on the notification runs the first action
+	Update  bool     // shown only if a notification with this key is still there, and replaces it
 }
 
-// Action is a button of a note.
+// Action is a button of a notification.
 type Action struct {
 	Label string
-	Do    func() // runs in a goroutine of its own, for which Stop waits
+	Do    func() // runs in its own goroutine; Stop waits for it
 }
 
-// Notifier shows notes. One goroutine at a time may call it.
+// Notifier shows notifications. Only one goroutine at a time may call it.
 type Notifier interface {
-	// Show shows a note. It takes seconds where the desktop hangs.
+	// Show shows a notification. Show takes seconds if the desktop hangs.
 	Show(Notification) error
-	// Close takes a note away by its key, where the desktop can. One that is gone already is no error.
+	// Close removes the notification with a key, where the desktop can. A notification that is gone already is no
+	// error.
 	Close(key string) error
-	// Stop disconnects. Notes that are shown stay.
+	// Stop disconnects. Notifications that are shown stay.
 	Stop()
 }

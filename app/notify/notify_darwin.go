@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// script shows notes by the system's own scripting: title and text, with no picture and no actions, and none replaces
-// another. What a note says travels by arguments, never inside the script.
+// script shows notifications through osascript: title and text, without picture and actions. No notification replaces
+// another. The text of a notification is passed as arguments, never inside the script.
 type script struct{}
 
-// New returns the platform's notifier.
+// New returns the notifier of this platform.
 func New() Notifier { return script{} }
 
 func (script) Close(string) error { return nil }

@@ -17,30 +17,30 @@ const (
 	service = "org.freedesktop.Notifications"
 	object  = dbus.ObjectPath("/org/freedesktop/Notifications")
 
-	timeout = 2 * time.Second // how long bus and service may take
+	timeout = 2 * time.Second // max time that bus and service may take
 )
 
-// bus talks to the desktop's notification service (Desktop Notifications Specification 1.2).
+// bus talks to the notification service of the desktop (Desktop Notifications Specification 1.2).
 type bus struct {
 	done sync.WaitGroup
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	conn    *dbus.Conn // nil while not connected
-	able    []string   // what the service can do; nil: not asked yet
+	able    []string   // capabilities of the service; nil until asked
 	byKey   map[string]uint32
 	actions map[uint32][]Action
 }
 
-// New returns the platform's notifier.
+// New returns the notifier of this platform.
 func New() Notifier { return &bus{} }
 
-// connect connects, if that is not done yet, and asks what the service can do. b.mu is held.
+// connect connects unless a connection exists, and asks for the capabilities of the service. The caller holds b.mu.
 func (b *bus) connect() error {
 	if b.conn != nil && !b.conn.Connected() {
 		b.disconnect()
 	}
 	if b.conn == nil {
-		ctx, cancel := context.WithCancel(context.Background()) // the connection's life
+		ctx, cancel := context.WithCancel(context.Background()) // ends the connection
 		slow := time.AfterFunc(timeout, cancel)
 		conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
 		if err != nil {
@@ -78,7 +78,7 @@ func (b *bus) connect() error {
 	return nil
 }
 
-// disconnect forgets the connection; its listener ends by itself. b.mu is held.
+// disconnect drops the connection. Its listener ends by itself. The caller holds b.mu.
 func (b *bus) disconnect() {
 	if b.conn != nil {
 		_ = b.conn.Close() // closes the signal channel
@@ -86,7 +86,7 @@ func (b *bus) disconnect() {
 	b.conn, b.able, b.byKey, b.actions = nil, nil, nil, nil
 }
 
-// call calls the service within its patience. b.mu is held.
+// call calls a method of the service, with timeout as the limit. The caller holds b.mu.
 func (b *bus) call(method string, args []any, out ...any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -118,10 +118,10 @@ func (b *bus) Show(n Notification) error {
 		list = append(list, name, a.Label)
 	}
 	if !slices.Contains(b.able, "actions") {
-		list = []string{} // some services show a dialog then
+		list = []string{} // some services show a dialog if a notification has actions
 	}
 	body := n.Body
-	if slices.Contains(b.able, "body-markup") { // the title never is markup
+	if slices.Contains(b.able, "body-markup") { // the title is never markup
 		body = html.EscapeString(body)
 	}
 	hints := map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("io.github.preroll.Preroll"),
@@ -157,7 +157,7 @@ func (b *bus) Close(key string) error {
 	return nil
 }
 
-// forget forgets a note. b.mu is held.
+// forget drops what is kept about a notification. The caller holds b.mu.
 func (b *bus) forget(id uint32) {
 	delete(b.actions, id)
 	for k, v := range b.byKey {
@@ -167,7 +167,7 @@ func (b *bus) forget(id uint32) {
 	}
 }
 
-// listen runs the actions that the user chooses, and forgets notes that were closed, until the connection ends.
+// listen runs the actions that the user chooses and forgets closed notifications, until the connection ends.
 func (b *bus) listen(conn *dbus.Conn, signals <-chan *dbus.Signal) {
 	for {
 		select {
@@ -180,19 +180,19 @@ func (b *bus) listen(conn *dbus.Conn, signals <-chan *dbus.Signal) {
 				b.hear(s)
 			}
 			b.mu.Unlock()
-		case <-conn.Context().Done(): // the channel is not closed if the connection was lost before it was handed over
+		case <-conn.Context().Done(): // the channel stays open if the connection was lost early
 			return
 		}
 	}
 }
 
-// hear acts on one signal. b.mu is held.
+// hear handles one signal. The caller holds b.mu.
 func (b *bus) hear(s *dbus.Signal) {
 	if len(s.Body) < 2 {
 		return
 	}
 	if s.Name == "org.freedesktop.DBus.NameOwnerChanged" {
-		if s.Body[1] != "" { // the service went: the next one's numbers are others, and so may be what it can do
+		if s.Body[1] != "" { // the service ended: ids and capabilities of the next service may differ
 			b.able = nil
 			clear(b.byKey)
 			clear(b.actions)

@@ -15,7 +15,7 @@ import (
 	"github.com/preroll/preroll/internal/testing/traytest"
 )
 
-// shown is a note as it reached the service.
+// shown is a notification as the service received it.
 type shown struct {
 	replaces       uint32
 	title, body    string
@@ -29,8 +29,8 @@ type server struct {
 	conn *dbus.Conn
 	able []string
 
-	mu     sync.Mutex    // guards all below
-	hang   chan struct{} // notes wait for it, if it is not nil
+	mu     sync.Mutex    // guards the fields below
+	hang   chan struct{} // Notify waits for this channel, unless nil
 	last   uint32
 	shown  []shown
 	closed []uint32
@@ -99,7 +99,7 @@ func (s *server) want(list ...shown) {
 	s.shown = nil
 }
 
-// begin returns a notifier on a bus of its own.
+// begin returns a notifier and the address of its private bus.
 func begin(t *testing.T) (n *bus, address string) {
 	address = traytest.Bus(t)
 	n = New().(*bus)
@@ -138,7 +138,7 @@ func TestShow(t *testing.T) {
 	if got := <-did; got != "play" {
 		t.Errorf("a click did %s", got)
 	}
-	s.emit("ActionInvoked", uint32(99), "default") // another program's note
+	s.emit("ActionInvoked", uint32(99), "default") // the notification of another program
 
 	try(t, n.Show(Notification{Key: "a", Title: "again"}))
 	try(t, n.Show(Notification{Key: "b", Title: "other"}))
@@ -234,7 +234,7 @@ func TestNoBus(t *testing.T) {
 	n.Stop()
 }
 
-// TestLostBus ends the bus itself: the next note finds a new one.
+// TestLostBus ends the bus. The next notification uses a new bus.
 func TestLostBus(t *testing.T) {
 	n := New().(*bus)
 	t.Cleanup(n.Stop)

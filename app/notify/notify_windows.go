@@ -16,12 +16,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// script shows toasts by PowerShell, under PowerShell's own identity, since a program that is not registered has none.
-// They have a title, a text and a picture. A click does nothing and there are no buttons: both would need a registered
-// program. What a note says travels by the environment, never inside the script.
+// script shows toasts through PowerShell and under PowerShell's identity, because a program that is not registered has
+// no identity. A toast has a title, a text and a picture. A click does nothing and there are no buttons, because both
+// need a registered program. The text of a notification is passed in the environment, never inside the script.
 type script struct{}
 
-// New returns the platform's notifier.
+// New returns the notifier of this platform.
 func New() Notifier { return script{} }
 
 func (script) Close(string) error { return nil }
@@ -58,12 +58,12 @@ func (script) Show(n Notification) error {
 	return nil
 }
 
-// toast is a note in the toast schema.
+// toast encodes a notification in the toast schema.
 func toast(n Notification) string {
 	var b strings.Builder
 	text := func(s string) {
 		b.WriteString("<text>")
-		_ = xml.EscapeText(&b, []byte(s)) // a builder never fails
+		_ = xml.EscapeText(&b, []byte(s)) // a write to a builder never fails
 		b.WriteString("</text>")
 	}
 	b.WriteString(`<toast><visual><binding template="ToastGeneric">`)

@@ -10,10 +10,10 @@ import (
 	"runtime"
 )
 
-// ErrNoClipboard means that this desktop has no tool that puts files on the clipboard.
+// ErrNoClipboard means that no tool was found that puts files on the clipboard.
 var ErrNoClipboard = errors.New("no tool for the clipboard; install wl-clipboard (Wayland) or xclip (X11)")
 
-// CopyFile puts a file itself on the clipboard, so that a file manager, a mail or a chat takes it by Paste.
+// CopyFile puts the file itself on the clipboard, so that it can be pasted into a file manager, a mail or a chat.
 func CopyFile(path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("copy file: %w", err)
@@ -37,8 +37,8 @@ func CopyFile(path string) error {
 	return runWith(nil, fileURI(path)+"\r\n", tool[0], tool[1:]...) // text/uri-list, RFC 2483
 }
 
-// clipboardTool is the command that takes a text/uri-list, or nil. Both leave a process behind that serves the
-// clipboard.
+// clipboardTool returns the command that takes a text/uri-list, or nil. Both tools leave a process behind that serves
+// the clipboard.
 func clipboardTool() []string {
 	for _, t := range []struct {
 		display string

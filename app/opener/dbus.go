@@ -8,7 +8,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// showItem asks the file manager by D-Bus (org.freedesktop.FileManager1).
+// showItem asks the file manager over D-Bus to show a file (org.freedesktop.FileManager1).
 func showItem(path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

@@ -1,4 +1,5 @@
-// Package opener hands files and folders to the desktop: the default player, the file manager.
+// Package opener opens files and folders in the programs of the desktop, such as the default player and the file
+// manager.
 package opener
 
 import (
@@ -13,12 +14,12 @@ import (
 	"time"
 )
 
-// limit is how long the desktop may take to accept.
+// limit is the max time in which the desktop must accept a request.
 const limit = 20 * time.Second
 
 var errSlow = errors.New("the desktop does not answer")
 
-// Open opens a file or folder in the desktop's own program for it. It waits until the desktop has accepted.
+// Open opens a file or folder in the desktop's program for it. Open waits until the desktop has accepted the request.
 func Open(path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("open: %w", err)
@@ -30,13 +31,13 @@ func Open(path string) error {
 		return run("open", path)
 	}
 	err := run("xdg-open", path)
-	if errors.Is(err, errSlow) { // with no desktop environment it waits until the player ends; the player goes on
+	if errors.Is(err, errSlow) { // without a desktop environment, xdg-open waits for the player; the player goes on
 		return nil
 	}
 	return err
 }
 
-// OpenFolder opens a folder, or where it is not there yet, the nearest one above it.
+// OpenFolder opens a folder. If the folder does not exist, OpenFolder opens the nearest existing folder above it.
 func OpenFolder(path string) error {
 	for {
 		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
@@ -46,14 +47,14 @@ func OpenFolder(path string) error {
 	}
 }
 
-// Reveal shows a file in the file manager, selected where that can be asked for.
+// Reveal shows a file in the file manager, and selects the file where the platform can.
 func Reveal(path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("show in folder: %w", err)
 	}
 	switch runtime.GOOS {
 	case "windows":
-		_ = run("explorer", "/select,"+path) // explorer's exit code says nothing
+		_ = run("explorer", "/select,"+path) // the exit code of explorer says nothing
 		return nil
 	case "darwin":
 		return run("open", "-R", path)
@@ -66,7 +67,7 @@ func Reveal(path string) error {
 
 func run(name string, args ...string) error { return runWith(nil, "", name, args...) }
 
-// runWith runs a command with more in its environment and an input.
+// runWith runs a command with additional environment variables and an input.
 func runWith(env []string, input, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

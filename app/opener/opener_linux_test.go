@@ -19,7 +19,7 @@ func TestCopyFile(t *testing.T) {
 		name         string
 		wayland, x11 string
 		tools        []string
-		args         string // "": there is none
+		args         string // "" if no tool is available
 	}{
 		{"Wayland", "wayland-0", ":0", []string{"wl-copy", "xclip"}, "wl-copy -t text/uri-list"},
 		{"X11", "", ":0", []string{"wl-copy", "xclip"}, "xclip -selection clipboard -t text/uri-list"},

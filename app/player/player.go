@@ -1,10 +1,10 @@
-// Package player plays a clip's or a live ring's video as pictures. In go a file and the user's commands; out come
-// pictures, each when it is due, and a [State]. One FFmpeg at most decodes at any time; nothing else under app starts
-// it.
+// Package player turns the video of a clip or of a live ring into pictures. The user's commands control the player. The
+// player shows each picture when the picture is due, and reports its [State]. At most one FFmpeg decodes at any time.
+// Nothing else under app starts FFmpeg.
 //
-// One goroutine owns all state and calls Show and State. A command only leaves its wish with it, so that no caller ever
-// waits for FFmpeg, and the newest wish wins: a scrub of hundreds of seeks starts FFmpeg a few times. Another goroutine
-// for each FFmpeg reads what it decodes. [Player.Close] waits for all of them.
+// One goroutine owns all state and calls Show and State. A command only leaves a wish for that goroutine, so no caller
+// waits for FFmpeg. A newer wish replaces an older one: a scrub of hundreds of seeks starts FFmpeg only a few times.
+// Each FFmpeg has a second goroutine, which reads the decoded pictures. [Player.Close] waits for all goroutines.
 package player
 
 import (
@@ -14,121 +14,121 @@ import (
 	"time"
 )
 
-// Source is what to play.
+// Source names the video to play.
 type Source struct {
-	Path   string        // a video file, or with Live an HLS playlist that grows
-	Live   bool          // always at speed 1, from its newest pictures on; it cannot be sought in
-	Length time.Duration // of a file; 0 is not known and asked of FFmpeg
+	Path   string        // a video file; if Live, an HLS playlist that grows
+	Live   bool          // plays from the newest pictures at speed 1 and cannot seek
+	Length time.Duration // of a file; 0 means unknown, and FFmpeg determines it
 }
 
-// Frame is one picture. Its pixels stay untouched until two further Shows were made; after that they are used again, so
-// who keeps a picture longer copies it.
+// Frame is one picture. Its pixels stay unchanged until Show was called two more times. Then the player reuses the
+// pixels, so a caller who keeps a picture longer must copy it.
 type Frame struct {
 	Picture *image.RGBA
-	At      time.Duration // position in the file; in a live picture, since its first one
+	At      time.Duration // position in the file; of a live picture, the time since the first picture
 }
 
-// State is what the player does.
+// State is the state of the player.
 type State struct {
 	Playing    bool
-	At, Length time.Duration // the last shown picture, and the whole file; 0 if not known
-	Ended      bool          // the end was reached; Play begins again from the start
+	At, Length time.Duration // position of the last shown picture, and length of the file; 0 if unknown
+	Ended      bool          // playback reached the end; Play starts again from the beginning
 	Err        error         // a [*Problem] that says why nothing can be shown; Play and Seek try again
 }
 
-// Options say which FFmpeg to use and where its pictures go.
+// Options configure a Player: which FFmpeg it uses and where it sends pictures and states.
 type Options struct {
-	FFmpeg, Version string        // FFmpeg's path and version as in status.FFmpeg; an empty path is a missing FFmpeg
-	Width, Height   int           // of the box into which pictures are fitted, pixels; they are never enlarged
-	Show            func(f Frame) // shows a picture now; called from the player's goroutine, must not block
-	State           func(s State) // called on Open and on every change of Playing, Length, Ended and Err; likewise
+	FFmpeg, Version string        // path and version as in status.FFmpeg; an empty path means that FFmpeg is missing
+	Width, Height   int           // box in pixels into which pictures are fitted; pictures are never enlarged
+	Show            func(f Frame) // shows a picture at once; the player's goroutine calls it, so it must not block
+	State           func(s State) // called on Open and on each change of Playing, Length, Ended or Err; must not block
 }
 
 const (
-	// pictures closer than this are the same one: FFmpeg rounds times when it seeks
+	// near is the distance below which two positions mean the same picture. FFmpeg rounds times when it seeks.
 	near = time.Millisecond
-	// how far before a place the search for the last picture before it begins
+	// searchBack is how far before a position the search for the preceding picture starts.
 	searchBack = 500 * time.Millisecond
-	sparse     = 25 * time.Millisecond // above speed 1 no two pictures are shown closer than this
-	// above speed 1 the clock is set back when pictures come later than this
+	sparse     = 25 * time.Millisecond // min time between two shown pictures above speed 1
+	// Above speed 1 the clock is reset when a picture is later than behind.
 	behind      = 500 * time.Millisecond
-	gap         = 3 * time.Second                  // a longer hole in the video is not waited for
+	gap         = 3 * time.Second                  // a longer gap in the video is skipped
 	resizeDelay = 200 * time.Millisecond           // how long a new size must last before it is decoded
-	stallLimit  = 20 * time.Second                 // how long FFmpeg may say nothing
+	stallLimit  = 20 * time.Second                 // how long FFmpeg may stay silent
 	closeTime   = time.Second                      // how long Close waits
-	end         = time.Duration(math.MaxInt64)     // a place past every picture
-	first       = time.Duration(math.MinInt64 / 2) // whatever comes first
-	defaultBox  = 960                              // pixels, while the size of the box is not known
+	end         = time.Duration(math.MaxInt64)     // a position after every picture
+	first       = time.Duration(math.MinInt64 / 2) // a position before every picture
+	defaultBox  = 960                              // pixels, while the size of the box is unknown
 )
 
-// Player plays one source at a time. All methods may be called from any goroutine and return at once, but for Close.
+// Player plays one source at a time. Any goroutine may call its methods. All methods except Close return at once.
 type Player struct {
 	o            Options
-	stallTimeout time.Duration // how long FFmpeg may say nothing
+	stallTimeout time.Duration // how long FFmpeg may stay silent
 	wake         chan struct{}
 	done         chan struct{}
 
 	mu   sync.Mutex // guards wish
 	wish wish
 
-	// All that follows belongs to the owner goroutine.
-	source     Source // no path: nothing is open
+	// The player's goroutine owns all fields below.
+	source     Source // an empty Path means that nothing is open
 	box        image.Point
-	resize     time.Time // when the new box is to be decoded for; zero if it is
+	resize     time.Time // when to decode for the new box; zero if the box has not changed
 	speed      float64
 	playing    bool
 	ended      bool
 	err        error
-	at         time.Duration // of the last picture shown
-	steps      int           // pictures yet to go, backward if negative
-	goal       *goal         // nil: what comes next is just the next picture
+	at         time.Duration // position of the last picture shown
+	steps      int           // pictures left to step; negative means backward
+	goal       *goal         // nil: the next picture is simply the following one
 	reported   State
-	mustReport bool // State is to be called even if nothing changed
+	mustReport bool // State must be called even if nothing changed
 
 	run     *run
 	stopped bool          // run was told to end
 	heard   time.Time     // when run last gave a sign
-	eof     bool          // the source's last picture was read
-	head    *head         // the next picture, not yet read
-	reading bool          // head is being read
-	next    *Frame        // read, not yet shown
+	eof     bool          // the last picture of the source was read
+	head    *head         // the next picture, whose pixels are not yet read
+	reading bool          // the pixels of head are being read
+	next    *Frame        // read, but not yet shown
 	got     time.Time     // when next was read
-	before  time.Duration // place of the picture that this run read last, if follows
+	before  time.Duration // position of the last picture that this run read; valid if follows is true
 	follows bool
-	every   time.Duration // from one picture to the next
+	every   time.Duration // time between two pictures
 	slots   [3]*image.RGBA
-	slot    int // the one to read into
+	slot    int // the slot for the next read
 
 	base   time.Time // when the picture at baseAt was due
 	baseAt time.Duration
 	last   time.Time // when a picture was last shown
 }
 
-// wish is what was asked for and not yet begun.
+// wish holds what callers asked for and the player has not begun.
 type wish struct {
 	source *Source
 	seek   bool
 	at     time.Duration
-	scrub  bool // this seek had to wait for another one
+	scrub  bool // this seek had to wait for another seek
 	steps  int
-	play   int // 1 play, -1 pause
+	play   int // 1 means play, -1 pause
 	speed  float64
 	box    image.Point
 	close  bool
 }
 
-// goal is a place whose picture is to be shown by a fresh FFmpeg.
+// goal is a position whose picture a new FFmpeg decodes.
 type goal struct {
 	want    time.Duration
-	before  bool          // the last picture before want, not the first one from there on
-	back    time.Duration // with before: how far in front of want FFmpeg begins
-	from    time.Duration // where FFmpeg began
-	glimpse bool          // show the keyframe in front of want first
+	before  bool          // show the last picture before want, instead of the first picture from want on
+	back    time.Duration // if before: how far before want FFmpeg starts
+	from    time.Duration // where FFmpeg started
+	glimpse bool          // show the keyframe before want first
 	started bool
 	seen    bool // the glimpse was shown
 }
 
-// New returns a player with nothing open. It must be closed.
+// New returns a player that has nothing open. The caller must close the player.
 func New(o Options) *Player {
 	p := &Player{o: o, stallTimeout: stallLimit, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		box: box(o.Width, o.Height), speed: 1}
@@ -143,8 +143,8 @@ func box(width, height int) image.Point {
 	return image.Pt(max(width, 16), max(height, 16))
 }
 
-// Open replaces what was open, shows the picture at a place (the first one from there on; past the end, the last one)
-// and goes on playing or stays paused.
+// Open replaces the open source and shows the first picture from at on. If at is past the end, Open shows the last
+// picture. Then the player plays on, or stays paused, as playing says.
 func (p *Player) Open(s Source, at time.Duration, playing bool) {
 	p.ask(func(w *wish) {
 		*w = wish{source: &s, seek: true, at: at, play: -1, speed: w.speed, box: w.box, close: w.close}
@@ -154,38 +154,38 @@ func (p *Player) Open(s Source, at time.Duration, playing bool) {
 	})
 }
 
-// Play goes on; from the start, if the end was reached. A live picture goes on from its newest pictures.
+// Play plays on. At the end of a file, Play starts from the beginning. A live source goes on with its newest pictures.
 func (p *Player) Play() { p.ask(func(w *wish) { w.play = 1 }) }
 
-// Pause keeps the picture that is shown.
+// Pause stops playback and keeps the shown picture.
 func (p *Player) Pause() { p.ask(func(w *wish) { w.play = -1 }) }
 
-// Seek shows the first picture from a place on; past the end, the last one. It goes on playing if it was. While seeks
-// come faster than they are decoded, the keyframe in front of the place is shown first.
+// Seek shows the first picture from at on, or the last picture if at is past the end. A playing player plays on. While
+// seeks arrive faster than FFmpeg decodes, the player first shows the keyframe before the position.
 func (p *Player) Seek(at time.Duration) {
 	p.ask(func(w *wish) { w.seek, w.at, w.steps = true, at, 0 })
 }
 
-// Step pauses and goes some pictures forward, or backward if negative. A live picture only goes forward.
+// Step pauses and steps by frames pictures; negative means backward. A live source only steps forward.
 func (p *Player) Step(frames int) {
 	p.ask(func(w *wish) { w.steps, w.play = w.steps+frames, -1 })
 }
 
-// SetSpeed sets the speed, 0.25 to 8. Above 1, pictures that come too late or too close are left out, and where FFmpeg
-// decodes no faster it is the speed that it reaches.
+// SetSpeed sets the speed, from 0.25 to 8. Above 1, the player skips pictures that are too late or too close together.
+// If FFmpeg decodes more slowly than asked, playback runs as fast as FFmpeg decodes.
 func (p *Player) SetSpeed(f float64) {
-	if f > 0 { // neither NaN
+	if f > 0 { // also excludes NaN
 		p.ask(func(w *wish) { w.speed = min(max(f, 0.25), 8) })
 	}
 }
 
-// Resize sets the box into which pictures are fitted, pixels. The picture is decoded anew once the size stays.
+// Resize sets the box, in pixels, into which pictures are fitted. Once the size stays, the picture is decoded again.
 func (p *Player) Resize(width, height int) {
 	p.ask(func(w *wish) { w.box = box(width, height) })
 }
 
-// Close ends FFmpeg and waits for it, a second at most. Nothing is shown after it; it must not be called from Show or
-// State.
+// Close ends FFmpeg and waits for its end, about a second at most. No picture is shown after Close. Show and State must
+// not call Close.
 func (p *Player) Close() {
 	p.ask(func(w *wish) { w.close = true })
 	select {
@@ -203,6 +203,8 @@ func (p *Player) ask(f func(w *wish)) {
 	default:
 	}
 }
+
+// --- Goroutine ---
 
 func (p *Player) loop() {
 	defer close(p.done)
@@ -248,12 +250,12 @@ func (p *Player) finish() {
 	p.run.cancel()
 	select {
 	case <-p.run.ended:
-	case <-time.After(closeTime): // it hangs in a drive that is gone, and ends when the system lets it
+	case <-time.After(closeTime): // FFmpeg hangs on a lost drive, and ends when the system call returns
 	}
 }
 
-// take begins what was wished for, and is false when that is the end. While a place is being decoded, a further seek
-// or step waits.
+// startWish begins what callers asked for, and reports whether the player goes on. While a position is being decoded,
+// further seeks and steps wait.
 func (p *Player) startWish() bool {
 	p.mu.Lock()
 	w := p.wish
@@ -297,7 +299,9 @@ func (p *Player) startWish() bool {
 	return true
 }
 
-// place is the goal that shows a place.
+// --- Positions and goals ---
+
+// place returns the goal that shows the picture at a position.
 func (p *Player) place(at time.Duration) goal {
 	switch {
 	case p.source.Live:
@@ -308,7 +312,7 @@ func (p *Player) place(at time.Duration) goal {
 	return goal{want: max(at, 0)}
 }
 
-// decode makes a fresh FFmpeg decode for a goal.
+// decode ends the running FFmpeg and makes g the goal of a new FFmpeg.
 func (p *Player) decode(g goal) {
 	p.goal = &g
 	p.err, p.ended, p.eof = nil, false, false
@@ -329,15 +333,15 @@ func (p *Player) play() {
 	case p.goal != nil:
 	case p.err != nil:
 		p.decode(p.place(p.at))
-	case p.source.Live || p.eof && p.next == nil: // what was read of a live picture is old by now
+	case p.source.Live || p.eof && p.next == nil: // a picture of a live source that was read earlier is outdated
 		p.decode(p.place(0))
 	default:
 		p.setClock(time.Now(), p.at)
 	}
 }
 
-// back goes steps back from the picture that is shown. How far pictures lie apart is known once some were decoded one
-// after the other; until then one step is made at a time.
+// back steps backward by -p.steps pictures. The time between pictures is known once two pictures were decoded in
+// succession. Until then back makes single steps.
 func (p *Player) back() {
 	n, want := -p.steps, p.at
 	p.steps = 0
@@ -365,7 +369,9 @@ func (p *Player) start() {
 	p.run = start(p.o.FFmpeg, p.o.Version, p.source, g.from, g.glimpse, p.box)
 }
 
-// advance does one thing that can be done now, and reports whether there may be another.
+// --- Moving forward ---
+
+// advance makes one step that is possible now, and reports whether another step may be possible.
 func (p *Player) advance(now time.Time) bool {
 	g := p.goal
 	if g != nil && !g.started {
@@ -400,7 +406,7 @@ func (p *Player) advance(now time.Time) bool {
 		}
 		return false
 	case p.playing:
-		p.steps = 0 // Play came after Step
+		p.steps = 0 // Play was called after Step
 		return p.pace(now)
 	case p.steps == 1:
 		p.steps = 0
@@ -414,7 +420,7 @@ func (p *Player) advance(now time.Time) bool {
 	return true
 }
 
-// reach goes on to the first picture from the wanted place on.
+// reach moves on to the first picture from the wanted position on.
 func (p *Player) reach(now time.Time) bool {
 	g := p.goal
 	switch {
@@ -427,7 +433,7 @@ func (p *Player) reach(now time.Time) bool {
 		p.show(now)
 	case p.next != nil:
 		p.next = nil
-	case p.eof && g.from > 0: // past the end
+	case p.eof && g.from > 0: // want is past the end
 		p.decode(goal{want: end, before: true, back: searchBack})
 	case p.eof:
 		p.fail(damaged(""))
@@ -437,8 +443,8 @@ func (p *Player) reach(now time.Time) bool {
 	return true
 }
 
-// approach goes on to the last picture before the wanted place. That it is the last is known from the head of the
-// following one, or from the end.
+// approach moves on to the last picture before the wanted position. The head of the following picture, or the end of
+// the source, shows that the picture is the last one.
 func (p *Player) approach() bool {
 	g := p.goal
 	switch {
@@ -455,7 +461,7 @@ func (p *Player) approach() bool {
 		p.decode(goal{want: g.want, before: true, back: 4 * g.back})
 	case p.eof:
 		p.fail(damaged(""))
-	default: // there is none before
+	default: // no picture lies before want
 		p.goal = &goal{want: first, started: true}
 	}
 	return true
@@ -484,7 +490,7 @@ func (p *Player) pace(now time.Time) bool {
 	return true
 }
 
-// redraw decodes the shown picture anew for another box.
+// redraw decodes the shown picture again, for a new box.
 func (p *Player) redraw() {
 	p.resize = time.Time{}
 	if p.err != nil || p.source.Path == "" {
@@ -498,7 +504,10 @@ func (p *Player) redraw() {
 	p.ended = ended
 }
 
-// show hands the next picture over. There is one slot for it, one for the picture before it, and one to read into.
+// --- Pictures and the end of FFmpeg ---
+
+// show passes the next picture to Show. Of the three slots, one holds this picture, one the previous picture, and one
+// is free for reading.
 func (p *Player) show(now time.Time) {
 	f := *p.next
 	p.next = nil
@@ -507,7 +516,7 @@ func (p *Player) show(now time.Time) {
 	p.o.Show(f)
 }
 
-// read has the next picture read.
+// read asks run to read the pixels of head.
 func (p *Player) read() {
 	s := &p.slots[p.slot]
 	if *s == nil || (*s).Rect.Size() != p.head.size {
@@ -517,7 +526,7 @@ func (p *Player) read() {
 	p.run.into <- (*s).Pix
 }
 
-// arrived takes the picture that was read.
+// arrived takes over the picture that was read.
 func (p *Player) arrived(now time.Time) {
 	if p.stopped {
 		return
@@ -531,7 +540,7 @@ func (p *Player) arrived(now time.Time) {
 	p.head, p.reading, p.got, p.heard = nil, false, now, now
 }
 
-// runEnded takes the end of FFmpeg.
+// runEnded handles the end of FFmpeg.
 func (p *Player) runEnded() {
 	err, stopped := p.run.err, p.stopped
 	p.run, p.stopped = nil, false
@@ -549,19 +558,19 @@ func (p *Player) fail(err error) {
 	p.err, p.goal, p.playing, p.ended, p.steps = err, nil, false, false, 0
 }
 
-// waiting reports whether nothing can be done until FFmpeg gives a sign.
+// waiting reports whether the player can do nothing until FFmpeg gives a sign.
 func (p *Player) waiting() bool {
 	return p.run != nil && (p.goal != nil || !p.stopped && (p.reading || p.next == nil && (p.playing || p.steps > 0)))
 }
 
-// watch gives up an FFmpeg that has been silent for too long.
+// watch gives up an FFmpeg that was silent for too long.
 func (p *Player) watch(now time.Time) {
 	if p.waiting() && now.Sub(p.heard) >= p.stallTimeout {
 		p.fail(stalled(p.source))
 	}
 }
 
-// rest is how long nothing is to be done if nothing comes.
+// rest returns how long the player may sleep if nothing arrives.
 func (p *Player) rest(now time.Time) time.Duration {
 	d := time.Hour
 	if p.waiting() {
@@ -576,10 +585,12 @@ func (p *Player) rest(now time.Time) time.Duration {
 	return d
 }
 
-// setClock makes the picture at a place due at a time.
+// --- Clock and state ---
+
+// setClock makes the picture at position at due at time t.
 func (p *Player) setClock(t time.Time, at time.Duration) { p.base, p.baseAt = t, at }
 
-// due is when next is to be shown.
+// due returns when next must be shown.
 func (p *Player) due() time.Time {
 	return p.base.Add(time.Duration(float64(p.next.At-p.baseAt) / p.rate()))
 }

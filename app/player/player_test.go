@@ -23,10 +23,10 @@ import (
 const (
 	fps     = 15
 	seconds = 12
-	limit   = 15 * time.Second // for anything that a test waits for
+	limit   = 15 * time.Second // max time for anything that a test waits for
 )
 
-// clip is a video of 12 seconds with B-frames and a keyframe every 2 seconds; each picture carries its number.
+// clip is a video of 12 seconds with B-frames and a keyframe every 2 seconds. Each picture carries its number.
 var clip = sync.OnceValues(func() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -51,18 +51,18 @@ var clip = sync.OnceValues(func() (string, error) {
 
 // picture is what a test keeps of a Frame.
 type picture struct {
-	number int // in the picture itself; -1 if it cannot be read
+	number int // the number drawn in the picture; -1 if it cannot be read
 	at     time.Duration
 	size   image.Point
 	shown  time.Time
 }
 
-// screen keeps what a player shows.
+// screen records what a player shows.
 type screen struct {
 	t *testing.T
 	*Player
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	pictures []picture
 	states   []State
 	changed  chan struct{}
@@ -115,7 +115,7 @@ func number(m *image.RGBA) int {
 	return int(b[2])<<8 | int(b[3])
 }
 
-// wait waits until ok is true of all that was shown and said.
+// wait waits until ok returns true for all shown pictures and the last state.
 func (s *screen) wait(what string, ok func(pictures []picture, last State) bool) {
 	s.t.Helper()
 	deadline := time.After(limit)
@@ -143,7 +143,7 @@ func (s *screen) wait(what string, ok func(pictures []picture, last State) bool)
 	}
 }
 
-// sees waits until the last picture is the one with a number.
+// sees waits until the last picture has a given number.
 func (s *screen) sees(number int) {
 	s.t.Helper()
 	s.wait(fmt.Sprintf("picture %d", number), func(p []picture, _ State) bool {
@@ -163,7 +163,7 @@ func (s *screen) forget() {
 	s.pictures, s.states = nil, nil
 }
 
-// still fails if anything is shown for a while.
+// still fails the test if a picture is shown within d.
 func (s *screen) still(d time.Duration) {
 	s.t.Helper()
 	n := len(s.seen())
@@ -182,7 +182,7 @@ func source(t *testing.T) Source {
 	return Source{Path: file, Length: seconds * time.Second}
 }
 
-// place is where the picture with a number lies.
+// place returns the position of the picture with a given number.
 func place(number int) time.Duration { return time.Duration(number) * time.Second / fps }
 
 func same(a, b time.Duration) bool { return (a - b).Abs() < near }
@@ -263,7 +263,7 @@ func TestStep(t *testing.T) {
 	s.sees(65)
 	s.Step(1)
 	s.sees(66)
-	for n := 65; n > 56; n-- { // across two keyframes
+	for n := 65; n > 56; n-- { // passes the keyframe at 60
 		s.Step(-1)
 		s.sees(n)
 	}
@@ -287,7 +287,7 @@ func TestStep(t *testing.T) {
 	s.sees(seconds*fps - 2)
 	s.Step(1)
 	s.sees(seconds*fps - 1)
-	s.Step(1) // there is no further one
+	s.Step(1) // there is no further picture
 	s.still(200 * time.Millisecond)
 	s.Step(-1)
 	s.sees(seconds*fps - 2)
@@ -368,7 +368,7 @@ func TestResize(t *testing.T) {
 	}
 }
 
-// TestPicturesAreKept checks that a picture stays as it is until two further ones were shown.
+// TestPicturesAreKept checks that a picture stays unchanged until two more pictures were shown.
 func TestPicturesAreKept(t *testing.T) {
 	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {
@@ -415,7 +415,7 @@ func TestOddNames(t *testing.T) {
 		if err := os.WriteFile(name, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s.Open(Source{Path: name}, place(i), false) // with no length
+		s.Open(Source{Path: name}, place(i), false) // without a length
 		s.sees(i)
 		s.wait("the length", func(_ []picture, l State) bool { return l.Length == seconds*time.Second })
 		s.forget()
@@ -483,7 +483,7 @@ func TestProblems(t *testing.T) {
 				return
 			}
 			s.forget()
-			s.Open(ok, place(3), false) // and it goes on
+			s.Open(ok, place(3), false) // the player recovers
 			s.sees(3)
 		})
 	}
@@ -506,7 +506,7 @@ func TestCutClipPlaysAsFarAsItGoes(t *testing.T) {
 	s.wait("the last picture", func(p []picture, l State) bool { return l.Ended && p[len(p)-1].number > 20 })
 }
 
-// TestLive plays a list that grows as a camera's ring does.
+// TestLive plays a playlist that grows like the ring of a camera.
 func TestLive(t *testing.T) {
 	poll.RealTime(t)
 	dir := t.TempDir()

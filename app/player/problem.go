@@ -9,9 +9,9 @@ import (
 	"github.com/preroll/preroll/app/words"
 )
 
-// Problem is why nothing can be shown.
+// Problem says why nothing can be shown.
 type Problem struct {
-	Text   string // in the user's language, with what to do
+	Text   string // in the user's language; also says what to do
 	Detail string // what FFmpeg or the system said; may be empty
 }
 
@@ -29,12 +29,12 @@ func damaged(detail string) error {
 	return &Problem{words.L("The clip cannot be shown: it is damaged, or holds no video that FFmpeg can read."), detail}
 }
 
-// liveEnded is the end of a live picture.
+// liveEnded returns the problem of a live picture that ended.
 func liveEnded(detail string) error {
 	return &Problem{words.L("The live picture ended. It comes back when the camera is recorded again."), detail}
 }
 
-// missingFile is a source whose file cannot be looked at.
+// missingFile returns the problem of a source whose file could not be read; err is the error of os.Stat.
 func missingFile(s Source, err error) error {
 	dir := filepath.Dir(s.Path)
 	switch {
@@ -51,7 +51,7 @@ func missingFile(s Source, err error) error {
 	return &Problem{words.L("The clip is not there any more: %s", s.Path), err.Error()}
 }
 
-// stalled is an FFmpeg that says nothing for a long time.
+// stalled returns the problem of an FFmpeg that stays silent for too long.
 func stalled(s Source) error {
 	if s.Live {
 		return &Problem{words.L("The camera sends no new picture."), ""}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// counted is an FFmpeg that notes each start, and the number of starts.
+// counted returns an FFmpeg that logs each start, and a function that returns the number of starts.
 func counted(t *testing.T) (path string, starts func() int) {
 	t.Helper()
 	ffmpeg, err := exec.LookPath("ffmpeg")
@@ -33,7 +33,7 @@ func counted(t *testing.T) (path string, starts func() int) {
 	}
 }
 
-// running counts the processes that have a file among their arguments.
+// running counts the processes that have file among their arguments.
 func running(t *testing.T, file string) int {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -117,7 +117,7 @@ func TestOneFFmpegAndNoneAfterClose(t *testing.T) {
 	}
 }
 
-// hanging is an FFmpeg that never says anything.
+// hanging returns an FFmpeg that never writes anything.
 func hanging(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ffmpeg")
@@ -141,7 +141,7 @@ func TestSilentFFmpegIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestHangingFFmpegDoesNotHoldClose closes while FFmpeg has said nothing yet.
+// TestHangingFFmpegDoesNotHoldClose calls Close while FFmpeg has not written anything yet.
 func TestHangingFFmpegDoesNotHoldClose(t *testing.T) {
 	s := newScreenOf(t, hanging(t), 320, 320)
 	s.Open(source(t), 0, true)

@@ -17,29 +17,30 @@ import (
 	"time"
 )
 
-// run is one FFmpeg. For each picture it sends a head, waits for a place to put the pixels, and tells that they are
-// there.
+// run is one FFmpeg. For each picture run sends a head, waits for a buffer, reads the pixels into the buffer, and
+// signals that they are there.
 type run struct {
 	heads  chan head
 	into   chan []byte
 	read   chan struct{}
-	cancel context.CancelFunc // kills it
-	ended  chan struct{}      // closed when it is gone
-	err    error              // why it ended before the source did; set when ended is closed
+	cancel context.CancelFunc // kills FFmpeg
+	ended  chan struct{}      // closed when FFmpeg is gone
+	err    error              // why FFmpeg ended before the source did; set when ended is closed
 }
 
 // head is what is known of a picture before its pixels are read.
 type head struct {
 	at     time.Duration
 	size   image.Point
-	length time.Duration // of the file as FFmpeg says; 0 if it does not
+	length time.Duration // of the file, as FFmpeg reports it; 0 if FFmpeg does not
 }
 
-// maxLine bounds a line of FFmpeg's; the rest of a longer one is read as further lines.
+// maxLine bounds a line of FFmpeg's output. The rest of a longer line is read as further lines.
 const maxLine = 4096
 
-// start makes FFmpeg decode from a place; rough means from the keyframe in front of it. It returns at once. The thread
-// that starts FFmpeg is kept for as long as it runs, because on Linux the parent-death signal follows the thread.
+// start makes FFmpeg decode from a position, and returns at once. If rough is true, decoding starts at the keyframe
+// before the position. The thread that starts FFmpeg is kept until FFmpeg ends, because on Linux the parent-death
+// signal depends on the thread.
 func start(ffmpeg, version string, s Source, from time.Duration, rough bool, box image.Point) *run {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &run{heads: make(chan head), into: make(chan []byte, 1), read: make(chan struct{}), cancel: cancel,
@@ -53,7 +54,8 @@ func start(ffmpeg, version string, s Source, from time.Duration, rough bool, box
 	return r
 }
 
-// arguments are FFmpeg's. Each picture's time and size come as a line of showinfo, since raw video carries neither.
+// arguments returns FFmpeg's arguments. The filter showinfo prints the time and size of each picture, because raw video
+// carries neither.
 func arguments(version string, s Source, from time.Duration, rough bool, box image.Point) []string {
 	args := []string{"-hide_banner", "-nostats", "-nostdin", "-loglevel", "level+info", "-threads", "2"}
 	switch {
@@ -69,10 +71,10 @@ func arguments(version string, s Source, from time.Duration, rough bool, box ima
 	if older(version, 5, 1) {
 		sync = []string{"-vsync", "0"}
 	}
-	if older(version, 5, 0) { // had the option since 4.4 only
+	if older(version, 5, 0) { // showinfo has the option only since 4.4
 		info = "showinfo"
 	}
-	// Pixels that are not square are made so.
+	// Scaling also makes pixels square.
 	fit := fmt.Sprintf("min(1,min(%d/(iw*sar),%d/ih))", box.X, box.Y)
 	scale := fmt.Sprintf("scale=w='max(2,trunc(iw*sar*%s/2)*2)':h='max(2,trunc(ih*%[1]s/2)*2)':flags=fast_bilinear",
 		fit)
@@ -82,7 +84,7 @@ func arguments(version string, s Source, from time.Duration, rough bool, box ima
 
 var release = regexp.MustCompile(`^[nv]?(\d+)\.(\d+)`)
 
-// older reports whether a version is a release before another. A build from git is taken as new.
+// older reports whether a version is a release before major.minor. A build from git counts as new.
 func older(version string, major, minor int) bool {
 	m := release.FindStringSubmatch(version)
 	if m == nil {
@@ -102,7 +104,7 @@ func (r *run) decode(ctx context.Context, ffmpeg string, args []string, s Source
 		return noFFmpeg("")
 	}
 	cmd := exec.CommandContext(ctx, ffmpeg, args...)
-	cmd.Env = append(os.Environ(), "AV_LOG_FORCE_NOCOLOR=1") // its lines are parsed
+	cmd.Env = append(os.Environ(), "AV_LOG_FORCE_NOCOLOR=1") // the output is parsed
 	cmd.WaitDelay = closeTime
 	dieWithParent(cmd)
 	stdout, err := cmd.StdoutPipe()
@@ -116,7 +118,7 @@ func (r *run) decode(ctx context.Context, ffmpeg string, args []string, s Source
 	if err := cmd.Start(); err != nil {
 		return noFFmpeg(err.Error())
 	}
-	heads := make(chan head, 64) // newer FFmpegs tell of some pictures ahead
+	heads := make(chan head, 64) // newer releases of FFmpeg announce some pictures ahead
 	l := lines{from: from}
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -127,7 +129,7 @@ func (r *run) decode(ctx context.Context, ffmpeg string, args []string, s Source
 	if err != nil {
 		r.cancel()
 	}
-	reading.Wait() // before cmd.Wait, which closes the pipe
+	reading.Wait() // must come before cmd.Wait, which closes the pipe
 	werr := cmd.Wait()
 	if gone := missing(s); gone != nil {
 		return gone
@@ -143,7 +145,7 @@ func (r *run) decode(ctx context.Context, ffmpeg string, args []string, s Source
 	return nil
 }
 
-// pictures hands out picture by picture.
+// pictures sends the head and reads the pixels of one picture after the other, and returns the number of pictures.
 func (r *run) pictures(ctx context.Context, stdout io.Reader, heads <-chan head) (n int, err error) {
 	for h := range heads {
 		var pixels []byte
@@ -170,12 +172,12 @@ func (r *run) pictures(ctx context.Context, stdout io.Reader, heads <-chan head)
 	return n, nil
 }
 
-// lines reads what FFmpeg says.
+// lines parses FFmpeg's log.
 type lines struct {
-	from   time.Duration // where it began; its times count from there
-	unit   float64       // of its time stamps, seconds; 0 if not known
+	from   time.Duration // where FFmpeg started; its times count from there
+	unit   float64       // of its timestamps, in seconds; 0 if unknown
 	length time.Duration
-	at     time.Duration // of the last picture
+	at     time.Duration // position of the last picture
 	last   string        // the last error
 }
 
@@ -186,7 +188,7 @@ var (
 	errorLine   = regexp.MustCompile(`^(?:\[([^]]*)\] )?\[(?:error|fatal)\] (.*)`)
 )
 
-// read sends a head for every picture, until the lines or ctx end.
+// read sends a head for each picture until the log or ctx ends.
 func (l *lines) read(ctx context.Context, r io.Reader, heads chan<- head) {
 	br := bufio.NewReaderSize(r, maxLine)
 	for {
@@ -205,7 +207,8 @@ func (l *lines) read(ctx context.Context, r io.Reader, heads chan<- head) {
 
 func (l *lines) line(line string) (head, bool) {
 	if m := pictureLine.FindStringSubmatch(line); m != nil {
-		// pts_time has six digits only, pts all of them; a picture without either lies at the one before it.
+		// pts_time has only six digits, pts is exact. A picture without either gets the position of the previous
+		// picture.
 		if pts, err := strconv.ParseInt(m[1], 10, 64); err == nil && l.unit > 0 {
 			l.at = l.from + time.Duration(float64(pts)*l.unit*float64(time.Second))
 		} else if s, err := strconv.ParseFloat(m[2], 64); err == nil {
@@ -226,13 +229,13 @@ func (l *lines) line(line string) (head, bool) {
 		d, _ := time.ParseDuration(m[1] + "h" + m[2] + "m" + m[3] + "s")
 		l.length = d
 	} else if m := errorLine.FindStringSubmatch(line); m != nil && !strings.HasPrefix(m[1], "rawvideo") {
-		// that one minds close times
+		// Errors of rawvideo are ignored: that muxer complains of timestamps that are close together.
 		l.last = m[2]
 	}
 	return head{}, false
 }
 
-// missing reports whether the source cannot be reached.
+// missing returns the problem of a source that cannot be reached, or nil.
 func missing(s Source) error {
 	_, err := os.Stat(s.Path)
 	if err == nil {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// dieWithParent makes the kernel kill FFmpeg when the thread that started it is gone.
+// dieWithParent makes the kernel kill FFmpeg when the thread that started FFmpeg ends.
 func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

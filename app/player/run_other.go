@@ -4,5 +4,5 @@ package player
 
 import "os/exec"
 
-// dieWithParent has nothing to do: FFmpeg ends by itself when nobody is left to read its pictures.
+// dieWithParent does nothing: FFmpeg ends by itself when no process reads its pictures.
 func dieWithParent(*exec.Cmd) {}

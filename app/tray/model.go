@@ -14,54 +14,54 @@ import (
 )
 
 const (
-	longTooltip = 120 // runes; Windows shows no more than 127
-	longLabel   = 60  // runes of a menu's entry
+	longTooltip = 120 // in runes; Windows shows at most 127
+	longLabel   = 60  // max length of a menu entry in runes
 	menuCameras = 30
 	menuEvents  = 3
 )
 
-// model is all that the tray shows. It is made from what the recorder says and from nothing else.
+// model is everything that the tray shows. It is made only from what the recorder reports.
 type model struct {
 	icon    assets.Tray
 	tooltip string
 	menu    []entry
 }
 
-// entry is one entry of the menu; one without a title is a separator.
+// entry is one entry of the menu. An entry without a title is a separator.
 type entry struct {
 	title string
 	do    command
 	kids  []entry
 }
 
-// command is what a click does. Its fields depend on what.
+// command is what a click does. Which fields are used depends on do.
 type command struct {
 	do    what
-	id    string        // page, event or camera
-	path  string        // file or folder; of an event, what is played where there is no window
-	title string        // of the note that a result replaces
-	last  time.Duration // of a pause; 0: until it is ended
+	id    string        // id of a page, event or camera
+	path  string        // a file or folder; for an event, the clip to play if there is no window
+	title string        // of the notification that the result replaces
+	last  time.Duration // length of a pause; 0 means until the user resumes
 }
 
 type what string
 
-// What a click does.
+// The actions of a click.
 const (
 	doPage    what = "page"
-	doEvent   what = "event"  // in the window
-	doFile    what = "file"   // in the desktop's player
-	doReveal  what = "reveal" // in the file manager
+	doEvent   what = "event"  // shows the event in the window
+	doFile    what = "file"   // opens the file in the desktop's player
+	doReveal  what = "reveal" // shows the file in the file manager
 	doFolder  what = "folder"
 	doProtect what = "protect"
-	doSave    what = "save" // a clip of a camera
+	doSave    what = "save" // saves a clip of a camera
 	doSaveAll what = "save all"
 	doPause   what = "pause"
 	doResume  what = "resume"
 	doQuit    what = "quit"
 )
 
-// modelOf draws the tray of a recorder. A nil status means that none answers. The ended events are the newest ones,
-// newest first; a build without a window has no entries for it.
+// modelOf makes the model from what a recorder reports. A nil status means that no recorder answers. ended holds the
+// newest ended events, newest first. A build without a window gets no menu entries for the window.
 func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, window bool) model {
 	m := model{icon: assets.Attention, tooltip: words.L("Preroll: the recorder does not run")}
 	if s != nil {
@@ -93,7 +93,8 @@ func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, win
 	return m
 }
 
-// stateOf is the icon and the tooltip: saving before trouble before a pause before recording.
+// stateOf returns the icon and the tooltip. Saving comes before a problem, a problem before a pause, a pause before
+// recording.
 func stateOf(now time.Time, s *status.Status, open int) (assets.Tray, string) {
 	recording, enabled := 0, 0
 	for _, c := range s.Cameras {
@@ -127,7 +128,7 @@ func stateOf(now time.Time, s *status.Status, open int) (assets.Tray, string) {
 	return icon, words.L("Preroll: %s", text)
 }
 
-// clock says a time of day, with the day if it is not today.
+// clock formats the time of day, with the day unless the day is today.
 func clock(t, now time.Time) string {
 	t = t.Local()
 	switch day := words.Day(t, now); day {
@@ -152,7 +153,7 @@ func eventMenu(now time.Time, s *status.Status, ended []event.Event, window bool
 	return list
 }
 
-// saveMenu lists the cameras of which a clip can be saved now.
+// saveMenu lists the cameras that can save a clip now.
 func saveMenu(s *status.Status, window bool) (list []entry) {
 	for _, c := range s.Cameras {
 		if c.State != status.Off {
@@ -183,7 +184,7 @@ func pauseMenu(s *status.Status) entry {
 	}}
 }
 
-// newest takes changed and removed events into a list of ended ones, newest first.
+// newest merges changed and removed events into list and returns the newest ended events, newest first.
 func newest(list, changed []event.Event, removed []string) []event.Event {
 	gone := func(e event.Event) bool {
 		return slices.Contains(removed, e.ID) ||
@@ -199,10 +200,10 @@ func newest(list, changed []event.Event, removed []string) []event.Event {
 	return list[:min(len(list), keptEnded)]
 }
 
-// keptEnded is how many ended events are known, so that some are left when others are removed.
+// keptEnded is how many ended events the tray keeps, so that some are left after others are removed.
 const keptEnded = 50
 
-// short makes a text one line of at most so many runes.
+// short turns a text into one line of at most long runes.
 func short(s string, long int) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
 		return r < ' ' || r == 0x7f || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
@@ -213,8 +214,8 @@ func short(s string, long int) string {
 	return s
 }
 
-// label is a title as the platform's menu takes it: D-Bus menus and Windows take a sign for the key that chooses an
-// entry, so that one that is meant is doubled.
+// label escapes a title for the menu of a platform. D-Bus menus and Windows read one character as the mark of an access
+// key. A literal character of that kind is doubled.
 func label(title, system string) string {
 	title = short(title, longLabel)
 	switch system {
@@ -226,7 +227,7 @@ func label(title, system string) string {
 	return strings.ReplaceAll(title, "_", "__")
 }
 
-// lacksRAMDisk reports whether the RAM disk that Preroll made is gone, as it is after every restart of a Mac.
+// lacksRAMDisk reports whether the RAM disk that Preroll made is gone, as after each restart of a Mac.
 func lacksRAMDisk(s *status.Status) bool {
 	return s != nil && (s.RAM.Path == ramVolume || strings.HasPrefix(s.RAM.Path, ramVolume+"/")) &&
 		slices.ContainsFunc(s.Problems, func(p status.Problem) bool { return p.Code == "ram-gone" })

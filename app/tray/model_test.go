@@ -75,7 +75,7 @@ func TestState(t *testing.T) {
 	}
 }
 
-// lines writes a menu down, one entry a line.
+// lines lists the entries of a menu, one per line.
 func lines(menu []entry) (l []string) {
 	for _, e := range menu {
 		l = append(l, e.title)

@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	maxAge     = time.Minute      // what ended longer ago is no news
-	burst      = 10 * time.Second // so close together, clips are told of in one note
-	rushFrom   = 3                // if they are more than these
-	flapIn     = 10 * time.Minute // more than flapFrom changes of a camera in it are told of once
+	maxAge     = time.Minute      // an event that ended longer ago is no news
+	burst      = 10 * time.Second // clips that end closer together than this may share one notification
+	rushFrom   = 3                // up to this many clips get one notification each
+	flapIn     = 10 * time.Minute // more than flapFrom changes of a camera within this time are reported once
 	flapFrom   = 3
-	cameraWait = time.Minute      // a camera that is away for less is not told of
-	startWait  = 10 * time.Second // a recorder may take so long to start again
-	otherWait  = 3 * time.Second  // what other changes must last
-	heldLines  = 5                // lines of trouble in the note after the quiet hours
+	cameraWait = time.Minute      // a camera that is away for less is not reported
+	startWait  = 10 * time.Second // time that a recorder gets to restart
+	otherWait  = 3 * time.Second  // how long other changes must last
+	heldLines  = 5                // max lines about problems in the notification after the quiet hours
 )
 
-// update is what the recorder said. An empty one only lets time pass.
+// update is what the recorder reported. An empty update only lets time pass.
 type update struct {
-	status       *status.Status // nil: as before
+	status       *status.Status // nil if unchanged
 	disconnected bool           // no recorder answers
-	first        bool           // the first one of a watch: what has ended before is no news
+	first        bool           // the first update of a watch: events that ended earlier are no news
 	events       []event.Event
 	removed      []string
 }
@@ -39,32 +39,32 @@ type notification struct {
 	key, title, body string
 	picture          string
 	acts             []act
-	closes           []string // keys of notes that it stands for; without a title it does nothing else
-	update           bool     // only in place of a note that is still there
+	closes           []string // keys of notifications to close; without a title, the notification only closes them
+	update           bool     // shown only in place of a notification that is still there
 }
 
-// act is an action of a note; a click on the note does the first.
+// act is an action of a notification. A click on the notification runs the first action.
 type act struct {
 	label string
 	do    command
 }
 
-// policy decides what the user is told and when. It holds no clock: see and next get the time and say when they want to
-// be called again.
+// policy decides what the user is told, and when. policy reads no clock: see gets the time, and next returns when see
+// must be called again.
 type policy struct {
 	status   *status.Status
 	events   map[string]*eventState
-	recent   []shownClip // the last ones, each within rush of the next
-	joined   bool        // recent is told of in one note
+	recent   []shownClip // the latest clips, each within burst of the next
+	joined   bool        // one notification stands for all clips in recent
 	problems map[string]*problemState
 	backlog  quietBacklog
 }
 
-// eventState is what was told of an event.
+// eventState is what the user was told of an event.
 type eventState struct {
-	ended    time.Time // zero: it is open
-	alarm    bool      // its alarm was told
-	pictured bool      // with the mail's picture
+	ended    time.Time // zero while the event is open
+	alarm    bool      // the user was told of the alarm
+	pictured bool      // the notification had the picture of the mail
 }
 
 type shownClip struct {
@@ -73,16 +73,16 @@ type shownClip struct {
 	clip       bool
 }
 
-// problemState is a problem that is there, or was there lately.
+// problemState is a problem that exists or existed recently.
 type problemState struct {
 	status.Problem
-	name     string // of the camera that it is about
+	name     string // of the camera that the problem is about
 	there    bool
-	since    time.Time   // of its last change
-	began    time.Time   // when it came
-	changes  []time.Time // of a camera, in the last flapIn
-	notified bool        // the user knows of it
-	flaps    bool        // the user was told that it comes and goes
+	since    time.Time   // when there last changed
+	began    time.Time   // when the problem came
+	changes  []time.Time // of a camera, within flapIn
+	notified bool        // the user was told of the problem
+	flaps    bool        // the user was told that the problem comes and goes
 }
 
 // quietBacklog is what the quiet hours held back.
@@ -96,7 +96,7 @@ func newPolicy() *policy {
 	return &policy{events: map[string]*eventState{}, problems: map[string]*problemState{}}
 }
 
-// see returns what is to be told now.
+// see returns the notifications to show now.
 func (n *policy) see(now time.Time, u update) []notification {
 	var list []notification
 	if u.status != nil {
@@ -130,7 +130,10 @@ func (n *policy) see(now time.Time, u update) []notification {
 
 func (n *policy) quiet(now time.Time) bool { return n.status.Notify.IsQuiet(now.Local()) }
 
-// seeEvent follows an event. What had ended before the tray was there is not news, and an event ends once.
+// --- Events ---
+
+// seeEvent handles a new or changed event. Events that ended before the tray started are no news, and each event ends
+// once.
 func (n *policy) seeEvent(now time.Time, e event.Event, first bool) []notification {
 	s := n.events[e.ID]
 	known := s != nil
@@ -155,7 +158,7 @@ func (n *policy) seeEvent(now time.Time, e event.Event, first bool) []notificati
 			picture: n.path(e, e.Snapshot),
 			update:  known, acts: []act{{words.L("Open"), command{do: doEvent, id: e.ID}}}}}
 	}
-	if known && !s.ended.IsZero() { // protected, or looked at again
+	if known && !s.ended.IsZero() { // the event changed again, for example it was protected
 		return nil
 	}
 	s.ended = now
@@ -168,7 +171,7 @@ func (n *policy) seeEvent(now time.Time, e event.Event, first bool) []notificati
 		n.backlog.add(e)
 		fallthrough
 	case !tell || !wanted:
-		if s.alarm { // it would say for ever that the clip is being saved
+		if s.alarm { // else the notification would forever say that the clip is being saved
 			return []notification{{closes: []string{e.ID}}}
 		}
 		return nil
@@ -176,7 +179,8 @@ func (n *policy) seeEvent(now time.Time, e event.Event, first bool) []notificati
 	return n.join(now, e)
 }
 
-// join tells of an event that ended, and of many of them at once in one note.
+// join returns the notification of an event that ended. If many events ended in a short time, one notification replaces
+// all.
 func (n *policy) join(now time.Time, e event.Event) []notification {
 	n.recent = slices.DeleteFunc(n.recent, func(c shownClip) bool { return !n.joined && now.Sub(c.at) >= burst })
 	if n.joined && now.Sub(n.recent[len(n.recent)-1].at) >= burst {
@@ -209,7 +213,7 @@ func (n *policy) join(now time.Time, e event.Event) []notification {
 	return []notification{j}
 }
 
-// ended is the note of one event.
+// ended returns the notification of one event.
 func (n *policy) ended(e event.Event) notification {
 	t := notification{key: e.ID, title: title(e), picture: n.path(e, e.Thumbnail)}
 	if t.picture == "" {
@@ -241,7 +245,7 @@ func (n *policy) ended(e event.Event) notification {
 	return t
 }
 
-// path is the full path of one of an event's files, or "".
+// path returns the full path of a file of an event, or "".
 func (n *policy) path(e event.Event, file string) string {
 	if file == "" {
 		return ""
@@ -249,7 +253,7 @@ func (n *policy) path(e event.Event, file string) string {
 	return e.Path(n.status.Archive.Path, file)
 }
 
-// wants reports whether the owner of a camera wants to be told of its events.
+// wants reports whether the settings of a camera ask for notifications of its events.
 func (n *policy) wants(camera string) bool {
 	c, ok := cameraOf(n.status, camera)
 	return !ok || c.Notify
@@ -278,7 +282,10 @@ func clipsFrom(clips int, cameras []string) string {
 	return words.L("%s from %s", what, words.N(len(cameras), "1 camera", "%d cameras"))
 }
 
-// seeTrouble follows the problems and tells of each that stays: once when it came, once when it went.
+// --- Problems ---
+
+// seeTrouble tracks the problems. It returns one notification when a problem has come and one when it has gone, if the
+// change lasts.
 func (n *policy) seeTrouble(now time.Time, u update) []notification {
 	if u.status != nil || u.disconnected {
 		n.compare(now, u.disconnected)
@@ -307,7 +314,7 @@ func (n *policy) seeTrouble(now time.Time, u update) []notification {
 			title, body = t.cameText(n.status)
 		case !t.there && t.notified && calm:
 			t.notified = false
-			if title, body = t.wentText(); n.other(t) { // that one is told of instead
+			if title, body = t.wentText(); n.other(t) { // the user is told of the other problem instead
 				title = ""
 				list = append(list, notification{closes: []string{"trouble " + key}})
 			}
@@ -331,13 +338,13 @@ func (n *policy) seeTrouble(now time.Time, u update) []notification {
 	return list
 }
 
-// compare notes which problems came and went.
+// compare records which problems came and which went.
 func (n *policy) compare(now time.Time, disconnected bool) {
 	there := map[string]status.Problem{}
 	if disconnected {
 		there["recorder "] = status.Problem{Code: "recorder", Text: text.Plain(words.L("The recorder does not run")),
 			Hint: text.Plain(words.L("Nothing is recorded. Start Preroll, or its service."))}
-		for key, t := range n.problems { // nobody knows better
+		for key, t := range n.problems { // without a recorder, the other problems are taken to last
 			if t.there {
 				there[key] = t.Problem
 			}
@@ -350,7 +357,7 @@ func (n *policy) compare(now time.Time, disconnected bool) {
 		}
 		for key, t := range n.problems {
 			c, _ := cameraOf(n.status, t.About)
-			if t.there && t.Code == "camera" && c.State == status.Connecting { // it is only being tried again
+			if t.there && t.Code == "camera" && c.State == status.Connecting { // the camera only tries to connect again
 				there[key] = t.Problem
 			}
 		}
@@ -386,7 +393,7 @@ func (t *problemState) change(now time.Time, there bool) {
 	}
 }
 
-// wait is how long a change must last to be told of.
+// wait returns how long a change must last before the user is told.
 func (t *problemState) wait() time.Duration {
 	switch {
 	case t.there && t.Code == "camera":
@@ -397,7 +404,7 @@ func (t *problemState) wait() time.Duration {
 	return otherWait
 }
 
-// other reports whether there is other trouble of the same kind, so that what went did not go well.
+// other reports whether another problem of the same kind remains. Then the end of t is no good news.
 func (n *policy) other(t *problemState) bool {
 	for _, o := range n.problems {
 		if o != t && o.there && o.About == t.About && o.Code != mailStorm && t.Code != mailStorm {
@@ -407,7 +414,7 @@ func (n *policy) other(t *problemState) bool {
 	return false
 }
 
-// mailStorm is the key of a camera's trouble that has nothing to do with its video.
+// mailStorm is the key of a camera's problem that does not concern the video.
 const mailStorm = "mail-storm"
 
 func (t *problemState) cameText(s *status.Status) (title, body string) {
@@ -447,6 +454,8 @@ func (t *problemState) wentText() (title, body string) {
 	return words.L("Solved: %s", words.Say(t.Text)), took
 }
 
+// --- Quiet hours and timing ---
+
 func (h *quietBacklog) add(e event.Event) {
 	if len(e.Clips) > 0 {
 		h.clips++
@@ -459,7 +468,7 @@ func (h *quietBacklog) add(e event.Event) {
 	h.cameras[e.Camera] = e.Title()
 }
 
-// afterQuiet tells what the quiet hours held back.
+// afterQuiet returns the notification about what the quiet hours held back.
 func (n *policy) afterQuiet() []notification {
 	h := n.backlog
 	n.backlog = quietBacklog{}
@@ -480,7 +489,7 @@ func (n *policy) afterQuiet() []notification {
 		acts: []act{{words.L("Open"), command{do: doPage, id: "events"}}}}}
 }
 
-// next is when see wants to be called though nothing happens; zero: never.
+// next returns when see must be called even if nothing happens. Zero means never.
 func (n *policy) next(now time.Time) time.Time {
 	var at time.Time
 	earliest := func(t time.Time) {

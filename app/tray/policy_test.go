@@ -14,7 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// told writes notes down: "key|title|body", "+" in front of an update, and "x key" for what is closed.
+// told lists notifications: "key|title|body", with "+" in front of an update, and "x key" for each closed notification.
 func told(notes []notification) (l []string) {
 	for _, n := range notes {
 		for _, c := range n.closes {
@@ -31,7 +31,7 @@ func told(notes []notification) (l []string) {
 	return l
 }
 
-// play is a news with a clock.
+// play is a policy with a clock.
 type play struct {
 	*testing.T
 	n   *policy
@@ -53,7 +53,7 @@ func (p *play) see(u update, want ...string) {
 
 func (p *play) wait(d time.Duration) { p.now = p.now.Add(d) }
 
-// next wants a call after d; -1: none.
+// next checks that the policy wants a call after d; -1 means no call.
 func (p *play) next(d time.Duration) {
 	p.Helper()
 	at := p.n.next(p.now)
@@ -214,7 +214,7 @@ func TestTestMail(t *testing.T) {
 	p.see(update{status: &restarted, first: true})
 }
 
-// with is a status with problems.
+// with returns an update whose status has problems.
 func with(problems ...status.Problem) update {
 	s := standard()
 	s.Problems = problems
@@ -244,7 +244,7 @@ func TestCameraTrouble(t *testing.T) {
 	p.see(with(gateAway))
 	p.next(cameraWait)
 	p.wait(30 * time.Second)
-	p.see(with()) // back before it was told of
+	p.see(with()) // the camera is back before the user was told
 	p.next(-1)
 	p.wait(20 * time.Minute)
 	p.see(with(gateAway))
@@ -309,7 +309,7 @@ func TestOtherTrouble(t *testing.T) {
 	p.wait(otherWait)
 	p.see(with(full), "trouble archive-full archive|The drive is full|Delete something.")
 	p.wait(time.Minute)
-	p.see(with(gone)) // one trouble for another is no good news
+	p.see(with(gone)) // another problem instead of the first is no good news
 	p.wait(otherWait)
 	p.see(update{}, "x trouble archive-full archive", "trouble archive-gone archive|The drive is gone|Plug it in.")
 	p.wait(20 * time.Minute)
@@ -318,7 +318,7 @@ func TestOtherTrouble(t *testing.T) {
 	p.see(update{}, "trouble archive-gone archive|The archive drive works again|It took 20 min.")
 }
 
-// TestMailStorm tells of a camera's mails by its name, and of its video all the same.
+// TestMailStorm checks that a mail storm is reported under the name of its camera, independently of the camera's video.
 func TestMailStorm(t *testing.T) {
 	storm := status.Problem{Code: mailStorm, About: "a", Text: text.Plain("600 alarm mails came"),
 		Hint: text.Plain("See who sends them.")}
@@ -341,7 +341,7 @@ func TestRecorderGone(t *testing.T) {
 	p.wait(startWait - time.Second)
 	u := with()
 	u.first = true
-	p.see(u) // it was started anew
+	p.see(u) // the recorder has restarted
 	p.next(-1)
 	p.see(update{disconnected: true})
 	p.wait(startWait)

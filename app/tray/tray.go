@@ -1,6 +1,6 @@
-// Package tray is the resident part of the desktop: the icon, its menu and the notifications. It is a client of the
-// control socket and holds no truth: what it shows is drawn from what the recorder says. It uses no Fyne; the window
-// is a process of its own that it starts.
+// Package tray is the resident part of the desktop program: the icon, its menu and the notifications. The tray is a
+// client of the control socket and shows only what the recorder reports. The tray does not use Fyne. The window is a
+// separate process, which the tray starts.
 package tray
 
 import (
@@ -31,38 +31,38 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// Options configures the tray.
+// Options configure the tray.
 type Options struct {
 	Paths  config.Paths
-	Window bool   // this build has one
-	Page   string // page of it to open at the start, or "" for none
+	Window bool   // whether this build has a window
+	Page   string // page of the window to open at the start, or ""
 	Log    *slog.Logger
 }
 
-// tray is a running tray. Its goroutines belong to Run.
+// tray is a running tray. Run waits for all its goroutines.
 type tray struct {
 	opt           Options
 	client        *control.Client
-	notifications chan word // for the goroutine that shows them, since the desktop may hang
+	notifications chan word // read by showNotifications, because the desktop may hang
 	tasks         sync.WaitGroup
-	ctx           context.Context // of Run: what the tray has started ends with it
+	ctx           context.Context // of Run; everything that the tray started ends with it
 	quit          context.CancelFunc
 
-	// owned by the drawing goroutine
+	// The goroutine that runs follow owns the fields below.
 	shown    model
 	drawn    bool
-	again    time.Time // when icon and tooltip are set once more; zero: that is done
+	again    time.Time // when to set icon and tooltip again; zero if done
 	status   *status.Status
 	language string
 	open     map[string]bool // events that are being saved
 	ended    []event.Event   // newest first
 	policy   *policy
-	remade   bool // the RAM disk was made again
+	remade   bool // the tray tried to make the RAM disk again
 	menuDone context.CancelFunc
-	menu     sync.WaitGroup // goroutines of the menu's entries
+	menu     sync.WaitGroup // goroutines of the menu entries
 }
 
-// Run shows the tray until ctx ends or the user quits. On macOS it must be called on the main thread.
+// Run shows the tray until ctx ends or the user quits. On macOS the caller must call Run on the main thread.
 func Run(ctx context.Context, opt Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -72,7 +72,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer t.client.Close()
 
-	// A second start opens the first one's window and ends; one at login just ends.
+	// A second start makes the first tray open its window, and ends. A start at login only ends.
 	ln, err := control.Listen(host.OrderSocket(opt.Paths))
 	if errors.Is(err, control.ErrTaken) {
 		if opt.Page == "" {
@@ -110,7 +110,9 @@ func Run(ctx context.Context, opt Options) error {
 	return nil
 }
 
-// serveCommands does what a second start or the window asks for, until the listener is closed.
+// --- Commands and the recorder ---
+
+// serveCommands runs the commands of a second start or of the window, until the listener is closed.
 func (t *tray) serveCommands(ln net.Listener) {
 	for {
 		c, err := ln.Accept()
@@ -134,7 +136,8 @@ func (t *tray) serveCommands(ln net.Listener) {
 	}
 }
 
-// findHost says once that nobody can see the icon. At login the desktop's panel may start later than Preroll.
+// findHost waits ten seconds, because the panel may start later than Preroll at login. Then findHost logs once if the
+// desktop shows no tray icons.
 func (t *tray) findHost() {
 	timer := time.NewTimer(10 * time.Second)
 	defer timer.Stop()
@@ -148,7 +151,8 @@ func (t *tray) findHost() {
 	}
 }
 
-// watch passes on what the recorder says until the tray ends. A recorder that is gone is waited for.
+// watch passes on the updates of the recorder until the tray ends. If the recorder is gone, watch tries again every
+// second.
 func (t *tray) watch(to chan<- update) {
 	send := func(u update) {
 		select {
@@ -176,7 +180,7 @@ func (t *tray) watch(to chan<- update) {
 	}
 }
 
-// follow draws and tells what the recorder says until the tray ends. It runs a timer only while something is pending.
+// follow draws the tray and shows notifications until the tray ends. Its timer runs only while something is pending.
 func (t *tray) follow(updates <-chan update) {
 	t.again = time.Now().Add(time.Second)
 	timer := time.NewTimer(time.Second)
@@ -193,12 +197,12 @@ func (t *tray) follow(updates <-chan update) {
 		t.update(now, u)
 		timer.Stop()
 		if at := t.wake(now); !at.IsZero() {
-			timer.Reset(min(time.Until(at), 30*time.Minute)) // the machine may have slept in between
+			timer.Reset(min(time.Until(at), 30*time.Minute)) // the machine may sleep meanwhile
 		}
 	}
 }
 
-// update takes an update in.
+// update takes in one update of the recorder.
 func (t *tray) update(now time.Time, u update) {
 	if u.status != nil {
 		t.status = u.status
@@ -239,8 +243,8 @@ func (t *tray) update(now time.Time, u update) {
 	}
 }
 
-// wake is when there is something to do though the recorder says nothing: news that wait, the start, and midnight, when
-// what the menu calls today is yesterday. Zero: never.
+// wake returns when the tray has something to do without an update: a pending notification, the second drawing after
+// the start, or midnight, when "Today" in the menu becomes "Yesterday". Zero means never.
 func (t *tray) wake(now time.Time) time.Time {
 	at := t.policy.next(now)
 	if !t.again.IsZero() && (at.IsZero() || t.again.Before(at)) {
@@ -255,13 +259,16 @@ func (t *tray) wake(now time.Time) time.Time {
 	return at
 }
 
-// word is a note to show, or the key of one to take away.
+// --- Notifications ---
+
+// word is a notification to show, or the key of a notification to remove.
 type word struct {
 	notification notify.Notification
 	closes       string
 }
 
-// show hands a note to the goroutine that shows them. If that is far behind, the note is lost: the window has it all.
+// show passes a notification to showNotifications. If the queue is full, the notification is dropped; the window shows
+// everything anyway.
 func (t *tray) show(n notification) {
 	var list []word
 	for _, key := range n.closes {
@@ -283,7 +290,7 @@ func (t *tray) show(n notification) {
 	}
 }
 
-// showNotifications shows the notes until the tray ends. A desktop that takes none is logged when that begins.
+// showNotifications shows notifications until the tray ends. The first of several errors in succession is logged.
 func (t *tray) showNotifications() {
 	desktop := notify.New()
 	defer desktop.Stop()
@@ -308,19 +315,22 @@ func (t *tray) showNotifications() {
 	}
 }
 
-// try logs what went wrong with something that nobody waits for.
+// try logs an error of something that nobody waits for.
 func (t *tray) try(what string, err error) {
 	if err != nil && t.ctx.Err() == nil {
 		t.opt.Log.Warn("the tray could not do something", "err", fmt.Errorf("%s: %w", what, err))
 	}
 }
 
-// draw shows the model, if it is another one than is shown. The menu is rebuilt only if its entries changed.
+// --- Icon and menu ---
+
+// draw shows the model if it has changed. The menu is rebuilt only if its entries changed.
 func (t *tray) draw(now time.Time) {
 	m := modelOf(now, t.status, len(t.open), t.ended, t.opt.Window)
 	old, first := t.shown, !t.drawn
 	t.shown, t.drawn = m, true
-	// What is set while systray exports itself on D-Bus is lost, and it does not say when it has done so.
+	// systray loses what is set while it exports itself on D-Bus, and does not report when that is done. So icon and
+	// tooltip are set twice.
 	again := !t.again.IsZero() && !now.Before(t.again)
 	if again {
 		t.again = time.Time{}
@@ -337,7 +347,8 @@ func (t *tray) draw(now time.Time) {
 	}
 }
 
-// drawIcon outlives a session bus that has gone, at which systray panics: what is recorded matters more than an icon.
+// drawIcon sets the icon. If the session bus is gone, systray panics. drawIcon recovers, because recording matters more
+// than an icon.
 func (t *tray) drawIcon(icon assets.Tray) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -368,7 +379,7 @@ func (t *tray) buildMenu(menu []entry) {
 	}
 }
 
-// on does what an entry is for whenever it is clicked, until ctx ends.
+// on runs the command of an entry at each click, until ctx ends.
 func (t *tray) on(ctx context.Context, item *systray.MenuItem, e entry) {
 	if e.kids != nil {
 		return
@@ -385,7 +396,9 @@ func (t *tray) on(ctx context.Context, item *systray.MenuItem, e entry) {
 	})
 }
 
-// act does what a click asked for.
+// --- Clicks ---
+
+// act runs the command of a click.
 func (t *tray) act(o command) {
 	ctx, cancel := context.WithTimeout(t.ctx, 20*time.Second)
 	defer cancel()
@@ -425,7 +438,7 @@ func (t *tray) act(o command) {
 	}
 }
 
-// failed logs what a click could not do, and tells the user, who waits for it.
+// failed logs the error of a click and shows a notification, because the user waits for the result.
 func (t *tray) failed(what string, err error) {
 	if err == nil || t.ctx.Err() != nil {
 		return
@@ -452,7 +465,8 @@ func (t *tray) saveAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// openWindow starts the window's process, which raises the one that is open already. It ends when Preroll quits.
+// openWindow starts the process of the window. If a window is open already, the new process raises it. The window ends
+// when Preroll quits.
 func (t *tray) openWindow(page, id string) {
 	if !t.opt.Window {
 		return
@@ -463,7 +477,7 @@ func (t *tray) openWindow(page, id string) {
 		return
 	}
 	cmd := exec.CommandContext(t.ctx, self, "window", "--config", t.opt.Paths.File, "--page", page, "--event", id)
-	cmd.Cancel = func() error { // so that it remembers its place and ends its player
+	cmd.Cancel = func() error { // lets the window save its place and end its player
 		if runtime.GOOS == "windows" {
 			return cmd.Process.Kill()
 		}
@@ -475,5 +489,5 @@ func (t *tray) openWindow(page, id string) {
 		t.try("window was not opened", err)
 		return
 	}
-	t.tasks.Go(func() { _ = cmd.Wait() }) // however the user closes it
+	t.tasks.Go(func() { _ = cmd.Wait() }) // the user may close the window in any way
 }

@@ -26,12 +26,12 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// fake is a recorder that does as it is told.
+// fake is a recorder that logs calls and shows what the test sets.
 type fake struct {
 	control.Recorder
 	changed chan struct{}
 
-	mu     sync.Mutex // guards all below
+	mu     sync.Mutex // guards the fields below
 	status status.Status
 	events []event.Event
 	calls  []string
@@ -99,9 +99,9 @@ func until(t *testing.T, what string, ok func() bool) {
 	poll.Until(t, what, 20*time.Second, ok, nil)
 }
 
-// TestTray drives the whole tray on a private bus, in a process of its own, since fyne.io/systray runs once in a
-// process. It is left out under the race detector, which finds that systray counts its menu's revisions under two
-// locks.
+// TestTray drives the whole tray on a private bus. The test runs in its own process, because fyne.io/systray can run
+// only once per process. The race detector leaves the test out, because systray counts the revisions of its menu under
+// two different locks.
 func TestTray(t *testing.T) {
 	if os.Getenv("PREROLL_TEST_TRAY") == "" {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestTray$", "-test.count", "1")
@@ -175,7 +175,7 @@ func TestTray(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 5 { // only numbers change, and at last the tooltip
+	for i := range 5 { // only numbers change, and in the last round the tooltip
 		f.change(func() {
 			f.status.RAM.Used, f.status.Cameras = int64(i), slices.Clone(f.status.Cameras)
 			f.status.Cameras[0].PreRoll = event.Seconds(time.Duration(i) * time.Second)

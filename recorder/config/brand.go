@@ -11,30 +11,30 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Brand is what is known of a maker's cameras. In a path {n} stands for the channel, {0} for the channel counted from
-// 0, and {nn} for the channel with two digits.
+// Brand describes the cameras of a maker. In a path, {n} stands for the channel, {0} for the channel counted from 0,
+// and {nn} for the channel with two digits.
 type Brand struct {
 	Name string
-	Main string    // RTSP path of the main stream
-	Sub  string    // RTSP path of the second, smaller stream
-	Port int       // of RTSP
-	Hint text.Text // where RTSP is switched on
+	Main string // RTSP path of the main stream
+	Sub  string // RTSP path of the second, smaller stream
+	Port int // RTSP port
+	Hint text.Text // how to switch RTSP on
 
-	channels [2]string // paths of main and sub stream of channels above 1, where they differ from Main and Sub
+	channels [2]string // main and sub path of channels above 1; empty if Main and Sub fit
 	words    *regexp.Regexp
 }
 
 // Other is the name of the brand for all cameras whose maker is not known.
 const Other = "Other"
 
-// Brands are the brands that are known, in the order in which a screen lists them and a guess tries them, and last the
-// one for all others. A camera's owner may have changed its port and paths.
+// Brands are the known brands, in the order in which a screen lists them and GuessBrand tries them. The last entry is
+// for all other brands. The owner of a camera may have changed its port and paths.
 var Brands = []Brand{
 	{Name: "Axis", Main: "/axis-media/media.amp", Sub: "/axis-media/media.amp?resolution=640x360", Port: 554,
 		channels: [2]string{"/axis-media/media.amp?camera={n}", "/axis-media/media.amp?camera={n}&resolution=640x360"},
 		Hint:     text.BrandAxis.With(),
 		words:    regexp.MustCompile(`(?i)\baxis\b`)},
-	// Profile 1 is MJPEG on most of them, and profile 2 is H.264 (support.hanwhavision.eu, "RTSP URLs").
+	// On most models profile 1 is MJPEG and profile 2 is H.264 (support.hanwhavision.eu, "RTSP URLs").
 	{Name: "Hanwha", Main: "/profile2/media.smp", Sub: "/profile3/media.smp", Port: 554,
 		channels: [2]string{"/{0}/profile2/media.smp", "/{0}/profile3/media.smp"},
 		Hint:     text.BrandHanwha.With(),
@@ -63,9 +63,9 @@ var Brands = []Brand{
 		Hint: text.BrandOther.With()},
 }
 
-// URL returns the RTSP URL of a stream. address is a host name or an IP address, with a port if it is not the usual
-// one; one that was pasted out of a browser is understood too, but not its port, which is that of the web page.
-// Channels count from 1. An address that is none gives a URL with a [CheckURL].
+// URL returns the RTSP URL of a stream. address is a host name or an IP address, followed by a port if the port is not
+// the usual one. URL also accepts an address that was copied from a browser, but ignores its port, which belongs to the
+// web page. Channels count from 1. An invalid address gives a URL with a [CheckURL].
 func (b Brand) URL(address string, sub bool, channel int) string {
 	a := strings.TrimSpace(address)
 	scheme, rest, pasted := strings.Cut(a, "://")
@@ -112,10 +112,10 @@ func (b Brand) path(sub bool, channel int) string {
 	return strings.NewReplacer("{n}", n, "{nn}", nn, "{0}", strconv.Itoa(channel-1)).Replace(path)
 }
 
-// Channels reports whether the brand's paths differ from channel to channel.
+// Channels reports whether the paths of the brand depend on the channel.
 func (b Brand) Channels() bool { return strings.Contains(b.Main, "{") || b.channels[0] != "" }
 
-// GuessBrand returns the name of the brand that a camera's name or model speaks of, or "".
+// GuessBrand returns the name of the brand to which the name or model of a camera points, or "".
 func GuessBrand(text string) string {
 	if s, err := url.PathUnescape(text); err == nil {
 		text = s

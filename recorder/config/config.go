@@ -1,7 +1,7 @@
-// Package config is the settings file: its shape, defaults, reading, checking and saving.
+// Package config defines, reads, checks and saves the settings file.
 //
-// In goes a TOML file (design: one [table] a part, one [[camera]] a camera), out comes a Settings value. Nothing
-// here starts a goroutine or keeps state.
+// The file is TOML, with one [table] per part of Preroll and one [[camera]] per camera. The package turns the file into
+// a Settings value. It starts no goroutine, except in [CheckFolders], and keeps no state.
 package config
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// Version is the settings file's version that this program writes.
+// Version is the version of the settings file that this program writes.
 const Version = 1
 
 // DemoURL is the camera URL of the built-in demo camera.
@@ -21,7 +21,7 @@ const DemoURL = "demo:"
 // Settings is the whole settings file.
 type Settings struct {
 	Version  int      `toml:"version" json:"version"`
-	Language string   `toml:"language" json:"language"` // of the desktop: one of Languages; "" is the system's
+	Language string   `toml:"language" json:"language"` // of the desktop: one of Languages, or "" for the system's
 	RAMDisk  RAMDisk  `toml:"ram_disk" json:"ram_disk"`
 	Archive  Archive  `toml:"archive" json:"archive"`
 	Clip     Clip     `toml:"clip" json:"clip"`
@@ -31,55 +31,55 @@ type Settings struct {
 	Cameras  []Camera `toml:"camera" json:"camera"`
 }
 
-// Languages are those that the desktop speaks.
+// Languages are the languages of the desktop program.
 var Languages = []string{"en", "de"}
 
-// RAMDisk says where the rings live and how much they may hold.
+// RAMDisk says where the rings lie and how much they may hold.
 type RAMDisk struct {
 	Path   string   `toml:"path" json:"path"`
-	Keep   Duration `toml:"keep" json:"keep"`     // ring length of each camera
-	Budget ByteSize `toml:"budget" json:"budget"` // all rings and pins together
+	Keep   Duration `toml:"keep" json:"keep"`     // length of each ring
+	Budget ByteSize `toml:"budget" json:"budget"` // for all rings and pins together
 }
 
-// Archive says where clips go and when they may be deleted. A zero limit means no limit.
+// Archive says where clips go and when retention may delete them. A zero limit means no limit.
 type Archive struct {
 	Path    string   `toml:"path" json:"path"`
 	MaxAge  Duration `toml:"max_age" json:"max_age"`
 	MaxSize ByteSize `toml:"max_size" json:"max_size"`
 	MinFree ByteSize `toml:"min_free" json:"min_free"`
-	Group   bool     `toml:"group" json:"group"` // its group may read it
+	Group   bool     `toml:"group" json:"group"` // the group of the files may read the archive
 }
 
-// Clip holds the lengths that a camera may override.
+// Clip holds the lengths of clips. A camera may override them.
 type Clip struct {
 	PreRoll   Duration `toml:"pre_roll" json:"pre_roll"`
 	PostRoll  Duration `toml:"post_roll" json:"post_roll"`
 	MaxLength Duration `toml:"max_length" json:"max_length"`
 }
 
-// SMTP is the alarm mail server.
+// SMTP configures the server for alarm mails.
 type SMTP struct {
-	// host:port or :port, several with commas: plain, STARTTLS and TLS alike
+	// Listen is host:port or :port, several separated by commas. Each port accepts plain connections, STARTTLS and TLS.
 	Listen string `toml:"listen" json:"listen"`
-	// further ones that speak TLS from the first byte and nothing else
+	// ListenTLS is like Listen, but these ports accept only TLS from the first byte.
 	ListenTLS string `toml:"listen_tls" json:"listen_tls"`
-	// accept TLS 1.0 and 1.1 and RSA key exchange, for old cameras
+	// OldTLS accepts TLS 1.0, TLS 1.1 and RSA key exchange, for old cameras.
 	OldTLS   bool     `toml:"old_tls" json:"old_tls"`
 	Allow    []string `toml:"allow" json:"allow"` // networks (CIDR), addresses, "private" or "any"
 	Username string   `toml:"username" json:"username"`
 	Password Secret   `toml:"password" json:"password"`
-	KeepMail bool     `toml:"keep_mail" json:"keep_mail"` // keep an event's first mail beside its clip
+	KeepMail bool     `toml:"keep_mail" json:"keep_mail"` // keep the first mail of an event beside its clip
 }
 
-// Notify says what a user is told of on the desktop.
+// Notify says which notifications the desktop shows.
 type Notify = event.Notify
 
-// FFmpeg names the FFmpeg to use; an empty path means: beside the program, then on PATH.
+// FFmpeg names the FFmpeg to use. An empty path means: look beside the program, then in PATH.
 type FFmpeg struct {
 	Path string `toml:"path" json:"path"`
 }
 
-// Camera is one camera. Nil lengths mean those of Clip.
+// Camera is one camera. A nil length means the length in Clip.
 type Camera struct {
 	ID       string   `toml:"id" json:"id"`
 	Name     string   `toml:"name" json:"name"`
@@ -88,28 +88,28 @@ type Camera struct {
 	Password Secret   `toml:"password" json:"password"`
 	Enabled  bool     `toml:"enabled" json:"enabled"`
 	Audio    bool     `toml:"audio" json:"audio"`
-	Notify   bool     `toml:"notify" json:"notify"` // tell of its events
+	Notify   bool     `toml:"notify" json:"notify"` // notify the user of its events
 	Mail     []string `toml:"mail" json:"mail"`
 	Ingest   Ingest   `toml:"ingest,omitempty" json:"ingest,omitempty"` // what reads an RTSP camera
 
 	PreRoll   *Duration `toml:"pre_roll,omitempty" json:"pre_roll,omitempty"`
 	PostRoll  *Duration `toml:"post_roll,omitempty" json:"post_roll,omitempty"`
 	MaxLength *Duration `toml:"max_length,omitempty" json:"max_length,omitempty"`
-	// how long after an alarm its mail comes; the pre-roll of mails begins so much earlier
+	// MailLag is how long after an alarm its mail arrives. The pre-roll of an event by mail begins earlier by MailLag.
 	MailLag Duration `toml:"mail_lag,omitempty" json:"mail_lag,omitempty"`
 }
 
-// Ingest is what reads an RTSP camera.
+// Ingest says what reads an RTSP camera.
 type Ingest string
 
 // The values of Ingest.
 const (
-	IngestAuto   Ingest = "" // Preroll, and FFmpeg where that cannot; written "auto"
+	IngestAuto   Ingest = "" // Preroll, or FFmpeg if Preroll cannot; written as "auto"
 	IngestRTSP   Ingest = "rtsp"
 	IngestFFmpeg Ingest = "ffmpeg"
 )
 
-// UnmarshalText reads a value of the settings file. Others than the known ones are refused by [Validate].
+// UnmarshalText reads a value of the settings file. [Validate] rejects unknown values.
 func (i *Ingest) UnmarshalText(b []byte) error {
 	if *i = Ingest(b); *i == "auto" {
 		*i = IngestAuto
@@ -117,10 +117,10 @@ func (i *Ingest) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// FolderScheme begins the URL of a camera whose files another program writes into a folder.
+// FolderScheme begins the URL of a camera whose files another program writes to a folder.
 const FolderScheme = "folder:"
 
-// Folder returns the folder that a camera's URL names, and whether it names one.
+// Folder returns the folder that the camera's URL names, and reports whether the URL names a folder.
 func (c Camera) Folder() (string, bool) { return strings.CutPrefix(c.URL, FolderScheme) }
 
 // RTSP reports whether the camera speaks RTSP.
@@ -128,7 +128,7 @@ func (c Camera) RTSP() bool {
 	return strings.HasPrefix(c.URL, "rtsp:") || strings.HasPrefix(c.URL, "rtsps:")
 }
 
-// Default returns the settings of a first start on this platform: no camera, and nothing written anywhere.
+// Default returns the settings of a first start on this platform, without a camera. It writes nothing.
 func Default() Settings {
 	return Settings{
 		Version: Version,
@@ -144,7 +144,7 @@ func Default() Settings {
 	}
 }
 
-// NewCamera returns a camera with the defaults that an entry of the settings file starts from.
+// NewCamera returns a camera with the default values of an entry in the settings file.
 func NewCamera() Camera { return Camera{Enabled: true, Audio: true, Notify: true} }
 
 // DemoCamera returns the built-in demo camera.
@@ -154,7 +154,7 @@ func DemoCamera() Camera {
 	return c
 }
 
-// Ports returns the single addresses of Listen and of ListenTLS.
+// Ports returns the addresses in Listen and in ListenTLS.
 func (s SMTP) Ports() (plain, tls []string) {
 	split := func(list string) (ports []string) {
 		for p := range strings.SplitSeq(list, ",") {
@@ -167,7 +167,7 @@ func (s SMTP) Ports() (plain, tls []string) {
 	return split(s.Listen), split(s.ListenTLS)
 }
 
-// Camera returns the camera with an id.
+// Camera returns the camera with an id, and reports whether it exists.
 func (s Settings) Camera(id string) (Camera, bool) {
 	i := slices.IndexFunc(s.Cameras, func(c Camera) bool { return c.ID == id })
 	if i < 0 {
@@ -176,7 +176,7 @@ func (s Settings) Camera(id string) (Camera, bool) {
 	return s.Cameras[i], true
 }
 
-// Lengths returns a camera's pre-roll, post-roll and maximum clip length, its own where it has them.
+// Lengths returns the pre-roll, post-roll and max clip length of a camera: its own values, or else those of s.Clip.
 func (s Settings) Lengths(c Camera) Clip {
 	l := s.Clip
 	if c.PreRoll != nil {
@@ -191,7 +191,7 @@ func (s Settings) Lengths(c Camera) Clip {
 	return l
 }
 
-// Title is the camera's name, or its id where it has none.
+// Title returns the camera's name, or its id if it has no name.
 func (c Camera) Title() string {
 	if c.Name != "" {
 		return c.Name
@@ -199,7 +199,7 @@ func (c Camera) Title() string {
 	return c.ID
 }
 
-// Clone returns a copy that shares nothing with s, for an editor to change.
+// Clone returns a copy that shares no memory with s, so that an editor can change it.
 func (s Settings) Clone() Settings {
 	s.SMTP.Allow = slices.Clone(s.SMTP.Allow)
 	s.Cameras = slices.Clone(s.Cameras)
@@ -215,8 +215,8 @@ func (s Settings) Clone() Settings {
 	return s
 }
 
-// KeepSecrets puts old's passwords where s says [Unchanged], which is what a Secret becomes on its way through the
-// control socket.
+// KeepSecrets copies the passwords of old to all places where s says [Unchanged]. On its way through the control
+// socket, a Secret that is set becomes Unchanged.
 func (s *Settings) KeepSecrets(old Settings) {
 	if s.SMTP.Password == Unchanged {
 		s.SMTP.Password = old.SMTP.Password

@@ -343,7 +343,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// No password is printed, however it is mistyped, or wherever in the URL it stands.
+// TestNoPasswordInFaults checks that no fault shows a password, even in a mistyped entry or in any part of the URL.
 func TestNoPasswordInValidationErrors(t *testing.T) {
 	const secret = "48151623"
 	for _, camera := range []string{
@@ -370,7 +370,7 @@ func TestNoPasswordInValidationErrors(t *testing.T) {
 	}
 }
 
-// A user without a home folder, as a service or a container may be, is told what to set.
+// TestNoHome checks that a user without a home folder, as in a service or a container, is told what to set.
 func TestNoHome(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("it is another variable there")

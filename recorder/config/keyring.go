@@ -8,8 +8,8 @@ import (
 
 const keyringService = "preroll"
 
-// Resolve returns the password itself: from the desktop's keyring (service "preroll", account = who) where the
-// setting is the word "keyring", else the setting as it is.
+// Resolve returns the password itself. If s is [Keyring], Resolve reads the password from the desktop's keyring
+// (service "preroll", account who). Otherwise it returns s.
 func (s Secret) Resolve(who string) (Secret, error) {
 	if s != Keyring {
 		return s, nil

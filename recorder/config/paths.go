@@ -11,10 +11,10 @@ import (
 	"github.com/adrg/xdg"
 )
 
-// DefaultFile is where the settings file lies unless --config names another.
+// DefaultFile returns the path of the settings file that is used without --config.
 func DefaultFile() string { return filepath.Join(xdg.ConfigHome, "preroll", "preroll.toml") }
 
-// DefaultArchive is a folder in the user's videos.
+// DefaultArchive returns a folder in the user's folder for videos.
 func DefaultArchive() string {
 	videos := xdg.UserDirs.Videos
 	if videos == "" {
@@ -23,7 +23,8 @@ func DefaultArchive() string {
 	return filepath.Join(videos, "Preroll")
 }
 
-// DefaultRAMDisk is a place that is RAM on this platform; where the platform has none ready, the usual name of one.
+// DefaultRAMDisk returns a folder that is in RAM on this platform. If the platform has no RAM disk, it returns the
+// usual path of a RAM disk that the user makes.
 func DefaultRAMDisk() string {
 	switch runtime.GOOS {
 	case "windows":
@@ -34,17 +35,18 @@ func DefaultRAMDisk() string {
 	return "/dev/shm/preroll"
 }
 
-// Paths are the folders and addresses that belong to one settings file. Two settings files never share one.
+// Paths are the folders and addresses that belong to one settings file. Two settings files never share them.
 type Paths struct {
 	File   string // the settings file
-	State  string // folder: index, certificate
-	Socket string // the control socket's path, or the pipe's name on Windows
+	State  string // folder with the index and the certificate
+	Socket string // path of the control socket; on Windows, name of the pipe
 }
 
-// PathsOf returns the paths of a settings file; an empty path means [DefaultFile]. The default file has the plain
-// state folder; any other one has a folder of its own, named after the file's full path.
+// PathsOf returns the paths of a settings file. An empty path means [DefaultFile]. The default file uses the plain
+// state folder. Any other file has its own state folder, named after a hash of the file's full path. STATE_DIRECTORY
+// overrides the state folder.
 func PathsOf(file string) (Paths, error) {
-	if _, err := os.UserHomeDir(); err != nil { // a service, or a container
+	if _, err := os.UserHomeDir(); err != nil { // as in a service or a container
 		if file == "" && os.Getenv("XDG_CONFIG_HOME") == "" {
 			return Paths{},
 				errors.New("this user has no home folder (HOME is not set), so nobody knows where the settings are: name the file with --config")
@@ -67,7 +69,7 @@ func PathsOf(file string) (Paths, error) {
 		name += "-" + hex.EncodeToString(h[:4])
 	}
 	state := filepath.Join(xdg.StateHome, name)
-	if d := os.Getenv("STATE_DIRECTORY"); d != "" { // systemd's StateDirectory=
+	if d := os.Getenv("STATE_DIRECTORY"); d != "" { // set by systemd's StateDirectory=
 		state = d
 	}
 	return Paths{File: abs, State: state, Socket: socketPath(name, state)}, nil

@@ -14,7 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// ValidationError is one thing wrong with the settings: which key, its value, and the rule that it breaks.
+// ValidationError is one fault of the settings: the key, its value, and the rule that the value breaks.
 type ValidationError struct {
 	Key   string    `json:"key"` // such as camera[2].url
 	Value string    `json:"value"`
@@ -28,7 +28,7 @@ func (f ValidationError) String() string {
 	return fmt.Sprintf("%s = %q %s", f.Key, f.Value, f.Rule)
 }
 
-// ValidationErrors are all that is wrong with the settings, in the order of the file.
+// ValidationErrors are all faults that were found.
 type ValidationErrors []ValidationError
 
 func (f ValidationErrors) Error() string {
@@ -39,7 +39,7 @@ func (f ValidationErrors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Err returns nil where there are no faults, so that the error is a nil interface.
+// Err returns f, or a nil error if there are no faults.
 func (f ValidationErrors) Err() error {
 	if len(f) == 0 {
 		return nil
@@ -55,8 +55,8 @@ func (f *ValidationErrors) addText(key, value string, rule text.Text) {
 	*f = append(*f, ValidationError{key, value, rule})
 }
 
-// Load reads and checks the settings file. A missing file gives [Default] and found = false, and writes nothing.
-// An error is a [ValidationErrors] where the file could be read but is wrong.
+// Load reads and checks the settings file. If the file is missing, Load returns [Default] and found = false, and writes
+// nothing. If the file can be read but is wrong, the error wraps [ValidationErrors] or says where the file is not TOML.
 func Load(path string) (s Settings, found bool, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +72,7 @@ func Load(path string) (s Settings, found bool, err error) {
 	return s, true, nil
 }
 
-// Parse reads a settings file's text and returns every fault at once.
+// Parse parses the text of a settings file and returns all faults together.
 func Parse(b []byte) (Settings, error) {
 	var m map[string]any
 	if err := toml.Unmarshal(b, &m); err != nil {
@@ -91,7 +91,7 @@ func Parse(b []byte) (Settings, error) {
 	return s, faults.once().Err()
 }
 
-// once keeps the first fault of each key: a value that could not be read breaks no second rule.
+// once keeps only the first fault of each key, because a value that could not be read breaks no second rule.
 func (f ValidationErrors) once() ValidationErrors {
 	seen := map[string]bool{}
 	var out ValidationErrors
@@ -104,8 +104,8 @@ func (f ValidationErrors) once() ValidationErrors {
 	return out
 }
 
-// decodeTable fills a struct from a TOML table and notes each unknown key and each value of the wrong kind.
-// go-toml itself stops at the first wrong value, which is why it decodes into a map only.
+// decodeTable fills a struct from a TOML table. It adds a fault for each unknown key and each value of the wrong kind.
+// go-toml stops at the first wrong value, so it only decodes into a map.
 func decodeTable(prefix string, in map[string]any, out reflect.Value, faults *ValidationErrors) {
 	known := map[string]bool{}
 	for i := range out.NumField() {
@@ -139,7 +139,7 @@ func decodeValue(key string, in any, out reflect.Value, faults *ValidationErrors
 	}
 	wrong := func(rule text.Message) {
 		if out.Type() == reflect.TypeFor[Secret]() {
-			in = map[string]any{} // which is not shown
+			in = map[string]any{} // shown hides maps
 		}
 		faults.add(key, shown(in), rule)
 	}
@@ -186,7 +186,7 @@ func decodeValue(key string, in any, out reflect.Value, faults *ValidationErrors
 	}
 }
 
-// shown is a value as a fault may print it: never the contents of a table, which may hold a password.
+// shown returns a value as a fault may show it, without the contents of tables and lists, which may hold a password.
 func shown(v any) string {
 	switch v.(type) {
 	case map[string]any, []any:

@@ -20,8 +20,8 @@ const header = `# Preroll settings. Every key and its meaning: docs/settings.md 
 
 `
 
-// Save checks and writes the settings file: a new file with mode 0600 beside the old one, fsynced, then renamed over
-// it. Comments of the old file stay with their keys.
+// Save checks and writes the settings file. It writes a new file with mode 0600 beside the old one, calls fsync, and
+// renames the new file over the old one. Comments of the old file stay with their keys.
 func Save(path string, s Settings) error {
 	if err := Validate(s).Err(); err != nil {
 		return err
@@ -54,9 +54,9 @@ var (
 	idLine    = regexp.MustCompile(`^\s*id\s*=\s*["']([^"']*)["']`)
 )
 
-// keepComments carries the comments of an old settings file over to a new text: whole lines stay in front of the key
-// or table that they stood before, an end-of-line comment stays behind its key. A camera is recognised by its id, so
-// that its comments follow it when another one is removed.
+// keepComments copies the comments of an old settings file to a new text. Lines of comment stay before their key or
+// table, and a comment at the end of a line stays after its key. Cameras are recognized by id, so that comments follow
+// their camera if another camera is removed.
 func keepComments(old, text []byte) []byte {
 	above, behind, tail := map[string][]string{}, map[string]string{}, []string(nil)
 	walk(old, func(at, line string, pending []string) {
@@ -95,8 +95,8 @@ func keepComments(old, text []byte) []byte {
 	return out.Bytes()
 }
 
-// walk calls f for every table and key line with a place such as "[clip]pre_roll" or "[[camera]]front:url", and the
-// comment and blank lines since the last one; at the end once more with an empty place.
+// walk calls f for each line with a table or a key. at is a place such as "[clip]pre_roll" or "[[camera]]front:url".
+// pending holds the comment lines and blank lines since the previous call. The last call has an empty place.
 func walk(text []byte, f func(at, line string, pending []string)) {
 	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
 	table := ""
@@ -115,7 +115,7 @@ func walk(text []byte, f func(at, line string, pending []string)) {
 			f(table, line, pending)
 		case keyLine.MatchString(line):
 			f(table+keyLine.FindStringSubmatch(line)[1], line, pending)
-		default: // the inner lines of a list written over several lines
+		default: // an inner line of a list that spans several lines
 			f(table+"\x00", line, nil)
 		}
 		pending = nil
@@ -135,7 +135,7 @@ func cameraOf(lines []string) string {
 	return ""
 }
 
-// comment returns the end-of-line comment of a value, or "".
+// comment returns the comment at the end of a value, or "".
 func comment(value string) string {
 	var quote rune
 	escaped := false

@@ -9,8 +9,9 @@ import (
 	"github.com/adrg/xdg"
 )
 
-// socketPath prefers the runtime folder, which is the user's own and gone after a reboot. A path beyond 100 bytes does
-// not fit a socket address, so the state folder is the second choice only.
+// socketPath returns a path in the runtime folder, which belongs to the user and is emptied at a reboot. If there is no
+// runtime folder, the path lies in the state folder. The state folder is only the second choice, because a path longer
+// than 100 bytes does not fit into a socket address.
 func socketPath(name, state string) string {
 	if fi, err := os.Stat(xdg.RuntimeDir); err == nil && fi.IsDir() {
 		return filepath.Join(xdg.RuntimeDir, name+".sock")

@@ -25,7 +25,7 @@ import (
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Validate returns every fault of the settings that can be seen without looking at this machine.
+// Validate returns every fault of the settings that shows without looking at this machine.
 func Validate(s Settings) ValidationErrors {
 	var f ValidationErrors
 	if s.Version != Version {
@@ -67,14 +67,16 @@ func Validate(s Settings) ValidationErrors {
 	return f
 }
 
-// ValidateCamera returns the faults of one camera under the settings' lengths, with bare keys such as "url".
+// --- Cameras ---
+
+// ValidateCamera returns the faults of one camera, given the lengths in s. The keys are bare, such as "url".
 func ValidateCamera(s Settings, c Camera) ValidationErrors {
 	var f ValidationErrors
 	checkCamera(&f, "", s, c)
 	return f
 }
 
-// CameraID reports whether a text can be a camera's id, and so the name of its folders.
+// CameraID reports whether a text can be the id of a camera, and so the name of its folders.
 func CameraID(id string) bool { return event.CameraID(id) }
 
 func checkCamera(f *ValidationErrors, key string, s Settings, c Camera) {
@@ -117,11 +119,11 @@ func checkCamera(f *ValidationErrors, key string, s Settings, c Camera) {
 	}
 }
 
-// Schemes are the URL schemes that a camera may have, beside [DemoURL].
+// Schemes are the URL schemes that a camera may have, besides [DemoURL] and [FolderScheme].
 var Schemes = []string{"rtsp", "rtsps", "http", "https"}
 
-// CheckURL returns the rule that a camera URL breaks, or none. A URL becomes FFmpeg's input, so nothing but a network
-// camera gets through: no file, no option, no pipe.
+// CheckURL returns the rule that a camera URL breaks, or "". FFmpeg gets the URL as its input, so CheckURL accepts only
+// network cameras, folders and the demo camera: no file, no option, no pipe.
 func CheckURL(raw string) (rule text.Text) {
 	if raw == DemoURL {
 		return rule
@@ -153,8 +155,8 @@ func validPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// RedactURL returns what can be shown of a URL, however it is mistyped: its scheme and its host. A password may stand
-// in any other part of it, as cameras with XM's firmware want it in the path.
+// RedactURL returns the part of a URL that may be shown: the scheme and the host. This also works for mistyped URLs. A
+// password may be in any other part, because cameras with XM firmware take it in the path.
 func RedactURL(raw string) string {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	switch {
@@ -176,7 +178,7 @@ func RedactURL(raw string) string {
 	return scheme + "://" + user + host + end
 }
 
-// SplitURL takes a user and password out of a pasted URL.
+// SplitURL removes the user and the password from a pasted URL and returns both.
 func SplitURL(raw string) (clean, user string, password Secret) {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil || u.User == nil {
@@ -187,6 +189,8 @@ func SplitURL(raw string) (clean, user string, password Secret) {
 	u.User = nil
 	return u.String(), user, Secret(p)
 }
+
+// --- Lengths, paths and ports ---
 
 func checkLengths(f *ValidationErrors, key string, l Clip, keep Duration) {
 	span(f, key+"pre_roll", l.PreRoll, 0, time.Hour)
@@ -273,14 +277,17 @@ func nested(s Settings) bool {
 
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
-// CheckFolders returns the faults of the folders on this machine, but for those that are as they were: what is not a
-// folder, cannot be made, cannot be written, or does not answer. It makes the folders that are missing where their
-// parent exists. A missing archive is a fault for who is setting it up; a running recorder waits for it instead.
+// --- Folders ---
+
+// CheckFolders returns the faults of the folders on this machine: a path that is not a folder, cannot be made, cannot
+// be written, or does not answer. CheckFolders skips a folder whose path is the same in was. It makes a missing folder
+// whose parent exists. A missing archive is a fault here, during setup; a running recorder waits for the archive
+// instead.
 func CheckFolders(s, was Settings) ValidationErrors {
 	var f ValidationErrors
 	look := func(key, path string, mode fs.FileMode) {
 		rule := make(chan text.Text, 1)
-		go func() { rule <- checkFolder(path, mode) }() // nothing can end a look at a share that hangs
+		go func() { rule <- checkFolder(path, mode) }() // the goroutine stays if the share hangs
 		timer := time.NewTimer(folderTime)
 		defer timer.Stop()
 		select {
@@ -301,11 +308,11 @@ func CheckFolders(s, was Settings) ValidationErrors {
 	return f
 }
 
-// folderTime is how long a folder is waited for.
+// folderTime is how long CheckFolders waits for a folder.
 const folderTime = 5 * time.Second
 
-// CheckFolder returns the rule that the folder of a key, "ram_disk.path" or "archive.path", breaks, or none. It makes
-// the folder as [CheckFolders] does, and nothing of a path that is none.
+// CheckFolder returns the rule that the folder of a key breaks, or "". The key is "ram_disk.path" or "archive.path".
+// CheckFolder makes the folder as [CheckFolders] does, unless the path is invalid.
 func CheckFolder(s Settings, key string) text.Text {
 	path, mode := s.RAMDisk.Path, fs.FileMode(0o700)
 	if key == "archive.path" {
@@ -323,8 +330,8 @@ func CheckFolder(s Settings, key string) text.Text {
 
 func checkFolder(path string, mode fs.FileMode) text.Text {
 	if path == DefaultArchive() {
-		// The user's own video folder may be missing on a new account; any other parent must exist, so that a drive
-		// that is not plugged in is not replaced by a folder on the system disk.
+		// The folder for the user's videos may be missing in a new account, so it is made. Any other parent must exist,
+		// so that no folder on the system disk takes the place of a drive that is not plugged in.
 		_ = os.MkdirAll(filepath.Dir(path), 0o755)
 	}
 	if fi, err := os.Stat(path); err == nil && !fi.IsDir() {
@@ -348,7 +355,7 @@ func checkFolder(path string, mode fs.FileMode) text.Text {
 	return text.Text{}
 }
 
-// plain is the error without its path, which the validation error names already.
+// plain returns the system's text for an error, without the path, which the fault already names.
 func plain(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

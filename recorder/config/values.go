@@ -13,10 +13,10 @@ import (
 
 const day = 24 * time.Hour
 
-// Duration is a time.Duration that reads and writes days: "90s", "10m", "30d", "1d12h". Empty text is zero.
+// Duration is a time.Duration that reads and writes days: "90s", "10m", "30d", "1d12h". Empty text means zero.
 type Duration time.Duration
 
-// D returns the plain duration.
+// D returns d as a time.Duration.
 func (d Duration) D() time.Duration { return time.Duration(d) }
 
 func (d Duration) String() string {
@@ -36,7 +36,7 @@ func (d Duration) String() string {
 	return s
 }
 
-// MarshalText writes the shortest form; zero is empty text.
+// MarshalText writes d as String does, and zero as empty text.
 func (d Duration) MarshalText() ([]byte, error) {
 	if d == 0 {
 		return nil, nil
@@ -44,7 +44,7 @@ func (d Duration) MarshalText() ([]byte, error) {
 	return []byte(d.String()), nil
 }
 
-// UnmarshalText reads a Go duration, optionally with days in front.
+// UnmarshalText reads a Go duration, optionally after a number of days.
 func (d *Duration) UnmarshalText(b []byte) error {
 	s := strings.TrimSpace(string(b))
 	if s == "" {
@@ -73,7 +73,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// ByteSize is a number of bytes that reads and writes units: "500MB", "1GiB", "1.5 TB". Empty text is zero.
+// ByteSize is a number of bytes that reads and writes units: "500MB", "1GiB", "1.5 TB". Empty text means zero.
 type ByteSize int64
 
 // The binary units.
@@ -92,7 +92,7 @@ var units = []struct {
 	{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1},
 }
 
-// String writes for people, with one decimal: "1.5 GiB".
+// String returns a text for people, with at most one decimal: "1.5 GiB".
 func (b ByteSize) String() string {
 	for _, u := range units[:4] {
 		if b >= u.size {
@@ -102,7 +102,7 @@ func (b ByteSize) String() string {
 	return strconv.FormatInt(int64(b), 10) + " B"
 }
 
-// MarshalText writes the largest unit that is exact; zero is empty text.
+// MarshalText writes an exact number with the largest possible unit, a binary unit if possible. Zero is empty text.
 func (b ByteSize) MarshalText() ([]byte, error) {
 	if b == 0 {
 		return nil, nil
@@ -115,7 +115,7 @@ func (b ByteSize) MarshalText() ([]byte, error) {
 	return []byte(strconv.FormatInt(int64(b), 10) + "B"), nil
 }
 
-// UnmarshalText reads a number with a decimal or binary unit; the unit's case and a blank in front do not matter.
+// UnmarshalText reads a number with a decimal or binary unit. The case of the unit and a blank before it do not matter.
 func (b *ByteSize) UnmarshalText(t []byte) error {
 	s := strings.TrimSpace(string(t))
 	if s == "" {
@@ -140,13 +140,14 @@ var (
 	errByteSize = text.RuleSize.Error()
 )
 
-// Secret is a password. It prints, logs and travels as a placeholder; only the settings file holds it.
+// Secret is a password. It is printed, logged and marshalled to JSON as a placeholder. Only the settings file contains
+// it.
 type Secret string
 
-// Unchanged is what a set Secret becomes in JSON; see [Settings.KeepSecrets].
+// Unchanged is what a Secret that is set becomes in JSON; see [Settings.KeepSecrets].
 const Unchanged Secret = "(unchanged)"
 
-// Keyring is the password that means: it lies in the desktop's keyring.
+// Keyring is the value of a password that lies in the desktop's keyring.
 const Keyring Secret = "keyring"
 
 const hidden = "(hidden)"
@@ -167,7 +168,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String()))
 // LogValue hides the secret from log/slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalJSON writes [Unchanged] for a set secret.
+// MarshalJSON writes [Unchanged] for a secret that is set.
 func (s Secret) MarshalJSON() ([]byte, error) {
 	if s == "" {
 		return []byte(`""`), nil

@@ -1,8 +1,8 @@
 // Package discover finds cameras on the local network by WS-Discovery, which every ONVIF camera speaks.
 //
-// Out goes a question to a multicast address on each network of this machine; in come answers from anybody, of which
-// nothing is believed: their size and number are bounded, and of each a few words are kept, cleaned. Nothing is
-// connected to. Search waits for its goroutines.
+// It sends probes to a multicast address on each network of this machine. Any device may answer, and the package trusts
+// no answer: it limits the size and the number of answers, and keeps a few cleaned words of each. It connects to no
+// device. Search waits for its goroutines.
 package discover
 
 import (
@@ -28,13 +28,13 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Multicast is where cameras listen (WS-Discovery 1.0, section 2.4).
+// Multicast is the address on which cameras listen (WS-Discovery 1.0, section 2.4).
 var Multicast = netip.MustParseAddrPort("239.255.255.250:3702")
 
 // Limits of a search.
 const (
 	listenTime = 3 * time.Second
-	repeatTime = 300 * time.Millisecond // UDP loses packets, so every question is asked twice
+	repeatTime = 300 * time.Millisecond // each probe is sent twice this far apart, because UDP loses packets
 	maxAnswers = 256
 	maxAnswer  = 8 << 10 // bytes
 	maxMatches = 16      // devices in one answer
@@ -42,8 +42,8 @@ const (
 	maxSockets = 32
 )
 
-// kinds are asked for one by one: some devices know only the one, some only the other (ONVIF core specification,
-// section 7.3.3).
+// kinds are the types of devices to probe for, each with its own probe, because some devices know only one of them
+// (ONVIF core specification, section 7.3.3).
 var kinds = []kind{
 	{"NetworkVideoTransmitter", "http://www.onvif.org/ver10/network/wsdl"},
 	{"Device", "http://www.onvif.org/ver10/device/wsdl"},
@@ -51,8 +51,9 @@ var kinds = []kind{
 
 type kind struct{ name, space string }
 
-// Search asks for cameras at an address, which is [Multicast] but in tests, listens for three seconds, and returns
-// those that answered, by address. An error means that this machine has no network that could be asked.
+// Search sends probes to an address, listens for three seconds, and returns the cameras that answered, sorted by
+// address. The address is [Multicast], except in tests. Search returns an error if this machine has no usable network,
+// or if ctx ends first.
 func Search(ctx context.Context, at netip.AddrPort) ([]status.DiscoveredCamera, error) {
 	sockets, err := open(at)
 	if err != nil {
@@ -77,14 +78,16 @@ func Search(ctx context.Context, at netip.AddrPort) ([]status.DiscoveredCamera, 
 	return l.sorted(), nil
 }
 
-// socket asks on one network of this machine.
+// --- Sockets ---
+
+// socket sends probes on one network of this machine.
 type socket struct {
 	conn *net.UDPConn
 	net  netip.Prefix
 }
 
-// open opens a socket on every network that is up. An address that is no multicast is asked over loopback alone, or
-// over whatever network leads there.
+// open opens a socket on each network that is up. If the address is not multicast, open returns one socket: on loopback
+// for a loopback address, else on the network that leads to the address.
 func open(at netip.AddrPort) (list []socket, err error) {
 	if !at.Addr().IsMulticast() {
 		local := &net.UDPAddr{}
@@ -132,7 +135,7 @@ func open(at netip.AddrPort) (list []socket, err error) {
 	return list, nil
 }
 
-// through makes a socket's multicasts leave by the network of an address of this machine.
+// through sends the socket's multicasts over the network to which an address of this machine belongs.
 func through(conn *net.UDPConn, a netip.Addr) error {
 	raw, err := conn.SyscallConn()
 	if err == nil {
@@ -146,7 +149,7 @@ func through(conn *net.UDPConn, a netip.Addr) error {
 	return err
 }
 
-// ask sends every question twice.
+// ask sends each probe twice.
 func (s socket) ask(ctx context.Context, at netip.AddrPort) {
 	var questions [][]byte
 	for _, k := range kinds {
@@ -156,7 +159,7 @@ func (s socket) ask(ctx context.Context, at netip.AddrPort) {
 	defer timer.Stop()
 	for range 2 {
 		for _, q := range questions {
-			_, _ = s.conn.WriteToUDPAddrPort(q, at) // a network that cannot is one without answers
+			_, _ = s.conn.WriteToUDPAddrPort(q, at) // a network that cannot send gives no answers
 		}
 		select {
 		case <-timer.C:
@@ -166,7 +169,7 @@ func (s socket) ask(ctx context.Context, at netip.AddrPort) {
 	}
 }
 
-// probe is a question: a SOAP message with an id that never repeats.
+// probe returns a probe as a SOAP message with a unique id.
 func probe(k kind) []byte {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
@@ -179,7 +182,9 @@ func probe(k kind) []byte {
 		id[8:10], id[10:], k.name)
 }
 
-// listen reads answers until the socket is closed, or there are enough.
+// --- Answers ---
+
+// listen reads answers until the socket is closed or maxAnswers is reached.
 func (s socket) listen(l *list) {
 	b := make([]byte, maxAnswer+1)
 	for {
@@ -187,7 +192,7 @@ func (s socket) listen(l *list) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // Windows tells here that somebody does not listen, or sent too much
+		if err != nil { // Windows reports here that a peer does not listen or that an answer was too large
 			if l.full() {
 				return
 			}
@@ -203,20 +208,20 @@ func (s socket) listen(l *list) {
 	}
 }
 
-// list is what was found.
+// list collects the devices that were found.
 type list struct {
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	answers int
 	found   []device
 }
 
-// device is a camera and the name by which it is told from others.
+// device is a camera with the id that distinguishes it from other devices.
 type device struct {
 	id string
 	status.DiscoveredCamera
 }
 
-// count counts an answer and reports whether it may be read.
+// count counts an answer and reports whether the answer may be read.
 func (l *list) count() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -224,7 +229,7 @@ func (l *list) count() bool {
 	return l.answers <= maxAnswers
 }
 
-// full reports whether no answer is read any more; it counts, so that no error can be met for ever.
+// full reports whether no more answers are read. An error counts as an answer, so that errors cannot repeat forever.
 func (l *list) full() bool { return !l.count() }
 
 func (l *list) add(devices []device) {
@@ -253,7 +258,7 @@ func (l *list) sorted() []status.DiscoveredCamera {
 	return found
 }
 
-// envelope is an answer; name spaces are not looked at, since devices differ in them.
+// envelope is an answer. XML namespaces are ignored, because devices use different ones.
 type envelope struct {
 	Matches []match `xml:"Body>ProbeMatches>ProbeMatch"`
 }
@@ -265,7 +270,7 @@ type match struct {
 	XAddrs  string
 }
 
-// read takes the cameras out of an answer that came from an address, over a network. What is none gives none.
+// read returns the cameras in an answer that came from an address over a network. An invalid answer has no cameras.
 func read(b []byte, from netip.Addr, over netip.Prefix) (list []device) {
 	var e envelope
 	d := xml.NewDecoder(bytes.NewReader(bytes.ToValidUTF8(b, nil)))
@@ -285,8 +290,9 @@ func read(b []byte, from netip.Addr, over netip.Prefix) (list []device) {
 	return list
 }
 
-// address chooses among the addresses that a device says it has: the one that it answered from, one of the same
-// network, else any that can be one. A device that names none has the one that it answered from.
+// address picks one of the addresses that a device reports. It prefers the address that the answer came from, then an
+// address in the same network, then any usable address. If there is no usable address, it returns the one that the
+// answer came from.
 func address(xaddrs string, from netip.Addr, over netip.Prefix) netip.Addr {
 	if !over.IsValid() {
 		over, _ = from.Prefix(24)
@@ -316,7 +322,7 @@ func address(xaddrs string, from netip.Addr, over netip.Prefix) netip.Addr {
 	return best
 }
 
-// scope returns what a device says of itself under a word (ONVIF core specification, section 7.3.2.2).
+// scope returns what a device reports about itself under a word (ONVIF core specification, section 7.3.2.2).
 func scope(scopes, word string) string {
 	for _, s := range strings.Fields(scopes) {
 		const prefix = "onvif://www.onvif.org/"
@@ -337,7 +343,7 @@ func scope(scopes, word string) string {
 	return ""
 }
 
-// clean makes a stranger's words fit to be shown: valid UTF-8 without control or direction marks, and short.
+// clean makes text of an unknown device safe to show: valid UTF-8 without control and direction characters, and short.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {

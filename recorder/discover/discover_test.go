@@ -17,7 +17,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// answer is what a camera sends; the shape is that of the ONVIF core specification's example.
+// answer returns the answer of a camera, in the shape of the example in the ONVIF core specification.
 func answer(id, types, scopes, xaddrs string) string {
 	return `<?xml version="1.0" encoding="UTF-8"?>
 <SOAP-ENV:Envelope xmlns:SOAP-ENV="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" xmlns:dn="http://www.onvif.org/ver10/network/wsdl">
@@ -79,14 +79,14 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestSearch asks a responder on loopback, which answers well and badly.
+// TestSearch probes a responder on loopback that sends good and bad answers.
 func TestSearch(t *testing.T) {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
-	asked := map[string]int{} // kind and message id: times
+	asked := map[string]int{} // kind and message id to the number of times
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		b := make([]byte, 4096)
@@ -109,7 +109,7 @@ func TestSearch(t *testing.T) {
 				answer("urn:uuid:b", nvt, "onvif://www.onvif.org/name/B onvif://www.onvif.org/hardware/RLC-810A",
 					"http://127.0.0.30/"),
 				answer("urn:uuid:a", nvt, "onvif://www.onvif.org/name/A", "http://127.0.0.4/"),
-				answer("urn:uuid:a", nvt, "onvif://www.onvif.org/name/A", "http://127.0.0.5/"), // its other network
+				answer("urn:uuid:a", nvt, "onvif://www.onvif.org/name/A", "http://127.0.0.5/"), // another network of A
 				answer("urn:uuid:c", nvt, "onvif://www.onvif.org/name/A", "http://127.0.0.4/"), // a new id each time
 				answer("urn:uuid:d", nvt, strings.Repeat("onvif://www.onvif.org/name/huge ", 300), "http://127.0.0.6/"),
 				"garbage",

@@ -21,7 +21,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// camsim starts a 1080p15 test camera and returns its URL.
+// camsim starts a test camera, 1080p15 by default, and returns its URL.
 func (b *bench) camsim(args ...string) (url string, truth camtest.Info, stop func(), err error) {
 	cam := exec.Command(filepath.Join(b.bin, "camsim"), append([]string{"-listen", "127.0.0.1:0"}, args...)...)
 	out, err := cam.StdoutPipe()
@@ -48,7 +48,7 @@ func (b *bench) camsim(args ...string) (url string, truth camtest.Info, stop fun
 	return info.URL, info.Info, stop, nil
 }
 
-// same is a number of cameras with the same stream.
+// same returns n cameras with the same stream.
 func same(n int, url string) (list []config.Camera) {
 	for i := range n {
 		c := config.NewCamera()
@@ -83,7 +83,7 @@ func (b *bench) desktop(name string, cameras []config.Camera) (d *desk, r *recor
 	return nil, nil, err
 }
 
-// tray measures the resident process with its tray icon, while cameras record beside it and nothing happens.
+// tray measures the resident process with its tray icon while n cameras record and nothing happens.
 func (b *bench) tray(n int) error {
 	fmt.Printf("\n== resident process with the tray, %d cameras at 1080p15, idle for a minute (without their FFmpegs)\n", n)
 	url, _, stop, err := b.camsim()
@@ -112,7 +112,7 @@ func (b *bench) tray(n int) error {
 	return nil
 }
 
-// windows measures how soon the window is there after a click in the tray, and what it costs while nobody touches it.
+// windows measures how soon the window appears after a click in the tray, and what the window costs while idle.
 func (b *bench) windows() error {
 	fmt.Printf("\n== window, software GL, a screen of 1920x1080\n")
 	d, r, err := b.desktop("window", []config.Camera{config.DemoCamera()})
@@ -150,7 +150,7 @@ func (b *bench) windows() error {
 	return nil
 }
 
-// clickToPicture opens the window as the tray's menu does, and waits until the screen is no longer empty.
+// clickToPicture opens the window through the tray's menu, and waits until the screen is no longer empty.
 func (b *bench) clickToPicture(d *desk, r *recorder) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 	defer cancel()
@@ -167,7 +167,7 @@ func (b *bench) clickToPicture(d *desk, r *recorder) (time.Duration, error) {
 	}
 	defer func() { cancel(); _ = grab.Wait() }()
 	frame := make([]byte, w*h)
-	if _, err := io.ReadFull(out, frame); err != nil { // it is up
+	if _, err := io.ReadFull(out, frame); err != nil { // grabbing has begun
 		return 0, err
 	}
 	began := time.Now()
@@ -182,13 +182,13 @@ func (b *bench) clickToPicture(d *desk, r *recorder) (time.Duration, error) {
 		for _, p := range frame {
 			tones[p]++
 		}
-		if len(tones) > 12 { // text and buttons, not only a ground
+		if len(tones) > 12 { // text and buttons, not only a background
 			return time.Since(began), nil
 		}
 	}
 }
 
-// windowOf finds the window's process among those that the resident one has started.
+// windowOf finds the process of the window among the children of the resident process.
 func windowOf(resident int) (int, error) {
 	for _, pid := range children(resident) {
 		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil &&
@@ -212,7 +212,9 @@ func (b *bench) closeWindow(r *recorder) {
 	}
 }
 
-// million measures the events page with a million events.
+// --- Events page ---
+
+// million measures the events page with n events.
 func (b *bench) million(n int) error {
 	fmt.Printf("\n== events page with %d events over 3 years of 10 cameras\n", n)
 	s, file := b.settings("million", nil)
@@ -287,7 +289,7 @@ func (b *bench) million(n int) error {
 	return nil
 }
 
-// fill writes synthetic events straight into an index.
+// fill writes n synthetic events directly into an index.
 func fill(ctx context.Context, state, root string, n int) error {
 	a, err := archive.Open(ctx, state, root, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -326,7 +328,7 @@ type measured struct {
 	pid  int
 }
 
-// window starts a window of its own, which measures.
+// window starts a separate window, which measures itself.
 func (b *bench) window(d *desk, file string, args ...string) (m *measured, stop func(), err error) {
 	m = &measured{ctx: b.ctx, file: filepath.Join(b.dir, "measured.json")}
 	_ = os.Remove(m.file)
@@ -358,7 +360,7 @@ func (m *measured) wait(ok func(window.Measured) bool) (window.Measured, error) 
 	return window.Measured{}, errors.New("the window measured nothing")
 }
 
-// worst sums up the seconds to come.
+// worst sums up the measurements during the next d.
 func (m *measured) worst(d time.Duration) string {
 	var worst float64
 	over := 0
@@ -371,7 +373,9 @@ func (m *measured) worst(d time.Duration) string {
 	return fmt.Sprintf("%.0f ms (over 50 ms: %d times)", worst, over)
 }
 
-// play measures the window's player with a 1080p15 clip.
+// --- Player ---
+
+// play measures the player of the window with a 1080p15 clip.
 func (b *bench) play() error {
 	fmt.Printf("\n== playing a 1080p15 clip in the window\n")
 	url, _, stop, err := b.camsim()

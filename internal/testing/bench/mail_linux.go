@@ -19,7 +19,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// mail measures the mail server alone: its cameras cannot be reached, so nothing is recorded.
+// mail measures the mail server alone. Its cameras cannot be reached, so nothing is recorded.
 func (b *bench) mail(mails int) error {
 	var cams []config.Camera
 	for i := range 40 {
@@ -103,7 +103,7 @@ func (b *bench) mail(mails int) error {
 	return nil
 }
 
-// repeatAtOnce does something n times, some at once.
+// repeatAtOnce calls do n times, at most at calls at the same time.
 func repeatAtOnce(at, n int, do func(i int) error) error {
 	jobs := make(chan int, n)
 	for i := range n {
@@ -129,7 +129,7 @@ func repeatAtOnce(at, n int, do func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// send sends one mail on a connection of its own.
+// send sends one mail on its own connection.
 func send(addr, from, camera, text string) error {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	nc, err := d.Dial("tcp", addr)
@@ -154,7 +154,7 @@ func send(addr, from, camera, text string) error {
 	return errors.Join(w.Close(), c.Quit())
 }
 
-// pictureMail is a mail with a picture of about a size, in bytes.
+// pictureMail returns a mail with a picture of about size bytes.
 func pictureMail(size int) (string, error) {
 	img := image.NewGray(image.Rect(0, 0, 640, size*178/100/640))
 	for i := range img.Pix {

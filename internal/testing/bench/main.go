@@ -1,8 +1,9 @@
 //go:build linux
 
 // Command bench measures what Preroll claims, in one run on one machine: how exact clips are, how soon their pre-roll
-// is durable, and what recording costs beside a plain `ffmpeg -c copy` on the same streams at the same time. `make
-// bench` builds what it needs and starts it. It prints numbers and judges none.
+// is durable, and what recording costs beside a plain `ffmpeg -c copy` on the same streams at the same time. It also
+// measures the mail server, the tray and the window. `make bench` builds what bench needs and starts it. bench prints
+// numbers and does not judge them.
 package main
 
 import (
@@ -87,7 +88,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// recorder is a Preroll under measurement.
+// recorder is a Preroll that is measured.
 type recorder struct {
 	cmd     *exec.Cmd
 	client  *control.Client
@@ -105,7 +106,7 @@ func (b *bench) settings(name string, cameras []config.Camera) (config.Settings,
 	return s, filepath.Join(b.dir, name+".toml")
 }
 
-// start starts a program with settings and an environment of its own.
+// start starts a program with its own settings and environment, and waits until the program answers.
 func (b *bench) start(program string, s config.Settings, file string, env []string, args ...string) (*recorder, error) {
 	if err := config.Save(file, s); err != nil {
 		return nil, err
@@ -183,15 +184,17 @@ func filled(length time.Duration) func(status.Status) bool {
 	}
 }
 
-// shot is one clip of the exactness part. Early and Late are how far it reaches beyond what was asked, in seconds.
+// --- Exactness ---
+
+// shot is one clip of the part exact. early and late say, in seconds, how far the clip reaches beyond what was asked.
 type shot struct {
 	early, late, durable, saved float64
 	faults                      []string
 }
 
-// exactness sends mails at random times to cameras with a 1 s and a 2 s GOP and looks at every frame of every clip.
+// exactness sends mails at random times to cameras with GOPs of 1 s and 2 s, and checks every frame of every clip.
 func (b *bench) exactness(mails int) error {
-	const each = 5 // cameras of each kind, so that it takes minutes and not an hour
+	const each = 5 // cameras of each kind, so that the part takes minutes and not an hour
 	fmt.Printf("\n== exactness: %d mails for each GOP length, pre-roll 10 s, post-roll 10 s, 640x360, 10 frames a second\n", mails)
 	kinds := []time.Duration{time.Second, 2 * time.Second}
 	cams := map[time.Duration]*camtest.Camera{}
@@ -294,7 +297,7 @@ func (b *bench) one(r *recorder, addr, id string, s config.Settings, info camtes
 	return x, nil
 }
 
-// mailTime sends an alarm mail and returns how long its answer took.
+// mailTime sends an alarm mail and returns how long its delivery took.
 func mailTime(addr, id string) (time.Duration, error) {
 	began := time.Now()
 	c, err := smtp.Dial(addr)
@@ -334,7 +337,7 @@ func (b *bench) ended(r *recorder, id string, began time.Time) (event.Event, err
 	}
 }
 
-// spread prints a distribution.
+// spread formats a distribution.
 func spread(v []float64) string {
 	if len(v) == 0 {
 		return "none"
@@ -344,8 +347,10 @@ func spread(v []float64) string {
 	return fmt.Sprintf("min %.3f  median %.3f  99th %.3f  max %.3f", v[0], at(.5), at(.99), v[len(v)-1])
 }
 
-// cost records n cameras for a while with no event, beside a plain FFmpeg for each of them on the same streams at the
-// same time, and counts CPU time and memory of all.
+// --- Cost ---
+
+// cost records n cameras for a while without an event. A plain FFmpeg per camera runs on the same streams at the same
+// time. cost measures CPU time and memory of both.
 func (b *bench) cost(n int, length time.Duration) error {
 	fmt.Printf("\n== cost: %d cameras, 1920x1080, 15 frames a second, 4 Mbit/s, %s, no event\n", n, length)
 	url, _, stop, err := b.camsim()
@@ -367,7 +372,7 @@ func (b *bench) cost(n int, length time.Duration) error {
 	return nil
 }
 
-// beside starts a recorder, and a plain FFmpeg for each of its n cameras on the same stream.
+// beside starts a recorder, and a plain FFmpeg on the same stream for each of its n cameras.
 func (b *bench) beside(s config.Settings, file, url string, n int) (r *recorder, pids []int, end func(), err error) {
 	if r, err = b.start("preroll", s, file, nil, "record"); err != nil {
 		return nil, nil, nil, err
@@ -399,8 +404,7 @@ func (b *bench) beside(s config.Settings, file, url string, n int) (r *recorder,
 	return r, pids, end, nil
 }
 
-// compare counts what a recorder and plain FFmpegs take in the same time. look, which may be nil, is called every
-// second.
+// compare measures what a recorder and plain FFmpegs use in the same time. look is called every second, unless nil.
 func (b *bench) compare(r *recorder, plain []int, n int, length time.Duration, look func()) {
 	all := append([]int{r.cmd.Process.Pid}, children(r.cmd.Process.Pid)...)
 	before := [2]float64{cpu(all...), cpu(plain...)}
@@ -416,7 +420,7 @@ func (b *bench) compare(r *recorder, plain []int, n int, length time.Duration, l
 		pss(all...), len(all), pss(plain...), peak(all...))
 }
 
-// crowd records many cameras beside as many plain FFmpegs, and sends a mail for each at the same moment.
+// crowd records many cameras beside as many plain FFmpegs, and sends a mail for each camera at the same moment.
 func (b *bench) crowd(n int, length time.Duration) error {
 	fmt.Printf("\n== crowd: %d cameras, 1280x720, 15 frames a second, 1 Mbit/s, GOP 2 s, %s; then a mail for each at once\n", n, length)
 	url, truth, stop, err := b.camsim("-width", "1280", "-height", "720", "-kbit", "1000")

@@ -14,10 +14,10 @@ import (
 	"github.com/preroll/preroll/internal/testing/traytest"
 )
 
-// ticks is the unit of CPU time in /proc, which is 100 a second on every Linux.
+// ticks is the number of CPU time units per second in /proc, 100 on every Linux.
 const ticks = 100
 
-// cpu is the CPU time of processes, in seconds.
+// cpu returns the CPU time of processes, in seconds.
 func cpu(pids ...int) (s float64) {
 	for _, pid := range pids {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -33,7 +33,7 @@ func cpu(pids ...int) (s float64) {
 	return s
 }
 
-// field sums a line of a /proc file, in MB.
+// field sums a line in a /proc file of several processes, in MB.
 func field(file, name string, pids []int) (mb float64) {
 	for _, pid := range pids {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
@@ -53,7 +53,7 @@ func field(file, name string, pids []int) (mb float64) {
 func pss(pids ...int) float64  { return field("smaps_rollup", "Pss", pids) }
 func peak(pids ...int) float64 { return field("status", "VmHWM", pids) }
 
-// children lists the processes that a process has started.
+// children lists the processes that a process started.
 func children(pid int) (list []int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, f := range files {
@@ -97,7 +97,7 @@ func startDesk() (*desk, error) {
 	return d, nil
 }
 
-// start starts a helper and returns the line that it writes to descriptor 3 when it is ready.
+// start starts a helper, and returns the line that the helper writes to descriptor 3 when ready.
 func (d *desk) start(name string, args ...string) (string, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -124,12 +124,12 @@ func (d *desk) icon(ctx context.Context) error {
 	return err
 }
 
-// click clicks an entry of the tray's menu.
+// click clicks an entry in the tray's menu.
 func (d *desk) click(ctx context.Context, label string) error { return d.item.Click(ctx, label) }
 
 func (d *desk) display() string { return strings.TrimPrefix(d.env[0], "DISPLAY=") }
 
-// tool runs a tool on this desktop and returns what it says.
+// tool runs a tool on this desktop and returns its output.
 func (d *desk) tool(name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -31,7 +31,7 @@ func adts(file string) (frames [][]byte, rate int, err error) {
 	return frames, rate, nil
 }
 
-// ulaw and alaw are the two codings of ITU-T G.711.
+// ulaw and alaw encode a sample as the two codings of ITU-T G.711.
 func ulaw(s int16) byte {
 	x, sign := int(s), byte(0)
 	if x < 0 {

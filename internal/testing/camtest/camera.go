@@ -1,15 +1,16 @@
-// Package camtest is an RTSP camera for tests whose every frame carries a counter, and the reader of those counters.
+// Package camtest is an RTSP camera for tests. Each of its frames carries a counter, and the package reads these
+// counters.
 //
 // A Camera loops an encoded file in real time: frame n leaves at Start + n/fps and shows First + n modulo the loop's
-// length. So a test can say exactly which frames a clip holds, and when each left the camera. It uses the standard
-// library only; FFmpeg makes the loop (see [Media]) and decodes clips (see [Frames]).
+// length. So a test can tell exactly which frames a clip holds and when each frame left the camera. The camera uses
+// only the standard library. FFmpeg makes the loop (see [Media]) and decodes clips (see [Frames]).
 //
-// A Camera has the faults of real ones, each a method that may be called at any moment: it loses its power
-// ([Camera.Down], [Camera.Restart]), hangs ([Camera.Freeze]), its cable is out ([Camera.Stall]), packets are lost or
-// damaged ([Camera.Lose], [Camera.Corrupt]), its clock jumps or stands still ([Camera.Jump], [Camera.Repeat],
-// [Camera.Still]), or it goes over to other settings ([Camera.Switch]). It keeps the truth about what it sent
-// ([Camera.History], [Camera.Sent], [Camera.Silences]), so that a test can tell what the camera did not send from what
-// Preroll lost; [Times] says when the frames of a clip were sent.
+// A Camera has the faults of real cameras, each as a method that may be called at any moment. The camera loses its
+// power ([Camera.Down], [Camera.Restart]), hangs ([Camera.Freeze]), or its cable is out ([Camera.Stall]). Packets are
+// lost or damaged ([Camera.Lose], [Camera.Corrupt]). The clock jumps, repeats or stands still ([Camera.Jump],
+// [Camera.Repeat], [Camera.Still]). The camera changes to another loop ([Camera.Switch]). The camera also records what
+// it sent ([Camera.History], [Camera.Sent], [Camera.Silences]), so that a test can distinguish what the camera did not
+// send from what Preroll lost. [Times] returns when the frames of a clip were sent.
 package camtest
 
 import (
@@ -36,22 +37,22 @@ import (
 	"time"
 )
 
-// Options says what a Camera sends and to whom.
+// Options configure what a Camera sends and to whom.
 type Options struct {
-	Listen     string  // address:port; empty is a free port of loopback that no client's socket takes while it is down
+	Listen     string  // address:port; empty means a free port on loopback
 	Video      string  // Annex B file, .h264 or .h265; see [Media.File]
-	FPS        float64 // frames a second
-	Audio      string  // "", "pcma", "pcmu", or an ADTS file
+	FPS        float64 // frames per second
+	Audio      string  // "", "pcma", "pcmu", "speex", "g726", "l16", or an ADTS file
 	Meta       bool    // adds an ONVIF metadata track
 	Auth       string  // "", "basic" or "digest"
 	User, Pass string
-	Skew       float64 // camera clock rate; 0 is 1, 1.001 runs 0.1 % fast
+	Skew       float64 // rate of the camera's clock; 0 means 1, 1.001 is 0.1 % fast
 	NoReports  bool    // sends no RTCP sender reports
-	Queue      int     // frames (of video or audio) that wait for a client who does not read; 0 is 256
+	Queue      int     // max frames (video or audio) that wait for a client who does not read; 0 means 256
 	Oddities
 }
 
-// Camera is a running test camera. Its methods may be called at the same time.
+// Camera is a running test camera. Several goroutines may call its methods at the same time.
 type Camera struct {
 	opt    Options
 	addr   string
@@ -63,7 +64,7 @@ type Camera struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex   // guards all that follows, and changing video
+	mu      sync.Mutex   // guards the fields below, and changes of video
 	ln      net.Listener // nil without power
 	clients map[*client]bool
 	faults
@@ -91,17 +92,17 @@ type packet struct {
 	stamp
 }
 
-// stamp is a moment as a camera tells it.
+// stamp is a moment as the camera reports it.
 type stamp struct {
 	rtp   uint32
-	clock time.Time // of sender reports
+	clock time.Time // for sender reports
 }
 
 type client struct {
 	conn    net.Conn
 	cut     func()     // ends the connection
 	playing bool       // guarded by the camera's mu
-	write   sync.Mutex // guards writing to conn
+	write   sync.Mutex // guards writes to conn
 	queue   chan []packet
 	chans   map[int]byte // interleaved channel of each track
 	rtp     map[int]*net.UDPConn
@@ -111,10 +112,10 @@ type client struct {
 	report  map[int]time.Time
 }
 
-// Path is the path of the stream; any other answers 404.
+// Path is the path of the stream. Any other path is answered with 404.
 const Path = "/cam"
 
-// Start starts a camera; Close ends it.
+// Start starts a camera. Close ends it.
 func Start(opt Options) (*Camera, error) {
 	v, err := loadVideo(opt.Video, opt.FPS)
 	if err != nil {
@@ -178,8 +179,10 @@ func Start(opt Options) (*Camera, error) {
 	return c, nil
 }
 
-// listen opens an address. The free port is one below those that systems give to clients: a client that calls a camera
-// without power could get its port, and reach itself.
+// --- Power and viewers ---
+
+// listen opens an address. An empty address means a free port below the ports that systems give to clients. Otherwise a
+// client that calls a camera without power might get the camera's port and connect to itself.
 func listen(address string) (ln net.Listener, err error) {
 	if address != "" {
 		return net.Listen("tcp", address)
@@ -192,7 +195,7 @@ func listen(address string) (ln net.Listener, err error) {
 	return ln, err
 }
 
-// Close ends the camera and every connection to it.
+// Close ends the camera and all its connections.
 func (c *Camera) Close() {
 	c.mu.Lock()
 	c.cancel()
@@ -207,7 +210,7 @@ func (c *Camera) Close() {
 	c.wg.Wait()
 }
 
-// URL is the address of the stream, without user and password.
+// URL returns the address of the stream, without user and password.
 func (c *Camera) URL() string {
 	switch {
 	case c.opt.TLS:
@@ -218,7 +221,7 @@ func (c *Camera) URL() string {
 	return "rtsp://" + c.addr + Path
 }
 
-// Viewers is the number of clients that are being sent to.
+// Viewers returns the number of clients to which the camera is sending.
 func (c *Camera) Viewers() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -253,7 +256,9 @@ func (c *Camera) accept(ln net.Listener) {
 	}
 }
 
-// stamp is a moment of this machine as the camera's clock and a track's time stamps tell it.
+// --- Sending ---
+
+// stamp converts a time of this machine to the camera's clock and to the timestamps of a track.
 func (c *Camera) stamp(trk int, wall time.Time) stamp {
 	jump, rate := c.jump.Load(), int64(c.tracks[trk].rate)
 	s := wall.Sub(c.start).Seconds() * c.opt.Skew
@@ -267,9 +272,9 @@ func (c *Camera) publish(ps []packet) {
 	c.queue(ps)
 }
 
-// queue hands packets to every client; mu is held. It reports whether the camera sent them: not if it is silent, nor if
-// its cable is out and no client's queue holds more. A client who is too slow for a live source loses packets, and that
-// is not the camera's fault.
+// queue passes packets to every client, and reports whether the camera sent them. The camera sends nothing while it is
+// silent. While its cable is out, packets count as sent only if the queue of a client takes them. A client that is too
+// slow for a live source loses packets, and that is not the camera's fault. The caller holds mu.
 func (c *Camera) queue(ps []packet) bool {
 	if c.mute || c.ln == nil || c.thaw != nil {
 		return false
@@ -289,7 +294,7 @@ func (c *Camera) queue(ps []packet) bool {
 	return sent || !viewers || time.Now().After(c.cable)
 }
 
-// until waits for a moment; false means that the camera ended.
+// until waits for a moment, and reports whether the camera is still running.
 func until(ctx context.Context, t time.Time) bool {
 	timer := time.NewTimer(time.Until(t))
 	defer timer.Stop()
@@ -309,7 +314,7 @@ func (c *Camera) videoLoop(ctx context.Context) {
 			v, i = n, 0
 		}
 		at := func() time.Time { return v.from.Add(time.Duration(float64(i) / v.fps * 1e9)) }
-		// the process was stopped: skip frames as a live source does
+		// The process was stopped: skip frames like a live source.
 		if late := time.Since(at()); late > 3*time.Second {
 			from := at()
 			i += int(late.Seconds() * v.fps)
@@ -364,7 +369,7 @@ func (c *Camera) metaLoop(ctx context.Context, trk int) {
 	}
 }
 
-// send writes what is queued for a client until the connection ends.
+// send writes the queued packets of a client until the connection ends.
 func (c *Camera) send(ctx context.Context, cl *client) {
 	for {
 		var ps []packet
@@ -377,7 +382,7 @@ func (c *Camera) send(ctx context.Context, cl *client) {
 			return
 		}
 		if !cl.started && !c.opt.AnyFrame && (ps[0].track != 0 || !ps[0].key) {
-			continue // a client's picture begins with a keyframe
+			continue // the first picture of a client is a keyframe
 		}
 		cl.started = true
 		lose, corrupt := c.rates()
@@ -396,8 +401,8 @@ func (c *Camera) send(ctx context.Context, cl *client) {
 	}
 }
 
-// packet sends an RTP packet by UDP, or adds it to the interleaved bytes, unless it is to be lost; sender reports go in
-// front every 5 s.
+// packet sends an RTP packet over UDP or adds it to the interleaved bytes, unless the packet is to be lost. Every five
+// seconds a sender report precedes the packet.
 func (c *Camera) packet(cl *client, buf *bytes.Buffer, p packet, lose, corrupt float64) {
 	ch, tcp := cl.chans[p.track]
 	udp := cl.rtp[p.track]
@@ -449,6 +454,8 @@ func (c *Camera) packet(cl *client, buf *bytes.Buffer, p packet, lose, corrupt f
 	}
 }
 
+// --- RTSP ---
+
 func (c *Camera) authorised(method, header string) bool {
 	switch c.opt.Auth {
 	case "":
@@ -475,7 +482,7 @@ func (c *Camera) authorised(method, header string) bool {
 		m["response"] == sum(sum(c.opt.User+":camsim:"+c.opt.Pass)+":"+m["nonce"]+":"+sum(method+":"+m["uri"]))
 }
 
-// request reads one RTSP request; interleaved packets from the client (RTCP) are skipped.
+// request reads one RTSP request, and skips interleaved packets from the client (RTCP).
 func request(br *bufio.Reader) (method, uri string, header map[string]string, err error) {
 	for {
 		b, err := br.Peek(1)
@@ -607,7 +614,7 @@ func (c *Camera) serve(ctx context.Context, cl *client) {
 	}
 }
 
-// setup answers SETUP: the Transport header, or an error that is the status line's end.
+// setup answers SETUP. It returns the Transport header, or an error whose text ends the status line.
 func (c *Camera) setup(cl *client, path, asked string) (string, error) {
 	i, err := strconv.Atoi(path[strings.LastIndex(path, "=")+1:])
 	if err != nil || i < 0 || i >= len(c.tracks) {

@@ -18,7 +18,7 @@ import (
 
 const fps = 20
 
-// tiny is a cheap loop of 10 seconds.
+// tiny returns a cheap loop of 10 seconds.
 func tiny(first, gop int) Media {
 	return Media{Width: 320, Height: 240, FPS: fps, Seconds: 10, GOP: gop, Kbit: 300, First: first}
 }
@@ -43,19 +43,19 @@ func start(t *testing.T, opt Options) *Camera {
 	return c
 }
 
-// wait waits for a condition.
+// wait waits until a condition holds.
 func wait(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	poll.Until(t, what, patience, done, nil)
 }
 
-// passed is a condition: a time has passed, in which the camera goes on.
+// passed returns a condition that holds after d, while the camera goes on.
 func passed(d time.Duration) func() bool {
 	end := time.Now().Add(d)
 	return func() bool { return time.Now().After(end) }
 }
 
-// record copies what a camera sends with FFmpeg until the returned function is called, which returns the clip.
+// record copies the camera's stream with FFmpeg. The returned function stops FFmpeg and returns the clip.
 func record(t *testing.T, c *Camera) (stop func() string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "clip.mkv")
@@ -97,7 +97,7 @@ func codec(t *testing.T, c *Camera) string {
 	return strings.TrimSpace(string(out))
 }
 
-// only checks that the camera has had exactly one silence, of a kind and a length of about d.
+// only checks that the camera had exactly one silence, of the given kind and about d long.
 func only(t *testing.T, c *Camera, kind string, d time.Duration) Gap {
 	t.Helper()
 	s := c.Silences()
@@ -110,7 +110,7 @@ func only(t *testing.T, c *Camera, kind string, d time.Duration) Gap {
 	return s[0]
 }
 
-// TestCheck looks at a clip of a camera that behaves.
+// TestCheck checks a clip of a camera without faults.
 func TestCheck(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -138,7 +138,7 @@ func TestDown(t *testing.T) {
 	c := start(t, Options{})
 	v := watch(t, c)
 	v.frames(t, 5)
-	c.Freeze(true) // the loss of power ends it
+	c.Freeze(true) // Down also ends Freeze
 	c.Down()
 	c.Down()
 	var err error
@@ -176,7 +176,7 @@ func TestDown(t *testing.T) {
 	}
 }
 
-// TestRestart comes back with another codec on the same address.
+// TestRestart checks that a camera comes back with another codec at the same address.
 func TestRestart(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -250,7 +250,7 @@ func TestFreeze(t *testing.T) {
 	if s := c.Silences(); len(s) != 2 || !s[1].To.IsZero() {
 		t.Errorf("silences are %+v", s)
 	}
-	c.Close() // must end, and with it the connections
+	c.Close() // must end the camera and its connections
 	if err := late.ask("OPTIONS", late.url, patience); err == nil || isTimeout(err) {
 		t.Errorf("a connection outlives the camera: %v", err)
 	}
@@ -262,7 +262,7 @@ func TestStall(t *testing.T) {
 	tests := []struct {
 		name  string
 		queue int
-		lost  int // at least
+		lost  int // min number
 	}{
 		{"shorter than the queue", 0, 0},
 		{"longer than the queue", 4, 5},
@@ -323,7 +323,7 @@ func TestMute(t *testing.T) {
 	}
 }
 
-// TestLate is a camera whose process was stopped for 5 seconds.
+// TestLate simulates a camera whose process was stopped for 5 seconds.
 func TestLate(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -349,7 +349,7 @@ func TestLose(t *testing.T) {
 		t.Errorf("%d of 60 packets came, want about half", n)
 	}
 	c.Lose(0)
-	v.frames(t, 1) // may have been in the queue
+	v.frames(t, 1) // the first frame may have waited in the queue
 	ps = v.until(t, func(p rtp) bool { return p.mark })
 	for i := range ps[1:] {
 		if ps[i+1].seq != ps[i].seq+1 {
@@ -392,7 +392,7 @@ func TestCorrupt(t *testing.T) {
 			seen[x.Time] = true
 		}
 	}
-	const keyframe = 500 * time.Millisecond // pictures are whole again with it
+	const keyframe = 500 * time.Millisecond // pictures are whole again from the next keyframe
 	var missing []time.Time
 	for _, at := range slices.Concat(c.Sent(s.From.Add(-400*time.Millisecond), s.From.Add(-50*time.Millisecond)),
 		c.Sent(s.To.Add(keyframe+50*time.Millisecond), s.To.Add(keyframe+500*time.Millisecond))) {
@@ -405,14 +405,16 @@ func TestCorrupt(t *testing.T) {
 	}
 }
 
-// TestStamps looks at the RTP time stamps, from frame to frame in units of a frame.
+// --- Timestamps ---
+
+// TestStamps checks the steps of the RTP timestamps from frame to frame, in units of one frame.
 func TestStamps(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
 	c := start(t, Options{})
 	v := watch(t, c)
 	steps := func() (steps []int) {
-		ps := v.frames(t, 12)[2:] // the first may have been in the queue
+		ps := v.frames(t, 12)[2:] // the first frames may have waited in the queue
 		for i := range ps[1:] {
 			steps = append(steps, int(float64(int32(ps[i+1].ts-ps[i].ts))*fps/90000+0.5))
 		}
@@ -442,7 +444,7 @@ func TestStamps(t *testing.T) {
 	}
 }
 
-// TestJump steps the clock forward and back: time stamps and sender reports tell the same time.
+// TestJump steps the clock forward and back. Timestamps and sender reports must agree.
 func TestJump(t *testing.T) {
 	t.Parallel()
 	for _, d := range []time.Duration{time.Hour, -time.Hour} {
@@ -479,7 +481,8 @@ func TestJump(t *testing.T) {
 	}
 }
 
-// TestSwitch changes resolution and GOP inside a session: no frame is lost or doubled, and each is told to its loop.
+// TestSwitch changes resolution and GOP within a session. No frame may be lost or doubled, and each frame must be
+// assigned to its loop.
 func TestSwitch(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -517,7 +520,7 @@ func TestSwitch(t *testing.T) {
 	}
 }
 
-// TestAtOnce calls everything at once, for the race detector, and closes the camera amidst it.
+// TestAtOnce calls all methods at the same time, for the race detector, and closes the camera meanwhile.
 func TestAtOnce(t *testing.T) {
 	t.Parallel()
 	file := encode(t, tiny(1000, 10))

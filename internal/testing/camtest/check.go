@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// Report is what a clip of a Camera holds.
+// Report says what a clip of a Camera holds.
 type Report struct {
 	Frames     int
-	First      time.Time // when its first frame left the camera
-	Last       time.Time // when its last frame left the camera
+	First      time.Time // when the first frame left the camera
+	Last       time.Time // when the last frame left the camera
 	Gaps       []string
-	StartTime  float64 // of the container, seconds
+	StartTime  float64 // of the container, in seconds
 	FrontIndex bool    // moov comes before mdat
 }
 
-// Check decodes a clip of a camera completely. near is a time within the clip, by which turns of the loop are told
-// apart. A clip that does not decode without an error is an error.
+// Check decodes a clip of a camera completely. near is a time within the clip, which selects the round of the loop.
+// Check returns an error if the clip does not decode clean.
 func Check(ctx context.Context, file string, info Info, near time.Time) (Report, error) {
 	counters, err := Frames(ctx, file)
 	if err != nil {

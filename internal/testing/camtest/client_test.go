@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// viewer is a small RTSP client over TCP that sees what FFmpeg hides: every packet and when it came.
+// viewer is a small RTSP client over TCP that sees what FFmpeg hides: every packet and its arrival time.
 type viewer struct {
 	conn net.Conn
 	br   *bufio.Reader
@@ -22,7 +22,7 @@ type viewer struct {
 	cseq int
 }
 
-// rtp is a packet of the video track: an RTP packet, or a sender report.
+// rtp is a packet of the video track: an RTP packet or a sender report.
 type rtp struct {
 	report  bool
 	seq     uint16
@@ -30,7 +30,7 @@ type rtp struct {
 	mark    bool
 	payload []byte
 	clock   time.Time // of a report
-	at      time.Time // when it came
+	at      time.Time // arrival time
 }
 
 const patience = 60 * time.Second
@@ -57,7 +57,7 @@ func watch(t *testing.T, c *Camera) *viewer {
 	return v
 }
 
-// ask sends a request and reads the answer, skipping packets.
+// ask sends a request and reads the answer. It skips packets.
 func (v *viewer) ask(method, uri string, limit time.Duration) error {
 	v.cseq++
 	if _, err := fmt.Fprintf(v.conn,
@@ -79,7 +79,7 @@ func (v *viewer) ask(method, uri string, limit time.Duration) error {
 		}
 		line, cseq, err := v.answer()
 		if err == nil && cseq != v.cseq {
-			continue // the answer to one that was not awaited
+			continue // an answer to an earlier request
 		}
 		if err == nil && !strings.Contains(line, " 200 ") {
 			err = errors.New(line)
@@ -88,7 +88,7 @@ func (v *viewer) ask(method, uri string, limit time.Duration) error {
 	}
 }
 
-// answer reads an answer and returns its first line and number.
+// answer reads an answer and returns its first line and its CSeq number.
 func (v *viewer) answer() (line string, cseq int, err error) {
 	tp := textproto.NewReader(v.br)
 	if line, err = tp.ReadLine(); err != nil {
@@ -104,7 +104,7 @@ func (v *viewer) answer() (line string, cseq int, err error) {
 	return line, cseq, err
 }
 
-// packet reads a packet; answers that came too late are skipped.
+// packet reads a packet. It skips late answers.
 func (v *viewer) packet() (rtp, error) {
 	for {
 		if b, err := v.br.Peek(1); err != nil {
@@ -134,13 +134,13 @@ func (v *viewer) packet() (rtp, error) {
 		payload: b[12:], at: now}, nil
 }
 
-// next reads a packet within a time.
+// next reads a packet within limit.
 func (v *viewer) next(limit time.Duration) (rtp, error) {
 	_ = v.conn.SetReadDeadline(time.Now().Add(limit))
 	return v.packet()
 }
 
-// until reads packets up to the one that ends it, and returns them without reports.
+// until reads packets until end returns true, and returns the packets without reports.
 func (v *viewer) until(t *testing.T, end func(p rtp) bool) (ps []rtp) {
 	t.Helper()
 	for limit := time.Now().Add(patience); ; {
@@ -157,7 +157,7 @@ func (v *viewer) until(t *testing.T, end func(p rtp) bool) (ps []rtp) {
 	}
 }
 
-// frames reads the last packets of n frames.
+// frames reads n frames and returns the last packet of each.
 func (v *viewer) frames(t *testing.T, n int) (ps []rtp) {
 	t.Helper()
 	for _, p := range v.until(t, func(p rtp) bool {

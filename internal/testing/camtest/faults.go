@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// faults is what is wrong with a camera.
+// faults are the current faults of a camera.
 type faults struct {
 	mute          bool
-	thaw          chan struct{} // closed when a frozen camera goes on; nil if it is not frozen
-	cable         time.Time     // the cable is out until then
+	thaw          chan struct{} // closed when a frozen camera goes on; nil if not frozen
+	cable         time.Time     // the cable is out until this time
 	lose, corrupt float64
 	pairs, still  bool
 }
 
-// Mute stops or resumes sending, while connections stay open and requests are answered.
+// Mute stops or resumes sending. Connections stay open and requests are answered.
 func (c *Camera) Mute(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,7 +33,7 @@ func (c *Camera) Drop() {
 	}
 }
 
-// Down takes the power away: the port is closed and every connection reset. It ends a [Camera.Freeze] too.
+// Down removes the power: the port is closed and every connection is reset. Down also ends a [Camera.Freeze].
 func (c *Camera) Down() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,7 +52,7 @@ func (c *Camera) Down() {
 	c.freeze(false)
 }
 
-// Up brings the power back: the camera listens on the same address again.
+// Up restores the power: the camera listens on the same address again.
 func (c *Camera) Up() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,7 +69,7 @@ func (c *Camera) Up() error {
 	return nil
 }
 
-// Restart is a loss of power after which the camera has other settings: another loop, perhaps of another codec.
+// Restart cuts the power and restores it with another loop, which may have another codec.
 func (c *Camera) Restart(file string, fps float64) error {
 	v, err := loadVideo(file, fps)
 	if err != nil {
@@ -80,8 +80,8 @@ func (c *Camera) Restart(file string, fps float64) error {
 	return c.Up()
 }
 
-// Switch goes over to another loop inside the running session, as a camera does whose resolution is changed. The codec
-// must stay the same, since clients know it from the session's description.
+// Switch changes to another loop within the session, like a camera whose resolution is changed. The codec must stay the
+// same, because clients know it from the description of the session.
 func (c *Camera) Switch(file string, fps float64) error {
 	v, err := loadVideo(file, fps)
 	if err != nil {
@@ -91,15 +91,15 @@ func (c *Camera) Switch(file string, fps float64) error {
 	return nil
 }
 
-// Freeze hangs the camera's firmware until it is called with false: connections stay open and the kernel accepts new
-// ones, but nothing is read, answered or sent.
+// Freeze hangs the camera's firmware until Freeze(false). Connections stay open and the kernel accepts new connections,
+// but the camera reads, answers and sends nothing.
 func (c *Camera) Freeze(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.freeze(on)
 }
 
-// freeze is Freeze with mu held.
+// freeze is Freeze for a caller that holds mu.
 func (c *Camera) freeze(on bool) {
 	if on == (c.thaw != nil) {
 		return
@@ -114,8 +114,8 @@ func (c *Camera) freeze(on bool) {
 }
 
 // Stall pulls the cable for a time: nothing gets through in either direction. Frames wait in the queue of each client
-// (see [Options]) and arrive afterwards; those that it does not hold are lost. During another stall, the later end
-// counts.
+// (see [Options]) and arrive afterwards. Frames that do not fit into the queue are lost. During another stall, the
+// later end counts.
 func (c *Camera) Stall(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,7 +136,7 @@ func (c *Camera) Stall(d time.Duration) {
 	c.cable = end
 }
 
-// Lose loses each RTP packet with a probability; its sequence number is used up.
+// Lose drops each RTP packet with probability p. A dropped packet still uses up its sequence number.
 func (c *Camera) Lose(p float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,7 +144,7 @@ func (c *Camera) Lose(p float64) {
 	c.record("lose", p > 0)
 }
 
-// Corrupt flips a few bits of each RTP packet's payload with a probability.
+// Corrupt flips a few bits in the payload of each RTP packet with probability p.
 func (c *Camera) Corrupt(p float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,35 +152,35 @@ func (c *Camera) Corrupt(p float64) {
 	c.record("corrupt", p > 0)
 }
 
-// Repeat makes every second video frame carry the time stamp of the one before it.
+// Repeat makes every second video frame carry the timestamp of the previous frame.
 func (c *Camera) Repeat(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pairs = on
 }
 
-// Still stops the clock of the video's time stamps; with false it shows the true time again.
+// Still stops the clock of the video's timestamps. Still(false) returns to the true time.
 func (c *Camera) Still(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.still = on
 }
 
-// Jump steps the camera's clock, in whole milliseconds: RTP time stamps of all tracks and the time in sender reports. A
-// negative time steps back.
+// Jump steps the camera's clock by whole milliseconds: the RTP timestamps of all tracks and the time in sender reports.
+// A negative time steps back.
 func (c *Camera) Jump(d time.Duration) { c.jump.Add(int64(d.Truncate(time.Millisecond))) }
 
-// videoStamp is the time stamp of video frame i, which is due at wall; last is that of the frame before it.
+// videoStamp returns the stamp of video frame i, which is due at wall. last is the stamp of the previous frame.
 func (c *Camera) videoStamp(i int, wall time.Time, last stamp) stamp {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !last.clock.IsZero() && (c.still || c.pairs && i%2 == 1) {
 		return last
 	}
-	if c.opt.StampFPS > 0 { // counted, whatever the time
+	if c.opt.StampFPS > 0 { // counts frames, whatever the time
 		return stamp{uint32(int64(float64(i)/c.opt.StampFPS*90000) + 123456 + c.opt.FirstStamp), wall}
 	}
-	// frames are sent in the order of decoding, and stamped by when they are shown
+	// Frames are sent in decoding order and carry the time at which they are shown.
 	if v := c.video.Load(); v.shown != nil {
 		k := i % len(v.units)
 		return c.stamp(0, wall.Add(time.Duration(float64(v.shown[k]-k)/v.fps*1e9)))
@@ -194,7 +194,7 @@ func (c *Camera) rates() (lose, corrupt float64) {
 	return c.lose, c.corrupt
 }
 
-// passes waits while the camera is frozen or its cable is out; false means that the connection ended.
+// passes waits while the camera is frozen or its cable is out, and reports whether the connection is still alive.
 func (c *Camera) passes(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		c.mu.Lock()

@@ -12,21 +12,21 @@ import (
 const Bad = -1
 
 // Frames decodes a video file completely and returns the counter of every frame, in order. FFmpeg stops at the first
-// error of any stream (-xerror), so that no error means: the video decodes clean, and all that is in the file reads
-// clean.
+// error in any stream (-xerror). So without an error, the video decodes clean and everything in the file reads clean.
 func Frames(ctx context.Context, file string) ([]int, error) { return FramesOf(ctx, file, false) }
 
-// FramesOf is Frames; for a clip that may be damaged it goes on over errors. A frame whose counter cannot be read is
-// then [Bad], one of which nothing can be decoded is left out, and one that was patched up from its neighbours may show
-// the counter of an earlier one.
+// FramesOf is like Frames, but for a damaged clip it continues after errors. Then a frame whose counter cannot be read
+// is [Bad], a frame of which nothing can be decoded is left out, and a frame that was repaired from its neighbors may
+// show the counter of an earlier frame.
 func FramesOf(ctx context.Context, file string, damaged bool) ([]int, error) {
 	mode, all := []string{"-xerror"}, []string{"-map", "0", "-c", "copy", "-f", "null", "-"}
 	if damaged {
 		all = nil
 		mode = []string{"-max_error_rate", "1", "-err_detect", "ignore_err", "-flags", "+output_corrupt"}
 	}
-	// Time stamps are numbered anew, since the raw output would round two that a camera sent close together to the same
-	// one and call that an error. Done by a filter, the numbers would begin anew where the resolution changes.
+	// Timestamps are renumbered. Otherwise the raw output would round two frames that a camera sent close together to
+	// the same timestamp, and report that as an error. A filter would start the numbers again at a change of
+	// resolution.
 	cmd := exec.CommandContext(ctx, "ffmpeg",
 		slices.Concat([]string{"-v", "error"}, mode, []string{"-i", file, "-map", "0:v:0",
 			"-vf", "format=gray,crop=iw:max(1\\,iw/40):0:0,scale=40:1:flags=area", "-fps_mode", "passthrough", "-bsf:v",

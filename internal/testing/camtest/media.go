@@ -18,14 +18,14 @@ type Media struct {
 	Width, Height int
 	FPS           int
 	Seconds       int // length of the loop
-	GOP           int // frames from keyframe to keyframe
-	Kbit          int // bit rate, kbit/s
+	GOP           int // frames from one keyframe to the next
+	Kbit          int // bit rate in kbit/s
 	H265          bool
-	First         int // counter of the first frame: loops that share no counter are told apart in a clip
-	BFrames       int // B-frames between two others; H.264 only
+	First         int // counter of the first frame; loops that share no counter can be distinguished in a clip
+	BFrames       int // B-frames between two other frames; H.264 only
 }
 
-// Small is a cheap loop with a GOP of the given number of frames at 10 frames a second.
+// Small returns a cheap loop at 10 frames per second with gop frames per GOP.
 func Small(gop int) Media {
 	return Media{Width: 640, Height: 360, FPS: 10, Seconds: 60, GOP: gop, Kbit: 500}
 }
@@ -50,8 +50,9 @@ func bar(counter uint32) []byte {
 	return row
 }
 
-// File encodes the loop with FFmpeg and returns its path. Loops are kept in the system's temporary folder under a name
-// made from all that they depend on. It ends in ".First.h264" where First is not 0: so a [Camera] knows it.
+// File encodes the loop with FFmpeg and returns its path. Loops are cached in the system's temporary folder, under a
+// name made from everything that they depend on. If First is not 0, the name ends in ".First.h264", so that a [Camera]
+// knows First. BFrames are in the name in the same way.
 func (m Media) File(ctx context.Context) (string, error) {
 	ext := "h264"
 	if m.H265 {
@@ -82,7 +83,7 @@ func (m Media) File(ctx context.Context) (string, error) {
 	if m.BFrames != 0 {
 		ext = fmt.Sprintf("b%d.%s", m.BFrames, ext)
 	}
-	if m.First != 0 { // part of the name, like all that is in key
+	if m.First != 0 { // First is part of the name, like everything in key
 		ext = fmt.Sprintf("%d.%s", m.First, ext)
 	}
 	file := filepath.Join(dir, hex.EncodeToString(key[:8])+"."+ext)
@@ -114,7 +115,7 @@ func (m Media) File(ctx context.Context) (string, error) {
 	return file, os.Rename(tmp.Name(), file)
 }
 
-// AAC encodes a few seconds of a tone for [Options.Audio].
+// AAC encodes ten seconds of a tone for [Options.Audio] and returns the path of the file.
 func AAC(ctx context.Context) (string, error) {
 	dir := filepath.Join(os.TempDir(), "preroll-camtest")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -14,29 +14,29 @@ import (
 	"time"
 )
 
-// Oddities are ways of real cameras, as people report them.
+// Oddities are peculiarities of real cameras, as people report them.
 type Oddities struct {
-	SilentSound bool          // sound is announced and never sent
-	LateSound   time.Duration // sound begins so much later than the camera
-	ReportsOff  time.Duration // by which the sender reports of sound are off
-	StampFPS    float64       // stamps are those of another frame rate; 0: of the real one
-	FirstStamp  int64         // added to the first RTP stamp, so that it wraps
+	SilentSound bool          // sound is announced but never sent
+	LateSound   time.Duration // how much later than the camera the sound begins
+	ReportsOff  time.Duration // error of the sender reports of sound
+	StampFPS    float64       // frame rate of the stamps; 0 means the real rate
+	FirstStamp  int64         // added to the first RTP stamp, so that the stamps wrap
 	OnlyUDP     bool          // refuses RTP in the RTSP connection
-	Algorithms  []string      // of digest login, in the order of their headers: "MD5", "SHA-256"
-	NoSets      bool          // the description holds no parameter sets
-	JPEGFirst   bool          // the description's first video is one of JPEG, which is never sent
+	Algorithms  []string      // of digest login, in the order of the headers: "MD5", "SHA-256"
+	NoSets      bool          // the description has no parameter sets
+	JPEGFirst   bool          // the first video in the description is JPEG, which is never sent
 	SoundFirst  bool          // the description begins with the sound
 	Redirects   bool          // the address redirects to another path of the same camera
 	RedirectsTo string        // redirects to this address
-	TLS         bool          // RTSPS, with a certificate that nobody signed
+	TLS         bool          // RTSPS, with a self-signed certificate
 	OneViewer   bool          // refuses a second viewer
-	AnyFrame    bool          // does not wait for a keyframe to begin
+	AnyFrame    bool          // does not begin with a keyframe
 }
 
-// oldPath is the path that a camera with Redirects has in its address.
+// oldPath is the path in the address of a camera with Redirects.
 const oldPath = "/old"
 
-// rawSound is sound whose packets hold nothing but zeros.
+// rawSound is sound whose packets contain only zeros.
 type rawSound struct {
 	sdp    string
 	rate   uint32
@@ -57,7 +57,7 @@ func (c *Camera) rawLoop(ctx context.Context, r rawSound) {
 	}
 }
 
-// sound sends a packet of sound, if this camera sends any.
+// sound sends a packet of sound, if this camera sends sound now.
 func (c *Camera) sound(p packet) {
 	if !c.opt.SilentSound && time.Since(c.start) >= c.opt.LateSound {
 		c.publish([]packet{p})
@@ -66,7 +66,7 @@ func (c *Camera) sound(p packet) {
 
 var sprop = regexp.MustCompile(`;? ?(profile-level-id|sprop-[a-z-]+)=[^;\r]*`)
 
-// description is the camera's answer to DESCRIBE.
+// description returns the camera's answer to DESCRIBE.
 func (c *Camera) description() string {
 	s := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camsim\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=range:npt=now-\r\n"
 	if c.opt.JPEGFirst {

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// Info is what a test needs to know of a loop: frame n (n counts from 0) left at Start + n/FPS and shows First + n
-// modulo Loop.
+// Info describes a loop: frame n (n counts from 0) left at Start + n/FPS and shows First + n modulo Loop.
 type Info struct {
 	Start time.Time `json:"start"`
 	FPS   float64   `json:"fps"`
@@ -17,14 +16,15 @@ type Info struct {
 	First int       `json:"first"`
 }
 
-// Time is when the frame with a counter left the camera, for the time nearest to near.
+// Time returns when the frame with a counter left the camera. Of all rounds of the loop, Time picks the time nearest to
+// near.
 func (i Info) Time(counter int, near time.Time) time.Time {
 	k := float64(counter - i.First)
 	n := math.Round((near.Sub(i.Start).Seconds()*i.FPS - k) / float64(i.Loop))
 	return i.Start.Add(time.Duration((n*float64(i.Loop) + k) / i.FPS * float64(time.Second)))
 }
 
-// Gaps returns the places where a counter is not its predecessor plus one (modulo the loop), or was not readable.
+// Gaps lists the places where a counter is not its predecessor plus one (modulo the loop) or is unreadable.
 func (i Info) Gaps(counters []int) []string {
 	var gaps []string
 	for k, c := range counters {
@@ -38,28 +38,28 @@ func (i Info) Gaps(counters []int) []string {
 	return gaps
 }
 
-// follows reports whether a counter of the loop is that of the frame after another's.
+// follows reports whether counter comes directly after last in the loop.
 func (i Info) follows(counter, last int) bool {
 	return i.has(counter) && i.has(last) && counter-i.First == (last-i.First+1)%i.Loop
 }
 
 func (i Info) has(counter int) bool { return counter >= i.First && counter < i.First+i.Loop }
 
-// length is how long a turn of the loop takes.
+// length returns how long one round of the loop takes.
 func (i Info) length() time.Duration {
 	return time.Duration(float64(i.Loop) / i.FPS * float64(time.Second))
 }
 
-// Span is the time in which a loop was played; To is zero for the present one.
+// Span is the time in which a loop was played. To is zero for the current loop.
 type Span struct {
 	Info
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 }
 
-// Gap is a time in which a camera sent nothing, or not all. Kind is "mute", "down", "freeze", "stall" (frames of
-// that time may have arrived later), "late" (its own process was stopped), "lose" or "corrupt" (pictures may be damaged
-// until the next keyframe after it). To is zero while it lasts.
+// Gap is a time in which a camera sent nothing, or not everything. Kind is "mute", "down", "freeze", "stall" (frames of
+// that time may have arrived later), "late" (the camera's own process was stopped), "lose" or "corrupt" (pictures may
+// be damaged until the next keyframe after the gap). To is zero while the gap lasts.
 type Gap struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
@@ -70,30 +70,30 @@ type Gap struct {
 type truth struct {
 	spans    []Span
 	silences []Gap
-	sent     []time.Duration // video frames, from the camera's start
+	sent     []time.Duration // video frames, counted from the camera's start
 }
 
-// Info returns the truth about the frames being sent now.
+// Info returns the current loop.
 func (c *Camera) Info() Info {
 	h := c.History()
 	return h[len(h)-1].Info
 }
 
-// History returns the loops that were played, in order; the last is the present one.
+// History returns the loops that were played, in order. The last loop is the current one.
 func (c *Camera) History() []Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.spans)
 }
 
-// Silences returns the times in which not all was sent, by their begin. A frame that became due just before one began
-// may have been kept back too; [Camera.Sent] is exact.
+// Silences returns the times in which not everything was sent, in order of their start. A frame that was due just
+// before such a time may also have been held back; [Camera.Sent] is exact.
 func (c *Camera) Silences() []Gap {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	list, now := slices.Clone(c.silences), time.Now()
 	for i := range list {
-		if list[i].To.After(now) { // a stall has its end already
+		if list[i].To.After(now) { // a stall knows its end in advance
 			list[i].To = time.Time{}
 		}
 	}
@@ -101,9 +101,9 @@ func (c *Camera) Silences() []Gap {
 	return list
 }
 
-// Sent returns the times of the video frames that were sent from from until before to, no matter whether somebody was
-// connected. Each equals the time that [Info.Time] makes from its counter. A frame counts as sent if it was handed to
-// the network, even if "lose" or "corrupt" hit its packets or a "stall" kept it until its connection had ended.
+// Sent returns the times of the video frames that were sent in [from, to), whether or not a client was connected. Each
+// time equals the time that [Info.Time] computes from the counter. A frame counts as sent if it was handed to the
+// network, even if "lose" or "corrupt" hit its packets, or if a "stall" held it until its connection had ended.
 func (c *Camera) Sent(from, to time.Time) []time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,8 +118,7 @@ func (c *Camera) Sent(from, to time.Time) []time.Time {
 	return times
 }
 
-// now counts from the camera's start, so that times of the truth are equal to each other with and without their
-// monotonic part.
+// now counts from the camera's start, so that times in the truth are equal with and without their monotonic part.
 func (c *Camera) now() time.Time { return c.start.Add(time.Since(c.start)) }
 
 // play begins a loop.
@@ -143,14 +142,14 @@ func (c *Camera) show(v *playing, wall time.Time, ps []packet) {
 	}
 }
 
-// late notes frames that were skipped.
+// late records that frames were skipped.
 func (c *Camera) late(from, to time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.silences = append(c.silences, Gap{from, to, "late"})
 }
 
-// record records that a silence of a kind begins or ends; mu is held.
+// record records that a silence of some kind begins or ends. The caller holds mu.
 func (c *Camera) record(kind string, on bool) {
 	i := slices.IndexFunc(c.silences, func(s Gap) bool { return s.Kind == kind && s.To.IsZero() })
 	switch {
@@ -164,15 +163,15 @@ func (c *Camera) record(kind string, on bool) {
 // Shown is a frame of a clip.
 type Shown struct {
 	Counter int
-	Span    int       // index in the history; -1 if it is unreadable
-	Time    time.Time // when it left the camera; zero if it is unreadable
-	Sure    bool      // a frame beside it is its neighbour: what a decoder patches up may show any counter
+	Span    int       // index in the history; -1 if unreadable
+	Time    time.Time // when the frame left the camera; zero if unreadable
+	Sure    bool      // its neighbor in the loop is beside it; a repaired frame may show any counter
 }
 
-// Times says when the frames of a clip left a camera. near is a time within the clip, at most half a turn of the loop
-// away from its first frame. A frame is taken for a doubled one if it is up to a quarter of a turn older than the one
-// before it, else for a later one: a hole of more than three quarters of a turn is not seen. Loops in a history that
-// share counters (see [Media]) are told apart by the nearest time, and none is taken that was over long before.
+// Times returns when the frames of a clip left a camera. near is a time within the clip, at most half a round of the
+// loop from the first frame. A frame up to a quarter of a round older than the previous frame counts as doubled; any
+// other frame counts as later. So Times does not see a gap longer than three quarters of a round. If loops in the
+// history share counters (see [Media]), Times picks the loop with the nearest time, and avoids a time long before near.
 func Times(counters []int, history []Span, near time.Time) []Shown {
 	shown := make([]Shown, len(counters))
 	first := true
@@ -191,7 +190,8 @@ func Times(counters []int, history []Span, near time.Time) []Shown {
 		if x.Span < 0 {
 			continue
 		}
-		// A misread counter must not carry its successors to another turn, so only a frame with its neighbour does.
+		// A misread counter must not move its successors to another round, so only a frame with its neighbor moves
+		// near.
 		s := history[x.Span]
 		if i > 0 && s.follows(n, counters[i-1]) || i+1 < len(counters) && s.follows(counters[i+1], n) {
 			near, first = x.Time, false
@@ -201,7 +201,7 @@ func Times(counters []int, history []Span, near time.Time) []Shown {
 	return shown
 }
 
-// far is how far a time is from another one. One long before it is out of the question if there is any other.
+// far returns the distance of t from near. A time long before near is farther than any other.
 func far(t, near time.Time) time.Duration {
 	const long = 5 * time.Second
 	d := t.Sub(near)
@@ -211,7 +211,7 @@ func far(t, near time.Time) time.Duration {
 	return d.Abs()
 }
 
-// time is Info.Time for a time within the span; false means that it did not show the counter.
+// time is like Info.Time, for a time within the span. It reports whether the span showed the counter.
 func (s Span) time(counter int, near time.Time) (time.Time, bool) {
 	if !s.has(counter) {
 		return time.Time{}, false

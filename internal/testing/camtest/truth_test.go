@@ -13,7 +13,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func at(seconds float64) time.Time { return noon.Add(time.Duration(seconds * float64(time.Second))) }
 
-// TestTimes maps counters of 10 frames a second; a turn of the loop takes 10 s.
+// TestTimes maps counters at 10 frames per second to times. One round of the loop takes 10 s.
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	info := func(start float64, first int) Info { return Info{Start: at(start), FPS: 10, Loop: 100, First: first} }
@@ -72,7 +72,7 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-// TestFirst makes loops that differ in their counters only.
+// TestFirst makes loops that differ only in their counters.
 func TestFirst(t *testing.T) {
 	t.Parallel()
 	var names []string

@@ -17,17 +17,17 @@ type unit struct {
 	key  bool
 }
 
-// video is a loop of access units, read from an Annex B file with access unit delimiters and no B frames.
+// video is a loop of access units, read from an Annex B file with access unit delimiters.
 type video struct {
 	h265          bool
 	units         []unit
 	vps, sps, pps []byte
 	fps           float64
 	first         int   // counter of the first frame
-	shown         []int // place of each unit in the order in which they are shown; nil: as they come
+	shown         []int // display position of each unit; nil if the units are shown in order
 }
 
-// setTimes works out when units are shown, of a loop with so many B-frames between two others.
+// setTimes computes the display position of each unit in a loop with bFrames B-frames between two other frames.
 func (v *video) setTimes(bFrames int) {
 	v.shown = make([]int, len(v.units))
 	for at := 0; at < len(v.units); {
@@ -36,7 +36,7 @@ func (v *video) setTimes(bFrames int) {
 			end++
 		}
 		v.shown[at] = at
-		for i := at + 1; i < end; { // a P-frame, and then the B-frames that are shown before it
+		for i := at + 1; i < end; { // a P-frame, then the B-frames that are shown before it
 			n := min(bFrames, end-i-1)
 			v.shown[i] = i + n
 			for k := range n {
@@ -140,7 +140,7 @@ func (v *video) payloads(u unit) [][]byte {
 		if v.h265 {
 			header = 2
 		}
-		// a fragment must not be its first and its last at once (RFC 6184, 5.8; RFC 7798, 4.4.3)
+		// One fragment must not be both the first and the last (RFC 6184, 5.8; RFC 7798, 4.4.3).
 		if len(n) <= mtu+header {
 			out = append(out, n)
 			continue

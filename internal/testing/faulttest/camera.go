@@ -11,14 +11,14 @@ import (
 	"github.com/preroll/preroll/internal/testing/camtest"
 )
 
-// CameraOptions say what a camera sends.
+// CameraOptions describe what a camera sends.
 type CameraOptions struct {
-	GOP   int // frames from keyframe to keyframe
+	GOP   int // frames from one keyframe to the next
 	H265  bool
-	Large bool   // a larger picture
+	Large bool   // the picture is larger
 	Audio string // see [camtest.Options]
 
-	FFmpeg bool // FFmpeg reads it
+	FFmpeg bool // FFmpeg reads the camera
 	Skew   float64
 	camtest.Oddities
 }
@@ -26,8 +26,8 @@ type CameraOptions struct {
 // fps is the frame rate of every camera.
 const fps = 10
 
-// media is the loop that a camera plays: long, so that its turns are not mistaken for each other, with a small picture,
-// so that many cameras cost little, and with counters of its own.
+// media returns the loop that a camera plays. The loop is long, so that its rounds are not confused. The picture is
+// small, so that many cameras cost little. Each variant has its own counters.
 func (o CameraOptions) media() camtest.Media {
 	m := camtest.Media{Width: 320, Height: 192, FPS: fps, Seconds: 120, GOP: o.GOP, Kbit: 250, H265: o.H265,
 		First: o.GOP * 10_000}
@@ -40,7 +40,7 @@ func (o CameraOptions) media() camtest.Media {
 	return m
 }
 
-// Camera is a test camera. It is the ledger of what it sent.
+// Camera is a test camera. It keeps the ledger of the frames that it sent.
 type Camera struct {
 	*camtest.Camera
 	ID    string
@@ -60,17 +60,17 @@ func newCamera(ctx context.Context, id string, o CameraOptions, password string)
 	return &Camera{Camera: c, ID: id, usual: o}, nil
 }
 
-// Interval is a stretch of time.
+// Interval is a period of time.
 type Interval struct{ From, To time.Time }
 
-// Holds reports whether a time lies in the stretch, or within a margin of it.
+// Holds reports whether t lies in the interval, or within margin of it.
 func (s Interval) Holds(t time.Time, margin time.Duration) bool {
 	return !t.Before(s.From.Add(-margin)) && !t.After(s.To.Add(margin))
 }
 
-// damage lists when pictures may be damaged or patched up: those whose packets were hit, and those that need a picture
-// which never left the camera, up to the next keyframe. That begins with the silence, since FFmpeg may put the pictures
-// behind one directly behind those before it.
+// damage lists the times in which pictures may be damaged or repaired: pictures whose packets were hit, and pictures
+// that refer to a picture which never left the camera, up to the next keyframe. For a silence the interval starts with
+// the silence, because FFmpeg may place the first pictures after it directly behind the last pictures before it.
 func (c *Camera) damage() (list []Interval) {
 	until := time.Duration(c.usual.GOP)*time.Second/fps + time.Second
 	for _, s := range c.Silences() {
@@ -82,14 +82,14 @@ func (c *Camera) damage() (list []Interval) {
 			list = append(list, Interval{s.From.Add(-time.Second), s.To.Add(until)})
 		case "mute", "freeze", "late":
 			list = append(list, Interval{s.From, s.To.Add(until)})
-		case "stall": // what was sent meanwhile arrives
+		case "stall": // what was sent during the stall arrives later
 			list = append(list, Interval{s.To.Add(-time.Second / fps), s.To.Add(until)})
 		}
 	}
 	return list
 }
 
-// union joins stretches that touch.
+// union merges intervals that touch.
 func union(list []Interval) (out []Interval) {
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b Interval) int { return cmp.Compare(a.From.UnixNano(), b.From.UnixNano()) })

@@ -29,24 +29,24 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// Report is what a check found.
+// Report is the result of a check.
 type Report struct {
 	Triggers    int // mails that were answered 250
 	Unanswered  int // mails that were not
-	Lost        int // answered ones that are in no event, or in two
+	Lost        int // accepted mails that are in no event, or mails in several events
 	Events      int
 	Failed      int
 	Clips       int
-	Frames      int // that clips hold
-	Due         int // that were sent in the windows of events
-	Damaged     int // missing or unreadable, since they were damaged on their way
-	Explained   int // missing, as their event says
-	Unexplained int // missing, and nobody says so
-	Edge        int // missing at the very begin or end of what was asked for, by less than times are known; see edge
-	Doubled     int // more than once in a clip, or in a chain of clips
+	Frames      int // in clips
+	Due         int // frames that were sent in the windows of events
+	Damaged     int // missing or unreadable because they were damaged on the way
+	Explained   int // missing, and named by the event
+	Unexplained int // missing, and not named
+	Edge        int // missing at the edges of a window, within the precision of the times; see edge
+	Doubled     int // more than once in a clip or in a chain of clips
 	NotWhole    int // files
 
-	Wrong []string // each thing that is wrong, in words
+	Wrong []string // everything that is wrong, in words
 }
 
 func (r *Report) blame(format string, args ...any) {
@@ -59,7 +59,7 @@ func (r Report) String() string {
 		r.Unexplained, r.Edge, r.Doubled, r.NotWhole)
 }
 
-// Settle waits until no event is open and returns all of them, oldest first. Preroll must run.
+// Settle waits until no event is open, and returns all events, oldest first. Preroll must be running.
 func (w *World) Settle(ctx context.Context, limit time.Duration) ([]event.Event, error) {
 	var list []event.Event
 	err := waitEvery(ctx, time.Second/2, limit, "all events to end", func() (bool, error) {
@@ -81,7 +81,7 @@ func (w *World) Settle(ctx context.Context, limit time.Duration) ([]event.Event,
 	return list, err
 }
 
-// Events lists all events, oldest first.
+// Events returns all events, oldest first.
 func (w *World) Events(ctx context.Context) (list []event.Event, err error) {
 	c, err := w.Client()
 	if err != nil {
@@ -105,8 +105,8 @@ func (w *World) Events(ctx context.Context) (list []event.Event, err error) {
 	}
 }
 
-// Check compares what Preroll keeps with what happened. It is called after Preroll was stopped, with the events that it
-// told of last.
+// Check compares what Preroll keeps with what happened. The caller stops Preroll first and passes the events that
+// Preroll reported last.
 func (w *World) Check(ctx context.Context, events []event.Event) Report {
 	r := Report{Events: len(events)}
 	w.mu.Lock()
@@ -125,11 +125,13 @@ func (w *World) Check(ctx context.Context, events []event.Event) Report {
 	return r
 }
 
-// checkTriggers looks for each answered mail in exactly one event.
+// --- Triggers and events ---
+
+// checkTriggers checks that each accepted mail is in exactly one event.
 func (w *World) checkTriggers(r *Report, events []event.Event) {
 	in := map[string][]event.Event{}
 	times := map[string]event.Trigger{}
-	uncounted := map[string]int{} // triggers that events of a camera count, and list no more
+	uncounted := map[string]int{} // triggers that events of a camera count but no longer list
 	for _, e := range events {
 		for _, t := range e.Triggers {
 			in[t.Subject] = append(in[t.Subject], e)
@@ -177,7 +179,7 @@ func (w *World) checkTriggers(r *Report, events []event.Event) {
 
 func clock(t time.Time) string { return t.Local().Format("15:04:05.000") }
 
-// checkEvents looks at what events say of themselves.
+// checkEvents checks what each event says about itself.
 func (w *World) checkEvents(r *Report, events []event.Event) {
 	for _, e := range events {
 		switch {
@@ -205,13 +207,15 @@ func (w *World) checkEvents(r *Report, events []event.Event) {
 	}
 }
 
-// content is a clip that was read.
+// --- Files ---
+
+// content is what a clip holds.
 type content struct {
 	clip     event.Clip
 	counters []int
 }
 
-// checkFiles reads every file of the archive and returns the clips by the id of their event.
+// checkFiles reads all files in the archive, and returns the clips by the id of their event.
 func (w *World) checkFiles(ctx context.Context, r *Report, events []event.Event) map[string][]content {
 	clips := map[string][]content{}
 	root := w.Archive()
@@ -255,7 +259,7 @@ func (w *World) checkFiles(ctx context.Context, r *Report, events []event.Event)
 			if got.counters, err = camtest.FramesOf(ctx, path, damaged); err != nil {
 				r.NotWhole++
 				r.blame("event %s: %v", e.ID, err)
-				got.counters, _ = camtest.FramesOf(ctx, path, true) // what can be read all the same
+				got.counters, _ = camtest.FramesOf(ctx, path, true) // whatever can still be read
 			} else if c.Frames != len(got.counters) && !damaged {
 				r.blame("event %s: %s holds %d frames, its record says %d", e.ID, c.File, len(got.counters), c.Frames)
 			}
@@ -304,7 +308,7 @@ func (w *World) checkSidecar(r *Report, e event.Event, path string) {
 	}
 }
 
-// plain is an event as it can be compared: without where the archive was.
+// plain returns an event as comparable text, without the place of the archive.
 func plain(e event.Event) string {
 	e.Archive, e.Drive = "", ""
 	b, err := json.Marshal(e)
@@ -314,8 +318,8 @@ func plain(e event.Event) string {
 	return string(b)
 }
 
-// whole checks that a clip is what its event says, and the container of a damaged one, of whose pictures FFmpeg may
-// complain. That of others is read with their frames.
+// whole checks that a clip is what its event says. Of a damaged clip, whole also reads the container, and ignores what
+// FFmpeg says about the pictures. The container of other clips is read together with their frames.
 func whole(ctx context.Context, path string, c event.Clip, damaged bool) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -349,12 +353,12 @@ func whole(ctx context.Context, path string, c event.Clip, damaged bool) error {
 }
 
 var (
-	// what a decoder or parser says
+	// decoding matches what a decoder or parser logs.
 	decoding  = regexp.MustCompile(`(?m)^(\[(h264|hevc|aac|NULL) @ [^\n]*| *Last message repeated[^\n]*)$`)
 	complaint = regexp.MustCompile(`\S`)
 )
 
-// indexInFront reports whether an MP4 file can be played before all of it is there.
+// indexInFront reports whether an MP4 file has its index before its media data, so that it plays before it is complete.
 func indexInFront(f io.ReadSeeker) (bool, error) {
 	at := int64(0)
 	for {
@@ -382,21 +386,24 @@ func indexInFront(f io.ReadSeeker) (bool, error) {
 	}
 }
 
-// blur is how exactly an event knows where a clip begins, and endBlur where it ends. One that may lack a little says
-// so, see clip.sure and clip.endSure.
+// --- Frames ---
+
+// blur is the precision with which an event knows where a clip begins; endBlur is the same for the end. An event that
+// may lack a little says so, see clip.sure and clip.endSure.
 const (
 	blur    = 300 * time.Millisecond
 	endBlur = 650 * time.Millisecond
 )
 
-// edge is by how much a clip's times may be late or early, where machine and network were busy: a frame and a bit.
+// edge is by how much the times of a clip may be early or late on a busy machine or network: a little more than a
+// frame.
 const edge = time.Second/fps + 100*time.Millisecond
 
-// tolerance is by how much the times of a gap may differ from when frames left the camera.
+// tolerance is by how much the times of a gap may differ from the times at which frames left the camera.
 const tolerance = 1500 * time.Millisecond
 
-// checkFrames compares the frames of each event with what its camera sent. Events that continue each other are looked
-// at together: they must join.
+// checkFrames compares the frames of each event with what its camera sent. Events that continue each other are checked
+// together, because they must join.
 func (w *World) checkFrames(r *Report, events []event.Event, clips map[string][]content) {
 	byID := map[string]event.Event{}
 	for _, e := range events {
@@ -423,13 +430,13 @@ func (w *World) checkFrames(r *Report, events []event.Event, clips map[string][]
 	}
 }
 
-// checkChain compares an event, and those that continue it, with what its camera sent.
+// checkChain compares an event, and the events that continue it, with what their camera sent.
 func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[string][]content) {
 	history, damage := c.History(), c.damage()
 	damaged := func(at time.Time) bool {
 		return slices.ContainsFunc(damage, func(s Interval) bool { return s.Holds(at, 0) })
 	}
-	var windows, known []Interval // what the events reach over, and what they name as missing
+	var windows, known []Interval // what the events cover, and what they name as missing
 	for _, e := range chain {
 		windows = append(windows, Interval{e.From, e.Until})
 		known = append(known, named(e)...)
@@ -437,7 +444,7 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 	windows = union(windows)
 	var wrong []string
 	blame := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	held := map[int64]string{} // by when a frame left, the clip
+	held := map[int64]string{} // clip by the time at which the frame left
 	var doubled []string
 	for _, e := range chain {
 		for _, got := range clips[e.ID] {
@@ -472,7 +479,7 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 				}
 				last = f.Time
 			}
-			// fewer than a segment has: a decoder showed old pictures
+			// Fewer than a segment has: a decoder showed old pictures.
 			if hurt && len(doubled)-twiceBefore < min(c.usual.GOP, fps/2) {
 				doubled = doubled[:twiceBefore]
 			}
@@ -512,7 +519,8 @@ func (w *World) checkChain(r *Report, c *Camera, chain []event.Event, clips map[
 			windows[len(windows)-1].To.Add(10 * time.Second)}))
 }
 
-// around lists the loops that a clip can hold: the same loop may have been played before, with the same counters.
+// around returns the loops that a clip can hold. The camera may have played the same loop earlier, with the same
+// counters.
 func around(history []camtest.Span, c event.Clip) (list []camtest.Span) {
 	const slack = 15 * time.Second
 	for _, s := range history {
@@ -523,8 +531,8 @@ func around(history []camtest.Span, c event.Clip) (list []camtest.Span) {
 	return list
 }
 
-// shown says when the frames of a clip left their camera. Behind a gap they are looked for anew, near where the event
-// says that it ends: a camera's loops may share counters.
+// shown returns when the frames of a clip left their camera. After each gap, shown searches near the end of the gap
+// that the event names, because the loops of a camera may share counters.
 func shown(c content, history []camtest.Span, gaps []event.Gap) (list []camtest.Shown) {
 	const slack = 2 * fps
 	rest, near, missing := c.counters, c.clip.Start, time.Duration(0)
@@ -534,7 +542,7 @@ func shown(c content, history []camtest.Span, gaps []event.Gap) (list []camtest.
 		}
 		want := int((g.From.Sub(c.clip.Start)-missing).Seconds()*fps) - len(list)
 		missing += g.To.Sub(g.From)
-		if len(list) > 0 && want < fps/2 { // no frames since the gap before
+		if len(list) > 0 && want < fps/2 { // no frames since the previous gap
 			near = g.To
 			continue
 		}
@@ -552,7 +560,7 @@ func shown(c content, history []camtest.Span, gaps []event.Gap) (list []camtest.
 	return append(list, camtest.Times(rest, history, near)...)
 }
 
-// runs shortens a list of frames of one camera to those that follow each other.
+// runs shortens a list of frames of one camera to its unbroken sequences.
 func runs(times []time.Time) string {
 	var out []string
 	for i := 0; i < len(times); {
@@ -566,7 +574,7 @@ func runs(times []time.Time) string {
 	return strings.Join(out, ", ")
 }
 
-// brief is what of events helps to understand a fault.
+// brief returns what helps to understand a fault, from some events.
 func brief(chain []event.Event) string {
 	var out []string
 	for _, e := range chain {
@@ -586,7 +594,7 @@ func brief(chain []event.Event) string {
 	return strings.Join(out, "\n    ")
 }
 
-// named lists what an event names as missing.
+// named returns the intervals that an event names as missing.
 func named(e event.Event) (list []Interval) {
 	for _, g := range e.Gaps {
 		list = append(list, Interval{g.From, g.To})
@@ -618,7 +626,9 @@ func explained(known []Interval, at time.Time) bool {
 	return slices.ContainsFunc(known, func(s Interval) bool { return s.Holds(at, tolerance) })
 }
 
-// checkIndex rebuilds the index from the archive and compares.
+// --- After the end ---
+
+// checkIndex rebuilds the index from the archive and compares the two.
 func (w *World) checkIndex(ctx context.Context, r *Report, events []event.Event) {
 	state := filepath.Join(w.opt.Dir, "reindexed")
 	a, err := archive.Open(ctx, state, w.Archive(), slog.New(slog.DiscardHandler))
@@ -628,7 +638,7 @@ func (w *World) checkIndex(ctx context.Context, r *Report, events []event.Event)
 	}
 	defer func() { _ = a.Close() }()
 	_, faults, err := a.Reindex(ctx)
-	faults = slices.DeleteFunc(faults, func(err error) bool { // told of a file that the faults put there
+	faults = slices.DeleteFunc(faults, func(err error) bool { // concerns a file that a fault put into the archive
 		path, _, _ := strings.Cut(err.Error(), ": ")
 		return w.stranger[path]
 	})
@@ -647,7 +657,7 @@ func (w *World) checkIndex(ctx context.Context, r *Report, events []event.Event)
 		got, ok := found[e.ID]
 		delete(found, e.ID)
 		switch {
-		case !ok && e.Stem == "" && e.State == event.Failed: // it never had a place in the archive
+		case !ok && e.Stem == "" && e.State == event.Failed: // the event never had a place in the archive
 		case !ok:
 			r.blame("event %s is not in the index that was rebuilt from the archive", e.ID)
 		case got != plain(e):
@@ -659,7 +669,7 @@ func (w *World) checkIndex(ctx context.Context, r *Report, events []event.Event)
 	}
 }
 
-// checkLeft looks for what Preroll left behind after its end.
+// checkLeft looks for processes and pins that remain after Preroll's end.
 func (w *World) checkLeft(r *Report) {
 	if w.pid() != 0 {
 		return
@@ -675,10 +685,10 @@ func (w *World) checkLeft(r *Report) {
 	}
 }
 
-// bad is what must never be in Preroll's log.
+// bad matches what must never be in Preroll's log.
 var bad = regexp.MustCompile(`(?m)^panic:|^fatal error:|DATA RACE|^goroutine \d+ \[.*|http: panic|panic in|runtime error`)
 
-// checkLog looks for panics and for the cameras' password, in the log and in all that Preroll keeps.
+// checkLog looks for panics in the log, and for the password of the cameras in everything that Preroll keeps.
 func (w *World) checkLog(r *Report) {
 	b, err := os.ReadFile(w.log.Name())
 	if err != nil {

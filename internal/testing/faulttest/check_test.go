@@ -10,8 +10,8 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestShownBehindAGap has a camera that began its loop anew in a gap, so that the frames behind it show counters that
-// were shown shortly before it.
+// TestShownBehindAGap simulates a camera that restarted its loop during a gap, so that the frames after the gap repeat
+// counters from shortly before the gap.
 func TestShownBehindAGap(t *testing.T) {
 	begin := time.Date(2026, 11, 23, 9, 48, 0, 0, time.UTC)
 	at := func(s float64) time.Time { return begin.Add(time.Duration(s * float64(time.Second))) }

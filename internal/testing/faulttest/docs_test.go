@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestEveryFaultIsDocumented compares docs/reliability.md with the faults that there are.
+// TestEveryFaultIsDocumented compares docs/reliability.md with Odds and Kinds.
 func TestEveryFaultIsDocumented(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../../docs/reliability.md")

@@ -14,7 +14,7 @@ import (
 	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
 )
 
-// failing is a drive that has faults for a while.
+// failing returns a fault that makes the drive fail for a while.
 func failing(f func(*Fault) faultfs.Faults) func(context.Context, *Fault) (func() error, error) {
 	return func(_ context.Context, t *Fault) (func() error, error) {
 		if t.World.Drive == nil {
@@ -41,10 +41,10 @@ func unplug(_ context.Context, t *Fault) (func() error, error) {
 	return t.World.Drive.Plug, t.World.Drive.Unplug()
 }
 
-// away moves a folder away for a while.
+// away moves a folder away, and returns a function that moves the folder back.
 func away(dir string) (func() error, error) {
 	return func() error {
-		_ = os.Remove(dir) // an empty one, which a start makes
+		_ = os.Remove(dir) // an empty folder that a start of Preroll made
 		return os.Rename(dir+"-away", dir)
 	}, os.Rename(dir, dir+"-away")
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/preroll/preroll/internal/failpoint"
 )
 
-// TestFailpoints kills Preroll at each point of an event's life and lets it go on: nothing that was promised is lost,
-// and every file is whole.
+// TestFailpoints kills Preroll at each failpoint and starts it again. Nothing that Preroll promised may be lost, and
+// every file must be whole.
 func TestFailpoints(t *testing.T) {
 	t.Parallel()
 	for n, point := range failpoint.Points {
@@ -46,7 +46,7 @@ func TestFailpoints(t *testing.T) {
 	}
 }
 
-// mailUntilEnd sends a mail, or where a point needs it one after the other, until Preroll ends.
+// mailUntilEnd sends one mail. For failpoints that need more mails, it sends mails until Preroll ends.
 func (w *World) mailUntilEnd(ctx context.Context, camera, point string) {
 	w.Mails.Send(camera, false)
 	if point != "extended" && point != "split" {
@@ -58,7 +58,7 @@ func (w *World) mailUntilEnd(ctx context.Context, camera, point string) {
 	}
 }
 
-// newWorld makes a world for a test, which is closed when the test ends.
+// newWorld makes a world and closes it when the test ends.
 func newWorld(t *testing.T, opt Options) *World {
 	t.Helper()
 	opt.Program = program
@@ -89,7 +89,8 @@ func try(t *testing.T, err error) {
 	}
 }
 
-// show fails the test for each thing that is wrong. Only the first are printed; with the files all are kept.
+// show fails the test once for each thing that is wrong. Only the first 25 are printed; wrong.txt in the world's folder
+// holds all.
 func show(t *testing.T, w *World, r Report) {
 	t.Helper()
 	t.Logf("\n%s", r)

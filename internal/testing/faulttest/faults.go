@@ -23,33 +23,33 @@ import (
 	"github.com/preroll/preroll/recorder/archive"
 )
 
-// areas are what can be broken.
+// areas are the areas in which faults strike.
 var areas = []string{"camera", "ffmpeg", "preroll", "archive", "ram", "index", "load"}
 
-// rest is how long each is left alone between two faults, on average.
+// rest is the average time between two faults in an area.
 var rest = map[string]time.Duration{
 	"camera": 20 * time.Second, "ffmpeg": 16 * time.Second, "preroll": 30 * time.Second, "archive": 20 * time.Second,
 	"ram": 20 * time.Second, "index": 24 * time.Second, "load": 30 * time.Second,
 }
 
-// record says what a fault does to the places where an open event is noted: the index, its note in RAM, and the sidecar
-// beside its video. An event is in two of them at least. What takes away one strikes while the others stand; nobody can
-// promise anything where all are taken at once.
+// record says what a fault does to the places that record an open event: the index, the note in RAM, and the sidecar
+// beside the video. An event is in at least two of these places. A fault that takes one place strikes only while the
+// other places are intact. No promise can hold if all places are lost at once.
 type record int
 
 const (
 	apart record = iota
-	needs        // Preroll ends, or cannot write the index: it may not be able to put a lost place right
+	needs        // Preroll ends or cannot write the index, so it may be unable to restore a lost place
 	takes        // one of the places is lost
 )
 
-// loss is what an event lacks that a fault strikes.
+// loss says what an event lacks after a fault.
 type loss int
 
 const (
-	perhaps loss = iota // something, that it names; or nothing
+	perhaps loss = iota // nothing, or something that the event names
 	nothing
-	something // that it names
+	something // something that the event names
 )
 
 // Kind is a kind of fault.
@@ -57,23 +57,23 @@ type Kind struct {
 	Name     string
 	Area     string
 	Weight   int
-	Min, Max time.Duration // how long it acts
-	Long     bool          // only where there is time for it
-	Record   record        // what it does to the places where an open event is noted
-	Lacks    loss          // an event that is open meanwhile
-	Expect   string        // what Preroll does about it
+	Min, Max time.Duration // how long the fault lasts
+	Long     bool          // used only in plans that are long enough
+	Record   record        // what it does to the places that record an open event
+	Lacks    loss          // what an event that is open during the fault lacks
+	Expect   string        // what Preroll must do
 
-	// Do injects the fault and returns what ends it, or nil if it ends by itself. It is not called with what it breaks
-	// broken already.
+	// Do injects the fault and returns the function that ends it, or nil if the fault ends by itself. Do is not called
+	// while what it breaks is already broken.
 	Do func(context.Context, *Fault) (end func() error, err error)
 }
 
-// Kinds are all kinds.
+// Kinds are all kinds of faults.
 var Kinds = slices.Concat(cameraKinds, ffmpegKinds, prerollKinds, driveKinds, ramKinds, indexKinds, loadKinds)
 
 const second = time.Second
 
-// switching is a fault that is switched on and off.
+// switching returns a fault that is switched on and off.
 func switching(f func(c *Camera, on bool)) func(context.Context, *Fault) (func() error, error) {
 	return func(_ context.Context, t *Fault) (func() error, error) {
 		f(t.Camera, true)
@@ -81,12 +81,12 @@ func switching(f func(c *Camera, on bool)) func(context.Context, *Fault) (func()
 	}
 }
 
-// at once is a fault without an end.
+// atOnce returns a fault without an end.
 func atOnce(f func(*Fault)) func(context.Context, *Fault) (func() error, error) {
 	return func(_ context.Context, t *Fault) (func() error, error) { f(t); return nil, nil }
 }
 
-// other is a camera that is set to something else for a while.
+// other returns a fault that gives a camera other media for a while.
 func other(how func(*Camera, string, float64) error,
 	set func(*CameraOptions)) func(context.Context, *Fault) (func() error, error) {
 	return func(ctx context.Context, t *Fault) (func() error, error) {
@@ -106,6 +106,8 @@ func other(how func(*Camera, string, float64) error,
 
 func restart(c *Camera, file string, fps float64) error { return c.Restart(file, fps) }
 func swap(c *Camera, file string, fps float64) error    { return c.Switch(file, fps) }
+
+// --- Cameras ---
 
 var cameraKinds = []Kind{
 	{Name: "camera loses its power", Lacks: something, Area: "camera", Weight: 3, Min: second, Max: 12 * second,
@@ -187,7 +189,9 @@ var cameraKinds = []Kind{
 		}},
 }
 
-// signalFFmpeg sends a signal to one of the FFmpegs.
+// --- FFmpeg ---
+
+// signalFFmpeg returns a fault that sends a signal to one of the FFmpegs.
 func signalFFmpeg(recording bool, s syscall.Signal) func(context.Context, *Fault) (func() error, error) {
 	return func(ctx context.Context, t *Fault) (func() error, error) {
 		var list []process
@@ -211,7 +215,7 @@ func signalFFmpeg(recording bool, s syscall.Signal) func(context.Context, *Fault
 
 func wrapped(mode string) func(context.Context, *Fault) (func() error, error) {
 	return func(_ context.Context, t *Fault) (func() error, error) {
-		// Who is recording starts again only if it must.
+		// An FFmpeg that records notices the mode only at its next start, so half of them are killed.
 		for _, p := range t.World.ffmpegs(true) {
 			if t.Rand.IntN(2) == 0 {
 				_ = syscall.Kill(p.pid, syscall.SIGKILL)
@@ -250,6 +254,8 @@ var ffmpegKinds = []Kind{
 		}},
 }
 
+// --- Preroll ---
+
 var prerollKinds = []Kind{
 	{Name: "Preroll is killed", Lacks: something, Area: "preroll", Record: needs, Weight: 3, Max: 4 * second,
 		Expect: "the next start finishes all open events",
@@ -266,7 +272,7 @@ var prerollKinds = []Kind{
 			if err := t.World.Start(ctx, fmt.Sprintf("%s:%d", point, 1+t.Rand.IntN(3))); err != nil {
 				return nil, err
 			}
-			_ = t.World.Ended(ctx, t.For) // or it does not come there
+			_ = t.World.Ended(ctx, t.For) // or the failpoint is not reached
 			if err := t.World.Kill(ctx); err != nil {
 				return nil, err
 			}
@@ -309,7 +315,7 @@ var prerollKinds = []Kind{
 			if err := t.World.end(ctx, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[t.Rand.IntN(2)]); err != nil {
 				return nil, err
 			}
-			// it was removed before
+			// The index may be gone through an earlier fault.
 			if err := flip(t, filepath.Join(t.World.state, archive.IndexName)); err != nil &&
 				!errors.Is(err, fs.ErrNotExist) {
 				return nil, errors.Join(err, t.World.Start(ctx, ""))
@@ -318,7 +324,7 @@ var prerollKinds = []Kind{
 		}},
 }
 
-// flip damages a few pages of a file.
+// flip overwrites up to five places of a file with random bytes.
 func flip(t *Fault, path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -341,7 +347,9 @@ func flip(t *Fault, path string) error {
 	return f.Sync()
 }
 
-// fill takes all room of a RAM disk but for a few bytes, and returns what gives it back.
+// --- RAM disk ---
+
+// fill uses all space of a RAM disk except for leave bytes, and returns a function that frees the space.
 func fill(dir string, leave int64) (func() error, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
@@ -362,15 +370,15 @@ func fill(dir string, leave int64) (func() error, error) {
 	return remove, nil
 }
 
-// resize makes a RAM disk larger or smaller, but not smaller than what is in it.
+// resize changes the size of a RAM disk. The size cannot fall below the used space.
 func resize(dir string, size int64) error {
 	return unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, fmt.Sprintf("size=%d", size))
 }
 
-// ramMount is where the RAM disk is mounted.
+// ramMount returns where the RAM disk is mounted.
 func (w *World) ramMount() string { return filepath.Dir(w.settings.RAMDisk.Path) }
 
-// foreign notes a file that a fault has put somewhere.
+// foreign records a file that a fault put into the archive.
 func (w *World) foreign(path string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -410,7 +418,7 @@ var ramKinds = []Kind{
 				os.WriteFile(filepath.Join(ring, "holiday.jpg"), []byte("a stranger's"), 0o600),
 			} {
 				if errors.Is(err, fs.ErrNotExist) {
-					return nil, errNothing // the ring is gone at the moment
+					return nil, errNothing // the ring does not exist at the moment
 				}
 				if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, unix.ENOSPC) {
 					return nil, err
@@ -431,7 +439,7 @@ var ramKinds = []Kind{
 		}},
 }
 
-// clear removes a folder that others write to.
+// clear removes a folder to which others write.
 func clear(dir string) (err error) {
 	for range 20 {
 		if err = os.RemoveAll(dir); err == nil {
@@ -440,6 +448,8 @@ func clear(dir string) (err error) {
 	}
 	return err
 }
+
+// --- Index and load ---
 
 var indexKinds = []Kind{
 	{Name: "another program locks the index", Lacks: nothing, Area: "index", Weight: 2, Min: 3 * second,
@@ -451,7 +461,7 @@ var indexKinds = []Kind{
 				return nil, err
 			}
 			if _, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
-				_ = db.Close() // there is none at the moment, or Preroll repairs it
+				_ = db.Close() // the index is missing, or Preroll repairs it
 				return nil, errNothing
 			}
 			answers := t.World.hang()

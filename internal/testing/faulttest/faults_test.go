@@ -13,11 +13,11 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// TestFaults lets each kind of fault strike an open event by itself. The event lacks what it is expected to lack, says
-// so, and afterwards all is as before.
+// TestFaults injects each kind of fault alone during an open event. The event may lack only what the kind allows, must
+// name what it lacks, and afterwards everything works as before.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	t.Run("camera", func(t *testing.T) { // a fault each, all at once: the others never notice
+	t.Run("camera", func(t *testing.T) { // each camera has its own fault, all at once; no camera may affect another
 		t.Parallel()
 		kinds := of("camera")
 		w := newWorld(t, small(len(kinds)))
@@ -44,7 +44,7 @@ func TestFaults(t *testing.T) {
 				w := newWorld(t, opt)
 				try(t, w.Start(t.Context(), ""))
 				try(t, w.Filled(t.Context(), 3*time.Second))
-				w.Mails.Send("cam1", false) // so that there is an archive
+				w.Mails.Send("cam1", false) // so that an archive exists
 				_, err := w.Settle(t.Context(), time.Minute)
 				try(t, err)
 				for n, k := range kinds {
@@ -62,16 +62,16 @@ func of(area string) []Kind {
 	return slices.DeleteFunc(slices.Clone(Kinds), func(k Kind) bool { return k.Area != area })
 }
 
-// strike lets a fault strike while a camera sends a mail every second, and looks at the events of these mails.
+// strike injects a fault while a camera sends a mail every second, and checks the events of these mails.
 func (w *World) strike(t *testing.T, k Kind, c *Camera, seed uint64) {
 	ctx := t.Context()
-	var steady time.Time // since when there is video without a gap
+	var steady time.Time // start of the video without a gap
 	try(t, waitEvery(ctx, time.Second/2, patience, "video without a gap", func() (bool, error) {
 		s, err := w.Status(ctx)
 		i := slices.IndexFunc(s.Cameras, func(s status.Camera) bool { return s.ID == c.ID })
 		if err != nil || i < 0 || s.Cameras[i].State != status.Recording ||
 			time.Since(s.Cameras[i].Newest) > 2500*time.Millisecond ||
-			s.Cameras[i].PreRoll.D() < w.opt.PreRoll+2*time.Second { // the fault before may have left a short ring
+			s.Cameras[i].PreRoll.D() < w.opt.PreRoll+2*time.Second { // the previous fault may have left a short ring
 			steady = time.Now()
 			return false, nil
 		}
@@ -97,7 +97,7 @@ func (w *World) strike(t *testing.T, k Kind, c *Camera, seed uint64) {
 	length := max(k.Min, 4*time.Second)
 	try(t, w.inject(ctx, Step{Subject: subject, Kind: k.Name, For: length, Seed: seed}))
 	if k.Min > 0 {
-		sleep(ctx, length-time.Since(began)) // what ends by itself
+		sleep(ctx, length-time.Since(began)) // for faults that end by themselves
 	}
 	over()
 	sending.Wait()

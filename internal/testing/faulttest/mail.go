@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// Mail is an alarm mail that was sent, or tried to.
+// Mail is an alarm mail that was sent or could not be sent.
 type Mail struct {
 	Camera   string
 	Subject  string // unique
 	Begun    time.Time
-	Answered time.Time // when the answer to its data came; zero if none did
-	Code     int       // the answer; 0 if none came
-	Err      error     // why it was not delivered
+	Answered time.Time // when the answer to the data came; zero if none came
+	Code     int       // the code of the answer; 0 if none came
+	Err      error     // why the mail was not delivered
 }
 
-// Accepted reports whether Preroll has promised to save what the mail is about.
+// Accepted reports whether Preroll promised to save an event for the mail.
 func (m Mail) Accepted() bool { return m.Code == 250 }
 
 // Mails is the ledger of all mails.
@@ -40,11 +40,11 @@ func (m *Mails) All() []Mail {
 	return append([]Mail(nil), m.list...)
 }
 
-// answerTime bounds how long an answer is waited for: longer than a camera would.
+// answerTime is the max time that Send waits for an answer. It is longer than a camera waits.
 const answerTime = 40 * time.Second
 
-// Send sends an alarm mail for a camera, in a session of its own, and notes how it went. abrupt cuts the connection
-// without QUIT, as many cameras do.
+// Send sends an alarm mail for a camera in a new session, and records the result. If abrupt is true, Send ends the
+// connection without QUIT, like many cameras.
 func (m *Mails) Send(camera string, abrupt bool) Mail {
 	m.mu.Lock()
 	m.n++

@@ -11,7 +11,7 @@ import (
 	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
 )
 
-// program is the Preroll under test.
+// program is the path of the Preroll under test.
 var program string
 
 func TestMain(m *testing.M) {

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// mutants are ways to break Preroll that no other test is likely to notice. The harness must.
+// mutants are ways to break Preroll that hardly any other test notices. The harness must notice them.
 var mutants = []struct {
 	name, file, from, to string
-	test                 string // that fails
+	test                 string // the test that must fail
 }{
 	{"an fsync of the video is left out", "recorder/clip/file.go", "if err := p.file.Sync(); err != nil {",
 		"if err := error(nil); err != nil {", "TestPowerCutAtPoints"},
@@ -33,7 +33,7 @@ var mutants = []struct {
 		"\tfor _, s := range segments {\n\t\tdefer in.hold.Done(s)\n\t}\n\tin.hold.Close()\n\tif !in.retry(ctx, w, \"append to\"", "TestFailpoints"},
 }
 
-// TestMutantsFit wants each mutant's line to be there, once.
+// TestMutantsFit checks that the line of each mutant exists exactly once.
 func TestMutantsFit(t *testing.T) {
 	for _, m := range mutants {
 		b, err := os.ReadFile(filepath.Join("../../..", m.file))
@@ -44,8 +44,8 @@ func TestMutantsFit(t *testing.T) {
 	}
 }
 
-// TestMutantsAreCaught builds Preroll broken in one place each, and runs a test of the harness on it, which must fail.
-// It takes minutes, so it runs only when it is asked for with PREROLL_MUTANTS=1.
+// TestMutantsAreCaught builds Preroll with each mutant and runs a test of the harness on it. The test must fail. This
+// takes minutes, so it runs only with PREROLL_MUTANTS=1.
 func TestMutantsAreCaught(t *testing.T) {
 	if os.Getenv("PREROLL_MUTANTS") == "" {
 		t.Skip("asked for with PREROLL_MUTANTS=1")
@@ -79,7 +79,7 @@ func TestMutantsAreCaught(t *testing.T) {
 				return
 			}
 			for line := range strings.Lines(string(out)) {
-				// no head of a report
+				// Skip the heading of a report.
 				if _, text, ok := strings.Cut(line, "_test.go:"); ok &&
 					!strings.HasSuffix(strings.TrimSpace(text), ":") {
 					t.Log("noticed: ", strings.TrimSpace(line))

@@ -21,7 +21,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// small is a world of a few like cameras.
+// small returns options for a world with some identical cameras.
 func small(cameras int) Options {
 	opt := Options{Seed: 99, PreRoll: 3 * time.Second, PostRoll: 2 * time.Second, Longest: 10 * time.Second,
 		RAM: 128 << 20}
@@ -38,7 +38,7 @@ func failingDrive(cameras int) Options {
 	return opt
 }
 
-// finish lets all events end, stops Preroll and looks whether all is well.
+// finish waits until all events have ended, stops Preroll and checks the world.
 func finish(t *testing.T, w *World) Report {
 	t.Helper()
 	events, err := w.Settle(t.Context(), 3*time.Minute)
@@ -49,8 +49,8 @@ func finish(t *testing.T, w *World) Report {
 	return r
 }
 
-// A crash comes when an event's clip is named and its partial file is gone, and then every FFmpeg that reads it back is
-// killed, such as by a machine without memory. The clip stays the event's.
+// TestFinishedClipIsNotDisowned crashes Preroll when the clip has its name and the partial file is gone. Then every
+// FFmpeg that reads the clip back is killed, as if the machine were out of memory. The event must keep its clip.
 func TestFinishedClipIsNotDisowned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, small(1))
@@ -70,7 +70,8 @@ func TestFinishedClipIsNotDisowned(t *testing.T) {
 	}
 }
 
-// Asked to end while the archive drive hangs, Preroll does within seconds; the next process saves the event.
+// TestEndWhileTheArchiveHangs asks Preroll to end while the archive drive hangs. Preroll must end within seconds, and
+// the next process must save the event.
 func TestEndWhileTheArchiveHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, failingDrive(1))
@@ -85,14 +86,14 @@ func TestEndWhileTheArchiveHangs(t *testing.T) {
 	l := w.present()
 	l.mean()
 	try(t, l.cmd.Process.Signal(syscall.SIGTERM))
-	try(t, w.Ended(ctx, 30*time.Second)) // 10 s, on a machine that has nothing else to do
+	try(t, w.Ended(ctx, 30*time.Second)) // 10 s on an idle machine
 	t.Logf("it ended after %s", time.Since(began).Round(time.Millisecond))
 	w.Drive.Set(faultfs.Faults{})
 	try(t, w.Start(ctx, ""))
 	finish(t, w)
 }
 
-// A drive that takes one megabyte a second loses nothing.
+// TestSlowArchive checks that nothing is lost on a drive that takes one megabyte per second.
 func TestSlowArchive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, failingDrive(2))
@@ -111,8 +112,8 @@ func TestSlowArchive(t *testing.T) {
 	}
 }
 
-// An archive on a drive that is formatted as FAT has all that it has on another one: names without what Windows
-// forbids, no links, and no modes.
+// TestFATArchive checks that an archive on a FAT drive holds the same as on any drive. FAT rejects names that Windows
+// forbids, links and modes.
 func TestFATArchive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, failingDrive(1))
@@ -124,17 +125,17 @@ func TestFATArchive(t *testing.T) {
 	_, err := w.Settle(ctx, time.Minute)
 	try(t, err)
 	w.Mails.Send("cam1", false)
-	try(t, w.Kill(ctx)) // the next process takes the files up again
+	try(t, w.Kill(ctx)) // the next process must go on with the files
 	try(t, w.Start(ctx, ""))
 	if r := finish(t, w); r.Events != 2 || r.Clips != 2 || r.Failed > 0 {
 		t.Errorf("%d events, %d clips, %d failed", r.Events, r.Clips, r.Failed)
 	}
 }
 
-// TestOddCameras records cameras of every kind that people report, all at once, and saves an event of each: whole, and
+// TestOddCameras records all kinds of odd cameras at once and saves an event of each. Each event must be whole, and
 // exact by the counters of its frames.
 func TestOddCameras(t *testing.T) {
-	opt := small(0) // by itself: twenty cameras and their clips keep two cores busy
+	opt := small(0) // not parallel: the cameras and their clips keep two cores busy
 	opt.RAM = 256 << 20
 	for _, o := range Odds {
 		opt.Cameras = append(opt.Cameras, o.CameraOptions)
@@ -143,7 +144,7 @@ func TestOddCameras(t *testing.T) {
 	ctx := t.Context()
 	try(t, w.Start(ctx, ""))
 	try(t, w.Filled(ctx, 15*time.Second))
-	sleep(ctx, 15*time.Second) // until it is known how wrong stamps are
+	sleep(ctx, 15*time.Second) // until Preroll knows how wrong the stamps are
 	for n, c := range w.Cameras {
 		if !w.Mails.Send(c.ID, false).Accepted() {
 			t.Errorf("%s: its mail was not accepted", Odds[n].Name)
@@ -172,7 +173,8 @@ func TestOddCameras(t *testing.T) {
 	finish(t, w)
 }
 
-// Sixteen cameras that are triggered in the same second have an event each, while one more comes and goes all the time.
+// TestSixteenAtOnce triggers sixteen cameras in the same second, while another camera comes and goes. Each of the
+// sixteen must have its own event.
 func TestSixteenAtOnce(t *testing.T) {
 	t.Parallel()
 	opt := small(17)
@@ -214,8 +216,8 @@ func TestSixteenAtOnce(t *testing.T) {
 	}
 }
 
-// Ten thousand mails of one camera are counted, each, in an event or a chain of events without a gap, and memory does
-// not grow with them.
+// TestTenThousandMails sends ten thousand mails for one camera. Every mail must be counted in one event, and memory
+// must not grow with the mails.
 func TestTenThousandMails(t *testing.T) {
 	t.Parallel()
 	opt := small(1)
@@ -256,7 +258,7 @@ func TestTenThousandMails(t *testing.T) {
 	}
 }
 
-// Alarms without a pause become a chain of events without a gap.
+// TestAlarmsWithoutAPause checks that alarms without a pause become a chain of events without a gap.
 func TestAlarmsWithoutAPause(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, small(1))
@@ -276,8 +278,8 @@ func TestAlarmsWithoutAPause(t *testing.T) {
 	}
 }
 
-// Preroll is started while its archive hangs, as a NAS does that is down when the machine boots: it listens and records
-// at once, and saves the event when the archive answers.
+// TestStartWhileTheArchiveHangs starts Preroll while its archive hangs, like a NAS that is down when the machine boots.
+// Preroll must listen and record at once, and save the event when the archive answers.
 func TestStartWhileTheArchiveHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, failingDrive(1))
@@ -303,7 +305,8 @@ func TestStartWhileTheArchiveHangs(t *testing.T) {
 	}
 }
 
-// A second recorder on the same RAM disk, or on the same archive, says whose it is and ends with status 1.
+// TestTwoRecorders checks that a second recorder on the same RAM disk or archive names the first one and exits with
+// status 1.
 func TestTwoRecorders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, small(1))

@@ -8,7 +8,7 @@ import (
 	"github.com/preroll/preroll/internal/testing/camtest"
 )
 
-// Odd is a kind of camera that people report, and what Preroll makes of it. Every clip must be whole, exact and saved.
+// Odd is a kind of camera that people report, with what Preroll must do. Every clip must be whole, exact and saved.
 type Odd struct {
 	Name   string
 	Expect string

@@ -23,17 +23,17 @@ import (
 
 // Step is one fault of a plan.
 type Step struct {
-	At      time.Duration // not before, from the begin of the torture
-	Subject string        // what is broken; of each only one thing at a time
+	At      time.Duration // earliest start, counted from the start of the torture
+	Subject string        // what the fault breaks; each subject has one fault at a time
 	Kind    string
 	For     time.Duration
-	Seed    uint64 // of whatever else the fault chooses by chance
+	Seed    uint64 // for the random choices of the fault
 }
 
-// Plan is what will be broken, and when. Steps are in order of time.
+// Plan lists the faults in order of time.
 type Plan []Step
 
-// NewPlan makes the plan for a length of time. The same seed and options give the same plan.
+// NewPlan makes a plan for a length of time. The same arguments give the same plan.
 func NewPlan(seed uint64, length time.Duration, cameras int) Plan {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var p Plan
@@ -56,7 +56,7 @@ func NewPlan(seed uint64, length time.Duration, cameras int) Plan {
 			continue
 		}
 		for _, s := range subjects {
-			// Each kind comes once before any comes twice, as far as there is time: then chance decides.
+			// Each kind comes once before any kind comes twice, as far as time allows. After that, chance decides.
 			first := slices.Clone(table)
 			rng.Shuffle(len(first), func(i, j int) { first[i], first[j] = first[j], first[i] })
 			for at := between(rng, 0, rest[area]); at < length; {
@@ -89,17 +89,17 @@ func between(rng *rand.Rand, shortest, longest time.Duration) time.Duration {
 	return shortest + time.Duration(rng.Int64N(int64(longest-shortest)))
 }
 
-// Hash tells plans apart.
+// Hash distinguishes plans.
 func (p Plan) Hash() string {
 	h := sha256.Sum256([]byte(fmt.Sprintf("%v", p)))
 	return hex.EncodeToString(h[:6])
 }
 
-// Fault is one that strikes.
+// Fault is a fault while it strikes.
 type Fault struct {
 	Step
 	World  *World
-	Camera *Camera // of the area camera
+	Camera *Camera // for faults of the area camera
 	Rand   *rand.Rand
 }
 
@@ -107,7 +107,7 @@ type Fault struct {
 type Done struct {
 	Step
 	Interval
-	Err error // why it could not be
+	Err error // why the fault could not be injected
 }
 
 // Injected is the ledger of faults.
@@ -123,7 +123,7 @@ func (i *Injected) All() []Done {
 	return slices.Clone(i.list)
 }
 
-// Counts tells how often each kind was injected.
+// Counts returns how often each kind was injected.
 func (i *Injected) Counts() map[string]int {
 	counts := map[string]int{}
 	for _, d := range i.All() {
@@ -134,7 +134,7 @@ func (i *Injected) Counts() map[string]int {
 	return counts
 }
 
-// At lists the faults that acted on a camera, or on all, at some time in a stretch.
+// At lists the faults that acted on a camera, or on all cameras, at some time in an interval.
 func (i *Injected) At(camera string, s Interval) string {
 	var out []string
 	for _, d := range i.All() {
@@ -146,8 +146,8 @@ func (i *Injected) At(camera string, s Interval) string {
 	return strings.Join(out, "; ")
 }
 
-// Carry carries the plan out, while mails come in at random. Faults of one subject wait for each other. It returns when
-// all are over, and what could not be injected.
+// Carry carries out the plan while mails arrive at random. Faults of one subject wait for each other. Carry returns
+// when all faults are over. The error names the faults that could not be injected.
 func (w *World) Carry(ctx context.Context, p Plan, length time.Duration) error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, length+5*time.Minute)
@@ -188,7 +188,7 @@ func (w *World) Carry(ctx context.Context, p Plan, length time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// sleep waits; false means that ctx ended.
+// sleep waits for d, and reports whether ctx is still alive.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -200,7 +200,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// inject lets one fault strike and ends it when its time is over.
+// inject injects one fault and ends it when its time is over.
 func (w *World) inject(ctx context.Context, s Step) error {
 	i := slices.IndexFunc(Kinds, func(k Kind) bool { return k.Name == s.Kind })
 	f := &Fault{Step: s, World: w, Rand: rand.New(rand.NewPCG(s.Seed, 0))}
@@ -231,7 +231,7 @@ func (w *World) inject(ctx context.Context, s Step) error {
 	return err
 }
 
-// claim reports whether a fault may strike now; free is called when it is over.
+// claim reports whether a fault may strike now. The caller calls free when the fault is over.
 func (w *World) claim(ctx context.Context, r record) (free func(), ok bool) {
 	switch r {
 	case needs:

@@ -23,11 +23,12 @@ func (w *World) mountDisk(at string, kind faultfs.Kind) (*faultfs.Disk, error) {
 	return faultfs.Mount(backing, at, kind)
 }
 
-// CutPower ends Preroll, if it runs, and its FFmpegs as a power cut does: what was not fsynced is on neither disk or in
-// part, and the RAM disk is empty. The world must have been made with Options.Power. Start starts the machine again.
+// CutPower ends Preroll, if it runs, and its FFmpegs like a power cut: bytes without fsync are missing from both disks
+// in whole or in part, and the RAM disk is empty. The world must have been made with Options.Power. Start starts the
+// machine again.
 func (w *World) CutPower(ctx context.Context, loss faultfs.Loss, rng *rand.Rand) error {
 	w.present().mean()
-	// Nothing is written between the two pictures of the disks, since both lose their power at one moment.
+	// Both disks lose power at the same moment, so nothing may be written between the images of the two disks.
 	stopped := pids(w.ffmpegs(false))
 	if pid := w.pid(); pid != 0 {
 		stopped = append(stopped, pid)

@@ -13,9 +13,9 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestPowerCut cuts the power of the whole machine at random moments around an alarm: its two disks hold what was
-// fsynced and a random part of what was not, its RAM disk is empty. What was answered is an event all the same, every
-// file with a final name is whole, and what is missing is said.
+// TestPowerCut cuts the power of the whole machine at random moments around an alarm. The two disks keep what was
+// fsynced and a random part of the rest, and the RAM disk is empty. Every answered mail must still become an event,
+// every file with a final name must be whole, and events must name what is missing.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	worlds := int(setting(t, "CUTS", 2))
@@ -44,12 +44,12 @@ func powerCut(t *testing.T, seed uint64, cuts int) {
 		for _, c := range w.Cameras {
 			for range 1 + rng.IntN(3) {
 				w.Mails.Send(c.ID, true)
-				if rng.IntN(3) > 0 { // else the cut comes right behind the answer
+				if rng.IntN(3) > 0 { // else the power cut follows the answer at once
 					sleep(ctx, between(rng, 0, 2*time.Second))
 				}
 			}
 		}
-		if rng.IntN(2) == 0 { // anywhere until the clips are finished
+		if rng.IntN(2) == 0 { // any moment until the clips are finished
 			sleep(ctx, between(rng, 0, 4*time.Second))
 		}
 		try(t, w.CutPower(ctx, faultfs.Chance, rng))
@@ -64,21 +64,21 @@ func powerCut(t *testing.T, seed uint64, cuts int) {
 	}
 }
 
-// TestPowerCutAtPoints cuts the power at moments of an event's life, with the worst loss that a disk may have then:
-// what is promised at that moment must be there without it.
+// TestPowerCutAtPoints cuts the power at failpoints, with the worst loss that a disk may have at that moment. What
+// Preroll promised by then must survive.
 func TestPowerCutAtPoints(t *testing.T) {
 	t.Parallel()
 	const (
-		noted    = iota // there is the event
-		begun           // it has its pre-roll
-		complete        // it has all
+		noted    = iota // the event exists
+		begun           // the event has its pre-roll
+		complete        // the event has everything
 	)
 	for n, cut := range []struct {
 		point string
 		loss  faultfs.Loss
 		want  int
 	}{
-		{"", faultfs.All, noted}, // as soon as two mails have their answer
+		{"", faultfs.All, noted}, // right after two mails were answered
 		{"answered", faultfs.All, noted},
 		{"extended", faultfs.All, noted},
 		{"part-named", faultfs.Bytes, noted},

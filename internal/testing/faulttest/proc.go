@@ -18,13 +18,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Use is what a process takes of the machine.
+// Use is what a process uses of the machine.
 type Use struct {
-	Memory   int64 // resident, bytes; the pages of its program's file that it has used so far are not counted
+	Memory   int64 // resident bytes, without the pages of the program's file
 	Files    int   // open descriptors
 	Threads  int
 	Routines int   // goroutines
-	Heap     int64 // of it that is in use, bytes
+	Heap     int64 // bytes of the heap in use
 }
 
 func (u Use) String() string {
@@ -32,7 +32,7 @@ func (u Use) String() string {
 		float64(u.Memory)/1e6, float64(u.Heap)/1e6, u.Files, u.Threads, u.Routines)
 }
 
-// use looks at Preroll's present process.
+// use measures the current process of Preroll.
 func (w *World) use(ctx context.Context) (u Use, err error) {
 	pid := w.pid()
 	path := w.count()
@@ -80,11 +80,11 @@ type process struct {
 	args []string
 }
 
-// adopt makes this process the parent of those whose own has ended, so that they are found.
+// adopt makes this process the parent of all orphans among its descendants, so that they can be found.
 func adopt() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
-// processes lists the processes that belong to the world: those below this one that inherited its mark. Nothing is read
-// of others, since that can block for as long as one of them hangs.
+// processes lists the processes of the world: the descendants of this process that inherited mark. Other processes are
+// not read, because reading a process can block while it hangs.
 func (w *World) processes() (list []process) {
 	want := []byte(mark + "=" + w.opt.Dir + "\x00")
 	var below func(pid int)
@@ -92,7 +92,7 @@ func (w *World) processes() (list []process) {
 		for _, pid := range children(parent) {
 			below(pid)
 			dir := fmt.Sprintf("/proc/%d", pid)
-			// that of a zombie is empty
+			// The environment of a zombie is empty.
 			if b, err := os.ReadFile(dir + "/environ"); err != nil || !bytes.Contains(b, want) {
 				continue
 			}
@@ -110,7 +110,7 @@ func (w *World) processes() (list []process) {
 	return list
 }
 
-// children lists the processes that a process has started or adopted.
+// children lists the processes that a process started or adopted.
 func children(pid int) (list []int) {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, f := range files {
@@ -127,12 +127,12 @@ func children(pid int) (list []int) {
 	return list
 }
 
-// records reports whether a process is an FFmpeg that records a camera.
+// records reports whether p is an FFmpeg that records a camera.
 func (p process) records() bool {
 	return p.name == "ffmpeg" && strings.Contains(strings.Join(p.args, " "), "frag_every_frame")
 }
 
-// ffmpegs are the FFmpegs that work for Preroll now: those that record only, or all.
+// ffmpegs lists the FFmpegs that work for Preroll now: only those that record, or all.
 func (w *World) ffmpegs(recording bool) []process {
 	return slices.DeleteFunc(w.processes(), func(p process) bool {
 		return p.name != "ffmpeg" || recording && !p.records()

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// setting reads a number from the environment.
+// setting reads a number from the environment variable PREROLL_TORTURE_name, or returns usual.
 func setting(t *testing.T, name string, usual uint64) uint64 {
 	t.Helper()
 	s := os.Getenv("PREROLL_TORTURE_" + name)
@@ -27,13 +27,13 @@ func setting(t *testing.T, name string, usual uint64) uint64 {
 	return n
 }
 
-// TestTorture breaks everything at random for a while (PREROLL_TORTURE_SECONDS, _CAMERAS), by a plan that a seed
-// repeats (_SEED), and then looks whether all that was promised is there.
+// TestTorture injects random faults for a while (PREROLL_TORTURE_SECONDS, _CAMERAS), by a plan that is the same for the
+// same seed (_SEED). Then it checks that Preroll kept its promises.
 func TestTorture(t *testing.T) {
 	t.Parallel()
 	length := time.Duration(setting(t, "SECONDS", 30)) * time.Second
 	cameras := int(setting(t, "CAMERAS", 4))
-	usual := uint64(5) // the short form is the same each time; another one is tried by `make torture`
+	usual := uint64(5) // the short test repeats one seed; `make torture` tries another each time
 	if os.Getenv("PREROLL_TORTURE_SECONDS") != "" {
 		usual = uint64(time.Now().UnixNano())
 	}
@@ -45,7 +45,7 @@ func TestTorture(t *testing.T) {
 		RAM: 64 << 20, Drive: true}
 	for n := range cameras {
 		c := all[n%len(all)]
-		switch os.Getenv("PREROLL_TORTURE_INGEST") { // what reads them, beside Preroll itself
+		switch os.Getenv("PREROLL_TORTURE_INGEST") { // what reads the cameras: Preroll alone, FFmpeg, or both
 		case "ffmpeg":
 			c.FFmpeg = true
 		case "both":
@@ -79,7 +79,7 @@ func TestTorture(t *testing.T) {
 	if _, err := w.Settle(ctx, 5*time.Minute); err != nil {
 		t.Error(err)
 	}
-	for _, c := range w.Cameras { // all is as before
+	for _, c := range w.Cameras { // everything works as before
 		if m := w.Mails.Send(c.ID, false); !m.Accepted() {
 			t.Errorf("the last mail for %s was not accepted: %d %v", c.ID, m.Code, m.Err)
 		}
@@ -90,7 +90,7 @@ func TestTorture(t *testing.T) {
 	}
 	atOnce, err := w.use(ctx)
 	try(t, err)
-	// Go collects what is unused every two minutes if nothing happens, and then gives it back
+	// An idle Go process collects garbage every two minutes and then returns the memory.
 	if length >= 10*time.Minute {
 		sleep(ctx, 150*time.Second)
 	}
@@ -124,14 +124,14 @@ func TestTorture(t *testing.T) {
 	}
 }
 
-// say prints a line of the summary, which is shown for a test that passes too where it is the only one.
+// say prints a line of the summary in a long or verbose test, even if the test passes.
 func say(format string, args ...any) {
 	if os.Getenv("PREROLL_TORTURE_SECONDS") != "" || testing.Verbose() {
 		fmt.Print(strings.TrimRight(fmt.Sprintf(format, args...), "\n") + "\n")
 	}
 }
 
-// TestPlanRepeats makes plans with the same seed and with others.
+// TestPlanRepeats compares plans of equal and of different seeds.
 func TestPlanRepeats(t *testing.T) {
 	t.Parallel()
 	a, b, c := NewPlan(1, time.Hour, 4), NewPlan(1, time.Hour, 4), NewPlan(2, time.Hour, 4)

@@ -1,14 +1,14 @@
 //go:build linux
 
-// Package faulttest breaks things around a running Preroll and then looks whether what it promises still holds.
+// Package faulttest injects faults around a running Preroll and then checks whether Preroll kept its promises.
 //
-// A [World] is the real program as a child process, with real FFmpegs, test cameras, real alarm mails, a RAM disk and
-// an archive drive of its own. Faults strike it at random moments by a plan that a seed repeats ([NewPlan],
-// [World.Carry]). The world keeps a ledger of what truly happened: which frame left which camera when, and which mail
-// was answered when. At the end [World.Check] reads the archive, the index and every frame and compares. What it finds
-// wrong is a fault of Preroll's: nothing is excused but what an event itself names.
+// A [World] is the real program as a child process, with real FFmpegs, test cameras, real alarm mails, its own RAM disk
+// and its own archive drive. Faults strike at random moments by a plan that is the same for the same seed ([NewPlan],
+// [World.Carry]). The world keeps a ledger of what happened: which frame left which camera when, and which mail was
+// answered when. In the end [World.Check] reads the archive, the index and every frame, and compares them with the
+// ledger. Every difference is a fault of Preroll. The only excuse is what an event itself names.
 //
-// Everything that a world starts is ended by Close.
+// Close ends everything that a world started.
 package faulttest
 
 import (
@@ -37,61 +37,61 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// mark is an environment variable that every process of a world inherits, so that those left over are found.
+// mark is an environment variable that all processes of a world inherit, so that leftover processes can be found.
 const mark = "PREROLL_FAULTS_WORLD"
 
-// Options make a World.
+// Options configure a World.
 type Options struct {
-	Program string // built with the tags headless and faults
+	Program string // path of a Preroll built with the tags headless and faults
 	Dir     string // an empty folder
-	Seed    uint64 // begins the subject of each mail, and is part of the cameras' password
+	Seed    uint64 // appears in the subject of each mail and in the password of the cameras
 
 	Cameras  []CameraOptions
 	PreRoll  time.Duration
 	PostRoll time.Duration
-	Longest  time.Duration // clip.max_length
-	RAM      int64         // size of the RAM disk, bytes
+	Longest  time.Duration // the setting clip.max_length
+	RAM      int64         // size of the RAM disk in bytes
 	Drive    bool          // the archive lies on a disk that can fail
-	Power    bool          // archive and index lie on disks that a power cut tells from durable ones
+	Power    bool          // archive and index lie on disks that know what a power cut leaves
 }
 
-// World is a Preroll at work and all that is around it.
+// World is a running Preroll with everything around it.
 type World struct {
 	Cameras []*Camera
 	Mails   Mails
 	Faults  Injected
-	Drive   *faultfs.Disk // the archive's; nil if it lies in a plain folder
-	State   *faultfs.Disk // the index's; nil if it lies on a RAM disk
+	Drive   *faultfs.Disk // the archive's disk; nil if the archive lies in a plain folder
+	State   *faultfs.Disk // the index's disk; nil if the index lies on a RAM disk
 
 	opt      Options
 	settings config.Settings
-	file     string // of the settings
+	file     string // path of the settings file
 	drive    string // where the archive drive is mounted
 	state    string
 	run      string // XDG_RUNTIME_DIR
 	log      *os.File
 	client   *control.Client
-	stranger map[string]bool // files that the faults put into the archive and the rings
+	stranger map[string]bool // files that faults put into the archive and the rings
 	undo     []func() error  // what Close does, last first
 	records  sync.RWMutex    // see record
 	hanging  atomic.Int32    // faults by which the archive drive or the index does not answer
 	answered atomic.Int64    // when the last of them ended, Unix nanoseconds
 
-	mu      sync.Mutex // guards all below
-	process *instance  // the present one
+	mu      sync.Mutex // guards the fields below
+	process *instance  // the current process
 	starts  int
 	cuts    int
-	wrong   []string // what was wrong while the world ran
+	wrong   []string // faults that were found while the world ran
 }
 
 // instance is one process of Preroll.
 type instance struct {
 	cmd   *exec.Cmd
-	ended chan struct{} // closed once it has
-	err   error         // how; read it after ended
+	ended chan struct{} // closed when the process has ended
+	err   error         // how the process ended; read it only after ended is closed
 
 	mu    sync.Mutex // guards meant
-	meant bool       // its end is wanted, or was told to come
+	meant bool       // the end of the process is intended or expected
 }
 
 func (l *instance) mean() {
@@ -106,7 +106,7 @@ func (l *instance) wanted() bool {
 	return l.meant
 }
 
-// NewWorld makes the folders, disks and cameras. Nothing is recorded before [World.Start].
+// NewWorld makes the folders, disks and cameras. Recording begins with [World.Start].
 func NewWorld(ctx context.Context, opt Options) (_ *World, err error) {
 	w := &World{opt: opt, stranger: map[string]bool{}}
 	defer func() {
@@ -186,10 +186,10 @@ func NewWorld(ctx context.Context, opt Options) (_ *World, err error) {
 	return w, config.Save(w.file, s)
 }
 
-// canary is a password that must not be seen anywhere but in the settings.
+// canary returns a password that must appear only in the settings.
 func canary(seed uint64) string { return fmt.Sprintf("canary%016x", seed) }
 
-// tmpfs mounts a RAM disk. The mount lies in the namespace of the tests, see [faultfs.Private].
+// tmpfs mounts a RAM disk. The mount exists only in the mount namespace of the tests, see [faultfs.Private].
 func (w *World) tmpfs(dir string, size int64) error {
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", size)); err != nil {
 		return fmt.Errorf("mount a RAM disk at %s (needs root, or user namespaces): %w", dir, err)
@@ -198,7 +198,8 @@ func (w *World) tmpfs(dir string, size int64) error {
 	return nil
 }
 
-// nextPort is tried next. It is below those that the system gives to cameras and connections meanwhile.
+// nextPort is the last port that was tried. It stays below the ports that the system assigns to cameras and
+// connections.
 var nextPort atomic.Int64
 
 func init() { nextPort.Store(20_000 + rand.Int64N(10_000)) }
@@ -216,10 +217,10 @@ func freePort() (int, error) {
 	}
 }
 
-// Archive is the archive's folder.
+// Archive returns the folder of the archive.
 func (w *World) Archive() string { return w.settings.Archive.Path }
 
-// Log returns the last lines that Preroll wrote, of all processes.
+// Log returns the last lines that the processes of Preroll logged.
 func (w *World) Log(lines int) string {
 	b, err := os.ReadFile(w.log.Name())
 	if err != nil {
@@ -231,7 +232,7 @@ func (w *World) Log(lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// blame notes something that is wrong whatever happened.
+// blame records something that is wrong in any case.
 func (w *World) blame(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -244,7 +245,7 @@ func (w *World) present() *instance {
 	return w.process
 }
 
-// pid is the process of the present process, 0 if there is none.
+// pid returns the id of the current process, or 0 if no process runs.
 func (w *World) pid() int {
 	l := w.present()
 	if l == nil {
@@ -271,14 +272,16 @@ func (w *World) command(args ...string) *exec.Cmd {
 	return c
 }
 
-// count is the file into which Preroll writes how much it has in use.
+// count returns the path of the file to which Preroll writes its goroutines and heap.
 func (w *World) count() string { return filepath.Join(w.opt.Dir, "count") }
 
-// patience bounds how long Preroll may take to start and to stop, on a busy machine.
+// --- Start and status ---
+
+// patience is the max time that Preroll may take to start or to stop on a busy machine.
 const patience = 60 * time.Second
 
-// Start starts Preroll, with a point to crash at (see [failpoint.Points]) or "", and returns when it answers or, with a
-// point, when it has ended.
+// Start starts Preroll. point is a failpoint (see [failpoint.Points]) or "". Start returns when Preroll answers or,
+// with a failpoint, when Preroll answers or has ended.
 func (w *World) Start(ctx context.Context, point string) error {
 	l := &instance{cmd: w.command("record", "--verbose"), ended: make(chan struct{}), meant: point != ""}
 	if point != "" {
@@ -321,7 +324,7 @@ func wait(ctx context.Context, limit time.Duration, what string, ok func() (bool
 	return waitEvery(ctx, 100*time.Millisecond, limit, what, ok)
 }
 
-// waitEvery is wait for what costs something to ask.
+// waitEvery is like wait, for a condition that is costly to check.
 func waitEvery(ctx context.Context, every, limit time.Duration, what string, ok func() (bool, error)) error {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
@@ -356,7 +359,7 @@ func (w *World) Client() (*control.Client, error) {
 	return w.client, nil
 }
 
-// Status asks Preroll how it is.
+// Status returns the status of Preroll.
 func (w *World) Status(ctx context.Context) (status.Status, error) {
 	c, err := w.Client()
 	if err != nil {
@@ -367,7 +370,7 @@ func (w *World) Status(ctx context.Context) (status.Status, error) {
 	return c.Status(ctx)
 }
 
-// Filled waits until each camera's ring holds a length of video.
+// Filled waits until the ring of each camera holds at least length of video.
 func (w *World) Filled(ctx context.Context, length time.Duration) error {
 	return wait(ctx, length+patience, "rings to fill", func() (bool, error) {
 		s, err := w.Status(ctx)
@@ -397,10 +400,10 @@ func (w *World) hung() bool {
 	return w.hanging.Load() > 0 || time.Since(time.Unix(0, w.answered.Load())) < 15*time.Second
 }
 
-// Kill kills Preroll and waits until it is gone.
+// Kill kills Preroll and waits for its end.
 func (w *World) Kill(ctx context.Context) error { return w.end(ctx, syscall.SIGKILL) }
 
-// Stop asks Preroll to end, as a service does, and waits.
+// Stop asks Preroll to end, like a service manager, and waits for the end.
 func (w *World) Stop(ctx context.Context) error { return w.end(ctx, syscall.SIGTERM) }
 
 func (w *World) end(ctx context.Context, s syscall.Signal) error {
@@ -412,18 +415,18 @@ func (w *World) end(ctx context.Context, s syscall.Signal) error {
 	_ = l.cmd.Process.Signal(s)
 	if err := w.Ended(ctx, patience); err != nil {
 		w.blame("Preroll does not end within %s of %s", patience, s)
-		_ = l.cmd.Process.Signal(syscall.SIGQUIT) // where it stands goes to the log
+		_ = l.cmd.Process.Signal(syscall.SIGQUIT) // writes the stacks to the log
 		_ = wait(ctx, 5*time.Second, "it", func() (bool, error) { return w.pid() == 0, nil })
 		_ = l.cmd.Process.Kill()
 		return w.Ended(ctx, patience)
 	}
-	if s == syscall.SIGTERM && l.err != nil && !w.hung() { // it says so, and ends in time
+	if s == syscall.SIGTERM && l.err != nil && !w.hung() { // with a hanging drive an error is right
 		w.blame("Preroll was asked to end and did with %v", l.err)
 	}
 	return nil
 }
 
-// Ended waits until the present process is over.
+// Ended waits until the current process has ended.
 func (w *World) Ended(ctx context.Context, limit time.Duration) error {
 	l := w.present()
 	timer := time.NewTimer(limit)
@@ -453,7 +456,10 @@ func (w *World) Close() error {
 	return errors.Join(errs...)
 }
 
-// wrapper writes the program that is used as FFmpeg: it does what the file beside it says, or else becomes FFmpeg.
+// --- Programs ---
+
+// wrapper writes the program that Preroll uses as FFmpeg. The program follows the mode in the file beside it, then
+// becomes FFmpeg.
 func (w *World) wrapper(path string) error {
 	real, err := exec.LookPath("ffmpeg")
 	if err != nil {
@@ -476,7 +482,7 @@ exec ` + real + ` "$@"
 	return os.WriteFile(path, []byte(script), 0o700)
 }
 
-// mode tells the wrapper what to do from now on.
+// mode sets the mode of the wrapper.
 func (w *World) mode(m string) error {
 	path := w.settings.FFmpeg.Path + ".mode"
 	if err := os.WriteFile(path+".new", []byte(m+"\n"), 0o600); err != nil {
@@ -485,13 +491,13 @@ func (w *World) mode(m string) error {
 	return os.Rename(path+".new", path)
 }
 
-// Build builds the program with the points to crash at, in a folder.
+// Build builds the program with its failpoints in a folder, and returns the path of the program.
 func Build(ctx context.Context, dir string, args ...string) (string, error) {
 	program := filepath.Join(dir, "preroll")
 	cmd := exec.CommandContext(ctx, "go",
 		slices.Concat([]string{"build"}, args,
 			[]string{"-tags", "headless faults", "-o", program, "github.com/preroll/preroll"})...)
-	cmd.Dir = "../../.." // the product is a module of its own
+	cmd.Dir = "../../.." // the product is a separate module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -1,7 +1,7 @@
 //go:build smoke && linux
 
-// Package smoke drives the real desktop program: tray, window and notifications, under Xvfb with a window manager, a
-// panel, a private D-Bus and a notification daemon. PREROLL_PROGRAM names the program; PREROLL_SHOTS a folder for
+// Package smoke tests the real desktop program: tray, window and notifications, under Xvfb with a window manager, a
+// panel, a private D-Bus and a notification daemon. PREROLL_PROGRAM names the program. PREROLL_SHOTS names a folder for
 // screenshots.
 package smoke
 
@@ -35,13 +35,13 @@ type desk struct {
 	env   []string
 	bus   string
 	home  string
-	file  string // settings
+	file  string // the settings file
 	ram   string
 	shots string
 	log   string
 }
 
-// newDesk starts a desktop, with a panel that shows tray icons or with none.
+// newDesk starts a desktop, with or without a panel that shows tray icons.
 func newDesk(t *testing.T, panel bool) *desk {
 	for _, tool := range []string{"Xvfb", "dbus-daemon", "openbox", "xfce4-panel", "dunst", "dunstctl", "xdotool",
 		"ffmpeg"} {
@@ -63,7 +63,7 @@ func newDesk(t *testing.T, panel bool) *desk {
 			t.Fatal(err)
 		}
 	}
-	// The player: a test machine has none, so what the desktop is asked to open is written down.
+	// A test machine has no player, so this script logs what the desktop is asked to open.
 	script := "#!/bin/sh\necho \"$1\" >> " + filepath.Join(d.home, "opened") + "\n"
 	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func firstLine(t *testing.T, r *os.File) string {
 	return strings.TrimSpace(l)
 }
 
-// start starts a helper for the test's time.
+// start starts a helper that runs until the test ends.
 func (d *desk) start(change func(*exec.Cmd), name string, args ...string) *exec.Cmd {
 	d.t.Helper()
 	c := exec.Command(name, args...)
@@ -161,15 +161,15 @@ func (d *desk) until(what string, limit time.Duration, ok func() bool) {
 	})
 }
 
-// window returns the number of the program's window.
+// window returns the id of the program's window, and reports whether the window exists.
 func (d *desk) window() (string, bool) {
 	out, err := d.run("xdotool", "search", "--onlyvisible", "--name", "^Preroll$")
 	id, _, _ := strings.Cut(out, "\n")
 	return id, err == nil && id != ""
 }
 
-// there is the window's number. The search fails for a moment when another window, such as a notification, goes
-// meanwhile.
+// there waits for the program's window and returns its id. The search can fail for a moment, if another window such as
+// a notification closes meanwhile.
 func (d *desk) there() (id string) {
 	d.t.Helper()
 	d.until("the window to be there", 5*time.Second, func() (ok bool) {
@@ -179,7 +179,9 @@ func (d *desk) there() (id string) {
 	return id
 }
 
-// keys types keys into the window.
+// --- Keys, mouse and screen ---
+
+// keys sends keys to the window.
 func (d *desk) keys(keys ...string) {
 	d.t.Helper()
 	id := d.there()
@@ -197,14 +199,14 @@ func (d *desk) typed(text string) {
 	}
 }
 
-// moved reports whether a part of the screen changes within a moment.
+// moved reports whether a part of the screen changes within 300 ms.
 func (d *desk) moved(part image.Rectangle) bool {
 	before := sum(d.shot("frame-1"), part)
 	time.Sleep(300 * time.Millisecond)
 	return sum(d.shot("frame-2"), part) != before
 }
 
-// sum tells pictures apart.
+// sum returns a hash of a part of a picture.
 func sum(m image.Image, part image.Rectangle) (h uint64) {
 	for y := part.Min.Y; y < part.Max.Y; y += 3 {
 		for x := part.Min.X; x < part.Max.X; x += 3 {
@@ -215,7 +217,7 @@ func sum(m image.Image, part image.Rectangle) (h uint64) {
 	return h
 }
 
-// find returns a place on the screen that has about a colour.
+// find returns a point in a part of the screen that has nearly the wanted color.
 func find(m image.Image, part image.Rectangle, want color.NRGBA) (x, y int, ok bool) {
 	for y := part.Min.Y; y < part.Max.Y; y++ {
 		for x := part.Min.X; x < part.Max.X; x++ {
@@ -230,7 +232,7 @@ func find(m image.Image, part image.Rectangle, want color.NRGBA) (x, y int, ok b
 
 func near(v uint32, want uint8) bool { return int(v>>8)-int(want) < 24 && int(want)-int(v>>8) < 24 }
 
-// click clicks a place in the window.
+// click clicks a point in the window.
 func (d *desk) click(x, y int) {
 	d.t.Helper()
 	id := d.there()
@@ -266,10 +268,10 @@ func (d *desk) shot(name string) image.Image {
 	return m
 }
 
-// colours counts how many different colours a picture has.
+// colours counts the different colors in a picture.
 func colours(m image.Image) int { return varied(m, m.Bounds()) }
 
-// varied counts the colours of a part.
+// varied counts the different colors in a part of a picture.
 func varied(m image.Image, b image.Rectangle) int {
 	seen := map[[3]uint32]bool{}
 	for y := b.Min.Y; y < b.Max.Y; y += 2 {
@@ -280,6 +282,8 @@ func varied(m image.Image, b image.Rectangle) int {
 	}
 	return len(seen)
 }
+
+// --- The program ---
 
 // program is a running Preroll.
 type program struct {
@@ -316,7 +320,7 @@ func (d *desk) launch(args ...string) *program {
 	return p
 }
 
-// quits waits until the program has ended, and looks whether anything is left of it.
+// quits waits until the program has ended, and checks that nothing is left of it.
 func (d *desk) quits(p *program) {
 	d.t.Helper()
 	select {
@@ -342,7 +346,7 @@ func (d *desk) quits(p *program) {
 	}
 }
 
-// windowProcess is the process of the window.
+// windowProcess returns the id of the window's process, or 0.
 func (d *desk) windowProcess() (pid int) {
 	list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, f := range list {
@@ -354,13 +358,13 @@ func (d *desk) windowProcess() (pid int) {
 	return pid
 }
 
-// stage is where the player shows its picture while a window of the usual size shows an event.
+// stage returns where the player shows its picture, for a window of the usual size that shows an event.
 func (d *desk) stage() image.Rectangle {
 	x, y, w, h := d.geometry()
 	return image.Rect(x+100, y+100, x+w-400, y+h-150)
 }
 
-// geometry is the window's place and size on the screen.
+// geometry returns the position and size of the window on the screen.
 func (d *desk) geometry() (x, y, w, h int) {
 	d.t.Helper()
 	out, err := d.run("xdotool", "getwindowgeometry", "--shell", d.there())
@@ -376,7 +380,10 @@ func (d *desk) geometry() (x, y, w, h int) {
 	return x, y, w, h
 }
 
-// TestDesktop is a newcomer's first hour: from the first start to a saved clip that is played, protected and deleted.
+// --- Tests ---
+
+// TestDesktop is the first hour of a new user: from the first start to a saved clip that is played, protected and
+// deleted.
 func TestDesktop(t *testing.T) {
 	d := newDesk(t, true)
 	p := d.launch()
@@ -392,13 +399,13 @@ func TestDesktop(t *testing.T) {
 	}
 	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
 
-	// The guide comes by itself; the demo camera finishes it.
+	// The guide opens by itself. The demo camera completes it.
 	d.until("the guide", 20*time.Second, func() bool { return colours(d.shot("guide")) > 60 })
 	d.until("the test of the RAM disk, in green", 10*time.Second, func() bool {
 		_, _, ok := find(d.shot("guide"), image.Rect(0, 0, 1280, 800), color.NRGBA{0x43, 0xf4, 0x36, 0xff})
 		return ok
 	})
-	d.keys("shift+Tab", "space") // from Next, over Back, which is off, to the demo camera
+	d.keys("shift+Tab", "space") // from Next past Back, which is disabled, to the demo camera
 	d.until("the demo camera to record", 30*time.Second, func() bool {
 		s, err := p.client.Status(ctx)
 		return err == nil && len(s.Cameras) == 1 && s.Cameras[0].State == status.Recording &&
@@ -410,7 +417,7 @@ func TestDesktop(t *testing.T) {
 		return err == nil && ok
 	})
 
-	// The icon on the panel: red while recording. A click opens its menu on the screen.
+	// The icon on the panel is red while recording. A click opens its menu on the screen.
 	var x, y int
 	d.until("the red dot on the panel", 10*time.Second, func() bool {
 		var ok bool
@@ -447,7 +454,7 @@ func TestDesktop(t *testing.T) {
 	d.until("the clip's picture in it", 10*time.Second, func() bool {
 		return varied(d.shot("notification"), image.Rect(930, 40, 1270, 150)) > 60
 	})
-	if n := colours(d.shot("events")); n < 300 { // the thumbnail is in it
+	if n := colours(d.shot("events")); n < 300 { // the thumbnail is on the page
 		t.Errorf("the events page has %d colours", n)
 	}
 	d.until("the clip in the tray's menu", 10*time.Second, func() bool {
@@ -478,12 +485,12 @@ func TestDesktop(t *testing.T) {
 	d.until("the picture three frames on", 10*time.Second, func() bool { return sum(d.shot("stepped"), stage) != at })
 	stepped := sum(d.shot("stepped"), stage)
 	_, _, w, h := d.geometry()
-	d.click(w*2/5, h-62) // in the time line
+	d.click(w*2/5, h-62) // on the timeline
 	d.until("the picture where the line was clicked", 10*time.Second, func() bool {
 		return sum(d.shot("sought"), stage) != stepped
 	})
 
-	// Protected, then deleted, by keys; it asks first.
+	// Keys protect the clip and delete it. The window asks before it deletes.
 	d.keys("p")
 	d.until("the protection", 10*time.Second, func() bool {
 		e, err := p.client.Event(ctx, list[0].ID)
@@ -495,8 +502,8 @@ func TestDesktop(t *testing.T) {
 		e, err := p.client.Event(ctx, list[0].ID)
 		return err == nil && !e.Protected
 	})
-	time.Sleep(300 * time.Millisecond)                                             // the window hears of it too
-	beside := image.Rect(stage.Min.X, stage.Max.Y+40, stage.Max.X, stage.Max.Y+60) // what a question darkens
+	time.Sleep(300 * time.Millisecond)                                             // the window gets the change too
+	beside := image.Rect(stage.Min.X, stage.Max.Y+40, stage.Max.X, stage.Max.Y+60) // a question darkens this part
 	clear := sum(d.shot("asking"), beside)
 	d.keys("Delete")
 	d.until("the question", 10*time.Second, func() bool { return sum(d.shot("delete"), beside) != clear })
@@ -510,7 +517,7 @@ func TestDesktop(t *testing.T) {
 	})
 	d.until("the player's FFmpeg to end", 10*time.Second, func() bool { return d.processes(clip) == nil })
 
-	// Settings: a second start raises the window that is there, a value is typed, and Enter on Save puts it in force.
+	// Settings: a second start raises the open window, the test types a value, and a click on Save applies it.
 	if out, err := d.run(os.Getenv("PREROLL_PROGRAM"), "window", "--config", d.file, "--page", "settings"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -531,7 +538,7 @@ func TestDesktop(t *testing.T) {
 		d.until("the page "+page, 10*time.Second, func() bool { return colours(d.shot(page)) > 50 })
 	}
 
-	// The window killed in the middle of a clip, which is saved all the same.
+	// The window is killed in the middle of a clip, and the clip is still saved.
 	id, err := p.client.Trigger(ctx, "demo", "after all")
 	if err != nil {
 		t.Fatal(err)
@@ -550,13 +557,13 @@ func TestDesktop(t *testing.T) {
 	d.until("the window again", 30*time.Second, func() bool { _, ok := d.window(); return ok })
 	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("again")) > 300 })
 
-	// Closing the window ends its process and nothing else.
+	// Closing the window ends only the process of the window.
 	d.closeWindow()
 	if _, err := p.client.Status(ctx); err != nil {
 		t.Fatalf("the recorder went with the window: %v", err)
 	}
 
-	// A pause, and its end.
+	// A pause begins and ends.
 	if err := icon.Click(ctx, "For 15 minutes"); err != nil {
 		t.Fatal(err)
 	}
@@ -582,7 +589,7 @@ func TestDesktop(t *testing.T) {
 	d.quits(p)
 }
 
-// closeWindow closes the window as its user does.
+// closeWindow closes the window as a user does.
 func (d *desk) closeWindow() {
 	d.t.Helper()
 	d.pressUntil("the window to close", "alt+F4", func() bool {
@@ -591,7 +598,8 @@ func (d *desk) closeWindow() {
 	})
 }
 
-// pressUntil presses a key of the window manager's, which takes it only once it has made the window the active one.
+// pressUntil presses a key of the window manager until ok holds. The window manager handles the key only for the active
+// window.
 func (d *desk) pressUntil(what, key string, ok func() bool) {
 	d.t.Helper()
 	tried := time.Time{}
@@ -604,7 +612,7 @@ func (d *desk) pressUntil(what, key string, ok func() bool) {
 	})
 }
 
-// rename types a name for the camera that the settings page shows first, and saves.
+// rename types a name for the first camera on the settings page, and saves.
 func (d *desk) rename(name string) {
 	d.t.Helper()
 	_, _, w, h := d.geometry()
@@ -612,11 +620,11 @@ func (d *desk) rename(name string) {
 	d.keys("End")
 	d.typed(" " + name)
 	d.shot("typed")
-	d.click(w-45, h-28) // "Save"
+	d.click(w-45, h-28) // the button "Save"
 }
 
-// TestDesktopWithoutTray runs on a desktop that shows no tray icons: the window says so, and the program can be reached
-// and stopped.
+// TestDesktopWithoutTray runs on a desktop without tray icons. The window appears by itself, a second start brings it
+// back, and a signal stops the program.
 func TestDesktopWithoutTray(t *testing.T) {
 	d := newDesk(t, false)
 	s, _, err := config.Load(d.file)
@@ -631,7 +639,7 @@ func TestDesktopWithoutTray(t *testing.T) {
 	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
 	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("no-tray")) > 60 })
 	d.closeWindow()
-	// a second start brings it back
+	// A second start brings the window back.
 	if out, err := d.run(os.Getenv("PREROLL_PROGRAM"), "--config", d.file); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -643,8 +651,8 @@ func TestDesktopWithoutTray(t *testing.T) {
 	d.quits(p)
 }
 
-// TestAFailedStartIsShown starts with settings that cannot be read: a window says so, since nobody sees what a program
-// prints that was started at login.
+// TestAFailedStartIsShown starts with settings that cannot be read. A window must show the error, because nobody sees
+// the output of a program that was started at login.
 func TestAFailedStartIsShown(t *testing.T) {
 	d := newDesk(t, false)
 	if err := os.WriteFile(d.file, []byte("version = 1\n[clip]\npre_rol = \"10s\"\n"), 0o600); err != nil {
@@ -675,7 +683,9 @@ func TestAFailedStartIsShown(t *testing.T) {
 	}
 }
 
-// socket is where the program listens, computed as it does in its own environment.
+// --- Sockets and processes ---
+
+// socket returns the path of the program's control socket.
 func (d *desk) socket() string {
 	matches, err := filepath.Glob(filepath.Join(d.home, "run", "preroll-*.sock"))
 	if err != nil || len(matches) != 1 {
@@ -684,7 +694,7 @@ func (d *desk) socket() string {
 	return matches[0]
 }
 
-// processes lists the command lines that hold a text.
+// processes lists the command lines that contain a text.
 func (d *desk) processes(text string) (found []string) {
 	list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, f := range list {

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Bus starts a private session bus for the test's time, makes it the test's own and returns its address.
+// Bus starts a private session bus that runs until the test ends, makes it the session bus of the test, and returns its
+// address.
 func Bus(t testing.TB) string {
 	t.Helper()
 	r, w, err := os.Pipe()

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package traytest plays the tray host of a desktop on a private D-Bus: it owns org.kde.StatusNotifierWatcher, waits
-// for an icon, reads its com.canonical.dbusmenu and clicks it. No panel is needed.
+// Package traytest acts as the tray host of a desktop on a private D-Bus. It owns org.kde.StatusNotifierWatcher, waits
+// for an icon, reads the icon's com.canonical.dbusmenu and clicks its entries. No panel is needed.
 package traytest
 
 import (
@@ -39,7 +39,7 @@ type Item struct {
 	path dbus.ObjectPath
 }
 
-// Start connects to a bus by its address and becomes its tray host.
+// Start connects to the bus at an address and becomes its tray host.
 func Start(address string) (*Host, error) {
 	c, err := dbus.Connect(address)
 	if err != nil {
@@ -74,8 +74,8 @@ func Start(address string) (*Host, error) {
 	return h, nil
 }
 
-// Find waits until a real panel, which owns the watcher's name on a bus, has taken an icon in, and returns it. The Host
-// is only a connection; it hosts nothing.
+// Find waits until a real panel, which owns the watcher's name on the bus, shows an icon, and returns the icon. The
+// returned Host is only a connection and hosts nothing.
 func Find(ctx context.Context, address string) (*Host, Item, error) {
 	c, err := dbus.Connect(address)
 	if err != nil {
@@ -99,10 +99,10 @@ func Find(ctx context.Context, address string) (*Host, Item, error) {
 	}
 }
 
-// Close leaves the bus.
+// Close disconnects from the bus.
 func (h *Host) Close() error { return h.conn.Close() }
 
-// Wait waits for an icon and for its menu to be filled.
+// Wait waits for an icon whose menu has entries.
 func (h *Host) Wait(ctx context.Context) (Item, error) {
 	var it Item
 	select {
@@ -140,7 +140,7 @@ func (w *watcher) RegisterStatusNotifierItem(service string, sender dbus.Sender)
 // RegisterStatusNotifierHost is called by other hosts, of which there are none.
 func (w *watcher) RegisterStatusNotifierHost(string) *dbus.Error { return nil }
 
-// Node is an entry of a menu.
+// Node is a menu entry.
 type Node struct {
 	ID    int32
 	Label string
@@ -191,7 +191,7 @@ func (it Item) menuObject() (dbus.BusObject, error) {
 	return it.host.conn.Object(it.bus, v.Value().(dbus.ObjectPath)), nil
 }
 
-// Menu reads the menu as it is now.
+// Menu reads the current menu.
 func (it Item) Menu(ctx context.Context) (Node, error) {
 	o, err := it.menuObject()
 	if err != nil {
@@ -206,7 +206,8 @@ func (it Item) Menu(ctx context.Context) (Node, error) {
 	return decode(raw), nil
 }
 
-// Click clicks the entry with a label. Numbers of entries change whenever the menu is rebuilt, so it is looked up anew.
+// Click clicks the entry with a label. The ids of entries change whenever the menu is rebuilt, so Click looks the entry
+// up each time.
 func (it Item) Click(ctx context.Context, label string) error {
 	m, err := it.Menu(ctx)
 	if err != nil {
@@ -249,7 +250,7 @@ func (it Item) Icon() (image.Image, error) {
 		return nil, errors.New("the icon has no picture")
 	}
 	p := list[len(list)-1]
-	w, h, px := int(p[0].(int32)), int(p[1].(int32)), bytes.Clone(p[2].([]byte)) // ARGB32, network order
+	w, h, px := int(p[0].(int32)), int(p[1].(int32)), bytes.Clone(p[2].([]byte)) // ARGB32, network byte order
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for i := range w * h {
 		m.SetNRGBA(i%w, i/w, color.NRGBA{px[4*i+1], px[4*i+2], px[4*i+3], px[4*i]})

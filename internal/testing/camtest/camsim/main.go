@@ -1,5 +1,5 @@
-// Command camsim is camtest's camera as a process of its own, for benches that must not pay for it and for tests that
-// freeze or kill it.
+// Command camsim runs camtest's camera as a separate process, for benchmarks that must not include the camera's cost
+// and for tests that freeze or kill the camera.
 //
 //	go run ./internal/testing/camtest/camsim -listen 127.0.0.1:8554 -ctl 127.0.0.1:8555 -gop 20
 package main

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// page is what a drive writes as a whole, in bytes.
+// page is the number of bytes that a drive writes as a unit.
 const page = 4096
 
 // cut is one power cut.
@@ -23,8 +23,8 @@ type cut struct {
 	disk   *disk
 	loss   Loss
 	rng    *rand.Rand
-	take   choice           // the changes of names that made it
-	placed map[*node]string // where in the image a file or folder lies
+	take   choice           // the changes of names that became durable
+	placed map[*node]string // path in the image of each file or folder
 }
 
 // cut writes an image of what a power cut leaves.
@@ -38,7 +38,7 @@ func (d *disk) cut(loss Loss, rng *rand.Rand, image string) error {
 	defer d.mu.Unlock()
 	c := &cut{disk: d, loss: loss, rng: rng, take: choice{}, placed: map[*node]string{d.root: image}}
 	defer func() {
-		for n := range c.placed { // only now, so that a file with two names was one node throughout
+		for n := range c.placed { // only at the end, so that a file with two names stays one node
 			d.sweep(n)
 		}
 	}()
@@ -82,7 +82,7 @@ func (c *cut) chooseNames() {
 	c.take.settle(c.rng.IntN(2) == 0)
 }
 
-// names returns the names that a folder has after the cut.
+// names returns the names in a folder after the cut.
 func (c *cut) names(dir *node) (map[string]*node, error) {
 	if dir.names == nil {
 		return c.disk.children(dir)
@@ -120,7 +120,7 @@ func (c *cut) place(n *node, at string) error {
 	switch {
 	case was != "" && n.is(unix.S_IFREG):
 		return os.Link(was, at)
-	case was != "": // a folder has one name
+	case was != "": // a folder has only one name
 		return nil
 	}
 	c.placed[n] = at
@@ -142,10 +142,11 @@ func (c *cut) place(n *node, at string) error {
 		}
 		return likeness(n, at)
 	}
-	return nil // a socket or the like: whoever had it makes it anew
+	return nil // the owner of a socket or the like makes it again
 }
 
-// file writes a file of the image: the live content, with what was not durable undone, and of that some done again.
+// file writes a file of the image. It copies the live content, undoes all edits, and redoes the durable edits and a
+// random part of the others.
 func (c *cut) file(n *node, at string) (err error) {
 	f, err := os.OpenFile(at, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -176,13 +177,13 @@ func (c *cut) file(n *node, at string) (err error) {
 			return err
 		}
 	}
-	how := 0 // nothing is done again
+	how := 0 // redo only the durable edits
 	if c.loss == Chance {
 		how = c.rng.IntN(5)
 	}
 	last := len(n.edits)
 	if how == 1 {
-		last = c.rng.IntN(last + 1) // the one that is torn
+		last = c.rng.IntN(last + 1) // the edit that is torn
 	}
 	for i, e := range n.edits {
 		data := redo[i]
@@ -211,7 +212,7 @@ func (c *cut) file(n *node, at string) (err error) {
 	return nil
 }
 
-// redo does an edit again, as far as its pages are kept.
+// redo applies an edit again, except for the pages that keep rejects.
 func (e edit) redo(f *os.File, data []byte, keep func() bool) error {
 	if e.cut {
 		return f.Truncate(e.off)
@@ -228,7 +229,7 @@ func (e edit) redo(f *os.File, data []byte, keep func() bool) error {
 	return nil
 }
 
-// likeness gives a file of the image the mode and times of the live one.
+// likeness gives a file of the image the mode and times of the live file.
 func likeness(n *node, at string) error {
 	if n.fd < 0 {
 		return nil

@@ -20,7 +20,7 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// cutter cuts the power of a disk again and again.
+// cutter cuts the power of a disk many times.
 type cutter struct {
 	t    *testing.T
 	d    *Disk
@@ -33,7 +33,7 @@ func newCutter(t *testing.T, d *Disk) *cutter {
 	return &cutter{t: t, d: d, rng: rand.New(rand.NewPCG(1, 2)), dir: t.TempDir()}
 }
 
-// cut cuts the power and has the image looked at, which is gone afterwards.
+// cut cuts the power, passes the image to look, and removes the image.
 func (c *cutter) cut(look func(image string)) {
 	c.t.Helper()
 	image := filepath.Join(c.dir, "image")
@@ -44,7 +44,7 @@ func (c *cutter) cut(look func(image string)) {
 	must(c.t, os.RemoveAll(image))
 }
 
-// found tells how often each of some outcomes was found in n cuts.
+// found returns how often each outcome was found in n power cuts.
 func (c *cutter) found(n int, outcome func(image string) string) map[string]int {
 	c.t.Helper()
 	m := map[string]int{}
@@ -54,7 +54,7 @@ func (c *cutter) found(n int, outcome func(image string) string) map[string]int 
 	return m
 }
 
-// tree is a folder in one line: names, and after a colon what is in a file.
+// tree returns the content of a folder in one line: names, and the content of each file after a colon.
 func tree(t *testing.T, root string) string {
 	t.Helper()
 	var all []string
@@ -72,8 +72,8 @@ func tree(t *testing.T, root string) string {
 	return strings.Join(all, " ")
 }
 
-// TestCutFindsWhatProgramsForget runs a program that replaces a file again and again, by the rule and without one of
-// its steps, and cuts the power after each call.
+// TestCutFindsWhatProgramsForget runs a program that replaces a file many times, correctly or without one of the steps.
+// The test cuts the power after each call.
 func TestCutFindsWhatProgramsForget(t *testing.T) {
 	tests := []struct {
 		name              string
@@ -145,7 +145,7 @@ func TestCutFindsWhatProgramsForget(t *testing.T) {
 	}
 }
 
-// TestWorstCuts cuts the power with all lost that can be, and with all names but no bytes kept.
+// TestWorstCuts cuts the power with the losses All and Bytes.
 func TestWorstCuts(t *testing.T) {
 	for _, kind := range []Kind{Strict, Journal} {
 		d, at := New(t, kind)
@@ -177,7 +177,7 @@ func TestWorstCuts(t *testing.T) {
 	}
 }
 
-// text is a body that reports whether it is whole.
+// text returns a body with a checksum, so that parse can tell whether the body is whole.
 func text(version, size int) []byte {
 	b := fmt.Appendf(nil, "%d %s ", version, strings.Repeat("x", size))
 	return fmt.Appendf(b, "%08x", crc32.ChecksumIEEE(b))
@@ -204,7 +204,7 @@ func TestCutOfBytes(t *testing.T) {
 	must(t, err)
 	must(t, f.Sync())
 	must(t, syncDir(at))
-	// Pending: three pages in the middle, a page of them once more, and one at the end.
+	// Pending: three pages in the middle, one of these pages again, and one page at the end.
 	for _, w := range []struct {
 		off  int64
 		n    int
@@ -256,14 +256,14 @@ func TestCutOfBytes(t *testing.T) {
 	}
 }
 
-// TestCutOfNames checks what is found of changes of names, for a file that is itself durable.
+// TestCutOfNames checks what power cuts leave of changes of names, for a file that is itself durable.
 func TestCutOfNames(t *testing.T) {
 	join := filepath.Join
 	tests := []struct {
 		name    string
 		kind    Kind
 		do      func(at string) error
-		allowed []string // each of them must be found, and nothing else
+		allowed []string // each must be found, and nothing else
 	}{
 		{"nothing done", Strict, func(string) error { return nil }, []string{"a a/f:1 b"}},
 		{"created", Strict, func(at string) error {
@@ -349,7 +349,7 @@ func TestCutOfNames(t *testing.T) {
 	}
 }
 
-// create makes a file with bytes in it and fsyncs it, and not its folder.
+// create makes a file with some bytes and fsyncs the file, but not its folder.
 func create(path string) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -359,7 +359,7 @@ func create(path string) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// TestFsyncThatFailed checks that what an fsync failed to store is not stored by the next one.
+// TestFsyncThatFailed checks that the next fsync does not store what an fsync failed to store.
 func TestFsyncThatFailed(t *testing.T) {
 	d, at := New(t)
 	f := openFile(t, filepath.Join(at, "f"), os.O_RDWR|os.O_CREATE)
@@ -382,8 +382,8 @@ func TestFsyncThatFailed(t *testing.T) {
 	}
 }
 
-// TestSQLite inserts rows and cuts the power at random moments. With synchronous=FULL no row may be lost; NORMAL
-// promises only that the database is whole, which shows that the cuts reach SQLite.
+// TestSQLite inserts rows and cuts the power at random moments. With synchronous=FULL no row may be lost. NORMAL only
+// promises that the database is whole, and rows lost with NORMAL show that the power cuts reach SQLite.
 func TestSQLite(t *testing.T) {
 	for _, synchronous := range []string{"FULL", "NORMAL"} {
 		t.Run(synchronous, func(t *testing.T) {

@@ -18,45 +18,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disk is what the server knows of a disk, plugged in or not.
+// disk is what the server knows about a disk, whether the disk is plugged in or not.
 //
-// Locks are taken in this order: still, mu, node.mu, then faultMu, which nothing is called under.
+// Locks are taken in this order: still, mu, node.mu, faultMu. A holder of faultMu calls nothing that takes a lock.
 type disk struct {
 	kind  Kind
-	owner int // the process of the [Disk]
+	owner int // the process that owns the [Disk]
 	root  *node
 
-	still sync.RWMutex // held for reading by each call that is carried out, for writing by a power cut
+	still sync.RWMutex // calls in progress hold it for reading, a power cut for writing
 
-	mu    sync.Mutex       // guards what follows, all names of the backing folder, and the parts of nodes that say so
-	byID  map[uint64]*node // by the number under which the kernel knows it
-	byIno map[uint64]*node // by the backing folder's number; a node's fd keeps it from being given to another
-	last  uint64           // the last number of a node
-	seq   uint64           // the last number of a change
+	mu    sync.Mutex       // guards the fields below, all names in the backing folder, and the marked fields of nodes
+	byID  map[uint64]*node // by the number that the kernel uses
+	byIno map[uint64]*node // by the inode number in the backing folder; a node's fd keeps the number from being reused
+	last  uint64           // last number of a node
+	seq   uint64           // last number of a change
 
-	faultMu sync.Mutex // guards what follows
+	faultMu sync.Mutex // guards the fields below
 	faults  Faults
-	changed chan struct{} // closed when what holds calls back has changed
-	left    int64         // of Faults.Room
-	busy    time.Time     // until when Faults.Rate is taken
+	changed chan struct{} // closed when waiting calls must check again
+	left    int64         // bytes left of Faults.Room
+	busy    time.Time     // until when Faults.Rate is used up
 	counts  map[string]int64
 }
 
-// node is a file, folder or link of the backing folder. It is kept as long as the kernel or a power cut can ask for it.
+// node is a file, folder or link in the backing folder. It is kept as long as the kernel or a power cut may ask for it.
 type node struct {
 	id, ino uint64
 	mode    uint32 // the type of file, as in stat
 	fd      int    // O_PATH; -1 if the file is gone and nothing of it was ever durable
 
 	// Guarded by disk.mu.
-	known   int              // sessions in which the kernel knows it
-	refs    int              // names and pending names that stand for it
-	names   map[string]*node // of a folder: its durable names; nil as long as they are those in the backing folder
+	known   int              // number of sessions in which the kernel knows the node
+	refs    int              // number of durable and pending names of the node
+	names   map[string]*node // of a folder: its durable names; nil while the same as in the backing folder
 	pending []*change        // of a folder: its changes that are not durable, oldest first
 
-	mu     sync.Mutex // guards what follows
-	synced bool       // some of the bytes were durable once
-	edits  []edit     // of a file: its changes since the last that must not be lost
+	mu     sync.Mutex // guards the fields below
+	synced bool       // some of the bytes were durable at some time
+	edits  []edit     // of a file: its edits from the oldest that is not durable
 }
 
 func newDisk(backing string, kind Kind) (*disk, error) {
@@ -68,11 +68,11 @@ func newDisk(backing string, kind Kind) (*disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the backing folder %s: %w", backing, err)
 	}
-	d.root, err = d.adopt(fd) // the first node is 1, FUSE's root
+	d.root, err = d.adopt(fd) // the first node is 1, the root of FUSE
 	return d, err
 }
 
-// path is a name by which the node itself can be opened, whatever its names are.
+// path returns a path that opens the node itself, whatever its names are.
 func (n *node) path() string { return fmt.Sprintf("/proc/self/fd/%d", n.fd) }
 
 func (n *node) is(kind uint32) bool { return n.mode&unix.S_IFMT == kind }
@@ -82,7 +82,7 @@ func (n *node) stat() (st unix.Stat_t, err error) {
 	return st, err
 }
 
-// adopt returns the node of an open file, which it takes over. mu is held, or nobody else knows the disk.
+// adopt returns the node of an open file and takes over fd. The caller holds mu, or nobody else knows the disk.
 func (d *disk) adopt(fd int) (*node, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -98,7 +98,7 @@ func (d *disk) adopt(fd int) (*node, error) {
 	return n, nil
 }
 
-// child returns the node of a name. mu is held.
+// child returns the node of a name. The caller holds mu.
 func (d *disk) child(dir *node, name string) (*node, error) {
 	fd, err := unix.Openat(dir.fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -107,7 +107,7 @@ func (d *disk) child(dir *node, name string) (*node, error) {
 	return d.adopt(fd)
 }
 
-// children returns a folder's nodes as they are in the backing folder. mu is held.
+// children returns the nodes of a folder as they are in the backing folder. The caller holds mu.
 func (d *disk) children(dir *node) (map[string]*node, error) {
 	list, err := os.ReadDir(dir.path())
 	if err != nil {
@@ -122,7 +122,7 @@ func (d *disk) children(dir *node) (map[string]*node, error) {
 	return names, nil
 }
 
-// sweep drops what nobody can ask for any more. mu is held.
+// sweep drops a node that nobody can ask for any more. The caller holds mu.
 func (d *disk) sweep(n *node) {
 	if n.known > 0 || n == d.root {
 		return
@@ -141,7 +141,7 @@ func (d *disk) sweep(n *node) {
 	switch {
 	case n.refs == 0 && (gone || n.names == nil && !edited):
 		delete(d.byID, n.id)
-	case gone && !synced && n.is(unix.S_IFREG): // a ring that is never synced must not keep what it has dropped
+	case gone && !synced && n.is(unix.S_IFREG): // else a ring that is never synced would keep dropped segments
 	default:
 		return
 	}
@@ -167,7 +167,9 @@ func (d *disk) sweep(n *node) {
 	}
 }
 
-// set puts faults in force and wakes what waits.
+// --- Faults ---
+
+// set puts faults in force and wakes waiting calls.
 func (d *disk) set(f Faults) {
 	d.faultMu.Lock()
 	defer d.faultMu.Unlock()
@@ -175,7 +177,7 @@ func (d *disk) set(f Faults) {
 	d.wake()
 }
 
-// wake makes what waits look again. faultMu is held.
+// wake makes waiting calls check again. The caller holds faultMu.
 func (d *disk) wake() {
 	close(d.changed)
 	d.changed = make(chan struct{})
@@ -187,10 +189,10 @@ func (d *disk) counted() map[string]int64 {
 	return maps.Clone(d.counts)
 }
 
-// glance is how often a call that is held back looks whether its caller was killed.
+// glance is how often a waiting call checks whether its caller was killed.
 const glance = 100 * time.Millisecond
 
-// lose returns what a call reports that was carried out.
+// lose returns the error that a call reports although the call was carried out, or nil.
 func (d *disk) lose(op string) error {
 	d.faultMu.Lock()
 	defer d.faultMu.Unlock()
@@ -200,8 +202,8 @@ func (d *disk) lose(op string) error {
 	return nil
 }
 
-// admit lets a call of a thread pass when its time has come, or returns what it fails with. bytes are those that it
-// moves.
+// admit waits until a call of a thread may go on, or returns the error of the call. bytes is the number of bytes that
+// the call moves.
 func (d *disk) admit(s *session, op string, thread uint32, bytes int) error {
 	d.faultMu.Lock()
 	defer d.faultMu.Unlock()
@@ -248,8 +250,8 @@ func (d *disk) admit(s *session, op string, thread uint32, bytes int) error {
 	}
 }
 
-// wait waits until something has changed or a time has passed. It returns false if the thread that made the call, or
-// the process whose disk this is, is dying. faultMu is held, but for the time of waiting.
+// wait waits until something has changed or a time has passed. It returns false if the calling thread or the process
+// that owns the disk is dying. The caller holds faultMu; wait releases it while waiting.
 func (d *disk) wait(long time.Duration, thread uint32) bool {
 	changed := d.changed
 	d.faultMu.Unlock()
@@ -262,11 +264,11 @@ func (d *disk) wait(long time.Duration, thread uint32) bool {
 	}
 }
 
-// dying reports whether a thread was killed or is at its end, and only waits for us. The kernel does not say: it
-// reports an interrupt with the first signal that comes, whatever it is, and Go programs get many. (/proc/PID/stat has
-// a flag for it, but reading it may block until the thread goes on.)
+// dying reports whether a thread was killed or is exiting and only waits for this server. The kernel does not report
+// that: it sends an interrupt at the first signal of any kind, and Go programs get many signals. (/proc/PID/stat has a
+// flag for it, but reading that file may block until the thread goes on.)
 func dying(thread int) bool {
-	if thread == 0 { // the kernel itself
+	if thread == 0 { // the call comes from the kernel itself
 		return false
 	}
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", thread))
@@ -283,13 +285,13 @@ func dying(thread int) bool {
 	return !memory
 }
 
-// failed counts a call that a fault made fail, and returns its error. faultMu is held.
+// failed counts a call that failed by a fault, and returns its error. The caller holds faultMu.
 func (d *disk) failed(op string, e syscall.Errno) error {
 	d.counts["fail:"+op]++
 	return e
 }
 
-// fail is failed for a call that is under way.
+// fail is like failed, for a caller that does not hold faultMu.
 func (d *disk) fail(op string, e syscall.Errno) error {
 	d.faultMu.Lock()
 	defer d.faultMu.Unlock()
@@ -302,7 +304,7 @@ func (d *disk) now() Faults {
 	return d.faults
 }
 
-// take takes room for a file to grow by n bytes, and returns for how many there is some.
+// take takes room for a file to grow by n bytes, and returns for how many bytes there is room.
 func (d *disk) take(n int64) int64 {
 	d.faultMu.Lock()
 	defer d.faultMu.Unlock()
@@ -327,7 +329,7 @@ func (d *disk) give(n int64) {
 	}
 }
 
-// room returns the free bytes, and whether they are bounded at all.
+// room returns the number of free bytes, and reports whether the space is limited.
 func (d *disk) room() (free int64, bounded bool) {
 	d.faultMu.Lock()
 	defer d.faultMu.Unlock()
@@ -337,7 +339,7 @@ func (d *disk) room() (free int64, bounded bool) {
 	return d.left, d.faults.Room > 0
 }
 
-// dirty returns the folders with changes that are not durable, in the order in which they were first seen. mu is held.
+// dirty returns the folders with changes that are not durable, in the order of their numbers. The caller holds mu.
 func (d *disk) dirty() (list []*node) {
 	for _, n := range d.byID {
 		if len(n.pending) > 0 {

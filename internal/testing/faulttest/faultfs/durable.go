@@ -8,27 +8,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fate is what becomes of an edit when the power is cut.
+// fate is what happens to an edit in a power cut.
 type fate int
 
 const (
 	open   fate = iota // the next fsync makes it durable
-	lost               // an fsync that covered it failed; no later one does
+	lost               // an fsync that covered it failed, and no later fsync covers it
 	stored             // it is durable
 )
 
-// edit is one write to a file, or one change of its size. Since it keeps what was there before, the durable content is
-// the live one with the edits undone: nothing is kept twice for a file that only grows.
+// edit is one write to a file, or one change of its size. An edit keeps the previous bytes, so the durable content is
+// the live content with the edits undone. A file that only grows needs no second copy.
 type edit struct {
-	cut  bool   // the size was set to off; else n bytes were written at off
+	cut  bool   // true: the size was set to off; false: n bytes were written at off
 	off  int64  // bytes
 	n    int64  // bytes
-	size int64  // of the file before
-	old  []byte // what lay at off before
+	size int64  // size of the file before
+	old  []byte // the bytes at off before
 	fate fate
 }
 
-// write writes to a file that is open as fd, and remembers how to undo it.
+// write writes to a file that is open as fd, and records how to undo the write.
 func (d *disk) write(n *node, fd int, data []byte, off int64) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -81,7 +81,7 @@ func (d *disk) truncate(n *node, size int64) error {
 	if err := unix.Ftruncate(fd, size); err != nil {
 		return err
 	}
-	if st.Nlink > 0 { // else it was given back with its last name
+	if st.Nlink > 0 { // else its room was given back with its last name
 		d.give(max(0, -grow))
 	}
 	if grow != 0 {
@@ -90,7 +90,7 @@ func (d *disk) truncate(n *node, size int64) error {
 	return nil
 }
 
-// settleBytes ends the edits of a file with an fsync that succeeded or failed.
+// settleBytes applies an fsync that succeeded or failed to the edits of a file.
 func (n *node) settleBytes(ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -111,16 +111,16 @@ func (n *node) settleBytes(ok bool) {
 	}
 }
 
-// change is one change of names in a folder, all of it or nothing.
+// change is one change of names in a folder. It becomes durable as a whole or not at all.
 type change struct {
 	seq  uint64
 	dir  *node
 	sets []entry
 
-	// Of a rename from folder to folder: its other half.
+	// The other half of a rename between folders.
 	other  *change
-	leaves bool // a name goes, which must not be durable before the other half is
-	whole  bool // neither half without the other
+	leaves bool // removes a name; must not be durable before the other half
+	whole  bool // neither half may be durable without the other
 }
 
 type entry struct {
@@ -128,7 +128,7 @@ type entry struct {
 	node *node // nil: the name is gone
 }
 
-// load remembers the durable names of a folder before they are changed for the first time. mu is held.
+// load records the durable names of a folder before their first change. The caller holds mu.
 func (d *disk) load(dir *node) error {
 	if dir.names != nil {
 		return nil
@@ -144,7 +144,7 @@ func (d *disk) load(dir *node) error {
 	return nil
 }
 
-// note adds a change of names. mu is held.
+// note adds a change of names. The caller holds mu.
 func (d *disk) note(dir *node, sets ...entry) *change {
 	d.seq++
 	c := &change{seq: d.seq, dir: dir, sets: sets}
@@ -157,11 +157,11 @@ func (d *disk) note(dir *node, sets ...entry) *change {
 	return c
 }
 
-// choice is of each folder how many of its oldest changes become durable.
+// choice says how many of the oldest changes of each folder become durable.
 type choice map[*node]int
 
-// settle widens a choice until no file is lost between two folders: where a name has gone to another folder it is
-// there. With atomic the reverse holds as well. mu is held.
+// settle extends a choice until no file is lost between two folders: if a name has left for another folder, the other
+// folder has it. With atomic, the reverse holds too. The caller holds mu.
 func (c choice) settle(atomic bool) {
 	for again := true; again; {
 		again = false
@@ -179,17 +179,17 @@ func (c choice) settle(atomic bool) {
 	}
 }
 
-// apply makes a choice durable. mu is held.
+// apply makes a choice durable. The caller holds mu.
 func (d *disk) apply(c choice) {
 	for dir, n := range c {
-		n = min(n, len(dir.pending)) // a folder that an earlier one of them removes for good has none any more
+		n = min(n, len(dir.pending)) // a folder that an earlier folder removed for good has none left
 		for _, ch := range dir.pending[:n] {
 			for _, e := range ch.sets {
 				was := dir.names[e.name]
 				if e.node == nil {
 					delete(dir.names, e.name)
 				} else {
-					dir.names[e.name] = e.node // with the reference of the pending name
+					dir.names[e.name] = e.node // takes over the reference of the pending name
 				}
 				if was != nil {
 					was.refs--
@@ -201,7 +201,7 @@ func (d *disk) apply(c choice) {
 	}
 }
 
-// settleNames makes the changes of a folder durable, of a journal those of all folders.
+// settleNames makes the changes of a folder durable; on a journal, those of all folders.
 func (d *disk) settleNames(dir *node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -215,7 +215,7 @@ func (d *disk) settleNames(dir *node) {
 	d.apply(c)
 }
 
-// peek reads n bytes of a file; none if n is not positive.
+// peek reads n bytes of a file at off, or nothing if n is not positive.
 func peek(fd int, off, n int64) ([]byte, error) {
 	if n <= 0 {
 		return nil, nil

@@ -19,56 +19,57 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kind is what fsync of a file means for names.
+// Kind says what fsync of a file means for names.
 type Kind int
 
 const (
-	Strict  Kind = iota // nothing: a name is durable after fsync of its folder only
-	Journal             // all earlier changes of names are durable with it, as on ext4
+	Strict  Kind = iota // nothing: only fsync of the folder makes a name durable
+	Journal             // fsync also makes all earlier changes of names durable, as on ext4
 )
 
-// Faults are what a disk does wrong. The zero value is a disk in order. Errors are given before anything is changed.
+// Faults are the faults of a disk. The zero value is a disk without faults. A call that fails changes nothing, except
+// with DoneErr.
 type Faults struct {
-	// Full: every write and everything that takes a new name or makes a file longer fails with ENOSPC.
+	// Full makes each write and each call that adds a name or makes a file longer fail with ENOSPC.
 	Full bool
-	// Room, where it is not 0, is how many bytes files may still grow by. The write that comes to its end is short, the
-	// next one and each new name fail with ENOSPC. Removing and truncating gives room back. Free space, as statfs tells
-	// it, is Room, in whole blocks.
+	// Room, if not 0, is the number of bytes by which files may still grow. The write that reaches the limit is short.
+	// The next write and each new name fail with ENOSPC. Removing and truncating give room back. statfs reports Room as
+	// the free space, in whole blocks.
 	Room int64
-	// ReadOnly: every change fails with EROFS.
+	// ReadOnly makes every change fail with EROFS.
 	ReadOnly bool
 
-	// What these calls fail with, where it is not 0: write, fsync (of files and folders), read (but of what a program
-	// has mapped and the kernel holds), rename.
+	// WriteErr, SyncErr, ReadErr and RenameErr, if not 0, are the errors of write, of fsync of files and folders, of
+	// read and of rename. ReadErr does not affect what a program has mapped and the kernel holds.
 	WriteErr, SyncErr, ReadErr, RenameErr syscall.Errno
-	// DoneErr, where it is not 0, is what calls that change names, and fsync, report although they were carried out: as
-	// a network share whose server's answer was lost. Not those of open files: write and truncate.
+	// DoneErr, if not 0, is what fsync and calls that change names return although they were carried out, like a
+	// network share whose server's answer was lost. DoneErr does not affect write and truncate of open files.
 	DoneErr syscall.Errno
-	// Chance is the probability with which they fail; 0 means always.
+	// Chance is the probability that a call fails; 0 means always.
 	Chance float64
 
-	// Hang: every call blocks until Hang is cleared or the disk is unplugged or closed. Signals do not end it but for
-	// SIGKILL, which a real disk does not grant: else a test could not end what it started.
+	// Hang blocks every call until Hang is cleared or the disk is unplugged or closed. No signal except SIGKILL ends a
+	// blocked call. A call on a real disk ignores SIGKILL too, but a test must be able to end what it started.
 	Hang bool
-	// Rate bounds reading and writing, taken together, in bytes a second. 0 is no bound.
+	// Rate limits reading and writing together, in bytes per second. 0 means no limit.
 	Rate int64
 
-	// NoLinks: hard and symbolic links fail with EPERM.
+	// NoLinks makes hard links and symbolic links fail with EPERM.
 	NoLinks bool
-	// FAT: names that Windows forbids fail with EINVAL; chmod, chown and links with EPERM; flags of renameat2 with
-	// EINVAL.
+	// FAT makes names that Windows forbids fail with EINVAL, chmod, chown and links with EPERM, and flags of renameat2
+	// with EINVAL.
 	FAT bool
 }
 
-// Disk is a mounted disk. Its methods may be called at any time from any goroutine.
+// Disk is a mounted disk. Any goroutine may call its methods at any time.
 type Disk struct {
 	at     string
 	server *exec.Cmd
 	rpc    *rpc.Client
 }
 
-// New mounts a fresh disk for a test, on a backing folder of its own, and returns it with the folder at which it is
-// mounted. It is closed when the test ends.
+// New mounts a new disk for a test, with its own backing folder. New returns the disk and the folder at which the disk
+// is mounted. The disk is closed when the test ends.
 func New(t testing.TB, kind ...Kind) (*Disk, string) {
 	t.Helper()
 	if off() {
@@ -87,8 +88,8 @@ func New(t testing.TB, kind ...Kind) (*Disk, string) {
 	return d, at
 }
 
-// Mount mounts a disk at a folder. What is on the disk lies in the folder backing, which must not change under it. The
-// disk is [Strict] if no kind is given.
+// Mount mounts a disk at a folder. The content of the disk lies in the folder backing, which nobody else may change.
+// The disk is [Strict] if no kind is given.
 func Mount(backing, at string, kind ...Kind) (*Disk, error) {
 	if os.Getenv(mark) != private {
 		return nil, errors.New("mount a disk: TestMain must call faultfs.Private first")
@@ -115,7 +116,7 @@ func Mount(backing, at string, kind ...Kind) (*Disk, error) {
 	return d, nil
 }
 
-// start starts the server, which ends when this end of the control connection is closed.
+// start starts the server. The server ends when this end of the control connection is closed.
 func (d *Disk) start() error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -125,7 +126,7 @@ func (d *Disk) start() error {
 	defer func() { _, _ = ours.Close(), theirs.Close() }()
 	d.server = exec.Command("/proc/self/exe")
 	d.server.Args[0] = "faultfs"
-	// else each Close takes a second under the race detector
+	// Without this setting each Close takes a second under the race detector.
 	d.server.Env = append(os.Environ(), mark+"="+serve, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	d.server.Stderr = os.Stderr
 	d.server.ExtraFiles = []*os.File{theirs}
@@ -145,7 +146,7 @@ func (d *Disk) call(method string, args any) error {
 	return d.rpc.Call("Disk."+method, args, &none)
 }
 
-// Close unmounts the disk, even if it is in use, and waits until its server has ended. Calls that hang fail with EIO.
+// Close unmounts the disk, even if it is in use, and waits until its server has ended. Hanging calls fail with EIO.
 func (d *Disk) Close() error {
 	_ = d.rpc.Close()
 	stuck := time.AfterFunc(10*time.Second, func() { _ = d.server.Process.Kill() })
@@ -157,16 +158,16 @@ func (d *Disk) Close() error {
 	return nil
 }
 
-// Set makes faults, and no others, act on every call from now on. It panics if the disk's server has died.
+// Set replaces the faults that act on every call. It panics if the disk's server has died.
 func (d *Disk) Set(f Faults) {
 	if err := d.call("Set", f); err != nil {
 		panic(fmt.Sprintf("set faults of the disk at %s: %v", d.at, err))
 	}
 }
 
-// Counts returns how often each call was made since the disk was mounted: "write", "fsync", "fsyncdir", "create",
-// "rename", "unlink" and so on by the names that FUSE gives them; how often a fault made it fail, as "fail:write"; and
-// how often it began to hang, as "hang:write". It panics if the disk's server has died.
+// Counts returns how often each call was made since the disk was mounted, by the names of FUSE: "write", "fsync",
+// "fsyncdir", "create", "rename", "unlink" and so on. "fail:write" is how often a fault made the call fail, and
+// "hang:write" how often the call began to hang. Counts panics if the disk's server has died.
 func (d *Disk) Counts() map[string]int64 {
 	counts := map[string]int64{}
 	if err := d.rpc.Call("Disk.Counts", 0, &counts); err != nil {
@@ -175,25 +176,25 @@ func (d *Disk) Counts() map[string]int64 {
 	return counts
 }
 
-// Unplug takes the disk away: each open handle answers EIO from now on, and the folder at which it was mounted is the
-// bare one below. Only what a program has mapped stays readable, as long as the kernel holds it. What was written stays
-// on the disk. For what a yanked drive loses, Mount the image of a power cut instead.
+// Unplug removes the disk. From then on each open handle returns EIO, and the mount point is the bare folder below.
+// Only what a program has mapped stays readable, as long as the kernel holds it. What was written stays on the disk. To
+// test what an unplugged drive loses, Mount the image of a power cut instead.
 func (d *Disk) Unplug() error { return d.call("Unplug", 0) }
 
-// Plug mounts the disk again. Handles of before stay broken.
+// Plug mounts the disk again. Handles from before stay broken.
 func (d *Disk) Plug() error { return d.call("Plug", 0) }
 
-// Loss is what a power cut takes of what was not fsynced.
+// Loss is what a power cut takes from the changes that were not fsynced.
 type Loss int
 
 const (
 	Chance Loss = iota // anything
-	All                // all of it
-	Bytes              // what files hold, and no name: a clip that was named too early is there, and empty
+	All                // everything
+	Bytes              // the bytes of files, but no name: a clip that was named too early exists and is empty
 )
 
-// PowerCut writes a state that a machine might find if the power were cut now into the empty folder image. See the
-// package's comment for what may be lost by chance. The disk goes on.
+// PowerCut writes to the empty folder image a state that a machine might find if the power were cut now. The comment of
+// the package says what chance may lose. The disk goes on.
 func (d *Disk) PowerCut(loss Loss, rng *rand.Rand, image string) error {
 	image, err := filepath.Abs(image)
 	if err == nil {
@@ -205,13 +206,13 @@ func (d *Disk) PowerCut(loss Loss, rng *rand.Rand, image string) error {
 	return nil
 }
 
-// The calls that change something, and those of them that take room on the disk.
+// changes are the calls that change something. takes are those of them that take space on the disk.
 var (
 	changes = set("setattr", "create", "mknod", "mkdir", "unlink", "rmdir", "rename", "link", "symlink", "write")
 	takes   = set("create", "mknod", "mkdir", "link", "symlink", "write")
 )
 
-// reported are the calls that may be carried out and report that they failed.
+// reported are the calls that DoneErr affects.
 var reported = set("create", "mkdir", "unlink", "rmdir", "rename", "link", "fsync", "fsyncdir")
 
 func set(names ...string) map[string]bool {
@@ -222,8 +223,8 @@ func set(names ...string) map[string]bool {
 	return m
 }
 
-// strike returns what a call fails with, 0 if nothing; roll is a random number in [0, 1). What depends on more than the
-// call's name is left to the call itself.
+// strike returns the error of a call, or 0. roll is a random number in [0, 1). Faults that depend on more than the name
+// of the call are left to the call itself.
 func (f Faults) strike(op string, roll float64) syscall.Errno {
 	var e syscall.Errno
 	switch op {

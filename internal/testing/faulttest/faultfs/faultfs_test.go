@@ -53,7 +53,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// want checks that an error is errno, 0 for none.
+// want checks that an error is errno; 0 means no error.
 func want(t *testing.T, what string, err error, errno syscall.Errno) {
 	t.Helper()
 	if errno == 0 && err != nil || errno != 0 && !errors.Is(err, errno) {
@@ -61,13 +61,13 @@ func want(t *testing.T, what string, err error, errno syscall.Errno) {
 	}
 }
 
-// waitFor waits until something holds.
+// waitFor waits until holds returns true.
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	poll.Until(t, what, 10*time.Second, holds, nil)
 }
 
-// wait waits until a disk has counted something.
+// wait waits until a count of a disk reaches n.
 func wait(t *testing.T, d *Disk, name string, n int64) {
 	t.Helper()
 	waitFor(t, name, func() bool { return d.Counts()[name] >= n })
@@ -221,8 +221,10 @@ func TestADiskInOrderIsAnyDisk(t *testing.T) {
 	})
 }
 
+// --- Faults ---
+
 func TestFaults(t *testing.T) {
-	const yes = "yes" // what is there before
+	const yes = "yes" // a file that exists before
 	calls := []struct {
 		name string
 		do   func(at string, f *os.File) error
@@ -311,7 +313,7 @@ func syncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Calls are carried out, and report that they failed.
+// TestDoneThoughItFailed checks calls that are carried out and report that they failed.
 func TestDoneThoughItFailed(t *testing.T) {
 	d, at := New(t)
 	path := func(name string) string { return filepath.Join(at, name) }
@@ -448,7 +450,7 @@ func TestHang(t *testing.T) {
 		}
 		return done
 	}
-	// What comes to the disk first for a call is not always the call itself.
+	// The first call that reaches the disk for an operation is not always the operation itself.
 	hanging := func() (n int64) {
 		for name, c := range d.Counts() {
 			if len(name) > 5 && name[:5] == "hang:" {
@@ -486,7 +488,7 @@ func TestHang(t *testing.T) {
 		t.Error("it was not killed")
 	}
 
-	// Unplugged, what hangs fails.
+	// Unplugging makes hanging calls fail.
 	d.Set(Faults{Hang: true})
 	hung = hanging()
 	done = start()
@@ -496,6 +498,8 @@ func TestHang(t *testing.T) {
 		want(t, "a call that hung when the disk was unplugged", <-done, unix.EIO)
 	}
 }
+
+// --- Unplug and close ---
 
 func TestUnplug(t *testing.T) {
 	d, at := New(t)
@@ -591,6 +595,8 @@ func TestMountSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("mount point missing: %v", err)
 	}
 }
+
+// --- Programs ---
 
 // TestRingLeavesNothing checks that a ring that is never synced does not fill the drive below.
 func TestRingLeavesNothing(t *testing.T) {

@@ -18,19 +18,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// session is a disk from the moment it is plugged in until the last handle of that time is closed. It answers the
-// kernel.
+// session is a disk from the moment when it is plugged in until the last handle of that time is closed. A session
+// answers the kernel.
 type session struct {
-	fuse.RawFileSystem // says to all that is not here that it is not there; the kernel then does without
+	fuse.RawFileSystem // answers ENOSYS to all other calls, so that the kernel does without them
 
 	d      *disk
 	server *fuse.Server
-	dev    string      // of the mount, as /proc/PID/maps names it
+	dev    string      // the mounted file system, as named in /proc/PID/maps
 	dead   atomic.Bool // unplugged
 
-	known map[*node]uint64 // how often the kernel was told of a node; guarded by disk.mu
+	known map[*node]uint64 // how many references to each node the kernel got; guarded by disk.mu
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the fields below
 	files map[uint64]*handle
 	last  uint64
 }
@@ -38,9 +38,9 @@ type session struct {
 // handle is an open file or folder.
 type handle struct {
 	node *node
-	fd   int // -1: a folder
+	fd   int // -1 for a folder
 	mu   sync.Mutex
-	list []fuse.DirEntry // of a folder, as it was when reading it began; guarded by mu
+	list []fuse.DirEntry // the folder when reading began; guarded by mu
 }
 
 func newSession(d *disk) *session {
@@ -48,21 +48,21 @@ func newSession(d *disk) *session {
 		files: map[uint64]*handle{}}
 }
 
-// kill makes each call on the session fail with EIO.
+// kill makes each call of the session fail with EIO.
 func (s *session) kill() {
 	s.dead.Store(true)
 	s.d.faultMu.Lock()
 	s.d.wake()
 	s.d.faultMu.Unlock()
 	func() {
-		s.d.still.Lock() // until what is under way is done
+		s.d.still.Lock() // waits for calls in progress
 		defer s.d.still.Unlock()
 	}()
 	s.dropCache()
 }
 
-// dropCache makes the kernel ask again for what it holds of files. What a program has mapped stays: as on a real disk
-// it is in memory, and to take it away would end the program with SIGBUS.
+// dropCache makes the kernel ask again for cached parts of files. What a program has mapped stays. On a real disk it is
+// in memory too, and dropping it would end the program with SIGBUS.
 func (s *session) dropCache() {
 	mapped := mapped(s.dev)
 	s.d.mu.Lock()
@@ -75,19 +75,20 @@ func (s *session) dropCache() {
 	}
 }
 
-// device names the file system that is mounted at a folder as /proc/PID/maps does, without asking that file system.
+// device returns the name that /proc/PID/maps uses for the file system mounted at a folder, without asking that file
+// system.
 func device(at string) (string, error) {
 	var st unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, at, unix.AT_STATX_DONT_SYNC, unix.STATX_INO, &st)
 	return fmt.Sprintf("%02x:%02x", st.Dev_major, st.Dev_minor), err
 }
 
-// mapped returns the numbers of the files of a file system that programs have mapped.
+// mapped returns the inode numbers of the files of a file system that programs have mapped.
 func mapped(dev string) map[uint64]bool {
 	inos := map[uint64]bool{}
 	list, _ := filepath.Glob("/proc/[0-9]*/maps")
 	for _, path := range list {
-		b, _ := os.ReadFile(path) // a process that is gone has nothing mapped
+		b, _ := os.ReadFile(path) // an ended process has nothing mapped
 		for line := range strings.Lines(string(b)) {
 			if f := strings.Fields(line); len(f) > 4 && f[3] == dev {
 				if ino, err := strconv.ParseUint(f[4], 10, 64); err == nil {
@@ -98,6 +99,8 @@ func mapped(dev string) map[uint64]bool {
 	}
 	return inos
 }
+
+// --- Calls ---
 
 // OnUnmount is called when the last handle is closed.
 func (s *session) OnUnmount() {
@@ -116,7 +119,7 @@ func (s *session) OnUnmount() {
 	s.known = nil
 }
 
-// call carries out one call, by which bytes are moved.
+// call carries out one call that moves a number of bytes.
 func (s *session) call(op string, h *fuse.InHeader, bytes int, f func() error) fuse.Status {
 	if err := s.d.admit(s, op, h.Pid, bytes); err != nil {
 		return fuse.ToStatus(err)
@@ -132,7 +135,7 @@ func (s *session) call(op string, h *fuse.InHeader, bytes int, f func() error) f
 	return fuse.ToStatus(s.d.lose(op))
 }
 
-// named is call for what reads or changes names.
+// named is like call, for calls that read or change names.
 func (s *session) named(op string, h *fuse.InHeader, f func(dir *node) error) fuse.Status {
 	return s.call(op, h, 0, func() error {
 		s.d.mu.Lock()
@@ -160,7 +163,8 @@ func (s *session) node(id uint64) (*node, error) {
 	return nil, unix.ESTALE
 }
 
-// tell tells the kernel of a node. It keeps nothing of it: no time that it may is given. mu is held.
+// tell passes a node to the kernel. The kernel may cache nothing, because no validity time is set. The caller holds
+// disk.mu.
 func (s *session) tell(n *node, out *fuse.EntryOut) error {
 	if s.known[n] == 0 {
 		n.known++
@@ -185,6 +189,8 @@ func attr(n *node, out *fuse.Attr) error {
 	}
 	return nil
 }
+
+// --- Attributes ---
 
 func (s *session) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	return s.named("lookup", h, func(dir *node) error {
@@ -289,7 +295,9 @@ func (s *session) Access(_ <-chan struct{}, in *fuse.AccessIn) fuse.Status {
 	})
 }
 
-// allowed reports whether the disk takes a new name.
+// --- Files ---
+
+// allowed returns an error if the disk rejects a new name.
 func (s *session) allowed(op, name string) error {
 	if !s.d.now().FAT {
 		return nil
@@ -301,7 +309,7 @@ func (s *session) allowed(op, name string) error {
 	return nil
 }
 
-// made notes and tells of a name that was just made. disk.mu is held.
+// made records a name that was just made and passes its node to the kernel. The caller holds disk.mu.
 func (s *session) made(dir *node, name string, out *fuse.EntryOut) (*node, error) {
 	n, err := s.d.child(dir, name)
 	if err != nil {
@@ -324,7 +332,7 @@ func (s *session) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out 
 			return err
 		}
 		fd, err := unix.Openat(dir.fd, name, backing(in.Flags)|unix.O_CREAT|unix.O_EXCL, in.Mode)
-		if err == unix.EEXIST && in.Flags&unix.O_EXCL == 0 { // somebody was quicker
+		if err == unix.EEXIST && in.Flags&unix.O_EXCL == 0 { // another call was faster
 			n, err := s.d.child(dir, name)
 			if err != nil {
 				return err
@@ -348,8 +356,8 @@ func (s *session) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out 
 	})
 }
 
-// backing returns the flags with which a file is opened in the backing folder: what is written must be readable, so
-// that it can be undone, and the kernel has seen to the rest.
+// backing returns the flags for opening a file in the backing folder. A file that is written must be readable, so that
+// the write can be undone. The kernel has handled the other flags.
 func backing(flags uint32) int {
 	if flags&unix.O_ACCMODE == unix.O_RDONLY {
 		return unix.O_RDONLY | unix.O_CLOEXEC
@@ -388,8 +396,8 @@ func (s *session) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 	})
 }
 
-// add gives a handle to the kernel. It need not be told of each close: one that hangs would, as no real disk does, hold
-// up every process that inherited the file only to close it on exec.
+// add passes a handle to the kernel. The kernel does not report each close (FOPEN_NOFLUSH). A close that hangs would
+// block every process that inherited the file, even if the process only closes it on exec. No real disk does that.
 func (s *session) add(h *handle, out *fuse.OpenOut) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -487,6 +495,8 @@ func (s *session) FsyncDir(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	})
 }
 
+// --- Folders ---
+
 func (s *session) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	return s.call("opendir", &in.InHeader, 0, func() error {
 		n, err := s.node(in.NodeId)
@@ -521,7 +531,7 @@ func (s *session) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntry
 }
 
 func list(dir *node) ([]fuse.DirEntry, error) {
-	// The folder that is above the root is none of the disk's.
+	// The folder above the root does not belong to the disk.
 	all := []fuse.DirEntry{{Name: ".", Mode: unix.S_IFDIR, Off: 1}, {Name: "..", Mode: unix.S_IFDIR, Off: 2}}
 	entries, err := os.ReadDir(dir.path())
 	if err != nil {
@@ -543,6 +553,8 @@ func list(dir *node) ([]fuse.DirEntry, error) {
 	}
 	return all, nil
 }
+
+// --- Names ---
 
 func (s *session) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	return s.named("mkdir", &in.InHeader, func(dir *node) error {
@@ -619,7 +631,7 @@ func (s *session) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fus
 	})
 }
 
-// remove removes a name; flags as of unlinkat.
+// remove removes a name; flags are those of unlinkat.
 func (s *session) remove(op string, in *fuse.InHeader, name string, flags int) fuse.Status {
 	return s.named(op, in, func(dir *node) error {
 		n, err := s.d.child(dir, name)
@@ -627,7 +639,7 @@ func (s *session) remove(op string, in *fuse.InHeader, name string, flags int) f
 			return err
 		}
 		if n.is(unix.S_IFDIR) {
-			if err := s.d.load(n); err != nil { // later there is nothing to be read
+			if err := s.d.load(n); err != nil { // the folder cannot be read later
 				return err
 			}
 		}
@@ -640,7 +652,7 @@ func (s *session) remove(op string, in *fuse.InHeader, name string, flags int) f
 	})
 }
 
-// removed gives back what a node took, if that was its last name. disk.mu is held.
+// removed gives back the space of a node that lost its last name. The caller holds disk.mu.
 func (s *session) removed(n *node) {
 	if st, err := n.stat(); err == nil && st.Nlink == 0 && n.is(unix.S_IFREG) {
 		s.d.give(st.Size)
@@ -710,6 +722,8 @@ func (s *session) Rename(_ <-chan struct{}, in *fuse.RenameIn, oldName, newName 
 		return nil
 	})
 }
+
+// --- Free space ---
 
 func (s *session) StatFs(_ <-chan struct{}, h *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
 	return s.call("statfs", h, 0, func() error {

@@ -14,24 +14,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mark is the environment variable that tells the test binary what it was started as.
+// mark is the environment variable that says why the test binary was started.
 const (
 	mark    = "PREROLL_FAULTFS"
-	private = "private" // in a mount namespace of its own
-	serve   = "serve"   // to serve a disk
+	private = "private" // runs in its own mount namespace
+	serve   = "serve"   // serves a disk
 
 	noFUSE = "PREROLL_NO_FUSE"
 )
 
 func off() bool { return os.Getenv(noFUSE) == "1" }
 
-// Private puts the test binary into a mount namespace of its own, so that no mount outlives it. It is called first in
-// TestMain: the test binary is started once more in the new namespace, gets this one's signals, and its exit code is
-// this one's, so that Private returns in the new process only. Processes that it starts with its environment stay in
-// the namespace; in them Private does nothing. In the server of a disk it does not return at all.
+// Private puts the test binary into its own mount namespace, so that no mount outlives it. TestMain must call Private
+// first. Private starts the test binary again in the new namespace, passes on the signals of this process, and exits
+// with the exit code of the new process. So Private returns only in the new process. Processes that the new process
+// starts with its environment stay in the namespace, and Private does nothing in them. In the server of a disk, Private
+// never returns.
 //
-// As root it needs CAP_SYS_ADMIN, else user namespaces; the error says what is missing. With PREROLL_NO_FUSE=1 in the
-// environment it does nothing.
+// Private needs CAP_SYS_ADMIN or user namespaces. The error says what is missing. With PREROLL_NO_FUSE=1 in the
+// environment, Private does nothing.
 func Private() error {
 	switch os.Getenv(mark) {
 	case serve:
@@ -46,7 +47,7 @@ func Private() error {
 		return err
 	}
 
-	// The death signal is sent when the thread that started the process ends.
+	// The kernel sends the death signal when the thread that started the process ends.
 	runtime.LockOSThread()
 	attr := &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	child, err := again(attr)
@@ -81,7 +82,7 @@ func Private() error {
 	return nil
 }
 
-// again starts this program once more.
+// again starts this program again.
 func again(attr *syscall.SysProcAttr) (*exec.Cmd, error) {
 	c := exec.Command("/proc/self/exe", os.Args[1:]...)
 	c.Args[0] = os.Args[0]
@@ -91,7 +92,7 @@ func again(attr *syscall.SysProcAttr) (*exec.Cmd, error) {
 	return c, c.Start()
 }
 
-// available reports whether the kernel's side of FUSE can be reached.
+// available returns an error if the FUSE device of the kernel cannot be opened.
 func available() error {
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -15,9 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serveDisk is the server's process: it does what comes in on file 3 and ends with it. It returns the exit code.
+// serveDisk is the process of the server. It handles the calls on file 3, ends when file 3 ends, and returns the exit
+// code.
 func serveDisk() int {
-	unix.Umask(0) // the kernel applied the caller's
+	unix.Umask(0) // the kernel has applied the caller's umask
 	file := os.NewFile(3, "control")
 	conn, err := net.FileConn(file)
 	if err != nil {
@@ -51,7 +52,7 @@ type control struct {
 	session *session // guarded by mu; nil while unplugged
 }
 
-// Package rpc takes exported types and those that have no name.
+// Package net/rpc accepts only types that are exported or have no name.
 type (
 	mountArgs = struct {
 		Backing, At string
@@ -77,7 +78,7 @@ func (c *control) Set(f Faults, _ *int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f.ReadErr != 0 && !f.Hang && c.session != nil {
-		c.session.dropCache() // what the kernel still holds would be read without us
+		c.session.dropCache() // the kernel would serve reads from its cache
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func (c *control) Plug(_ int, _ *int) error {
 		AllowOther:               true,
 		DisableXAttrs:            true,
 		DisableReadDirPlus:       true,
-		ExplicitDataCacheControl: true, // all changes come through the kernel, so it need not guess at others
+		ExplicitDataCacheControl: true, // all changes pass through the kernel, so its cache is right
 		MaxWrite:                 1 << 20,
 		MaxBackground:            64,
 	})
@@ -109,7 +110,7 @@ func (c *control) Plug(_ int, _ *int) error {
 		return need(fmt.Errorf("mount(2) of FUSE (%w)", err))
 	}
 	s.server = server
-	go server.Serve() // until the last handle is closed, or the process ends
+	go server.Serve() // until the last handle is closed or the process ends
 	err = server.WaitMount()
 	if err == nil {
 		s.dev, err = device(c.at)
