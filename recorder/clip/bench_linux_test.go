@@ -22,7 +22,7 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
 
-// written is how many bytes this process has written by system calls.
+// written returns how many bytes this process has written by system calls.
 func written(b *testing.B) (n int64) {
 	f, err := os.Open("/proc/self/io")
 	if err != nil {
@@ -39,7 +39,7 @@ func written(b *testing.B) (n int64) {
 	return n
 }
 
-// spent is the CPU time of this process and of those that it waited for.
+// spent returns the CPU time of this process and of the processes that it waited for.
 func spent(b *testing.B) (d time.Duration) {
 	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
 		var u unix.Rusage
@@ -51,9 +51,9 @@ func spent(b *testing.B) (d time.Duration) {
 	return d
 }
 
-// BenchmarkClip saves a clip of 60 s and 30 MB: what all of it costs, from the first segment to the end of the event,
-// and what its end alone does. Beside it FFmpeg makes the same clip of the same segments, as a recorder does that
-// remuxes.
+// BenchmarkClip saves a clip of 60 s and 30 MB. It measures the cost from the first segment to the end of the event,
+// and the cost of the end alone. For comparison, FFmpeg makes the same clip from the same segments, like a recorder
+// that remuxes.
 func BenchmarkClip(b *testing.B) {
 	const seconds = 60
 	dir := b.TempDir()
@@ -108,7 +108,7 @@ func BenchmarkClip(b *testing.B) {
 			b.Fatal(err)
 		}
 		before, cpu := written(b), spent(b)
-		for i := range h.queue { // a segment at a time, as they come
+		for i := range h.queue { // a segment at a time, as segments come
 			if !in.store(b.Context(), h.queue[i:i+1]) {
 				b.Fatal("not stored")
 			}

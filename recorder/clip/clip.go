@@ -1,11 +1,13 @@
-// Package clip is the copier: it turns the segments that a hold keeps into a finished clip on the archive drive.
+// Package clip is the copier: it turns the segments of a hold into a finished clip on the archive drive.
 //
-// In come triggers and a hold of segments; out come files and events. An event goes through four phases: recording,
-// while segments are appended to a growing file as they complete, and fsynced, before the hold lets them go; draining,
-// when no trigger extends it any more; finishing, when the growing file becomes a plain MP4 in place and gets its name;
-// done. What a phase does is decided by a course, which touches no file; where it is written down is a journal.
-// Everything that a crash could interrupt is written down before it is done, so that [Copier.Resume] can go on from
-// there; the growing file tells itself what is whole of it. An incident's Run owns its goroutines and waits for them.
+// The input is triggers and a hold of segments; the output is files and events. An event goes through four phases.
+// While recording, the copier appends complete segments to a growing file and fsyncs the file; only then does the hold
+// release the segments. While draining, no trigger extends the event any more. While finishing, the growing file
+// becomes a plain MP4 in place and gets its final name. Then the event is done.
+//
+// A course decides what happens in each phase, and touches no file. A journal writes the event down. Every step that a
+// crash could interrupt is written down before it is done, so that [Copier.Resume] can continue from there. A growing
+// file itself shows what part of it is whole. An incident's Run owns its goroutines and waits for them.
 package clip
 
 import (
@@ -36,21 +38,23 @@ import (
 
 // Copier makes clips for all cameras.
 type Copier struct {
-	Archive    Store
-	FFmpeg     func() (*ffmpeg.Tool, error)
-	Log        *slog.Logger
-	Changed    func(event.Event) // called after every durable change of an event; must not block
-	DriveError func(error)       // the archive drive cannot be written (error) or can again (nil); must not block
+	Archive Store
+	FFmpeg  func() (*ffmpeg.Tool, error)
+	Log     *slog.Logger
+	Changed func(event.Event) // called after every durable change of an event; must not block
+	// DriveError is called with the error when an event cannot be written to the archive drive, and with nil once every
+	// event can be written again. It must not block.
+	DriveError func(error)
 
-	jobs chan struct{} // bounds the FFmpegs at work on clips and pictures
+	jobs chan struct{} // bounds the number of FFmpegs that work on clips and pictures
 
-	mu          *sync.Mutex             // guards all below
+	mu          *sync.Mutex             // guards all fields below
 	working     map[string]bool         // ids of the events at work
-	waiting     map[*Incident]time.Time // who waits for the archive drive, and since when
+	waiting     map[*Incident]time.Time // incidents that wait for the archive drive, and since when
 	driveErrors map[*work]error         // events that cannot be written to the archive drive, and why
 }
 
-// New returns a copier. It runs at most two FFmpegs at once, however many cameras were triggered.
+// New returns a copier. The copier runs at most two FFmpegs at once, however many cameras were triggered.
 func New(c Copier) *Copier {
 	c.jobs = make(chan struct{}, 2)
 	c.mu, c.working, c.waiting, c.driveErrors = &sync.Mutex{}, map[string]bool{}, map[*Incident]time.Time{},
@@ -58,13 +62,14 @@ func New(c Copier) *Copier {
 	return &c
 }
 
-// Working reports whether an event is at work: an open one that is not must be taken up by Resume.
+// Working reports whether an event is at work. An open event that is not at work must be taken up by Resume.
 func (c *Copier) Working(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.working[id]
 }
 
+// work sets whether an event is at work.
 func (c *Copier) work(id string, on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,7 +80,7 @@ func (c *Copier) work(id string, on bool) {
 	}
 }
 
-// Waiting is for how long the archive drive has not answered; 0 if nothing waits for it.
+// Waiting returns how long the archive drive has not answered; 0 if nothing waits for the drive.
 func (c *Copier) Waiting() (longest time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,8 +90,8 @@ func (c *Copier) Waiting() (longest time.Duration) {
 	return longest
 }
 
-// reportDrive records whether an event can be written to the archive drive. Trouble is called with the error, and with
-// nil once every event can be written again.
+// reportDrive records whether an event can be written to the archive drive. DriveError is called with the error, and
+// with nil once every event can be written again.
 func (c *Copier) reportDrive(w *work, err error) {
 	c.mu.Lock()
 	had := len(c.driveErrors) > 0
@@ -102,7 +107,8 @@ func (c *Copier) reportDrive(w *work, err error) {
 	}
 }
 
-// wait notes that an incident waits for the drive to take a few segments, until done is called.
+// wait records that an incident waits for the drive to take a few segments. The caller calls done when the drive has
+// taken them.
 func (c *Copier) wait(in *Incident) (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,7 +120,7 @@ func (c *Copier) wait(in *Incident) (done func()) {
 	}
 }
 
-// job waits for a place among the FFmpegs at work; done gives it back.
+// job waits until another FFmpeg may start. done must be called when that FFmpeg has ended.
 func (c *Copier) job(ctx context.Context) (done func(), err error) {
 	select {
 	case c.jobs <- struct{}{}:
@@ -124,16 +130,18 @@ func (c *Copier) job(ctx context.Context) (done func(), err error) {
 	}
 }
 
+// --- Incidents ---
+
 // Camera is what the copier needs to know of a camera.
 type Camera struct {
 	ID      string
 	Name    string
 	Lengths config.Clip
-	Why     func() text.Text // says why there was no video lately; zero if it does not know
+	Why     func() text.Text // returns why there was no video lately; "" if the reason is not known
 	Since   time.Time        // when Preroll was started
 }
 
-// Hold is what an incident needs of a [ring.Hold].
+// Hold is the part of [ring.Hold] that an incident needs.
 type Hold interface {
 	Next(ctx context.Context) (ring.Segment, error)
 	More(accept func(ring.Segment) bool) []ring.Segment
@@ -150,14 +158,14 @@ type Hold interface {
 	Detach()
 }
 
-// Incident is one camera's open event, or a chain of them where the maximum length cut it.
+// Incident is the open event of one camera, or a chain of events if the maximum length cut the first one.
 type Incident struct {
 	c    *Copier
 	cam  Camera
 	hold Hold
 
 	mu  sync.Mutex // guards now
-	now *work      // the event that is being recorded; replaced by Run only
+	now *work      // the event that is being recorded; only Run replaces it
 
 	resumed   bool
 	finishing sync.WaitGroup
@@ -168,13 +176,13 @@ type work struct {
 	*journal
 	parts   []*part // used by Run, then by finish
 	began   time.Time
-	next    string      // id of the event that goes on where the maximum length cuts this one
-	snapped atomic.Bool // its thumbnail is made, or being made
-	snaps   int         // how often that was tried; used by Run
+	next    string      // id of the event that continues this one after a cut at the maximum length
+	snapped atomic.Bool // the thumbnail is made, or being made
+	snaps   int         // number of tries to make the thumbnail; used by Run
 
 	picture  sync.WaitGroup
-	enclosed []*Attachment // of its mails, until they are written; guarded by journal.mu
-	sealed   bool          // no work on pictures and attachments begins any more; guarded by journal.mu
+	enclosed []*Attachment // attachments of the event's mails that are not written yet; guarded by journal.mu
+	sealed   bool          // no further work on pictures and attachments may begin; guarded by journal.mu
 }
 
 func (in *Incident) newWork(ev event.Event, began time.Time) *work {
@@ -188,7 +196,7 @@ func (in *Incident) newWork(ev event.Event, began time.Time) *work {
 	return w
 }
 
-// current is the work of the event that is being recorded.
+// current returns the work of the event that is being recorded.
 func (in *Incident) current() *work {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -202,12 +210,13 @@ func newID(t time.Time) string {
 	return t.UTC().Format("20060102T150405.000Z-") + hex.EncodeToString(b)
 }
 
-// Open opens an event for a trigger: it pins the pre-roll, then writes the event to the index. When it returns without
-// an error the trigger may be acknowledged. The caller then calls Run; also if there is an incident and an error: the
-// event could not be noted, but what it asks for is in RAM now, and is saved if the index can be written in time.
+// Open opens an event for a trigger. Open pins the pre-roll, then writes the event to the index. If Open returns no
+// error, the trigger may be acknowledged. The caller must call Run on the incident, even if Open returns an incident
+// and an error. In that case the event could not be written to the index, but its video is pinned in RAM and is saved
+// if the index can be written in time.
 func (c *Copier) Open(ctx context.Context, cam Camera, r *ring.Ring, t event.Trigger) (*Incident, error) {
 	began := t.Time
-	t.Time = t.Time.Round(0) // with the clock's reading alone, so that it can be moved when the clock is set
+	t.Time = t.Time.Round(0) // only the wall clock's reading, so that the time can be moved when the clock is set
 	id := newID(t.Time)
 	from := t.Time.Add(-cam.Lengths.PreRoll.D())
 	hold, err := r.Hold(id, from)
@@ -228,7 +237,7 @@ func (c *Copier) Open(ctx context.Context, cam Camera, r *ring.Ring, t event.Tri
 	return in, err
 }
 
-// Resume takes up an event that an earlier process left open. The caller then calls Run.
+// Resume takes up an event that an earlier process left open. The caller must call Run on the incident.
 func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, error) {
 	in := &Incident{c: c, cam: cam, resumed: true}
 	if ev.State == event.Recording {
@@ -248,7 +257,9 @@ func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, er
 	return in, nil
 }
 
-// Takes reports whether the incident is extended by a trigger; else a new one is due.
+// --- Triggers ---
+
+// Takes reports whether a trigger extends the incident. Otherwise the trigger needs a new incident.
 func (in *Incident) Takes(t event.Trigger) bool {
 	w := in.current()
 	in.followClock(w)
@@ -257,15 +268,15 @@ func (in *Incident) Takes(t event.Trigger) bool {
 	return w.takes(t.Time.Round(0))
 }
 
-// Holds reports whether a time lies in what the last event of the incident asked for.
+// Holds reports whether t lies in the window of the incident's last event.
 func (in *Incident) Holds(t time.Time) bool {
 	ev := in.current().event()
 	return !t.Before(ev.From) && !t.After(ev.Until)
 }
 
-// Add extends the incident by a trigger, durably. ok is false if the incident ended before: then a new one is due. A
-// trigger that could not be noted extends the event all the same, in case that it still can be. id is that of the event
-// that holds the trigger.
+// Add extends the incident by a trigger, and returns when that is durable. ok is false if the incident has ended; then
+// the trigger needs a new incident. If Add returns an error, the trigger extends the event all the same, because the
+// index may still be written later. id is the id of the event that holds the trigger.
 func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok bool, err error) {
 	t.Time = t.Time.Round(0)
 	var w *work
@@ -277,7 +288,7 @@ func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok boo
 		version = w.edit(func(c *course) {
 			ok, until = c.trigger(t), c.ev.Until
 		})
-		if !ok && in.current() != w { // it was split just now
+		if !ok && in.current() != w { // the event was split just now
 			continue
 		}
 		if !ok {
@@ -293,13 +304,14 @@ func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok boo
 	}
 	failpoint.Hit("extended")
 	id = w.event().ID
-	if now := in.current().event(); now.ID != id && !t.Time.Before(now.From) { // it was split meanwhile
+	if now := in.current().event(); now.ID != id && !t.Time.Before(now.From) { // the event was split meanwhile
 		id = now.ID
 	}
 	return id, true, nil
 }
 
-// followClock moves an event's times by what this machine's clock was set since.
+// followClock moves the times of an event by the step of this machine's clock since the last call, and returns the
+// step.
 func (in *Incident) followClock(w *work) (moved time.Duration) {
 	if in.hold == nil {
 		return 0
@@ -319,10 +331,10 @@ func (in *Incident) followClock(w *work) (moved time.Duration) {
 	return moved
 }
 
-// EventTime is the time of the event that is being recorded.
+// EventTime returns the time of the event that is being recorded.
 func (in *Incident) EventTime() time.Time { return in.current().event().Time }
 
-// ID is the id of the event that is being recorded.
+// ID returns the id of the event that is being recorded.
 func (in *Incident) ID() string { return in.current().event().ID }
 
 // Open reports whether the incident still takes triggers.
@@ -333,11 +345,11 @@ func (in *Incident) Open() bool {
 	return w.phase == recording
 }
 
-// End lets the incident end now, because its camera is switched off. What is in RAM already is still saved.
+// End ends the incident now because its camera is switched off. Video that is in RAM already is still saved.
 func (in *Incident) End() {
 	for w := in.current(); ; w = in.current() {
 		w.edit(func(c *course) { c.end(time.Now()) })
-		if in.current() == w { // else it was split just now
+		if in.current() == w { // otherwise the event was split just now
 			break
 		}
 	}
@@ -346,8 +358,10 @@ func (in *Incident) End() {
 	}
 }
 
-// Run copies until the incident is over and its clips are finished, or ctx ends; then all is left so that Resume can
-// go on.
+// --- Running ---
+
+// Run copies until the incident is over and its clips are finished. If ctx ends first, Run leaves everything in a state
+// from which Resume can continue.
 func (in *Incident) Run(ctx context.Context) {
 	defer func() {
 		in.c.work(in.ID(), false)
@@ -366,12 +380,12 @@ func (in *Incident) Run(ctx context.Context) {
 	}
 }
 
-// run goes through the phases. false means that ctx ended before the last event's segments were durable.
+// run goes through the phases. The result is false if ctx ended before the segments of the last event were durable.
 func (in *Incident) run(ctx context.Context) bool {
 	if in.resumed && !in.retry(ctx, in.current(), "read partial files of", in.reload) {
 		return false
 	}
-	if in.hold == nil { // all was copied already
+	if in.hold == nil { // everything was copied already
 		in.finish(ctx, in.now)
 		return true
 	}
@@ -380,7 +394,7 @@ func (in *Incident) run(ctx context.Context) bool {
 		if err != nil {
 			return false
 		}
-		if segments == nil { // the camera sends nothing, and the asked end is past
+		if segments == nil { // the camera sends nothing, and the window is over
 			break
 		}
 		if !in.store(ctx, segments) {
@@ -407,7 +421,8 @@ func (in *Incident) run(ctx context.Context) bool {
 	}
 	w.sidecar()
 	failpoint.Hit("concluded")
-	if w.event().Stem == "" { // nothing of the event is on the archive yet: until then its note in RAM stays
+	// Until the archive has something of the event, the note in RAM must stay.
+	if w.event().Stem == "" {
 		in.finish(ctx, w)
 		if ctx.Err() != nil {
 			in.hold.Detach()
@@ -422,9 +437,9 @@ func (in *Incident) run(ctx context.Context) bool {
 	return true
 }
 
-// next returns the segments that wait and belong together, or nil when no more will come.
+// next returns the next segments that are ready and belong together, or nil if no more will come.
 func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
-	var more time.Time // until when the next segment is waited for beyond the usual, since it is being written
+	var more time.Time // how long to wait beyond the deadline, because the next segment is being written
 	w := in.current()
 	for {
 		lag := in.hold.Lag()
@@ -461,7 +476,8 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		s = in.hold.Timed(s)
 		w.mu.Lock()
 		verdict := w.judge(s)
-		c := w.course // what follows is decided while the ring is locked, where the journal's lock must not be taken
+		// A copy, because More calls its function while the ring is locked, where the journal's lock must not be taken.
+		c := w.course
 		w.mu.Unlock()
 		switch verdict {
 		case known:
@@ -484,8 +500,8 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 	}
 }
 
-// store appends segments that follow each other, and lets the hold go of them when they are durable. It does not give
-// up before ctx ends: meanwhile they are safe in RAM.
+// store appends consecutive segments, and releases them from the hold when they are durable. store tries until ctx
+// ends; meanwhile the segments are safe in RAM. The result is false if ctx ended.
 func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	w := in.current()
 	w.mu.Lock()
@@ -519,7 +535,7 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	return true
 }
 
-// there leaves out segments that somebody has removed from the RAM disk: no waiting brings them back.
+// there drops segments that somebody has removed from the RAM disk: waiting would not bring them back.
 func (in *Incident) there(segments []ring.Segment) []ring.Segment {
 	return slices.DeleteFunc(slices.Clone(segments), func(s ring.Segment) bool {
 		for _, path := range []string{s.Init, s.Path} {
@@ -533,12 +549,14 @@ func (in *Incident) there(segments []ring.Segment) []ring.Segment {
 	})
 }
 
-// append appends segments to the growing file of their parameters. A file is written to the index before it is made, so
-// that none is ever without an owner.
+// --- Growing files ---
+
+// append appends segments to the growing file for their parameters. The name of a file is written to the index before
+// the file is made, so that no file is ever without an owner.
 func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment) error {
 	ev := w.event()
 	first := segments[0]
-	if n := len(w.parts); n == 0 || w.parts[n-1].file == nil { // else its folder is made, durably
+	if n := len(w.parts); n == 0 || w.parts[n-1].file == nil { // otherwise its folder is durable already
 		if err := in.c.Archive.Reserve(&ev); err != nil {
 			return err
 		}
@@ -579,8 +597,8 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 	}
 }
 
-// partFor returns the part to append a segment to, and begins one for other parameters. It is in the index before its
-// file is made, so that no file is ever without an owner.
+// partFor returns the part for a segment, and begins another part if the parameters differ. The part is in the index
+// before its file is made, so that no file is ever without an owner.
 func (in *Incident) partFor(ctx context.Context, w *work, folder *os.Root, ev event.Event,
 	s ring.Segment) (*part, error) {
 	n := len(w.parts)
@@ -616,7 +634,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, folder *os.Root, ev ev
 		return nil, err
 	}
 	failpoint.Hit("part-noted")
-	if n > 0 { // the sidecar beside the first one names the others, too
+	if n > 0 { // the sidecar beside the first file names the others, too
 		w.sidecar()
 	}
 	return p, nil
@@ -630,7 +648,7 @@ func (w *work) list() {
 	}
 }
 
-// total notes what the parts hold, once no more comes. w.mu is held.
+// total puts the contents of the parts into the event, once no more segments come. w.mu is held.
 func (w *work) total() {
 	for _, p := range w.parts {
 		p.End, p.Frames = p.end(), p.frames()
@@ -638,13 +656,16 @@ func (w *work) total() {
 	w.list()
 }
 
-// longest is for how long a clip there is room for its index: what most come to. That of a longer one goes behind.
+// longest returns the length of clip for which a growing file has room for an index. Most clips are no longer. The
+// index of a longer clip goes to the end of the file.
 func (in *Incident) longest() time.Duration {
 	l := in.cam.Lengths
 	return min(l.MaxLength.D(), max(3*(l.PreRoll.D()+l.PostRoll.D()), 2*time.Minute))
 }
 
-// account notes what the event holds now: lengths, gaps, and when its pre-roll became durable.
+// --- Gaps ---
+
+// account records durable segments in the event: their lengths, the gaps, and when the pre-roll became durable.
 func (in *Incident) account(w *work, segments []ring.Segment) {
 	why := in.cam.Why() // not under the lock
 	in.followClock(w)
@@ -676,8 +697,11 @@ func (in *Incident) why(from, to time.Time, camera text.Text) text.Text {
 	return text.NoPictureSent.With()
 }
 
-// split ends the event at a segment that would make it too long, and opens the one that begins with that segment. Both
-// go to the index together, so a crash finds either the one or both. Triggers that come meanwhile go with them.
+// --- Splitting ---
+
+// split ends the event at a segment that would make the event too long, and opens the event that begins with this
+// segment. Both events go to the index together, so a crash leaves either the old event alone or both. Triggers that
+// come meanwhile are included.
 func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 	w := in.current()
 	w.writing.Lock()
@@ -685,7 +709,7 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 	if w.next == "" {
 		w.next = newID(at.Start)
 	}
-	in.c.work(w.next, true) // before anybody can find it in the index
+	in.c.work(w.next, true) // before anybody can find the event in the index
 	why := in.cam.Why()
 	for {
 		w.mu.Lock()
@@ -728,7 +752,9 @@ func (in *Incident) split(ctx context.Context, at ring.Segment) error {
 	}
 }
 
-// reload takes up the growing files that an earlier process left, up to what is whole in them.
+// --- Resuming and retrying ---
+
+// reload takes up the whole parts of the growing files that an earlier process left.
 func (in *Incident) reload(context.Context) error {
 	w := in.current()
 	ev := w.event()
@@ -745,7 +771,7 @@ func (in *Incident) reload(context.Context) error {
 	defer func() { _ = folder.Close() }()
 	var parts []*part
 	for i, e := range ev.Parts {
-		if i > 0 && e.Clip == ev.Parts[i-1].Clip { // an earlier version joined runs when it finished
+		if i > 0 && e.Clip == ev.Parts[i-1].Clip { // an earlier version joined runs when it finished a clip
 			e.Clip = fmt.Sprintf("%s_part%d.mp4", ev.Stem, i+1)
 		}
 		p, err := inspect(folder, e, true)
@@ -762,7 +788,7 @@ func (in *Incident) reload(context.Context) error {
 	return nil
 }
 
-// recall counts what an earlier process copied, and adds the gaps in it that were not noted: the crash came before.
+// recall counts what an earlier process copied, and adds gaps that this process could not record before the crash.
 func (c *course) recall(parts []*part) {
 	c.had = map[int64]time.Duration{}
 	for _, p := range parts {
@@ -786,14 +812,14 @@ func (c *course) recall(parts []*part) {
 	})
 }
 
-// touch reports whether two gaps may be the same one: their times are known to a delay only.
+// touch reports whether two gaps may be the same gap. Their times may differ by a delay.
 func touch(a, b event.Gap) bool {
 	const delay = 500 * time.Millisecond
 	return !a.From.After(b.To.Add(delay)) && !b.From.After(a.To.Add(delay))
 }
 
-// retry does something with the archive drive until it works. It tells of the trouble when it begins and when it ends.
-// false means that ctx ended.
+// retry calls do until do succeeds, and reports drive errors when they begin and when they end. The result is false if
+// ctx ended.
 func (in *Incident) retry(ctx context.Context, w *work, what string, do func(context.Context) error) bool {
 	const longest = 15 * time.Second
 	wait := time.Second
@@ -812,7 +838,7 @@ func (in *Incident) retry(ctx context.Context, w *work, what string, do func(con
 		}
 		var missing *source.Failure
 		var index *archive.IndexError
-		if !errors.As(err, &missing) && !errors.As(err, &index) { // which are told of elsewhere
+		if !errors.As(err, &missing) && !errors.As(err, &index) { // these are reported elsewhere
 			in.c.reportDrive(w, err)
 		}
 		level := slog.LevelDebug

@@ -15,20 +15,20 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Contents is what a clip's file holds.
+// Contents describes the file of a clip.
 type Contents struct {
 	ffmpeg.Totals
 	SHA256 string
 	Bytes  int64
-	Wrong  text.Text // how that differs from what was saved; zero if it does not
+	Wrong  text.Text // how the file differs from what was saved, in plain words; "" if it does not
 }
 
-// lengthSlack is by how much a clip that is read back may differ from its event's length; one frame is added, since
-// FFmpeg counts to the begin of the last one or to its end, depending on its version.
+// lengthSlack is by how much the length of a clip may differ from the length in its event. One frame is added:
+// depending on its version, FFmpeg counts to the beginning or to the end of the last frame.
 const lengthSlack = 50 * time.Millisecond
 
-// Compare reads a clip's file and says how it differs from what the event says of it. read, which may be nil, is told
-// of each piece of bytes. An error means that the file cannot be read.
+// Compare reads a clip's file and describes how the file differs from the clip in the event. read, which may be nil, is
+// called with the number of bytes of each piece. An error means that the file cannot be read.
 func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip,
 	read func(int64)) (f Contents, err error) {
 	if f.SHA256, f.Bytes, err = Sum(ctx, file, read); err != nil {
@@ -42,7 +42,7 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip
 		f.Wrong = text.FileChanged.With()
 		return f, nil
 	case c.SHA256 != "" && strings.HasSuffix(c.File, ".partial.mp4"):
-		return f, nil // kept as it was recorded since it could not be finished, and the event says so
+		return f, nil // kept as it was recorded because it could not be finished; the event says so
 	}
 	if f.Totals, err = tool.Verify(ctx, file); err != nil {
 		if ctx.Err() != nil {
@@ -61,14 +61,14 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip
 	case c.Frames > 0 && f.Frames != c.Frames:
 		f.Wrong = text.FileFrames.With(f.Frames, c.Frames)
 	case off > slack && c.Length > 0 && c.SHA256 == "":
-		// else it is what was checked when it was saved; parts of several runs join less exactly
+		// With a SHA-256, the file is what was checked when it was saved. Parts of several runs join less exactly.
 		f.Wrong = text.FileLength.With(f.Duration.Seconds(), c.Length.D().Seconds())
 	}
 	return f, nil
 }
 
-// Sum reads a file from its begin and returns its SHA-256 and size in bytes; read, which may be nil, is told of each
-// piece.
+// Sum reads a file from its beginning and returns the SHA-256 and the size in bytes. read, which may be nil, is called
+// with the number of bytes of each piece.
 func Sum(ctx context.Context, file *os.File, read func(int64)) (sum string, size int64, err error) {
 	f := io.NewSectionReader(file, 0, 1<<62)
 	h := sha256.New()

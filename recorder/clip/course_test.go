@@ -14,19 +14,19 @@ import (
 	"github.com/preroll/preroll/recorder/ring"
 )
 
-// t0 is when the trigger of the tests' event came.
+// t0 is the time of the trigger of the tests' event.
 var t0 = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
 func at(s float64) time.Time { return t0.Add(time.Duration(s * float64(time.Second))) }
 
-// seg is a segment of a run, from a time to a time, whose media time is 100 s at t0.
+// seg returns a segment of a run. from and to are in seconds after t0. The media time at t0 is 100 s.
 func seg(run int64, from, to float64) ring.Segment {
 	media := func(s float64) time.Duration { return time.Duration((100 + s) * float64(time.Second)) }
 	return ring.Segment{Run: run, Number: int(from) + 100, Key: true, Start: at(from), End: at(to),
 		Media: [2]time.Duration{media(from), media(to)}}
 }
 
-// newCourse is an event with 10 s of pre-roll and 60 s of post-roll, cut after 100 s.
+// newCourse returns an event with 10 s of pre-roll and 60 s of post-roll, cut after 100 s.
 func newCourse() *course {
 	c := &course{post: 60 * time.Second, maxLength: 100 * time.Second,
 		ev: event.Event{ID: "e", State: event.Recording, Time: t0, From: at(-10), Until: at(60), Hold: "e"}}
@@ -34,7 +34,8 @@ func newCourse() *course {
 	return c
 }
 
-// TestCourse takes events through what can happen to them: each step is a word and times, and what it must come to.
+// TestCourse takes events through everything that can happen to them. Each step is a word with times and the expected
+// result.
 //
 //	seg RUN FROM TO = VERDICT[ over][ gap]    trigger T = yes|no    deadline LAG = T    expired T = yes|no
 //	patient T receiving|silent = yes|no    end T    moved D    until = T    phase = N
@@ -128,7 +129,8 @@ func TestCourse(t *testing.T) {
 	}
 }
 
-// A cut hands over triggers that lie in the next event, and every event has its own.
+// TestCut checks that a cut moves the triggers after the cut to the next event, and that each trigger belongs to one
+// event.
 func TestCut(t *testing.T) {
 	c := newCourse()
 	for _, s := range []float64{20, 50, 80, 95} {
@@ -144,13 +146,13 @@ func TestCut(t *testing.T) {
 		next.State != event.Recording {
 		t.Errorf("next: %+v", next)
 	}
-	if c.ev.State != event.Recording || c.ev.TriggerCount != 5 { // it is in force only once it is in the index
+	if c.ev.State != event.Recording || c.ev.TriggerCount != 5 { // the cut counts only once it is in the index
 		t.Errorf("the event itself changed: %+v", c.ev)
 	}
 }
 
-// Gaps that an earlier process had no time to note are found in what it left; those that it noted are not told of
-// twice.
+// TestRecallNamesHoles checks that gaps which an earlier process could not record are found in what this process left,
+// and that recorded gaps are not reported twice.
 func TestRecallNamesHoles(t *testing.T) {
 	c := newCourse()
 	c.ev.Gaps = []event.Gap{event.NewGap(at(1.1), at(2.1), text.NoPictureSent.With())}

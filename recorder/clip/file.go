@@ -18,18 +18,18 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// part is a growing file: segments of the same parameters. It becomes one clip.
+// part is a growing file with segments of the same parameters. A part becomes one clip.
 type part struct {
 	event.Part
-	whole fmp4.Whole // what is durable of it
-	plain bool       // it is finished already, and not named
-	shut  bool       // nothing more can be appended: the next segments go to another part
-	mine  bool       // its name was free when this process gave it
-	file  *os.File   // nil when it is not open
+	whole fmp4.Whole // the durable part of the file
+	plain bool       // the file is a plain MP4 without its final name
+	shut  bool       // nothing more can be appended; the next segments go to another part
+	mine  bool       // the name was free when this process chose it
+	file  *os.File   // nil if it is not open
 	grow  *fmp4.GrowingFile
 }
 
-// frames is how many frames of it are durable.
+// frames returns how many frames of the part are durable.
 func (p *part) frames() int {
 	if p.plain {
 		return p.Frames
@@ -37,7 +37,7 @@ func (p *part) frames() int {
 	return p.whole.Frames()
 }
 
-// end is when its video ends.
+// end returns when the video of the part ends.
 func (p *part) end() time.Time {
 	if n := len(p.whole.Stretches); n > 0 {
 		return p.whole.Stretches[n-1].Wall[1]
@@ -61,18 +61,19 @@ func (p *part) move(d time.Duration) {
 
 func (p *part) close() {
 	if p.file != nil {
-		_ = p.file.Close() // what matters was fsynced
+		_ = p.file.Close() // the video was fsynced
 		p.file, p.grow = nil, nil
 	}
 }
 
-// errShut means that nothing can be appended to a part: its file was removed, finished, or changed by somebody. It
-// stays as it is, and another one is begun.
+// errShut means that nothing can be appended to a part, because somebody removed, finished or changed its file. The
+// file stays as it is, and another part is begun.
 var errShut = errors.New("nothing can be appended to this file")
 
-// append appends segments of one run to the file, of which so much is durable, and makes them durable. It returns what
-// it appended, and how many bytes are good then. An error means that nobody knows what is in the file beyond what was
-// durable before: that is cut off and written again, since a kernel may drop what it could not write.
+// append appends segments of one run to the file and makes them durable. whole is what was durable before. append
+// returns the new stretch, and the number of good bytes. After an error nobody knows what the file holds beyond whole,
+// because a kernel may drop bytes that it could not write. So these bytes are cut off and written again at the next
+// call.
 func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment,
 	longest time.Duration) (s fmp4.Chunk, good int64, err error) {
 	defer func() {
@@ -121,7 +122,7 @@ func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment
 	return p.grow.Stretches[len(p.grow.Stretches)-1], p.grow.Good, nil
 }
 
-// open opens the file for appending: what is durable of it, or anew.
+// open opens the file for appending behind its durable part, or makes a new file.
 func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment io.ReaderAt,
 	longest time.Duration) error {
 	if p.file != nil && p.there(folder) {
@@ -148,7 +149,7 @@ func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment i
 		return err
 	}
 	f, err := folder.OpenFile(p.File, os.O_CREATE|os.O_EXCL|os.O_RDWR, archive.FileMode)
-	// made by this process or the one before, which then did not come to its first video
+	// This process made the file, or the previous process, which then wrote no video to it.
 	if errors.Is(err, fs.ErrExist) {
 		if f, err = openOwn(folder, p.File); err == nil {
 			if fi, serr := f.Stat(); serr != nil || !p.mine && fi.Size() > 0 {
@@ -175,7 +176,7 @@ func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment i
 	return err
 }
 
-// there reports whether the open file is the one that has its name, and a plain file.
+// there reports whether the name still belongs to the open file, and the open file is a plain file.
 func (p *part) there(folder *os.Root) bool {
 	named, err := folder.Lstat(p.File)
 	if err != nil {
@@ -185,7 +186,7 @@ func (p *part) there(folder *os.Root) bool {
 	return err == nil && is.Mode().IsRegular() && os.SameFile(named, is)
 }
 
-// openOwn opens a plain file for reading and writing.
+// openOwn opens a plain file for reading and writing. Any other kind of file is durable.ErrNotPlain.
 func openOwn(folder *os.Root, name string) (*os.File, error) {
 	fi, err := folder.Lstat(name)
 	if err != nil {
@@ -205,8 +206,8 @@ func openOwn(folder *os.Root, name string) (*os.File, error) {
 	return f, nil
 }
 
-// inspect reads what an earlier process left of a part. One that is not there, or holds nothing that is whole, is
-// empty. An error means that the drive cannot be read, which tells nothing of the part.
+// inspect reads a part that an earlier process left. A part without a file, or without a whole stretch, is empty. An
+// error means that the drive cannot be read, which says nothing about the part.
 func inspect(folder *os.Root, e event.Part, strict bool) (*part, error) {
 	p := &part{Part: e}
 	f, err := openOwn(folder, e.File)
@@ -240,17 +241,17 @@ func inspect(folder *os.Root, e event.Part, strict bool) (*part, error) {
 		return nil, err
 	}
 	at := e.Start
-	for i := range p.whole.Stretches { // those of an earlier version tell neither run nor arrival
+	for i := range p.whole.Stretches { // stretches of an earlier version have neither run nor arrival times
 		s := &p.whole.Stretches[i]
 		if s.Wall[1].IsZero() {
 			s.Run, s.Wall = e.Run, [2]time.Time{at, at.Add(s.Length())}
 		}
 		at = s.Wall[1]
 	}
-	p.shut, p.mine = p.whole.Behind, !p.whole.Behind // a crash tears the end alone
+	p.shut, p.mine = p.whole.Behind, !p.whole.Behind // a crash tears only the end of a file
 	if p.whole.Stretches == nil {
 		p.whole = fmp4.Whole{Behind: p.whole.Behind}
-	} else if e.Start.IsZero() { // of which nothing is known
+	} else if e.Start.IsZero() { // nothing is known of the part
 		p.Start = p.whole.Stretches[0].Wall[0]
 	}
 	return p, nil

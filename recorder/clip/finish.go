@@ -20,12 +20,12 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// contentTries is how often a clip is tried to be finished before its video, or its sound, is kept as it came. Trouble
-// with the drive does not count.
+// contentTries is how many times finishing a clip is tried. The last try keeps the video or the sound as it was
+// recorded. Drive errors do not count.
 const contentTries = 3
 
-// finish turns the growing files of an event, whose end is noted, into its clips. A crash anywhere in it leaves an
-// event that is finished again from the start: a clip that has its final name already is whole.
+// finish turns the growing files of an event into its clips. The end of the event is in the index already. After a
+// crash during finish, the event is finished again from the start: a clip that has its final name already is whole.
 func (in *Incident) finish(ctx context.Context, w *work) {
 	for _, p := range w.parts {
 		p.close()
@@ -48,7 +48,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	ev.Clips = clips
 	ev.Explain(reason)
 	in.conclude(&ev)
-	if ev.Stem == "" { // that there is no clip, and why, must survive the index too
+	if ev.Stem == "" { // even if there is no clip, the event and its reason must survive the loss of the index
 		if !in.retry(ctx, w, "name", func(ctx context.Context) error {
 			if err := in.c.Archive.Reserve(&ev); err != nil {
 				return err
@@ -83,8 +83,8 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 		"duration", ev.Length())
 }
 
-// clips makes the clips of an event, one of each growing file. lastTry says that sound which cannot be encoded is kept
-// as it came.
+// clips makes the clips of an event, one from each growing file. If lastTry is set, sound that cannot be encoded, or
+// video that cannot be finished, is kept as it was recorded.
 func (in *Incident) clips(ctx context.Context, w *work,
 	lastTry bool) (clips []event.Clip, reason text.Text, err error) {
 	ev := w.event()
@@ -117,7 +117,7 @@ func (in *Incident) clips(ctx context.Context, w *work,
 		switch {
 		case c != nil:
 			clips = append(clips, *c)
-		case p.frames() > 0: // somebody removed it
+		case p.frames() > 0: // somebody removed the file
 			w.edit(func(c *course) {
 				gap := event.NewGap(p.Start, p.end(), text.FileRemoved.With())
 				if !slices.ContainsFunc(c.ev.Gaps, gap.Equal) {
@@ -144,7 +144,7 @@ func (f Finisher) raw(ctx context.Context, p *part) (*event.Clip, error) {
 	return c, err
 }
 
-// encode lets FFmpeg encode a clip's sound, when there is a place for it.
+// encode lets FFmpeg encode a clip's sound, as soon as another FFmpeg may start.
 func (in *Incident) encode(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) {
 	tool, err := in.c.FFmpeg()
 	if err != nil {
@@ -159,15 +159,17 @@ func (in *Incident) encode(ctx context.Context, from, to *os.File) (ffmpeg.Total
 	return got, checked(ctx, tool, err)
 }
 
-// Finisher makes clips of growing files in one folder.
+// --- Clips ---
+
+// Finisher makes clips from growing files in one folder.
 type Finisher struct {
 	Folder *os.Root
-	Sound  func(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) // encodes it
-	// notes that the clip's name was taken, and which one it gets
+	Sound  func(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) // encodes the sound
+	// Rename records the name that a clip gets because its name was taken.
 	Rename func(name string) error
-	// sound that cannot be encoded is kept as it came
+	// LastTry keeps sound that cannot be encoded as it was recorded.
 	LastTry bool
-	// a growing file may lack what its clip has
+	// Cut allows that a growing file lacks frames that its clip has.
 	Cut bool
 	Log logger
 }
@@ -176,8 +178,8 @@ type logger interface {
 	Warn(text string, args ...any)
 }
 
-// Finish makes a clip of a growing file that belongs to no open event, as far as it is whole. nil means that it holds
-// no picture; then it stays as it is.
+// Finish makes a clip from the whole part of a growing file that belongs to no open event. The result is nil if the
+// file holds no frame; then the file stays as it is.
 func (f Finisher) Finish(ctx context.Context, e event.Part) (*event.Clip, error) {
 	p, err := inspect(f.Folder, e, false)
 	if err != nil || p.frames() == 0 {
@@ -189,7 +191,7 @@ func (f Finisher) Finish(ctx context.Context, e event.Part) (*event.Clip, error)
 	return f.finish(ctx, p)
 }
 
-// finish makes the clip of a part, unless it has its final name already. nil means that there is none.
+// finish makes the clip of a part, unless the clip has its final name already. The result is nil if there is no clip.
 func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 	file, err := openOwn(f.Folder, p.File)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotPlain) {
@@ -257,7 +259,8 @@ func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 	return f.named(ctx, p)
 }
 
-// encode makes a second file of the clip, whose sound players know. false means that its sound is kept as it came.
+// encode makes a second file of the clip, with sound that players know. The result is false if the sound is kept as it
+// was recorded.
 func (f Finisher) encode(ctx context.Context, p *part, file *os.File, want fmp4.Contents) (bool, error) {
 	tmp := TmpName(p.Clip)
 	if err := durable.RemoveIn(f.Folder, tmp); err != nil {
@@ -292,8 +295,8 @@ func (f Finisher) encode(ctx context.Context, p *part, file *os.File, want fmp4.
 	return false, nil
 }
 
-// place finds the clip's name. ours means that the clip is there already, since before a crash. What a stranger put at
-// its name is neither taken for it nor replaced.
+// place finds a free name for the clip. ours reports whether the clip itself has a name already, given before a crash.
+// A foreign file with the clip's name is neither taken for the clip nor replaced.
 func (f Finisher) place(ctx context.Context, p *part, file *os.File, size int64) (ours bool, err error) {
 	stem := strings.TrimSuffix(p.Clip, ".mp4")
 	if !strings.Contains(stem, "_part") {
@@ -337,7 +340,7 @@ func (f Finisher) named(ctx context.Context, p *part) (*event.Clip, error) {
 	got, err := fmp4.Check(file)
 	if errors.Is(err, fmp4.ErrBox) || errors.Is(err, fmp4.ErrNotPlain) ||
 		err == nil && p.Frames > 0 && got.Frames != p.Frames {
-		return nil, nil // a stranger's
+		return nil, nil // a foreign file
 	}
 	if err != nil {
 		return nil, err
@@ -350,16 +353,16 @@ func (f Finisher) named(ctx context.Context, p *part) (*event.Clip, error) {
 	return c, err
 }
 
-// contentError is an error that trying again on a healthy drive does not cure.
+// contentError is an error that another try on a healthy drive does not cure.
 type contentError struct{ err error }
 
 func (e *contentError) Error() string { return e.err.Error() }
 func (e *contentError) Unwrap() error { return e.err }
 
-// TmpName is what a clip is called whose sound is being encoded.
+// TmpName returns the name of a clip while its sound is being encoded.
 func TmpName(clip string) string { return "." + strings.TrimSuffix(clip, ".mp4") + ".tmp" }
 
-// checked marks an error of FFmpeg's as one of content, unless the drive or FFmpeg itself is to blame.
+// checked turns an error of FFmpeg into a contentError, unless the drive or FFmpeg itself is to blame.
 func checked(ctx context.Context, tool *ffmpeg.Tool, err error) error {
 	var broken *source.Failure
 	if err == nil || ffmpeg.DiskTrouble(err) || ctx.Err() != nil || errors.As(err, &broken) {
@@ -371,8 +374,10 @@ func checked(ctx context.Context, tool *ffmpeg.Tool, err error) error {
 	return &contentError{err}
 }
 
-// tidy removes what a crash left of files that were being written. Their names are gone durably before the event ends
-// in the index, so none is ever forgotten.
+// --- The end of an event ---
+
+// tidy removes files that a crash left unfinished. Their removal is durable before the event ends in the index, so no
+// file is ever forgotten.
 func (in *Incident) tidy(w *work, ev event.Event) error {
 	folder, err := in.c.Archive.Folder(ev)
 	if err != nil {
@@ -382,13 +387,13 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 	var names []string
 	for _, p := range w.parts {
 		names = append(names, TmpName(p.Clip))
-		if !p.shut { // else it may hold what no clip has
+		if !p.shut { // a shut file may hold video that no clip has
 			names = append(names, p.File)
 		}
 	}
 	for _, end := range append([]string{".json", ".jpg"}, Suffixes...) {
 		names = append(names, durable.Temporary(ev.Stem+end))
-		// written, and never noted
+		// written, but never named in the event
 		if name := ev.Stem + end; end != ".json" && name != ev.Thumbnail && name != ev.Snapshot && name != ev.Mail {
 			names = append(names, name)
 		}
@@ -422,7 +427,7 @@ func (in *Incident) conclude(ev *event.Event) {
 		r.PostRollAsked = event.Seconds(max(0, ev.Until.Sub(ev.LastTrigger)))
 		r.PostRollGot = event.Seconds(max(0, last.End.Sub(ev.LastTrigger)))
 	}
-	if first.Start.Sub(ev.From) > slack && ev.Continues != "" { // a crash came between the event before and this one
+	if first.Start.Sub(ev.From) > slack && ev.Continues != "" { // a crash came between the previous event and this one
 		gap := event.NewGap(ev.From, first.Start, in.why(ev.From, first.Start, in.cam.Why()))
 		ev.Gaps = append([]event.Gap{gap}, ev.Gaps...)
 	}
@@ -458,10 +463,10 @@ func (in *Incident) conclude(ev *event.Event) {
 	}
 }
 
-// manyGaps is how many gaps are too many for a sentence each.
+// manyGaps is the number of gaps above which the reason has one sentence for all gaps.
 const manyGaps = 4
 
-// seconds is a length as a sentence says it.
+// seconds returns a length as a sentence says it.
 func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.0f s", max(1, d.Seconds()))
 }

@@ -29,7 +29,7 @@ import (
 	"github.com/preroll/preroll/recorder/ring"
 )
 
-// reel is real video as the ring holds it: an init section and segments of a second, in files.
+// reel is real video as the ring holds it: files with an init section and segments of one second.
 type reel struct {
 	init     string
 	segments []string
@@ -52,7 +52,7 @@ func newReel(t *testing.T, n int) (r reel) {
 	return r
 }
 
-// hold is a ring's hold that is full already.
+// hold is a hold that has all its segments from the start.
 type hold struct {
 	mu    sync.Mutex
 	queue []ring.Segment
@@ -61,7 +61,7 @@ type hold struct {
 	note  []byte
 }
 
-// holding is a hold with the segments of a reel from one to another, of a run.
+// holding returns a hold with the segments from to to-1 of a reel, as segments of a run.
 func (r reel) holding(t *testing.T, run int64, from, to int) *hold {
 	t.Helper()
 	h := &hold{}
@@ -117,7 +117,7 @@ func (h *hold) Wake()                             {}
 func (h *hold) Close()                            { h.state = "closed" }
 func (h *hold) Detach()                           { h.state = "detached" }
 
-// bench is a copier on a real archive.
+// bench is a copier with a real archive.
 type bench struct {
 	t *testing.T
 	a *archive.Archive
@@ -138,7 +138,8 @@ func newBench(t *testing.T) *bench {
 	}, DriveError: func(error) {}})}
 }
 
-// incident is one that begins with a trigger at the begin of a reel, and asks for some seconds of it.
+// incident returns an incident whose trigger lies 1 s after the beginning of a reel. Its window is the given number of
+// seconds, and most is the maximum length.
 func (b *bench) incident(h *hold, seconds float64, most time.Duration) *Incident {
 	b.t.Helper()
 	ev := event.Event{ID: "e", Camera: "cam", Time: at(1), Label: "motion", State: event.Recording, From: at(0),
@@ -154,7 +155,7 @@ func (b *bench) incident(h *hold, seconds float64, most time.Duration) *Incident
 	return in
 }
 
-// resumed is the incident as the next process takes it up.
+// resumed returns the incident as the next process takes it up.
 func (b *bench) resumed(h *hold, id string) *Incident {
 	b.t.Helper()
 	ev, err := b.a.Get(b.t.Context(), id)
@@ -174,7 +175,7 @@ func (b *bench) resumed(h *hold, id string) *Incident {
 	return in
 }
 
-// clip returns the one clip of an event, whose frames are counted by FFmpeg.
+// clip returns an event, and checks that it has one clip with the given number of frames. FFmpeg counts the frames.
 func (b *bench) clip(id string, frames int) event.Event {
 	b.t.Helper()
 	e, err := b.a.Get(b.t.Context(), id)
@@ -212,7 +213,7 @@ func TestIncident(t *testing.T) {
 	}
 }
 
-// An event is cut into two without losing or doubling a frame.
+// TestIncidentIsSplit checks that an event is cut into two events without losing or doubling a frame.
 func TestIncidentIsSplit(t *testing.T) {
 	b := newBench(t)
 	in := b.incident(newReel(t, 9).holding(t, 1, 0, 9), 8.5, 5*time.Second)
@@ -225,7 +226,8 @@ func TestIncidentIsSplit(t *testing.T) {
 	}
 }
 
-// Two runs with the same parameters come into one file, one behind the other; the gap between them is named.
+// TestIncidentOfTwoRuns checks that two runs with the same parameters go into one file, one after the other, and that
+// the gap between them is named.
 func TestIncidentOfTwoRuns(t *testing.T) {
 	b := newBench(t)
 	r := newReel(t, 9)
@@ -239,7 +241,7 @@ func TestIncidentOfTwoRuns(t *testing.T) {
 	}
 }
 
-// What an earlier process left is gone on with, wherever it ended.
+// TestIncidentIsResumed checks that an incident continues what an earlier process left, wherever that process ended.
 func TestIncidentIsResumed(t *testing.T) {
 	poll.RealTime(t)
 	r := newReel(t, 6)
@@ -250,7 +252,7 @@ func TestIncidentIsResumed(t *testing.T) {
 				h := r.holding(t, 1, 0, 6)
 				in := b.incident(h, 5, time.Hour)
 				w := in.now
-				for i := range stop { // as Run does, until it is killed
+				for i := range stop { // as Run does, until the process is killed
 					if !in.store(t.Context(), h.queue[i:i+1]) {
 						t.Fatal("not stored")
 					}
@@ -263,7 +265,7 @@ func TestIncidentIsResumed(t *testing.T) {
 				path := b.a.Path(ev, ev.Stem+".partial.mp4")
 				want := 60
 				switch {
-				case then == "torn" && stop > 0: // the last stretch did not come to the drive as a whole
+				case then == "torn" && stop > 0: // the last stretch did not completely reach the drive
 					fi, err := os.Stat(path)
 					if err == nil {
 						err = os.Truncate(path, fi.Size()-100)
@@ -271,7 +273,7 @@ func TestIncidentIsResumed(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					h = r.holding(t, 1, stop-1, 6) // it was held, then
+					h = r.holding(t, 1, stop-1, 6) // in this case the hold still has the segment
 				case then == "gone" && stop > 0:
 					if err := os.Remove(path); err != nil {
 						t.Fatal(err)
@@ -279,7 +281,7 @@ func TestIncidentIsResumed(t *testing.T) {
 					want -= 10 * stop
 					h = r.holding(t, 1, stop, 6)
 				default:
-					h = r.holding(t, 1, max(0, stop-1), 6) // the last one was not let go
+					h = r.holding(t, 1, max(0, stop-1), 6) // the last segment was not released
 				}
 				b.resumed(h, "e").Run(t.Context())
 				e := b.clip("e", want)
@@ -291,7 +293,7 @@ func TestIncidentIsResumed(t *testing.T) {
 	}
 }
 
-// An event whose end is noted is finished from any moment of its finishing.
+// TestFinishIsResumed finishes an event from any moment of its finishing. The end of the event is in the index.
 func TestFinishIsResumed(t *testing.T) {
 	r := newReel(t, 3)
 	for name, do := range map[string]func(f *os.Root, ev event.Event) error{
@@ -358,8 +360,8 @@ func TestFinishIsResumed(t *testing.T) {
 	}
 }
 
-// The server of a network share did what it was asked for, and its answer was lost: the call failed as the program sees
-// it.
+// TestDoneThoughItFailed makes a call that was done although it failed. A server of a network share may do its work and
+// lose the answer.
 func TestDoneThoughItFailed(t *testing.T) {
 	b := newBench(t)
 	h := newReel(t, 3).holding(t, 1, 0, 3)
@@ -386,7 +388,7 @@ func TestDoneThoughItFailed(t *testing.T) {
 	b.clip("e", 30)
 }
 
-// A growing file that somebody replaces by a link, a folder or a pipe is not written to.
+// TestGrowingFileIsSwapped checks that nothing is written to a growing file that somebody replaced by a link.
 func TestGrowingFileIsSwapped(t *testing.T) {
 	b := newBench(t)
 	r := newReel(t, 3)
@@ -401,7 +403,7 @@ func TestGrowingFileIsSwapped(t *testing.T) {
 		os.Symlink(victim, path)); err != nil {
 		t.Fatal(err)
 	}
-	if !in.store(t.Context(), h.queue[1:2]) { // which begins another file
+	if !in.store(t.Context(), h.queue[1:2]) { // begins another file
 		t.Error("not stored")
 	}
 	if got, err := os.ReadFile(victim); err != nil || !bytes.Equal(got, []byte("private")) {
@@ -419,7 +421,8 @@ func TestGrowingFileIsSwapped(t *testing.T) {
 	}
 }
 
-// Of many triggers at once each is in the index when it is answered, and the index is written once for many.
+// TestManyTriggersAtOnce checks that of many concurrent triggers, each is in the index when it is answered, and that
+// one write of the index serves many triggers.
 func TestManyTriggersAtOnce(t *testing.T) {
 	b := newBench(t)
 	s := &counting{Store: b.a}
@@ -455,7 +458,8 @@ func (c *counting) Put(ctx context.Context, e ...event.Event) error {
 	return c.Store.Put(ctx, e...)
 }
 
-// An event's folder that is away holds nothing up for ever, and nothing is lost by it.
+// TestArchiveIsAwayForAWhile checks that an event's folder that is away delays nothing for ever, and that nothing is
+// lost.
 func TestArchiveIsAwayForAWhile(t *testing.T) {
 	poll.RealTime(t)
 	b := newBench(t)
@@ -481,7 +485,8 @@ func (f *failing) Folder(e event.Event) (*os.Root, error) {
 	return f.Store.Folder(e)
 }
 
-// What one event of an incident can write says nothing about another one, such as the one before a split.
+// TestTroubleIsOfAnEvent checks that drive errors count per event. An event that can be written does not end the error
+// of another event, such as the event before a split.
 func TestTroubleIsOfAnEvent(t *testing.T) {
 	var got []error
 	c := New(Copier{DriveError: func(err error) { got = append(got, err) }})
@@ -498,7 +503,7 @@ func TestTroubleIsOfAnEvent(t *testing.T) {
 	}
 }
 
-// A thumbnail that cannot be made at once is made from a later segment.
+// TestThumbnailIsTriedAgain checks that a thumbnail that cannot be made at once is made from a later segment.
 func TestThumbnailIsTriedAgain(t *testing.T) {
 	b := newBench(t)
 	tool, asked := b.c.FFmpeg, make(chan struct{}, 100)

@@ -14,29 +14,30 @@ import (
 
 // Store is the archive, as the copier sees it.
 type Store interface {
-	Put(ctx context.Context, events ...event.Event) error // in the index, all or none, durably
-	Reserve(e *event.Event) error                         // a place for its files
+	Put(ctx context.Context, events ...event.Event) error // writes all events or none to the index, durably
+	Reserve(e *event.Event) error                         // gives the event a place for its files
 	Release(e event.Event)
 	Folder(e event.Event) (*os.Root, error)
 	WriteSidecar(e event.Event) error
 }
 
-// journal is where one event is written down, and the one lock behind which it changes: the index, which counts, a note
-// in RAM with its hold, and the sidecar beside its video, both for the case that the index is lost.
+// journal writes one event down, and has the one lock under which the event changes. The journal writes the index,
+// which counts. In case the index is lost, the journal also writes a note in RAM with the hold, and the sidecar beside
+// the video.
 type journal struct {
 	store   Store
 	changed func(event.Event)
 	log     *slog.Logger
 
-	writing sync.Mutex // held while the index is written: each change in its order; taken before mu
-	mu      sync.Mutex // guards all below
+	writing sync.Mutex // held while the index is written, so that changes are written in order; taken before mu
+	mu      sync.Mutex // guards all fields below
 	course
-	saveNote       func([]byte) error // in RAM; nil where there is no hold
-	version        int                // counts the event's changes
-	indexedVersion int                // the version that is in the index
-	tried          int                // the version that could not be written,
-	failed         error              // and why
-	beside         int                // the version that the sidecar has
+	saveNote       func([]byte) error // saves the note in RAM; nil if there is no hold
+	version        int                // counts the changes of the event
+	indexedVersion int                // the version in the index
+	tried          int                // the version that could not be written
+	failed         error              // error of that write
+	beside         int                // the version in the sidecar
 }
 
 // event returns the event as it is now.
@@ -46,7 +47,7 @@ func (j *journal) event() event.Event {
 	return j.ev
 }
 
-// edit changes the event. It is in the index once commit returns.
+// edit changes the event and returns its version. The change is in the index once commit returns for this version.
 func (j *journal) edit(do func(*course)) (version int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -55,8 +56,8 @@ func (j *journal) edit(do func(*course)) (version int) {
 	return j.version
 }
 
-// commit returns when a version of the event, or a later one, is in the index. Of many at once, the first writes it for
-// all.
+// commit returns when the given version of the event, or a later version, is in the index. Of many concurrent callers,
+// the first one writes the index for all.
 func (j *journal) commit(ctx context.Context, version int) error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -79,7 +80,7 @@ func (j *journal) commit(ctx context.Context, version int) error {
 			j.log.Warn("event was not noted in RAM", "event", ev.ID, "err", err)
 		}
 	}
-	// Who waits behind this one must not fail because the mail's session that writes for all has ended.
+	// Other callers may wait for this write. They must not fail because the mail session that writes for all has ended.
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTime)
 	err := j.store.Put(lasting, ev)
 	cancel()
@@ -94,15 +95,15 @@ func (j *journal) commit(ctx context.Context, version int) error {
 	return err
 }
 
-// putTime is how long the index may take to note a change.
+// putTime is how long the index may take to write a change.
 const putTime = time.Minute
 
-// record changes the event, and returns when that is in the index.
+// record changes the event, and returns when the change is in the index.
 func (j *journal) record(ctx context.Context, do func(*course)) error {
 	return j.commit(ctx, j.edit(do))
 }
 
-// commitLater is commit for what the next process would find out itself: it is tried again with the next change.
+// commitLater commits changes that the next process would find out itself. After an error, the next change tries again.
 func (j *journal) commitLater(ctx context.Context) {
 	j.mu.Lock()
 	version, due := j.version, j.version != j.indexedVersion
@@ -115,8 +116,8 @@ func (j *journal) commitLater(ctx context.Context) {
 	}
 }
 
-// sidecar writes the open event beside its video, if it changed since. What goes wrong with it is no trouble, for the
-// index has it.
+// sidecar writes the sidecar of the open event if the event changed since. An error is only logged, because the index
+// has the event.
 func (j *journal) sidecar() {
 	j.mu.Lock()
 	ev, version, beside := j.ev, j.version, j.beside

@@ -14,18 +14,18 @@ import (
 	"github.com/preroll/preroll/recorder/ring"
 )
 
-// Attachment is what came with an event's mail and is kept as a file beside the clip.
+// Attachment is a picture of an event's mail, or the mail itself. It is kept as a file beside the clip.
 type Attachment struct {
 	Data []byte
-	End  string // of the file name, behind the event's stem: one of Ends
+	End  string // end of the file name, behind the event's stem: one of Suffixes
 
 	writing bool
 }
 
-// Suffixes are what the file names of attachments end with: of a picture and of the mail itself.
+// Suffixes are the ends of the file names of attachments: pictures, and the mail itself.
 var Suffixes = []string{"_snapshot.jpg", "_snapshot.png", "_mail.eml"}
 
-// field is where an event names the attachment.
+// field returns the field of an event that names the attachment.
 func (e *Attachment) field(ev *event.Event) *string {
 	if e.End == Suffixes[2] {
 		return &ev.Mail
@@ -33,8 +33,8 @@ func (e *Attachment) field(ev *event.Event) *string {
 	return &ev.Snapshot
 }
 
-// Enclose keeps what came with an event's mail, once the event has a place on the archive. An event keeps the first
-// picture and the first mail. It does not wait for the archive, and whatever happens to it, the clip is not touched.
+// Enclose keeps an attachment of an event's mail, and writes it once the event has a place on the archive. An event
+// keeps the first picture and the first mail. Enclose does not wait for the archive. An error does not affect the clip.
 func (in *Incident) Enclose(ctx context.Context, id string, e Attachment) {
 	w := in.current()
 	w.mu.Lock()
@@ -48,14 +48,14 @@ func (in *Incident) Enclose(ctx context.Context, id string, e Attachment) {
 	in.flushAttachments(ctx, w)
 }
 
-// flushAttachments writes the attachments that wait, if there is a place for them.
+// flushAttachments writes the waiting attachments if the event has a place for them.
 func (in *Incident) flushAttachments(ctx context.Context, w *work) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.sealed || w.ev.Stem == "" {
 		return
 	}
-	ctx = context.WithoutCancel(ctx) // the mail's session may end
+	ctx = context.WithoutCancel(ctx) // the mail session may end
 	for _, e := range w.enclosed {
 		if e.writing {
 			continue
@@ -70,7 +70,7 @@ func (in *Incident) flushAttachments(ctx context.Context, w *work) {
 					*e.field(&c.ev) = ev.Stem + e.End
 				}
 			})
-			if err == nil { // else tried again with the next segments, and at the end
+			if err == nil { // after an error, the next segments and the end of the event try again
 				w.commitLater(ctx)
 			}
 		})
@@ -94,7 +94,7 @@ func (in *Incident) write(ev event.Event, name string, b []byte) error {
 	return errors.Join(durable.WriteIn(folder, name, b, archive.FileMode), folder.Close())
 }
 
-// seal ends the work on an event's pictures and waits for it. None can begin afterwards.
+// seal waits for the work on an event's pictures and attachments. No further work can begin afterwards.
 func (w *work) seal() {
 	w.mu.Lock()
 	w.sealed = true
@@ -102,7 +102,7 @@ func (w *work) seal() {
 	w.picture.Wait()
 }
 
-// lastEnclosures writes what still waits beside the finished clips, and names it in the event. It is tried once.
+// lastEnclosures writes the attachments that still wait, and names them in the event. Each is tried once.
 func (in *Incident) lastEnclosures(w *work, ev *event.Event) {
 	for _, e := range w.enclosed {
 		if ev.Stem != "" && *e.field(ev) == "" && in.writeEnclosure(*ev, e) == nil {
@@ -112,13 +112,13 @@ func (in *Incident) lastEnclosures(w *work, ev *event.Event) {
 	w.enclosed = nil
 }
 
-// maxSnap bounds what is read into memory for a picture, in bytes.
+// maxSnap is the maximum size of the video that is read into memory for a picture, in bytes.
 const maxSnap = 32 << 20
 
 // maxSnaps is how often a thumbnail is tried.
 const maxSnaps = 3
 
-// snap makes the thumbnail from the first segment that reaches the trigger, or from a later one if that fails.
+// snap makes the thumbnail from the first segment that reaches the trigger, or from a later segment if that fails.
 func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) {
 	ev := w.event()
 	for _, s := range segments {
@@ -145,6 +145,7 @@ func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) 
 	}
 }
 
+// thumbnail makes a thumbnail from a video, writes it beside the clip and names it in the event.
 func (in *Incident) thumbnail(ctx context.Context, w *work, ev event.Event, video io.Reader) error {
 	tool, err := in.c.FFmpeg()
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 // and {nn} for the channel with two digits.
 type Brand struct {
 	Name string
-	Main string // RTSP path of the main stream
-	Sub  string // RTSP path of the second, smaller stream
-	Port int // RTSP port
+	Main string    // RTSP path of the main stream
+	Sub  string    // RTSP path of the second, smaller stream
+	Port int       // RTSP port
 	Hint text.Text // how to switch RTSP on
 
 	channels [2]string // main and sub path of channels above 1; empty if Main and Sub fit

@@ -7,7 +7,8 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// signs are pieces of what FFmpeg says, in the order in which they decide. FFmpeg has no other way to tell.
+// signs are pieces of FFmpeg's messages. The first sign that occurs decides the kind of the failure. FFmpeg has no
+// other way to name its failures.
 var signs = []struct {
 	sign string
 	kind source.Kind
@@ -30,13 +31,13 @@ var signs = []struct {
 	{"Stream map '0:v:0' matches no streams", source.NoVideo},
 	{"Stream map '' matches no streams", source.NoVideo},
 	{"does not contain any stream", source.NoVideo},
-	{"dimensions not set", source.Stalled}, // no picture came that would tell them
+	{"dimensions not set", source.Stalled}, // no frame came that would name them
 	{"Could not find tag for codec", source.Unsupported},
 	{"codec not currently supported in container", source.Unsupported},
 	{"Could not write header", source.Unsupported},
 	{"Connection timed out", source.Unreachable},
 	{"Operation timed out", source.Unreachable},
-	{"Error number -138", source.Unreachable}, // a time-out on Windows
+	{"Error number -138", source.Unreachable}, // a timeout on Windows
 	{"Error number -10060", source.Unreachable},
 	{"Connection reset by peer", source.Ended},
 	{"Broken pipe", source.Ended},
@@ -44,9 +45,9 @@ var signs = []struct {
 	{"Invalid data found when processing input", source.NoVideo},
 }
 
-// Diagnose tells from FFmpeg's (scrubbed) lines why it ended; recorded says whether it had written any segment, since
-// then a time-out means that the camera fell silent. FFmpeg mostly exits with 0 when a camera vanishes, so its exit
-// code says nothing.
+// Diagnose finds the reason why FFmpeg ended in its (scrubbed) lines. recorded means that the stream had begun; then a
+// timeout means that the camera fell silent. FFmpeg mostly exits with 0 when a camera vanishes, so its exit code says
+// nothing.
 func Diagnose(lines []string, recorded bool) *source.Failure {
 	for _, s := range signs {
 		for _, line := range lines {
@@ -72,8 +73,7 @@ func Diagnose(lines []string, recorded bool) *source.Failure {
 	return f
 }
 
-// DiskTrouble reports whether an error of FFmpeg's comes from the disk that it wrote to, so that trying again later can
-// help.
+// DiskTrouble reports whether an error of FFmpeg comes from the disk, so that another try later may help.
 func DiskTrouble(err error) bool {
 	if err == nil {
 		return false

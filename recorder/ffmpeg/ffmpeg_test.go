@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"image"
-	_ "image/jpeg" // the pictures
+	_ "image/jpeg" // for image.DecodeConfig
 	"io"
 	"os"
 	"path/filepath"
@@ -95,7 +95,7 @@ func TestBuiltFully(t *testing.T) {
 	}
 }
 
-// TestFindOnABusyMachine has an FFmpeg that starts, and does not come to tell what it can in time.
+// TestFindOnABusyMachine finds an FFmpeg that starts, but does not list its features in time.
 func TestFindOnABusyMachine(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -185,7 +185,7 @@ func TestScrub(t *testing.T) {
 	}
 }
 
-// TestScrubWithoutPassword: the password may stand anywhere in a URL, and be nowhere in the settings.
+// TestScrubWithoutPassword scrubs URLs without a password in the settings. The password may be anywhere in the URL.
 func TestScrubWithoutPassword(t *testing.T) {
 	for _, line := range []string{
 		"[error] rtsp://192.0.2.1:554/user=admin&password=s3cret&channel=1&stream=0.sdp?real_stream: Server returned 404 Not Found",
@@ -291,7 +291,7 @@ func TestPlanFor(t *testing.T) {
 	}
 }
 
-// until is a buffer that says when it holds a number of bytes.
+// until is a buffer that calls reached once it holds a number of bytes.
 type until struct {
 	got     bytes.Buffer
 	bytes   int

@@ -8,27 +8,27 @@ import (
 	"github.com/preroll/preroll/recorder/source"
 )
 
-// Finder looks for FFmpeg and keeps the result. Make one with NewFinder.
+// Finder looks for FFmpeg and keeps the result. NewFinder makes a Finder.
 type Finder struct {
-	path    func() string // the setting
-	changed func()        // the result may be another one; must not block
+	path    func() string // returns the setting
+	changed func()        // called after each search; must not block
 	log     *slog.Logger
 
-	finding sync.Mutex    // held during a search: the last one finds what is set
+	finding sync.Mutex    // held during a search, so that the last search uses the newest setting
 	found   chan struct{} // closed after the first search
 
-	mu      sync.Mutex // guards all below
-	pending bool       // the first search has begun, or will at once
+	mu      sync.Mutex // guards all fields below
+	pending bool       // the first search has begun, or will begin at once
 	tool    *Tool
 	err     error
 }
 
-// NewFinder returns a finder for the FFmpeg of a setting.
+// NewFinder returns a finder that looks for the FFmpeg of the setting path. changed is called after each search.
 func NewFinder(path func() string, changed func(), log *slog.Logger) *Finder {
 	return &Finder{path: path, changed: changed, log: log, found: make(chan struct{})}
 }
 
-// Expect makes Tool wait for the first search, which the caller begins at once.
+// Expect makes Tool wait for the first search. The caller must begin that search at once.
 func (f *Finder) Expect() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -82,7 +82,7 @@ func (f *Finder) Tool() (*Tool, error) {
 	return f.tool, f.err
 }
 
-// Result returns what the last search found, without waiting for the first one.
+// Result returns the result of the last search without waiting for the first search.
 func (f *Finder) Result() (*Tool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

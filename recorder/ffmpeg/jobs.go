@@ -18,14 +18,14 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Totals is what FFmpeg counted while it went through a file.
+// Totals is what FFmpeg counted in a file.
 type Totals struct {
-	Frames   int           // of the video
-	Duration time.Duration // of the longest stream
+	Frames   int           // frames of the video
+	Duration time.Duration // duration of the longest stream
 }
 
-// EncodeSound copies an MP4 whose sound most players do not know into one with AAC and its index in front, without
-// touching the video. Where there is no sound for a while there is silence. What out held is replaced.
+// EncodeSound copies an MP4 whose sound most players do not know to an MP4 with AAC sound and its index in front. The
+// video is not changed. Where sound is missing for a while, the copy has silence. The contents of out are replaced.
 func (t *Tool) EncodeSound(ctx context.Context, in, out *os.File) (Totals, error) {
 	ctx, cancel := limited(ctx, in)
 	defer cancel()
@@ -40,8 +40,8 @@ func (t *Tool) EncodeSound(ctx context.Context, in, out *os.File) (Totals, error
 	return totals, nil
 }
 
-// Verify reads every packet of an MP4 file and returns what it holds; any error of the file is an error here. No other
-// file is read, whatever it says.
+// Verify reads every packet of an MP4 file and returns what the file holds. Any error in the file is an error of
+// Verify. No other file is read, whatever the file says.
 func (t *Tool) Verify(ctx context.Context, file *os.File) (Totals, error) {
 	ctx, cancel := limited(ctx, file)
 	defer cancel()
@@ -55,8 +55,8 @@ func (t *Tool) Verify(ctx context.Context, file *os.File) (Totals, error) {
 	return totals, nil
 }
 
-// nameOf is what FFmpeg calls the nth file that it is given: the open file, where the system lets a process open it
-// again, so that nobody can put another one at its name meanwhile.
+// nameOf returns the name under which FFmpeg opens the nth file of a job. On Linux, it names the open file, so that
+// nobody can put another file under its name meanwhile. On other systems, it is the path.
 func nameOf(f *os.File, n int) string {
 	if runtime.GOOS != "linux" {
 		return "file:" + f.Name()
@@ -64,17 +64,17 @@ func nameOf(f *os.File, n int) string {
 	return fmt.Sprintf("file:/dev/fd/%d", 3+n)
 }
 
-// Bounds of a job, beyond which FFmpeg counts as hanging: a drive that writes half a megabyte a second is slow, not
-// dead.
+// Time limits of a job, beyond which FFmpeg counts as hanging. A drive that writes half a megabyte per second is slow,
+// not dead.
 const (
 	jobTime     = 30 * time.Second
-	jobSpeed    = 512 << 10 // bytes a second
+	jobSpeed    = 512 << 10 // bytes per second
 	pictureTime = 30 * time.Second
 )
 
 var errHangs = errors.New("FFmpeg came to no end")
 
-// limited bounds the time of a job by the size of its file.
+// limited limits the time of a job by the size of its file.
 func limited(ctx context.Context, file *os.File) (context.Context, context.CancelFunc) {
 	var bytes int64
 	if fi, err := file.Stat(); err == nil {
@@ -83,12 +83,12 @@ func limited(ctx context.Context, file *os.File) (context.Context, context.Cance
 	return context.WithTimeoutCause(ctx, jobTime+time.Duration(bytes/jobSpeed)*time.Second, errHangs)
 }
 
-// aboutPicture matches what decoders and parsers say of pictures that came damaged from a camera. A file that holds
-// them is whole all the same.
+// aboutPicture matches messages of decoders and parsers about frames that came damaged from a camera. A file with such
+// frames is whole all the same.
 var aboutPicture = regexp.MustCompile(`^\[(h264|hevc|aac|NULL|h264_\w+|hevc_\w+|extract_extradata) @ `)
 
-// Works returns why this FFmpeg cannot be used any more, as after an update that took a library of it: a
-// [*source.Failure] of kind [Missing], or ctx's cause.
+// Works returns why this FFmpeg can no longer be used, for example after an update that removed one of its libraries.
+// The error is a [*source.Failure] of kind [source.Missing], or the cause of ctx.
 func (t *Tool) Works(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, pictureTime, errHangs)
 	defer cancel()
@@ -102,7 +102,8 @@ func (t *Tool) Works(ctx context.Context) error {
 	return source.Missing.Failure(text.FFmpegDoesNotStart.With(t.Path, err))
 }
 
-// count runs FFmpeg with -progress on standard output and returns its last report.
+// count runs FFmpeg with -progress on standard output and returns the last report. A line with an error that is not
+// about a damaged frame is an error.
 func (t *Tool) count(ctx context.Context, args []string, files ...*os.File) (Totals, error) {
 	var out bytes.Buffer
 	var errs []string
@@ -142,12 +143,13 @@ func parseProgress(s string) (t Totals, err error) {
 	return t, nil
 }
 
-// Picture returns the first frame of a video as a JPEG of at most the given width in pixels. A file must be an MP4.
+// Picture returns the first frame of a video as a JPEG of at most the given width in pixels. If video is an *os.File,
+// it must be an MP4.
 func (t *Tool) Picture(ctx context.Context, video io.Reader, width int) ([]byte, error) {
 	return t.picture(ctx, nil, video, width)
 }
 
-// Still is Picture for a video that begins with a keyframe: nothing else is decoded.
+// Still is Picture for a video that begins with a keyframe: no other frames are decoded.
 func (t *Tool) Still(ctx context.Context, video io.Reader, width int) ([]byte, error) {
 	return t.picture(ctx, []string{"-threads", "1", "-skip_frame", "nokey"}, video, width)
 }
@@ -156,7 +158,7 @@ func (t *Tool) picture(ctx context.Context, options []string, video io.Reader, w
 	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, options...)
 	j := job{stdin: video}
 	from := []string{"-i", "pipe:0"}
-	if f, ok := video.(*os.File); ok { // its index may lie behind
+	if f, ok := video.(*os.File); ok { // the index may lie at the end
 		j = job{files: []*os.File{f}}
 		from = []string{"-protocol_whitelist", "file", "-f", "mp4", "-i", nameOf(f, 0)}
 	}

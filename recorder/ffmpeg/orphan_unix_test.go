@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// An FFmpeg that a killed Preroll left is ended by the next one; a process that has its number by now is not.
+// TestEndNoted checks that the next Preroll ends an FFmpeg that a killed Preroll left, and that another process which
+// has the process id by now is not ended.
 func TestEndNoted(t *testing.T) {
 	t.Cleanup(func() { pids.Store(nil) })
 	dir := t.TempDir()

@@ -14,15 +14,15 @@ import (
 
 // Plan is how a stream is copied to a pipe.
 type Plan struct {
-	HEVC      bool // players want H.265 under the tag hvc1
+	HEVC      bool // players need the tag hvc1 for H.265
 	Sound     Sound
-	WallClock bool // the stream has no time stamps worth the name: pictures are stamped when they come
+	WallClock bool // the stream has no usable stamps: frames get the time when they come
 }
 
-// Sound is what is done with a stream's sound.
+// Sound is what happens to the sound of a stream.
 type Sound int
 
-// What can be done with sound.
+// The ways to handle sound.
 const (
 	NoSound Sound = iota
 	CopyAAC       // as it comes
@@ -30,7 +30,7 @@ const (
 	MakeAAC       // encoded
 )
 
-// PlanFor returns the plan for a stream that is known.
+// PlanFor returns the plan for a known stream.
 func PlanFor(s source.Streams, audio bool) Plan {
 	p := Plan{HEVC: s.Video == "hevc", WallClock: s.Video == "mjpeg"}
 	switch {
@@ -45,22 +45,24 @@ func PlanFor(s source.Streams, audio bool) Plan {
 	return p
 }
 
-// readMemory is what an FFmpeg that reads a camera may use, in bytes of address space. One that copies has some 350 MB,
-// most of it libraries that are never touched.
+// readMemory is how much address space an FFmpeg may use that reads a camera, in bytes. An FFmpeg that copies uses
+// about 350 MB, mostly for libraries that it never touches.
 const readMemory = 1 << 30
 
-// Input is what is read: a camera, or a file.
+// Input is what FFmpeg reads: a camera or a file.
 type Input struct {
 	Source Source
-	File   string // path of a video file; then Source is not looked at
-	UDP    bool   // RTP by UDP, for cameras that refuse TCP
+	File   string // path of a video file; if set, Source is ignored
+	UDP    bool   // RTP over UDP, for cameras that refuse TCP
 }
 
-// fileFormats are the containers that a folder's files may have. Playlists, which name other files, are none of them.
+// fileFormats are the containers that the files of a folder may have. Playlists are not among them, because they name
+// other files.
 const fileFormats = "mov,matroska,mpegts,flv,avi"
 
-// Read copies a stream to w as fragmented MP4, a fragment a frame, until ctx or the stream ends. streams is called once
-// it is known what the stream holds. The error is a [*source.Failure], nil at a file's end, or ctx's cause.
+// Read copies a stream to w as fragmented MP4, one fragment per frame, until ctx or the stream ends. streams is called
+// once, when the contents of the stream are known. The error is a [*source.Failure], nil at the end of a file, or the
+// cause of ctx.
 func (t *Tool) Read(ctx context.Context, from Input, p Plan, w io.Writer, streams func(source.Streams)) error {
 	in := input{args: []string{"-protocol_whitelist", "file,pipe,fd", "-format_whitelist", fileFormats, "-i",
 		"file:" + from.File}}
@@ -78,7 +80,7 @@ func (t *Tool) Read(ctx context.Context, from Input, p Plan, w io.Writer, stream
 		password: password, memory: readMemory, kill: true, line: func(line string) {
 			if reader.line(line) {
 				if demo {
-					reader.got.Video = "h264" // what it is encoded to
+					reader.got.Video = "h264" // the picture is encoded to this
 				}
 				streams(reader.got)
 			}
@@ -102,11 +104,12 @@ func (t *Tool) Read(ctx context.Context, from Input, p Plan, w io.Writer, stream
 	return err
 }
 
-// demoCodec encodes the demo camera's picture.
+// demoCodec is the arguments that encode the picture of the demo camera.
 var demoCodec = []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1",
 	"-g", strconv.Itoa(demoFPS), "-keyint_min", strconv.Itoa(demoFPS), "-sc_threshold", "0", "-b:v", "400k", "-maxrate",
 	"400k", "-bufsize", "800k"}
 
+// readArgs returns FFmpeg's arguments to copy an input to standard output.
 func readArgs(in input, p Plan, demo bool) []string {
 	args := []string{"-hide_banner", "-nostats", "-loglevel", "level+info", "-threads", "1"}
 	if p.WallClock {

@@ -19,24 +19,24 @@ import (
 type job struct {
 	args     []string
 	stdin    io.Reader
-	files    []*os.File // that it may read or write, see nameOf
+	files    []*os.File // files that FFmpeg may read or write; see nameOf
 	stdout   io.Writer
 	password string            // scrubbed from every line
-	line     func(line string) // each scrubbed line of standard error; may be nil
-	memory   uint64            // bytes that it may use at most, where the system can bound that; 0: as it likes
-	kill     bool              // it is killed when ctx ends, instead of asked to stop
+	line     func(line string) // called with each scrubbed line of standard error; may be nil
+	memory   uint64            // maximum bytes of address space where the system has such a limit; 0: no limit
+	kill     bool              // FFmpeg is killed when ctx ends, instead of asked to stop
 }
 
-// stopTime is how long FFmpeg may take to end after it was asked to.
+// stopTime is how long FFmpeg may take to end after it was asked to stop.
 const stopTime = 3 * time.Second
 
-// maxLine bounds a line of FFmpeg's; a longer one is cut.
+// maxLine is the maximum length of a line, in bytes. A longer line is cut into several.
 const maxLine = 4096
 
-// keptLines is how many of FFmpeg's last lines an error is told from.
+// keptLines is how many of FFmpeg's last lines are kept to find the reason of an error.
 const keptLines = 40
 
-// exitError is an FFmpeg that ended with an error, and its last lines.
+// exitError is the error of an FFmpeg that exited with an error, with its last lines.
 type exitError struct {
 	err   error
 	lines []string
@@ -45,9 +45,9 @@ type exitError struct {
 func (e *exitError) Error() string { return Diagnose(e.lines, false).Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// run starts FFmpeg and waits until it ends. When ctx ends FFmpeg is asked to stop, then killed; the error is then
-// ctx's cause. The thread that starts FFmpeg is kept for as long as it runs, because on Linux the parent-death signal
-// follows the thread and not the process.
+// run starts FFmpeg and waits until it ends. When ctx ends, FFmpeg is asked to stop and then killed (with job.kill,
+// killed at once), and the error is the cause of ctx. The thread that starts FFmpeg is kept while FFmpeg runs, because
+// on Linux the parent-death signal belongs to the thread and not to the process.
 func (t *Tool) run(ctx context.Context, j job) error {
 	done := make(chan error, 1)
 	go func() {
@@ -57,6 +57,7 @@ func (t *Tool) run(ctx context.Context, j job) error {
 	return <-done
 }
 
+// runHere is run on the thread of the caller.
 func (t *Tool) runHere(ctx context.Context, j job) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -67,7 +68,7 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 		cmd.ExtraFiles = j.files
 	}
 	cmd.Cancel = func() error {
-		if j.kill { // nothing that it would still write is wanted
+		if j.kill { // its further output is not wanted
 			return cmd.Process.Kill()
 		}
 		return interrupt(cmd.Process)
@@ -105,8 +106,8 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 			}
 		})
 	})
-	// cmd.Wait closes the pipe, so the lines are read to their end first. When ctx ends, the command itself asks FFmpeg
-	// to stop and kills it after stopTime, which ends its lines too.
+	// cmd.Wait closes the pipe, so the lines are read to their end first. When ctx ends, cmd itself asks FFmpeg to stop
+	// and kills it after stopTime, which also ends the lines.
 	reading.Wait()
 	err = cmd.Wait()
 	if ctx.Err() != nil {
@@ -118,7 +119,7 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 	return nil
 }
 
-// eachLine calls f for every line; progress lines end with CR.
+// eachLine calls f for every line that is not empty. Progress lines end with CR.
 func eachLine(r io.Reader, f func(string)) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, maxLine), maxLine)

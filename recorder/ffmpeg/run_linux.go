@@ -18,10 +18,10 @@ func adopt(*os.Process) error { return nil }
 
 func release(*os.Process) {}
 
-// EndOrphans has nothing to do: the kernel ends FFmpeg with Preroll.
+// EndOrphans does nothing: the kernel ends FFmpeg with Preroll.
 func EndOrphans(context.Context, string) error { return nil }
 
-// limitMemory bounds the address space of a process, in bytes.
+// limitMemory limits the address space of a process, in bytes.
 func limitMemory(p *os.Process, bytes uint64) error {
 	return unix.Prlimit(p.Pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: bytes, Max: bytes}, nil)
 }

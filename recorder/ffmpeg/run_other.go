@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent has nothing to ask of this kernel: an FFmpeg whose Preroll was killed ends when it next writes to its
-// pipe, or when the next Preroll starts.
+// dieWithParent cannot make this kernel end FFmpeg with its parent. If Preroll was killed, its FFmpeg ends when it next
+// writes to its pipe, or when the next Preroll starts.
 func dieWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func adopt(p *os.Process) error {
@@ -20,8 +20,8 @@ func adopt(p *os.Process) error {
 
 func release(p *os.Process) { forgetProcess(p) }
 
-// EndOrphans ends the FFmpegs that an earlier process left behind, which it noted in a folder.
+// EndOrphans ends the FFmpegs that an earlier process left behind and wrote down in dir.
 func EndOrphans(ctx context.Context, dir string) error { return endNoted(ctx, dir) }
 
-// limitMemory has nothing to ask of this kernel, which bounds no address space.
+// limitMemory does nothing: this kernel limits no address space.
 func limitMemory(*os.Process, uint64) error { return nil }

@@ -18,7 +18,7 @@ func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{HideWindow: true, CreationFlags: windows.CREATE_NO_WINDOW}
 }
 
-// job is a job object that kills its processes when the last handle to it closes, which is when Preroll ends.
+// killJob returns a job object that kills its processes when the last handle to it closes, which is when Preroll ends.
 var killJob = sync.OnceValues(func() (windows.Handle, error) {
 	h, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -50,8 +50,8 @@ func adopt(p *os.Process) error {
 
 func release(*os.Process) {}
 
-// EndOrphans has nothing to do: the job object ends FFmpeg with Preroll.
+// EndOrphans does nothing: the job object ends FFmpeg with Preroll.
 func EndOrphans(context.Context, string) error { return nil }
 
-// limitMemory is not needed: see adopt, whose job bounds what it holds.
+// limitMemory does nothing: FFmpeg's memory is not limited on Windows.
 func limitMemory(*os.Process, uint64) error { return nil }

@@ -12,8 +12,8 @@ import (
 // address matches the URLs in a text.
 var address = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s]*`)
 
-// Scrub returns a text without the given password, in its plain and escaped spellings, and with nothing of any URL in
-// it but its scheme and host: see [config.RedactURL].
+// Scrub returns text without the password in its plain and escaped spellings. Of each URL in text, only the scheme and
+// the host stay; see [config.RedactURL].
 func Scrub(text, password string) string {
 	mask := func(text string) string {
 		return address.ReplaceAllStringFunc(text, func(u string) string {
@@ -21,7 +21,7 @@ func Scrub(text, password string) string {
 			return strings.Replace(config.RedactURL(plain), "…@", "", 1) + u[len(plain):]
 		})
 	}
-	// A password of three letters would blank out ordinary words; in a URL it is gone already.
+	// A password of three letters would blank out ordinary words. In URLs it is gone without this.
 	if len(password) < 4 {
 		return mask(text)
 	}

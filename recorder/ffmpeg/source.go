@@ -18,7 +18,7 @@ type Source struct {
 	Audio    bool
 }
 
-// SourceOf returns a camera's source; the password comes from the keyring where the settings say so.
+// SourceOf returns the source of a camera. The password comes from the keyring if the settings say so.
 func SourceOf(c config.Camera) (Source, error) {
 	p, err := c.Password.Resolve(c.ID)
 	if err != nil {
@@ -27,17 +27,17 @@ func SourceOf(c config.Camera) (Source, error) {
 	return Source{URL: c.URL, Username: c.Username, Password: p, Audio: c.Audio}, nil
 }
 
-// input is what FFmpeg reads: its arguments up to -i, and a script for its standard input.
+// input is what FFmpeg reads: the arguments up to -i, and a script for standard input.
 type input struct {
 	args  []string
 	stdin string
 }
 
-// readTimeout is how long FFmpeg waits for a camera's next byte, in microseconds.
+// readTimeout is how long FFmpeg waits for the next byte of a camera, in microseconds.
 const readTimeout = "5000000"
 
-// input hides the URL with its password in an ffconcat script on standard input, because arguments can be read by
-// every user of the machine. The list of protocols keeps an answer of the camera from naming a local file.
+// input hides the URL and its password in an ffconcat script on standard input, because every user of the machine can
+// read arguments. The list of protocols keeps an answer of the camera from naming a local file.
 func (t *Tool) input(s Source, udp bool) (input, error) {
 	if rule := config.CheckURL(s.URL); !rule.IsZero() {
 		return input{}, source.BadURL.Failure(text.CameraURL.With(rule))
@@ -72,7 +72,7 @@ func (t *Tool) input(s Source, udp bool) (input, error) {
 		stdin: script}, nil
 }
 
-// timeoutOption is the name of RTSP's read time-out, which FFmpeg 5 changed.
+// timeoutOption returns the name of RTSP's read timeout, which FFmpeg 5 changed.
 func (t *Tool) timeoutOption() string {
 	if t.major != 0 && t.major < 5 {
 		return "stimeout"
@@ -80,20 +80,20 @@ func (t *Tool) timeoutOption() string {
 	return "timeout"
 }
 
-// quote quotes for an ffconcat script (FFmpeg's "Quoting and escaping"): inside single quotes all is literal but the
-// quote itself.
+// quote quotes for an ffconcat script (FFmpeg's "Quoting and escaping"). Inside single quotes everything is literal
+// except the single quote.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// The demo camera: 640x360, 10 frames a second, a keyframe a second.
+// The demo camera: 640x360, 10 frames per second, a keyframe per second.
 const (
 	demoWidth, demoHeight = 640, 360
 	demoFPS               = 10
 	clockFilter           = `drawtext=text='%{localtime\:%T}':x=20:y=h-th-20:fontsize=h/8:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=8`
 )
 
-// demoGraph draws a moving picture, a clock, and across the top a frame counter of 40 blocks: 32 bits, most
-// significant first, and 8 bits of checksum, which is the sum of the four bytes XOR 0xA5. FFmpeg's expressions have no
-// XOR: a^b = a + b - 2(a&b).
+// demoGraph draws a moving picture, a clock if clock is set, and across the top a frame counter of 40 blocks. The
+// blocks are 32 bits, most significant first, and 8 bits of checksum: the sum of the four bytes XOR 0xA5. FFmpeg's
+// expressions have no XOR, so a^b = a + b - 2(a&b).
 func demoGraph(clock bool) string {
 	const bit = `if(lt(X,32), mod(floor(N/pow(2,31-X)),2), st(0, mod(mod(N,256)+mod(floor(N/256),256)+mod(floor(N/65536),256)+floor(N/16777216),256)); mod(floor((ld(0)+165-2*bitand(ld(0),165))/pow(2,39-X)),2))`
 	picture := fmt.Sprintf("testsrc2=s=%dx%d:r=%d", demoWidth, demoHeight, demoFPS)

@@ -15,7 +15,7 @@ var (
 	rateWord  = regexp.MustCompile(`, ([0-9.]+) fps`)
 )
 
-// streamReader learns the input's streams from the lines that FFmpeg prints before it begins.
+// streamReader learns the streams of the input from the lines that FFmpeg prints before it begins to copy.
 type streamReader struct {
 	in   bool // inside the "Input #0" part
 	got  source.Streams

@@ -1,9 +1,9 @@
-// Package ffmpeg finds FFmpeg, builds its arguments, runs it and says why it ended. The engine starts processes nowhere
-// else.
+// Package ffmpeg finds FFmpeg, builds its arguments, runs it and reports why it ended. No other package of the engine
+// starts a process.
 //
-// In goes a camera's Source or a file; out come a stream of fragmented MP4, finished clips, pictures, and a
-// [source.Failure] in plain words. Nothing is passed through a shell, passwords travel by standard input only, and
-// every line that FFmpeg prints is scrubbed before anyone sees it. Each call waits for the process that it started.
+// The input is a camera's [Source] or a file; the output is a stream of fragmented MP4, a finished clip, a picture, or
+// a [source.Failure] in plain words. Nothing passes through a shell. Passwords go only through standard input. Every
+// line that FFmpeg prints is scrubbed before anyone sees it. Each call waits for the process that it started.
 package ffmpeg
 
 import (
@@ -27,32 +27,32 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Tool is an FFmpeg that was found and is good enough.
+// Tool is an FFmpeg that was found and is usable.
 type Tool struct {
 	Path    string
-	Version string // as it calls itself, such as "5.1.9-0+deb12u1"
-	major   int    // 0 for a build from git, which is taken as new
+	Version string // as FFmpeg calls itself, such as "5.1.9-0+deb12u1"
+	major   int    // 0 for a build from git, which counts as new
 
 	file  os.FileInfo
-	h264  bool // libx264 is there, which the demo camera needs
+	h264  bool // has libx264, which the demo camera needs
 	clock func() bool
 }
 
-// oldest is the oldest release whose options are known here.
+// oldest is the oldest major release whose options Preroll knows.
 const oldest = 4
 
-// needed is what FFmpeg must be built with, by the option that lists it.
+// needed lists what FFmpeg must be built with, per option that prints the list.
 var needed = map[string][]string{"-demuxers": {"rtsp", "concat"}, "-muxers": {"mov", "mp4"},
 	"-encoders": {"aac", "mjpeg"}}
 
 const (
-	startTime = 20 * time.Second // for which a machine that just starts may need to load FFmpeg
-	askTime   = 10 * time.Second // for which it is asked what it can
+	startTime = 20 * time.Second // how long FFmpeg may take to start on a machine that just started
+	askTime   = 10 * time.Second // how long to ask FFmpeg for its features
 )
 
-// Find returns the FFmpeg to use: the one of the setting, else beside this program, else on PATH. The error is a
-// [*source.Failure] of kind [source.Missing] or [TooOld]. On a machine that is too busy to ask what it can, it is taken
-// to be good enough: a camera must not wait for that.
+// Find returns the FFmpeg to use: the program in the setting, else the program beside Preroll, else the program on
+// PATH. The error is a [*source.Failure] of kind [source.Missing] or [source.TooOld]. If the machine is too busy to
+// list the features of FFmpeg in time, FFmpeg counts as usable, because a camera must not wait for that.
 func Find(ctx context.Context, setting string) (*Tool, error) {
 	path, err := locate(setting)
 	if err != nil {
@@ -104,8 +104,8 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 	return t, nil
 }
 
-// canDrawClock returns what reports whether the demo camera can have a clock. That needs the drawtext filter and a
-// font; whether there is one, only a try tells.
+// canDrawClock returns a function that reports whether the demo camera can have a clock. A clock needs the drawtext
+// filter and a font, and only a try shows whether there is a font.
 func (t *Tool) canDrawClock() func() bool {
 	return sync.OnceValue(func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), askTime)
@@ -121,8 +121,9 @@ var (
 	leavesOut     = regexp.MustCompile(`--disable-(everything|all|network|protocol|muxer|demuxer|encoder)`)
 )
 
-// builtFully tells by what FFmpeg says of its version whether it was built with all that needs no other library, and
-// with libx264. Most are; that saves to start it once for each list of what it can.
+// builtFully reports whether FFmpeg was built with all features that need no other library, and whether it has libx264.
+// version is what FFmpeg prints about its version. Most builds are full; then FFmpeg need not be started once for each
+// list of features.
 func builtFully(version []byte) (full, h264 bool) {
 	m := configuration.FindSubmatch(version)
 	if m == nil || leavesOut.Match(m[1]) {
@@ -131,14 +132,15 @@ func builtFully(version []byte) (full, h264 bool) {
 	return true, slices.Contains(strings.Fields(string(m[1])), "--enable-libx264")
 }
 
-// Changed reports whether the program is gone or another one since it was found: an update may have removed it, or
-// brought a version that wants other arguments.
+// Changed reports whether the program is gone or was replaced since it was found. An update may have removed the
+// program, or brought a version that needs other arguments.
 func (t *Tool) Changed() bool {
 	now, err := os.Stat(t.Path)
 	return err != nil || !os.SameFile(now, t.file) || now.Size() != t.file.Size() ||
 		!now.ModTime().Equal(t.file.ModTime())
 }
 
+// locate returns the path of FFmpeg; see Find.
 func locate(setting string) (string, error) {
 	name := "ffmpeg"
 	if runtime.GOOS == "windows" {
@@ -168,6 +170,7 @@ func locate(setting string) (string, error) {
 
 var versionLine = regexp.MustCompile(`^ffmpeg version (\S+)`)
 
+// parseVersion returns the version in the output of -version. major is 0 for a build from git.
 func parseVersion(out []byte) (version string, major int, err error) {
 	m := versionLine.FindSubmatch(out)
 	if m == nil {
@@ -185,7 +188,7 @@ func parseVersion(out []byte) (version string, major int, err error) {
 	return version, major, nil
 }
 
-// list returns the names of a list such as -muxers; those that belong together share a line ("mov,mp4,m4a").
+// list returns the names in a list of FFmpeg, such as -muxers. Names that belong together share a line ("mov,mp4,m4a").
 func (t *Tool) list(ctx context.Context, list string) (map[string]bool, error) {
 	out, err := t.output(ctx, "-hide_banner", "-v", "error", list)
 	if err != nil {
@@ -202,7 +205,7 @@ func (t *Tool) list(ctx context.Context, list string) (map[string]bool, error) {
 	return has, nil
 }
 
-// output runs FFmpeg for a moment and returns what it wrote to standard output.
+// output runs FFmpeg for a moment and returns its standard output.
 func (t *Tool) output(ctx context.Context, args ...string) ([]byte, error) {
 	var out bytes.Buffer
 	err := t.run(ctx, job{args: args, stdout: &out})

@@ -4,19 +4,19 @@ import (
 	"encoding/binary"
 )
 
-// videoEntry appends a visual sample entry (ISO/IEC 14496-12, 12.1.3) with the codec's own box in it.
+// videoEntry returns a visual sample entry (ISO/IEC 14496-12, 12.1.3). config appends the box of the codec.
 func videoEntry(kind string, width, height int, config func([]byte) []byte) []byte {
 	return box(nil, kind, func(b []byte) []byte {
 		b = u16(zeros(b, 6), 1) // data reference
 		b = zeros(b, 16)
 		b = u16(u16(b, uint16(width)), uint16(height))
-		b = u32(u32(u32(b, 0x480000), 0x480000), 0) // 72 dots an inch
-		b = zeros(u16(b, 1), 32)                    // frames a sample, compressor
+		b = u32(u32(u32(b, 0x480000), 0x480000), 0) // 72 dots per inch
+		b = zeros(u16(b, 1), 32)                    // frames per sample, compressor
 		return config(u16(u16(b, 24), 0xffff))
 	})
 }
 
-// H264Entry returns the sample entry of H.264 (ISO/IEC 14496-15, 5.4.2). sps must have 4 bytes at least.
+// H264Entry returns the sample entry of H.264 (ISO/IEC 14496-15, 5.4.2). sps must have at least 4 bytes.
 func H264Entry(width, height int, sps, pps []byte) []byte {
 	return videoEntry("avc1", width, height, func(b []byte) []byte {
 		return box(b, "avcC", func(b []byte) []byte {
@@ -31,8 +31,8 @@ func H264Entry(width, height int, sps, pps []byte) []byte {
 	})
 }
 
-// H265Entry returns the sample entry of H.265 (ISO/IEC 14496-15, 8.4.1). profile is the 12 bytes of the SPS's general
-// profile, tier and level.
+// H265Entry returns the sample entry of H.265 (ISO/IEC 14496-15, 8.4.1). profile is the 12 bytes of general profile,
+// tier and level in the SPS.
 func H265Entry(width, height int, profile [12]byte, vps, sps, pps []byte) []byte {
 	return videoEntry("hvc1", width, height, func(b []byte) []byte {
 		return box(b, "hvcC", func(b []byte) []byte {
@@ -48,7 +48,7 @@ func H265Entry(width, height int, profile [12]byte, vps, sps, pps []byte) []byte
 	})
 }
 
-// audioEntry appends an audio sample entry (ISO/IEC 14496-12, 12.2.3).
+// audioEntry returns an audio sample entry (ISO/IEC 14496-12, 12.2.3). config appends the box of the codec.
 func audioEntry(kind string, channels, bits, rate int, config func([]byte) []byte) []byte {
 	return box(nil, kind, func(b []byte) []byte {
 		b = u16(zeros(b, 6), 1)
@@ -58,7 +58,7 @@ func audioEntry(kind string, channels, bits, rate int, config func([]byte) []byt
 	})
 }
 
-// AACEntry returns the sample entry of AAC (ISO/IEC 14496-14, 5.6) with an AudioSpecificConfig.
+// AACEntry returns the sample entry of AAC (ISO/IEC 14496-14, 5.6). config is the AudioSpecificConfig.
 func AACEntry(channels, rate int, config []byte) []byte {
 	descriptor := func(b []byte, tag byte, body []byte) []byte {
 		n := len(body)
@@ -73,14 +73,14 @@ func AACEntry(channels, rate int, config []byte) []byte {
 	})
 }
 
-// PCMEntry returns QuickTime's sample entry of sound that is no AAC: "ulaw", "alaw", or "twos" for 16 bits big-endian.
-// FFmpeg reads them in fragmented MP4.
+// PCMEntry returns QuickTime's sample entry of uncompressed or G.711 sound: "ulaw", "alaw", or "twos" for 16 bits
+// big-endian. FFmpeg reads these entries in fragmented MP4.
 func PCMEntry(kind string, channels, rate int) []byte {
 	return audioEntry(kind, channels, 16, rate, func(b []byte) []byte { return b })
 }
 
-// G726Entry returns the sample entry of G.726 with so many bits a sample, most significant first: a Microsoft wave
-// format (0x45) in QuickTime's form, as FFmpeg reads it.
+// G726Entry returns the sample entry of G.726: a Microsoft wave format (0x45) in QuickTime's form, as FFmpeg reads it.
+// bits is the number of bits per sample, most significant first.
 func G726Entry(bits int) []byte {
 	return audioEntry("ms\x00\x45", 1, bits, 8000, func(b []byte) []byte { return b })
 }
@@ -96,7 +96,7 @@ func OpusEntry(channels int) []byte {
 	})
 }
 
-// Kind is the four letters of a sample entry, "" if it is none.
+// Kind returns the four letters of a sample entry, "" if entry is not one sample entry.
 func Kind(entry []byte) string {
 	if len(entry) < 8 || int(binary.BigEndian.Uint32(entry)) != len(entry) {
 		return ""
@@ -104,15 +104,15 @@ func Kind(entry []byte) string {
 	return string(entry[4:8])
 }
 
-// Same reports whether two tracks decode alike. Bit rates, which differ from file to file, do not count.
+// Same reports whether two tracks decode alike. Bit rates, which differ from file to file, do not matter.
 func (t Track) Same(o Track) bool {
 	return t.Video == o.Video && t.Timescale == o.Timescale && t.Width == o.Width && t.Height == o.Height &&
 		string(essence(t)) == string(essence(o))
 }
 
-// essence is what of a sample entry decides how its samples are decoded.
+// essence returns the part of a sample entry that decides how samples are decoded.
 func essence(t Track) []byte {
-	const visual, sound = 86, 36 // lengths of the entries without the boxes in them
+	const visual, sound = 86, 36 // lengths of the entries without inner boxes
 	if Kind(t.Entry) == "" {
 		return t.Entry
 	}

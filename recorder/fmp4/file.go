@@ -9,19 +9,18 @@ import (
 	"time"
 )
 
-// Fragment is one whole fragment of a fragmented MP4 file: of its video.
+// Fragment describes the video of one whole fragment of a fragmented MP4 file.
 type Fragment struct {
 	Media  [2]time.Duration // start and end
 	Key    bool             // begins with a keyframe
 	Frames int
-	End    int64     // offset behind its last byte
-	Wall   time.Time // of its first frame; zero if the file does not tell
+	End    int64     // offset of the end of the fragment
+	Wall   time.Time // wall time of the first frame; zero if the file does not name it
 }
 
-// walk calls f for the init section ("moov"), for the end of each whole fragment with video behind it ("mdat"), and for
-// boxes that mean nothing to players ("free"), with the offset of their ends. A cut or damaged file ends where it is
-// cut or damaged, which is no error here; one that cannot be read is. m may hold what the init section says, if that is
-// in another file.
+// walk calls f for the init section ("moov"), for each whole fragment ("mdat"), and for boxes that players skip
+// ("free"). end is the offset of the end of the box. Cut or damaged bytes end the walk and are no error; a read that
+// fails is an error. m is the movie of an init section in another file, or nil if the file contains its own.
 func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr *Fragment) error) error {
 	var pending *Fragment
 	var wall time.Time
@@ -29,14 +28,15 @@ func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr
 	if m != nil {
 		video, _ = m.Video()
 	}
-	var bytesOf, begun int64 // bytes that the fragment's samples have, and where its box begins
+	// bytesOf is the number of bytes of the fragment's samples. begun is the offset where the present box begins.
+	var bytesOf, begun int64
 	own := m == nil
 	err := boxes(r, size, func(kind string, end int64, body func() ([]byte, error)) error {
 		from := begun
 		begun = end
 		switch kind {
 		case "moov":
-			if !own || m != nil { // what follows is no fragment
+			if !own || m != nil { // a second init section, or one after a given movie: no fragments follow
 				return ErrBox
 			}
 			b, err := body()
@@ -108,7 +108,8 @@ func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr
 	return err
 }
 
-// Fragments returns the length of the init section in bytes, 0 if it is not whole, and the whole fragments behind it.
+// Fragments returns the length of the init section in bytes, 0 if it is not whole, and the whole fragments with video
+// behind it.
 func Fragments(b []byte) (init int64, list []Fragment) {
 	_ = walk(bytes.NewReader(b), int64(len(b)), nil, func(kind string, end int64, fr *Fragment) error {
 		switch {
@@ -122,7 +123,7 @@ func Fragments(b []byte) (init int64, list []Fragment) {
 	return init, list
 }
 
-// Segment returns the whole fragments of a file without an init section, whose movie is given.
+// Segment returns the whole fragments of a file without an init section. m is the movie of the init section.
 func Segment(r io.ReaderAt, size int64, m Movie) (list []Fragment) {
 	_ = walk(r, size, &m, func(_ string, _ int64, fr *Fragment) error {
 		if fr != nil {
@@ -133,15 +134,16 @@ func Segment(r io.ReaderAt, size int64, m Movie) (list []Fragment) {
 	return list
 }
 
-// Contents is what a finished file holds.
+// Contents describes a finished file.
 type Contents struct {
 	Bytes  int64
-	Length time.Duration // of its video
+	Length time.Duration // of the video
 	Frames int
-	Sound  string // sample entry of its first sound track, "" if it has none
+	Sound  string // sample entry of the first sound track, "" if there is none
 }
 
-// ReadInitFile reads the init section in a file.
+// ReadInitFile reads a file that holds an init section. It returns the movie and the bytes of the file. The error is
+// [ErrBox] if the file is too large or damaged.
 func ReadInitFile(f *os.File, size int64) (Movie, []byte, error) {
 	if size > MaxBox {
 		return Movie{}, nil, ErrBox

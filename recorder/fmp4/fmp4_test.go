@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// segments returns the init section and n segments of real video, each of one second with ten frames, as this
-// package writes them: read from FFmpeg's pipe, and written again.
+// segments returns the init section and n segments of real video, of one second with ten frames each. The segments were
+// read from FFmpeg's pipe and written by this package.
 func segments(t *testing.T, n int) (init []byte, list [][]byte) {
 	t.Helper()
 	var pipe, errs bytes.Buffer
@@ -73,7 +73,7 @@ func segments(t *testing.T, n int) (init []byte, list [][]byte) {
 	return init, list
 }
 
-// TestWhatIsWrittenIsReadBack, by this package and by FFmpeg.
+// TestWhatIsWrittenIsReadBack reads with this package and with FFmpeg what this package writes.
 func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	init, list := segments(t, 4)
 	movie, err := ReadInit(init)
@@ -112,7 +112,7 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	}
 }
 
-// TestSoundEntries wants FFmpeg to know the sound of each entry that the ring may hold.
+// TestSoundEntries checks that FFmpeg recognizes the sound of each sample entry that the ring may hold.
 func TestSoundEntries(t *testing.T) {
 	init, list := segments(t, 1)
 	movie, err := ReadInit(init)
@@ -143,7 +143,7 @@ func TestSoundEntries(t *testing.T) {
 	}
 }
 
-// FuzzFile reads what is no MP4, in every way that files are read.
+// FuzzFile reads bytes that are no MP4 in every way in which files are read.
 func FuzzFile(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix\x00\x00\x00\x10moof\x00\x00\x00\x08traf"),
 		[]byte("\x00\x00\x00\x08moov"))

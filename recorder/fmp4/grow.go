@@ -12,22 +12,25 @@ import (
 	"time"
 )
 
-// Chunk is what was appended to a growing file in one go: segments of one run. One of an earlier version knows Media
-// alone, which is the file's time then.
+// --- Seals ---
+
+// Chunk describes a stretch: segments of one run that were appended to a growing file in one go. A stretch that an
+// earlier version of Preroll sealed has only Media, in the file's time.
 type Chunk struct {
 	Run    int64
 	Media  [2]time.Duration // start and end by the run's time
-	Wall   [2]time.Time     // when that arrived
-	Shift  time.Duration    // the file's time - the run's
+	Wall   [2]time.Time     // wall times of arrival of start and end
+	Shift  time.Duration    // the file's time - the run's time
 	Frames int
 }
 
-// Length is how long it plays.
+// Length returns how long the stretch plays.
 func (s Chunk) Length() time.Duration { return s.Media[1] - s.Media[0] }
 
-// A seal ends each stretch: a box that players skip (ISO/IEC 14496-12, section 8.1.2). It has the stretch's length in
-// bytes and its CRC-32C, since a power cut may leave a file with its right size and zeros in it, so that structure
-// alone does not tell what is whole; and what no fragment tells of it. The form before knew length and sum alone.
+// A seal ends each stretch. It is a box that players skip (ISO/IEC 14496-12, section 8.1.2). The seal has the length of
+// the stretch in bytes and a CRC-32C, because a power cut may leave a file with the correct size and zeros in it, which
+// structure alone does not reveal. The seal also has the facts about the stretch that no fragment contains. The older
+// form of the seal has only length and CRC.
 const (
 	sealMark = "Preroll2"
 	sealSize = 8 + 8 + 8 + 4 + 6*8
@@ -35,7 +38,7 @@ const (
 	oldSize  = 8 + 8 + 8 + 4
 )
 
-// seal returns the box that ends a stretch.
+// seal returns the box that ends a stretch. length is in bytes.
 func seal(s Chunk, length int64, sum uint32) []byte {
 	b := append(u32(nil, sealSize), "free"...)
 	b = u32(u64(append(b, sealMark...), uint64(length)), sum)
@@ -48,8 +51,9 @@ func seal(s Chunk, length int64, sum uint32) []byte {
 
 func sum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 
-// sealed reads the box at an offset as the seal of the bytes from an offset to it, but for a hole: the room for the
-// index, in which it may have been begun. is tells that it is a seal, ok that it is right.
+// sealed reads the box at offset at as the seal of the bytes from offset from to at. size is the size of the box. The
+// bytes in hole do not count: hole is the room for the index, where Finish may have begun to write. is reports whether
+// the box is a seal, ok whether the seal is right.
 func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Chunk, is, ok bool, err error) {
 	b := make([]byte, size)
 	if _, err := r.ReadAt(b, at); err != nil {
@@ -78,14 +82,16 @@ func sealed(r io.ReaderAt, from, at, size int64, hole [2]int64) (s Chunk, is, ok
 	return s, true, bytes.Equal(b, seal(s, at-from, h.Sum32())), nil
 }
 
-// Whole is what is whole of a growing file.
+// --- Reading ---
+
+// Whole describes the whole part of a growing file.
 type Whole struct {
-	Good      int64 // bytes; what follows was cut off by a crash
+	Good      int64 // bytes; a crash cut off the rest
 	Stretches []Chunk
-	Behind    bool // behind damage more is whole: this is no crash's work
+	Behind    bool // there are whole stretches behind damage, so no crash caused it
 }
 
-// Frames is how many frames of video it holds.
+// Frames returns the number of video frames in the stretches.
 func (w Whole) Frames() (n int) {
 	for _, s := range w.Stretches {
 		n += s.Frames
@@ -93,9 +99,9 @@ func (w Whole) Frames() (n int) {
 	return n
 }
 
-// Inspect reads a growing file, as far as it is whole and no further than limit bytes (0: all of it). A file without a
-// whole init section is empty. strict says that only what is sealed counts; else that holds if anything is sealed. An
-// error means that the file cannot be read.
+// Inspect reads the whole part of a growing file, but no more than limit bytes (0: no limit). A file without a whole
+// init section counts as empty. If strict is set, only sealed stretches count. Otherwise only sealed stretches count if
+// the file has any seal, and all whole fragments count if it has none. An error means that the file cannot be read.
 func Inspect(r io.ReaderAt, size, limit int64, strict bool) (Whole, error) {
 	if limit > 0 {
 		size = min(size, limit)
@@ -152,18 +158,21 @@ func Inspect(r io.ReaderAt, size, limit int64, strict bool) (Whole, error) {
 	return loose, nil
 }
 
+// --- Appending ---
+
 // GrowingFile is a growing file that is open for appending.
 type GrowingFile struct {
 	Whole
 	f     *os.File
 	movie Movie
-	ends  map[uint32]uint64 // where each track ends, ticks of the file's time
-	empty bool              // it holds no stretch yet
-	head  []byte            // that is written with the first one
+	ends  map[uint32]uint64 // where each track ends, in ticks of the file's time
+	empty bool              // the file holds no stretch yet
+	head  []byte            // bytes to write before the first stretch
 	room  int64
 }
 
-// Grow begins a growing file with an init section, and room for an index of so many bytes.
+// Grow begins a growing file. init is the init section. room is the size of the room for an index, in bytes. Grow
+// writes nothing; the first Append writes the beginning of the file.
 func Grow(f *os.File, init []byte, room int64) (*GrowingFile, error) {
 	m, err := ReadInit(init)
 	if err != nil {
@@ -175,7 +184,8 @@ func Grow(f *os.File, init []byte, room int64) (*GrowingFile, error) {
 		nil
 }
 
-// GrowOn goes on with a growing file behind what is whole of it. The rest is cut off.
+// GrowOn opens a growing file for appending behind its whole part w. The rest of the file is cut off. The error is
+// [ErrNoVideo] if nothing is whole.
 func GrowOn(f *os.File, w Whole) (*GrowingFile, error) {
 	if w.Good == 0 {
 		return nil, ErrNoVideo
@@ -200,10 +210,12 @@ func GrowOn(f *os.File, w Whole) (*GrowingFile, error) {
 	return g, err
 }
 
-// maxRoom bounds the room for an index, in bytes: some file systems know no holes.
+// maxRoom is the maximum size of the room for an index, in bytes. The room takes space where the file system knows no
+// holes.
 const maxRoom = 4 << 20
 
-// Room is a guess of the bytes that the index of a clip needs, from its first segment: a file without an init section.
+// Room estimates how many bytes the index of a clip needs. r holds the first segment of the clip, a file without an
+// init section. first and clip are the lengths of the first segment and of the clip.
 func Room(r io.ReaderAt, size int64, m Movie, first, clip time.Duration) int64 {
 	var samples, fragments int64
 	_ = boxes(r, size, func(kind string, _ int64, body func() ([]byte, error)) error {
@@ -227,9 +239,9 @@ func Room(r io.ReaderAt, size int64, m Movie, first, clip time.Duration) int64 {
 	return min(room, maxRoom)
 }
 
-// Append appends segments of one run, each a file without an init section, and a seal. times are those of the first
-// one's start and the last one's end. It does not make them durable. After an error the file is good up to where it was
-// before.
+// Append appends segments of one run, and a seal. Each segment is a file without an init section. s has the times of
+// the start of the first segment and of the end of the last segment. Append does not fsync. After an error the file is
+// good up to its end before the call.
 func (g *GrowingFile) Append(segments []io.ReaderAt, sizes []int64, s Chunk) error {
 	h := sum()
 	to := io.MultiWriter(g.f, h)
@@ -238,8 +250,8 @@ func (g *GrowingFile) Append(segments []io.ReaderAt, sizes []int64, s Chunk) err
 		if _, err := to.Write(g.head); err != nil {
 			return err
 		}
-		// The room is a hole: nothing is written there where the file system knows holes.
-		if _, err := g.f.Seek(g.room, io.SeekCurrent); err != nil { // it is not sealed
+		// The room is a hole: nothing is written there if the file system knows holes.
+		if _, err := g.f.Seek(g.room, io.SeekCurrent); err != nil { // the CRC does not cover the room
 			return err
 		}
 		length = int64(len(g.head)) + g.room
@@ -269,7 +281,7 @@ func (g *GrowingFile) Append(segments []io.ReaderAt, sizes []int64, s Chunk) err
 	return nil
 }
 
-// copy appends one segment, its times moved to the file's.
+// copy appends one segment with its times moved to the file's time, and returns the number of bytes.
 func (g *GrowingFile) copy(to io.Writer, r io.ReaderAt, size int64, s *Chunk, shifted *bool,
 	ends map[uint32]uint64) (int64, error) {
 	video, _ := g.movie.Video()
@@ -299,7 +311,7 @@ func (g *GrowingFile) copy(to io.Writer, r io.ReaderAt, size int64, s *Chunk, sh
 					continue
 				}
 				ticks := t.Ticks(s.Shift)
-				// No track leads back behind what is there, by rounding or because its times do.
+				// No track begins before its present end, because of rounding or because its times overlap.
 				if base := int64(run.Base) + ticks; base < int64(ends[t.ID]) {
 					ticks += int64(ends[t.ID]) - base
 				}
@@ -323,7 +335,7 @@ func (g *GrowingFile) copy(to io.Writer, r io.ReaderAt, size int64, s *Chunk, sh
 	return at, err
 }
 
-// shift is by how much a run's times are moved so that its first fragment follows all that is there.
+// shift returns by how much the times of a run are moved, so that its first fragment follows everything in the file.
 func (g *GrowingFile) shift(runs []run, ends map[uint32]uint64) time.Duration {
 	var end time.Duration
 	begin := time.Duration(math.MaxInt64)
@@ -341,7 +353,7 @@ func (g *GrowingFile) shift(runs []run, ends map[uint32]uint64) time.Duration {
 	return end - begin
 }
 
-// moveTimes adds ticks to the decode times in the contents of a moof box, by track.
+// moveTimes adds ticks to the decode times in the contents of a moof box. ticks has a value per track.
 func moveTimes(moof []byte, ticks map[uint32]int64) error {
 	return inside(moof, func(kind string, b []byte) error {
 		if kind != "traf" {

@@ -19,7 +19,7 @@ import (
 	"github.com/preroll/preroll/internal/testing/poll"
 )
 
-// film makes real segments with sound, of a second each: the init section and what follows it.
+// film makes real segments with sound, of one second each. It returns the init section and the segments.
 func film(t *testing.T, n int, sound, more string) (init []byte, list [][]byte) {
 	t.Helper()
 	dir := t.TempDir()
@@ -68,7 +68,8 @@ func appendTo(t *testing.T, g *GrowingFile, run int64, media time.Duration, b []
 	}
 }
 
-// plays has FFmpeg decode a file with every warning as an error, and returns its frames and length.
+// plays makes FFmpeg decode a file, with every warning as an error. It returns the number of frames, the length in
+// seconds and the number of audio packets.
 func plays(t *testing.T, path string) (frames int, length float64, audio int) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "warning", "-xerror", "-i", path, "-map", "0", "-f",
@@ -118,7 +119,8 @@ func boxesOf(t *testing.T, f *os.File) (list []string) {
 	return list
 }
 
-// A file grows by two runs of a camera, plays at every moment, is finished in place, and plays then.
+// TestGrowAndFinish grows a file by two runs of a camera. The file plays at every moment, is finished in place, and
+// plays then.
 func TestGrowAndFinish(t *testing.T) {
 	poll.RealTime(t)
 	for _, tc := range []struct {
@@ -135,7 +137,7 @@ func TestGrowAndFinish(t *testing.T) {
 			init, list := film(t, 4, tc.sound, tc.more)
 			f, g := grown(t, init, tc.room)
 			size := int64(0)
-			for i, s := range slices.Concat(list, list[1:]) { // the second run begins with other times
+			for i, s := range slices.Concat(list, list[1:]) { // the second run begins at another time
 				run, media := int64(1), time.Duration(i)*time.Second
 				if i >= 4 {
 					run, media = 2, time.Duration(i-3)*time.Second
@@ -172,7 +174,7 @@ func TestGrowAndFinish(t *testing.T) {
 			if got, err := Check(f); err != nil || got != c {
 				t.Errorf("%+v, %v, want %+v", got, err, c)
 			}
-			if again, err := Finish(f, c.Bytes); err != nil || again != c { // after a crash before its renaming
+			if again, err := Finish(f, c.Bytes); err != nil || again != c { // after a crash before the file was renamed
 				t.Errorf("%+v, %v", again, err)
 			}
 			if over := c.Bytes - size; over > tc.room+6000 {
@@ -182,7 +184,8 @@ func TestGrowAndFinish(t *testing.T) {
 	}
 }
 
-// After a crash at any byte a file is good up to the last whole stretch, goes on from there, and is finished.
+// TestGrowOnAfterACrash cuts or zeros a file at many offsets. The file is good up to the last whole stretch, grows from
+// there, and is finished.
 func TestGrowOnAfterACrash(t *testing.T) {
 	poll.RealTime(t)
 	init, list := film(t, 4, "aac", "-bf 0")
@@ -245,7 +248,7 @@ func TestGrowOnAfterACrash(t *testing.T) {
 	}
 }
 
-// torn cuts what is written at a moment, as a power cut does.
+// TestFinishIsTorn tears the last step of Finish, as a power cut does.
 func TestFinishIsTorn(t *testing.T) {
 	poll.RealTime(t)
 	init, list := film(t, 2, "aac", "-bf 0")
@@ -266,7 +269,8 @@ func TestFinishIsTorn(t *testing.T) {
 			t.Fatal(err)
 		}
 		flip := int64(binaryIndex(before, "moov")) - 4
-		for n := range 12 { // as many of the last bytes that are written come to the drive; 9 and more: zeros do
+		// n of the last bytes that are written reach the drive; from 9 on, zeros reach the drive instead.
+		for n := range 12 {
 			b := bytes.Clone(after)
 			flipped := n == 8
 			if !flipped {
@@ -322,10 +326,10 @@ func TestRoomIsEnough(t *testing.T) {
 	plays(t, f.Name())
 }
 
-// broken fails to read for a while, as a drive does that has trouble.
+// broken fails one read, like a drive that has trouble.
 type broken struct {
 	io.ReaderAt
-	at int // the read that fails
+	at int // the number of the read that fails
 	n  int
 }
 
@@ -336,7 +340,7 @@ func (b *broken) ReadAt(p []byte, off int64) (int, error) {
 	return b.ReaderAt.ReadAt(p, off)
 }
 
-// A drive that cannot be read says nothing of a file.
+// TestReadErrorIsNoDamage checks that a file does not count as damaged when the drive cannot be read.
 func TestReadErrorIsNoDamage(t *testing.T) {
 	init, list := film(t, 3, "aac", "-bf 0")
 	f, g := grown(t, init, 20000)
@@ -355,7 +359,8 @@ func TestReadErrorIsNoDamage(t *testing.T) {
 	}
 }
 
-// A file that is damaged in its middle is no crash's work: what is whole behind that is not cut off.
+// TestDamageInTheMiddle damages a file in the middle. No crash does that, so the whole stretches behind it are not cut
+// off.
 func TestDamageInTheMiddle(t *testing.T) {
 	init, list := film(t, 4, "aac", "-bf 0")
 	f, g := grown(t, init, 20000)
@@ -372,7 +377,7 @@ func TestDamageInTheMiddle(t *testing.T) {
 	}
 }
 
-// Small files that claim much take neither memory nor time.
+// TestHostileTables checks that small files which claim large contents take neither much memory nor much time.
 func TestHostileTables(t *testing.T) {
 	stbl := func(tables []byte) []byte {
 		track := Track{ID: 1, Video: true, Timescale: 90000, Width: 64, Height: 36,
@@ -436,7 +441,7 @@ func TestHostileTables(t *testing.T) {
 	}
 }
 
-// Whose video a finished file holds is told by its frames.
+// TestHolds checks that a finished file is recognized by its frames.
 func TestHolds(t *testing.T) {
 	init, list := film(t, 3, "aac", "-bf 0")
 	make := func(segments ...[]byte) (*os.File, int64) {

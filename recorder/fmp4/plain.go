@@ -13,17 +13,20 @@ import (
 	"time"
 )
 
-// A growing file is a fragmented MP4 that plays at any moment, with room for an index in front. Finish makes a plain
-// MP4 of it without a second copy: the index goes into the room, and the fragments become the inside of one mdat box.
+// A growing file is a fragmented MP4 with room for an index in front. The file plays at any moment. Finish makes a
+// plain MP4 of it without a second copy: the index goes into the room, and the fragments become the contents of one
+// mdat box.
 
-// movieScale is the ticks a second of a plain file's movie.
+// movieScale is the timescale of a plain file's movie, in ticks per second.
 const movieScale = 90000
+
+// --- The index of a track ---
 
 // table is the index of one track's samples.
 type table struct {
 	track   Track
 	first   uint64   // decode time of the first sample
-	times   []uint64 // of each sample, ticks from the first one on
+	times   []uint64 // per sample, ticks since the first sample
 	last    uint32   // duration of the last sample
 	sizes   []uint32
 	offsets []int32 // presentation time - decode time; nil: all are 0
@@ -31,13 +34,13 @@ type table struct {
 	chunks  []chunk
 }
 
-// chunk is samples of a track that lie one behind the other.
+// chunk is a row of samples of one track without a gap between their bytes. at is the offset of the first byte.
 type chunk struct {
 	at int64
 	n  uint32
 }
 
-// length is how long the track plays, ticks.
+// length returns how long the track plays, in ticks.
 func (t *table) length() uint64 {
 	if len(t.times) == 0 {
 		return 0
@@ -45,10 +48,10 @@ func (t *table) length() uint64 {
 	return t.times[len(t.times)-1] + uint64(t.last)
 }
 
-// maxTable bounds the samples of one track in a clip: those of 24 hours at 120 frames a second.
+// maxTable is the maximum number of samples of one track in a clip: 24 hours at 120 frames per second.
 const maxTable = 24 * 3600 * 120
 
-// add appends the samples of one fragment whose bytes begin at an offset of the file.
+// add appends the samples of one fragment. at is the offset in the file where their bytes begin.
 func (t *table) add(r run, at int64) error {
 	if len(t.sizes)+len(r.Samples) > maxTable {
 		return ErrBox
@@ -56,7 +59,8 @@ func (t *table) add(r run, at int64) error {
 	if len(t.times) == 0 {
 		t.first = r.Base
 	}
-	next := t.length() // a sample never begins before the end of the one before, whatever its fragment says
+	// A sample never begins before the end of the previous sample, whatever its fragment says.
+	next := t.length()
 	if r.Base >= t.first {
 		next = max(next, r.Base-t.first)
 	}
@@ -80,17 +84,19 @@ func (t *table) add(r run, at int64) error {
 	return nil
 }
 
-// layout is what lies where in a growing file.
+// --- The structure of a file ---
+
+// layout is the structure of a growing or finished file.
 type layout struct {
 	moov  [2]int64 // from, to
-	body  int64    // where fragments begin; what is between is room
+	body  int64    // where the fragments begin; the room lies between moov and body
 	size  int64
 	movie Movie
-	plain bool // it is finished already
+	plain bool // the file is finished already
 	list  []*table
 }
 
-// survey reads a file's boxes, as far as size bytes go.
+// survey reads the first size bytes of a file. The error is ErrBox if they are damaged or hold no moov box.
 func survey(r io.ReaderAt, size int64) (l layout, err error) {
 	l.size = size
 	at, moofAt := int64(0), int64(-1)
@@ -163,7 +169,7 @@ func survey(r io.ReaderAt, size int64) (l layout, err error) {
 	return l, err
 }
 
-// tables reads the index of a plain file's moov box, as far as Contents need it.
+// tables reads the index in the moov box of a plain file, as far as Contents and Check need it.
 func (l *layout) tables(b []byte) error {
 	n := -1
 	return inside(b, func(kind string, b []byte) error {
@@ -180,7 +186,7 @@ func (l *layout) tables(b []byte) error {
 	})
 }
 
-// read reads times, sizes and places of a track's samples from its trak box.
+// read reads the times, sizes and places of a track's samples from the trak box.
 func (t *table) read(trak []byte) error {
 	var chunks, counts []byte
 	var long bool
@@ -225,7 +231,7 @@ func (t *table) read(trak []byte) error {
 	at.skip(4)
 	of.skip(4)
 	n, entries := at.u32(), of.u32()
-	var each, next uint32 // samples of a chunk, from one chunk to the next entry's
+	var each, next uint32 // samples per chunk now; the chunk from which on there are after samples per chunk
 	var after uint32
 	if entries > 0 {
 		next, after = of.u32(), of.u32()
@@ -254,7 +260,7 @@ func (t *table) read(trak []byte) error {
 	return nil
 }
 
-// eachIn calls f for the boxes in the last of some nested boxes.
+// eachIn calls f for each box inside nested boxes. path names the nested boxes from the outside in.
 func eachIn(b []byte, path []string, f func(kind string, b []byte) error) error {
 	return inside(b, func(kind string, b []byte) error {
 		switch {
@@ -267,7 +273,7 @@ func eachIn(b []byte, path []string, f func(kind string, b []byte) error) error 
 	})
 }
 
-// contents is what the file holds.
+// contents describes what the file holds.
 func (l *layout) contents() Contents {
 	c := Contents{Bytes: l.size}
 	for _, t := range l.list {
@@ -282,8 +288,11 @@ func (l *layout) contents() Contents {
 	return c
 }
 
-// Holds reports whether a finished file holds the video of a growing or finished one, of which size bytes count: the
-// same frames, by their sizes. more says that it may hold further ones behind.
+// --- Checking and finishing ---
+
+// Holds reports whether a finished file holds the video of another file, growing or finished, of which only the first
+// size bytes count. Holds compares the number of frames and their sizes. If more is set, plain may have further frames
+// at the end.
 func Holds(plain, part *os.File, size int64, more bool) (bool, error) {
 	fi, err := plain.Stat()
 	if err != nil {
@@ -310,10 +319,11 @@ func Holds(plain, part *os.File, size int64, more bool) (bool, error) {
 		slices.Equal(got[:len(want)], want), err
 }
 
-// ErrNotPlain means that a file has no index yet.
+// ErrNotPlain means that a file is not finished: it has no index yet.
 var ErrNotPlain = errors.New("the file is not finished")
 
-// Check reads the index of a plain file and returns what it holds. Every sample must lie in the file.
+// Check reads the index of a plain file and returns what the file holds. The error is [ErrNotPlain] if the file is not
+// finished, and [ErrBox] if the index is damaged or a sample lies outside of the file.
 func Check(f *os.File) (Contents, error) {
 	fi, err := f.Stat()
 	if err != nil {
@@ -350,9 +360,9 @@ func Check(f *os.File) (Contents, error) {
 	return l.contents(), nil
 }
 
-// Finish makes a plain MP4 of a growing file, of which size bytes count, and returns what it holds. A crash at any
-// moment leaves a file that plays and can be finished again; one that is finished already stays as it is. The caller
-// makes it durable. (ISO/IEC 14496-12)
+// Finish makes a plain MP4 of a growing file, of which only the first size bytes count, and returns what the file
+// holds. A crash at any moment leaves a file that plays and that can be finished again. A file that is finished already
+// stays as it is. The caller must fsync the file. (ISO/IEC 14496-12)
 func Finish(f *os.File, size int64) (Contents, error) {
 	l, err := survey(f, size)
 	switch {
@@ -381,7 +391,7 @@ func Finish(f *os.File, size int64) (Contents, error) {
 			return Contents{}, err
 		}
 		flip = append(u32(nil, uint32(l.moov[1]+8-from)), "free"...) // covers the first moov and the free box's header
-	} else { // more came than there is room for: the index goes behind
+	} else { // the room is too small: the index goes to the end of the file
 		if _, err := f.WriteAt(moov, size); err != nil {
 			return Contents{}, err
 		}
@@ -391,7 +401,7 @@ func Finish(f *os.File, size int64) (Contents, error) {
 			flip = append(u32(nil, uint32(size-from)), "mdat"...)
 		}
 	}
-	if err := f.Sync(); err != nil { // before it counts
+	if err := f.Sync(); err != nil { // before the last step makes the index valid
 		return Contents{}, err
 	}
 	if _, err := f.WriteAt(flip, from); err != nil {
@@ -404,7 +414,7 @@ func Finish(f *os.File, size int64) (Contents, error) {
 	return c, nil
 }
 
-// Repair undoes what a power cut left of the last step of Finish, should it have torn those few bytes: the file grows
+// Repair undoes the last step of Finish if a power cut tore the few bytes of this step. The file is a growing file
 // again.
 func Repair(f *os.File) error {
 	fi, err := f.Stat()
@@ -416,7 +426,7 @@ func Repair(f *os.File) error {
 		return err
 	}
 	if err != nil || kind != "ftyp" {
-		return nil // nothing is whole of it
+		return nil // nothing of the file is whole
 	}
 	if kind, _, n, err := header(f, from, fi.Size()-from); err == nil && kind == "moov" {
 		next, _, _, nerr := header(f, from+n, fi.Size()-from-n)
@@ -426,7 +436,7 @@ func Repair(f *os.File) error {
 	} else if err != nil && !errors.Is(err, ErrBox) {
 		return err
 	}
-	moov := int64(8) // its length, by what is in it
+	moov := int64(8) // length of the moov box, derived from the boxes inside
 	for {
 		kind, _, n, err := header(f, from+moov, fi.Size()-from-moov)
 		if err != nil || kind != "mvhd" && kind != "trak" && kind != "mvex" && kind != "udta" {
@@ -454,6 +464,8 @@ func Repair(f *os.File) error {
 	}
 	return f.Sync()
 }
+
+// --- Writing the index ---
 
 // index returns the moov box of the plain file. Tracks without a sample are left out.
 func (l *layout) index() []byte {
@@ -484,10 +496,11 @@ func (l *layout) index() []byte {
 	})
 }
 
-// edits are the pauses before a track begins and what of it is shown, in ticks of the movie and of the track.
+// edits returns the pause before the track begins and the length of the track, both in ticks of the movie. from is the
+// first time that is shown, in ticks of the track.
 func (t *table) edits() (pause, length uint64, from uint64) {
 	scale := func(ticks uint64) uint64 { return uint64(t.track.Time(ticks)) * movieScale / uint64(time.Second) }
-	if t.offsets != nil { // the first picture that is shown is not the first that is decoded
+	if t.offsets != nil { // the first frame shown is not the first frame decoded
 		first := int64(math.MaxInt64)
 		for i, o := range t.offsets[:min(len(t.offsets), 32)] {
 			first = min(first, int64(t.times[i])+int64(o))
@@ -497,13 +510,13 @@ func (t *table) edits() (pause, length uint64, from uint64) {
 	return scale(t.first), scale(t.length()), from
 }
 
-// shown is how long the track takes of the movie.
+// shown returns how long the track takes in the movie, in ticks of the movie.
 func (t *table) shown() uint64 {
 	pause, length, _ := t.edits()
 	return pause + length
 }
 
-// edts appends the track's edit list, if it needs one.
+// edts appends the track's edit list if the track needs an edit list.
 func (t *table) edts(b []byte) []byte {
 	pause, length, from := t.edits()
 	if pause == 0 && from == 0 {
@@ -520,7 +533,7 @@ func (t *table) edts(b []byte) []byte {
 	})
 }
 
-// samples appends the boxes that tell times, sizes and places of the samples.
+// samples appends the boxes with the times, sizes and places of the samples.
 func (t *table) samples(b []byte) []byte {
 	b = full(b, "stts", 0, 0, func(b []byte) []byte {
 		return runLength(b, len(t.times), func(i int) uint32 {
@@ -581,7 +594,7 @@ func (t *table) samples(b []byte) []byte {
 	})
 }
 
-// runLength appends n values, each with how often it follows itself.
+// runLength appends n values in run-length form: each value with the number of its repetitions.
 func runLength(b []byte, n int, value func(int) uint32) []byte {
 	at, entries := len(b), uint32(0)
 	b = u32(b, 0)

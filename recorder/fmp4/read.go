@@ -9,21 +9,22 @@ import (
 	"time"
 )
 
-// MaxBox bounds what is read of one box of metadata, in bytes. A minute at 60 frames a second is 60 KB.
+// MaxBox is the maximum size of a metadata box that is read, in bytes. A minute at 60 frames per second needs 60 KB.
 const MaxBox = 8 << 20
 
-// maxIndex bounds the index of a finished file, in bytes: that of 24 hours at 60 pictures a second.
+// maxIndex is the maximum size of the index of a finished file, in bytes. 24 hours at 60 frames per second fit.
 const maxIndex = 192 << 20
 
-// maxSamples bounds the frames of one fragment: ten minutes at 100 frames a second.
+// maxSamples is the maximum number of frames in one fragment: ten minutes at 100 frames per second.
 const maxSamples = 60000
 
 const nonSync = 0x10000 // sample_is_non_sync_sample
 
-// ErrBox means that bytes are not what MP4 allows, or more than is read.
+// ErrBox means that bytes are not valid MP4, or exceed a limit of this package.
 var ErrBox = errors.New("damaged MP4 box")
 
-// cutOff tells a file that ends too early from a drive that cannot be read, which is no damage of the file.
+// cutOff wraps io.EOF into ErrBox: the file ends too early. Any other error means that the drive cannot be read, which
+// is no damage of the file.
 func cutOff(err error) error {
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: %w", ErrBox, err)
@@ -31,7 +32,10 @@ func cutOff(err error) error {
 	return err
 }
 
-// header reads the header of a box of which size bytes are left, and returns the header's and the box's lengths.
+// --- Boxes ---
+
+// header reads the header of a box at offset at. size is the number of bytes from there to the end of the file. header
+// returns the length of the header and of the box.
 func header(r io.ReaderAt, at, size int64) (kind string, head, length int64, err error) {
 	var h [16]byte
 	if _, err := r.ReadAt(h[:8], at); err != nil {
@@ -53,8 +57,8 @@ func header(r io.ReaderAt, at, size int64) (kind string, head, length int64, err
 	return string(h[4:8]), head, length, nil
 }
 
-// boxes calls f for every box in r from offset 0 to size, with the offset behind it. body reads the box's contents into
-// memory; whoever does not call it skips the box. (ISO/IEC 14496-12, section 4.2)
+// boxes calls f for every box in r from offset 0 to size. end is the offset of the end of the box. body reads the
+// contents of the box into memory. A box is skipped if f does not call body. (ISO/IEC 14496-12, section 4.2)
 func boxes(r io.ReaderAt, size int64, f func(kind string, end int64, body func() ([]byte, error)) error) error {
 	for at := int64(0); at < size; {
 		kind, head, length, err := header(r, at, size-at)
@@ -79,7 +83,7 @@ func boxes(r io.ReaderAt, size int64, f func(kind string, end int64, body func()
 	return nil
 }
 
-// inside calls f for the boxes in b.
+// inside calls f for each box in b.
 func inside(b []byte, f func(kind string, body []byte) error) error {
 	for len(b) > 0 {
 		if len(b) < 8 {
@@ -106,7 +110,7 @@ func inside(b []byte, f func(kind string, body []byte) error) error {
 	return nil
 }
 
-// fields reads big-endian numbers of a full box; a read past the end sets bad.
+// fields reads big-endian numbers of a full box. A read past the end sets bad.
 type fields struct {
 	b   []byte
 	bad bool
@@ -138,16 +142,18 @@ func (f *fields) err() error {
 	return nil
 }
 
-// Movie is what an init section says.
+// --- Init sections ---
+
+// Movie is the content of an init section.
 type Movie struct {
 	Tracks   []Track
 	defaults map[uint32]Sample
 }
 
-// maxTracks bounds the tracks of a movie.
+// maxTracks is the maximum number of tracks in a movie.
 const maxTracks = 32
 
-// Video returns the first video track, and whether there is one.
+// Video returns the first video track, and reports whether there is one.
 func (m *Movie) Video() (Track, bool) {
 	for _, t := range m.Tracks {
 		if t.Video {
@@ -157,7 +163,7 @@ func (m *Movie) Video() (Track, bool) {
 	return Track{}, false
 }
 
-// ReadInit reads an init section or a moov box's file. There must be a video track.
+// ReadInit reads an init section, or any file with a moov box. A movie without a video track is an error.
 func ReadInit(b []byte) (Movie, error) {
 	m := Movie{defaults: map[uint32]Sample{}}
 	err := inside(b, func(kind string, b []byte) error {
@@ -253,13 +259,15 @@ func readTrack(b []byte) (t Track, err error) {
 	return t, err
 }
 
-// run is the samples of one track fragment, and where its bytes begin, counted from the moof box.
+// --- Fragments ---
+
+// run is the samples of one track fragment. offset is where their bytes begin, relative to the moof box.
 type run struct {
 	TrackPart
 	offset int64
 }
 
-// moof reads a moof box: the samples of each track that the movie has. They are in order, and their times are sane.
+// moof reads a moof box and returns the samples of each track of the movie. Base times beyond 30 years are an error.
 func (m *Movie) moof(b []byte) (runs []run, err error) {
 	err = inside(b, func(kind string, b []byte) error {
 		if kind != "traf" {
@@ -323,7 +331,7 @@ func (m *Movie) traf(b []byte) (r run, err error) {
 		}
 		return nil
 	})
-	if limit := scale * 1e9; r.Base > limit { // 30 years
+	if limit := scale * 1e9; r.Base > limit { // 30 years, since scale is in ticks per second
 		err = ErrBox
 	}
 	return r, err
@@ -364,7 +372,8 @@ func (r *run) trun(f fields, d Sample) error {
 		if has&0x800 != 0 {
 			s.Offset = int32(f.u32())
 		}
-		if f.bad || s.Size == 0 { // nothing takes no room, so a small file could claim any number of it
+		// A sample without bytes takes no room, so a small file could claim any number of them.
+		if f.bad || s.Size == 0 {
 			return ErrBox
 		}
 		r.Samples = append(r.Samples, s)
@@ -372,7 +381,9 @@ func (r *run) trun(f fields, d Sample) error {
 	return nil
 }
 
-// Time converts ticks of a track without overflow.
+// --- Time ---
+
+// Time converts ticks of the track to time, without overflow.
 func (t Track) Time(ticks uint64) time.Duration {
 	ts := uint64(t.Timescale)
 	if ts == 0 || ticks/ts > math.MaxInt64/uint64(time.Second)-1 {
@@ -381,13 +392,15 @@ func (t Track) Time(ticks uint64) time.Duration {
 	return time.Duration(ticks/ts)*time.Second + time.Duration(ticks%ts)*time.Second/time.Duration(ts)
 }
 
-// Ticks converts a time to ticks of a track, rounded.
+// Ticks converts a time to ticks of the track, rounded.
 func (t Track) Ticks(d time.Duration) int64 {
 	s, rest := int64(d/time.Second), int64(d%time.Second)
 	return s*int64(t.Timescale) + (rest*int64(t.Timescale)+int64(time.Second)/2)/int64(time.Second)
 }
 
-// Frame is one sample as a [Reader] finds it.
+// --- Reading a pipe ---
+
+// Frame is one sample that a [Reader] returns.
 type Frame struct {
 	Track  uint32
 	Time   time.Duration // decode time
@@ -397,22 +410,22 @@ type Frame struct {
 	Data   []byte // valid until the next call
 }
 
-// Reader reads fragmented MP4 as it comes from a pipe. Memory is bounded by the limit.
+// Reader reads fragmented MP4 from a pipe. The limit bounds the memory that a Reader needs.
 type Reader struct {
 	r     io.Reader
 	limit int
 	movie Movie
 	body  []byte
-	moof  int64 // length of the moof box before
+	moof  int64 // length of the last moof box
 	runs  []run
 	queue []Frame
 }
 
-// NewReader returns a reader of a stream whose boxes have at most a number of bytes.
+// NewReader returns a reader of a stream. limit is the maximum size of a box, in bytes.
 func NewReader(r io.Reader, limit int) *Reader { return &Reader{r: r, limit: limit} }
 
-// Next returns the next frame, or, when an init section came, the movie that describes those that follow. The error is
-// [io.EOF] at the end.
+// Next returns the next frame. After an init section, Next returns the movie that describes the frames that follow. The
+// error is [io.EOF] at the end.
 func (r *Reader) Next() (f Frame, movie *Movie, err error) {
 	for len(r.queue) == 0 {
 		movie, err := r.box()
@@ -460,7 +473,7 @@ func (r *Reader) box() (*Movie, error) {
 	return nil, nil
 }
 
-// frames queues the samples of the fragment whose mdat was read.
+// frames queues the samples of the fragment whose mdat box was just read.
 func (r *Reader) frames() error {
 	runs := r.runs
 	r.runs, r.queue = nil, r.queue[:0]

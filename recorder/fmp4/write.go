@@ -9,8 +9,8 @@ import (
 type Track struct {
 	ID            uint32 // from 1
 	Video         bool
-	Timescale     uint32 // ticks a second
-	Width, Height int    // pixels, of video
+	Timescale     uint32 // ticks per second
+	Width, Height int    // pixels; video only
 	Entry         []byte // the whole sample entry box: "avc1", "hvc1", "mp4a", ...
 }
 
@@ -22,7 +22,7 @@ type Sample struct {
 	Key      bool
 }
 
-// box appends a box whose body f appends, and fills in its length.
+// box appends a box. f appends the body of the box, and box fills in the length.
 func box(b []byte, kind string, f func([]byte) []byte) []byte {
 	at := len(b)
 	b = append(b, 0, 0, 0, 0)
@@ -32,7 +32,7 @@ func box(b []byte, kind string, f func([]byte) []byte) []byte {
 	return b
 }
 
-// full appends a full box.
+// full appends a full box: a box whose body begins with version and flags. f appends the rest of the body.
 func full(b []byte, kind string, version byte, flags uint32, f func([]byte) []byte) []byte {
 	return box(b, kind, func(b []byte) []byte { return f(u32(b, uint32(version)<<24|flags)) })
 }
@@ -42,7 +42,7 @@ func u32(b []byte, v uint32) []byte { return binary.BigEndian.AppendUint32(b, v)
 func u64(b []byte, v uint64) []byte { return binary.BigEndian.AppendUint64(b, v) }
 func zeros(b []byte, n int) []byte  { return append(b, make([]byte, n)...) }
 
-// matrix is the unity matrix of track and movie headers.
+// matrix appends the unity matrix of track and movie headers.
 func matrix(b []byte) []byte {
 	for _, v := range []uint32{0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000} {
 		b = u32(b, v)
@@ -50,7 +50,7 @@ func matrix(b []byte) []byte {
 	return b
 }
 
-// Init returns an init section (ISO/IEC 14496-12, 8.2 to 8.8): ftyp and moov, with no samples.
+// Init returns an init section (ISO/IEC 14496-12, 8.2 to 8.8): ftyp and moov without samples.
 func Init(tracks []Track) []byte {
 	b := box(nil, "ftyp", func(b []byte) []byte {
 		return append(append(append(b, "iso5"...), 0, 0, 2, 0), "iso5iso6mp41"...)
@@ -73,7 +73,7 @@ func Init(tracks []Track) []byte {
 	})
 }
 
-// trak appends a track; samples is its index, nil for an init section.
+// trak appends the box of a track. samples is the index of the track's samples, nil in an init section.
 func trak(b []byte, t Track, samples *table) []byte {
 	var shown, length uint64
 	if samples != nil {
@@ -125,7 +125,7 @@ func trak(b []byte, t Track, samples *table) []byte {
 	})
 }
 
-// TrackPart is what a fragment holds of one track. Its samples lie one behind the other in Data.
+// TrackPart is the part of a fragment that belongs to one track. Data holds the samples one after another.
 type TrackPart struct {
 	Track   uint32
 	Base    uint64 // decode time of the first sample, ticks
@@ -133,12 +133,12 @@ type TrackPart struct {
 	Data    []byte
 }
 
-// ntpEpoch is 1900 in seconds before 1970 (RFC 5905).
+// ntpEpoch is the time from 1900 to 1970 in seconds (RFC 5905).
 const ntpEpoch = 2208988800
 
-// AppendPart appends one fragment to b: the wall time of its first sample, by the first track, as producer reference
-// time (ISO/IEC 14496-12, 8.16.5), then moof and mdat. Tracks without samples are left out. It allocates nothing if b
-// has room.
+// AppendPart appends one fragment to b. The fragment begins with producer reference time (ISO/IEC 14496-12, 8.16.5):
+// wall is the wall time of the first sample of the first track with samples. Then come moof and mdat. Tracks without
+// samples are left out. AppendPart allocates nothing if b has enough capacity.
 func AppendPart(b []byte, sequence uint32, wall time.Time, parts []TrackPart) []byte {
 	first := &parts[0]
 	for i := range parts {
@@ -156,7 +156,7 @@ func AppendPart(b []byte, sequence uint32, wall time.Time, parts []TrackPart) []
 	moof := len(b)
 	b = u32(append(u32(append(append(b, 0, 0, 0, 0), "moof"...), 16), "mfhd"...), 0)
 	b = u32(b, sequence)
-	var offsets [8]int // where each track's data offset stands
+	var offsets [8]int // where the data offset of each track lies in b
 	for i := range parts {
 		p := &parts[i]
 		if len(p.Samples) == 0 {
@@ -168,13 +168,13 @@ func AppendPart(b []byte, sequence uint32, wall time.Time, parts []TrackPart) []
 		b = u64(u32(append(u32(b, 20), "tfdt"...), 1<<24), p.Base)
 		trun := len(b)
 		b = append(append(b, 0, 0, 0, 0), "trun"...)
-		// signed offsets; data offset, and of each sample duration, size, flags, composition offset
+		// signed offsets; a data offset; duration, size, flags and composition offset per sample
 		b = u32(b, 1<<24|0xf01)
 		b = u32(b, uint32(len(p.Samples)))
 		offsets[i] = len(b)
 		b = u32(b, 0)
 		for _, s := range p.Samples {
-			flags := uint32(0x02000000) // depends on no other
+			flags := uint32(0x02000000) // depends on no other sample
 			if !s.Key {
 				flags = 0x01000000 | nonSync
 			}

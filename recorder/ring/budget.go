@@ -5,24 +5,25 @@ import (
 	"sync"
 )
 
-// Budget bounds what all rings and holds together may use of the RAM disk. Bytes are asked of it before they are
-// written.
+// Budget bounds the bytes that all rings and holds together use on the RAM disk. Bytes are asked of the budget before
+// they are written.
 //
-// Each ring has a share, the budget divided by the rings; what others leave unused may be borrowed. When room is short,
-// the ring that is furthest beyond its share loses its oldest GOP, and so on: a ring within its share loses nothing,
-// whatever another camera sends. What an open event holds stays, unless it is beyond the share and another ring needs
-// its own: then the newest of it goes that was not copied yet.
+// Each ring has a share: the budget divided by the number of rings. A ring may borrow what other rings leave unused.
+// When room is short, the ring that is furthest beyond its share loses its oldest GOP, until there is room. So a ring
+// within its share loses nothing, whatever another camera sends. Segments that an open event holds stay, with one
+// exception: if their ring is beyond its share and another ring needs its own share, the newest segment that was not
+// copied yet is dropped.
 type Budget struct {
-	mu    sync.Mutex // guards all below; taken before any ring's
+	mu    sync.Mutex // guards all fields below; taken before the mu of any ring
 	limit int64
 	rings map[*Ring]bool
 }
 
-// NewBudget returns a budget of a number of bytes.
+// NewBudget returns a budget of limit bytes.
 func NewBudget(limit int64) *Budget { return &Budget{limit: limit, rings: map[*Ring]bool{}} }
 
-// SetLimit changes the budget and shortens rings where that is needed now. It also drops what is too old, and follows
-// this machine's clock, so it wants to be called every few seconds.
+// SetLimit changes the budget, in bytes, and shortens rings if necessary. SetLimit also drops segments that are too old
+// and follows this machine's clock, so it should be called every few seconds.
 func (b *Budget) SetLimit(limit int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,7 +60,7 @@ func (b *Budget) Used() (used, limit int64) {
 	return used, b.limit
 }
 
-// reserve gives a ring room for a number of bytes, and reports whether there is any.
+// reserve reserves n bytes for r, and reports whether there is room.
 func (b *Budget) reserve(r *Ring, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,13 +73,14 @@ func (b *Budget) reserve(r *Ring, n int64) bool {
 	return true
 }
 
-// makeRoom shortens rings until n bytes more for r fit, and reports whether they do. b.mu is held.
+// makeRoom shortens rings until n more bytes for r fit, and reports whether they fit. b.mu is held.
 func (b *Budget) makeRoom(r *Ring, n int64) bool {
 	share := b.limit / int64(max(1, len(b.rings)))
-	stuck := map[*Ring]bool{} // nothing more can be taken from them
+	stuck := map[*Ring]bool{} // rings that have nothing more to give
 	for {
 		used := n
-		var worst, greedy *Ring // beyond its share the most: with an oldest GOP to lose, or with anything
+		// The rings furthest beyond their shares: worst has an oldest GOP to lose, greedy may give any segment.
+		var worst, greedy *Ring
 		var over, greed int64
 		within := false
 		for o := range b.rings {
@@ -107,7 +109,7 @@ func (b *Budget) makeRoom(r *Ring, n int64) bool {
 	}
 }
 
-// spare returns the ring's bytes, and whether it has an oldest GOP that could be dropped: such as no open event holds.
+// spare returns the ring's bytes, and whether the oldest GOP can be dropped: no open event holds a segment of it.
 func (r *Ring) spare() (bytes int64, whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,20 +117,21 @@ func (r *Ring) spare() (bytes int64, whole bool) {
 	return r.bytes, n > 0 && !slices.ContainsFunc(r.entries[:n], func(e *entry) bool { return e.pins > 0 })
 }
 
-// firstGOP is how many entries the oldest GOP has, 0 if it is the one that is being written. r.mu is held.
+// firstGOP returns the number of entries in the oldest GOP, 0 if the oldest GOP is still being written. r.mu is held.
 func (r *Ring) firstGOP() int {
 	for i := 1; i < len(r.entries); i++ {
 		if r.entries[i].Key {
 			return i
 		}
 	}
-	// a newest one alone stays
+	// A single newest segment stays.
 	if writing := r.w != nil && r.w.f != nil; writing && r.w.seg.Key || !writing && len(r.entries) > 1 {
 		return len(r.entries)
 	}
 	return 0
 }
 
+// shorten drops the oldest GOP.
 func (r *Ring) shorten() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,8 +141,8 @@ func (r *Ring) shorten() {
 	r.isShort()
 }
 
-// cede gives up the newest segment that can be: the one that is being written, or else one that no open event holds or
-// whose copying has not begun. It reports whether there was one.
+// cede gives up the newest segment that can be given up, and reports whether there was one: the segment that is being
+// written, or else a segment that no open event holds or whose copying has not begun.
 func (r *Ring) cede() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,7 +157,7 @@ func (r *Ring) cede() bool {
 		}
 	}
 	var newest *entry
-	for _, h := range r.holds { // what the ring has no more
+	for _, h := range r.holds { // segments that the ring has dropped
 		if n := len(h.queue); n > 0 && (newest == nil || compareEntries(h.queue[n-1], newest) > 0) {
 			newest = h.queue[n-1]
 		}
@@ -162,7 +165,8 @@ func (r *Ring) cede() bool {
 	return newest != nil && r.unpin(newest)
 }
 
-// unpin takes a segment from the holds that were not given it yet; false means that one was. r.mu is held.
+// unpin removes a segment from all holds, and reports whether that was possible. It is not possible if a hold has
+// returned the segment already. r.mu is held.
 func (r *Ring) unpin(e *entry) bool {
 	var of []*Hold
 	for _, h := range r.holds {
@@ -179,7 +183,7 @@ func (r *Ring) unpin(e *entry) bool {
 	return true
 }
 
-// isShort says once that RAM is short. r.mu is held.
+// isShort logs once that RAM is short. r.mu is held.
 func (r *Ring) isShort() {
 	if !r.short {
 		r.short = true

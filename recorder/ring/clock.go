@@ -6,13 +6,13 @@ import (
 	"github.com/preroll/preroll/internal/steady"
 )
 
-// minStep is a difference between the clocks that is a step, and not the small corrections of a time service.
+// minStep is the smallest difference that counts as a step of the clock. A time service makes smaller corrections.
 const minStep = time.Second
 
-// clock turns steady time into wall time, and notices that this machine's clock was set. A machine without a battery
-// for its clock sets it by years soon after its start.
+// clock converts between steady time and wall time, and notices when this machine's clock is set. A machine without a
+// battery for its clock moves the clock by years soon after its start.
 type clock struct {
-	offset time.Duration // wall time since 1970 - steady time, when it was looked at last
+	offset time.Duration // wall time since 1970 - steady time, at the last look
 	now    func() (wall, steady time.Duration)
 }
 
@@ -22,7 +22,7 @@ func newClock() clock {
 	return c
 }
 
-// stepped returns by how much the clock was set since the last look; 0 if it was not.
+// stepped returns how far the clock was set since the last look; 0 if the clock was not set.
 func (c *clock) stepped() time.Duration {
 	wall, steady := c.now()
 	d := wall - steady - c.offset
@@ -33,19 +33,20 @@ func (c *clock) stepped() time.Duration {
 	return d
 }
 
-// steady is the steady time now.
+// steady returns the steady time now.
 func (c *clock) steady() time.Duration {
 	_, now := c.now()
 	return now
 }
 
-// wall is the wall time of a steady time, and of its opposite.
+// wall returns the wall time of a steady time.
 func (c *clock) wall(steady time.Duration) time.Time { return time.Unix(0, int64(steady+c.offset)) }
 
+// of returns the steady time of a wall time.
 func (c *clock) of(wall time.Time) time.Duration { return time.Duration(wall.UnixNano()) - c.offset }
 
-// Stepped looks at the clock and returns by how much the hold's times were moved since it was asked last, because this
-// machine's clock was set. Who keeps times beside them moves these as well.
+// Stepped looks at the clock and returns how far the hold's wall times were moved since the last call, because this
+// machine's clock was set. A caller that keeps wall times of its own must move them by the same step.
 func (h *Hold) Stepped() time.Duration {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
@@ -55,8 +56,8 @@ func (h *Hold) Stepped() time.Duration {
 	return d
 }
 
-// checkClock follows this machine's clock. Steady times, which is all that the ring and its holds keep, do not change
-// by that; the wall times that they are handed out with do. r.mu is held.
+// checkClock notices when this machine's clock was set. The ring and its holds keep only steady times, which do not
+// change. The wall times that they return do change. r.mu is held.
 func (r *Ring) checkClock() {
 	d := r.clock.stepped()
 	if d == 0 {

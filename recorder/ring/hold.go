@@ -16,37 +16,40 @@ import (
 	"github.com/preroll/preroll/recorder/fmp4"
 )
 
-// Hold keeps the segments of one open event: those from its start that were in the ring, and each new one, until Done
-// is called for it. Its files are hard links in a folder of their own, so they outlive the ring's pruning and
-// a crash of Preroll.
+// Hold keeps the segments of one open event: the segments in the ring from the start of the event on, and each new
+// segment. A segment is kept until Done is called for it. The files of a hold are hard links in a folder of their own,
+// so they survive pruning of the ring and a crash of Preroll.
 type Hold struct {
 	ID   string
 	ring *Ring
 	dir  string
 
-	// guarded by ring.mu
-	queue   []*entry
-	pinned  map[string]*entry // by path of the link
-	missed  []time.Duration   // when segments begin that could not be held since RAM ran out, of each second one
-	from    time.Duration     // earlier ones are not held; steady time
-	until   time.Duration     // later segments are not held; 0: all are
-	past    bool              // one came that is later
-	needKey bool              // what comes before a keyframe cannot be shown
-	newest  *entry            // that is pinned
-	stepped time.Duration     // by which its times were moved, and nobody was told yet
+	// ring.mu guards all fields below.
+	queue  []*entry
+	pinned map[string]*entry // by path of the link
+	// start times of segments that could not be held, one per second at most; steady time
+	missed  []time.Duration
+	from    time.Duration // segments that end earlier are not held; steady time
+	until   time.Duration // segments that start later are not held; steady time; 0: no limit
+	past    bool          // a segment that starts after until has come
+	needKey bool          // the next pinned segment must begin with a keyframe
+	newest  *entry        // the newest segment that was pinned
+	stepped time.Duration // how far the wall times were moved since the last call of Stepped
 	woken   bool
 	arrived chan struct{} // closed and replaced when Next has something to return
 }
 
-// HoldID is what the id of a hold may be; it becomes a folder name.
+// HoldID matches the valid ids of holds. An id becomes a folder name.
 var HoldID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// early is by how much a segment's times may be too early: a timeline follows the drift of a camera's clock with the
-// delay of the seconds that it looks back.
+// early is how much too early the times of a segment may be. A timeline looks back over some seconds, so it follows the
+// drift of a camera's clock with that delay.
 const early = 20 * time.Millisecond
 
-// Hold pins the GOP that holds the time from, and all that is newer. It takes well under a millisecond on tmpfs. The
-// segment that is being written is pinned when it is complete.
+// --- Opening ---
+
+// Hold pins the GOP that contains the time from, and all newer segments. Hold takes well under a millisecond on tmpfs.
+// The segment that is being written is pinned when it is complete.
 func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	h, err := r.newHold(id)
 	if err != nil {
@@ -56,7 +59,8 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	defer r.mu.Unlock()
 	r.checkClock()
 	h.from = r.clock.of(from) - early
-	// What ended before is of no use, unless nothing came since: then the last of it is better than nothing.
+	// Segments that ended before from are of no use, unless nothing newer came. Then the last GOP is better than
+	// nothing.
 	i := slices.IndexFunc(r.entries, func(e *entry) bool { return e.end > h.from })
 	if n := len(r.entries); i < 0 && n > 0 {
 		writing := r.w != nil && r.w.f != nil
@@ -71,7 +75,8 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	return h, nil
 }
 
-// keyBefore is the entry with which the GOP of entry i begins. r.mu is held.
+// keyBefore returns the index of the entry that begins the GOP of entry i, or i if the ring has no such entry. r.mu is
+// held.
 func (r *Ring) keyBefore(i int) int {
 	for k := i; k >= 0; k-- {
 		if r.entries[k].Key {
@@ -81,12 +86,13 @@ func (r *Ring) keyBefore(i int) int {
 	return i
 }
 
-// stale is how long before the asked time a camera's last video may have ended to be worth keeping.
+// stale bounds how long before the start of an event the last video of a silent camera may have ended. Older video is
+// not held.
 const stale = 15 * time.Second
 
-// Resume returns the hold that a crash interrupted: first what it had pinned and was not done with, then what the ring
-// holds since; with nothing pinned, what the ring holds since from. The first segments may be ones whose bytes are
-// durable elsewhere already.
+// Resume returns the hold that a crash interrupted. The hold begins with the segments that are still pinned and
+// continues with the newer segments in the ring. If nothing is pinned, the hold begins with the GOP in the ring that
+// contains from. The bytes of the first segments may be durable elsewhere already.
 func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 	h, err := r.newHold(id)
 	if err != nil {
@@ -139,7 +145,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 	return h, nil
 }
 
-// Holds lists the ids of holds that are on the RAM disk, open or left by an earlier process.
+// Holds lists the ids of the holds on the RAM disk: open holds, and holds that an earlier process left.
 func (r *Ring) Holds() ([]string, error) {
 	list, err := os.ReadDir(r.pins())
 	if err != nil {
@@ -166,15 +172,17 @@ func (r *Ring) newHold(id string) (*Hold, error) {
 	return h, nil
 }
 
-// catchUp pins the ring's entries from i on. r.mu is held.
+// catchUp pins the entries of the ring from index i on. r.mu is held.
 func (r *Ring) catchUp(h *Hold, i int) {
 	for _, e := range r.entries[i:] {
 		h.pin(e)
 	}
 }
 
-// Limit says from when on no segment is wanted. It can be moved: segments that were too late before are taken if the
-// ring still has them.
+// --- Pinning ---
+
+// Limit sets the time after which no segment may start. The limit can be moved: a segment that started too late before
+// is pinned now if the ring still has it.
 func (h *Hold) Limit(until time.Time) {
 	r := h.ring
 	r.mu.Lock()
@@ -191,17 +199,17 @@ func (h *Hold) Limit(until time.Time) {
 	}
 }
 
-// holds reports whether an entry or a later one was pinned already. ring.mu is held.
+// holds reports whether e or a later entry was pinned already. ring.mu is held.
 func (h *Hold) holds(e *entry) bool { return h.newest != nil && compareEntries(e, h.newest) <= 0 }
 
-// pinIfWanted pins a new segment if it is in the window. ring.mu is held.
+// pinIfWanted pins a new segment if the segment lies in the window. ring.mu is held.
 func (h *Hold) pinIfWanted(e *entry) {
 	switch {
-	case h.holds(e): // by Limit, meanwhile
+	case h.holds(e): // Limit pinned it meanwhile
 	case h.until != 0 && e.start > h.until:
 		h.past = true
 		h.stir()
-	case h.newest == nil && e.end <= h.from: // of a source whose segments come late
+	case h.newest == nil && e.end <= h.from: // before the window: the segments of this source come late
 	case h.newest == nil && !e.Key:
 		if i, found := slices.BinarySearchFunc(h.ring.entries, e, compareEntries); found {
 			h.ring.catchUp(h, h.ring.keyBefore(i))
@@ -211,7 +219,7 @@ func (h *Hold) pinIfWanted(e *entry) {
 	}
 }
 
-// pin links one segment into the hold. ring.mu is held.
+// pin links a segment into the hold. A segment that cannot be decoded or linked counts as missed. ring.mu is held.
 func (h *Hold) pin(e *entry) {
 	if h.needKey && !e.Key {
 		h.miss(e.start)
@@ -238,20 +246,20 @@ func (h *Hold) pin(e *entry) {
 
 func (h *Hold) linkOf(path string) string { return filepath.Join(h.dir, filepath.Base(path)) }
 
-// segment returns an entry as the hold has it. ring.mu is held.
+// segment returns the segment of an entry with the paths of the hold's links. ring.mu is held.
 func (h *Hold) segment(e *entry) Segment {
 	s := h.ring.at(e)
 	s.Path, s.Init = h.linkOf(e.Path), h.linkOf(e.Init)
 	return s
 }
 
-// stir makes a waiting Next look again. ring.mu is held.
+// stir wakes a waiting Next. ring.mu is held.
 func (h *Hold) stir() {
 	close(h.arrived)
 	h.arrived = make(chan struct{})
 }
 
-// link makes a hard link, or a copy where the file system has none.
+// link makes a hard link, or a copy where the file system has no hard links.
 func link(from, to string) error {
 	err := os.Link(from, to)
 	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
@@ -283,10 +291,13 @@ func link(from, to string) error {
 	return err
 }
 
-// noteName is the file in a hold that tells what event it is for.
+// --- Notes ---
+
+// noteName is the file in a hold that describes the hold's event.
 const noteName = "event.json"
 
-// SaveNote keeps a note with the hold, in RAM: what is needed to go on should the index be lost.
+// SaveNote keeps a note with the hold, in RAM. The note holds what Preroll needs to continue the event if the index is
+// lost.
 func (h *Hold) SaveNote(b []byte) error {
 	tmp := filepath.Join(h.dir, noteName+".tmp")
 	if err := os.WriteFile(tmp, b, 0o600); err != nil {
@@ -295,7 +306,7 @@ func (h *Hold) SaveNote(b []byte) error {
 	return os.Rename(tmp, filepath.Join(h.dir, noteName))
 }
 
-// ReadNote returns what was noted with a hold of an earlier process.
+// ReadNote returns the note that an earlier process saved with a hold.
 func (r *Ring) ReadNote(id string) ([]byte, error) {
 	f, fi, err := openPlain(filepath.Join(r.pins(), id, noteName))
 	if err != nil {
@@ -310,14 +321,16 @@ func (r *Ring) ReadNote(id string) ([]byte, error) {
 	return b, err
 }
 
+// --- Reading ---
+
 var (
-	// ErrWoken is what Next returns after Wake.
+	// ErrWoken is returned by Next after Wake.
 	ErrWoken = errors.New("woken")
-	// ErrPast is what Next returns when the camera has come to segments that are later than the hold's limit.
+	// ErrPast is returned by Next when the camera has sent a segment that starts after the hold's limit.
 	ErrPast = errors.New("no later segment is wanted")
 )
 
-// Wake makes a waiting Next return, so that its caller looks at the time again.
+// Wake makes a waiting Next return ErrWoken, so that the caller looks at the time again.
 func (h *Hold) Wake() {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
@@ -325,7 +338,8 @@ func (h *Hold) Wake() {
 	h.stir()
 }
 
-// Next returns the next segment, waiting for it until ctx ends.
+// Next returns the next segment. Next waits until there is one, and returns the cause of ctx when ctx ends first. Next
+// also returns ErrWoken and ErrPast.
 func (h *Hold) Next(ctx context.Context) (Segment, error) {
 	for {
 		h.ring.mu.Lock()
@@ -354,7 +368,8 @@ func (h *Hold) Next(ctx context.Context) (Segment, error) {
 	}
 }
 
-// More takes the segments that wait already, as long as take says so.
+// More returns the segments that are ready, up to the first segment for which accept returns false. accept is called
+// with the lock of the ring held.
 func (h *Hold) More(accept func(Segment) bool) []Segment {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
@@ -370,12 +385,14 @@ func (h *Hold) More(accept func(Segment) bool) []Segment {
 	return more
 }
 
-// Done lets a segment go whose bytes are durable elsewhere.
+// Done releases a segment whose bytes are durable elsewhere.
 func (h *Hold) Done(s Segment) {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
 	h.unpin(s.Path)
 }
+
+// --- Releasing ---
 
 // unpin removes one link. ring.mu is held.
 func (h *Hold) unpin(path string) {
@@ -391,16 +408,17 @@ func (h *Hold) unpin(path string) {
 	h.ring.forget(e)
 }
 
-// Receiving reports whether pictures come that may be in the next segment.
+// Receiving reports whether frames arrive now that may be in the next segment.
 func (h *Hold) Receiving() bool { return h.ring.Receiving() }
 
-// Lag is by how much segments come later than they end.
+// Lag is the delay between the end of a segment and its arrival in the ring.
 func (h *Hold) Lag() time.Duration { return h.ring.Lag() }
 
-// maxMissed bounds the times that are kept of what a hold missed.
+// maxMissed bounds how many times of missed segments are kept.
 const maxMissed = 1000
 
-// miss notes that a segment which begins at a time cannot be held, since RAM ran out. ring.mu is held.
+// miss records that a segment which begins at the given time cannot be held, in most cases because RAM ran out. ring.mu
+// is held.
 func (h *Hold) miss(at time.Duration) {
 	if n := len(h.missed); n > 0 && (at-h.missed[n-1]).Abs() < time.Second || n >= maxMissed {
 		return
@@ -408,14 +426,15 @@ func (h *Hold) miss(at time.Duration) {
 	h.missed = append(h.missed, at)
 }
 
-// lose takes a segment from the hold that was not handed out yet. ring.mu is held.
+// lose removes from the hold a segment that Next and More have not returned yet. ring.mu is held.
 func (h *Hold) lose(e *entry) {
 	h.queue = slices.DeleteFunc(h.queue, func(o *entry) bool { return o == e })
 	h.unpin(h.linkOf(e.Path))
 	h.miss(e.start)
 }
 
-// Missed reports whether, of a time, a segment could not be held because RAM ran out.
+// Missed reports whether a segment that begins between from and to, or within a second of them, could not be held. In
+// most cases RAM ran out.
 func (h *Hold) Missed(from, to time.Time) bool {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
@@ -423,12 +442,14 @@ func (h *Hold) Missed(from, to time.Time) bool {
 	return slices.ContainsFunc(h.missed, func(at time.Duration) bool { return a <= at && at <= b })
 }
 
-// Timed returns a segment with its wall times by what this machine's clock says now.
+// Timed returns the segment with wall times by the present offset of this machine's clock.
 func (h *Hold) Timed(s Segment) Segment {
 	h.ring.mu.Lock()
 	defer h.ring.mu.Unlock()
 	return h.ring.timed(s)
 }
+
+// --- Closing ---
 
 // Detach ends the hold and leaves its files for Resume in a later process.
 func (h *Hold) Detach() {

@@ -1,15 +1,16 @@
-// Package ring keeps a camera's newest segments on the RAM disk.
+// Package ring keeps the newest segments of a camera on the RAM disk.
 //
-// A [Writer] is the sink of the camera's source: it writes samples into segments, part by part, and asks the [Budget]
-// before each. The ring drops the oldest GOPs and hands out holds: hard links that keep the segments of an open event
-// until their bytes are durable elsewhere. In come samples, out come [Segment] values in order. The package starts no
-// goroutine; every method may be called from any.
+// A [Writer] is the sink of the camera's source. The writer writes samples into segments, part by part, and asks the
+// [Budget] before each part. The ring drops the oldest GOPs. A [Hold] keeps the segments of an open event as hard links
+// until their bytes are durable elsewhere. Samples come in, and [Segment] values come out in order. The package starts
+// no goroutine. Every method of [Ring], [Hold] and [Budget] may be called from any goroutine.
 //
 // # Time
 //
-// Media time lies on the steady clock of this machine: it says when a frame arrived, smoothed by the camera's stamps
-// (see [source.Timeline]). The ring keeps steady times alone. Wall time is derived when a segment is handed out, and
-// written into each fragment as producer reference time, so that the ring means the same after a crash.
+// Media time lies on the steady clock of this machine. Media time says when a frame arrived, smoothed by the camera's
+// stamps (see [source.Timeline]). The ring keeps only steady times. Wall time is derived when a segment is returned.
+// Wall time is also written into each fragment as producer reference time, so that the ring means the same after a
+// crash.
 package ring
 
 import (
@@ -35,37 +36,38 @@ import (
 	"github.com/preroll/preroll/recorder/source"
 )
 
-// Target is the wished length of a segment; it ends at the first keyframe after.
+// Target is the intended length of a segment. A segment ends at the first keyframe after Target.
 const Target = time.Second
 
 // Segment is one complete segment.
 type Segment struct {
-	Run    int64 // number of the run; higher is later
+	Run    int64 // number of the run; a later run has a higher number
 	Number int   // number in the run, from 0
 	Path   string
 	Init   string // path of the run's init section
-	Params string // hash of the init section: equal means that two runs can be joined
+	Params string // hash of the init section; runs with equal hashes can be joined
 	Start  time.Time
 	End    time.Time
 	Media  [2]time.Duration // start and end in media time of the run
-	Key    bool             // begins with a keyframe; else it goes on with the GOP of the segment before
+	Key    bool             // begins with a keyframe; otherwise the segment continues the GOP of the previous segment
 	Frames int
 	Bytes  int64
 
-	steady [2]time.Duration // what Start and End were made of; 0 if they are known from an earlier process
+	// steady times from which Start and End were derived; 0 if an earlier process made the Segment
+	steady [2]time.Duration
 }
 
-// Length is the segment's length.
+// Length returns the length of the segment.
 func (s Segment) Length() time.Duration { return s.Media[1] - s.Media[0] }
 
-// Follows reports whether s comes directly after p: the next one of the same run.
+// Follows reports whether s is the segment directly after p in the same run.
 func (s Segment) Follows(p Segment) bool { return s.Run == p.Run && s.Number == p.Number+1 }
 
-// entry is a segment and what is known of its file.
+// entry is a segment with the state of its file.
 type entry struct {
-	Segment                  // its wall times are not set
+	Segment                  // Start and End are not set
 	start, end time.Duration // steady time
-	pins       int           // holds that have linked it
+	pins       int           // number of holds that have linked the file
 	inRing     bool
 }
 
@@ -75,29 +77,29 @@ type Options struct {
 	Keep   time.Duration // length to keep
 	Budget *Budget       // shared by all rings
 	Log    *slog.Logger
-	Seen   func() // called, outside locks, whenever a segment was added; may be nil
+	Seen   func() // called without locks after each segment that was added; may be nil
 }
 
-// Ring is a camera's ring. Make one with Open.
+// Ring is the ring of one camera. Open makes a Ring.
 type Ring struct {
 	opt Options
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards all fields below
 	entries []*entry   // in order of run and number
-	bytes   int64      // of all files, in the ring or pinned, and of what is being written
+	bytes   int64      // of all files, in the ring or pinned, and of the segment that is being written
 	lastRun int64
 	inits   map[int64]initInfo
 	holds   map[string]*Hold
 	short   bool // the budget has shortened this ring
 	clock   clock
 	w       *Writer
-	came    time.Duration // when the last picture came that a segment can hold; 0: none
-	// by how much segments come later than they end: a folder's files are read when they are whole
-	lag     time.Duration
+	// arrival of the last frame that a segment can hold; 0: none came
+	came    time.Duration
+	lag     time.Duration // delay of segments; the files of a folder are read when they are whole
 	gop     time.Duration // from keyframe to keyframe
-	lastKey time.Duration // when the GOP that is being written began; 0: none is
-	changes time.Duration // what the last runs cost; see changeTime
-	changed time.Duration // when that was counted last
+	lastKey time.Duration // start of the GOP that is being written; 0: none
+	changes time.Duration // time charged for the last runs; see changeTime
+	changed time.Duration // when changes was updated last
 }
 
 type initInfo struct {
@@ -106,7 +108,7 @@ type initInfo struct {
 	bytes int64
 }
 
-// folders of a camera: segments, and the links of open events.
+// segments and pins are the folders of a camera: segments, and the links of open events.
 func (r *Ring) segments() string { return filepath.Join(r.opt.Dir, "ring") }
 func (r *Ring) pins() string     { return filepath.Join(r.opt.Dir, "pins") }
 
@@ -117,8 +119,10 @@ var (
 
 func initName(run int64) string { return fmt.Sprintf("r%013d-init.mp4", run) }
 
-// Open makes the ring's folders and takes over what an earlier process of Preroll left in them, the segment that it was
-// just writing included. Files that Preroll did not make are not touched.
+// --- Opening and closing ---
+
+// Open makes the ring's folders and takes over the segments that an earlier process of Preroll left, the unfinished
+// segment included. Open does not touch files that Preroll did not make.
 func Open(opt Options) (*Ring, error) {
 	r := &Ring{opt: opt, inits: map[int64]initInfo{}, holds: map[string]*Hold{}, clock: newClock()}
 	for _, d := range []string{r.segments(), r.pins()} {
@@ -136,8 +140,8 @@ func Open(opt Options) (*Ring, error) {
 // Close gives the ring's share of the budget back. The files stay for the next process.
 func (r *Ring) Close() { r.opt.Budget.leave(r) }
 
-// Erase removes the camera's folder as far as Preroll made what is in it, because the camera is gone or switched off.
-// What an open event holds stays, and so the folder.
+// Erase removes the camera's folder because the camera is gone or switched off. Erase removes only what Preroll made.
+// Segments that an open event holds stay, and so does the folder.
 func (r *Ring) Erase() {
 	r.mu.Lock()
 	for len(r.entries) > 0 {
@@ -162,25 +166,26 @@ func erase(dir string) {
 			_ = os.Remove(filepath.Join(segments, f.Name()))
 		}
 	}
-	for _, d := range []string{segments, filepath.Join(dir, "pins"), dir} { // those that are empty
+	for _, d := range []string{segments, filepath.Join(dir, "pins"), dir} { // only empty folders are removed
 		_ = os.Remove(d)
 	}
 }
 
-// FolderGone reports whether the ring's folder was removed by somebody else.
+// FolderGone reports whether somebody else removed the ring's folder.
 func (r *Ring) FolderGone() bool {
 	_, err := os.Stat(r.segments())
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// nextRun returns the number of a new run. Numbers never repeat: they are the time in milliseconds, and always above
-// every number that is known. r.mu is held.
+// nextRun returns the number of a new run. A number is the time in milliseconds, and always higher than every known
+// number, so numbers never repeat. r.mu is held.
 func (r *Ring) nextRun() int64 {
 	r.lastRun = max(time.Now().UnixMilli(), r.lastRun+1)
 	return r.lastRun
 }
 
-// scan takes every segment in the folder that an earlier process wrote, and removes its leftovers.
+// scan takes over every segment that an earlier process wrote into the folder, and removes the other files of that
+// process.
 func (r *Ring) scan() error {
 	list, err := os.ReadDir(r.segments()) // sorted by name, and so by run and number
 	if err != nil {
@@ -197,7 +202,7 @@ func (r *Ring) scan() error {
 		number, _ := strconv.Atoi(m[2])
 		path := filepath.Join(r.segments(), f.Name())
 		e, err := r.read(path, run, number)
-		if err == nil && m[3] != "" { // it was being written
+		if err == nil && m[3] != "" { // the earlier process was writing it
 			e.Path = strings.TrimSuffix(path, m[3])
 			err = os.Rename(path, e.Path)
 		}
@@ -237,6 +242,8 @@ func (r *Ring) scan() error {
 	return nil
 }
 
+// --- Segments and their files ---
+
 func compareEntries(a, b *entry) int {
 	if a.Run != b.Run {
 		return int(min(max(a.Run-b.Run, -1), 1))
@@ -244,29 +251,30 @@ func compareEntries(a, b *entry) int {
 	return a.Number - b.Number
 }
 
-// at returns an entry's segment with its wall times. r.mu is held.
+// at returns the segment of an entry with its wall times. r.mu is held.
 func (r *Ring) at(e *entry) Segment {
 	s := e.Segment
 	s.steady = [2]time.Duration{e.start, e.end}
 	return r.timed(s)
 }
 
-// timed returns a segment with its wall times by what the clock says now. r.mu is held.
+// timed returns the segment with wall times by the present offset of the clock. r.mu is held.
 func (r *Ring) timed(s Segment) Segment {
 	s.Start, s.End = r.clock.wall(s.steady[0]), r.clock.wall(s.steady[1])
 	return s
 }
 
-// Between is the time from the end of a segment until another one, whatever was done to this machine's clock meanwhile.
+// Between returns the time from the end of a to the start of b. A change of this machine's clock in between does not
+// matter.
 func Between(a, b Segment) time.Duration {
-	if a.steady[1] == 0 || b.steady[0] == 0 { // known from an earlier process
+	if a.steady[1] == 0 || b.steady[0] == 0 { // an earlier process made one of them
 		return b.Start.Sub(a.End)
 	}
 	return b.steady[0] - a.steady[1]
 }
 
-// read reads a segment's file. It must be a plain file with its run's init section beside it. Of a file that was being
-// written, its whole fragments are taken.
+// read reads the file of a segment. The file must be a plain file with the run's init section beside it. If the file
+// was being written, read cuts it behind its last whole fragment.
 func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 	f, fi, err := openPlain(path)
 	if err != nil {
@@ -297,7 +305,7 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 			return nil, err
 		}
 	}
-	end := fi.ModTime() // of the first form's segments
+	end := fi.ModTime() // segments of the first form contain no wall time
 	for _, fr := range list {
 		if !fr.Wall.IsZero() {
 			end = fr.Wall.Add(last.Media[1] - fr.Media[0])
@@ -310,6 +318,7 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 	return e, nil
 }
 
+// initOf returns the init section of a run. It reads the file at path only if the ring does not know the run.
 func (r *Ring) initOf(run int64, path string) (initInfo, error) {
 	r.mu.Lock()
 	info, ok := r.inits[run]
@@ -341,7 +350,7 @@ func hashOf(init []byte) string {
 	return hex.EncodeToString(h[:8])
 }
 
-// openPlain opens a plain file, and no link, folder or device that somebody put there.
+// openPlain opens a plain file. A link, folder or device that somebody put there is an error.
 func openPlain(path string) (*os.File, os.FileInfo, error) {
 	if fi, err := os.Lstat(path); err != nil {
 		return nil, nil, err
@@ -363,7 +372,10 @@ func openPlain(path string) (*os.File, os.FileInfo, error) {
 	return f, fi, nil
 }
 
-// prune drops whole GOPs that are beyond the length to keep. r.mu is held.
+// --- Dropping segments ---
+
+// prune drops whole GOPs that are beyond the length to keep, and all segments from before a long interruption. r.mu is
+// held.
 func (r *Ring) prune() {
 	var total time.Duration
 	for _, e := range r.entries {
@@ -383,7 +395,7 @@ func (r *Ring) prune() {
 		for _, e := range r.entries[:n] {
 			length += e.Length()
 		}
-		// What came before a long interruption helps nobody, however short it is.
+		// Video from before a long interruption is of no use, however short the ring is.
 		if total-length < r.opt.Keep && now-r.entries[n-1].end < r.opt.Keep+r.lag+time.Minute {
 			return
 		}
@@ -398,10 +410,10 @@ func (r *Ring) prune() {
 	}
 }
 
-// drop takes the oldest segment out of the ring; an open event's link to it stays. r.mu is held.
+// drop removes the oldest segment from the ring. The links of open events stay. r.mu is held.
 func (r *Ring) drop() { r.remove(0) }
 
-// remove takes a segment out of the ring. r.mu is held.
+// remove removes entry i from the ring. The links of open events stay. r.mu is held.
 func (r *Ring) remove(i int) {
 	e := r.entries[i]
 	r.entries = slices.Delete(r.entries, i, i+1)
@@ -415,7 +427,7 @@ func (r *Ring) remove(i int) {
 	}
 }
 
-// dropInit removes the init section of a run of which the ring has no segment. r.mu is held.
+// dropInit removes the init section of a run if the ring has no segment of the run. r.mu is held.
 func (r *Ring) dropInit(run int64) {
 	if slices.ContainsFunc(r.entries, func(e *entry) bool { return e.Run == run }) {
 		return
@@ -425,23 +437,25 @@ func (r *Ring) dropInit(run int64) {
 	_ = os.Remove(filepath.Join(r.segments(), initName(run)))
 }
 
-// forget counts a segment's bytes as free when neither the ring nor a hold needs it. r.mu is held.
+// forget counts the bytes of a segment as free if neither the ring nor a hold needs the segment. r.mu is held.
 func (r *Ring) forget(e *entry) {
 	if !e.inRing && e.pins == 0 {
 		r.bytes -= e.Bytes
 	}
 }
 
-// Status is a ring at one moment.
+// --- Status ---
+
+// Status is the state of a ring at one moment.
 type Status struct {
 	Length  time.Duration // media in the ring
-	Bytes   int64         // on the RAM disk, with what open events hold
+	Bytes   int64         // on the RAM disk, including what open events hold
 	Newest  time.Time     // end of the newest segment; zero if there is none
 	Segment time.Duration // length of the newest segment
 	GOP     time.Duration // from keyframe to keyframe
-	BitRate float64       // bits a second, over the newest ten segments
-	Short   bool          // shortened, because the RAM budget is used up
-	Stamps  bool          // the camera's time stamps are believed
+	BitRate float64       // bits per second, over the newest ten segments
+	Short   bool          // shortened because the RAM budget is used up
+	Stamps  bool          // the camera's stamps are believed
 }
 
 // Status returns the ring's state now.
@@ -474,7 +488,7 @@ func (r *Ring) Status() Status {
 	return s
 }
 
-// SinceLastFrame is for how long no picture came that a segment can hold.
+// SinceLastFrame returns the time since the last frame arrived that a segment can hold.
 func (r *Ring) SinceLastFrame() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -484,21 +498,23 @@ func (r *Ring) SinceLastFrame() time.Duration {
 	return r.clock.steady() - r.came
 }
 
-// recent is how long ago the last picture of a camera may have come that is not silent. It is long for a busy machine,
-// and for a camera that sends one picture in two seconds at night.
+// recent is how long ago the last frame of a camera may have come if the camera is not silent. The time is long enough
+// for a busy machine, and for a camera that sends one frame in two seconds at night.
 const recent = 3 * time.Second
 
-// Receiving reports whether pictures come now that a segment can hold.
+// Receiving reports whether frames arrive now that a segment can hold.
 func (r *Ring) Receiving() bool { return r.SinceLastFrame() < recent+r.Lag() }
 
-// Lag is by how much segments come later than they end.
+// Lag returns the delay between the end of a segment and its arrival in the ring.
 func (r *Ring) Lag() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.lag
 }
 
-// Newest returns the newest segment that begins with a keyframe; false if there is none.
+// --- Reading segments ---
+
+// Newest returns the newest segment that begins with a keyframe, and reports whether there is one.
 func (r *Ring) Newest() (Segment, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -510,7 +526,8 @@ func (r *Ring) Newest() (Segment, bool) {
 	return Segment{}, false
 }
 
-// Live is the path of the playlist of what is recorded now, "" if there is none. Each run has its own.
+// Live returns the path of the playlist of the run that is recorded now, "" if there is none. Each run has its own
+// playlist.
 func (r *Ring) Live() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -524,8 +541,8 @@ func (r *Ring) livePath(run int64) string {
 	return filepath.Join(r.segments(), fmt.Sprintf("r%013d-live.m3u8", run))
 }
 
-// Video returns the init section and the segment, which together play, unless they are larger than a number of bytes.
-// The error is [fs.ErrNotExist] once the ring has dropped the segment.
+// Video returns the init section and the segment, which play together. Video fails if they have more than limit bytes.
+// The error is [fs.ErrNotExist] if the ring has dropped the segment.
 func (s Segment) Video(limit int64) ([]byte, error) {
 	var video []byte
 	for _, path := range []string{s.Init, s.Path} {
@@ -557,7 +574,7 @@ func (r *Ring) SetKeep(keep time.Duration) {
 	r.prune()
 }
 
-// failure names what a write to the RAM disk failed for.
+// failure turns an error of a write to the RAM disk into an error that names the cause.
 func (r *Ring) failure(err error) error {
 	switch {
 	case r.FolderGone():

@@ -29,7 +29,7 @@ func open(t testing.TB, dir string, keep time.Duration, b *Budget) *Ring {
 	return r
 }
 
-// tracks are a video track, whose pictures no test here decodes, and a sound track.
+// tracks returns a video track, whose frames no test here decodes, and a sound track.
 func tracks(width int) []source.Track {
 	sps, pps := []byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x68, 0xce}
 	return []source.Track{
@@ -39,13 +39,14 @@ func tracks(width int) []source.Track {
 	}
 }
 
-// feeder sends what a camera with 10 frames a second and a keyframe every second sends, as of a time in the past.
+// feeder sends what a camera with 10 frames a second and a keyframe every second sends. The first frame may lie in the
+// past.
 type feeder struct {
 	t    testing.TB
 	w    *Writer
 	at   time.Duration // when the next frame arrives, by the steady clock
 	n    int
-	gop  int // frames
+	gop  int // frames; 0: only the first frame is a keyframe
 	size int // bytes of a frame
 }
 
@@ -60,7 +61,7 @@ func feed(t testing.TB, r *Ring, ago time.Duration) *feeder {
 	return f
 }
 
-// send sends the frames of a time.
+// send sends the frames of the given time.
 func (f *feeder) send(length time.Duration) {
 	f.t.Helper()
 	for end := f.at + length; f.at < end; f.at += interval {
@@ -88,7 +89,7 @@ func list(r *Ring) (out []Segment) {
 	return out
 }
 
-// files are the sizes of all files of a ring and of the segments of its pins together; a hard link counts once.
+// files returns the sum of the sizes of all files of a ring and of its pinned segments. A hard link counts once.
 func files(t testing.TB, r *Ring) (sum int64) {
 	t.Helper()
 	var seen []os.FileInfo
@@ -150,7 +151,8 @@ func TestWriterWritesSegments(t *testing.T) {
 	}
 }
 
-// TestNextProcess ends the process in mid-segment: the next one finds every part that was written, with the same times.
+// TestNextProcess ends the process in the middle of a segment. The next process finds every part that was written, with
+// the same times.
 func TestNextProcess(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir, time.Minute, nil)
@@ -183,7 +185,7 @@ func TestNextProcess(t *testing.T) {
 	}
 }
 
-// TestFirstForm takes over a ring that FFmpeg wrote, whose files tell the time by when they were written.
+// TestFirstForm takes over a ring that FFmpeg wrote. The times of its segments are the modification times of the files.
 func TestFirstForm(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "ring"), os.DirFS("testdata/first")); err != nil {
@@ -222,8 +224,8 @@ func TestRingIsBounded(t *testing.T) {
 	}
 }
 
-// TestRareKeyframes sends one keyframe and no other: pictures are kept as long as they come, from it on, in several
-// files.
+// TestRareKeyframes sends one keyframe and no other. All frames from this keyframe on are kept as long as frames come,
+// in several files.
 func TestRareKeyframes(t *testing.T) {
 	r := open(t, t.TempDir(), 20*time.Second, nil)
 	f := feed(t, r, 45*time.Second)
@@ -252,7 +254,7 @@ func TestRareKeyframes(t *testing.T) {
 	}
 }
 
-// TestSilenceIsAGap lets the camera send nothing for five seconds, in mid-GOP.
+// TestSilenceIsAGap lets the camera send nothing for five seconds in the middle of a GOP.
 func TestSilenceIsAGap(t *testing.T) {
 	r := open(t, t.TempDir(), time.Minute, nil)
 	f := feed(t, r, 20*time.Second)
@@ -280,13 +282,13 @@ func TestSilenceIsAGap(t *testing.T) {
 	}
 }
 
-// TestParametersChange changes the picture's size in mid-session: a new run with an init section of its own, and no
-// gap.
+// TestParametersChange changes the size of the video during a session. A new run begins with its own init section and
+// without a gap.
 func TestParametersChange(t *testing.T) {
 	r := open(t, t.TempDir(), time.Minute, nil)
 	f := feed(t, r, 10*time.Second)
 	f.send(3 * time.Second)
-	if err := f.w.Tracks(tracks(64), source.Streams{}); err != nil { // the same again: nothing changes
+	if err := f.w.Tracks(tracks(64), source.Streams{}); err != nil { // the same parameters again: nothing changes
 		t.Fatal(err)
 	}
 	f.send(2 * time.Second)
@@ -335,7 +337,7 @@ func TestHoldOutlivesTheRing(t *testing.T) {
 	if _, err := os.Stat(first.Path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a segment that is let go: %v", err)
 	}
-	h.Detach() // as a process that ends
+	h.Detach() // as if the process ends
 
 	again := open(t, dir, 5*time.Second, nil)
 	if ids, err := again.Holds(); err != nil || !slices.Equal(ids, []string{"event"}) {
@@ -359,7 +361,8 @@ func TestHoldOutlivesTheRing(t *testing.T) {
 	}
 }
 
-// TestHoldEndsWithItsWindow holds no segment that begins behind the window, and takes it when the window is extended.
+// TestHoldEndsWithItsWindow checks that a hold takes no segment that begins after the window, and takes the segment
+// when the window is extended.
 func TestHoldEndsWithItsWindow(t *testing.T) {
 	r := open(t, t.TempDir(), time.Minute, nil)
 	f := feed(t, r, 5*time.Second)
@@ -392,7 +395,7 @@ func TestHoldEndsWithItsWindow(t *testing.T) {
 	}
 }
 
-// TestHoldOnLateFiles opens a hold on a source whose segments come ten seconds late, as a folder's files do.
+// TestHoldOnLateFiles opens a hold on a source whose segments come ten seconds late, like the files of a folder.
 func TestHoldOnLateFiles(t *testing.T) {
 	r := open(t, t.TempDir(), time.Minute, nil)
 	f := feed(t, r, 40*time.Second)
@@ -403,7 +406,7 @@ func TestHoldOnLateFiles(t *testing.T) {
 	if lag := r.Lag(); lag < 9*time.Second {
 		t.Errorf("segments lag by %s", lag)
 	}
-	from := time.Now().Add(-5 * time.Second) // nothing of that is there yet
+	from := time.Now().Add(-5 * time.Second) // no segment of that time is there yet
 	h, err := r.Hold("event", from)
 	if err != nil {
 		t.Fatal(err)
@@ -419,7 +422,7 @@ func TestHoldOnLateFiles(t *testing.T) {
 	}
 }
 
-// TestHoldBeginsWithAKeyframe is about a keyframe that somebody has removed: what needs it cannot be shown.
+// TestHoldBeginsWithAKeyframe removes the file of a keyframe. Segments that need the keyframe cannot be shown.
 func TestHoldBeginsWithAKeyframe(t *testing.T) {
 	r := open(t, t.TempDir(), time.Minute, nil)
 	f := feed(t, r, 60*time.Second)
@@ -459,7 +462,7 @@ func TestForeignFilesDoNoHarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	ring := filepath.Join(dir, "ring")
-	// a folder with a segment's name
+	// A folder with the name of a segment.
 	if err := os.MkdirAll(filepath.Join(ring, "r1700000000000-000007.m4s"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -493,7 +496,7 @@ func TestForeignFilesDoNoHarm(t *testing.T) {
 	}
 }
 
-// TestCutSegments: what an earlier process left damaged is not taken for whole.
+// TestCutSegments checks that a damaged segment of an earlier process is not taken for a whole segment.
 func TestCutSegments(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir, time.Minute, nil)
@@ -511,8 +514,8 @@ func TestCutSegments(t *testing.T) {
 	}
 }
 
-// TestBudgetByShare lets one camera send without measure beside a good one: the good one keeps its whole ring, and no
-// more than the budget is used.
+// TestBudgetByShare runs a good camera beside a camera that sends without measure. The good camera keeps its whole
+// ring, and the rings use no more than the budget.
 func TestBudgetByShare(t *testing.T) {
 	const limit = 4 << 20
 	for name, gop := range map[string]int{"keyframes every second": 10, "one keyframe": 0, "keyframes only": 1} {
@@ -520,7 +523,7 @@ func TestBudgetByShare(t *testing.T) {
 			b := NewBudget(limit)
 			good, hostile := open(t, t.TempDir(), 10*time.Second, b), open(t, t.TempDir(), 10*time.Second, b)
 			g, h := feed(t, good, 30*time.Second), feed(t, hostile, 30*time.Second)
-			g.size, h.size, h.gop = 15000, 300_000, gop // 1.5 MB in ten seconds, and 30 MB
+			g.size, h.size, h.gop = 15000, 300_000, gop // 1.5 MB and 30 MB in ten seconds
 			for range 30 {
 				h.send(time.Second)
 				g.send(time.Second)
@@ -541,7 +544,7 @@ func TestBudgetByShare(t *testing.T) {
 	}
 }
 
-// TestLateCameraGetsItsShare starts a camera when another has taken all there is.
+// TestLateCameraGetsItsShare starts a camera after another camera has taken the whole budget.
 func TestLateCameraGetsItsShare(t *testing.T) {
 	const limit = 4 << 20
 	b := NewBudget(limit)
@@ -564,7 +567,8 @@ func TestLateCameraGetsItsShare(t *testing.T) {
 	}
 }
 
-// TestPinsLeaveOthersTheirShare lets one camera's event hold far more than its share while the archive drive hangs.
+// TestPinsLeaveOthersTheirShare lets the event of one camera hold far more than the camera's share while the archive
+// drive hangs.
 func TestPinsLeaveOthersTheirShare(t *testing.T) {
 	const limit = 1 << 20
 	b := NewBudget(limit)
@@ -605,7 +609,7 @@ func TestPinsLeaveOthersTheirShare(t *testing.T) {
 	}
 }
 
-// TestRoomIsNotSoughtForEver takes the budget away from a camera whose event is over and not copied yet.
+// TestRoomIsNotSoughtForEver reduces the budget while a camera's event is over and not copied yet.
 func TestRoomIsNotSoughtForEver(t *testing.T) {
 	b := NewBudget(1 << 30)
 	held, other := open(t, t.TempDir(), 10*time.Second, b), open(t, t.TempDir(), 100*time.Second, b)
@@ -628,7 +632,7 @@ func TestRoomIsNotSoughtForEver(t *testing.T) {
 	}
 }
 
-// TestChangesAreBounded is about a camera whose parameters change all the time.
+// TestChangesAreBounded runs a camera whose parameters change all the time.
 func TestChangesAreBounded(t *testing.T) {
 	const limit = 100_000
 	r := open(t, t.TempDir(), 100*time.Second, NewBudget(limit))
@@ -661,7 +665,8 @@ func TestChangesAreBounded(t *testing.T) {
 	}
 }
 
-// TestPinsAreBounded lets an event hold more than the budget has: it goes without the rest, and says so.
+// TestPinsAreBounded lets an event hold more than the budget. The event goes without the rest, and reports the rest as
+// missed.
 func TestPinsAreBounded(t *testing.T) {
 	b := NewBudget(1 << 20)
 	r := open(t, t.TempDir(), time.Minute, b)
@@ -695,12 +700,12 @@ func TestPinsAreBounded(t *testing.T) {
 	}
 }
 
-// TestClockIsSet sets this machine's clock forward and back under a ring and a hold: both keep their order and place in
-// time, nothing is dropped, and a machine that slept is not taken for one whose clock was set.
+// TestClockIsSet sets this machine's clock forward and back under a ring and a hold. Ring and hold keep their order and
+// their place in time, and drop nothing. Sleep of the machine does not count as a step of the clock.
 func TestClockIsSet(t *testing.T) {
 	for _, tc := range []struct {
 		name         string
-		wall, steady time.Duration // by which the clocks move
+		wall, steady time.Duration // how far the clocks move
 		step         time.Duration
 	}{
 		{"an hour forward", time.Hour, 0, time.Hour},
@@ -751,7 +756,7 @@ func TestClockIsSet(t *testing.T) {
 	}
 }
 
-// TestClockSetBetweenSegments wants no gap where this machine's clock was set, by how much ever.
+// TestClockSetBetweenSegments checks that setting this machine's clock makes no gap, however large the step is.
 func TestClockSetBetweenSegments(t *testing.T) {
 	for _, d := range []time.Duration{500 * time.Millisecond, -500 * time.Millisecond, time.Hour, -2 * time.Second} {
 		r := open(t, t.TempDir(), time.Minute, nil)
@@ -828,8 +833,8 @@ func TestRAMDiskTrouble(t *testing.T) {
 	_ = f.w.Close()
 }
 
-// FuzzWriter gives a writer what no camera would send. It must count its bytes rightly, keep to the budget and its
-// order, and what it wrote must be read back.
+// FuzzWriter gives a writer input that no camera would send. The writer must count its bytes correctly and keep to the
+// budget and to its order. The segments must be read back as they were written.
 func FuzzWriter(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 100, 200, 255, 9, 8, 7, 6, 5, 4, 3, 2, 1})
 	f.Add([]byte("a camera that sends whatever comes to its mind, and then something else again"))
@@ -881,7 +886,7 @@ func FuzzWriter(f *testing.F) {
 		}
 		before := list(r)
 		for i := 1; i < len(before); i++ {
-			// the length of the last frame before a pause is guessed, so ends may overlap
+			// The length of the last frame before a pause is guessed, so ends may overlap.
 			if !before[i].Start.After(before[i-1].Start) {
 				t.Fatalf("segment %d begins before the one before it ends: %+v, %+v", i, before[i-1], before[i])
 			}

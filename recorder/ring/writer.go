@@ -15,61 +15,63 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Sizes of what a Writer writes.
+// Limits of a Writer.
 const (
 	partLength   = 250 * time.Millisecond
-	partBytes    = 2 << 20          // beyond which a part is written though it is shorter
-	maxSegment   = 10 * time.Second // without a keyframe
-	segmentBytes = 16 << 20         // likewise
+	partBytes    = 2 << 20          // a part of this size is written even if it is shorter than partLength
+	maxSegment   = 10 * time.Second // length at which a segment ends without a keyframe
+	segmentBytes = 16 << 20         // size at which a segment ends without a keyframe
 	maxFrame     = 8 << 20          // bytes of one frame
 	maxWaiting   = 8 << 20          // bytes of samples whose media time is not known yet
 	maxSound     = 256 << 10        // bytes of sound that wait for video
-	minHole      = time.Second      // without a frame, and
-	holeTimes    = 3                // times the usual interval: is a gap
+	minHole      = time.Second      // a longer interval between frames is a gap, if it is also longer than
+	holeTimes    = 3                // this many of the usual intervals
 	maxListed    = 10               // segments in the playlist
-	changeTime   = time.Second      // a run that begins costs so much
-	maxChanges   = 20 * time.Second // of what passes
+	changeTime   = time.Second      // time that a new run is charged; charges expire as time passes
+	maxChanges   = 20 * time.Second // sum of charges at which the parameters change too often
 )
 
-// Writer writes what a camera sends into its ring: the sink of one session. Its methods are called by one goroutine at
-// a time. Close must be called at the end.
+// Writer writes what a camera sends into the camera's ring. A Writer is the sink of one session. One goroutine at a
+// time calls its methods. Close must be called at the end.
 type Writer struct {
 	r        *Ring
 	line     source.Timeline
 	tracks   []source.Track
-	parts    []fmp4.TrackPart // of each track, what is not written yet
-	sound    []sound          // of each track; that of the video is not used
-	waiting  []source.Sample  // video whose media time is not known yet
-	waits    int              // their bytes
-	part     time.Duration    // when the part began
-	lastAt   time.Duration    // media time of the last sample in the part, whose length is not known yet,
-	lastLen  time.Duration    // but for what its source says of it; 0: nothing
-	open     bool             // there is one
-	needKey  bool             // what comes before a keyframe is of no use
+	parts    []fmp4.TrackPart // per track, the samples that are not written yet
+	sound    []sound          // per track; the entry of the video track is not used
+	waiting  []source.Sample  // video samples whose media time is not known yet
+	waits    int              // bytes of waiting
+	part     time.Duration    // start of the part, media time
+	lastAt   time.Duration    // media time of the last sample in the part; its length is not known yet
+	lastLen  time.Duration    // length of that sample if the source knows it, else 0
+	open     bool             // the part has such a last sample
+	needKey  bool             // frames before the next keyframe are of no use
 	gaps     [8]time.Duration // the last intervals between frames
 	sequence uint32
 	buf      []byte
 
-	// guarded by Ring.mu
-	f        *os.File // of the segment that is being written; nil: none is
+	// Ring.mu guards all fields below.
+	f        *os.File // file of the segment that is being written; nil: there is none
 	seg      entry
 	run      int64
 	number   int
 	base     time.Duration // steady time of the run's media time 0
 	info     initInfo
-	lost     bool // the segment was given up by the budget
+	lost     bool // the budget has given up the segment
 	believed bool
 	listed   bool // the run has a playlist
 }
 
-// sound is the clock of a sound track and its last sample.
+// sound is the clock of a sound track and the state of its last sample.
 type sound struct {
 	source.Counter
 	last time.Duration
 	open bool // the last sample lies in the part
 }
 
-// Writer returns the sink of a new session. The one before must be closed.
+// --- Runs and samples ---
+
+// Writer returns the sink of a new session. The previous Writer must be closed.
 func (r *Ring) Writer() *Writer {
 	w := &Writer{r: r, needKey: true, believed: true}
 	r.mu.Lock()
@@ -79,7 +81,8 @@ func (r *Ring) Writer() *Writer {
 	return w
 }
 
-// Tracks begins a run: what follows has other parameters.
+// Tracks begins a run if the tracks differ from those of the present run. Tracks fails with [source.NoVideo] if the
+// first track is not video, and with [source.Unreadable] if the parameters change all the time.
 func (w *Writer) Tracks(tracks []source.Track, _ source.Streams) error {
 	if len(tracks) == 0 || !tracks[0].Video || len(tracks) > 8 {
 		return source.NoVideo.Failure(nil)
@@ -160,7 +163,7 @@ func (w *Writer) Sample(s source.Sample) error {
 	return w.writeTimed(w.line.Flush())
 }
 
-// writeTimed writes the samples whose media times are known now.
+// writeTimed writes the waiting samples whose media times are known now.
 func (w *Writer) writeTimed(times []time.Duration) error {
 	for _, at := range times {
 		s := w.waiting[0]
@@ -176,14 +179,14 @@ func (w *Writer) writeTimed(times []time.Duration) error {
 	return nil
 }
 
-// hear takes a sample of sound into the part: where it arrived, behind the sound before it.
+// hear takes a sample of sound into the part. The sample lies where it arrived, behind the sound before it.
 func (w *Writer) hear(s source.Sample) {
 	t, p := &w.sound[s.Track], &w.parts[s.Track]
 	at, ok := t.Add(s.Length, s.Arrival)
 	if !ok || w.base == 0 || at < w.base {
 		return
 	}
-	if len(p.Data) > maxSound { // no picture comes any more
+	if len(p.Data) > maxSound { // no more frames come
 		p.Samples, p.Data, t.open = p.Samples[:0], p.Data[:0], false
 	}
 	track := w.tracks[s.Track]
@@ -230,7 +233,7 @@ func (w *Writer) see(at time.Duration, s source.Sample) error {
 				return err
 			}
 		}
-		if cut || w.needKey { // the latter if there was no room
+		if cut || w.needKey { // needKey is set if the budget had no room
 			if err := w.complete(); err != nil {
 				return err
 			}
@@ -267,7 +270,8 @@ func (w *Writer) see(at time.Duration, s source.Sample) error {
 	return nil
 }
 
-// usual returns the usual interval between frames, 0 while it is not known, and the longest one but for a single gap.
+// usual returns the usual interval between frames, and the longest interval except for a single gap. The usual interval
+// is 0 while it is not known.
 func (w *Writer) usual() (usual, longest time.Duration) {
 	list := slices.DeleteFunc(slices.Clone(w.gaps[:]), func(d time.Duration) bool { return d == 0 })
 	if len(list) < 2 {
@@ -277,12 +281,14 @@ func (w *Writer) usual() (usual, longest time.Duration) {
 	return list[len(list)/2], list[len(list)-2]
 }
 
-// finish gives the last sample of the part its length.
+// finish sets the length of the last sample of the part.
 func (w *Writer) finish(end time.Duration) {
 	p, t := &w.parts[0], w.tracks[0]
 	p.Samples[len(p.Samples)-1].Duration = uint32(t.Ticks(end-w.base) - t.Ticks(w.lastAt-w.base))
 	w.open = false
 }
+
+// --- Segments and parts ---
 
 // beginSegment begins a segment.
 func (w *Writer) beginSegment(at time.Duration, key bool) error {
@@ -304,7 +310,8 @@ func (w *Writer) beginSegment(at time.Duration, key bool) error {
 	return nil
 }
 
-// flush writes the part, which ends at a time, if the budget has room for it. Else the GOP ends here.
+// flush writes the part if the budget has room for it. end is where the part ends. If there is no room, the GOP ends
+// here.
 func (w *Writer) flush(end time.Duration) error {
 	r := w.r
 	r.mu.Lock()
@@ -332,13 +339,13 @@ func (w *Writer) flush(end time.Duration) error {
 	}
 	if _, err := w.f.Write(w.buf); err != nil {
 		r.bytes -= n
-		_ = w.f.Truncate(w.seg.Bytes) // what is whole stays
+		_ = w.f.Truncate(w.seg.Bytes) // whole fragments stay
 		return r.failure(err)
 	}
 	w.seg.Bytes += n
 	w.seg.Frames += frames
 	w.seg.end = end
-	if cap(w.buf) > 4*partBytes { // one huge picture is no reason to keep the room for it
+	if cap(w.buf) > 4*partBytes { // one huge frame is no reason to keep a huge buffer
 		w.buf = nil
 	}
 	return nil
@@ -356,7 +363,7 @@ func (w *Writer) clear() {
 	}
 }
 
-// complete ends the segment and puts it into the ring.
+// complete ends the segment and adds it to the ring.
 func (w *Writer) complete() error {
 	r := w.r
 	r.mu.Lock()
@@ -397,7 +404,7 @@ func (w *Writer) complete() error {
 	list, path := w.playlist(), r.livePath(w.run)
 	r.mu.Unlock()
 	r.opt.Log.Debug("segment", "segment", filepath.Base(e.Path), "bytes", e.Bytes, "duration", e.Length())
-	// only who watches live misses it
+	// A failure matters only to people who watch live.
 	if os.WriteFile(path+".tmp", []byte(list), 0o600) == nil && os.Rename(path+".tmp", path) == nil {
 		r.mu.Lock()
 		w.listed = true
@@ -409,7 +416,7 @@ func (w *Writer) complete() error {
 	return nil
 }
 
-// playlist lists the newest segments of the run (RFC 8216). Ring.mu is held.
+// playlist returns the playlist of the newest segments of the run (RFC 8216). Ring.mu is held.
 func (w *Writer) playlist() string {
 	list := w.r.entries[max(0, len(w.r.entries)-maxListed):]
 	list = slices.DeleteFunc(slices.Clone(list), func(e *entry) bool { return e.Run != w.run })
@@ -431,7 +438,9 @@ func (w *Writer) playlist() string {
 	return b.String()
 }
 
-// abandon gives the segment that is being written up, if there is one, and reports whether there was. r.mu is held.
+// --- Giving up a segment ---
+
+// abandon gives up the segment that is being written, and reports whether there was one. r.mu is held.
 func (w *Writer) abandon() bool {
 	if w == nil || w.f == nil || w.lost {
 		return false
@@ -446,7 +455,7 @@ func (w *Writer) abandon() bool {
 	return true
 }
 
-// giveUp goes on behind a segment that was given up, at the next keyframe.
+// giveUp drops the part and the segment that abandon gave up. The writer continues at the next keyframe.
 func (w *Writer) giveUp() {
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
@@ -457,7 +466,10 @@ func (w *Writer) giveUp() {
 	w.clear()
 }
 
-// Flush completes what is there, with the usual length for the last frame.
+// --- The end of a session ---
+
+// Flush completes the segment that is being written. The last frame gets its own length if the source knows it, else
+// the usual length.
 func (w *Writer) Flush() error {
 	if err := w.writeTimed(w.line.Flush()); err != nil {
 		return err
@@ -477,7 +489,7 @@ func (w *Writer) Flush() error {
 	return w.complete()
 }
 
-// Close ends the session: what came last is a complete segment then.
+// Close ends the session. The last frames become a complete segment.
 func (w *Writer) Close() error {
 	err := w.Flush()
 	r := w.r

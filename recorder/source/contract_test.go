@@ -63,11 +63,11 @@ func camera(t *testing.T, m camtest.Media, opt camtest.Options) *camtest.Camera 
 	return c
 }
 
-// sink is a ring's writer that keeps what it was told.
+// sink is a ring's writer that counts its calls.
 type sink struct {
 	*ring.Writer
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards all fields below
 	streams source.Streams
 	sound   int // samples of sound
 	told    int
@@ -90,7 +90,7 @@ func (s *sink) Sample(x source.Sample) error {
 	return s.Writer.Sample(x)
 }
 
-// record runs a source for a time and returns what came, and the ring that holds it.
+// record runs a source for the given time and returns the sink, the ring with the video, and the error of the source.
 func record(t *testing.T, src source.Source, length time.Duration) (*sink, *ring.Ring, error) {
 	t.Helper()
 	r, err := ring.Open(ring.Options{Dir: t.TempDir(), Keep: 5 * time.Minute, Budget: ring.NewBudget(1 << 30),
@@ -111,7 +111,8 @@ func record(t *testing.T, src source.Source, length time.Duration) (*sink, *ring
 	return s, r, err
 }
 
-// joined holds all of a ring, as a clip does.
+// joined holds the whole ring, as a clip does, and returns a file with all segments, the first segment and the last
+// one.
 func joined(t *testing.T, r *ring.Ring) (file string, first, last ring.Segment) {
 	t.Helper()
 	h, err := r.Hold("all", time.Now().Add(-time.Hour))
@@ -146,8 +147,8 @@ func joined(t *testing.T, r *ring.Ring) (file string, first, last ring.Segment) 
 	return file, list[0], list[len(list)-1]
 }
 
-// exact wants every frame of a camera once, the last one (and with begin the first one) timed by when it left the
-// camera.
+// exact checks that a file has every frame of a camera once, that the last frame is timed by when it left the camera,
+// and, if begin is set, the first frame too.
 func exact(t *testing.T, r *ring.Ring, info camtest.Info, least int, off time.Duration, begin bool) {
 	t.Helper()
 	file, first, last := joined(t, r)
@@ -155,7 +156,7 @@ func exact(t *testing.T, r *ring.Ring, info camtest.Info, least int, off time.Du
 	if err != nil {
 		t.Fatal(err)
 	}
-	// of B-frames, the last ones may not have come
+	// With B-frames, the last frames may not have come.
 	if len(rep.Gaps) == 1 && strings.HasPrefix(rep.Gaps[0], fmt.Sprintf("frame %d:", rep.Frames-1)) {
 		rep.Gaps = nil
 	}
@@ -172,11 +173,11 @@ func exact(t *testing.T, r *ring.Ring, info camtest.Info, least int, off time.Du
 	}
 }
 
-// off is by how much times may be wrong on a busy machine, beside a frame.
+// off is how much times may be wrong on a busy machine, in addition to a frame.
 const off = 200 * time.Millisecond
 
-// TestContract reads cameras with all the ways that people report by every source that can: each frame comes once, in
-// order, and timed by when it was sent; sound never decides about video.
+// TestContract reads cameras with all the oddities that people report, by every source that can. Each frame must come
+// once, in order, and timed by when it was sent. Sound must never affect video.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	aac, err := camtest.AAC(t.Context())
@@ -237,11 +238,11 @@ func TestContract(t *testing.T) {
 				switch {
 				case tc.media.GOP > 100:
 					length = 30 * time.Second
-				case name == "ffmpeg": // which begins anew when it knows the sound
+				case name == "ffmpeg": // FFmpeg starts again when it knows the sound
 					length = 20 * time.Second
 				}
 				off := off
-				if name == "ffmpeg" && tc.media.BFrames > 0 { // it holds so many more
+				if name == "ffmpeg" && tc.media.BFrames > 0 { // FFmpeg holds this many more frames
 					off += time.Duration(tc.media.BFrames) * time.Second / time.Duration(tc.media.FPS)
 				}
 				s, r, err := record(t, src(cam), length)
@@ -274,7 +275,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// TestWrongStamps reads cameras whose stamps run at a rate of their own.
+// TestWrongStamps reads cameras whose stamps run at a wrong rate.
 func TestWrongStamps(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]camtest.Options{
@@ -308,8 +309,8 @@ func TestWrongStamps(t *testing.T) {
 	}
 }
 
-// TestLeaps reads cameras whose clock is set while they send, and stamps that stand still: every frame comes once, and
-// is timed by when it was sent.
+// TestLeaps reads cameras whose clock is set while they send, or whose stamps stand still. Every frame must come once,
+// and be timed by when it was sent.
 func TestLeaps(t *testing.T) {
 	t.Parallel()
 	ff := tool(t)
@@ -360,7 +361,7 @@ func TestLeaps(t *testing.T) {
 	}
 }
 
-// timed wants every frame of a camera once, each timed by when it left the camera.
+// timed checks that the ring has every frame of a camera once, each timed by when it left the camera.
 func timed(t *testing.T, r *ring.Ring, info camtest.Info, off time.Duration) {
 	t.Helper()
 	file, first, _ := joined(t, r)
@@ -402,7 +403,7 @@ func timed(t *testing.T, r *ring.Ring, info camtest.Info, off time.Duration) {
 	}
 }
 
-// TestRefusals wants each failure named, without a word about the password.
+// TestRefusals checks the kind of each failure.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	elsewhere := camera(t, camtest.Small(10), camtest.Options{})
@@ -451,7 +452,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// talker is a server that says one thing to whoever connects.
+// talker is a server that sends one text to every client.
 func talker(t *testing.T, text string) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -520,7 +521,8 @@ func (s *stream) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
-// TestAnotherServer reads a stream that FFmpeg packetises and publishes to gortsplib's own server, which serves it.
+// TestAnotherServer reads a stream from gortsplib's own server. FFmpeg packetises the stream and publishes it to the
+// server.
 func TestAnotherServer(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -574,7 +576,7 @@ func TestAnotherServer(t *testing.T) {
 	}
 }
 
-// TestVLC reads what VLC serves, which sends RTP by UDP alone.
+// TestVLC reads a stream from VLC, which sends RTP only over UDP.
 func TestVLC(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -590,7 +592,7 @@ func TestVLC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "preroll-vlc-") // which another user may read
+	dir, err := os.MkdirTemp("", "preroll-vlc-") // another user may read it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -643,8 +645,8 @@ func TestVLC(t *testing.T) {
 	}
 }
 
-// TestFolder lets FFmpeg write a camera's files in a loop, as the blog's script does: ten names that come round again,
-// beside foreign files.
+// TestFolder lets FFmpeg write a camera's files in a loop, like the script in the blog. Five file names come round
+// again, beside foreign files.
 func TestFolder(t *testing.T) {
 	t.Parallel()
 	cam := camera(t, camtest.Small(10), camtest.Options{Audio: "pcma"})
@@ -675,7 +677,7 @@ func TestFolder(t *testing.T) {
 	if lag := r.Lag(); lag < time.Second || lag > 15*time.Second {
 		t.Errorf("segments lag by %s", lag)
 	}
-	_ = cmd.Process.Kill() // the file that it was writing has no end
+	_ = cmd.Process.Kill() // the file that FFmpeg was writing has no end
 	newest := r.Status().Newest
 	again, rest, err := record(t, folder.New(folder.Options{Dir: dir, Audio: true, Tool: tool(t), Since: newest,
 		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}), 4*time.Second)

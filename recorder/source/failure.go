@@ -6,7 +6,8 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Kind is a reason why a camera does not record, or not as it should, as far as a user's next step depends on it.
+// Kind is a reason why a camera does not record, or does not record as it should. Reasons with the same next step for
+// the user are one kind.
 type Kind string
 
 // The kinds of failure.
@@ -37,7 +38,7 @@ const (
 	Unknown       Kind = "failed"
 )
 
-// What the owner of a camera that records should know. Some of their texts have a place for a value.
+// Kinds of advice for the owner of a camera that records. Some of their texts have a place for a value.
 const (
 	RareKeyframes Kind = "keyframes too rare"
 	MotionJPEG    Kind = "MJPEG"
@@ -46,8 +47,7 @@ const (
 	ReadByFFmpeg  Kind = "read by FFmpeg"
 )
 
-// Failure says why a session with a camera ended. Detail is what the camera, FFmpeg or the system said last, without
-// passwords; it may be zero.
+// Failure is the reason why a session with a camera ended. Detail is the last message, without passwords.
 type Failure struct {
 	Kind   Kind
 	Detail text.Text
@@ -79,7 +79,7 @@ func (f *Failure) Said() text.Text {
 	return text.Detailed.With(f.Text(), f.Detail)
 }
 
-// texts says for each kind what happened and what to do next.
+// texts has two texts per kind: what happened, and what to do next.
 var texts = map[Kind]struct{ text, hint text.Message }{
 	WrongPassword: {text.WrongPassword, text.WrongPasswordHint},
 	LoginKind:     {text.LoginKind, text.LoginKindHint},
@@ -124,7 +124,7 @@ func (k Kind) Text(values ...any) text.Text { return texts[k].text.With(values..
 // Hint says what to do.
 func (k Kind) Hint() text.Text { return texts[k].hint.With() }
 
-// Persists reports whether trying again the same way cannot cure it, so that FFmpeg may be tried instead.
+// Persists reports whether another try in the same way cannot help, so that FFmpeg may be tried instead.
 func (k Kind) Persists() bool {
 	switch k {
 	case Transport, LoginKind, NoVideo, Unsupported, Unreadable:
@@ -133,8 +133,8 @@ func (k Kind) Persists() bool {
 	return false
 }
 
-// AsFailure returns err's failure, or one of kind [Unknown] around any other error. No error is a camera that just
-// ended.
+// AsFailure returns the failure in err. Any other error becomes a failure of kind [Unknown]; nil becomes a failure of
+// kind [Ended].
 func AsFailure(err error) *Failure {
 	var f *Failure
 	if err == nil {

@@ -7,75 +7,98 @@ import (
 
 // Limits of a Timeline.
 const (
-	// for which samples wait where the camera's stamps begin, or leave their course
+	// settleTime is how long samples wait at the first stamp, and after a timestamp discontinuity.
 	settleTime = time.Second
-	// by which stamp and arrival must part from one sample to the next to be looked at
+
+	// A larger difference between stamp and arrival, from one sample to the next, is examined as a discontinuity.
 	maxStep = time.Second
-	early   = 700 * time.Millisecond // by which stamps that left their course may be ahead of it to be believed on,
-	late    = 3 * time.Second        // and behind it: what comes in heaps, as HLS does, comes late now and then
+
+	// After a discontinuity the old relation still holds if by it the samples come early by less than early, or late by
+	// less than late. Sources that send in bursts, like HLS, are late now and then.
+	early = 700 * time.Millisecond
+	late  = 3 * time.Second
+
 	bucket  = time.Second
-	buckets = 15    // over which the smallest lateness is taken
-	minRate = 0.003 // a rate error that is smaller is followed by small steps
-	maxRate = 0.6   // one that is larger is no clock
-	clearly = 0.25  // of the spread that the old rate leaves: a new one must leave less
-	// stamps that rise by less, and after a leap FFmpeg lets them rise by a tick, stand still
-	standing    = time.Millisecond
-	repeat      = 200 * time.Millisecond // by which a single stamp may be wrong and repeat the one before it,
-	repeatSpan  = 20                     // of the last so many
-	maxRepeats  = 6                      // no more than so many
-	maxDoubts   = 4                      // in doubtTime, after which
-	followTime  = time.Minute            // stamps are not believed, longer each time
-	maxFollow   = time.Hour
-	doubtTime   = 30 * time.Second
-	maxSettling = 1024 // samples
-	// by which the lateness of samples may differ that come one by one
+	buckets = 15    // number of buckets over which the smallest lateness is taken
+	minRate = 0.003 // a smaller rate error is followed by small steps
+	maxRate = 0.6   // a clock with a larger rate error is no clock
+	clearly = 0.25  // a new rate must leave less than this part of the spread that the old rate leaves
+
+	// Stamps that rise by less than standing stand still. After a discontinuity, FFmpeg makes stamps rise by one tick.
+	standing = time.Millisecond
+
+	// A stamp may repeat the previous stamp if it is wrong by less than repeat, and if no more than maxRepeats of the
+	// last repeatSpan stamps do so.
+	repeat     = 200 * time.Millisecond
+	repeatSpan = 20
+	maxRepeats = 6
+
+	// After more than maxDoubts discontinuities in doubtTime, stamps are not believed for followTime. This time doubles
+	// with each repetition, up to maxFollow.
+	maxDoubts  = 4
+	followTime = time.Minute
+	maxFollow  = time.Hour
+	doubtTime  = 30 * time.Second
+
+	maxSettling = 1024 // maximum number of samples that wait
+
+	// The lateness of samples that come one by one differs by less than steadySpread.
 	steadySpread = 300 * time.Millisecond
-	minStep      = 200 * time.Microsecond // which is a tick of any track or more
-	quickSlew    = 4                      // a quarter of the time that passes, where times are wrong by more than
-	slewLimit    = 250 * time.Millisecond
-	slowSlew     = 20
+
+	minStep = 200 * time.Microsecond // at least a tick of any track
+
+	// Media time that is wrong moves by 1/slowSlew of the time that passes, or by 1/quickSlew if media time is wrong
+	// by more than slewLimit.
+	quickSlew = 4
+	slewLimit = 250 * time.Millisecond
+	slowSlew  = 20
 )
 
-// Timeline turns the stamps and arrival times of a video track into media times. It is a pure function of what it was
-// told: it never asks a clock.
+// --- Video ---
+
+// Timeline turns the stamps and arrival times of a video track into media times. A Timeline is a pure function of its
+// input: it reads no clock.
 //
-// Media time lies on the arrival clock. It follows the camera's stamps, at the rate that they really have, such that
-// the smallest lateness (arrival - media time) of the last 15 s is zero: frames play smoothly, and a late packet moves
-// nothing. Where stamps and arrival part at once (a leap of the camera's clock, a silence, a burst after one), samples
-// wait for a second, until it is known which of the two is right. Stamps that part again and again are not believed for
-// a minute; then media time is arrival. Media times rise strictly, and each sample gets exactly one.
+// Media time lies on the arrival clock. Media time follows the camera's stamps at their real rate, such that the
+// smallest lateness (arrival - media time) of the last 15 s is zero. So frames play smoothly, and a late packet moves
+// nothing.
+//
+// Where stamps and arrival suddenly part, samples wait for a second until it is known which of the two is right. The
+// reason may be a change of the camera's clock, a silence, or a burst after a silence. Stamps that part again and again
+// are not believed for a minute; then media time is arrival. Media times rise strictly, and each sample gets exactly
+// one.
 type Timeline struct {
 	begun  bool
-	last   time.Duration // media time that was given last
-	stamp  time.Duration // of the sample before
+	last   time.Duration // the last media time that was given
+	stamp  time.Duration // stamp of the previous sample
 	arrive time.Duration
-	step   time.Duration // the last one from stamp to stamp that was no leap
-	shift  time.Duration // which is added to stamps since some leapt while samples waited
+	step   time.Duration // the last step from stamp to stamp that was no discontinuity
+	shift  time.Duration // added to all stamps, because stamps jumped while samples waited
 
-	anchor  moment  // media time = anchor.media + (stamp - anchor.stamp) * rate
-	rate    float64 // of arrival to stamps
-	owed    time.Duration
+	anchor  moment               // media time = anchor.media + (stamp - anchor.stamp) * rate
+	rate    float64              // rate of arrival to stamps
+	owed    time.Duration        // by how much media time is wrong
 	seen    [buckets]earlySample // the earliest sample of each second, newest last
-	waiting []moment             // stamps, and as media arrivals, of samples that settle
+	waiting []moment             // stamps and arrivals (as media) of the samples that wait
 	doubts  []time.Duration
-	follow  time.Duration // until then, in arrival time, stamps are not believed
-	again   time.Duration // for how long they will not be believed the next time
-	repeats float64       // of the last stamps, those that repeated
+	follow  time.Duration // stamps are not believed until this arrival time
+	again   time.Duration // how long stamps were not believed the last time; the next time is twice as long
+	repeats float64       // how many of the last stamps repeated the previous one
 	out     []time.Duration
 }
 
-// moment is a stamp with the media time, or the arrival time, that belongs to it.
+// moment is a stamp with its media time or its arrival time.
 type moment struct{ stamp, media time.Duration }
 
-// least is the sample of a second that came earliest by its stamp.
+// earlySample is the sample of a second that came earliest by its stamp.
 type earlySample struct {
 	moment
 	second int64
 	any    bool
 }
 
-// Add takes the next sample and returns the media times that are known now: of the oldest samples that have none yet,
-// in their order. The result is valid until the next call.
+// Add takes the next sample and returns the media times that are known now. They belong to the oldest samples that have
+// no media time yet, in order. The result is valid until the next call.
 func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 	t.out = t.out[:0]
 	if t.begun {
@@ -100,7 +123,7 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 			t.stamp -= ds
 			stamp = t.stamp
 		} else if ds < standing || time.Duration(float64(ds)*t.rate)-da > maxStep+t.step {
-			// between two frames of a heap
+			// The stamps jump between two frames of one burst.
 			t.shift += max(t.step, da) - ds
 			stamp += max(t.step, da) - ds
 			t.stamp = stamp
@@ -131,7 +154,8 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 	return t.out
 }
 
-// repeated reports whether a stamp that does not rise is a single wrong one: what repacked the stream has rounded it.
+// repeated reports whether a stamp that does not rise is a single wrong stamp, rounded by a program that repacked the
+// stream. ds is the step from the previous stamp.
 func (t *Timeline) repeated(ds time.Duration) bool {
 	t.repeats -= t.repeats / repeatSpan
 	if ds >= standing || ds <= -repeat {
@@ -144,7 +168,7 @@ func (t *Timeline) repeated(ds time.Duration) bool {
 	return true
 }
 
-// Flush returns the media times of the samples that still wait, because the session ends or memory is short.
+// Flush returns the media times of the samples that still wait. It is called when the session ends or memory is short.
 func (t *Timeline) Flush() []time.Duration {
 	t.out = t.out[:0]
 	t.settle()
@@ -154,7 +178,8 @@ func (t *Timeline) Flush() []time.Duration {
 // Believed reports whether media time follows the camera's stamps.
 func (t *Timeline) Believed() bool { return t.follow == 0 }
 
-// Rate is by how much faster than its stamps the camera really is, 0 if they are right.
+// Rate returns the rate error of the stamps: arrival time per stamp time, minus 1. The result is 0 if the stamps are
+// right.
 func (t *Timeline) Rate() float64 {
 	if !t.begun {
 		return 0
@@ -162,16 +187,20 @@ func (t *Timeline) Rate() float64 {
 	return t.rate - 1
 }
 
+// at returns the media time of a stamp.
 func (t *Timeline) at(stamp time.Duration) time.Duration {
 	return t.anchor.media + time.Duration(float64(stamp-t.anchor.stamp)*t.rate)
 }
 
+// give appends a media time to the result, moved behind the last one if necessary.
 func (t *Timeline) give(media time.Duration) {
 	t.last = max(media, t.last+minStep)
 	t.out = append(t.out, t.last)
 }
 
-// settle decides what the samples that wait mean, and gives their media times.
+// --- Discontinuities ---
+
+// settle decides what the waiting samples mean, and gives their media times.
 func (t *Timeline) settle() {
 	w := t.waiting
 	if len(w) == 0 {
@@ -184,7 +213,8 @@ func (t *Timeline) settle() {
 		}
 		return
 	}
-	// As before, if the earliest of them fits what was known: they were late, or there was nothing to send.
+	// If the earliest waiting sample fits the old relation, the relation goes on: the samples were late, or the camera
+	// had nothing to send.
 	old := w[0].media - t.at(w[0].stamp)
 	base := w[0].media
 	for _, m := range w {
@@ -192,9 +222,9 @@ func (t *Timeline) settle() {
 		base = min(base, m.media-time.Duration(float64(m.stamp-w[0].stamp)*t.rate))
 	}
 	fits := old > -early && old < late && t.at(w[0].stamp) > t.last-repeat
-	stood := old > maxStep && t.isSteady(w) // the stamps, in a silence, as when an encoder starts again
+	stood := old > maxStep && t.isSteady(w) // the stamps stood still during a silence, as when an encoder restarts
 	if t.anchor != (moment{}) && fits && !stood {
-		t.owed = min(old, 0) // what is late now need not stay so
+		t.owed = min(old, 0) // lateness need not stay
 	} else {
 		if t.countDiscontinuity() {
 			for _, m := range w {
@@ -211,8 +241,8 @@ func (t *Timeline) settle() {
 	}
 }
 
-// isSteady reports whether the samples that wait are all as late as each other, so that their lateness will stay.
-// Samples that were held up on the way come in a heap.
+// isSteady reports whether the waiting samples are all about equally late, so that their lateness will stay. Samples
+// that were held up on the way come in a burst.
 func (t *Timeline) isSteady(w []moment) bool {
 	if w[len(w)-1].media-w[0].media < settleTime/2 {
 		return false
@@ -224,9 +254,9 @@ func (t *Timeline) isSteady(w []moment) bool {
 	return most-least < steadySpread
 }
 
-// countDiscontinuity counts that stamps took another course, and reports whether they are not believed any more.
+// countDiscontinuity counts a timestamp discontinuity, and reports whether the stamps are no longer believed.
 func (t *Timeline) countDiscontinuity() bool {
-	if t.anchor == (moment{}) { // they take their first one
+	if t.anchor == (moment{}) { // the first stamps are no discontinuity
 		return false
 	}
 	t.doubts = append(t.doubts, t.arrive)
@@ -247,12 +277,14 @@ func (t *Timeline) disbelieve() {
 	t.follow = t.arrive + t.again
 }
 
-// forget drops what was seen of stamps on another course.
+// forget drops the samples seen before a discontinuity.
 func (t *Timeline) forget() {
 	t.seen, t.owed = [buckets]earlySample{}, 0
 }
 
-// note keeps the earliest sample of each second.
+// --- Lateness and rate ---
+
+// keepEarliest keeps the earliest sample of each second, and reports whether a new second began.
 func (t *Timeline) keepEarliest(stamp, arrival time.Duration) (newSecond bool) {
 	now := &t.seen[buckets-1]
 	second := int64(arrival / bucket)
@@ -266,7 +298,8 @@ func (t *Timeline) keepEarliest(stamp, arrival time.Duration) (newSecond bool) {
 	return newSecond
 }
 
-// observe learns from a sample how late samples are, and how fast stamps run, and moves media time by what it owes.
+// observe learns from a sample how late samples are and how fast stamps run, and moves media time by a part of owed. ds
+// is the step from the previous stamp.
 func (t *Timeline) observe(stamp, arrival, ds time.Duration) {
 	if t.keepEarliest(stamp, arrival) {
 		t.learnRate(stamp)
@@ -284,7 +317,7 @@ func (t *Timeline) observe(stamp, arrival, ds time.Duration) {
 	t.owed -= step
 }
 
-// lateness is the smallest lateness of the last seconds.
+// lateness returns the smallest lateness of the last seconds.
 func (t *Timeline) lateness() (minimum time.Duration) {
 	any := false
 	for _, b := range t.seen {
@@ -295,8 +328,8 @@ func (t *Timeline) lateness() (minimum time.Duration) {
 	return minimum
 }
 
-// learnRate compares the earliest samples of the last seconds with those of the first: lateness that grows or shrinks
-// steadily is a clock, or a frame rate, that is not what the stamps say.
+// learnRate compares the earliest samples of the last seconds with those of the first seconds in seen. Lateness that
+// grows or shrinks steadily means that a clock or a frame rate is not what the stamps say.
 func (t *Timeline) learnRate(stamp time.Duration) {
 	first := 0
 	for first < buckets && !t.seen[first].any {
@@ -318,17 +351,18 @@ func (t *Timeline) learnRate(stamp time.Duration) {
 	case off < minRate && off > -minRate:
 		rate = 1
 	}
-	if t.spread(rate) > t.spread(t.rate)*clearly { // what gets busy is late, but unsteadily
+	if t.spread(rate) > t.spread(t.rate)*clearly { // a machine that gets busy is late, but unsteadily
 		return
 	}
 	t.anchor = moment{stamp, t.at(stamp)}
 	t.rate = rate
 }
 
-// spread is by how much the smallest latenesses of the last seconds differ if stamps run at a rate, in seconds.
+// spread returns by how much the smallest latenesses of the last seconds differ at the given rate of stamps, in
+// seconds.
 func (t *Timeline) spread(rate float64) float64 {
 	least, most := math.Inf(1), math.Inf(-1)
-	for _, b := range t.seen[:buckets-1] { // the newest has just begun
+	for _, b := range t.seen[:buckets-1] { // the newest second has just begun
 		if b.any {
 			late := b.media.Seconds() - b.stamp.Seconds()*rate
 			least, most = min(least, late), max(most, late)
@@ -337,6 +371,7 @@ func (t *Timeline) spread(rate float64) float64 {
 	return most - least
 }
 
+// earliest returns the sample that came earliest by its stamp.
 func earliest(list []earlySample) (e earlySample) {
 	for _, b := range list {
 		if b.any && (!e.any || b.media-b.stamp < e.media-e.stamp) {
@@ -346,6 +381,8 @@ func earliest(list []earlySample) (e earlySample) {
 	return e
 }
 
+// --- Sound ---
+
 // Limits of a Counter.
 const (
 	soundWindow = 2 * time.Second
@@ -353,17 +390,19 @@ const (
 	soundPause  = time.Second
 )
 
-// Counter turns the lengths and arrival times of a sound track into media times on the arrival clock. It is a pure
-// function of what it was told. Stamps are not asked: sound is put where it arrived, one sample behind the other.
+// Counter turns the lengths and arrival times of a sound track into media times on the arrival clock. A Counter is a
+// pure function of its input. Stamps do not matter: a sample lies where it arrived, directly behind the sample before
+// it.
 type Counter struct {
 	begun    bool
 	next     time.Duration // media time of the next sample
-	from     time.Duration // arrival from which on late is the smallest lateness
+	from     time.Duration // late is the smallest lateness since this arrival
 	late     time.Duration
 	skipping bool
 }
 
-// Add takes the next sample and returns its media time. false means that it is left out: there is more sound than time.
+// Add takes the next sample and returns its media time. The result is false if the sample is left out because there is
+// more sound than time.
 func (c *Counter) Add(length, arrival time.Duration) (time.Duration, bool) {
 	late := arrival - length - c.next
 	if !c.begun || late > soundPause {

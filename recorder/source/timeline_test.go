@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// frame is one that a test camera films and sends.
+// frame is a frame that a test camera films and sends.
 type frame struct{ filmed, stamp, arrival time.Duration }
 
-// film makes frames at a rate for a time, with the true time as stamp and arrival.
+// film makes frames at a frame rate for the given time. Stamp and arrival are the true time.
 func film(fps float64, length time.Duration) (list []frame) {
 	for i := 0; ; i++ {
 		at := time.Duration(float64(i) / fps * float64(time.Second))
@@ -29,7 +29,7 @@ func skew(list []frame, rate float64) []frame {
 	return list
 }
 
-// jitter delays frames at random; their order stays.
+// jitter delays frames at random. Their order stays.
 func jitter(list []frame, most time.Duration) []frame {
 	r := rand.New(rand.NewPCG(1, 2))
 	last := time.Duration(0)
@@ -40,7 +40,7 @@ func jitter(list []frame, most time.Duration) []frame {
 	return list
 }
 
-// stall lets what comes in a time arrive at its end.
+// stall delays frames that arrive between from and to until to.
 func stall(list []frame, from, to time.Duration) []frame {
 	for i := range list {
 		if a := list[i].arrival; a >= from && a < to {
@@ -50,7 +50,7 @@ func stall(list []frame, from, to time.Duration) []frame {
 	return list
 }
 
-// without leaves out what was filmed in a time.
+// without leaves out the frames filmed between from and to.
 func without(list []frame, from, to time.Duration) (out []frame) {
 	for _, f := range list {
 		if f.filmed < from || f.filmed >= to {
@@ -60,7 +60,7 @@ func without(list []frame, from, to time.Duration) (out []frame) {
 	return out
 }
 
-// leapAt changes stamps from a time on.
+// leapAt changes the stamps from a time on.
 func leapAt(list []frame, at, by time.Duration) []frame {
 	for i := range list {
 		if list[i].filmed >= at {
@@ -70,7 +70,7 @@ func leapAt(list []frame, at, by time.Duration) []frame {
 	return list
 }
 
-// ticking lets stamps rise by a tick only from a time on, as FFmpeg does behind a leap.
+// ticking makes stamps rise by only one tick from a time on, as FFmpeg does after a discontinuity.
 func ticking(list []frame, from time.Duration) []frame {
 	i := slices.IndexFunc(list, func(f frame) bool { return f.filmed >= from })
 	for k := range list[i:] {
@@ -79,7 +79,7 @@ func ticking(list []frame, from time.Duration) []frame {
 	return list
 }
 
-// busier lets all frames be late from a time on, each second by another time.
+// busier makes all frames late from a time on. Each second has its own lateness.
 func busier(list []frame, from time.Duration, late ...time.Duration) []frame {
 	for i := range list {
 		if n := int((list[i].filmed - from) / time.Second); list[i].filmed >= from && n < len(late) {
@@ -89,7 +89,7 @@ func busier(list []frame, from time.Duration, late ...time.Duration) []frame {
 	return list
 }
 
-// bursts lets frames arrive in heaps, each at the end of its time.
+// bursts makes frames arrive in bursts, each at the end of its interval.
 func bursts(list []frame, length time.Duration) []frame {
 	for i := range list {
 		list[i].arrival = (list[i].arrival/length + 1) * length
@@ -97,7 +97,7 @@ func bursts(list []frame, length time.Duration) []frame {
 	return list
 }
 
-// uneven lets frames arrive in heaps of 2 s, each some time late.
+// uneven makes frames arrive in bursts of 2 s. The bursts are late by different times.
 func uneven(list []frame) []frame {
 	for i := range list {
 		n := list[i].arrival / (2 * time.Second)
@@ -106,7 +106,7 @@ func uneven(list []frame) []frame {
 	return list
 }
 
-// run gives frames to a timeline and returns a media time for each.
+// run gives frames to a timeline and returns one media time per frame.
 func run(list []frame) (media []time.Duration, tl *Timeline) {
 	tl = &Timeline{}
 	const boot = 1000 * time.Second
@@ -120,16 +120,16 @@ func run(list []frame) (media []time.Duration, tl *Timeline) {
 	return media, tl
 }
 
-// TestTimeline films with cameras and networks as they are, and wants each frame timed as it was filmed: to within so
-// much after a while, and smoothly where stamps are good.
+// TestTimeline films with real kinds of cameras and networks. After settle, each frame must be timed as it was filmed,
+// to within off, and smoothly where stamps are good.
 func TestTimeline(t *testing.T) {
 	const minute, ms = time.Minute, time.Millisecond
 	for _, tc := range []struct {
 		name   string
 		frames []frame
-		settle time.Duration // from when on times must be right
-		off    time.Duration // to within
-		judder time.Duration // by which an interval may differ from the filmed one
+		settle time.Duration // times must be right from here on
+		off    time.Duration // by which a time may be wrong
+		judder time.Duration // by which an interval may differ from the filmed interval
 	}{
 		{"plain", film(15, minute), 0, time.Millisecond, time.Millisecond},
 		{"a network with jitter", jitter(film(15, minute), 80*time.Millisecond), 5 * time.Second, 90 * time.Millisecond,
@@ -238,7 +238,7 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
-// TestTimelineDisbelieves gives stamps that mean nothing: times follow arrival then.
+// TestTimelineDisbelieves gives stamps that mean nothing. Media times must follow arrival.
 func TestTimelineDisbelieves(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for name, stamp := range map[string]func(i int) time.Duration{
@@ -274,8 +274,8 @@ func TestTimelineDisbelieves(t *testing.T) {
 	}
 }
 
-// FuzzTimeline wants one media time for each sample, in their order and each later than the one before, and none far in
-// the future, whatever the stamps and arrival times.
+// FuzzTimeline checks that each sample gets one media time, whatever the stamps and arrival times. Media times must
+// rise in the order of the samples, and none may lie far in the future.
 func FuzzTimeline(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 200, 100, 0, 0, 255, 7})
 	f.Add([]byte("the stamps of a camera that nobody understands, one behind the other"))
@@ -320,12 +320,12 @@ func FuzzTimeline(f *testing.F) {
 	})
 }
 
-// TestCounter puts sound where it arrives.
+// TestCounter checks that sound lies where it arrives.
 func TestCounter(t *testing.T) {
 	const packet = 40 * time.Millisecond
 	for _, tc := range []struct {
 		name    string
-		arrival func(i int) time.Duration // of packet i
+		arrival func(i int) time.Duration // arrival of packet i
 		off     time.Duration
 		lost    int // packets that may be left out, in percent
 	}{

@@ -1,8 +1,8 @@
-// Package ffmpeg reads a camera by a child process: what the package rtsp cannot read, http and https (MPEG-TS, HLS,
+// Package ffmpeg reads a camera by a child process: RTSP that package rtsp cannot read, http and https (MPEG-TS, HLS,
 // FLV, MJPEG, fragmented MP4), and the demo camera.
 //
-// In comes a camera, out come samples, which FFmpeg writes to a pipe as fragmented MP4, a fragment a frame. Run waits
-// for the FFmpegs that it starts.
+// The input is a camera, the output is samples. FFmpeg writes fragmented MP4 to a pipe, one fragment per frame. Run
+// waits for every FFmpeg that it starts.
 package ffmpeg
 
 import (
@@ -26,7 +26,7 @@ type Source struct {
 	from   ffmpeg.Source
 	udp    bool
 	known  source.Streams
-	silent bool // sound is left out, since it ended FFmpeg
+	silent bool // sound is left out because it made FFmpeg end
 }
 
 // New returns the source of a camera.
@@ -34,11 +34,11 @@ func New(tool func() (*ffmpeg.Tool, error), from ffmpeg.Source) *Source {
 	return &Source{tool: tool, from: from, known: source.Streams{Audio: "aac"}}
 }
 
-// errPlan means that the stream is not what FFmpeg was started for.
+// errPlan means that FFmpeg was started with a plan for another stream.
 var errPlan = errors.New("the stream is another one")
 
-// Run reads one session; see [source.Source]. FFmpeg is started again at once where it shows that it must be told
-// otherwise: for another codec, for UDP, or without a sound that ends it.
+// Run runs one session; see [source.Source]. Run starts FFmpeg again at once if FFmpeg needs other options: for another
+// codec, for UDP, or without a sound track that makes it end.
 func (s *Source) Run(ctx context.Context, to source.Sink) error {
 	for range 5 {
 		tool, err := s.tool()
@@ -67,30 +67,33 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 				f.Kind == source.Ended):
 			s.silent = true
 		default:
-			s.silent = s.silent && opened // else it was not the sound
+			s.silent = s.silent && opened // otherwise the sound was not to blame
 			return err
 		}
 	}
 	return source.Unreadable.Failure(text.OtherStreams)
 }
 
-// Pump runs one FFmpeg and gives what it writes to a sink.
+// Pump runs one FFmpeg and gives its output to a sink.
 type Pump struct {
-	To      source.Sink
-	Ingest  string
-	Silent  bool                                            // there is sound that is left out
-	Streams func(source.Streams) error                      // is told what the stream holds; an error ends FFmpeg
-	Time    func(fmp4.Frame) (stamp, arrival time.Duration) // of a frame of video; nil: by the frame, and now
-	Frames  int                                             // of video that the sink was given
-	SinkErr error                                           // with which the sink ended it
+	To     source.Sink
+	Ingest string
+	Silent bool // there is sound that is left out
+	// Streams is called with what the stream holds. An error of Streams ends FFmpeg.
+	Streams func(source.Streams) error
+	// Time returns the stamp and arrival time of a frame. If Time is nil, the stamp is the decode time and the arrival
+	// time is derived from when FFmpeg wrote the frame.
+	Time    func(fmp4.Frame) (stamp, arrival time.Duration)
+	Frames  int   // number of video frames that the sink got
+	SinkErr error // error of the sink that ended the run
 
-	Before []source.Track // what the sink was told before; updated
+	Before []source.Track // the tracks that the sink knows; updated
 
 	mu  sync.Mutex // guards got
 	got source.Streams
 }
 
-// same reports whether tracks are those that the sink was told before, and else keeps them.
+// same reports whether tracks equal those that the sink knows. Otherwise same keeps the new tracks in Before.
 func (p *Pump) same(tracks []source.Track) bool {
 	if slices.EqualFunc(tracks, p.Before, func(a, b source.Track) bool {
 		return a.ID == b.ID && a.Codec == b.Codec && a.Same(b.Track)
@@ -101,10 +104,10 @@ func (p *Pump) same(tracks []source.Track) bool {
 	return false
 }
 
-// limit bounds one fragment that FFmpeg writes, in bytes: one frame.
+// limit is the maximum size of a fragment that FFmpeg writes, in bytes. A fragment is one frame.
 const limit = 16 << 20
 
-// Run reads until the stream ends; see [ffmpeg.Tool.Read] for its error.
+// Run reads until the stream ends; see [ffmpeg.Tool.Read] for the error.
 func (p *Pump) Run(ctx context.Context, tool *ffmpeg.Tool, from ffmpeg.Input, plan ffmpeg.Plan) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -136,15 +139,15 @@ func (p *Pump) Run(ctx context.Context, tool *ffmpeg.Tool, from ffmpeg.Input, pl
 	return err
 }
 
-// maxPending is how many frames FFmpeg has in hand when it writes one: its parser ends a frame where the next one
-// begins, and its muxer waits for the next one to know how long this one is.
+// maxPending is how many frames FFmpeg holds back when it writes a frame. Its parser ends a frame where the next frame
+// begins, and its muxer needs the next frame to know the length of this frame.
 const maxPending = 2
 
-// read gives what FFmpeg writes to the sink.
+// read gives the output of FFmpeg to the sink.
 func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) error {
 	reader := fmp4.NewReader(from, limit)
 	index := map[uint32]int{}
-	var length time.Duration // of the last sample of sound
+	var length time.Duration // length of the last sample of sound
 	var came []time.Duration // when the last frames were written
 	for {
 		f, movie, err := reader.Next()
@@ -169,7 +172,7 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 		if !ok || len(f.Data) == 0 {
 			continue
 		}
-		if i != 0 { // of the first one FFmpeg may not tell how long it is
+		if i != 0 { // FFmpeg may not know the length of the first sample
 			if f.Length == 0 {
 				f.Length = length
 			}
@@ -181,7 +184,7 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 			Key: f.Key, Data: [][]byte{f.Data}}
 		if p.Time != nil {
 			s.Stamp, s.Arrival = p.Time(f)
-		} else if i == 0 { // that one arrived when the one so many before it was written
+		} else if i == 0 { // a frame arrived when the frame maxPending before it was written
 			if came = append(came, s.Arrival); len(came) > maxPending {
 				s.Arrival, came = came[0], came[1:]
 			}
@@ -195,7 +198,8 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 	}
 }
 
-// announceTracks tells the sink of the tracks of an init section.
+// announceTracks passes the tracks of an init section to the sink, if they are new. It returns the index of each track
+// by its id.
 func (p *Pump) announceTracks(m *fmp4.Movie) (map[uint32]int, error) {
 	p.mu.Lock()
 	streams := p.got

@@ -16,7 +16,7 @@ func (nothing) Tracks([]source.Track, source.Streams) error { return nil }
 func (nothing) Sample(source.Sample) error                  { return nil }
 func (nothing) Flush() error                                { return nil }
 
-// TestSoundIsKept is about a camera that is away for a moment: its sound is not to blame.
+// TestSoundIsKept runs a camera that is away for a moment. Its sound is not to blame and must not be left out.
 func TestSoundIsKept(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the false FFmpeg is a shell script")
@@ -30,7 +30,7 @@ func TestSoundIsKept(t *testing.T) {
 	s := New(func() (*ffmpeg.Tool, error) {
 		return &ffmpeg.Tool{Path: fake}, nil
 	}, ffmpeg.Source{URL: "http://127.0.0.1:1/x", Audio: true})
-	s.known = source.Streams{Video: "h264", Audio: "aac"} // by a session before
+	s.known = source.Streams{Video: "h264", Audio: "aac"} // from a previous session
 	if err := s.Run(t.Context(), nothing{}); err == nil || s.silent {
 		t.Errorf("%v; sound is left out: %v", err, s.silent)
 	}

@@ -1,9 +1,10 @@
-// Package folder takes the video files that another program writes into a folder, mostly in a loop on a RAM disk.
+// Package folder reads the video files that another program writes into a folder, in most cases in a loop on a RAM
+// disk.
 //
-// In comes a folder, out come samples. A file is whole when the next one is begun and it has rested for a moment; then
-// it is read, and its frames count as arrived such that the last one came when the file was written last. Names may
-// come round again; files that hold no video are passed over. Nothing in the folder is ever changed. Run waits for all
-// that it starts.
+// The input is a folder, the output is samples. A file counts as whole when the next file was begun and nothing was
+// written to it for a moment. Then the file is read. Its last frame counts as arrived when the file was last written.
+// File names may come round again. Files without video are skipped. The package never changes anything in the folder.
+// Run waits for everything that it starts.
 package folder
 
 import (
@@ -32,16 +33,16 @@ type Options struct {
 	Dir   string
 	Audio bool
 	Tool  func() (*ffmpeg.Tool, error)
-	Since time.Time // until when video is known already, to within a join
+	Since time.Time // video until this time is known already, to within join
 	Log   *slog.Logger
 }
 
-// Source is a folder with a camera's files.
+// Source is a folder with the files of a camera.
 type Source struct {
 	opt       Options
 	known     source.Streams
-	announced []source.Track // of the file before
-	end       time.Duration  // steady time at which it ended
+	announced []source.Track // tracks of the previous file
+	end       time.Duration  // steady time at which the previous file ended
 	since     time.Time
 }
 
@@ -51,14 +52,14 @@ func New(opt Options) *Source {
 }
 
 const (
-	rest     = 300 * time.Millisecond // for which a file must not have been written, beside that the next one is begun
-	join     = 300 * time.Millisecond // files that are no further apart than this follow each other without a gap
-	idle     = 2 * time.Minute        // without a new file, after which the program that writes them counts as gone
-	maxSize  = 1 << 30                // bytes of a file
-	maxQueue = 100                    // files that wait to be read
+	rest     = 300 * time.Millisecond // a file is whole if it was not written for this time and the next file was begun
+	join     = 300 * time.Millisecond // files that are no further apart follow each other without a gap
+	idle     = 2 * time.Minute        // without a new file for this time, the program that writes files counts as gone
+	maxSize  = 1 << 30                // maximum bytes of a file
+	maxQueue = 100                    // maximum number of files that wait to be read
 )
 
-// suffixes are those of video files.
+// suffixes are the suffixes of video files.
 var suffixes = []string{".mp4", ".m4v", ".mov", ".mkv", ".ts", ".mts", ".flv", ".avi"}
 
 func isVideo(path string) bool { return slices.Contains(suffixes, strings.ToLower(filepath.Ext(path))) }
@@ -93,7 +94,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 				continue
 			}
 			last = time.Now()
-			if ev.Name == current || slices.Contains(queue, ev.Name) { // the file before is still written to its end
+			if ev.Name == current || slices.Contains(queue, ev.Name) { // the previous file is still written to its end
 				continue
 			}
 			if current != "" && len(queue) < maxQueue {
@@ -129,8 +130,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 	}
 }
 
-// existing returns the file that is being written, as far as that can be told, and those before it that are not known
-// yet.
+// existing returns the newest file, which is probably being written, and the older files that are not known yet.
 func (s *Source) existing() (current string, queue []string) {
 	type file struct {
 		path string
@@ -156,14 +156,14 @@ func (s *Source) existing() (current string, queue []string) {
 	return files[len(files)-1].path, queue
 }
 
-// file gives a whole file's frames to the sink. A file that cannot be read is passed over.
+// file gives the frames of a whole file to the sink. A file that cannot be read is skipped.
 func (s *Source) file(ctx context.Context, to source.Sink, path string, written time.Time) error {
 	tool, err := s.opt.Tool()
 	if err != nil {
 		return err
 	}
 	var m measure
-	for range 3 { // it is known after the first try what the files hold
+	for range 3 { // the first try shows what the files hold
 		plan := ffmpeg.PlanFor(s.known, s.opt.Audio)
 		p := &pump.Pump{To: &m, Ingest: "folder", Streams: func(got source.Streams) error {
 			s.known = got
@@ -183,7 +183,7 @@ func (s *Source) file(ctx context.Context, to source.Sink, path string, written 
 		s.opt.Log.Debug("file is not readable video", "path", path, "err", err)
 		return nil
 	}
-	// The last frame's end is when the file was written last. Files that follow each other go on without a gap.
+	// The last frame ends when the file was last written. Files that follow each other continue without a gap.
 	last := steady.Now() - time.Since(written)
 	start := last - (m.end - m.first)
 	stamp := start
@@ -209,7 +209,7 @@ func (s *Source) file(ctx context.Context, to source.Sink, path string, written 
 	return to.Flush() // the next file comes late
 }
 
-// measure is a sink that learns how long a file is.
+// measure is a sink that measures how long a file is.
 type measure struct {
 	begun      bool
 	first, end time.Duration
@@ -228,4 +228,5 @@ func (m *measure) Sample(x source.Sample) error {
 	return nil
 }
 
+// errPlan means that FFmpeg was started with a plan for another stream.
 var errPlan = errors.New("the file is another one")

@@ -23,7 +23,7 @@ type audio struct {
 	length func(data []byte) time.Duration
 }
 
-// newAudio returns the reader of a format, nil if its sound cannot be kept in MP4.
+// newAudio returns the reader of a format, nil if MP4 cannot hold its sound.
 func newAudio(x *session, f format.Format) *audio {
 	a := &audio{x: x, format: f, track: source.Track{Track: fmp4.Track{ID: 2}}}
 	t := &a.track
@@ -101,7 +101,7 @@ func newAudio(x *session, f format.Format) *audio {
 	return a
 }
 
-// codecName is a format's codec for people, as RTP calls it.
+// codecName returns the name of a format's codec for people, as RTP calls the codec.
 func codecName(f format.Format) string {
 	name, _, _ := strings.Cut(f.RTPMap(), "/")
 	if name == "" {
@@ -110,6 +110,7 @@ func codecName(f format.Format) string {
 	return strings.ToLower(name)
 }
 
+// aac prepares a for AAC with the given configuration, and reports whether the configuration is usable.
 func (a *audio) aac(c *mpeg4audio.AudioSpecificConfig) bool {
 	b, err := c.Marshal()
 	if err != nil || c.SampleRate <= 0 {
@@ -126,7 +127,7 @@ func (a *audio) aac(c *mpeg4audio.AudioSpecificConfig) bool {
 	return true
 }
 
-// pcm sets a up for sound of so many bytes a sampling moment.
+// pcm prepares a for PCM sound. bytes is the number of bytes per sampling moment, over all channels.
 func (a *audio) pcm(bytes, rate int) {
 	a.decode = whole
 	if bytes > 0 && rate > 0 {
@@ -136,8 +137,8 @@ func (a *audio) pcm(bytes, rate int) {
 	}
 }
 
-// mostFirst packs codes of so many bits, of which the first one lies in the least significant bits of a byte (RFC 3551,
-// 4.5.4), the other way round.
+// mostFirst repacks codes of the given number of bits, such that the first code lies in the most significant bits of a
+// byte. In the input the first code lies in the least significant bits (RFC 3551, 4.5.4).
 func mostFirst(in []byte, bits int) []byte {
 	out := make([]byte, 0, len(in))
 	var from, to uint64
@@ -172,7 +173,7 @@ func (a *audio) packet(p *rtp.Packet, now time.Duration) error {
 	for _, b := range list {
 		rest += a.length(b)
 	}
-	for _, b := range list { // those of one packet arrived together, the last of them in time
+	for _, b := range list { // the samples of one packet arrived together, the last one in time
 		length := a.length(b)
 		rest -= length
 		if len(b) == 0 || length <= 0 || length > time.Second {

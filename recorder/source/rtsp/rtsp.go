@@ -1,8 +1,8 @@
 // Package rtsp reads a camera by RTSP or RTSPS in this process.
 //
-// In comes a camera's address with its login, out come samples. Run starts one session and ends with it; the RTSP
-// client has the goroutines, and Run waits for them. What comes from the camera is a stranger's: descriptions, packets
-// and access units are bounded, no other host is spoken to, and a panic over what came ends the session.
+// The input is a camera's address with its login, the output is samples. Run runs one session. The RTSP client has
+// goroutines, and Run waits for them. The data of a camera is not trusted: descriptions, packets and access units are
+// bounded, the client connects to no other host, and a panic caused by the data ends only the session.
 package rtsp
 
 import (
@@ -36,7 +36,7 @@ type Options struct {
 	Audio    bool
 }
 
-// Source is a camera read by RTSP. It remembers which transport the camera takes.
+// Source is a camera read by RTSP. It remembers which transport the camera accepts.
 type Source struct {
 	opt Options
 	way way
@@ -47,8 +47,8 @@ type way int
 
 const (
 	tcp    way = iota // interleaved in the RTSP connection
-	udp               // for cameras that refuse that
-	tunnel            // RTSP over HTTP, for those that refuse both
+	udp               // for cameras that refuse tcp
+	tunnel            // RTSP over HTTP, for cameras that refuse both
 )
 
 // New returns the source of a camera.
@@ -56,12 +56,12 @@ func New(opt Options) *Source { return &Source{opt: opt} }
 
 const (
 	connectTimeout = 10 * time.Second
-	// readTimeout is how long the camera may take to answer, and between two packets. A camera may wait for its next
-	// keyframe before it sends anything.
+	// readTimeout is how long the camera may take to answer, and the longest pause between two packets. A camera may
+	// wait for its next keyframe before it sends anything.
 	readTimeout = 30 * time.Second
 )
 
-// Run reads one session; see [source.Source]. Where the camera refuses a transport, the next one is tried at once.
+// Run runs one session; see [source.Source]. If the camera refuses a transport, Run tries the next transport at once.
 func (s *Source) Run(ctx context.Context, to source.Sink) error {
 	u, err := url.Parse(s.opt.URL)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 		u.User = url.UserPassword(s.opt.Username, s.opt.Password)
 	}
 	redirects := 0
-	var refused error // of the transport before
+	var refused error // error of the previous transport
 	for {
 		next, got, err := s.session(ctx, u, to)
 		f := source.AsFailure(err)
@@ -90,7 +90,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 			continue
 		}
 		if !got {
-			s.way = tcp // what failed once may have been a camera that was just starting
+			s.way = tcp // the camera may have been just starting
 			if refused != nil && ctx.Err() == nil {
 				return refused
 			}
@@ -102,15 +102,17 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 	}
 }
 
-// maxRedirects is how often a camera may send on to another path of its own.
+// maxRedirects is how often a camera may redirect to another path of its own.
 const maxRedirects = 3
 
 func sameHost(a, b string) bool {
 	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
 }
 
-// longLogin is how many bytes of user and password together many cameras read.
+// longLogin is the length of user and password together that many cameras can read, in bytes.
 const longLogin = 63
+
+// --- One session ---
 
 // session is one session with a camera.
 type session struct {
@@ -118,15 +120,15 @@ type session struct {
 	video *video
 	ended chan error // has room for the first error
 
-	mu      sync.Mutex // guards all below, and calls of the sink: over UDP each track has a goroutine
+	mu      sync.Mutex // guards all fields below, and calls of the sink: over UDP each track has a goroutine
 	tracks  []source.Track
 	streams source.Streams
 	heard   bool // a packet came
 	stopped bool
 }
 
-// session runs one session. Got says that pictures came. Where the camera redirects to another address, that is
-// returned.
+// session runs one session. got reports whether frames came. next is the URL to which the camera redirected, nil if it
+// did not.
 func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next *url.URL, got bool, err error) {
 	c := &gortsplib.Client{
 		Scheme: u.Scheme, Host: u.Host, ReadTimeout: readTimeout, WriteTimeout: connectTimeout, UserAgent: "Preroll",
@@ -140,18 +142,18 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 		c.Tunnel = gortsplib.TunnelHTTP
 	}
 	c.Protocol = &protocol
-	var redirect string // by the client's own goroutine, which is waited for
+	var redirect string // set by a goroutine of the client, which is waited for
 	c.OnResponse = func(r *base.Response) {
 		if l := r.Header["Location"]; r.StatusCode >= 300 && r.StatusCode < 400 && len(l) == 1 {
 			redirect = l[0]
 		}
 	}
-	c.OnPacketsLost, c.OnDecodeError = func(uint64) {}, func(error) {} // they would be printed
+	c.OnPacketsLost, c.OnDecodeError = func(uint64) {}, func(error) {} // the client would print them
 	if err := c.Start(); err != nil {
 		return nil, false, diagnose(err, false)
 	}
 	defer c.Close()
-	defer context.AfterFunc(ctx, c.Close)() // ends what waits for the camera
+	defer context.AfterFunc(ctx, c.Close)() // ends calls that wait for the camera
 
 	x := &session{to: to, ended: make(chan error, 1)}
 	if err := x.setUp(c, (*base.URL)(u), s.opt.Audio); err != nil {
@@ -166,7 +168,7 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 	}
 	gone := make(chan error, 1)
 	go func() { gone <- c.Wait() }()
-	var silent <-chan time.Time // a firewall lets UDP not through, and nobody says so
+	var silent <-chan time.Time // fires if a firewall may block UDP, which nobody reports
 	if s.way == udp {
 		timer := time.NewTimer(udpSilence)
 		defer timer.Stop()
@@ -199,10 +201,10 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 	return nil, got, diagnose(err, true)
 }
 
-// udpSilence is how long the first packet is waited for by UDP.
+// udpSilence is how long to wait for the first packet over UDP.
 const udpSilence = 10 * time.Second
 
-// dialOnly returns a dialer that connects to one host and to no other, wherever a camera redirects to.
+// dialOnly returns a dialer that connects only to host, wherever a camera redirects to.
 func dialOnly(host string) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		to, _, err := net.SplitHostPort(address)
@@ -213,7 +215,7 @@ func dialOnly(host string) func(ctx context.Context, network, address string) (n
 	}
 }
 
-// dialTLS returns the same for RTSPS. Cameras sign their certificates themselves, so none is checked.
+// dialTLS returns such a dialer for RTSPS. Cameras sign their certificates themselves, so no certificate is checked.
 func dialTLS(host string) func(ctx context.Context, network, address string) (net.Conn, error) {
 	dial := dialOnly(host)
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -232,7 +234,9 @@ func dialTLS(host string) func(ctx context.Context, network, address string) (ne
 	}
 }
 
-// setUp asks what the camera has and starts the video, and the sound if that can be recorded.
+// --- Tracks and packets ---
+
+// setUp asks for the camera's description and starts the video, and the sound if it can be recorded.
 func (x *session) setUp(c *gortsplib.Client, u *base.URL, audio bool) error {
 	desc, _, err := c.Describe(u)
 	if err != nil {
@@ -248,7 +252,7 @@ func (x *session) setUp(c *gortsplib.Client, u *base.URL, audio bool) error {
 	c.OnPacketRTP(medium, x.video.format, x.guard(x.video.packet))
 	if audio {
 		if m, a := x.sound(desc); a != nil {
-			if _, err := c.Setup(desc.BaseURL, m, 0, 0); err == nil { // sound never decides about video
+			if _, err := c.Setup(desc.BaseURL, m, 0, 0); err == nil { // a refused sound track must not cost the video
 				c.OnPacketRTP(m, a.format, x.guard(a.packet))
 			} else {
 				x.tracks, x.streams.LeftOut, x.streams.Audio = x.tracks[:1], x.streams.Audio, ""
@@ -265,7 +269,7 @@ func (x *session) setUp(c *gortsplib.Client, u *base.URL, audio bool) error {
 	return err
 }
 
-// choose takes the first track of video that can be recorded.
+// choose takes the first video track that can be recorded.
 func (x *session) choose(desc *description.Session) (*description.Media, error) {
 	other := ""
 	for _, m := range desc.Medias[:min(len(desc.Medias), maxMedia)] {
@@ -290,10 +294,10 @@ func (x *session) choose(desc *description.Session) (*description.Media, error) 
 	return nil, source.NoVideo.Failure(nil)
 }
 
-// maxMedia is how many tracks of a description are looked at.
+// maxMedia is how many tracks of a description are examined.
 const maxMedia = 32
 
-// sound takes the first track of sound that can be recorded, and says which is left out.
+// sound takes the first sound track that can be recorded. If there is none, LeftOut names the codec that is left out.
 func (x *session) sound(desc *description.Session) (*description.Media, *audio) {
 	for _, m := range desc.Medias[:min(len(desc.Medias), maxMedia)] {
 		if m.IsBackChannel || m.Type != description.MediaTypeAudio {
@@ -311,8 +315,8 @@ func (x *session) sound(desc *description.Session) (*description.Media, *audio) 
 	return nil, nil
 }
 
-// guard returns a callback that hands packets on, one at a time, until the session is over. It ends the session for an
-// error of the sink, and for a panic over what the camera sent.
+// guard returns a callback that gives packets to handle, one at a time, until the session is over. An error of handle,
+// or a panic caused by the camera's data, ends the session.
 func (x *session) guard(handle func(*rtp.Packet, time.Duration) error) func(*rtp.Packet) {
 	return func(p *rtp.Packet) {
 		now := steady.Now()
@@ -342,7 +346,7 @@ func (x *session) end(err error) {
 	}
 }
 
-// diagnose names why a session ended; playing says whether it had begun.
+// diagnose turns err into a failure that names why a session ended. playing reports whether the stream had begun.
 func diagnose(err error, playing bool) error {
 	var f *source.Failure
 	if errors.As(err, &f) {

@@ -18,13 +18,13 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// videoClock is in how many ticks a second video is stamped in RTP (RFC 6184, RFC 7798).
+// videoClock is the clock rate of video in RTP, in ticks per second (RFC 6184, RFC 7798).
 const videoClock = 90_000
 
-// maxNALs bounds the NAL units of one access unit.
+// maxNALs is the maximum number of NAL units in one access unit.
 const maxNALs = 512
 
-// video is the video track of a session: it makes access units of packets, and keeps the parameter sets.
+// video is the video track of a session. It makes access units from packets, and keeps the parameter sets.
 type video struct {
 	x      *session
 	format format.Format
@@ -33,19 +33,19 @@ type video struct {
 	dts    func(au [][]byte, pts int64) (int64, error)
 
 	vps, sps, pps []byte             // as the camera sends them
-	doubted       map[*[]byte][]byte // others that came once
-	announced     bool               // the sink was told of them
-	broken        int                // packets in a row, from the first on, that are no video
-	sent          bool               // a picture went to the sink
-	vain          int                // keyframes before the sink could be told
+	doubted       map[*[]byte][]byte // different parameter sets that came once
+	announced     bool               // the sink knows the parameter sets
+	broken        int                // packets that were no video, before the first access unit
+	sent          bool               // a frame went to the sink
+	vain          int                // keyframes that came without usable parameter sets
 	stamped       bool
-	rtp           uint32 // stamp of the access unit before
+	rtp           uint32 // stamp of the previous access unit
 	pts           int64  // the same without wrapping, in ticks
 	pieces        [][]byte
 	lengths       []byte
 }
 
-// newVideo returns the reader of a format, nil if it is none that can be read.
+// newVideo returns the reader of a format, nil if the format cannot be read.
 func newVideo(x *session, f format.Format) *video {
 	v := &video{x: x, format: f, doubted: map[*[]byte][]byte{}}
 	switch f := f.(type) {
@@ -70,7 +70,7 @@ func newVideo(x *session, f format.Format) *video {
 	return v
 }
 
-// restart begins to work out decode times anew.
+// restart resets the extraction of decode times.
 func (v *video) restart() {
 	if v.hevc {
 		d := &h265.DTSExtractor{}
@@ -83,7 +83,7 @@ func (v *video) restart() {
 	}
 }
 
-// ready tells the sink of the parameters, if they are complete and new. x.mu is held.
+// ready reports the tracks to the sink if the parameter sets are complete and new. x.mu is held.
 func (v *video) ready() error {
 	if v.announced || len(v.sps) < 4 || len(v.pps) < 1 || v.hevc && len(v.vps) < 2 {
 		return nil
@@ -93,7 +93,7 @@ func (v *video) ready() error {
 	if v.hevc {
 		var sps h265.SPS
 		if err := sps.Unmarshal(v.sps); err != nil {
-			return nil // damaged: the next one may be better
+			return nil // damaged: the next SPS may be better
 		}
 		t.Codec, t.Width, t.Height, fps = "hevc", sps.Width(), sps.Height(),
 			rate(sps.VUI != nil && sps.VUI.TimingInfo != nil, sps.FPS)
@@ -121,7 +121,7 @@ func (v *video) ready() error {
 	return x.to.Tracks(x.tracks, x.streams)
 }
 
-// rate is the frame rate that a camera names, 0 if it names none that makes sense.
+// rate returns the frame rate that a camera names, 0 if it names no plausible frame rate.
 func rate(named bool, fps func() float64) float64 {
 	if !named {
 		return 0
@@ -135,7 +135,7 @@ func rate(named bool, fps func() float64) float64 {
 // packet takes one RTP packet. x.mu is held.
 func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 	au, err := v.decode(p)
-	// more is needed, or a packet was lost: the next picture may be whole
+	// More packets are needed, or a packet was lost. The next access unit may be whole.
 	if err != nil || len(au) == 0 || len(au) > maxNALs {
 		if more := errors.Is(err, rtph264.ErrMorePacketsNeeded) ||
 			errors.Is(err, rtph265.ErrMorePacketsNeeded); !v.stamped && !more {
@@ -164,7 +164,7 @@ func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 		return nil
 	}
 	dts, err := v.dts(au, v.pts)
-	if err != nil { // a bad stamp is one that is not believed, and no reason to lose a picture
+	if err != nil { // a bad stamp is no reason to lose a frame; the timeline does not believe it
 		dts = v.pts
 		if key {
 			v.restart()
@@ -181,20 +181,21 @@ func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 	return v.x.to.Sample(s)
 }
 
-// What a session may bring before it counts as unreadable.
+// Limits beyond which a session counts as unreadable.
 const (
 	maxBroken = 500 // packets
 	maxVain   = 3   // keyframes
 )
 
-// maxReorder is how much later than it is decoded a picture may be shown.
+// maxReorder is the maximum time from the decode time to the presentation time of a frame.
 const maxReorder = 5 * time.Second
 
+// ticks converts ticks of videoClock to time.
 func ticks(n int64) time.Duration {
 	return time.Duration(n/videoClock)*time.Second + time.Duration(n%videoClock)*time.Second/videoClock
 }
 
-// boxed returns an access unit in MP4's form: the length before each NAL unit.
+// boxed returns an access unit in MP4's form: each NAL unit after its length.
 func (v *video) boxed(au [][]byte) [][]byte {
 	v.pieces, v.lengths = v.pieces[:0], v.lengths[:0]
 	for _, n := range au {
@@ -206,7 +207,8 @@ func (v *video) boxed(au [][]byte) [][]byte {
 	return v.pieces
 }
 
-// inspect learns the parameter sets that an access unit brings, and says whether it is a keyframe, and holds a picture.
+// inspect keeps the parameter sets in an access unit, and reports whether the access unit is a keyframe and whether it
+// has a picture.
 func (v *video) inspect(au [][]byte) (key, picture bool) {
 	for _, n := range au {
 		if len(n) < 2 {
@@ -241,12 +243,12 @@ func (v *video) inspect(au [][]byte) (key, picture bool) {
 	return key, picture
 }
 
-// maxParameters bounds a parameter set, in bytes.
+// maxParameters is the maximum size of a parameter set, in bytes.
 const maxParameters = 4096
 
-// keep notes a parameter set. One that differs is believed when it comes for the second time: it may have been damaged
-// on its way, and what was not is in the stream, where decoders find it. A camera that has several picture parameter
-// sets keeps the first in the description.
+// keep keeps a parameter set. A set that differs from the present one is believed when it comes for the second time.
+// The first one may have been damaged on its way; an undamaged set is in the stream, where decoders find it. If a
+// camera has several picture parameter sets, keep stays with the first one.
 func (v *video) keep(set *[]byte, n []byte) {
 	switch {
 	case len(n) > maxParameters:
@@ -262,8 +264,8 @@ func (v *video) keep(set *[]byte, n []byte) {
 	}
 }
 
-// pictureSet is the number of a picture parameter set, as far as its first byte tells: 1 for 0, which all cameras begin
-// with, and else the bits of the number.
+// pictureSet returns the bits of a PPS that hold its number, as far as the first byte holds them. Number 0, with which
+// all cameras begin, gives 0x80.
 func pictureSet(n []byte, hevc bool) byte {
 	at := 1
 	if hevc {

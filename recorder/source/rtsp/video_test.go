@@ -11,7 +11,7 @@ import (
 	"github.com/preroll/preroll/recorder/source"
 )
 
-// sink counts what it is given.
+// sink counts its calls.
 type sink struct {
 	told, frames, keys int
 	last               source.Track
@@ -40,7 +40,7 @@ var (
 	pps2 = []byte{0x68, 0xce, 0x0f, 0x2c, 0x81}
 )
 
-// session returns a session with a video track whose description holds the parameter sets.
+// videoSession returns a session with a video track of format f.
 func videoSession(t *testing.T, f format.Format) (*session, *sink) {
 	t.Helper()
 	to := &sink{}
@@ -51,7 +51,8 @@ func videoSession(t *testing.T, f format.Format) (*session, *sink) {
 	return x, to
 }
 
-// TestParameterSets: one that is damaged on its way makes no new run; one that comes again does.
+// TestParameterSets checks that a parameter set which was damaged on its way makes no new run. If the same set comes
+// again, it makes a new run.
 func TestParameterSets(t *testing.T) {
 	var parsed h264.SPS
 	if err := parsed.Unmarshal(sps); err != nil {
@@ -85,13 +86,13 @@ func TestParameterSets(t *testing.T) {
 		t.Errorf("told %d times, %d frames, %d keyframes", to.told, to.frames, to.keys)
 	}
 	send(sps, pps2, idr)
-	send(sps, pps2, idr) // they are others now
+	send(sps, pps2, idr) // the parameter sets have changed
 	if to.told != 2 || to.frames != 8 {
 		t.Errorf("told %d times, %d frames", to.told, to.frames)
 	}
 }
 
-// FuzzPackets feeds packets of a stranger to every decoder. Nothing may panic, and what is given on must be in order.
+// FuzzPackets feeds untrusted packets to every video decoder. Nothing may panic, and the only error is Unreadable.
 func FuzzPackets(f *testing.F) {
 	f.Add([]byte{0x67, 0x42, 0xc0, 0x0a}, []byte{0x7c, 0x85, 1, 2, 3}, []byte{0x7c, 0x45, 9, 9})
 	f.Add(sps, pps, []byte{0x65, 0x88})
@@ -130,7 +131,7 @@ func TestMostFirst(t *testing.T) {
 	}
 }
 
-// TestUnreadableVideo ends the session where no picture can come of what the camera sends.
+// TestUnreadableVideo checks that the session ends if no frame can come of what the camera sends.
 func TestUnreadableVideo(t *testing.T) {
 	for name, payload := range map[string][][]byte{
 		"a parameter set that cannot be read": {{0x67, 0x42, 0xc0, 0x0a, 0xff}, pps, {0x65, 0x88, 1, 2}},

@@ -13,14 +13,14 @@ import (
 	"github.com/preroll/preroll/recorder/source"
 )
 
-// server answers RTSP requests by hand.
+// server is an RTSP server made by hand.
 type server struct {
 	addr string
 
-	mu     sync.Mutex                    // guards all below
-	setup  func(transport string) string // what SETUP is answered
+	mu     sync.Mutex                    // guards all fields below
+	setup  func(transport string) string // answer to SETUP
 	asked  []string
-	tunnel string // what a GET is answered
+	tunnel string // answer to GET
 }
 
 func serve(t *testing.T) *server {
@@ -92,7 +92,7 @@ func (s *server) talk(c net.Conn) {
 	}
 }
 
-// run runs a session for a while and returns how the server was asked.
+// run runs a session for the given time and returns the requests that the server got.
 func (s *server) run(t *testing.T, src *Source, length time.Duration) (asked string, err error) {
 	t.Helper()
 	s.mu.Lock()
@@ -106,8 +106,8 @@ func (s *server) run(t *testing.T, src *Source, length time.Duration) (asked str
 	return strings.Join(s.asked, "; "), err
 }
 
-// TestTransportIsFoundAgain is about a camera that refuses every transport while it starts: the next session begins
-// with TCP, and tells what was refused.
+// TestTransportIsFoundAgain runs a camera that refuses every transport while it starts. The first session must report
+// the refusal, and the next session must begin with TCP.
 func TestTransportIsFoundAgain(t *testing.T) {
 	s := serve(t)
 	s.setup = func(string) string { return "461 Unsupported Transport" }
@@ -132,7 +132,7 @@ func TestTransportIsFoundAgain(t *testing.T) {
 	}
 }
 
-// TestSilentUDP is about a camera that takes UDP alone, behind a firewall that does not.
+// TestSilentUDP runs a camera that accepts only UDP, behind a firewall that blocks UDP.
 func TestSilentUDP(t *testing.T) {
 	s := serve(t)
 	s.setup = func(transport string) string {
