@@ -1,5 +1,5 @@
-// Package disk says what kind of disk a folder lies on, how much room it has, and what its errors mean. It holds no
-// state. A call may hang as long as the disk does.
+// Package disk says on what kind of disk a folder lies, how much room the disk has, and what its errors mean. It holds
+// no state. A call may hang as long as the disk hangs.
 package disk
 
 import (
@@ -12,9 +12,9 @@ import (
 
 // Disk describes the file system that a path lies on.
 type Disk struct {
-	Kind  string // the platform's name for the file system: "tmpfs", "ext4", "NTFS"; "" if unknown
+	Kind  string // the platform's name of the file system, such as "tmpfs", "ext4" or "NTFS"; "" if unknown
 	RAM   bool   // the disk is RAM, or looks like RAM
-	Known bool   // RAM is certain, whether true or false
+	Known bool   // whether RAM is certain
 	Free  int64  // bytes that this user may still write
 	Total int64  // bytes
 }
@@ -29,7 +29,7 @@ func Nearest(path string) (Disk, error) {
 	}
 }
 
-// Windows' own error numbers, which Go maps to no others.
+// Error numbers of Windows that Go does not map to others.
 const (
 	windowsHandleDiskFull = syscall.Errno(39)
 	windowsDiskFull       = syscall.Errno(112)

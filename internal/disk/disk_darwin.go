@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Of looks at the file system of a path that exists. macOS does not tell a RAM disk (hdiutil attach ram://…) from
-// another image; one that Preroll would make is called so, and only a volume of its own can be one.
+// Of describes the file system of a path that exists. macOS cannot tell a RAM disk (hdiutil attach ram://…) from
+// another image. A volume counts as RAM if its name contains "ram"; only a volume of its own can be a RAM disk.
 func Of(path string) (Disk, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(path, &st); err != nil {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kinds are the magic numbers of statfs(2) that a RAM disk is likely to be mistaken for.
+// kinds are the names of file systems that a RAM disk is likely to be mistaken for, by their magic number in statfs(2).
 var kinds = map[int64]string{
 	unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.EXT4_SUPER_MAGIC: "ext4",
 	unix.BTRFS_SUPER_MAGIC: "btrfs",
@@ -17,8 +17,8 @@ var kinds = map[int64]string{
 	0x2FC12FC1: "zfs",
 }
 
-// Of looks at the file system of a path that exists. tmpfs and ramfs are RAM (tmpfs may be swapped out under
-// pressure, which Linux does last).
+// Of describes the file system of a path that exists. tmpfs and ramfs are RAM. Linux may swap tmpfs out under pressure,
+// but does so last.
 func Of(path string) (Disk, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(path, &st); err != nil {
@@ -30,7 +30,7 @@ func Of(path string) (Disk, error) {
 	}
 	d.RAM = d.Kind == "tmpfs" || d.Kind == "ramfs"
 	d.Free, d.Total = int64(st.Bavail)*st.Bsize, int64(st.Blocks)*st.Bsize
-	if d.Kind == "ramfs" { // it has no size, and says 0
+	if d.Kind == "ramfs" { // ramfs has no size and says 0
 		d.Free, d.Total = math.MaxInt64, math.MaxInt64
 	}
 	return d, nil

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Of looks at the file system of a path that exists. Windows calls some RAM disks by their type; others
-// (ImDisk) look like a fixed disk, and only their label may tell.
+// Of describes the file system of a path that exists. Windows recognizes some RAM disks by their type. Others, such as
+// ImDisk, look like a fixed disk, and only their label may say so.
 func Of(path string) (Disk, error) {
 	root, err := windows.UTF16PtrFromString(filepath.VolumeName(path) + `\`)
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package disk
 
-// RAMFolders knows no RAM disk of this platform.
+// RAMFolders returns nothing, because it knows no RAM disk of this platform.
 func RAMFolders() []string { return nil }

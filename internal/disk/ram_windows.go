@@ -4,8 +4,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// RAMFolders are folders on drives that are RAM disks by their type or label. Network and removable drives are not
-// asked, since they may take long to answer.
+// RAMFolders returns folders on drives that are RAM disks by their type or label. It skips network drives and removable
+// drives, which may take long to answer.
 func RAMFolders() (list []string) {
 	drives, err := windows.GetLogicalDrives()
 	if err != nil {

@@ -1,4 +1,4 @@
 package disk
 
-// Writable cannot be told on Windows without writing; the first clip tells.
+// Writable returns nil: on Windows only writing shows whether a folder can be written, so the first clip shows it.
 func Writable(string) error { return nil }

@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-// nonBlock lets nobody wait for who writes to a pipe.
+// nonBlock keeps open from waiting for a writer of a pipe.
 const nonBlock = syscall.O_NONBLOCK
 
-// SyncDir makes the names in a folder durable. A file system that cannot is left to its own devices: some network
-// shares answer EINVAL, exFAT on macOS ENOTTY.
+// SyncDir makes the names in a folder durable. It ignores the errors of file systems that cannot do this: some network
+// shares answer EINVAL, and exFAT on macOS answers ENOTTY.
 func SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {

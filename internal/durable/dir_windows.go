@@ -4,7 +4,7 @@ import "os"
 
 const nonBlock = 0
 
-// SyncDir does nothing on Windows: NTFS journals names, and a folder's handle cannot be flushed without extra rights.
+// SyncDir does nothing on Windows: NTFS journals names, and flushing a folder's handle takes extra rights.
 func SyncDir(string) error { return nil }
 
 // SyncDirIn does nothing on Windows.

@@ -1,11 +1,11 @@
-// Package durable writes files so that after a power cut there is the old file or the new one, never half of one.
+// Package durable writes files so that a power cut leaves the old file or the new file, never a half-written one.
 //
-// The order is the one that SQLite and litestream use: temporary name in the same folder, write, fsync, close, rename,
-// fsync of the folder. After a failed fsync the file is given up, since the kernel may have dropped the pages.
+// The order of steps is that of SQLite and litestream: create a temporary name in the same folder, write, fsync, close,
+// rename, fsync the folder. If fsync fails, the file is given up, because the kernel may have dropped the pages.
 //
-// The functions that end in "In" work below an [os.Root], so that no link leads them out of it; names have slashes. A
-// network share may do what it is asked and report that it failed, since the answer was lost: what was done all the
-// same counts as done.
+// The functions that end in "In" work below an [os.Root], so that no link leads them out of it. Their names have
+// slashes. A network share may do what it was asked and still report an error, because its answer was lost. What was
+// done counts as done.
 package durable
 
 import (
@@ -20,13 +20,13 @@ import (
 	"github.com/preroll/preroll/internal/failpoint"
 )
 
-// WriteFile replaces a file as a whole with the given mode, less the umask. What a crash leaves of it has the name
-// [Temporary], and goes with the next write.
+// WriteFile replaces a whole file. The file gets the given mode, less the umask. A crash may leave a file with the name
+// [Temporary], which the next write removes.
 func WriteFile(path string, b []byte, mode fs.FileMode) error {
 	return within(path, func(root *os.Root, name string) error { return WriteIn(root, name, b, mode) })
 }
 
-// within calls do with a path's folder and the name in it.
+// within calls do with the folder of a path and the name in it.
 func within(path string, do func(root *os.Root, name string) error) error {
 	root, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
@@ -65,7 +65,7 @@ func WriteIn(root *os.Root, name string, b []byte, mode fs.FileMode) (err error)
 	return SyncDirIn(root, path.Dir(name))
 }
 
-// Temporary is the name of a file that WriteFile has not finished.
+// Temporary returns the name that a file has until WriteFile has finished it.
 func Temporary(name string) string {
 	return filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".tmp")
 }
@@ -84,10 +84,10 @@ func RemoveIn(root *os.Root, name string) error {
 	return err
 }
 
-// tried is the file by which Try finds out; one that a crash left is removed by the next Try.
+// tried is the file that Try creates. If a crash leaves the file, the next Try removes it.
 const tried = ".preroll-write-test"
 
-// Try returns why no file can be made in a folder, and leaves none behind.
+// Try returns why no file can be created in a folder, or nil. It leaves no file behind.
 func Try(folder string) error {
 	return within(filepath.Join(folder, tried), func(root *os.Root, name string) error {
 		if err := RemoveIn(root, name); err != nil {
@@ -101,7 +101,7 @@ func Try(folder string) error {
 	})
 }
 
-// MkdirAll makes a folder and what lacks above it, each level durably.
+// MkdirAll creates a folder and its missing parents, each level durably.
 func MkdirAll(path string, mode fs.FileMode) error {
 	if fi, err := os.Stat(path); err == nil {
 		if !fi.IsDir() {
@@ -120,8 +120,8 @@ func MkdirAll(path string, mode fs.FileMode) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// MkdirIn makes a folder below a root, each level durably: also those that are there, since who made them may not have
-// come to that.
+// MkdirIn creates a folder below a root, each level durably. It also syncs levels that exist, because whoever created
+// them may not have synced them.
 func MkdirIn(root *os.Root, folder string, mode fs.FileMode) error {
 	up := "."
 	for level := range strings.SplitSeq(folder, "/") {
@@ -153,7 +153,7 @@ func SyncFile(path string) error {
 }
 
 // PublishIn gives a finished, fsynced file its final name in the same folder and makes the name durable. It never
-// replaces a file: where the final name is taken the error is [fs.ErrExist] and both files stay.
+// replaces a file: if the final name is taken, the error is [fs.ErrExist] and both files stay.
 func PublishIn(root *os.Root, tmp, final string) error {
 	was, err := root.Lstat(tmp)
 	if err != nil {
@@ -164,7 +164,7 @@ func PublishIn(root *os.Root, tmp, final string) error {
 		if lerr != nil || !os.SameFile(was, is) {
 			return err
 		}
-		if err := RemoveIn(root, tmp); err != nil { // it was linked, and the old name is there still
+		if err := RemoveIn(root, tmp); err != nil { // it was linked, and the old name is still there
 			return err
 		}
 	}
@@ -177,8 +177,8 @@ func Publish(tmp, final string) error {
 	return within(final, func(root *os.Root, name string) error { return PublishIn(root, filepath.Base(tmp), name) })
 }
 
-// renameByLink is the portable way: a hard link fails where the name is taken. File systems without hard links are
-// checked first, which is safe as long as only one process writes to the folder.
+// renameByLink renames a file on any platform. A hard link fails if the name is taken. On file systems without hard
+// links, renameByLink looks for the name first, which is safe as long as only one process writes to the folder.
 func renameByLink(root *os.Root, tmp, final string) error {
 	err := root.Link(tmp, final)
 	if err == nil {
@@ -193,8 +193,8 @@ func renameByLink(root *os.Root, tmp, final string) error {
 	return root.Rename(tmp, final)
 }
 
-// OpenPlain opens a plain file below a root for reading. Links, pipes and devices are errors, and none of them is
-// waited for.
+// OpenPlain opens a plain file below a root for reading. It returns an error for links, pipes and devices, and waits
+// for none of them.
 func OpenPlain(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	fi, err := root.Lstat(name)
 	if err != nil {
@@ -218,5 +218,5 @@ func OpenPlain(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	return f, is, nil
 }
 
-// ErrNotPlain means that what is to be a file is a link, a folder, a pipe or a device.
+// ErrNotPlain means that a link, a folder, a pipe or a device is in the place of a file.
 var ErrNotPlain = errors.New("not a plain file")

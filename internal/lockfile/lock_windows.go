@@ -9,7 +9,7 @@ import (
 
 var errTaken = windows.ERROR_LOCK_VIOLATION
 
-// lock locks a byte far behind the file's end, so that others can read who has it.
+// lock locks a byte far beyond the end of the file, so that others can read who holds the lock.
 func lock(f *os.File) error {
 	o := windows.Overlapped{OffsetHigh: 1}
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,

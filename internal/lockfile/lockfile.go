@@ -1,7 +1,7 @@
-// Package lockfile lets one process at a time use a folder, and says who does.
+// Package lockfile lets one process at a time use a folder, and says which process does.
 //
-// The lock is the system's own on an open file, so it ends with the process, however that ends; network shares that
-// know such locks keep it between machines. Where a file system knows none, there is none.
+// The lock is a lock of the system on an open file, so it ends with the process, however the process ends. Network
+// shares with such locks also keep it between machines. On a file system without such locks there is no lock.
 package lockfile
 
 import (
@@ -18,7 +18,7 @@ import (
 // Name is the name of the lock file.
 const Name = ".preroll.lock"
 
-// Owner is who holds a lock.
+// Owner is the process that holds a lock.
 type Owner struct {
 	Host    string    `json:"host"`
 	User    string    `json:"user"`
@@ -43,11 +43,11 @@ func (t *InUseError) Error() string {
 // Lock is a lock that is held.
 type Lock struct{ file *os.File }
 
-// maxFile bounds what is read of a lock file, in bytes.
+// maxFile is how much of a lock file is read at most, in bytes.
 const maxFile = 4 << 10
 
-// Acquire locks a folder. The error is [InUseError] where another process has it. The lock is nil where the file system
-// knows none.
+// Acquire locks a folder. The error is an [InUseError] if another process holds the lock. The lock is nil if the file
+// system has no locks.
 func Acquire(root *os.Root) (*Lock, error) {
 	if fi, err := root.Lstat(Name); err == nil && !fi.Mode().IsRegular() {
 		return nil, &os.PathError{Op: "lock", Path: Name, Err: errors.New("not a plain file")}
@@ -74,7 +74,7 @@ func Acquire(root *os.Root) (*Lock, error) {
 	if err == nil {
 		_, err = f.WriteAt(append(b, '\n'), 0)
 	}
-	if err != nil { // that nobody can read who it is does not matter so much
+	if err != nil { // others then cannot read who holds the lock, which matters little
 		_ = f.Truncate(0)
 	}
 	return &Lock{f}, nil
@@ -91,8 +91,8 @@ func me() Owner {
 	return o
 }
 
-// Holds reports whether the lock is that of the file in a folder: it is not if another drive is at its place now, or if
-// somebody removed the file.
+// Holds reports whether the lock is that of the lock file in a folder. It reports false if another drive is in the
+// folder's place now, or if somebody removed the file.
 func (l *Lock) Holds(root *os.Root) bool {
 	if l == nil {
 		return false
@@ -105,7 +105,7 @@ func (l *Lock) Holds(root *os.Root) bool {
 	return err == nil && os.SameFile(named, is)
 }
 
-// Release ends the lock. The file stays: who removed it could remove another's.
+// Release ends the lock. The file stays, because removing it could remove the lock of another process.
 func (l *Lock) Release() {
 	if l != nil {
 		_ = l.file.Close()

@@ -2,9 +2,9 @@
 // state folder.
 //
 // The tree explains itself: every event has its clips, a thumbnail and a JSON sidecar under one stem. The index is a
-// cache: it is opened, or set aside and made anew from the tree. What is written to it is durable when the call
-// returns; so an alarm mail may be answered. Everything below a drive's root goes through an [os.Root]. Nothing that
-// Preroll did not write is ever removed. Methods may be called from any goroutine.
+// cache of the tree. A damaged index is set aside and rebuilt from the tree. A change of the index is durable when the
+// call returns, so an alarm mail may then be answered. The package reaches everything below a drive's root through an
+// [os.Root]. It never removes a file that Preroll did not write. Methods may be called from any goroutine.
 package archive
 
 import (
@@ -29,46 +29,48 @@ import (
 
 // Archive is an open archive. Make one with Open.
 type Archive struct {
-	onChange func(error) // is told how each change of the index went
+	onChange func(error) // called with the result of a change of the index
 	path     string
 	log      *slog.Logger
 
-	renewed chan struct{} // there is a drive whose events the index lacks
-	doubted chan struct{} // the index may be damaged
+	renewed chan struct{} // signals that the index may lack events of a drive
+	doubted chan struct{} // signals that the index may be damaged
 
 	changing sync.Mutex // held while an ended event is changed or removed
 	naming   sync.Mutex // held while an event gets its name, which may wait for the drive
 
-	peek    bool                      // it is only read
-	loaded  atomic.Bool               // the drives of the index are known
+	peek    bool                      // the index is only read
+	loaded  atomic.Bool               // the drives in the index have been read
 	locking sync.Mutex                // guards locks
 	locks   map[string]*lockfile.Lock // by the drive's folder
 
-	writing sync.Mutex             // held while the index is changed; guards all to open
+	writing sync.Mutex             // held while the index is changed; guards everything down to open
 	db      *sql.DB                // one connection
-	ready   bool                   // the index is open, and holds the open events
-	made    int                    // how often it was made anew
+	ready   bool                   // the index is open and holds the open events
+	made    int                    // how often the index was recreated
 	onDisk  indexFiles             // the index's files when they were opened
-	open    map[string]event.Event // the events that are open, for an index that is made anew
+	open    map[string]event.Event // the open events, by id; a recreated index gets them
 
 	reading sync.Mutex // guards reads
-	reads   *sql.DB    // for lists: a search that takes long holds up no alarm mail
+	reads   *sql.DB    // for lists, so that a slow search delays no alarm mail
 
-	mu       sync.Mutex // guards all below; never held while a file is touched
+	mu       sync.Mutex // guards everything below; never held while a file is touched
 	root     string
 	reserved map[string]bool // stems in use by open events
 	drives   map[int64]known
-	asked    map[int64]chan struct{} // drives that have not answered yet
+	asked    map[int64]chan struct{} // drives that have not answered yet, by key
 	away     map[int64]bool          // drives that retention could not reach
-	stuck    map[int64]string        // why it could not remove events of a drive
+	stuck    map[int64]string        // by drive: why retention could not remove events; "" if it could
 	filling  *Filling
 }
 
-// IndexName is the index's file in the state folder.
+// --- Opening and closing ---
+
+// IndexName is the name of the index file in the state folder.
 const IndexName = "index.db"
 
-// Open opens the index in a state folder, and makes it where there is none. A damaged one is set aside and made anew;
-// Refill puts into it what the drives hold.
+// Open opens the index in a state folder, and creates the index if there is none. Open sets a damaged index aside and
+// creates a new one; Refill then puts the events on the drives into it.
 func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, error) {
 	a, err := OpenOrWait(ctx, state, root, log, func(error) {})
 	if err != nil {
@@ -84,9 +86,10 @@ func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, 
 	return a, nil
 }
 
-// OpenOrWait is Open for a recorder, which goes on while the index cannot be opened because its disk is full or another
-// program holds it. Every change fails until then, and Keep tries again. noted is told how each change went; it must
-// not block.
+// OpenOrWait is Open for a recorder. The recorder goes on while the index cannot be opened for a reason that may pass,
+// such as a full disk or another program that holds the index. Until the index is open every change fails, and Keep
+// tries again. noted is called with the result of every Put and of every attempt of Keep to open the index, and with
+// the error if the index cannot be opened now. noted must not block.
 func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted func(error)) (*Archive, error) {
 	if err := durable.MkdirAll(state, 0o700); err != nil {
 		return nil, fmt.Errorf("make state folder: %w", err)
@@ -97,7 +100,7 @@ func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted
 	if a.db, a.reads, err = connect(a.path); err != nil {
 		return nil, err
 	}
-	if wal, err := os.Stat(a.path + "-wal"); err == nil && wal.Size() > 0 { // the last life did not close it
+	if wal, err := os.Stat(a.path + "-wal"); err == nil && wal.Size() > 0 { // the last process did not close the index
 		a.doubted <- struct{}{}
 	}
 	a.writing.Lock()
@@ -130,31 +133,33 @@ func (a *Archive) Close() error {
 	return errors.Join(a.reader().Close(), a.db.Close())
 }
 
-// Root is the archive's folder.
+// Root returns the archive's folder.
 func (a *Archive) Root() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.root
 }
 
-// SetRoot changes the folder for what comes.
+// SetRoot changes the archive's folder. Only later calls use the new folder.
 func (a *Archive) SetRoot(root string) {
 	root = filepath.Clean(root)
 	a.mu.Lock()
 	changed := a.root != root
 	a.root = root
 	a.mu.Unlock()
-	if changed { // it may be an archive already
+	if changed { // the new folder may already be an archive
 		a.requestRefill()
 	}
 }
 
-// Put writes events to the index, all or none, durably.
+// --- Reading and writing events ---
+
+// Put writes events to the index durably: all of them, or none.
 func (a *Archive) Put(ctx context.Context, events ...event.Event) error {
 	return a.putRound(ctx, 0, events...)
 }
 
-// putRound is Put for the events that a round of filling found; 0 for others.
+// putRound is Put for events that a round of filling found. round is 0 for other events.
 func (a *Archive) putRound(ctx context.Context, round int64, events ...event.Event) error {
 	keys := make([]int64, len(events))
 	for i, e := range events {
@@ -199,10 +204,10 @@ func put(ctx context.Context, tx *sql.Tx, round int64, keys []int64, events []ev
 	return nil
 }
 
-// ErrNotFound is the error for an event that the index does not hold.
+// ErrNotFound is the error for an event that is not in the index.
 var ErrNotFound = text.NoSuchEvent.Error()
 
-// Get returns an event.
+// Get returns the event with an id.
 func (a *Archive) Get(ctx context.Context, id string) (event.Event, error) {
 	list, err := a.scan(ctx, `SELECT drive, event FROM events WHERE id = ?`, id)
 	if err == nil && len(list) == 0 {
@@ -216,16 +221,19 @@ func (a *Archive) Get(ctx context.Context, id string) (event.Event, error) {
 
 const unfinished = `SELECT drive, event FROM events WHERE state IN ('recording', 'finishing') ORDER BY time, id`
 
-// Unfinished returns the events that are still open, oldest first: after a start, those that a crash interrupted.
+// Unfinished returns the events that are still open, oldest first. After a start they are those that a crash
+// interrupted.
 func (a *Archive) Unfinished(ctx context.Context) ([]event.Event, error) {
 	return a.scan(ctx, unfinished)
 }
 
-// Path returns the full path of one of an event's files.
+// --- Files ---
+
+// Path returns the full path of a file of an event.
 func (a *Archive) Path(e event.Event, file string) string { return e.Path(a.Root(), file) }
 
-// Reserve gives an event its drive, folder and stem, makes the folder durably, and keeps the stem from other events
-// until Release. The name carries local time with its UTC offset, so no hour repeats when the clocks go back.
+// Reserve gives an event its drive, folder and stem. It creates the folder durably and keeps other events from using
+// the stem until Release. The stem carries local time with its UTC offset, so no hour repeats when the clocks go back.
 func (a *Archive) Reserve(e *event.Event) error {
 	a.naming.Lock()
 	defer a.naming.Unlock()
@@ -264,9 +272,10 @@ func (a *Archive) Reserve(e *event.Event) error {
 	return nil
 }
 
-// makeFolder makes a folder of the archive durably, and the archive's own name: who made it may not have come to that.
+// makeFolder creates a folder of the archive durably. It also syncs the name of the archive's own folder, because a
+// crash may have kept whoever created that folder from doing so.
 func makeFolder(root *os.Root, folder string) error {
-	// a folder of another user's
+	// The parent may belong to another user.
 	if err := durable.SyncDir(filepath.Dir(root.Name())); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
@@ -279,14 +288,14 @@ func (a *Archive) reserve(e event.Event) {
 	a.reserved[e.Folder+"/"+e.Stem] = true
 }
 
-// Release lets the stem of an ended event go.
+// Release lets other events use the stem of an ended event.
 func (a *Archive) Release(e event.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.reserved, e.Folder+"/"+e.Stem)
 }
 
-// nameInUse reports whether any file of a stem exists, or will.
+// nameInUse reports whether a stem is reserved or a file with the stem exists.
 func (a *Archive) nameInUse(root *os.Root, folder, stem string) (bool, error) {
 	a.mu.Lock()
 	reserved := a.reserved[folder+"/"+stem]
@@ -306,7 +315,9 @@ func (a *Archive) nameInUse(root *os.Root, folder, stem string) (bool, error) {
 	return false, nil
 }
 
-// Protect sets or clears an event's protection, in the index and, for an event that has one, in its sidecar.
+// --- Changes by a person ---
+
+// Protect sets or clears an event's protection in the index and, if the event has a stem, in its sidecar.
 func (a *Archive) Protect(ctx context.Context, id string, on bool) (event.Event, error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -326,7 +337,7 @@ func (a *Archive) Protect(ctx context.Context, id string, on bool) (event.Event,
 	return e, a.Put(ctx, e)
 }
 
-// Delete removes an ended, unprotected event: its files, then its entry.
+// Delete removes an ended, unprotected event: first its files, then its row in the index.
 func (a *Archive) Delete(ctx context.Context, id string) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -340,7 +351,7 @@ func (a *Archive) Delete(ctx context.Context, id string) error {
 	case e.Protected:
 		return text.EventProtected.Error(id)
 	}
-	if e.Stem == "" { // it has no files
+	if e.Stem == "" { // the event has no files
 		return a.remove(ctx, nil, e)
 	}
 	root, err := a.On(e)
@@ -351,8 +362,8 @@ func (a *Archive) Delete(ctx context.Context, id string) error {
 	return a.remove(ctx, root, e)
 }
 
-// Forget removes an ended event from the list alone, such as one on a drive that is gone for good. What there is of it
-// stays where it is.
+// Forget removes an ended event from the index only, for example if its drive is gone for good. Forget leaves the
+// event's files alone.
 func (a *Archive) Forget(ctx context.Context, id string) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -367,7 +378,8 @@ func (a *Archive) Forget(ctx context.Context, id string) error {
 	return a.forget(ctx, id)
 }
 
-// files are the names of all files of an event, the sidecar last: as long as it is there the others can be found.
+// files returns the names of all files of an event. The sidecar comes last: while it exists, the other files can be
+// found.
 func files(e event.Event) []string {
 	if e.Stem == "" || !owns(e) {
 		return nil
@@ -387,14 +399,15 @@ func files(e event.Event) []string {
 	return append(names, Sidecar(e))
 }
 
-// remove removes an event's files from its drive, then its entry. a.changing is held.
+// remove removes an event's files from its drive, then its row in the index. a.changing is held.
 func (a *Archive) remove(ctx context.Context, root *os.Root, e event.Event) error {
 	for _, name := range files(e) {
 		if err := durable.RemoveIn(root, In(e, name)); err != nil {
 			return fmt.Errorf("remove event %s: %w", e.ID, err)
 		}
 	}
-	if e.Stem != "" { // else a power cut might bring files back that no entry knows
+	// Without the sync, a power cut might bring back files that the index does not know.
+	if e.Stem != "" {
 		if err := durable.SyncDirIn(root, e.Folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove event %s: %w", e.ID, err)
 		}
@@ -403,7 +416,7 @@ func (a *Archive) remove(ctx context.Context, root *os.Root, e event.Event) erro
 		return err
 	}
 	a.log.Info("event removed", "event", e.ID, "camera", e.Camera, "bytes", e.Bytes())
-	// Folders that are empty now go too, up to the camera's; the day's first event made them.
+	// Remove the folders that are empty now, up to but without the camera's. They were made for the day's first event.
 	for dir := e.Folder; strings.Contains(dir, "/"); dir = dir[:strings.LastIndexByte(dir, '/')] {
 		if root.Remove(dir) != nil {
 			break
@@ -419,9 +432,9 @@ func (a *Archive) forget(ctx context.Context, id string) error {
 	})
 }
 
-// DropDeleted drops the events of a list whose clips were removed by hand from the index, and returns the others and
-// those. An event counts as removed only if its drive is there and all its clips are gone: a drive that is not plugged
-// in, or another one at its place, removes nothing.
+// DropDeleted removes the events from the index whose clips were removed by hand. It returns the other events of list
+// as kept and the removed ones as removed. kept reuses list's memory. An event counts as removed only if its drive is
+// there and all its clips are gone. A drive that is not plugged in, or another drive in its place, removes nothing.
 func (a *Archive) DropDeleted(ctx context.Context, list []event.Event) (kept, removed []event.Event) {
 	kept = list[:0]
 	roots := map[string]*os.Root{}

@@ -16,11 +16,11 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// users are the archives that were opened last, by their folder.
+// users holds the archive that was opened last on each folder.
 var users sync.Map
 
-// openArchive opens an archive. One that was opened before on the same folder lets it go, as one whose process has
-// ended.
+// openArchive opens an archive. It takes the locks from an archive that was opened before on the same folder, as if
+// that archive's process had ended.
 func openArchive(t *testing.T, state, root string) *Archive {
 	t.Helper()
 	if before, ok := users.Load(root); ok {
@@ -90,7 +90,7 @@ func TestStemsNeverRepeat(t *testing.T) {
 		}
 		seen[e.Stem] = true
 	}
-	// A file that somebody put there is not overwritten either.
+	// Reserve does not take the name of a file that somebody put there either.
 	e := event.Event{Camera: "c", Time: at.Add(time.Minute), Label: "x"}
 	name := at.Add(time.Minute).Local().Format("2006-01-02_15-04-05-0700") + "_x.mp4"
 	if err := os.WriteFile(filepath.Join(a.Root(), "c", at.Local().Format("2006/01/02"), name), nil,
@@ -228,7 +228,7 @@ func TestRetentionKeepsWhatItCannotReach(t *testing.T) {
 	}
 }
 
-// An event that was being saved when the archive moved stays where it is.
+// TestEventsRememberTheirArchive checks that an event saved before the archive moved stays where it is.
 func TestEventsRememberTheirArchive(t *testing.T) {
 	old := t.TempDir()
 	a := openArchive(t, t.TempDir(), old)
@@ -311,7 +311,7 @@ func TestReindex(t *testing.T) {
 		t.Errorf("rebuilt as\n%+v, was\n%+v", after[0], before[1])
 	}
 	_ = b.Close()
-	// In place: an event whose files are gone leaves, an open one stays.
+	// Reindex in place: an event whose files are gone leaves, an open event stays.
 	if err := errors.Join(os.Remove(a.Path(after[0], Sidecar(after[0]))),
 		os.Remove(a.Path(after[0], after[0].Clips[0].File))); err != nil {
 		t.Fatal(err)

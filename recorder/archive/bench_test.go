@@ -16,10 +16,11 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// many is how many events the benchmarks look at: ten busy cameras for three years.
+// many is the number of events in the benchmarks: ten busy cameras for three years.
 const many = 1_000_000
 
-// pile is an index of many events. Days differ: one in a hundred has ten times as many as the others.
+// pile makes an index of many events. One day in a hundred has ten times as many events as the others; busy is one of
+// these days.
 func pile(b *testing.B) (a *Archive, busy string) {
 	a, err := Open(b.Context(), b.TempDir(), b.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -69,7 +70,7 @@ func pile(b *testing.B) (a *Archive, busy string) {
 	return a, busy
 }
 
-// BenchmarkIndex measures what a window asks for with a million events in the index.
+// BenchmarkIndex measures the queries of a window with a million events in the index.
 func BenchmarkIndex(b *testing.B) {
 	a, busy := pile(b)
 	list := func(q event.Query, want int) func(*testing.B) {
@@ -140,7 +141,7 @@ func BenchmarkIndex(b *testing.B) {
 }
 
 // BenchmarkAnew measures how soon an alarm can be noted when the index of a million events is damaged, and how much
-// memory that takes; and how long retention takes with very many protected events at its old end.
+// memory that takes. It also measures how long retention takes if very many of the oldest events are protected.
 func BenchmarkAnew(b *testing.B) {
 	a, _ := pile(b)
 	if _, err := a.db.ExecContext(b.Context(),

@@ -21,38 +21,40 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// known is a drive that the index knows.
+// known is what is known of a drive.
 type known struct {
-	key     int64  // in the index; 0 is no drive
-	id      string // see legacyID
+	key     int64  // its key in the index; 0: no drive
+	id      string // see drive.File and legacyID
 	path    string // where it was seen last
-	filled  bool   // the index holds what it does
-	indexed bool   // the index has this, too
+	filled  bool   // the index holds all events on the drive
+	indexed bool   // the index holds this record as it is
 }
 
-// legacyID stands for the id of an archive of an index of an earlier version, until something is saved to it.
+// legacyID returns what stands for the id of a drive from an older index, until something is saved to the drive.
 func legacyID(key int64) string { return fmt.Sprintf("%s%d", legacyMark, key) }
 
 const legacyMark = "legacy-"
 
 func (d known) legacy() bool { return strings.HasPrefix(d.id, legacyMark) }
 
-// Errors of a drive that is not the one that is looked for. What is written there would go to the wrong disk.
+// The errors of a drive that is not the drive that is needed. Writing would put the files on the wrong disk.
 var (
-	// ErrEmpty is the error for an archive folder that is empty although the index knows events in it: the drive is not
-	// plugged in, and this is its mount point.
+	// ErrEmpty is the error for an archive folder that is empty although the index knows events in it. The folder is
+	// the mount point of a drive that is not plugged in.
 	ErrEmpty = text.FolderIsEmpty.Error()
-	// ErrOther is the error for another drive, or an unknown one, at the place of the one that is looked for.
+	// ErrOther is the error for another or an unknown drive in the place of the drive that is needed.
 	ErrOther = text.DriveIsOther.Error()
-	// ErrCopy is the error for a drive with the id of another one that is there, too.
+	// ErrCopy is the error for a drive with the same id as another drive that is there too.
 	ErrCopy = errors.New("two drives have the same id; remove " + drive.File + " from one of them")
-	// errNotOpen is the error for work that needs the index before it was open.
+	// errNotOpen is the error for work that needs the index before the index is open.
 	errNotOpen = errors.New("it is not open yet")
 	// ErrSilent is the error for a drive that does not answer.
 	ErrSilent = text.DriveIsSilent.Error()
 )
 
-// drivesOf reads the drives that the index knows.
+// --- What is known of drives ---
+
+// drivesOf reads the drives from the index.
 func drivesOf(ctx context.Context, db *sql.DB) (map[int64]known, error) {
 	rows, err := db.QueryContext(ctx, `SELECT key, id, path, filled FROM drives`)
 	if err != nil {
@@ -73,7 +75,7 @@ func drivesOf(ctx context.Context, db *sql.DB) (map[int64]known, error) {
 	return list, rows.Err()
 }
 
-// noteDrives writes what is known of drives to the index, as far as it is new. done is to be called when it is durable.
+// noteDrives writes the drives that are new or changed to the index. The caller calls done when the change is durable.
 func (a *Archive) noteDrives(ctx context.Context, tx *sql.Tx) (done func(), err error) {
 	a.mu.Lock()
 	var list []known
@@ -101,7 +103,7 @@ func (a *Archive) noteDrives(ctx context.Context, tx *sql.Tx) (done func(), err 
 	}, nil
 }
 
-// drive returns what is known of a drive that fits.
+// drive returns the first drive, by key, for which fits returns true.
 func (a *Archive) drive(fits func(known) bool) (known, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -129,7 +131,8 @@ func (a *Archive) driveOf(e event.Event) (known, bool) {
 	return d, ok
 }
 
-// keyOf is the key of the drive that an event lies on, which is noted with it; 0 for one that has no place yet.
+// keyOf returns the key of the drive that an event lies on, and registers a drive that is not known. The key is 0 for
+// an event that has no place yet.
 func (a *Archive) keyOf(e event.Event) int64 {
 	if d, ok := a.driveOf(e); ok {
 		return d.key
@@ -140,7 +143,7 @@ func (a *Archive) keyOf(e event.Event) int64 {
 	return a.register(known{id: e.Drive, path: filepath.Clean(cmp.Or(e.Archive, a.Root()))}).key
 }
 
-// register keeps what is known of a new drive, which the next change of the index notes.
+// register adds a new drive. The next change of the index writes it.
 func (a *Archive) register(d known) known {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -155,7 +158,7 @@ func (a *Archive) register(d known) known {
 	return d
 }
 
-// update changes what is known of a drive, which the next change of the index notes.
+// update changes what is known of a drive. The next change of the index writes it.
 func (a *Archive) update(key int64, change func(*known)) known {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -166,7 +169,9 @@ func (a *Archive) update(key int64, change func(*known)) known {
 	return d
 }
 
-// open opens an archive folder and reads its drive's id, "" if there is none.
+// --- Opening ---
+
+// open opens an archive folder and reads its drive's id, which is "" if there is none.
 func open(path string) (*os.Root, string, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
@@ -179,7 +184,7 @@ func open(path string) (*os.Root, string, error) {
 	return nil, "", errors.Join(err, root.Close())
 }
 
-// on opens a drive that the index knows, where it was seen last or where the archive is now.
+// on opens a known drive where it was seen last, or else in the archive folder as it is set now.
 func (a *Archive) on(ctx context.Context, d known) (*os.Root, error) {
 	var first error
 	for _, path := range slices.Compact([]string{d.path, a.Root()}) {
@@ -192,7 +197,7 @@ func (a *Archive) on(ctx context.Context, d known) (*os.Root, error) {
 				}
 				return root, a.claimOr(root)
 			case path == d.path && (id == "" || d.legacy()) && a.recognized(ctx, root, d):
-				return root, a.claimOr(root) // somebody removed its id, or it has none yet
+				return root, a.claimOr(root) // its id was removed, or it has none yet
 			}
 			err = fmt.Errorf("%s: %w", path, notIt(root))
 			_ = root.Close()
@@ -204,7 +209,7 @@ func (a *Archive) on(ctx context.Context, d known) (*os.Root, error) {
 	return nil, first
 }
 
-// claimOr claims a drive for what follows, and closes its root if another recorder has it.
+// claimOr claims the drive with the given root. It closes root if another recorder uses the drive.
 func (a *Archive) claimOr(root *os.Root) error {
 	err := a.claim(root)
 	if err != nil {
@@ -213,7 +218,7 @@ func (a *Archive) claimOr(root *os.Root) error {
 	return err
 }
 
-// notIt says what is at the place of the drive that is looked for.
+// notIt returns the error for a root that is not the drive that is needed: ErrEmpty or ErrOther.
 func notIt(root *os.Root) error {
 	if empty(root) {
 		return ErrEmpty
@@ -221,15 +226,16 @@ func notIt(root *os.Root) error {
 	return ErrOther
 }
 
-// here opens the archive folder as it is set now, and tells which drive it is. A drive without an id gets one, unless
-// another drive was there before: what is written to it must be found again. A fresh folder is made, where its parent
-// exists: a drive that is not plugged in must not be replaced by a folder on the system disk.
+// here opens the archive folder as it is set now, and returns its drive. A drive without an id gets one, unless the
+// index knows another drive in this place: files on the wrong drive would not be found again. here creates a folder
+// that does not exist, if its parent exists and the index knows no drive in this place: a drive that is not plugged in
+// must not be replaced by a folder on the system disk.
 func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 	path := a.Root()
 	if !a.loaded.Load() {
 		return nil, known{}, indexError(text.IndexOpen, errNotOpen)
 	}
-	var before []known // drives that were here
+	var before []known // known drives in this place that may hold events
 	for key := int64(0); ; {
 		d, ok := a.drive(func(d known) bool { return d.path == path && d.key > key })
 		if !ok {
@@ -237,7 +243,7 @@ func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 		}
 		if held, err := a.hasEvents(ctx, d); err != nil {
 			return nil, known{}, err
-		} else if held || !d.filled || a.opensOn(d) { // what the index holds of it is not all
+		} else if held || !d.filled || a.opensOn(d) { // the index may lack events of it
 			before = append(before, d)
 		}
 		key = d.key
@@ -275,15 +281,15 @@ func (a *Archive) here(ctx context.Context) (*os.Root, known, error) {
 	return root, d, nil
 }
 
-// claim makes sure that no other recorder uses a drive. Where no lock can be made, as on a drive that is read-only,
-// there is none.
+// claim makes sure that no other recorder uses a drive. A drive that takes no lock, such as a read-only drive, counts
+// as claimed.
 func (a *Archive) claim(root *os.Root) error {
 	if a.peek {
 		return nil
 	}
 	a.locking.Lock()
 	defer a.locking.Unlock()
-	for _, lock := range a.locks { // a drive may have another place now
+	for _, lock := range a.locks { // the drive may have been claimed under another path
 		if lock.Holds(root) {
 			return nil
 		}
@@ -298,8 +304,8 @@ func (a *Archive) claim(root *os.Root) error {
 	return nil
 }
 
-// Claim returns a [*lockfile.InUseError] if another recorder uses the archive. One that is not there is claimed when it
-// is.
+// Claim returns a [*lockfile.InUseError] if another recorder uses the archive. A drive that is not there now is claimed
+// when it is first used.
 func (a *Archive) Claim() error {
 	root, id, err := open(a.Root())
 	if err != nil {
@@ -313,7 +319,9 @@ func (a *Archive) Claim() error {
 	return taken
 }
 
-// Place returns [ErrEmpty] or [ErrOther] if the archive's folder is not the drive whose events the index holds.
+// --- Recognizing ---
+
+// Place returns [ErrEmpty] or [ErrOther] if the archive folder is not the drive whose events the index holds.
 func (a *Archive) Place(ctx context.Context) error {
 	root, _, err := a.here(ctx)
 	if err == nil {
@@ -325,12 +333,12 @@ func (a *Archive) Place(ctx context.Context) error {
 	return nil
 }
 
-// adopt makes sure that a drive has an id, and that this and where it is are known. d is what is known of it, if
-// anything.
+// adopt makes sure that a drive has an id, and that its id and its path are known. id is what its id file says, "" if
+// it has none. d is what is known of the drive, or the zero value.
 func (a *Archive) adopt(root *os.Root, path, id string, d known) (known, error) {
 	if d.key == 0 {
 		d.filled = empty(root)
-	} else if id != "" && d.path != path { // it moved, or is a copy
+	} else if id != "" && d.path != path { // the drive moved, or is a copy
 		if there, other, err := open(d.path); err == nil {
 			_ = there.Close()
 			if other == id && !sameFolder(d.path, path) {
@@ -377,7 +385,7 @@ func (a *Archive) opensOn(d known) bool {
 	return false
 }
 
-// hasEvents reports whether the index has events on a drive.
+// hasEvents reports whether the index has events with video on a drive.
 func (a *Archive) hasEvents(ctx context.Context, d known) (hasEvents bool, err error) {
 	err = a.reader().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM days WHERE drive = ? AND bytes > 0)`,
 		d.key).Scan(&hasEvents)
@@ -387,10 +395,11 @@ func (a *Archive) hasEvents(ctx context.Context, d known) (hasEvents bool, err e
 	return hasEvents, a.reportCorruption(err)
 }
 
-// sample is how many events a drive without an id is recognized by.
+// sample is by how many events a drive without an id is recognized.
 const sample = 50
 
-// recognized reports whether one of the newest events of a drive is there.
+// recognized reports whether the sidecar of one of the newest events of a drive is under root. For a drive that has
+// only a legacy id and no events in the index, it reports whether the folder looks like an archive.
 func (a *Archive) recognized(ctx context.Context, root *os.Root, d known) bool {
 	list, err := a.scan(ctx, `SELECT drive, event FROM events WHERE drive = ? AND bytes > 0 ORDER BY time DESC LIMIT ?`,
 		d.key, sample)
@@ -402,10 +411,12 @@ func (a *Archive) recognized(ctx context.Context, root *os.Root, d known) bool {
 			return true
 		}
 	}
-	return len(list) == 0 && d.legacy() && looksLikeOne(root) // of which an index that was made anew knows nothing
+	// A recreated index knows no events of the drive.
+	return len(list) == 0 && d.legacy() && looksLikeOne(root)
 }
 
-// looksLikeOne reports whether a folder looks like an archive: there is a camera's folder with a year in it.
+// looksLikeOne reports whether a folder looks like an archive: whether a camera's folder in it holds the folder of a
+// year.
 func looksLikeOne(root *os.Root) bool {
 	cameras, err := names(root, ".")
 	if err != nil {
@@ -423,7 +434,7 @@ func looksLikeOne(root *os.Root) bool {
 	return false
 }
 
-// names lists a folder, up to a bound.
+// names lists up to 1000 names in a folder.
 func names(root *os.Root, dir string) ([]string, error) {
 	f, err := root.Open(dir)
 	if err != nil {
@@ -437,7 +448,7 @@ func names(root *os.Root, dir string) ([]string, error) {
 	return list, err
 }
 
-// empty reports whether a folder holds nothing.
+// empty reports whether a folder holds nothing, apart from a lock file.
 func empty(root *os.Root) bool {
 	f, err := root.Open(".")
 	if err != nil {
@@ -455,11 +466,12 @@ func empty(root *os.Root) bool {
 	}
 }
 
-// On opens the archive folder of the drive that an event lies on. One that hangs is not waited for longer than
-// answerTime.
+// --- The drive of an event ---
+
+// On opens the archive folder of the drive that an event lies on. It waits up to answerTime for a drive that hangs.
 func (a *Archive) On(e event.Event) (*os.Root, error) {
 	d, ok := a.driveOf(e)
-	if !ok && e.Archive != "" { // an index that was begun anew does not know it yet
+	if !ok && e.Archive != "" { // a recreated index does not know the drive yet
 		d, ok = known{id: cmp.Or(e.Drive, legacyID(0)), path: e.Archive}, true
 	}
 	if !ok {
@@ -468,7 +480,7 @@ func (a *Archive) On(e event.Event) (*os.Root, error) {
 	return a.reach(context.Background(), d)
 }
 
-// Folder opens the folder of an event. It is found by no link that leads out of the archive.
+// Folder opens the folder of an event. It follows no link that leads out of the archive.
 func (a *Archive) Folder(e event.Event) (*os.Root, error) {
 	root, err := a.On(e)
 	if err != nil {
@@ -478,7 +490,7 @@ func (a *Archive) Folder(e event.Event) (*os.Root, error) {
 	return root.OpenRoot(filepath.FromSlash(e.Folder))
 }
 
-// Reachable returns an error while the drive that an event lies on is not there.
+// Reachable returns an error if the drive that an event lies on cannot be reached.
 func (a *Archive) Reachable(e event.Event) error {
 	root, err := a.On(e)
 	if err != nil {
@@ -487,12 +499,12 @@ func (a *Archive) Reachable(e event.Event) error {
 	return root.Close()
 }
 
-// answerTime is how long a drive is waited for: one that slept needs some seconds. Nothing can end a system call that
-// hangs.
+// answerTime is how long callers wait for a drive. A drive that slept needs some seconds. Nothing can end a system call
+// that hangs.
 const answerTime = 30 * time.Second
 
-// reach is on for a drive that may hang: its answer is not waited for longer than a time, and a second look waits for
-// that of the first.
+// reach is on for a drive that may hang. It waits up to answerTime and then returns ErrSilent. While one call waits for
+// a drive, further calls wait for that call first.
 func (a *Archive) reach(ctx context.Context, d known) (*os.Root, error) {
 	timer := time.NewTimer(answerTime)
 	defer timer.Stop()
@@ -530,7 +542,7 @@ func (a *Archive) reach(ctx context.Context, d known) (*os.Root, error) {
 		got <- answer{root, err}
 	}()
 	late := func(err error) (*os.Root, error) {
-		go func() { // whose answer nobody waits for
+		go func() { // nobody waits for this answer
 			if g := <-got; g.err == nil {
 				_ = g.root.Close()
 			}
@@ -547,16 +559,18 @@ func (a *Archive) reach(ctx context.Context, d known) (*os.Root, error) {
 	}
 }
 
-// Drive is what the index knows of an archive drive.
+// --- The list of drives ---
+
+// Drive is what the index knows of an archive drive with events.
 type Drive struct {
 	ID     string
-	Path   string // where it was seen last
+	Path   string // where the drive was seen last
 	Events int
 	Bytes  int64
 }
 
-// ForgetDrive removes all ended events on a drive from the list, and the drive itself. What there is of them stays
-// where it is. It returns how many they were.
+// ForgetDrive removes all ended events on a drive from the index and leaves their files alone. The drive then leaves
+// the list of drives, unless an open event lies on it. ForgetDrive returns the number of removed events.
 func (a *Archive) ForgetDrive(ctx context.Context, id string) (n int64, err error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -568,7 +582,7 @@ func (a *Archive) ForgetDrive(ctx context.Context, id string) (n int64, err erro
 		_ = root.Close()
 		return 0, fmt.Errorf("drive %s: %w", id, ErrThere)
 	}
-	for more := int64(1); more > 0 && err == nil; n += more { // a mail may come in between
+	for more := int64(1); more > 0 && err == nil; n += more { // in steps, so that a mail may come in between
 		more = 0
 		err = a.change(ctx, func(tx *sql.Tx) error {
 			done, err := tx.ExecContext(ctx,
@@ -580,19 +594,19 @@ func (a *Archive) ForgetDrive(ctx context.Context, id string) (n int64, err erro
 		})
 	}
 	if err == nil {
-		a.update(d.key, func(d *known) { d.filled = false }) // should it come back
+		a.update(d.key, func(d *known) { d.filled = false }) // read it again, should it come back
 		a.log.Info("drive removed from the list", "path", d.path, "events", n)
 	}
 	return n, err
 }
 
-// ErrThere is the error for a drive that is to be forgotten and is there.
+// ErrThere is the error for a drive that cannot be forgotten because it is there.
 var ErrThere = errors.New("this drive is there; delete its events, or unplug it")
 
 // ErrNoDrive is the error for a drive that the index does not know.
 var ErrNoDrive = errors.New("no such drive; see: preroll drives")
 
-// Drives returns the drives that there are events on, by path.
+// Drives returns the drives that have events in the index, sorted by path.
 func (a *Archive) Drives(ctx context.Context) (list []Drive, err error) {
 	rows, err := a.reader().QueryContext(ctx,
 		`SELECT drive, sum(events), sum(bytes) FROM days WHERE drive > 0 GROUP BY drive`)

@@ -33,7 +33,8 @@ func clipsIn(t *testing.T, root string) int {
 	return len(list)
 }
 
-// A retired camera's folder is deleted by hand: the limits hold for the others all the same.
+// TestRetentionPastWhatIsGone deletes the folder of a retired camera by hand. Retention keeps the limits for the others
+// all the same.
 func TestRetentionPastWhatIsGone(t *testing.T) {
 	now := time.Now()
 	for name, l := range map[string]Limits{"age": {MaxAge: 38 * day}, "size": {MaxSize: 1500},
@@ -56,8 +57,8 @@ func TestRetentionPastWhatIsGone(t *testing.T) {
 	}
 }
 
-// The archive moved to a new drive. The old one's clips make no room on the new one, and its absence stops nothing; its
-// events stay in the list until somebody removes them.
+// TestOldDrive moves the archive to a new drive. Retention removes no clips of the old drive to make room on the new
+// one, and the absence of the old drive stops nothing. Its events stay in the list until a person removes them.
 func TestOldDrive(t *testing.T) {
 	for _, unplugged := range []bool{false, true} {
 		t.Run(fmt.Sprint("unplugged ", unplugged), func(t *testing.T) {
@@ -113,7 +114,7 @@ func TestOldDrive(t *testing.T) {
 	}
 }
 
-// Two drives take turns at one mount point.
+// TestRotatingDrives lets two drives take turns at one mount point.
 func TestRotatingDrives(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "archive")
 	state := t.TempDir()
@@ -133,7 +134,7 @@ func TestRotatingDrives(t *testing.T) {
 		saved(t, a, "front", id, now.Add(-time.Duration(20-i)*day), 1000, nil)
 	}
 	swap("A", "")
-	// a drive that was never used for Preroll
+	// A drive that was never used for Preroll.
 	if err := os.MkdirAll(filepath.Join(root, "front", "holiday"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -156,14 +157,14 @@ func TestRotatingDrives(t *testing.T) {
 		!strings.Contains(hint.String(), "preroll reindex") {
 		t.Errorf("%q %q", what, hint)
 	}
-	if _, _, err := a.Reindex(t.Context()); err != nil { // its owner says that it shall be used
+	if _, _, err := a.Reindex(t.Context()); err != nil { // its owner says that Preroll shall use it
 		t.Fatal(err)
 	}
 	saved(t, a, "front", "b1", now.Add(-time.Hour), 1000, nil)
 	look("b1 a3 a2 a1")
 	swap("B", "A")
 	look("b1 a3 a2 a1")
-	saved(t, a, "front", "a4", now.Add(-time.Minute), 1000, nil) // both are known now
+	saved(t, a, "front", "a4", now.Add(-time.Minute), 1000, nil) // both drives are known now
 	if removed, err := a.Retain(t.Context(), Limits{MaxAge: 18*day + time.Hour}, now); err != nil ||
 		ids(removed) != "a1 a2" {
 		t.Errorf("removed %q, %v", ids(removed), err)
@@ -179,7 +180,8 @@ func TestRotatingDrives(t *testing.T) {
 	}
 }
 
-// A drive that moves to another mount point is the same drive, and one whose id was removed is known by its events.
+// TestDriveIsKnownAgain checks that a drive at another mount point is still the same drive, and that a drive whose id
+// was removed is recognized by its events.
 func TestDriveIsKnownAgain(t *testing.T) {
 	dir := t.TempDir()
 	a := openArchive(t, t.TempDir(), filepath.Join(dir, "here"))
@@ -211,7 +213,8 @@ func TestDriveIsKnownAgain(t *testing.T) {
 	}
 }
 
-// A new archive folder that is an archive already, such as that of another PC, is read without a word.
+// TestKnownArchiveIsTakenIn checks that a new archive folder that is an archive already, such as that of another PC, is
+// read without a reindex.
 func TestKnownArchiveIsTakenIn(t *testing.T) {
 	root := t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
@@ -224,7 +227,7 @@ func TestKnownArchiveIsTakenIn(t *testing.T) {
 	stored(t, b, "one", "mine")
 }
 
-// Retention with very many protected events at its old end.
+// TestRetentionPastProtectedEvents checks retention when very many of the oldest events are protected.
 func TestRetentionPastProtectedEvents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("they take a while")
@@ -272,7 +275,7 @@ func TestRetentionPastProtectedEvents(t *testing.T) {
 	}
 }
 
-// hostile writes a sidecar that somebody planted.
+// hostile writes a planted sidecar.
 func hostile(t *testing.T, root, name string, fields map[string]any) {
 	t.Helper()
 	e := map[string]any{"id": "x", "camera": "c", "time": "2020-01-01T00:00:00Z", "state": "saved",
@@ -287,7 +290,8 @@ func hostile(t *testing.T, root, name string, fields map[string]any) {
 	if err == nil {
 		err = os.WriteFile(filepath.Join(root, name), b, 0o644)
 	}
-	if err == nil && os.Geteuid() == 0 && runtime.GOOS != "windows" { // another user's, where this one may make such
+	// Make it another user's file, if this user may.
+	if err == nil && os.Geteuid() == 0 && runtime.GOOS != "windows" {
 		err = os.Lchown(filepath.Join(root, name), 65534, 65534)
 	}
 	if err != nil {
@@ -295,7 +299,8 @@ func hostile(t *testing.T, root, name string, fields map[string]any) {
 	}
 }
 
-// Sidecars that somebody planted are ignored, each with a clear line, and nothing that is not theirs is touched.
+// TestHostileSidecars checks that planted sidecars are ignored, each with a clear error, and that nothing that does not
+// belong to them is touched.
 func TestHostileSidecars(t *testing.T) {
 	const stem = "2026-11-28_10-00-00+0000_motion"
 	clip := func(file string) []map[string]any { return []map[string]any{{"file": file, "bytes": 1}} }
@@ -354,7 +359,7 @@ func TestHostileSidecars(t *testing.T) {
 				ids(list) != "open real" && name != "another event's hold" {
 				t.Errorf("%q, %v", ids(list), err)
 			}
-			// it may end its own files, and holds nothing
+			// The event may finish its own files, and has no hold.
 			if e, err := a.Get(t.Context(), "x"); err == nil && (e.State != event.Finishing || e.Hold != "") {
 				t.Errorf("%+v", e)
 			}
@@ -367,7 +372,7 @@ func TestHostileSidecars(t *testing.T) {
 	}
 }
 
-// A folder of the archive is swapped for a link to somebody's private folder.
+// TestLinksLeadNowhere replaces a folder of the archive by a link to a private folder.
 func TestLinksLeadNowhere(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need rights there")
@@ -398,7 +403,7 @@ func TestLinksLeadNowhere(t *testing.T) {
 		t.Errorf("reserved %s", two.Folder)
 	}
 	b := openArchive(t, t.TempDir(), root)
-	if n, _, err := b.Reindex(t.Context()); err != nil || n > 1 { // the one that was moved away
+	if n, _, err := b.Reindex(t.Context()); err != nil || n > 1 { // the event that was moved away
 		t.Errorf("%d found, %v", n, err)
 	}
 	list, err := os.ReadDir(private)
@@ -412,7 +417,7 @@ func TestLinksLeadNowhere(t *testing.T) {
 	}
 }
 
-// Texts of sidecars are fit to be shown.
+// TestTextsOfSidecarsAreCleaned checks that the texts of sidecars are safe to show.
 func TestTextsOfSidecarsAreCleaned(t *testing.T) {
 	root := t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
@@ -461,7 +466,7 @@ func FuzzSidecar(f *testing.F) {
 	})
 }
 
-// A damaged index of very many events is set aside at once, and alarms can be noted at once.
+// TestManyEventsAnew checks that a damaged index of very many events is set aside at once, so that alarms can be noted.
 func TestManyEventsAnew(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
@@ -493,7 +498,7 @@ func TestManyEventsAnew(t *testing.T) {
 	stored(t, b, "new")
 }
 
-// Two recorders never use one archive at once.
+// TestOneRecorderAnArchive checks that two recorders never use one archive at once.
 func TestOneRecorderAnArchive(t *testing.T) {
 	root := t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
@@ -521,7 +526,7 @@ func TestOneRecorderAnArchive(t *testing.T) {
 	}
 }
 
-// The events on a drive that is gone for good leave the list together.
+// TestForgetDrive checks that all events of a drive that is gone for good leave the list together.
 func TestForgetDrive(t *testing.T) {
 	dir := t.TempDir()
 	a := openArchive(t, t.TempDir(), filepath.Join(dir, "old"))

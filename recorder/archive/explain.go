@@ -10,7 +10,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Explain says in plain words what is wrong with the archive drive, and what to do.
+// Explain says in plain words what is wrong with the archive drive, and what to do about it.
 func Explain(err error) (what, hint text.Text) {
 	var taken *lockfile.InUseError
 	switch {

@@ -20,17 +20,17 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// batch is how many events are looked at, or put into the index, in one step.
+// batch is how many events are read, or put into the index, in one step.
 const batch = 100
 
-// Filling is how far the events of a drive have come into the index.
+// Filling is how far the reading of a drive into the index has come.
 type Filling struct {
 	Path   string  // of the drive
-	Events int     // that were found
-	Part   float64 // of the drive's folders, 0 to 1
+	Events int     // found so far
+	Part   float64 // of the drive's folders that were read, 0 to 1
 }
 
-// Filling tells how far it is; nil: nothing is being filled.
+// Filling returns how far filling has come, or nil if no drive is being read.
 func (a *Archive) Filling() *Filling {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -41,12 +41,12 @@ func (a *Archive) Filling() *Filling {
 	return &f
 }
 
-// Times between two tries to read a drive that could not be read.
+// Waiting times before another try to read the drives that could not be read. The time doubles with each try.
 const leastRest, mostRest = 5 * time.Second, 10 * time.Minute
 
-// Refill puts into the index what the drives hold that it lacks, newest days first, whenever there is such a drive,
-// until ctx ends. changed is called now and then while events came; open tells that there were open ones, which nobody
-// works on.
+// Refill puts into the index what it lacks of the events on the drives. It does so whenever there is such a drive,
+// until ctx ends, and begins with the newest days. Refill calls changed now and then while it finds events. open
+// reports whether open events were found, which nobody works on.
 func (a *Archive) Refill(ctx context.Context, changed func(open bool)) {
 	rest := leastRest
 	timer := time.NewTimer(time.Hour)
@@ -73,7 +73,8 @@ func (a *Archive) Refill(ctx context.Context, changed func(open bool)) {
 	}
 }
 
-// refill fills the index from each drive that is there and was not read yet, and reports whether one is not there.
+// refill fills the index from each drive that was not read completely. lacking reports whether a drive, or the archive
+// folder, could not be used.
 func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking bool, err error) {
 	var errs []error
 	for after := int64(0); ; {
@@ -94,7 +95,7 @@ func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking 
 		}
 		errs = append(errs, err)
 	}
-	// The archive folder as it is set now may be one that the index does not know.
+	// The archive folder may be one that the index does not know.
 	path := a.Root()
 	if _, ok := a.drive(func(d known) bool { return d.path == path }); !ok {
 		root, _, err := open(path)
@@ -102,7 +103,8 @@ func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking 
 			return true, errors.Join(errs...)
 		}
 		defer func() { _ = root.Close() }()
-		if empty(root) { // nothing is written as long as there is no event: it may be a mount point
+		// It may be a mount point. Write nothing to it before there is an event.
+		if empty(root) {
 			return true, errors.Join(errs...)
 		}
 		here, _, err := a.here(ctx)
@@ -115,10 +117,13 @@ func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking 
 	return lacking, errors.Join(errs...)
 }
 
-// Reindex reads the archive's folder into the index, as it is set now. Who asks for it also says that what is there
-// shall be used, if another drive was there before. Open events that the index holds stay as they are; ended ones of
-// this drive whose clips are gone are forgotten. It returns the number of events found, and an error for each sidecar
-// that could not be used; those are left alone. While there are [Unread] ones the index does not count as filled.
+// --- One round ---
+
+// Reindex reads the archive folder, as it is set now, into the index. A person who asks for this also says that Preroll
+// shall use the drive that is there, even if another drive was there before. Open events in the index stay as they are.
+// Ended events of this drive whose clips are gone are forgotten. Reindex returns the number of events found, and an
+// error for each sidecar that could not be used; it leaves those sidecars alone. While there are [Unread] errors the
+// drive does not count as filled.
 func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err error) {
 	root, d, err := a.here(ctx)
 	if errors.Is(err, ErrEmpty) || errors.Is(err, ErrOther) {
@@ -139,20 +144,20 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 	return found, faults, err
 }
 
-// filler is one round of filling.
+// filler is one round of filling from one drive.
 type filler struct {
 	a        *Archive
 	root     *os.Root
 	d        known
 	round    int64
 	changed  func(open bool)
-	names    []string // of sidecars, to be read
+	names    []string // of sidecars that flush reads next
 	found    int
 	faults   []error
 	reported time.Time
 }
 
-// maxFaults bounds how many faults are listed.
+// maxFaults is how many faults are kept.
 const maxFaults = 10_000
 
 func (f *filler) addError(err error) {
@@ -161,7 +166,7 @@ func (f *filler) addError(err error) {
 	}
 }
 
-// fill reads a drive's sidecars into the index, and forgets the events of the drive that are not there any more.
+// fill reads a drive's sidecars into the index, and forgets the drive's ended events whose clips are gone.
 func (a *Archive) fill(ctx context.Context, root *os.Root, d known,
 	changed func(open bool)) (found int, faults []error, err error) {
 	a.writing.Lock()
@@ -185,20 +190,21 @@ func (a *Archive) fill(ctx context.Context, root *os.Root, d known,
 	}
 	a.writing.Lock()
 	defer a.writing.Unlock()
-	if a.made != made { // in the middle of it
+	if a.made != made { // the index was recreated during this round
 		return f.found, f.faults, nil
 	}
 	a.update(d.key, func(d *known) { d.filled = true })
 	return f.found, f.faults, a.changeHeld(ctx, func(*sql.Tx) error { return nil })
 }
 
-// systems are folders that file systems keep for themselves.
+// systems are folders that belong to file systems.
 var systems = []string{"lost+found", "System Volume Information", "$RECYCLE.BIN", "FOUND.000"}
 
-// maxDepth is how many folders deep sidecars are looked for.
+// maxDepth is how many folders deep fill looks for sidecars.
 const maxDepth = 12
 
-// walk reads a folder, newest names first. from and to are the parts of the whole that it stands for.
+// walk reads a folder and the folders below, in descending order of names, so the newest come first. from and to say
+// which part of the whole drive the folder stands for, 0 to 1.
 func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -219,7 +225,7 @@ func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 		name := path.Join(dir, e.Name())
 		part := from + float64(i)*step
 		if e.IsDir() {
-			// such as a desktop's bin
+			// Skip a desktop's trash, which is hidden, and similar folders.
 			if strings.HasPrefix(e.Name(), ".") || dir == "." && slices.Contains(systems, e.Name()) ||
 				strings.Count(name, "/") >= maxDepth {
 				continue
@@ -241,7 +247,7 @@ func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 	return nil
 }
 
-// tellTime is how often the filling's progress is told of.
+// tellTime is the shortest time between two calls of changed that report only progress.
 const tellTime = time.Second
 
 func (f *filler) reportProgress(part float64) {
@@ -254,7 +260,7 @@ func (f *filler) reportProgress(part float64) {
 	}
 }
 
-// flush puts the events of the sidecars into the index.
+// flush puts the events of the sidecars in f.names into the index.
 func (f *filler) flush(ctx context.Context) error {
 	list, faults, err := f.a.insert(ctx, f.root, f.d, f.names, f.round)
 	f.names = f.names[:0]
@@ -268,8 +274,8 @@ func (f *filler) flush(ctx context.Context) error {
 	return err
 }
 
-// insert puts the events of sidecars on a drive into the index. No event is changed or removed meanwhile, so that
-// nothing older than what the index has gets into it; an event that is at work is left to who works on it.
+// insert puts the events of sidecars on a drive into the index. Meanwhile it lets nobody change or remove an ended
+// event, so that the index gets nothing older than what it has. insert skips events that are open in the index.
 func (a *Archive) insert(ctx context.Context, root *os.Root, d known, names []string,
 	round int64) (list []event.Event, faults []error, err error) {
 	a.changing.Lock()
@@ -298,10 +304,10 @@ func (a *Archive) insert(ctx context.Context, root *os.Root, d known, names []st
 			(has.Stem == "" || (has.Drive != d.id || In(has, has.Stem) != In(e, e.Stem)) && a.stillThere(has)):
 			faults = append(faults, fmt.Errorf("%s: a second sidecar of event %s", full, e.ID))
 			continue
-		case !e.State.Ended() && known: // the index knows better
+		case !e.State.Ended() && known: // the index knows more
 			continue
 		case !e.State.Ended():
-			// what RAM held of it was taken up before, if there was anything; so it is not believed about that
+			// What RAM held of this event was recalled at the start, so its hold is not believed.
 			e.State, e.Hold = event.Finishing, ""
 		}
 		inBatch[e.ID] = name
@@ -310,18 +316,19 @@ func (a *Archive) insert(ctx context.Context, root *os.Root, d known, names []st
 	return list, faults, a.putRound(ctx, round, list...)
 }
 
-// stillThere reports whether an event's sidecar is where the index has it.
+// stillThere reports whether an event's sidecar is where the index says. If the drive cannot be reached, an event with
+// a drive id counts as still there.
 func (a *Archive) stillThere(e event.Event) bool {
 	root, err := a.On(e)
 	if err != nil {
-		return e.Drive != "" // on a drive that is not there
+		return e.Drive != "" // its drive is not there
 	}
 	defer func() { _ = root.Close() }()
 	_, err = root.Lstat(In(e, Sidecar(e)))
 	return err == nil
 }
 
-// atWork reports whether the index has an event as open.
+// atWork reports whether an event is open in the index.
 func (a *Archive) atWork(id string) bool {
 	a.writing.Lock()
 	defer a.writing.Unlock()
@@ -329,8 +336,8 @@ func (a *Archive) atWork(id string) bool {
 	return open
 }
 
-// forgetGone forgets the ended events of the drive whose sidecar was not found and whose clips are gone. A sidecar that
-// is lost or cannot be read is no reason to forget what it was about.
+// forgetGone forgets the drive's ended events whose sidecar was not found in this round and whose clips are gone. A
+// sidecar that is lost or unreadable is no reason to forget an event.
 func (f *filler) forgetGone(ctx context.Context) error {
 	var at int64
 	var last string
@@ -353,7 +360,7 @@ func (f *filler) forgetGone(ctx context.Context) error {
 		if ids == nil {
 			return nil
 		}
-		// a drive that vanished holds nothing either
+		// If the drive has vanished, its clips only seem to be gone.
 		if id, err := drive.Read(f.root); err != nil || id != f.d.id && !f.d.legacy() {
 			f.addError(&Unread{fmt.Errorf("%s: %w", f.d.path, cmp.Or(err, ErrOther))})
 			return nil
@@ -376,14 +383,14 @@ func (f *filler) forgetIfGone(ctx context.Context, id string) error {
 	return f.a.forget(ctx, id)
 }
 
-// Peek opens the index in a state folder for reading only, beside a recorder that may be at work on it: nothing is
-// made, brought to a newer form, or moved aside. Where there is no index the error is [fs.ErrNotExist].
+// Peek opens the index in a state folder for reading only, beside a recorder that may use it. Peek creates, migrates
+// and moves nothing. The error is [fs.ErrNotExist] if there is no index.
 func Peek(ctx context.Context, state, root string) (*Archive, error) {
 	a := newArchive(filepath.Join(state, IndexName), root, nil)
 	if _, err := os.Stat(a.path); err != nil {
 		return nil, fmt.Errorf("read index: %w", err)
 	}
-	// which can neither make a file nor tidy one up
+	// mode=ro can neither create a file nor clean one up.
 	db, err := sqlfile.Open(a.path, "_pragma=busy_timeout(25000)&mode=ro&_pragma=query_only(1)", 2)
 	if err != nil {
 		return nil, indexError(text.IndexRead, err)

@@ -21,12 +21,14 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// version is the form of the index, kept as SQLite's user_version. 0 is an index without the columns by which events
-// are listed, or an empty file. The drives came later and changed nothing that an earlier program reads.
+// version is the version of the index's form, kept as SQLite's user_version. Version 0 is an empty file, or an index
+// without the columns by which events are listed. The table drives came later without a new version, because it changed
+// nothing that an earlier program reads.
 const version = 1
 
-// The index's forms. Nothing that a list is found by needs the JSON: events_day and events_camera hold all of it, in
-// the order of the list, and events_old what retention looks for. Sums are in days, which triggers keep right.
+// The steps of the index's form. No search needs the JSON of an event: events_day and events_camera hold all columns
+// that a list is searched by, in the order of the list, and events_old holds what retention looks for. The table days
+// holds sums, which triggers keep right.
 const (
 	first = `
 CREATE TABLE IF NOT EXISTS events (
@@ -91,10 +93,12 @@ END;
 	sums = `INSERT INTO days SELECT day, camera, label, drive, count(*), sum(bytes) FROM events GROUP BY day, camera, label, drive;`
 )
 
-// filledMark is SQLite's application_id of an index of an earlier version that held what the archive did.
+// filledMark is the application_id of an older SQLite index that held all events of the archive.
 const filledMark = 0x50726c6c
 
-// migrate gives the index its present form, in one transaction.
+// --- Migration ---
+
+// migrate gives the index its current form, in one transaction.
 func (a *Archive) migrate(ctx context.Context) error {
 	has, drives, err := formOf(ctx, a.db)
 	if err != nil || has == version && drives {
@@ -106,7 +110,7 @@ func (a *Archive) migrate(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	// Asked again, since another process may just have done it.
+	// Ask again, since another process may just have migrated the index.
 	has, drives, err = formOf(ctx, tx)
 	if err != nil || has == version && drives {
 		return err
@@ -132,7 +136,7 @@ func (a *Archive) migrate(ctx context.Context) error {
 	if _, err := tx.ExecContext(ctx, sums+fmt.Sprintf(`PRAGMA user_version = %d`, version)); err != nil {
 		return err
 	}
-	if err := a.migrateDrives(ctx, tx); err != nil { // from now on triggers keep the sums
+	if err := a.migrateDrives(ctx, tx); err != nil { // from here on, triggers keep the sums
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -145,12 +149,12 @@ func (a *Archive) migrate(ctx context.Context) error {
 	return nil
 }
 
-// querier is a data base or a transaction.
+// querier is a database or a transaction.
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// formOf returns an index's version, and whether it knows drives.
+// formOf returns an index's version, and whether it has the table drives.
 func formOf(ctx context.Context, q querier) (has int, drives bool, err error) {
 	if err = q.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&has); err == nil {
 		err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'drives')`).Scan(&drives)
@@ -158,8 +162,8 @@ func formOf(ctx context.Context, q querier) (has int, drives bool, err error) {
 	return has, drives, err
 }
 
-// migrateDrives makes drives of the folders that the events of an earlier version name. Those that name none lie where
-// the archive is now.
+// migrateDrives makes a drive of each folder that the events of an older index name. Events that name no folder lie in
+// the archive folder as it is set now.
 func (a *Archive) migrateDrives(ctx context.Context, tx *sql.Tx) error {
 	var mark int
 	if err := tx.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&mark); err != nil {
@@ -205,7 +209,7 @@ func (a *Archive) migrateDrives(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// fill sets the columns of events that were written without them.
+// fill sets the columns day, label and words of events that were written without them. It returns their number.
 func fill(ctx context.Context, tx *sql.Tx) (n int, err error) {
 	set, err := tx.PrepareContext(ctx, `UPDATE events SET day = ?, label = ?, words = ? WHERE rowid = ?`)
 	if err != nil {
@@ -250,12 +254,14 @@ func fill(ctx context.Context, tx *sql.Tx) (n int, err error) {
 	}
 }
 
+// --- Lists and searches ---
+
 func dayOf(t time.Time) string { return t.Local().Format(time.DateOnly) }
 
-// maxWords bounds what a search looks through of one event, in bytes: 100 triggers may bring 100 subjects.
+// maxWords bounds the text of an event that a search looks through, in bytes: 100 triggers may bring 100 subjects.
 const maxWords = 2000
 
-// wordsOf is what a search looks through: each different text once, in lower case, a line each.
+// wordsOf returns the text that a search looks through: each different text once, in lower case, one per line.
 func wordsOf(e event.Event) string {
 	texts := []string{fold(e.Title()), fold(e.Label), fold(e.Reason)}
 	size := 0
@@ -271,10 +277,10 @@ func wordsOf(e event.Event) string {
 	return strings.Join(texts, "\n")
 }
 
-// fold makes texts alike that differ in case only. SQLite itself knows the case of ASCII alone.
+// fold makes texts equal that differ only in case. SQLite itself knows the case of ASCII letters only.
 func fold(s string) string { return strings.ToLower(strings.ToValidUTF8(s, "")) }
 
-// find returns the condition that a query asks for, and the index that holds all it needs.
+// find returns the condition for a query, and the index of SQLite that holds all columns that it needs.
 func find(q event.Query) (index, where string, args []any) {
 	index, conds := "events_day", []string{"1"}
 	if q.Camera != "" {
@@ -296,12 +302,13 @@ func find(q event.Query) (index, where string, args []any) {
 	return index, strings.Join(conds, " AND "), args
 }
 
-// List returns events, newest first: by day, within it by time, then by id.
+// List returns events, newest first: sorted by day, then by time, then by id.
 func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error) {
 	index, where, args := find(q)
 	if !q.Before.IsZero() {
 		day := dayOf(q.Before)
-		if q.BeforeID != "" { // as it was counted, which is another day if this machine has changed its time zone
+		// Use the day as it was counted. It differs from dayOf if this machine's time zone has changed.
+		if q.BeforeID != "" {
 			if err := a.reader().QueryRowContext(ctx, `SELECT day FROM events WHERE id = ?`,
 				q.BeforeID).Scan(&day); err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return nil, indexError(text.IndexRead, err)
@@ -313,13 +320,13 @@ func (a *Archive) List(ctx context.Context, q event.Query) ([]event.Event, error
 	if q.Limit <= 0 {
 		q.Limit = 100
 	}
-	// The JSON is read only of those that are wanted.
+	// Read the JSON only of the events that are returned.
 	return a.scan(ctx, `SELECT drive, event FROM (SELECT rowid AS row FROM events INDEXED BY `+index+` WHERE `+where+
 		` ORDER BY day DESC, time DESC, id DESC LIMIT ? OFFSET ?) CROSS JOIN events ON events.rowid = row ORDER BY day DESC, time DESC, id DESC`,
 		append(args, q.Limit, max(0, q.Offset))...)
 }
 
-// Days returns the days that have events which fit a query, newest first. Only a search for words looks at every event.
+// Days returns the days with events that fit a query, newest first. Only a search for words looks at every event.
 func (a *Archive) Days(ctx context.Context, q event.Query) ([]event.Day, error) {
 	index, where, args := find(q)
 	count, from := "sum(events)", "days"
@@ -346,7 +353,7 @@ func (a *Archive) Days(ctx context.Context, q event.Query) ([]event.Day, error) 
 	return list, nil
 }
 
-// Choices returns the cameras and labels that there are events of, sorted.
+// Choices returns the cameras and labels that have events, sorted.
 func (a *Archive) Choices(ctx context.Context) (c event.Choices, err error) {
 	if c.Cameras, err = a.texts(ctx, `SELECT DISTINCT camera FROM days ORDER BY camera`); err != nil {
 		return event.Choices{}, err
@@ -377,7 +384,7 @@ func (a *Archive) texts(ctx context.Context, query string, args ...any) (list []
 	return list, nil
 }
 
-// Totals returns the number of events and the bytes of their clips.
+// Totals returns the number of events, and the size of their clips in bytes.
 func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err error) {
 	err = a.reader().QueryRowContext(ctx,
 		`SELECT coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM days`).Scan(&events, &bytes)
@@ -387,11 +394,11 @@ func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err erro
 	return events, bytes, err
 }
 
-// mostAround bounds what Around returns.
+// mostAround bounds the events that Around reads.
 const mostAround = 500
 
-// Around returns the events of a camera ("": of all) that asked for video of any moment between two times, oldest
-// first.
+// Around returns the events of a camera, or of all cameras for "", whose window overlaps from to to, oldest first. It
+// finds events whose time lies at most longest outside of from to to.
 func (a *Archive) Around(ctx context.Context, camera string, from, to time.Time,
 	longest time.Duration) ([]event.Event, error) {
 	list, err := a.scan(ctx,
@@ -400,7 +407,8 @@ func (a *Archive) Around(ctx context.Context, camera string, from, to time.Time,
 	return slices.DeleteFunc(list, func(e event.Event) bool { return e.Until.Before(from) || e.From.After(to) }), err
 }
 
-// scan returns the events of a query for their drives and themselves. Each tells where its drive was seen last.
+// scan returns the events of a query for the columns drive and event. Each event gets the path where its drive was seen
+// last.
 func (a *Archive) scan(ctx context.Context, q string, args ...any) ([]event.Event, error) {
 	list, err := a.scanIn(ctx, a.reader(), q, args...)
 	return list, a.reportCorruption(err)
@@ -423,7 +431,7 @@ func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any)
 			return nil, indexError(text.IndexRead, fmt.Errorf("%w: %w", errDamaged, err))
 		}
 		d, ok := a.drive(func(d known) bool { return d.key == key })
-		// perhaps a program wrote it that knows no drives
+		// Perhaps a program that knows no drives wrote it.
 		if ok && e.Drive == "" && e.Archive != "" && e.Archive != d.path {
 			if other, there := a.drive(func(o known) bool { return o.path == e.Archive }); there {
 				d = other
@@ -440,7 +448,9 @@ func (a *Archive) scanIn(ctx context.Context, db *sql.DB, q string, args ...any)
 	return list, nil
 }
 
-// IndexError is an error of the index, as opposed to one of the archive drive.
+// --- Errors ---
+
+// IndexError is an error of the index, as opposed to an error of the archive drive.
 type IndexError struct {
 	Doing text.Message // IndexOpen, IndexRead or IndexWrite
 	Err   error
@@ -454,11 +464,11 @@ func (e *IndexError) Said() text.Text { return e.Doing.With(e.Err) }
 
 func indexError(doing text.Message, err error) error { return &IndexError{doing, err} }
 
-// damaged reports whether an error means that the index's file is damaged. Preroll's own statements are right, so one
-// that SQLite does not understand hints that tables or events are not what they were.
+// damaged reports whether an error means that the index's file is damaged, or hints at it. Preroll's own statements are
+// right. So if SQLite rejects a statement, the tables or events are probably not what they were.
 func damaged(err error) bool { return corrupt(err) || code(err) == sqlite3.SQLITE_ERROR }
 
-// corrupt reports whether an error leaves no doubt that the index's file is damaged.
+// corrupt reports whether an error proves that the index's file is damaged.
 func corrupt(err error) bool {
 	switch code(err) {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT:
@@ -468,7 +478,7 @@ func corrupt(err error) bool {
 }
 
 // passing reports whether an error of opening the index may pass by itself: its disk is full or fails, or another
-// program holds it.
+// program holds the index.
 func passing(err error) bool {
 	switch code(err) {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
@@ -478,7 +488,7 @@ func passing(err error) bool {
 	return disk.Full(err)
 }
 
-// code is SQLite's primary result code, or 0.
+// code returns SQLite's primary result code, or 0 if err is not from SQLite.
 func code(err error) int {
 	var e *sqlite.Error
 	if errors.As(err, &e) {

@@ -17,7 +17,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// check compares the sums with the events themselves.
+// check compares the sums in days with the events themselves.
 func check(t *testing.T, a *Archive) {
 	t.Helper()
 	const sums = `SELECT coalesce(group_concat(day || ' ' || camera || ' ' || label || ' ' || events || ' ' || bytes, char(10)), '') FROM `
@@ -32,7 +32,7 @@ func check(t *testing.T, a *Archive) {
 	}
 }
 
-// some are events of three days and two cameras.
+// some returns events of three days and two cameras.
 func some() []event.Event {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
 	var list []event.Event
@@ -148,7 +148,7 @@ func TestSumsFollow(t *testing.T) {
 	}
 }
 
-// oldIndex makes an index as it was before it had a form.
+// oldIndex makes an index of the first form, which had no version.
 func oldIndex(t *testing.T, state string, list []event.Event) {
 	t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(state, IndexName))
@@ -196,7 +196,7 @@ func TestOldIndexIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// An index that this program cannot use is set aside, and a new one is made.
+// TestIndexThatCannotBeUsed checks that an index that this program cannot use is set aside and a new one is created.
 func TestIndexThatCannotBeUsed(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -234,7 +234,7 @@ func TestIndexThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// A damaged index is kept under another name, and a new one is begun.
+// TestDamagedIndexIsSetAside checks that a damaged index is kept under another name and a new one is created.
 func TestDamagedIndexIsSetAside(t *testing.T) {
 	state := t.TempDir()
 	bad := bytes.Repeat([]byte("x"), 8192)
@@ -254,7 +254,8 @@ func TestDamagedIndexIsSetAside(t *testing.T) {
 	}
 }
 
-// Pages that follow a time skip and repeat nothing, even where the days were counted in another time zone.
+// TestPagesAcrossTimeZones checks that consecutive pages skip and repeat nothing, even if the days were counted in
+// another time zone.
 func TestPagesAcrossTimeZones(t *testing.T) {
 	a := openArchive(t, t.TempDir(), t.TempDir())
 	if err := a.Put(t.Context(), some()...); err != nil {

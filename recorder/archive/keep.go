@@ -18,14 +18,14 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// The index is a cache with two moves: it is opened, or set aside and made anew. A new one holds the open events at
-// once, so that mails are answered; what the drives hold of others is put into it meanwhile (see Refill).
+// The index is a cache. It is opened, or set aside and recreated. A new index gets the open events at once, so that
+// mails can be answered. Refill adds the events on the drives later.
 
-// connect opens the index's connections; the file itself is opened with the first statement.
+// connect makes the connections to the index. The first statement opens the file.
 func connect(path string) (db, reads *sql.DB, err error) {
 	const wait = "_pragma=busy_timeout(25000)&"
-	// FULL makes each commit durable before it returns, which is what a 250 promises; on a Mac that takes fullfsync,
-	// too.
+	// synchronous(FULL) makes each commit durable before it returns, which is what a 250 promises. On a Mac this also
+	// takes fullfsync.
 	if db, err = sqlfile.Open(path,
 		wait+"mode=rwc&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_txlock=immediate",
 		1); err != nil {
@@ -35,11 +35,13 @@ func connect(path string) (db, reads *sql.DB, err error) {
 		_ = db.Close()
 		return nil, nil, fmt.Errorf("open index: %w", err)
 	}
-	reads.SetConnMaxIdleTime(time.Minute) // its memory goes when nobody looks
+	reads.SetConnMaxIdleTime(time.Minute) // frees the memory when nobody reads
 	return db, reads, nil
 }
 
-// ensureOpen makes the index ready if it is not. a.writing is held.
+// --- Opening and recreating ---
+
+// ensureOpen makes the index ready, if it is not yet. a.writing is held.
 func (a *Archive) ensureOpen(ctx context.Context) error {
 	if a.ready {
 		return nil
@@ -54,8 +56,8 @@ func (a *Archive) ensureOpen(ctx context.Context) error {
 	return nil
 }
 
-// prepare brings the index to its form, makes its name durable, and takes the events that are open and the drives from
-// it. What is known of them already is put into it. a.writing is held.
+// prepare gives the index its current form, makes its file name durable, and reads its drives and open events. It also
+// writes to the index the drives and open events that are known already. a.writing is held.
 func (a *Archive) prepare(ctx context.Context) error {
 	if err := a.migrate(ctx); err != nil {
 		return err
@@ -102,13 +104,14 @@ func (a *Archive) prepare(ctx context.Context) error {
 	return nil
 }
 
-// recreate sets the index aside and makes a new one with the events that are open. a.writing is held.
+// recreate sets the index aside and creates a new one with the open events. a.writing is held.
 func (a *Archive) recreate(ctx context.Context, why error) error {
-	ctx = context.WithoutCancel(ctx) // half of it would be worse than none, and who asked may be a mail's session
+	// Ignore the end of ctx, which may belong to a mail's session: half a recreated index would be worse than none.
+	ctx = context.WithoutCancel(ctx)
 	a.log.Error("the index is set aside and made anew from the archive", "path", a.path, "err", why)
 	a.ready = false
 	a.made++
-	if runtime.GOOS == "windows" { // where no open file is moved
+	if runtime.GOOS == "windows" { // Windows does not move an open file
 		_ = errors.Join(a.reader().Close(), a.db.Close())
 	}
 	err := durable.MkdirAll(filepath.Dir(a.path), 0o700)
@@ -132,7 +135,7 @@ func (a *Archive) recreate(ctx context.Context, why error) error {
 	return nil
 }
 
-// setAside moves an index out of the way.
+// setAside renames the files of an index. The new names begin with the old name and ".damaged-" and the time.
 func setAside(path string, now time.Time) error {
 	to := path + ".damaged-" + now.Format("20060102-150405")
 	for n := 2; ; n++ {
@@ -149,8 +152,8 @@ func setAside(path string, now time.Time) error {
 	return nil
 }
 
-// reconnect opens the file that is at the index's place now. Who reads is not led to it before it is ready. a.writing
-// is held.
+// reconnect opens the file that is now at the index's path. Readers get the new file only after prepare. a.writing is
+// held.
 func (a *Archive) reconnect(ctx context.Context) error {
 	db, reads, err := connect(a.path)
 	if err != nil {
@@ -163,19 +166,20 @@ func (a *Archive) reconnect(ctx context.Context) error {
 	oldReads := a.reads
 	a.reads = reads
 	a.reading.Unlock()
-	_ = errors.Join(oldReads.Close(), oldDB.Close()) // the files that they have open lie elsewhere now, or nowhere
+	_ = errors.Join(oldReads.Close(), oldDB.Close()) // their open files have been moved or removed
 	return err
 }
 
-// change does something to the index, durably. Only if it is in the index that the next start will read is the error
-// nil.
+// --- Changing ---
+
+// change changes the index durably. The error is nil only if the change is in the index that the next start will read.
 func (a *Archive) change(ctx context.Context, do func(*sql.Tx) error) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	return a.changeHeld(ctx, do)
 }
 
-// changeHeld is change; a.writing is held.
+// changeHeld is change with a.writing held.
 func (a *Archive) changeHeld(ctx context.Context, do func(*sql.Tx) error) error {
 	if err := a.ensureOpen(ctx); err != nil {
 		return err
@@ -190,8 +194,8 @@ func (a *Archive) changeHeld(ctx context.Context, do func(*sql.Tx) error) error 
 	return err
 }
 
-// broken returns why the index cannot be used any more after a commit that ended in an error or nil: it is damaged, or
-// its files were removed. a.writing is held.
+// broken is called after a commit that ended with err, which may be nil. It returns why the index can no longer be
+// used: it is damaged, or its files were removed. It returns nil if the index can be used. a.writing is held.
 func (a *Archive) broken(ctx context.Context, err error) error {
 	if corrupt(err) || damaged(err) && a.quickCheck(ctx) != nil {
 		return err
@@ -223,7 +227,7 @@ func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
 	return nil
 }
 
-// indexFiles are the two files that hold what was answered: the database and its log.
+// indexFiles are the two files that hold the answered mails: the database and its write-ahead log.
 type indexFiles [2]os.FileInfo
 
 func indexFilesOf(path string) (f indexFiles) {
@@ -233,12 +237,12 @@ func indexFilesOf(path string) (f indexFiles) {
 	return f
 }
 
-// moved reports whether one of the index's files is not there any more, or is another one: a removed file can be
-// written to as long as it is open, and all that is lost when it is closed. a.writing is held.
+// moved reports whether one of the index's files is gone or has been replaced. A process can still write to a removed
+// file while the file is open; everything in it is lost when it is closed. a.writing is held.
 func (a *Archive) moved() bool {
 	now := indexFilesOf(a.path)
 	for i, was := range a.onDisk {
-		if was == nil { // SQLite made its log since
+		if was == nil { // SQLite has created its log since
 			a.onDisk[i] = now[i]
 		} else if now[i] == nil || !os.SameFile(was, now[i]) {
 			return true
@@ -247,7 +251,9 @@ func (a *Archive) moved() bool {
 	return false
 }
 
-// requestRefill has the index filled from the archive soon.
+// --- Looking after the index ---
+
+// requestRefill makes Refill fill the index from the drives soon.
 func (a *Archive) requestRefill() {
 	select {
 	case a.renewed <- struct{}{}:
@@ -255,14 +261,14 @@ func (a *Archive) requestRefill() {
 	}
 }
 
-// reader is the pool for reading.
+// reader returns the connections for reading.
 func (a *Archive) reader() *sql.DB {
 	a.reading.Lock()
 	defer a.reading.Unlock()
 	return a.reads
 }
 
-// reportCorruption has the index examined soon if an error of reading says that it is damaged. It returns the error.
+// reportCorruption makes Keep examine the index soon if err says that the index is damaged. It returns err.
 func (a *Archive) reportCorruption(err error) error {
 	if damaged(err) {
 		select {
@@ -273,14 +279,15 @@ func (a *Archive) reportCorruption(err error) error {
 	return err
 }
 
-// keepTime is how often Keep looks whether the index's files are still there.
+// keepTime is how often Keep checks whether the index's files are still there.
 const keepTime = 10 * time.Second
 
-// Keep looks after the index until ctx ends.
+// Keep watches over the index until ctx ends. It opens an index that could not be opened, and recreates a lost or
+// damaged one.
 func (a *Archive) Keep(ctx context.Context) {
 	tick := time.NewTicker(keepTime)
 	defer tick.Stop()
-	w, err := fsnotify.NewWatcher() // so that not every loss waits for the next tick
+	w, err := fsnotify.NewWatcher() // reports most losses before the next tick
 	var removed <-chan fsnotify.Event
 	var missed <-chan error
 	if err == nil {
@@ -306,7 +313,7 @@ func (a *Archive) Keep(ctx context.Context) {
 	}
 }
 
-// checkIndex opens an index that could not be opened before, and makes one anew that was removed.
+// checkIndex opens an index that could not be opened before, and recreates an index whose files were removed.
 func (a *Archive) checkIndex(ctx context.Context) {
 	a.writing.Lock()
 	defer a.writing.Unlock()
@@ -322,7 +329,7 @@ func (a *Archive) checkIndex(ctx context.Context) {
 	}
 }
 
-// examine reads the whole index and makes it anew if it is damaged. Meanwhile it is in use.
+// examine reads the whole index, and recreates it if it is damaged. The index stays in use meanwhile.
 func (a *Archive) examine(ctx context.Context) {
 	a.writing.Lock()
 	made := a.made
@@ -341,7 +348,7 @@ func (a *Archive) replace(ctx context.Context, why error) {
 	}
 }
 
-// quickCheck reads every page of the index, and every event.
+// quickCheck reads every page of the index and every event. It returns nil unless it finds damage.
 func (a *Archive) quickCheck(ctx context.Context) error {
 	db := a.reader()
 	var said string
@@ -362,7 +369,7 @@ func (a *Archive) quickCheck(ctx context.Context) error {
 	return nil
 }
 
-// ifDamaged passes an error on only if it is about damage: one of the machine's, such as a lock, tells nothing.
+// ifDamaged returns err if it is about damage, otherwise nil. Other errors, such as a lock, say nothing about damage.
 func ifDamaged(err error) error {
 	if damaged(err) {
 		return err
@@ -370,5 +377,5 @@ func ifDamaged(err error) error {
 	return nil
 }
 
-// errDamaged is damage that Preroll finds, not SQLite.
+// errDamaged is the error for damage that Preroll finds and not SQLite.
 var errDamaged = errors.New("index is damaged")

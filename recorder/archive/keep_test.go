@@ -24,7 +24,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// keeping looks after an index and fills it until the test ends, as a recorder does.
+// keeping keeps and fills an index until the test ends, as a recorder does.
 func keeping(t *testing.T, a *Archive) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var working sync.WaitGroup
@@ -33,14 +33,14 @@ func keeping(t *testing.T, a *Archive) {
 	t.Cleanup(func() { cancel(); working.Wait() })
 }
 
-// filled reports whether the index holds what the archive does.
+// filled reports whether the index holds all events of the drives.
 func filled(a *Archive) bool {
 	_, lacks := a.drive(func(d known) bool { return !d.filled })
 	_, knows := a.drive(func(d known) bool { return true })
 	return knows && !lacks
 }
 
-// stored waits until the index lists some events.
+// stored waits until the index lists exactly the wanted events.
 func stored(t *testing.T, a *Archive, want ...string) {
 	t.Helper()
 	slices.Sort(want)
@@ -64,8 +64,8 @@ func put1(t *testing.T, a *Archive, id string, s event.State) {
 	}
 }
 
-// What is removed under a running recorder is made anew before the next alarm is answered: open events are in it at
-// once, the others come from the archive.
+// TestIndexRemovedUnderARunningRecorder checks that an index that is removed under a running recorder is recreated
+// before the next alarm is answered. The new index has the open events at once; the others come from the archive.
 func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -94,7 +94,7 @@ func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 			}
 			put1(t, a, "new", event.Recording)
 			saved(t, a, "c", "newer", time.Now(), 10, nil)
-			// What counts is what the next start reads; this one is not closed before, as in a crash.
+			// What counts is what the next start reads. As in a crash, a is not closed first.
 			b := openArchive(t, state, root)
 			stored(t, b, "open", "new", "newer")
 			keeping(t, a)
@@ -105,7 +105,8 @@ func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 	}
 }
 
-// A process that ends before an index that it made anew was filled leaves that to the next one.
+// TestFillingIsNotForgotten checks that the next process fills a recreated index if the first process ends before it
+// did.
 func TestFillingIsNotForgotten(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
@@ -126,7 +127,8 @@ func TestFillingIsNotForgotten(t *testing.T) {
 	}
 }
 
-// An event whose sidecar is lost or garbled is not forgotten for that: its clip is there.
+// TestReindexForgetsNoEventThatHasItsClip checks that an event whose sidecar is lost or garbled is kept while its clip
+// is there.
 func TestReindexForgetsNoEventThatHasItsClip(t *testing.T) {
 	root := t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
@@ -147,8 +149,8 @@ func TestReindexForgetsNoEventThatHasItsClip(t *testing.T) {
 	stored(t, a, "garbled", "lost")
 }
 
-// Bytes of the index are flipped while it is not open, and while it is. Whatever is hit, the events come back: those
-// that ended from their sidecars, those that are open from memory.
+// TestIndexWithFlippedBytes flips bytes of the index while it is closed and while it is open. Whatever is hit, the
+// events come back: ended events from their sidecars, open events from memory.
 func TestIndexWithFlippedBytes(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -191,14 +193,14 @@ func TestIndexWithFlippedBytes(t *testing.T) {
 				seed%2 == 0 {
 				t.Log("nothing that counts was hit")
 			}
-			a.doubted <- struct{}{} // what no statement has come across yet
+			a.doubted <- struct{}{} // for damage that no statement has met yet
 			stored(t, a, append(want, "open")...)
 			check(t, a)
 		})
 	}
 }
 
-// An event that cannot be read does not hide the others for ever.
+// TestGarbledEventIsFoundAgain checks that an event that cannot be read does not hide the others for ever.
 func TestGarbledEventIsFoundAgain(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
@@ -212,7 +214,7 @@ func TestGarbledEventIsFoundAgain(t *testing.T) {
 	stored(t, a, "one", "two", "open")
 }
 
-// An open event whose index is lost is found beside its partial file.
+// TestReindexFindsOpenEvents checks that an open event whose index is lost is found beside its partial file.
 func TestReindexFindsOpenEvents(t *testing.T) {
 	root := t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
@@ -234,7 +236,7 @@ func TestReindexFindsOpenEvents(t *testing.T) {
 		got.Archive != root {
 		t.Errorf("%+v, %v", got, err)
 	}
-	// The index knows better once it has the event.
+	// Once the index has the event, the index knows more than the sidecar.
 	got.TriggerCount = 4
 	if err := b.Put(t.Context(), got); err != nil {
 		t.Fatal(err)
@@ -247,7 +249,7 @@ func TestReindexFindsOpenEvents(t *testing.T) {
 	}
 }
 
-// A drive that is not plugged in leaves its mount point behind: nothing is written there.
+// TestMountPointIsNoArchive checks that nothing is written to the mount point of a drive that is not plugged in.
 func TestMountPointIsNoArchive(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "drive")
 	a := openArchive(t, t.TempDir(), root)
@@ -270,7 +272,7 @@ func TestMountPointIsNoArchive(t *testing.T) {
 		if err := a.Reserve(&e); !errors.Is(err, ErrEmpty) && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("with %q in the drive's place: %v", below, err)
 		}
-		// that one has its place there already
+		// An open event already has its place there.
 		if err := a.Reserve(&open); !errors.Is(err, ErrEmpty) && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("with %q in the drive's place an open event went on: %v", below, err)
 		}
@@ -287,7 +289,8 @@ func TestMountPointIsNoArchive(t *testing.T) {
 	}
 }
 
-// TestForeignFilesInTheArchive: who keeps holiday pictures there gets the same index, and all of them stay.
+// TestForeignFilesInTheArchive checks that an archive full of holiday pictures gives the same index and keeps all
+// pictures.
 func TestForeignFilesInTheArchive(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -332,7 +335,8 @@ func TestForeignFilesInTheArchive(t *testing.T) {
 	}
 }
 
-// An index that cannot be opened for a reason that may pass is waited for: nothing is noted, nothing is lost.
+// TestIndexIsWaitedFor checks that an index that cannot be opened for a passing reason is waited for. Until then no
+// event is noted, and nothing is lost.
 func TestIndexIsWaitedFor(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
@@ -373,8 +377,8 @@ func TestIndexIsWaitedFor(t *testing.T) {
 	}
 }
 
-// Open events that were answered come into the index that takes a damaged one's place, also where that one told nothing
-// and the first attempt failed.
+// TestOpenEventsOutliveAFailedBegin checks that open events that were answered get into the index that replaces a
+// damaged one, even if the damaged index was unreadable and the first attempt to replace it failed.
 func TestOpenEventsOutliveAFailedBegin(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
@@ -394,12 +398,12 @@ func TestOpenEventsOutliveAFailedBegin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The new one cannot be made at first.
+	// At first the new index cannot be created.
 	real, nowhere := a.path, filepath.Join(state, IndexName, IndexName) // below a file
 	a.writing.Lock()
 	a.path = nowhere
 	over, end := context.WithCancel(t.Context())
-	end() // the session of the mail that came across the damage ends just now
+	end() // the mail session that met the damage ends just now
 	if err := a.recreate(over, errDamaged); err == nil {
 		t.Error("an index was made in a folder that there is not")
 	}
@@ -416,7 +420,7 @@ func TestOpenEventsOutliveAFailedBegin(t *testing.T) {
 	stored(t, a, "open", "new")
 }
 
-// What is changed while the archive is read stays as it was changed.
+// TestReindexBesideChanges checks that changes made while the archive is read persist.
 func TestReindexBesideChanges(t *testing.T) {
 	for at := int64(1); at < 12; at++ {
 		state, root := t.TempDir(), t.TempDir()
@@ -455,7 +459,7 @@ func TestReindexBesideChanges(t *testing.T) {
 	}
 }
 
-// steps does something when its error is asked for the at-th time.
+// steps is a context that calls do when Err is called for the at-th time.
 type steps struct {
 	context.Context
 	n  atomic.Int64
@@ -470,7 +474,7 @@ func (s *steps) Err() error {
 	return s.Context.Err()
 }
 
-// An index that is to be filled from the archive, and is damaged itself so that this fails each time, is made anew.
+// TestIndexIsDamagedWhileItIsFilled checks that an index whose damage makes each filling fail is recreated.
 func TestIndexIsDamagedWhileItIsFilled(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
@@ -485,7 +489,7 @@ func TestIndexIsDamagedWhileItIsFilled(t *testing.T) {
 	stored(t, a, "a1")
 }
 
-// An index that is made anew in the middle of a filling does not count as filled by it.
+// TestMadeAnewWhileItIsFilled checks that an index that is recreated during a filling does not count as filled.
 func TestMadeAnewWhileItIsFilled(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)

@@ -9,12 +9,13 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// maxName bounds a label in a file name, in bytes; the stem's other parts and the endings need about 60 of the 255
-// that file systems allow.
+// maxName bounds a label in a file name, in bytes. The other parts of the stem and the endings need about 60 of the 255
+// bytes that file systems allow.
 const maxName = 60
 
-// FileName makes any text, such as a label from a mail, a safe part of a file name on every platform: letters and
-// digits of any script, single hyphens for the rest, no leading or trailing hyphen, never empty.
+// FileName turns any text, such as a label from a mail, into a part of a file name that is safe on every platform. It
+// keeps letters and digits of any script and replaces the rest by single hyphens, none of them leading or trailing. The
+// result is never empty.
 func FileName(s string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(s) {
@@ -42,12 +43,12 @@ func FileName(s string) string {
 // Role is what a file is to its event.
 type Role int
 
-// The roles.
+// The roles of files.
 const (
-	Stranger     Role = iota // not Preroll's
-	ClipFile                 // video that is finished
+	Stranger     Role = iota // not made by Preroll
+	ClipFile                 // finished video
 	PartialFile              // a clip that is not finished
-	TmpFile                  // a clip that was not checked yet
+	TmpFile                  // a clip that is not checked yet
 	SidecarFile              // the event as JSON
 	ThumbFile                // the clip's picture
 	SnapshotFile             // the picture that came with the mail
@@ -56,10 +57,11 @@ const (
 	AsideFile                // a damaged sidecar that was kept
 )
 
-// StemTime is how a stem begins: the local time with its UTC offset.
+// StemTime is the format of a stem's beginning: the local time with its UTC offset.
 const StemTime = "2006-01-02_15-04-05-0700"
 
-// ours are the names that Preroll makes: perhaps a dot, the stem, perhaps which file of the event, an ending.
+// ours matches the names that Preroll makes: an optional dot, the stem, an optional part for the file of the event, and
+// the ending.
 var ours = regexp.MustCompile(`^(\.?)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d[+-]\d{4}_[\p{L}\p{N}\p{M}-]+(?:_\d+)?)(_part\d+(?:_\d+)?|_snapshot|_mail)?\.([\w.-]+)$`)
 
 var (
@@ -68,7 +70,7 @@ var (
 	aside   = regexp.MustCompile(`^json\.damaged(\.\d+)?$`)
 )
 
-// RoleOf tells which event a file name belongs to, and as what. The stem of a stranger is "".
+// RoleOf returns the stem and the role of a file name. The stem is "" if Preroll does not make such names.
 func RoleOf(name string) (stem string, r Role) {
 	m := ours.FindStringSubmatch(name)
 	if m == nil {
@@ -110,8 +112,8 @@ func RoleOf(name string) (stem string, r Role) {
 	return m[2], r
 }
 
-// owns reports whether every file that an event names is its own, by its exact name: no event may name another's files,
-// or what Preroll never made.
+// owns reports whether every file that an event names has exactly a name of this event. No event may name files of
+// another event, or files that Preroll did not make.
 func owns(e event.Event) bool {
 	is := func(name string, roles ...Role) bool {
 		stem, r := RoleOf(name)

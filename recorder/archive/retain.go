@@ -14,28 +14,28 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Limits says when events may be deleted; they hold for each drive. A zero limit is none. Sizes are bytes.
+// Limits says when events may be deleted. The limits hold for each drive. Zero means no limit. Sizes are in bytes.
 type Limits struct {
 	MaxAge  time.Duration
 	MaxSize int64
 	MinFree int64
-	Free    func(path string) (int64, error) // free bytes of the drive with a folder
+	Free    func(path string) (int64, error) // returns the free bytes of the drive that holds path
 }
 
-// Retain deletes the oldest events of each drive until its limits are kept, and returns those that went. Protected and
-// open events stay, and so does every file that Preroll did not write. A drive that is not there is left alone, and an
-// event that cannot be removed is passed over; each is told of once.
+// Retain deletes the oldest events of each drive until the drive keeps its limits, and returns the deleted events. It
+// never deletes a protected or open event, or a file that Preroll did not write. It skips drives that it cannot reach
+// and events that it cannot remove, and logs each such drive once.
 func (a *Archive) Retain(ctx context.Context, l Limits, now time.Time) (removed []event.Event, err error) {
 	a.mu.Lock()
 	drives := slices.SortedFunc(maps.Values(a.drives), func(x, y known) int {
-		if x.path != y.path && (x.path == a.root || y.path == a.root) { // that of now first: others may not answer
+		if x.path != y.path && (x.path == a.root || y.path == a.root) { // the current drive first
 			return cmp.Compare(btoi(y.path == a.root), btoi(x.path == a.root))
 		}
 		return cmp.Compare(x.key, y.key)
 	})
 	a.mu.Unlock()
 	var errs []error
-	for _, d := range append(drives, known{}) { // the last for events that never got a place
+	for _, d := range append(drives, known{}) { // the last one is for events that never got a place
 		gone, err := a.retainOn(ctx, d, l, now)
 		removed = append(removed, gone...)
 		errs = append(errs, err)
@@ -55,7 +55,7 @@ func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time
 	bytes, err := a.bytesOn(ctx, d)
 	if err != nil || l.MaxAge <= 0 && (bytes == 0 || l.MaxSize <= 0 && l.MinFree <= 0) {
 		a.mu.Lock()
-		delete(a.away, d.key) // nobody looks any more
+		delete(a.away, d.key) // no limit can be exceeded, so nobody needs the drive
 		a.mu.Unlock()
 		return nil, err
 	}
@@ -76,18 +76,18 @@ func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time
 	if root != nil {
 		defer func() { _ = root.Close() }()
 	}
-	// Measured once: some file systems free space only seconds after a file was removed, and looking again at once
-	// would take that for a reason to remove more.
+	// Measure once. Some file systems free space only seconds after a file was removed; measuring again at once would
+	// remove more than needed.
 	over := int64(0)
 	if l.MaxSize > 0 {
 		over = max(over, bytes-l.MaxSize)
 	}
 	if l.MinFree > 0 && l.Free != nil && root != nil {
-		free, ferr := l.Free(root.Name()) // where it is now
+		free, ferr := l.Free(root.Name()) // at its current path
 		if ferr == nil {
 			over = max(over, l.MinFree-free)
 		} else {
-			defer func() { err = errors.Join(err, ferr) }() // the other limits hold all the same
+			defer func() { err = errors.Join(err, ferr) }() // the other limits are kept all the same
 		}
 	}
 	var at int64
@@ -134,7 +134,7 @@ func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time
 	return removed, nil
 }
 
-// tellOnce tells of events of a drive that cannot be removed, until that is over.
+// tellOnce logs that events of a drive cannot be removed, once until err is nil again.
 func (a *Archive) tellOnce(d known, err error) {
 	text := ""
 	if err != nil {
@@ -149,7 +149,8 @@ func (a *Archive) tellOnce(d known, err error) {
 	}
 }
 
-// retire removes an event unless it was protected or removed since it was listed, and reports whether it did.
+// retire removes an event, unless it was protected or removed since it was listed. It reports whether it removed the
+// event.
 func (a *Archive) retire(ctx context.Context, root *os.Root, id string) (bool, error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -163,7 +164,7 @@ func (a *Archive) retire(ctx context.Context, root *os.Root, id string) (bool, e
 	return err == nil, err
 }
 
-// bytesOn is the size of the clips on a drive.
+// bytesOn returns the size of the clips on a drive.
 func (a *Archive) bytesOn(ctx context.Context, d known) (bytes int64, err error) {
 	err = a.reader().QueryRowContext(ctx, `SELECT coalesce(sum(bytes), 0) FROM days WHERE drive = ?`,
 		d.key).Scan(&bytes)
@@ -173,7 +174,7 @@ func (a *Archive) bytesOn(ctx context.Context, d known) (bytes int64, err error)
 	return bytes, err
 }
 
-// Away returns the paths of the drives with events that retention could not reach when it looked last.
+// Away returns the drives with events that retention could not reach at its last attempt.
 func (a *Archive) Away(ctx context.Context) []Drive {
 	list, err := a.Drives(ctx)
 	if err != nil {
@@ -187,15 +188,16 @@ func (a *Archive) Away(ctx context.Context) []Drive {
 	})
 }
 
-// near is how close to a limit of size an archive counts as full, in parts of the limit.
+// near says when a drive counts as full: within 1/near of a limit of size.
 const near = 20
 
-// Next returns the event that Retain will delete next from the archive drive as it is set now, and why; nil where there
-// is none, or no limit. A drive that is over a limit of size, or close to it, comes first, then what gets too old at a
-// certain time. A drive whose free space nobody can tell counts as one with enough of it.
+// Next returns the event that Retain will delete next from the current archive drive, and why. It returns nil if there
+// is no such event or no limit. If the drive exceeds a limit of size, or is close to it, the limit of size comes first;
+// otherwise the limit of age, with the time at which the event gets too old. If the free space is unknown, it counts as
+// enough.
 func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Next, error) {
 	path := a.Root()
-	var d known // of those that were there, the one that was seen last
+	var d known // the reachable drive that was registered last, if any is
 	a.mu.Lock()
 	for key, o := range a.drives {
 		if o.path == path && (d.key == 0 || a.away[d.key] || key > d.key && !a.away[key]) {
@@ -247,7 +249,7 @@ func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Nex
 	return &event.Next{Event: *e, Why: limit}, nil
 }
 
-// oldest returns the oldest event of a drive with so many bytes that may be deleted, or nil.
+// oldest returns the oldest event of a drive that may be deleted and has at least the given bytes, or nil.
 func (a *Archive) oldest(ctx context.Context, d known, bytes int64) (*event.Event, error) {
 	list, err := a.scan(ctx, `SELECT drive, event FROM events INDEXED BY events_old WHERE drive = ? AND protected = 0 AND state NOT IN ('recording', 'finishing')
 		AND bytes >= ? ORDER BY time, id LIMIT 1`, d.key, bytes)

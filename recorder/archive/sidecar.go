@@ -13,23 +13,24 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// A sidecar is a stranger's input: whoever can write to the drive can write one. So its names must be the event's own,
-// its ids such as Preroll makes, and its texts are cleaned before anybody sees them.
+// A sidecar is untrusted input: whoever can write to the drive can write a sidecar. So a sidecar may name only its own
+// files, its ids must look like Preroll's, and its texts are cleaned before anybody sees them.
 
 // Bounds of a sidecar.
 const (
 	maxSidecar = 4 << 20 // bytes
-	maxFiles   = 1000    // clips, parts or gaps
-	maxBytes   = 1 << 50 // of a clip
+	maxFiles   = 1000    // number of clips, of parts and of gaps
+	maxBytes   = 1 << 50 // bytes of a clip
 )
 
-// Unread is the error for a part of the archive that could not be read, because of the drive: it may hold events.
+// Unread is the error for a part of the archive that the drive could not read. The part may hold events.
 type Unread struct{ Err error }
 
 func (e *Unread) Error() string { return e.Err.Error() }
 func (e *Unread) Unwrap() error { return e.Err }
 
-// unread marks an error of reading files as Unread. What is gone meanwhile, or is no plain file, is no such.
+// unread wraps an error of reading a file in Unread. It returns the error unchanged if the file is gone or is no plain
+// file.
 func unread(err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotPlain) {
 		return err
@@ -37,28 +38,29 @@ func unread(err error) error {
 	return &Unread{err}
 }
 
-// IsUnread reports whether an error is of the kind Unread.
+// IsUnread reports whether an error is or wraps an [Unread].
 func IsUnread(err error) bool {
 	var u *Unread
 	return errors.As(err, &u)
 }
 
-// Sidecar is the name of an event's JSON file.
+// Sidecar returns the name of an event's JSON file.
 func Sidecar(e event.Event) string { return e.Stem + ".json" }
 
-// Modes of what is made on the drive. The umask decides whether a group may read it.
+// Modes of the files and folders on the drive. The umask decides whether the group may read them.
 const (
 	FileMode fs.FileMode = 0o640
 	DirMode  fs.FileMode = 0o750
 )
 
-// Names of the files of an event are joined with its folder by slashes: below an os.Root they are so on every platform.
+// The names of an event's files are joined with its folder by slashes, because an os.Root takes slashes on every
+// platform.
 
-// In is the path of one of an event's files below its archive, with slashes.
+// In returns the path of a file of an event below its archive, with slashes.
 func In(e event.Event, file string) string { return path.Join(e.Folder, file) }
 
-// Usable returns why an event from outside is not one of Preroll's, such as that of a sidecar or of a note in RAM. Its
-// texts are cleaned.
+// Usable returns an error if an event from outside, such as from a sidecar or from a note in RAM, cannot be an event of
+// Preroll's. Otherwise it cleans the event's texts.
 func Usable(e *event.Event) error {
 	switch {
 	case !event.ValidID(e.ID) || !event.CameraID(e.Camera) || e.Time.IsZero() || !e.State.Known():
@@ -83,8 +85,8 @@ func Usable(e *event.Event) error {
 	return nil
 }
 
-// ReadSidecar reads an event from a file below the archive's root, and takes its place from where the file lies, so
-// that a moved tree stays usable.
+// ReadSidecar reads an event from a file below the archive's root. It takes the event's folder and stem from the file's
+// path, so that a tree can be moved.
 func ReadSidecar(root *os.Root, name string) (event.Event, error) {
 	f, fi, err := durable.OpenPlain(root, name)
 	if err != nil {
@@ -101,7 +103,7 @@ func ReadSidecar(root *os.Root, name string) (event.Event, error) {
 	return parseSidecar(b, name)
 }
 
-// parseSidecar is ReadSidecar for what a file of a name holds.
+// parseSidecar parses the content b of the sidecar with the given name.
 func parseSidecar(b []byte, name string) (event.Event, error) {
 	var e event.Event
 	if err := json.Unmarshal(b, &e); err != nil {
@@ -119,8 +121,8 @@ func parseSidecar(b []byte, name string) (event.Event, error) {
 	return e, nil
 }
 
-// WriteSidecar writes an event's JSON beside its clips, durably. That of an open event tells what its partial files are
-// and how far it had come, should the index be lost.
+// WriteSidecar writes an event's JSON beside its clips, durably. The sidecar of an open event says what its partial
+// files are and how far it had come, in case the index is lost.
 func (a *Archive) WriteSidecar(e event.Event) error {
 	root, err := a.On(e)
 	if err != nil {
@@ -134,7 +136,7 @@ func (a *Archive) WriteSidecar(e event.Event) error {
 	return durable.WriteIn(root, In(e, Sidecar(e)), b, FileMode)
 }
 
-// EncodeSidecar returns what an event's sidecar holds.
+// EncodeSidecar returns the content of an event's sidecar.
 func EncodeSidecar(e event.Event) ([]byte, error) {
 	if e.State.Ended() {
 		e.Hold, e.Parts = "", nil

@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	restTime   = 300 * time.Millisecond // for which a file must not change before it is looked at
-	maxWatched = 1000                   // folders, the newest ones
+	restTime   = 300 * time.Millisecond // from the first change until the changed files are read
+	maxWatched = 1000                   // folders, the newest first
 	depth      = 4                      // of the folders of days: camera, year, month, day
 )
 
-// WatchFiles calls changed for events whose clips somebody removes by hand, and for those whose files are copied back,
-// until ctx ends; the index follows. It watches the folders of the newest days. What a drive does not tell, as a
-// network share may not, is noticed when events are listed.
+// WatchFiles watches the folders of the newest days until ctx ends. It calls changed with the events whose clips
+// somebody removed by hand, and with those whose files somebody copied back, after it updated the index. Some drives,
+// such as network shares, report no changes; a removal on them is noticed when events are listed.
 func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []event.Event)) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -32,7 +32,7 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 	}
 	defer func() { _ = w.Close() }()
 	root := ""
-	var watched os.FileInfo // the folder, over which a drive may be mounted
+	var watched os.FileInfo // the folder that is watched; a drive may be mounted over it
 	touched := map[string]bool{}
 	timer, again := time.NewTimer(0), time.NewTicker(time.Second)
 	armed := true
@@ -55,12 +55,12 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 			default:
 				touched[ev.Name] = true
 			}
-			if !armed { // who writes all the time must not put it off for ever
+			if !armed { // not again, or a program that writes all the time would delay it for ever
 				timer.Reset(restTime)
 				armed = true
 			}
 		case <-w.Errors:
-		case <-again.C: // the archive may be another one, or plugged in now
+		case <-again.C: // another folder may be set now, or a drive plugged in
 			if root != a.Root() || len(w.WatchList()) == 0 || !sameAs(root, watched) {
 				for _, path := range w.WatchList() {
 					_ = w.Remove(path)
@@ -85,14 +85,13 @@ func (a *Archive) WatchFiles(ctx context.Context, changed func(removed, added []
 	}
 }
 
-// sameAs reports whether a path is still the folder that it was.
+// sameAs reports whether a path is still the same folder. It also reports true while the path cannot be read.
 func sameAs(path string, was os.FileInfo) bool {
 	is, err := os.Stat(path)
 	return err != nil || was != nil && os.SameFile(is, was)
 }
 
-// watchBelow watches a folder of the archive and those in it, the newest ones first, and returns the sidecars there
-// are.
+// watchBelow watches a folder of the archive and the folders below, the newest first. It returns the sidecars in them.
 func (a *Archive) watchBelow(w *fsnotify.Watcher, root, dir string) (sidecars []string) {
 	rel, err := filepath.Rel(root, dir)
 	level := 0
@@ -119,7 +118,7 @@ func (a *Archive) watchBelow(w *fsnotify.Watcher, root, dir string) (sidecars []
 	return sidecars
 }
 
-// follow takes what was done to files into the index.
+// follow updates the index with the changes of the touched files.
 func (a *Archive) follow(ctx context.Context, path string, touched map[string]bool) (removed, added []event.Event) {
 	root, id, err := open(path)
 	if err != nil {
@@ -165,7 +164,7 @@ func (a *Archive) follow(ctx context.Context, path string, touched map[string]bo
 	return removed, added
 }
 
-// ofDay lists a camera's events of a day.
+// ofDay returns all events of a camera on a day.
 func (a *Archive) ofDay(ctx context.Context, camera, day string) (all []event.Event) {
 	const page = 500
 	for {

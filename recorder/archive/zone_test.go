@@ -5,14 +5,14 @@ import (
 	"os/exec"
 	"testing"
 	"time"
-	_ "time/tzdata" // not every machine has them
+	_ "time/tzdata" // some machines lack the time zones
 
 	"github.com/preroll/preroll/recorder/event"
 )
 
 // TestDaylightSaving saves an event every ten minutes over the nights in which the clocks go forward and back. No name
-// comes twice, no event is lost, and the list has them in their true order. A process has one time zone, so it runs in
-// another one.
+// comes twice, no event is lost, and the list has the events in their true order. A process has one time zone, so the
+// test runs itself in a process with another time zone.
 func TestDaylightSaving(t *testing.T) {
 	const zone = "Europe/Berlin"
 	if os.Getenv("TZ") != zone {
@@ -25,7 +25,7 @@ func TestDaylightSaving(t *testing.T) {
 	}
 	for _, night := range []struct {
 		begin string
-		hours int // in which the clock goes from midnight to four
+		hours int // from midnight to four
 	}{{"2026-03-29T00:00:00+01:00", 3}, {"2026-10-25T00:00:00+02:00", 5}} {
 		t.Run(night.begin, func(t *testing.T) {
 			begin, err := time.Parse(time.RFC3339, night.begin)

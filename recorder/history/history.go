@@ -1,9 +1,9 @@
-// Package history keeps what happened to a recorder: its starts and ends, cameras that came and went, mails and what
-// became of them, troubles. So it can be said later why there is a clip of a time, or none.
+// Package history keeps what happened to a recorder: starts and stops, cameras that came and went, mails and what
+// became of them, and troubles. So Preroll can say later why there is a clip of some time, or why there is none.
 //
-// Entries come in by Add, which never waits, and go to a small SQLite file of their own; All returns them. History is
-// no promise: what cannot be written is dropped and counted, and a damaged file is moved aside and begun anew. Run owns
-// the only goroutine that writes. While nothing happens, nothing is written.
+// Add takes entries and never waits. The entries go to a small SQLite file of their own. All returns them. History
+// promises nothing: entries that cannot be written are dropped and counted, and a damaged file is moved aside and
+// replaced by a new one. Run owns the only goroutine that writes. While nothing happens, nothing is written.
 package history
 
 import (
@@ -30,10 +30,10 @@ import (
 	"github.com/preroll/preroll/internal/sqlfile"
 )
 
-// Kind is what an entry tells of.
+// Kind says what an entry is about.
 type Kind string
 
-// The kinds. A trouble's end is told only after its begin.
+// The kinds of entries. The end of a trouble is recorded only after its beginning.
 const (
 	Started      Kind = "started"
 	Stopped      Kind = "stopped"
@@ -48,37 +48,37 @@ const (
 	ArchiveBack  Kind = "archive-back"
 	Paused       Kind = "paused"
 	Resumed      Kind = "resumed"
-	Removed      Kind = "removed" // an event; About is its time, Text says who removed it
+	Removed      Kind = "removed" // an event was removed; About is its time, Text says who removed it
 
-	Mail          Kind = "mail"           // became Event, or part of it
+	Mail          Kind = "mail"           // became Event, or a part of it
 	MailTest      Kind = "mail-test"      // a camera's test mail
-	MailUnmatched Kind = "mail-unmatched" // fitted no camera
-	MailNotice    Kind = "mail-notice"    // news of a device that is no alarm, such as of its full disk
+	MailUnmatched Kind = "mail-unmatched" // fits no camera
+	MailNotice    Kind = "mail-notice"    // news about a device that is no alarm, such as a full disk
 	MailOff       Kind = "mail-off"       // its camera is switched off
-	MailPaused    Kind = "mail-paused"    // came in a pause
-	MailFailed    Kind = "mail-failed"    // could not be taken; Text says why
+	MailPaused    Kind = "mail-paused"    // came during a pause
+	MailFailed    Kind = "mail-failed"    // could not be accepted; Text says why
 	MailRefused   Kind = "mail-refused"   // from an address that is not allowed
 )
 
-// Entry is one thing that happened. A mail's Time is when its session began.
+// Entry is one thing that happened. Time of a mail is when its session began.
 type Entry struct {
 	Time   time.Time
 	Kind   Kind
-	Camera string    // id
-	Text   text.Text // why; of a mail, its subject
+	Camera string    // its id
+	Text   text.Text // the reason in plain words, or the subject of a mail
 	From   string    // network address that a mail came from
-	Event  string    // id
-	About  time.Time // of an event that was removed: its time
+	Event  string    // its id
+	About  time.Time // time of a removed event
 }
 
-// Name is the file in the state folder.
+// Name is the name of the file in the state folder.
 const Name = "history.db"
 
-// Bounds.
+// Bounds of the history.
 const (
 	maxEntries   = 20_000 // entries
-	mostRemoved  = 10_000 // of kind Removed among them, so that a drive that fills up does not push out all else
-	pruneEvery   = 500    // entries that may be too many
+	mostRemoved  = 10_000 // entries of kind Removed, so that a full drive does not push out all other entries
+	pruneEvery   = 500    // entries by which the bounds may be exceeded
 	queue        = 1000   // entries that wait to be written
 	longest      = 300    // characters of a text
 	writeTimeout = 5 * time.Second
@@ -91,20 +91,23 @@ type History struct {
 	entries chan Entry
 	dropped atomic.Int64
 
-	mu     sync.Mutex // guards all below
+	mu     sync.Mutex // guards everything below
 	db     *sql.DB    // nil until it is needed
 	ended  bool
-	failed bool // the last write failed, which was told
-	added  int  // since it was last pruned
+	failed bool // the last write failed, which was logged
+	added  int  // entries since the last pruning
 }
 
-// New returns the history in a state folder. Nothing is opened yet.
+// --- Writing ---
+
+// New returns the history in a state folder. New opens nothing.
 func New(state string, log *slog.Logger) *History {
 	return &History{path: filepath.Join(state, Name), log: log, entries: make(chan Entry, queue), added: pruneEvery}
 }
 
-// Add adds an entry; a zero time is now. It never waits: where entries come faster than they are written, or after Run
-// has ended, they are dropped and counted.
+// Add adds an entry. A zero time means now. Add never waits: if entries come faster than they are written, it drops and
+// counts those that do not fit into the queue. After Run has ended, entries in the queue are lost too, without being
+// counted.
 func (h *History) Add(e Entry) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
@@ -119,10 +122,10 @@ func (h *History) Add(e Entry) {
 	}
 }
 
-// Dropped is how many entries were lost since New.
+// Dropped returns how many entries were dropped and counted since New.
 func (h *History) Dropped() int { return int(h.dropped.Load()) }
 
-// Run writes entries until ctx ends, then what is left, and closes the file.
+// Run writes entries until ctx ends. Then it writes the waiting entries and closes the file.
 func (h *History) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -140,7 +143,7 @@ func (h *History) Run(ctx context.Context) {
 	h.close()
 }
 
-// write writes entries and all that wait.
+// write writes the given entries and all waiting entries.
 func (h *History) write(ctx context.Context, list ...Entry) {
 	for waiting := len(h.entries); waiting > 0; waiting-- {
 		list = append(list, <-h.entries)
@@ -150,7 +153,7 @@ func (h *History) write(ctx context.Context, list ...Entry) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout) // a batch is not cut off by the end
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout) // ctx must not cut off a batch
 	defer cancel()
 	err := h.insert(ctx, list)
 	if damaged(err) {
@@ -221,6 +224,8 @@ func (h *History) insert(ctx context.Context, list []Entry) error {
 	return nil
 }
 
+// --- Reading ---
+
 // All returns all entries, oldest first.
 func (h *History) All(ctx context.Context) ([]Entry, error) {
 	h.mu.Lock()
@@ -267,7 +272,9 @@ func (h *History) read(ctx context.Context) ([]Entry, error) {
 	return list, rows.Err()
 }
 
-// open opens the file, and makes it where there is none. h.mu is held.
+// --- The file ---
+
+// open opens the file, and creates it if there is none. h.mu is held.
 func (h *History) open(ctx context.Context) (*sql.DB, error) {
 	if h.ended {
 		return nil, text.Stopped.Error()
@@ -280,7 +287,7 @@ func (h *History) open(ctx context.Context) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.SetConnMaxIdleTime(time.Minute) // its memory goes when nothing happens
+	db.SetConnMaxIdleTime(time.Minute) // frees the memory when nothing happens
 	h.db = db
 	_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS entries (
 		id     INTEGER PRIMARY KEY,
@@ -332,7 +339,7 @@ func damaged(err error) bool {
 	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
 }
 
-// moveAside gives a damaged file another name, so that a new one can begin. h.mu is held.
+// moveAside renames a damaged file, so that a new one can be created. h.mu is held.
 func (h *History) moveAside(why error) {
 	h.close()
 	to := h.path + ".damaged-" + time.Now().Format("2006-01-02_15-04-05")
@@ -341,7 +348,7 @@ func (h *History) moveAside(why error) {
 		return
 	}
 	for _, more := range []string{"-wal", "-shm"} {
-		_ = os.Remove(h.path + more) // of no use without its file
+		_ = os.Remove(h.path + more) // of no use without the file
 	}
 	h.log.Warn("history was damaged and begins anew", "path", to, "err", why)
 }

@@ -27,7 +27,7 @@ func start(t *testing.T, state string) (h *History, stop func()) {
 	return h, stop
 }
 
-// has waits until the history holds a number of entries, and returns them.
+// has waits until the history holds n entries, and returns them.
 func has(t *testing.T, h *History, n int) []Entry {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
@@ -92,7 +92,8 @@ func TestAddNeverWaits(t *testing.T) {
 	}
 }
 
-// A state folder that cannot be written costs entries and one line in the log, and nothing else.
+// TestFolderThatCannotBeWritten checks that a state folder that cannot be written costs only entries and one line in
+// the log.
 func TestFolderThatCannotBeWritten(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "gone")
 	var log bytes.Buffer

@@ -34,8 +34,8 @@ func (k *sink) from(ctx context.Context, addr string) (net.Conn, error) {
 	return c, err
 }
 
-// flood sends bytes from an address until they are all sent, the server ends the connection, or ctx ends. What the
-// server says is read meanwhile.
+// flood sends bytes from an address until all are sent, the server ends the connection, or ctx ends. Meanwhile it reads
+// and drops what the server says.
 func (k *sink) flood(ctx context.Context, addr string, r io.Reader) {
 	c, err := k.from(ctx, addr)
 	if err != nil {
@@ -52,7 +52,7 @@ func (k *sink) flood(ctx context.Context, addr string, r io.Reader) {
 	wg.Wait()
 }
 
-// good sends a camera's mail from an address of its own; before is what comes before the mail.
+// good sends a camera's mail from an address of its own. before is what it sends before the mail.
 func (k *sink) good(ctx context.Context, before ...string) error {
 	c, err := k.from(ctx, "127.0.0.77")
 	if err != nil {
@@ -75,7 +75,7 @@ func (k *sink) good(ctx context.Context, before ...string) error {
 	return nil
 }
 
-// inUse is the memory that is in use, in bytes.
+// inUse returns the memory in use, in bytes.
 func inUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -83,7 +83,7 @@ func inUse() int64 {
 	return int64(m.HeapInuse + m.StackInuse)
 }
 
-// endless is a text again and again, n bytes of it.
+// endless returns a reader of n bytes that repeats a text.
 func endless(text string, n int64) io.Reader { return io.LimitReader(&again{text: text}, n) }
 
 type again struct {
@@ -99,7 +99,7 @@ func (a *again) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Whatever a stranger does, a camera's mail is answered, and memory stays bounded.
+// TestAttacks checks that a camera's mail is answered and memory stays bounded, whatever a stranger does.
 func TestAttacks(t *testing.T) {
 	poll.RealTime(t)
 	most, conns := int64(140<<20), int64(10000) // more than a mail may have
@@ -120,7 +120,7 @@ func TestAttacks(t *testing.T) {
 		b.WriteString("\r\n.\r\nQUIT\r\n")
 		return strings.NewReader(b.String())
 	}
-	// several runs an attack n times at once, from addresses that change.
+	// several runs an attack n times at once, from several addresses.
 	several := func(n int, r func() io.Reader) func(context.Context, *sink) {
 		return func(ctx context.Context, k *sink) {
 			var wg sync.WaitGroup
@@ -269,7 +269,7 @@ func TestAttacks(t *testing.T) {
 			<-over
 			t.Logf("a camera's mail took %v at most, memory grew by %d MB at most", longest.Round(time.Millisecond),
 				grown>>20)
-			if longest > 20*time.Second { // 2 s, on a machine that has nothing else to do
+			if longest > 20*time.Second { // it takes 2 s on a machine with nothing else to do
 				t.Errorf("a camera's mail took %v", longest)
 			}
 			if grown > 64<<20 {
@@ -286,7 +286,7 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// Hostile names come out as harmless text.
+// TestHostileNames checks that hostile names become harmless text.
 func TestHostileNames(t *testing.T) {
 	k := serve(t, nil)
 	for _, name := range []string{"../../etc/passwd", "a\x00b", "\x1b[31mred\x1b[0m", "\u202eevil", "a\rb", "-i",
@@ -317,7 +317,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// A mail from the address of one camera cannot be about another one.
+// TestMailOfAnotherCamera checks that a mail from the address of one camera cannot be about another camera.
 func TestMailOfAnotherCamera(t *testing.T) {
 	set := ruleSet(cameras)
 	match := func(from string) rule.Result {

@@ -18,8 +18,8 @@ import (
 	"github.com/preroll/preroll/internal/durable"
 )
 
-// certificate returns this installation's self-made certificate, and makes it on first use. It is RSA, which every
-// camera understands; cameras do not check whom it names.
+// certificate returns this installation's self-signed certificate, and creates it on first use. The key is RSA, which
+// every camera understands. Cameras do not check the name in the certificate.
 func certificate(dir string) (*tls.Certificate, error) {
 	file := filepath.Join(dir, "smtp-certificate.pem")
 	b, err := os.ReadFile(file)
@@ -30,7 +30,7 @@ func certificate(dir string) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("mail server's certificate: %w", err)
 	}
 	c, err := tls.X509KeyPair(b, b)
-	if err != nil { // cut off, or somebody's own that is none
+	if err != nil { // the file is cut off, or somebody replaced it by something else
 		if err := os.Rename(file, file+".damaged"); err != nil {
 			return nil, fmt.Errorf("mail server's certificate: %w", err)
 		}
@@ -57,7 +57,7 @@ func newCertificate(file string) ([]byte, error) {
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "Preroll"},
 		DNSNames:     []string{"preroll"},
-		NotBefore:    time.Now().AddDate(-10, 0, 0), // cameras' clocks are often wrong
+		NotBefore:    time.Now().AddDate(-10, 0, 0), // the clocks of cameras are often wrong
 		NotAfter:     time.Now().AddDate(30, 0, 0),
 		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},

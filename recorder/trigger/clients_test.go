@@ -39,14 +39,14 @@ type mode struct {
 	args string
 }
 
-// first reports whether it speaks TLS from the first byte.
+// first reports whether the program speaks TLS from the first byte.
 func (m mode) first() bool {
 	return slices.ContainsFunc([]string{"--tlsc", "smtps:", "first", "--tls-starttls=off"}, func(s string) bool {
 		return strings.Contains(m.args, s)
 	})
 }
 
-// What real programs send arrives, in every mode that they have.
+// TestRealClients checks that mails of real programs arrive, in every mode that the programs have.
 func TestRealClients(t *testing.T) {
 	const mail = "From: cam@x\r\nTo: yard@preroll\r\nSubject: Motion\r\n\r\nEvent Type: Motion\r\n.dot\r\n"
 	dir := t.TempDir()
@@ -107,7 +107,8 @@ func TestRealClients(t *testing.T) {
 				t.Parallel()
 				k := serve(t, func(s *config.SMTP) { s.OldTLS, s.ListenTLS = m.old, "127.0.0.1:0" })
 				addr := k.addr
-				if m.first() { // what a plain port takes for it depends on how quick the client is: see TestPorts
+				// Whether a plain port recognizes TLS depends on how quick the client is, see TestPorts.
+				if m.first() {
 					addr = k.ports[1].Listen
 				}
 				host, port, _ := net.SplitHostPort(addr)
@@ -146,7 +147,7 @@ func TestRealClients(t *testing.T) {
 	}
 }
 
-// Without the switch an old camera is refused, and told why.
+// TestOldTLSIsOff checks that an old camera is refused by default, and that the verdict says why.
 func TestOldTLSIsOff(t *testing.T) {
 	path, err := exec.LookPath("curl")
 	if err != nil {

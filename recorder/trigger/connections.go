@@ -12,31 +12,31 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/smtpquirks"
 )
 
-// ConnectionLog are the last connections to the mail server, so that a person can see what a camera did. The zero value
-// is ready.
+// ConnectionLog holds the last connections to the mail server, so that a person can see what a camera did. The zero
+// value is ready.
 type ConnectionLog struct {
-	mu    sync.Mutex // guards all
+	mu    sync.Mutex // guards everything
 	next  int
 	list  []*connection // oldest first
 	hello map[netip.Addr]bool
 }
 
-// keptVisits is how many connections are shown.
+// keptVisits is how many connections are kept.
 const keptVisits = 200
 
-// connection is one connection. v.of.mu guards it.
+// connection is one connection in the log. of.mu guards it.
 type connection struct {
 	of       *ConnectionLog
-	c        *smtpquirks.Conn // nil for one that was refused
+	c        *smtpquirks.Conn // nil if the connection was refused or has ended
 	s        status.Connection
-	refused  int       // how many were refused like this one
-	said     text.Text // by what ended it or went wrong last
+	refused  int       // how many connections were refused like this one
+	said     text.Text // what ended the connection, or went wrong last
 	what     text.Text // what the last mail was, if it was no alarm
 	lost     text.Text // why a mail fitted no camera
 	cutShort bool
 }
 
-// open notes a connection.
+// open adds a connection to the log.
 func (v *ConnectionLog) open(began time.Time, from netip.Addr, port string, c *smtpquirks.Conn) *connection {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -55,7 +55,7 @@ func (v *ConnectionLog) add(began time.Time, from netip.Addr, port string) *conn
 	return x
 }
 
-// drop removes the oldest connection of the address that has the most, so that a storm hides nobody else.
+// drop removes the oldest connection of the address with the most, so that a storm does not hide the others.
 func (v *ConnectionLog) drop() {
 	count := map[string]int{}
 	worst := v.list[0].s.From
@@ -69,7 +69,7 @@ func (v *ConnectionLog) drop() {
 	v.list = slices.Delete(v.list, i, i+1)
 }
 
-// refuse notes a connection that was not let in. Those that are like the last one of their address are counted.
+// refuse logs a connection that was refused. Connections that repeat an earlier one of their address are only counted.
 func (v *ConnectionLog) refuse(began time.Time, from netip.Addr, port string, why text.Text) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -84,8 +84,8 @@ func (v *ConnectionLog) refuse(began time.Time, from netip.Addr, port string, wh
 	x.said, x.refused = why, 1
 }
 
-// sniff is how long a connection on a plain port is waited for to begin TLS by itself, by what its address did before;
-// done notes what it does.
+// sniff returns how long to wait whether a connection on a plain port begins TLS by itself, according to what its
+// address did before. done records what the connection did.
 func (v *ConnectionLog) sniff(from netip.Addr) (wait time.Duration, done func(tls bool)) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -105,27 +105,27 @@ func (v *ConnectionLog) sniff(from netip.Addr) (wait time.Duration, done func(tl
 	}
 }
 
-// How long a camera that may begin TLS by itself is waited for before it is greeted.
+// How long Preroll waits before it greets a camera that may begin TLS by itself.
 const (
 	sniffUnknown = 250 * time.Millisecond
 	sniffTLS     = 3 * time.Second
 )
 
-// setReason says what ended a connection or went wrong.
+// setReason sets what ended a connection or went wrong.
 func (x *connection) setReason(said text.Text) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.said = said
 }
 
-// cut notes that a mail was cut off.
+// cut records that a mail was cut off.
 func (x *connection) cut() {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	x.cutShort = true
 }
 
-// dropped notes that a connection has to go for another one.
+// dropped records that a connection is closed to make room for another one.
 func (x *connection) dropped() {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
@@ -135,7 +135,7 @@ func (x *connection) dropped() {
 	}
 }
 
-// mail notes a mail that was taken, and what it was if it is no alarm that is saved. What went wrong before is over.
+// mail records a mail that was accepted, and what it was if it is no alarm that is saved. Earlier trouble is forgotten.
 func (x *connection) mail(cameras, events []string, what text.Text) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
@@ -172,7 +172,7 @@ func (x *connection) add(cameras, events []string) {
 	}
 }
 
-// unmatched notes a mail that fits no camera.
+// unmatched records a mail that fits no camera.
 func (x *connection) unmatched(why text.Text) {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
@@ -180,7 +180,7 @@ func (x *connection) unmatched(why text.Text) {
 	x.what, x.lost, x.said = text.Text{}, why, text.Text{}
 }
 
-// end notes that a connection is over.
+// end records that a connection has ended.
 func (x *connection) end() {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
@@ -203,10 +203,10 @@ func (v *ConnectionLog) List() []status.Connection {
 	return list
 }
 
-// some is a copy that JSON shows as a list, also if it is empty.
+// some returns a copy of a list that is never nil, so that JSON shows an empty list and not null.
 func some[T any](list []T) []T { return append([]T{}, list...) }
 
-// now is a connection as it is. v.of.mu is held.
+// now returns the current state of a connection. of.mu is held.
 func (x *connection) now() status.Connection {
 	s := x.s
 	if s.Open {
@@ -222,7 +222,7 @@ func (x *connection) now() status.Connection {
 		}
 		s.Verdict, s.Good = x.outcome(s, gaveUp)
 		if r.Stage <= smtpquirks.Greeted && s.Mails == 0 && x.said.IsZero() && (r.Bytes == 0 || r.Quit) {
-			s.Good = true // a look whether the port is open
+			s.Good = true // somebody looked whether the port is open
 		}
 	} else if x.refused > 0 {
 		s.Verdict = x.said
@@ -233,7 +233,7 @@ func (x *connection) now() status.Connection {
 	return s
 }
 
-// outcome says in one plain line what became of a connection, and whether there is nothing to mend.
+// outcome describes in one plain line what became of a connection. good reports whether nothing needs fixing.
 func (x *connection) outcome(s status.Connection, gaveUp text.Text) (said text.Text, good bool) {
 	switch {
 	case !x.said.IsZero():

@@ -10,7 +10,7 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/smtpquirks/dialogue"
 )
 
-// Every recorded dialogue gives the camera, the label and the repairs that it should.
+// TestCorpus checks that every recorded dialogue gives the right camera, label and repairs.
 func TestCorpus(t *testing.T) {
 	all, err := dialogue.All("testdata/dialogues")
 	if err != nil {
@@ -24,7 +24,7 @@ func TestCorpus(t *testing.T) {
 	of := []config.Camera{camera("front-door", "rtsp://192.0.2.30/s", "front-door", "camera1"),
 		camera("yard", "rtsp://192.0.2.31/s", "yard", "Yard NVR"), garden}
 	for _, d := range all {
-		if d.Name == "starttls-not-offered" { // this server offers it
+		if d.Name == "starttls-not-offered" { // this server offers STARTTLS
 			continue
 		}
 		t.Run(d.Name, func(t *testing.T) {

@@ -1,4 +1,4 @@
 package trigger
 
-// openFiles is how many files this process may have open: the system bounds them by memory alone.
+// openFiles returns how many files this process may have open. Windows limits them only by memory.
 func openFiles() int { return 1 << 20 }

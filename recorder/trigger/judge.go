@@ -6,33 +6,33 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 
-// Kind is what a mail is taken for.
+// Kind says what a mail is taken for.
 type Kind string
 
-// What a mail can be.
+// The kinds of mails.
 const (
 	Alarm     Kind = "alarm"
 	Test      Kind = "test"      // the camera's test mail
-	Notice    Kind = "notice"    // news of the device itself, such as of its full disk
-	Unmatched Kind = "unmatched" // it fits no camera
+	Notice    Kind = "notice"    // news about the device itself, such as a full disk
+	Unmatched Kind = "unmatched" // the mail fits no camera
 	Off       Kind = "off"       // an alarm of a camera that is switched off
-	Paused    Kind = "paused"    // an alarm in a pause
+	Paused    Kind = "paused"    // an alarm during a pause
 )
 
-// Outcome is what a mail is taken for.
+// Outcome says what a mail is taken for.
 type Outcome struct {
 	Kind    Kind            // of the mail
-	Cameras []string        // that it is about
-	Quiet   map[string]Kind // of these, those whose alarm saves nothing: Off or Paused
-	Notice  string          // what a notice tells of: disk, network, login, power, system
-	Why     text.Text       // for a person
+	Cameras []string        // ids of the cameras that the mail is about
+	Quiet   map[string]Kind // cameras whose alarm saves nothing, and why: Off or Paused
+	Notice  string          // what a notice is about: disk, network, login, power, system
+	Why     text.Text       // a sentence for a person
 }
 
-// judge says what a mail is. Whole says that all of it that counts has come: else a picture may yet follow. Quiet is
-// Off or Paused for a camera whose alarms save nothing now, and else Alarm.
+// judge decides what a mail is. whole reports whether everything that matters has arrived; until then, a picture may
+// follow. quiet returns Off or Paused for a camera whose alarms save nothing now, and Alarm for other cameras.
 //
-// A mail that fits a camera is an alarm, unless it is the camera's test mail or nothing but news of the device: without
-// a picture, chosen by no rule of the user's, and in words that do not hold the camera's own name.
+// A mail that fits a camera is an alarm, unless it is a test mail or nothing but news about the device. News has no
+// picture, was chosen by no rule of the user's, and its words do not contain the camera's own name.
 func judge(m message.Message, about rule.Mail, cameras *rule.Set, quiet func(id string) Kind, whole bool) Outcome {
 	r := cameras.Match(about)
 	o := Outcome{Kind: Alarm, Cameras: r.IDs}

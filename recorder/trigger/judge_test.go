@@ -17,14 +17,14 @@ func mailOf(subject, text string) string {
 	return "From: cam@x\r\nSubject: " + subject + "\r\n\r\n" + text + "\r\n"
 }
 
-// pictured is a mail with a picture.
+// pictured returns a mail with a picture.
 func pictured(subject, text string) string {
 	return "From: cam@x\r\nSubject: " + subject + "\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" +
 		text +
 		"\r\n--b\r\nContent-Type: image/jpeg; name=\"a.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\n/9j/\r\n--b--\r\n"
 }
 
-// TestJudge judges mails whose recipient fits a camera: all that may be an alarm is one.
+// TestJudge judges mails whose recipient fits a camera. Every mail that may be an alarm must be one.
 func TestJudge(t *testing.T) {
 	set := rule.New([]rule.Camera{{ID: "door", Name: "Front door"},
 		{ID: "battery-room", Name: "Battery room", Mail: []string{"battery-room", "Storage Space"}},
@@ -100,7 +100,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// of is cameras with some ids.
+// of returns cameras with the given ids.
 func of(ids ...string) (list []config.Camera) {
 	for i, id := range ids {
 		list = append(list, camera(id, fmt.Sprintf("rtsp://192.0.2.%d/s", 50+i)))
@@ -108,7 +108,7 @@ func of(ids ...string) (list []config.Camera) {
 	return list
 }
 
-// TestRecipientLists is about several cameras with one RCPT command, as cameras write it.
+// TestRecipientLists checks several recipients in one RCPT command, as cameras write them.
 func TestRecipientLists(t *testing.T) {
 	for _, rcpt := range []string{"<yard@x,door@x>", "<yard@x;door@x>", "<yard@x>,<door@x>", "<yard@x>; <door@x>",
 		"yard@x, door@x", "<yard, door>"} {
@@ -120,7 +120,7 @@ func TestRecipientLists(t *testing.T) {
 	}
 }
 
-// TestLooseRecipients is about names that cameras do not let a person write as they are.
+// TestLooseRecipients checks names that cameras do not let a person type exactly.
 func TestLooseRecipients(t *testing.T) {
 	poll.RealTime(t)
 	kitchen, pole := camera("kitchen", "rtsp://192.0.2.40/s"), camera("pole", "rtsp://192.0.2.41/s")
@@ -140,8 +140,8 @@ func TestLooseRecipients(t *testing.T) {
 	}
 }
 
-// FuzzJudge checks what must hold of any mail: one with a picture, or that a rule chose, is no notice; one that fits a
-// camera is an alarm, a test or a notice; and each has its sentence.
+// FuzzJudge checks what must hold for any mail. A mail that has a picture or was chosen by a rule is no notice. A mail
+// that fits a camera is an alarm, a test or a notice. Every outcome has its sentence.
 func FuzzJudge(f *testing.F) {
 	f.Add("NVR", "EVENT TYPE: HDD Full", "door", false)
 	f.Add("Test", "", "ruled", true)

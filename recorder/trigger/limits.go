@@ -12,37 +12,39 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/smtpquirks"
 )
 
-// Limits of the server. See picture.go for those of pictures.
+// Limits of the server. picture.go has the limits of pictures.
 const (
 	maxPerAddress = 64
-	maxBytes      = 128 << 20 // of a mail: cameras attach pictures and short clips
+	maxBytes      = 128 << 20 // of a mail; cameras attach pictures and short clips
 	maxRecipients = 20
-	maxParsing    = 4                // mails that are taken apart at once
-	maxHeads      = 128              // heads longer than shortHead that are in memory at once,
-	headsEach     = 8                // and of one address
+	maxParsing    = 4                // mails that are parsed at once
+	maxHeads      = 128              // heads longer than shortHead that are in memory at once
+	headsEach     = 8                // of maxHeads, for one address
 	shortHead     = 4 << 10          // bytes
-	sessionTime   = 10 * time.Minute // for one mail's data: 30 MB over slow Wi-Fi
+	sessionTime   = 10 * time.Minute // for the data of one mail, such as 30 MB over slow Wi-Fi
 	idleTimeout   = 3 * time.Minute  // without a byte
 	longestTime   = 30 * time.Minute // for a connection
 	lateMail      = 30 * time.Second
-	// connections of one address in a second, on average; the first twice as many count nothing
+	// Connections of one address per second, on average. The burst may be twice as many.
 	manyConns = 300
-	// TLS handshakes of one address in a second, on average, since each costs a signature
+	// TLS handshakes of one address per second, on average, because each one costs a signature.
 	manyHellos    = 20
-	manyLogins    = 20               // wrong ones of one address within loginTime
-	loginTime     = 10 * time.Minute // for which an address with so many is not asked any more
-	keptAddresses = 4096             // that something is remembered of
+	manyLogins    = 20               // wrong logins of one address within loginTime
+	loginTime     = 10 * time.Minute // in which manyLogins wrong logins are forgiven
+	keptAddresses = 4096             // addresses that are remembered
 )
 
-// maxConns is how many connections there may be: no more than leave files for what is recorded.
+// maxConns is the maximum number of connections. It leaves enough open files for what is recorded.
 var maxConns = min(1024, max(32, openFiles()/4))
+
+// --- One connection ---
 
 // conn is a connection as go-smtp sees it.
 type conn struct {
 	*smtpquirks.Conn
 	began    time.Time
 	from     netip.Addr
-	isCamera bool // from the address of a camera's stream
+	isCamera bool // its address is that of a camera's stream
 	record   *connection
 	once     sync.Once
 	end      func()
@@ -54,7 +56,7 @@ func (c *conn) Close() error {
 	return err
 }
 
-// idleConn ends a connection that says nothing for long, whatever deadline was set.
+// idleConn ends a connection that is silent for longer than idleTimeout, whatever deadline was set.
 type idleConn struct {
 	net.Conn
 	mu       sync.Mutex // guards deadline
@@ -85,24 +87,26 @@ func (s *idleConn) Read(p []byte) (int, error) {
 	return s.Conn.Read(p)
 }
 
-// connLimiter bounds the connections: all of them, and those of each address. Where there are too many, the one goes
-// that has brought nothing for the longest time, of the address with the most; one that never brought a camera's mail
-// counts as many more, and one that did as some more than the address of a camera's stream. So a camera gets in and
-// stays.
+// --- Connections, mails and logins ---
+
+// connLimiter bounds the connections, in all and per address. When there are too many, it drops a connection of the
+// address with the most connections: the one that has brought no mail for the longest time. An address that never
+// brought a camera's mail counts as if it had many more connections. An address that did counts as if it had some more
+// than the address of a camera's stream. So a camera gets in and stays.
 type connLimiter struct {
-	mu       sync.Mutex // guards all
-	closed   bool       // nobody gets in any more
+	mu       sync.Mutex // guards everything below
+	closed   bool       // no connection gets in any more
 	conns    map[netip.Addr][]*conn
 	total    int
-	cameras  map[netip.Addr]bool // that brought a camera's mail
+	cameras  map[netip.Addr]bool // addresses that brought a camera's mail
 	rates    map[netip.Addr]*rate
 	hellos   map[netip.Addr]*rate
 	logins   map[netip.Addr]*rate
-	right    map[netip.Addr]bool // that logged in rightly
-	reads    map[netip.Addr]int  // mails that are read now
-	read     int                 // all of them
+	right    map[netip.Addr]bool // addresses that logged in correctly
+	reads    map[netip.Addr]int  // mails being read, by address
+	read     int                 // mails being read, of all addresses
 	logged   map[netip.Addr]*rate
-	sessions sync.WaitGroup // connections that are let in, and mails that are read
+	sessions sync.WaitGroup // connections that were let in, and mails being read
 }
 
 // rate counts what an address does.
@@ -111,18 +115,18 @@ type rate struct {
 	count float64
 }
 
-// admits reports whether an address does not come too often.
+// admits reports whether an address may open one more connection now.
 func (g *connLimiter) admits(a netip.Addr, isCamera bool, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	most := float64(manyConns)
 	if isCamera || g.cameras[a] {
-		most *= 10 // its mails count, each of them
+		most *= 10 // each of its mails counts
 	}
 	return allow(&g.rates, a, most, 2*most, now)
 }
 
-// greets reports whether an address does not begin TLS too often.
+// greets reports whether an address may begin one more TLS handshake now.
 func (g *connLimiter) greets(a netip.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -133,8 +137,8 @@ func (g *connLimiter) greets(a netip.Addr, now time.Time) bool {
 	return allow(&g.hellos, a, most, 2*most, now)
 }
 
-// enter lets a connection in, which is all ready: it may be closed from now on. Drop, if not nil, has to be closed for
-// it. The connection's end calls leave.
+// enter lets a connection in. The connection must be ready, since it may be closed from now on. If drop is not nil, the
+// caller has to close drop to make room. The end of the connection calls leave.
 func (g *connLimiter) enter(c *conn) (drop *conn, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -159,7 +163,8 @@ func (g *connLimiter) enter(c *conn) (drop *conn, ok bool) {
 	return drop, true
 }
 
-// greediest is the oldest connection of the address that has the most by the gate's count. g.mu is held.
+// greediest returns the first connection of the address with the highest count. connLimiter describes the count. g.mu
+// is held.
 func (g *connLimiter) greediest() *conn {
 	var worst *conn
 	most := 0
@@ -195,7 +200,7 @@ func (g *connLimiter) remove(c *conn) {
 	}
 }
 
-// leave notes that a connection is over. It is called once for each that entered.
+// leave records that a connection has ended. It is called once for each connection that entered.
 func (g *connLimiter) leave(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -203,8 +208,9 @@ func (g *connLimiter) leave(c *conn) {
 	g.sessions.Done()
 }
 
-// reading notes that a mail of an address is being read, until done is called; false means that the server ends, or
-// that there are too many: one goes on to be read when its connection had to go.
+// reading records that a mail of an address is being read, until done is called. ok is false if the server ends or if
+// too many mails are being read. The mails have a bound of their own, because a mail is read on after its connection
+// was dropped.
 func (g *connLimiter) reading(a netip.Addr) (done func(), ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -228,7 +234,7 @@ func (g *connLimiter) reading(a netip.Addr) (done func(), ok bool) {
 	}, true
 }
 
-// brought notes that a connection brought a mail of a camera: it goes behind those of its address that did not.
+// brought records that a connection brought a camera's mail. The connection moves behind the others of its address.
 func (g *connLimiter) brought(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -244,7 +250,7 @@ func (g *connLimiter) brought(c *conn) {
 	}
 }
 
-// close lets nobody in any more, ends all connections and waits for them.
+// close lets nobody in any more, closes all connections and waits for them and for the mails being read.
 func (g *connLimiter) close() {
 	g.mu.Lock()
 	g.closed = true
@@ -259,8 +265,7 @@ func (g *connLimiter) close() {
 	g.sessions.Wait()
 }
 
-// mayLog reports whether something that an address did is worth a line in the log: a few at once, then one in ten
-// seconds.
+// mayLog reports whether to log something that an address did: up to ten lines at once, then one every ten seconds.
 func (g *connLimiter) mayLog(a netip.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -274,7 +279,7 @@ func (g *connLimiter) wrongLogin(a netip.Addr, now time.Time) {
 	allow(&g.logins, a, manyLogins/loginTime.Seconds(), manyLogins, now)
 }
 
-// rightLogin notes that an address logged in rightly.
+// rightLogin records that an address logged in correctly.
 func (g *connLimiter) rightLogin(a netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -284,8 +289,8 @@ func (g *connLimiter) rightLogin(a netip.Addr) {
 	g.right[a] = true
 }
 
-// mayLogin reports whether an address has not tried too many wrong logins lately. One that logged in rightly may
-// always: there may be several cameras behind it, of which one has a wrong password.
+// mayLogin reports whether an address may try to log in. An address with too many recent wrong logins may not, unless
+// it ever logged in correctly: there may be several cameras behind it, one of them with a wrong password.
 func (g *connLimiter) mayLogin(a netip.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -293,7 +298,7 @@ func (g *connLimiter) mayLogin(a netip.Addr, now time.Time) bool {
 	return r == nil || g.right[a] || r.count-now.Sub(r.since).Seconds()*manyLogins/loginTime.Seconds() < manyLogins-1
 }
 
-// allow counts one more for an address and reports whether that is within a rate, with a burst.
+// allow counts one more action of an address, and reports whether it is within a rate with a burst.
 func allow(rates *map[netip.Addr]*rate, a netip.Addr, perSecond, burst float64, now time.Time) bool {
 	if *rates == nil {
 		*rates = map[netip.Addr]*rate{}
@@ -319,7 +324,9 @@ func allow(rates *map[netip.Addr]*rate, a netip.Addr, perSecond, burst float64, 
 	return true
 }
 
-// listener lets only allowed networks in, bounds the connections, and notes when each began.
+// --- Accepting ---
+
+// listener accepts connections of allowed networks only, bounds them, and records when each began.
 type listener struct {
 	net.Listener
 	s     *Server
@@ -339,7 +346,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// accept makes a connection ready for go-smtp, or closes it and returns nil.
+// accept prepares a connection for go-smtp, or closes it and returns nil.
 func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
 	began := time.Now()
 	ap, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
@@ -386,8 +393,10 @@ func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
 	return c
 }
 
-// slots bounds what is kept in memory of mails at once: of all, and of each address. Who has held a place for long
-// while there is none left loses its connection: a camera's mail takes moments.
+// --- Memory for mails ---
+
+// slots bounds how much of mails is kept in memory at once, in all and per address. If no slot is free, a connection
+// that has held a slot for longer than longHeld is closed: a camera's mail takes moments.
 type slots struct {
 	max, each int
 
@@ -395,16 +404,16 @@ type slots struct {
 	held []*slot    // oldest first
 }
 
-// slot is one that a connection holds.
+// slot is a place that a connection holds.
 type slot struct {
 	c     *conn
 	since time.Time
 }
 
-// longHeld is for how long a place is nobody else's.
+// longHeld is how long a connection keeps a slot even if no other slot is free.
 const longHeld = 10 * time.Second
 
-// acquire takes a place for a connection. nil means that there is none.
+// acquire takes a slot for a connection. It returns nil if there is none.
 func (p *slots) acquire(c *conn) *slot {
 	p.mu.Lock()
 	mine := 0
@@ -436,7 +445,7 @@ func (p *slots) acquire(c *conn) *slot {
 	return x
 }
 
-// release gives a place back, if it was not lost. nil is none.
+// release gives a slot back, unless it was already taken away. x may be nil.
 func (p *slots) release(x *slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,7 +18,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// However many connections strangers hold, those that brought a camera's mail among them too, a camera keeps its own.
+// TestCamerasKeepTheirConnections checks that a camera keeps its connections however many connections strangers hold,
+// even strangers that brought a camera's mail.
 func TestCamerasKeepTheirConnections(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		g := &connLimiter{}
@@ -46,7 +47,7 @@ func TestCamerasKeepTheirConnections(t *testing.T) {
 	}
 }
 
-// A server that ends while connections come ends all of them, and waits.
+// TestEndWhileConnectionsCome checks that a server that ends while connections come ends all of them, and waits.
 func TestEndWhileConnectionsCome(t *testing.T) {
 	for range 30 {
 		s := &Server{Settings: config.SMTP{Listen: "127.0.0.1:0,127.0.0.1:0,127.0.0.1:0", Allow: []string{"private"}},
@@ -98,8 +99,8 @@ func TestEndWhileConnectionsCome(t *testing.T) {
 	}
 }
 
-// A long head that there is no memory for is no reason to lose an alarm: one whose recipient tells its camera counts,
-// and another is to be sent again.
+// TestLongHeadsOfStrangers checks that no alarm is lost when there is no memory for its long head. A mail whose
+// recipient names its camera counts. Another mail has to be sent again.
 func TestLongHeadsOfStrangers(t *testing.T) {
 	k := serve(t, nil)
 	k.server.heads.max, k.server.heads.each = 4, 2
@@ -132,7 +133,7 @@ func TestLongHeadsOfStrangers(t *testing.T) {
 		t.Errorf("%+v", k.unmatched)
 	}
 	k.mu.Unlock()
-	// Strangers that are slow give way in the end.
+	// Slow strangers lose their slots in the end.
 	k.server.heads.mu.Lock()
 	for _, p := range k.server.heads.held {
 		p.since = p.since.Add(-longHeld)
@@ -144,7 +145,7 @@ func TestLongHeadsOfStrangers(t *testing.T) {
 	}
 }
 
-// What went wrong before a mail that was taken is over.
+// TestVerdictOfTheLastMail checks that an accepted mail clears earlier trouble from the verdict.
 func TestVerdictOfTheLastMail(t *testing.T) {
 	k := serve(t, nil)
 	k.fail = fmt.Errorf("index is locked")
@@ -178,7 +179,7 @@ func TestVerdictOfTheLastMail(t *testing.T) {
 	}
 }
 
-// A certificate that is cut off is put aside, and a new one is made.
+// TestDamagedCertificate checks that a certificate that is cut off is set aside and a new one is created.
 func TestDamagedCertificate(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "smtp-certificate.pem")
@@ -196,7 +197,8 @@ func TestDamagedCertificate(t *testing.T) {
 	}
 }
 
-// Mails of strangers that stop in the middle of a picture cost a camera's mail nothing.
+// TestPicturesOfStrangers checks that mails of strangers that stop in the middle of a picture do not harm a camera's
+// mail.
 func TestPicturesOfStrangers(t *testing.T) {
 	k := serve(t, nil)
 	head := strings.TrimSuffix(mixed(textPart), "--B--\r\n") + "--B\r\nContent-Type: image/jpeg\r\n" + b64 + "\r\n\r\n"
@@ -226,7 +228,7 @@ func TestPicturesOfStrangers(t *testing.T) {
 	}
 }
 
-// Mails go on to be read when their connections had to go; they are bounded all the same.
+// TestMailsAtWorkAreBounded checks the bound on mails that are read on after their connections were dropped.
 func TestMailsAtWorkAreBounded(t *testing.T) {
 	var g connLimiter
 	a, b := netip.MustParseAddr("192.168.1.10"), netip.MustParseAddr("192.168.1.11")
@@ -252,7 +254,8 @@ func TestMailsAtWorkAreBounded(t *testing.T) {
 	}
 }
 
-// Somebody else's wrong logins do not keep out who logged in from the same address before.
+// TestWrongLoginsOfANeighbour checks that wrong logins of one camera do not lock out another camera that logged in from
+// the same address before.
 func TestWrongLoginsOfANeighbour(t *testing.T) {
 	var g connLimiter
 	a, b := netip.MustParseAddr("192.168.1.10"), netip.MustParseAddr("192.168.1.11")
@@ -267,7 +270,8 @@ func TestWrongLoginsOfANeighbour(t *testing.T) {
 	}
 }
 
-// Who begins TLS all the time costs no more signatures than a few a second, and others are not delayed by it.
+// TestHellosAreBounded checks that a client that begins TLS all the time costs only a few signatures a second, and does
+// not delay others.
 func TestHellosAreBounded(t *testing.T) {
 	var g connLimiter
 	now := time.Now()

@@ -6,23 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/jpeg" // the pictures that cameras send
+	_ "image/jpeg" // the formats that cameras send
 	_ "image/png"
 	"io"
 
 	"github.com/preroll/preroll/recorder/trigger/message"
 )
 
-// Bounds of a mail's picture; package message bounds the search for it.
+// Bounds of a mail's picture. Package message bounds the search for it.
 const (
 	maxPicture   = 4 << 20 // bytes
 	maxPixels    = 50_000_000
-	maxPictures  = 8 // that are held in memory at once; the pictures of further mails are left out
-	picturesEach = 2 // and of one address
+	maxPictures  = 8 // held in memory at once; further mails lose their pictures
+	picturesEach = 2 // of maxPictures, for one address
 )
 
-// picture returns the first JPEG or PNG in a mail, or nil; what a part is, its bytes tell and not its header or name.
-// Hold asks for room for a picture in memory.
+// picture returns the first JPEG or PNG in a mail, or nil. It recognizes a picture by its bytes, not by its header or
+// name. hold asks for room for a picture in memory.
 func picture(mail io.Reader, hold func() bool) (found []byte) {
 	message.Parts(mail, func(content io.Reader) bool {
 		found = pictureOf(content, hold)
@@ -31,7 +31,7 @@ func picture(mail io.Reader, hold func() bool) (found []byte) {
 	return found
 }
 
-// pictureOf returns a part's content if it is a picture.
+// pictureOf returns the content of a part if it is a picture, and nil otherwise.
 func pictureOf(content io.Reader, hold func() bool) []byte {
 	br := bufio.NewReader(content)
 	magic, _ := br.Peek(8)
@@ -40,12 +40,12 @@ func pictureOf(content io.Reader, hold func() bool) []byte {
 	}
 	b, err := io.ReadAll(io.LimitReader(br, maxPicture+1))
 	if errors.Is(err, io.ErrUnexpectedEOF) && whole(b) {
-		err = nil // only the mail's last boundary is missing
+		err = nil // only the last boundary of the mail is missing
 	}
 	if err != nil || checkPicture(b) != nil {
 		return nil
 	}
-	return bytes.TrimRight(b, "\r\n") // a line end before a boundary is part of the boundary
+	return bytes.TrimRight(b, "\r\n") // a line end before a boundary belongs to the boundary
 }
 
 // whole reports whether a picture has its end.
@@ -53,7 +53,7 @@ func whole(b []byte) bool {
 	return bytes.HasSuffix(b, []byte("\xff\xd9")) || bytes.HasSuffix(b, []byte("IEND\xaeB`\x82"))
 }
 
-// checkPicture returns an error unless a picture can be shown without harm. Only its header is read.
+// checkPicture returns an error unless a picture can be shown without harm. It reads only the picture's header.
 func checkPicture(b []byte) error {
 	if len(b) > maxPicture {
 		return fmt.Errorf("more than %d bytes", maxPicture)

@@ -19,7 +19,7 @@ import (
 	"testing"
 )
 
-// photo is a picture that hardly compresses.
+// photo returns a picture that hardly compresses.
 func photo(t testing.TB, kind string, width, height int) []byte {
 	t.Helper()
 	m := image.NewGray(image.Rect(0, 0, width, height))
@@ -39,7 +39,7 @@ func photo(t testing.TB, kind string, width, height int) []byte {
 	return b.Bytes()
 }
 
-// bomb is a small PNG that says it has many pixels.
+// bomb returns a small PNG whose header claims many pixels.
 func bomb(t testing.TB) []byte {
 	b := photo(t, "png", 8, 8)
 	binary.BigEndian.PutUint32(b[16:], 60000)
@@ -48,7 +48,7 @@ func bomb(t testing.TB) []byte {
 	return b
 }
 
-// folded is base64 in lines of 76 characters.
+// folded returns base64 in lines of 76 characters.
 func folded(b []byte) string {
 	var out strings.Builder
 	for s := base64.StdEncoding.EncodeToString(b); s != ""; {
@@ -59,7 +59,7 @@ func folded(b []byte) string {
 	return out.String()
 }
 
-// paddedLines is base64 of which each line ends with padding, as some cameras write it.
+// paddedLines returns base64 in which each line ends with padding, as some cameras write it.
 func paddedLines(b []byte) string {
 	var out strings.Builder
 	for line := range slices.Chunk(b, 55) {
@@ -187,15 +187,15 @@ func TestPictureOfAMail(t *testing.T) {
 		m[0].Test {
 		t.Errorf("%+v", m)
 	}
-	// A mail that was not taken has no picture either.
+	// A mail that was not accepted has no picture either.
 	k.fail = errors.New("index is locked")
 	if err := k.send(strings.NewReader(mixed(part(b64, folded(jpg))))); err == nil || len(k.pictures["yard"]) != 1 {
 		t.Errorf("%v, %d pictures", err, len(k.pictures["yard"]))
 	}
 }
 
-// TestHugeAttachment sends one that looks like a picture for ever: the mail counts, the picture does not, and memory
-// stays bounded.
+// TestHugeAttachment sends an attachment that looks like an endless picture. The mail counts, the picture does not, and
+// memory stays bounded.
 func TestHugeAttachment(t *testing.T) {
 	k := serve(t, nil)
 	head := folded(append(photo(t, "jpeg", 64, 64)[:600:600], make([]byte, 54)...)) // whole lines

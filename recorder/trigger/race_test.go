@@ -2,5 +2,5 @@
 
 package trigger
 
-// raced: the race detector makes everything ten times slower.
+// raced reports whether the race detector is on, which makes everything ten times slower.
 const raced = true

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// No mail is ever passed on: nothing in the program opens a connection to send one, but for the test alarm that goes to
-// the program's own port.
+// TestNothingRelays checks that no mail is ever passed on: nothing in the program opens a connection to send a mail,
+// except the test alarm to the program's own port.
 func TestNothingRelays(t *testing.T) {
 	calls := map[string]bool{"Dial": true, "DialTimeout": true, "DialTLS": true, "DialStartTLS": true,
 		"DialContext": true, "NewClient": true, "SendMail": true, "SendMailTLS": true}
@@ -26,7 +26,7 @@ func TestNothingRelays(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			mail := map[string]bool{} // names of packages that speak SMTP, or open connections beside them
+			mail := map[string]bool{} // names of packages that speak SMTP or open connections
 			for _, i := range f.Imports {
 				p, _ := strconv.Unquote(i.Path.Value)
 				switch p {

@@ -17,8 +17,8 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 
-// SendSelf sends an alarm mail for a camera to this recorder's own server, by which the whole way is tried. It connects
-// to the address that the server listens on and nowhere else.
+// SendSelf sends an alarm mail for a camera to this recorder's own server, to test the whole way. It connects only to
+// the address that the server listens on.
 func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera) error {
 	ap, err := netip.ParseAddrPort(listen)
 	if err != nil {
@@ -50,7 +50,7 @@ func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera
 	}
 	to := name
 	if strings.ContainsAny(to, " <>\r\n") {
-		to = c.ID // a text of the subject, which no address can hold
+		to = c.ID // the mail name is text of the subject, which no address can hold
 	}
 	if !strings.Contains(to, "@") {
 		to += "@preroll"
@@ -62,7 +62,7 @@ func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera
 	return cl.Quit()
 }
 
-// plainName is the name by which a mail is a camera's.
+// plainName returns a name by which a mail is recognized as the camera's.
 func plainName(c config.Camera) (string, error) {
 	if len(c.Mail) == 0 {
 		return c.ID, nil

@@ -1,12 +1,12 @@
-// Package trigger turns what happens outside into triggers: the SMTP server that cameras send their alarm mails to.
+// Package trigger is the SMTP server that cameras send their alarm mails to. It turns mails into triggers.
 //
-// In come connections from the local network; out go [event.Trigger] values through the Trigger function, which
-// returns when the event is durable. Only then is a mail answered with 250. Everything in a mail is a stranger's word:
-// sizes, counts and times are bounded, and nothing of it becomes a path or an argument. No mail is ever passed on. Run
-// owns the listeners and their connections.
+// The server accepts connections from the local network, and passes [event.Trigger] values to the function Trigger,
+// which returns when the event is durable. Only then does the server answer a mail with 250. Everything in a mail is
+// untrusted: sizes, counts and times are bounded, and nothing of a mail becomes a path or an argument. No mail is ever
+// passed on. Run owns the listeners and their connections.
 //
-// Package repair makes sense of what a camera sends, package message of what its mail says, and package rule of which
-// camera that is about.
+// Package smtpquirks repairs what a camera sends. Package message finds what a mail says, and package rule finds the
+// camera that the mail is about.
 package trigger
 
 import (
@@ -39,47 +39,47 @@ import (
 // Server is the alarm mail server.
 type Server struct {
 	Settings    config.SMTP
-	Cameras     func() []config.Camera // the cameras now
-	CertDir     string                 // where the self-made certificate lies
+	Cameras     func() []config.Camera // returns the current cameras
+	CertDir     string                 // folder of the self-signed certificate
 	Log         *slog.Logger
 	Connections *ConnectionLog // the last connections; outlives the server
 
-	// Quiet is Off or Paused for a camera whose alarms save nothing now, and else Alarm.
+	// Quiet returns Off or Paused for a camera whose alarms save nothing now, and Alarm for other cameras.
 	Quiet func(camera string) Kind
-	// Trigger returns when the event is durable, with its id; "" if the camera was switched off meanwhile.
+	// Trigger returns the event's id when the event is durable, or "" if the camera was switched off meanwhile.
 	Trigger func(ctx context.Context, camera string, t event.Trigger) (id string, err error)
-	// Picture takes the picture that came with a mail, JPEG or PNG, once for each event of the mail. It must not wait
-	// for the archive.
+	// Picture takes the JPEG or PNG that came with a mail. It is called once for each event of the mail, and must not
+	// wait for the archive.
 	Picture   func(ctx context.Context, camera, event string, data []byte)
-	Keep      func(ctx context.Context, camera, event string, mail []byte) // as Picture, where mails are kept
-	Received  func(Received)                                               // every mail, whatever became of it
+	Keep      func(ctx context.Context, camera, event string, mail []byte) // like Picture, if mails are kept
+	Received  func(Received)                                               // for every mail, whatever its outcome
 	Unmatched func(status.Unmatched)
-	Left      func(Outcome, event.Trigger) // a test, a notice, or an alarm of which cameras are quiet
-	Listening func([]status.Port)          // tells how listening goes
+	Left      func(Outcome, event.Trigger) // called for a test, a notice, or an alarm of quiet cameras
+	Listening func([]status.Port)          // called with the state of all ports when one changes
 	Refused   func(netip.Addr)
 
 	limiter connLimiter
-	parsing chan struct{} // a place for each mail that is taken apart
-	heads   slots         // for each long head in memory
-	holding slots         // for each picture or kept mail in memory
+	parsing chan struct{} // one place for each mail that is parsed
+	heads   slots         // one for each long head in memory
+	holding slots         // one for each picture or kept mail in memory
 	allowed func(netip.Addr) bool
 	tls     *tls.Config
 
-	mu    sync.Mutex // guards all below
+	mu    sync.Mutex // guards everything below
 	ports []status.Port
 	rules *rule.Set
-	of    []config.Camera // what rules was made of
+	of    []config.Camera // the cameras that rules was made from
 }
 
 // Received is a mail that came in.
 type Received struct {
 	status.Mail
-	At   time.Time // when its head was read
-	Said time.Time // when the camera says that it happened; zero if it does not
-	Sent time.Time // when the camera says that it wrote the mail; zero if it does not
+	At   time.Time // when its head had been read
+	Said time.Time // when the event happened, according to the camera; zero if unknown
+	Sent time.Time // when the mail was written, according to the camera; zero if unknown
 }
 
-// Run listens until ctx ends. A port that is taken is tried again every few seconds; the recorder works on meanwhile.
+// Run listens until ctx ends. It tries a port that is taken again every five seconds.
 func (s *Server) Run(ctx context.Context) error {
 	s.parsing = make(chan struct{}, maxParsing)
 	s.heads.max, s.heads.each = maxHeads, headsEach
@@ -130,7 +130,7 @@ func (s *Server) listen(ctx context.Context, srv *smtp.Server, i int, port strin
 	}
 }
 
-// reportListen notes how listening on a port goes.
+// reportListen reports whether listening on a port works.
 func (s *Server) reportListen(i int, listen string, err error) {
 	s.mu.Lock()
 	s.ports[i].Listen, s.ports[i].Error = listen, text.Of(err)
@@ -139,7 +139,7 @@ func (s *Server) reportListen(i int, listen string, err error) {
 	s.Listening(ports)
 }
 
-// PortError says in plain words why a port cannot be listened on, and offers one that can.
+// PortError says in plain words why Preroll cannot listen on a port, and suggests a free port.
 func PortError(listen string, err error) error {
 	host, port, _ := net.SplitHostPort(listen)
 	n, _ := strconv.Atoi(port)
@@ -164,16 +164,16 @@ func (s *Server) smtpServer(ctx context.Context) *smtp.Server {
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return s.session(ctx, c) }))
 	srv.Domain = "preroll"
 	srv.MaxMessageBytes = maxBytes
-	srv.MaxLineLength = 0 // package repair bounds those of commands; those of data may have any
+	srv.MaxLineLength = 0 // package smtpquirks bounds command lines; data lines may be long
 	srv.MaxRecipients = maxRecipients
-	srv.AllowInsecureAuth = true // many cameras know no TLS
+	srv.AllowInsecureAuth = true // many cameras have no TLS
 	srv.EnableSMTPUTF8 = true
 	srv.ReadTimeout, srv.WriteTimeout = sessionTime, 30*time.Second
 	srv.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
 	return srv
 }
 
-// tlsConfig is what STARTTLS and TLS from the first byte offer.
+// tlsConfig returns the configuration for STARTTLS and for TLS from the first byte.
 func (s *Server) tlsConfig() *tls.Config {
 	var mu sync.Mutex
 	var made *tls.Certificate
@@ -208,11 +208,11 @@ func (s *Server) tlsConfig() *tls.Config {
 	return c
 }
 
-// certAgain is how long after a failure the certificate is tried again.
+// certAgain is how long after a failure loading the certificate is tried again.
 const certAgain = 10 * time.Second
 
-// Allowed returns the test for networks as smtp.allow names them: "private" is loopback, RFC 1918, link-local and
-// unique local addresses; "any" is every address.
+// Allowed returns a function that reports whether smtp.allow permits an address. "private" permits loopback, RFC 1918,
+// link-local and unique local addresses. "any" permits every address.
 func Allowed(allow []string) func(netip.Addr) bool {
 	return func(a netip.Addr) bool {
 		for _, n := range allow {
@@ -230,7 +230,7 @@ func Allowed(allow []string) func(netip.Addr) bool {
 	}
 }
 
-// set is the cameras, prepared for matching.
+// set returns the current cameras, prepared for matching.
 func (s *Server) set() *rule.Set {
 	cameras := s.Cameras()
 	s.mu.Lock()
@@ -252,7 +252,7 @@ func ruleSet(cameras []config.Camera) *rule.Set {
 	return rule.New(list)
 }
 
-// hosts is the address of a camera's stream, if its URL has one and not a name.
+// hosts returns the address of a camera's stream, if its URL holds an address and not a name.
 func hosts(c config.Camera) []netip.Addr {
 	u, err := url.Parse(c.URL)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	_ "github.com/emersion/go-message/charset" // gb2312 and the like
+	_ "github.com/emersion/go-message/charset" // gb2312 and similar
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
@@ -24,7 +24,9 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/smtpquirks"
 )
 
-// textTime is how long the text behind a mail's header is waited for before an alarm is told by what has come.
+// --- The SMTP session ---
+
+// textTime is how long the text after a mail's header is waited for, before an alarm is triggered by what has arrived.
 const textTime = 3 * time.Second
 
 // session is one camera's SMTP session.
@@ -32,8 +34,8 @@ type session struct {
 	s      *Server
 	ctx    context.Context
 	conn   *conn
-	mails  int       // mails before this one
-	asked  time.Time // when MAIL came
+	mails  int       // number of mails before this one
+	asked  time.Time // when MAIL arrived
 	login  bool
 	user   string
 	sender string
@@ -48,8 +50,8 @@ func (s *Server) session(ctx context.Context, c *smtp.Conn) (smtp.Session, error
 	return &session{s: s, ctx: ctx, conn: own}, nil
 }
 
-// began is when what the mail tells of was noticed: the session's begin, but for a connection that is kept alive
-// between mails the begin of this mail.
+// began returns when the event of the mail was noticed. This is when the connection began. On a connection that brought
+// other mails or waited longer than lateMail, it is when MAIL arrived.
 func (c *session) began() time.Time {
 	if c.mails > 0 || c.asked.Sub(c.conn.began) > lateMail {
 		return c.asked
@@ -57,10 +59,10 @@ func (c *session) began() time.Time {
 	return c.conn.began
 }
 
-// AuthMechanisms are those that reach this side of package repair.
+// AuthMechanisms returns the mechanisms that package smtpquirks passes on.
 func (c *session) AuthMechanisms() []string { return []string{sasl.Plain, sasl.Login} }
 
-// Auth begins a login.
+// Auth begins a login. The only mechanism is PLAIN.
 func (c *session) Auth(mech string) (sasl.Server, error) {
 	if mech != sasl.Plain {
 		return nil, smtp.ErrAuthUnknownMechanism
@@ -68,8 +70,8 @@ func (c *session) Auth(mech string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, user, password string) error { return c.authenticate(user, password) }), nil
 }
 
-// authenticate accepts any login where none is set. The comparison takes the same time for every wrong one. An address
-// that was wrong too often is not asked any more for a while.
+// authenticate accepts any login if the settings name no user. The comparison takes the same time for every wrong
+// login. After too many wrong logins, an address is refused for a while without a comparison.
 func (c *session) authenticate(user, password string) error {
 	if c.s.Settings.Username != "" {
 		if !c.s.limiter.mayLogin(c.conn.from, time.Now()) {
@@ -111,15 +113,15 @@ func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-// Reset forgets a mail.
+// Reset forgets the current mail.
 func (c *session) Reset() { c.sender, c.to = "", nil }
 
 // Logout ends the session.
 func (c *session) Logout() error { return nil }
 
-// Data reads a mail. The event opens as soon as header and text are there; a large attachment behind them delays
-// nothing, and its picture follows when it is there. A mail that is cut off counts all the same, but its connection is
-// closed, since what follows would be read as commands.
+// Data reads a mail. The event opens as soon as the header and the text have arrived. A large attachment after them
+// delays nothing, and its picture follows when it has arrived. A mail that is cut off counts all the same, but Data
+// then closes the connection, because what follows would be read as commands.
 func (c *session) Data(r io.Reader) error {
 	done, ok := c.s.limiter.reading(c.conn.from)
 	if !ok {
@@ -166,6 +168,8 @@ func (c *session) Data(r io.Reader) error {
 	return nil
 }
 
+// --- The delivery of a mail ---
+
 // opened is an event that a mail opened or extended.
 type opened struct{ camera, event string }
 
@@ -176,17 +180,17 @@ type delivery struct {
 	sender string
 	to     []string
 
-	mu     sync.Mutex // guards all below; held while the event is opened
-	head   []byte     // what has come
+	mu     sync.Mutex // guards everything below; held while the event is opened
+	head   []byte     // what has arrived of the mail
 	m      message.Message
 	done   bool
 	opened []opened
 	err    error
 }
 
-// readHead reads as much of a mail as is needed to know what it says, and tells of an alarm on the way if that takes
-// long. The error is nil at the mail's end. The mail comes byte by byte, since the server's reader waits until it has
-// all that it is asked for.
+// readHead reads as much of a mail as is needed to know what it says. If that takes long, an alarm is triggered
+// meanwhile. The error is nil at the end of the mail. readHead reads byte by byte, because the server's reader waits
+// until it has all bytes that it is asked for.
 func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 	head = make([]byte, 0, shortHead)
 	var long *slot
@@ -232,11 +236,11 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 			timer = time.AfterFunc(textTime, func() { d.judge(false) })
 		}
 		if blank {
-			blanks++ // behind the header, and between parts
+			blanks++ // after the header, and between parts
 		}
 		if blank && blanks <= 4 || len(head) >= next {
 			next = max(next, 2*len(head))
-			// of a notice it counts whether a picture follows
+			// A notice depends on whether a picture follows.
 			if m := d.read(head); m.TextDone && (m.Notice == "" || m.Picture) {
 				return head, nil
 			}
@@ -244,24 +248,24 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 	}
 }
 
-// errNoPlace is the error for a mail whose head is long while there is no memory for more of them. It counts if its
-// envelope tells whose it is; else it is to be sent again.
+// errNoPlace is the error for a mail with a long head when too many long heads are in memory. The mail counts if its
+// envelope names the camera. Otherwise the camera has to send it again.
 var errNoPlace = text.TooManyHeads.Error()
 
-// came notes what has come of a mail.
+// came stores what has arrived of a mail.
 func (d *delivery) came(head []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.head = head
 }
 
-// read takes apart what has come of a mail. Some mails cost much more memory than they have bytes, so only a few are
-// taken apart at once.
+// read parses what has arrived of a mail. Parsing some mails takes much more memory than their bytes, so only a few are
+// parsed at once.
 func (d *delivery) read(head []byte) (m message.Message) {
 	d.c.s.parsing <- struct{}{}
 	defer func() {
 		<-d.c.s.parsing
-		// of a library: it must not end the recorder, and the envelope still tells the camera
+		// A panic of a library must not end the recorder, and the envelope still names the camera.
 		if r := recover(); r != nil {
 			d.c.s.Log.Error("a mail could not be taken apart", "from", d.c.conn.from, "err", r)
 			m = message.Message{TextDone: true}
@@ -270,8 +274,8 @@ func (d *delivery) read(head []byte) (m message.Message) {
 	return message.Read(head)
 }
 
-// judge says what the mail is by what is known now, and does what follows, once. Whole says that no more will be known;
-// until then nothing but an alarm is decided.
+// judge decides what the mail is by what is known now, and acts on it once. whole says that nothing more will be known.
+// Until then, judge decides on nothing but an alarm.
 func (d *delivery) judge(whole bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -287,7 +291,7 @@ func (d *delivery) judge(whole bool) {
 	d.deliver(o)
 }
 
-// matched is what is known of the mail for choosing its camera.
+// matched returns what is known of the mail for choosing its camera.
 func (d *delivery) matched() rule.Mail {
 	m := rule.Mail{From: d.c.conn.from, Login: d.c.user, Sender: d.sender, To: d.to, Subject: d.m.Subject,
 		Body:    d.m.Body,
@@ -301,7 +305,7 @@ func (d *delivery) matched() rule.Mail {
 	return m
 }
 
-// trigger is the signal that the mail is. d.mu is held.
+// trigger returns the mail as a trigger. d.mu is held.
 func (d *delivery) trigger() event.Trigger {
 	t := event.Trigger{Time: d.began, Source: event.Mail, Label: d.m.Label, Sender: message.Clean(d.sender),
 		Subject: d.m.Subject,
@@ -312,7 +316,7 @@ func (d *delivery) trigger() event.Trigger {
 	return t
 }
 
-// deliver does what follows from what the mail is. d.mu is held.
+// deliver acts on the outcome of the mail. d.mu is held.
 func (d *delivery) deliver(o Outcome) {
 	s, v, t := d.c.s, d.c.conn.record, d.trigger()
 	var to []string
@@ -345,7 +349,8 @@ func (d *delivery) deliver(o Outcome) {
 	}
 	ids, errs := make([]string, len(o.Cameras)), make([]error, len(o.Cameras))
 	var triggering sync.WaitGroup
-	for i, camera := range o.Cameras { // at once: one may have to wait, and the others' pre-roll does not
+	// Trigger in parallel: one camera may have to wait, but the pre-roll of the others does not wait.
+	for i, camera := range o.Cameras {
 		if o.Quiet[camera] == "" {
 			triggering.Go(func() { ids[i], errs[i] = s.Trigger(d.c.ctx, camera, t) })
 		}
@@ -365,7 +370,7 @@ func (d *delivery) deliver(o Outcome) {
 	}
 }
 
-// result is what became of the mail.
+// result returns the events of the mail, or why it could not be delivered.
 func (d *delivery) result() ([]opened, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -375,7 +380,7 @@ func (d *delivery) result() ([]opened, error) {
 	return d.opened, d.err
 }
 
-// excerpt is the beginning of a mail's text.
+// excerpt returns the first 20 lines of a mail's text, cleaned.
 func excerpt(body string) string {
 	lines := strings.Split(strings.TrimSpace(body), "\n")
 	if len(lines) > 20 {
@@ -387,10 +392,12 @@ func excerpt(body string) string {
 	return strings.Join(lines, "\n")
 }
 
-// maxKept bounds a mail that is kept, in bytes.
+// --- Attachments ---
+
+// maxKept is the maximum size of a mail that is kept, in bytes.
 const maxKept = 2 << 20
 
-// enclose reads the rest of a mail, hands its picture to the events, and the mail itself where mails are kept.
+// enclose reads the rest of a mail. It passes the mail's picture to the events, and the mail itself if mails are kept.
 func (c *session) enclose(in *stickyReader, list []opened) {
 	var held *slot
 	defer func() { c.s.holding.release(held) }()
@@ -422,7 +429,7 @@ func (c *session) enclose(in *stickyReader, list []opened) {
 	}
 }
 
-// stickyReader gives the error with which a mail ended again and again.
+// stickyReader returns the error with which a mail ended at every further read.
 type stickyReader struct {
 	r   io.Reader
 	err error
@@ -435,7 +442,7 @@ func (s *stickyReader) Read(p []byte) (n int, err error) {
 	return n, s.err
 }
 
-// limited takes the first bytes and drops the rest.
+// limited keeps the first max bytes and drops the rest.
 type limited struct {
 	to  *bytes.Buffer
 	max int

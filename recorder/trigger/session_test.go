@@ -22,7 +22,7 @@ func wait(t *testing.T, what string, ok func() bool) {
 	poll.Until(t, what, 20*time.Second, ok, nil)
 }
 
-// begin sends a mail's envelope and leaves the data to be sent.
+// begin sends the envelope of a mail, up to the reply to DATA.
 func (k *sink) begin(to string) (net.Conn, *bufio.Reader) {
 	k.t.Helper()
 	c, err := net.Dial("tcp", k.addr)
@@ -45,7 +45,8 @@ func (k *sink) begin(to string) (net.Conn, *bufio.Reader) {
 	return c, br
 }
 
-// An event opens though the text behind the header does not come, with what is known then. It is told once.
+// TestEventOpensWithTheHeader checks that an event opens with what is known if the text after the header does not come.
+// It is triggered once.
 func TestEventOpensWithTheHeader(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -64,7 +65,7 @@ func TestEventOpensWithTheHeader(t *testing.T) {
 	}
 }
 
-// What a mail says behind its header counts, also if it comes a moment later.
+// TestTextIsWaitedFor checks that text that comes a moment after the header counts.
 func TestTextIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	k := serve(t, nil)
@@ -82,7 +83,7 @@ func TestTextIsWaitedFor(t *testing.T) {
 	}
 }
 
-// A camera that cuts the connection in the middle of its mail has told of its alarm all the same.
+// TestCutMailCounts checks that a mail counts although the camera cuts the connection in its middle.
 func TestCutMailCounts(t *testing.T) {
 	for _, data := range []string{"", "Subject: x", "Subject: Motion\r\n\r\n", "Subject: Motion\r\n\r\nhalf a line"} {
 		k := serve(t, nil)
@@ -93,7 +94,7 @@ func TestCutMailCounts(t *testing.T) {
 	}
 }
 
-// Notices and tests record nothing, and keep-alive connections neither.
+// TestWhatIsNoAlarm checks that notices, tests and keep-alive connections record nothing.
 func TestWhatIsNoAlarm(t *testing.T) {
 	k := serve(t, nil)
 	k.talk("HELO x", "MAIL FROM:<nvr@x>", "RCPT TO:<yard@x>", "DATA",
@@ -108,7 +109,7 @@ func TestWhatIsNoAlarm(t *testing.T) {
 	}
 }
 
-// A mail may be kept.
+// TestMailIsKept checks the setting that keeps mails.
 func TestMailIsKept(t *testing.T) {
 	k := serve(t, func(s *config.SMTP) { s.KeepMail = true })
 	mail := "Subject: Motion\r\n\r\nEvent Type: Motion\r\n"
@@ -120,7 +121,7 @@ func TestMailIsKept(t *testing.T) {
 	}
 }
 
-// Each port answers, one of them with TLS from the first byte; a plain one takes TLS from the first byte too.
+// TestPorts checks that each port answers, the last one with TLS from the first byte. A plain port takes such TLS too.
 func TestPorts(t *testing.T) {
 	k := serve(t, func(s *config.SMTP) { s.Listen, s.ListenTLS = "127.0.0.1:0, 127.0.0.1:0", "127.0.0.1:0" })
 	if len(k.ports) != 3 {
@@ -131,7 +132,8 @@ func TestPorts(t *testing.T) {
 			for try := range 3 {
 				c, err := tls.Dial("tcp", p.Listen, &tls.Config{InsecureSkipVerify: true})
 				if err != nil && !p.TLS && try == 0 {
-					continue // it was slow to begin, and was greeted; from now on it is waited for
+					// The client began too late and was greeted. From now on the server waits for the client.
+					continue
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -149,7 +151,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// One port that is taken does not stop the others, and is told of.
+// TestTakenPort checks that a taken port does not stop the others and is reported.
 func TestTakenPort(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -164,7 +166,7 @@ func TestTakenPort(t *testing.T) {
 	})
 }
 
-// The doctor says what became of a connection.
+// TestVerdicts checks the verdict on a connection.
 func TestVerdicts(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

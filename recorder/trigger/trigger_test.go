@@ -60,7 +60,7 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// sink is a running server and what it said.
+// sink is a running server and what it reported.
 type sink struct {
 	t    *testing.T
 	addr string
@@ -171,7 +171,7 @@ func serveCameras(t *testing.T, cameras []config.Camera, set func(*config.SMTP))
 	return k
 }
 
-// certDir holds one certificate for all tests of a run: it takes a while to make.
+// certDir returns a folder with one certificate for all tests of a run, because making a certificate takes a while.
 func certDir(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("preroll-test-certificate-%d", os.Getpid()))
@@ -300,7 +300,7 @@ func TestSTARTTLSAndAttachment(t *testing.T) {
 		"?=\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"#BOUNDARY#\"\r\n\r\n"+
 		"--#BOUNDARY#\r\nContent-Type: text/plain; charset=gb2312\r\nContent-Transfer-Encoding: 8bit\r\n\r\nEVENT TYPE: Human Detected\r\n"+
 		"--#BOUNDARY#\r\nContent-Type: image/jpeg; name=\"../../etc/x.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\n")
-	// The trigger is there before the attachment is.
+	// The trigger comes before the attachment.
 	line := strings.Repeat("A", 76) + "\r\n"
 	for range 20000 {
 		if _, err := w.Write([]byte(line)); err != nil {
@@ -351,10 +351,10 @@ func TestNotDurableIsNot250(t *testing.T) {
 	}
 }
 
-// Connections beyond the limit of an address cost its oldest one, never a new one.
+// TestConnectionsAreBounded checks that too many connections of an address cost its oldest connection, not a new one.
 func TestConnectionsAreBounded(t *testing.T) {
 	k := serve(t, nil)
-	k.talk("QUIT") // now it is known that this address does not begin with TLS
+	k.talk("QUIT") // now the server knows that this address does not begin with TLS
 	var first net.Conn
 	for i := range maxPerAddress + 5 {
 		c, err := net.Dial("tcp", k.addr)

@@ -1,11 +1,11 @@
-// Package audit checks the whole archive against what its sidecars and the index say, and mends what can be mended.
+// Package audit checks the whole archive against its sidecars and the index, and repairs what can be repaired.
 //
-// In goes the archive's tree, read in a stable order, one folder at a time; out come faults in plain words. Every clip
-// is read to its end twice, once for its SHA-256 and once by FFmpeg, one file after the other. Mending finishes partial
-// files and makes thumbnails and sidecars anew. It never changes a clip, and removes a partial file only once a clip
-// that was read back holds what is in it. What a running recorder works on is left alone, and so is every file that
-// Preroll did not make. A journal in the state folder lets a round that was interrupted go on. No goroutine outlives a
-// call.
+// An audit reads the archive's tree in a stable order, one folder at a time, and returns faults in plain words. It
+// reads every clip to its end twice, once for the SHA-256 and once with FFmpeg, one file after the other. A repair
+// finishes partial files, and recreates thumbnails and sidecars. It never changes a clip, and removes a partial file
+// only after it has read back a clip with the same video. An audit leaves alone what a running recorder works on, and
+// every file that Preroll did not make. A journal in the state folder lets the next round continue an interrupted one.
+// No goroutine outlives a call.
 package audit
 
 import (
@@ -24,77 +24,77 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
 
-// Kind is what a fault is about.
+// Kind says what a fault is about.
 type Kind string
 
-// The kinds.
+// The kinds of faults.
 const (
-	Clip     Kind = "clip"     // a clip is not what was saved
-	Sidecar  Kind = "sidecar"  // it is missing, damaged, or contradicts better knowledge
-	Partial  Kind = "partial"  // a file that was not finished, with no event that will
+	Clip     Kind = "clip"     // a clip differs from what was saved
+	Sidecar  Kind = "sidecar"  // a sidecar is missing or damaged, or contradicts a better source
+	Partial  Kind = "partial"  // a file is not finished, and no event will finish it
 	Picture  Kind = "picture"  // a thumbnail or snapshot is missing
 	Leftover Kind = "leftover" // a temporary file
 	Index    Kind = "index"    // the index and the tree differ
-	Folder   Kind = "folder"   // it cannot be read
+	Folder   Kind = "folder"   // a folder cannot be read
 )
 
-// Issue is one thing that is wrong.
+// Issue is a fault, or something worth knowing.
 type Issue struct {
 	Path  string `json:"path"`            // below the archive, with slashes
-	Kind  Kind   `json:"kind"`            // what it is about
+	Kind  Kind   `json:"kind"`            // what the fault is about
 	Text  string `json:"text"`            // what is wrong
 	Hint  string `json:"hint,omitempty"`  // what to do
-	Event string `json:"event,omitempty"` // its id, where it is known
+	Event string `json:"event,omitempty"` // the event's id, if it is known
 }
 
-// mostFaults bounds how many faults are listed; further ones are counted.
+// mostFaults is how many faults are listed. Further faults are only counted.
 const mostFaults = 100_000
 
 // Result is what a complete round found.
 type Result struct {
 	Archive  string  `json:"archive"`
-	Events   int     `json:"events"` // that were checked
+	Events   int     `json:"events"` // number of events that were checked
 	Clips    int     `json:"clips"`
-	Bytes    int64   `json:"bytes"`          // of all video
-	Faults   []Issue `json:"faults"`         // that are left
-	Repaired []Issue `json:"mended"`         // that were, and are not any more
-	Notes    []Issue `json:"notes"`          // what is worth knowing and no fault
-	More     int     `json:"more,omitempty"` // faults that are not listed
-	// events that a running recorder works on, or just did; they were left alone
+	Bytes    int64   `json:"bytes"`          // of all video files
+	Faults   []Issue `json:"faults"`         // faults that are left
+	Repaired []Issue `json:"mended"`         // faults that were repaired
+	Notes    []Issue `json:"notes"`          // worth knowing, but no faults
+	More     int     `json:"more,omitempty"` // number of faults that are not listed
+	// Number of events that a running recorder works on or has just worked on. They were left alone.
 	Saving  int           `json:"saving"`
-	Foreign int           `json:"foreign"` // files that Preroll did not make
+	Foreign int           `json:"foreign"` // number of files that Preroll did not make
 	Took    event.Seconds `json:"took"`
 }
 
-// Whole reports whether nothing is wrong.
+// Whole reports whether no fault is left.
 func (r Result) Whole() bool { return len(r.Faults) == 0 && r.More == 0 }
 
-// Progress is how far a round has come.
+// Progress says how far a round has come.
 type Progress struct {
 	Counting bool // the tree is being counted; All and AllBytes still grow
 	Events   int
 	All      int
 	Bytes    int64
 	AllBytes int64
-	Skipped  int64     // bytes of these that an earlier round had read
-	Resumed  time.Time // when the earlier round was interrupted; zero: this one began at the front
-	Before   int       // events that the earlier round had checked
+	Skipped  int64     // part of Bytes that an earlier round has read
+	Resumed  time.Time // when the earlier round was interrupted; zero if this round began at the start
+	Before   int       // number of events that the earlier round has checked
 }
 
-// Options is what an audit works with.
+// Options are the settings of an audit.
 type Options struct {
 	Archive string       // the archive's folder
-	State   string       // the state folder: index and journal
-	FFmpeg  *ffmpeg.Tool // reads clips back, finishes them, makes pictures
-	Repair  bool         // mends what can be mended
-	Again   bool         // forgets a round that was interrupted
+	State   string       // the state folder, with index and journal
+	FFmpeg  *ffmpeg.Tool // reads clips back, finishes clips, makes pictures
+	Repair  bool         // repair what can be repaired
+	Again   bool         // discard an interrupted round
 
-	// Running reports whether a recorder works on the archive; nil: none does. Asked again before each thing is told of
-	// or mended.
+	// Running reports whether a recorder works on the archive. Nil means that no recorder does. Run calls Running again
+	// before each fault that it reports or repairs.
 	Running func(context.Context) bool
-	// Reindex rebuilds the index: by the running recorder, if there is one, else by itself.
+	// Reindex rebuilds the index: in the running recorder if there is one, otherwise in this process.
 	Reindex func(context.Context) error
-	// Progress is told how far it is, often. It may be nil.
+	// Progress is called often with the progress. Progress may be nil.
 	Progress func(Progress)
 
 	writable func(root string) error // replaced by tests
@@ -104,9 +104,11 @@ type Options struct {
 var (
 	// ErrNoArchive means that the archive's folder is not there.
 	ErrNoArchive = errors.New("the archive folder is not there; is its drive plugged in?")
-	// ErrReadOnly means that nothing can be mended, because nothing can be written.
+	// ErrReadOnly means that nothing can be repaired because the archive cannot be written.
 	ErrReadOnly = errors.New("the archive cannot be written, so nothing can be mended; without --repair it can still be checked")
 )
+
+// --- One round ---
 
 // run is one round.
 type run struct {
@@ -114,19 +116,19 @@ type run struct {
 	began   time.Time
 	disk    *os.Root
 	drive   string           // its id; "" if it has none
-	root    fs.FileInfo      // to notice that another drive is at its place, or none
-	index   *archive.Archive // nil: there is none, or it cannot be read
-	noIndex error            // why; fs.ErrNotExist: there is none
+	root    fs.FileInfo      // the archive folder at the start, to notice that its drive has gone or changed
+	index   *archive.Archive // nil if there is no index or it cannot be read
+	noIndex error            // why index is nil; fs.ErrNotExist if there is no index
 	journal *journal
 	res     Result
 	now     Progress
-	more    int  // of the faults that are not listed, those of the index
-	reindex bool // something was mended that the index does not know
-	hold    bool // rebuilding the index would lose what only it knows
+	more    int  // part of res.More that is about the index
+	reindex bool // a repair changed something that the index does not know
+	hold    bool // rebuilding the index would lose what only the index knows
 }
 
-// Run checks the archive, and mends it if that is asked for. An error means that the round is not complete: the next
-// one goes on where it ended.
+// Run checks the archive, and repairs it if the options say so. An error means that the round is not complete; the next
+// round continues where this one ended.
 func Run(ctx context.Context, o Options) (res Result, err error) {
 	r := &run{Options: o, began: time.Now()}
 	if r.Progress == nil {
@@ -173,7 +175,7 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 	return r.res, nil
 }
 
-// start looks whether there is something to check, and opens the index.
+// start checks that there is an archive, and opens the index. With Repair it rebuilds an index that cannot be read.
 func (r *run) start(ctx context.Context) (err error) {
 	if r.disk, err = os.OpenRoot(r.Archive); err == nil {
 		r.root, err = os.Stat(r.Archive)
@@ -195,7 +197,7 @@ func (r *run) start(ctx context.Context) (err error) {
 		if err := r.empty(ctx); err != nil {
 			return err
 		}
-		if err := r.Reindex(ctx); err != nil { // which moves a damaged one aside
+		if err := r.Reindex(ctx); err != nil { // moves a damaged index aside
 			return fmt.Errorf("rebuild the index: %w", err)
 		}
 		was := r.noIndex
@@ -213,7 +215,7 @@ func (r *run) start(ctx context.Context) (err error) {
 	return nil
 }
 
-// writable tries to make a file.
+// writable returns an error if no file can be created in a folder.
 func writable(root string) error {
 	f, err := os.CreateTemp(root, ".preroll-check-")
 	if err != nil {
@@ -222,7 +224,7 @@ func writable(root string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// count goes through the tree once without reading a file, so that it is known how much there is to do.
+// count walks the tree once without reading files, to learn how much there is to do.
 func (r *run) count(ctx context.Context) error {
 	if err := r.empty(ctx); err != nil {
 		return err
@@ -251,13 +253,15 @@ func (r *run) count(ctx context.Context) error {
 	return err
 }
 
-// skip returns what an earlier round noted of an event, unless there is something to do with it again.
+// skip returns what an earlier round noted about an event. It reports false if the event must be checked again.
 func (r *run) skip(g group) (record, bool) {
 	rec, ok := r.journal.has(g.digest())
 	return rec, ok && !(r.Repair && rec.Faults != nil)
 }
 
-// folder checks the events of one folder.
+// --- Checking ---
+
+// folder checks the events of one folder. err is the error of listing the folder.
 func (r *run) folder(ctx context.Context, dir string, groups []group, strangers int, err error) error {
 	r.res.Foreign += strangers
 	if errors.Is(err, fs.ErrNotExist) && dir != "." {
@@ -293,7 +297,7 @@ func (r *run) folder(ctx context.Context, dir string, groups []group, strangers 
 		if g.isEvent() {
 			r.now.Events++
 		}
-		if r.res.Saving == saving { // else it was left alone
+		if r.res.Saving == saving { // otherwise it was left alone
 			if g.isEvent() {
 				r.res.Events++
 			}
@@ -319,7 +323,7 @@ func (r *run) addIssue(f Issue) {
 
 func (r *run) addNote(f Issue) { r.res.Notes = append(r.res.Notes, f) }
 
-// group checks one event, mends it, and notes both in the journal.
+// group checks one event, repairs it, and writes the result to the journal.
 func (r *run) group(ctx context.Context, g group) (record, error) {
 	s, g, err := r.inspectStable(ctx, g, false)
 	if err != nil {
@@ -388,7 +392,7 @@ func has(list []Issue, f Issue) bool {
 	return false
 }
 
-// checkRoot returns an error if the archive's folder is not the one any more that the round began with.
+// checkRoot returns an error if the archive folder is no longer the folder that the round began with.
 func (r *run) checkRoot() error {
 	if fi, err := os.Stat(r.Archive); err != nil || !os.SameFile(fi, r.root) {
 		return fmt.Errorf("%s: %w", r.Archive, ErrNoArchive)
@@ -403,10 +407,10 @@ func clipNames(e event.Event) (list []string) {
 	return list
 }
 
-// path is the full path of a file in one of the archive's folders.
+// path returns the full path of a file in a folder of the archive.
 func (r *run) path(dir, name string) string {
 	return filepath.Join(r.Archive, filepath.FromSlash(dir), filepath.FromSlash(name))
 }
 
-// said ends a sentence that quotes an error.
+// said returns the text of an error with exactly one full stop at its end.
 func said(err error) string { return strings.TrimSuffix(err.Error(), ".") + "." }

@@ -29,7 +29,7 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
 
-// film is a recording: as a partial file, and as the clip made from it.
+// film is a recording, as a partial file and as the clip made from it.
 type film struct {
 	partial, clip []byte
 	sum           string
@@ -39,7 +39,7 @@ type film struct {
 
 var tool = sync.OnceValues(func() (*ffmpeg.Tool, error) { return ffmpeg.Find(context.Background(), "") })
 
-// films are two recordings with different parameters, and a picture.
+// films are two recordings with different parameters.
 var films = sync.OnceValues(func() (list [2]film, err error) {
 	t, err := tool()
 	if err != nil {
@@ -84,7 +84,7 @@ var films = sync.OnceValues(func() (list [2]film, err error) {
 	return list, nil
 })
 
-// jpeg begins as a picture does, which is all that is looked at.
+// jpeg begins like a picture, which is all that an audit looks at.
 var jpeg = []byte("\xff\xd8\xff\xe0\x00\x10JFIF\x00 and so on")
 
 // rig is a real archive with events of real clips.
@@ -93,7 +93,7 @@ type rig struct {
 	root, state string
 	a           *archive.Archive
 	films       [2]film
-	one, two    event.Event // of one clip, with a snapshot; of two clips, if it was asked for
+	one, two    event.Event // one has one clip and a snapshot; two has two clips if pair was asked for
 }
 
 func newRig(t *testing.T, pair bool) *rig {
@@ -127,7 +127,7 @@ func (r *rig) ok(errs ...error) {
 	}
 }
 
-// begun gives an event its place.
+// begun returns an open event with its place reserved.
 func (r *rig) begun(camera string, at time.Time) event.Event {
 	r.t.Helper()
 	e := event.Event{ID: at.UTC().Format("20060102T150405.000Z-") + camera, Camera: camera, CameraName: "The " + camera,
@@ -164,7 +164,7 @@ func (r *rig) save(camera string, at time.Time, clips int) event.Event {
 
 func (r *rig) path(e event.Event, name string) string { return r.a.Path(e, name) }
 
-// readSidecar reads the sidecar with a full path.
+// readSidecar reads the sidecar with the full path.
 func readSidecar(root, full string) (event.Event, error) {
 	disk, err := os.OpenRoot(root)
 	if err != nil {
@@ -199,7 +199,7 @@ func (r *rig) remove(paths ...string) {
 	}
 }
 
-// forget takes an event out of the index, as a new index lacks it.
+// forget removes an event from the index only, so that the index lacks it.
 func (r *rig) forget(e event.Event) {
 	r.t.Helper()
 	paths := []string{r.sidecar(e)}
@@ -225,7 +225,7 @@ func (r *rig) options(repair bool) Options {
 	r.ok(err)
 	return Options{Archive: r.root, State: r.state, FFmpeg: t, Repair: repair,
 		Reindex: func(ctx context.Context) error {
-			_ = r.a.Close() // one at a time uses an archive
+			_ = r.a.Close() // only one at a time uses an archive
 			r.open()
 			_, _, err = r.a.Reindex(ctx)
 			return err
@@ -239,7 +239,7 @@ func (r *rig) run(o Options) Result {
 	return res
 }
 
-// video is every video file, by its path, with the hash of what is in it.
+// video returns the hash of every video file, by its path.
 func (r *rig) video() map[string]string {
 	r.t.Helper()
 	all := map[string]string{}
@@ -253,7 +253,7 @@ func (r *rig) video() map[string]string {
 	return all
 }
 
-// say is a list of faults in short: their kinds and texts.
+// say returns one line for each fault: its kind, file, text and hint.
 func say(list []Issue) (s []string) {
 	for _, f := range list {
 		s = append(s, string(f.Kind)+" "+filepath.Base(f.Path)+": "+f.Text+" "+f.Hint)
@@ -262,7 +262,7 @@ func say(list []Issue) (s []string) {
 	return s
 }
 
-// fits reports whether each fault has its want and each want its fault.
+// fits reports whether faults and wants match one to one.
 func fits(list []Issue, want []string) bool {
 	said := say(list)
 	if len(said) != len(want) {
@@ -285,7 +285,7 @@ func fits(list []Issue, want []string) bool {
 
 func TestDamage(t *testing.T) {
 	late := time.Date(2026, 11, 22, 23, 30, 0, 0, time.Local)
-	// lone leaves files of an event that nobody knows, and returns what its names begin with.
+	// lone leaves files of an event that nobody knows, and returns the beginning of their paths.
 	lone := func(r *rig, files map[string][]byte) string {
 		e := r.begun("gate", late)
 		r.a.Release(e)
@@ -343,10 +343,10 @@ func TestDamage(t *testing.T) {
 		name  string
 		pair  bool
 		harm  func(*rig)
-		check []string // faults: words of each, with | between
-		left  []string // of these after repair
+		check []string // faults: words of each, separated by |
+		left  []string // faults that are left after a repair
 		notes []string
-		gone  int // video files that may go, since others hold what is in them
+		gone  int // number of video files that may go, since others hold their video
 		after func(*rig)
 	}{
 		{name: "nothing", pair: true, harm: func(*rig) {}},
@@ -569,7 +569,7 @@ func TestDamage(t *testing.T) {
 			if now := r.video(); len(now) != len(before) {
 				t.Errorf("a check changed %v to %v", before, now)
 			}
-			if tc.name == "a copied event" { // which of the two is meant is not for Preroll to decide
+			if tc.name == "a copied event" { // Preroll cannot decide which of the two is meant
 				return
 			}
 			res = r.run(r.options(true))
@@ -596,7 +596,7 @@ func TestDamage(t *testing.T) {
 			}
 			res = r.run(r.options(false))
 			left := slices.Clone(tc.left)
-			for i, w := range left { // why it could not be mended is told by a repair only
+			for i, w := range left { // only a repair says why it could not repair
 				left[i] = strings.Split(w, "|")[0]
 			}
 			if !fits(res.Faults, left) || !fits(res.Notes, tc.notes) {
@@ -637,14 +637,14 @@ func TestGoesOnWhereItWasInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || p.Events != 1 || p.All != 3 || !p.Resumed.IsZero() {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	// A crash cut its last line.
+	// A crash cut the last line of the journal.
 	journal := filepath.Join(r.state, JournalName)
 	r.write(journal, append(r.read(journal), `{"digest":"00ff`...))
 	if p, err := stop(2); !errors.Is(err, context.Canceled) || p.Resumed.IsZero() || p.Before != 1 ||
 		p.Skipped != int64(len(b)) {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	// What changed since is checked again.
+	// Changed files are checked again.
 	r.remove(r.path(r.two, r.two.Thumbnail))
 	var first, last Progress
 	o := r.options(false)
@@ -664,7 +664,7 @@ func TestGoesOnWhereItWasInterrupted(t *testing.T) {
 		last.Events != 3 {
 		t.Errorf("%+v, %+v", res, last)
 	}
-	// A repair looks again at what an interrupted check found, and at nothing else.
+	// A repair inspects again the faults that an interrupted check found, and nothing else.
 	if _, err := stop(3); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -674,7 +674,7 @@ func TestGoesOnWhereItWasInterrupted(t *testing.T) {
 		!fits(res.Repaired, []string{"picture|thumbnail"}) {
 		t.Errorf("%+v, %+v", first, res)
 	}
-	// And a check that is to begin at the front does.
+	// Again makes a check begin at the start.
 	if _, err := stop(2); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -686,7 +686,7 @@ func TestGoesOnWhereItWasInterrupted(t *testing.T) {
 	_ = third
 }
 
-// TestRunningRecorder leaves alone what a recorder works on.
+// TestRunningRecorder checks that an audit leaves alone what a recorder works on.
 func TestRunningRecorder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, true)
@@ -698,7 +698,7 @@ func TestRunningRecorder(t *testing.T) {
 			r.ok(os.Chtimes(path, old, old))
 		}
 	}
-	// One event is open for long already; one was just saved and lacks its thumbnail; one is being removed.
+	// One event has been open for long, one was just saved and lacks its thumbnail, and one is being removed.
 	open := r.begun("gate", r.one.Time.Add(time.Hour))
 	r.write(r.path(open, open.Stem+".partial.mp4"), r.films[0].partial)
 	r.ok(r.a.Put(t.Context(), open))
@@ -706,7 +706,7 @@ func TestRunningRecorder(t *testing.T) {
 	r.remove(r.path(r.two, r.two.Thumbnail))
 	third := r.save("shed", r.one.Time, 1)
 	age(third)
-	r.remove(r.path(third, third.Clips[0].File)) // which is what changes the folder
+	r.remove(r.path(third, third.Clips[0].File)) // changes the time of the folder
 	before := r.video()
 	running, reindexed := true, 0
 	o := r.options(true)
@@ -744,7 +744,7 @@ func TestArchiveThatCannotBeChecked(t *testing.T) {
 	if _, err := r.a.Get(t.Context(), r.one.ID); err != nil {
 		t.Errorf("the index lost its event: %v", err)
 	}
-	// A drive that goes while it is read is no reason to take its events for lost.
+	// A drive that goes while it is read does not make its events lost.
 	r.ok(os.Remove(r.root), os.Rename(away, r.root))
 	o := r.options(true)
 	o.Progress = func(p Progress) {
@@ -761,7 +761,7 @@ func TestArchiveThatCannotBeChecked(t *testing.T) {
 	if _, err := r.a.Get(t.Context(), r.one.ID); err != nil {
 		t.Errorf("the index lost its event: %v", err)
 	}
-	// What cannot be written can be checked all the same.
+	// An archive that cannot be written can still be checked.
 	o = r.options(true)
 	o.writable = func(string) error { return &fs.PathError{Op: "open", Path: r.root, Err: fs.ErrPermission} }
 	if _, err := Run(t.Context(), o); !errors.Is(err, ErrReadOnly) {
@@ -771,7 +771,7 @@ func TestArchiveThatCannotBeChecked(t *testing.T) {
 	if res := r.run(o); !res.Whole() || res.Events != 1 {
 		t.Errorf("%+v", res)
 	}
-	// Without an index there is nothing to compare with, and none is made.
+	// Without an index there is nothing to compare with, and no index is created.
 	r.ok(r.a.Close())
 	r.remove(filepath.Join(r.state, archive.IndexName))
 	if res := r.run(o); !res.Whole() || !fits(res.Notes, []string{"no index yet"}) {
@@ -857,12 +857,12 @@ func FuzzRoles(f *testing.F) {
 	})
 }
 
-// TestIndexStaysAsItIs looks at an index that was closed, and at one that a killed recorder left.
+// TestIndexStaysAsItIs audits beside an index that was closed, and beside an index that a killed recorder left.
 func TestIndexStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, false)
 	state := t.TempDir()
-	for _, end := range []string{"", "-wal"} { // as it lies there while it is open
+	for _, end := range []string{"", "-wal"} { // as they are while the index is open
 		r.write(filepath.Join(state, archive.IndexName+end), r.read(filepath.Join(r.state, archive.IndexName+end)))
 	}
 	wal := r.read(filepath.Join(state, archive.IndexName+"-wal"))

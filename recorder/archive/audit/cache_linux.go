@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uncache lets the memory go that a file's bytes were cached in: a check that reads a whole drive would push out all
-// else. That it cannot is no harm.
+// uncache drops a file from the page cache. Without this, a check of a whole drive would push everything else out of
+// the cache. An error does no harm.
 func uncache(f *os.File) {
 	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 }

@@ -4,5 +4,5 @@ package audit
 
 import "os"
 
-// uncache does nothing where the platform has no call for it.
+// uncache does nothing on platforms without such a call.
 func uncache(*os.File) {}

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Neither a pipe, which nobody ever writes to, nor a list that names a film outside of the archive is read as a clip.
+// TestPipesAndPlaylists checks that a pipe that nobody writes to is not read as a clip, and neither is a playlist that
+// names a film outside of the archive.
 func TestPipesAndPlaylists(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, true)

@@ -17,7 +17,7 @@ import (
 
 func (r *run) openIndex(ctx context.Context) {
 	r.index, r.noIndex = archive.Peek(ctx, r.State, r.Archive)
-	if r.noIndex == nil { // what is damaged is noticed now, and not in the middle
+	if r.noIndex == nil { // notice damage now rather than in the middle
 		if _, r.noIndex = r.index.Unfinished(ctx); r.noIndex != nil {
 			_ = r.index.Close()
 		}
@@ -27,7 +27,7 @@ func (r *run) openIndex(ctx context.Context) {
 	}
 }
 
-// lose goes on without an index that turned out not to be readable.
+// lose goes on without the index after err showed that it cannot be read.
 func (r *run) lose(err error) {
 	_ = r.closeIndex()
 	r.index, r.noIndex = nil, err
@@ -46,8 +46,8 @@ func indexFault(err error) Issue {
 		Hint: "It is rebuilt from the archive with --repair, or when Preroll starts."}
 }
 
-// empty returns an error if the archive's folder is not the drive whose events the index holds: it is not plugged in,
-// or another one is at its place, and to take every event for lost would do harm.
+// empty returns an error if the archive folder is not the drive whose events the index holds: the drive is not plugged
+// in, or another drive is in its place. Then treating every event as lost would do harm.
 func (r *run) empty(ctx context.Context) error {
 	if r.index == nil {
 		return nil
@@ -55,7 +55,7 @@ func (r *run) empty(ctx context.Context) error {
 	return r.index.Place(ctx)
 }
 
-// missing looks for events that the index has and the tree has not. Those with a file left were told of already.
+// missing looks for events in the index that have no files left. Events with files have been checked already.
 func (r *run) missing(ctx context.Context) error {
 	if r.index == nil {
 		return nil
@@ -98,13 +98,13 @@ func (r *run) missing(ctx context.Context) error {
 	return nil
 }
 
-// elsewhere reports whether an event lies in an archive folder that was set before.
+// elsewhere reports whether an event lies on another drive or in another archive folder.
 func (r *run) elsewhere(e event.Event) bool {
 	return e.Drive != "" && r.drive != "" && e.Drive != r.drive ||
 		e.Archive != "" && filepath.Clean(e.Archive) != filepath.Clean(r.Archive)
 }
 
-// absent tells of an event that nothing is left of.
+// absent adds a fault for an event if its sidecar and its clips are all gone.
 func (r *run) absent(ctx context.Context, e event.Event) error {
 	for _, name := range append([]string{archive.Sidecar(e)}, clipNames(e)...) {
 		if _, err := os.Lstat(r.path(e.Folder, name)); !errors.Is(err, fs.ErrNotExist) {
@@ -123,7 +123,7 @@ func (r *run) absent(ctx context.Context, e event.Event) error {
 	return nil
 }
 
-// reconcile rebuilds the index if it differs from the tree, and drops what is true no longer.
+// reconcile rebuilds the index if it differs from the tree, and drops the faults that no longer hold.
 func (r *run) reconcile(ctx context.Context) error {
 	differs := r.reindex || r.more > 0
 	for _, f := range r.res.Faults {
@@ -172,7 +172,7 @@ func (r *run) reconcile(ctx context.Context) error {
 	return nil
 }
 
-// differs reports whether a fault of the index is still one.
+// differs reports whether a fault of the index still holds.
 func (r *run) differs(ctx context.Context, f Issue) (bool, error) {
 	if f.Event == "" || r.index == nil {
 		return r.noIndex != nil, nil
@@ -189,7 +189,8 @@ func (r *run) differs(ctx context.Context, f Issue) (bool, error) {
 	return text != "", err
 }
 
-// find asks the index for an event, by its id or else by where its files are.
+// find returns the event of a group from the index. It searches by id if there is one, and else by the place of the
+// files.
 func (r *run) find(ctx context.Context, g group, id string) (e event.Event, ok bool, err error) {
 	if r.index == nil {
 		return e, false, nil
@@ -213,7 +214,8 @@ func (r *run) find(ctx context.Context, g group, id string) (e event.Event, ok b
 	return event.Event{}, false, err
 }
 
-// indexSays compares an event of the tree with the index, "" if both agree, and says what to do.
+// indexSays compares an event from the tree with the index. text says how they differ, "" if they agree, and hint what
+// to do.
 func (r *run) indexSays(ctx context.Context, e event.Event) (text, hint string, err error) {
 	if r.index == nil {
 		return "", "", nil

@@ -18,7 +18,7 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
 
-// source is where what is known of an event comes from.
+// source says where the knowledge about an event comes from.
 type source int
 
 const (
@@ -27,15 +27,15 @@ const (
 	fromIndex
 )
 
-// state is what was found out about one event.
+// state is what inspect found out about one event.
 type state struct {
 	e       event.Event // as far as it is known
 	from    source
-	lost    bool // a file that should be there is not
-	saving  bool // a running recorder works on it
+	lost    bool // a file that should be there is missing
+	saving  bool // a running recorder works on the event
 	faults  []Issue
 	notes   []Issue
-	sidecar error // why it cannot be used; nil: it can, or there is none
+	sidecar error // why the sidecar cannot be used; nil if it can, or if there is none
 }
 
 func (s *state) addIssue(g group, k Kind, name, text, hint string) {
@@ -46,19 +46,19 @@ func (s *state) addNote(g group, k Kind, name, text string) {
 	s.notes = append(s.notes, Issue{Path: g.at(name), Kind: k, Text: text, Event: s.e.ID})
 }
 
-// What to do, for the faults that share it.
+// Hints that several faults share.
 const (
 	hintRepair = "preroll check --archive --repair mends it."
 	hintCopy   = "Bring it back from a copy, if there is one. Look after the drive if this happens to more than one file."
 )
 
-// settleTime is for how long a file must not have changed before it is judged while a recorder runs.
+// settleTime is how long a file must not have changed before it is judged while a recorder runs.
 const settleTime = 3 * time.Minute
 
 func recentlyModified(t time.Time) bool { return time.Since(t).Abs() < settleTime }
 
-// inspectStable looks at an event until its files stay as they are meanwhile. Those of an event that was just mended
-// are young by that, and were counted for the progress before.
+// inspectStable inspects an event until its files do not change meanwhile. mended says that the event was just
+// repaired: its files are young because of the repair, and its bytes already count as progress.
 func (r *run) inspectStable(ctx context.Context, g group, mended bool) (s state, now group, err error) {
 	reading := !mended
 	for range 3 {
@@ -70,10 +70,10 @@ func (r *run) inspectStable(ctx context.Context, g group, mended bool) (s state,
 			return s, g, err
 		}
 		if !ok {
-			return state{}, g, r.checkRoot() // it was removed
+			return state{}, g, r.checkRoot() // the event was removed
 		}
 		if now.digest() == g.digest() {
-			if s.lost && !mended && r.Running(ctx) { // perhaps it is just being removed
+			if s.lost && !mended && r.Running(ctx) { // perhaps the event is just being removed
 				if fi, err := os.Stat(r.path(g.dir, ".")); err != nil || recentlyModified(fi.ModTime()) {
 					s.saving = true
 				}
@@ -86,7 +86,9 @@ func (r *run) inspectStable(ctx context.Context, g group, mended bool) (s state,
 	return s, g, nil
 }
 
-// inspect compares one event's files with what its sidecar and the index say. reading says that its bytes count for the
+// --- One event ---
+
+// inspect compares one event's files with its sidecar and with the index. reading says that the bytes count as
 // progress.
 func (r *run) inspect(ctx context.Context, g group, mended, reading bool) (s state, err error) {
 	if !mended && r.Running(ctx) && slices.ContainsFunc(g.files, func(f file) bool { return recentlyModified(f.mod) }) {
@@ -136,12 +138,12 @@ func (r *run) inspect(ctx context.Context, g group, mended, reading bool) (s sta
 		s.addIssue(g, Sidecar, side.name,
 			"The sidecar says that the event is still being saved; the index knows how it ended.", hintRepair)
 	case s.from == nowhere && indexed && !has && len(known.Clips) > 0 && !g.hasVideo():
-		// the index is looked at in the end
+		// missing checks the index later.
 		s.addNote(g, Picture, g.stem, "There is a picture or a mail of an event, and no video.")
 		return s, nil
 	case s.from == nowhere && indexed:
 		s.e, s.from = known, fromIndex
-		if len(known.Clips) > 0 || has { // an event that failed has no sidecar where the archive could not be reached
+		if len(known.Clips) > 0 || has { // an event that failed has no sidecar if the archive could not be reached
 			s.badSidecar(g, hintRepair)
 		}
 	case s.from == nowhere:
@@ -163,7 +165,7 @@ func (r *run) inspect(ctx context.Context, g group, mended, reading bool) (s sta
 	return s, nil
 }
 
-// badSidecar tells what is wrong with the sidecar.
+// badSidecar adds the fault that the sidecar is missing or cannot be used.
 func (s *state) badSidecar(g group, hint string) {
 	text := "The event's sidecar is missing."
 	if s.sidecar != nil {
@@ -172,7 +174,7 @@ func (s *state) badSidecar(g group, hint string) {
 	s.addIssue(g, Sidecar, g.stem+".json", text, hint)
 }
 
-// orphan looks at files whose event is not known at all.
+// orphan inspects files whose event is not known at all.
 func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 	if r.noIndex != nil && !errors.Is(r.noIndex, fs.ErrNotExist) {
 		s.addNote(g, Index, g.stem+".json",
@@ -206,7 +208,9 @@ func (r *run) orphan(ctx context.Context, g group, s state) (state, error) {
 	return s, nil
 }
 
-// plays reads back a clip that nothing is known of.
+// --- Its clips and other files ---
+
+// plays reads back a clip of which nothing is known.
 func (r *run) plays(ctx context.Context, g group, s *state, f file) error {
 	if !f.regular {
 		s.addIssue(g, Clip, f.name, "It is a link and not a file; it was not followed.", "Put the file itself there.")
@@ -219,7 +223,7 @@ func (r *run) plays(ctx context.Context, g group, s *state, f file) error {
 	return err
 }
 
-// readBack has FFmpeg read a file to its end. wrong says why it cannot.
+// readBack makes FFmpeg read a file to its end. wrong says why the file does not play, "" if it does.
 func (r *run) readBack(ctx context.Context, name string) (got ffmpeg.Totals, wrong string, err error) {
 	f, _, err := durable.OpenPlain(r.disk, name)
 	if err != nil {
@@ -291,7 +295,8 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 	return nil
 }
 
-// compare reads one clip and says what differs from what was saved, "" if nothing does.
+// compare reads one clip and returns its SHA-256. wrong says how the clip differs from what was saved, "" if it does
+// not.
 func (r *run) compare(ctx context.Context, file *os.File, c event.Clip,
 	read func(int64)) (sum, wrong string, err error) {
 	found, err := clip.Compare(ctx, r.FFmpeg, file, c, read)
@@ -301,7 +306,7 @@ func (r *run) compare(ctx context.Context, file *os.File, c event.Clip,
 	return found.SHA256, found.Wrong.String(), err
 }
 
-// beside checks all that is not a clip of an event that is known.
+// beside checks all files of a known event except its clips.
 func (r *run) beside(g group, s *state) {
 	for _, name := range []string{s.e.Thumbnail, s.e.Snapshot, s.e.Mail} {
 		if name == "" || r.picture(g, name) {
@@ -328,7 +333,7 @@ func (r *run) beside(g group, s *state) {
 	r.leftovers(g, s, hintRepair)
 }
 
-// leftovers tells of temporary files.
+// leftovers adds a fault for each temporary file.
 func (r *run) leftovers(g group, s *state, hint string) {
 	for _, f := range g.of(archive.TmpFile) {
 		s.addIssue(g, Leftover, f.name, "A clip was being made, and was not checked yet.", hint)
@@ -338,14 +343,14 @@ func (r *run) leftovers(g group, s *state, hint string) {
 	}
 }
 
-// picture reports whether a file is a picture by how it begins.
+// picture reports whether a file begins like a picture.
 func (r *run) picture(g group, name string) bool {
 	f, _, err := durable.OpenPlain(r.disk, g.at(name))
 	if err != nil {
 		return false
 	}
 	defer func() { _ = f.Close() }()
-	b := make([]byte, 512) // what DetectContentType looks at
+	b := make([]byte, 512) // as many as DetectContentType looks at
 	n, _ := io.ReadFull(f, b)
 	return strings.HasPrefix(http.DetectContentType(b[:n]), "image/")
 }

@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// JournalName is the journal's file in the state folder.
+// JournalName is the name of the journal in the state folder.
 const JournalName = "archive-check.jsonl"
 
-// digest stands for one event's files as they were when they were checked.
+// digest identifies one event's files as they were when they were checked.
 type digest [16]byte
 
 func compare(a, b digest) int { return bytes.Compare(a[:], b[:]) }
 
-// MarshalText writes hexadecimal.
+// MarshalText encodes the digest in hexadecimal.
 func (d digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
 
-// UnmarshalText reads it.
+// UnmarshalText decodes what MarshalText encodes.
 func (d *digest) UnmarshalText(b []byte) error {
 	if hex.DecodedLen(len(b)) != len(d) {
 		return errors.New("not a digest")
@@ -34,7 +34,7 @@ func (d *digest) UnmarshalText(b []byte) error {
 	return err
 }
 
-// header is the journal's first line.
+// header is the first line of the journal.
 type header struct {
 	Archive string `json:"archive"`
 	Form    int    `json:"form"`
@@ -42,7 +42,7 @@ type header struct {
 
 const journalForm = 1
 
-// record is a further line: one event that is checked.
+// record is a further line of the journal: one event that was checked.
 type record struct {
 	Digest   digest  `json:"digest"`
 	Faults   []Issue `json:"faults,omitempty"`
@@ -52,18 +52,18 @@ type record struct {
 
 func (r record) plain() bool { return r.Faults == nil && r.Repaired == nil && r.Notes == nil }
 
-// journal is what was checked in the round that is not finished. A round that was interrupted leaves it, and the next
-// one takes it up; lost lines mean only that their events are checked again. Of an event without a fault 16 bytes are
-// held.
+// journal is what the current round has checked. An interrupted round leaves its journal, and the next round continues
+// it. If lines are lost, only their events are checked again. An event without a fault takes 16 bytes of memory.
 type journal struct {
 	path   string
-	file   *os.File // nil: the journal cannot be written
+	file   *os.File // nil if the journal cannot be written
 	at     time.Time
-	whole  []digest // sorted
+	whole  []digest // events with nothing to report, sorted
 	others map[digest]record
 }
 
-// openJournal opens the journal of an archive, or begins one. An error means that the round cannot be taken up again.
+// openJournal opens the journal of an archive, or begins a new one. An error means that this round cannot be continued
+// after an interruption.
 func openJournal(path, root string, fresh bool) (*journal, error) {
 	j := &journal{path: path, others: map[digest]record{}}
 	head := header{root, journalForm}
@@ -87,11 +87,11 @@ func openJournal(path, root string, fresh bool) (*journal, error) {
 	if j.at.IsZero() {
 		return j, j.write(head)
 	}
-	_, err = f.WriteString("\n") // behind a line that a crash cut
+	_, err = f.WriteString("\n") // ends a line that a crash cut
 	return j, err
 }
 
-// load reads the journal of an earlier round about the same archive.
+// load reads the journal of an earlier round, if it is about the same archive.
 func (j *journal) load(head header) error {
 	f, err := os.Open(j.path)
 	if err != nil {
@@ -106,7 +106,7 @@ func (j *journal) load(head header) error {
 	lines.Buffer(nil, 1<<20)
 	var has header
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &has) != nil || has != head {
-		return nil // of another archive, or of another version
+		return nil // of another archive or another version
 	}
 	for lines.Scan() {
 		var r record
@@ -121,10 +121,10 @@ func (j *journal) load(head header) error {
 	}
 	slices.SortFunc(j.whole, compare)
 	j.at = fi.ModTime()
-	return nil // a line that is too long ends the reading: what follows is checked again
+	return nil // a line that is too long ends the reading; later events are checked again
 }
 
-// has returns what was noted of an event whose files are as they were.
+// has returns the record of an event whose files have not changed since.
 func (j *journal) has(d digest) (record, bool) {
 	if r, ok := j.others[d]; ok {
 		return r, true
@@ -147,7 +147,7 @@ func (j *journal) write(v any) error {
 	return nil
 }
 
-// drop ends the work on a journal that cannot be written.
+// drop stops using a journal that cannot be written.
 func (j *journal) drop() {
 	if j.file != nil {
 		_ = j.file.Close()
@@ -155,7 +155,7 @@ func (j *journal) drop() {
 	}
 }
 
-// close ends the work on the journal; one of a round that is complete goes.
+// close closes the journal, and removes it if the round is complete.
 func (j *journal) close(complete bool) error {
 	if j.file == nil {
 		return nil

@@ -24,25 +24,25 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// proper is a folder of events as Preroll makes it: the camera's id, then the day.
+// proper matches a folder of events as Preroll makes it: the camera's id, then the day.
 var proper = regexp.MustCompile(`^[^/]+/\d{4}/\d\d/\d\d$`)
 
-// mending is the work on one event.
+// mending is the repair of one event.
 type mending struct {
 	*run
 	g       group
 	e       event.Event
 	changed bool                 // the sidecar has to be written
-	bad     []string             // clips that are not what was saved
-	made    map[string]time.Time // clips that got their name now, and when their video was written
+	bad     []string             // clips that differ from what was saved
+	made    map[string]time.Time // clips that got their name in this repair, and when their video was written
 	clips   map[string]event.Clip
 	done    []string          // partial files that hold nothing
-	why     map[string]string // of what could not be mended, by its path
+	why     map[string]string // why something could not be repaired, by its path
 }
 
-// repair does what can be done about an event's faults, and returns what could not be, by path. The order is such that
-// whatever ends it, video is in one file at least: clips, then pictures, then the sidecar, and only then partial files
-// go.
+// repair repairs an event's faults as far as possible. It returns why the others could not be repaired, by path. The
+// order keeps all video in at least one file, whenever the repair ends: first clips, each of which is checked before it
+// replaces its partial file, then pictures, then the sidecar. Empty partial files and leftovers go last.
 func (r *run) repair(ctx context.Context, g group, s state) (why map[string]string, err error) {
 	m := &mending{run: r, g: g, e: s.e, made: map[string]time.Time{}, clips: map[string]event.Clip{},
 		why: map[string]string{}}
@@ -57,7 +57,7 @@ func (r *run) repair(ctx context.Context, g group, s state) (why map[string]stri
 		return m.why, nil
 	}
 	if s.from == fromSidecar && !s.e.State.Ended() {
-		return m.why, nil // Preroll itself goes on with it, once the index knows of it
+		return m.why, nil // Preroll itself continues the event, once the index knows it
 	}
 	for _, f := range g.of(archive.TmpFile) {
 		if err := m.temporary(ctx, f); err != nil {
@@ -86,11 +86,13 @@ func (r *run) repair(ctx context.Context, g group, s state) (why map[string]stri
 	return m.why, nil
 }
 
+// --- Clips ---
+
 func (m *mending) failed(name string, err error) {
 	m.why[m.g.at(name)] = strings.TrimSuffix(err.Error(), ".")
 }
 
-// whole reports whether a clip can be read back, and is what was saved, if that is known.
+// whole reports whether a clip can be read back and, as far as that is known, equals what was saved.
 func (m *mending) whole(ctx context.Context, name string) (bool, error) {
 	if slices.Contains(m.bad, name) {
 		return false, nil
@@ -99,7 +101,8 @@ func (m *mending) whole(ctx context.Context, name string) (bool, error) {
 	return err == nil && wrong == "" && got.Frames > 0, err
 }
 
-// temporary deals with a clip that was never named. It is of no use where the clip or what it was made from is there.
+// temporary handles a clip that never got its final name. The file is removed if the clip itself or the partial file
+// that it was made from is there.
 func (m *mending) temporary(ctx context.Context, f file) error {
 	final := strings.TrimSuffix(f.name[1:], ".tmp") + ".mp4"
 	ok := false
@@ -140,7 +143,7 @@ func (m *mending) temporary(ctx context.Context, f file) error {
 	return nil
 }
 
-// clipOf is what the clip of a partial file is called.
+// clipOf returns the name of the clip of a partial file.
 func clipOf(stem, part string) string {
 	if n := partNumber(stem, part); n > 1 {
 		return fmt.Sprintf("%s_part%d.mp4", stem, n)
@@ -148,7 +151,8 @@ func clipOf(stem, part string) string {
 	return stem + ".mp4"
 }
 
-// finish hands the partial files that are no clips themselves to the copier, which makes clips of them.
+// finish makes clips of the partial files, with the code of the copier. It skips partial files that the event names as
+// clips.
 func (m *mending) finish(ctx context.Context) error {
 	files := m.g.of(archive.PartialFile)
 	slices.SortFunc(files, func(a, b file) int { return partNumber(m.g.stem, a.name) - partNumber(m.g.stem, b.name) })
@@ -175,8 +179,8 @@ func (m *mending) finish(ctx context.Context) error {
 	return nil
 }
 
-// clip makes a clip of a partial file, and puts it into the event, if that is known. Of one that is not known that is
-// done for all its clips together.
+// clip makes a clip of a partial file. If the event is known, clip adds the new clip to the event. Otherwise fromFiles
+// does so later for all clips together.
 func (m *mending) clip(ctx context.Context, f file) error {
 	name := clipOf(m.g.stem, f.name)
 	if _, err := m.disk.Lstat(m.g.at(name)); err == nil && slices.Contains(m.bad, name) {
@@ -221,7 +225,7 @@ func (m *mending) clip(ctx context.Context, f file) error {
 	return nil
 }
 
-// describe reads a clip and says what it is, but not when.
+// describe reads a clip and returns its properties without its times.
 func (m *mending) describe(ctx context.Context, name string) (c event.Clip, err error) {
 	got, wrong, err := m.readBack(ctx, m.g.at(name))
 	if err == nil && wrong != "" {
@@ -243,8 +247,8 @@ func (m *mending) describe(ctx context.Context, name string) (c event.Clip, err 
 	return c, err
 }
 
-// span is when a clip begins and ends, of which only the file's own time tells: it was last written at its end. Where
-// that does not fit what its name says, it begins then.
+// span estimates when a clip begins and ends from the time of its file, which was last written at the clip's end. If
+// this does not fit the time in its name, the clip begins at that time.
 func (m *mending) span(written time.Time, length time.Duration) (start, end time.Time) {
 	const longest = time.Hour // before the trigger
 	at := m.g.time()
@@ -254,8 +258,9 @@ func (m *mending) span(written time.Time, length time.Duration) (start, end time
 	return start, start.Add(length)
 }
 
-// fromFiles makes an event from files of which nothing else is known. false means that there is none of them that
-// plays.
+// --- Events without a sidecar ---
+
+// fromFiles makes an event from files of which nothing else is known. It reports whether one of them plays.
 func (m *mending) fromFiles(ctx context.Context) bool {
 	camera, _, _ := strings.Cut(m.g.dir, "/")
 	at := m.g.time()
@@ -277,12 +282,12 @@ func (m *mending) fromFiles(ctx context.Context) bool {
 			e.Explain(text.NotFinished.With())
 		}
 	}
-	// part10 after part2
+	// part10 comes after part2.
 	slices.SortFunc(files, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
 	for _, name := range files {
 		c, err := m.describe(ctx, name)
 		if err != nil {
-			continue // told of by the look
+			continue // inspect reports the fault
 		}
 		written, made := m.made[name]
 		if !made {
@@ -314,7 +319,7 @@ func (m *mending) fromFiles(ctx context.Context) bool {
 	return true
 }
 
-// label is the label in a stem; a number that told two events apart is none of it.
+// label returns the label in a stem, without the number that tells two events with the same label apart.
 func label(stem string) string {
 	l := stem[len(archive.StemTime)+1:]
 	if i := strings.IndexByte(l, '_'); i >= 0 {
@@ -323,7 +328,7 @@ func label(stem string) string {
 	return l
 }
 
-// thumbnail makes the picture of an event that lacks it.
+// thumbnail makes the thumbnail of an event that lacks it.
 func (m *mending) thumbnail(ctx context.Context) {
 	name := m.e.Thumbnail
 	if name == "" {
@@ -334,7 +339,7 @@ func (m *mending) thumbnail(ctx context.Context) {
 	}
 	if !m.picture(m.g, name) {
 		if _, err := m.disk.Lstat(m.g.at(name)); err == nil && m.e.Thumbnail == "" {
-			return // a stranger's
+			return // not Preroll's file
 		}
 		if err := m.snap(ctx, name); err != nil {
 			m.failed(name, err)
@@ -346,7 +351,7 @@ func (m *mending) thumbnail(ctx context.Context) {
 	}
 }
 
-// thumbWidth is how wide a thumbnail is at most, in pixels.
+// thumbWidth is the max width of a thumbnail in pixels.
 const thumbWidth = 480
 
 func (m *mending) snap(ctx context.Context, name string) error {
@@ -362,7 +367,7 @@ func (m *mending) snap(ctx context.Context, name string) error {
 	return durable.WriteIn(m.disk, m.g.at(name), jpeg, archive.FileMode)
 }
 
-// sidecar writes the event beside its clips. One that is of no use is kept under another name.
+// sidecar writes the event beside its clips. It keeps a useless old sidecar under another name.
 func (m *mending) sidecar(useless bool) error {
 	name := m.g.stem + ".json"
 	if _, there := m.g.file(name); there && useless {
@@ -395,7 +400,7 @@ func (m *mending) setAside(name string) error {
 	}
 }
 
-// tidy removes the partial files whose video is in a clip, and small leftovers.
+// tidy removes empty partial files and small leftovers.
 func (m *mending) tidy() {
 	names := slices.Clone(m.done)
 	for _, f := range m.g.of(archive.ScrapFile) {

@@ -20,10 +20,10 @@ import (
 	"github.com/preroll/preroll/recorder/archive/drive"
 )
 
-// numbered is the ending of a partial file behind the first.
+// numbered matches the ending of a partial file, with its number unless it is the first.
 var numbered = regexp.MustCompile(`^(?:(\d+)\.)?partial\.mp4$`)
 
-// partNumber is a partial file's place among those of its event, from 1 on.
+// partNumber returns the place of a partial file among those of its event, counted from 1.
 func partNumber(stem, name string) int {
 	m := numbered.FindStringSubmatch(strings.TrimPrefix(name, stem+"."))
 	if m == nil || m[1] == "" {
@@ -33,20 +33,20 @@ func partNumber(stem, name string) int {
 	return n
 }
 
-// file is a file with a name of Preroll's.
+// file is a file with a name that Preroll makes.
 type file struct {
 	name    string
 	role    archive.Role
 	size    int64
 	mod     time.Time
-	regular bool // neither a link nor anything else that is not simply a file
+	regular bool // not a link or any other special file
 }
 
-// group are the files of one event.
+// group is the files of one event.
 type group struct {
 	dir   string // below the archive, with slashes
 	stem  string
-	files []file // by name
+	files []file // sorted by name
 }
 
 func (g group) of(r archive.Role) (list []file) {
@@ -66,7 +66,7 @@ func (g group) file(name string) (file, bool) {
 	return g.files[i], true
 }
 
-// at is the path of one of the event's files below the archive.
+// at returns the path of a file of the event below the archive.
 func (g group) at(name string) string {
 	if g.dir == "." {
 		return name
@@ -74,13 +74,13 @@ func (g group) at(name string) string {
 	return g.dir + "/" + name
 }
 
-// time is when the event began, by its stem.
+// time returns when the event began, according to its stem.
 func (g group) time() time.Time {
-	t, _ := time.Parse(archive.StemTime, g.stem[:len(archive.StemTime)]) // it was parsed when it was listed
+	t, _ := time.Parse(archive.StemTime, g.stem[:len(archive.StemTime)]) // list has parsed it already
 	return t
 }
 
-// isEvent reports whether there is an event at all, and not just a picture of one.
+// isEvent reports whether there is a clip, a partial file or a sidecar, and not just a picture of an event.
 func (g group) isEvent() bool {
 	return slices.ContainsFunc(g.files, func(f file) bool {
 		return f.role == archive.ClipFile || f.role == archive.PartialFile || f.role == archive.SidecarFile
@@ -93,7 +93,7 @@ func (g group) hasVideo() bool {
 	})
 }
 
-// video is how many video files there are, and their bytes.
+// video returns the number of finished clips, and the bytes of all video files.
 func (g group) video() (clips int, bytes int64) {
 	for _, f := range g.files {
 		switch f.role {
@@ -107,7 +107,7 @@ func (g group) video() (clips int, bytes int64) {
 	return clips, bytes
 }
 
-// digest stands for the group with its files as they are now.
+// digest returns a hash of the event's path and of the names, sizes and times of its files.
 func (g group) digest() (d digest) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", g.at(g.stem))
@@ -118,10 +118,11 @@ func (g group) digest() (d digest) {
 	return d
 }
 
-// names is how many names of a folder are read at once: of strangers no more are ever held.
+// names is how many names of a folder list reads at once. It bounds the memory for files that are not Preroll's.
 const names = 1000
 
-// list reads one folder: the events in it and the folders below, in order. Links are never followed.
+// list reads one folder. It returns the events in the folder and the folders below, both sorted, and the number of
+// files that are not Preroll's. It never follows links.
 func list(ctx context.Context, root, dir string) (groups []group, below []string, strangers int, err error) {
 	f, err := os.Open(filepath.Join(root, filepath.FromSlash(dir)))
 	if err != nil {
@@ -177,8 +178,8 @@ func list(ctx context.Context, root, dir string) (groups []group, below []string
 	return groups, below, strangers, nil
 }
 
-// walk visits every folder of the archive, each before those below it. What visit is told of a folder that cannot be
-// read is the error.
+// walk visits every folder of the archive, each before the folders below it. visit gets the error if a folder cannot be
+// read.
 func walk(ctx context.Context, root, dir string,
 	visit func(dir string, groups []group, strangers int, err error) error) error {
 	groups, below, strangers, err := list(ctx, root, dir)
@@ -196,7 +197,7 @@ func walk(ctx context.Context, root, dir string,
 	return nil
 }
 
-// again lists one event's files anew; ok is false if none is left.
+// again lists one event's files again. ok is false if none is left.
 func again(ctx context.Context, root string, g group) (now group, ok bool, err error) {
 	groups, _, _, err := list(ctx, root, g.dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,5 +1,5 @@
-// Package drive tells archive drives apart. Each has a file with an id at its root, so that another drive at the same
-// mount point is another drive, and one that moves to another place is the same.
+// Package drive tells archive drives apart. Each drive has a file with an id at its root. So another drive at the same
+// mount point is recognized as another drive, and a drive that moves to another mount point as the same drive.
 package drive
 
 import (
@@ -16,10 +16,11 @@ import (
 	"github.com/preroll/preroll/internal/durable"
 )
 
-// File is the name of the file with the id. It is hidden, so that who empties the folder by hand leaves it.
+// File is the name of the file with the id. The file is hidden, so that a person who empties the folder by hand leaves
+// it.
 const File = ".preroll-archive.json"
 
-// mark is what the file holds.
+// mark is the content of the file.
 type mark struct {
 	ID   string    `json:"id"`
 	Made time.Time `json:"made"`
@@ -28,7 +29,7 @@ type mark struct {
 
 const noteText = "Preroll tells this drive from others by this file. Leave it here; do not copy it to another drive."
 
-// maxFile bounds what is read as the file, in bytes.
+// maxFile is how much of the file is read at most, in bytes.
 const maxFile = 4 << 10
 
 var valid = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -36,14 +37,14 @@ var valid = regexp.MustCompile(`^[0-9a-f]{16}$`)
 // NewID returns an id for a drive that has none.
 func NewID() string {
 	b := make([]byte, 8)
-	_, _ = rand.Read(b) // never fails (crypto/rand)
+	_, _ = rand.Read(b) // crypto/rand never fails
 	return hex.EncodeToString(b)
 }
 
-// ErrID is the error for a file of the right name that holds no id.
+// ErrID is the error for a file with this name that holds no valid id.
 var ErrID = errors.New(File + " is damaged; remove it, and run: preroll reindex")
 
-// Read returns the id of the drive whose root is given. Where there is none the error is [fs.ErrNotExist].
+// Read returns the id of the drive with the given root. The error is [fs.ErrNotExist] if the drive has no id file.
 func Read(root *os.Root) (string, error) {
 	f, _, err := durable.OpenPlain(root, File)
 	if err != nil {
@@ -60,7 +61,7 @@ func Read(root *os.Root) (string, error) {
 	return m.ID, nil
 }
 
-// Mark gives a drive an id, durably.
+// Mark writes an id file to a drive, durably.
 func Mark(root *os.Root, id string) error {
 	b, err := json.MarshalIndent(mark{ID: id, Made: time.Now().UTC().Truncate(time.Second), Note: noteText}, "", "  ")
 	if err != nil {

@@ -19,13 +19,13 @@ var (
 	clockFirst = regexp.MustCompile(`^` + clockPattern + `[,;\s]{1,3}` + datePattern)
 	compact    = regexp.MustCompile(`^(\d{4})(\d{2})(\d{2})[-_T ]?(\d{2})(\d{2})(\d{2})(Z?)`)
 	dashes     = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})[-_ ](\d{2})-(\d{2})-(\d{2})`)
-	// spokenTime finds a date with a time in a sentence.
+	// spokenTime finds a date and a time in a sentence.
 	spokenTime = regexp.MustCompile(`\d{4}[-/.]\d{1,2}[-/.]\d{1,2}[,T\s]{1,2}\d{1,2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}[,\s]{1,2}\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AaPp][Mm])?|\d{4}年\d{1,2}月\d{1,2}日\s?\d{1,2}[:時点时]\d{2}(?:[:分]\d{2}秒?)?`)
-	// The order of day and month that a key names: "Alarm Start Time(D/M/Y H:M:S)".
+	// The order of day and month in a key: "Alarm Start Time(D/M/Y H:M:S)".
 	dayOrder = regexp.MustCompile(`(?i)\b(?:(d{1,2}[-/. ]m{1,3}[-/. ]y)|(m{1,3}[-/. ]d{1,2}[-/. ]y))`)
 )
 
-// worded are the formats with a month's name.
+// worded are the formats with the name of a month.
 var worded = []string{
 	"Jan 2 2006 15:04:05", "Jan 2 2006 3:04:05 PM", "2 Jan 2006 15:04:05", "2 Jan 2006 3:04:05 PM",
 	"Jan 2 15:04:05 2006", "2006 Jan 2 15:04:05", "Jan 2 15:04:05 MST 2006",
@@ -34,9 +34,9 @@ var worded = []string{
 	"2 January 2006 3:04 PM",
 }
 
-// parseTime reads a camera's time, which is local time if it names no zone. It is zero for an unknown format, for a
-// date that does not exist, and for one where day and month could be exchanged, unless the field's key tells their
-// order.
+// parseTime reads a camera's time, which is local time if it names no zone. The result is zero for an unknown format
+// and for a date that does not exist. It is also zero if day and month could be exchanged and the key of the field does
+// not tell their order.
 func parseTime(s, key string) time.Time {
 	s = strings.TrimSpace(s)
 	if m := dateFirst.FindStringSubmatch(s); m != nil {
@@ -70,8 +70,8 @@ func parseTime(s, key string) time.Time {
 	return time.Time{}
 }
 
-// moment makes a time of the digits of a date (in the order written), a clock (hour, minute, second, a or p) and a
-// zone.
+// moment makes a time from the digits of a date in the order written, of a clock (hour, minute, second, a or p), and of
+// a zone.
 func moment(date, clock []string, zone, key, text string) time.Time {
 	a, b, c := atoi(date[0]), atoi(date[1]), atoi(date[2])
 	var year, month, day int
@@ -83,7 +83,7 @@ func moment(date, clock []string, zone, key, text string) time.Time {
 		return time.Time{}
 	case order != nil && order[1] != "", order == nil &&
 		(a > 12 || a == b || strings.Contains(text[:min(len(text), 10)], ".")):
-		// 31.01.2024 is German
+		// 31.01.2024 is German: the day comes first.
 		year, month, day = c, b, a
 	case order != nil && order[2] != "", order == nil && b > 12:
 		year, month, day = c, a, b
@@ -124,7 +124,7 @@ func moment(date, clock []string, zone, key, text string) time.Time {
 	return t.Local()
 }
 
-// atoi reads at most four digits; "" is 0.
+// atoi reads at most four digits. It returns 0 for "".
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n

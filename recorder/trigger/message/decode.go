@@ -11,7 +11,7 @@ import (
 	"github.com/emersion/go-message/charset"
 )
 
-// sextet is the value of a base64 character, -1 if it is none.
+// sextet returns the value of a base64 character, or -1 if the character is not base64.
 func sextet(c byte) int {
 	switch {
 	case c >= 'A' && c <= 'Z':
@@ -37,11 +37,11 @@ func plainBase64(l []byte) bool {
 	return true
 }
 
-// base64Bits are those with which base64 characters have begun a byte.
+// base64Bits are the bits of a byte that the base64 characters so far have begun.
 type base64Bits struct{ bits, n int }
 
-// decode appends to out what b holds, and reports whether that is all base64. It ignores what does not belong there,
-// and reads on after padding: some cameras encode line by line. Out may begin where b does.
+// decode appends the decoded bytes of b to out, and reports whether b is clean base64. It skips characters that do not
+// belong there, and goes on after padding, because some cameras encode line by line. out may begin where b begins.
 func (d *base64Bits) decode(out, b []byte) (_ []byte, clean bool) {
 	clean = true
 	for _, c := range b {
@@ -63,7 +63,7 @@ func (d *base64Bits) decode(out, b []byte) (_ []byte, clean bool) {
 	return out, clean
 }
 
-// decodeQuoted undoes quoted-printable; in a header's word an underscore is a blank (RFC 2047).
+// decodeQuoted decodes quoted-printable. In an encoded word of a header, an underscore is a blank (RFC 2047).
 func decodeQuoted(b []byte, word bool) []byte {
 	out := make([]byte, 0, len(b))
 	for i := 0; i < len(b); i++ {
@@ -75,7 +75,7 @@ func decodeQuoted(b []byte, word bool) []byte {
 		case i+2 < len(b) && unhex(b[i+1]) >= 0 && unhex(b[i+2]) >= 0:
 			out = append(out, byte(unhex(b[i+1])<<4|unhex(b[i+2])))
 			i += 2
-		default: // a soft line end, perhaps behind blanks
+		default: // a soft line end, perhaps after blanks
 			l, rest, whole := line(b[i+1:])
 			if whole && len(bytes.TrimSpace(l)) == 0 {
 				i = len(b) - len(rest) - 1
@@ -101,8 +101,8 @@ func unhex(c byte) int {
 
 var encodedWord = regexp.MustCompile(`=\?([A-Za-z0-9_.:-]{1,40})(?:\*[A-Za-z-]{1,20})?\?([bBqQ])\?([^?]*)\?=`)
 
-// decodeWords decodes a header's value with its encoded words (RFC 2047). Neighbours of one charset are joined before
-// they are decoded, since cameras cut them within a character.
+// decodeWords decodes the value of a header with its encoded words (RFC 2047). It joins neighbours of one charset
+// before it decodes them, because cameras cut words within a character.
 func decodeWords(b []byte, hint string) string {
 	var out strings.Builder
 	var pending []byte
@@ -134,8 +134,8 @@ func decodeWords(b []byte, hint string) string {
 	return out.String()
 }
 
-// decodeText turns bytes into UTF-8. The charset that a camera names is right only sometimes (Hikvision says gb2312
-// whatever it sends), so valid UTF-8 is taken as that, and what the named charset cannot read is guessed.
+// decodeText converts bytes to UTF-8. The charset that a camera names is often wrong: Hikvision says gb2312, whatever
+// it sends. So valid UTF-8 is kept, and if the named charset does not fit, decodeText guesses one.
 func decodeText(b []byte, name string) string {
 	shifting := strings.HasPrefix(name, "iso-2022-") || strings.HasPrefix(name, "hz-") ||
 		strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32")
@@ -155,7 +155,7 @@ func decodeText(b []byte, name string) string {
 	return s
 }
 
-// validPrefix returns b without a last character that is cut, or nil if b is not UTF-8.
+// validPrefix returns b without a last character that is cut off, or nil if b is not UTF-8.
 func validPrefix(b []byte) []byte {
 	for i := 1; i < utf8.UTFMax && i <= len(b); i++ {
 		if c := b[len(b)-i]; utf8.RuneStart(c) {
@@ -182,10 +182,10 @@ func convert(b []byte, name string) (s string, bad int) {
 	return s, strings.Count(s, "\uFFFD")
 }
 
-// guessCharset names the charset of bytes that are not UTF-8, by the runs of bytes above 127: Chinese characters are
-// pairs whose first byte is mostly a low one, Russian words are of upper-half letters, anything else is taken as
-// Western European. Chinese is what the mail says it is, so that rare characters, whose second byte may be ASCII, are
-// believed beside common ones.
+// guessCharset names the charset of bytes that are not UTF-8. It looks at the runs of bytes above 127. Chinese
+// characters are pairs, mostly with a low first byte. Russian words consist of letters of the upper half. Anything else
+// is taken as Western European. chinese says that the mail itself names a Chinese charset; then odd runs are accepted
+// beside common characters, because the second byte of a rare character may be ASCII.
 func guessCharset(b []byte, chinese bool) string {
 	pairs, common, odd, russian, high := 0, 0, 0, 0, 0
 	for i := 0; i < len(b); i++ {
@@ -229,8 +229,8 @@ func guessCharset(b []byte, chinese bool) string {
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// plain returns the text of HTML: no tags, scripts or styles; blocks and rows on lines of their own, a row of
-// two cells as `key: value`.
+// plain returns the text of HTML without tags, scripts and styles. Blocks and rows get lines of their own. A row of two
+// cells becomes `key: value`.
 func plain(s string) string {
 	var out strings.Builder
 	for s != "" {
@@ -283,7 +283,7 @@ func plain(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// behind returns what follows a tag's end, "" if it does not end.
+// behind returns what follows the end of the first such tag, or "" if there is none.
 func behind(s, tag string) string {
 	for i := 0; i+len(tag) <= len(s); i++ {
 		n := strings.IndexByte(s[i:], '<')

@@ -10,7 +10,7 @@ import (
 const maxKey = 60 // characters
 
 // fields returns the lines of a text that give a value, `key: value` or `key=value`. A separator within brackets
-// belongs to the key ("Alarm Start Time(D/M/Y H:M:S): ..."). Lines without a value are left out.
+// belongs to the key, as in "Alarm Start Time(D/M/Y H:M:S): ...". Lines without a value are left out.
 func fields(text string) []Field {
 	var list []Field
 	for l := range strings.Lines(text) {
@@ -39,7 +39,8 @@ func field(l string) (f Field, ok bool) {
 	return f, f.Key != "" && f.Value != "" && utf8.RuneCountInString(f.Key) <= maxKey
 }
 
-// separator finds what ends a line's key.
+// separator finds the character that ends a line's key. It returns its index and width in bytes, or -1 and 0. With
+// brackets, it skips what is in brackets.
 func separator(l string, brackets bool) (at, width int) {
 	depth := 0
 	for i, r := range l {
@@ -60,21 +61,21 @@ func separator(l string, brackets bool) (at, width int) {
 
 var clockHour = regexp.MustCompile(`[^\pL\pN]\d{1,2}$|[T:]\d{2}$`)
 
-// role is what a field tells of.
+// role says what a field is about.
 type role int
 
 const (
 	roleNone    role = iota
 	roleEvent        // what happened
-	roleChannel      // the channel's name, or its number
+	roleChannel      // the channel's name or number
 	roleNumber       // the channel's number
-	roleDevice       // the sending device's name
+	roleDevice       // the name of the sending device
 	roleTime         // when it happened
-	roleDay          // on which day, with the time in another field
-	roleOther        // the rest of what devices write, with no word of an event
+	roleDay          // on which day, if another field has the time
+	roleOther        // other fields that devices write, which are not about an event
 )
 
-// roles names the fields by their keys, as [plainKey] gives them.
+// roles maps the keys of fields, as [plainKey] returns them, to roles.
 var roles = map[string]role{}
 
 func init() {
@@ -109,8 +110,8 @@ func init() {
 	}
 }
 
-// plainKey is a key in lower case without what is in brackets, with one blank where it has blanks, hyphens,
-// underscores, dots or slashes.
+// plainKey returns a key in lower case, without what is in brackets. One blank stands for each run of blanks, hyphens,
+// underscores, dots and number signs, and for slashes unless roles has the key with its slash.
 func plainKey(key string) string {
 	key = bracketed.ReplaceAllString(strings.ToLower(key), " ")
 	key = strings.ReplaceAll(key, "’", "'")
@@ -126,17 +127,17 @@ func plainKey(key string) string {
 var (
 	bracketed = regexp.MustCompile(`\([^()]{0,60}\)|\[[^\[\]]{0,60}\]|（[^（）]{0,60}）|【[^【】]{0,60}】`)
 
-	// A channel's number as it is written alone: "3", "CH03", "IP-CH1", "Channel 3", "D2".
+	// A channel's number that stands alone: "3", "CH03", "IP-CH1", "Channel 3", "D2".
 	number = regexp.MustCompile(`^(?i:(?:ip|an|analog|digital)?[- _]?(?:ch|channel|chan|kanal|canal|canale|kanaal|通道|チャンネル|канал)?[-_ .:#№]*)0*(\d{1,4})$|^([ADad]\d{1,3})$`)
-	// A number with the name: "3 (Front yard)", "CH3: Front yard", "D1 - Gate".
+	// A number, then a name: "3 (Front yard)", "CH3: Front yard", "D1 - Gate".
 	numberName = regexp.MustCompile(`^(?i:(?:ip|an)?[- _]?(?:ch|channel)[-_ .]?)0*(\d{1,4})\s*[-:,(\[]\s*(.+?)\s*[)\]]?$|^([AD]\d{1,3}|\d{1,3})\s*[(\[]\s*(.+?)\s*[)\]]$`)
-	// A name with the number: "CAM 2(A2)".
+	// A name, then a number: "CAM 2(A2)".
 	nameNumber = regexp.MustCompile(`^(.+?)\s*[(\[]\s*(?i:ch|channel)?\s*([ADad]?\d{1,4})\s*[)\]]$`)
 	// A number in a sentence: "Motion Detected On Channel A2".
 	spokenNumber = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:channel|kanal|canal|canale|kanaal|канал[еа]?)[ :#№.]{1,3}([AD]?\d{1,3})(?:$|[^\pL\pN])|通道\s{0,2}(\d{1,3})|チャンネル\s{0,2}(\d{1,3})`)
 )
 
-// channelNumber returns a channel's number without what is written around it, "" if s is no number.
+// channelNumber returns a channel's number without the text around it, or "" if s is no number.
 func channelNumber(s string) string {
 	m := number.FindStringSubmatch(s)
 	if m == nil {
@@ -145,10 +146,10 @@ func channelNumber(s string) string {
 	return m[1] + strings.ToUpper(m[2])
 }
 
-// describe fills in what follows from subject, text and fields.
+// describe fills in what follows from the subject, the text and the fields.
 func (m *Message) describe() {
 	day, dayKey, timeKey := "", "", ""
-	var numbered string // by a bracket of a key
+	var numbered string // the number in brackets in a key
 	for _, f := range m.Fields {
 		key := plainKey(f.Key)
 		switch roles[key] {
@@ -197,7 +198,7 @@ func (m *Message) describe() {
 	m.classify()
 }
 
-// channel takes a field that names a channel, by name, number or both.
+// channel reads a field that names a channel by name, by number or by both.
 func (m *Message) channel(f Field, key string) {
 	if n := channelNumber(f.Value); n != "" && !strings.HasSuffix(key, "name") {
 		m.Number = first(m.Number, n)

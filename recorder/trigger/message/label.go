@@ -7,19 +7,19 @@ import (
 	"unicode/utf8"
 )
 
-// maxSearched bounds a text that is searched for words, in bytes: hostile text makes expressions slow.
+// maxSearched bounds a text that is searched for words, in bytes. Hostile text makes regular expressions slow.
 const maxSearched = 2 << 10
 
 var (
-	// labels are the classes of incidents, the more telling ones first: "Motion Detection: Person" is a person.
+	// labels are the classes of incidents, the more specific ones first: "Motion Detection: Person" is a person.
 	labels = classes("label", "doorbell", "person", "vehicle", "animal", "line crossing", "intrusion", "tamper",
 		"sound", "fire",
 		"temperature", "abandoned object", "alarm input", "motion")
-	// notices are the classes of news that are no incident.
+	// notices are the classes of news that is no incident.
 	notices = classes("notice", "disk", "network", "login", "power", "system")
-	// outweighs finds the words by which a mail says that it is an alarm, whatever else it speaks of.
+	// outweighs finds the words that make a mail an alarm, whatever else the mail speaks of.
 	outweighs = words("alarm").within()
-	// around is the words that stand around a notice and say nothing.
+	// around holds the words that may stand around a notice and mean nothing.
 	around = func() map[string]bool {
 		m := map[string]bool{}
 		for _, l := range words("around").bordered {
@@ -30,21 +30,21 @@ var (
 		return m
 	}()
 
-	// What may hold any word by chance.
+	// Addresses, which may hold any word by chance.
 	addresses = regexp.MustCompile(`(?i)\b[a-z]{3,8}://\S+|\bwww\.\S+|\S+@\S+`)
 	// "No person", "without motion", "motion has ended".
 	denied = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])` + words("denied").alternatives() + `\s+\pL+(?:\s` +
 		words("or").alternatives() + `\s\pL+)?`)
-	// The value of a field that says it did not happen: "Person: No".
+	// The value of a field that says that it did not happen: "Person: No".
 	refused = regexp.MustCompile(`(?i)^` + words("refused").alternatives() + `[.!]?$`)
-	// The value that says only that it did: "Person: Yes".
+	// The value of a field that says only that it happened: "Person: Yes".
 	affirmed = regexp.MustCompile(`(?i)^` + words("affirmed").alternatives() + `[.!]?$`)
 
 	testPhrase = words("test phrase").within()
 	testWord   = regexp.MustCompile(`(?i)^[\s!.\[\]()-]*` + words("test word").alternatives() + `[\s!.\[\]()-]*$`)
 )
 
-// find returns the name of the first class that a text speaks of.
+// find returns the name of the first class that a text speaks of, or "".
 func find(classes []class, text string) string {
 	for _, c := range classes {
 		if c.words.MatchString(text) {
@@ -54,10 +54,10 @@ func find(classes []class, text string) string {
 	return ""
 }
 
-// classify finds label, notice and test. What the fields say that name the event comes before the subject, and that
-// before the other text. Names of cameras are no news: an alarm of a camera that is called "Test" or "Car park" is what
-// its event says. A notice is only what the mail's own event field, or failing that its subject, says and nothing
-// beside: a mail that speaks of a battery in some other place is an alarm, since a clip too many is better than one too
+// classify sets the label, the notice and the test flag. The values of fields that name the event come first, then the
+// subject, then the rest of the text. Names of cameras do not count: an alarm of a camera named "Test" or "Car park" is
+// what its event says. A mail is a notice only if its event field, or its subject if it has no event field, speaks of
+// nothing else. A mail that speaks of a battery elsewhere is an alarm, because a clip too many is better than one too
 // few.
 func (m *Message) classify() {
 	var events, rest []string
@@ -100,7 +100,7 @@ func (m *Message) classify() {
 	}
 }
 
-// notice takes a notice from texts of which one is nothing but a notice, and none speaks of an alarm.
+// notice takes a notice from texts if one of them is nothing but a notice and none of them speaks of an alarm.
 func (m *Message) notice(texts []string) {
 	for _, t := range texts {
 		t = happened(t)
@@ -114,7 +114,7 @@ func (m *Message) notice(texts []string) {
 	}
 }
 
-// onlyNotice returns the class of notices that a text speaks of, "" if it speaks of something else, too.
+// onlyNotice returns the class of notices that a text speaks of, or "" if the text also speaks of something else.
 func onlyNotice(text string) string {
 	name := find(notices, text)
 	if name == "" {
@@ -139,15 +139,15 @@ func onlyNotice(text string) string {
 	return name
 }
 
-// happened leaves out of a text what only looks like news: addresses, and what did not happen.
+// happened removes from a text what only looks like news: addresses, and what did not happen.
 func happened(text string) string {
 	return denied.ReplaceAllString(addresses.ReplaceAllString(cut(text), " "), " ")
 }
 
-// cut bounds a text that is searched.
+// cut bounds a text before it is searched.
 func cut(text string) string { return text[:min(len(text), maxSearched)] }
 
-// without leaves the names of channel and device out of a text.
+// without removes the names of channel and device from a text.
 func (m *Message) without(text string) string {
 	for _, name := range []string{m.Channel, m.Device} {
 		if len(name) > 2 {

@@ -1,14 +1,14 @@
-// Package message says what an alarm mail says: which camera sent it, what that camera saw, and when.
+// Package message finds what an alarm mail says: which camera sent it, what the camera saw, and when.
 //
-// In come the first bytes of a mail, as a camera sent them; out goes a [Message]. [Parts] reads the parts of a whole
-// mail, for its picture, by the same rules and while it comes in. Cameras break every rule of a mail, so nothing is an
-// error here: a mail with no header, with a header line that is none, with a wrong charset name or with no end is read
-// as far as it makes sense. Go-message gives up on many of these, so the mail is taken apart here, by looking at the
-// bytes where they lie; go-message's table of charsets does the decoding. A mail is a stranger's word: bytes, header
-// lines, parts and depth are bounded, the time taken grows with the length alone, and every text is cleaned. There are
-// no goroutines.
+// [Read] reads the first bytes of a mail as the camera sent them, and returns a [Message]. [Parts] reads the parts of a
+// whole mail while it arrives, to find its picture. Cameras break every rule of mail, so nothing is an error here. A
+// mail without a header, with a malformed header line, with a wrong charset name or without an end is read as far as it
+// makes sense. The library go-message gives up on many such mails. So this package parses mails itself, and uses only
+// go-message's table of charsets. A mail is untrusted input: bytes, header lines, parts and depth are bounded, the time
+// grows only with the length, and every text is cleaned. The package starts no goroutines.
 //
-// The forms of the mails (package tests, testdata) were seen in public projects that read them, named beside each.
+// The forms of the mails in testdata were taken from public projects that read such mails. The tests name these
+// projects.
 package message
 
 import (
@@ -24,17 +24,17 @@ import (
 
 // Bounds of what is read.
 const (
-	MaxHead   = 64 << 10 // bytes of a mail that are looked at
+	MaxHead   = 64 << 10 // bytes of a mail that Read looks at
 	maxHeader = 32 << 10 // bytes of one header
 	maxLines  = 300      // fields of one header
-	maxDepth  = 6        // of parts in parts
-	maxParts  = 30       // of a whole mail
+	maxDepth  = 6        // levels of parts within parts
+	maxParts  = 30       // parts of a whole mail
 	maxBody   = 16 << 10 // bytes of the text
 	maxFields = 50       // `key: value` lines of the text
 	maxName   = 200      // characters of a name, a subject or a value
 )
 
-// Message is what an alarm mail says. All texts are cleaned (see [Clean]); what the mail does not say is empty.
+// Message is what an alarm mail says. All texts are cleaned, see [Clean]. What the mail does not say is empty.
 type Message struct {
 	Sender, SenderName string // of the header's From
 	Subject            string
@@ -42,30 +42,31 @@ type Message struct {
 	Body               string    // the first text part that is not blank, at most 16 KiB of UTF-8 with \n between lines
 	Fields             []Field   // the `key: value` lines of Body, at most 50
 
-	// what the camera saw: doorbell, person, vehicle, animal, line crossing, intrusion, tamper, sound, fire,
-	// temperature, abandoned object, alarm input, motion; "" unknown
+	// What the camera saw: doorbell, person, vehicle, animal, line crossing, intrusion, tamper, sound, fire,
+	// temperature, abandoned object, alarm input or motion; "" if unknown.
 	Label   string
-	Notice  string // news of the device that is no incident: disk, network, login, power, system; "" if it is none
+	Notice  string // news about the device that is no incident: disk, network, login, power or system; "" if none
 	Noticed string // the text that says so
-	Picture bool   // a picture or a film comes with it, as far as has come
-	Test    bool   // the camera's test mail
+	Picture bool   // a picture or a film comes with the mail, as far as the mail has arrived
+	Test    bool   // it is the camera's test mail
 
-	Channel string // the channel's name: the camera's, where a recorder sends
-	Number  string // the channel's number, without leading zeros: "3", or "A2" of a recorder with two kinds of input
-	Device  string // the name that the sending device has: the camera's, or the recorder's
+	Channel string // the channel's name: the camera's name, if a recorder sends the mail
+	Number  string // the channel's number without leading zeros: "3", or "A2" of a recorder with two kinds of input
+	Device  string // the name of the sending device: of the camera or of the recorder
 
 	EventTime string    // when it happened by the camera's own clock, as the camera wrote it
-	When      time.Time // EventTime, in local time; zero if its format is unknown or can mean two days
+	When      time.Time // EventTime in local time; zero if its format is unknown or it can mean two days
 
-	// HeaderDone says that more bytes change neither Sender, SenderName, Subject nor Date; TextDone, that they change
-	// nothing at all. A mail whose text is its last part has TextDone only at the mail's end, which the caller knows.
+	// HeaderDone reports whether more bytes cannot change Sender, SenderName, Subject and Date. TextDone reports
+	// whether more bytes cannot change anything. If the text is the last part of a mail, TextDone becomes true only at
+	// the end of the mail, which the caller knows.
 	HeaderDone, TextDone bool
 }
 
 // Field is a line of a mail's text that gives a value, such as "EVENT TYPE: Motion Detected".
 type Field struct{ Key, Value string }
 
-// Read reads the first bytes of a mail: of its first 64 KiB as many as have come. It never fails.
+// Read reads the beginning of a mail. head holds what has arrived; Read looks at 64 KiB at most. Read never fails.
 func Read(head []byte) Message {
 	full := len(head) >= MaxHead
 	head = head[:min(len(head), MaxHead)]
@@ -92,13 +93,13 @@ func Read(head []byte) Message {
 	return m
 }
 
-// picture is what the header of a part with a picture or a film looks like, however broken the mail is.
+// picture matches the header of a part with a picture or a film, however broken the mail is.
 var picture = regexp.MustCompile(`(?i)(?:^|\n)content-type:\s*(?:image|video)/|name\*?=[^\r\n]{1,200}\.(?:jpe?g|png|gif|bmp|webp|mp4|avi|mov|mkv)\b`)
 
-// Clean makes a stranger's words fit to be shown, see [event.Clean]; at most 200 characters.
+// Clean makes untrusted text safe to show, see [event.Clean], and cuts it to 200 characters.
 func Clean(s string) string { return event.Clean(s, maxName) }
 
-// cleanText cleans a text line by line.
+// cleanText cleans a text of several lines and cuts it to maxBody bytes.
 func cleanText(s string) string {
 	s = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r == '\n' {

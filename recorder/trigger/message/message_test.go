@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/want.json anew; read the difference before you keep it")
 
-// wanted is a [Message] as testdata/want.json holds it. Its times are written as one reads them: Date in its zone, When
-// as local time, or in UTC where the mail names a zone.
+// wanted is a [Message] as in testdata/want.json. Its times are easy to read: Date is in its own zone, When in local
+// time, or in UTC if the mail names a zone.
 type wanted struct {
 	Sender, SenderName, Subject              string `json:",omitempty"`
 	Date                                     string `json:",omitempty"`
@@ -46,11 +46,11 @@ func want(m Message) wanted {
 	return w
 }
 
-// TestCorpus reads mails as cameras send them. The forms of Hikvision are those that the projects Eulogix/Lib (class
-// HikTools\email\Alert), rapi3/mqtt-email and a parser of "Embedded Net DVR" mails read; of Dahua and Amcrest those of
-// rapi3/mqtt-email and of public notes on Dahua recorders; of Reolink those of fwestenberg/reolink_dev (pull request
-// 453); of Swann those of a test of an "iot-services" project. Those of Axis, Hanwha, Uniview, TP-Link and Foscam
-// follow what their manuals say that a mail holds, and are not copies of real ones.
+// TestCorpus reads mails as cameras send them. The forms of Hikvision are read by the projects Eulogix/Lib (class
+// HikTools\email\Alert), rapi3/mqtt-email and a parser of "Embedded Net DVR" mails. Those of Dahua and Amcrest come
+// from rapi3/mqtt-email and from public notes on Dahua recorders, those of Reolink from fwestenberg/reolink_dev (pull
+// request 453), and those of Swann from a test of an "iot-services" project. Those of Axis, Hanwha, Uniview, TP-Link
+// and Foscam follow their manuals and are not copies of real mails.
 func TestCorpus(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.eml")
 	if err != nil || len(files) < 40 {
@@ -77,7 +77,7 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant\n%s", name, g, e)
 		}
 		whole(t, b)
-		// The same with bare line feeds, and with CR LF.
+		// The same mail with LF line ends, and with CRLF.
 		lf := bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
 		for _, other := range [][]byte{lf, bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n"))} {
 			if o, _ := json.MarshalIndent(want(Read(other)), "", "  "); !bytes.Equal(g, o) {
@@ -105,7 +105,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// whole checks what must hold of any mail, cut anywhere.
+// whole checks what must hold for any mail, cut anywhere.
 func whole(t *testing.T, mail []byte) {
 	t.Helper()
 	full := Read(mail)
@@ -115,7 +115,8 @@ func whole(t *testing.T, mail []byte) {
 	}
 }
 
-// checkCut checks that a mail's first n bytes tell no other than the whole mail, where they claim to tell all.
+// checkCut checks that the first n bytes of a mail say the same as the whole mail, as far as HeaderDone and TextDone
+// claim so.
 func checkCut(t *testing.T, mail []byte, n int, full Message) {
 	t.Helper()
 	m := Read(mail[:n])
@@ -363,7 +364,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// TestHostile reads mails that are attacks. Each must take a moment only.
+// TestHostile reads mails that are attacks. Each may take only a moment.
 func TestHostile(t *testing.T) {
 	var nested strings.Builder
 	for i := range 10_000 {
@@ -423,7 +424,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestMemory bounds what a mail may take while it is read.
+// TestMemory bounds the memory for reading a mail.
 func TestMemory(t *testing.T) {
 	mail := []byte("Content-Type: multipart/mixed; boundary=b\n\n" +
 		strings.Repeat("--b\nContent-Type: multipart/mixed; boundary=b\n\n", 5000))

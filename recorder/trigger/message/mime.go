@@ -11,7 +11,9 @@ import (
 	"time"
 )
 
-// header holds the fields of a mail's or a part's header, the first of each name, by lower-case name.
+// --- Headers ---
+
+// header holds the fields of the header of a mail or a part, by name in lower case. The first field of a name counts.
 type header map[string][]byte
 
 func (h header) get(name string) []byte { return h[name] }
@@ -21,7 +23,7 @@ var (
 	boundaryParam = regexp.MustCompile(`(?i)boundary\s*=\s*(?:"([^"\r\n]{1,200})"?|([^";\s]{1,200}))`)
 )
 
-// charset is the charset that the content type names, "" if none.
+// charset returns the charset that the content type names, or "".
 func (h header) charset() string {
 	if m := charsetParam.FindSubmatch(h.get("content-type")); m != nil {
 		return strings.ToLower(string(m[1]))
@@ -29,7 +31,7 @@ func (h header) charset() string {
 	return ""
 }
 
-// kind is the media type in lower case, "" if none is given.
+// kind returns the media type in lower case, or "" if none is given.
 func (h header) kind() string {
 	kind, _, _ := strings.Cut(string(h.get("content-type")), ";")
 	return strings.ToLower(strings.TrimSpace(kind))
@@ -43,7 +45,7 @@ func (h header) boundary() string {
 	return strings.TrimSpace(string(m[1]) + string(m[2]))
 }
 
-// known reports whether a header field is one of those by which a header is told from a text of `key: value` lines.
+// known reports whether a header field is one of those that distinguish a header from a text of `key: value` lines.
 func known(name string) bool {
 	switch name {
 	case "from", "to", "cc", "subject", "date", "sender", "reply-to", "return-path", "received", "message-id",
@@ -53,13 +55,13 @@ func known(name string) bool {
 	return strings.HasPrefix(name, "content-") || strings.HasPrefix(name, "x-")
 }
 
-// line cuts the first line, without its end, from b; whole says that its end is there.
+// line cuts the first line from b and removes its line end. whole reports whether the line end is there.
 func line(b []byte) (l, rest []byte, whole bool) {
 	l, rest, whole = bytes.Cut(b, []byte("\n"))
 	return bytes.TrimSuffix(l, []byte("\r")), rest, whole
 }
 
-// fieldName returns a header line's name in lower case and its value; ok is false if the line is no header field.
+// fieldName returns the name of a header line in lower case, and its value. ok is false if the line is no header field.
 func fieldName(l []byte) (name string, value []byte, ok bool) {
 	n, v, found := bytes.Cut(l, []byte(":"))
 	n = bytes.TrimRight(n, " \t")
@@ -74,9 +76,9 @@ func fieldName(l []byte) (name string, value []byte, ok bool) {
 	return strings.ToLower(string(n)), bytes.TrimSpace(v), true
 }
 
-// readHeader reads a header and returns what follows it. A first line that is no header field, or a block of lines none
-// of which is known, means that there is no header. A later line that is none is left out if known fields follow it,
-// and is the text's begin otherwise. Done is false while more bytes may change the header.
+// readHeader reads a header and returns the header and the body after it. There is no header if the first line is no
+// header field, or if none of the fields is known. A later line that is no header field is skipped if known fields
+// follow; otherwise the body begins with that line. done is false while more bytes may change the header.
 func readHeader(b []byte) (h header, body []byte, done bool) {
 	block, after, blank := b, []byte(nil), false
 	for rest := b; len(rest) > 0; {
@@ -97,7 +99,7 @@ func readHeader(b []byte) (h header, body []byte, done bool) {
 		l, next, whole := line(rest)
 		name, value, ok := fieldName(l)
 		switch {
-		case n == 0 && bytes.HasPrefix(l, []byte("From ")): // of a mail box file
+		case n == 0 && bytes.HasPrefix(l, []byte("From ")): // the first line in a mailbox file
 		case len(l) > 0 && (l[0] == ' ' || l[0] == '\t') && last != "":
 			if n < 4*maxLines {
 				h[last] = append(append(h[last], ' '), bytes.TrimSpace(l)...)
@@ -112,7 +114,7 @@ func readHeader(b []byte) (h header, body []byte, done bool) {
 			any = any || known(name)
 			last = name
 			if _, twice := h[name]; twice {
-				last = "\x00" + name // its continuation lines belong to it, not to the first
+				last = "\x00" + name // its continuation lines belong to this field, not to the first one
 			} else {
 				h[name] = bytes.Clone(value)
 			}
@@ -125,10 +127,10 @@ func readHeader(b []byte) (h header, body []byte, done bool) {
 	return h, after, blank
 }
 
-// aheadLines is how many lines behind one that is no header field are looked at.
+// aheadLines is how many lines laterKnown looks at.
 const aheadLines = 20
 
-// laterKnown reports whether one of the following lines is a known header field.
+// laterKnown reports whether one of the next lines is a known header field.
 func laterKnown(b []byte) bool {
 	for range aheadLines {
 		if len(b) == 0 {
@@ -143,30 +145,32 @@ func laterKnown(b []byte) bool {
 	return false
 }
 
-// walker reads a mail part by part while it comes in. Its Read gives the content of the part that it is at, without its
-// transfer encoding, up to the next boundary line. The boundary of an outer part ends the inner ones, too.
+// --- Parts ---
+
+// walker reads a mail part by part while the mail arrives. Its Read returns the content of the current part, decoded
+// from its transfer encoding, up to the next boundary line. The boundary of an outer part also ends the inner parts.
 type walker struct {
-	in    *bufio.Reader            // its buffer is how far the walker looks ahead, for headers and for boundaries
-	leaf  func(header) (stop bool) // called for each part that holds no parts; it may read the content
-	open  []string                 // boundaries of the parts that the walker is in, the outermost first
+	in    *bufio.Reader            // its size is how far the walker looks ahead for headers and boundaries
+	leaf  func(header) (stop bool) // called for each part that holds no parts; may read the content
+	open  []string                 // boundaries of the parts around the current position, the outermost first
 	parts int                      // so far
 
 	encoding string // transfer encoding of the content
 	base64   base64Bits
 	rest     []byte // of the line that is being read
 	inLine   bool   // the next bytes do not begin a line
-	broken   bool   // the content is not what its encoding says
+	broken   bool   // the content does not follow its encoding
 	err      error  // the end of the content
 
-	level       int  // which of the boundaries ended the content, -1 if the mail's end did
+	level       int  // index of the boundary that ended the content, -1 if the mail ended
 	last, whole bool // of that boundary line: no part follows; its line end is there
 
-	unsure bool // more bytes may make other parts of what was read
+	unsure bool // more bytes may divide the mail into other parts
 }
 
-// Parts reads a mail while it comes in, and calls leaf for each part that holds no parts itself, until leaf returns
-// true. The content has no transfer encoding any more. It ends with [io.ErrUnexpectedEOF] if the mail ends within
-// parts, or if the content is not what its encoding says. Parts needs 32 KiB of memory, however long the mail is.
+// Parts reads a mail while it arrives. It calls leaf for each part that holds no parts itself, until leaf returns true.
+// The content is decoded from its transfer encoding. It ends with [io.ErrUnexpectedEOF] if the mail ends within parts,
+// or if the content does not follow its encoding. Parts needs 32 KiB of memory, however long the mail is.
 func Parts(mail io.Reader, leaf func(content io.Reader) (stop bool)) {
 	w := &walker{in: bufio.NewReaderSize(mail, maxHeader)}
 	w.leaf = func(header) bool { return leaf(w) }
@@ -185,7 +189,7 @@ func (w *walker) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readLine reads a line of the content, or of a long one as much as fits.
+// readLine reads a line of the content. Of a long line it reads as much as fits into the buffer.
 func (w *walker) readLine() {
 	l, err := w.in.ReadSlice('\n')
 	bare, _, whole := line(l)
@@ -211,10 +215,10 @@ func (w *walker) readLine() {
 	}
 }
 
-// skip reads what is left of the content.
+// skip reads the rest of the content.
 func (w *walker) skip() { _, _ = io.Copy(io.Discard, w) }
 
-// ahead returns what is known of the rest of the part. Complete says that this is all of it.
+// ahead returns the rest of the part as far as it is in the buffer. complete reports whether this is all of it.
 func (w *walker) ahead() (b []byte, complete bool) {
 	b, _ = w.in.Peek(w.in.Size())
 	b, _, complete = upTo(b, w.open)
@@ -227,11 +231,11 @@ func (w *walker) header() header {
 	b, complete := w.ahead()
 	h, body, done := readHeader(b)
 	w.unsure = w.unsure || !done && !complete
-	_, _ = w.in.Discard(len(b) - len(body)) // they are buffered
+	_, _ = w.in.Discard(len(b) - len(body)) // these bytes are in the buffer
 	return h
 }
 
-// entity reads the content of a mail or a part. It reports whether leaf has stopped the walk.
+// entity reads the content of a mail or of a part. It reports whether leaf has stopped the walk.
 func (w *walker) entity(h header, depth int) (stop bool) {
 	kind, boundary := h.kind(), h.boundary()
 	b, complete := w.ahead()
@@ -242,7 +246,8 @@ func (w *walker) entity(h header, depth int) (stop bool) {
 			}
 			w.unsure = w.unsure || !complete
 		}
-		if boundary = looksLikeParts(b); boundary != "" { // though the header says nothing, or another boundary
+		// The body may consist of parts although the header says nothing, or names another boundary.
+		if boundary = looksLikeParts(b); boundary != "" {
 			return w.multipart(boundary, depth)
 		}
 	}
@@ -252,7 +257,7 @@ func (w *walker) entity(h header, depth int) (stop bool) {
 	encoding, _, _ := strings.Cut(string(h.get("content-transfer-encoding")), ";")
 	w.encoding = strings.ToLower(strings.TrimSpace(encoding))
 	if first, _, _ := line(bytes.TrimLeft(b, " \t\r\n")); w.encoding == "base64" && !plainBase64(first) {
-		w.encoding = "" // some say base64 and send it plain
+		w.encoding = "" // some cameras say base64 and send plain text
 	}
 	if w.leaf(h) {
 		return true
@@ -261,13 +266,13 @@ func (w *walker) entity(h header, depth int) (stop bool) {
 	return false
 }
 
-// multipart reads parts. A part's end is the next line that is the boundary.
+// multipart reads parts. A part ends at the next boundary line. It reports whether the walk has stopped.
 func (w *walker) multipart(boundary string, depth int) (stop bool) {
 	level := len(w.open)
 	if depth < maxDepth {
 		w.open = append(w.open, boundary)
 	}
-	w.skip() // what stands before the first part
+	w.skip() // the text before the first part
 	for w.level == level && !w.last {
 		if w.parts++; w.parts > maxParts || w.entity(w.header(), depth+1) {
 			return true
@@ -276,12 +281,12 @@ func (w *walker) multipart(boundary string, depth int) (stop bool) {
 	w.open = w.open[:level]
 	if w.level == level && level > 0 {
 		w.err = nil
-		w.skip() // what stands behind the last part belongs to the outer one
+		w.skip() // the text after the last part belongs to the outer part
 	}
 	return false
 }
 
-// text returns the content as text, "" if it is none.
+// text returns the content as text, or "" if the content is no text.
 func (w *walker) text(h header) string {
 	kind := h.kind()
 	if kind != "" && !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "multipart/") ||
@@ -298,7 +303,7 @@ func (w *walker) text(h header) string {
 	return text
 }
 
-// looksLikeParts finds the boundary of a body that consists of parts though its header does not say so.
+// looksLikeParts returns the boundary of a body that consists of parts although its header does not say so, or "".
 func looksLikeParts(body []byte) string {
 	body = bytes.TrimLeft(body, " \t\r\n")
 	first, rest, _ := line(body)
@@ -311,7 +316,8 @@ func looksLikeParts(body []byte) string {
 	return b
 }
 
-// upTo returns what stands before the first boundary line, all if there is none. Whole says that the line has its end.
+// upTo returns what stands before the first boundary line, or all of b if there is none. whole reports whether the
+// boundary line has its line end.
 func upTo(b []byte, boundaries []string) (before []byte, found, whole bool) {
 	for rest := b; len(rest) > 0; {
 		l, next, whole := line(rest)
@@ -323,8 +329,8 @@ func upTo(b []byte, boundaries []string) (before []byte, found, whole bool) {
 	return b, false, false
 }
 
-// delimiter returns which boundary a line is, the outermost if it is several, -1 if it is none, and whether it is the
-// last line of that boundary.
+// delimiter returns the index of the boundary that a line is: the outermost one if several fit, -1 if none fits. last
+// reports whether the line is the last line of that boundary.
 func delimiter(l []byte, boundaries []string) (level int, last bool) {
 	rest, ok := bytes.CutPrefix(l, []byte("--"))
 	if !ok {
@@ -341,7 +347,9 @@ func delimiter(l []byte, boundaries []string) (level int, last bool) {
 	return -1, false
 }
 
-// sender returns the first address of a From field and the name before it.
+// --- Sender and date ---
+
+// sender returns the first address in a From field and the name that belongs to it.
 func sender(from []byte, hint string) (address, name string) {
 	s := string(from)
 	if i := strings.IndexByte(s, '<'); i >= 0 {
@@ -358,7 +366,7 @@ func sender(from []byte, hint string) (address, name string) {
 	return Clean(decodeWords([]byte(address), hint)), Clean(decodeWords([]byte(name), hint))
 }
 
-// headerDate reads a header's Date.
+// headerDate reads the Date of a header. It returns zero if it cannot.
 func headerDate(s string) time.Time {
 	if s == "" {
 		return time.Time{}

@@ -14,22 +14,22 @@ import (
 //go:embed words.txt
 var wordsFile string
 
-// sections are those of wordsFile, in its order.
+// sections are the sections of wordsFile, in the order of the file.
 var sections = parseWords(wordsFile)
 
-// section is a section of words.txt. Its words are alternatives of regular expressions, one entry a language.
+// section is a section of words.txt. Its words are alternatives of regular expressions, one entry per line.
 type section struct {
 	name     string
-	bordered []string // between word borders
-	anywhere []string // also within other words
+	bordered []string // words that need word borders around them
+	anywhere []string // words that may stand within other words
 }
 
-// languages are the codes that a line of words.txt may begin with. The value says that the words may stand anywhere.
+// languages are the codes that a line of words.txt may begin with. True means that the words may stand anywhere.
 var languages = map[string]bool{"en": false, "de": false, "fr": false, "es": false, "it": false, "pt": false,
 	"nl": false, "ru": false,
 	"zh": true, "ja": true, "any": true}
 
-// parseWords reads the format of words.txt. It panics on a malformed line, since the file is a part of the program.
+// parseWords reads the format of words.txt. It panics at a malformed line, because the file is a part of the program.
 func parseWords(file string) (list []section) {
 	number := 0
 	for l := range strings.Lines(file) {
@@ -59,7 +59,7 @@ func parseWords(file string) (list []section) {
 	return list
 }
 
-// words returns the section of a name. It panics if words.txt has none.
+// words returns the section with a name. It panics if words.txt has none.
 func words(name string) section {
 	i := slices.IndexFunc(sections, func(s section) bool { return s.name == name })
 	if i < 0 {
@@ -68,25 +68,25 @@ func words(name string) section {
 	return sections[i]
 }
 
-// alternatives returns the words of all languages as one group of an expression.
+// alternatives returns the words of all languages as one group of a regular expression.
 func (s section) alternatives() string {
 	return "(?:" + strings.Join(slices.Concat(s.bordered, s.anywhere), "|") + ")"
 }
 
-// within returns the expression that finds the words in a text. Word borders are written out, since `\b` knows only
-// ASCII letters.
+// within returns a regular expression that finds the words in a text. It writes out the word borders, because `\b`
+// knows only ASCII letters.
 func (s section) within() *regexp.Regexp {
 	x := `(?i)(?:^|[^\pL\pN])(?:` + strings.Join(s.bordered, "|") + `)(?:$|[^\pL\pN])`
 	return regexp.MustCompile(strings.Join(append([]string{x}, s.anywhere...), "|"))
 }
 
-// class is a kind of news and the words by which devices tell it.
+// class is a kind of incident or of notice, and the words that devices use for it.
 type class struct {
 	name  string
 	words *regexp.Regexp
 }
 
-// classes returns classes with the words that words.txt has for them.
+// classes returns classes with their words from words.txt.
 func classes(kind string, names ...string) (list []class) {
 	for _, name := range names {
 		list = append(list, class{name, words(kind + " " + name).within()})

@@ -16,12 +16,12 @@ import (
 
 // Mail is what is known of a mail when its camera is chosen.
 type Mail struct {
-	From                    netip.Addr // of the connection
-	Login                   string     // the user name that was given, "" if none
-	Sender                  string     // of the envelope, else of the header
+	From                    netip.Addr // address of the connection
+	Login                   string     // the user name of the login, "" if none
+	Sender                  string     // from the envelope, or else from the header
 	To                      []string   // recipients of the envelope
 	Subject, Body           string
-	Channel, Number, Device string  // by the mail's text, see package message
+	Channel, Number, Device string  // from the mail's text, see package message
 	Label                   string  // what the camera saw
 	Fields                  []Field // the `key: value` lines of the text
 }
@@ -32,42 +32,44 @@ type Field struct{ Key, Value string }
 // Camera is what is known of a camera when a mail's camera is chosen.
 type Camera struct {
 	ID, Name string
-	Mail     []string     // plain names and rules; with none, the id is the plain name
-	Hosts    []netip.Addr // the address that its stream comes from, if it is known
+	Mail     []string     // plain names and rules; if empty, the id is the plain name
+	Hosts    []netip.Addr // the address of its stream, if known
 }
 
 // Result says which camera a mail is about.
 type Result struct {
-	IDs []string  // several only where several recipients are several cameras; none if no camera fits
-	By  string    // what decided: rule, recipient, login, sender, channel, subject, address; "" if none fits
-	Why text.Text // the same in words for a person, or why none fits
+	IDs []string  // several only if several recipients are several cameras; empty if no camera fits
+	By  string    // what decided: rule, recipient, login, sender, channel, subject or address; "" if no camera fits
+	Why text.Text // the same in words for a person, or why no camera fits
 }
 
-// Set is the cameras, prepared for matching.
+// Set holds the cameras, prepared for matching.
 type Set struct {
 	cameras  []Camera
-	names    map[string][]int // cameras by plain name, folded
-	known    map[string][]int // cameras by plain name, name and id, loosely written
-	spelled  map[string][]int // cameras by plain name as addresses spell it, and by name where they have no list
+	names    map[string][]int // cameras by folded plain name
+	known    map[string][]int // cameras by loose plain name, name and id
+	spelled  map[string][]int // cameras by spelling of the plain name, and of the name if they have no list
 	hosts    map[netip.Addr][]int
 	rules    []owned
 	bodies   bool      // whether a rule asks for the mail's text
 	subjects []subject // plain names, the longest first
 }
 
-// owned is a camera's rule.
+// owned is a rule of a camera.
 type owned struct {
 	camera int
 	Rule
 }
 
-// subject is a camera's plain name, folded, as it is looked for in a subject.
+// subject is a folded plain name of a camera, to be looked for in subjects.
 type subject struct {
 	camera int
 	text   string
 }
 
-// New prepares cameras for matching. An entry that [Parse] refuses is left out.
+// --- Preparing and matching ---
+
+// New prepares cameras for matching. It leaves out entries that [Parse] refuses.
 func New(cameras []Camera) *Set {
 	s := &Set{cameras: slices.Clone(cameras), names: map[string][]int{}, known: map[string][]int{},
 		spelled: map[string][]int{}, hosts: map[netip.Addr][]int{}}
@@ -117,13 +119,13 @@ func New(cameras []Camera) *Set {
 
 func plainAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
-// Match returns the camera that a mail is about. It asks, and stops at the first question with one answer: which camera
-// has the rule with the most conditions that fits; whom is the mail to; who logged in; who sent it; which channel or
-// device does it name; which camera's plain name does the subject hold, the longest one; which camera alone has the
-// address that it came from. Several recipients may be several cameras.
+// Match returns the camera that a mail is about. It asks these questions, and stops at the first one with a single
+// answer: Which camera has the fitting rule with the most conditions? To whom is the mail? Who logged in? Who sent the
+// mail? Which channel or device does it name? Which camera has the longest plain name in the subject? Which camera is
+// the only one with the address that the mail came from? Several recipients may be several cameras.
 //
-// A mail from the address of a camera's stream can be about that camera only (about those cameras, where a recorder has
-// one address for several): if it names another one, no camera fits.
+// A mail from the address of a camera's stream can be about that camera only, or about those cameras if a recorder has
+// one address for several. If such a mail names another camera, no camera fits.
 func (s *Set) Match(m Mail) Result {
 	f := s.facts(m)
 	r := s.choose(f, nil)
@@ -156,7 +158,7 @@ func (s *Set) Match(m Mail) Result {
 	return Result{Why: text.MatchOther.With(list(of), list(foreign), r.Why)}
 }
 
-// Names reports whether a text holds the id, the name or a plain mail name of one of some cameras, as words of their
+// Names reports whether a text holds the id, the name or a plain mail name of one of the cameras ids, as words of their
 // own.
 func (s *Set) Names(ids []string, body string) bool {
 	body = apart(body)
@@ -165,7 +167,7 @@ func (s *Set) Names(ids []string, body string) bool {
 		if strings.ContainsFunc(name, func(r rune) bool {
 			return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana)
 		}) {
-			name = strings.TrimSpace(name) // of a language without blanks
+			name = strings.TrimSpace(name) // languages without blanks between words
 		}
 		return len(name) > 4 && strings.Contains(body, name)
 	}
@@ -181,14 +183,16 @@ func (s *Set) Names(ids []string, body string) bool {
 	return false
 }
 
-// apart writes a text as words with a blank around each.
+// apart returns the words of a text with one blank around each.
 func apart(s string) string {
 	return " " + strings.Join(strings.FieldsFunc(fold(s), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	}), " ") + " "
 }
 
-// facts is a mail with its texts as they are compared.
+// --- Facts of a mail ---
+
+// facts is a mail with its texts in the forms for comparison.
 type facts struct {
 	Mail
 	to, sender, login, subject, body, channel []value
@@ -229,7 +233,7 @@ func (s *Set) facts(m Mail) *facts {
 	return f
 }
 
-// addressValues is a mail address, as a whole and without its domain.
+// addressValues returns a mail address as a whole and without its domain.
 func addressValues(a string) []value {
 	a = strings.TrimSpace(a)
 	if a == "" {
@@ -252,7 +256,7 @@ func looseValues(texts ...string) []value {
 	return list
 }
 
-// holds reports whether a mail fits a condition.
+// holds reports whether a mail fits the condition.
 func (c condition) holds(f *facts) bool {
 	switch c.field {
 	case "to":
@@ -285,7 +289,9 @@ func (c condition) holds(f *facts) bool {
 	return false
 }
 
-// choose asks the questions of [Set.Match] in turn, of some cameras only if such are given.
+// --- Questions ---
+
+// choose asks the questions of [Set.Match] in turn. If among is not nil, only its cameras may be the answer.
 func (s *Set) choose(f *facts, among []int) Result {
 	q := question{s: s, among: among}
 	if r, ok := q.rules(f); ok {
@@ -327,11 +333,11 @@ func (s *Set) choose(f *facts, among []int) Result {
 // question is one search for a mail's camera.
 type question struct {
 	s      *Set
-	among  []int       // the cameras that may be the answer; nil: all
+	among  []int       // the cameras that may be the answer; nil means all
 	doubts []text.Text // why questions had no answer
 }
 
-// allowed leaves out the cameras that cannot be the answer.
+// allowed returns the cameras that may be the answer.
 func (q *question) allowed(cameras []int) []int {
 	if q.among == nil {
 		return cameras
@@ -345,7 +351,7 @@ func (q *question) allowed(cameras []int) []int {
 	return list
 }
 
-// one answers with a camera if there is one and no other.
+// one answers with a camera if it is the only one allowed.
 func (q *question) one(by string, why text.Text, cameras []int) (Result, bool) {
 	cameras = q.allowed(cameras)
 	switch len(cameras) {
@@ -366,7 +372,7 @@ func (q *question) ids(cameras []int) []string {
 	return ids
 }
 
-// rules finds the camera with the rule that fits and has the most conditions.
+// rules finds the camera that has the fitting rule with the most conditions.
 func (q *question) rules(f *facts) (r Result, ok bool) {
 	var best []int
 	conditions := 0
@@ -401,7 +407,9 @@ func (r Rule) fits(f *facts) bool {
 	return true
 }
 
-// local is a mail address without its domain.
+// --- Recipients ---
+
+// local returns a mail address without its domain.
 func local(a string) string {
 	a = strings.TrimSpace(a)
 	if i := strings.LastIndexByte(a, '@'); i > 0 {
@@ -410,8 +418,8 @@ func local(a string) string {
 	return a
 }
 
-// recipients finds the cameras that a mail is to. A name that several cameras have decides nothing: what the mail says
-// may tell them apart.
+// recipients finds the cameras that a mail is addressed to. A name that several cameras have decides nothing, because
+// the mail may tell them apart in another way.
 func (q *question) recipients(to []string) (Result, bool) {
 	var r Result
 	var why []text.Text
@@ -438,8 +446,8 @@ func (q *question) recipients(to []string) (Result, bool) {
 	return r, len(r.IDs) > 0
 }
 
-// recipient finds the cameras that have a mail address: as it is written, or else as cameras spell what they cannot
-// write.
+// recipient finds the cameras with a mail address: first as the address is written, and otherwise as cameras spell what
+// they cannot write.
 func (q *question) recipient(a string) []int {
 	for _, name := range []string{fold(a), fold(local(a))} {
 		if cameras := q.allowed(q.s.names[name]); len(cameras) > 0 {
@@ -454,7 +462,7 @@ func (q *question) recipient(a string) []int {
 	return nil
 }
 
-// pieces is the addresses that a camera wrote as one; nil if it is one.
+// pieces returns the addresses that a camera wrote as one address, or nil if it is only one.
 func pieces(a string) []string {
 	if !strings.ContainsAny(a, ",;") {
 		return nil
@@ -468,11 +476,11 @@ func pieces(a string) []string {
 	return list
 }
 
-// spelling is loose, and without dots and plus signs.
+// spelling returns loose(s) without dots and plus signs.
 func spelling(s string) string { return strings.NewReplacer(".", "", "+", "").Replace(loose(s)) }
 
-// spellings is what a name may mean: itself, without percent signs or encoded words, or, where a camera wrote bytes
-// that were taken for Latin-1, in another charset.
+// spellings returns what a name may mean: the name itself, decoded from percent signs or encoded words, or, if a camera
+// wrote bytes that were taken for Latin-1, in other charsets.
 func spellings(s string) []string {
 	list := []string{s}
 	if d, err := url.PathUnescape(s); err == nil && d != s && utf8.ValidString(d) {
@@ -495,7 +503,9 @@ func spellings(s string) []string {
 	return list
 }
 
-// subject finds the camera with the longest plain name that a subject holds.
+// --- Subjects ---
+
+// subject finds the camera with the longest plain name in a subject.
 func (q *question) subject(subject string) (Result, bool) {
 	if subject == "" {
 		return Result{}, false
@@ -515,7 +525,7 @@ func (q *question) subject(subject string) (Result, bool) {
 	return q.one("subject", text.MatchSubject.With(found), cameras)
 }
 
-// list writes names for a person, not more than a few.
+// list joins names for a person. It names at most four.
 func list(names []string) text.Text {
 	switch n := len(names); {
 	case n > 4:

@@ -1,14 +1,14 @@
-// Package rule says which camera a mail is about.
+// Package rule finds the camera that a mail is about.
 //
-// In come the cameras with the entries of their mail lists, as they stand in the settings, and what is known of a mail;
-// out goes the camera, and why it is that one, in words for a person. An entry is a plain name, which is compared with
-// recipient, login, sender and subject, or a rule:
+// [New] takes the cameras with the entries of their mail lists, as in the settings. [Set.Match] takes what is known of
+// a mail, and returns the camera and the reason in words for a person. An entry is a rule or a plain name. A plain name
+// is compared with recipient, login, sender and subject. These are rules:
 //
 //	to: nvr & channel: 3
 //	from: recorder@* & "alarm input": 3
 //	subject: /^(front|back) door/
 //
-// A [Set] does not change once it is made, and may be used by many goroutines.
+// A [Set] does not change after New, and may be used by many goroutines.
 package rule
 
 import (
@@ -28,13 +28,13 @@ const (
 	maxConditions = 10
 )
 
-// fieldNames are what a condition can ask for, besides the key of a line of the mail's text.
+// fieldNames are the fields that a condition can ask for, besides the key of a line of the mail's text.
 var fieldNames = []string{"to", "from", "login", "subject", "body", "channel", "device", "address", "label"}
 
 // Rule is one entry of a camera's mail list.
 type Rule struct {
-	Text       string      // as it stands in the settings
-	conditions []condition // none: Text is a plain name
+	Text       string      // as in the settings
+	conditions []condition // empty if Text is a plain name
 }
 
 // Plain reports whether the entry is a plain name and not a rule.
@@ -43,13 +43,13 @@ func (r Rule) Plain() bool { return len(r.conditions) == 0 }
 // condition asks whether one field of a mail fits a pattern.
 type condition struct {
 	field  string         // one of fieldNames, "" for a line of the text
-	key    string         // of the line, loosely written
+	key    string         // key of the line, as loose returns it
 	re     *regexp.Regexp // either this,
-	prefix netip.Prefix   // or for an address this,
-	parts  []string       // or these, which a `*` separates
+	prefix netip.Prefix   // or this for an address,
+	parts  []string       // or these, with a `*` between them
 }
 
-// Parse reads an entry of a mail list. The error says what is wrong and how it should look.
+// Parse reads an entry of a mail list. Its error says what is wrong and what the entry should look like.
 func Parse(s string) (Rule, error) {
 	s = strings.TrimSpace(s)
 	if s == "" {
@@ -82,7 +82,7 @@ func Parse(s string) (Rule, error) {
 	return r, nil
 }
 
-// plainName returns the plain name s. A condition behind ` & ` shows that a rule was meant.
+// plainName returns the plain name s. It returns an error if a condition after ` & ` shows that s was meant as a rule.
 func plainName(s string) (Rule, error) {
 	for _, part := range strings.Split(s, " & ")[1:] {
 		if _, _, _, ok := cutField(part); ok {
@@ -94,7 +94,7 @@ func plainName(s string) (Rule, error) {
 	return Rule{Text: s}, nil
 }
 
-// cutField takes `field:` or `"key":` from the begin of s.
+// cutField cuts `field:` or `"key":` from the beginning of s.
 func cutField(s string) (field, key, rest string, ok bool) {
 	s = strings.TrimSpace(s)
 	if q, isKey := strings.CutPrefix(s, `"`); isKey {
@@ -119,7 +119,8 @@ func cutColon(s string) (rest string, ok bool) {
 	return strings.CutPrefix(s, "：")
 }
 
-// cutPattern takes a pattern from the begin of s: /regexp/, "text", or all up to ` & `. Next is what follows the ` & `.
+// cutPattern cuts a pattern from the beginning of s: /regexp/, "text", or all up to ` & `. next is what follows the ` &
+// `.
 func cutPattern(s string) (pattern string, quoted bool, next string, err error) {
 	s = strings.TrimSpace(s)
 	if s != "" && (s[0] == '/' || s[0] == '"') {
@@ -209,7 +210,7 @@ func newCondition(field, key, pattern string, quoted bool) (condition, error) {
 	return c, nil
 }
 
-// loosely reports whether the condition compares names, as [loose] writes them.
+// loosely reports whether the condition compares names as [loose] returns them.
 func (c condition) loosely() bool {
 	switch c.field {
 	case "channel", "device", "label", "":
@@ -218,10 +219,10 @@ func (c condition) loosely() bool {
 	return false
 }
 
-// value is a text of a mail, as it is and as conditions compare it.
+// value is a text of a mail: as it is, and in the form that conditions compare.
 type value struct{ raw, form string }
 
-// fits reports whether one value of a mail fits.
+// fits reports whether a value of a mail fits.
 func (c condition) fits(v value) bool {
 	if c.re != nil {
 		return c.re.MatchString(v.raw)
@@ -243,7 +244,7 @@ func (c condition) fits(v value) bool {
 	return strings.HasSuffix(s, c.parts[last])
 }
 
-// unzero returns a number without leading zeros, "" if s is no number.
+// unzero returns a number without leading zeros, or "" if s is no number.
 func unzero(s string) string {
 	for _, r := range s {
 		if r < '0' || r > '9' {
@@ -256,8 +257,8 @@ func unzero(s string) string {
 	return "0"
 }
 
-// fold writes a text so that it can be compared without regard to case, to full and half width, to what cannot be seen,
-// and to how many blanks there are.
+// fold returns a text in a form for comparison, without differences in case, in full and half width, in invisible
+// characters, and in the number of blanks.
 func fold(s string) string {
 	if ascii(s) {
 		return strings.Join(strings.Fields(strings.ToLower(s)), " ")
@@ -280,7 +281,7 @@ func ascii(s string) bool {
 	return true
 }
 
-// loose is fold, and without blanks, hyphens and underscores: "Front-Door" is "front door".
+// loose returns fold(s) without blanks, hyphens and underscores, so that "Front-Door" equals "front door".
 func loose(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == ' ' || r == '_' || unicode.Is(unicode.Pd, r) {

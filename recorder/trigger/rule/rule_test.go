@@ -150,7 +150,7 @@ func TestMatch(t *testing.T) {
 		mail Mail
 		want []string
 		by   string
-		why  string // part of it
+		why  string // part of Why
 	}{
 		{"recipient", Mail{To: []string{"Front-Door@nvr"}}, []string{"front-door"}, "recipient",
 			`recipient "Front-Door@nvr"`},
@@ -227,7 +227,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// many is 200 cameras with 20 entries each.
+// many returns 200 cameras with 20 entries each.
 func many() []Camera {
 	var list []Camera
 	for i := range 200 {
@@ -276,7 +276,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzMatch checks what must hold of any mail: a camera's address names no other camera, and there is always a reason.
+// FuzzMatch checks what must hold for any mail: a mail from a camera's address is about no other camera, and there is
+// always a reason.
 func FuzzMatch(f *testing.F) {
 	f.Add("yard@x", "recorder", "nvr", "Back Yard", "Garage", "8", "to: nvr & subject: x*", "from: /y/", uint8(10))
 	f.Add("recorder", "", "", "[ch1] front-door", "正门", "07", "channel: *", "كاميرا", uint8(20))

@@ -12,13 +12,13 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// NoDomain is the domain of an address that the camera wrote without a usable one. [Original] takes it off again.
+// NoDomain is the domain of an address that the camera wrote without a usable domain. [Original] removes it.
 const NoDomain = "no-domain.invalid"
 
 // nobody is the local part of a recipient that the camera left empty.
 const nobody = "no-recipient"
 
-// Original gives back an address as the camera wrote it, in UTF-8 and without brackets and quotes: "camera1" for
+// Original returns an address as the camera wrote it, in UTF-8 and without brackets and quotes: "camera1" for
 // camera1@no-domain.invalid, and "" for an empty recipient.
 func Original(address string) string {
 	local, ok := strings.CutSuffix(address, "@"+NoDomain)
@@ -31,8 +31,8 @@ func Original(address string) string {
 // path is the argument of MAIL or RCPT.
 type path struct {
 	key     string // FROM or TO
-	arg     string // as it came
-	text    string // the address, as the camera meant it
+	arg     string // as received
+	text    string // the address that the camera meant
 	quoted  bool   // its local part is a quoted string
 	rest    string // its parameters
 	repairs []text.Message
@@ -40,7 +40,7 @@ type path struct {
 
 func (p *path) repair(kind text.Message) { p.repairs = append(p.repairs, kind) }
 
-// parsePath reads what comes after MAIL or RCPT in every form that a person can read.
+// parsePath reads what follows MAIL or RCPT, in every form that a person can read.
 func parsePath(key, arg string) path {
 	p := path{key: key, arg: arg}
 	s := arg
@@ -62,13 +62,14 @@ func parsePath(key, arg string) path {
 	return p
 }
 
-// param is what a parameter looks like.
+// param matches a parameter.
 var param = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*=\S*|(?i:SMTPUTF8))$`)
 
-// further is one more address behind one, as cameras write which think that a command takes several.
+// further matches one more address after an address. Some cameras write these because they think that a command takes
+// several.
 var further = regexp.MustCompile(`^[,;]\s*<([^<>]*)>\s*`)
 
-// brackets finds the address and what comes after it.
+// brackets finds the address and what follows it.
 func (p *path) brackets() {
 	s := p.text
 	open, end := indexUnquoted(s, '<'), -1
@@ -78,7 +79,7 @@ func (p *path) brackets() {
 		end = indexUnquoted(s, '>')
 	}
 	if open < 0 && end < 0 || open >= 0 && end < 0 {
-		// Parameters are the last words that look like one.
+		// The last words are parameters if they look like parameters.
 		for {
 			i := strings.LastIndexByte(s, ' ')
 			if i < 0 || !param.MatchString(s[i+1:]) {
@@ -120,7 +121,8 @@ func (p *path) brackets() {
 	}
 }
 
-// indexUnquoted finds a byte outside of quoted strings; where the quotes are odd, they count as text.
+// indexUnquoted returns the index of the first b outside of quoted strings, or -1. An odd number of quotes counts as
+// text.
 func indexUnquoted(s string, b byte) int {
 	in := false
 	for i := 0; i < len(s); i++ {
@@ -139,7 +141,7 @@ func indexUnquoted(s string, b byte) int {
 	return -1
 }
 
-// unquote takes off quotes around the whole address and around its local part, and a route before it.
+// unquote removes quotes around the whole address and around its local part, and a route before the address.
 func (p *path) unquote() {
 	s := p.text
 	if n := len(s); n > 1 && s[0] == s[n-1] && (s[0] == '"' || s[0] == '\'') {
@@ -157,7 +159,7 @@ func (p *path) unquote() {
 	p.text = strings.TrimSpace(s)
 }
 
-// unescape takes the backslashes out of a quoted string.
+// unescape removes the backslashes from a quoted string.
 func unescape(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
@@ -177,7 +179,7 @@ var (
 	atomForm   = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+$")
 )
 
-// splitAddress splits at the last @ that a usable domain follows; domain is "" where there is none.
+// splitAddress splits at the last @ if a usable domain follows it. domain is "" otherwise.
 func splitAddress(s string) (local, domain string) {
 	i := strings.LastIndexByte(s, '@')
 	if i > 0 && domainForm.MatchString(s[i+1:]) {
@@ -186,7 +188,7 @@ func splitAddress(s string) (local, domain string) {
 	return strings.Trim(s, "@"), ""
 }
 
-// mostSize is a size that the server lets through, in bytes.
+// mostSize is the maximum SIZE that is passed on to the server, in bytes.
 const mostSize = 100 << 20
 
 // params keeps the parameters that the server understands.
@@ -197,7 +199,8 @@ func (p *path) params(smtpUTF8 bool) {
 		ok := false
 		if p.key == "FROM" {
 			switch strings.ToUpper(name) {
-			case "SIZE": // what a mail says of its size is no reason to refuse it
+			case "SIZE":
+				// A mail is not refused for the size that it announces.
 				n, err := strconv.ParseUint(value, 10, 32)
 				ok = err == nil && n <= mostSize
 			case "BODY":
@@ -217,7 +220,7 @@ func (p *path) params(smtpUTF8 bool) {
 	p.rest = strings.Join(keep, " ")
 }
 
-// line is the repaired command; as it came, if it needed no repair.
+// line returns the repaired command, or the command as received if it needed no repair.
 func (p *path) line(verb string) string {
 	local, domain := splitAddress(p.text)
 	address := ""
@@ -254,8 +257,8 @@ func (p *path) line(verb string) string {
 	return line
 }
 
-// utf8Text makes UTF-8 of what a camera wrote: of GBK where the bytes look like it, else of Latin-1. Valid UTF-8 stays
-// as it is.
+// utf8Text converts what a camera wrote to UTF-8: from GBK if the bytes look like GBK, and from Latin-1 otherwise.
+// Valid UTF-8 is kept.
 func utf8Text(s string) string {
 	if utf8.ValidString(s) {
 		return s

@@ -29,7 +29,7 @@ func rest(t *testing.T, c net.Conn) string {
 
 const oneMail = "MAIL FROM:<c@x.example>\r\nRCPT TO:<n@x.example>\r\nDATA\r\n"
 
-// TestTLS goes through the ways into TLS.
+// TestTLS tests the ways into TLS.
 func TestTLS(t *testing.T) {
 	old := serverTLS()
 	old.MinVersion = tls.VersionTLS10
@@ -68,7 +68,7 @@ func TestTLS(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := serve(t, tt.o)
 			if tt.start {
-				// A mail was begun in plain text: it is forgotten.
+				// A mail that was begun in plain text is forgotten.
 				say(t, r.client, "< 220", "EHLO c\r\n", "< 250", "MAIL FROM:<plain@x.example>\r\n", "< 250",
 					"RCPT TO:<plain@x.example>\r\n", "< 250", "STARTTLS\r\n", "< 220")
 			}
@@ -113,7 +113,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestOffer looks at what EHLO is answered with.
+// TestOffer checks the answer to EHLO.
 func TestOffer(t *testing.T) {
 	r := serve(t, Options{TLS: serverTLS()})
 	say(t, r.client, "< 220", "EHLO c\r\n")
@@ -130,7 +130,7 @@ func TestOffer(t *testing.T) {
 	}
 }
 
-// TestPlainTextAfterStartTLS is CVE-2011-0411: commands that somebody put behind STARTTLS must not count under TLS.
+// TestPlainTextAfterStartTLS tests CVE-2011-0411: commands that somebody put after STARTTLS must not count under TLS.
 func TestPlainTextAfterStartTLS(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		r := serve(t, Options{TLS: serverTLS()})
@@ -222,7 +222,7 @@ func TestGaveUp(t *testing.T) {
 	}
 }
 
-// TestEndless sends without end: what is without bounds must be refused, with little memory.
+// TestEndless sends without end. What has no bound must be refused, with little memory.
 func TestEndless(t *testing.T) {
 	login := []string{"EHLO c\r\n", "< 250", "AUTH LOGIN\r\n", "< 334"}
 	tests := []struct {
@@ -246,7 +246,7 @@ func TestEndless(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			// A pipe loses no answer when the server closes it with input unread.
+			// A pipe loses no answer if the server closes it with unread input.
 			client, server := net.Pipe()
 			r := serveOn(t, client, server, Options{})
 			say(t, client, append([]string{"< 220"}, tt.steps...)...)
@@ -277,14 +277,14 @@ func TestEndless(t *testing.T) {
 	}
 }
 
-// TestLongAnswer gives the server no line that grew over its bound when it was repaired.
+// TestLongAnswer checks that the server gets no line that the repair made too long.
 func TestLongAnswer(t *testing.T) {
 	r := serve(t, Options{})
 	say(t, r.client, "< 220", "EHLO c\r\n", "< 250", "MAIL FROM:<"+strings.Repeat(`"`, 4000)+">\r\n", "< 500")
 	r.wait(t)
 }
 
-// TestDeadlines lets a camera fall silent in each state: the server's deadline ends Read.
+// TestDeadlines lets a camera fall silent in each state. The server's deadline ends Read.
 func TestDeadlines(t *testing.T) {
 	for name, o := range map[string]Options{"plain": {}, "first": {TLS: serverTLS(), First: true},
 		"sniff": {TLS: serverTLS(), Sniff: time.Hour}} {
@@ -345,7 +345,7 @@ func TestDeadlines(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		// What follows is no command (go-smtp#196).
+		// What follows is not read as commands (go-smtp#196).
 		_ = c.SetReadDeadline(time.Time{})
 		if n, err := c.Read(b); err != io.EOF {
 			t.Errorf("%q, %v", b[:n], err)
@@ -401,7 +401,7 @@ func TestPipelined(t *testing.T) {
 	}
 }
 
-// TestHostileWords looks for what could harm a screen or a log.
+// TestHostileWords checks that the report holds nothing that could harm a screen or a log.
 func TestHostileWords(t *testing.T) {
 	r := serve(t, Options{})
 	say(t, r.client, "< 220", "EHLO \x1b[31m\u202eevil\r\n", "< 250", "AUTH LOGIN\r\n", "< 334",
@@ -416,7 +416,7 @@ func TestHostileWords(t *testing.T) {
 	}
 }
 
-// TestLargeMail passes a picture of 30 MB on in bulk.
+// TestLargeMail passes a picture of 30 MB on in large pieces.
 func TestLargeMail(t *testing.T) {
 	for _, tt := range []struct {
 		name, end string
@@ -451,7 +451,7 @@ func (f feeder) Write(p []byte) (int, error)      { return len(p), nil }
 func (f feeder) SetReadDeadline(time.Time) error  { return nil }
 func (f feeder) SetWriteDeadline(time.Time) error { return nil }
 
-// BenchmarkData is what the repair of data costs.
+// BenchmarkData measures the repair of data.
 func BenchmarkData(b *testing.B) {
 	line := []byte(strings.Repeat("QUJD", 19) + "\r\n")
 	body := bytes.Repeat(line, 30<<20/len(line))
@@ -468,7 +468,7 @@ func BenchmarkData(b *testing.B) {
 	}
 }
 
-// TestReportBound keeps the first and the last lines.
+// TestReportBound checks that the report keeps the first and the last lines.
 func TestReportBound(t *testing.T) {
 	c := New(feeder{}, Options{})
 	for range 1000 {

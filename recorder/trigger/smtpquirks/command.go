@@ -42,17 +42,17 @@ var (
 	secondLogin = text.QuirkSecondLogin
 )
 
-// own is the name by which a camera that has none is introduced.
+// own is the name in the HELO for a camera that gives no name.
 const own = "camera"
 
-// verbs are the commands that are known here. The server answers all but BDAT, STARTTLS and AUTH.
+// verbs are the commands that this package knows. The server answers all of them but BDAT, STARTTLS and AUTH.
 var verbs = []string{"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY", "AUTH", "STARTTLS", "BDAT"}
 
-// foreign is the first line of something that is not SMTP. A web page could make a browser send mail commands in such a
-// request, so none of it is read.
+// foreign matches the first line of something that is not SMTP. A web page could make a browser send mail commands in
+// such a request, so nothing of the request is used.
 var foreign = regexp.MustCompile(`(?i)^(\S+ \S+ (HTTP|RTSP|SIP)/\d|SSH-\d)`)
 
-// readCommand reads one command, repairs it, and puts it into out or answers it.
+// readCommand reads one command and repairs it. It puts the command into out, or answers it.
 func (c *Conn) readCommand() error {
 	if c.then != "" {
 		c.feed(c.then[:4], c.then)
@@ -72,7 +72,7 @@ func (c *Conn) readCommand() error {
 	return nil
 }
 
-// line reads a line without its end, which is CRLF, LF, or CR.
+// line reads a line and returns it without its line end, which is CRLF, LF or CR.
 func (c *Conn) line() (string, error) {
 	for {
 		b := c.buf[c.r:c.w]
@@ -108,7 +108,7 @@ func (c *Conn) line() (string, error) {
 				return "", err
 			}
 			continue
-		case end == len(b): // CR so far
+		case end == len(b): // only CRs so far
 			err := c.fillWithin(crTime)
 			if err == nil {
 				continue
@@ -131,7 +131,7 @@ func (c *Conn) line() (string, error) {
 	}
 }
 
-// lineEnd notes the repair of a line feed with so many carriage returns before it, and reports whether it needed none.
+// lineEnd records the repair of a line feed after crs carriage returns. It reports whether no repair was needed.
 func (c *Conn) lineEnd(crs int) (proper bool) {
 	switch crs {
 	case 0:
@@ -144,7 +144,7 @@ func (c *Conn) lineEnd(crs int) (proper bool) {
 	return false
 }
 
-// uncontrol is for strings.Map: it drops control characters and makes tabs blanks.
+// uncontrol is for strings.Map. It drops control characters and turns tabs into blanks.
 func uncontrol(r rune) rune {
 	switch {
 	case r == '\t':
@@ -208,7 +208,7 @@ func (c *Conn) command(raw string) {
 		c.addLine(camera, verb)
 		c.startTLS()
 	case "BDAT":
-		// Its data would be read as commands.
+		// The data after BDAT would be read as commands.
 		c.addLine(camera, verb)
 		c.bye("502 5.5.1 BDAT is not offered", text.BDAT.With())
 	case "DATA":
@@ -235,7 +235,7 @@ func (c *Conn) command(raw string) {
 	}
 }
 
-// split finds the command that a line begins with; "" where there is none.
+// split returns the command at the beginning of a line, or "" if there is none.
 func split(line string) (verb, rest string) {
 	for _, v := range verbs {
 		if len(line) < len(v) || !strings.EqualFold(line[:len(v)], v) {
@@ -258,7 +258,7 @@ func isWord(b byte) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '_' || b == '-' || b >= 0x80
 }
 
-// heloName makes a name that the server takes.
+// heloName returns a name that the server accepts.
 func (c *Conn) heloName(arg string) string {
 	name := strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
@@ -276,7 +276,7 @@ func (c *Conn) heloName(arg string) string {
 	return name[:min(len(name), 255)]
 }
 
-// introduced feeds a command, after a HELO of our own if the camera said none.
+// introduced feeds a command, after a HELO of our own if the camera sent none.
 func (c *Conn) introduced(line string) {
 	if c.helo {
 		c.feed(line[:4], line)

@@ -1,18 +1,18 @@
-// Package smtpquirks stands between a camera's connection and the SMTP server, and repairs what cameras send so that
+// Package smtpquirks stands between a camera's connection and the SMTP server. It repairs what cameras send, so that
 // the server understands it.
 //
-// In comes a camera's TCP connection; out goes a [net.Conn] for github.com/emersion/go-smtp that speaks proper SMTP
-// whatever the camera does: commands of the right form, one at a time, and data whose lines end in CRLF. The package
-// also speaks TLS, leads the login, and keeps the dialogue, so that a person can read what a camera did. Everything a
-// camera sends is a stranger's word and is bounded: 4 KiB a command line, 1,000 commands, 50 unknown ones and 10 failed
-// logins a connection.
+// [New] takes a camera's TCP connection, and returns a [net.Conn] for github.com/emersion/go-smtp. This connection
+// speaks proper SMTP, whatever the camera does: commands of the right form, one at a time, and data whose lines end in
+// CRLF. The package also speaks TLS, leads the login, and keeps the dialogue, so that a person can read what a camera
+// did. Everything that a camera sends is untrusted and bounded: 4 KiB per command line, and 1,000 commands, 50 unknown
+// commands and 10 failed logins per connection.
 //
-// The server needs these options: MaxLineLength 0 (lines of data may have any length), AllowInsecureAuth (it cannot see
-// that there is TLS), no TLSConfig, and a session that knows AUTH PLAIN (every login arrives in that form). Addresses
-// that it gets go through [Original].
+// The server needs these options: MaxLineLength 0, because lines of data may have any length; AllowInsecureAuth,
+// because the server cannot see that there is TLS; no TLSConfig; and a session with AUTH PLAIN, because every login
+// arrives in that form. The server has to pass the addresses that it gets through [Original].
 //
-// The package starts no goroutine. Read and Write belong to one goroutine, the server's; everything else may be called
-// from any.
+// The package starts no goroutine. Read and Write belong to one goroutine of the server. Everything else may be called
+// from any goroutine.
 package smtpquirks
 
 import (
@@ -31,12 +31,12 @@ import (
 
 // Limits of a connection.
 const (
-	maxLine     = 4096 // bytes of a command line, with its end
+	maxLine     = 4096 // bytes of a command line with its line end
 	maxCommands = 1000
 	maxUnknown  = 50
-	maxLogins   = 10 // that failed
+	maxLogins   = 10 // failed logins
 	answerTime  = 30 * time.Second
-	tlsTime     = 20 * time.Second // for a handshake: old cameras are slow
+	tlsTime     = 20 * time.Second // for a handshake, because old cameras are slow
 	dotTime     = time.Second      // of silence, after which an odd last line ends the data
 	crTime      = 250 * time.Millisecond
 )
@@ -45,10 +45,10 @@ const (
 type Options struct {
 	TLS   *tls.Config   // for STARTTLS and for TLS from the first byte; nil: neither
 	First bool          // this port speaks TLS from the first byte
-	Sniff time.Duration // a plain port waits so long for a TLS hello before it greets; 0: not at all
+	Sniff time.Duration // how long a plain port waits for a TLS hello before it greets; 0: not at all
 
-	// Sniffed is called once, with the camera's first byte on a plain port: reports whether it began TLS. It may come
-	// too late for this connection, if the greeting was out already. May be nil.
+	// Sniffed is called once on a plain port, when the camera's first byte arrives. tls reports whether the camera
+	// began TLS. If the greeting was already out, this is too late for this connection. Sniffed may be nil.
 	Sniffed func(tls bool)
 }
 
@@ -56,57 +56,59 @@ type Options struct {
 type Conn struct {
 	raw  net.Conn
 	o    Options
-	dot  time.Duration // dotTime, shorter in tests
-	conn net.Conn      // raw, or TLS above it
+	dot  time.Duration // dotTime; shorter in tests
+	conn net.Conn      // raw, or TLS above raw
 
-	buf     []byte // what was read, of which [r:w] is not used yet
+	buf     []byte // what was read; [r:w] is not used yet
 	r, w    int
 	out     []byte // for the server
-	outBuf  []byte // where the data's out lies
-	reply   []byte // of the server, as far as it is there
+	outBuf  []byte // memory for out while a mail's data arrives
+	reply   []byte // of the server, as far as it has arrived
 	started bool
-	ended   bool // nothing more for the server
-	mute    bool // nothing more for the camera
-	deaf    bool // the camera no longer takes replies
+	ended   bool // the server gets nothing more
+	mute    bool // the camera gets nothing more
+	deaf    bool // the camera takes no more replies
 
-	lineFeed bool // skip one: the last line ended in CR alone
-	onlyCR   bool // commands end in CR alone
+	lineFeed bool // skip a line feed: the last line ended in CR alone
+	onlyCR   bool // lines end in CR alone
 	verb     string
-	then     string // the command that follows one of our own
-	swallow  bool   // the reply to one of our own
+	then     string // the camera's command, which follows a command of our own
+	swallow  bool   // do not pass on the reply to a command of our own
 	helo     bool
 	utf8     bool // the server knows SMTPUTF8
 	login    login
-	data     *data // while a mail's data comes
+	data     *data // not nil while a mail's data arrives
 
 	commands, unknown, failed int
 	last                      step
 	sniffed                   bool
 	began                     time.Time
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards everything below
 	rd, wd  time.Time  // the server's deadlines
-	wait    time.Time  // our own for reading
+	wait    time.Time  // our own deadline for reading
 	rep     Report
-	left    []Line // the newest lines, once there are too many
+	left    []Line // the newest lines, if there are too many
 	leftOut int
 }
 
-// New returns the connection as the server should see it. It does not block: TLS and waiting happen in Read and Write.
+// --- Deadlines ---
+
+// New returns the connection as the server should see it. New does not block: TLS and waiting happen in Read and Write.
 func New(c net.Conn, o Options) *Conn {
 	return &Conn{raw: c, o: o, dot: dotTime, conn: c, began: time.Now()}
 }
 
-// NetConn returns the connection that New was given.
+// NetConn returns the connection that was passed to New.
 func (c *Conn) NetConn() net.Conn { return c.raw }
 
-// LocalAddr is the connection's own address.
+// LocalAddr returns the connection's own address.
 func (c *Conn) LocalAddr() net.Addr { return c.raw.LocalAddr() }
 
-// RemoteAddr is the camera's address.
+// RemoteAddr returns the camera's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.raw.RemoteAddr() }
 
-// Close closes the connection. Read and Write return.
+// Close closes the connection. Read and Write then return.
 func (c *Conn) Close() error { return c.raw.Close() }
 
 // SetDeadline bounds Read and Write.
@@ -114,7 +116,7 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// SetReadDeadline bounds Read, a TLS handshake within it too.
+// SetReadDeadline bounds Read, including a TLS handshake in Read.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,15 +132,15 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	return c.raw.SetWriteDeadline(t)
 }
 
-// setWait sets our own bound on reading; the zero time takes it off.
+// setWait sets our own deadline for reading. The zero time removes the deadline.
 func (c *Conn) setWait(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wait = t
-	_ = c.raw.SetReadDeadline(earlier(c.rd, t)) // a closed connection tells of itself when it is read
+	_ = c.raw.SetReadDeadline(earlier(c.rd, t)) // the next Read reports a closed connection
 }
 
-// earlier returns the earlier deadline; the zero time is none.
+// earlier returns the earlier deadline. The zero time is no deadline.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -146,7 +148,9 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// errQuiet says that the camera sent nothing within our own wait.
+// --- Reading from the camera ---
+
+// errQuiet is the error for a camera that sent nothing within our own deadline.
 var errQuiet = errors.New("the camera is quiet")
 
 // fill reads more of what the camera sends.
@@ -170,14 +174,14 @@ func (c *Conn) fill() error {
 	return err
 }
 
-// grow gives the buffer another size.
+// grow changes the size of the buffer.
 func (c *Conn) grow(size int) {
 	b := make([]byte, max(size, c.w-c.r))
 	c.w = copy(b, c.buf[c.r:c.w])
 	c.r, c.buf = 0, b
 }
 
-// fillWithin is fill, but returns errQuiet when nothing came for d.
+// fillWithin is fill, but returns errQuiet if nothing arrived within d.
 func (c *Conn) fillWithin(d time.Duration) error {
 	c.setWait(time.Now().Add(d))
 	err := c.fill()
@@ -192,7 +196,7 @@ func (c *Conn) fillWithin(d time.Duration) error {
 	return err
 }
 
-// sniff tells the owner once whether the camera began with TLS.
+// sniff reports once to Options.Sniffed whether the camera began with TLS.
 func (c *Conn) sniff() {
 	if c.sniffed || c.o.First {
 		return
@@ -223,8 +227,10 @@ func (c *Conn) start() {
 	}
 }
 
-// Read gives the server the next command, or a mail's data. It returns io.EOF after QUIT, when the camera has gone, and
-// when the connection was ended here; the report tells which it was.
+// --- The server's side ---
+
+// Read returns the next command, or a mail's data. It returns io.EOF after QUIT, when the camera has gone, and when
+// this package ended the connection. The report says which of these happened.
 func (c *Conn) Read(p []byte) (int, error) {
 	c.start()
 	for len(c.out) == 0 {
@@ -249,8 +255,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Write takes the server's replies and passes them on as the camera should see them, each in one piece. It never fails:
-// the server's writer would fall silent, and what it says tells here what the camera's next bytes are.
+// Write takes the server's replies and passes them on as the camera should see them, each in one piece. Write never
+// fails, because a failure would make the server silent, and its replies say what the camera's next bytes mean.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.start()
 	if c.mute {
@@ -274,7 +280,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 }
 
-// replied looks at a reply of the server and passes it on.
+// replied handles a reply of the server and passes it on.
 func (c *Conn) replied(reply string) {
 	ok := reply[0] == '2'
 	swallow := c.swallow
@@ -327,7 +333,8 @@ func (c *Conn) replied(reply string) {
 	}
 }
 
-// send writes to the camera. That one has gone shows when it is read: what it sent before may be a whole mail.
+// send writes to the camera. It reports no error: Read finds out that the camera has gone, and what the camera sent
+// before may be a whole mail.
 func (c *Conn) send(reply string) {
 	if c.deaf {
 		return
@@ -337,7 +344,8 @@ func (c *Conn) send(reply string) {
 	}
 }
 
-// offer rewrites what the server offers after EHLO: STARTTLS and the logins are spoken here, and BDAT is not.
+// offer rewrites the server's reply to EHLO. It adds STARTTLS and the logins, which this package speaks, and removes
+// BDAT.
 func (c *Conn) offer(reply string) string {
 	lines := strings.Split(strings.TrimSuffix(reply, "\r\n"), "\r\n")
 	offers := lines[:1:1]
@@ -364,13 +372,15 @@ func (c *Conn) offer(reply string) string {
 	return strings.Join(offers, "\r\n") + "\r\n"
 }
 
+// --- Replies of our own, and the end ---
+
 // answer sends a reply of our own.
 func (c *Conn) answer(reply string) {
 	if c.mute {
 		return
 	}
 	c.noteReply(reply + "\r\n")
-	_ = c.raw.SetWriteDeadline(time.Now().Add(answerTime)) // the server's is of its last reply, which may be long ago
+	_ = c.raw.SetWriteDeadline(time.Now().Add(answerTime)) // the server's deadline may be that of an old reply
 	c.send(reply + "\r\n")
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -384,7 +394,7 @@ func (c *Conn) bye(reply string, why text.Text) {
 	c.closeTLS()
 }
 
-// end gives the server nothing more. The first reason stays.
+// end gives the server nothing more. The first reason is kept.
 func (c *Conn) end(why text.Text) {
 	if !c.ended {
 		c.said(func(r *Report) { r.GaveUp = why })

@@ -30,7 +30,7 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/smtpquirks/dialogue"
 )
 
-// mail is one that arrived at the backend.
+// mail is a mail that arrived at the backend.
 type mail struct {
 	login, from string
 	to          []string
@@ -38,7 +38,7 @@ type mail struct {
 	err         error
 }
 
-// backend records what arrives. The password "wrong" is refused.
+// backend records what arrives. It refuses the password "wrong".
 type backend struct {
 	mu    sync.Mutex // guards mails
 	mails []mail
@@ -80,7 +80,7 @@ func (s *session) Data(r io.Reader) error {
 func (s *session) Reset()        { s.m.from, s.m.to = "", nil }
 func (s *session) Logout() error { return nil }
 
-// arrived returns the mails that came whole.
+// arrived returns the mails that arrived whole.
 func (b *backend) arrived() (whole []mail) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -92,7 +92,7 @@ func (b *backend) arrived() (whole []mail) {
 	return whole
 }
 
-// one is a listener with one connection, of which it tells when it was closed.
+// one is a listener with a single connection. The second Accept returns when closed is closed.
 type one struct {
 	conn   net.Conn
 	given  sync.Once
@@ -111,7 +111,7 @@ func (l *one) Accept() (c net.Conn, err error) {
 func (l *one) Close() error   { return nil }
 func (l *one) Addr() net.Addr { return l.addr }
 
-// ending is a connection that tells of its end.
+// ending is a connection that closes end when it is closed.
 type ending struct {
 	*Conn
 	once sync.Once
@@ -132,7 +132,7 @@ type running struct {
 	served  chan struct{}
 }
 
-// wait returns when the server has closed the connection.
+// wait returns the report when the server has closed the connection.
 func (r *running) wait(t testing.TB) Report {
 	t.Helper()
 	select {
@@ -195,7 +195,7 @@ func serveOn(t testing.TB, client, server net.Conn, o Options, set ...func(*smtp
 
 func discardLog(t testing.TB) *log.Logger { return log.New(logWriter{t}, "", 0) }
 
-// logWriter fails a test when the server logs a panic.
+// logWriter fails a test if the server logs a panic.
 type logWriter struct {
 	t testing.TB
 }
@@ -207,7 +207,7 @@ func (w logWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// certificate is the server's, and what a camera needs that trusts it.
+// certificate is the server's certificate, and the pool for a camera that trusts it.
 var certificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -240,7 +240,7 @@ func clientTLS() *tls.Config {
 	return &tls.Config{RootCAs: pool, ServerName: "preroll"}
 }
 
-// say plays the camera: text is sent in one piece a line, "<" and a code reads a reply.
+// say plays the camera. It sends each step in one piece; a step of "<" and a code reads a reply.
 func say(t *testing.T, c net.Conn, steps ...string) {
 	t.Helper()
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
@@ -279,7 +279,7 @@ func readReply(t *testing.T, r *bufio.Reader) string {
 
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// TestCommands sends a mail with one odd command and looks at what the backend gets.
+// TestCommands sends a mail with one odd command and checks what the backend gets.
 func TestCommands(t *testing.T) {
 	tests := []struct {
 		name           string
@@ -386,7 +386,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestLogin goes through the forms of AUTH.
+// TestLogin tests the forms of AUTH.
 func TestLogin(t *testing.T) {
 	plain := b64("\x00cam\x00s3cret")
 	tests := []struct {
@@ -465,7 +465,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestData looks at how data ends and what becomes of its lines.
+// TestData checks how data ends and what becomes of its lines.
 func TestData(t *testing.T) {
 	long := strings.Repeat("A", 1<<20)
 	tests := []struct {
@@ -531,7 +531,7 @@ func TestData(t *testing.T) {
 	}
 }
 
-// TestOnlyCR is a camera all of whose lines end in CR.
+// TestOnlyCR tests a camera whose lines all end in CR.
 func TestOnlyCR(t *testing.T) {
 	r := serve(t, Options{})
 	say(t, r.client, "< 220", "EHLO c\r", "< 250", "MAIL FROM:<c@x.example>\r", "< 250", "RCPT TO:<n@x.example>\r",

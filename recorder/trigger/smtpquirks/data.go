@@ -9,25 +9,25 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// dataBuffer is how much of a mail's data is read at once.
+// dataBuffer is how many bytes of a mail's data are read at once.
 const dataBuffer = 32 << 10
 
 // data is the state of a mail's data.
 type data struct {
-	inLine bool // not at the begin of a line
+	inLine bool // not at the beginning of a line
 	odd    bool // the last line did not end in CRLF
 	crlf   bool // a line of this mail ended in CRLF
-	other  bool // a line of this mail ended otherwise
+	other  bool // a line of this mail ended in another way
 	bytes  int64
 }
 
-// beginData follows the reply 354.
+// beginData begins a mail's data, after the reply 354.
 func (c *Conn) beginData() {
 	c.data = &data{}
 	c.grow(dataBuffer)
 }
 
-// readData puts more of a mail's data into out, each line with CRLF.
+// readData puts more of a mail's data into out, with CRLF at the end of each line.
 func (c *Conn) readData() error {
 	d := c.data
 	out := c.outBuf[:0]
@@ -43,7 +43,7 @@ func (c *Conn) readData() error {
 			continue
 		}
 		if !d.inLine && b[0] == '.' {
-			if len(out) > 0 { // what follows may wait
+			if len(out) > 0 { // the rest may wait
 				break
 			}
 			n, crs := dotLine(b)
@@ -58,7 +58,7 @@ func (c *Conn) readData() error {
 					c.r += n
 					c.lineEnd(crs)
 					c.endData()
-				case c.w-c.r > len(b): // more came
+				case c.w-c.r > len(b): // more has arrived
 				default:
 					out = append(out, "..\r\n"...)
 					c.r += n
@@ -66,7 +66,7 @@ func (c *Conn) readData() error {
 				}
 				continue
 			}
-			if n < 0 { // not all there
+			if n < 0 { // the line is incomplete
 				err := c.fillWithin(c.dot)
 				switch {
 				case errors.Is(err, errQuiet) && (len(b) == 1 || !c.onlyCR):
@@ -82,7 +82,7 @@ func (c *Conn) readData() error {
 			}
 		}
 		out = d.line(c, out, b)
-		if c.r < c.w && len(out) == 0 { // only CRs, whose meaning the next byte tells
+		if c.r < c.w && len(out) == 0 { // only CRs; the next byte tells what they mean
 			if err := c.fill(); err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func (c *Conn) readData() error {
 	return nil
 }
 
-// line passes on the rest of the first line in b, or as much of it as there is.
+// line passes on the rest of the first line in b, or what has arrived of it.
 func (d *data) line(c *Conn, out, b []byte) []byte {
 	i := bytes.IndexByte(b, '\n')
 	if c.onlyCR {
@@ -128,7 +128,7 @@ func (d *data) line(c *Conn, out, b []byte) []byte {
 	return append(append(out, text...), "\r\n"...)
 }
 
-// lineEnd notes how a line ended.
+// lineEnd records how a line ended.
 func (d *data) lineEnd(proper bool) {
 	d.inLine, d.odd = false, !proper
 	d.crlf, d.other = d.crlf || proper, d.other || !proper
@@ -136,8 +136,8 @@ func (d *data) lineEnd(proper bool) {
 
 func onlyCR(b []byte) bool { return len(bytes.Trim(b, "\r")) == 0 }
 
-// dotLine looks at a line that begins with a dot: n is the length of a line that has nothing else, 0 if it has, and -1
-// if that cannot be told yet; crs are the carriage returns before its line feed.
+// dotLine examines a line that begins with a dot. n is the length of the line if it holds nothing else, 0 if it does,
+// and -1 if that is not known yet. crs is the number of carriage returns before the line feed.
 func dotLine(b []byte) (n, crs int) {
 	i := 1
 	for i < len(b) && b[i] == '\r' {
@@ -154,9 +154,9 @@ func dotLine(b []byte) (n, crs int) {
 	return 0, 0
 }
 
-// endsData reports whether a line with only a dot ends the data. Between CRLFs it does. Otherwise it does in a mail
-// none of whose lines ended in CRLF, and where the camera waits for the answer: text within a proper mail cannot end it
-// and have what follows read as commands. It may read more, and then is to be asked again.
+// endsData reports whether a line with only a dot ends the data. The line does so between CRLFs. Otherwise it does so
+// in a mail without any line that ended in CRLF, and if the camera waits for the answer. So text within a proper mail
+// cannot end the mail and make the rest be read as commands. endsData may read more; the caller then has to ask again.
 func (c *Conn) endsData(after []byte, proper bool) (bool, error) {
 	d := c.data
 	if proper && !d.odd || d.other && !d.crlf {
@@ -172,7 +172,7 @@ func (c *Conn) endsData(after []byte, proper bool) (bool, error) {
 	return false, err
 }
 
-// isQuit reports whether a camera may be waiting for an answer after it sent this.
+// isQuit reports whether b is a beginning of QUIT, or empty, so that the camera may be waiting for an answer.
 func isQuit(b []byte) bool {
 	return len(b) <= 6 && (strings.HasPrefix("QUIT\r\n", strings.ToUpper(string(b))) ||
 		strings.EqualFold(string(b), "QUIT\n"))

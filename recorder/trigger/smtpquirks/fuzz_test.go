@@ -14,7 +14,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// watched looks at what the server is given.
+// watched checks what the server gets.
 type watched struct {
 	t testing.TB
 	*ending
@@ -43,13 +43,13 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SetReadDeadline does not fail where the other end of a pipe is closed, as it does not on TCP.
+// SetReadDeadline does not fail if the other end of a pipe is closed, like on TCP.
 func (w *watched) SetReadDeadline(t time.Time) error {
 	_ = w.ending.SetReadDeadline(t)
 	return nil
 }
 
-// play sends bytes in chunks and closes; it returns the backend and the report.
+// play sends bytes in chunks and closes the connection. It returns the backend and the report.
 func play(t testing.TB, o Options, input []byte, chunk int) (*backend, Report) {
 	client, server := net.Pipe()
 	c := New(server, o)
@@ -90,7 +90,7 @@ func play(t testing.TB, o Options, input []byte, chunk int) (*backend, Report) {
 	return b, c.Report()
 }
 
-// FuzzConn sends anything in any pieces.
+// FuzzConn sends anything in pieces of any size.
 func FuzzConn(f *testing.F) {
 	for _, s := range []string{
 		"EHLO c\r\n" + oneMail + "Subject: x\r\n\r\n..x\r\n.\r\nQUIT\r\n",
@@ -133,7 +133,7 @@ func FuzzConn(f *testing.F) {
 	})
 }
 
-// FuzzProper sends proper mails, which arrive as they are and with no repair.
+// FuzzProper sends proper mails, which must arrive unchanged and without repairs.
 func FuzzProper(f *testing.F) {
 	f.Add("camera1", "nvr.example", []byte("Subject: x\n\n.\n..\n.x\n"), uint16(7))
 	f.Add("a.b+c", "[192.0.2.1]", []byte("\n\n.\n"), uint16(1))

@@ -7,14 +7,14 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// login is the state of AUTH. The dialogue is led here, in every form that cameras know; the server gets one AUTH PLAIN
-// with everything in it.
+// login is the state of AUTH. This package leads the dialogue, in every form that cameras know. The server gets one
+// AUTH PLAIN with the user and the password.
 type login struct {
 	step func(line string) // takes the camera's next line; nil outside of a login
 	user string
 	done bool
-	name string // of the login that the server is asked about
-	seen bool   // a login was tried: unknown lines may be passwords
+	name string // the user of the login that the server is asked about
+	seen bool   // a login was tried, so unknown lines may be passwords
 }
 
 // auth begins a login.
@@ -100,7 +100,7 @@ func (c *Conn) loginPlain(line string) {
 	}
 }
 
-// canceled reports whether the camera gave a login up, and answers.
+// canceled reports whether the camera canceled the login, and answers.
 func (c *Conn) canceled(line string) bool {
 	if strings.TrimSpace(line) != "*" {
 		return false
@@ -110,7 +110,7 @@ func (c *Conn) canceled(line string) bool {
 	return true
 }
 
-// refuse answers a failed login. why ends the connection's report where it was the last one.
+// refuse answers a failed login. why is what the report says if this was the camera's last command.
 func (c *Conn) refuse(reply string, why text.Text) {
 	if c.failed++; c.failed >= maxLogins {
 		c.bye("421 4.7.0 Too many failed logins",
@@ -141,7 +141,7 @@ func (c *Conn) decode(line string) (plain string, ok bool) {
 	return string(b), true
 }
 
-// finishLogin asks the server. A NUL would shift the fields of PLAIN.
+// finishLogin passes the login on to the server. It removes NULs, which would shift the fields of PLAIN.
 func (c *Conn) finishLogin(user, password string) {
 	c.login.step, c.login.user = nil, ""
 	user, password = strings.ReplaceAll(user, "\x00", ""), strings.ReplaceAll(password, "\x00", "")

@@ -11,16 +11,16 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Stage is how far a camera came.
+// Stage says how far a camera came.
 type Stage int
 
 // The stages, in the order of a session.
 const (
 	Connected Stage = iota
-	Greeted         // Preroll said 220
+	Greeted         // Preroll sent 220
 	Helo            // HELO or EHLO was accepted
 	StartTLS        // TLS is on
-	Auth            // a login was tried
+	Auth            // the camera tried a login
 	LoggedIn
 	Mail     // the sender was accepted
 	Rcpt     // a recipient was accepted
@@ -28,36 +28,36 @@ const (
 	Accepted // a mail was answered with 250
 )
 
-// String names the stage.
+// String returns the name of the stage.
 func (s Stage) String() string {
 	return [...]string{"connected", "greeted", "helo", "tls", "auth", "logged in", "mail", "rcpt", "data",
 		"accepted"}[s]
 }
 
-// Report is what happened on a connection. All of its text is fit to be shown: UTF-8 without control and direction
+// Report is what happened on a connection. All of its text is safe to show: it is UTF-8 without control and direction
 // characters, and without passwords.
 type Report struct {
-	Repairs []text.Text // each kind once, in the order they happened
-	Lines   []Line      // the dialogue: its first 60 lines, a note of what was left out, and its last 20
-	TLS     string      // "TLS 1.2"; "" for none
-	Login   string      // the user who logged in; "" for none
+	Repairs []text.Text // each kind once in plain words, in the order in which they happened
+	Lines   []Line      // the dialogue: the first 60 lines, how many were left out, and the last 20
+	TLS     string      // such as "TLS 1.2"; "" if none
+	Login   string      // the user who logged in; "" if none
 	Stage   Stage       // how far the camera came
-	Quit    bool        // the camera said goodbye
-	Bytes   int64       // that the camera sent, without TLS around them
+	Quit    bool        // the camera sent QUIT
+	Bytes   int64       // bytes that the camera sent, without TLS around them
 
-	// GaveUp is one plain line where the connection ended without the mail that it began for: why that probably was,
-	// and what to do.
+	// GaveUp says in one plain line why a connection probably ended without the mail that it began for, and what to do.
+	// It is "" otherwise.
 	GaveUp text.Text
 }
 
 // Line is one line of the dialogue.
 type Line struct {
 	At   time.Duration // since the connection began
-	Who  string        // "camera", "preroll", or "note" for what was not said by either
-	Text text.Text     // its English has at most 200 bytes
+	Who  string        // "camera", "preroll", or "note" for what neither of them said
+	Text text.Text     // at most 200 bytes
 }
 
-// Who says a line.
+// The values of Line.Who.
 const (
 	camera  = "camera"
 	preroll = "preroll"
@@ -93,7 +93,7 @@ func (c *Conn) said(f func(*Report)) {
 
 func (c *Conn) reached(s Stage) { c.said(func(r *Report) { r.Stage = max(r.Stage, s) }) }
 
-// repaired notes repairs.
+// repaired adds kinds of repairs to the report.
 func (c *Conn) repaired(kinds ...text.Message) {
 	c.said(func(r *Report) {
 		for _, k := range kinds {
@@ -123,7 +123,7 @@ func (c *Conn) addNote(who string, said text.Text) {
 // addLine adds a line that somebody said to the dialogue.
 func (c *Conn) addLine(who, line string) { c.addNote(who, text.Plain(clean(line))) }
 
-// noteReply notes what the camera was answered.
+// noteReply adds a reply to the dialogue.
 func (c *Conn) noteReply(reply string) {
 	lines := strings.Split(strings.TrimRight(reply, "\r\n"), "\r\n")
 	switch c.verb {
@@ -137,7 +137,7 @@ func (c *Conn) noteReply(reply string) {
 	c.addLine(preroll, strings.Join(lines, "; "))
 }
 
-// noteUnknown notes an unknown command: after a login was tried it may be a password.
+// noteUnknown adds an unknown command to the dialogue. After a login was tried, the command may be a password.
 func (c *Conn) noteUnknown(line string) {
 	word, more, _ := strings.Cut(strings.TrimSpace(line), " ")
 	switch {
@@ -150,13 +150,13 @@ func (c *Conn) noteUnknown(line string) {
 	c.addLine(camera, word)
 }
 
-// step is a command and its answer; why, if it is set, says what it means for the camera that it was the last.
+// step is a command and its answer. why, if set, says what it means if this was the camera's last command.
 type step struct {
 	verb, code, text string
 	why              text.Text
 }
 
-// why says why the camera probably ended the connection, which is what how says; zero if it had done what it came for.
+// why returns why the camera probably ended the connection, or "" if the camera had done what it came for.
 func (c *Conn) why(how text.Message) (none text.Text) {
 	s := c.last
 	refused := !strings.HasPrefix(s.code, "2") && !strings.HasPrefix(s.code, "3")
@@ -218,7 +218,7 @@ func (c *Conn) why(how text.Message) (none text.Text) {
 	return text.GaveUpUnknown.With(how)
 }
 
-// clean makes a stranger's words fit to be shown.
+// clean makes untrusted text safe to show.
 func clean(s string) string {
 	s = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
@@ -236,7 +236,7 @@ func clean(s string) string {
 	return s[:cut] + "…"
 }
 
-// thousands is a number with commas.
+// count returns a number with its noun.
 func thousands(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {

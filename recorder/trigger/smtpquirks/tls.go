@@ -13,7 +13,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// tlsHello is the first byte of TLS, which no command begins with.
+// tlsHello is the first byte of TLS. No command begins with it.
 const tlsHello = 0x16
 
 func (c *Conn) isTLS() bool {
@@ -21,7 +21,7 @@ func (c *Conn) isTLS() bool {
 	return ok
 }
 
-// startTLS answers STARTTLS. The server never sees it; it forgets the mail at hand by a RSET of our own.
+// startTLS answers STARTTLS. The server does not see STARTTLS; a RSET of our own makes it forget the current mail.
 func (c *Conn) startTLS() {
 	c.verb = "STARTTLS"
 	switch {
@@ -41,15 +41,15 @@ func (c *Conn) startTLS() {
 	}
 }
 
-// injected ends a connection on which plain text follows STARTTLS: somebody on the way may have put it there, to have
-// it taken for what the camera says under TLS.
+// injected ends a connection on which plain text follows STARTTLS. An attacker may have inserted the text, so that it
+// counts as sent by the camera under TLS.
 func (c *Conn) injected() {
 	c.addNote(note, text.QuirkTextAfterTLS.With())
 	c.mute = true
 	c.end(text.TextAfterTLS.With())
 }
 
-// secure does the TLS handshake, and reports whether it succeeded. After a failure the connection is at its end.
+// secure does the TLS handshake and reports whether it succeeded. After a failure the connection is at its end.
 func (c *Conn) secure() bool {
 	until := time.Now().Add(tlsTime)
 	c.setWait(until)
@@ -111,7 +111,7 @@ func (c *Conn) secure() bool {
 	return true
 }
 
-// replay is a connection some of whose bytes were read already.
+// replay is a connection of which some bytes were already read.
 type replay struct {
 	net.Conn
 	b []byte
@@ -126,13 +126,13 @@ func (r *replay) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// isSSL2 reports whether this is the hello of SSL 2, which clients of the 2000s send first.
+// isSSL2 reports whether b begins with the hello of SSL 2, which clients of the 2000s send first.
 func isSSL2(b []byte) bool { return len(b) > 2 && b[0]&0x80 != 0 && b[2] == 1 }
 
 var tooOld = text.TLSTooOld.With()
 
-// handshakeFailed says why a handshake failed, in plain words. versions are what the camera offered, none if its hello
-// did not arrive; lowest is what is accepted here, 0 for the default of crypto/tls.
+// handshakeFailed says in plain words why a handshake failed. versions are the versions that the camera offered, empty
+// if its hello did not arrive. lowest is the lowest version that is accepted; 0 is the default of crypto/tls.
 func handshakeFailed(err error, versions []uint16, lowest uint16) text.Text {
 	var op *net.OpError
 	var record tls.RecordHeaderError
@@ -166,7 +166,7 @@ func handshakeFailed(err error, versions []uint16, lowest uint16) text.Text {
 	return text.TLSNoCommon.With()
 }
 
-// alert gives the number of a TLS alert (RFC 8446, section 6). Its type in crypto/tls is not exported; 0 is none.
+// alert returns the number of a TLS alert (RFC 8446, section 6), or 0. crypto/tls does not export the type of alerts.
 func alert(err error) uint64 {
 	if v := reflect.ValueOf(err); v.IsValid() && v.Kind() == reflect.Uint8 {
 		return v.Uint()
@@ -187,7 +187,7 @@ func (c *Conn) strayTLS() text.Text {
 	return text.TLSUnasked.With()
 }
 
-// closeTLS says goodbye under TLS: some cameras take its lack for an error.
+// closeTLS says goodbye under TLS, because some cameras take its absence for an error.
 func (c *Conn) closeTLS() {
 	if t, ok := c.conn.(*tls.Conn); ok {
 		_ = t.CloseWrite()

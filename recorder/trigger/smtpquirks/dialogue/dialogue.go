@@ -1,19 +1,24 @@
-// Package dialogue reads and plays the recorded dialogues of cameras under recorder/trigger/testdata/dialogues, for
-// tests.
+// Package dialogue reads and plays recorded dialogues of cameras, for tests. They are in
+// recorder/trigger/testdata/dialogues.
 //
-// A file has a head of "key: value" lines, an empty line, and one step a line:
+// A file has a head of "key: value" lines, an empty line, and one step per line:
 //
 //	C: EHLO cam\r\n     the camera sends this, with Go's escapes
-//	C*1000: abcdefgh    the same so many times in one piece
+//	C*1000: abcdefgh    the camera sends the same 1000 times in one piece
 //	S: 250              the camera reads one reply, which has this code
 //	tls                 the camera does its TLS handshake, as after STARTTLS
 //	end                 the camera reads until Preroll closes the connection
 //	close               the camera cuts the connection
 //
-// Keys of the head: camera (the id of the camera that the mail triggers, several with commas, "-" for none; test mails
-// trigger none), label (what the mail tells of, "-" for nothing), repairs (with semicolons between, "-" for none),
-// mails (how many arrive whole; default 1), verdict (a part of what the report says of a camera that gave up), tls
-// ("first" for a port with TLS from the first byte, "start" for one with STARTTLS).
+// The keys of the head are:
+//
+//   - camera: the id of the camera that the mail triggers. Several ids are separated by commas; "-" is none. Test mails
+//     trigger no camera.
+//   - label: what the mail is about; "-" is nothing.
+//   - repairs: the repairs, separated by semicolons; "-" is none.
+//   - mails: how many mails arrive whole, 1 by default.
+//   - verdict: a part of what the report says about a camera that gave up.
+//   - tls: "first" for a port with TLS from the first byte, "start" for a port with STARTTLS.
 package dialogue
 
 import (
@@ -41,7 +46,7 @@ type Dialogue struct {
 	steps   []string
 }
 
-// All reads the dialogues of a folder.
+// All reads the dialogues in a folder.
 func All(dir string) ([]Dialogue, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil {
@@ -109,7 +114,7 @@ func list(s, sep string) (l []string) {
 	return l
 }
 
-// Play is the camera's side of the dialogue on a connection, which it closes at the end. conf is the camera's TLS.
+// Play plays the camera's side of the dialogue on a connection, and closes the connection. conf is the camera's TLS.
 func (d Dialogue) Play(c net.Conn, conf *tls.Config) error {
 	defer func() { _ = c.Close() }()
 	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
@@ -154,7 +159,7 @@ func (d Dialogue) Play(c net.Conn, conf *tls.Config) error {
 	return nil
 }
 
-// reply reads one reply.
+// reply reads one reply, and returns an error unless it has the code.
 func reply(r *bufio.Reader, code string) error {
 	for {
 		line, err := r.ReadString('\n')
