@@ -206,7 +206,7 @@ func finding(f status.Finding) fyne.CanvasObject {
 	}
 	text := words.Say(f.Text)
 	if !f.About.IsZero() {
-		text = words.Say(f.About) + ": " + text
+		text = words.L("%s: %s", words.Say(f.About), text)
 	}
 	box := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*2), wrapped(text))
 	if !f.Hint.IsZero() {

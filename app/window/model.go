@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"fyne.io/fyne/v2/widget"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
@@ -126,16 +128,17 @@ func troubles(s *status.Status) string {
 
 // problemOf says a problem and what to do.
 func problemOf(s *status.Status, p status.Problem) string {
-	name := ""
-	if p.Code == "mail-storm" {
-		name = p.About + ": "
-		for _, c := range s.Cameras {
-			if c.ID == p.About {
-				name = c.Name + ": "
-			}
+	said := sentence(words.Say(p.Text)) + " " + words.Say(p.Hint)
+	if p.Code != "mail-storm" {
+		return said
+	}
+	name := p.About
+	for _, c := range s.Cameras {
+		if c.ID == p.About {
+			name = c.Name
 		}
 	}
-	return name + sentence(words.Say(p.Text)) + " " + words.Say(p.Hint)
+	return words.L("%s: %s", name, said)
 }
 
 // distinct adds the id to names that others have too, since a selection knows its options by their text.
@@ -153,11 +156,12 @@ func distinct(names, ids []string) []string {
 	return out
 }
 
-// cameraID makes an id from a name that is free among the others.
+// cameraID makes an id from a name that is free among the others. Letters lose their accents.
 func cameraID(name string, taken []string) string {
 	var b strings.Builder
-	for _, r := range strings.ToLower(name) {
+	for _, r := range norm.NFD.String(strings.ReplaceAll(strings.ToLower(name), "ß", "ss")) {
 		switch {
+		case unicode.Is(unicode.Mn, r): // an accent
 		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
 			b.WriteRune(r)
 		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/internal/testing/poll"
 
 	"github.com/preroll/preroll/recorder/text"
@@ -158,10 +159,15 @@ func mailed(w *window, f *fake) {
 var sizes = []fyne.Size{fyne.NewSize(900, 600), fyne.NewSize(1920, 1080)}
 
 // TestPictures draws every page in both themes and compares it with its master. PREROLL_MASTERS=1 writes the masters
-// anew; PREROLL_SHOTS names a folder for pictures at both sizes, to be looked at.
+// again; PREROLL_SHOTS names a folder for pictures at both sizes, to be looked at, in the language of PREROLL_LANGUAGE.
 func TestPictures(t *testing.T) {
 	poll.RealTime(t)
 	shots, masters := os.Getenv("PREROLL_SHOTS"), os.Getenv("PREROLL_MASTERS") != ""
+	language := os.Getenv("PREROLL_LANGUAGE")
+	if language != "" {
+		words.Use(language)
+		t.Cleanup(func() { words.Use("en") })
+	}
 	look := sizes[:1]
 	if shots != "" {
 		look = sizes
@@ -175,7 +181,7 @@ func TestPictures(t *testing.T) {
 					if shots != "" {
 						writePNG(t, filepath.Join(shots, fmt.Sprintf("%s-%.0f.png", name, size.Width)), m)
 					}
-					if size != sizes[0] {
+					if size != sizes[0] || language != "" {
 						return
 					}
 					file := filepath.Join("testdata", name+".png")

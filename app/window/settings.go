@@ -98,7 +98,7 @@ type textField struct {
 var (
 	themes        = []string{"", "light", "dark"}
 	languages     = append([]string{""}, config.Languages...)
-	languageNames = []string{"As the desktop", "English", "Deutsch"}
+	languageNames = []string{"As the desktop", "English", "Deutsch", "Français"}
 	themeNames    = []string{"As the desktop", "Light", "Dark"}
 )
 

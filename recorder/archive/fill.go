@@ -129,7 +129,9 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 	if errors.Is(err, ErrEmpty) || errors.Is(err, ErrOther) {
 		if root, _, err = open(a.Root()); err == nil {
 			if err = a.claimOr(root); err == nil {
-				d, err = a.adopt(root, a.Root(), "", known{})
+				if d, err = a.adopt(root, a.Root(), "", known{}); err != nil {
+					_ = root.Close()
+				}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -394,16 +395,19 @@ func (a *Archive) Totals(ctx context.Context) (events int, bytes int64, err erro
 	return events, bytes, err
 }
 
-// mostAround bounds the events that Around reads.
+// mostAround bounds the events that Around reads. Those nearest to the time asked for come first.
 const mostAround = 500
 
 // Around returns the events of a camera, or of all cameras for "", whose window overlaps from to to, oldest first. It
 // finds events whose time lies at most longest outside of from to to.
 func (a *Archive) Around(ctx context.Context, camera string, from, to time.Time,
 	longest time.Duration) ([]event.Event, error) {
-	list, err := a.scan(ctx,
-		`SELECT drive, event FROM events WHERE time BETWEEN ? AND ? AND (?3 = '' OR camera = ?3) ORDER BY time, id LIMIT ?`,
-		from.Add(-longest).UnixMilli(), to.Add(longest).UnixMilli(), camera, mostAround)
+	list, err := a.scan(ctx, `SELECT drive, event FROM events WHERE time BETWEEN ? AND ? AND (?3 = '' OR camera = ?3)
+		ORDER BY abs(time - ?4) LIMIT ?5`, from.Add(-longest).UnixMilli(), to.Add(longest).UnixMilli(), camera,
+		from.Add(to.Sub(from)/2).UnixMilli(), mostAround)
+	slices.SortFunc(list, func(a, b event.Event) int {
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID))
+	})
 	return slices.DeleteFunc(list, func(e event.Event) bool { return e.Until.Before(from) || e.From.After(to) }), err
 }
 

@@ -359,6 +359,13 @@ func TestAround(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for i := range mostAround { // a crowd long before hides nothing
+		from := at.Add(-9*time.Minute - 30*time.Second)
+		if err := a.Put(t.Context(), event.Event{ID: fmt.Sprint("crowd", i), Camera: "c", Time: from, From: from,
+			Until: from.Add(time.Second), State: event.Saved}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for camera, want := range map[string]string{"": "long other late", "a": "long late", "nobody": ""} {
 		list, err := a.Around(t.Context(), camera, at.Add(-time.Minute), at.Add(10*time.Minute), 10*time.Minute)
 		if err != nil || ids(list) != want {

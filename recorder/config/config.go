@@ -32,7 +32,7 @@ type Settings struct {
 }
 
 // Languages are the languages of the desktop program.
-var Languages = []string{"en", "de"}
+var Languages = []string{"en", "de", "fr"}
 
 // RAMDisk says where the rings lie and how much they may hold.
 type RAMDisk struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -102,17 +103,18 @@ func (b ByteSize) String() string {
 	return strconv.FormatInt(int64(b), 10) + " B"
 }
 
-// MarshalText writes an exact number with the largest possible unit, a binary unit if possible. Zero is empty text.
-func (b ByteSize) MarshalText() ([]byte, error) {
+// MarshalText writes an exact number with the unit that makes it shortest, a binary one if it can. Zero is empty text.
+func (b ByteSize) MarshalText() (shortest []byte, err error) {
 	if b == 0 {
 		return nil, nil
 	}
+	digits := math.MaxInt
 	for _, u := range units {
-		if b%u.size == 0 && b >= u.size {
-			return []byte(strconv.FormatInt(int64(b/u.size), 10) + u.name), nil
+		if n := strconv.FormatInt(int64(b/u.size), 10); b%u.size == 0 && len(n) < digits {
+			shortest, digits = []byte(n+u.name), len(n)
 		}
 	}
-	return []byte(strconv.FormatInt(int64(b), 10) + "B"), nil
+	return shortest, nil
 }
 
 // UnmarshalText reads a number with a decimal or binary unit. The case of the unit and a blank before it do not matter.

@@ -354,7 +354,7 @@ func (w *World) Client() (*control.Client, error) {
 			return nil, control.ErrNotRunning
 		}
 		w.client = control.NewClient(list[0])
-		w.undo = append(w.undo, func() error { w.client.Close(); return nil })
+		w.undo = append(w.undo, func() error { w.forgetClient(); return nil })
 	}
 	return w.client, nil
 }
