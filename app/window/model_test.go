@@ -141,7 +141,8 @@ func TestRowsKeepTheirPlaceInAMillion(t *testing.T) {
 }
 
 func TestCameraID(t *testing.T) {
-	for name, want := range map[string]string{"Front Door": "front-door", "  Tür 2!": "tur-2", "Caméra Straße": "camera-strasse", "": "camera",
+	for name, want := range map[string]string{"Front Door": "front-door", "  Tür 2!": "tur-2",
+		"Caméra Straße": "camera-strasse", "": "camera",
 		"门": "camera", "taken": "taken-2",
 		strings.Repeat("long ", 40): "long-long-long-long-long-long-long-long-long-long"} {
 		got := cameraID(name, []string{"taken"})
