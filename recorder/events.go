@@ -5,10 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Events lists events, newest first; those whose clips were removed by hand leave the list.

@@ -6,13 +6,12 @@ import (
 	"os"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/history"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // keepLimits deletes old events every ten minutes and after each new one. It has a goroutine of its own, since an

@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/preroll/preroll/internal/testing/camtest"
+	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"

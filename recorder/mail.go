@@ -24,7 +24,6 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 			Settings: r.Settings().SMTP, CertDir: r.paths.State, Log: r.log, Connections: &r.connections,
 			Cameras:   func() []config.Camera { return r.Settings().Cameras },
 			Quiet:     r.quiet,
-			Trigger:   r.mailTrigger,
 			Picture:   r.picture,
 			Keep:      r.keepMail,
 			Received:  r.inbox.Received,
@@ -34,7 +33,7 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 			Refused:   r.inbox.Refused,
 		}
 		var server errgroup.Group
-		server.Go(func() error { return s.Run(serving) })
+		server.Go(func() error { return s.Run(serving, r.mailTrigger) })
 		select {
 		case <-ctx.Done():
 		case <-r.mailed:

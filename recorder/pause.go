@@ -4,10 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Pause makes alarm mails save nothing until a time (zero: until EndPause), beginning now, or changes when a pause

@@ -31,19 +31,18 @@ import (
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
-// Version is this program's version.
-const Version = "0.1.0"
-
 // Options is what a recorder works with.
 type Options struct {
 	Paths    config.Paths    // the settings file and the state folder
 	Settings config.Settings // valid ones
 	Log      *slog.Logger
+	Sources  []trigger.Source // of alarms, beside the mail server and Trigger; may be nil
 }
 
 // Recorder is the engine. Make one with New.
 type Recorder struct {
 	paths   config.Paths
+	sources []trigger.Source
 	log     *slog.Logger
 	started time.Time
 
@@ -98,7 +97,7 @@ var ErrClosed = errors.New("this recorder has ended; make a new one")
 func New(ctx context.Context, o Options) (*Recorder, error) {
 	s, state := o.Settings.Clone(), o.Paths.State
 	r := &Recorder{
-		paths: o.Paths, settings: s, log: o.Log, started: time.Now(),
+		paths: o.Paths, settings: s, sources: o.Sources, log: o.Log, started: time.Now(),
 		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), folders: health.NewFolders(),
 		history: history.New(state, o.Log),
 		mailed:  make(chan struct{}, 1), retentionWake: make(chan struct{}, 1), pausing: make(chan struct{}, 1),
@@ -165,6 +164,9 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.cameras.Apply(r.prepareRAM())
 	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
 	g.Go(func() error { return r.receiveMail(ctx) })
+	for _, s := range r.sources {
+		g.Go(func() error { return s.Run(ctx, r.emitOf(s)) })
+	}
 	for _, keep := range []func(context.Context){
 		r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings, r.watchArchive, r.archive.Keep,
 		r.fillIndex} {

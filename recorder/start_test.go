@@ -12,10 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/internal/testing/camtest"
+	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )

@@ -5,11 +5,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/health"
 	"github.com/preroll/preroll/recorder/history"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // watchArchive tells of events that are removed or copied back by hand, until ctx ends. A drive that hangs then is not

@@ -8,10 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/godbus/dbus/v5"
 
+	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/internal/testing/traytest"
 )
 

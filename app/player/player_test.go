@@ -14,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/internal/testing/camtest"
+	"github.com/preroll/preroll/internal/testing/poll"
 )
 
 const (

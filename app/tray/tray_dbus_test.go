@@ -14,16 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/testing/poll"
-
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // fake is a recorder that logs calls and shows what the test sets.

@@ -194,7 +194,7 @@ func ramOf(s status.Status, keep time.Duration) string {
 		words.L("Full rings of %.0f s would need %s. They do not fit: the longest rings are shortened first, to about %.0f s each; what an alarm needs is kept. Raise the RAM budget, or lower the cameras' bit rates.", keep.Seconds(), config.ByteSize(s.RAM.Need), fits)
 }
 
-// refresh shows the cards anew, and learns which of them are seen.
+// refresh shows the cards again, and learns which of them are seen.
 func (p *camerasPage) refresh() {
 	clear(p.cards)
 	p.grid.Refresh()

@@ -49,7 +49,7 @@ func newConnections(w *window) *connections {
 	p := &connections{w: w, most: fewConnections, rows: container.New(layout.NewCustomPaddedVBoxLayout(0)),
 		empty: wrapped("")}
 	p.empty.Importance = widget.LowImportance
-	p.bad = widget.NewCheck(words.L("Only those that need mending"), func(bool) { p.draw() })
+	p.bad = widget.NewCheck(words.L("Only those with problems"), func(bool) { p.draw() })
 	p.more = widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() {
 		p.most += 4 * fewConnections
 		p.draw()
@@ -123,7 +123,7 @@ func (p *connections) draw() {
 	case len(p.list) == 0:
 		text = words.L("None yet. As soon as a camera connects it is listed here, even if its mail fails.")
 	case len(list) == 0:
-		text = words.L("None of the last %d connections needs mending.", len(p.list))
+		text = words.L("None of the last %d connections had a problem.", len(p.list))
 	}
 	p.empty.SetText(text)
 	shown(p.empty, text != "")
@@ -168,7 +168,7 @@ func (p *connections) aboutConnection(c status.Connection) string {
 	return strings.Join(parts, "  ·  ")
 }
 
-// connectionSign tells at a glance whether there is something to mend.
+// connectionSign tells at a glance whether there is something to repair.
 func connectionSign(c status.Connection) fyne.Resource {
 	if c.Good {
 		return theme.NewSuccessThemedResource(theme.ConfirmIcon())

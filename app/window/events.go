@@ -344,7 +344,7 @@ func (w *window) away(list []event.Event) (n int) {
 	return n
 }
 
-// update takes what the recorder says. The first message of a connection makes everything be asked anew.
+// update takes what the recorder says. The first message of a connection makes everything be asked again.
 func (p *eventsPage) update(u control.Update, first bool) {
 	if first {
 		for _, d := range p.book.days {

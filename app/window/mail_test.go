@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
@@ -21,6 +19,7 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // sceneTalks are connections of a camera that gave up, of a careless one, of a stranger, and of an unknown recorder.
@@ -86,13 +85,13 @@ func TestConnections(t *testing.T) {
 	w.status.Cameras[0].Name = "Gate"
 	p.bad.SetChecked(true)
 	if !row(2).Visible() || row(3).Visible() || row(1).c.ID != 12 {
-		t.Error("the filter shows what needs no mending")
+		t.Error("the filter shows what has no problem")
 	}
 	f.talks = f.talks[1:2]
 	p.ask()
 	settle(w)
-	if row(0).Visible() || p.empty.Text != "None of the last 1 connections needs mending." {
-		t.Errorf("nothing to mend: %q", p.empty.Text)
+	if row(0).Visible() || p.empty.Text != "None of the last 1 connections had a problem." {
+		t.Errorf("nothing to repair: %q", p.empty.Text)
 	}
 	p.bad.SetChecked(false)
 	f.talks = nil

@@ -6,14 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 func TestRow(t *testing.T) {

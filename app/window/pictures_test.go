@@ -13,20 +13,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/app/words"
-	"github.com/preroll/preroll/internal/testing/poll"
-
-	"github.com/preroll/preroll/recorder/text"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // scenes are the pages as users see them, each in a state that is hard on the layout.

@@ -140,7 +140,7 @@ func (r *rows) place(again bool) {
 	}
 	for i, b := range r.shown {
 		if i < r.top || i >= last || b.header != r.header(i) {
-			b.Move(fyne.NewPos(0, -2*rowHeight)) // out of sight; showing it again would draw all of it anew
+			b.Move(fyne.NewPos(0, -2*rowHeight)) // out of sight; showing it again would draw all of it again
 			delete(r.shown, i)
 			r.spare[kind(b.header)] = append(r.spare[kind(b.header)], b)
 		}
@@ -186,7 +186,7 @@ func (r *rows) box(header bool) *rowBox {
 	return b
 }
 
-// refreshRow shows one row anew, if it is seen.
+// refreshRow shows one row again, if it is seen.
 func (r *rows) refreshRow(i int) {
 	if b, ok := r.shown[i]; ok {
 		r.update(i, b.header, b.content)

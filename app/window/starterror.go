@@ -33,7 +33,7 @@ func startErrorOf(err error, done func()) fyne.CanvasObject {
 	title.Wrapping = fyne.TextWrapWord
 	what := wrapped(words.Error(err))
 	what.Selectable = true
-	hint := wrapped(words.L("Mend it and start Preroll again. Your clips are untouched."))
+	hint := wrapped(words.L("Fix it and start Preroll again. Your clips are untouched."))
 	icon := container.NewGridWrap(fyne.NewSize(40, 40), widget.NewIcon(theme.NewErrorThemedResource(theme.ErrorIcon())))
 	return container.NewPadded(container.NewBorder(nil,
 		container.NewHBox(layout.NewSpacer(), important(widget.NewButton(words.L("Close"), done))),

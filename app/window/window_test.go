@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
@@ -27,6 +25,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 func TestMain(m *testing.M) {

@@ -24,7 +24,7 @@ type auditFlags struct {
 	on, repair, again, json bool
 }
 
-// checkArchive reads the whole archive, and mends it if that is asked for.
+// checkArchive reads the whole archive, and repairs it if that is asked for.
 func checkArchive(e *env, f auditFlags) error {
 	s, _, err := config.Load(e.paths.File)
 	if err != nil {
@@ -105,7 +105,7 @@ func printAudit(w io.Writer, r audit.Result) {
 		fmt.Fprintf(w, "FAIL  and %s\n", plural(r.More, "more fault"))
 	}
 	if len(r.Repaired) > 0 {
-		fmt.Fprintf(w, "%s mended:\n", plural(len(r.Repaired), "fault"))
+		fmt.Fprintf(w, "%s repaired:\n", plural(len(r.Repaired), "fault"))
 		printFaults(w, "ok  ", r.Repaired)
 	}
 	printFaults(w, "note", r.Notes)

@@ -12,11 +12,10 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/preroll/preroll/recorder/archive/audit"
 )
 
-// TestCheckArchive checks, mends and checks again an archive whose events lost all but their clips.
+// TestCheckArchive checks, repairs and checks again an archive whose events lost all but their clips.
 func TestCheckArchive(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -52,11 +51,11 @@ func TestCheckArchive(t *testing.T) {
 	put(0)
 	if code, out := b.run("check", "--archive"); code != 1 || !strings.Contains(out, "1 event, 1 clip, ") ||
 		!strings.Contains(out, ": 1 fault.\nFAIL  gate/2026/11/22/2026-11-22_10-00-00+0000_motion.json\n") ||
-		!strings.Contains(out, "--repair mends it") {
+		!strings.Contains(out, "--repair repairs it") {
 		t.Errorf("%d, %s", code, out)
 	}
 	if code, out := b.run("check", "--archive", "--repair"); code != 0 ||
-		!strings.Contains(out, "all whole.\n1 fault mended:\nok    gate/") {
+		!strings.Contains(out, "all whole.\n1 fault repaired:\nok    gate/") {
 		t.Errorf("%d, %s", code, out)
 	}
 	code, out := b.run("check", "--archive", "--json")

@@ -48,7 +48,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
                                 with a number: all that was said in that one
       -n N                        at most N (default 20)
       --from ADDRESS              of this network address only
-      --bad                       only those that need mending
+      --bad                       only those with problems
       --json                      all of it as JSON
   preroll why [CAMERA]          why there is or is no clip of a time, link by link
       --at TIME                   14:05, or 2026-11-22 14:05 (default now)
@@ -56,7 +56,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll resume                end a pause
   preroll check [CAMERA]        test FFmpeg, RAM disk, archive, port and cameras
   preroll check --archive       read every event of the archive and compare it with what was saved
-      --repair                    finish partial files, make lost thumbnails and sidecars anew; no video is deleted
+      --repair                    finish partial files, make lost thumbnails and sidecars again; no video is deleted
       --again                     from the front, where an earlier check was interrupted
       --json                      the result as JSON
   preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from now on
@@ -225,7 +225,7 @@ func commands(d Desktop) map[string]command {
 		"drives":  drives(),
 		"forget":  forget(),
 		"version": {run: func(e *env) error {
-			_, err := fmt.Fprintln(e.out, "preroll", recorder.Version)
+			_, err := fmt.Fprintln(e.out, "preroll", recorder.Version())
 			return err
 		}},
 	}

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"golang.org/x/sync/errgroup"
 
 	"github.com/preroll/preroll/internal/disk"
@@ -23,6 +21,7 @@ import (
 	"github.com/preroll/preroll/recorder"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 func record() command {
@@ -163,7 +162,7 @@ func inTime(ctx context.Context, wait func() error) error {
 // hello says what is about to happen, and what a newcomer does next.
 func hello(e *env, s config.Settings) {
 	fmt.Fprintf(e.out, "Preroll %s\n  settings  %s\n  RAM disk  %s (last %s of each camera)\n  archive   %s\n",
-		recorder.Version, e.paths.File, s.RAMDisk.Path, s.RAMDisk.Keep, s.Archive.Path)
+		recorder.Version(), e.paths.File, s.RAMDisk.Path, s.RAMDisk.Keep, s.Archive.Path)
 	if d, err := disk.Of(s.RAMDisk.Path); err == nil && !d.RAM {
 		fmt.Fprintf(e.out, "  warning   %s is not known to be RAM (%s)\n", s.RAMDisk.Path, d.Kind)
 	}

@@ -10,9 +10,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 

@@ -7,11 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/internal/maildoctor"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 

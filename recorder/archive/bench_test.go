@@ -140,9 +140,9 @@ func BenchmarkIndex(b *testing.B) {
 	})
 }
 
-// BenchmarkAnew measures how soon an alarm can be noted when the index of a million events is damaged, and how much
+// BenchmarkRecreate measures how soon an alarm can be noted when the index of a million events is damaged, and how much
 // memory that takes. It also measures how long retention takes if very many of the oldest events are protected.
-func BenchmarkAnew(b *testing.B) {
+func BenchmarkRecreate(b *testing.B) {
 	a, _ := pile(b)
 	if _, err := a.db.ExecContext(b.Context(),
 		`UPDATE events SET protected = 1 WHERE rowid IN (SELECT rowid FROM events ORDER BY time LIMIT 100000)`); err != nil {
@@ -155,7 +155,7 @@ func BenchmarkAnew(b *testing.B) {
 			}
 		}
 	})
-	b.Run("Anew", func(b *testing.B) {
+	b.Run("Recreate", func(b *testing.B) {
 		for n := 0; b.Loop(); n++ {
 			b.StopTimer()
 			state := b.TempDir()

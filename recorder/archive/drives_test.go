@@ -466,8 +466,9 @@ func FuzzSidecar(f *testing.F) {
 	})
 }
 
-// TestManyEventsAnew checks that a damaged index of very many events is set aside at once, so that alarms can be noted.
-func TestManyEventsAnew(t *testing.T) {
+// TestManyEventsRecreated checks that a damaged index of very many events is set aside at once, so that alarms can be
+// noted.
+func TestManyEventsRecreated(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
 	e := saved(t, a, "c", "first", time.Now(), 10, nil)

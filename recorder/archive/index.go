@@ -14,12 +14,11 @@ import (
 
 	"modernc.org/sqlite"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // version is the version of the index's form, kept as SQLite's user_version. Version 0 is an empty file, or an index

@@ -108,7 +108,7 @@ func (a *Archive) prepare(ctx context.Context) error {
 func (a *Archive) recreate(ctx context.Context, why error) error {
 	// Ignore the end of ctx, which may belong to a mail's session: half a recreated index would be worse than none.
 	ctx = context.WithoutCancel(ctx)
-	a.log.Error("the index is set aside and made anew from the archive", "path", a.path, "err", why)
+	a.log.Error("the index is set aside and rebuilt from the archive", "path", a.path, "err", why)
 	a.ready = false
 	a.made++
 	if runtime.GOOS == "windows" { // Windows does not move an open file
@@ -344,7 +344,7 @@ func (a *Archive) examine(ctx context.Context) {
 
 func (a *Archive) replace(ctx context.Context, why error) {
 	if err := a.recreate(ctx, why); err != nil {
-		a.log.Error("the index was not made anew", "err", err)
+		a.log.Error("the index was not rebuilt", "err", err)
 	}
 }
 

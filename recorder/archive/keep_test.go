@@ -17,9 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/event"
 )
@@ -489,8 +488,8 @@ func TestIndexIsDamagedWhileItIsFilled(t *testing.T) {
 	stored(t, a, "a1")
 }
 
-// TestMadeAnewWhileItIsFilled checks that an index that is recreated during a filling does not count as filled.
-func TestMadeAnewWhileItIsFilled(t *testing.T) {
+// TestRecreatedWhileItIsFilled checks that an index that is recreated during a filling does not count as filled.
+func TestRecreatedWhileItIsFilled(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
 	saved(t, a, "cam", "a1", time.Now(), 100, nil)

@@ -38,8 +38,8 @@ func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
 	}
 }
 
-// errEnding is the error for a trigger that meets a camera on its end. It may begin anew, so the trigger is to be tried
-// again.
+// errEnding is the error for a trigger that meets a camera on its end. It may start again, so the trigger is to be
+// tried again.
 var errEnding = text.CameraIsEnding.Error()
 
 // beginFor returns the incident that takes a trigger, or begins one with it.
@@ -68,10 +68,10 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incide
 	return in, true, nil
 }
 
-// enclose hands what came with a mail to its event, if that is the open one.
-func (c *camera) enclose(ctx context.Context, event string, e clip.Attachment) {
+// attach hands what came with a mail to its event, if that is the open one.
+func (c *camera) attach(ctx context.Context, event string, e clip.Attachment) {
 	if in := c.current(); in != nil {
-		in.Enclose(ctx, event, e)
+		in.Attach(ctx, event, e)
 	}
 }
 

@@ -235,7 +235,7 @@ func (s *Set) DropLost() (due bool) {
 	due = s.lacking || s.waiting
 	for id, c := range s.slots {
 		if c.state == recording && c.ring.FolderGone() {
-			s.opt.Log.Error("the folder on the RAM disk is gone; the camera begins anew", "camera", id, "path", c.dir)
+			s.opt.Log.Error("the folder on the RAM disk is gone; the camera starts again", "camera", id, "path", c.dir)
 			s.retire(id, c)
 			due = true
 		}
@@ -307,7 +307,7 @@ func (s *Set) Attach(ctx context.Context, id, event string, e clip.Attachment) {
 	c := s.recording(id)
 	s.mu.Unlock()
 	if c != nil {
-		c.enclose(ctx, event, e)
+		c.attach(ctx, event, e)
 	}
 }
 

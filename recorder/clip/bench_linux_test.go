@@ -12,14 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // written returns how many bytes this process has written by system calls.

@@ -180,9 +180,9 @@ type work struct {
 	snapped atomic.Bool // the thumbnail is made, or being made
 	snaps   int         // number of tries to make the thumbnail; used by Run
 
-	picture  sync.WaitGroup
-	enclosed []*Attachment // attachments of the event's mails that are not written yet; guarded by journal.mu
-	sealed   bool          // no further work on pictures and attachments may begin; guarded by journal.mu
+	picture     sync.WaitGroup
+	attachments []*Attachment // attachments of the event's mails that are not written yet; guarded by journal.mu
+	sealed      bool          // no further work on pictures and attachments may begin; guarded by journal.mu
 }
 
 func (in *Incident) newWork(ev event.Event, began time.Time) *work {

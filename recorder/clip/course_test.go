@@ -7,11 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // t0 is the time of the trigger of the tests' event.
@@ -55,7 +54,7 @@ func TestCourse(t *testing.T) {
 		"one long segment":   `seg 1 -120 5 = belongs; seg 1 5 6 = splits`,
 		"deadline unknown":   `deadline 0 = 85; deadline 3 = 88`,
 		"deadline":           `seg 1 -10 -8 = belongs; deadline 0 = 69; trigger 20 = yes; deadline 1 = 90`,
-		"patience":           `patient 100 receiving = yes; patient 100 silent = no; patient 120 receiving = no`,
+		"timeout":            `patient 100 receiving = yes; patient 100 silent = no; patient 120 receiving = no`,
 		"expired":            `seg 1 -10 0 = belongs; expired 60 = yes; phase = 1; trigger 1 = no`,
 		"extended meanwhile": `trigger 30 = yes; expired 60 = no; phase = 0; expired 90 = yes`,
 		"camera ends":        `seg 1 -10 0 = belongs; end 5; until = 5; deadline 9 = 5; patient 6 receiving = no; trigger 6 = no; trigger 4 = yes`,

@@ -60,7 +60,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 			return
 		}
 	}
-	in.lastEnclosures(w, &ev)
+	in.lastAttachments(w, &ev)
 	if !in.retry(ctx, w, "record", func(ctx context.Context) error {
 		if err := in.c.Archive.WriteSidecar(ev); err != nil {
 			return err

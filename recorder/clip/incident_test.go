@@ -18,15 +18,13 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/testing/poll"
-
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/fmp4"
 	"github.com/preroll/preroll/recorder/ring"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // reel is real video as the ring holds it: files with an init section and segments of one second.

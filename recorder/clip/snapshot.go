@@ -33,17 +33,17 @@ func (e *Attachment) field(ev *event.Event) *string {
 	return &ev.Snapshot
 }
 
-// Enclose keeps an attachment of an event's mail, and writes it once the event has a place on the archive. An event
-// keeps the first picture and the first mail. Enclose does not wait for the archive. An error does not affect the clip.
-func (in *Incident) Enclose(ctx context.Context, id string, e Attachment) {
+// Attach keeps an attachment of an event's mail, and writes it once the event has a place on the archive. An event
+// keeps the first picture and the first mail. Attach does not wait for the archive. An error does not affect the clip.
+func (in *Incident) Attach(ctx context.Context, id string, e Attachment) {
 	w := in.current()
 	w.mu.Lock()
 	if w.ev.ID != id && w.ev.Continues != id || w.sealed || *e.field(&w.ev) != "" ||
-		slices.ContainsFunc(w.enclosed, func(o *Attachment) bool { return o.field(&w.ev) == e.field(&w.ev) }) {
+		slices.ContainsFunc(w.attachments, func(o *Attachment) bool { return o.field(&w.ev) == e.field(&w.ev) }) {
 		w.mu.Unlock()
 		return
 	}
-	w.enclosed = append(w.enclosed, &e)
+	w.attachments = append(w.attachments, &e)
 	w.mu.Unlock()
 	in.flushAttachments(ctx, w)
 }
@@ -56,17 +56,17 @@ func (in *Incident) flushAttachments(ctx context.Context, w *work) {
 		return
 	}
 	ctx = context.WithoutCancel(ctx) // the mail session may end
-	for _, e := range w.enclosed {
+	for _, e := range w.attachments {
 		if e.writing {
 			continue
 		}
 		e.writing = true
 		ev := w.ev
 		w.picture.Go(func() {
-			err := in.writeEnclosure(ev, e)
+			err := in.writeAttachment(ev, e)
 			w.edit(func(c *course) {
 				if e.writing = false; err == nil {
-					w.enclosed = slices.DeleteFunc(w.enclosed, func(o *Attachment) bool { return o == e })
+					w.attachments = slices.DeleteFunc(w.attachments, func(o *Attachment) bool { return o == e })
 					*e.field(&c.ev) = ev.Stem + e.End
 				}
 			})
@@ -77,7 +77,7 @@ func (in *Incident) flushAttachments(ctx context.Context, w *work) {
 	}
 }
 
-func (in *Incident) writeEnclosure(ev event.Event, e *Attachment) error {
+func (in *Incident) writeAttachment(ev event.Event, e *Attachment) error {
 	err := in.write(ev, ev.Stem+e.End, e.Data)
 	if err != nil {
 		in.c.Log.Warn("what came with the mail was not written", "event", ev.ID, "camera", ev.Camera, "err", err)
@@ -102,14 +102,14 @@ func (w *work) seal() {
 	w.picture.Wait()
 }
 
-// lastEnclosures writes the attachments that still wait, and names them in the event. Each is tried once.
-func (in *Incident) lastEnclosures(w *work, ev *event.Event) {
-	for _, e := range w.enclosed {
-		if ev.Stem != "" && *e.field(ev) == "" && in.writeEnclosure(*ev, e) == nil {
+// lastAttachments writes the attachments that still wait, and names them in the event. Each is tried once.
+func (in *Incident) lastAttachments(w *work, ev *event.Event) {
+	for _, e := range w.attachments {
+		if ev.Stem != "" && *e.field(ev) == "" && in.writeAttachment(*ev, e) == nil {
 			*e.field(ev) = ev.Stem + e.End
 		}
 	}
-	w.enclosed = nil
+	w.attachments = nil
 }
 
 // maxSnap is the maximum size of the video that is read into memory for a picture, in bytes.

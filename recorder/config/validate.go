@@ -19,7 +19,6 @@ import (
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/text"
-
 	mailrule "github.com/preroll/preroll/recorder/trigger/rule"
 )
 

@@ -10,11 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Recorder is what the control socket offers of a recorder.

@@ -5,12 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // day is a time of the day that the table of TestWhy is about.

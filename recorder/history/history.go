@@ -23,11 +23,10 @@ import (
 
 	"modernc.org/sqlite"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/preroll/preroll/internal/sqlfile"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Kind says what an entry is about.
@@ -350,5 +349,5 @@ func (h *History) moveAside(why error) {
 	for _, more := range []string{"-wal", "-shm"} {
 		_ = os.Remove(h.path + more) // of no use without the file
 	}
-	h.log.Warn("history was damaged and begins anew", "path", to, "err", why)
+	h.log.Warn("history was damaged and starts again", "path", to, "err", why)
 }

@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
@@ -26,6 +24,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/preroll/preroll/internal/testing/camtest"
+	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/ring"

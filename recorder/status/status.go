@@ -128,7 +128,7 @@ type Connection struct {
 	Port     string        `json:"port"` // that it came to
 	TLS      string        `json:"tls"`  // such as "TLS 1.2"; "" without
 	Verdict  text.Text     `json:"verdict"`
-	Good     bool          `json:"good"` // there is nothing to mend
+	Good     bool          `json:"good"` // there is nothing to repair
 	Repairs  []text.Text   `json:"repairs"`
 	Mails    int           `json:"mails"`
 	Cameras  []string      `json:"cameras"` // ids

@@ -39,7 +39,7 @@ var (
 	RAMFull            = define("ram-full", "The RAM disk is full")
 	RAMFullHint        = define("ram-full-hint", "Make room on it, lower ram_disk.keep, or give the RAM disk more memory.")
 	RAMGone            = define("ram-gone", "The folder on the RAM disk is gone")
-	RAMGoneHint        = define("ram-gone-hint", "Preroll makes it anew by itself within some seconds. If this stays, check the RAM disk.")
+	RAMGoneHint        = define("ram-gone-hint", "Preroll recreates it within a few seconds. If this stays, check the RAM disk.")
 	NoFolder           = define("no-folder", "The folder with the camera's files cannot be read")
 	NoFolderHint       = define("no-folder-hint", "Check the path behind folder:, and start the program that writes there.")
 	Stalled            = define("stalled", "The camera sends no picture")

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/trigger/message"
 	"github.com/preroll/preroll/recorder/trigger/rule"

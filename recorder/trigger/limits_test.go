@@ -59,7 +59,7 @@ func TestEndWhileConnectionsCome(t *testing.T) {
 		s.Listening = func(p []status.Port) { ports <- p }
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
-		go func() { done <- s.Run(ctx) }()
+		go func() { done <- s.Run(ctx, nil) }()
 		var now []status.Port
 		for range 3 {
 			now = <-ports

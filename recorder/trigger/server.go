@@ -36,7 +36,7 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 
-// Server is the alarm mail server.
+// Server is the alarm mail server. It is a [Source].
 type Server struct {
 	Settings    config.SMTP
 	Cameras     func() []config.Camera // returns the current cameras
@@ -46,8 +46,6 @@ type Server struct {
 
 	// Quiet returns Off or Paused for a camera whose alarms save nothing now, and Alarm for other cameras.
 	Quiet func(camera string) Kind
-	// Trigger returns the event's id when the event is durable, or "" if the camera was switched off meanwhile.
-	Trigger func(ctx context.Context, camera string, t event.Trigger) (id string, err error)
 	// Picture takes the JPEG or PNG that came with a mail. It is called once for each event of the mail, and must not
 	// wait for the archive.
 	Picture   func(ctx context.Context, camera, event string, data []byte)
@@ -63,6 +61,7 @@ type Server struct {
 	heads   slots         // one for each long head in memory
 	holding slots         // one for each picture or kept mail in memory
 	allowed func(netip.Addr) bool
+	emit    Emit
 	tls     *tls.Config
 
 	mu    sync.Mutex // guards everything below
@@ -79,8 +78,12 @@ type Received struct {
 	Sent time.Time // when the mail was written, according to the camera; zero if unknown
 }
 
+// Name is the source of alarms by mail.
+func (s *Server) Name() event.Source { return event.Mail }
+
 // Run listens until ctx ends. It tries a port that is taken again every five seconds.
-func (s *Server) Run(ctx context.Context) error {
+func (s *Server) Run(ctx context.Context, emit Emit) error {
+	s.emit = emit
 	s.parsing = make(chan struct{}, maxParsing)
 	s.heads.max, s.heads.each = maxHeads, headsEach
 	s.holding.max, s.holding.each = maxPictures, picturesEach

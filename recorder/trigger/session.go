@@ -142,7 +142,7 @@ func (c *session) Data(r io.Reader) error {
 	in := &stickyReader{r: io.MultiReader(bytes.NewReader(head), r)}
 	if rerr == nil {
 		if len(opened) > 0 {
-			c.enclose(in, opened)
+			c.attach(in, opened)
 		}
 		_, rerr = io.Copy(io.Discard, in)
 	}
@@ -352,7 +352,7 @@ func (d *delivery) deliver(o Outcome) {
 	// Trigger in parallel: one camera may have to wait, but the pre-roll of the others does not wait.
 	for i, camera := range o.Cameras {
 		if o.Quiet[camera] == "" {
-			triggering.Go(func() { ids[i], errs[i] = s.Trigger(d.c.ctx, camera, t) })
+			triggering.Go(func() { ids[i], errs[i] = s.emit(d.c.ctx, camera, t) })
 		}
 	}
 	triggering.Wait()
@@ -397,8 +397,8 @@ func excerpt(body string) string {
 // maxKept is the maximum size of a mail that is kept, in bytes.
 const maxKept = 2 << 20
 
-// enclose reads the rest of a mail. It passes the mail's picture to the events, and the mail itself if mails are kept.
-func (c *session) enclose(in *stickyReader, list []opened) {
+// attach reads the rest of a mail. It passes the mail's picture to the events, and the mail itself if mails are kept.
+func (c *session) attach(in *stickyReader, list []opened) {
 	var held *slot
 	defer func() { c.s.holding.release(held) }()
 	hold := func() bool {

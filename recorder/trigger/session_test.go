@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/preroll/preroll/recorder/config"
 )
 

@@ -96,7 +96,7 @@ func serveCameras(t *testing.T, cameras []config.Camera, set func(*config.SMTP))
 	if set != nil {
 		set(&s.Settings)
 	}
-	s.Trigger = func(_ context.Context, id string, tr event.Trigger) (string, error) {
+	emit := func(_ context.Context, id string, tr event.Trigger) (string, error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		if k.fail != nil {
@@ -157,7 +157,7 @@ func serveCameras(t *testing.T, cameras []config.Camera, set func(*config.SMTP))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
+	go func() { done <- s.Run(ctx, emit) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -46,7 +46,7 @@ func start(t *testing.T, opt Options) *Camera {
 // wait waits until a condition holds.
 func wait(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	poll.Until(t, what, patience, done, nil)
+	poll.Until(t, what, busyTimeout, done, nil)
 }
 
 // passed returns a condition that holds after d, while the camera goes on.
@@ -87,7 +87,7 @@ func record(t *testing.T, c *Camera) (stop func() string) {
 
 func codec(t *testing.T, c *Camera) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), busyTimeout)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-select_streams", "v",
 		"-show_entries", "stream=codec_name", "-of", "csv=p=0", c.URL()).Output()
@@ -143,12 +143,12 @@ func TestDown(t *testing.T) {
 	c.Down()
 	var err error
 	for err == nil {
-		_, err = v.next(patience)
+		_, err = v.next(busyTimeout)
 	}
 	if !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("connection without power: %v, want a reset", err)
 	}
-	if conn, err := net.DialTimeout("tcp", c.addr, patience); err == nil {
+	if conn, err := net.DialTimeout("tcp", c.addr, busyTimeout); err == nil {
 		_ = conn.Close()
 		t.Error("a camera without power accepts a connection")
 	}
@@ -238,7 +238,7 @@ func TestFreeze(t *testing.T) {
 		t.Errorf("a frozen camera sends %d packets, then %v", n, err)
 	}
 	c.Freeze(false)
-	if err := late.ask("OPTIONS", late.url, patience); err != nil {
+	if err := late.ask("OPTIONS", late.url, busyTimeout); err != nil {
 		t.Errorf("after the thaw: %v", err)
 	}
 	v.frames(t, 5)
@@ -251,7 +251,7 @@ func TestFreeze(t *testing.T) {
 		t.Errorf("silences are %+v", s)
 	}
 	c.Close() // must end the camera and its connections
-	if err := late.ask("OPTIONS", late.url, patience); err == nil || isTimeout(err) {
+	if err := late.ask("OPTIONS", late.url, busyTimeout); err == nil || isTimeout(err) {
 		t.Errorf("a connection outlives the camera: %v", err)
 	}
 }
@@ -308,7 +308,7 @@ func TestMute(t *testing.T) {
 	v := watch(t, c)
 	v.frames(t, 2)
 	c.Mute(true)
-	if err := v.ask("OPTIONS", v.url, patience); err != nil {
+	if err := v.ask("OPTIONS", v.url, busyTimeout); err != nil {
 		t.Errorf("a mute camera does not answer: %v", err)
 	}
 	wait(t, "300 ms", passed(300*time.Millisecond))
@@ -452,7 +452,7 @@ func TestJump(t *testing.T) {
 			t.Parallel()
 			c := start(t, Options{})
 			v := watch(t, c)
-			report, err := v.next(patience)
+			report, err := v.next(busyTimeout)
 			if err != nil || !report.report {
 				t.Fatalf("the first packet is %+v (%v), want a report", report, err)
 			}

@@ -33,11 +33,11 @@ type rtp struct {
 	at      time.Time // arrival time
 }
 
-const patience = 60 * time.Second
+const busyTimeout = 60 * time.Second
 
 func dial(t *testing.T, c *Camera) *viewer {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", c.addr, patience)
+	conn, err := net.DialTimeout("tcp", c.addr, busyTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func watch(t *testing.T, c *Camera) *viewer {
 	t.Helper()
 	v := dial(t, c)
 	for _, r := range [][2]string{{"DESCRIBE", v.url}, {"SETUP", v.url + "/trackID=0"}, {"PLAY", v.url}} {
-		if err := v.ask(r[0], r[1], patience); err != nil {
+		if err := v.ask(r[0], r[1], busyTimeout); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,7 +143,7 @@ func (v *viewer) next(limit time.Duration) (rtp, error) {
 // until reads packets until end returns true, and returns the packets without reports.
 func (v *viewer) until(t *testing.T, end func(p rtp) bool) (ps []rtp) {
 	t.Helper()
-	for limit := time.Now().Add(patience); ; {
+	for limit := time.Now().Add(busyTimeout); ; {
 		p, err := v.next(time.Until(limit))
 		if err != nil {
 			t.Fatalf("after %d packets: %v", len(ps), err)

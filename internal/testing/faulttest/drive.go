@@ -75,13 +75,13 @@ var driveKinds = []Kind{
 		Expect: "video waits in RAM; mails are accepted meanwhile",
 		Do:     failing(func(*Fault) faultfs.Faults { return faultfs.Faults{Hang: true} })},
 	{Name: "the archive has bad sectors", Lacks: nothing, Area: "archive", Weight: 2, Min: 5 * second,
-		Max: 15 * second, Expect: "what was not written is written anew",
+		Max: 15 * second, Expect: "what was not written is written again",
 		Do: failing(func(t *Fault) faultfs.Faults {
 			return faultfs.Faults{WriteErr: syscall.EIO, ReadErr: syscall.EIO, RenameErr: syscall.EIO,
 				Chance: 0.05 + t.Rand.Float64()*0.4}
 		})},
 	{Name: "fsync fails", Lacks: nothing, Area: "archive", Weight: 2, Min: 3 * second, Max: 15 * second,
-		Expect: "what was not durable is written anew",
+		Expect: "what was not durable is written again",
 		Do: failing(func(t *Fault) faultfs.Faults {
 			return faultfs.Faults{SyncErr: syscall.EIO, Chance: 0.1 + t.Rand.Float64()*0.5}
 		})},

@@ -299,7 +299,7 @@ var prerollKinds = []Kind{
 				if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
 					w.blame("a second Preroll ended with %v, not with exit code 1", err)
 				}
-			case <-time.After(patience):
+			case <-time.After(busyTimeout):
 				_ = second.Process.Kill()
 				<-done
 				w.blame("a second Preroll went on beside the first")
@@ -310,7 +310,7 @@ var prerollKinds = []Kind{
 			return nil, nil
 		}},
 	{Name: "bytes of the index are flipped while Preroll is down", Lacks: something, Area: "preroll", Record: takes,
-		Weight: 2, Expect: "the index is begun anew from the archive; no event is lost",
+		Weight: 2, Expect: "the index is rebuilt from the archive; no event is lost",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			if err := t.World.end(ctx, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[t.Rand.IntN(2)]); err != nil {
 				return nil, err
@@ -427,13 +427,13 @@ var ramKinds = []Kind{
 			return nil, nil
 		}},
 	{Name: "a camera's ring is removed", Lacks: something, Area: "ram", Record: takes, Weight: 1,
-		Expect: "it is made anew; what is missing is named",
+		Expect: "it is recreated; what is missing is named",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			return nil, clear(filepath.Join(t.World.settings.RAMDisk.Path,
 				t.World.Cameras[t.Rand.IntN(len(t.World.Cameras))].ID))
 		}},
 	{Name: "all rings are removed", Lacks: something, Area: "ram", Record: takes, Weight: 1,
-		Expect: "they are made anew; what is missing is named",
+		Expect: "they are recreated; what is missing is named",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			return nil, clear(t.World.settings.RAMDisk.Path)
 		}},
@@ -471,7 +471,7 @@ var indexKinds = []Kind{
 			}, nil
 		}},
 	{Name: "the index is removed", Lacks: nothing, Area: "index", Record: takes, Weight: 2,
-		Expect: "it is written anew; no event is lost",
+		Expect: "it is written again; no event is lost",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
 			path := filepath.Join(t.World.state, archive.IndexName)
 			for _, end := range []string{"", "-wal", "-shm"} {

@@ -66,7 +66,7 @@ func of(area string) []Kind {
 func (w *World) strike(t *testing.T, k Kind, c *Camera, seed uint64) {
 	ctx := t.Context()
 	var steady time.Time // start of the video without a gap
-	try(t, waitEvery(ctx, time.Second/2, patience, "video without a gap", func() (bool, error) {
+	try(t, waitEvery(ctx, time.Second/2, busyTimeout, "video without a gap", func() (bool, error) {
 		s, err := w.Status(ctx)
 		i := slices.IndexFunc(s.Cameras, func(s status.Camera) bool { return s.ID == c.ID })
 		if err != nil || i < 0 || s.Cameras[i].State != status.Recording ||

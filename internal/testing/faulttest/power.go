@@ -53,7 +53,7 @@ func (w *World) CutPower(ctx context.Context, loss faultfs.Loss, rng *rand.Rand)
 	for _, pid := range stopped {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	if err := w.Ended(ctx, patience); err != nil {
+	if err := w.Ended(ctx, busyTimeout); err != nil {
 		return err
 	}
 	w.forgetClient()

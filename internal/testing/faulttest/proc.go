@@ -42,7 +42,7 @@ func (w *World) use(ctx context.Context) (u Use, err error) {
 	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
 		return u, err
 	}
-	err = wait(ctx, patience, "Preroll to count its goroutines", func() (bool, error) {
+	err = wait(ctx, busyTimeout, "Preroll to count its goroutines", func() (bool, error) {
 		b, err := os.ReadFile(path)
 		if err == nil {
 			_, err = fmt.Sscan(string(b), &u.Routines, &u.Heap)

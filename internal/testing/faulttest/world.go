@@ -277,8 +277,8 @@ func (w *World) count() string { return filepath.Join(w.opt.Dir, "count") }
 
 // --- Start and status ---
 
-// patience is the max time that Preroll may take to start or to stop on a busy machine.
-const patience = 60 * time.Second
+// busyTimeout is the max time that Preroll may take to start or to stop on a busy machine.
+const busyTimeout = 60 * time.Second
 
 // Start starts Preroll. point is a failpoint (see [failpoint.Points]) or "". Start returns when Preroll answers or,
 // with a failpoint, when Preroll answers or has ended.
@@ -304,7 +304,7 @@ func (w *World) Start(ctx context.Context, point string) error {
 	w.mu.Lock()
 	w.process = l
 	w.mu.Unlock()
-	err := wait(ctx, patience, "Preroll to answer after its start", func() (bool, error) {
+	err := wait(ctx, busyTimeout, "Preroll to answer after its start", func() (bool, error) {
 		select {
 		case <-l.ended:
 			if point != "" {
@@ -372,7 +372,7 @@ func (w *World) Status(ctx context.Context) (status.Status, error) {
 
 // Filled waits until the ring of each camera holds at least length of video.
 func (w *World) Filled(ctx context.Context, length time.Duration) error {
-	return wait(ctx, length+patience, "rings to fill", func() (bool, error) {
+	return wait(ctx, length+busyTimeout, "rings to fill", func() (bool, error) {
 		s, err := w.Status(ctx)
 		if err != nil {
 			return false, nil
@@ -413,12 +413,12 @@ func (w *World) end(ctx context.Context, s syscall.Signal) error {
 	}
 	l.mean()
 	_ = l.cmd.Process.Signal(s)
-	if err := w.Ended(ctx, patience); err != nil {
-		w.blame("Preroll does not end within %s of %s", patience, s)
+	if err := w.Ended(ctx, busyTimeout); err != nil {
+		w.blame("Preroll does not end within %s of %s", busyTimeout, s)
 		_ = l.cmd.Process.Signal(syscall.SIGQUIT) // writes the stacks to the log
 		_ = wait(ctx, 5*time.Second, "it", func() (bool, error) { return w.pid() == 0, nil })
 		_ = l.cmd.Process.Kill()
-		return w.Ended(ctx, patience)
+		return w.Ended(ctx, busyTimeout)
 	}
 	if s == syscall.SIGTERM && l.err != nil && !w.hung() { // with a hanging drive an error is right
 		w.blame("Preroll was asked to end and did with %v", l.err)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"go/ast"
 	"os"
 	"path"
 	"path/filepath"
@@ -124,3 +125,40 @@ func TestNamedFilesExist(t *testing.T) {
 		}
 	}
 }
+
+var symbol = regexp.MustCompile("`\\*?([A-Za-z]\\w*)\\.([A-Za-z]\\w*)`")
+
+// TestNamedSymbolsExist: what the pages call `Type.method` or `package.Name` is in the code.
+func TestNamedSymbolsExist(t *testing.T) {
+	owners, names := map[string]bool{}, map[string]bool{}
+	for _, f := range files(t) {
+		owners[f.ast.Name.Name] = true
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				names[n.Name.Name] = true
+			case *ast.TypeSpec:
+				owners[n.Name.Name], names[n.Name.Name] = true, true
+			case *ast.ValueSpec:
+				for _, name := range n.Names {
+					names[name.Name] = true
+				}
+			case *ast.Field:
+				for _, name := range n.Names {
+					names[name.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	for _, p := range pages(t) {
+		for _, m := range symbol.FindAllStringSubmatch(p.text, -1) {
+			if owners[m[1]] && !names[m[2]] && !slices.Contains(endings, m[2]) && !strings.Contains(m[2], "_") {
+				t.Errorf("%s names %s, which is not there", p.path, m[0])
+			}
+		}
+	}
+}
+
+// endings are those of file names, which look like names in code.
+var endings = []string{"go", "md", "json", "toml", "txt", "sock", "db", "png", "yml"}

@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/testing/poll"
-
 	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"

@@ -57,7 +57,7 @@ type Result struct {
 	Clips    int     `json:"clips"`
 	Bytes    int64   `json:"bytes"`          // of all video files
 	Faults   []Issue `json:"faults"`         // faults that are left
-	Repaired []Issue `json:"mended"`         // faults that were repaired
+	Repaired []Issue `json:"repaired"`       // faults that were repaired
 	Notes    []Issue `json:"notes"`          // worth knowing, but no faults
 	More     int     `json:"more,omitempty"` // number of faults that are not listed
 	// Number of events that a running recorder works on or has just worked on. They were left alone.
@@ -105,7 +105,7 @@ var (
 	// ErrNoArchive means that the archive's folder is not there.
 	ErrNoArchive = errors.New("the archive folder is not there; is its drive plugged in?")
 	// ErrReadOnly means that nothing can be repaired because the archive cannot be written.
-	ErrReadOnly = errors.New("the archive cannot be written, so nothing can be mended; without --repair it can still be checked")
+	ErrReadOnly = errors.New("the archive cannot be written, so nothing can be repaired; without --repair it can still be checked")
 )
 
 // --- One round ---
@@ -353,7 +353,7 @@ func (r *run) group(ctx context.Context, g group) (record, error) {
 				continue // the index is rebuilt at the end
 			}
 			if text := why[f.Path]; text != "" {
-				f.Hint = "It could not be mended: " + text + "."
+				f.Hint = "It could not be repaired: " + text + "."
 			}
 			rec.Faults = append(rec.Faults, f)
 		}

@@ -20,13 +20,11 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/testing/poll"
-
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // film is a recording, as a partial file and as the clip made from it.
@@ -427,7 +425,7 @@ func TestDamage(t *testing.T) {
 			lone(r, map[string][]byte{".partial.mp4": []byte("what is this")})
 		},
 			check: []string{"partial|no event is known"},
-			left:  []string{"partial|could not be mended|no whole picture"}},
+			left:  []string{"partial|could not be repaired|no whole picture"}},
 		{name: "a clip beside its partial file, and no sidecar yet", harm: func(r *rig) {
 			lone(r, map[string][]byte{".mp4": r.films[0].clip, ".partial.mp4": r.films[0].partial, ".jpg": jpeg})
 		}, check: []string{"partial|no event is known", "sidecar|is missing"}, gone: 1, after: func(r *rig) {
@@ -574,7 +572,7 @@ func TestDamage(t *testing.T) {
 			}
 			res = r.run(r.options(true))
 			if !fits(res.Faults, tc.left) || len(res.Repaired) != len(tc.check)-len(tc.left) {
-				t.Errorf("repair left\n%s\nand not\n%s\nit mended\n%s", strings.Join(say(res.Faults), "\n"),
+				t.Errorf("repair left\n%s\nand not\n%s\nit repaired\n%s", strings.Join(say(res.Faults), "\n"),
 					strings.Join(tc.left, "\n"), strings.Join(say(res.Repaired), "\n"))
 			}
 			gone := 0

@@ -30,7 +30,7 @@ func TestPipesAndPlaylists(t *testing.T) {
 		want := []string{"clip|is a link", "picture|thumbnail", "sidecar|is missing", "clip|does not play",
 			"clip|does not play"}
 		if !fits(res.Faults, want) || len(res.Repaired) > 0 {
-			t.Errorf("repair %t: %v, mended %v", repair, say(res.Faults), say(res.Repaired))
+			t.Errorf("repair %t: %v, repaired %v", repair, say(res.Faults), say(res.Repaired))
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (s *state) addNote(g group, k Kind, name, text string) {
 
 // Hints that several faults share.
 const (
-	hintRepair = "preroll check --archive --repair mends it."
+	hintRepair = "preroll check --archive --repair repairs it."
 	hintCopy   = "Bring it back from a copy, if there is one. Look after the drive if this happens to more than one file."
 )
 
@@ -57,12 +57,12 @@ const settleTime = 3 * time.Minute
 
 func recentlyModified(t time.Time) bool { return time.Since(t).Abs() < settleTime }
 
-// inspectStable inspects an event until its files do not change meanwhile. mended says that the event was just
+// inspectStable inspects an event until its files do not change meanwhile. repaired says that the event was just
 // repaired: its files are young because of the repair, and its bytes already count as progress.
-func (r *run) inspectStable(ctx context.Context, g group, mended bool) (s state, now group, err error) {
-	reading := !mended
+func (r *run) inspectStable(ctx context.Context, g group, repaired bool) (s state, now group, err error) {
+	reading := !repaired
 	for range 3 {
-		if s, err = r.inspect(ctx, g, mended, reading); err != nil || s.saving || len(s.faults) == 0 {
+		if s, err = r.inspect(ctx, g, repaired, reading); err != nil || s.saving || len(s.faults) == 0 {
 			return s, g, err
 		}
 		now, ok, err := again(ctx, r.Archive, g)
@@ -73,7 +73,7 @@ func (r *run) inspectStable(ctx context.Context, g group, mended bool) (s state,
 			return state{}, g, r.checkRoot() // the event was removed
 		}
 		if now.digest() == g.digest() {
-			if s.lost && !mended && r.Running(ctx) { // perhaps the event is just being removed
+			if s.lost && !repaired && r.Running(ctx) { // perhaps the event is just being removed
 				if fi, err := os.Stat(r.path(g.dir, ".")); err != nil || recentlyModified(fi.ModTime()) {
 					s.saving = true
 				}
@@ -90,8 +90,9 @@ func (r *run) inspectStable(ctx context.Context, g group, mended bool) (s state,
 
 // inspect compares one event's files with its sidecar and with the index. reading says that the bytes count as
 // progress.
-func (r *run) inspect(ctx context.Context, g group, mended, reading bool) (s state, err error) {
-	if !mended && r.Running(ctx) && slices.ContainsFunc(g.files, func(f file) bool { return recentlyModified(f.mod) }) {
+func (r *run) inspect(ctx context.Context, g group, repaired, reading bool) (s state, err error) {
+	if !repaired && r.Running(ctx) &&
+		slices.ContainsFunc(g.files, func(f file) bool { return recentlyModified(f.mod) }) {
 		s.saving = true
 		return s, nil
 	}
@@ -264,7 +265,8 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 				"Bring it back from a copy, or, if you deleted it yourself, delete "+g.stem+".json too.")
 			continue
 		case errors.Is(err, durable.ErrNotPlain):
-			s.addIssue(g, Clip, c.File, "It is a link and not a file; it was not followed.", "Put the file itself there.")
+			s.addIssue(g, Clip, c.File, "It is a link and not a file; it was not followed.",
+				"Put the file itself there.")
 			continue
 		}
 		wrong, sum := "", ""

@@ -27,8 +27,8 @@ import (
 // proper matches a folder of events as Preroll makes it: the camera's id, then the day.
 var proper = regexp.MustCompile(`^[^/]+/\d{4}/\d\d/\d\d$`)
 
-// mending is the repair of one event.
-type mending struct {
+// repairJob is the repair of one event.
+type repairJob struct {
 	*run
 	g       group
 	e       event.Event
@@ -44,7 +44,7 @@ type mending struct {
 // order keeps all video in at least one file, whenever the repair ends: first clips, each of which is checked before it
 // replaces its partial file, then pictures, then the sidecar. Empty partial files and leftovers go last.
 func (r *run) repair(ctx context.Context, g group, s state) (why map[string]string, err error) {
-	m := &mending{run: r, g: g, e: s.e, made: map[string]time.Time{}, clips: map[string]event.Clip{},
+	m := &repairJob{run: r, g: g, e: s.e, made: map[string]time.Time{}, clips: map[string]event.Clip{},
 		why: map[string]string{}}
 	useless := false // the sidecar
 	for _, f := range s.faults {
@@ -88,12 +88,12 @@ func (r *run) repair(ctx context.Context, g group, s state) (why map[string]stri
 
 // --- Clips ---
 
-func (m *mending) failed(name string, err error) {
+func (m *repairJob) failed(name string, err error) {
 	m.why[m.g.at(name)] = strings.TrimSuffix(err.Error(), ".")
 }
 
 // whole reports whether a clip can be read back and, as far as that is known, equals what was saved.
-func (m *mending) whole(ctx context.Context, name string) (bool, error) {
+func (m *repairJob) whole(ctx context.Context, name string) (bool, error) {
 	if slices.Contains(m.bad, name) {
 		return false, nil
 	}
@@ -103,7 +103,7 @@ func (m *mending) whole(ctx context.Context, name string) (bool, error) {
 
 // temporary handles a clip that never got its final name. The file is removed if the clip itself or the partial file
 // that it was made from is there.
-func (m *mending) temporary(ctx context.Context, f file) error {
+func (m *repairJob) temporary(ctx context.Context, f file) error {
 	final := strings.TrimSuffix(f.name[1:], ".tmp") + ".mp4"
 	ok := false
 	for _, p := range m.g.of(archive.PartialFile) {
@@ -153,7 +153,7 @@ func clipOf(stem, part string) string {
 
 // finish makes clips of the partial files, with the code of the copier. It skips partial files that the event names as
 // clips.
-func (m *mending) finish(ctx context.Context) error {
+func (m *repairJob) finish(ctx context.Context) error {
 	files := m.g.of(archive.PartialFile)
 	slices.SortFunc(files, func(a, b file) int { return partNumber(m.g.stem, a.name) - partNumber(m.g.stem, b.name) })
 	for _, f := range files {
@@ -181,7 +181,7 @@ func (m *mending) finish(ctx context.Context) error {
 
 // clip makes a clip of a partial file. If the event is known, clip adds the new clip to the event. Otherwise fromFiles
 // does so later for all clips together.
-func (m *mending) clip(ctx context.Context, f file) error {
+func (m *repairJob) clip(ctx context.Context, f file) error {
 	name := clipOf(m.g.stem, f.name)
 	if _, err := m.disk.Lstat(m.g.at(name)); err == nil && slices.Contains(m.bad, name) {
 		return fmt.Errorf("%s is there already and is not what was saved; it was kept", name)
@@ -226,7 +226,7 @@ func (m *mending) clip(ctx context.Context, f file) error {
 }
 
 // describe reads a clip and returns its properties without its times.
-func (m *mending) describe(ctx context.Context, name string) (c event.Clip, err error) {
+func (m *repairJob) describe(ctx context.Context, name string) (c event.Clip, err error) {
 	got, wrong, err := m.readBack(ctx, m.g.at(name))
 	if err == nil && wrong != "" {
 		err = errors.New(wrong)
@@ -249,7 +249,7 @@ func (m *mending) describe(ctx context.Context, name string) (c event.Clip, err 
 
 // span estimates when a clip begins and ends from the time of its file, which was last written at the clip's end. If
 // this does not fit the time in its name, the clip begins at that time.
-func (m *mending) span(written time.Time, length time.Duration) (start, end time.Time) {
+func (m *repairJob) span(written time.Time, length time.Duration) (start, end time.Time) {
 	const longest = time.Hour // before the trigger
 	at := m.g.time()
 	if start = written.Add(-length); start.After(at) || start.Before(at.Add(-longest)) {
@@ -261,7 +261,7 @@ func (m *mending) span(written time.Time, length time.Duration) (start, end time
 // --- Events without a sidecar ---
 
 // fromFiles makes an event from files of which nothing else is known. It reports whether one of them plays.
-func (m *mending) fromFiles(ctx context.Context) bool {
+func (m *repairJob) fromFiles(ctx context.Context) bool {
 	camera, _, _ := strings.Cut(m.g.dir, "/")
 	at := m.g.time()
 	tail := sha256.Sum256([]byte(m.g.at(m.g.stem)))
@@ -329,7 +329,7 @@ func label(stem string) string {
 }
 
 // thumbnail makes the thumbnail of an event that lacks it.
-func (m *mending) thumbnail(ctx context.Context) {
+func (m *repairJob) thumbnail(ctx context.Context) {
 	name := m.e.Thumbnail
 	if name == "" {
 		name = m.g.stem + ".jpg"
@@ -354,7 +354,7 @@ func (m *mending) thumbnail(ctx context.Context) {
 // thumbWidth is the max width of a thumbnail in pixels.
 const thumbWidth = 480
 
-func (m *mending) snap(ctx context.Context, name string) error {
+func (m *repairJob) snap(ctx context.Context, name string) error {
 	f, _, err := durable.OpenPlain(m.disk, m.g.at(m.e.Clips[0].File))
 	if err != nil {
 		return errors.New("there is no clip to make it from")
@@ -368,7 +368,7 @@ func (m *mending) snap(ctx context.Context, name string) error {
 }
 
 // sidecar writes the event beside its clips. It keeps a useless old sidecar under another name.
-func (m *mending) sidecar(useless bool) error {
+func (m *repairJob) sidecar(useless bool) error {
 	name := m.g.stem + ".json"
 	if _, there := m.g.file(name); there && useless {
 		if err := m.setAside(m.g.at(name)); err != nil {
@@ -388,7 +388,7 @@ func (m *mending) sidecar(useless bool) error {
 	return err
 }
 
-func (m *mending) setAside(name string) error {
+func (m *repairJob) setAside(name string) error {
 	for n := 1; ; n++ {
 		to := name + ".damaged"
 		if n > 1 {
@@ -401,7 +401,7 @@ func (m *mending) setAside(name string) error {
 }
 
 // tidy removes empty partial files and small leftovers.
-func (m *mending) tidy() {
+func (m *repairJob) tidy() {
 	names := slices.Clone(m.done)
 	for _, f := range m.g.of(archive.ScrapFile) {
 		names = append(names, f.name)

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-var update = flag.Bool("update", false, "write testdata/want.json anew; read the difference before you keep it")
+var update = flag.Bool("update", false, "write testdata/want.json again; read the difference before you keep it")
 
 // wanted is a [Message] as in testdata/want.json. Its times are easy to read: Date is in its own zone, When in local
 // time, or in UTC if the mail names a zone.

@@ -22,11 +22,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/recorder/text"
-
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/smtpquirks/dialogue"
 )
 
