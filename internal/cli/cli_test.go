@@ -378,7 +378,7 @@ func TestBadInputIsExplained(t *testing.T) {
 		{"service action", nil, []string{"service", "explode"}, 2, []string{"no service action"}},
 		{"window in a headless build", nil, []string{"window"}, 1, []string{"no window"}},
 		{"help", nil, []string{"help"}, 0, []string{"preroll trigger CAMERA"}},
-		{"version", nil, []string{"version"}, 0, []string{"preroll 0."}},
+		{"version", nil, []string{"version"}, 0, []string{"preroll "}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -90,7 +90,8 @@ func TestPublishReplacesNothing(t *testing.T) {
 		if got := read(t, filepath.Join(dir, "clip")); got != "another one's" {
 			t.Errorf("%s: the clip is now %q", name, got)
 		}
-		if err := publish(root, "tmp", "free "+name); err != nil || read(t, filepath.Join(dir, "free "+name)) != "mine" {
+		if err := publish(root, "tmp", "free "+name); err != nil ||
+			read(t, filepath.Join(dir, "free "+name)) != "mine" {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Lstat(filepath.Join(dir, "tmp")); !errors.Is(err, fs.ErrNotExist) {
