@@ -57,6 +57,7 @@ type settingsPage struct {
 	lagUse   *widget.Button
 	lag      config.Duration // by which the camera's mails are late
 	smtp     *widget.Label
+	group    *widget.Check
 	oldTLS   *widget.Check
 	keepMail *widget.Check
 
@@ -378,8 +379,15 @@ func (p *settingsPage) archiveForm() fyne.CanvasObject {
 	})
 	p.next = widget.NewLabel("")
 	p.next.Wrapping = fyne.TextWrapWord
+	p.group = widget.NewCheck(words.L("Let the group of the files read them"), func(on bool) {
+		if !p.filling {
+			p.edit.Archive.Group = on
+			p.check()
+		}
+	})
 	return container.NewVBox(
 		heading(words.L("Place")), row, field("", "", container.NewHBox(choose)),
+		field("", words.L("for a media server on this computer; holds for clips that are saved from then on"), p.group),
 		heading(words.L("What is deleted by itself")),
 		p.value("archive.max_age", words.L("Keep for"), words.L("such as 30d; empty: for ever"), words.L("for ever"),
 			func(s *config.Settings) textValue { return &s.Archive.MaxAge }),
@@ -678,6 +686,7 @@ func (p *settingsPage) fill() {
 		able(p.ingest, c.RTSP())
 	}
 	p.tester.clear()
+	p.group.SetChecked(p.edit.Archive.Group)
 	p.oldTLS.SetChecked(p.edit.SMTP.OldTLS)
 	p.keepMail.SetChecked(p.edit.SMTP.KeepMail)
 	n := p.edit.Notify
