@@ -77,14 +77,12 @@ func Of(err error) Text {
 	} else {
 		inner = ofSystem(err)
 	}
-	front, ok := strings.CutSuffix(all, inner.English)
-	switch {
-	case inner.IsZero() || !ok:
-		return Plain(all)
-	case front == "":
+	if front, ok := strings.CutSuffix(all, " "+inner.English); ok && !inner.IsZero() {
+		return Behind.With(front, inner)
+	} else if all == inner.English {
 		return inner
 	}
-	return Behind.With(front, inner)
+	return Plain(all)
 }
 
 // ofSystem says what a system says, or nothing.

@@ -2,7 +2,7 @@ package text
 
 // What a system or a program says, as far as it is known.
 var (
-	Behind            = define("behind", "%s%s")
+	Behind            = define("behind", "%s %s")
 	NoRecorder        = define("no-recorder", "no recorder is running; start it with: preroll, or: preroll record")
 	AskRecorder       = define("ask-recorder", "ask the recorder: %s")
 	RecorderAnswered  = define("recorder-answered", "the recorder answered %s")

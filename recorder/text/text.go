@@ -102,6 +102,9 @@ func (m Message) With(values ...any) Text {
 // join is the code of several texts in a row; the first value stands between them.
 const join = "join"
 
+// betweens are what may stand between texts.
+var betweens = []string{" ", ", ", "; ", ". "}
+
 // Join puts texts in a row, those that say something.
 func Join(between string, list ...Text) Text {
 	list = slices.DeleteFunc(slices.Clone(list), Text.IsZero)
@@ -211,9 +214,12 @@ func (t Text) clean(clean func(string) string, depth int) (Text, bool) {
 		return t, false
 	}
 	c := Text{Code: clean(t.Code), English: clean(t.English)}
-	for _, a := range t.Args {
+	for i, a := range t.Args {
 		switch v := a.(type) {
 		case string:
+			if t.Code == join && i == 0 && slices.Contains(betweens, v) {
+				break // which cleaning would trim
+			}
 			a = clean(v)
 		case Text:
 			inner, ok := v.clean(clean, depth+1)

@@ -87,6 +87,10 @@ func TestClean(t *testing.T) {
 		got.Args[1].(Text).Args[1] != any(int64(7)) {
 		t.Errorf("%s, %v", b, err)
 	}
+	said := Join(" ", Plain("a."), Plain("b."))
+	if got := said.Clean(strings.TrimSpace); !reflect.DeepEqual(got, said) {
+		t.Errorf("got %#v, want %#v", got, said)
+	}
 	deep := Plain(evil)
 	for range 2 * maxDepth {
 		deep = Behind.With("", deep)
