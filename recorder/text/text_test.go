@@ -93,9 +93,9 @@ func TestClean(t *testing.T) {
 	}
 	deep := Plain(evil)
 	for range 2 * maxDepth {
-		deep = Behind.With("", deep)
+		deep = NoClip.With(deep)
 	}
-	if got := deep.Clean(clean); got.Code != "" || got.English != "a[31m" {
+	if got := deep.Clean(clean); got.Code != "" || !strings.HasSuffix(got.English, "a[31m") {
 		t.Errorf("%#v", got)
 	}
 }
