@@ -1,8 +1,6 @@
 package host
 
 import (
-	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
-	"github.com/preroll/preroll/recorder/control"
 )
 
 func TestStartAtLogin(t *testing.T) {
@@ -121,42 +118,6 @@ func TestTray(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
 	if Tray(t.Context()) {
 		t.Error("a tray without a bus")
-	}
-}
-
-func TestOrders(t *testing.T) {
-	p := config.Paths{Socket: filepath.Join(t.TempDir(), "s")}
-	if err := Quit(t.Context(), p); err == nil {
-		t.Error("no tray, no error")
-	}
-	ln, err := control.Listen(OrderSocket(p))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	got := make(chan Command, 2)
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			var o Command
-			_ = json.NewDecoder(c).Decode(&o)
-			_ = c.Close()
-			got <- o
-		}
-	}()
-	for _, tc := range []struct {
-		do   func(context.Context, config.Paths) error
-		want string
-	}{{Open, DoOpen}, {Quit, DoQuit}} {
-		if err := tc.do(t.Context(), p); err != nil {
-			t.Fatal(err)
-		}
-		if o := <-got; o.Do != tc.want {
-			t.Errorf("got %q, want %q", o.Do, tc.want)
-		}
 	}
 }
 

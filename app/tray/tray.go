@@ -4,13 +4,11 @@
 package tray
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"reflect"
@@ -21,6 +19,7 @@ import (
 	"fyne.io/systray"
 
 	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/notify"
 	"github.com/preroll/preroll/app/opener"
 	"github.com/preroll/preroll/app/words"
@@ -73,19 +72,19 @@ func Run(ctx context.Context, opt Options) error {
 	defer t.client.Close()
 
 	// A second start makes the first tray open its window, and ends. A start at login only ends.
-	ln, err := control.Listen(host.OrderSocket(opt.Paths))
+	ln, err := instance.Listen(opt.Paths, instance.Tray)
 	if errors.Is(err, control.ErrTaken) {
 		if opt.Page == "" {
 			return nil
 		}
-		return host.Open(ctx, opt.Paths)
+		return instance.Send(ctx, opt.Paths, instance.Tray, instance.Request{Page: opt.Page})
 	}
 	if err != nil {
 		return err
 	}
 	ready := make(chan struct{})
 	var watching sync.WaitGroup
-	watching.Go(func() { t.serveCommands(ln) })
+	watching.Go(func() { instance.Serve(ctx, ln, t.asked) })
 	watching.Go(t.showNotifications)
 	updates := make(chan update)
 	watching.Go(func() { t.watch(updates) })
@@ -100,7 +99,6 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	systray.Run(func() { close(ready) }, func() {})
 	cancel()
-	_ = ln.Close()
 	watching.Wait()
 	if t.menuDone != nil {
 		t.menuDone()
@@ -112,28 +110,13 @@ func Run(ctx context.Context, opt Options) error {
 
 // --- Commands and the recorder ---
 
-// serveCommands runs the commands of a second start or of the window, until the listener is closed.
-func (t *tray) serveCommands(ln net.Listener) {
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return
-		}
-		t.tasks.Go(func() {
-			_ = c.SetDeadline(time.Now().Add(2 * time.Second))
-			var o host.Command
-			err := json.NewDecoder(io.LimitReader(c, 4096)).Decode(&o)
-			_ = c.Close()
-			switch {
-			case errors.Is(err, io.EOF), err == nil && o.Do == host.DoOpen:
-				t.openWindow("events", "")
-			case err == nil && o.Do == host.DoQuit:
-				t.quit()
-			default:
-				t.opt.Log.Debug("order not understood", "err", err)
-			}
-		})
+// asked does what a second start or the window asks for.
+func (t *tray) asked(r instance.Request) {
+	if r.Quit {
+		t.quit()
+		return
 	}
+	t.openWindow(cmp.Or(r.Page, "events"), r.Event)
 }
 
 // findHost waits ten seconds, because the panel may start later than Preroll at login. Then findHost logs once if the

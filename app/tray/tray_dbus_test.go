@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
@@ -219,13 +219,13 @@ func TestTray(t *testing.T) {
 		t.Errorf("the recorder: %v", err)
 	}
 	until(t, "the recorder to be missed", tooltip("Preroll: the recorder does not run"))
-	if err := host.Quit(ctx, places); err != nil {
+	if err := instance.Send(ctx, places, instance.Tray, instance.Request{Quit: true}); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ran; err != nil {
 		t.Errorf("the tray: %v", err)
 	}
-	if err := host.Quit(ctx, places); err == nil {
+	if err := instance.Send(ctx, places, instance.Tray, instance.Request{Quit: true}); err == nil {
 		t.Error("the tray still listens")
 	}
 }

@@ -2,11 +2,9 @@ package window
 
 import (
 	"context"
-	"encoding/json"
-	"io"
-	"net"
 	"time"
 
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/recorder/control"
 )
 
@@ -35,23 +33,11 @@ func (w *window) watch(ctx context.Context) {
 	}
 }
 
-// serveCommands does what a second start asks for: show yourself.
-func (w *window) serveCommands(ln net.Listener) {
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return
-		}
-		_ = c.SetDeadline(time.Now().Add(2 * time.Second))
-		var o command
-		err = json.NewDecoder(io.LimitReader(c, 4096)).Decode(&o)
-		_ = c.Close()
-		if err == nil {
-			w.do(func() {
-				w.show(o)
-				w.win.Show()
-				w.win.RequestFocus()
-			})
-		}
-	}
+// asked does what a second start asks for: it shows the window.
+func (w *window) asked(r instance.Request) {
+	w.do(func() {
+		w.show(r)
+		w.win.Show()
+		w.win.RequestFocus()
+	})
 }

@@ -18,6 +18,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/internal/maildoctor"
 	"github.com/preroll/preroll/recorder/status"
@@ -291,7 +292,7 @@ func (p *connections) open(c status.Connection) {
 	t.box.SetOnClosed(func() { p.talk = nil })
 	t.toEvent = widget.NewButtonWithIcon(words.L("Show the event"), theme.MediaVideoIcon(), func() {
 		t.box.Hide()
-		p.w.show(command{Event: t.c.Events[0]})
+		p.w.show(instance.Request{Event: t.c.Events[0]})
 	})
 	done := newAnswer(words.L("Close"), away, away)
 	done.Importance = widget.HighImportance

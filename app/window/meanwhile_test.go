@@ -14,6 +14,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/player"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
@@ -104,7 +105,7 @@ func TestAnEventIsAskedForBeforeTheFirstStatus(t *testing.T) {
 	f.status.FFmpeg.Path = filepath.Join(t.TempDir(), "ffmpeg")
 	w := rig(t, f)
 	w.guide.auto = false
-	w.show(command{Event: "e001"})
+	w.show(instance.Request{Event: "e001"})
 	settle(w)
 	v := w.events.detail
 	if v.player.p == nil || w.path(v.event, "x.mp4") != filepath.Join(f.status.Archive.Path, "x.mp4") {

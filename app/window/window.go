@@ -7,7 +7,6 @@ package window
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -22,6 +21,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/assets"
 	"github.com/preroll/preroll/recorder/config"
@@ -44,12 +44,6 @@ type Options struct {
 	Event string // id of an event to show
 
 	Measure string // file for what is measured, or "": see Measured
-}
-
-// command is what a second start tells the first.
-type command struct {
-	Page  string `json:"page"`
-	Event string `json:"event"`
 }
 
 // window is the open window.
@@ -87,13 +81,9 @@ type window struct {
 // Run shows the window until it is closed. A second one raises the first instead.
 func Run(ctx context.Context, a fyne.App, opt Options) error {
 	began := time.Now()
-	ln, err := control.Listen(opt.Paths.Socket + "-window")
+	ln, err := instance.Listen(opt.Paths, instance.Window)
 	if errors.Is(err, control.ErrTaken) {
-		c, err := control.Dial(ctx, opt.Paths.Socket+"-window")
-		if err != nil {
-			return err
-		}
-		return errors.Join(json.NewEncoder(c).Encode(command{opt.Page, opt.Event}), c.Close())
+		return instance.Send(ctx, opt.Paths, instance.Window, instance.Request{Page: opt.Page, Event: opt.Event})
 	}
 	if err != nil {
 		return err
@@ -114,9 +104,9 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 		opt.Page = a.Preferences().String("page")
 		w.events.goTo = a.Preferences().String("place")
 	}
-	w.show(command{opt.Page, opt.Event})
+	w.show(instance.Request{Page: opt.Page, Event: opt.Event})
 	w.work.Go(func() { w.watch(ctx) })
-	w.work.Go(func() { w.serveCommands(ln) })
+	w.work.Go(func() { instance.Serve(ctx, ln, w.asked) })
 	w.work.Go(func() { w.clock(ctx) })
 	if opt.Measure != "" {
 		w.meter = &meter{began: began}
@@ -136,7 +126,6 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	w.win.ShowAndRun()
 	w.end()
 	cancel()
-	_ = ln.Close()
 	w.events.detail.leave()
 	w.cameras.leave()
 	done := make(chan struct{})
@@ -225,7 +214,7 @@ func (w *window) remember() {
 }
 
 // show turns to a page or an event.
-func (w *window) show(o command) {
+func (w *window) show(o instance.Request) {
 	switch i := slices.Index(control.Pages, o.Page); {
 	case o.Event != "":
 		w.turn(pageEvents)
@@ -353,7 +342,9 @@ func (w *window) newNoTray() *fyne.Container {
 	quit := widget.NewButton(words.L("Stop Preroll"), func() {
 		w.confirm(words.L("Stop Preroll?"), words.L("No camera is recorded then, and alarms save nothing."),
 			words.L("Stop"), func() {
-				w.try(func(ctx context.Context) error { return host.Quit(ctx, w.paths) }, nil)
+				w.try(func(ctx context.Context) error {
+					return instance.Send(ctx, w.paths, instance.Tray, instance.Request{Quit: true})
+				}, nil)
 			})
 	})
 	return container.NewVBox(container.NewBorder(nil, nil, widget.NewIcon(theme.InfoIcon()),

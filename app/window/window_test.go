@@ -3,7 +3,6 @@ package window
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -768,12 +767,5 @@ func TestCamerasPage(t *testing.T) {
 	w.turn(pageEvents)
 	if w.cameras.player.p != nil {
 		t.Error("the live view goes on while nobody looks")
-	}
-}
-
-func TestOrderReadsWhatASecondStartSends(t *testing.T) {
-	b, err := json.Marshal(command{"settings", "e1"})
-	if err != nil || string(b) != `{"page":"settings","event":"e1"}` {
-		t.Errorf("%s, %v", b, err)
 	}
 }

@@ -1,0 +1,91 @@
+// Package instance keeps the tray and the window to one of each for a settings file: a second start hands its request
+// to the first and ends. Each of the two answers POST /v1/ui on a socket of its own beside the recorder's, so that it
+// can be asked while no recorder runs.
+package instance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+)
+
+// Kind is one of the programs of the desktop.
+type Kind string
+
+// The programs.
+const (
+	Tray   Kind = "tray"
+	Window Kind = "window"
+)
+
+// Request is what a second start, or the other program, asks for.
+type Request struct {
+	Quit  bool   `json:"quit"`  // end Preroll, and the recording that the tray started
+	Page  string `json:"page"`  // else show this page, one of control.Pages; "" is the last one
+	Event string `json:"event"` // id of an event to show
+}
+
+const (
+	maxBody = 4 << 10         // bytes of a request
+	limit   = 5 * time.Second // for a request and its answer
+)
+
+// Listen makes this process the one of its kind. The error is [control.ErrTaken] if there is one already.
+func Listen(p config.Paths, k Kind) (net.Listener, error) { return control.Listen(socket(p, k)) }
+
+func socket(p config.Paths, k Kind) string { return p.Socket + "-" + string(k) }
+
+// Serve calls do for each request, one at a time, until ctx ends.
+func Serve(ctx context.Context, ln net.Listener, do func(Request)) {
+	turn := make(chan struct{}, 1)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/ui", func(w http.ResponseWriter, r *http.Request) {
+		var asked Request
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&asked); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		turn <- struct{}{}
+		defer func() { <-turn }()
+		do(asked)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	srv := &http.Server{Handler: mux, ReadTimeout: limit, WriteTimeout: limit, IdleTimeout: limit}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	_ = srv.Serve(ln) // it ends with ctx
+}
+
+// Send hands a request to the program of a kind. It is an error if none runs.
+func Send(ctx context.Context, p config.Paths, k Kind, asked Request) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return control.Dial(ctx, socket(p, k))
+		}}}
+	b, err := json.Marshal(asked)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://preroll/v1/ui", bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("ask the %s: %w", k, err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("ask the %s: it answered %s", k, resp.Status)
+	}
+	return nil
+}
