@@ -14,6 +14,7 @@ import (
 	"github.com/preroll/preroll/internal/maildoctor"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // mailHelp shows what to type into a camera's mail settings, each with a button that copies it, and where the menus of
@@ -31,8 +32,8 @@ type mailHelp struct {
 func newMailHelp() *mailHelp {
 	m := &mailHelp{values: container.NewVBox(), steps: container.NewVBox()}
 	var names []string
-	for _, b := range mailBrands {
-		names = append(names, words.L(b.name))
+	for _, b := range config.Brands {
+		names = append(names, brandName(b))
 	}
 	m.brand = widget.NewSelect(names, func(string) { m.drawSteps() })
 	intro := wrapped(words.L("Type this into the camera's own mail settings, switch on mail for the alarms that you want clips of, and press the camera's test button."))
@@ -125,11 +126,14 @@ func (m *mailHelp) drawSteps() {
 	if i < 0 {
 		return
 	}
-	b := mailBrands[i]
+	b := config.Brands[i].Mail
 	m.steps.RemoveAll()
-	for _, step := range [][2]string{{words.L("Where"), b.server}, {words.L("Boxes"), b.boxes},
-		{words.L("Alarms"), b.alarms}, {words.L("Test"), b.test}} {
-		m.steps.Add(field(step[0], "", wrapped(words.L(step[1]))))
+	for _, step := range []struct {
+		name string
+		text text.Text
+	}{{words.L("Where"), b.Server}, {words.L("Boxes"), b.Boxes}, {words.L("Alarms"), b.Alarms},
+		{words.L("Test"), b.Test}} {
+		m.steps.Add(field(step.name, "", wrapped(words.Say(step.text))))
 	}
 	note := wrapped(words.L("Menus vary with model and firmware. If no mail arrives, the page Health shows what the camera said."))
 	note.Importance, note.SizeName = widget.LowImportance, theme.SizeNameCaptionText

@@ -139,7 +139,7 @@ func called(s source) (list []string) {
 }
 
 // listed are variables whose texts are given to L one by one.
-var listed = []string{"leads", "themeNames", "languageNames", "textSizes", "weekdays", "months", "mailBrands",
+var listed = []string{"leads", "themeNames", "languageNames", "textSizes", "weekdays", "months",
 	"waysToTell"}
 
 func inLists(s source) (list []string) {

@@ -11,6 +11,14 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
+// Menus are how the cameras of a brand are made to send alarm mail. They vary with model and firmware.
+type Menus struct {
+	Server text.Text // where the mail server is typed in
+	Boxes  text.Text // which boxes
+	Alarms text.Text // where mail is switched on for alarms, and how often
+	Test   text.Text // how it is tried
+}
+
 // Brand describes the cameras of a maker. In a path, {n} stands for the channel, {0} for the channel counted from 0,
 // and {nn} for the channel with two digits.
 type Brand struct {
@@ -19,6 +27,7 @@ type Brand struct {
 	Sub  string    // RTSP path of the second, smaller stream
 	Port int       // RTSP port
 	Hint text.Text // how to switch RTSP on
+	Mail Menus
 
 	channels [2]string // main and sub path of channels above 1; empty if Main and Sub fit
 	words    *regexp.Regexp
@@ -33,34 +42,57 @@ var Brands = []Brand{
 	{Name: "Axis", Main: "/axis-media/media.amp", Sub: "/axis-media/media.amp?resolution=640x360", Port: 554,
 		channels: [2]string{"/axis-media/media.amp?camera={n}", "/axis-media/media.amp?camera={n}&resolution=640x360"},
 		Hint:     text.BrandAxis.With(),
-		words:    regexp.MustCompile(`(?i)\baxis\b`)},
+		Mail: Menus{text.MailAxisServer.With(), text.MailAxisBoxes.With(), text.MailAxisAlarms.With(),
+			text.MailAxisTest.With()},
+		words: regexp.MustCompile(`(?i)\baxis\b`)},
 	// On most models profile 1 is MJPEG and profile 2 is H.264 (support.hanwhavision.eu, "RTSP URLs").
 	{Name: "Hanwha", Main: "/profile2/media.smp", Sub: "/profile3/media.smp", Port: 554,
 		channels: [2]string{"/{0}/profile2/media.smp", "/{0}/profile3/media.smp"},
 		Hint:     text.BrandHanwha.With(),
-		words:    regexp.MustCompile(`(?i)\b(hanwha|wisenet|samsung|techwin|[xqpl]n[bdopv]-[a-z]?\d)`)},
+		Mail: Menus{text.MailHanwhaServer.With(), text.MailHanwhaBoxes.With(), text.MailHanwhaAlarms.With(),
+			text.MailHanwhaTest.With()},
+		words: regexp.MustCompile(`(?i)\b(hanwha|wisenet|samsung|techwin|[xqpl]n[bdopv]-[a-z]?\d)`)},
 	{Name: "Hikvision", Main: "/Streaming/Channels/{n}01", Sub: "/Streaming/Channels/{n}02", Port: 554,
-		Hint:  text.BrandHikvision.With(),
+		Hint: text.BrandHikvision.With(),
+		Mail: Menus{text.MailHikvisionServer.With(), text.MailHikvisionBoxes.With(), text.MailHikvisionAlarms.With(),
+			text.MailHikvisionTest.With()},
 		words: regexp.MustCompile(`(?i)(hikvision|hiwatch|\bhik\b|\bds-\d[a-z])`)},
 	{Name: "Dahua / Amcrest", Main: "/cam/realmonitor?channel={n}&subtype=0",
 		Sub: "/cam/realmonitor?channel={n}&subtype=1", Port: 554,
-		Hint:  text.BrandDahua.With(),
+		Hint: text.BrandDahua.With(),
+		Mail: Menus{text.MailDahuaServer.With(), text.MailDahuaBoxes.With(), text.MailDahuaAlarms.With(),
+			text.MailDahuaTest.With()},
 		words: regexp.MustCompile(`(?i)(dahua|amcrest|\blorex\b|\bdh-|\bipc-h[dfm]|\bip[2-9]m-)`)},
 	{Name: "Reolink", Main: "/h264Preview_{nn}_main", Sub: "/h264Preview_{nn}_sub", Port: 554,
-		Hint:  text.BrandReolink.With(),
+		Hint: text.BrandReolink.With(),
+		Mail: Menus{text.MailReolinkServer.With(), text.MailReolinkBoxes.With(), text.MailReolinkAlarms.With(),
+			text.MailReolinkTest.With()},
 		words: regexp.MustCompile(`(?i)(reolink|\brl[cnk]\d*-)`)},
 	{Name: "Uniview", Main: "/media/video1", Sub: "/media/video2", Port: 554,
 		channels: [2]string{"/unicast/c{n}/s0/live", "/unicast/c{n}/s1/live"},
 		Hint:     text.BrandUniview.With(),
-		words:    regexp.MustCompile(`(?i)(uniview|\bunv\b|\bipc[236]\d{2,3}[a-z])`)},
+		Mail: Menus{text.MailUniviewServer.With(), text.MailUniviewBoxes.With(), text.MailUniviewAlarms.With(),
+			text.MailUniviewTest.With()},
+		words: regexp.MustCompile(`(?i)(uniview|\bunv\b|\bipc[236]\d{2,3}[a-z])`)},
 	{Name: "TP-Link (Tapo, VIGI)", Main: "/stream1", Sub: "/stream2", Port: 554,
-		Hint:  text.BrandTPLink.With(),
+		Hint: text.BrandTPLink.With(),
+		Mail: Menus{text.MailTPLinkServer.With(), text.MailTPLinkBoxes.With(), text.MailTPLinkAlarms.With(),
+			text.MailTPLinkTest.With()},
 		words: regexp.MustCompile(`(?i)(tp-?link|\btapo\b|\bvigi\b)`)},
 	{Name: "Foscam", Main: "/videoMain", Sub: "/videoSub", Port: 88,
-		Hint:  text.BrandFoscam.With(),
+		Hint: text.BrandFoscam.With(),
+		Mail: Menus{text.MailFoscamServer.With(), text.MailFoscamBoxes.With(), text.MailFoscamAlarms.With(),
+			text.MailFoscamTest.With()},
 		words: regexp.MustCompile(`(?i)foscam`)},
+	{Name: "Swann", Main: "/Streaming/Channels/{n}01", Sub: "/Streaming/Channels/{n}02", Port: 554,
+		Hint: text.BrandSwann.With(),
+		Mail: Menus{text.MailSwannServer.With(), text.MailSwannBoxes.With(), text.MailSwannAlarms.With(),
+			text.MailSwannTest.With()},
+		words: regexp.MustCompile(`(?i)\bswann\b`)},
 	{Name: Other, Main: "/stream1", Sub: "/stream2", Port: 554,
-		Hint: text.BrandOther.With()},
+		Hint: text.BrandOther.With(),
+		Mail: Menus{text.MailOtherServer.With(), text.MailOtherBoxes.With(), text.MailOtherAlarms.With(),
+			text.MailOtherTest.With()}},
 }
 
 // URL returns the RTSP URL of a stream. address is a host name or an IP address, followed by a port if the port is not
