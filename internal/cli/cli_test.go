@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/config"
@@ -37,12 +39,19 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-func TestMain(m *testing.M) {
-	code := m.Run()
+// cleaned removes the program after the tests.
+type cleaned struct{ *testing.M }
+
+func (m cleaned) Run() int {
+	code := m.M.Run()
 	if path, err := program(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
-	os.Exit(code)
+	return code
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(cleaned{m}, map[string]func(){"preroll": preroll})
 }
 
 // box is a private home for the program.
@@ -326,76 +335,21 @@ func running(dir string) bool {
 	return false
 }
 
-func TestBadInputIsExplained(t *testing.T) {
+// TestPortIsTaken: who looks for the reason why no mail comes in is offered a port that is free.
+func TestPortIsTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = taken.Close() }) // after the parallel parts
-	for _, tc := range []struct {
-		name string
-		make func(*box)
-		args []string
-		code int
-		want []string
-	}{
-		{"five faults at once", func(b *box) {
-			b.write("version = 9\n[ram_disk]\nkeep = \"x\"\n[clip]\npre_roll = \"2h\"\n[smtp]\nlisten = \"nope\"\n[[camera]]\nid = \"A b\"\nurl = \"rtsp://a/b\"\n")
-		}, []string{"record"}, 1, []string{"version", "ram_disk.keep", "clip.pre_roll", "smtp.listen", "camera[1].id"}},
-		{"not TOML", func(b *box) { b.write("version = \n") }, []string{"record"}, 1, []string{"line 1"}},
-		{"archive is a file", func(b *box) {
-			b.s.Archive.Path = filepath.Join(b.home, "file")
-			b.save()
-			_ = os.WriteFile(b.s.Archive.Path, nil, 0o600)
-		}, []string{"record"}, 1, []string{"archive.path", "it is a file"}},
-		{"RAM disk cannot be made", func(b *box) {
-			b.s.RAMDisk.Path = "/proc/preroll"
-			b.save()
-		}, []string{"record"}, 1,
-			[]string{"ram_disk.path", "/proc/preroll"}},
-		{"a local file as camera", func(b *box) {
-			b.write("version = 1\n[[camera]]\nid = \"a\"\nurl = \"file:///etc/passwd\"\n")
-		}, []string{"check"}, 1, []string{"camera[1].url", "rtsp://"}},
-		{"port taken", func(b *box) { b.s.SMTP.Listen = taken.Addr().String(); b.save() }, []string{"check"}, 1,
-			[]string{fmt.Sprintf("port %d is taken", taken.Addr().(*net.TCPAddr).Port), "is free"}},
-		{"FFmpeg missing", func(b *box) {
-			b.s.FFmpeg.Path = "/nowhere/ffmpeg"
-			b.save()
-		}, []string{"check"}, 1,
-			[]string{"FFmpeg is missing", "apt install ffmpeg"}},
-		{"unreachable camera", func(b *box) {
-			c := config.NewCamera()
-			c.ID, c.URL = "gone", "rtsp://127.0.0.1:1/x"
-			b.s.Cameras = []config.Camera{c}
-			b.save()
-		}, []string{"check", "gone"}, 1, []string{"does not answer", "powered"}},
-		{"check of nobody", nil, []string{"check", "nobody"}, 2, []string{"no camera with this id"}},
-		{"unknown command", nil, []string{"fly"}, 2, []string{`no command "fly"`, "preroll help"}},
-		{"unknown option", nil, []string{"events", "--fast"}, 2, []string{"no such option: --fast"}},
-		{"too many arguments", nil, []string{"status", "x"}, 2, []string{"takes no argument"}},
-		{"no camera named", nil, []string{"trigger"}, 2, []string{"takes 1 argument"}},
-		{"service action", nil, []string{"service", "explode"}, 2, []string{"no service action"}},
-		{"window in a headless build", nil, []string{"window"}, 1, []string{"no window"}},
-		{"help", nil, []string{"help"}, 0, []string{"preroll trigger CAMERA"}},
-		{"version", nil, []string{"version"}, 0, []string{"preroll "}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBox(t)
-			if tc.make != nil {
-				tc.make(b)
-			}
-			code, out := b.run(tc.args...)
-			if code != tc.code {
-				t.Errorf("exit %d, want %d: %s", code, tc.code, out)
-			}
-			for _, w := range tc.want {
-				if !strings.Contains(out, w) {
-					t.Errorf("no %q in: %s", w, out)
-				}
-			}
-		})
+	defer func() { _ = taken.Close() }()
+	b := newBox(t)
+	b.s.SMTP.Listen = taken.Addr().String()
+	b.save()
+	code, out := b.run("check")
+	if want := fmt.Sprintf("port %d is taken", taken.Addr().(*net.TCPAddr).Port); code != 1 ||
+		!strings.Contains(out, want) || !strings.Contains(out, "is free") {
+		t.Errorf("exit %d, want %q and a port that is free: %s", code, want, out)
 	}
 }
 
