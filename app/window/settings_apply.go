@@ -1,0 +1,134 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+// Saving what was edited.
+
+func (p *settingsPage) say(text string, i widget.Importance) {
+	if p.message.Text == text && p.message.Importance == i {
+		return
+	}
+	p.message.Importance = i
+	p.message.SetText(text)
+	p.content.Refresh()
+}
+
+// apply saves, and shows each fault at its field.
+func (p *settingsPage) apply() {
+	if faults := config.Validate(p.edit); faults != nil {
+		p.say(p.explain(&control.Error{Faults: faults}), widget.DangerImportance)
+		return
+	}
+	for _, f := range p.fields {
+		if f.err != nil {
+			p.say(words.L("A value cannot be read: see the field marked in red."), widget.DangerImportance)
+			return
+		}
+	}
+	p.saving = true
+	p.save.Disable()
+	p.say(words.L("Saving …"), widget.MediumImportance)
+	s, base, wish, was := p.edit.Clone(), p.base, p.wish, p.prefs
+	var fresh config.Settings
+	p.w.work.Go(func() {
+		err := p.store(s, base, &fresh)
+		if err == nil && wish.login != was.login {
+			err = host.StartAtLogin(wish.login, p.w.paths.File)
+		}
+		p.w.do(func() {
+			p.saving = false
+			able(p.save, p.w.status != nil)
+			if errors.Is(err, errElsewhere) {
+				p.base = fresh
+			}
+			if err != nil {
+				p.say(p.explain(err), widget.DangerImportance)
+				return
+			}
+			prefs := p.w.app.Preferences()
+			prefs.SetString(prefTheme, wish.theme)
+			prefs.SetFloat(prefText, wish.text)
+			if wish.theme != was.theme || wish.text != was.text {
+				p.w.app.Settings().SetTheme(appearance{theme.DefaultTheme(), wish.theme, float32(wish.text)})
+			}
+			p.prefs = wish
+			if !reflect.DeepEqual(p.edit, s) { // edited on meanwhile
+				p.base = fresh
+				p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
+				return
+			}
+			p.showSettings(fresh)
+			p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
+		})
+	})
+}
+
+var errElsewhere = errors.New("the settings were changed elsewhere meanwhile")
+
+// store puts settings in force, unless others came in force since they were taken for editing.
+func (p *settingsPage) store(s, base config.Settings, fresh *config.Settings) (err error) {
+	ctx := context.WithoutCancel(p.w.ctx) // a window that is closed does not stop it half way
+	if *fresh, err = p.w.client.Settings(ctx); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(*fresh, base) {
+		return errElsewhere
+	}
+	if err := p.w.client.Apply(ctx, s); err != nil {
+		return err
+	}
+	*fresh, err = p.w.client.Settings(ctx)
+	return err
+}
+
+// explain turns the recorder's refusal into lines for people.
+func (p *settingsPage) explain(err error) string {
+	if errors.Is(err, errElsewhere) {
+		return words.L("The settings were changed elsewhere meanwhile. Press Save again to replace them by what you see here, or Cancel to see the others.")
+	}
+	var e *control.Error
+	if !errors.As(err, &e) || len(e.Faults) == 0 {
+		return words.Error(err)
+	}
+	var lines []string
+	for _, x := range e.Faults {
+		name := x.Key
+		for _, f := range p.fields {
+			if p.means(x.Key, f) {
+				name = f.label
+				f.entry.SetValidationError(&text.Error{Text: x.Rule})
+				f.fault.SetText(words.Say(x.Rule))
+				f.fault.Show()
+			}
+		}
+		var n int
+		var rest string
+		if _, serr := fmt.Sscanf(strings.NewReplacer("camera[", "", "].", " ").Replace(x.Key), "%d %s", &n,
+			&rest); serr == nil && n >= 1 && n <= len(p.edit.Cameras) {
+			for _, f := range p.fields {
+				if f.key == "camera."+rest {
+					rest = f.label
+				}
+			}
+			name = p.edit.Cameras[n-1].Title() + ", " + rest
+		}
+		lines = append(lines, name+" "+words.Say(x.Rule)+".")
+	}
+	p.tabs.Refresh()
+	return strings.Join(lines, "\n")
+}

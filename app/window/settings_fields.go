@@ -1,0 +1,150 @@
+package window
+
+import (
+	"fmt"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+// The fields of the settings page: what each shows, where its value lies, and what is wrong with it.
+
+// textField is a field whose value is text, with the rule that it breaks below it.
+type textField struct {
+	label string
+	key   string // as the engine's faults name it; "camera." stands for the chosen camera
+	entry *entry
+	fault *widget.Label
+	get   func(*config.Settings) string
+	set   func(*config.Settings, string) error
+	err   error // the value cannot be read
+}
+
+// line makes a text field with its label and hint.
+func (p *settingsPage) line(key, label, hint, example string, get func(*config.Settings) string,
+	set func(*config.Settings, string) error) (*textField, fyne.CanvasObject) {
+	f := &textField{label: label, key: key, entry: newEntry(p.w, nil), fault: widget.NewLabel(""), get: get, set: set}
+	f.entry.SetPlaceHolder(example)
+	f.entry.AlwaysShowValidationError = true
+	f.fault.Wrapping, f.fault.Importance, f.fault.SizeName = fyne.TextWrapWord, widget.DangerImportance,
+		theme.SizeNameCaptionText
+	f.fault.Hide()
+	f.entry.OnChanged = func(v string) {
+		if p.filling {
+			return
+		}
+		f.err = f.set(&p.edit, strings.TrimSpace(v))
+		p.check()
+	}
+	p.fields = append(p.fields, f)
+	return f, field(label, hint, container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), f.entry, f.fault))
+}
+
+// camera makes a text field of the chosen camera.
+func (p *settingsPage) camera(key, label, hint, example string, get func(config.Camera) string,
+	set func(*config.Camera, string) error) (*textField, fyne.CanvasObject) {
+	return p.line("camera."+key, label, hint, example, func(s *config.Settings) string {
+		if p.chosen < 0 || p.chosen >= len(s.Cameras) {
+			return ""
+		}
+		return get(s.Cameras[p.chosen])
+	}, func(s *config.Settings, v string) error {
+		if p.chosen < 0 || p.chosen >= len(s.Cameras) {
+			return nil
+		}
+		return set(&s.Cameras[p.chosen], v)
+	})
+}
+
+// change edits the chosen camera, unless the fields are being filled.
+func (p *settingsPage) change(f func(*config.Camera)) {
+	if p.filling || p.chosen < 0 || p.chosen >= len(p.edit.Cameras) {
+		return
+	}
+	f(&p.edit.Cameras[p.chosen])
+	p.check()
+}
+
+// ownLength is a length of the chosen camera; empty means the one of the page Recording.
+func (p *settingsPage) ownLength(key, label string,
+	of func(*config.Camera) **config.Duration) (*textField, fyne.CanvasObject) {
+	return p.camera(key, label, "", words.L("as for all cameras"), func(c config.Camera) string {
+		if d := *of(&c); d != nil {
+			return d.String()
+		}
+		return ""
+	}, func(c *config.Camera, v string) error {
+		if v == "" {
+			*of(c) = nil
+			return nil
+		}
+		var d config.Duration
+		if err := d.UnmarshalText([]byte(v)); err != nil {
+			return err
+		}
+		*of(c) = &d
+		return nil
+	})
+}
+
+// value makes a field of a duration or a size, which read and write themselves.
+func (p *settingsPage) value(key, label, hint, example string, of func(*config.Settings) textValue) fyne.CanvasObject {
+	_, row := p.line(key, label, hint, example, func(s *config.Settings) string {
+		b, _ := of(s).MarshalText()
+		return string(b)
+	}, func(s *config.Settings, v string) error { return of(s).UnmarshalText([]byte(v)) })
+	return row
+}
+
+// textValue is a value that reads and writes itself.
+type textValue = interface {
+	MarshalText() ([]byte, error)
+	UnmarshalText([]byte) error
+}
+
+// check marks every field that breaks a rule of the engine's.
+func (p *settingsPage) check() {
+	if !p.loaded {
+		return
+	}
+	faults := config.Validate(p.edit)
+	for _, f := range p.fields {
+		err := f.err
+		for _, x := range faults {
+			if err == nil && p.means(x.Key, f) {
+				err = &text.Error{Text: x.Rule}
+			}
+		}
+		text := ""
+		if err != nil {
+			text = words.Error(err)
+		}
+		if f.fault.Text != text {
+			f.fault.SetText(text)
+			f.entry.SetValidationError(err)
+			shown(f.fault, text != "")
+			p.tabs.Refresh()
+		}
+	}
+	p.draw()
+}
+
+// means reports whether a fault's key means a field.
+func (p *settingsPage) means(key string, f *textField) bool {
+	if i := strings.IndexByte(key, '['); i >= 0 && !strings.HasPrefix(key, "camera[") {
+		key = key[:i] // one of a list, such as smtp.allow[2]
+	}
+	if rest, ok := strings.CutPrefix(key, fmt.Sprintf("camera[%d].", p.chosen+1)); ok {
+		rest, _, _ = strings.Cut(rest, "[")
+		return f.key == "camera."+rest
+	}
+	return key == f.key
+}
