@@ -265,14 +265,10 @@ func TestEndless(t *testing.T) {
 			}
 			<-stopped
 			rep := r.wait(t)
-			if rep.GaveUp.IsZero() || len(rep.Lines) > firstLines+lastLines+1 || rep.Bytes > 1<<20 {
+			if rep.GaveUp.IsZero() || rep.Bytes > 1<<20 {
 				t.Errorf("report %+v", rep)
 			}
-			for _, l := range rep.Lines {
-				if len(l.Text.String()) > lineBytes {
-					t.Errorf("line of %d bytes", len(l.Text.String()))
-				}
-			}
+			checkSafe(t, rep)
 		})
 	}
 }
@@ -408,12 +404,7 @@ func TestHostileWords(t *testing.T) {
 		b64("\x1b[2J\u202e../../etc\r\nlevel=error")+"\r\n", "< 334", "\r\n", "< 235",
 		"MAIL FROM:<../../\x1b]0;x\x07>\r\n", "< 250", "XX\x1b[0m "+strings.Repeat("y", 3000)+"\r\n", "< 502",
 		"QUIT\r\n", "< 221")
-	rep := r.wait(t)
-	for _, l := range append(rep.Lines, Line{Text: text.Plain(rep.Login)}, Line{Text: rep.GaveUp}) {
-		if strings.ContainsAny(l.Text.String(), "\x1b\x07\r\n\u202e") || len(l.Text.String()) > lineBytes {
-			t.Errorf("%q", l.Text)
-		}
-	}
+	checkSafe(t, r.wait(t))
 }
 
 // TestLargeMail passes a picture of 30 MB on in large pieces.

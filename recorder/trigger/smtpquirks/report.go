@@ -54,7 +54,7 @@ type Report struct {
 type Line struct {
 	At   time.Duration // since the connection began
 	Who  string        // "camera", "preroll", or "note" for what neither of them said
-	Text text.Text     // at most 200 bytes
+	Text text.Text     // at most 200 bytes of it are the camera's
 }
 
 // The values of Line.Who.
@@ -218,7 +218,7 @@ func (c *Conn) why(how text.Message) (none text.Text) {
 	return text.GaveUpUnknown.With(how)
 }
 
-// clean makes untrusted text safe to show.
+// clean makes untrusted text safe to show, and short.
 func clean(s string) string {
 	s = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
@@ -236,7 +236,7 @@ func clean(s string) string {
 	return s[:cut] + "…"
 }
 
-// count returns a number with its noun.
+// thousands writes a number with commas.
 func thousands(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
