@@ -54,8 +54,12 @@ func TestBrandURL(t *testing.T) {
 
 func TestBrandsAreComplete(t *testing.T) {
 	for _, b := range Brands {
-		if b.Name == "" || b.Main == "" || b.Sub == "" || b.Port == 0 || b.Hint.IsZero() {
+		if m := b.Mail; b.Name == "" || b.Main == "" || b.Sub == "" || b.Port == 0 || b.Hint.IsZero() ||
+			m.Server.IsZero() || m.Boxes.IsZero() || m.Alarms.IsZero() || m.Test.IsZero() {
 			t.Errorf("%+v", b)
+		}
+		if got := GuessBrand(b.Name); got != b.Name && b.Name != Other {
+			t.Errorf("%q is taken for %q", b.Name, got)
 		}
 		for _, sub := range []bool{false, true} {
 			for _, channel := range []int{1, 2, 16} {

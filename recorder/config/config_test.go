@@ -346,7 +346,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestNoPasswordInFaults checks that no fault shows a password, even in a mistyped entry or in any part of the URL.
+// TestNoPasswordInValidationErrors checks that no fault shows a password, even in a mistyped entry or in any part of
+// the URL.
 func TestNoPasswordInValidationErrors(t *testing.T) {
 	const secret = "48151623"
 	for _, camera := range []string{

@@ -29,8 +29,9 @@ func documented(t *testing.T) map[string]string {
 	return rows
 }
 
-// TestSettingsPage wants a row in docs/settings.md for each setting, with its default, and no row for anything else.
-func TestSettingsPage(t *testing.T) {
+// TestSettingsAreDocumented wants a row in docs/settings.md for each setting, with its default, and no row for anything
+// else.
+func TestSettingsAreDocumented(t *testing.T) {
 	rows := documented(t)
 	wanted := map[string]bool{}
 	var walk func(prefix string, v reflect.Value)
