@@ -35,7 +35,7 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	}
 	f.Cameras = s.Cameras
 
-	s.RAM.Path = set.RAMDisk.Path
+	s.RAM.Path, s.RAM.Keep = set.RAMDisk.Path, event.Seconds(set.RAMDisk.Keep)
 	s.RAM.Used, s.RAM.Budget = r.budget.Used()
 	if d, err := disk.Of(set.RAMDisk.Path); err == nil {
 		f.RAMDisk = &d

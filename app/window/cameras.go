@@ -20,12 +20,13 @@ import (
 	"github.com/preroll/preroll/app/player"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
 )
 
 // camerasPage shows a card for each camera, and one of them live.
 type camerasPage struct {
-	w       *window
+	env     *env
 	content *fyne.Container
 	listing fyne.CanvasObject
 	empty   fyne.CanvasObject
@@ -57,8 +58,8 @@ type still struct {
 // stillAge is how old a picture on a card may get.
 const stillAge = 8 * time.Second
 
-func newCamerasPage(w *window) *camerasPage {
-	p := &camerasPage{w: w, stills: map[string]still{}, cards: map[string]bool{}}
+func newCamerasPage(env *env) *camerasPage {
+	p := &camerasPage{env: env, stills: map[string]still{}, cards: map[string]bool{}}
 	p.grid = widget.NewGridWrap(func() int { return len(p.list()) }, func() fyne.CanvasObject {
 		return newCard(p)
 	}, func(i widget.GridWrapItemID, o fyne.CanvasObject) {
@@ -71,16 +72,15 @@ func newCamerasPage(w *window) *camerasPage {
 	p.ramText = widget.NewLabel("")
 	p.ramText.Wrapping = fyne.TextWrapWord
 	p.save = widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
-		w.choose(p.save, func(ctx context.Context, id string) error {
-			_, err := w.client.Trigger(ctx, id, "manual")
+		env.choose(p.save, func(ctx context.Context, id string) error {
+			_, err := env.client.Trigger(ctx, id, "manual")
 			return err
 		})
 	})
 	p.save.Importance = widget.HighImportance
 	p.pause = widget.NewButtonWithIcon(words.L("Pause"), theme.MediaPauseIcon(), p.choosePause)
 	add := widget.NewButtonWithIcon(words.L("Add a camera"), theme.ContentAddIcon(), func() {
-		w.turn(pageSettings)
-		w.settings.addCamera()
+		env.edit("")
 	})
 	top := container.NewVBox(
 		container.NewBorder(nil, nil, nil, container.NewHBox(add, p.pause, p.save),
@@ -90,10 +90,10 @@ func newCamerasPage(w *window) *camerasPage {
 		p.ramText)
 	p.empty = centred(words.L("No camera is set up yet"),
 		words.L("You need its network address, and the user and password of the camera itself."),
-		important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), func() { w.guide.show() })))
+		important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), env.openGuide)))
 	p.listing = container.NewBorder(container.NewPadded(top), nil, nil, nil, container.NewStack(p.grid, p.empty))
 
-	p.player = newPlayerView(w)
+	p.player = newPlayerView(env)
 	p.player.line.Hide()
 	p.liveTitle = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	back := widget.NewButtonWithIcon(words.L("Cameras"), theme.NavigateBackIcon(), p.closeLive)
@@ -124,29 +124,49 @@ func (f fixedHeight) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 func (f fixedHeight) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(40, f.height) }
 
 func (p *camerasPage) list() []status.Camera {
-	if p.w.status == nil {
+	if p.env.status == nil {
 		return nil
 	}
-	return p.w.status.Cameras
+	return p.env.status.Cameras
 }
 
-// visible reports whether the page is seen; only then are pictures taken.
-func (p *camerasPage) visible(yes bool) {
-	p.seen = yes
-	if !yes {
-		p.player.close()
-		p.livePath = ""
-		return
+// keep is how long a full ring is, or 0 if that is not known.
+func (p *camerasPage) keep() time.Duration {
+	if s := p.env.known(); s != nil {
+		return s.RAM.Keep.D()
 	}
-	p.draw()
-	p.tick()
+	return 0
 }
 
-// leave ends the live view's FFmpeg.
-func (p *camerasPage) leave() { p.player.close() }
+// Content returns what the page shows.
+func (p *camerasPage) Content() fyne.CanvasObject { return p.content }
+
+// Show takes pictures from now on.
+func (p *camerasPage) Show() {
+	p.seen = true
+	p.draw()
+	p.Tick()
+}
+
+// Hide takes no more pictures, and ends the live view's FFmpeg.
+func (p *camerasPage) Hide() {
+	p.seen = false
+	p.player.close()
+	p.livePath = ""
+}
+
+// Update draws the cameras.
+func (p *camerasPage) Update(control.Update, bool) { p.draw() }
+
+// Key leaves the live view by Escape.
+func (p *camerasPage) Key(k *fyne.KeyEvent) {
+	if p.live.Visible() && k.Name == fyne.KeyEscape {
+		p.closeLive()
+	}
+}
 
 func (p *camerasPage) draw() {
-	s := p.w.status
+	s := p.env.status
 	shown(p.empty, s != nil && len(s.Cameras) == 0)
 	shown(p.pause, s != nil && len(s.Cameras) > 0)
 	shown(p.save, len(cameras(s)) > 0)
@@ -162,11 +182,7 @@ func (p *camerasPage) draw() {
 		if s.RAM.Budget > 0 {
 			p.ram.SetValue(min(1, float64(s.RAM.Used)/float64(s.RAM.Budget)))
 		}
-		var keep time.Duration
-		if p.w.settings != nil {
-			keep = p.w.settings.base.RAMDisk.Keep.D()
-		}
-		if text := ramOf(*s, keep); text != p.ramText.Text {
+		if text := ramOf(*s, s.RAM.Keep.D()); text != p.ramText.Text {
 			p.ramText.SetText(text)
 			p.content.Refresh()
 		}
@@ -200,7 +216,8 @@ func (p *camerasPage) refresh() {
 	p.grid.Refresh()
 }
 
-func (p *camerasPage) tick() {
+// Tick asks how the cameras are, and for the next picture.
+func (p *camerasPage) Tick() {
 	if !p.seen || p.live.Visible() {
 		return
 	}
@@ -215,12 +232,12 @@ func (p *camerasPage) poll() {
 		return
 	}
 	p.asking = true
-	p.w.work.Go(func() {
-		s, err := p.w.client.Status(p.w.ctx)
-		p.w.do(func() {
+	p.env.work.Go(func() {
+		s, err := p.env.client.Status(p.env.ctx)
+		p.env.do(func() {
 			p.asking = false
-			if err == nil && p.w.status != nil { // the recorder may be gone since
-				p.w.status = &s
+			if err == nil && p.env.status != nil { // the recorder may be gone since
+				p.env.status = &s
 				p.draw()
 			}
 		})
@@ -246,13 +263,13 @@ func (p *camerasPage) nextStill() {
 	s := p.stills[id]
 	s.asked = time.Now()
 	p.stills[id] = s
-	p.w.work.Go(func() {
-		b, err := p.w.client.Still(p.w.ctx, id, 480)
+	p.env.work.Go(func() {
+		b, err := p.env.client.Still(p.env.ctx, id, 480)
 		var m image.Image
 		if err == nil {
 			m, err = jpeg.Decode(bytes.NewReader(b))
 		}
-		p.w.do(func() {
+		p.env.do(func() {
 			p.taking = false
 			if err == nil { // without one the card says what the camera does
 				s.image = m
@@ -268,29 +285,29 @@ func (p *camerasPage) nextStill() {
 
 // choosePause ends a pause, or asks how long one shall be.
 func (p *camerasPage) choosePause() {
-	if s := p.w.status; s != nil && s.Pause.On {
-		p.w.try(p.w.client.EndPause, nil)
+	if s := p.env.status; s != nil && s.Pause.On {
+		p.env.try(p.env.client.EndPause, nil)
 		return
 	}
 	item := func(name string, d time.Duration) *fyne.MenuItem {
 		return fyne.NewMenuItem(name, func() {
-			p.w.try(func(ctx context.Context) error { return p.w.client.Pause(ctx, d) }, nil)
+			p.env.try(func(ctx context.Context) error { return p.env.client.Pause(ctx, d) }, nil)
 		})
 	}
 	at := fyne.CurrentApp().Driver().AbsolutePositionForObject(p.pause).AddXY(0, p.pause.Size().Height)
 	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", item(words.L("For 15 minutes"), 15*time.Minute),
-		item(words.L("For 1 hour"), time.Hour), item(words.L("Until I resume"), 0)), p.w.win.Canvas(), at)
+		item(words.L("For 1 hour"), time.Hour), item(words.L("Until I resume"), 0)), p.env.win.Canvas(), at)
 }
 
 func (p *camerasPage) saveClip(id string) {
 	begun := false
-	p.w.try(func(ctx context.Context) error {
-		_, err := p.w.client.Trigger(ctx, id, "manual")
+	p.env.try(func(ctx context.Context) error {
+		_, err := p.env.client.Trigger(ctx, id, "manual")
 		begun = err == nil
 		return err
 	}, func() {
 		if begun {
-			p.w.toast(words.L("The clip is being saved."))
+			p.env.toast(words.L("The clip is being saved."))
 		}
 	})
 }
@@ -298,7 +315,7 @@ func (p *camerasPage) saveClip(id string) {
 // openLive shows a camera live.
 func (p *camerasPage) openLive(id string) {
 	p.liveID, p.livePath = id, ""
-	p.liveTitle.SetText(p.w.cameraName(id))
+	p.liveTitle.SetText(p.env.cameraName(id))
 	p.listing.Hide()
 	p.live.Show()
 	p.content.Refresh()
@@ -324,7 +341,7 @@ func (p *camerasPage) follow() {
 		if c.State != status.Recording || c.Live == "" {
 			p.player.close()
 			p.livePath = ""
-			text, _ := stateLine(c, p.w.now())
+			text, _ := stateLine(c, p.env.now())
 			p.player.showMessage(text)
 		} else if c.Live != p.livePath {
 			p.livePath = c.Live
@@ -335,8 +352,8 @@ func (p *camerasPage) follow() {
 
 // enable switches a camera on or off.
 func (p *camerasPage) enable(id string, on bool) {
-	p.w.try(func(ctx context.Context) error {
-		s, err := p.w.client.Settings(ctx)
+	p.env.try(func(ctx context.Context) error {
+		s, err := p.env.client.Settings(ctx)
 		if err != nil {
 			return err
 		}
@@ -345,7 +362,7 @@ func (p *camerasPage) enable(id string, on bool) {
 				s.Cameras[i].Enabled = on
 			}
 		}
-		return p.w.client.Apply(ctx, s)
+		return p.env.client.Apply(ctx, s)
 	}, nil)
 }
 
@@ -437,8 +454,7 @@ func newCard(p *camerasPage) *card {
 	c.watch = widget.NewButtonWithIcon(words.L("Live"), theme.MediaPlayIcon(), func() { p.openLive(c.id) })
 	c.save = widget.NewButtonWithIcon(words.L("Save"), theme.MediaRecordIcon(), func() { p.saveClip(c.id) })
 	edit := widget.NewButtonWithIcon("", theme.SettingsIcon(), func() {
-		p.w.turn(pageSettings)
-		p.w.settings.choose(c.id)
+		p.env.edit(c.id)
 	})
 	c.enabled = widget.NewCheck(words.L("On"), func(on bool) {
 		if !c.filling {
@@ -460,7 +476,7 @@ func newCard(p *camerasPage) *card {
 }
 
 func (c *card) set(s status.Camera) {
-	now := c.p.w.now()
+	now := c.p.env.now()
 	c.id = s.ID
 	// the theme has changed while nobody looked
 	if ground := theme.Color(theme.ColorNameBackground); ground != c.drawn {
@@ -481,9 +497,8 @@ func (c *card) set(s status.Camera) {
 	if c.facts.Text != facts {
 		c.facts.SetText(facts)
 	}
-	keep := c.p.w.settings.base.RAMDisk.Keep.D().Seconds()
-	if keep > 0 {
-		c.bar.SetValue(min(1, s.PreRoll.D().Seconds()/keep))
+	if keep := c.p.keep(); keep > 0 {
+		c.bar.SetValue(min(1, s.PreRoll.D().Seconds()/keep.Seconds()))
 	}
 	if text := words.L("%.0f s in RAM", s.PreRoll.D().Seconds()); c.preroll.Text != text {
 		c.preroll.SetText(text)

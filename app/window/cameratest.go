@@ -21,7 +21,7 @@ import (
 
 // cameraTest connects to a camera as it is typed in, and shows its picture or what is wrong.
 type cameraTest struct {
-	w       *window
+	env     *env
 	content *fyne.Container
 	button  *widget.Button
 	result  *widget.Label
@@ -33,8 +33,8 @@ type cameraTest struct {
 	asked   int           // number of the last test; results of earlier ones are old
 }
 
-func newCameraTest(w *window, camera func() config.Camera) *cameraTest {
-	t := &cameraTest{w: w, camera: camera}
+func newCameraTest(env *env, camera func() config.Camera) *cameraTest {
+	t := &cameraTest{env: env, camera: camera}
 	t.button = widget.NewButtonWithIcon(words.L("Test camera"), theme.SearchIcon(), t.run)
 	t.result, t.advice = widget.NewLabel(""), widget.NewLabel("")
 	t.result.Wrapping, t.advice.Wrapping = fyne.TextWrapWord, fyne.TextWrapWord
@@ -66,9 +66,9 @@ func (t *cameraTest) run() {
 	t.button.Disable()
 	t.showResult(words.L("Connecting to the camera. It is watched for some seconds …"), "", widget.MediumImportance)
 	asked := t.asked
-	t.w.work.Go(func() {
-		l, err := t.w.client.Probe(t.w.ctx, c)
-		t.w.do(func() {
+	t.env.work.Go(func() {
+		l, err := t.env.client.Probe(t.env.ctx, c)
+		t.env.do(func() {
 			if asked != t.asked {
 				return
 			}

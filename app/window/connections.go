@@ -27,7 +27,7 @@ import (
 // connections shows the last connections to the mail server, what became of each, and what was said in it. While it is
 // seen it asks for them every two seconds.
 type connections struct {
-	w       *window
+	env     *env
 	content *fyne.Container
 	rows    *fyne.Container
 	bad     *widget.Check
@@ -46,8 +46,8 @@ type connections struct {
 // fewConnections is how many are shown until more are asked for.
 const fewConnections = 6
 
-func newConnections(w *window) *connections {
-	p := &connections{w: w, most: fewConnections, rows: container.New(layout.NewCustomPaddedVBoxLayout(0)),
+func newConnections(env *env) *connections {
+	p := &connections{env: env, most: fewConnections, rows: container.New(layout.NewCustomPaddedVBoxLayout(0)),
 		empty: wrapped("")}
 	p.empty.Importance = widget.LowImportance
 	p.bad = widget.NewCheck(words.L("Only those with problems"), func(bool) { p.draw() })
@@ -82,9 +82,9 @@ func (p *connections) ask() {
 		return
 	}
 	p.asking = true
-	p.w.work.Go(func() {
-		list, err := p.w.client.Connections(p.w.ctx)
-		p.w.do(func() {
+	p.env.work.Go(func() {
+		list, err := p.env.client.Connections(p.env.ctx)
+		p.env.do(func() {
 			p.asking = false
 			fault := ""
 			if err != nil {
@@ -156,9 +156,9 @@ func portOf(listen string) string {
 
 // aboutConnection is what is worth knowing of a connection besides, in one line.
 func (p *connections) aboutConnection(c status.Connection) string {
-	parts := []string{words.Moment(c.Time, p.w.now()), c.From}
+	parts := []string{words.Moment(c.Time, p.env.now()), c.From}
 	for _, id := range c.Cameras {
-		parts = append(parts, p.w.cameraName(id))
+		parts = append(parts, p.env.cameraName(id))
 	}
 	if c.TLS != "" {
 		parts = append(parts, c.TLS)
@@ -287,12 +287,12 @@ func (p *connections) open(c status.Connection) {
 		container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3), t.verdict, t.detail))
 	ground := newBackdrop(theme.ColorNameInputBackground, "", theme.InputRadiusSize())
 	body := container.NewBorder(head, nil, nil, nil, container.NewStack(ground, container.NewVScroll(t.said)))
-	t.box = dialog.NewCustomWithoutButtons(words.L("Connection %d", c.ID), body, p.w.win)
+	t.box = dialog.NewCustomWithoutButtons(words.L("Connection %d", c.ID), body, p.env.win)
 	away := func() { t.box.Hide() }
 	t.box.SetOnClosed(func() { p.talk = nil })
 	t.toEvent = widget.NewButtonWithIcon(words.L("Show the event"), theme.MediaVideoIcon(), func() {
 		t.box.Hide()
-		p.w.show(instance.Request{Event: t.c.Events[0]})
+		p.env.open(instance.Request{Event: t.c.Events[0]})
 	})
 	done := newAnswer(words.L("Close"), away, away)
 	done.Importance = widget.HighImportance
@@ -300,15 +300,15 @@ func (p *connections) open(c status.Connection) {
 		t.toEvent,
 		widget.NewButtonWithIcon(words.L("Copy all"), theme.ContentCopyIcon(), func() {
 			fyne.CurrentApp().Clipboard().SetContent(maildoctor.Text(t.c))
-			p.w.toast(words.L("The dialogue is on the clipboard."))
+			p.env.toast(words.L("The dialogue is on the clipboard."))
 		}),
 		done})
 	t.set(c)
-	room := p.w.win.Canvas().Size()
+	room := p.env.win.Canvas().Size()
 	t.box.Resize(fyne.NewSize(min(room.Width-60, 860), min(room.Height-40, 620)))
 	p.talk = t
 	t.box.Show()
-	p.w.win.Canvas().Focus(done)
+	p.env.win.Canvas().Focus(done)
 }
 
 // update follows the connection that is shown.

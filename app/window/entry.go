@@ -9,12 +9,12 @@ import (
 // entry is an entry that leaves the window's shortcuts to the window. Escape leaves it, where there is a place to go.
 type entry struct {
 	widget.Entry
-	w     *window
+	env   *env
 	leave func() // may be nil
 }
 
-func newEntry(w *window, leave func()) *entry {
-	e := &entry{w: w, leave: leave}
+func newEntry(env *env, leave func()) *entry {
+	e := &entry{env: env, leave: leave}
 	e.ExtendBaseWidget(e)
 	return e
 }
@@ -22,7 +22,7 @@ func newEntry(w *window, leave func()) *entry {
 // TypedShortcut gives the window what is no shortcut of text.
 func (e *entry) TypedShortcut(s fyne.Shortcut) {
 	if _, ours := s.(*desktop.CustomShortcut); ours {
-		if c, ok := e.w.win.Canvas().(fyne.Shortcutable); ok {
+		if c, ok := e.env.win.Canvas().(fyne.Shortcutable); ok {
 			c.TypedShortcut(s)
 			return
 		}

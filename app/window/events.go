@@ -19,6 +19,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
@@ -27,7 +28,7 @@ import (
 
 // eventsPage lists the events, newest first, and shows one of them.
 type eventsPage struct {
-	w       *window
+	env     *env
 	content *fyne.Container
 	listing fyne.CanvasObject
 	detail  *eventView
@@ -75,29 +76,29 @@ type eventsPage struct {
 	goTo    string // id of the event at the place to return to
 }
 
-func newEventsPage(w *window) *eventsPage {
-	p := &eventsPage{w: w, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{},
+func newEventsPage(env *env) *eventsPage {
+	p := &eventsPage{env: env, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{},
 		getting: map[pageKey]bool{}, last: -1}
-	p.thumbs = &thumbs{w: w, cache: map[string]image.Image{}, loaded: p.pictured, load: loadPicture}
+	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: loadPicture}
 	p.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	p.headline.Truncation = fyne.TextTruncateEllipsis
 	p.save = widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
-		w.choose(p.save, func(ctx context.Context, id string) error {
-			_, err := w.client.Trigger(ctx, id, "manual")
+		env.choose(p.save, func(ctx context.Context, id string) error {
+			_, err := env.client.Trigger(ctx, id, "manual")
 			return err
 		})
 	})
 	p.save.Importance = widget.HighImportance
 	p.alarm = widget.NewButtonWithIcon(words.L("Send a test alarm"), theme.MailSendIcon(), func() {
-		w.choose(p.alarm, w.client.Mail)
+		env.choose(p.alarm, env.client.Mail)
 	})
 	p.resume = widget.NewButtonWithIcon(words.L("Resume"), theme.MediaPlayIcon(), func() {
-		w.try(w.client.EndPause, nil)
+		env.try(env.client.EndPause, nil)
 	})
 	p.resume.Importance = widget.HighImportance
 	p.trouble = widget.NewLabel("")
 	p.trouble.Wrapping = fyne.TextWrapWord
-	why := widget.NewButton(words.L("Health"), func() { w.turn(pageHealth) })
+	why := widget.NewButton(words.L("Health"), func() { env.open(instance.Request{Page: "health"}) })
 	p.banner = container.NewVBox(container.NewBorder(nil, nil,
 		widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon())), container.NewVBox(why), p.trouble),
 		widget.NewSeparator())
@@ -122,7 +123,7 @@ func newEventsPage(w *window) *eventsPage {
 
 	p.welcome = centred(words.L("Welcome to Preroll"),
 		words.L("Preroll keeps the last seconds of your cameras in memory. When a camera reports an alarm by mail, it saves a clip that begins before the alarm."),
-		important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), func() { w.guide.show() })))
+		important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), env.openGuide)))
 	p.nothing = centred(words.L("No events yet"),
 		words.L("As soon as a camera sends an alarm mail, its clip appears here. You need not wait for one: save a clip now, or send a test alarm, which goes the whole way that a camera's mail goes."))
 	p.unfound = centred(words.L("Nothing fits"), words.L("No event fits what is searched for."),
@@ -140,7 +141,7 @@ func newEventsPage(w *window) *eventsPage {
 		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline), p.banner,
 		p.rebuild, p.newFilter(), p.newPickBar())),
 		nil, nil, nil, container.NewStack(p.rows, p.nothing, p.unfound, p.failed, p.welcome))
-	p.detail = newEventView(w)
+	p.detail = newEventView(p)
 	p.detail.content.Hide()
 	p.content = container.NewStack(p.listing, p.detail.content)
 	p.draw()
@@ -149,11 +150,11 @@ func newEventsPage(w *window) *eventsPage {
 
 // newFilter makes the line by which the list is narrowed.
 func (p *eventsPage) newFilter() fyne.CanvasObject {
-	p.search = newEntry(p.w, func() { p.w.win.Canvas().Focus(p.rows) })
+	p.search = newEntry(p.env, func() { p.env.win.Canvas().Focus(p.rows) })
 	p.search.SetPlaceHolder(words.L("Search (Ctrl+F)"))
 	p.search.SetIcon(theme.SearchIcon())
 	p.search.OnChanged = func(string) { p.filter() }
-	p.search.OnSubmitted = func(string) { p.w.win.Canvas().Focus(p.rows) }
+	p.search.OnSubmitted = func(string) { p.env.win.Canvas().Focus(p.rows) }
 	p.camera = widget.NewSelect(nil, func(string) { p.filter() })
 	p.label = widget.NewSelect(nil, func(string) { p.filter() })
 	p.date = widget.NewDateEntry()
@@ -183,7 +184,7 @@ func (p *eventsPage) fillChoices() {
 	}
 	var names, labels []string
 	for _, id := range p.choices.Cameras {
-		names = append(names, p.w.cameraName(id))
+		names = append(names, p.env.cameraName(id))
 	}
 	for _, l := range p.choices.Labels {
 		labels = append(labels, words.Label(l))
@@ -243,14 +244,14 @@ func (p *eventsPage) newPickBar() fyne.CanvasObject {
 		return func() {
 			list := p.pickedList()
 			p.unpick()
-			p.w.each(list, do)
+			p.env.each(list, do)
 		}
 	}
 	protect := widget.NewButtonWithIcon(words.L("Protect"), theme.ConfirmIcon(),
-		all(func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, true) }))
+		all(func(ctx context.Context, e event.Event) error { return p.env.protect(ctx, e, true) }))
 	release := widget.NewButton(words.L("End protection"),
-		all(func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, false) }))
-	export := widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(), func() { p.w.export(p.pickedList()) })
+		all(func(ctx context.Context, e event.Event) error { return p.env.protect(ctx, e, false) }))
+	export := widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(), func() { p.env.export(p.pickedList()) })
 	remove := widget.NewButtonWithIcon(words.L("Delete"), theme.DeleteIcon(), func() { p.remove(p.pickedList()) })
 	remove.Importance = widget.DangerImportance
 	none := widget.NewButtonWithIcon("", theme.ContentClearIcon(), p.unpick)
@@ -301,7 +302,7 @@ func (p *eventsPage) remove(list []event.Event) {
 		}
 	}
 	text := words.L("Their files are removed from the archive. This cannot be undone.")
-	if away := p.w.away(going); away > 0 {
+	if away := p.env.away(going); away > 0 {
 		text = words.N(away, "1 of them lies on a drive that is not there: it leaves the list, and its files stay.",
 			"%d of them lie on a drive that is not there: they leave the list, and their files stay.") + "\n" + text
 	}
@@ -311,41 +312,41 @@ func (p *eventsPage) remove(list []event.Event) {
 	}
 	if len(going) == 0 {
 		dialog.ShowInformation(words.L("Nothing to delete"),
-			words.L("What is protected or still being saved cannot be deleted."), p.w.win)
+			words.L("What is protected or still being saved cannot be deleted."), p.env.win)
 		return
 	}
-	p.w.confirm(words.N(len(going), "Delete 1 event?", "Delete %d events?"), text, words.L("Delete"), func() {
+	p.env.confirm(words.N(len(going), "Delete 1 event?", "Delete %d events?"), text, words.L("Delete"), func() {
 		p.unpick()
 		if p.detail.content.Visible() {
 			p.closeEvent()
 		}
-		p.w.each(going, func(ctx context.Context, e event.Event) error {
-			if p.w.isAway(e) {
-				return p.w.client.Forget(ctx, e.ID)
+		p.env.each(going, func(ctx context.Context, e event.Event) error {
+			if p.env.isAway(e) {
+				return p.env.client.Forget(ctx, e.ID)
 			}
-			return p.w.client.Delete(ctx, e.ID)
+			return p.env.client.Delete(ctx, e.ID)
 		})
 	})
 }
 
 // isAway reports whether an event lies on a drive that was not there when it was looked for.
-func (w *window) isAway(e event.Event) bool {
-	return w.status != nil && slices.ContainsFunc(w.status.Archive.Away, func(d status.Drive) bool {
+func (env *env) isAway(e event.Event) bool {
+	return env.status != nil && slices.ContainsFunc(env.status.Archive.Away, func(d status.Drive) bool {
 		return d.ID == e.Drive && d.Path == e.Archive
 	})
 }
 
-func (w *window) away(list []event.Event) (n int) {
+func (env *env) away(list []event.Event) (n int) {
 	for _, e := range list {
-		if w.isAway(e) {
+		if env.isAway(e) {
 			n++
 		}
 	}
 	return n
 }
 
-// update takes what the recorder says. The first message of a connection makes everything be asked again.
-func (p *eventsPage) update(u control.Update, first bool) {
+// Update takes what the recorder says. The first message of a connection makes everything be asked again.
+func (p *eventsPage) Update(u control.Update, first bool) {
 	if first {
 		for _, d := range p.book.days {
 			p.stale[d.Day] = true
@@ -354,7 +355,7 @@ func (p *eventsPage) update(u control.Update, first bool) {
 		p.detail.reload()
 	}
 	reload := false
-	if s := p.w.status; s != nil && s.Archive.Rebuilt != p.rebuilt {
+	if s := p.env.status; s != nil && s.Archive.Rebuilt != p.rebuilt {
 		p.rebuilt = s.Archive.Rebuilt
 		for _, d := range p.book.days {
 			p.stale[d.Day] = true
@@ -395,7 +396,7 @@ func (p *eventsPage) update(u control.Update, first bool) {
 
 // reload asks for the days, one question at a time.
 func (p *eventsPage) reload() {
-	if p.w.status == nil {
+	if p.env.status == nil {
 		return
 	}
 	if p.asking {
@@ -403,17 +404,17 @@ func (p *eventsPage) reload() {
 		return
 	}
 	p.asking, p.again = true, false
-	p.w.meter.question()
+	p.env.meter.question()
 	q := p.query
-	p.w.work.Go(func() {
-		days, err := p.w.client.Days(p.w.ctx, q)
+	p.env.work.Go(func() {
+		days, err := p.env.client.Days(p.env.ctx, q)
 		var c event.Choices
 		if err == nil {
-			c, err = p.w.client.Choices(p.w.ctx)
+			c, err = p.env.client.Choices(p.env.ctx)
 		}
-		p.w.do(func() {
+		p.env.do(func() {
 			p.asking = false
-			if p.w.ctx.Err() != nil || errors.Is(err, control.ErrNotRunning) {
+			if p.env.ctx.Err() != nil || errors.Is(err, control.ErrNotRunning) {
 				return // the page says so by itself, and asks again when it is back
 			}
 			if q != p.query || p.again {
@@ -471,11 +472,11 @@ func (p *eventsPage) get(key pageKey) {
 	p.getting[key] = true
 	b, q := p.book, p.query
 	q.Day, q.Offset, q.Limit = key.day, key.page*pageSize, pageSize
-	p.w.work.Go(func() {
-		list, err := p.w.client.Events(p.w.ctx, q)
-		p.w.do(func() {
+	p.env.work.Go(func() {
+		list, err := p.env.client.Events(p.env.ctx, q)
+		p.env.do(func() {
 			delete(p.getting, key)
-			if p.w.ctx.Err() != nil {
+			if p.env.ctx.Err() != nil {
 				return
 			}
 			if p.book != b { // the list has changed: the page may be another one now
@@ -489,13 +490,13 @@ func (p *eventsPage) get(key pageKey) {
 			}
 			p.book.keep(key, list)
 			p.rows.place(true)
-			p.w.meter.list()
+			p.env.meter.list()
 		})
 	})
 }
 
 func (p *eventsPage) draw() {
-	s := p.w.status
+	s := p.env.status
 	p.headline.SetText(headline(s))
 	text := troubles(s)
 	changed := text != p.trouble.Text
@@ -535,8 +536,18 @@ func (p *eventsPage) draw() {
 	}
 }
 
-// tick shows how far events have come that are being saved.
-func (p *eventsPage) tick() {
+// Content returns what the page shows.
+func (p *eventsPage) Content() fyne.CanvasObject { return p.content }
+
+// Show does nothing: the list is kept up to date while it is hidden.
+func (p *eventsPage) Show() {}
+
+// Hide stops the clip that plays.
+func (p *eventsPage) Hide() { p.detail.player.pause() }
+
+// Tick shows how far events have come that are being saved.
+func (p *eventsPage) Tick() {
+	p.detail.tick()
 	if !p.rows.Visible() || p.detail.content.Visible() {
 		return
 	}
@@ -562,22 +573,22 @@ func (p *eventsPage) closeEvent() {
 	p.detail.content.Hide()
 	p.listing.Show()
 	p.content.Refresh()
-	p.w.win.Canvas().Focus(p.rows)
+	p.env.win.Canvas().Focus(p.rows)
 }
 
 // find shows an event by its id, wherever it is.
 func (p *eventsPage) find(id string) {
 	var e event.Event
 	var s status.Status
-	p.w.try(func(ctx context.Context) (err error) {
-		if s, err = p.w.client.Status(ctx); err == nil {
-			e, err = p.w.client.Event(ctx, id)
+	p.env.try(func(ctx context.Context) (err error) {
+		if s, err = p.env.client.Status(ctx); err == nil {
+			e, err = p.env.client.Event(ctx, id)
 		}
 		return err
 	}, func() {
 		if e.ID != "" {
-			if p.w.known() == nil { // the watch tells a moment later where the clips lie and what plays them
-				p.w.last = &s
+			if p.env.known() == nil { // the watch tells a moment later where the clips lie and what plays them
+				p.env.last = &s
 			}
 			p.openEvent(e)
 			p.reach(e)
@@ -637,7 +648,7 @@ func (p *eventsPage) restore() {
 // pictured refreshes the rows of a thumbnail that has been loaded.
 func (p *eventsPage) pictured(path string) {
 	for i := range p.rows.shown {
-		if e, _, ok := p.book.event(i); ok && e.Thumbnail != "" && p.w.path(e, e.Thumbnail) == path {
+		if e, _, ok := p.book.event(i); ok && e.Thumbnail != "" && p.env.path(e, e.Thumbnail) == path {
 			p.rows.refreshRow(i)
 		}
 	}
@@ -668,6 +679,24 @@ func (p *eventsPage) tapped(i int, m fyne.KeyModifier) {
 	}
 }
 
+// Key is for the event that is shown, or for the list.
+func (p *eventsPage) Key(k *fyne.KeyEvent) {
+	if p.detail.content.Visible() {
+		p.detail.typed(k)
+		return
+	}
+	p.env.win.Canvas().Focus(p.rows)
+	p.rows.TypedKey(k)
+}
+
+// startSearch turns to the list and its search.
+func (p *eventsPage) startSearch() {
+	if p.detail.content.Visible() {
+		p.closeEvent()
+	}
+	p.env.win.Canvas().Focus(p.search)
+}
+
 // typed are the list's keys.
 func (p *eventsPage) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
 	e, _, ok := p.book.event(p.rows.cursor)
@@ -688,9 +717,9 @@ func (p *eventsPage) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
 		p.rows.refreshRow(p.rows.cursor)
 	case fyne.KeyP:
 		on := slices.ContainsFunc(several, func(e event.Event) bool { return !e.Protected })
-		p.w.each(several, func(ctx context.Context, e event.Event) error { return p.w.protect(ctx, e, on) })
+		p.env.each(several, func(ctx context.Context, e event.Event) error { return p.env.protect(ctx, e, on) })
 	case fyne.KeyE:
-		p.w.export(several)
+		p.env.export(several)
 	case fyne.KeyDelete:
 		p.remove(several)
 	case fyne.KeyEscape:
@@ -704,7 +733,7 @@ func (p *eventsPage) updateRow(i int, header bool, o fyne.CanvasObject) {
 	}
 	if header {
 		d, _ := p.book.at(i)
-		o.(*dayRow).set(d, p.w.now())
+		o.(*dayRow).set(d, p.env.now())
 		return
 	}
 	r := o.(*eventRow)
@@ -714,7 +743,7 @@ func (p *eventsPage) updateRow(i int, header bool, o fyne.CanvasObject) {
 		p.get(key)
 		return
 	}
-	m := rowOf(e, p.w.now())
+	m := rowOf(e, p.env.now())
 	r.title.set(m.title, theme.ColorNameForeground)
 	r.detail.set(m.detail, theme.ColorNameForeground)
 	r.state.set(m.state, colourOf(m.importance))
@@ -724,7 +753,7 @@ func (p *eventsPage) updateRow(i int, header bool, o fyne.CanvasObject) {
 	}
 	var picture image.Image
 	if e.Thumbnail != "" {
-		picture = p.thumbs.get(p.w.path(e, e.Thumbnail))
+		picture = p.thumbs.get(p.env.path(e, e.Thumbnail))
 	}
 	if r.thumb.Image != picture {
 		r.thumb.Image = picture

@@ -25,7 +25,8 @@ import (
 
 // eventView shows one event: its clip in the player, and the receipt beside it.
 type eventView struct {
-	w       *window
+	env     *env
+	list    *eventsPage
 	content *fyne.Container
 	event   event.Event
 	clip    int  // which of its clips is shown
@@ -43,19 +44,19 @@ type eventView struct {
 	verdict  *widget.Label
 }
 
-func newEventView(w *window) *eventView {
-	v := &eventView{w: w, player: newPlayerView(w)}
+func newEventView(p *eventsPage) *eventView {
+	v := &eventView{env: p.env, list: p, player: newPlayerView(p.env)}
 	v.player.line.typed = v.typed
-	back := widget.NewButtonWithIcon(words.L("Events"), theme.NavigateBackIcon(), func() { w.events.closeEvent() })
+	back := widget.NewButtonWithIcon(words.L("Events"), theme.NavigateBackIcon(), func() { p.closeEvent() })
 	v.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	v.title.Truncation = fyne.TextTruncateEllipsis
-	newer := widget.NewButtonWithIcon("", theme.MoveUpIcon(), func() { w.events.neighbour(-1) })
-	older := widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() { w.events.neighbour(1) })
+	newer := widget.NewButtonWithIcon("", theme.MoveUpIcon(), func() { p.neighbour(-1) })
+	older := widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() { p.neighbour(1) })
 	v.protect = widget.NewButtonWithIcon("", lockIcon, v.toggleProtection)
 	v.export = widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(), func() {
-		w.export([]event.Event{v.event})
+		v.env.export([]event.Event{v.event})
 	})
-	v.remove = widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { w.events.remove([]event.Event{v.event}) })
+	v.remove = widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { p.remove([]event.Event{v.event}) })
 	v.parts = widget.NewSelect(nil, func(string) {
 		if i := v.parts.SelectedIndex(); i >= 0 && i != v.clip {
 			v.clip, v.opened = i, false
@@ -110,16 +111,16 @@ func (v *eventView) reload() {
 		return
 	}
 	id := v.event.ID
-	v.w.work.Go(func() {
-		e, err := v.w.client.Event(v.w.ctx, id)
-		v.w.do(func() {
+	v.env.work.Go(func() {
+		e, err := v.env.client.Event(v.env.ctx, id)
+		v.env.do(func() {
 			var gone *control.Error
 			switch {
 			case v.event.ID != id || !v.content.Visible():
 			case err == nil:
 				v.show(e)
 			case errors.As(err, &gone):
-				v.w.events.closeEvent()
+				v.list.closeEvent()
 			}
 		})
 	})
@@ -135,23 +136,23 @@ func (v *eventView) leave() {
 func (v *eventView) typed(k *fyne.KeyEvent) {
 	switch k.Name {
 	case fyne.KeyEscape, fyne.KeyBackspace:
-		v.w.events.closeEvent()
+		v.list.closeEvent()
 	case fyne.KeyUp:
-		v.w.events.neighbour(-1)
+		v.list.neighbour(-1)
 	case fyne.KeyDown:
-		v.w.events.neighbour(1)
+		v.list.neighbour(1)
 	case fyne.KeyP:
 		v.toggleProtection()
 	case fyne.KeyE:
-		v.w.export([]event.Event{v.event})
+		v.env.export([]event.Event{v.event})
 	case fyne.KeyDelete:
-		v.w.events.remove([]event.Event{v.event})
+		v.list.remove([]event.Event{v.event})
 	default:
 		v.player.typed(k)
 	}
 }
 
-func (v *eventView) focus() { v.w.win.Canvas().Focus(v.player.line) }
+func (v *eventView) focus() { v.env.win.Canvas().Focus(v.player.line) }
 
 // play opens the clip in the player, once it is there.
 func (v *eventView) play() {
@@ -167,7 +168,7 @@ func (v *eventView) play() {
 	v.parts.SetOptions(names)
 	if !playable {
 		v.leave()
-		text, _ := stateOf(e, v.w.now())
+		text, _ := stateOf(e, v.env.now())
 		if !e.State.Ended() {
 			text = words.L("The clip is being saved. It plays here when it is done.")
 		}
@@ -184,9 +185,9 @@ func (v *eventView) play() {
 	c := e.Clips[v.clip]
 	var poster image.Image
 	if e.Thumbnail != "" && v.clip == 0 {
-		poster = v.w.events.thumbs.get(v.w.path(e, e.Thumbnail))
+		poster = v.list.thumbs.get(v.env.path(e, e.Thumbnail))
 	}
-	v.player.open(player.Source{Path: v.w.path(e, c.File), Length: c.Length.D()}, 0, marksOf(e, c), poster)
+	v.player.open(player.Source{Path: v.env.path(e, c.File), Length: c.Length.D()}, 0, marksOf(e, c), poster)
 }
 
 // marksOf are the alarms of an event that lie in a clip, as places in it.
@@ -209,7 +210,7 @@ func (v *eventView) tick() {
 // draw writes the receipt.
 func (v *eventView) draw() {
 	e := v.event
-	now := v.w.now()
+	now := v.env.now()
 	v.title.SetText(words.Day(e.Time, now) + " " + e.Time.Local().Format("15:04:05") + "  ·  " + labelOf(e) + "  ·  " +
 		e.Title())
 	if e.Protected {
@@ -243,7 +244,7 @@ func (v *eventView) draw() {
 	if e.Snapshot != "" {
 		box.Add(caption(words.L("The camera's own picture")))
 		if v.snapshot.Image == nil {
-			v.snapshot.Image = v.w.events.thumbs.get(v.w.path(e, e.Snapshot))
+			v.snapshot.Image = v.list.thumbs.get(v.env.path(e, e.Snapshot))
 		}
 		box.Add(v.snapshot)
 	}
@@ -257,10 +258,10 @@ func (v *eventView) draw() {
 			box.Add(fact(t.Time.Local().Format("15:04:05"), alarmOf(t)))
 		}
 		if e.Mail != "" {
-			path := v.w.path(e, e.Mail)
+			path := v.env.path(e, e.Mail)
 			box.Add(container.NewHBox(widget.NewButtonWithIcon(words.L("Open the mail"), theme.MailComposeIcon(),
 				func() {
-					v.w.try(func(context.Context) error { return opener.Open(path) }, nil)
+					v.env.try(func(context.Context) error { return opener.Open(path) }, nil)
 				})))
 		}
 	}
@@ -329,7 +330,7 @@ func receiptOf(e event.Event) (list [][2]string) {
 
 // addFile writes one clip's file and what can be done with it.
 func (v *eventView) addFile(box *fyne.Container, c event.Clip) {
-	path := v.w.path(v.event, c.File)
+	path := v.env.path(v.event, c.File)
 	box.Add(caption(words.L("File")))
 	name := widget.NewLabel(path)
 	name.Wrapping, name.Selectable = fyne.TextWrapBreak, true
@@ -337,10 +338,10 @@ func (v *eventView) addFile(box *fyne.Container, c event.Clip) {
 	box.Add(name)
 	box.Add(container.NewHBox(
 		widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
-			v.w.try(func(context.Context) error { return opener.Reveal(path) }, nil)
+			v.env.try(func(context.Context) error { return opener.Reveal(path) }, nil)
 		}),
 		widget.NewButtonWithIcon(words.L("Open"), theme.MediaVideoIcon(), func() {
-			v.w.try(func(context.Context) error { return opener.Open(path) }, nil)
+			v.env.try(func(context.Context) error { return opener.Open(path) }, nil)
 		}),
 		widget.NewButtonWithIcon(words.L("Copy"), theme.ContentCopyIcon(), func() { v.copy(path) })))
 	sum := widget.NewLabel("SHA-256 " + c.SHA256)
@@ -351,17 +352,17 @@ func (v *eventView) addFile(box *fyne.Container, c event.Clip) {
 
 // copy puts the file on the clipboard, or its path where the desktop has no way for a file.
 func (v *eventView) copy(path string) {
-	v.w.work.Go(func() {
+	v.env.work.Go(func() {
 		err := opener.CopyFile(path)
-		v.w.do(func() {
+		v.env.do(func() {
 			switch {
 			case err == nil:
-				v.w.toast(words.L("The file is on the clipboard."))
+				v.env.toast(words.L("The file is on the clipboard."))
 			case errors.Is(err, opener.ErrNoClipboard):
 				fyne.CurrentApp().Clipboard().SetContent(path)
-				v.w.toast(words.L("The file's path is on the clipboard."))
+				v.env.toast(words.L("The file's path is on the clipboard."))
 			default:
-				v.w.fail(err)
+				v.env.fail(err)
 			}
 		})
 	})
@@ -373,8 +374,8 @@ func (v *eventView) check(b *widget.Button) {
 	id := v.event.ID
 	v.showMessage(words.L("Reading the clip …"), widget.MediumImportance)
 	var verdict status.VerifyResult
-	v.w.try(func(ctx context.Context) (err error) {
-		verdict, err = v.w.client.Verify(ctx, id)
+	v.env.try(func(ctx context.Context) (err error) {
+		verdict, err = v.env.client.Verify(ctx, id)
 		return err
 	}, func() {
 		b.Enable()
@@ -398,7 +399,7 @@ func (v *eventView) showMessage(text string, i widget.Importance) {
 
 func (v *eventView) toggleProtection() {
 	e, on := v.event, !v.event.Protected
-	v.w.try(func(ctx context.Context) error { return v.w.protect(ctx, e, on) }, nil)
+	v.env.try(func(ctx context.Context) error { return v.env.protect(ctx, e, on) }, nil)
 }
 
 // pictured takes a picture that has been loaded.
@@ -407,12 +408,12 @@ func (v *eventView) pictured(path string) {
 	if !v.content.Visible() {
 		return
 	}
-	if e.Snapshot != "" && v.w.path(e, e.Snapshot) == path && v.snapshot.Image == nil {
-		v.snapshot.Image = v.w.events.thumbs.get(path)
+	if e.Snapshot != "" && v.env.path(e, e.Snapshot) == path && v.snapshot.Image == nil {
+		v.snapshot.Image = v.list.thumbs.get(path)
 		v.snapshot.Refresh()
 	}
-	if e.Thumbnail != "" && v.w.path(e, e.Thumbnail) == path {
-		v.player.poster(v.w.events.thumbs.get(path))
+	if e.Thumbnail != "" && v.env.path(e, e.Thumbnail) == path {
+		v.player.poster(v.list.thumbs.get(path))
 	}
 }
 

@@ -31,21 +31,21 @@ type file struct {
 }
 
 // filesOf are the clips of events, under names that tell cameras apart.
-func (w *window) filesOf(list []event.Event) (files []file) {
+func (env *env) filesOf(list []event.Event) (files []file) {
 	for _, e := range list {
 		for _, c := range e.Clips {
 			// a sidecar from elsewhere may say anything
-			files = append(files, file{w.path(e, c.File), filepath.Base(e.Camera + "_" + c.File), c.Bytes, c.End})
+			files = append(files, file{env.path(e, c.File), filepath.Base(e.Camera + "_" + c.File), c.Bytes, c.End})
 		}
 	}
 	return files
 }
 
 // export asks where to, and copies the clips of events into a folder or into a zip file.
-func (w *window) export(list []event.Event) {
-	files := w.filesOf(list)
+func (env *env) export(list []event.Event) {
+	files := env.filesOf(list)
 	if len(files) == 0 {
-		dialog.ShowInformation(words.L("Nothing to export"), words.L("These events have no clip."), w.win)
+		dialog.ShowInformation(words.L("Nothing to export"), words.L("These events have no clip."), env.win)
 		return
 	}
 	var whole int64
@@ -57,20 +57,20 @@ func (w *window) export(list []event.Event) {
 		d.Hide()
 		dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
 			if err != nil {
-				w.fail(fmt.Errorf("export: %w", err))
+				env.fail(fmt.Errorf("export: %w", err))
 				return
 			}
 			if u == nil { // cancelled
 				return
 			}
-			w.copyTo(files, whole, u.Path(), toFolder)
-		}, w.win)
+			env.copyTo(files, whole, u.Path(), toFolder)
+		}, env.win)
 	})
 	zipped := widget.NewButtonWithIcon(words.L("Into a zip file"), theme.DocumentSaveIcon(), func() {
 		d.Hide()
 		s := dialog.NewFileSave(func(u fyne.URIWriteCloser, err error) {
 			if err != nil { // the folder may be read-only
-				w.fail(fmt.Errorf("export: %w", err))
+				env.fail(fmt.Errorf("export: %w", err))
 				return
 			}
 			if u == nil { // cancelled
@@ -78,21 +78,21 @@ func (w *window) export(list []event.Event) {
 			}
 			path := u.URI().Path()
 			_ = u.Close()
-			w.copyTo(files, whole, path, toZip)
-		}, w.win)
-		s.SetFileName("preroll-" + w.now().Format("2006-01-02") + ".zip")
+			env.copyTo(files, whole, path, toZip)
+		}, env.win)
+		s.SetFileName("preroll-" + env.now().Format("2006-01-02") + ".zip")
 		s.Show()
 	})
 	text := wrapped(words.N(len(files), "1 clip", "%d clips") + ", " + config.ByteSize(whole).String())
 	d = dialog.NewCustom(words.L("Export"), words.L("Cancel"),
-		container.NewVBox(text, container.NewHBox(folder, zipped)), w.win)
+		container.NewVBox(text, container.NewHBox(folder, zipped)), env.win)
 	d.Show()
 }
 
-func (w *window) copyTo(files []file, whole int64, to string,
+func (env *env) copyTo(files []file, whole int64, to string,
 	do func(context.Context, []file, string, func(int64)) error) {
 	const steps = 1000
-	w.progress(steps, func(ctx context.Context, step func(int)) error {
+	env.progress(steps, func(ctx context.Context, step func(int)) error {
 		var done int64
 		last := 0
 		err := do(ctx, files, to, func(n int64) {
@@ -103,7 +103,7 @@ func (w *window) copyTo(files []file, whole int64, to string,
 			}
 		})
 		if err == nil {
-			w.do(func() { w.toast(words.L("Exported to %s", to)) })
+			env.do(func() { env.toast(words.L("Exported to %s", to)) })
 		}
 		return err
 	})

@@ -16,6 +16,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
@@ -26,13 +27,14 @@ import (
 // guide sets up a recorder in four short steps, each tested before the next: RAM disk, archive, camera, mail. It edits
 // a copy of the settings, which comes in force before the last step, since that one waits for a real mail.
 type guide struct {
-	w       *window
+	env     *env
 	content *fyne.Container
 	body    *fyne.Container
 	edit    config.Settings
 	camera  config.Camera
 	step    int
-	auto    bool // may come by itself, once
+	auto    bool       // may come by itself, once
+	covers  func(bool) // hides the pages below, or shows them again
 	began   time.Time
 	ready   [4]bool
 
@@ -73,8 +75,8 @@ type folderStep struct {
 	asked   int
 }
 
-func newGuide(w *window) *guide {
-	g := &guide{w: w, auto: true}
+func newGuide(env *env, covers func(bool)) *guide {
+	g := &guide{env: env, auto: true, covers: covers}
 	g.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	g.title.SizeName = theme.SizeNameHeadingText
 	g.lead = widget.NewLabel("")
@@ -124,7 +126,7 @@ func (g *guide) ramStep() fyne.CanvasObject {
 	if host.CanMakeRAMDisk() {
 		create := widget.NewButtonWithIcon(words.L("Make a RAM disk"), theme.ContentAddIcon(), func() {
 			var path string
-			g.w.try(func(ctx context.Context) (err error) {
+			g.env.try(func(ctx context.Context) (err error) {
 				path, err = host.MakeRAMDisk(ctx, int64(g.edit.RAMDisk.Budget)*5/4)
 				return err
 			}, func() {
@@ -144,7 +146,7 @@ func (g *guide) archiveStep() fyne.CanvasObject {
 			if err == nil && u != nil {
 				g.archive.entry.SetText(u.Path())
 			}
-		}, g.w.win)
+		}, g.env.win)
 	})
 	return container.NewVBox(field(words.L("Folder"), words.L("on a drive with room for your clips"),
 		container.NewBorder(nil, nil, nil, choose, g.archive.entry)), field("", "", g.archive.result))
@@ -185,7 +187,7 @@ func (g *guide) cameraStep() fyne.CanvasObject {
 		theme.SizeNameCaptionText
 	g.search = widget.NewButtonWithIcon(words.L("Search the network"), theme.SearchIcon(), g.discover)
 	g.found = container.NewVBox()
-	g.tester = newCameraTest(g.w, g.typedCamera)
+	g.tester = newCameraTest(g.env, g.typedCamera)
 	g.tester.told = func() { g.scroll.ScrollToBottom() }
 	g.tester.done = func(ok bool) {
 		g.ready[2] = ok
@@ -220,7 +222,7 @@ func (g *guide) mailStep() fyne.CanvasObject {
 
 // update follows the recorder. With no camera yet the guide comes by itself, once.
 func (g *guide) update(control.Update) {
-	s := g.w.status
+	s := g.env.status
 	if s != nil && g.auto {
 		g.auto = false
 		if len(s.Cameras) == 0 && !g.content.Visible() {
@@ -235,11 +237,11 @@ func (g *guide) update(control.Update) {
 // show begins the guide with the settings in force.
 func (g *guide) show() {
 	g.auto = false
-	g.w.work.Go(func() {
-		s, err := g.w.client.Settings(g.w.ctx)
-		g.w.do(func() {
+	g.env.work.Go(func() {
+		s, err := g.env.client.Settings(g.env.ctx)
+		g.env.do(func() {
 			if err != nil {
-				g.w.fail(err)
+				g.env.fail(err)
 				return
 			}
 			g.start(s)
@@ -259,23 +261,22 @@ func (g *guide) start(s config.Settings) {
 	g.found.RemoveAll()
 	g.brand.SetSelectedIndex(len(config.Brands) - 1)
 	g.content.Show()
-	g.w.pages.Hide()
-	g.w.win.Canvas().Unfocus()
+	g.covers(true)
+	g.env.win.Canvas().Unfocus()
 	g.turn(0)
 	g.ram.entry.SetText(s.RAMDisk.Path)
 	g.archive.entry.SetText(s.Archive.Path)
 	g.ram.check()
 	g.archive.check()
-	g.w.win.Content().Refresh()
+	g.env.win.Content().Refresh()
 }
 
 func (g *guide) hide() {
 	g.auto = false
 	g.waiting.Stop()
 	g.content.Hide()
-	g.w.pages.Show()
-	g.w.win.Content().Refresh()
-	g.w.settings.load()
+	g.covers(false)
+	g.env.win.Content().Refresh()
 }
 
 // leads are what each step is for.
@@ -298,7 +299,7 @@ func (g *guide) turn(step int) {
 	g.say("")
 	g.scroll.ScrollToTop()
 	if g.step == 3 {
-		g.began = g.w.now()
+		g.began = g.env.now()
 		g.waiting.Start()
 		g.drawMail()
 	} else {
@@ -307,11 +308,11 @@ func (g *guide) turn(step int) {
 	g.draw()
 	switch g.step {
 	case 2:
-		g.w.work.Go(func() { // later, so that the key that led here is not typed into it
-			g.w.do(func() { g.w.win.Canvas().Focus(g.address) })
+		g.env.work.Go(func() { // later, so that the key that led here is not typed into it
+			g.env.do(func() { g.env.win.Canvas().Focus(g.address) })
 		})
 	default:
-		g.w.win.Canvas().Focus(g.next)
+		g.env.win.Canvas().Focus(g.next)
 	}
 }
 
@@ -326,7 +327,7 @@ func (g *guide) draw() {
 	}
 	if off := g.next.Disabled(); off == g.ready[g.step] {
 		able(g.next, off)
-		if c := g.w.win.Canvas(); off && c.Focused() == nil {
+		if c := g.env.win.Canvas(); off && c.Focused() == nil {
 			c.Focus(g.next) // Enter or Space goes on
 		}
 	}
@@ -363,7 +364,7 @@ func (g *guide) forth() {
 		})
 	case 3:
 		g.hide()
-		g.w.turn(pageEvents)
+		g.env.open(instance.Request{Page: "events"})
 	default:
 		g.turn(g.step + 1)
 	}
@@ -374,13 +375,13 @@ func (g *guide) apply(s config.Settings, then func()) {
 	g.next.Disable()
 	g.demo.Disable()
 	g.say("")
-	g.w.work.Go(func() {
-		err := g.w.client.Apply(g.w.ctx, s)
+	g.env.work.Go(func() {
+		err := g.env.client.Apply(g.env.ctx, s)
 		var fresh config.Settings
 		if err == nil {
-			fresh, err = g.w.client.Settings(g.w.ctx)
+			fresh, err = g.env.client.Settings(g.env.ctx)
 		}
-		g.w.do(func() {
+		g.env.do(func() {
 			g.demo.Enable()
 			if err != nil {
 				g.draw()
@@ -421,8 +422,8 @@ func (g *guide) tryDemo() {
 	s.Cameras = append(s.Cameras, c)
 	g.apply(s, func() {
 		g.hide()
-		g.w.turn(pageEvents)
-		g.w.toast(words.L("The demo camera records. Press \"Send a test alarm\" and watch."))
+		g.env.open(instance.Request{Page: "events"})
+		g.env.toast(words.L("The demo camera records. Press \"Send a test alarm\" and watch."))
 	})
 }
 
@@ -471,8 +472,8 @@ func (g *guide) discover() {
 	g.found.Objects = []fyne.CanvasObject{field("", "", widget.NewLabel(words.L("Searching for some seconds …")))}
 	g.found.Refresh()
 	var list []status.DiscoveredCamera
-	g.w.try(func(ctx context.Context) (err error) {
-		list, err = g.w.client.Discover(ctx)
+	g.env.try(func(ctx context.Context) (err error) {
+		list, err = g.env.client.Discover(ctx)
 		return err
 	}, func() {
 		g.search.Enable()
@@ -506,7 +507,7 @@ func (g *guide) useDiscovered(f status.DiscoveredCamera) {
 	if f.Name != "" {
 		g.name.SetText(f.Name)
 	}
-	g.w.win.Canvas().Focus(g.user)
+	g.env.win.Canvas().Focus(g.user)
 }
 
 func wrapped(text string) *widget.Label {
@@ -517,11 +518,11 @@ func wrapped(text string) *widget.Label {
 
 // drawMail shows what to type into the camera, and the mail once it came.
 func (g *guide) drawMail() {
-	s := g.w.status
+	s := g.env.status
 	if i := g.brand.SelectedIndex(); i >= 0 {
 		g.help.known = config.Brands[i].Name
 	}
-	g.help.set(g.edit, g.camera, s, g.w.hosts())
+	g.help.set(g.edit, g.camera, s, g.env.hosts())
 	text, importance, here := arrivalOf(s, g.camera, g.began)
 	if g.arrived.Text != text {
 		g.arrived.Importance = importance
@@ -571,13 +572,13 @@ func (f *folderStep) lookSoon() {
 	g := f.g
 	f.apply()
 	asked := f.asked
-	g.w.work.Go(func() {
+	g.env.work.Go(func() {
 		select {
 		case <-time.After(typing):
-		case <-g.w.ctx.Done():
+		case <-g.env.ctx.Done():
 			return
 		}
-		g.w.do(func() {
+		g.env.do(func() {
 			if asked == f.asked {
 				f.check()
 			}
@@ -608,9 +609,9 @@ func (f *folderStep) check() {
 	path, n := f.apply()
 	asked := f.asked
 	edit := g.edit.Clone()
-	g.w.work.Go(func() {
-		d, err := g.w.client.Folder(g.w.ctx, path, f.use)
-		g.w.do(func() {
+	g.env.work.Go(func() {
+		d, err := g.env.client.Folder(g.env.ctx, path, f.use)
+		g.env.do(func() {
 			if asked != f.asked {
 				return
 			}

@@ -23,7 +23,7 @@ import (
 
 // healthPage says what is wrong, and why there is no clip of a time.
 type healthPage struct {
-	w       *window
+	env     *env
 	content fyne.CanvasObject
 	scroll  *container.Scroll
 
@@ -45,9 +45,9 @@ type healthPage struct {
 	testing bool
 }
 
-func newHealthPage(w *window) *healthPage {
-	p := &healthPage{w: w, state: container.NewVBox(), answer: container.NewVBox(), doctor: newConnections(w),
-		mails: newUnmatchedList(w), result: container.NewVBox()}
+func newHealthPage(env *env) *healthPage {
+	p := &healthPage{env: env, state: container.NewVBox(), answer: container.NewVBox(), doctor: newConnections(env),
+		mails: newUnmatchedList(env), result: container.NewVBox()}
 	p.camera = widget.NewSelect(nil, nil)
 	p.date = widget.NewDateEntry()
 	p.clock = widget.NewEntry()
@@ -75,23 +75,34 @@ func newHealthPage(w *window) *healthPage {
 	return p
 }
 
-func (p *healthPage) visible(yes bool) {
-	p.doctor.visible(yes)
-	if !yes {
-		return
-	}
+// Content returns what the page shows.
+func (p *healthPage) Content() fyne.CanvasObject { return p.content }
+
+// Show follows the mail connections from now on.
+func (p *healthPage) Show() {
+	p.doctor.visible(true)
 	if p.date.Date == nil {
-		now := p.w.now()
+		now := p.env.now()
 		p.date.SetDate(&now)
 		p.clock.SetText(now.Format("15:04"))
 	}
 	p.draw()
 }
 
-func (p *healthPage) update(control.Update) { p.draw() }
+// Hide follows the mail connections no more.
+func (p *healthPage) Hide() { p.doctor.visible(false) }
+
+// Update draws how the recorder is.
+func (p *healthPage) Update(control.Update, bool) { p.draw() }
+
+// Tick asks for the mail connections.
+func (p *healthPage) Tick() { p.doctor.tick() }
+
+// Key does nothing: the page has no keys.
+func (p *healthPage) Key(*fyne.KeyEvent) {}
 
 func (p *healthPage) draw() {
-	s := p.w.status
+	s := p.env.status
 	all := []string{words.L("All cameras")}
 	var names, ids []string
 	if s != nil {
@@ -220,19 +231,19 @@ func finding(f status.Finding) fyne.CanvasObject {
 
 // find asks why there is no clip.
 func (p *healthPage) find() {
-	at, err := whenOf(p.date.Date, p.clock.Text, p.w.now())
+	at, err := whenOf(p.date.Date, p.clock.Text, p.env.now())
 	if err != nil {
 		p.showFindings(p.answer, status.Finding{Text: text.Of(err)})
 		return
 	}
 	camera := ""
-	if i := p.camera.SelectedIndex(); i > 0 && p.w.status != nil && i <= len(p.w.status.Cameras) {
-		camera = p.w.status.Cameras[i-1].ID
+	if i := p.camera.SelectedIndex(); i > 0 && p.env.status != nil && i <= len(p.env.status.Cameras) {
+		camera = p.env.status.Cameras[i-1].ID
 	}
 	p.ask.Disable()
-	p.w.work.Go(func() {
-		list, err := p.w.client.Why(p.w.ctx, camera, at)
-		p.w.do(func() {
+	p.env.work.Go(func() {
+		list, err := p.env.client.Why(p.env.ctx, camera, at)
+		p.env.do(func() {
 			p.ask.Enable()
 			if err != nil {
 				list = []status.Finding{{Text: text.Of(err)}}
@@ -268,16 +279,16 @@ func (p *healthPage) showFindings(box *fyne.Container, list ...status.Finding) {
 // selfTest goes the whole way of an alarm and says after each link how it went.
 func (p *healthPage) selfTest() {
 	i := p.tested.SelectedIndex()
-	if p.w.status == nil || i < 0 || i >= len(p.w.status.Cameras) {
+	if p.env.status == nil || i < 0 || i >= len(p.env.status.Cameras) {
 		return
 	}
-	c := p.w.status.Cameras[i]
+	c := p.env.status.Cameras[i]
 	p.testing = true
 	p.test.Disable()
 	p.showFindings(p.result)
 	var list []status.Finding
 	say := func(f status.Finding) {
-		p.w.do(func() {
+		p.env.do(func() {
 			if n := len(list); n > 0 && list[n-1].Warn {
 				list = list[:n-1] // what was waited for
 			}
@@ -285,9 +296,9 @@ func (p *healthPage) selfTest() {
 			p.showFindings(p.result, list...)
 		})
 	}
-	p.w.work.Go(func() {
-		goThrough(p.w.ctx, p.w.client, c, say)
-		p.w.do(func() {
+	p.env.work.Go(func() {
+		goThrough(p.env.ctx, p.env.client, c, say)
+		p.env.do(func() {
 			p.testing = false
 			p.draw()
 		})

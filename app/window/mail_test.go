@@ -187,7 +187,7 @@ func TestAssign(t *testing.T) {
 	test.Tap(a.ok)
 	settle(w)
 	if len(f.applied) != 1 || fmt.Sprint(f.applied[0].Cameras[1].Mail) != "[yard all@nvr]" ||
-		f.applied[0].Cameras[0].Mail != nil || !w.toastBox.Visible() {
+		f.applied[0].Cameras[0].Mail != nil || !w.toasts.box.Visible() {
 		t.Errorf("assigned %+v", f.applied)
 	}
 	test.Tap(find(p.content, "Empty the list"))
@@ -345,7 +345,7 @@ func TestVerdictOf(t *testing.T) {
 			t.Errorf("no German for %q", c.Verdict)
 		}
 	}
-	if r := newConnectionRow(newConnections(&window{})); r.CreateRenderer() == nil ||
+	if r := newConnectionRow(newConnections(&env{})); r.CreateRenderer() == nil ||
 		r.text.Importance != widget.MediumImportance {
 		t.Error("no row")
 	}

@@ -153,7 +153,7 @@ func TestEnterAndEscapeGiveTheSafeAnswer(t *testing.T) {
 
 func TestAnOldPlayersPicturesAreNotShown(t *testing.T) {
 	w := rig(t, &fake{})
-	v := newPlayerView(w)
+	v := newPlayerView(w.env)
 	v.p = player.New(player.Options{Show: func(player.Frame) {}, State: func(player.State) {}})
 	defer v.close()
 	old, other := image.NewRGBA(image.Rect(0, 0, 2, 2)), image.NewRGBA(image.Rect(0, 0, 4, 4))
@@ -247,8 +247,8 @@ func TestToast(t *testing.T) {
 	w := filled(t, f, 1)
 	test.Tap(w.health.mails.assign(status.Unmatched{To: []string{"nobody@nvr"}}).ok)
 	settle(w)
-	if w.toastBox.Visible() {
-		t.Errorf("it failed, and says %q", w.toastText.Text)
+	if w.toasts.box.Visible() {
+		t.Errorf("it failed, and says %q", w.toasts.text.Text)
 	}
 	w.toast(strings.Repeat("/a long path", 100))
 	if least, room := w.win.Content().MinSize().Width, w.win.Canvas().Size().Width; least > room {
@@ -261,7 +261,7 @@ func TestFewThumbnailsAreLoadedAtOnce(t *testing.T) {
 	var mu sync.Mutex
 	var order []string
 	free := make(chan bool)
-	p := &thumbs{w: w, cache: map[string]image.Image{}, loaded: func(string) {
+	p := &thumbs{env: w.env, cache: map[string]image.Image{}, loaded: func(string) {
 	}, load: func(path string) (image.Image, error) {
 		<-free
 		mu.Lock()
@@ -329,7 +329,7 @@ func TestGuideGoesBack(t *testing.T) {
 		}
 	}
 	g.hide()
-	if !w.pages.Visible() {
+	if !w.body.Visible() {
 		t.Error("the pages do not come back")
 	}
 }

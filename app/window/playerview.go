@@ -21,7 +21,7 @@ import (
 
 // playerView shows what a player plays. The player lives from open to close.
 type playerView struct {
-	w       *window
+	env     *env
 	content fyne.CanvasObject
 
 	p       *player.Player
@@ -47,8 +47,8 @@ type playerView struct {
 
 var speeds = []float64{0.25, 0.5, 1, 2, 4, 8}
 
-func newPlayerView(w *window) *playerView {
-	v := &playerView{w: w}
+func newPlayerView(env *env) *playerView {
+	v := &playerView{env: env}
 	v.picture = canvas.NewImageFromImage(nil)
 	v.picture.FillMode, v.picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
 	v.message = widget.NewLabel("")
@@ -93,7 +93,7 @@ func (v *playerView) open(s player.Source, at time.Duration, marks []time.Durati
 	v.line.set(at)
 	v.setClock(at)
 	shown(v.alarm, len(marks) > 0)
-	known := v.w.known()
+	known := v.env.known()
 	if known == nil || known.FFmpeg.Path == "" {
 		v.showMessage(words.L("FFmpeg is missing, so nothing can be played here. Install it, or open the clip in the default player."))
 		return
@@ -106,7 +106,7 @@ func (v *playerView) open(s player.Source, at time.Duration, marks []time.Durati
 			Show:   func(f player.Frame) { v.show(life, f) }, State: func(s player.State) { v.state(life, s) }})
 		v.speed.SetSelectedIndex(2)
 	}
-	v.w.meter.opened()
+	v.env.meter.opened()
 	v.p.Open(s, at, true)
 }
 
@@ -125,14 +125,14 @@ func (v *playerView) close() {
 	}
 	p := v.p
 	v.p, v.playing = nil, false
-	v.w.work.Go(p.Close)
+	v.env.work.Go(p.Close)
 	v.picture.Image = nil
 	v.picture.Refresh()
 }
 
 // pixels is the size of the picture on the screen.
 func (v *playerView) pixels() (width, height int) {
-	size, scale := v.stage.Size(), v.w.win.Canvas().Scale()
+	size, scale := v.stage.Size(), v.env.win.Canvas().Scale()
 	return max(160, int(size.Width*scale)), max(90, int(size.Height*scale))
 }
 
@@ -158,7 +158,7 @@ func (v *playerView) show(life int, f player.Frame) {
 		return
 	}
 	v.due = true
-	v.w.do(func() {
+	v.env.do(func() {
 		v.mu.Lock()
 		f, old := v.latest, life != v.generation
 		v.due = v.due && old // a newer player's picture waits for its own turn
@@ -168,14 +168,14 @@ func (v *playerView) show(life int, f player.Frame) {
 		}
 		v.picture.Image = f.Picture
 		v.picture.Refresh()
-		v.w.meter.frame()
+		v.env.meter.frame()
 		v.line.set(f.At)
 		v.setClock(f.At)
 	})
 }
 
 func (v *playerView) state(life int, s player.State) {
-	v.w.do(func() {
+	v.env.do(func() {
 		if v.p == nil || life != v.generation { // only the main goroutine changes it
 			return
 		}

@@ -12,11 +12,12 @@ import (
 	"github.com/preroll/preroll/app/host"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
 )
 
 // settingsPage edits a copy of the settings; Save puts it in force, Cancel takes the recorder's own again.
 type settingsPage struct {
-	w       *window
+	env     *env
 	content fyne.CanvasObject
 	tabs    *container.AppTabs
 
@@ -74,8 +75,8 @@ var (
 	themeNames    = []string{"As the desktop", "Light", "Dark"}
 )
 
-func newSettingsPage(w *window) *settingsPage {
-	p := &settingsPage{w: w, chosen: -1}
+func newSettingsPage(env *env) *settingsPage {
+	p := &settingsPage{env: env, chosen: -1}
 	p.message = widget.NewLabel("")
 	p.message.Wrapping = fyne.TextWrapWord
 	p.save = important(widget.NewButtonWithIcon(words.L("Save"), theme.ConfirmIcon(), p.apply))
@@ -120,14 +121,14 @@ func (p *settingsPage) load() {
 	if p.edited() {
 		return
 	}
-	p.w.work.Go(func() {
-		s, err := p.w.client.Settings(p.w.ctx)
+	p.env.work.Go(func() {
+		s, err := p.env.client.Settings(p.env.ctx)
 		login, lerr := host.StartsAtLogin()
-		p.w.do(func() {
+		p.env.do(func() {
 			if err != nil || p.edited() {
 				return // with an error the page says that no recorder runs
 			}
-			prefs := p.w.app.Preferences()
+			prefs := p.env.app.Preferences()
 			o := desktopPrefs{login: login && lerr == nil, theme: prefs.String(prefTheme),
 				text: prefs.FloatWithFallback(prefText, 1)}
 			if p.loaded && reflect.DeepEqual(s, p.base) && o == p.prefs {
@@ -135,7 +136,6 @@ func (p *settingsPage) load() {
 			}
 			p.prefs, p.wish = o, o
 			p.showSettings(s)
-			p.w.cameras.draw()
 		})
 	})
 }
@@ -149,10 +149,25 @@ func (p *settingsPage) showSettings(s config.Settings) {
 	p.refreshHints()
 }
 
-// statusChanged follows the recorder: it comes, goes, or listens elsewhere.
-func (p *settingsPage) statusChanged() {
+// Content returns what the page shows.
+func (p *settingsPage) Content() fyne.CanvasObject { return p.content }
+
+// Show takes the recorder's settings, unless they are being edited.
+func (p *settingsPage) Show() { p.load() }
+
+// Hide does nothing: what is edited stays.
+func (p *settingsPage) Hide() {}
+
+// Tick does nothing: nothing here changes by itself.
+func (p *settingsPage) Tick() {}
+
+// Key does nothing: the page has no keys.
+func (p *settingsPage) Key(*fyne.KeyEvent) {}
+
+// Update follows the recorder: it comes, goes, or listens elsewhere.
+func (p *settingsPage) Update(control.Update, bool) {
 	gone := words.L("The recorder does not run.")
-	s := p.w.status
+	s := p.env.status
 	if s == nil {
 		p.save.Disable()
 		p.say(gone, widget.WarningImportance)
@@ -170,11 +185,11 @@ func (p *settingsPage) refreshHints() {
 	if p.tabs == nil || p.tabs.SelectedIndex() != 2 || !p.loaded {
 		return
 	}
-	p.w.work.Go(func() {
-		n, err := p.w.client.Next(p.w.ctx)
-		p.w.do(func() {
+	p.env.work.Go(func() {
+		n, err := p.env.client.Next(p.env.ctx)
+		p.env.do(func() {
 			if err == nil {
-				p.next.SetText(nextOf(n, p.w.status != nil && p.w.status.Archive.Events > 0))
+				p.next.SetText(nextOf(n, p.env.status != nil && p.env.status.Archive.Events > 0))
 			}
 		})
 	})
@@ -225,7 +240,7 @@ func (p *settingsPage) fill() {
 
 // draw shows what follows from the edited copy.
 func (p *settingsPage) draw() {
-	if s := p.w.status; s != nil {
+	if s := p.env.status; s != nil {
 		able(p.save, !p.saving)
 		p.ramText.SetText(ramOf(*s, p.edit.RAMDisk.Keep.D()))
 		text := listeningOf(s.SMTP)
@@ -237,6 +252,6 @@ func (p *settingsPage) draw() {
 	}
 	if p.chosen >= 0 && p.chosen < len(p.edit.Cameras) {
 		p.drawLag(p.edit.Cameras[p.chosen])
-		p.mailHelp.set(p.edit, p.edit.Cameras[p.chosen], p.w.status, p.w.hosts())
+		p.mailHelp.set(p.edit, p.edit.Cameras[p.chosen], p.env.status, p.env.hosts())
 	}
 }

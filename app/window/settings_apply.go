@@ -45,14 +45,14 @@ func (p *settingsPage) apply() {
 	p.say(words.L("Saving …"), widget.MediumImportance)
 	s, base, wish, was := p.edit.Clone(), p.base, p.wish, p.prefs
 	var fresh config.Settings
-	p.w.work.Go(func() {
+	p.env.work.Go(func() {
 		err := p.store(s, base, &fresh)
 		if err == nil && wish.login != was.login {
-			err = host.StartAtLogin(wish.login, p.w.paths.File)
+			err = host.StartAtLogin(wish.login, p.env.paths.File)
 		}
-		p.w.do(func() {
+		p.env.do(func() {
 			p.saving = false
-			able(p.save, p.w.status != nil)
+			able(p.save, p.env.status != nil)
 			if errors.Is(err, errElsewhere) {
 				p.base = fresh
 			}
@@ -60,11 +60,11 @@ func (p *settingsPage) apply() {
 				p.say(p.explain(err), widget.DangerImportance)
 				return
 			}
-			prefs := p.w.app.Preferences()
+			prefs := p.env.app.Preferences()
 			prefs.SetString(prefTheme, wish.theme)
 			prefs.SetFloat(prefText, wish.text)
 			if wish.theme != was.theme || wish.text != was.text {
-				p.w.app.Settings().SetTheme(appearance{theme.DefaultTheme(), wish.theme, float32(wish.text)})
+				p.env.app.Settings().SetTheme(appearance{theme.DefaultTheme(), wish.theme, float32(wish.text)})
 			}
 			p.prefs = wish
 			if !reflect.DeepEqual(p.edit, s) { // edited on meanwhile
@@ -82,17 +82,17 @@ var errElsewhere = errors.New("the settings were changed elsewhere meanwhile")
 
 // store puts settings in force, unless others came in force since they were taken for editing.
 func (p *settingsPage) store(s, base config.Settings, fresh *config.Settings) (err error) {
-	ctx := context.WithoutCancel(p.w.ctx) // a window that is closed does not stop it half way
-	if *fresh, err = p.w.client.Settings(ctx); err != nil {
+	ctx := context.WithoutCancel(p.env.ctx) // a window that is closed does not stop it half way
+	if *fresh, err = p.env.client.Settings(ctx); err != nil {
 		return err
 	}
 	if !reflect.DeepEqual(*fresh, base) {
 		return errElsewhere
 	}
-	if err := p.w.client.Apply(ctx, s); err != nil {
+	if err := p.env.client.Apply(ctx, s); err != nil {
 		return err
 	}
-	*fresh, err = p.w.client.Settings(ctx)
+	*fresh, err = p.env.client.Settings(ctx)
 	return err
 }
 

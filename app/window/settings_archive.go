@@ -24,7 +24,7 @@ func (p *settingsPage) archiveForm() fyne.CanvasObject {
 			if err == nil && u != nil {
 				path.entry.SetText(u.Path())
 			}
-		}, p.w.win)
+		}, p.env.win)
 	})
 	p.next = widget.NewLabel("")
 	p.next.Wrapping = fyne.TextWrapWord

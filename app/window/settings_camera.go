@@ -120,7 +120,7 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 		})
 	})
 	p.tell = widget.NewCheck(words.L("Notify me"), func(on bool) { p.change(func(c *config.Camera) { c.Notify = on }) })
-	p.tester = newCameraTest(p.w, func() config.Camera { return p.edit.Cameras[p.chosen] })
+	p.tester = newCameraTest(p.env, func() config.Camera { return p.edit.Cameras[p.chosen] })
 	p.mailHelp = newMailHelp()
 	p.form = container.NewVBox(name, address, userRow, passwordRow,
 		field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
@@ -169,8 +169,8 @@ func (p *settingsPage) fillCameras() {
 // drawLag offers to make up for the time that a camera's mails are late.
 func (p *settingsPage) drawLag(c config.Camera) {
 	p.lag = 0
-	if p.w.status != nil {
-		for _, s := range p.w.status.Cameras {
+	if p.env.status != nil {
+		for _, s := range p.env.status.Cameras {
 			if s.ID == c.ID {
 				p.lag = config.Duration(s.MailLag)
 			}
@@ -207,7 +207,7 @@ func (p *settingsPage) addCamera() {
 	p.fill()
 	for _, f := range p.fields {
 		if f.key == "camera.url" {
-			p.w.win.Canvas().Focus(f.entry)
+			p.env.win.Canvas().Focus(f.entry)
 		}
 	}
 }
@@ -229,7 +229,7 @@ func newCamera(s config.Settings, name string) config.Camera {
 
 func (p *settingsPage) removeCamera() {
 	c := p.edit.Cameras[p.chosen]
-	p.w.confirm(words.L("Remove %s?", c.Title()),
+	p.env.confirm(words.L("Remove %s?", c.Title()),
 		words.L("It is no longer recorded once you save. Its clips stay in the archive."), words.L("Remove"), func() {
 			p.edit.Cameras = slices.DeleteFunc(p.edit.Cameras, func(o config.Camera) bool { return o.ID == c.ID })
 			p.chosen = min(p.chosen, len(p.edit.Cameras)-1)

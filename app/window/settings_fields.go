@@ -31,7 +31,7 @@ type textField struct {
 // line makes a text field with its label and hint.
 func (p *settingsPage) line(key, label, hint, example string, get func(*config.Settings) string,
 	set func(*config.Settings, string) error) (*textField, fyne.CanvasObject) {
-	f := &textField{label: label, key: key, entry: newEntry(p.w, nil), fault: widget.NewLabel(""), get: get, set: set}
+	f := &textField{label: label, key: key, entry: newEntry(p.env, nil), fault: widget.NewLabel(""), get: get, set: set}
 	f.entry.SetPlaceHolder(example)
 	f.entry.AlwaysShowValidationError = true
 	f.fault.Wrapping, f.fault.Importance, f.fault.SizeName = fyne.TextWrapWord, widget.DangerImportance,

@@ -54,9 +54,7 @@ func (p *settingsPage) generalForm() fyne.CanvasObject {
 		}, func(s *config.Settings, v string) error { s.FFmpeg.Path = v; return nil })
 	p.about = widget.NewLabel("")
 	p.about.Wrapping, p.about.Selectable = fyne.TextWrapWord, true
-	again := widget.NewButtonWithIcon(words.L("Go through the guide again"), theme.HelpIcon(), func() {
-		p.w.guide.show()
-	})
+	again := widget.NewButtonWithIcon(words.L("Go through the guide again"), theme.HelpIcon(), p.env.openGuide)
 	return container.NewVBox(
 		heading(words.L("Start")), p.login,
 		heading(words.L("Appearance")),

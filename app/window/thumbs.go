@@ -11,7 +11,7 @@ import (
 
 // thumbs loads thumbnails off the main goroutine and keeps the last ones. Its fields belong to the main goroutine.
 type thumbs struct {
-	w      *window
+	env    *env
 	cache  map[string]image.Image // nil while it is loaded, or if it cannot be
 	order  []string
 	loaded func(path string)
@@ -51,9 +51,9 @@ func (t *thumbs) next() {
 			continue
 		}
 		t.loading++
-		t.w.work.Go(func() {
+		t.env.work.Go(func() {
 			m, err := t.load(path)
-			t.w.do(func() {
+			t.env.do(func() {
 				t.loading--
 				if _, wanted := t.cache[path]; wanted && err == nil { // without one the row shows that there is none
 					t.cache[path] = m

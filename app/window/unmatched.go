@@ -20,13 +20,13 @@ import (
 
 // unmatchedList lists the mails that fitted no camera, each with a way to make its like fit.
 type unmatchedList struct {
-	w       *window
+	env     *env
 	content *fyne.Container
 	drawn   string
 }
 
-func newUnmatchedList(w *window) *unmatchedList {
-	return &unmatchedList{w: w, content: container.NewVBox()}
+func newUnmatchedList(env *env) *unmatchedList {
+	return &unmatchedList{env: env, content: container.NewVBox()}
 }
 
 // maxUnmatched is how many mails are listed.
@@ -65,16 +65,16 @@ func (p *unmatchedList) draw(s *status.Status) {
 	}
 	if len(list) > 0 {
 		p.content.Add(container.NewHBox(widget.NewButtonWithIcon(words.L("Empty the list"), theme.DeleteIcon(), func() {
-			p.w.confirm(words.L("Empty the list?"),
+			p.env.confirm(words.L("Empty the list?"),
 				words.L("The mails themselves are long gone; only their list is forgotten."), words.L("Empty the list"),
-				func() { p.w.try(p.w.client.DropUnmatched, nil) })
+				func() { p.env.try(p.env.client.DropUnmatched, nil) })
 		})))
 	}
 	p.content.Refresh()
 }
 
 func (p *unmatchedList) title(u status.Unmatched) string {
-	return words.L("%s from %s, sender %s, to %s: %s", words.Moment(u.Time, p.w.now()), u.From, u.Sender,
+	return words.L("%s from %s, sender %s, to %s: %s", words.Moment(u.Time, p.env.now()), u.From, u.Sender,
 		strings.Join(u.To, ", "), u.Subject)
 }
 
@@ -124,11 +124,11 @@ type assignment struct {
 
 // assign asks which camera a mail is of, and what its like shall be told by.
 func (p *unmatchedList) assign(u status.Unmatched) *assignment {
-	s := p.w.status
+	s := p.env.status
 	if s == nil {
 		return nil
 	}
-	a := &assignment{p: p, entry: newEntry(p.w, nil), fault: wrapped("")}
+	a := &assignment{p: p, entry: newEntry(p.env, nil), fault: wrapped("")}
 	var names []string
 	for _, c := range s.Cameras {
 		names, a.ids = append(names, c.Name), append(a.ids, c.ID)
@@ -161,7 +161,7 @@ func (p *unmatchedList) assign(u status.Unmatched) *assignment {
 		field(words.L("Mail name"),
 			words.L("This goes into the camera's mail names; change it where you know better. From the next mail on, all that fit it are alarms of this camera."),
 			container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), a.entry, a.fault)))
-	a.box = dialog.NewCustomWithoutButtons(words.L("Assign to a camera"), container.NewVScroll(body), p.w.win)
+	a.box = dialog.NewCustomWithoutButtons(words.L("Assign to a camera"), container.NewVScroll(body), p.env.win)
 	no := newAnswer(words.L("Cancel"), away, away)
 	a.box.SetButtons([]fyne.CanvasObject{no, a.ok})
 	if len(ways) > 0 {
@@ -171,13 +171,13 @@ func (p *unmatchedList) assign(u status.Unmatched) *assignment {
 		a.camera.SetSelectedIndex(0)
 	}
 	a.check()
-	room := p.w.win.Canvas().Size()
+	room := p.env.win.Canvas().Size()
 	a.box.Resize(fyne.NewSize(min(room.Width-60, 640), min(room.Height-40, body.MinSize().Height+150)))
 	a.box.Show()
 	if a.ok.Disabled() {
-		p.w.win.Canvas().Focus(no)
+		p.env.win.Canvas().Focus(no)
 	} else {
-		p.w.win.Canvas().Focus(a.ok)
+		p.env.win.Canvas().Focus(a.ok)
 	}
 	return a
 }
@@ -198,9 +198,9 @@ func (a *assignment) apply() {
 	id, entry := a.ids[a.camera.SelectedIndex()], strings.TrimSpace(a.entry.Text)
 	a.box.Hide()
 	assigned := false
-	w := a.p.w
-	w.try(func(ctx context.Context) error {
-		s, err := w.client.Settings(ctx)
+	env := a.p.env
+	env.try(func(ctx context.Context) error {
+		s, err := env.client.Settings(ctx)
 		if err != nil {
 			return err
 		}
@@ -216,12 +216,12 @@ func (a *assignment) apply() {
 				c.Mail = append(c.Mail, entry)
 			}
 		}
-		err = w.client.Apply(ctx, s)
+		err = env.client.Apply(ctx, s)
 		assigned = err == nil
 		return err
 	}, func() {
 		if assigned {
-			w.toast(words.L("Assigned. It counts from the next mail on."))
+			env.toast(words.L("Assigned. It counts from the next mail on."))
 		}
 	})
 }

@@ -1,7 +1,10 @@
 // Package window is the Fyne window: a client of the control socket that comes and goes. It holds no truth; what it
 // shows is drawn from what the recorder says.
 //
-// Everything here runs on Fyne's main goroutine but what is started in window.work; that hands over by fyne.Do. The
+// The window is the frame. Each page in it implements page, and reaches the recorder, the dialogs and the other pages
+// only through its env.
+//
+// Everything here runs on Fyne's main goroutine but what is started in env.work; that hands over by fyne.Do. The
 // package never imports fyne.io/fyne/v2/app, so it compiles and is tested without a display.
 package window
 
@@ -16,7 +19,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -26,7 +28,6 @@ import (
 	"github.com/preroll/preroll/assets"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
-	"github.com/preroll/preroll/recorder/status"
 )
 
 // The pages, in their order.
@@ -46,33 +47,30 @@ type Options struct {
 	Measure string // file for what is measured, or "": see Measured
 }
 
-// window is the open window.
+// page is one of the window's pages. All of it is called on the main goroutine.
+type page interface {
+	Content() fyne.CanvasObject
+	Show()                               // it is seen from now on
+	Hide()                               // another page is seen
+	Update(u control.Update, first bool) // the recorder said something, or is gone; first: of a new connection
+	Tick()                               // a second has passed, while the page is seen
+	Key(k *fyne.KeyEvent)                // a key that no widget has the focus for, while the page is seen
+}
+
+// window is the open window: the frame around the pages.
 type window struct {
-	ctx    context.Context
-	app    fyne.App
-	paths  config.Paths
-	client *control.Client
-	win    fyne.Window
-	status *status.Status // nil while no recorder answers
-	last   *status.Status // the last one, though no recorder answers any more
-	now    func() time.Time
-	hosts  func() []string // addresses that a camera can reach this machine at
+	*env
 
-	pages     *fyne.Container // all but the guide, hidden while it lies over them so that no key gets there
-	tabs      *container.AppTabs
-	events    *eventsPage
-	cameras   *camerasPage
-	health    *healthPage
-	settings  *settingsPage
-	guide     *guide
-	notray    *fyne.Container
-	toastText *widget.Label // of the toast
-	toastBox  *fyne.Container
-	toastEnd  time.Time
+	body  *fyne.Container // all but the guide, hidden while it lies over them so that no key gets there
+	tabs  *container.AppTabs
+	pages []page // in the order of control.Pages
 
-	meter *meter
-	work  sync.WaitGroup // what runs off the main goroutine
-	do    func(func())   // hands over to the main goroutine
+	events   *eventsPage
+	cameras  *camerasPage
+	settings *settingsPage
+	health   *healthPage
+	guide    *guide
+	notray   *fyne.Container
 
 	ending sync.RWMutex // guards ended
 	ended  bool         // nothing is handed over any more
@@ -127,7 +125,7 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	w.end()
 	cancel()
 	w.events.detail.leave()
-	w.cameras.leave()
+	w.cameras.Hide()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -155,30 +153,34 @@ func languageOf(ctx context.Context, c *control.Client) string {
 }
 
 func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window {
-	w := &window{ctx: ctx, app: a, client: client, win: a.NewWindow("Preroll"), now: time.Now, hosts: addresses}
-	w.do = w.hand
-	w.guide = newGuide(w)
-	w.events = newEventsPage(w)
-	w.cameras = newCamerasPage(w)
-	w.health = newHealthPage(w)
-	w.settings = newSettingsPage(w)
-	w.tabs = container.NewAppTabs(
-		container.NewTabItemWithIcon(words.L("Events"), theme.ListIcon(), w.events.content),
-		container.NewTabItemWithIcon(words.L("Cameras"), theme.MediaVideoIcon(), w.cameras.content),
-		container.NewTabItemWithIcon(words.L("Health"), theme.InfoIcon(), w.health.content),
-		container.NewTabItemWithIcon(words.L("Settings"), theme.SettingsIcon(), w.settings.content),
-	)
+	w := &window{}
+	w.env = &env{ctx: ctx, app: a, client: client, win: a.NewWindow("Preroll"), now: time.Now, hosts: addresses,
+		do: w.hand, open: w.show, edit: w.editCamera, toasts: newToast()}
+	w.guide = newGuide(w.env, w.cover)
+	w.events = newEventsPage(w.env)
+	w.cameras = newCamerasPage(w.env)
+	w.health = newHealthPage(w.env)
+	w.settings = newSettingsPage(w.env)
+	w.pages = []page{w.events, w.cameras, w.health, w.settings}
+	w.tabs = container.NewAppTabs()
+	for i, t := range []struct {
+		name string
+		icon fyne.Resource
+	}{
+		{words.L("Events"), theme.ListIcon()},
+		{words.L("Cameras"), theme.MediaVideoIcon()},
+		{words.L("Health"), theme.InfoIcon()},
+		{words.L("Settings"), theme.SettingsIcon()},
+	} {
+		w.tabs.Append(container.NewTabItemWithIcon(t.name, t.icon, w.pages[i].Content()))
+	}
 	w.tabs.SetTabLocation(container.TabLocationLeading)
 	w.tabs.OnSelected = func(*container.TabItem) { w.turned() }
-	w.toastText = widget.NewLabel("")
-	w.toastBox = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(w.toastText)),
-		container.NewGridWrap(fyne.NewSize(1, 24)))
-	w.toastBox.Hide()
 	w.notray = w.newNoTray()
 	w.notray.Hide()
 	w.guide.content.Hide()
-	w.pages = container.NewBorder(w.notray, nil, nil, nil, w.tabs)
-	w.win.SetContent(container.NewStack(w.pages, w.guide.content, w.toastBox))
+	w.body = container.NewBorder(w.notray, nil, nil, nil, w.tabs)
+	w.win.SetContent(container.NewStack(w.body, w.guide.content, w.toasts.box))
 	w.shortcuts()
 	p := a.Preferences()
 	w.win.Resize(fyne.NewSize(float32(p.FloatWithFallback("width", 1000)), float32(p.FloatWithFallback("height", 680))))
@@ -234,13 +236,28 @@ func (w *window) turn(page int) { w.tabs.SelectIndex(page) }
 
 // turned tells the pages which of them is seen now.
 func (w *window) turned() {
-	page := w.tabs.SelectedIndex()
-	if page != pageEvents {
-		w.events.detail.player.pause()
+	for i, p := range w.pages {
+		if i != w.tabs.SelectedIndex() {
+			p.Hide()
+		}
 	}
-	w.cameras.visible(page == pageCameras)
-	w.health.visible(page == pageHealth)
-	if page == pageSettings {
+	w.pages[w.tabs.SelectedIndex()].Show()
+}
+
+// editCamera turns to the settings of a camera, or of a new one for "".
+func (w *window) editCamera(id string) {
+	w.turn(pageSettings)
+	if id == "" {
+		w.settings.addCamera()
+	} else {
+		w.settings.choose(id)
+	}
+}
+
+// cover hides the pages while the guide lies over them.
+func (w *window) cover(on bool) {
+	shown(w.body, !on)
+	if !on {
 		w.settings.load()
 	}
 }
@@ -250,10 +267,9 @@ func (w *window) changed(u control.Update, first bool) {
 	if u.Status != nil {
 		w.status, w.last = u.Status, u.Status
 	}
-	w.events.update(u, first)
-	w.cameras.draw()
-	w.health.update(u)
-	w.settings.statusChanged()
+	for _, p := range w.pages {
+		p.Update(u, first)
+	}
 	w.guide.update(u)
 }
 
@@ -272,18 +288,8 @@ func (w *window) clock(ctx context.Context) {
 }
 
 func (w *window) tick() {
-	if w.toastBox.Visible() && time.Now().After(w.toastEnd) {
-		w.toastBox.Hide()
-	}
-	switch w.tabs.SelectedIndex() {
-	case pageEvents:
-		w.events.tick()
-		w.events.detail.tick()
-	case pageCameras:
-		w.cameras.tick()
-	case pageHealth:
-		w.health.doctor.tick()
-	}
+	w.toasts.tick()
+	w.pages[w.tabs.SelectedIndex()].Tick()
 }
 
 // shortcuts are the keys that work everywhere.
@@ -292,21 +298,17 @@ func (w *window) shortcuts() {
 	on := func(k fyne.KeyName, m fyne.KeyModifier, do func()) {
 		c.AddShortcut(&desktop.CustomShortcut{KeyName: k, Modifier: m}, func(fyne.Shortcut) { do() })
 	}
-	covered := func() bool { return w.guide.content.Visible() || c.Overlays().Top() != nil }
 	ctrl := fyne.KeyModifierShortcutDefault
 	on(fyne.KeyF, ctrl, func() {
-		if covered() {
+		if w.covered() {
 			return
 		}
 		w.turn(pageEvents)
-		if w.events.detail.content.Visible() {
-			w.events.closeEvent()
-		}
-		c.Focus(w.events.search)
+		w.events.startSearch()
 	})
 	for i, k := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4} {
 		on(k, ctrl, func() {
-			if !covered() {
+			if !w.covered() {
 				w.turn(i)
 			}
 		})
@@ -318,17 +320,15 @@ func (w *window) shortcuts() {
 
 // typed takes keys that no widget has the focus for.
 func (w *window) typed(k *fyne.KeyEvent) {
-	switch {
-	case w.guide.content.Visible():
-	case w.win.Canvas().Overlays().Top() != nil: // a dialog in which nothing has the focus
-	case w.tabs.SelectedIndex() == pageCameras && w.cameras.live.Visible() && k.Name == fyne.KeyEscape:
-		w.cameras.closeLive()
-	case w.tabs.SelectedIndex() == pageEvents && w.events.detail.content.Visible():
-		w.events.detail.typed(k)
-	case w.tabs.SelectedIndex() == pageEvents:
-		w.win.Canvas().Focus(w.events.rows)
-		w.events.rows.TypedKey(k)
+	// Over a dialog in which nothing has the focus, or the guide, no page gets keys.
+	if !w.covered() {
+		w.pages[w.tabs.SelectedIndex()].Key(k)
 	}
+}
+
+// covered reports whether the guide or a dialog lies over the pages.
+func (w *window) covered() bool {
+	return w.guide.content.Visible() || w.win.Canvas().Overlays().Top() != nil
 }
 
 // newNoTray makes the line that tells of a desktop without tray icons, and offers what the tray would.

@@ -223,7 +223,7 @@ func demoStatus(archive string) *status.Status {
 		Version: "1.0", FFmpeg: status.FFmpeg{Version: "5.1.9"}, Settings: "/home/me/.config/preroll/preroll.toml",
 		Archive: status.Archive{Path: archive, Free: 120 << 30, Events: 35, Bytes: 3 << 30},
 		RAM: status.RAM{Path: "/dev/shm/preroll", Kind: "tmpfs", IsRAM: true, Used: 60 << 20, Budget: 1 << 30,
-			Need: 100 << 20},
+			Need: 100 << 20, Keep: event.Seconds(100 * time.Second)},
 		SMTP: status.SMTP{Listen: "[::]:2525", Mails: 12},
 		Cameras: []status.Camera{{ID: "gate", Name: "Gate", State: status.Recording, Since: noon,
 			PreRoll: event.Seconds(100 * time.Second), BitRate: 2.1e6, Bytes: 26 << 20,
@@ -257,26 +257,26 @@ func TestEventsPage(t *testing.T) {
 	}
 	w.guide.auto = false
 	w.status = &status.Status{}
-	p.update(control.Update{}, true)
+	p.Update(control.Update{}, true)
 	settle(w)
 	if !p.welcome.Visible() || p.nothing.Visible() {
 		t.Error("a newcomer is not welcomed")
 	}
 	w.status = demoStatus(t.TempDir())
-	p.update(control.Update{}, false)
+	p.Update(control.Update{}, false)
 	if p.welcome.Visible() || !p.nothing.Visible() || !p.save.Visible() || !p.alarm.Visible() ||
 		p.headline.Text != "Recording Gate" {
 		t.Errorf("with a camera: %q", p.headline.Text)
 	}
 	f.events = []event.Event{ev(1, event.Recording)}
-	p.update(control.Update{Events: f.events}, false)
+	p.Update(control.Update{Events: f.events}, false)
 	settle(w)
 	if p.nothing.Visible() || p.rows.count != 2 {
 		t.Errorf("the event is not listed: %d rows", p.rows.count)
 	}
 	w.status.Problems = []status.Problem{{Text: text.Plain("The archive drive is full"),
 		Hint: text.Plain("Delete something on it.")}}
-	p.update(control.Update{}, false)
+	p.Update(control.Update{}, false)
 	if !p.banner.Visible() || p.trouble.Text != "The archive drive is full. Delete something on it." {
 		t.Errorf("trouble: %q", p.trouble.Text)
 	}

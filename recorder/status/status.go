@@ -59,6 +59,7 @@ type RAM struct {
 	Used   int64  `json:"used"`
 	Budget int64  `json:"budget"`
 	Need   int64  `json:"need"` // what all rings need when they are full, as far as their bit rates are known
+	Keep   event.Seconds `json:"keep"` // what a full ring holds
 	Total  int64  `json:"total"`
 }
 
