@@ -5,16 +5,16 @@ package main
 import (
 	"context"
 
-	"fyne.io/fyne/v2/app" // the only import of it: all else compiles without a C compiler
+	"fyne.io/fyne/v2/app" // the only import of this package: everything else compiles without a C compiler
 
 	"github.com/preroll/preroll/app/window"
 	"github.com/preroll/preroll/internal/cli"
 )
 
-// appID names the program to the desktop.
+// appID is the name of the program for the desktop.
 const appID = "io.github.preroll.Preroll"
 
-// desktop is the tray and the window.
+// desktop returns the tray and the window.
 func desktop() cli.Desktop {
 	return cli.Desktop{
 		Tray:       showTray(true),

@@ -4,5 +4,5 @@ package main
 
 import "github.com/preroll/preroll/internal/cli"
 
-// desktop has no window in a headless build, and a tray where that needs no C compiler.
+// desktop returns no window in a headless build. It returns a tray if the tray needs no C compiler on this platform.
 func desktop() cli.Desktop { return cli.Desktop{Tray: showTray(false)} }

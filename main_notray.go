@@ -8,5 +8,5 @@ import (
 	"github.com/preroll/preroll/internal/cli"
 )
 
-// showTray is nothing here: the tray of macOS is written in Objective-C.
+// showTray returns nil, because the tray of macOS is written in Objective-C.
 func showTray(bool) func(context.Context, cli.TrayOptions) error { return nil }

@@ -14,8 +14,8 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Why goes through all that must hold for a clip of a time, and says of each link whether it held; camera "" is any.
-// The broken ones come first. If all is well, the event does.
+// Why checks every link in the chain that leads to a clip at the given time, and reports of each link whether it held.
+// camera "" means any camera. Broken links come first. If every link held, the event comes first.
 func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]status.Finding, error) {
 	s := r.Settings()
 	e := diagnose.Evidence{Now: time.Now(), At: at, Camera: camera, Cameras: s.Cameras, MaxAge: s.Archive.MaxAge.D(),
@@ -45,8 +45,8 @@ func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]stat
 	return diagnose.Why(e), nil
 }
 
-// Verify reads an event's clips back and compares them with what the event says of them. The verdict tells what is
-// wrong; an error means that nothing could be told.
+// Verify reads the clips of an event back and compares them with the record of the event. The verdict says what is
+// wrong. An error means that the clips could not be checked.
 func (r *Recorder) Verify(ctx context.Context, id string) (status.VerifyResult, error) {
 	e, err := r.archive.Get(ctx, id)
 	if err != nil {
@@ -71,14 +71,14 @@ func (r *Recorder) Verify(ctx context.Context, id string) (status.VerifyResult, 
 	return diagnose.Verify(ctx, tool, folder, e)
 }
 
-// Probe tries a camera that may not be saved yet, see [diagnose.Probe].
+// Probe tries a camera that may not be saved yet. See [diagnose.Probe].
 func (r *Recorder) Probe(ctx context.Context, c config.Camera) (status.ProbeResult, error) {
 	s := config.Settings{Cameras: []config.Camera{c}}
 	s.KeepSecrets(r.Settings())
 	return diagnose.Probe(ctx, r.ffmpeg.Tool, s.Cameras[0], r.log)
 }
 
-// Discover searches the local network for cameras, which takes three seconds.
+// Discover searches the local network for cameras. It takes three seconds.
 func (r *Recorder) Discover(ctx context.Context) ([]status.DiscoveredCamera, error) {
 	return discover.Search(ctx, discover.Multicast)
 }
@@ -88,8 +88,8 @@ func (r *Recorder) Folder(ctx context.Context, path, use string) (status.Folder,
 	return r.folders.Check(ctx, r.Settings(), path, use)
 }
 
-// Still returns the keyframe of a camera's newest complete segment as a JPEG of at most the given width in pixels.
-// Errors that a caller decides by are [ErrNoCamera], [ErrOff] and [ErrNoPicture].
+// Still returns the keyframe of the camera's newest complete segment as a JPEG, at most width pixels wide. Callers
+// check for the errors [ErrNoCamera], [ErrOff] and [ErrNoPicture].
 func (r *Recorder) Still(ctx context.Context, id string, width int) ([]byte, error) {
 	return r.cameras.Still(ctx, id, width)
 }

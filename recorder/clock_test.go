@@ -9,8 +9,8 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestCameraClockIsSet sets cameras' clocks forward and back by little and by much, seconds before an alarm and in the
-// middle of its event. No frame is lost, none is doubled, and the pre-roll is as long as was asked.
+// TestCameraClockIsSet sets the clocks of cameras forward and back, a little and a lot, seconds before an alarm and in
+// the middle of its event. No frame may be lost or doubled, and the pre-roll must be as long as asked.
 func TestCameraClockIsSet(t *testing.T) {
 	t.Parallel()
 	jumps := map[string]time.Duration{

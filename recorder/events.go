@@ -10,7 +10,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Events lists events, newest first; those whose clips were removed by hand leave the list.
+// Events lists events, newest first. It drops events whose clips were removed by hand from the list and from the index.
 func (r *Recorder) Events(ctx context.Context, q event.Query) ([]event.Event, error) {
 	list, err := r.archive.List(ctx, q)
 	if err != nil {
@@ -27,12 +27,12 @@ func (r *Recorder) Events(ctx context.Context, q event.Query) ([]event.Event, er
 	return list, nil
 }
 
-// Days returns the days that have events which fit a query, newest first.
+// Days returns the days with events that match a query, newest first.
 func (r *Recorder) Days(ctx context.Context, q event.Query) ([]event.Day, error) {
 	return r.archive.Days(ctx, q)
 }
 
-// Choices returns what events can be filtered by.
+// Choices returns the values by which events can be filtered.
 func (r *Recorder) Choices(ctx context.Context) (event.Choices, error) {
 	return r.archive.Choices(ctx)
 }
@@ -47,7 +47,7 @@ func (r *Recorder) Event(ctx context.Context, id string) (event.Event, error) {
 	return r.archive.Get(ctx, id)
 }
 
-// Protect keeps an event from retention, or ends that.
+// Protect protects an event from retention, or ends the protection.
 func (r *Recorder) Protect(ctx context.Context, id string, on bool) (event.Event, error) {
 	e, err := r.archive.Protect(ctx, id, on)
 	if err == nil {
@@ -70,7 +70,7 @@ func (r *Recorder) Delete(ctx context.Context, id string) error {
 	return err
 }
 
-// Forget removes an event from the list alone; its files stay where they are.
+// Forget removes an event from the list only. Its files stay where they are.
 func (r *Recorder) Forget(ctx context.Context, id string) error {
 	e, err := r.archive.Get(ctx, id)
 	if err == nil {
@@ -84,7 +84,7 @@ func (r *Recorder) Forget(ctx context.Context, id string) error {
 	return err
 }
 
-// Drives returns the archive drives that the list of events knows. Whether they are there is told as it was seen last.
+// Drives returns the archive drives in the index. Away is as it was last seen, not checked now.
 func (r *Recorder) Drives(ctx context.Context) (list []status.Drive, err error) {
 	drives, err := r.archive.Drives(ctx)
 	away := r.archive.Away(ctx)
@@ -95,8 +95,8 @@ func (r *Recorder) Drives(ctx context.Context) (list []status.Drive, err error) 
 	return list, err
 }
 
-// ForgetDrive removes the events on a drive from the list, such as one that is gone for good; their files stay where
-// they are. It returns how many they were.
+// ForgetDrive removes the events of a drive from the list, for example of a drive that is gone for good. Their files
+// stay where they are. It returns the number of removed events.
 func (r *Recorder) ForgetDrive(ctx context.Context, id string) (int, error) {
 	n, err := r.archive.ForgetDrive(ctx, id)
 	r.indexRebuilt()
@@ -104,7 +104,8 @@ func (r *Recorder) ForgetDrive(ctx context.Context, id string) (int, error) {
 	return int(n), err
 }
 
-// Reindex rebuilds the index from the archive and returns the number of events found, and what could not be read.
+// Reindex rebuilds the index from the archive. It returns the number of events found, and the faults of what could not
+// be read.
 func (r *Recorder) Reindex(ctx context.Context) (found int, faults []string, err error) {
 	found, errs, err := r.reindex(ctx)
 	for _, e := range errs {
@@ -122,7 +123,7 @@ func (r *Recorder) reindex(ctx context.Context) (found int, faults []error, err 
 	return found, faults, err
 }
 
-// indexRebuilt counts that the index was rebuilt, so that who lists events asks again.
+// indexRebuilt counts a rebuild of the index, so that clients that list events ask again.
 func (r *Recorder) indexRebuilt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// A program without any screen records a camera, and saves a clip every hour.
+// This program without a screen records a camera and saves a clip every hour.
 func Example() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -42,7 +42,7 @@ func Example() {
 			}
 		}
 	}()
-	if err := r.Run(ctx); err != nil { // until ctx ends
+	if err := r.Run(ctx); err != nil { // returns when ctx ends
 		fmt.Println(err)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestFirstForm takes over all that a Preroll of the first form left when it was killed: settings, ring, index,
-// archive, and an event that was being recorded.
+// TestFirstForm starts on everything that a killed process of the first version left: settings, ring, index, archive,
+// and an event that was still recording.
 func TestFirstForm(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -38,7 +38,7 @@ func TestFirstForm(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// An event knows by its whole path in which archive it lies.
+	// An event holds the full path of its archive.
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "state", archive.IndexName))
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestFirstForm(t *testing.T) {
 	}
 }
 
-// unpack unpacks a tar file with its times.
+// unpack unpacks a tar.gz file and keeps the modification times of its files.
 func unpack(t *testing.T, file, dir string) {
 	t.Helper()
 	f, err := os.Open(file)

@@ -15,8 +15,8 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// TestByHand removes a clip by hand and copies it back: the index follows without anybody listing events. The settings
-// file is changed by hand, too: that is put in force, or refused with its faults.
+// TestByHand removes a clip by hand and copies it back. The index must follow although nobody lists events. TestByHand
+// also edits the settings file by hand: Preroll must put the change in force, or refuse it and report its faults.
 func TestByHand(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -107,8 +107,8 @@ func TestByHand(t *testing.T) {
 	})
 }
 
-// TestRecordsWithoutFFmpeg records an RTSP camera where there is no FFmpeg: only the clip waits until there is one. The
-// RAM disk's path holds what FFmpeg and printf take for more than letters.
+// TestRecordsWithoutFFmpeg records an RTSP camera without FFmpeg. Only the finished clip waits until FFmpeg is there.
+// The path of the RAM disk contains characters that are special to FFmpeg and printf.
 func TestRecordsWithoutFFmpeg(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})

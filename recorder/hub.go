@@ -6,14 +6,14 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// hub tells subscribers that something changed. It keeps no history: a subscriber that is slow gets the newest state of
-// each event once, so nothing grows and nothing blocks the recorder.
+// hub notifies subscribers of changes. It keeps no history: a slow subscriber gets the newest state of each event once,
+// so nothing grows and nothing blocks the recorder.
 type hub struct {
-	mu   sync.Mutex // guards all below and the pending parts of every Subscription
+	mu   sync.Mutex // guards all fields below and the pending fields of every Subscription
 	subs map[*Subscription]bool
 }
 
-// Subscription is one watcher. Wait on Changes, then call Take.
+// Subscription is one watcher. Wait on Changes, then call Drain.
 type Subscription struct {
 	hub     *hub
 	c       chan struct{}
@@ -23,7 +23,7 @@ type Subscription struct {
 	removed []string
 }
 
-// Subscribe begins a subscription; whatever changes from now on is told. Close ends it.
+// Subscribe begins a subscription to all changes from now on. Close ends it.
 func (r *Recorder) Subscribe() *Subscription {
 	s := &Subscription{c: make(chan struct{}, 1), hub: &r.hub, events: map[string]event.Event{}}
 	r.hub.mu.Lock()
@@ -35,7 +35,7 @@ func (r *Recorder) Subscribe() *Subscription {
 	return s
 }
 
-// Changes tells that there is something to take.
+// Changes returns a channel that receives when Drain has something to return.
 func (s *Subscription) Changes() <-chan struct{} { return s.c }
 
 // Close ends the subscription.
@@ -45,8 +45,8 @@ func (s *Subscription) Close() {
 	delete(s.hub.subs, s)
 }
 
-// Drain returns what changed since the last call: whether the status did, events in the order of their first change,
-// and the ids of removed events.
+// Drain returns the changes since the last call: whether the status changed, the changed events in the order of their
+// first change, and the ids of removed events.
 func (s *Subscription) Drain() (status bool, events []event.Event, removed []string) {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
@@ -79,7 +79,7 @@ func (h *hub) eventChanged(e event.Event) {
 			s.order = append(s.order, e.ID)
 		}
 		s.events[e.ID] = e
-		s.status = true // the camera's open event, the archive's totals
+		s.status = true // the camera's open event and the archive's totals change too
 	})
 }
 

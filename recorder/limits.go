@@ -14,7 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// keepLimits deletes old events every ten minutes and after each new one. It has a goroutine of its own, since an
+// keepLimits deletes old events every ten minutes and after each event that ends. It has its own goroutine, because an
 // archive drive may hang.
 func (r *Recorder) keepLimits(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Minute)
@@ -30,7 +30,7 @@ func (r *Recorder) keepLimits(ctx context.Context) {
 	}
 }
 
-// limits are the archive's limits as they are set.
+// limits returns the archive's limits from the settings.
 func limits(s config.Settings) archive.Limits {
 	return archive.Limits{
 		MaxAge: s.Archive.MaxAge.D(), MaxSize: int64(s.Archive.MaxSize), MinFree: int64(s.Archive.MinFree),
@@ -52,7 +52,7 @@ func (r *Recorder) retain(ctx context.Context) {
 	}
 }
 
-// indexTrouble notes whether events can be noted.
+// indexTrouble records whether events can be written to the index; err is nil if they can.
 func (r *Recorder) indexTrouble(err error) {
 	r.indexMu.Lock()
 	changed := (err == nil) != (r.indexErr == nil)
@@ -69,14 +69,14 @@ func (r *Recorder) indexTrouble(err error) {
 	r.hub.statusChanged()
 }
 
-// archiveTrouble notes that the archive drive cannot be written, or can again.
+// archiveTrouble records whether the archive drive can be written; err is nil if it can.
 func (r *Recorder) archiveTrouble(err error) {
 	r.mu.Lock()
 	changed := (err == nil) != (r.archiveErr == nil)
 	r.archiveErr = err
 	r.mu.Unlock()
 	if disk.Full(err) {
-		wake(r.retentionWake) // old events make room for new ones, if the settings want that
+		wake(r.retentionWake) // removes old events to make room, if the settings allow it
 	}
 	if changed {
 		if err == nil {
@@ -90,7 +90,7 @@ func (r *Recorder) archiveTrouble(err error) {
 	}
 }
 
-// eventChanged passes an event on to all who watch.
+// eventChanged passes an event to all subscribers, and wakes retention if the event has ended.
 func (r *Recorder) eventChanged(e event.Event) {
 	r.hub.eventChanged(e)
 	if e.State.Ended() {

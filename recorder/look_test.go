@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/jpeg" // the pictures
+	_ "image/jpeg" // decodes the pictures
 	"log/slog"
 	"net"
 	"net/smtp"
@@ -35,7 +35,7 @@ func isJPEG(t *testing.T, b []byte, width int) {
 	}
 }
 
-// TestLook looks at cameras of every kind, and at what is none.
+// TestLook probes cameras of every kind, and addresses that are no camera.
 func TestLook(t *testing.T) {
 	t.Parallel()
 	tool, err := ffmpeg.Find(t.Context(), "")
@@ -108,7 +108,7 @@ func TestLook(t *testing.T) {
 				t.Fatal(err)
 			}
 			isJPEG(t, got.Picture, 640)
-			if fps := got.Streams.FPS; fps < 8 || fps > 12 { // a guess from the first frames
+			if fps := got.Streams.FPS; fps < 8 || fps > 12 { // estimated from the first frames
 				t.Errorf("%g frames a second", fps)
 			}
 			got.Streams.FPS, got.Streams.Ingest = 10, ""
@@ -123,7 +123,7 @@ func TestLook(t *testing.T) {
 	}
 }
 
-// TestStills asks a recorder for pictures, and looks at what else its status tells.
+// TestStills asks a recorder for stills and checks other fields of its status.
 func TestStills(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -131,7 +131,7 @@ func TestStills(t *testing.T) {
 	off.Enabled, off.Notify = false, false
 	s := testSettings(t, testCamera("cam", cam), off)
 	s.Notify.Quiet = "22:00-07:00"
-	// Counts the pictures that are made.
+	// The script counts the pictures that FFmpeg makes.
 	made := filepath.Join(t.TempDir(), "made")
 	s.FFmpeg.Path = filepath.Join(t.TempDir(), "ffmpeg")
 	script := "#!/bin/sh\ncase \"$*\" in *image2pipe*) echo x >> " + made + ";; esac\nexec ffmpeg \"$@\"\n"
@@ -180,7 +180,7 @@ func TestStills(t *testing.T) {
 	}
 }
 
-// TestPause pauses for a while and until further notice, with an event open.
+// TestPause pauses without an end and then with one, while an event is open.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -206,7 +206,7 @@ func TestPause(t *testing.T) {
 	if !p.On || p.Missed != 1 || p.Since.IsZero() || !p.Until.IsZero() {
 		t.Errorf("%+v", p)
 	}
-	r.Pause(time.Now().Add(2 * time.Second)) // the same pause, with an end
+	r.Pause(time.Now().Add(2 * time.Second)) // the same pause, now with an end
 	if q := r.Status(t.Context()).Pause; q.Since != p.Since || q.Missed != 1 || q.Until.IsZero() {
 		t.Errorf("%+v", q)
 	}
@@ -237,8 +237,8 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// TestSnapshot sends mails with pictures: the first of an event is kept beside its clip, survives a rebuilt index, and
-// goes with the event.
+// TestSnapshot sends mails with pictures. The first picture of an event is kept beside its clip, survives a rebuild of
+// the index, and is removed with the event.
 func TestSnapshot(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -260,7 +260,7 @@ func TestSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The drive is away when the mail comes: the picture waits as the video does.
+	// The drive is away when the mail comes, so the picture waits like the video.
 	if err := os.Rename(drive, drive+"-away"); err != nil {
 		t.Fatal(err)
 	}
@@ -291,12 +291,12 @@ func TestSnapshot(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(s.Archive.Path, "a", "*", "*", "*", "*")); left != nil {
 		t.Errorf("files are left: %v", left)
 	}
-	// A mail whose event is over by the time of its picture leaves nothing.
+	// A picture whose event is already over leaves no file.
 	r.picture(context.Background(), "b", "another", first)
 	r.picture(context.Background(), "nobody", "x", first)
 }
 
-// mailPicture sends an alarm mail with a picture to cameras.
+// mailPicture sends one alarm mail with a picture to the given cameras.
 func (r *rig) mailPicture(jpeg []byte, to ...string) {
 	r.t.Helper()
 	r.wait("the mail server", 10*time.Second, func() bool { return r.Status(r.t.Context()).SMTP.Listen != "" })

@@ -17,8 +17,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// TestRAMDiskRemoved removes the RAM disk's folder under a running recorder: the camera says why it does not record,
-// and records again by itself.
+// TestRAMDiskRemoved removes the folder on the RAM disk while the recorder runs. The camera must record again without
+// help.
 func TestRAMDiskRemoved(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -41,8 +41,8 @@ func TestRAMDiskRemoved(t *testing.T) {
 	}
 }
 
-// TestIndexDamagedAndLocked starts with a damaged index, which is rebuilt from the archive; then another program locks
-// it, which is said, and ends.
+// TestIndexDamagedAndLocked starts with a damaged index, which must be rebuilt from the archive. Then another program
+// locks the index: status must report the problem, and the problem must end with the lock.
 func TestIndexDamagedAndLocked(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -92,7 +92,7 @@ func TestIndexDamagedAndLocked(t *testing.T) {
 	if p := r.Status(t.Context()).Problems; len(p) != 0 {
 		t.Errorf("the trouble stays: %+v", p)
 	}
-	// The one that could not be noted was in RAM, and is saved all the same.
+	// The alarm that the index refused was in RAM, so it is saved too.
 	for _, e := range r.ended("demo", 3, 60*time.Second)[1:] {
 		if len(e.Clips) != 1 {
 			t.Errorf("%s: %s", e.State, e.Reason)
@@ -100,7 +100,8 @@ func TestIndexDamagedAndLocked(t *testing.T) {
 	}
 }
 
-// TestForeignRAMFolder: /dev/shm lets any user of the machine make a folder first, who could then look into it.
+// TestForeignRAMFolder starts with a RAM folder that belongs to another user, who could look into it. In /dev/shm any
+// user of the machine can create the folder first.
 func TestForeignRAMFolder(t *testing.T) {
 	poll.RealTime(t)
 	if os.Geteuid() != 0 {
@@ -130,7 +131,8 @@ func TestForeignRAMFolder(t *testing.T) {
 	}
 }
 
-// Mails that come late, of a time that is saved already, are one event, and are told the right one.
+// TestLateMailsAreOneEvent sends late mails for a time that is already saved. They must become one event, and each must
+// return the id of that event.
 func TestLateMailsAreOneEvent(t *testing.T) {
 	cam := startCamera(t, camtest.Media{FPS: 15, GOP: 15, Seconds: 30, Width: 320, Height: 240}, camtest.Options{})
 	r := start(t, testSettings(t, testCamera("cam", cam)), t.TempDir())
@@ -168,8 +170,8 @@ func TestLateMailsAreOneEvent(t *testing.T) {
 	}
 }
 
-// TestOneLateSegment falls silent within the first segment of a run, which FFmpeg gives out much later: the event says
-// when its video ended all the same.
+// TestOneLateSegment mutes the camera within the first segment of a run, which the ring gets much later. The event must
+// still say when its video ended.
 func TestOneLateSegment(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Media{FPS: 15, GOP: 150, Seconds: 30, Width: 320, Height: 240}, camtest.Options{})

@@ -16,7 +16,7 @@ import (
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
-// receiveMail runs the mail server, and starts it again when its settings change.
+// receiveMail runs the mail server, and restarts it when its settings change.
 func (r *Recorder) receiveMail(ctx context.Context) error {
 	for ctx.Err() == nil {
 		serving, cancel := context.WithCancel(ctx)
@@ -46,8 +46,8 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 	return nil
 }
 
-// quiet reports whether a camera's alarms save nothing now: it is switched off, or Preroll is paused. Its owner wants
-// it so.
+// quiet returns Off if the camera is switched off, Paused if Preroll is paused, and else Alarm. Alarms save nothing in
+// the first two cases, because the owner wants it so.
 func (r *Recorder) quiet(id string) trigger.Kind {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -60,7 +60,7 @@ func (r *Recorder) quiet(id string) trigger.Kind {
 	return trigger.Alarm
 }
 
-// mailTrigger saves the alarm of a mail. Of a camera that was switched off meanwhile nothing is saved.
+// mailTrigger saves the alarm of a mail. It saves nothing if the camera was switched off in the meantime.
 func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) (string, error) {
 	event, err := r.Trigger(ctx, id, t)
 	if errors.Is(err, ErrOff) {
@@ -76,7 +76,7 @@ func (r *Recorder) mailTrigger(ctx context.Context, id string, t event.Trigger) 
 	return event, nil
 }
 
-// left notes a mail that saves nothing, or nothing of some cameras.
+// left records a mail that saves nothing, or that saves nothing for some of its cameras.
 func (r *Recorder) left(o trigger.Outcome, t event.Trigger) {
 	paused := r.inbox.Left(o, t)
 	r.mu.Lock()
@@ -85,7 +85,7 @@ func (r *Recorder) left(o trigger.Outcome, t event.Trigger) {
 	r.hub.statusChanged()
 }
 
-// picture hands the picture of a mail to its event, if that is still open.
+// picture gives the picture of a mail to its event, if the event is still open.
 func (r *Recorder) picture(ctx context.Context, id, event string, data []byte) {
 	end := clip.Suffixes[0]
 	if bytes.HasPrefix(data, []byte("\x89PNG")) {
@@ -94,7 +94,7 @@ func (r *Recorder) picture(ctx context.Context, id, event string, data []byte) {
 	r.cameras.Attach(ctx, id, event, clip.Attachment{Data: data, End: end})
 }
 
-// keepMail keeps a mail beside its event's clip.
+// keepMail keeps a mail beside the clip of its event.
 func (r *Recorder) keepMail(ctx context.Context, id, event string, mail []byte) {
 	r.cameras.Attach(ctx, id, event, clip.Attachment{Data: mail, End: clip.Suffixes[2]})
 }
@@ -105,8 +105,8 @@ func (r *Recorder) DropUnmatched() { r.inbox.DropUnmatched() }
 // Connections returns the last connections to the mail server, newest first.
 func (r *Recorder) Connections() []status.Connection { return r.connections.List() }
 
-// MailCamera sends a real alarm mail for a camera to the recorder's own mail server, over the network as a camera
-// would, so that the whole way can be tried without one.
+// MailCamera sends a real alarm mail for a camera to the recorder's own mail server, over the network as a camera does.
+// It makes it possible to test the whole way of an alarm without a camera.
 func (r *Recorder) MailCamera(ctx context.Context, id string) error {
 	s := r.Settings()
 	c, ok := s.Camera(id)

@@ -1,4 +1,4 @@
 package recorder
 
-// openTo has nothing to do: folders have rights of their own there, which what is made in them gets.
+// openTo has nothing to do on Windows: new files inherit the access rights of their folder.
 func openTo(bool) {}

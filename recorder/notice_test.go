@@ -10,7 +10,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// TestNotices: what a device says of itself saves nothing, and that is said; an alarm that speaks of a battery is one.
+// TestNotices checks that a device's mail about its own state saves nothing and that Why says so. A mail that only
+// mentions a battery is an alarm.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// checkOwner makes sure that nobody else can look into, or put anything into, the folder on the RAM disk: /dev/shm lets
-// every user of the machine make a folder of any name first.
+// checkOwner makes sure that no other user can read or write the folder on the RAM disk. In /dev/shm, any user of the
+// machine could have created a folder of that name first.
 func checkOwner(path string) error {
 	for _, look := range []func(string) (os.FileInfo, error){os.Lstat, os.Stat} {
 		fi, err := look(path)

@@ -1,4 +1,4 @@
 package recorder
 
-// checkOwner has nothing to do: folders inherit who may use them.
+// checkOwner has nothing to do on Windows: folders inherit their access rights.
 func checkOwner(string) error { return nil }

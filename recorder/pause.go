@@ -9,8 +9,9 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Pause makes alarm mails save nothing until a time (zero: until EndPause), beginning now, or changes when a pause
-// ends. Triggers by hand still save, and events that are open end as they would have. A restart ends a pause.
+// Pause makes alarm mails save nothing from now until the given time, or until EndPause if the time is zero. During a
+// pause it changes when the pause ends. Triggers by hand still save, and open events end as they would without a pause.
+// A restart ends a pause.
 func (r *Recorder) Pause(until time.Time) {
 	now := time.Now()
 	if !until.IsZero() && !until.After(now) {
@@ -32,10 +33,10 @@ func (r *Recorder) Pause(until time.Time) {
 	r.hub.statusChanged()
 }
 
-// EndPause ends a pause, if there is one.
+// EndPause ends the pause, if there is one.
 func (r *Recorder) EndPause() { r.endPause(func(status.Pause) bool { return true }) }
 
-// endPause ends a pause for which a condition holds.
+// endPause ends the pause if due returns true for it.
 func (r *Recorder) endPause(due func(status.Pause) bool) {
 	r.mu.Lock()
 	p := r.pause
@@ -53,7 +54,7 @@ func (r *Recorder) endPause(due func(status.Pause) bool) {
 	r.hub.statusChanged()
 }
 
-// keepPause ends a pause when its time has come, until ctx ends.
+// keepPause ends each pause when its time has come. It returns when ctx ends.
 func (r *Recorder) keepPause(ctx context.Context) {
 	for {
 		r.endPause(pauseExpired)
@@ -61,7 +62,8 @@ func (r *Recorder) keepPause(ctx context.Context) {
 		until := r.pause.Until
 		r.mu.Unlock()
 		var due <-chan time.Time
-		timer := time.NewTimer(min(time.Until(until), time.Minute)) // a machine that slept wakes late
+		// At most a minute, because a timer fires late on a machine that slept.
+		timer := time.NewTimer(min(time.Until(until), time.Minute))
 		if !until.IsZero() {
 			due = timer.C
 		}
@@ -77,5 +79,5 @@ func (r *Recorder) keepPause(ctx context.Context) {
 	}
 }
 
-// pauseExpired reports whether a pause's time has come.
+// pauseExpired reports whether the end of a pause has passed.
 func pauseExpired(p status.Pause) bool { return !p.Until.IsZero() && !time.Now().Before(p.Until) }

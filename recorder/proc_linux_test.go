@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// noCanaryInProcesses looks through the arguments and environment of every process, among which an FFmpeg may be
-// expected.
+// noCanaryInProcesses checks that no process has the canary in its arguments or environment. With byFFmpeg, at least
+// one of the processes must be an FFmpeg.
 func noCanaryInProcesses(t *testing.T, canary string, byFFmpeg bool) {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -23,7 +23,7 @@ func noCanaryInProcesses(t *testing.T, canary string, byFFmpeg bool) {
 	for _, f := range append(files, envs...) {
 		b, err := os.ReadFile(f)
 		if err != nil {
-			continue // it has ended
+			continue // the process has ended
 		}
 		if strings.Contains(string(b), "ffmpeg\x00") {
 			ffmpegs++

@@ -17,10 +17,10 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// ramFolder is the folder on the RAM disk, which this recorder uses alone.
+// ramFolder is the folder on the RAM disk. Only this recorder uses it.
 type ramFolder struct {
-	mu   sync.Mutex // guards all
-	err  error      // why it cannot be used
+	mu   sync.Mutex // guards all fields
+	err  error      // why the folder cannot be used, or nil
 	lock *lockfile.Lock
 }
 
@@ -31,8 +31,8 @@ func (f *ramFolder) usable() error {
 	return f.err
 }
 
-// prepare makes the folder, and makes sure that it can be used and that nobody else does. It reports whether the result
-// differs from the last one.
+// prepare creates the folder, checks that it can be used, and locks it. It reports whether the result differs from the
+// last one.
 func (f *ramFolder) prepare(path string) (changed bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,7 +58,7 @@ func makeRAM(path string) error {
 	return durable.Try(path)
 }
 
-// acquire locks the folder: another recorder would take this one's events for its own. f.mu is held.
+// acquire locks the folder, because another recorder would take this recorder's events for its own. f.mu is held.
 func (f *ramFolder) acquire(path string) error {
 	root, err := os.OpenRoot(path)
 	if err != nil {
@@ -83,7 +83,7 @@ func (f *ramFolder) release() {
 	f.lock.Release()
 }
 
-// prepareRAM prepares the folder on the RAM disk, and reports whether it can be used.
+// prepareRAM prepares the folder on the RAM disk and reports whether it can be used.
 func (r *Recorder) prepareRAM() (usable bool) {
 	changed, err := r.ram.prepare(r.Settings().RAMDisk.Path)
 	switch {
@@ -96,10 +96,11 @@ func (r *Recorder) prepareRAM() (usable bool) {
 	return err == nil
 }
 
-// ramReserve is what is left free on the RAM disk, so that FFmpeg never meets a full one: it says nothing then.
+// ramReserve is the number of bytes that stay free on the RAM disk. A full disk must never stop FFmpeg, because FFmpeg
+// reports no error then.
 const ramReserve = 24 << 20
 
-// fitRAM lowers the budget to what the RAM disk really has.
+// fitRAM lowers the budget to the space that the RAM disk really has.
 func (r *Recorder) fitRAM() {
 	s := r.Settings()
 	limit := int64(s.RAMDisk.Budget)
@@ -111,7 +112,7 @@ func (r *Recorder) fitRAM() {
 	r.budget.SetLimit(limit)
 }
 
-// ramPathName is the file in the state folder that holds the RAM disk's path of the last process.
+// ramPathName is the file in the state folder that holds the last process's path of the RAM disk.
 const ramPathName = "ram-disk"
 
 func (r *Recorder) writeRAMPath(path string) {
@@ -120,7 +121,7 @@ func (r *Recorder) writeRAMPath(path string) {
 	}
 }
 
-// eraseMoved removes what earlier processes left in RAM at another path than the present one.
+// eraseMoved removes what earlier processes left in RAM, if their path of the RAM disk differs from the current path.
 func (r *Recorder) eraseMoved() {
 	path := r.Settings().RAMDisk.Path
 	b, _ := os.ReadFile(filepath.Join(r.paths.State, ramPathName))
@@ -135,7 +136,7 @@ func (r *Recorder) eraseMoved() {
 				ring.EraseAll(filepath.Join(old, f.Name()))
 			}
 		}
-		_ = os.Remove(old) // if nothing is left in it
+		_ = os.Remove(old) // fails if other files are left
 	}
 	r.writeRAMPath(path)
 }

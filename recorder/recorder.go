@@ -1,8 +1,8 @@
 // Package recorder is the engine of Preroll. A Recorder owns the cameras with their rings, the alarm mail server, the
-// copier and the archive; it knows nothing of screens.
+// copier and the archive. It knows nothing about screens.
 //
-// Data flows one way: camera, ring, trigger, clip, archive, and from there as status and events to whoever subscribed.
-// Run owns every goroutine and returns when all have ended.
+// Data flows one way: camera, ring, trigger, clip, archive, and from there as status and events to the subscribers. Run
+// owns every goroutine and returns when all of them have ended.
 package recorder
 
 import (
@@ -31,12 +31,12 @@ import (
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
-// Options is what a recorder works with.
+// Options holds what New needs to make a recorder.
 type Options struct {
 	Paths    config.Paths    // the settings file and the state folder
-	Settings config.Settings // valid ones
+	Settings config.Settings // must be valid
 	Log      *slog.Logger
-	Sources  []trigger.Source // of alarms, beside the mail server and Trigger; may be nil
+	Sources  []trigger.Source // of alarms, in addition to the mail server and Trigger; may be nil
 }
 
 // Recorder is the engine. Make one with New.
@@ -50,7 +50,7 @@ type Recorder struct {
 	budget      *ring.Budget
 	cameras     *camera.Set
 	copier      *clip.Copier
-	drive       health.Drive // the archive's
+	drive       health.Drive // the archive drive
 	ffmpeg      *ffmpeg.Finder
 	folders     *health.Folders
 	history     *history.History
@@ -59,27 +59,27 @@ type Recorder struct {
 	ram         ramFolder
 	connections trigger.ConnectionLog // connections to the mail server
 
-	mailed        chan struct{} // the mail server's settings changed; it starts again
-	retentionWake chan struct{} // an event ended: look at the retention limits
-	pausing       chan struct{} // a pause began, ended, or ends at another time
-	looking       chan struct{} // a slot for a check of the files of listed events, which may hang
+	mailed        chan struct{} // the mail server's settings changed, so it restarts
+	retentionWake chan struct{} // an event ended, so retention looks at the limits
+	pausing       chan struct{} // a pause began or ended, or its end was changed
+	looking       chan struct{} // slot for one check of the files of listed events, which may hang
 
 	applying sync.Mutex // one Apply at a time
 
 	indexMu  sync.Mutex // guards indexErr
-	indexErr error      // an event could not be noted
+	indexErr error      // why events cannot be written to the index, or nil
 
-	mu         sync.Mutex // guards all below
+	mu         sync.Mutex // guards all fields below
 	phase      phase
-	ctx        context.Context // of Run; nil before
+	ctx        context.Context // of Run; nil before Run
 	settings   config.Settings
-	fileErr    error // why the settings file, as it is now, is not in force
+	fileErr    error // why the settings file's current content is not in force, or nil
 	archiveErr error
 	rebuilt    int // how often the index was rebuilt
 	pause      status.Pause
 }
 
-// phase is how far the life of a recorder has come.
+// phase says whether a recorder is new, runs or has ended.
 type phase int
 
 const (
@@ -88,12 +88,12 @@ const (
 	closed
 )
 
-// ErrClosed is the error of Run for a recorder that ran before, or was closed.
+// ErrClosed is the error of Run if the recorder ran before or was closed.
 var ErrClosed = errors.New("this recorder has ended; make a new one")
 
-// New opens the archive's index; while that cannot be opened for a reason that may pass, Run goes on without it. The
-// caller then calls Run, or Close. The error is a [*lockfile.InUseError] if another recorder uses the RAM folder or the
-// archive.
+// New opens the index of the archive. If the index cannot be opened for a reason that may pass, the recorder works
+// without it until it can. The caller then calls Run or Close. The error is a [*lockfile.InUseError] if another
+// recorder uses the RAM folder or the archive.
 func New(ctx context.Context, o Options) (*Recorder, error) {
 	s, state := o.Settings.Clone(), o.Paths.State
 	r := &Recorder{
@@ -123,7 +123,7 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 	return r, nil
 }
 
-// Close lets go of the RAM folder and the archive, if Run was not called; Run does so itself.
+// Close releases the RAM folder and the archive if Run was not called. Run releases them itself.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	done := r.phase != fresh
@@ -142,7 +142,7 @@ func (r *Recorder) release() error {
 	return r.archive.Close()
 }
 
-// Run records until ctx ends. Events that are open then are taken up by the next process. It runs once.
+// Run records until ctx ends. The next process resumes events that are open then. Run works only once.
 func (r *Recorder) Run(ctx context.Context) (err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	r.mu.Lock()
@@ -160,7 +160,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 		r.log.Warn("FFmpegs that an earlier process left are not looked for", "err", err)
 	}
 	r.ffmpeg.Expect()
-	g.Go(func() error { r.ffmpeg.Search(ctx); return nil }) // which may take a while: mails are accepted meanwhile
+	g.Go(func() error { r.ffmpeg.Search(ctx); return nil }) // may take a while; mails are accepted meanwhile
 	r.cameras.Apply(r.prepareRAM())
 	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
 	g.Go(func() error { return r.receiveMail(ctx) })
@@ -184,18 +184,18 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// takeUp takes up what an earlier process left in RAM.
+// takeUp resumes the events that an earlier process left open, and removes what else it left in RAM.
 func (r *Recorder) takeUp(ctx context.Context) {
 	if err := r.cameras.Resume(ctx); err != nil {
-		r.log.Error("open events wait until the index can be used", "err", err) // see housekeeping
+		r.log.Error("open events wait until the index can be used", "err", err) // housekeeping tries again
 	}
 	r.eraseMoved()
 	r.cameras.EraseUnused()
 }
 
-// fillIndex puts into the index what the archive holds and it lacks, until ctx ends.
+// fillIndex adds the events to the index that the archive holds and the index lacks. It returns when ctx ends.
 func (r *Recorder) fillIndex(ctx context.Context) {
-	select { // what RAM holds of open events comes first
+	select { // first the open events that RAM holds
 	case <-r.cameras.Resumed():
 	case <-ctx.Done():
 		return
@@ -213,8 +213,8 @@ func (r *Recorder) fillIndex(ctx context.Context) {
 	})
 }
 
-// housekeeping looks every few seconds after what no event tells of: the RAM disk's room, a missing FFmpeg or RAM disk,
-// and cameras that could not start.
+// housekeeping checks every few seconds what no notification reports: the space on the RAM disk, a missing FFmpeg or
+// RAM disk, and cameras that could not start.
 func (r *Recorder) housekeeping(ctx context.Context) {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
@@ -245,6 +245,8 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 	}
 }
 
+// --- Settings ---
+
 // Settings returns the settings in force.
 func (r *Recorder) Settings() config.Settings {
 	r.mu.Lock()
@@ -252,8 +254,8 @@ func (r *Recorder) Settings() config.Settings {
 	return r.settings.Clone()
 }
 
-// Apply checks and saves new settings and puts them in force. Cameras that did not change go on recording. The error is
-// [config.ValidationErrors] where the settings are wrong; then nothing has changed.
+// Apply checks new settings, saves them and puts them in force. Cameras that did not change go on recording. If the
+// settings are wrong, the error is [config.ValidationErrors] and nothing has changed.
 func (r *Recorder) Apply(s config.Settings) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()
@@ -299,7 +301,7 @@ func (r *Recorder) putInForce(s config.Settings) {
 	r.hub.statusChanged()
 }
 
-// wake lets a loop look again. It does not wait for the loop.
+// wake makes a loop run its next round now. It does not wait for the loop.
 func wake(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -307,11 +309,13 @@ func wake(c chan<- struct{}) {
 	}
 }
 
-// claimTime is how long the archive drive is waited for at the start, to find out whether another recorder uses it.
+// --- Claims and triggers ---
+
+// claimTime is how long the start waits for the archive drive to find out whether another recorder uses it.
 const claimTime = time.Second
 
-// claim returns a [*lockfile.InUseError] if another recorder uses the folder on the RAM disk or the archive. Nothing
-// else is an error here: what is missing may come.
+// claim returns a [*lockfile.InUseError] if another recorder uses the folder on the RAM disk or the archive. A missing
+// folder or drive is no error, because it may come later.
 func (r *Recorder) claim() error {
 	r.prepareRAM()
 	var taken *lockfile.InUseError
@@ -319,7 +323,7 @@ func (r *Recorder) claim() error {
 		return taken
 	}
 	claimed := make(chan error, 1)
-	go func() { claimed <- r.archive.Claim() }() // which a drive that hangs keeps for ever
+	go func() { claimed <- r.archive.Claim() }() // never returns if the drive hangs
 	timer := time.NewTimer(claimTime)
 	defer timer.Stop()
 	select {
@@ -330,13 +334,13 @@ func (r *Recorder) claim() error {
 	}
 }
 
-// Trigger triggers a camera and returns the event's id, when the event is durable. Errors that a caller decides by are
+// Trigger triggers a camera. It returns the id of the event once the event is durable. Callers check for the errors
 // [ErrNoCamera] and [ErrOff].
 func (r *Recorder) Trigger(ctx context.Context, id string, t event.Trigger) (string, error) {
 	return r.cameras.Trigger(ctx, id, t)
 }
 
-// Errors that a caller decides by.
+// These are the errors that callers check for.
 var (
 	ErrNoCamera  = camera.ErrNoCamera
 	ErrOff       = camera.ErrOff

@@ -25,12 +25,12 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// rig is a recorder at work in a test, with real cameras, mails and files.
+// rig is a running recorder in a test, with real cameras, mails and files.
 type rig struct {
 	*Recorder
 	t    *testing.T
 	log  *syncBuffer
-	stop func() // ends the recorder and waits
+	stop func() // ends the recorder and waits for it
 }
 
 type syncBuffer struct {
@@ -50,7 +50,7 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// ramDir is a folder in RAM, where the platform has one ready.
+// ramDir creates a folder for the test, in RAM on Linux.
 func ramDir(t *testing.T) string {
 	t.Helper()
 	parent := ""
@@ -98,7 +98,8 @@ func startCamera(t *testing.T, m camtest.Media, opt camtest.Options) *camtest.Ca
 	return c
 }
 
-// start starts a recorder with settings; state is its state folder, so that a second one can take over from a first.
+// start starts a recorder with the given settings. state is its state folder. A second recorder can take over from the
+// first one if it gets the same state folder.
 func start(t *testing.T, s config.Settings, state string) *rig {
 	t.Helper()
 	if faults := config.Validate(s); faults != nil {
@@ -136,7 +137,7 @@ func start(t *testing.T, s config.Settings, state string) *rig {
 	return rg
 }
 
-// wait waits until a condition holds.
+// wait waits until ok returns true, and fails the test after limit.
 func (r *rig) wait(what string, limit time.Duration, ok func() bool) {
 	r.t.Helper()
 	poll.Until(r.t, what, limit, ok, func() string { return fmt.Sprintf("%+v", r.Status(r.t.Context())) })
@@ -153,7 +154,7 @@ func (r *rig) camera(id string) status.Camera {
 	return status.Camera{}
 }
 
-// filled waits until a camera's ring holds a length of video.
+// filled waits until the ring of a camera holds the given length of video.
 func (r *rig) filled(id string, length time.Duration) {
 	r.t.Helper()
 	r.wait(fmt.Sprintf("%s of video of %s", length, id), length+90*time.Second, func() bool {
@@ -161,7 +162,7 @@ func (r *rig) filled(id string, length time.Duration) {
 	})
 }
 
-// mail sends an alarm mail as a camera does and returns when its session began, and the event.
+// mail sends an alarm mail like a camera and returns when its session began.
 func (r *rig) mail(to, subject, body string) time.Time {
 	r.t.Helper()
 	r.wait("the mail server", 10*time.Second, func() bool { return r.Status(r.t.Context()).SMTP.Listen != "" })
@@ -192,7 +193,7 @@ func sendMail(addr, from, to, msg string) error {
 	return errors.Join(w.Close(), c.Quit())
 }
 
-// events returns a camera's events, oldest first.
+// events returns the events of a camera, oldest first.
 func (r *rig) events(camera string) []event.Event {
 	r.t.Helper()
 	list, err := r.Events(r.t.Context(), event.Query{Camera: camera, Limit: 1000})
@@ -205,7 +206,8 @@ func (r *rig) events(camera string) []event.Event {
 	return list
 }
 
-// ended waits until all of a camera's events have ended, and returns them.
+// ended waits until all events of a camera have ended and there are n or more. It fails the test if there are not
+// exactly n, and returns them.
 func (r *rig) ended(camera string, n int, limit time.Duration) []event.Event {
 	r.t.Helper()
 	var list []event.Event
@@ -224,7 +226,8 @@ func (r *rig) ended(camera string, n int, limit time.Duration) []event.Event {
 	return list
 }
 
-// whole checks that a clip decodes clean, holds every frame once, starts at 0 and has its index in front.
+// whole checks that an event has one clip, which decodes without errors, holds every frame once, starts at 0 and has
+// its index in front.
 func (r *rig) whole(e event.Event, info camtest.Info) camtest.Report {
 	r.t.Helper()
 	if len(e.Clips) != 1 {
@@ -246,10 +249,11 @@ func (r *rig) whole(e event.Event, info camtest.Info) camtest.Report {
 	return rep
 }
 
-// busy is by how much times may be wrong while all tests run at once: `make bench` measures what they are.
+// busy is the tolerance for times while all tests run at once. `make bench` measures the real differences.
 const busy = 200 * time.Millisecond
 
-// covers checks that a clip reaches from the trigger's pre-roll to its post-roll, and not further back than it must.
+// covers checks that a clip reaches from the pre-roll of the first trigger to the post-roll of the last one, and that
+// it begins no earlier than necessary.
 func covers(t *testing.T, rep camtest.Report, info camtest.Info, first, last time.Time, s config.Settings,
 	gop time.Duration) {
 	t.Helper()
@@ -300,7 +304,7 @@ func TestClipsAreExact(t *testing.T) {
 	wg.Wait()
 }
 
-// TestLongGOP records a camera with a keyframe every 20 s, as some send to save bandwidth.
+// TestLongGOP records a camera with a keyframe every 20 s. Some cameras send so few keyframes to save bandwidth.
 func TestLongGOP(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(200), camtest.Options{})
@@ -314,6 +318,8 @@ func TestLongGOP(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// --- Extending, resuming and a lost archive ---
 
 func TestTriggersExtendAndSplit(t *testing.T) {
 	t.Parallel()
@@ -333,7 +339,7 @@ func TestTriggersExtendAndSplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := r.mail("cam", "Motion", "")
-	pause := time.NewTimer(3 * time.Second) // inside the post-roll
+	pause := time.NewTimer(3 * time.Second) // within the post-roll
 	<-pause.C
 	second := r.mail("cam", "Person detected", "")
 	e := r.ended("cam", 1, 60*time.Second)[0]
@@ -346,7 +352,7 @@ func TestTriggersExtendAndSplit(t *testing.T) {
 	e = r.ended("cam", 2, 60*time.Second)[1]
 	covers(t, r.whole(e, cam.Info()), cam.Info(), third, third, s, time.Second)
 
-	// 4 s + 25 s in clips of at most 11 s: they join with no frame lost or doubled.
+	// 4 s + 25 s in clips of at most 11 s: no frame is lost or doubled between the clips.
 	list := r.ended("cut", 3, 60*time.Second)
 	var last camtest.Report
 	for i, e := range list {
@@ -410,8 +416,8 @@ func TestKillResumes(t *testing.T) {
 	}
 }
 
-// TestArchiveGoneAndBack unplugs the archive drive before an event, and during one: pins wait in RAM, the user is told,
-// and when the drive is back the clip is whole.
+// TestArchiveGoneAndBack unplugs the archive drive before an event and during another one. Pins must wait in RAM,
+// status must report the problem, and the clip must be whole after the drive is back.
 func TestArchiveGoneAndBack(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -461,7 +467,7 @@ func TestArchiveGoneAndBack(t *testing.T) {
 	covers(t, r.whole(e, cam.Info()), cam.Info(), began, began, s, time.Second)
 }
 
-// TestSoundThatCannotBeEncodedIsKept: a clip whose sound FFmpeg cannot encode keeps it as it came.
+// TestSoundThatCannotBeEncodedIsKept checks that a clip keeps its original sound if FFmpeg cannot encode it.
 func TestSoundThatCannotBeEncodedIsKept(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{Audio: "pcma"})
@@ -495,8 +501,8 @@ func TestSoundThatCannotBeEncodedIsKept(t *testing.T) {
 	}
 }
 
-// TestApplyLeavesOthersAlone changes one camera's settings while another records, and moves the archive under an open
-// event.
+// TestApplyLeavesOthersAlone changes the settings of one camera while another camera records, and moves the archive
+// while an event is open.
 func TestApplyLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	a, b := startCamera(t, camtest.Small(10), camtest.Options{}), startCamera(t, camtest.Small(10), camtest.Options{})
@@ -529,7 +535,7 @@ func TestApplyLeavesOthersAlone(t *testing.T) {
 		return a.Viewers() == 2 && b.Viewers() == 0
 	})
 
-	// Switched off and on again: it ends and comes back, and a trigger meanwhile is refused in plain words.
+	// A camera is switched off and on again. It must stop and come back, and a trigger meanwhile gets ErrOff.
 	n.Cameras[1].Enabled = false
 	if err := r.Apply(n); err != nil {
 		t.Fatal(err)
@@ -544,7 +550,7 @@ func TestApplyLeavesOthersAlone(t *testing.T) {
 	}
 	r.wait("b to record again", 30*time.Second, func() bool { return r.camera("b").State == status.Recording })
 
-	// Wrong settings change nothing, and say all that is wrong.
+	// Wrong settings change nothing, and the error names every fault.
 	bad := r.Settings()
 	bad.SMTP.Listen, bad.Clip.PostRoll = "nonsense", 0
 	var faults config.ValidationErrors
@@ -556,7 +562,7 @@ func TestApplyLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// TestStreams records every kind of stream with a login, and plants the password as a canary.
+// TestStreams records every kind of stream with a login. The password is a canary that must not appear anywhere.
 func TestStreams(t *testing.T) {
 	t.Parallel()
 	const canary = "C4nary' pa&ss/w@rd"
@@ -646,7 +652,7 @@ func TestWrongPasswordIsNamed(t *testing.T) {
 	if strings.Contains(r.log.String(), "Wr0ng") {
 		t.Error("the password was logged")
 	}
-	// A camera that does not record still answers its mail, and the event says why there is no clip.
+	// A mail for a camera that does not record is still accepted, and the event says why there is no clip.
 	s.Clip.PostRoll = config.Duration(time.Second)
 	if err := r.Apply(s); err != nil {
 		t.Fatal(err)
@@ -658,8 +664,8 @@ func TestWrongPasswordIsNamed(t *testing.T) {
 	}
 }
 
-// TestMailWhileFFmpegStarts has an FFmpeg that takes its time to start, as behind a machine's start: mails are accepted
-// all the while, and nobody is told of trouble.
+// TestMailWhileFFmpegStarts uses an FFmpeg that is slow to start, as after a boot. Mails must be accepted meanwhile,
+// and status must report no problem.
 func TestMailWhileFFmpegStarts(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -730,8 +736,8 @@ func codecs(t *testing.T, file string) (video, audio string) {
 	return probe("v"), probe("a")
 }
 
-// TestStormIsOneEvent sends thousands of mails for one camera at once: all are answered, counted in one event, and
-// neither the event nor the memory grows with them.
+// TestStormIsOneEvent sends 1800 mails for one camera at once. All must be answered and counted in one event, and the
+// event must keep only a bounded number of triggers.
 func TestStormIsOneEvent(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()

@@ -12,10 +12,11 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 )
 
-// settingsRest is for how long the settings file must not change before it is read: editors write in several steps.
+// settingsRest is how long the settings file must stay unchanged before it is read, because editors write in several
+// steps.
 const settingsRest = 300 * time.Millisecond
 
-// watchSettings puts in force what somebody changes in the settings file by hand, until ctx ends.
+// watchSettings puts changes in force that somebody makes in the settings file by hand. It returns when ctx ends.
 func (r *Recorder) watchSettings(ctx context.Context) {
 	w, err := fsnotify.NewWatcher()
 	if err == nil {
@@ -47,12 +48,13 @@ func (r *Recorder) watchSettings(ctx context.Context) {
 	}
 }
 
-// readSettings reads the settings file, and puts it in force if it is another one and without faults.
+// readSettings reads the settings file. It puts the settings in force if they differ from those in force and have no
+// faults.
 func (r *Recorder) readSettings() {
 	r.applying.Lock()
 	defer r.applying.Unlock()
 	s, found, err := config.Load(r.paths.File)
-	if !found && err == nil { // it was removed: what is in force stays
+	if !found && err == nil { // the file was removed: the settings in force stay
 		return
 	}
 	if err == nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
-// emitOf returns what a source of [Options] calls for its alarms. As of a mail, nothing is saved while the camera is
-// switched off or Preroll is paused.
+// emitOf returns the function that a source of [Options] calls for its alarms. As with a mail, nothing is saved while
+// the camera is switched off or Preroll is paused.
 func (r *Recorder) emitOf(s trigger.Source) trigger.Emit {
 	return func(ctx context.Context, id string, t event.Trigger) (string, error) {
 		t.Source = s.Name()
@@ -26,7 +26,7 @@ func (r *Recorder) emitOf(s trigger.Source) trigger.Emit {
 			return "", nil
 		}
 		e, err := r.Trigger(ctx, id, t)
-		if errors.Is(err, ErrOff) { // it was switched off meanwhile
+		if errors.Is(err, ErrOff) { // the camera was switched off in the meantime
 			return "", nil
 		}
 		return e, err

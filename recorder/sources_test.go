@@ -14,7 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
-// button is a source that a test presses.
+// button is a source that the test presses.
 type button struct{ pressed chan chan error }
 
 func (b *button) Name() event.Source { return "button" }
@@ -48,7 +48,7 @@ func TestButtonIsASource(t *testing.T) {
 	triggertest.Test(t, b, "gate", func() {}, b.press)
 }
 
-// TestSources checks what a source of a program's own may expect: errors of what is not known, and silence in a pause.
+// TestSources checks what a program's own source gets: an error for an unknown camera, and no error in a pause.
 func TestSources(t *testing.T) {
 	b := &button{make(chan chan error)}
 	state := t.TempDir()

@@ -19,8 +19,8 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// leave puts into RAM what an earlier process left there: open events without video; and empty folders of somebody
-// else.
+// leave creates in RAM what an earlier process may have left: open events without video, and empty folders of somebody
+// else. It returns the folder of the pins.
 func leave(t testing.TB, s config.Settings, notes, strangers int) (pins string) {
 	t.Helper()
 	pins = filepath.Join(s.RAMDisk.Path, "cam", "pins")
@@ -47,8 +47,8 @@ func leave(t testing.TB, s config.Settings, notes, strangers int) (pins string) 
 	return pins
 }
 
-// BenchmarkStart starts with 600 open events and 25,000 foreign folders in RAM, and measures until the mail server
-// listens.
+// BenchmarkStart starts with 600 open events and 25,000 foreign folders in RAM, and measures the time until the mail
+// server listens.
 func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
@@ -82,8 +82,8 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// TestStartListensBeforeItRecalls: whatever an earlier process left in RAM, or somebody else put there, a mail is
-// answered and cameras record meanwhile.
+// TestStartListensBeforeItRecalls checks that mails are answered and cameras record during the recall of what an
+// earlier process left in RAM, or somebody else put there.
 func TestStartListensBeforeItRecalls(t *testing.T) {
 	t.Parallel()
 	const notes, strangers = 150, 5000
@@ -107,8 +107,8 @@ func TestStartListensBeforeItRecalls(t *testing.T) {
 	}
 }
 
-// TestOneRecorderAFolder: a second recorder on the same folder in RAM, or on the same archive, says whose it is and
-// does not start.
+// TestOneRecorderAFolder checks that a second recorder on the same RAM folder or the same archive does not start, and
+// that its error names the process that uses the folder.
 func TestOneRecorderAFolder(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -139,7 +139,7 @@ func TestOneRecorderAFolder(t *testing.T) {
 	r.filled("demo", 2*time.Second)
 }
 
-// TestOneSettingBesideAnother: a setting can be changed while the folder of another one is away.
+// TestOneSettingBesideAnother checks that a setting can be changed while the folder of another setting is away.
 func TestOneSettingBesideAnother(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -159,8 +159,8 @@ func TestOneSettingBesideAnother(t *testing.T) {
 	}
 }
 
-// TestKilledAndAway: an event whose recorder was killed says that Preroll was not running, not that its camera sent
-// nothing.
+// TestKilledAndAway checks that an event whose recorder was stopped says that Preroll was not running, and not that its
+// camera sent nothing.
 func TestKilledAndAway(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})

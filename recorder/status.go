@@ -11,7 +11,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// Status returns how the recorder is now.
+// Status returns the current state of the recorder.
 func (r *Recorder) Status(ctx context.Context) status.Status {
 	set := r.Settings()
 	f := health.Facts{Settings: set, SMTP: r.inbox.Status(), Storms: r.inbox.Storms(set.Cameras), RAM: r.ram.usable()}
@@ -46,7 +46,8 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	return s
 }
 
-// archiveStatus fills in how the archive is. It returns why the archive cannot be written; err is what the copier met.
+// archiveStatus fills in the state of the archive. It returns why the archive cannot be written, or nil. err is the
+// last error of the copier.
 func (r *Recorder) archiveStatus(ctx context.Context, s *status.Archive, err error) error {
 	s.Path = r.Settings().Archive.Path
 	d, driveErr := r.drive.Check(s.Path)

@@ -8,7 +8,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// testVerify harms a clip in every way that is told apart, and leaves it as it was.
+// testVerify damages a clip in every way that Verify distinguishes, and restores the clip.
 func testVerify(t *testing.T, r *rig, e event.Event) {
 	t.Helper()
 	path := r.archive.Path(e, e.Clips[0].File)

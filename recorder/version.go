@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Version returns the version of this program, as its build knows it: the tag of a release, else the time and the
-// commit that it was built from, or "devel" for a build that knows neither.
+// Version returns the version of this program from its build info: the tag of a release, else the time and commit of
+// the build, or "devel" if the build knows neither.
 var Version = sync.OnceValue(func() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {

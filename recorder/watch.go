@@ -11,8 +11,9 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// watchArchive tells of events that are removed or copied back by hand, until ctx ends. A drive that hangs then is not
-// waited for, against the rule that whoever starts a goroutine waits for it: no call can end a system call.
+// watchArchive reports events that are removed or copied back by hand, until ctx ends. It breaks the rule that whoever
+// starts a goroutine waits for it: if the drive hangs when ctx ends, watchArchive returns after a second, because
+// nothing can end a system call.
 func (r *Recorder) watchArchive(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
@@ -35,7 +36,8 @@ func (r *Recorder) watchArchive(ctx context.Context) {
 	}
 }
 
-// seen drops the events of a list whose clips were removed by hand, if the drive tells in time.
+// seen calls find, which drops the events whose clips were removed by hand. If the drive does not answer in time, or
+// another check still runs, seen returns the list unchanged.
 func (r *Recorder) seen(find func() (kept, removed []event.Event), list []event.Event) (kept, removed []event.Event) {
 	select {
 	case r.looking <- struct{}{}:
@@ -59,17 +61,18 @@ func (r *Recorder) seen(find func() (kept, removed []event.Event), list []event.
 	}
 }
 
-// recordHistory adds to the history that something happened; camera and why may be empty. It never waits.
+// recordHistory adds an entry to the history. camera and why may be empty. It never waits.
 func (r *Recorder) recordHistory(kind history.Kind, camera string, why text.Text) {
 	r.history.Add(history.Entry{Kind: kind, Camera: camera, Text: why})
 }
 
-// noteRemoved adds to the history that an event is gone.
+// noteRemoved adds to the history that an event was removed.
 func (r *Recorder) noteRemoved(e event.Event, why text.Message) {
 	r.history.Add(history.Entry{Kind: history.Removed, Camera: e.Camera, Text: why.With(), Event: e.ID, About: e.Time})
 }
 
-// keepHistory writes the history until the function that it returns is called, which notes the end and waits.
+// keepHistory starts to write the history. The function that it returns records the stop, ends the writing and waits
+// for it.
 func (r *Recorder) keepHistory(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var writing sync.WaitGroup
@@ -82,13 +85,13 @@ func (r *Recorder) keepHistory(ctx context.Context) (end func()) {
 	}
 }
 
-// condition is what no event tells of and a person wants to know.
+// condition is a state that no notification reports and that a person wants to know.
 type condition struct {
-	short int  // cameras whose ring is shortened
-	hangs bool // the archive drive
+	short int  // number of cameras whose ring is shortened
+	hangs bool // the archive drive hangs
 }
 
-// checkCondition reports a condition that began or ended.
+// checkCondition returns the current condition and reports what began or ended since before.
 func (r *Recorder) checkCondition(before condition) condition {
 	now := condition{short: r.cameras.Short(), hangs: r.copier.Waiting() > health.DriveHangs}
 	switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// TestWhyAndVerify asks a recorder at work why, reads its clip back, and again after harm was done to it.
+// TestWhyAndVerify asks a running recorder why, and reads its clip back, also after damage.
 func TestWhyAndVerify(t *testing.T) {
 	t.Parallel()
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
@@ -87,7 +87,7 @@ func TestWhyAndVerify(t *testing.T) {
 		return strings.Contains(first("gate", at).Text.String(), "It was removed by hand")
 	})
 
-	// The next process knows of this one, and of its end.
+	// The next process must know what this process recorded, and when this process ended.
 	r.stop()
 	stopped := time.Now()
 	r = start(t, s, state)
@@ -113,7 +113,7 @@ func TestWhyAndVerify(t *testing.T) {
 	}
 }
 
-// said is a finding as a line.
+// said formats a finding as a line.
 func said(f status.Finding) string {
 	mark := "!"
 	switch {

@@ -1,6 +1,6 @@
-// Package instance keeps the tray and the window to one of each for a settings file: a second start hands its request
-// to the first and ends. Each of the two answers POST /v1/ui on a socket of its own beside the recorder's, so that it
-// can be asked while no recorder runs.
+// Package instance allows only one tray and one window per settings file. A second start sends its request to the first
+// process and ends. The tray and the window each answer POST /v1/ui on their own socket beside the recorder's socket,
+// so they can be asked while no recorder runs.
 package instance
 
 import (
@@ -16,28 +16,28 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 )
 
-// Kind is one of the programs of the desktop.
+// Kind is one of the desktop programs.
 type Kind string
 
-// The programs.
+// The desktop programs.
 const (
 	Tray   Kind = "tray"
 	Window Kind = "window"
 )
 
-// Request is what a second start, or the other program, asks for.
+// Request is what a second start or the other program asks for.
 type Request struct {
 	Quit  bool   `json:"quit"`  // end Preroll, and the recording that the tray started
-	Page  string `json:"page"`  // else show this page, one of control.Pages; "" is the last one
+	Page  string `json:"page"`  // if not Quit, show this page, one of control.Pages; "" is the last one
 	Event string `json:"event"` // id of an event to show
 }
 
 const (
-	maxBody = 4 << 10         // bytes of a request
-	limit   = 5 * time.Second // for a request and its answer
+	maxBody = 4 << 10         // max bytes of a request
+	limit   = 5 * time.Second // max time for a request and its answer
 )
 
-// Listen makes this process the one of its kind. The error is [control.ErrTaken] if there is one already.
+// Listen makes this process the only one of its kind. If another one runs, the error is [control.ErrTaken].
 func Listen(p config.Paths, k Kind) (net.Listener, error) { return control.Listen(socket(p, k)) }
 
 func socket(p config.Paths, k Kind) string { return p.Socket + "-" + string(k) }
@@ -60,10 +60,10 @@ func Serve(ctx context.Context, ln net.Listener, do func(Request)) {
 	srv := &http.Server{Handler: mux, ReadTimeout: limit, WriteTimeout: limit, IdleTimeout: limit}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()
-	_ = srv.Serve(ln) // it ends with ctx
+	_ = srv.Serve(ln) // returns when ctx ends
 }
 
-// Send hands a request to the program of a kind. It is an error if none runs.
+// Send sends a request to the running program of kind k. It returns an error if none runs.
 func Send(ctx context.Context, p config.Paths, k Kind, asked Request) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -43,7 +43,7 @@ func TestSecondStart(t *testing.T) {
 		if err := Send(t.Context(), p, k, Request{Page: strings.Repeat("x", 2*maxBody)}); err == nil || len(got) != 0 {
 			t.Errorf("a request without end: %v", err)
 		}
-		c, err := control.Dial(t.Context(), socket(p, k)) // says nothing, which holds nobody up
+		c, err := control.Dial(t.Context(), socket(p, k)) // sends nothing, which must block nobody
 		if err != nil {
 			t.Fatal(err)
 		}

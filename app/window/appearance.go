@@ -9,23 +9,23 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// dark is a theme in its dark variant, for text on the black ground of a picture.
+// dark is a theme in its dark variant, for text on the black background of a picture.
 type dark struct{ fyne.Theme }
 
-// Color is the dark one.
+// Color returns the colour of the dark variant.
 func (d dark) Color(n fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color {
 	return d.Theme.Color(n, theme.VariantDark)
 }
 
-// appearance is the window's appearance as its user wants it. It belongs to the window and not to the recorder's
+// appearance is the look that the user chose for the window. It belongs to the window and not to the recorder's
 // settings.
 type appearance struct {
 	fyne.Theme
 	variant string  // "light", "dark", or "" for the desktop's
-	scale   float32 // of text and all that goes with it
+	scale   float32 // of text and everything around it
 }
 
-// Color is that of the wished variant. What is disabled, or only a hint, stays legible.
+// Color returns a colour of the chosen variant. Disabled text and hints stay legible.
 func (l appearance) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
 	switch l.variant {
 	case "light":
@@ -46,7 +46,7 @@ func (l appearance) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Colo
 	return l.Theme.Color(n, v)
 }
 
-// Size is the usual one, scaled.
+// Size returns the usual size, scaled.
 func (l appearance) Size(n fyne.ThemeSizeName) float32 { return l.Theme.Size(n) * l.scale }
 
 // Keys of the preferences.
@@ -61,14 +61,14 @@ var textSizes = []struct {
 	scale float64
 }{{"Normal", 1}, {"Large", 1.25}, {"Very large", 1.5}}
 
-// dress gives the program the appearance that its user chose.
+// dress gives the program the look that the user chose.
 func dress(a fyne.App) {
 	p := a.Preferences()
 	a.Settings().SetTheme(appearance{theme.DefaultTheme(), p.String(prefTheme),
 		float32(p.FloatWithFallback(prefText, 1))})
 }
 
-// backdrop is a ground in a colour of the theme.
+// backdrop is a background in a colour of the theme.
 type backdrop struct {
 	widget.BaseWidget
 	name   fyne.ThemeColorName
@@ -82,7 +82,7 @@ func newBackdrop(name, border fyne.ThemeColorName, radius float32) *backdrop {
 	return b
 }
 
-// CreateRenderer draws it.
+// CreateRenderer draws the background.
 func (b *backdrop) CreateRenderer() fyne.WidgetRenderer {
 	r := &backdropRenderer{b: b, rect: canvas.NewRectangle(color.Transparent)}
 	r.Refresh()

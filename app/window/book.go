@@ -7,18 +7,18 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// book is the list of events as the window knows it: how many each day has, and those pages of days that were looked
-// at. It holds no more than keptPages pages, so a million events cost what a hundred cost.
+// book holds what the window knows of the list of events: the number of events of each day, and the pages that were
+// looked at. It holds at most keptPages pages, so a million events cost as much as a hundred.
 type book struct {
 	days   []event.Day
 	starts []int // row of each day's heading
 	rows   int
 	events int
 	pages  map[pageKey][]event.Event
-	used   []pageKey // longest unused first
+	used   []pageKey // the page that was unused the longest comes first
 }
 
-// pageKey is a page of a day, from 0.
+// pageKey names a page of a day. Pages count from 0.
 type pageKey struct {
 	day  string
 	page int
@@ -39,7 +39,7 @@ func newBook(days []event.Day) *book {
 	return b
 }
 
-// at returns the day of a row and its number in the day; -1 is the day's heading.
+// at returns the day of a row and the number of the event within the day. The number is -1 for the heading of the day.
 func (b *book) at(row int) (day event.Day, n int) {
 	i := sort.SearchInts(b.starts, row+1) - 1
 	return b.days[i], row - b.starts[i] - 1
@@ -59,7 +59,7 @@ func (b *book) row(day string, n int) int {
 	return b.starts[i] + 1 + n
 }
 
-// event returns a row's event, if its page is there, and the page that it is on. A heading has none.
+// event returns the event of a row, if its page is loaded, and the key of the page. A heading has no event.
 func (b *book) event(row int) (e event.Event, key pageKey, ok bool) {
 	if row < 0 || row >= b.rows || b.header(row) {
 		return event.Event{}, pageKey{}, false
@@ -73,7 +73,7 @@ func (b *book) event(row int) (e event.Event, key pageKey, ok bool) {
 	return p[n%pageSize], key, true
 }
 
-// keep takes a page.
+// keep adds a page.
 func (b *book) keep(key pageKey, list []event.Event) {
 	b.pages[key] = list
 	b.used = append(slices.DeleteFunc(b.used, func(k pageKey) bool { return k == key }), key)
@@ -83,7 +83,7 @@ func (b *book) keep(key pageKey, list []event.Event) {
 	}
 }
 
-// find returns the row of an event that is on a page, or -1.
+// find returns the row of an event on a loaded page, or -1.
 func (b *book) find(id string) int {
 	for key, p := range b.pages {
 		if i := slices.IndexFunc(p, func(e event.Event) bool { return e.ID == id }); i >= 0 {
@@ -93,7 +93,7 @@ func (b *book) find(id string) int {
 	return -1
 }
 
-// replace puts a changed event in its place, and returns its row, or -1 where it is not known.
+// replace puts a changed event in its place. It returns the row of the event, or -1 if the event is not loaded.
 func (b *book) replace(e event.Event) int {
 	for key, p := range b.pages {
 		if i := slices.IndexFunc(p, func(o event.Event) bool { return o.ID == e.ID }); i >= 0 {
@@ -104,7 +104,7 @@ func (b *book) replace(e event.Event) int {
 	return -1
 }
 
-// update takes new days and keeps the pages of those that have as many events as before, but for the stale ones.
+// update returns a book with new days. It keeps the pages of days that did not change and are not stale.
 func (b *book) update(days []event.Day, stale map[string]bool) *book {
 	n := newBook(days)
 	same := map[string]bool{}
@@ -119,8 +119,8 @@ func (b *book) update(days []event.Day, stale map[string]bool) *book {
 	return n
 }
 
-// move returns where a row of b is in a renewed book. New events come at the beginning of a day, so a row keeps its
-// distance from the day's end.
+// move returns the row in an updated book for a row of b. New events come at the beginning of a day, so a row keeps its
+// distance from the end of the day.
 func (b *book) move(row int, to *book) int {
 	if row >= b.rows || row <= 0 {
 		return 0
@@ -136,5 +136,5 @@ func (b *book) move(row int, to *book) int {
 	return to.starts[i] + 1 + max(0, min(n+to.days[i].Events-d.Events, to.days[i].Events-1))
 }
 
-// day is the day that an event is listed under.
+// dayOf returns the day that an event is listed under.
 func dayOf(e event.Event) string { return e.Time.Local().Format("2006-01-02") }

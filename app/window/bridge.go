@@ -8,7 +8,8 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 )
 
-// watch brings what the recorder says to the main goroutine, and waits for a recorder that is gone.
+// watch passes what the recorder reports to the main goroutine. When the recorder is gone, watch tries again every
+// second.
 func (w *window) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		first := true
@@ -33,7 +34,7 @@ func (w *window) watch(ctx context.Context) {
 	}
 }
 
-// asked does what a second start asks for: it shows the window.
+// asked runs the request of a second start and shows the window.
 func (w *window) asked(r instance.Request) {
 	w.do(func() {
 		w.show(r)

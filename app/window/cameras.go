@@ -24,7 +24,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// camerasPage shows a card for each camera, and one of them live.
+// camerasPage shows a card for each camera, or one camera live.
 type camerasPage struct {
 	env     *env
 	content *fyne.Container
@@ -44,18 +44,18 @@ type camerasPage struct {
 
 	seen   bool             // the page is visible
 	stills map[string]still // by camera
-	cards  map[string]bool  // cameras whose cards are seen
+	cards  map[string]bool  // cameras whose cards are visible
 	taking bool
 	asking bool
 }
 
-// still is a camera's last picture and when it was asked for.
+// still is a camera's last picture and the time when the window asked for it.
 type still struct {
 	image image.Image
 	asked time.Time
 }
 
-// stillAge is how old a picture on a card may get.
+// stillAge is the age after which the picture on a card is replaced.
 const stillAge = 8 * time.Second
 
 func newCamerasPage(env *env) *camerasPage {
@@ -109,10 +109,10 @@ func newCamerasPage(env *env) *camerasPage {
 	return p
 }
 
-// fixedHeight gives its content one height.
+// fixedHeight gives its content a fixed height.
 type fixedHeight struct{ height float32 }
 
-// Layout gives it the whole width.
+// Layout gives the content the full width and centres it.
 func (f fixedHeight) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	for _, o := range objects {
 		o.Resize(fyne.NewSize(size.Width, f.height))
@@ -120,7 +120,7 @@ func (f fixedHeight) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	}
 }
 
-// MinSize is the height alone.
+// MinSize returns the fixed height and a small width.
 func (f fixedHeight) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(40, f.height) }
 
 func (p *camerasPage) list() []status.Camera {
@@ -195,7 +195,7 @@ func (p *camerasPage) draw() {
 	}
 }
 
-// ramOf says how the RAM stands against its budget, and what happens if it does not fit.
+// ramOf says how much of the RAM budget is used, and what happens if full rings do not fit.
 func ramOf(s status.Status, keep time.Duration) string {
 	text := words.L("%s of %s used", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
 	if s.RAM.Need == 0 || keep == 0 {
@@ -210,7 +210,7 @@ func ramOf(s status.Status, keep time.Duration) string {
 		words.L("Full rings of %.0f s would need %s. They do not fit: the longest rings are shortened first, to about %.0f s each; what an alarm needs is kept. Raise the RAM budget, or lower the cameras' bit rates.", keep.Seconds(), config.ByteSize(s.RAM.Need), fits)
 }
 
-// refresh shows the cards again, and learns which of them are seen.
+// refresh draws the cards again and learns which of them are visible.
 func (p *camerasPage) refresh() {
 	clear(p.cards)
 	p.grid.Refresh()
@@ -226,7 +226,7 @@ func (p *camerasPage) Tick() {
 	p.nextStill()
 }
 
-// poll asks how the recorder is: that the rings fill is no change that it tells of by itself.
+// poll asks for the status, because the recorder does not report that the rings fill.
 func (p *camerasPage) poll() {
 	if p.asking {
 		return
@@ -236,7 +236,7 @@ func (p *camerasPage) poll() {
 		s, err := p.env.client.Status(p.env.ctx)
 		p.env.do(func() {
 			p.asking = false
-			if err == nil && p.env.status != nil { // the recorder may be gone since
+			if err == nil && p.env.status != nil { // the recorder may be gone by now
 				p.env.status = &s
 				p.draw()
 			}
@@ -244,7 +244,7 @@ func (p *camerasPage) poll() {
 	})
 }
 
-// nextStill asks for the oldest picture among the cards that are seen, one at a time.
+// nextStill asks for the oldest picture among the visible cards. It asks for one picture at a time.
 func (p *camerasPage) nextStill() {
 	if p.taking {
 		return
@@ -271,7 +271,7 @@ func (p *camerasPage) nextStill() {
 		}
 		p.env.do(func() {
 			p.taking = false
-			if err == nil { // without one the card says what the camera does
+			if err == nil { // without a picture the card says what the camera does
 				s.image = m
 				p.stills[id] = s
 				p.refresh()
@@ -283,7 +283,7 @@ func (p *camerasPage) nextStill() {
 	})
 }
 
-// choosePause ends a pause, or asks how long one shall be.
+// choosePause ends the pause, or asks how long a new pause lasts.
 func (p *camerasPage) choosePause() {
 	if s := p.env.status; s != nil && s.Pause.On {
 		p.env.try(p.env.client.EndPause, nil)
@@ -312,6 +312,8 @@ func (p *camerasPage) saveClip(id string) {
 	})
 }
 
+// --- Live view ---
+
 // openLive shows a camera live.
 func (p *camerasPage) openLive(id string) {
 	p.liveID, p.livePath = id, ""
@@ -329,7 +331,7 @@ func (p *camerasPage) closeLive() {
 	p.content.Refresh()
 }
 
-// follow opens the playlist that the live camera writes now; a new one begins whenever the camera was away.
+// follow opens the current playlist of the live camera. A new playlist begins whenever the camera was away.
 func (p *camerasPage) follow() {
 	if !p.live.Visible() {
 		return
@@ -366,6 +368,8 @@ func (p *camerasPage) enable(id string, on bool) {
 	}, nil)
 }
 
+// --- Cards ---
+
 // stateLine says in plain words what a camera does, since when, and what to do.
 func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 	since := words.Ago(now.Sub(c.Since))
@@ -376,7 +380,7 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 		return words.L("Connecting, for %s", since), widget.MediumImportance
 	case status.Recording:
 		text := words.L("Recording for %s", since)
-		if len(c.Advice) > 0 { // the first one weighs most
+		if len(c.Advice) > 0 { // the first advice matters most
 			a := c.Advice[0]
 			return text + ". " + strings.TrimSuffix(words.Say(a.Text), ".") + ". " + words.Say(a.Hint),
 				widget.WarningImportance
@@ -394,7 +398,7 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 	return text, widget.DangerImportance
 }
 
-// factsOf is what is known of a camera's stream, and its last alarm, in two lines.
+// factsOf returns two lines: what is known of a camera's stream, and its last alarm.
 func factsOf(c status.Camera, now time.Time) string {
 	var parts []string
 	if s := c.Streams; s.Video != "" && c.State == status.Recording {
@@ -413,10 +417,10 @@ func factsOf(c status.Camera, now time.Time) string {
 	return strings.Join(parts, "  ·  ") + "\n" + last
 }
 
-// cardWidth lets three cards stand beside each other in a small window.
+// cardWidth lets three cards fit side by side in a small window.
 const cardWidth = 244
 
-// card is one recycled card.
+// card is a reusable card of a camera.
 type card struct {
 	widget.BaseWidget
 	p            *camerasPage
@@ -478,7 +482,7 @@ func newCard(p *camerasPage) *card {
 func (c *card) set(s status.Camera) {
 	now := c.p.env.now()
 	c.id = s.ID
-	// the theme has changed while nobody looked
+	// The theme may have changed while the card was hidden.
 	if ground := theme.Color(theme.ColorNameBackground); ground != c.drawn {
 		c.drawn = ground
 		c.box.Refresh()
@@ -523,5 +527,5 @@ func (c *card) set(s status.Camera) {
 	}
 }
 
-// CreateRenderer shows the card's box.
+// CreateRenderer shows the box of the card.
 func (c *card) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(c.box) }

@@ -19,7 +19,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// cameraTest connects to a camera as it is typed in, and shows its picture or what is wrong.
+// cameraTest connects to a camera with the typed settings. It shows a picture, or what is wrong.
 type cameraTest struct {
 	env     *env
 	content *fyne.Container
@@ -29,8 +29,8 @@ type cameraTest struct {
 	picture *canvas.Image
 	camera  func() config.Camera
 	told    func()        // called when a text appears; may be nil
-	done    func(ok bool) // told of each result; may be nil
-	asked   int           // number of the last test; results of earlier ones are old
+	done    func(ok bool) // called with each result; may be nil
+	asked   int           // number of the last test; earlier results are dropped
 }
 
 func newCameraTest(env *env, camera func() config.Camera) *cameraTest {
@@ -46,7 +46,7 @@ func newCameraTest(env *env, camera func() config.Camera) *cameraTest {
 	return t
 }
 
-// clear forgets the last result.
+// clear removes the last result.
 func (t *cameraTest) clear() {
 	t.asked++
 	t.button.Enable()
@@ -97,7 +97,7 @@ func (t *cameraTest) run() {
 	})
 }
 
-// lookOf says what a camera showed, and what could be better.
+// lookOf says what a camera sent, and what could be better.
 func lookOf(l status.ProbeResult) (text, advice string) {
 	parts := []string{strings.ToUpper(l.Streams.Video), fmt.Sprintf("%d × %d", l.Streams.Width, l.Streams.Height)}
 	if l.Streams.FPS > 0 {

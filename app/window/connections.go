@@ -24,8 +24,8 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// connections shows the last connections to the mail server, what became of each, and what was said in it. While it is
-// seen it asks for them every two seconds.
+// connections shows the last connections to the mail server, their verdicts and their dialogues. While it is visible,
+// it asks for them every two seconds.
 type connections struct {
 	env     *env
 	content *fyne.Container
@@ -35,15 +35,15 @@ type connections struct {
 	empty   *widget.Label
 
 	list   []status.Connection // newest first
-	fault  string              // why they are not known
-	most   int                 // that are shown
+	fault  string              // why the list is not known, or ""
+	most   int                 // max number of shown connections
 	seen   bool
 	asking bool
-	odd    bool // seconds are counted by two
+	odd    bool // toggles each second, to ask every two seconds
 	talk   *talk
 }
 
-// fewConnections is how many are shown until more are asked for.
+// fewConnections is how many connections are shown until the user asks for more.
 const fewConnections = 6
 
 func newConnections(env *env) *connections {
@@ -69,14 +69,14 @@ func (p *connections) visible(yes bool) {
 	}
 }
 
-// tick comes once a second while the page is seen.
+// tick runs once a second while the page is visible.
 func (p *connections) tick() {
 	if p.odd = !p.odd; p.odd {
 		p.ask()
 	}
 }
 
-// ask asks the recorder, unless it still owes an answer.
+// ask asks the recorder for the connections, unless an answer is still due.
 func (p *connections) ask() {
 	if p.asking || !p.seen {
 		return
@@ -100,7 +100,7 @@ func (p *connections) ask() {
 	})
 }
 
-// fits are the connections to show.
+// fits returns the connections to show.
 func (p *connections) fits() []status.Connection {
 	return slices.DeleteFunc(slices.Clone(p.list), func(c status.Connection) bool { return p.bad.Checked && c.Good })
 }
@@ -133,10 +133,10 @@ func (p *connections) draw() {
 	p.content.Refresh()
 }
 
-// verdictOf says what became of a connection.
+// verdictOf returns the verdict on a connection.
 func verdictOf(c status.Connection) string { return capital(words.Say(c.Verdict)) }
 
-// capital begins a text with a capital letter.
+// capital makes the first letter of a text a capital.
 func capital(text string) string {
 	if text == "" {
 		return ""
@@ -145,7 +145,7 @@ func capital(text string) string {
 	return strings.ToUpper(string(first)) + text[size:]
 }
 
-// portOf is a port's number, or its address where it is not for every address of this machine.
+// portOf returns the number of a port, or the whole address if it is not open on every address of this machine.
 func portOf(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if ip := net.ParseIP(host); err != nil || host != "" && (ip == nil || !ip.IsUnspecified()) {
@@ -154,7 +154,7 @@ func portOf(listen string) string {
 	return words.L("port %s", port)
 }
 
-// aboutConnection is what is worth knowing of a connection besides, in one line.
+// aboutConnection returns one line with what else is worth knowing about a connection.
 func (p *connections) aboutConnection(c status.Connection) string {
 	parts := []string{words.Moment(c.Time, p.env.now()), c.From}
 	for _, id := range c.Cameras {
@@ -169,13 +169,15 @@ func (p *connections) aboutConnection(c status.Connection) string {
 	return strings.Join(parts, "  ·  ")
 }
 
-// connectionSign tells at a glance whether there is something to repair.
+// connectionSign returns the icon that shows whether something needs repair.
 func connectionSign(c status.Connection) fyne.Resource {
 	if c.Good {
 		return theme.NewSuccessThemedResource(theme.ConfirmIcon())
 	}
 	return theme.NewWarningThemedResource(theme.WarningIcon())
 }
+
+// --- Rows ---
 
 // connectionRow is one connection in the list. A click, Enter or Space opens it.
 type connectionRow struct {
@@ -206,7 +208,7 @@ func newConnectionRow(p *connections) *connectionRow {
 	return r
 }
 
-// set shows a connection; what is shown already costs nothing.
+// set shows a connection. It redraws only what changed.
 func (r *connectionRow) set(c status.Connection) {
 	r.c = c
 	text, detail := verdictOf(c), r.p.aboutConnection(c)
@@ -242,19 +244,19 @@ func (r *connectionRow) MouseIn(*desktop.MouseEvent) { r.hovered = true; r.mark(
 // MouseMoved does nothing.
 func (r *connectionRow) MouseMoved(*desktop.MouseEvent) {}
 
-// MouseOut ends what MouseIn began.
+// MouseOut removes the mark of MouseIn.
 func (r *connectionRow) MouseOut() { r.hovered = false; r.mark() }
 
-// FocusGained shows where the keys go.
+// FocusGained shows that the row has the keyboard focus.
 func (r *connectionRow) FocusGained() { r.focused = true; r.mark() }
 
-// FocusLost ends what FocusGained began.
+// FocusLost removes the mark of FocusGained.
 func (r *connectionRow) FocusLost() { r.focused = false; r.mark() }
 
-// TypedRune does nothing; Space comes as a key too.
+// TypedRune does nothing, because Space also comes as a key.
 func (r *connectionRow) TypedRune(rune) {}
 
-// TypedKey opens the connection.
+// TypedKey opens the connection on Enter and Space.
 func (r *connectionRow) TypedKey(k *fyne.KeyEvent) {
 	if k.Name == fyne.KeyReturn || k.Name == fyne.KeyEnter || k.Name == fyne.KeySpace {
 		r.p.open(r.c)
@@ -266,7 +268,9 @@ func (r *connectionRow) CreateRenderer() fyne.WidgetRenderer {
 	return widget.NewSimpleRenderer(r.box)
 }
 
-// talk is the dialog with all that was said in a connection; it follows one that is still open.
+// --- Dialogue ---
+
+// talk is the dialog that shows everything that was said in a connection. It follows a connection that is still open.
 type talk struct {
 	p       *connections
 	c       status.Connection

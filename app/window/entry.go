@@ -6,7 +6,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// entry is an entry that leaves the window's shortcuts to the window. Escape leaves it, where there is a place to go.
+// entry is a text entry that passes the window's shortcuts on to the window. Escape leaves the entry if leave is set.
 type entry struct {
 	widget.Entry
 	env   *env
@@ -19,7 +19,7 @@ func newEntry(env *env, leave func()) *entry {
 	return e
 }
 
-// TypedShortcut gives the window what is no shortcut of text.
+// TypedShortcut passes shortcuts that are not for text on to the window.
 func (e *entry) TypedShortcut(s fyne.Shortcut) {
 	if _, ours := s.(*desktop.CustomShortcut); ours {
 		if c, ok := e.env.win.Canvas().(fyne.Shortcutable); ok {
@@ -30,7 +30,7 @@ func (e *entry) TypedShortcut(s fyne.Shortcut) {
 	e.Entry.TypedShortcut(s)
 }
 
-// TypedKey leaves by Escape and by the arrow down.
+// TypedKey leaves the entry on Escape and Down.
 func (e *entry) TypedKey(k *fyne.KeyEvent) {
 	if e.leave != nil && (k.Name == fyne.KeyEscape || k.Name == fyne.KeyDown) {
 		e.leave()

@@ -41,7 +41,7 @@ type env struct {
 	edit func(camera string)      // turns to the settings of a camera, or of a new one for ""
 }
 
-// try runs something that may take long off the main goroutine, and shows its error.
+// try runs a long task off the main goroutine. It shows an error of the task, and then calls then, which may be nil.
 func (env *env) try(do func(context.Context) error, then func()) {
 	env.work.Go(func() {
 		err := do(env.ctx)
@@ -56,7 +56,7 @@ func (env *env) try(do func(context.Context) error, then func()) {
 	})
 }
 
-// fail shows an error, with what to do where that is known.
+// fail shows an error, and a hint what to do if there is one.
 func (env *env) fail(err error) {
 	text := words.Error(err)
 	var e *control.Error
@@ -79,7 +79,7 @@ func (env *env) fail(err error) {
 	env.win.Canvas().Focus(done)
 }
 
-// confirm asks before something that cannot be undone. The safe answer is the one that Enter and Escape give.
+// confirm asks before a task that cannot be undone. Enter and Escape give the safe answer.
 func (env *env) confirm(title, text, yes string, do func()) {
 	l := widget.NewLabel(text)
 	l.Wrapping = fyne.TextWrapWord
@@ -98,10 +98,10 @@ func (env *env) confirm(title, text, yes string, do func()) {
 // openGuide opens the guide over the pages.
 func (env *env) openGuide() { env.open(instance.Request{Page: "guide"}) }
 
-// toast tells of something for some seconds.
+// toast shows a message for four seconds.
 func (env *env) toast(text string) { env.toasts.show(text, env.win.Canvas().Size().Width) }
 
-// each does something with several events, with a progress that can be stopped, and tells of the first error.
+// each runs a task for several events and shows a progress bar with a stop button. It shows the first error.
 func (env *env) each(list []event.Event, do func(context.Context, event.Event) error) {
 	if len(list) == 1 {
 		env.try(func(ctx context.Context) error { return do(ctx, list[0]) }, nil)
@@ -125,7 +125,7 @@ func (env *env) each(list []event.Event, do func(context.Context, event.Event) e
 	})
 }
 
-// progress runs something long with a bar and a button that stops it.
+// progress runs a long task and shows a bar with a button that stops it.
 func (env *env) progress(whole int, do func(ctx context.Context, step func(done int)) error) {
 	ctx, cancel := context.WithCancel(env.ctx)
 	bar := widget.NewProgressBar()
@@ -147,13 +147,13 @@ func (env *env) progress(whole int, do func(ctx context.Context, step func(done 
 	})
 }
 
-// protect keeps an event from retention, or ends that.
+// protect protects an event from retention, or ends the protection.
 func (env *env) protect(ctx context.Context, e event.Event, on bool) error {
 	_, err := env.client.Protect(ctx, e.ID, on)
 	return err
 }
 
-// choose does something with a camera: with the only one at once, else after the user chose one or all.
+// choose runs a task for a camera: at once if there is only one, otherwise after the user chose one camera or all.
 func (env *env) choose(from *widget.Button, do func(ctx context.Context, id string) error) {
 	list := cameras(env.status)
 	run := func(ids ...string) {
@@ -181,7 +181,7 @@ func (env *env) choose(from *widget.Button, do func(ctx context.Context, id stri
 	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", items...), env.win.Canvas(), at)
 }
 
-// path is the full path of one of an event's files.
+// path returns the full path of a file of an event.
 func (env *env) path(e event.Event, file string) string {
 	s := env.known()
 	if s == nil {
@@ -190,7 +190,8 @@ func (env *env) path(e event.Event, file string) string {
 	return e.Path(s.Archive.Path, file)
 }
 
-// known is the status, or the last one while no recorder answers: clips lie where they lay, and can be played.
+// known returns the status, or the last one while no recorder answers. The clips are still in the same place and can be
+// played.
 func (env *env) known() *status.Status {
 	if env.status == nil {
 		return env.last
@@ -198,7 +199,7 @@ func (env *env) known() *status.Status {
 	return env.status
 }
 
-// cameraName is a camera's name, or its id where it is no more.
+// cameraName returns the name of a camera, or its id if the camera no longer exists.
 func (env *env) cameraName(id string) string {
 	if s := env.known(); s != nil {
 		for _, c := range s.Cameras {

@@ -26,7 +26,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// eventsPage lists the events, newest first, and shows one of them.
+// eventsPage lists the events, newest first, or shows one of them.
 type eventsPage struct {
 	env     *env
 	content *fyne.Container
@@ -59,7 +59,7 @@ type eventsPage struct {
 	picked   map[string]event.Event // by id
 	last     int                    // row that was picked last, for a range
 	bar      fyne.CanvasObject
-	rebuild  fyne.CanvasObject // shown while the list is read from the archive
+	rebuild  fyne.CanvasObject // shown while the index is filled from the archive
 	reading  *widget.Label
 	progress *widget.ProgressBar
 	picking  *widget.Label
@@ -70,10 +70,10 @@ type eventsPage struct {
 	again   bool
 	loaded  bool
 	err     error
-	stale   map[string]bool // days that have changed since they were fetched
+	stale   map[string]bool // days that changed since their pages were fetched
 	getting map[pageKey]bool
 	rebuilt int
-	goTo    string // id of the event at the place to return to
+	goTo    string // place to return to: a day and the number of events below, see place
 }
 
 func newEventsPage(env *env) *eventsPage {
@@ -148,7 +148,7 @@ func newEventsPage(env *env) *eventsPage {
 	return p
 }
 
-// newFilter makes the line by which the list is narrowed.
+// newFilter returns the line with the filters of the list.
 func (p *eventsPage) newFilter() fyne.CanvasObject {
 	p.search = newEntry(p.env, func() { p.env.win.Canvas().Focus(p.rows) })
 	p.search.SetPlaceHolder(words.L("Search (Ctrl+F)"))
@@ -171,11 +171,11 @@ func (p *eventsPage) newFilter() fyne.CanvasObject {
 		container.NewBorder(nil, nil, nil, p.count, p.search))
 }
 
-// fillChoices puts what can be chosen into the filter, and keeps what is chosen.
+// fillChoices fills the filters with the possible values, and keeps the chosen values.
 func (p *eventsPage) fillChoices() {
 	p.filling = true
 	defer func() { p.filling = false }()
-	// its last event has gone, and it is still asked for
+	// The last event with the chosen value may be gone, but the filter still has this value.
 	if c := p.query.Camera; c != "" && !slices.Contains(p.choices.Cameras, c) {
 		p.choices.Cameras = append(slices.Clone(p.choices.Cameras), c)
 	}
@@ -198,7 +198,7 @@ func (p *eventsPage) fillChoices() {
 	p.label.SetSelectedIndex(max(0, label))
 }
 
-// filter takes the question from the fields, and asks it.
+// filter reads the filters and asks for the matching events.
 func (p *eventsPage) filter() {
 	if p.filling {
 		return
@@ -226,7 +226,7 @@ func (p *eventsPage) filter() {
 
 func (p *eventsPage) filtered() bool { return p.query != event.Query{} }
 
-// showAll ends every filter.
+// showAll clears all filters.
 func (p *eventsPage) showAll() {
 	p.filling = true
 	p.search.SetText("")
@@ -237,7 +237,9 @@ func (p *eventsPage) showAll() {
 	p.filter()
 }
 
-// newPickBar makes the line that acts on several events.
+// --- Picked events ---
+
+// newPickBar returns the line with the buttons that act on the picked events.
 func (p *eventsPage) newPickBar() fyne.CanvasObject {
 	p.picking = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	all := func(do func(context.Context, event.Event) error) func() {
@@ -293,7 +295,7 @@ func (p *eventsPage) drawPicked() {
 	}
 }
 
-// remove deletes events after the user agreed. Protected ones and those that are being saved stay, and it says so.
+// remove deletes events after the user agreed. Protected and unfinished events stay, and the question says so.
 func (p *eventsPage) remove(list []event.Event) {
 	var going []event.Event
 	for _, e := range list {
@@ -329,7 +331,7 @@ func (p *eventsPage) remove(list []event.Event) {
 	})
 }
 
-// isAway reports whether an event lies on a drive that was not there when it was looked for.
+// isAway reports whether an event lies on a drive that was not there when it was last looked for.
 func (env *env) isAway(e event.Event) bool {
 	return env.status != nil && slices.ContainsFunc(env.status.Archive.Away, func(d status.Drive) bool {
 		return d.ID == e.Drive && d.Path == e.Archive
@@ -345,7 +347,9 @@ func (env *env) away(list []event.Event) (n int) {
 	return n
 }
 
-// Update takes what the recorder says. The first message of a connection makes everything be asked again.
+// --- Loading ---
+
+// Update takes a message of the recorder. The first message of a connection makes the page ask for everything again.
 func (p *eventsPage) Update(u control.Update, first bool) {
 	if first {
 		for _, d := range p.book.days {
@@ -394,7 +398,7 @@ func (p *eventsPage) Update(u control.Update, first bool) {
 	p.draw()
 }
 
-// reload asks for the days, one question at a time.
+// reload asks for the days. It asks one question at a time.
 func (p *eventsPage) reload() {
 	if p.env.status == nil {
 		return
@@ -415,7 +419,7 @@ func (p *eventsPage) reload() {
 		p.env.do(func() {
 			p.asking = false
 			if p.env.ctx.Err() != nil || errors.Is(err, control.ErrNotRunning) {
-				return // the page says so by itself, and asks again when it is back
+				return // the page shows this by itself, and asks again when the recorder is back
 			}
 			if q != p.query || p.again {
 				p.reload()
@@ -432,7 +436,7 @@ func (p *eventsPage) reload() {
 	})
 }
 
-// setDays shows other days, with the place kept.
+// setDays shows new days and keeps the place in the list.
 func (p *eventsPage) setDays(days []event.Day, c event.Choices) {
 	p.loaded = true
 	old := p.book
@@ -464,10 +468,10 @@ func (p *eventsPage) setDays(days []event.Day, c event.Choices) {
 	}
 }
 
-// get fetches a page that is seen and not there, two at a time; the others are asked for when these have come.
+// get fetches a page that is visible and not loaded. It fetches two pages at a time, and the next ones after that.
 func (p *eventsPage) get(key pageKey) {
 	if _, known := p.book.pages[key]; known || len(p.getting) >= 2 || p.getting[key] {
-		return // a known page that is too short lacks events that are gone; the recorder tells of them
+		return // if a known page is too short, events are gone, and the recorder will report them
 	}
 	p.getting[key] = true
 	b, q := p.book, p.query
@@ -479,7 +483,7 @@ func (p *eventsPage) get(key pageKey) {
 			if p.env.ctx.Err() != nil {
 				return
 			}
-			if p.book != b { // the list has changed: the page may be another one now
+			if p.book != b { // the list has changed, so the page may hold other events now
 				p.rows.place(true)
 				return
 			}
@@ -531,7 +535,7 @@ func (p *eventsPage) draw() {
 	if changed || !slices.Equal(before, after) {
 		p.content.Refresh() // what was shown or hidden moves the rest
 		if changed {
-			p.content.Refresh() // a wrapped text knows its height once it has a width
+			p.content.Refresh() // a wrapped text knows its height only after it has a width
 		}
 	}
 }
@@ -558,6 +562,8 @@ func (p *eventsPage) Tick() {
 	}
 }
 
+// --- One event ---
+
 // openEvent shows one event.
 func (p *eventsPage) openEvent(e event.Event) {
 	p.detail.show(e)
@@ -576,7 +582,7 @@ func (p *eventsPage) closeEvent() {
 	p.env.win.Canvas().Focus(p.rows)
 }
 
-// find shows an event by its id, wherever it is.
+// find shows the event with the given id, even if it is not in the list.
 func (p *eventsPage) find(id string) {
 	var e event.Event
 	var s status.Status
@@ -587,7 +593,7 @@ func (p *eventsPage) find(id string) {
 		return err
 	}, func() {
 		if e.ID != "" {
-			if p.env.known() == nil { // the watch tells a moment later where the clips lie and what plays them
+			if p.env.known() == nil { // needed for the clips' path and FFmpeg; the watch sends it only a moment later
 				p.env.last = &s
 			}
 			p.openEvent(e)
@@ -596,7 +602,7 @@ func (p *eventsPage) find(id string) {
 	})
 }
 
-// reach puts the cursor on an event of a day that is listed, as far as its page is there.
+// reach puts the cursor on an event, if its page is loaded.
 func (p *eventsPage) reach(e event.Event) {
 	if row := p.book.find(e.ID); row >= 0 {
 		p.rows.setCursor(row)
@@ -615,7 +621,7 @@ func (p *eventsPage) neighbour(by int) {
 		}
 		e, key, ok := p.book.event(at)
 		if !ok {
-			p.get(key) // once it is there, the next try gets further
+			p.get(key) // once the page is loaded, the next try gets further
 			return
 		}
 		p.rows.setCursor(at)
@@ -624,7 +630,7 @@ func (p *eventsPage) neighbour(by int) {
 	}
 }
 
-// place is what is remembered of the list: the day and the event at the top.
+// place returns the place in the list to remember: the day at the top, and the number of its events from there on.
 func (p *eventsPage) place() string {
 	if p.rows.top == 0 || p.rows.top >= p.book.rows {
 		return ""
@@ -633,7 +639,7 @@ func (p *eventsPage) place() string {
 	return fmt.Sprintf("%s/%d", d.Day, max(0, d.Events-n))
 }
 
-// restore goes to a remembered place: a day, and how many events of it lie below.
+// restore goes to the remembered place: a day and the number of its events that lie below.
 func (p *eventsPage) restore() {
 	day, rest, _ := strings.Cut(p.goTo, "/")
 	below, _ := strconv.Atoi(rest)
@@ -645,7 +651,9 @@ func (p *eventsPage) restore() {
 	}
 }
 
-// pictured refreshes the rows of a thumbnail that has been loaded.
+// --- Rows ---
+
+// pictured redraws the rows of a thumbnail that was loaded.
 func (p *eventsPage) pictured(path string) {
 	for i := range p.rows.shown {
 		if e, _, ok := p.book.event(i); ok && e.Thumbnail != "" && p.env.path(e, e.Thumbnail) == path {
@@ -697,7 +705,7 @@ func (p *eventsPage) startSearch() {
 	p.env.win.Canvas().Focus(p.search)
 }
 
-// typed are the list's keys.
+// typed handles the keys of the list.
 func (p *eventsPage) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
 	e, _, ok := p.book.event(p.rows.cursor)
 	if !ok {
@@ -800,12 +808,12 @@ func (r *dayRow) set(d event.Day, now time.Time) {
 	r.line.Refresh()
 }
 
-// CreateRenderer shows the day and how many events it has.
+// CreateRenderer shows the day and the number of its events.
 func (r *dayRow) CreateRenderer() fyne.WidgetRenderer {
 	return widget.NewSimpleRenderer(container.NewVBox(layout.NewSpacer(), r.line))
 }
 
-// eventRow is one recycled row of the list.
+// eventRow is a reusable row of the list.
 type eventRow struct {
 	widget.BaseWidget
 	check                *widget.Check
@@ -835,7 +843,7 @@ func newEventRow() *eventRow {
 	return r
 }
 
-// blank shows that the event has not come yet.
+// blank shows that the event is not loaded yet.
 func (r *eventRow) blank() {
 	r.title.set("…", theme.ColorNameForeground)
 	r.detail.set("", theme.ColorNameForeground)
@@ -852,7 +860,7 @@ func (r *eventRow) blank() {
 	able(r.check, false)
 }
 
-// colourOf is the colour of text of an importance.
+// colourOf returns the text colour of an importance.
 func colourOf(i widget.Importance) fyne.ThemeColorName {
 	switch i {
 	case widget.HighImportance:
@@ -869,10 +877,10 @@ func colourOf(i widget.Importance) fyne.ThemeColorName {
 	return theme.ColorNameForeground
 }
 
-// CreateRenderer shows the row's box.
+// CreateRenderer shows the box of the row.
 func (r *eventRow) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(r.box) }
 
-// cameras are those that a clip can be saved of.
+// cameras returns the cameras of which a clip can be saved.
 func cameras(s *status.Status) []status.Camera {
 	if s == nil {
 		return nil

@@ -29,8 +29,8 @@ type eventView struct {
 	list    *eventsPage
 	content *fyne.Container
 	event   event.Event
-	clip    int  // which of its clips is shown
-	opened  bool // the player has it
+	clip    int  // index of the clip that is shown
+	opened  bool // the player has the clip
 
 	title    *widget.Label
 	protect  *widget.Button
@@ -72,7 +72,7 @@ func newEventView(p *eventsPage) *eventView {
 	v.verdict = widget.NewLabel("")
 	v.verdict.Wrapping = fyne.TextWrapWord
 
-	side := container.NewGridWrap(fyne.NewSize(receiptWidth, 1)) // keeps the receipt's width
+	side := container.NewGridWrap(fyne.NewSize(receiptWidth, 1)) // keeps the width of the receipt
 	top := container.NewBorder(nil, nil, container.NewHBox(back, newer, older),
 		container.NewHBox(v.protect, v.export, v.remove), v.title)
 	left := container.NewBorder(v.parts, nil, nil, nil,
@@ -85,10 +85,10 @@ func newEventView(p *eventsPage) *eventView {
 
 const receiptWidth = 310
 
-// show turns to an event.
+// show shows an event.
 func (v *eventView) show(e event.Event) {
 	if v.event.ID != e.ID {
-		v.opened, v.clip = false, 0 // the player goes on with the other clip: there is never a second FFmpeg
+		v.opened, v.clip = false, 0 // the player switches to the other clip, so there is never a second FFmpeg
 		v.verdict.SetText("")
 		v.verdict.Hide()
 		v.snapshot.Image = nil
@@ -98,14 +98,14 @@ func (v *eventView) show(e event.Event) {
 	v.play()
 }
 
-// changed follows the event that is shown.
+// changed updates the event if it is shown.
 func (v *eventView) changed(e event.Event) {
 	if e.ID == v.event.ID && v.content.Visible() {
 		v.show(e)
 	}
 }
 
-// reload asks for the event that is shown, after a time in which nobody told of its changes.
+// reload asks for the shown event again, after a time in which no changes were reported.
 func (v *eventView) reload() {
 	if !v.content.Visible() {
 		return
@@ -132,7 +132,7 @@ func (v *eventView) leave() {
 	v.opened = false
 }
 
-// typed are the keys of the page that are not the player's.
+// typed handles the keys of the page. The rest goes to the player.
 func (v *eventView) typed(k *fyne.KeyEvent) {
 	switch k.Name {
 	case fyne.KeyEscape, fyne.KeyBackspace:
@@ -154,7 +154,7 @@ func (v *eventView) typed(k *fyne.KeyEvent) {
 
 func (v *eventView) focus() { v.env.win.Canvas().Focus(v.player.line) }
 
-// play opens the clip in the player, once it is there.
+// play opens the clip in the player, once the clip exists.
 func (v *eventView) play() {
 	e := v.event
 	playable := v.clip < len(e.Clips)
@@ -190,7 +190,7 @@ func (v *eventView) play() {
 	v.player.open(player.Source{Path: v.env.path(e, c.File), Length: c.Length.D()}, 0, marksOf(e, c), poster)
 }
 
-// marksOf are the alarms of an event that lie in a clip, as places in it.
+// marksOf returns the positions of an event's alarms that lie in a clip.
 func marksOf(e event.Event, c event.Clip) (marks []time.Duration) {
 	for _, t := range e.Triggers {
 		if at := t.Time.Sub(c.Start); at >= 0 && at <= c.Length.D() {
@@ -200,7 +200,7 @@ func marksOf(e event.Event, c event.Clip) (marks []time.Duration) {
 	return marks
 }
 
-// tick shows how far an event has come that is being saved.
+// tick updates an event that is being saved.
 func (v *eventView) tick() {
 	if v.content.Visible() && !v.event.State.Ended() {
 		v.draw()
@@ -285,7 +285,9 @@ func (v *eventView) draw() {
 	v.receipt.Refresh()
 }
 
-// shownAlarms is how many alarms of an event are written out.
+// --- Receipt ---
+
+// shownAlarms is how many alarms of an event are listed.
 const shownAlarms = 12
 
 // alarmOf says what is known of an alarm.
@@ -305,7 +307,7 @@ func alarmOf(t event.Trigger) string {
 	return strings.Join(parts, "  ·  ")
 }
 
-// receiptOf is what was asked and what was got.
+// receiptOf returns what was asked and what was got, as pairs of name and value.
 func receiptOf(e event.Event) (list [][2]string) {
 	add := func(name, value string) { list = append(list, [2]string{name, value}) }
 	r := e.Receipt
@@ -328,7 +330,7 @@ func receiptOf(e event.Event) (list [][2]string) {
 	return list
 }
 
-// addFile writes one clip's file and what can be done with it.
+// addFile adds the file of a clip and the buttons for it.
 func (v *eventView) addFile(box *fyne.Container, c event.Clip) {
 	path := v.env.path(v.event, c.File)
 	box.Add(caption(words.L("File")))
@@ -350,7 +352,7 @@ func (v *eventView) addFile(box *fyne.Container, c event.Clip) {
 	box.Add(sum)
 }
 
-// copy puts the file on the clipboard, or its path where the desktop has no way for a file.
+// copy copies the file to the clipboard, or its path if the desktop cannot copy files.
 func (v *eventView) copy(path string) {
 	v.env.work.Go(func() {
 		err := opener.CopyFile(path)
@@ -368,7 +370,7 @@ func (v *eventView) copy(path string) {
 	})
 }
 
-// check reads the clip back.
+// check reads the clips back and shows the verdict.
 func (v *eventView) check(b *widget.Button) {
 	b.Disable()
 	id := v.event.ID
@@ -402,7 +404,7 @@ func (v *eventView) toggleProtection() {
 	v.env.try(func(ctx context.Context) error { return v.env.protect(ctx, e, on) }, nil)
 }
 
-// pictured takes a picture that has been loaded.
+// pictured shows a picture that was loaded.
 func (v *eventView) pictured(path string) {
 	e := v.event
 	if !v.content.Visible() {
@@ -417,14 +419,14 @@ func (v *eventView) pictured(path string) {
 	}
 }
 
-// caption heads a part of the receipt.
+// caption returns the heading of a part of the receipt.
 func caption(text string) fyne.CanvasObject {
 	l := widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	l.Truncation = fyne.TextTruncateEllipsis
 	return container.New(layout.NewCustomPaddedVBoxLayout(0), widget.NewSeparator(), l)
 }
 
-// fact is a name and a value in one or more lines.
+// fact returns a name and a value of one or more lines.
 func fact(name, value string) fyne.CanvasObject {
 	v := widget.NewLabel(value)
 	v.Wrapping = fyne.TextWrapWord
@@ -437,7 +439,7 @@ func fact(name, value string) fyne.CanvasObject {
 		container.NewVBox(container.NewGridWrap(fyne.NewSize(104, n.MinSize().Height), n)), nil, v)
 }
 
-// able switches a widget on or off.
+// able enables or disables a widget.
 func able(o fyne.Disableable, yes bool) {
 	if yes == !o.Disabled() {
 		return

@@ -23,25 +23,25 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// file is a file to export and what it is called there.
+// file is a file to export and its name at the destination.
 type file struct {
 	path, name string
 	bytes      int64
 	time       time.Time
 }
 
-// filesOf are the clips of events, under names that tell cameras apart.
+// filesOf returns the clips of events, with names that distinguish the cameras.
 func (env *env) filesOf(list []event.Event) (files []file) {
 	for _, e := range list {
 		for _, c := range e.Clips {
-			// a sidecar from elsewhere may say anything
+			// A sidecar from elsewhere may hold any path.
 			files = append(files, file{env.path(e, c.File), filepath.Base(e.Camera + "_" + c.File), c.Bytes, c.End})
 		}
 	}
 	return files
 }
 
-// export asks where to, and copies the clips of events into a folder or into a zip file.
+// export asks for a destination and copies the clips of events into a folder or a zip file.
 func (env *env) export(list []event.Event) {
 	files := env.filesOf(list)
 	if len(files) == 0 {
@@ -109,8 +109,8 @@ func (env *env) copyTo(files []file, whole int64, to string,
 	})
 }
 
-// toFolder copies files into a folder. A name that is taken gets a number; a copy that was not finished is removed. A
-// clip that is gone does not keep the others from being copied.
+// toFolder copies files into a folder. If a name is taken, the copy gets a number. An unfinished copy is removed. If a
+// clip is gone, the others are still copied.
 func toFolder(ctx context.Context, files []file, dir string, count func(int64)) error {
 	var errs []error
 	for _, f := range files {
@@ -135,7 +135,7 @@ func toFolder(ctx context.Context, files []file, dir string, count func(int64)) 
 	return errors.Join(errs...)
 }
 
-// create makes a file under a name that is free.
+// create creates a file, with a number in its name if the name is taken.
 func create(path string) (*os.File, error) {
 	ext := filepath.Ext(path)
 	name := path
@@ -148,9 +148,9 @@ func create(path string) (*os.File, error) {
 	}
 }
 
-// toZip copies files into a new zip file, stored as they are since video does not shrink.
+// toZip copies files into a new zip file. It stores them uncompressed, because video does not shrink.
 func toZip(ctx context.Context, files []file, path string, count func(int64)) (err error) {
-	out, err := os.Create(path) // the user agreed to replace it
+	out, err := os.Create(path) // the user agreed to replace the file
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}

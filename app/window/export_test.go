@@ -13,7 +13,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// clips makes an archive with two cameras' clips of the same moment.
+// clips creates an archive with clips of two cameras at the same time.
 func clips(t *testing.T) (w *window, list []event.Event) {
 	w = rig(t, &fake{})
 	root := t.TempDir()
@@ -131,7 +131,7 @@ func TestThePlaceIsRemembered(t *testing.T) {
 	if w.app.Preferences().String("page") != "health" || place == "" {
 		t.Errorf("page %q, place %q", w.app.Preferences().String("page"), place)
 	}
-	f.events = append([]event.Event{ev(5, event.Saved)}, f.events...) // meanwhile
+	f.events = append([]event.Event{ev(5, event.Saved)}, f.events...) // a new event came in the meantime
 	again := filled(t, f, 0)
 	again.events.goTo = place
 	again.events.reload()

@@ -24,8 +24,9 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// guide sets up a recorder in four short steps, each tested before the next: RAM disk, archive, camera, mail. It edits
-// a copy of the settings, which comes in force before the last step, since that one waits for a real mail.
+// guide sets up a recorder in four short steps: RAM disk, archive, camera, mail. Each step is tested before the next
+// one. The guide edits a copy of the settings. The copy is put in force before the last step, because that step waits
+// for a real mail.
 type guide struct {
 	env     *env
 	content *fyne.Container
@@ -64,7 +65,7 @@ type guide struct {
 	steps              [4]fyne.CanvasObject
 }
 
-// folderStep asks for a folder and shows what it is good for.
+// folderStep asks for a folder and shows what the folder is good for.
 type folderStep struct {
 	g       *guide
 	use     string
@@ -220,7 +221,9 @@ func (g *guide) mailStep() fyne.CanvasObject {
 	return container.NewVBox(g.arrived, container.New(fixedHeight{4}, g.waiting), widget.NewSeparator(), g.help.content)
 }
 
-// update follows the recorder. With no camera yet the guide comes by itself, once.
+// --- Following the recorder ---
+
+// update follows the recorder. If no camera is set up, the guide opens by itself, once.
 func (g *guide) update(control.Update) {
 	s := g.env.status
 	if s != nil && g.auto {
@@ -234,7 +237,7 @@ func (g *guide) update(control.Update) {
 	}
 }
 
-// show begins the guide with the settings in force.
+// show starts the guide with the settings in force.
 func (g *guide) show() {
 	g.auto = false
 	g.env.work.Go(func() {
@@ -279,7 +282,7 @@ func (g *guide) hide() {
 	g.env.win.Content().Refresh()
 }
 
-// leads are what each step is for.
+// leads are the title and the purpose of each step.
 var leads = [4][2]string{
 	{"Memory",
 		"Preroll keeps the last seconds of every camera in memory, so that no disk is worn while nothing happens. Where may it do so?"},
@@ -308,7 +311,7 @@ func (g *guide) turn(step int) {
 	g.draw()
 	switch g.step {
 	case 2:
-		g.env.work.Go(func() { // later, so that the key that led here is not typed into it
+		g.env.work.Go(func() { // later, so that the key that led here is not typed into the address
 			g.env.do(func() { g.env.win.Canvas().Focus(g.address) })
 		})
 	default:
@@ -350,13 +353,13 @@ func (g *guide) say(text string) {
 	g.content.Refresh()
 }
 
-// forth goes to the next step; before the last one the settings come in force.
+// forth goes to the next step. Before the last step it puts the settings in force.
 func (g *guide) forth() {
 	switch g.step {
 	case 2:
 		c := g.typedCamera()
 		s := g.edit.Clone()
-		was := func(o config.Camera) bool { return o.ID == g.camera.ID } // from before Back
+		was := func(o config.Camera) bool { return o.ID == g.camera.ID } // from before Back was pressed
 		s.Cameras = append(slices.DeleteFunc(s.Cameras, was), c)
 		g.apply(s, func() {
 			g.camera = c
@@ -370,7 +373,7 @@ func (g *guide) forth() {
 	}
 }
 
-// apply puts settings in force, and says at the foot what is wrong with them.
+// apply puts settings in force. It shows their faults below the step.
 func (g *guide) apply(s config.Settings, then func()) {
 	g.next.Disable()
 	g.demo.Disable()
@@ -394,7 +397,7 @@ func (g *guide) apply(s config.Settings, then func()) {
 	})
 }
 
-// brandName is a brand's name; the one for all others is said in the user's language.
+// brandName returns the name of a brand. The name for all other brands is translated.
 func brandName(b config.Brand) string {
 	if b.Name == config.Other {
 		return words.Say(text.BrandOtherName.With())
@@ -402,7 +405,7 @@ func brandName(b config.Brand) string {
 	return b.Name
 }
 
-// faultsOf says the faults of settings that were refused.
+// faultsOf lists the faults of settings that were refused.
 func faultsOf(err error) string {
 	var e *control.Error
 	if !errors.As(err, &e) || len(e.Faults) == 0 {
@@ -415,7 +418,9 @@ func faultsOf(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// tryDemo sets up the demo camera and shows at once what it is good for.
+// --- The camera ---
+
+// tryDemo sets up the demo camera and shows the page of its events.
 func (g *guide) tryDemo() {
 	s := g.edit.Clone()
 	c := config.DemoCamera()
@@ -427,7 +432,7 @@ func (g *guide) tryDemo() {
 	})
 }
 
-// typedCamera is the camera as the fields have it.
+// typedCamera returns the camera with the values of the fields.
 func (g *guide) typedCamera() config.Camera {
 	c := g.camera
 	if n := strings.TrimSpace(g.name.Text); n != "" && n != c.Name {
@@ -438,7 +443,7 @@ func (g *guide) typedCamera() config.Camera {
 	return c
 }
 
-// build makes the RTSP address from brand and address, unless the user typed one.
+// build makes the RTSP address from brand and address, unless the user typed an RTSP address.
 func (g *guide) build() {
 	i := g.brand.SelectedIndex()
 	if i < 0 || i >= len(config.Brands) {
@@ -458,7 +463,7 @@ func (g *guide) build() {
 	g.building = false
 }
 
-// untest forgets a test of what has been changed since.
+// untest drops the result of the test after a field has changed.
 func (g *guide) untest() {
 	g.ready[2] = false
 	g.tester.clear()
@@ -516,7 +521,9 @@ func wrapped(text string) *widget.Label {
 	return l
 }
 
-// drawMail shows what to type into the camera, and the mail once it came.
+// --- The mail ---
+
+// drawMail shows what to type into the camera, and the mail once it has come.
 func (g *guide) drawMail() {
 	s := g.env.status
 	if i := g.brand.SelectedIndex(); i >= 0 {
@@ -537,7 +544,7 @@ func (g *guide) drawMail() {
 	}
 }
 
-// arrivalOf says whether a camera's mail has come since a moment.
+// arrivalOf says whether a mail of the camera has come since the given time. here reports it.
 func arrivalOf(s *status.Status, c config.Camera, since time.Time) (text string, i widget.Importance, here bool) {
 	switch {
 	case s == nil:
@@ -564,10 +571,12 @@ func arrivalOf(s *status.Status, c config.Camera, since time.Time) (text string,
 		from), widget.WarningImportance, false
 }
 
-// typing is how long the last key may be past before what was typed is looked at.
+// --- Folders ---
+
+// typing is how long to wait after the last key before the typed folder is checked.
 const typing = 500 * time.Millisecond
 
-// lookSoon looks at a folder once its name has been typed.
+// lookSoon checks the folder once the user has stopped typing.
 func (f *folderStep) lookSoon() {
 	g := f.g
 	f.apply()
@@ -586,7 +595,7 @@ func (f *folderStep) lookSoon() {
 	})
 }
 
-// apply takes the folder into the copy, untested.
+// apply puts the folder into the edited copy, untested.
 func (f *folderStep) apply() (path string, step int) {
 	g := f.g
 	path = strings.TrimSpace(f.entry.Text)
@@ -603,7 +612,7 @@ func (f *folderStep) apply() (path string, step int) {
 	return path, step
 }
 
-// check asks what a folder is good for.
+// check asks the recorder what the folder is good for.
 func (f *folderStep) check() {
 	g := f.g
 	path, n := f.apply()
@@ -639,10 +648,10 @@ func (f *folderStep) showResult(text string, i widget.Importance) {
 	f.result.SetText(text)
 }
 
-// usualRate is what a camera is taken to send while nothing is known of it, in bytes a second: 4 Mbit/s.
+// usualRate is the assumed bit rate of an unknown camera in bytes per second: 4 Mbit/s.
 const usualRate = 4e6 / 8
 
-// folderOf says what a folder is good for, and whether it can be used.
+// folderOf says what a folder is good for. ok reports whether the folder can be used.
 func folderOf(d status.Folder, use string, s config.Settings) (text string, i widget.Importance, ok bool) {
 	if !d.Fault.IsZero() {
 		return strings.TrimSpace(sentence(words.L("The folder %s", words.Say(d.Fault))) + " " + words.Say(d.Hint)),
@@ -688,7 +697,7 @@ func folderOf(d status.Folder, use string, s config.Settings) (text string, i wi
 	return words.L("This is a disk and not RAM: %s", text) + " " + words.Say(d.Hint), widget.WarningImportance, true
 }
 
-// sentence ends a text with a full stop, unless it ends with a sign already.
+// sentence adds a full stop to a text, unless the text ends with one or with a question mark.
 func sentence(text string) string {
 	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") {
 		return text

@@ -21,7 +21,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// healthPage says what is wrong, and why there is no clip of a time.
+// healthPage shows what is wrong, and finds out why there is no clip of a time.
 type healthPage struct {
 	env     *env
 	content fyne.CanvasObject
@@ -119,7 +119,7 @@ func (p *healthPage) draw() {
 		if len(names) > 0 && p.tested.SelectedIndex() < 0 {
 			p.tested.SetSelectedIndex(0)
 		}
-		p.doctor.draw() // which names them too
+		p.doctor.draw() // it also shows the cameras' names
 	}
 	able(p.test, len(names) > 0 && !p.testing)
 	able(p.ask, s != nil)
@@ -127,7 +127,7 @@ func (p *healthPage) draw() {
 	p.mails.draw(s)
 }
 
-// drawState lists what is wrong now.
+// drawState lists what is right and wrong now.
 func (p *healthPage) drawState(s *status.Status) {
 	list := findingsOf(s)
 	key := fmt.Sprint(list)
@@ -142,7 +142,7 @@ func (p *healthPage) drawState(s *status.Status) {
 	p.state.Refresh()
 }
 
-// findingsOf is what is right and wrong now, the wrong first.
+// findingsOf returns what is right and wrong now, wrong findings first.
 func findingsOf(s *status.Status) (list []status.Finding) {
 	if s == nil {
 		return []status.Finding{{Text: plain(headline(nil))}}
@@ -188,7 +188,7 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 	return list
 }
 
-// portsOf are the ports that the mail server listens on.
+// portsOf returns the ports on which the mail server listens.
 func portsOf(s status.SMTP) string {
 	var list []string
 	for _, p := range s.Ports {
@@ -206,7 +206,7 @@ func portsOf(s status.SMTP) string {
 	return strings.Join(list, ", ")
 }
 
-// finding shows one result with its sign.
+// finding shows one finding with its icon.
 func finding(f status.Finding) fyne.CanvasObject {
 	var icon fyne.Resource = theme.NewSuccessThemedResource(theme.ConfirmIcon())
 	switch {
@@ -229,7 +229,7 @@ func finding(f status.Finding) fyne.CanvasObject {
 		container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), widget.NewIcon(icon))), nil, box)
 }
 
-// find asks why there is no clip.
+// find asks the recorder why there is no clip.
 func (p *healthPage) find() {
 	at, err := whenOf(p.date.Date, p.clock.Text, p.env.now())
 	if err != nil {
@@ -253,7 +253,7 @@ func (p *healthPage) find() {
 	})
 }
 
-// whenOf reads a day and a time of day.
+// whenOf parses a day and a time of day. Without a day it uses today.
 func whenOf(day *time.Time, clock string, now time.Time) (time.Time, error) {
 	d := now
 	if day != nil {
@@ -276,7 +276,9 @@ func (p *healthPage) showFindings(box *fyne.Container, list ...status.Finding) {
 	p.content.Refresh()
 }
 
-// selfTest goes the whole way of an alarm and says after each link how it went.
+// --- Self-test ---
+
+// selfTest runs the whole way of an alarm and shows the result of each link.
 func (p *healthPage) selfTest() {
 	i := p.tested.SelectedIndex()
 	if p.env.status == nil || i < 0 || i >= len(p.env.status.Cameras) {
@@ -290,7 +292,7 @@ func (p *healthPage) selfTest() {
 	say := func(f status.Finding) {
 		p.env.do(func() {
 			if n := len(list); n > 0 && list[n-1].Warn {
-				list = list[:n-1] // what was waited for
+				list = list[:n-1] // the message about waiting
 			}
 			list = append(list, f)
 			p.showFindings(p.result, list...)
@@ -305,7 +307,7 @@ func (p *healthPage) selfTest() {
 	})
 }
 
-// goThrough sends an alarm mail for a camera and follows it to the checked clip.
+// goThrough sends an alarm mail for a camera and follows the alarm until its clip is checked.
 func goThrough(ctx context.Context, client *control.Client, c status.Camera, say func(status.Finding)) {
 	began := time.Now()
 	if err := client.Mail(ctx, c.ID); err != nil {
@@ -332,7 +334,7 @@ func goThrough(ctx context.Context, client *control.Client, c status.Camera, say
 		if id == "" {
 			id = e.ID
 		}
-		if e.ID != id { // another one began meanwhile
+		if e.ID != id { // another event began in the meantime
 			if e, err = client.Event(ctx, id); err != nil {
 				say(status.Finding{Text: text.Of(err)})
 				return
@@ -371,5 +373,5 @@ func resultOf(e event.Event) status.Finding {
 	return status.Finding{Text: plain(words.L("There is no clip: %s", words.Say(e.Why())))}
 }
 
-// plain is a finding's text that is in the user's language already.
+// plain returns a finding's text that is already in the user's language.
 func plain(s string) text.Text { return text.Plain(s) }

@@ -9,8 +9,8 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// line is one line of text that is cut where its room ends. It costs a fraction of a label, which matters where a list
-// is dragged.
+// line is one line of text that is cut to its width. It costs a fraction of a label, which matters while a list is
+// dragged.
 type line struct {
 	widget.BaseWidget
 	text *canvas.Text
@@ -26,7 +26,7 @@ func newLine(style fyne.TextStyle) *line {
 	return l
 }
 
-// set shows another text, or another colour.
+// set changes the text and its colour.
 func (l *line) set(text string, name fyne.ThemeColorName) {
 	if text == l.full && name == l.name {
 		return
@@ -64,7 +64,7 @@ func cut(text string, width float32, measure func(string) float32) string {
 	return text
 }
 
-// CreateRenderer shows the text in the middle of its line.
+// CreateRenderer shows the text.
 func (l *line) CreateRenderer() fyne.WidgetRenderer { return &lineOfText{l} }
 
 type lineOfText struct{ l *line }

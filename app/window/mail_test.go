@@ -20,7 +20,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// sceneTalks are connections of a camera that gave up, of a careless one, of a stranger, and of an unknown recorder.
+// sceneTalks returns connections of a camera that gave up, a careless camera, a stranger and an unknown recorder.
 func sceneTalks() []status.Connection {
 	line := func(ms int, who, said string) status.Line {
 		return status.Line{At: event.Seconds(time.Duration(ms) * time.Millisecond), Who: who, Text: text.Plain(said)}
@@ -99,7 +99,7 @@ func TestConnections(t *testing.T) {
 		t.Errorf("none: %q", p.empty.Text)
 	}
 
-	// What was said, which goes on while it is looked at.
+	// The dialogue continues while it is shown.
 	f.talks = sceneTalks()
 	f.talks[0].Open = true
 	p.ask()
@@ -133,7 +133,7 @@ func TestConnections(t *testing.T) {
 		t.Errorf("the event is not shown: %q", w.events.detail.event.ID)
 	}
 
-	// Many of them are shown bit by bit.
+	// Many connections are shown in steps.
 	w.turn(pageHealth)
 	settle(w)
 	for i := range 200 {

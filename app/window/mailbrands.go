@@ -7,7 +7,8 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 )
 
-// mailBrandOf guesses of which of config.Brands a camera is, by what is known, its name, and the path of its stream.
+// mailBrandOf guesses the brand of a camera and returns its index in config.Brands. It uses the name of the camera,
+// then the known brand, then the path of the stream.
 func mailBrandOf(c config.Camera, known string) int {
 	name := config.GuessBrand(c.Name)
 	if name == "" && known != config.Other {
@@ -23,7 +24,7 @@ func mailBrandOf(c config.Camera, known string) int {
 	return i
 }
 
-// brandOfPath returns the first brand whose cameras have a stream at a path, or "".
+// brandOfPath returns the first brand whose cameras have a stream at this path, or "".
 func brandOfPath(u *url.URL) string {
 	for _, b := range config.Brands[:len(config.Brands)-1] {
 		for channel := 1; channel <= 16; channel++ {

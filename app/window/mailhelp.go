@@ -17,15 +17,15 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// mailHelp shows what to type into a camera's mail settings, each with a button that copies it, and where the menus of
-// its brand have it.
+// mailHelp shows what to type into a camera's mail settings, with a button to copy each value. It also shows where the
+// menus of the camera's brand have these settings.
 type mailHelp struct {
 	content *fyne.Container
 	values  *fyne.Container
 	brand   *widget.Select
 	steps   *fyne.Container
-	known   string // name of the brand, where it was asked for already
-	camera  string // whose brand was guessed
+	known   string // name of the brand, if the user chose it before
+	camera  string // camera whose brand was guessed
 	shown   string // what is shown, so that nothing is drawn twice
 }
 
@@ -41,10 +41,10 @@ func newMailHelp() *mailHelp {
 	return m
 }
 
-// typedIn is a value to type into a camera, and what of it is worth a button that copies it.
+// typedIn is a value to type into a camera. copy is the part for the button that copies it, or "" for no button.
 type typedIn struct{ name, value, copy string }
 
-// mailOf is what a camera must be told.
+// mailOf returns the values to type into a camera.
 func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []string) []typedIn {
 	list := s.SMTP.Listen
 	plain, tls := s.SMTP.Ports()
@@ -55,10 +55,10 @@ func mailOf(s config.Settings, c config.Camera, now *status.Status, hosts []stri
 		list, encryption = tls[0], words.L("SSL/TLS")
 	}
 	listen, port, err := net.SplitHostPort(list)
-	if ip := net.ParseIP(listen); ip != nil && !ip.IsUnspecified() { // no other address would do
+	if ip := net.ParseIP(listen); ip != nil && !ip.IsUnspecified() { // no other address would work
 		hosts = []string{listen}
 	}
-	if port == "0" && now != nil { // any free one: the recorder knows which
+	if port == "0" && now != nil { // any free port: the recorder knows which one
 		_, port, err = net.SplitHostPort(now.SMTP.Listen)
 	}
 	if err != nil {

@@ -76,7 +76,7 @@ func TestTheRecorderGoesAndComesBack(t *testing.T) {
 	if got := w.path(f.events[1], "x.mp4"); got != was || !filepath.IsAbs(got) {
 		t.Errorf("a clip's path while no recorder answers: %q", got)
 	}
-	f.events[0] = ev(20, event.Saved) // nobody told of it
+	f.events[0] = ev(20, event.Saved) // no message reported this change
 	s := demoStatus(t.TempDir())
 	w.changed(control.Update{Status: s, Events: f.events}, true)
 	settle(w)
@@ -89,7 +89,7 @@ func TestTheRecorderGoesAndComesBack(t *testing.T) {
 	if p.detail.content.Visible() {
 		t.Error("an event that was removed meanwhile is still shown")
 	}
-	// An answer that was under way when the recorder went.
+	// An answer comes after the recorder has gone.
 	f.status = s
 	w.cameras.poll()
 	w.status = nil
@@ -203,14 +203,14 @@ func TestSettingsAreEditedMeanwhile(t *testing.T) {
 		return p.fields[slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == key })]
 	}
 
-	// What cannot be read is not held against another camera.
+	// A value that cannot be read is no fault of another camera.
 	at("camera.pre_roll").entry.SetText("a while")
 	p.pick.SetSelectedIndex(1)
 	if f := at("camera.pre_roll"); f.fault.Visible() || f.err != nil {
 		t.Errorf("another camera's fault: %q", f.fault.Text)
 	}
 
-	// A camera is renamed on one tab, and another one is ticked off on another.
+	// One tab renames a camera, and another tab switches off the notifications of another camera.
 	at("camera.name").entry.SetText("Garden")
 	p.tell.SetChecked(false)
 	p.tell.SetChecked(true)
@@ -224,7 +224,7 @@ func TestSettingsAreEditedMeanwhile(t *testing.T) {
 		t.Error("the wrong camera is told of")
 	}
 
-	// Saving takes a while; what is typed meanwhile stays, and nothing is saved twice.
+	// Saving takes a while. What is typed meanwhile stays, and nothing is saved twice.
 	p.apply()
 	w.changed(control.Update{Status: w.status}, false)
 	if !p.save.Disabled() {

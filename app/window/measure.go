@@ -7,46 +7,46 @@ import (
 	"time"
 )
 
-// Measured is what a window with --measure writes down every second, for `make bench`. Times are milliseconds.
+// Measured is what a window with --measure writes every second, for `make bench`. Times are in milliseconds.
 type Measured struct {
 	List   float64 `json:"list"`   // from the start until the first events were drawn
-	Days   float64 `json:"days"`   // of that, from the question for the list to its first page
-	Worst  float64 `json:"worst"`  // longest time that the main goroutine was busy at a stretch, in the last second
-	Over50 int     `json:"over50"` // how often it was busy for more than 50 ms, in the last second
-	First  float64 `json:"first"`  // from the opening of a clip to its first picture that was drawn
-	Frames int     `json:"frames"` // pictures of video that were drawn, since the start
+	Days   float64 `json:"days"`   // the part of List from the request for the list to its first page
+	Worst  float64 `json:"worst"`  // longest time in the last second that the main goroutine was busy without a break
+	Over50 int     `json:"over50"` // how often in the last second it was busy for more than 50 ms
+	First  float64 `json:"first"`  // from the opening of a clip to its first drawn picture
+	Frames int     `json:"frames"` // drawn pictures of video since the start
 }
 
-// meter measures. A nil one does nothing.
+// meter measures. A nil meter does nothing.
 type meter struct {
 	began time.Time
 	asked time.Time
-	clip  time.Time // a clip was opened
+	clip  time.Time // when a clip was opened
 	now   Measured
 }
 
-// question notes that the list was asked for.
+// question records when the list was first asked for.
 func (m *meter) question() {
 	if m != nil && m.asked.IsZero() {
 		m.asked = time.Now()
 	}
 }
 
-// list notes that events were drawn.
+// list records when the first events were drawn.
 func (m *meter) list() {
 	if m != nil && m.now.List == 0 {
 		m.now.List, m.now.Days = ms(time.Since(m.began)), ms(time.Since(m.asked))
 	}
 }
 
-// opened notes that a clip was given to the player.
+// opened records when a clip was given to the player.
 func (m *meter) opened() {
 	if m != nil {
 		m.clip = time.Now()
 	}
 }
 
-// frame notes that a picture of video was drawn.
+// frame counts a drawn picture of video.
 func (m *meter) frame() {
 	if m == nil {
 		return
@@ -59,7 +59,8 @@ func (m *meter) frame() {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// measure asks the main goroutine every few milliseconds for an answer, and notes how long it takes.
+// measure sends the main goroutine a function every few milliseconds and records how long the function waits. It writes
+// the result to the file every second.
 func (w *window) measure(ctx context.Context, file string) {
 	every := 4 * time.Millisecond
 	tick := time.NewTicker(every)

@@ -16,14 +16,14 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// row is all that the list shows of an event.
+// row is everything that the list shows of an event.
 type row struct {
 	title, detail, state string
 	importance           widget.Importance
 	protected            bool
 }
 
-// rowOf says what a row shows; the day stands above it.
+// rowOf returns the content of a row. The day is in the heading above it.
 func rowOf(e event.Event, now time.Time) row {
 	r := row{title: e.Time.Local().Format("15:04:05") + "   " + e.Title(), protected: e.Protected}
 	parts := []string{labelOf(e)}
@@ -41,7 +41,7 @@ func rowOf(e event.Event, now time.Time) row {
 	return r
 }
 
-// labelOf is an event's label as it is shown.
+// labelOf returns the label of an event as it is shown.
 func labelOf(e event.Event) string {
 	l := words.Label(e.Label)
 	if e.Continues != "" {
@@ -72,7 +72,7 @@ func stateOf(e event.Event, now time.Time) (string, widget.Importance) {
 	return words.L("No clip: %s", words.Say(e.Why())), widget.DangerImportance
 }
 
-// headline is the one line above the list.
+// headline returns the one line above the list.
 func headline(s *status.Status) string {
 	if s == nil {
 		return words.L("The recorder does not run. Start it with: preroll")
@@ -106,7 +106,7 @@ func headline(s *status.Status) string {
 	return words.L("Recording %d cameras", enabled)
 }
 
-// troubles is what needs a person, as text; "" when all is well.
+// troubles returns what needs a person as a text, or "" if all is well.
 func troubles(s *status.Status) string {
 	if s == nil {
 		return ""
@@ -126,7 +126,7 @@ func troubles(s *status.Status) string {
 	return strings.Join(lines, "\n")
 }
 
-// problemOf says a problem and what to do.
+// problemOf describes a problem and what to do about it.
 func problemOf(s *status.Status, p status.Problem) string {
 	said := sentence(words.Say(p.Text)) + " " + words.Say(p.Hint)
 	if p.Code != "mail-storm" {
@@ -141,7 +141,7 @@ func problemOf(s *status.Status, p status.Problem) string {
 	return words.L("%s: %s", name, said)
 }
 
-// distinct adds the id to names that others have too, since a selection knows its options by their text.
+// distinct adds the id to names that occur more than once, because a selection recognizes its options by their text.
 func distinct(names, ids []string) []string {
 	count := map[string]int{}
 	for _, n := range names {
@@ -156,7 +156,7 @@ func distinct(names, ids []string) []string {
 	return out
 }
 
-// cameraID makes an id from a name that is free among the others. Letters lose their accents.
+// cameraID makes a camera id from a name, different from the taken ids. Letters lose their accents.
 func cameraID(name string, taken []string) string {
 	var b strings.Builder
 	for _, r := range norm.NFD.String(strings.ReplaceAll(strings.ToLower(name), "ß", "ss")) {

@@ -71,7 +71,7 @@ func TestBook(t *testing.T) {
 	if b.replace(event.Event{ID: "x", Label: "new"}) != 75 || b.replace(event.Event{ID: "y"}) != -1 {
 		t.Error("not replaced")
 	}
-	// Two more today, one less on the other day, and a day between.
+	// Two events more today, one less on the other day, and a new day between them.
 	to := b.update([]event.Day{{Day: "2026-11-22", Events: 5}, {Day: "2026-11-21", Events: 1},
 		{Day: "2026-11-20", Events: 120}}, nil)
 	if to.find("x") != 75+4 || b.move(75, to) != 79 || b.move(1, to) != 3 || b.move(0, to) != 0 || b.move(4, to) != 8 {
@@ -93,7 +93,7 @@ func TestBook(t *testing.T) {
 }
 
 // TestRowsKeepTheirPlaceInAMillion scrolls to the end of a million rows, where a float32 distance from the top is off
-// by pixels, and checks that neighbours touch.
+// by pixels. It checks that neighbouring rows touch.
 func TestRowsKeepTheirPlaceInAMillion(t *testing.T) {
 	w := rig(t, &fake{})
 	p := w.events

@@ -8,7 +8,9 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// shown shows or hides something.
+// --- Widgets and layouts ---
+
+// shown shows or hides an object.
 func shown(o fyne.CanvasObject, yes bool) {
 	if yes == o.Visible() {
 		return
@@ -20,7 +22,7 @@ func shown(o fyne.CanvasObject, yes bool) {
 	}
 }
 
-// answer is a button that takes Enter and Escape, for which Fyne's has no use.
+// answer is a button that reacts to Enter and Escape, which Fyne's button ignores.
 type answer struct {
 	widget.Button
 	escape func() // may be nil
@@ -32,7 +34,7 @@ func newAnswer(text string, tapped, escape func()) *answer {
 	return b
 }
 
-// TypedKey presses the button, or goes away.
+// TypedKey presses the button on Enter and calls escape on Escape.
 func (b *answer) TypedKey(e *fyne.KeyEvent) {
 	switch {
 	case b.Disabled():
@@ -51,7 +53,7 @@ func important(b *widget.Button) *widget.Button {
 	return b
 }
 
-// centred is a text in the middle of an empty page, with buttons below it.
+// centred returns a text in the middle of an empty page, with buttons below it.
 func centred(title, text string, buttons ...fyne.CanvasObject) *fyne.Container {
 	t := widget.NewLabel(text)
 	t.Wrapping, t.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
@@ -63,10 +65,10 @@ func centred(title, text string, buttons ...fyne.CanvasObject) *fyne.Container {
 		layout.NewSpacer())
 }
 
-// narrow keeps its content in the middle and no wider than a number of units.
+// narrow centres its content and bounds its width.
 type narrow struct{ width float32 }
 
-// Layout puts it there.
+// Layout centres the content.
 func (n narrow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	w := min(size.Width, n.width)
 	for _, o := range objects {
@@ -75,7 +77,7 @@ func (n narrow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	}
 }
 
-// MinSize is the content's, but no wider.
+// MinSize returns the min size of the content, with bounded width.
 func (n narrow) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	var s fyne.Size
 	for _, o := range objects {
@@ -84,29 +86,29 @@ func (n narrow) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(min(s.Width, n.width), s.Height)
 }
 
-// low gives its content a height, as a bar that is a thin line.
+// low gives its content a height, such as for a bar that is a thin line.
 type low struct{ height float32 }
 
-// Layout puts it there.
+// Layout gives the content the full width and the height.
 func (l low) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	for _, o := range objects {
 		o.Resize(fyne.NewSize(size.Width, l.height))
 	}
 }
 
-// MinSize is that height.
+// MinSize returns the height.
 func (l low) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, l.height) }
 
-// heading heads a part of a page.
+// heading returns the heading of a part of a page.
 func heading(text string) fyne.CanvasObject {
 	return container.NewVBox(widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true}),
 		widget.NewSeparator())
 }
 
-// labelWidth is the same for every field of a page.
+// labelWidth is the width of every field's label.
 const labelWidth = 170
 
-// field is a labelled field with a hint below it.
+// field returns a field with a label, and a hint below it.
 func field(label, hint string, o fyne.CanvasObject) fyne.CanvasObject {
 	l := widget.NewLabelWithStyle(label, fyne.TextAlignTrailing, fyne.TextStyle{})
 	l.Truncation = fyne.TextTruncateEllipsis
@@ -121,6 +123,6 @@ func field(label, hint string, o fyne.CanvasObject) fyne.CanvasObject {
 		container.NewVBox(container.NewGridWrap(fyne.NewSize(labelWidth, l.MinSize().Height), l)), nil, box)
 }
 
-// lockIcon marks what is protected.
+// lockIcon marks protected events.
 var lockIcon = theme.NewThemedResource(fyne.NewStaticResource("lock.svg",
 	[]byte(`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24"><path fill="#000000" d="M18 8h-1V6A5 5 0 0 0 7 6v2H6a2 2 0 0 0-2 2v10a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2V10a2 2 0 0 0-2-2zm-6 9a2 2 0 1 1 0-4 2 2 0 0 1 0 4zM9 8V6a3 3 0 0 1 6 0v2z"/></svg>`)))

@@ -144,7 +144,7 @@ func guided(w *window, f *fake, step int) {
 	w.guide.turn(step)
 }
 
-// mailed is the page Health with mails that came.
+// mailed opens the page Health with connections and unmatched mails.
 func mailed(w *window, f *fake) {
 	f.talks = sceneTalks()
 	w.status.SMTP.Unmatched = sceneUnmatched()
@@ -153,11 +153,12 @@ func mailed(w *window, f *fake) {
 	settle(w)
 }
 
-// sizes are those at which every page must be legible.
+// sizes are the sizes at which every page must be legible.
 var sizes = []fyne.Size{fyne.NewSize(900, 600), fyne.NewSize(1920, 1080)}
 
 // TestPictures draws every page in both themes and compares it with its master. PREROLL_MASTERS=1 writes the masters
-// again; PREROLL_SHOTS names a folder for pictures at both sizes, to be looked at, in the language of PREROLL_LANGUAGE.
+// again. PREROLL_SHOTS names a folder for pictures at both sizes, to be looked at by a person, in the language of
+// PREROLL_LANGUAGE.
 func TestPictures(t *testing.T) {
 	poll.RealTime(t)
 	shots, masters := os.Getenv("PREROLL_SHOTS"), os.Getenv("PREROLL_MASTERS") != ""
@@ -300,7 +301,7 @@ func writePNG(t *testing.T, path string, m image.Image) {
 	}
 }
 
-// compare compares a picture with its master. A few pixels may differ: curves are drawn with floating point.
+// compare compares a picture with its master. A few pixels may differ, because curves are drawn with floating point.
 func compare(t *testing.T, file string, m image.Image) {
 	t.Helper()
 	f, err := os.Open(file)

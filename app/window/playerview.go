@@ -19,7 +19,7 @@ import (
 	"github.com/preroll/preroll/app/words"
 )
 
-// playerView shows what a player plays. The player lives from open to close.
+// playerView shows what a player plays. The player exists from open to close.
 type playerView struct {
 	env     *env
 	content fyne.CanvasObject
@@ -28,7 +28,7 @@ type playerView struct {
 	stage   *stage
 	picture *canvas.Image
 	message *widget.Label
-	plate   fyne.CanvasObject // under the message, which must be legible on any picture
+	plate   fyne.CanvasObject // background of the message, which must be legible on any picture
 	line    *timeline
 	play    *widget.Button
 	clock   *widget.Label
@@ -39,10 +39,10 @@ type playerView struct {
 	length  time.Duration
 	marks   []time.Duration
 
-	mu         sync.Mutex // guards all below, which the player's goroutine uses
+	mu         sync.Mutex // guards all fields below, which the player's goroutine uses
 	latest     player.Frame
 	due        bool // latest waits for the main goroutine
-	generation int  // number of the player; what still comes of an earlier one is old
+	generation int  // number of the player; pictures and states of earlier players are dropped
 }
 
 var speeds = []float64{0.25, 0.5, 1, 2, 4, 8}
@@ -83,7 +83,7 @@ func newPlayerView(env *env) *playerView {
 	return v
 }
 
-// open plays a source from a place; the poster is shown until its first picture is there.
+// open plays a source from a position. It shows the poster until the first picture has come.
 func (v *playerView) open(s player.Source, at time.Duration, marks []time.Duration, poster image.Image) {
 	v.live, v.length, v.marks = s.Live, s.Length, marks
 	v.picture.Image = poster
@@ -110,7 +110,7 @@ func (v *playerView) open(s player.Source, at time.Duration, marks []time.Durati
 	v.p.Open(s, at, true)
 }
 
-// poster takes the picture that stands in for the video until it is there.
+// poster sets the picture that is shown until the video begins.
 func (v *playerView) poster(m image.Image) {
 	if v.p != nil && v.picture.Image == nil {
 		v.picture.Image = m
@@ -130,13 +130,13 @@ func (v *playerView) close() {
 	v.picture.Refresh()
 }
 
-// pixels is the size of the picture on the screen.
+// pixels returns the size of the picture on the screen.
 func (v *playerView) pixels() (width, height int) {
 	size, scale := v.stage.Size(), v.env.win.Canvas().Scale()
 	return max(160, int(size.Width*scale)), max(90, int(size.Height*scale))
 }
 
-// turn begins the life of another player, and returns its number.
+// turn returns the number of a new player. What earlier players send is dropped from now on.
 func (v *playerView) turn() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -145,8 +145,8 @@ func (v *playerView) turn() int {
 	return v.generation
 }
 
-// show takes a picture on the player's goroutine. Pictures that come faster than the screen is drawn replace each
-// other.
+// show takes a picture on the player's goroutine. If pictures come faster than the screen is drawn, the newest replaces
+// the others.
 func (v *playerView) show(life int, f player.Frame) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -161,7 +161,7 @@ func (v *playerView) show(life int, f player.Frame) {
 	v.env.do(func() {
 		v.mu.Lock()
 		f, old := v.latest, life != v.generation
-		v.due = v.due && old // a newer player's picture waits for its own turn
+		v.due = v.due && old // the picture of a newer player has its own call
 		v.mu.Unlock()
 		if v.p == nil || old {
 			return
@@ -176,7 +176,7 @@ func (v *playerView) show(life int, f player.Frame) {
 
 func (v *playerView) state(life int, s player.State) {
 	v.env.do(func() {
-		if v.p == nil || life != v.generation { // only the main goroutine changes it
+		if v.p == nil || life != v.generation { // only the main goroutine changes the generation
 			return
 		}
 		v.playing = s.Playing && !s.Ended
@@ -240,7 +240,7 @@ func (v *playerView) jump(by time.Duration) {
 	}
 }
 
-// toAlarm goes to the next alarm, from the last one to the first.
+// toAlarm goes to the next alarm, or from the last alarm to the first.
 func (v *playerView) toAlarm() {
 	if v.p == nil || len(v.marks) == 0 {
 		return
@@ -256,7 +256,7 @@ func (v *playerView) toAlarm() {
 	v.p.Seek(to)
 }
 
-// typed are the player's keys.
+// typed handles the keys of the player.
 func (v *playerView) typed(e *fyne.KeyEvent) {
 	switch e.Name {
 	case fyne.KeySpace:
@@ -276,7 +276,7 @@ func (v *playerView) typed(e *fyne.KeyEvent) {
 	}
 }
 
-// stage is the black ground of the picture. It tells the player how large it is.
+// stage is the black background of the picture. It reports its size to the player.
 type stage struct {
 	widget.BaseWidget
 	v *playerView
@@ -291,7 +291,7 @@ func newStage(v *playerView) *stage {
 // Tapped plays or pauses.
 func (s *stage) Tapped(*fyne.PointEvent) { s.v.toggle() }
 
-// Resize tells the player.
+// Resize reports the new size to the player.
 func (s *stage) Resize(size fyne.Size) {
 	if size == s.Size() {
 		return
@@ -302,10 +302,10 @@ func (s *stage) Resize(size fyne.Size) {
 	}
 }
 
-// MinSize leaves room for a small picture.
+// MinSize leaves space for a small picture.
 func (s *stage) MinSize() fyne.Size { return fyne.NewSize(240, 135) }
 
-// CreateRenderer shows the picture on black, and what went wrong over it.
+// CreateRenderer shows the picture on black, and the message over the picture.
 func (s *stage) CreateRenderer() fyne.WidgetRenderer {
 	ground := canvas.NewRectangle(color.Black)
 	ground.CornerRadius = 6

@@ -11,14 +11,14 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// Heights of a row and of a heading between rows.
+// Heights of a row and of a heading.
 const (
 	rowHeight    = 76
 	headerHeight = 44
 )
 
-// rows is a list that stays exact and quick with a million rows and headings: its place is a row and the distance into
-// it, not a distance from the top, which a float32 cannot hold. Only what is seen has objects.
+// rows is a list that stays exact and quick with a million rows and headings. Its position is a row and the distance
+// into that row. A float32 could not hold the distance from the top. Only visible rows have objects.
 type rows struct {
 	widget.BaseWidget
 	count  int
@@ -28,13 +28,13 @@ type rows struct {
 	tapped func(i int, m fyne.KeyModifier)
 	typed  func(k *fyne.KeyEvent, m fyne.KeyModifier)
 
-	top    int     // first row that is seen
-	into   float32 // how much of it is scrolled away
+	top    int     // first visible row
+	into   float32 // how much of the top row is scrolled away
 	cursor int     // row that keys act on, or -1
-	keyed  bool    // has the focus
+	keyed  bool    // has the keyboard focus
 
 	shown map[int]*rowBox
-	spare [2][]*rowBox // rows, headings
+	spare [2][]*rowBox // unused boxes of rows and of headings
 	inner *fyne.Container
 	bar   *scrollBar
 }
@@ -54,7 +54,9 @@ func (r *rows) height(i int) float32 {
 	return rowHeight
 }
 
-// setCount tells that there are other rows now, and shows them.
+// --- Position ---
+
+// setCount sets the number of rows and shows the rows.
 func (r *rows) setCount(n int) {
 	r.count = n
 	if r.cursor >= n {
@@ -64,14 +66,14 @@ func (r *rows) setCount(n int) {
 	r.Refresh()
 }
 
-// scroll moves the rows by a distance; positive is towards the end.
+// scroll moves the rows by a distance. A positive distance moves towards the end.
 func (r *rows) scroll(dy float32) {
 	r.into += dy
 	r.clampScroll()
 	r.place(false)
 }
 
-// clampScroll makes the place one that can be seen: into lies in the top row, and no room is left below the last row.
+// clampScroll corrects the position: into lies within the top row, and no space is left below the last row.
 func (r *rows) clampScroll() {
 	for r.into < 0 && r.top > 0 {
 		r.top--
@@ -95,7 +97,7 @@ func (r *rows) clampScroll() {
 	}
 }
 
-// reveal scrolls as little as needed to show a row.
+// reveal scrolls as little as necessary to show a row.
 func (r *rows) reveal(i int) {
 	if i < 0 || i >= r.count {
 		return
@@ -126,7 +128,8 @@ func (r *rows) jump(i int) {
 	r.place(false)
 }
 
-// place puts an object at every row that is seen. Those that are there stay as they are unless again is set.
+// place puts an object at every visible row. It updates the content of objects that are there already only if again is
+// set.
 func (r *rows) place(again bool) {
 	size := r.Size()
 	if size.Height <= 0 {
@@ -140,7 +143,7 @@ func (r *rows) place(again bool) {
 	}
 	for i, b := range r.shown {
 		if i < r.top || i >= last || b.header != r.header(i) {
-			b.Move(fyne.NewPos(0, -2*rowHeight)) // out of sight; showing it again would draw all of it again
+			b.Move(fyne.NewPos(0, -2*rowHeight)) // moved out of sight; to hide and show it would redraw all of it
 			delete(r.shown, i)
 			r.spare[kind(b.header)] = append(r.spare[kind(b.header)], b)
 		}
@@ -186,7 +189,7 @@ func (r *rows) box(header bool) *rowBox {
 	return b
 }
 
-// refreshRow shows one row again, if it is seen.
+// refreshRow redraws a row if it is visible.
 func (r *rows) refreshRow(i int) {
 	if b, ok := r.shown[i]; ok {
 		r.update(i, b.header, b.content)
@@ -194,7 +197,9 @@ func (r *rows) refreshRow(i int) {
 	}
 }
 
-// setCursor chooses the row that keys act on, and shows it.
+// --- Cursor and keys ---
+
+// setCursor moves the cursor to a row and makes the row visible.
 func (r *rows) setCursor(i int) {
 	old := r.cursor
 	r.cursor = i
@@ -206,7 +211,7 @@ func (r *rows) setCursor(i int) {
 	r.reveal(i)
 }
 
-// step moves the cursor by rows, over headings.
+// step moves the cursor by n rows and skips headings.
 func (r *rows) step(n int) {
 	if r.count == 0 {
 		return
@@ -240,22 +245,22 @@ func (r *rows) page() int { return max(1, int(r.Size().Height/rowHeight)-1) }
 // Scrolled moves the rows by the mouse wheel.
 func (r *rows) Scrolled(e *fyne.ScrollEvent) { r.scroll(-e.Scrolled.DY) }
 
-// FocusGained shows where the keys go.
+// FocusGained shows that the list has the keyboard focus.
 func (r *rows) FocusGained() {
 	r.keyed = true
 	r.place(true)
 }
 
-// FocusLost hides it.
+// FocusLost removes the mark of FocusGained.
 func (r *rows) FocusLost() {
 	r.keyed = false
 	r.place(true)
 }
 
-// TypedRune does nothing; letters come as keys too.
+// TypedRune does nothing, because letters also come as keys.
 func (r *rows) TypedRune(rune) {}
 
-// TypedKey moves the cursor; all other keys go to typed.
+// TypedKey moves the cursor. It passes all other keys to typed.
 func (r *rows) TypedKey(e *fyne.KeyEvent) {
 	switch e.Name {
 	case fyne.KeyUp:
@@ -278,7 +283,7 @@ func (r *rows) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
-// modifiers are the keys that are held down now.
+// modifiers returns the modifier keys that are held down.
 func modifiers() fyne.KeyModifier {
 	if d, ok := fyne.CurrentApp().Driver().(desktop.Driver); ok {
 		return d.CurrentKeyModifiers()
@@ -286,7 +291,7 @@ func modifiers() fyne.KeyModifier {
 	return 0
 }
 
-// CreateRenderer shows the rows that are seen, and the bar.
+// CreateRenderer shows the visible rows and the scroll bar.
 func (r *rows) CreateRenderer() fyne.WidgetRenderer {
 	return &rowsRenderer{r: r, clip: container.NewClip(r.inner)}
 }
@@ -313,7 +318,9 @@ func (r *rowsRenderer) Refresh() {
 	canvas.Refresh(r.clip)
 }
 
-// rowBox is the object of one row: its content on a ground that shows the cursor and the mouse.
+// --- Boxes and the scroll bar ---
+
+// rowBox is the object of one row: its content on a background that shows the cursor and the mouse.
 type rowBox struct {
 	widget.BaseWidget
 	r        *rows
@@ -346,7 +353,7 @@ func (b *rowBox) mark() {
 	}
 }
 
-// MouseDown notes which keys are held with a click.
+// MouseDown remembers which modifier keys are held during the click.
 func (b *rowBox) MouseDown(e *desktop.MouseEvent) { b.modifier = e.Modifier }
 
 // MouseUp does nothing.
@@ -361,13 +368,13 @@ func (b *rowBox) MouseIn(*desktop.MouseEvent) {
 // MouseMoved does nothing.
 func (b *rowBox) MouseMoved(*desktop.MouseEvent) {}
 
-// MouseOut ends what MouseIn began.
+// MouseOut removes the mark of MouseIn.
 func (b *rowBox) MouseOut() {
 	b.hovered = false
 	b.mark()
 }
 
-// Tapped opens the row.
+// Tapped moves the cursor to the row and opens or picks it.
 func (b *rowBox) Tapped(*fyne.PointEvent) {
 	m := b.modifier
 	b.modifier = 0
@@ -377,22 +384,22 @@ func (b *rowBox) Tapped(*fyne.PointEvent) {
 	}
 }
 
-// CreateRenderer shows the content on its ground.
+// CreateRenderer shows the content on its background.
 func (b *rowBox) CreateRenderer() fyne.WidgetRenderer {
 	return widget.NewSimpleRenderer(container.NewStack(b.ground, container.NewPadded(b.content)))
 }
 
 const barWidth = 14
 
-// scrollBar shows and moves the place in the rows.
+// scrollBar shows the position in the rows and can move it.
 type scrollBar struct {
 	widget.BaseWidget
 	r     *rows
 	thumb *canvas.Rectangle
-	grip  float32 // where in the thumb it was taken; below 0: it was not
+	grip  float32 // where the thumb was grabbed; negative if it is not grabbed
 }
 
-// thumbAt returns the thumb's place and length.
+// thumbAt returns the position and length of the thumb. Both are 0 if all rows fit.
 func (b *scrollBar) thumbAt() (y, length float32) {
 	h := b.Size().Height
 	seen := max(1, float32(len(b.r.shown)))
@@ -437,10 +444,10 @@ func (b *scrollBar) Dragged(e *fyne.DragEvent) {
 	b.moveTo(e.Position.Y - b.grip)
 }
 
-// DragEnd lets the thumb go.
+// DragEnd releases the thumb.
 func (b *scrollBar) DragEnd() { b.grip = -1 }
 
-// Tapped moves by a page towards the place.
+// Tapped moves the rows by a page towards the click.
 func (b *scrollBar) Tapped(e *fyne.PointEvent) {
 	y, length := b.thumbAt()
 	switch h := b.r.Size().Height; {

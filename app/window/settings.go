@@ -15,18 +15,18 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 )
 
-// settingsPage edits a copy of the settings; Save puts it in force, Cancel takes the recorder's own again.
+// settingsPage edits a copy of the settings. Save puts the copy in force. Cancel loads the recorder's settings again.
 type settingsPage struct {
 	env     *env
 	content fyne.CanvasObject
 	tabs    *container.AppTabs
 
-	base    config.Settings // as the recorder has them
-	edit    config.Settings // as the fields have them
-	prefs   desktopPrefs    // the window's own settings, as they are
-	wish    desktopPrefs    // as the fields have them
+	base    config.Settings // in force in the recorder
+	edit    config.Settings // in the fields
+	prefs   desktopPrefs    // the window's own settings in force
+	wish    desktopPrefs    // the window's own settings in the fields
 	loaded  bool
-	chosen  int // camera that is shown, -1 for none
+	chosen  int // index of the shown camera, -1 for none
 	filling bool
 	saving  bool
 	fields  []*textField
@@ -45,7 +45,7 @@ type settingsPage struct {
 	lagRow   fyne.CanvasObject
 	lagText  *widget.Label
 	lagUse   *widget.Button
-	lag      config.Duration // by which the camera's mails are late
+	lag      config.Duration // mail lag of the chosen camera
 	smtp     *widget.Label
 	group    *widget.Check
 	oldTLS   *widget.Check
@@ -96,7 +96,7 @@ func newSettingsPage(env *env) *settingsPage {
 	)
 	p.tabs.OnSelected = func(*container.TabItem) {
 		p.filling = true
-		p.fillCameras() // one tab may have changed what another one shows
+		p.fillCameras() // one tab may have changed what another tab shows
 		p.filling = false
 		p.refreshHints()
 	}
@@ -111,12 +111,12 @@ func (p *settingsPage) tab(name string, body fyne.CanvasObject) *container.TabIt
 	return container.NewTabItem(name, container.NewVScroll(container.NewPadded(container.New(narrow{720}, body))))
 }
 
-// edited reports whether the fields say something else than what is in force.
+// edited reports whether the fields differ from what is in force.
 func (p *settingsPage) edited() bool {
 	return p.loaded && (!reflect.DeepEqual(p.base, p.edit) || p.prefs != p.wish)
 }
 
-// load takes the recorder's settings, unless they are being edited here.
+// load loads the recorder's settings, unless the user has edited them here.
 func (p *settingsPage) load() {
 	if p.edited() {
 		return
@@ -126,7 +126,7 @@ func (p *settingsPage) load() {
 		login, lerr := host.StartsAtLogin()
 		p.env.do(func() {
 			if err != nil || p.edited() {
-				return // with an error the page says that no recorder runs
+				return // on an error the page already says that no recorder runs
 			}
 			prefs := p.env.app.Preferences()
 			o := desktopPrefs{login: login && lerr == nil, theme: prefs.String(prefTheme),
@@ -180,7 +180,7 @@ func (p *settingsPage) Update(control.Update, bool) {
 	p.draw()
 }
 
-// refreshHints asks for what the shown page tells beyond the settings.
+// refreshHints asks for what the tab Archive shows in addition to the settings: the event that will be deleted next.
 func (p *settingsPage) refreshHints() {
 	if p.tabs == nil || p.tabs.SelectedIndex() != 2 || !p.loaded {
 		return
@@ -201,7 +201,7 @@ func (p *settingsPage) fill() {
 	some := p.chosen >= 0 && p.chosen < len(p.edit.Cameras)
 	p.fillCameras()
 	for _, f := range p.fields {
-		f.err = nil // of a value that is not shown any more
+		f.err = nil // of a value that is no longer shown
 		f.entry.SetText(f.get(&p.edit))
 	}
 	shown(p.form, some)

@@ -17,7 +17,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Saving what was edited.
+// Saving the edited settings.
 
 func (p *settingsPage) say(text string, i widget.Importance) {
 	if p.message.Text == text && p.message.Importance == i {
@@ -28,7 +28,7 @@ func (p *settingsPage) say(text string, i widget.Importance) {
 	p.content.Refresh()
 }
 
-// apply saves, and shows each fault at its field.
+// apply saves the edited settings and shows each fault at its field.
 func (p *settingsPage) apply() {
 	if faults := config.Validate(p.edit); faults != nil {
 		p.say(p.explain(&control.Error{Faults: faults}), widget.DangerImportance)
@@ -67,7 +67,7 @@ func (p *settingsPage) apply() {
 				p.env.app.Settings().SetTheme(appearance{theme.DefaultTheme(), wish.theme, float32(wish.text)})
 			}
 			p.prefs = wish
-			if !reflect.DeepEqual(p.edit, s) { // edited on meanwhile
+			if !reflect.DeepEqual(p.edit, s) { // the user edited on in the meantime
 				p.base = fresh
 				p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
 				return
@@ -80,9 +80,9 @@ func (p *settingsPage) apply() {
 
 var errElsewhere = errors.New("the settings were changed elsewhere meanwhile")
 
-// store puts settings in force, unless others came in force since they were taken for editing.
+// store puts settings in force. It returns errElsewhere if other settings came in force after editing began.
 func (p *settingsPage) store(s, base config.Settings, fresh *config.Settings) (err error) {
-	ctx := context.WithoutCancel(p.env.ctx) // a window that is closed does not stop it half way
+	ctx := context.WithoutCancel(p.env.ctx) // closing the window must not stop this half way
 	if *fresh, err = p.env.client.Settings(ctx); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (p *settingsPage) store(s, base config.Settings, fresh *config.Settings) (e
 	return err
 }
 
-// explain turns the recorder's refusal into lines for people.
+// explain turns the recorder's refusal into lines for people, and marks the fields with faults.
 func (p *settingsPage) explain(err error) string {
 	if errors.Is(err, errElsewhere) {
 		return words.L("The settings were changed elsewhere meanwhile. Press Save again to replace them by what you see here, or Cancel to see the others.")

@@ -14,7 +14,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 )
 
-// The tab of one camera.
+// The tab Cameras.
 
 func (p *settingsPage) cameraForm() fyne.CanvasObject {
 	p.pick = widget.NewSelect(nil, func(string) {
@@ -55,7 +55,7 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 		c := &s.Cameras[p.chosen]
 		clean, u, pw := config.SplitURL(v)
 		c.URL = clean
-		if u != "" || pw != "" { // pasted with the login in it
+		if u != "" || pw != "" { // the user pasted an address with a login in it
 			c.Username, c.Password = u, pw
 			url.entry.SetText(clean)
 			user.entry.SetText(u)
@@ -132,7 +132,7 @@ func (p *settingsPage) cameraForm() fyne.CanvasObject {
 		p.form)
 }
 
-// titles are the cameras' names with their ids, which tell same names apart.
+// titles returns the cameras' names with their ids, which distinguish equal names.
 func (p *settingsPage) titles() (list []string) {
 	for _, c := range p.edit.Cameras {
 		name := []rune(c.Title())
@@ -144,7 +144,7 @@ func (p *settingsPage) titles() (list []string) {
 	return list
 }
 
-// fillCameras writes what two tabs show: the cameras' names, and which of them are told of.
+// fillCameras fills what two tabs show: the names of the cameras, and which cameras notify.
 func (p *settingsPage) fillCameras() {
 	titles := p.titles()
 	p.pick.Options = titles
@@ -166,7 +166,7 @@ func (p *settingsPage) fillCameras() {
 	p.cameras.Refresh()
 }
 
-// drawLag offers to make up for the time that a camera's mails are late.
+// drawLag offers to compensate for the mail lag of a camera.
 func (p *settingsPage) drawLag(c config.Camera) {
 	p.lag = 0
 	if p.env.status != nil {
@@ -188,7 +188,7 @@ func (p *settingsPage) drawLag(c config.Camera) {
 	}
 }
 
-// choose shows a camera by its id.
+// choose shows the camera with the given id.
 func (p *settingsPage) choose(id string) {
 	p.tabs.SelectIndex(0)
 	if i := slices.IndexFunc(p.edit.Cameras, func(c config.Camera) bool { return c.ID == id }); i >= 0 {
@@ -212,7 +212,7 @@ func (p *settingsPage) addCamera() {
 	}
 }
 
-// newCamera makes a camera with a name and an id that are free.
+// newCamera returns a camera with an unused id. Without a name, the camera is named by its number.
 func newCamera(s config.Settings, name string) config.Camera {
 	c := config.NewCamera()
 	var taken []string
@@ -237,5 +237,5 @@ func (p *settingsPage) removeCamera() {
 		})
 }
 
-// ingests are the values of the choice what reads a camera, in its order.
+// ingests are the values of the choice what reads a camera, in the order of the choice.
 var ingests = []config.Ingest{config.IngestAuto, config.IngestRTSP, config.IngestFFmpeg}

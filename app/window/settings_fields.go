@@ -15,20 +15,20 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// The fields of the settings page: what each shows, where its value lies, and what is wrong with it.
+// The fields of the settings page: what each field shows, where its value is stored, and what is wrong with it.
 
-// textField is a field whose value is text, with the rule that it breaks below it.
+// textField is a text field. Below the field it shows the rule that the value breaks.
 type textField struct {
 	label string
-	key   string // as the engine's faults name it; "camera." stands for the chosen camera
+	key   string // as in the engine's faults; "camera." stands for the chosen camera
 	entry *entry
 	fault *widget.Label
 	get   func(*config.Settings) string
 	set   func(*config.Settings, string) error
-	err   error // the value cannot be read
+	err   error // why the value cannot be read, or nil
 }
 
-// line makes a text field with its label and hint.
+// line creates a text field with a label and a hint.
 func (p *settingsPage) line(key, label, hint, example string, get func(*config.Settings) string,
 	set func(*config.Settings, string) error) (*textField, fyne.CanvasObject) {
 	f := &textField{label: label, key: key, entry: newEntry(p.env, nil), fault: widget.NewLabel(""), get: get, set: set}
@@ -48,7 +48,7 @@ func (p *settingsPage) line(key, label, hint, example string, get func(*config.S
 	return f, field(label, hint, container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), f.entry, f.fault))
 }
 
-// camera makes a text field of the chosen camera.
+// camera creates a text field of the chosen camera.
 func (p *settingsPage) camera(key, label, hint, example string, get func(config.Camera) string,
 	set func(*config.Camera, string) error) (*textField, fyne.CanvasObject) {
 	return p.line("camera."+key, label, hint, example, func(s *config.Settings) string {
@@ -73,7 +73,7 @@ func (p *settingsPage) change(f func(*config.Camera)) {
 	p.check()
 }
 
-// ownLength is a length of the chosen camera; empty means the one of the page Recording.
+// ownLength creates a field for a length of the chosen camera. Empty means the length on the tab Recording.
 func (p *settingsPage) ownLength(key, label string,
 	of func(*config.Camera) **config.Duration) (*textField, fyne.CanvasObject) {
 	return p.camera(key, label, "", words.L("as for all cameras"), func(c config.Camera) string {
@@ -95,7 +95,7 @@ func (p *settingsPage) ownLength(key, label string,
 	})
 }
 
-// value makes a field of a duration or a size, which read and write themselves.
+// value creates a field for a duration or a size, which parse and format themselves.
 func (p *settingsPage) value(key, label, hint, example string, of func(*config.Settings) textValue) fyne.CanvasObject {
 	_, row := p.line(key, label, hint, example, func(s *config.Settings) string {
 		b, _ := of(s).MarshalText()
@@ -104,13 +104,13 @@ func (p *settingsPage) value(key, label, hint, example string, of func(*config.S
 	return row
 }
 
-// textValue is a value that reads and writes itself.
+// textValue is a value that parses and formats itself.
 type textValue = interface {
 	MarshalText() ([]byte, error)
 	UnmarshalText([]byte) error
 }
 
-// check marks every field that breaks a rule of the engine's.
+// check marks every field whose value breaks a rule of the engine.
 func (p *settingsPage) check() {
 	if !p.loaded {
 		return
@@ -137,10 +137,10 @@ func (p *settingsPage) check() {
 	p.draw()
 }
 
-// means reports whether a fault's key means a field.
+// means reports whether the key of a fault belongs to the field.
 func (p *settingsPage) means(key string, f *textField) bool {
 	if i := strings.IndexByte(key, '['); i >= 0 && !strings.HasPrefix(key, "camera[") {
-		key = key[:i] // one of a list, such as smtp.allow[2]
+		key = key[:i] // an element of a list, such as smtp.allow[2]
 	}
 	if rest, ok := strings.CutPrefix(key, fmt.Sprintf("camera[%d].", p.chosen+1)); ok {
 		rest, _, _ = strings.Cut(rest, "[")

@@ -12,7 +12,7 @@ import (
 
 // The tab General.
 
-// desktopPrefs is what belongs to the desktop and not to the recorder.
+// desktopPrefs holds the settings that belong to the desktop and not to the recorder.
 type desktopPrefs struct {
 	login bool
 	theme string

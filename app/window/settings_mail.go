@@ -81,7 +81,7 @@ func (p *settingsPage) mailForm() fyne.CanvasObject {
 			words.L("the first mail of each event, as a file that mail programs open; without it only its picture and what it says are kept"), p.keepMail))
 }
 
-// portsText shows ports without the colon that stands for every address of this machine.
+// portsText formats ports without the colon that stands for every address of this machine.
 func portsText(list string) string {
 	var out []string
 	for l := range strings.SplitSeq(list, ",") {
@@ -90,7 +90,7 @@ func portsText(list string) string {
 	return strings.Join(out, ", ")
 }
 
-// portsValue reads what portsText shows.
+// portsValue parses what portsText formats.
 func portsValue(text string) string {
 	var out []string
 	for l := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
@@ -102,7 +102,7 @@ func portsValue(text string) string {
 	return strings.Join(out, ", ")
 }
 
-// listeningOf says on which ports mail can come in, and what is wrong with the others.
+// listeningOf says on which ports the mail server listens, and what is wrong with the others.
 func listeningOf(s status.SMTP) string {
 	var lines []string
 	if ports := portsOf(s); ports != "" {
@@ -119,7 +119,7 @@ func listeningOf(s status.SMTP) string {
 	return strings.Join(lines, "\n")
 }
 
-// addresses are this machine's own on the local network.
+// addresses returns this machine's addresses on the local network.
 func addresses() []string {
 	var out []string
 	list, err := net.InterfaceAddrs()

@@ -13,7 +13,7 @@ import (
 	"github.com/preroll/preroll/assets"
 )
 
-// StartError shows why Preroll could not start, until the user closes the window or ctx ends.
+// StartError shows why Preroll could not start. It returns when the user closes the window or ctx ends.
 func StartError(ctx context.Context, a fyne.App, err error) {
 	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
 	words.Use("")
@@ -26,7 +26,7 @@ func StartError(ctx context.Context, a fyne.App, err error) {
 	w.ShowAndRun()
 }
 
-// startErrorOf is what a start that failed shows.
+// startErrorOf returns the content of the window after a failed start.
 func startErrorOf(err error, done func()) fyne.CanvasObject {
 	title := widget.NewLabelWithStyle(words.L("Preroll could not start. Nothing is recorded."), fyne.TextAlignLeading,
 		fyne.TextStyle{Bold: true})

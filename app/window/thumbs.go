@@ -3,8 +3,8 @@ package window
 import (
 	"errors"
 	"image"
-	_ "image/jpeg" // thumbnails
-	_ "image/png"  // cameras' own pictures
+	_ "image/jpeg" // for thumbnails
+	_ "image/png"  // for cameras' own pictures
 	"io"
 	"os"
 )
@@ -12,7 +12,7 @@ import (
 // thumbs loads thumbnails off the main goroutine and keeps the last ones. Its fields belong to the main goroutine.
 type thumbs struct {
 	env    *env
-	cache  map[string]image.Image // nil while it is loaded, or if it cannot be
+	cache  map[string]image.Image // nil while the picture is loading, or if it cannot be loaded
 	order  []string
 	loaded func(path string)
 	load   func(path string) (image.Image, error)
@@ -21,13 +21,13 @@ type thumbs struct {
 	loading int
 }
 
-// loaders bounds how many thumbnails are loaded at once, also from a drive that hangs.
+// loaders is how many thumbnails are loaded at once, even from a drive that hangs.
 const loaders = 4
 
 // keptThumbs is how many thumbnails are kept in memory, about 500 KB each.
 const keptThumbs = 100
 
-// get returns a picture that is there, and loads one that is not.
+// get returns a picture if it is loaded. Otherwise it starts to load the picture and returns nil.
 func (t *thumbs) get(path string) image.Image {
 	if m, known := t.cache[path]; known {
 		return m
@@ -42,7 +42,7 @@ func (t *thumbs) get(path string) image.Image {
 	return nil
 }
 
-// next begins to load what was wished for last, as long as it is still wanted.
+// next loads the picture that was asked for last, if it is still wanted.
 func (t *thumbs) next() {
 	for t.loading < loaders && len(t.waiting) > 0 {
 		path := t.waiting[len(t.waiting)-1]
@@ -55,7 +55,7 @@ func (t *thumbs) next() {
 			m, err := t.load(path)
 			t.env.do(func() {
 				t.loading--
-				if _, wanted := t.cache[path]; wanted && err == nil { // without one the row shows that there is none
+				if _, wanted := t.cache[path]; wanted && err == nil { // without a picture the row shows none
 					t.cache[path] = m
 					t.loaded(path)
 				}
@@ -65,8 +65,8 @@ func (t *thumbs) next() {
 	}
 }
 
-// loadPicture reads a thumbnail, or the picture that came with a mail. Its size is looked at first: a picture from
-// outside may be a small file and a huge image.
+// loadPicture reads a thumbnail, or the picture that came with a mail. It checks the dimensions first, because a
+// picture from outside may be a small file and a huge image.
 func loadPicture(path string) (image.Image, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -87,5 +87,5 @@ func loadPicture(path string) (image.Image, error) {
 	return m, err
 }
 
-// maxPicture bounds a side of a picture, in pixels.
+// maxPicture is the max length of a side of a picture, in pixels.
 const maxPicture = 8192

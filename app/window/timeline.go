@@ -10,7 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// timeline shows where a player is in a clip, with a mark for every alarm, and takes the wish to be elsewhere.
+// timeline shows the position of a player in a clip, with a mark for every alarm. The user can move the position.
 type timeline struct {
 	widget.BaseWidget
 	length time.Duration
@@ -93,7 +93,7 @@ func (t *timeline) want(x float32) {
 	t.seek(t.at)
 }
 
-// Tapped goes to a place.
+// Tapped moves to the position of the click.
 func (t *timeline) Tapped(e *fyne.PointEvent) {
 	t.want(e.Position.X)
 	if c := fyne.CurrentApp().Driver().CanvasForObject(t); c != nil {
@@ -101,22 +101,22 @@ func (t *timeline) Tapped(e *fyne.PointEvent) {
 	}
 }
 
-// Dragged scrubs.
+// Dragged moves the position while the user drags.
 func (t *timeline) Dragged(e *fyne.DragEvent) { t.want(e.Position.X) }
 
-// DragEnd does nothing more.
+// DragEnd does nothing.
 func (t *timeline) DragEnd() {}
 
-// FocusGained shows where the keys go.
+// FocusGained shows that the line has the keyboard focus.
 func (t *timeline) FocusGained() { t.keyed = true; t.place() }
 
-// FocusLost hides it.
+// FocusLost removes the mark of FocusGained.
 func (t *timeline) FocusLost() { t.keyed = false; t.place() }
 
-// TypedRune does nothing; letters come as keys too.
+// TypedRune does nothing, because letters also come as keys.
 func (t *timeline) TypedRune(rune) {}
 
-// TypedKey plays, steps and jumps.
+// TypedKey passes the key to typed, which plays, steps and jumps.
 func (t *timeline) TypedKey(e *fyne.KeyEvent) { t.typed(e) }
 
 // CreateRenderer shows the line.

@@ -18,7 +18,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// unmatchedList lists the mails that fitted no camera, each with a way to make its like fit.
+// unmatchedList lists the unmatched mails, each with a button that assigns mails like it to a camera.
 type unmatchedList struct {
 	env     *env
 	content *fyne.Container
@@ -78,7 +78,7 @@ func (p *unmatchedList) title(u status.Unmatched) string {
 		strings.Join(u.To, ", "), u.Subject)
 }
 
-// detailsOf is what else a mail says of itself, in one line.
+// detailsOf returns the other facts that a mail contains, in one line.
 func detailsOf(u status.Unmatched) string {
 	var parts []string
 	switch {
@@ -99,7 +99,7 @@ func detailsOf(u status.Unmatched) string {
 	return strings.Join(parts, "  ·  ")
 }
 
-// waysToTell are the words for what an entry goes by.
+// waysToTell are the names of the properties that an entry can match.
 var waysToTell = []struct {
 	by   maildoctor.By
 	text string
@@ -110,7 +110,7 @@ var waysToTell = []struct {
 	{maildoctor.Address, "Network address"},
 }
 
-// assignment is the dialog that makes mails like one be a camera's.
+// assignment is the dialog that assigns mails like one unmatched mail to a camera.
 type assignment struct {
 	p      *unmatchedList
 	box    *dialog.CustomDialog
@@ -122,7 +122,7 @@ type assignment struct {
 	ids    []string
 }
 
-// assign asks which camera a mail is of, and what its like shall be told by.
+// assign asks which camera a mail belongs to, and by which property such mails are recognized.
 func (p *unmatchedList) assign(u status.Unmatched) *assignment {
 	s := p.env.status
 	if s == nil {
@@ -182,7 +182,7 @@ func (p *unmatchedList) assign(u status.Unmatched) *assignment {
 	return a
 }
 
-// check shows what is wrong with the entry, and whether all is chosen.
+// check shows what is wrong with the entry. It enables the button once everything is chosen.
 func (a *assignment) check() {
 	text := ""
 	if err := maildoctor.Check(a.entry.Text); err != nil && strings.TrimSpace(a.entry.Text) != "" {
@@ -193,7 +193,7 @@ func (a *assignment) check() {
 	able(a.ok, text == "" && strings.TrimSpace(a.entry.Text) != "" && a.camera.SelectedIndex() >= 0)
 }
 
-// apply puts the entry into the camera's mail list.
+// apply adds the entry to the mail list of the camera.
 func (a *assignment) apply() {
 	id, entry := a.ids[a.camera.SelectedIndex()], strings.TrimSpace(a.entry.Text)
 	a.box.Hide()

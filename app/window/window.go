@@ -1,11 +1,11 @@
-// Package window is the Fyne window: a client of the control socket that comes and goes. It holds no truth; what it
-// shows is drawn from what the recorder says.
+// Package window is the Fyne window, a client of the control socket that comes and goes. It holds no state of its own:
+// everything that it shows comes from the recorder.
 //
 // The window is the frame. Each page in it implements page, and reaches the recorder, the dialogs and the other pages
 // only through its env.
 //
-// Everything here runs on Fyne's main goroutine but what is started in env.work; that hands over by fyne.Do. The
-// package never imports fyne.io/fyne/v2/app, so it compiles and is tested without a display.
+// Everything here runs on Fyne's main goroutine, except what is started in env.work. That work passes its results on
+// by fyne.Do. The package never imports fyne.io/fyne/v2/app, so it compiles and is tested without a display.
 package window
 
 import (
@@ -38,13 +38,13 @@ const (
 	pageSettings
 )
 
-// Options says which recorder's window it is, and what to show first.
+// Options says which recorder the window belongs to, and what it shows first.
 type Options struct {
 	Paths config.Paths
-	Page  string // one of control.Pages, or "" for the last one
+	Page  string // one of control.Pages, or "" for the last page
 	Event string // id of an event to show
 
-	Measure string // file for what is measured, or "": see Measured
+	Measure string // file for measurements, or "", see Measured
 }
 
 // page is one of the window's pages. All of it is called on the main goroutine.
@@ -73,10 +73,10 @@ type window struct {
 	notray   *fyne.Container
 
 	ending sync.RWMutex // guards ended
-	ended  bool         // nothing is handed over any more
+	ended  bool         // do does nothing any more
 }
 
-// Run shows the window until it is closed. A second one raises the first instead.
+// Run shows the window until it is closed. If a window is open already, Run raises that window instead.
 func Run(ctx context.Context, a fyne.App, opt Options) error {
 	began := time.Now()
 	ln, err := instance.Listen(opt.Paths, instance.Window)
@@ -133,15 +133,16 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	}()
 	select {
 	case <-done:
-	case <-time.After(longest): // it hangs in a drive that is gone, and ends with the process
+	case <-time.After(longest): // the work hangs in a drive that is gone, and ends with the process
 	}
 	return nil
 }
 
-// longest is how long the window's work may go on once it is closed: longer than the desktop may take to open a file.
+// longest is how long the window's work may go on after the window is closed. It is longer than the desktop may take to
+// open a file.
 const longest = 30 * time.Second
 
-// languageOf asks the recorder for the language; without an answer it is the system's.
+// languageOf asks the recorder for the language. Without an answer it returns "", which means the system's language.
 func languageOf(ctx context.Context, c *control.Client) string {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -187,8 +188,10 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	return w
 }
 
-// hand hands over to the main goroutine, until the window ends. After its loop Fyne would run it at once, on the
-// goroutine that hands it over, or panic.
+// --- Main goroutine and end ---
+
+// hand runs a function on the main goroutine, until the window ends. After its loop has ended, Fyne would run the
+// function at once on the calling goroutine, or panic.
 func (w *window) hand(f func()) {
 	w.ending.RLock()
 	defer w.ending.RUnlock()
@@ -197,7 +200,7 @@ func (w *window) hand(f func()) {
 	}
 }
 
-// end makes hand do nothing from now on, and reports whether it was the first to do so.
+// end makes hand do nothing from now on. It reports whether this was the first call.
 func (w *window) end() bool {
 	w.ending.Lock()
 	defer w.ending.Unlock()
@@ -206,7 +209,7 @@ func (w *window) end() bool {
 	return first
 }
 
-// remember keeps what the next window begins with.
+// remember stores the size, page and place that the next window begins with.
 func (w *window) remember() {
 	p, s := w.app.Preferences(), w.win.Canvas().Size()
 	p.SetFloat("width", float64(s.Width))
@@ -215,7 +218,9 @@ func (w *window) remember() {
 	p.SetString("place", w.events.place())
 }
 
-// show turns to a page or an event.
+// --- Pages ---
+
+// show opens a page or an event.
 func (w *window) show(o instance.Request) {
 	switch i := slices.Index(control.Pages, o.Page); {
 	case o.Event != "":
@@ -231,10 +236,10 @@ func (w *window) show(o instance.Request) {
 	}
 }
 
-// turn turns to a page.
+// turn opens a page.
 func (w *window) turn(page int) { w.tabs.SelectIndex(page) }
 
-// turned tells the pages which of them is seen now.
+// turned informs the pages which of them is visible now.
 func (w *window) turned() {
 	for i, p := range w.pages {
 		if i != w.tabs.SelectedIndex() {
@@ -262,7 +267,7 @@ func (w *window) cover(on bool) {
 	}
 }
 
-// changed draws what the recorder said.
+// changed draws what the recorder reported.
 func (w *window) changed(u control.Update, first bool) {
 	if u.Status != nil {
 		w.status, w.last = u.Status, u.Status
@@ -273,7 +278,7 @@ func (w *window) changed(u control.Update, first bool) {
 	w.guide.update(u)
 }
 
-// clock ticks once a second for what changes by itself.
+// clock calls tick once a second for what changes by itself.
 func (w *window) clock(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -292,7 +297,9 @@ func (w *window) tick() {
 	w.pages[w.tabs.SelectedIndex()].Tick()
 }
 
-// shortcuts are the keys that work everywhere.
+// --- Keys and the tray ---
+
+// shortcuts adds the keys that work everywhere.
 func (w *window) shortcuts() {
 	c := w.win.Canvas()
 	on := func(k fyne.KeyName, m fyne.KeyModifier, do func()) {
@@ -318,7 +325,7 @@ func (w *window) shortcuts() {
 	c.SetOnTypedKey(w.typed)
 }
 
-// typed takes keys that no widget has the focus for.
+// typed handles keys while no widget has the focus.
 func (w *window) typed(k *fyne.KeyEvent) {
 	// Over a dialog in which nothing has the focus, or the guide, no page gets keys.
 	if !w.covered() {
@@ -331,7 +338,7 @@ func (w *window) covered() bool {
 	return w.guide.content.Visible() || w.win.Canvas().Overlays().Top() != nil
 }
 
-// newNoTray makes the line that tells of a desktop without tray icons, and offers what the tray would.
+// newNoTray returns the line for a desktop without tray icons. It offers what the tray would offer.
 func (w *window) newNoTray() *fyne.Container {
 	text := widget.NewLabel(words.L("This desktop shows no tray icon. Preroll goes on recording when this window is closed; start it again to get the window back."))
 	text.Wrapping = fyne.TextWrapWord
@@ -351,7 +358,8 @@ func (w *window) newNoTray() *fyne.Container {
 		container.NewVBox(container.NewHBox(quit, hide)), text), widget.NewSeparator())
 }
 
-// lookForTray reports whether this desktop shows tray icons. At login the window may be there before the panel is.
+// lookForTray shows or hides the line for a desktop without tray icons. It keeps looking, because at login the window
+// may appear before the panel.
 func (w *window) lookForTray(ctx context.Context) {
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
@@ -374,7 +382,7 @@ func (w *window) lookForTray(ctx context.Context) {
 	}
 }
 
-// plate puts something on a ground of its own, above all else.
+// plate puts an object on its own background, above everything else.
 func plate(o fyne.CanvasObject) fyne.CanvasObject {
 	return container.NewStack(newBackdrop(theme.ColorNameOverlayBackground, theme.ColorNamePrimary, 8),
 		container.NewPadded(o))

@@ -57,14 +57,14 @@ func ev(n int, state event.State) event.Event {
 	return e
 }
 
-// fake answers the window's calls with what a test sets.
+// fake answers the calls of the window with what a test sets.
 type fake struct {
 	settings config.Settings
 	status   *status.Status
 	applied  []config.Settings
 	refuse   error
 	events   []event.Event // newest first
-	fail     error         // of the index
+	fail     error         // error of the index
 	folder   status.Folder
 	look     status.ProbeResult
 	lookErr  error
@@ -167,10 +167,10 @@ func (f *fake) Why(context.Context, string, time.Time) ([]status.Finding, error)
 	return f.why, nil
 }
 
-// rig is a window on fyne's test driver, before a control socket with a fake behind it.
+// rig returns a window on Fyne's test driver, connected to a control socket with a fake behind it.
 func rig(t *testing.T, f *fake) *window {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pw") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "pw") // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func rig(t *testing.T, f *fake) *window {
 	a := test.NewTempApp(t)
 	w := newWindow(ctx, a, control.NewClient(socket))
 	w.paths.File = filepath.Join(dir, "preroll.toml")
-	// fyne's test driver runs what it is handed at once, on the wrong goroutine; here the test's own runs it.
+	// Fyne's test driver would run a function at once on the calling goroutine. Here the goroutine of the test runs it.
 	handed := make(chan func(), 1000)
 	w.do = func(f func()) { handed <- f }
 	settles[w] = func() {
@@ -213,7 +213,8 @@ func rig(t *testing.T, f *fake) *window {
 	return w
 }
 
-// settles waits for what a window does off the main goroutine, and runs what that hands over.
+// settles holds a function for each window. The function waits for the work off the main goroutine, and runs what the
+// work passes on.
 var settles = map[*window]func(){}
 
 func settle(w *window) { settles[w]() }
@@ -295,7 +296,7 @@ func TestEventsPage(t *testing.T) {
 	}
 }
 
-// filled is a window with events on several days.
+// filled returns a window with n events on several days.
 func filled(t *testing.T, f *fake, n int) *window {
 	w := rig(t, f)
 	w.guide.auto = false
@@ -331,7 +332,7 @@ func TestListOfEvents(t *testing.T) {
 	if e, _, ok := p.book.event(last); !ok || e.ID != "e-299" || p.rows.shown[last] == nil {
 		t.Errorf("last row: %v %v", e.ID, ok)
 	}
-	// A new event moves everything down by one, and the place stays.
+	// A new event moves all rows down by one, and the place stays.
 	if p.book.header(p.rows.top) {
 		p.rows.jump(p.rows.top - 1)
 	}
@@ -344,7 +345,7 @@ func TestListOfEvents(t *testing.T) {
 		t.Errorf("top is %s, was %s", after.ID, before.ID)
 	}
 
-	// Keys: the first event, check it, the one below, protect both.
+	// Keys: pick the first event and the one below, and protect both.
 	p.rows.TypedKey(&fyne.KeyEvent{Name: fyne.KeyHome})
 	settle(w)
 	for _, k := range []fyne.KeyName{fyne.KeyDown, fyne.KeySpace, fyne.KeyDown, fyne.KeySpace} {
@@ -360,7 +361,7 @@ func TestListOfEvents(t *testing.T) {
 	}
 	p.unpick()
 
-	// A range with Shift.
+	// Pick a range with Shift.
 	p.tapped(2, fyne.KeyModifierControl)
 	p.tapped(6, fyne.KeyModifierShift)
 	if len(p.picked) != 5 {
@@ -368,7 +369,7 @@ func TestListOfEvents(t *testing.T) {
 	}
 	p.unpick()
 
-	// Narrowed by label, by text, and back.
+	// Filter by label and by text, and show all again.
 	p.label.SetSelectedIndex(1)
 	settle(w)
 	if p.book.events != 150 || p.count.Text != "150 events" {
@@ -426,14 +427,14 @@ func TestEventView(t *testing.T) {
 	if v.verdict.Text != "The clip is whole." {
 		t.Errorf("verdict %q", v.verdict.Text)
 	}
-	// It is removed behind our back.
+	// The event is removed by somebody else.
 	f.events = f.events[1:]
 	w.changed(control.Update{Removed: []string{"e000"}}, false)
 	settle(w)
 	if v.content.Visible() || p.book.events != 19 {
 		t.Error("a removed event is still shown")
 	}
-	// A failed one says why and what it lacks.
+	// A failed event says why it failed and what it lacks.
 	bad := ev(50, event.Failed)
 	bad.Reason = "No video came from the camera."
 	p.openEvent(bad)
@@ -460,7 +461,7 @@ func TestDeleteAsksFirst(t *testing.T) {
 	}
 }
 
-// find returns the button with a text below an object.
+// find returns the button with the given text below an object.
 func find(o fyne.CanvasObject, text string) fyne.Tappable {
 	var found fyne.Tappable
 	var walk func(fyne.CanvasObject)
@@ -559,7 +560,7 @@ func TestSettingsPage(t *testing.T) {
 		t.Errorf("faults: %q", p.message.Text)
 	}
 	f.refuse = nil
-	f.settings.Clip.PostRoll = config.Duration(33 * time.Second) // by another hand
+	f.settings.Clip.PostRoll = config.Duration(33 * time.Second) // changed by somebody else
 	p.apply()
 	settle(w)
 	if !strings.Contains(p.message.Text, "changed elsewhere") || f.settings.Clip.PostRoll.D() != 33*time.Second {
@@ -725,7 +726,7 @@ func TestHealthPage(t *testing.T) {
 	if len(f.applied) != 1 || fmt.Sprint(f.applied[0].Cameras[0].Mail) != "[gate nobody@nvr]" {
 		t.Errorf("assigned %+v", f.applied)
 	}
-	// The self-test, with an event that is there at once.
+	// The self-test runs with an event that exists at once.
 	e := ev(0, event.Saved)
 	e.LastTrigger = time.Now().Add(time.Minute)
 	f.events = []event.Event{e}

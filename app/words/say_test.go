@@ -12,7 +12,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// TestEngineIsTranslated wants a text in every language for every message of the engine, and no other.
+// TestEngineIsTranslated checks that every language has a text for every message of the engine, and no other text.
 func TestEngineIsTranslated(t *testing.T) {
 	for _, code := range others() {
 		l := use(t, code)
@@ -29,7 +29,7 @@ func TestEngineIsTranslated(t *testing.T) {
 	}
 }
 
-// TestSay says texts as they come over the wire.
+// TestSay translates texts as they come over the socket.
 func TestSay(t *testing.T) {
 	german(t)
 	silent := text.Unreachable.With()
@@ -99,7 +99,7 @@ func TestSay(t *testing.T) {
 	}
 }
 
-// TestErrors says errors: of the engine, and of the system behind what wraps them.
+// TestErrors translates errors of the engine, and errors of the system inside a wrapping error.
 func TestErrors(t *testing.T) {
 	german(t)
 	for _, tc := range []struct {
@@ -120,7 +120,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// FuzzSay: whatever a recorder sends, it is said at once and is not blown up.
+// FuzzSay checks that whatever a recorder sends is translated at once and does not grow without bound.
 func FuzzSay(f *testing.F) {
 	for _, m := range []text.Message{text.FileCutOff, text.RAMShort, text.NoteLeftOut} {
 		b, err := json.Marshal(m.With(1, 2, 3))

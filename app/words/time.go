@@ -11,7 +11,7 @@ var (
 		"October", "November", "December"}
 )
 
-// Day says a day in full: "Today", "Yesterday", "Friday, 20 November 2026".
+// Day formats a day in full: "Today", "Yesterday", "Friday, 20 November 2026".
 func Day(t, now time.Time) string {
 	t, now = t.Local(), now.Local()
 	y, d := t.Year(), t.YearDay()
@@ -25,7 +25,7 @@ func Day(t, now time.Time) string {
 	return L("%[1]s, %[2]d %[3]s %[4]d", L(weekdays[t.Weekday()]), t.Day(), L(months[t.Month()-1]), y)
 }
 
-// Moment says a time of day, with the day where it is not today.
+// Moment formats a time of day, with the day if it is not today.
 func Moment(t, now time.Time) string {
 	if day := Day(t, now); day != L("Today") {
 		return day + " " + t.Local().Format("15:04")
@@ -33,7 +33,7 @@ func Moment(t, now time.Time) string {
 	return t.Local().Format("15:04:05")
 }
 
-// Ago says how long something took or is past, roughly: "5 s", "12 min", "3 h", "4 days".
+// Ago formats roughly how long something took or how long ago it was: "5 s", "12 min", "3 h", "4 days".
 func Ago(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -48,7 +48,7 @@ func Ago(d time.Duration) string {
 	return L("%d days", int(d.Hours()/24))
 }
 
-// Length says a clip's length as m:ss.
+// Length formats the length of a clip as m:ss, or h:mm:ss.
 func Length(d time.Duration) string {
 	s := int(d.Round(time.Second).Seconds())
 	if s >= 3600 {

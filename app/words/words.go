@@ -1,7 +1,7 @@
-// Package words says everything that the desktop shows in its user's language. The English text is the key; the other
-// languages lie in the folder translation, in the form of Fyne's lang, which gets them too.
+// Package words translates everything that the desktop shows to its user's language. The English text is the key. The
+// other languages are in the folder translation, in the format of Fyne's lang, which also gets them.
 //
-// What the engine says comes as a [text.Text]; [Say] says it by the code of its message, from the folder engine.
+// The engine's messages come as a [text.Text]. [Say] translates them by message code, from the folder engine.
 package words
 
 import (
@@ -24,15 +24,15 @@ import (
 //go:embed translation
 var Files embed.FS
 
-// Folder is where they lie in Files.
+// Folder is the folder of the translations in Files.
 const Folder = "translation"
 
-// translation is what there is in one language.
+// translation holds all texts in one language.
 type translation struct {
 	code  string
 	tag   language.Tag
-	texts map[string]text.Forms // the desktop's own, by the English
-	said  map[string]text.Forms // the engine's, by the codes of its messages
+	texts map[string]text.Forms // the desktop's own texts, by English text
+	said  map[string]text.Forms // the engine's messages, by message code
 }
 
 var (
@@ -40,13 +40,13 @@ var (
 	current *translation
 )
 
-// Use sets the language by its code, such as "de" or "de-CH". A language without a translation is English. "" is the
-// system's language.
+// Use sets the language by its code, such as "de" or "de-CH". A language without a translation falls back to English.
+// "" means the system's language.
 func Use(code string) {
 	if code == "" {
 		code = lang.SystemLocale().String()
 	}
-	// the country makes no difference
+	// The country makes no difference.
 	code, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "-")
 	l, err := load(code)
 	if err != nil {
@@ -57,7 +57,7 @@ func Use(code string) {
 	current = l
 }
 
-// Code is the language in use.
+// Code returns the code of the language in use.
 func Code() string { return now().code }
 
 func now() *translation {
@@ -71,7 +71,7 @@ func now() *translation {
 	return l
 }
 
-// verb is a place for a value in a text: %s, %d, %q, %.0f, %[2]s.
+// verb matches a place for a value in a text: %s, %d, %q, %.0f, %[2]s.
 var verb = regexp.MustCompile(`%(\[\d\])?[-+0-9.]*[a-z]`)
 
 func load(code string) (*translation, error) {
@@ -92,7 +92,7 @@ func load(code string) (*translation, error) {
 	return l, nil
 }
 
-// L says a text of the desktop's own, with values in it as fmt.Sprintf does.
+// L translates a text of the desktop and formats the values into it, like fmt.Sprintf.
 func L(english string, values ...any) string {
 	if t := now().texts[english].Other; t != "" {
 		english = t
@@ -103,8 +103,8 @@ func L(english string, values ...any) string {
 	return fmt.Sprintf(english, values...)
 }
 
-// N says how many things there are: one is the English for one of them, and many, which holds a %d, for any other
-// number. many is the key.
+// N translates a text that counts n things. one is the English text for 1. many is the English text for any other
+// number, with a %d for the number. many is the key.
 func N(n int, one, many string) string {
 	t := now()
 	f, ok := t.texts[many]

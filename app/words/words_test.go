@@ -17,7 +17,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// source is a Go file of the project that is no test.
+// source is a Go file of the project that is not a test.
 type source struct {
 	path string // from the project's root, with slashes
 	ast  *ast.File
@@ -51,7 +51,7 @@ func sources(t *testing.T, under string) (list []source) {
 	return list
 }
 
-// literal is a string as an expression gives it: what is joined to it is a value, %s.
+// literal returns the string of an expression. A value that is joined to the string counts as %s.
 func literal(e ast.Expr) (value string, ok bool) {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -76,7 +76,7 @@ func literal(e ast.Expr) (value string, ok bool) {
 	return "", false
 }
 
-// literals are all strings of a piece of source.
+// literals reports all strings in a piece of source.
 func literals(n ast.Node, report func(string)) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		e, ok := n.(ast.Expr)
@@ -103,7 +103,7 @@ func literals(n ast.Node, report func(string)) {
 	})
 }
 
-// called are the texts that are given to L and N.
+// called returns the texts that are passed to L and N.
 func called(s source) (list []string) {
 	ast.Inspect(s.ast, func(n ast.Node) bool {
 		c, ok := n.(*ast.CallExpr)
@@ -126,7 +126,7 @@ func called(s source) (list []string) {
 		case "L":
 			args = c.Args[:1]
 		case "N":
-			args = c.Args[2:] // the one for several is the key
+			args = c.Args[2:] // the text for several things is the key
 		}
 		for _, a := range args {
 			if s, ok := literal(a); ok {
@@ -138,7 +138,7 @@ func called(s source) (list []string) {
 	return list
 }
 
-// listed are variables whose texts are given to L one by one.
+// listed are the variables whose texts are passed to L one by one.
 var listed = []string{"leads", "themeNames", "languageNames", "textSizes", "weekdays", "months",
 	"waysToTell"}
 
@@ -170,12 +170,12 @@ func use(t *testing.T, code string) *translation {
 
 func german(t *testing.T) *translation { return use(t, "de") }
 
-// others are the languages that have a translation.
+// others returns the languages that have a translation.
 func others() []string {
 	return slices.DeleteFunc(slices.Clone(config.Languages), func(code string) bool { return code == "en" })
 }
 
-// TestDesktopIsTranslated wants a text in every language for every text of the desktop, and no other.
+// TestDesktopIsTranslated checks that every language has a text for every text of the desktop, and no other text.
 func TestDesktopIsTranslated(t *testing.T) {
 	for _, code := range others() {
 		l := use(t, code)
@@ -196,7 +196,7 @@ func TestDesktopIsTranslated(t *testing.T) {
 	}
 }
 
-// verbsOf are the verbs of a text in the order of their values, without flags: what wraps an error is a text.
+// verbsOf returns the verbs of a text in the order of their values, without flags. %w and %v count as %s.
 func verbsOf(t *testing.T, form string) string {
 	t.Helper()
 	var list []string
@@ -217,7 +217,7 @@ func verbsOf(t *testing.T, form string) string {
 	return strings.Join(list, " ")
 }
 
-// TestVerbs wants the values of the English, no more and no fewer, in every form of every translation.
+// TestVerbs checks that every form of every translation has exactly the values of the English text.
 func TestVerbs(t *testing.T) {
 	check := func(code, english string, f text.Forms) {
 		for _, form := range []string{f.One, f.Many, f.Other} {
@@ -245,7 +245,8 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
-// The library that shows the window's texts keeps these words for itself, and shows no window where one is a key.
+// TestNoKeyIsReserved checks that no key is a word that Fyne's lang reserves for itself. With such a key, no window
+// would open.
 func TestNoKeyIsReserved(t *testing.T) {
 	b, err := os.ReadFile("translation/de.json")
 	if err != nil {

@@ -19,12 +19,12 @@ import (
 	"github.com/preroll/preroll/recorder/ffmpeg"
 )
 
-// auditFlags are the options of a check of the archive.
+// auditFlags are the options of `preroll check --archive`.
 type auditFlags struct {
 	on, repair, again, json bool
 }
 
-// checkArchive reads the whole archive, and repairs it if that is asked for.
+// checkArchive checks the whole archive, and repairs it with --repair.
 func checkArchive(e *env, f auditFlags) error {
 	s, _, err := config.Load(e.paths.File)
 	if err != nil {
@@ -67,7 +67,8 @@ func checkArchive(e *env, f auditFlags) error {
 	return nil
 }
 
-// atMostEvery remembers an answer for a while. It is for one goroutine.
+// atMostEvery returns a function that calls ask at most once per d, and returns the last answer otherwise. Only one
+// goroutine may use it.
 func atMostEvery(d time.Duration, ask func(context.Context) bool) func(context.Context) bool {
 	var was bool
 	var at time.Time
@@ -79,7 +80,7 @@ func atMostEvery(d time.Duration, ask func(context.Context) bool) func(context.C
 	}
 }
 
-// rebuildIndex has the running recorder rebuild its index, or does it itself if there is none.
+// rebuildIndex asks the running recorder to rebuild its index. If none runs, it rebuilds the index itself.
 func rebuildIndex(ctx context.Context, e *env, root string) (err error) {
 	if _, _, err := e.client.Reindex(ctx); !errors.Is(err, control.ErrNotRunning) {
 		return err
@@ -92,7 +93,7 @@ func rebuildIndex(ctx context.Context, e *env, root string) (err error) {
 	return errors.Join(err, a.Close())
 }
 
-// printAudit prints the result for people.
+// printAudit prints the result of a check for people.
 func printAudit(w io.Writer, r audit.Result) {
 	verdict := ": all whole."
 	if n := len(r.Faults) + r.More; n > 0 {
@@ -126,7 +127,7 @@ func printFaults(w io.Writer, mark string, list []audit.Issue) {
 	}
 }
 
-// plain makes a text that a file name may be part of fit for a terminal.
+// plain makes a text safe for a terminal, because it may contain a file name.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !strconv.IsPrint(r) {
@@ -136,7 +137,7 @@ func plain(s string) string {
 	}, s)
 }
 
-// plural counts things: "1 clip", "1,230 clips".
+// plural formats a number of things: "1 clip", "1,230 clips".
 func plural(n int, thing string) string {
 	if n != 1 {
 		thing += "s"
@@ -144,7 +145,7 @@ func plural(n int, thing string) string {
 	return thousands(n) + " " + thing
 }
 
-// thousands writes a number with commas.
+// thousands formats a number with commas.
 func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -153,7 +154,7 @@ func thousands(n int) string {
 	return s
 }
 
-// about is a length of time as people say it.
+// about formats a length of time as people say it.
 func about(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -173,13 +174,14 @@ func terminal(w io.Writer) bool {
 	return err == nil && fi.Mode()&os.ModeCharDevice != 0
 }
 
-// bar shows how far a check is: on a terminal in one line that is written over, elsewhere as a line every now and then.
+// bar shows the progress of a check: on a terminal in one line that it overwrites, elsewhere as a new line from time to
+// time.
 type bar struct {
 	w        io.Writer
 	line     bool
 	began    time.Time
 	shown    time.Time
-	reported bool // that it goes on
+	reported bool // it printed that the check continues an interrupted one
 	drawn    bool
 	last     audit.Progress
 }
@@ -219,7 +221,7 @@ func (b *bar) show(p audit.Progress) {
 	fmt.Fprintf(b.w, "\r\x1b[K%s", text)
 }
 
-// clear takes the line away.
+// clear removes the line from the terminal.
 func (b *bar) clear() {
 	if b.drawn {
 		b.drawn = false
@@ -227,7 +229,7 @@ func (b *bar) clear() {
 	}
 }
 
-// progressText is one look at the progress: percent by bytes, events, speed and the time that is left.
+// progressText formats the progress: percent by bytes, events, speed and remaining time.
 func progressText(p audit.Progress, took time.Duration) string {
 	const width = 20
 	done := 1.0

@@ -15,7 +15,7 @@ import (
 	"github.com/preroll/preroll/recorder/archive/audit"
 )
 
-// TestCheckArchive checks, repairs and checks again an archive whose events lost all but their clips.
+// TestCheckArchive checks, repairs and checks again an archive whose events have lost everything but their clips.
 func TestCheckArchive(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -64,7 +64,7 @@ func TestCheckArchive(t *testing.T) {
 		res.Bytes != int64(len(whole)) {
 		t.Errorf("%d, %v, %s", code, err, out)
 	}
-	// It is interrupted, and goes on.
+	// A check is interrupted and continues.
 	for n := 1; n < 60; n++ {
 		put(n)
 	}

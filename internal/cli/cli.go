@@ -1,4 +1,4 @@
-// Package cli is the command line: it reads the arguments, wires the parts together, and prints for people.
+// Package cli is the command line. It reads the arguments, connects the parts and prints for people.
 package cli
 
 import (
@@ -68,15 +68,15 @@ const usage = `Preroll saves the seconds before something happened in front of a
 All take --config FILE. Exit: 0 done, 1 it failed, 2 wrong use.
 `
 
-// errUsage is a wrong use; its text goes before the hint to the help.
+// errUsage is an error in the arguments. Run prints it in front of a hint to the help.
 type errUsage string
 
 func (e errUsage) Error() string { return string(e) }
 
-// errSilent is a failure that has been told of already.
+// errSilent is a failure that was already printed.
 var errSilent = errors.New("failed")
 
-// env is what a command works with.
+// env holds what a command needs.
 type env struct {
 	ctx    context.Context
 	out    io.Writer
@@ -86,31 +86,31 @@ type env struct {
 	args   []string
 }
 
-// command is one row of the help.
+// command is one command of the program.
 type command struct {
 	flags func(*flag.FlagSet)
-	args  [2]int // least and most
+	args  [2]int // min and max number of arguments
 	run   func(*env) error
 }
 
-// Desktop is what a build with a screen adds; a headless build leaves it empty.
+// Desktop holds what a build with a screen adds. It is empty in a headless build.
 type Desktop struct {
-	// Tray shows the tray of the recorder behind a socket until ctx ends or the user quits.
+	// Tray shows the tray of the recorder behind a socket. It returns when ctx ends or the user quits.
 	Tray func(ctx context.Context, o TrayOptions) error
-	// Window shows the window until it is closed.
+	// Window shows the window and returns when it is closed.
 	Window func(ctx context.Context, o WindowOptions) error
-	// StartError shows why Preroll could not start, until the user has read it.
+	// StartError shows why Preroll could not start, and returns when the user has closed it.
 	StartError func(ctx context.Context, err error)
 }
 
-// TrayOptions is what the tray is started with.
+// TrayOptions are the options of the tray.
 type TrayOptions struct {
 	Paths  config.Paths
-	ByHand bool // started by a person: the window opens too
+	ByHand bool // a person started it, so the window opens too
 	Log    *slog.Logger
 }
 
-// WindowOptions is what the window is started with.
+// WindowOptions are the options of the window.
 type WindowOptions struct {
 	Paths   config.Paths
 	Page    string
@@ -126,7 +126,7 @@ func Main(args []string, d Desktop) int {
 	return Run(ctx, args, os.Stdout, os.Stderr, d)
 }
 
-// Run is Main for tests: with a context and its own outputs.
+// Run is Main with a context and its own outputs, for tests.
 func Run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) int {
 	err := run(ctx, args, out, errs, d)
 	var wrong errUsage
@@ -194,7 +194,7 @@ func count(n [2]int) string {
 	return fmt.Sprintf("at most %d argument", n[1])
 }
 
-// parse reads options wherever they stand.
+// parse parses options at any position among the arguments.
 func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
 	for {
 		if err := fs.Parse(args); err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// program is the real program, built once without a window.
+// program builds the real program once, without a window, and returns its path.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "preroll-cli-")
 	if err != nil {
@@ -248,8 +248,8 @@ func TestWholeWayFromTheCommandLine(t *testing.T) {
 	}
 }
 
-// TestKillNine kills Preroll at random moments of events; every trigger that was answered ends in a clip, no FFmpeg is
-// left over, and what is in the archive under a final name plays.
+// TestKillNine kills Preroll at random moments of events. Every trigger that was answered must end in a clip, no FFmpeg
+// may remain, and every archive file with a final name must play.
 func TestKillNine(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
@@ -324,7 +324,7 @@ func startCamera(t *testing.T) *camtest.Camera {
 	return cam
 }
 
-// running reports whether a process names a folder in its arguments.
+// running reports whether a process has the folder in its arguments.
 func running(dir string) bool {
 	list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, f := range list {
@@ -335,7 +335,7 @@ func running(dir string) bool {
 	return false
 }
 
-// TestPortIsTaken: who looks for the reason why no mail comes in is offered a port that is free.
+// TestPortIsTaken checks that `preroll check` reports a port that is taken, and suggests a free one.
 func TestPortIsTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -360,7 +360,7 @@ func (b *box) write(text string) {
 	}
 }
 
-// TestFirstStartWritesNoSettings starts with no file at all.
+// TestFirstStartWritesNoSettings starts without any settings file.
 func TestFirstStartWritesNoSettings(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

@@ -31,7 +31,7 @@ func triggerCommand() command {
 			fs.BoolVar(&mail, "mail", false, "")
 		},
 		run: func(e *env) error {
-			demo := label == "" && isDemo(e, e.args[0]) // shows the whole way, which begins with a mail
+			demo := label == "" && isDemo(e, e.args[0]) // the demo shows the whole way, which begins with a mail
 			if mail || demo {
 				err := e.client.Mail(e.ctx, e.args[0])
 				if err == nil {
@@ -53,12 +53,14 @@ func triggerCommand() command {
 	}
 }
 
-// isDemo reports whether a camera of the running recorder is the demo camera.
+// isDemo reports whether the camera is the demo camera of the running recorder.
 func isDemo(e *env, id string) bool {
 	s, err := e.client.Settings(e.ctx)
 	c, ok := s.Camera(id)
 	return err == nil && ok && c.URL == config.DemoURL
 }
+
+// --- Events and status ---
 
 func events() command {
 	var asJSON bool
@@ -178,7 +180,7 @@ func printStatus(e *env, s status.Status) {
 	}
 }
 
-// portsOf are the ports that mail can come in at.
+// portsOf returns the ports on which the mail server listens.
 func portsOf(s status.SMTP) string {
 	var list []string
 	for _, p := range s.Ports {
@@ -188,6 +190,8 @@ func portsOf(s status.SMTP) string {
 	}
 	return strings.Join(list, ", ")
 }
+
+// --- Why and pause ---
 
 func why() command {
 	var at string
@@ -212,7 +216,7 @@ func why() command {
 	}
 }
 
-// moment reads a time of today, or with its day.
+// moment parses a time of today, or a date and time. "" means now.
 func moment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return now, nil
@@ -263,6 +267,8 @@ func printFinding(e *env, f status.Finding) {
 		fmt.Fprintf(e.out, "      %s\n", f.Hint)
 	}
 }
+
+// --- Check and reindex ---
 
 func check() command {
 	var f auditFlags

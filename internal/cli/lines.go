@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// lines is a log handler for people: one line a happening, "18:40:12 event ended camera=gate state=saved".
+// lines is a log handler for people. It prints one line per record: "18:40:12 event ended camera=gate state=saved".
 type lines struct {
 	mu    *sync.Mutex
 	w     io.Writer
@@ -60,8 +60,8 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
-// attr prints an attribute; a value with anything but plain characters is quoted, so that no value makes a line of its
-// own.
+// attr formats an attribute. It quotes a value that has anything but plain characters, so that no value can begin a
+// line of its own.
 func attr(a slog.Attr) string {
 	v := a.Value.Resolve()
 	s := v.String()

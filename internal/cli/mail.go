@@ -12,7 +12,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// mailFlags are the options of the list of connections.
+// mailFlags are the options of `preroll mail`.
 type mailFlags struct {
 	n    int // 0: not given
 	from string
@@ -20,7 +20,7 @@ type mailFlags struct {
 	json bool
 }
 
-// mailJSON is what the list is as JSON.
+// mailJSON is the output of --json.
 type mailJSON struct {
 	Connections []status.Connection `json:"connections"`
 	Unmatched   []status.Unmatched  `json:"unmatched"`
@@ -79,7 +79,7 @@ func mailCommand() command {
 	}
 }
 
-// oneConnection prints all that is known of a connection.
+// oneConnection prints everything that is known about a connection.
 func oneConnection(e *env, list []status.Connection, id int, asJSON bool) error {
 	i := slices.IndexFunc(list, func(c status.Connection) bool { return c.ID == id })
 	switch {
@@ -94,7 +94,7 @@ func oneConnection(e *env, list []status.Connection, id int, asJSON bool) error 
 	return nil
 }
 
-// printConnections prints the newest connections, a line each.
+// printConnections prints the newest connections, one per line.
 func printConnections(e *env, list []status.Connection, limit, all int) {
 	switch {
 	case all == 0:
@@ -122,7 +122,7 @@ func printConnections(e *env, list []status.Connection, limit, all int) {
 	fmt.Fprintln(e.out, "What was said in one of them: preroll mail NO.")
 }
 
-// printUnmatched prints the mails that fit no camera, and what would make each fit one.
+// printUnmatched prints the unmatched mails, and the entries that would make each of them fit a camera.
 func printUnmatched(e *env, list []status.Unmatched) {
 	if len(list) == 0 {
 		return
@@ -147,7 +147,7 @@ func printUnmatched(e *env, list []status.Unmatched) {
 	}
 }
 
-// tomlString writes a text as the settings file has it.
+// tomlString formats a text as in the settings file.
 func tomlString(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(plain(s)) + `"`
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/preroll/preroll/recorder/status"
 )
 
-// says holds a dialogue with the mail server as a careless camera does, and returns the replies.
+// says talks to the mail server like a careless camera, and returns the replies.
 func says(t *testing.T, address string, lines ...string) (replies []string) {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", address, 5*time.Second)
@@ -38,7 +38,7 @@ func says(t *testing.T, address string, lines ...string) (replies []string) {
 	return replies
 }
 
-// TestMail lists what cameras did, and what makes a mail fit.
+// TestMail checks that `preroll mail` lists what cameras did, and what makes a mail fit.
 func TestMail(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()

@@ -70,10 +70,10 @@ func foreground(ctx context.Context, e *env, demo, verbose bool) error {
 	return serve(ctx, e.paths, s, ln, log, func() { hello(e, s) })
 }
 
-// archiveTime is how long a look at the archive is waited for at the start.
+// archiveTime is how long the start waits for a check of the archive folder.
 const archiveTime = 500 * time.Millisecond
 
-// startSettings loads the settings. With no camera and the wish for it, the demo camera stands in; nothing is written.
+// startSettings loads the settings. With demo and no camera in the settings, it adds the demo camera without saving it.
 func startSettings(e *env, demo bool) (config.Settings, error) {
 	s, _, err := config.Load(e.paths.File)
 	if err != nil {
@@ -83,8 +83,8 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 		s.Cameras = []config.Camera{config.DemoCamera()}
 	}
 	faults := config.CheckFolders(s, config.Settings{Archive: config.Archive{Path: s.Archive.Path}})
-	// An archive that is a file will never become a folder by itself; one that is missing may be plugged in later, and
-	// one that hangs is not waited for.
+	// An archive path that is a file will never become a folder by itself, so it is an error. A missing archive may be
+	// plugged in later, and the start does not wait for an archive that hangs.
 	made := make(chan bool, 1)
 	go func() {
 		rule := config.CheckFolder(s, "archive.path")
@@ -105,8 +105,8 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	return s, nil
 }
 
-// gcPercent is by how much the heap may grow before it is collected. Most of what a recorder allocates are packets,
-// which are garbage at once, so a small heap costs little.
+// gcPercent is the growth of the heap in percent that starts a garbage collection. Most of what a recorder allocates
+// are packets, which are garbage at once, so a small heap costs little.
 const gcPercent = 40
 
 var errRunning = errors.New("a recorder is running already with these settings; see: preroll status")
@@ -119,7 +119,7 @@ func listenControl(p config.Paths) (net.Listener, error) {
 	return ln, err
 }
 
-// serve runs the engine and its control socket until ctx ends. begun is called when nothing hinders it.
+// serve runs the engine and its control socket until ctx ends. It calls begun once the engine is ready to run.
 func serve(ctx context.Context, p config.Paths, s config.Settings, ln net.Listener, log *slog.Logger,
 	begun func()) error {
 	if os.Getenv("GOGC") == "" {
@@ -136,11 +136,11 @@ func serve(ctx context.Context, p config.Paths, s config.Settings, ln net.Listen
 	return inTime(ctx, g.Wait)
 }
 
-// endTime is how long the engine may take to hand over what is open. Who stops a service waits for little more.
+// endTime is how long the engine may take to end. Service managers wait only little longer.
 const endTime = 9 * time.Second
 
-// inTime waits for the engine, but no longer than endTime once ctx has ended: a drive that hangs keeps those who wait
-// for it, and nothing can end that but the end of the process. What they were about is in the index for the next start.
+// inTime waits for the engine, but no longer than endTime after ctx has ended. A drive that hangs blocks the goroutines
+// that wait for it, and only the end of the process can end them. The index holds their open work for the next start.
 func inTime(ctx context.Context, wait func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- wait() }()
@@ -159,7 +159,7 @@ func inTime(ctx context.Context, wait func() error) error {
 	}
 }
 
-// hello says what is about to happen, and what a newcomer does next.
+// hello prints what is about to happen, and what a new user can do next.
 func hello(e *env, s config.Settings) {
 	fmt.Fprintf(e.out, "Preroll %s\n  settings  %s\n  RAM disk  %s (last %s of each camera)\n  archive   %s\n",
 		recorder.Version(), e.paths.File, s.RAMDisk.Path, s.RAMDisk.Keep, s.Archive.Path)
@@ -180,7 +180,7 @@ func tray(d Desktop) command {
 	var background, demo, verbose bool
 	return command{
 		flags: func(fs *flag.FlagSet) {
-			fs.BoolVar(&background, "background", false, "") // at login: without the window
+			fs.BoolVar(&background, "background", false, "") // at login, without the window
 			fs.BoolVar(&demo, "demo", false, "")
 			fs.BoolVar(&verbose, "verbose", false, "")
 		},
@@ -192,7 +192,7 @@ func tray(d Desktop) command {
 			err := resident(e, d, !background, demo, verbose)
 			if err != nil && d.StartError != nil && e.ctx.Err() == nil {
 				fmt.Fprintf(e.errs, "preroll: %s\n", err)
-				d.StartError(e.ctx, err) // started at login nobody sees what is printed
+				d.StartError(e.ctx, err) // nobody sees printed errors of a start at login
 				return errSilent
 			}
 			return err
@@ -205,8 +205,8 @@ func hasDisplay() bool {
 		os.Getenv("WAYLAND_DISPLAY") != ""
 }
 
-// resident shows the tray, of a running recorder if there is one, else of its own. Without a tray it goes on recording
-// all the same.
+// resident shows the tray of the running recorder, or of its own recorder if none runs. Recording goes on if the
+// desktop shows no tray icon.
 func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
 	log := slog.New(newLines(e.out, verbose))
 	ctx, cancel := context.WithCancel(e.ctx)

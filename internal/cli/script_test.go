@@ -13,7 +13,7 @@ import (
 	"github.com/preroll/preroll/internal/cli"
 )
 
-// TestScripts runs the sessions of testdata/script, in which preroll is this program without a desktop.
+// TestScripts runs the scripts in testdata/script. Their command preroll is this program without a desktop.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// expand puts the work folder into the settings files of a script, which must name full paths.
+// expand writes the work folder into the settings files of a script, because they must name full paths.
 func expand(env *testscript.Env) error {
 	list, err := filepath.Glob(filepath.Join(env.WorkDir, "*.toml"))
 	if err != nil {
@@ -53,7 +53,7 @@ func expand(env *testscript.Env) error {
 	return nil
 }
 
-// exits CODE COMMAND... wants a command to end with that code.
+// exits implements "exits CODE COMMAND...": the command must end with the exit code.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND...")
@@ -70,5 +70,5 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// preroll is the command of the scripts.
+// preroll is the command preroll of the scripts.
 func preroll() { os.Exit(cli.Main(os.Args[1:], cli.Desktop{})) }

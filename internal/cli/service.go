@@ -13,7 +13,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 )
 
-// program lets the platform's service manager start and stop the recorder.
+// program lets the service manager of the platform start and stop the recorder.
 type program struct {
 	run  func(context.Context) error
 	stop context.CancelFunc
@@ -32,8 +32,8 @@ func (p *program) Stop(service.Service) error {
 	return <-p.done
 }
 
-// underService runs the recorder as the service manager wants it, or plainly. Only Windows needs to be spoken to;
-// systemd and launchd send signals.
+// underService runs run as a service if the service manager started it, and otherwise directly. Only Windows needs a
+// protocol; systemd and launchd send signals.
 func underService(e *env, run func(context.Context) error) error {
 	if runtime.GOOS != "windows" || service.Interactive() {
 		return run(e.ctx)

@@ -4,5 +4,5 @@ package cli
 
 import "syscall"
 
-// private makes sure that what this process makes is for its user alone, unless a setting opens the archive to a group.
+// private makes new files of this process readable by its user only, unless a setting opens the archive to a group.
 func private() { syscall.Umask(0o077) }

@@ -1,4 +1,4 @@
 package cli
 
-// private has nothing to do: a user's folders are that user's own there.
+// private has nothing to do on Windows: the folders of a user belong to that user only.
 func private() {}

@@ -24,7 +24,7 @@ func number(s string) int64 {
 	return n
 }
 
-// Hit kills the process if it was told to end at this point.
+// Hit kills the process if the environment names this failpoint.
 func Hit(name string) {
 	if name != point || passed.Add(1) != after {
 		return

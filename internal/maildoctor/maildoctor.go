@@ -1,8 +1,8 @@
-// Package maildoctor says in text what cameras and the mail server said to each other, and how a mail that fits no
-// camera can be made to fit one.
+// Package maildoctor prints what cameras and the mail server said to each other, and finds out how to make an unmatched
+// mail fit a camera.
 //
-// In comes what the recorder tells of connections and mails; out go text, and entries for a camera's mail list. It is
-// for the window and the command line alike.
+// The connections and mails that the recorder reports go in. Text and entries for a camera's mail list come out. Both
+// the window and the command line use the package.
 package maildoctor
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/preroll/preroll/recorder/trigger/rule"
 )
 
-// By is what of a mail an entry goes by.
+// By says which property of a mail an entry matches.
 type By string
 
-// What an entry can go by.
+// The properties that an entry can match.
 const (
 	Recipient By = "recipient"
 	Channel   By = "channel name"
@@ -30,17 +30,18 @@ const (
 	Address   By = "address"
 )
 
-// Entry is one for a camera's mail list.
+// Entry is an entry for a camera's mail list.
 type Entry struct {
 	By   By
-	Text string // as it stands in the settings
+	Text string // as in the settings
 }
 
-// maxText bounds what an entry takes of a subject, in characters.
+// maxText is the max length of a subject in an entry, in characters.
 const maxText = 80
 
-// Entries are those that would make mails like u fit a camera, the best first. Others are all mails that fit no camera:
-// where one sender mails for several channels, the channel is the best, and it goes with the sender.
+// Entries returns the entries that would make mails like u fit a camera, the best first. others are all unmatched
+// mails. If one sender mails for several channels, the channel is the best property, and its entry also names the
+// sender.
 func Entries(u status.Unmatched, others []status.Unmatched) (list []Entry) {
 	add := func(by By, text string) {
 		if _, err := rule.Parse(text); err == nil && text != "" {
@@ -79,17 +80,17 @@ func Entries(u status.Unmatched, others []status.Unmatched) (list []Entry) {
 	return list
 }
 
-// Check says what is wrong with an entry.
+// Check returns what is wrong with an entry, or nil.
 func Check(entry string) error {
 	_, err := rule.Parse(entry)
 	return err
 }
 
-// to is the recipient that a rule asks for, if it asks for a certain one.
+// to matches the recipient in a rule, if the rule asks for one exact recipient.
 var to = regexp.MustCompile(`(?i)(?:^|& )\s*to\s*:\s*([^\s*&/"]+)\s*(?:$|&)`)
 
-// RecipientOf is the recipient that a camera with an id and a mail list can be told by; "" if its list goes by other
-// things.
+// RecipientOf returns a recipient by which mails of a camera can be recognized, from the id and the mail list of the
+// camera. It is "" if the list uses other properties only.
 func RecipientOf(id string, list []string) string {
 	if len(list) == 0 {
 		return id
@@ -105,7 +106,7 @@ func RecipientOf(id string, list []string) string {
 	return found
 }
 
-// isRecorder reports whether the sender of a mail mails for several channels.
+// isRecorder reports whether the sender of a mail sends mails for several channels.
 func isRecorder(u status.Unmatched, others []status.Unmatched) bool {
 	for _, o := range others {
 		if o.Sender == u.Sender && (u.Sender != "" || o.From == u.From) &&
@@ -116,7 +117,7 @@ func isRecorder(u status.Unmatched, others []status.Unmatched) bool {
 	return false
 }
 
-// plainName writes a name as it is, or as a condition where it would be read as a rule.
+// plainName returns a name as it is, or as a condition if the name would be read as a rule.
 func plainName(field, name string) string {
 	if r, err := rule.Parse(name); err == nil && r.Plain() {
 		return name
@@ -124,7 +125,7 @@ func plainName(field, name string) string {
 	return condition(field, name)
 }
 
-// condition writes `field: text` so that it is read as such; "" where there is no text.
+// condition formats `field: text` so that it is read back as such. It returns "" if text is empty.
 func condition(field, text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -136,10 +137,10 @@ func condition(field, text string) string {
 	return field + ": " + text
 }
 
-// clock is a day or a time of day, from which on a subject differs from mail to mail.
+// clock matches a date or a time of day, which makes a subject differ from mail to mail.
 var clock = regexp.MustCompile(`\d{1,4}[-/.:]\d{1,2}([-/.:]\d{1,4})?|\d{6,}`)
 
-// constantPart is the part of a subject that is likely to come again.
+// constantPart returns the part of a subject that is likely to stay the same, or "".
 func constantPart(subject string) string {
 	if at := clock.FindStringIndex(subject); at != nil {
 		before, after := subject[:at[0]], subject[at[1]:]
@@ -161,7 +162,7 @@ func constantPart(subject string) string {
 	return subject
 }
 
-// Lines writes a dialogue, a line each: seconds since the connection began, who said it, and what.
+// Lines formats a dialogue. Each line has the seconds since the connection began, who said it, and what.
 func Lines(list []status.Line) string {
 	var b strings.Builder
 	for _, l := range list {
@@ -170,7 +171,7 @@ func Lines(list []status.Line) string {
 	return b.String()
 }
 
-// Text writes all that is known of a connection, to be read or sent to somebody.
+// Text formats everything that is known about a connection, to be read or sent to somebody.
 func Text(c status.Connection) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Connection %d, %s, from %s to %s\n", c.ID, c.Time.Local().Format("2006-01-02 15:04:05"), c.From,
@@ -185,7 +186,7 @@ func Text(c status.Connection) string {
 	return b.String()
 }
 
-// Facts are what is worth knowing of a connection besides its verdict, each with its name.
+// Facts returns what is worth knowing about a connection besides its verdict, as pairs of name and value.
 func Facts(c status.Connection) (list [][2]string) {
 	add := func(name, value string) {
 		if value != "" {

@@ -58,7 +58,7 @@ func TestEntries(t *testing.T) {
 	}
 }
 
-// fits reports whether a mail fits a camera that has an entry, and no other one.
+// fits returns "" if the mail fits a camera with this entry and no other camera, and otherwise what went wrong.
 func fits(entry string, u status.Unmatched) string {
 	s := rule.New([]rule.Camera{{ID: "other", Mail: []string{"somebody else"}}, {ID: "cam", Mail: []string{entry}}})
 	from, _ := netip.ParseAddr(u.From)
@@ -70,7 +70,7 @@ func fits(entry string, u status.Unmatched) string {
 	return ""
 }
 
-// FuzzEntries wants each entry to do what it is for.
+// FuzzEntries checks that each entry matches the mail that it was made for.
 func FuzzEntries(f *testing.F) {
 	for _, s := range []string{"a", "to: x", `"q"`, "/re/", "a & b", `x" & y`, "front *", "Über uns", "通道 3", "a@b@c",
 		" ", "*", "&", `"a" & to: b`} {

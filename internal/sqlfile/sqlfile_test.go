@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestPaths opens files in folders with names that mean something in an URI.
+// TestPaths opens files in folders whose names have characters with a meaning in a URI.
 func TestPaths(t *testing.T) {
 	names := []string{"plain", "two words", "#1", "50%", "%41", "a&b=c", "ü", "a;b+c", "x:y"}
 	if runtime.GOOS != "windows" {

@@ -2,4 +2,4 @@ package steady
 
 import "golang.org/x/sys/unix"
 
-const steadyClock = unix.CLOCK_MONOTONIC // goes on while a Mac sleeps (clock_gettime(3))
+const steadyClock = unix.CLOCK_MONOTONIC // goes on while a Mac sleeps, see clock_gettime(3)

@@ -17,42 +17,42 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// camera is one camera: its ring, the source that fills it, and its open incident.
+// camera is one camera: its ring, the source that fills the ring, and its open incident.
 type camera struct {
 	set  *Set
 	dir  string
 	ring *ring.Ring
 	log  *slog.Logger
-	seen chan struct{} // a segment came
-	left []string      // holds that an earlier process left, when this camera was opened; used by Resume only
+	seen chan struct{} // receives when a segment came
+	left []string      // holds that an earlier process left in the ring; used by Resume only
 
 	running   sync.WaitGroup
 	incidents sync.WaitGroup
 	endSource context.CancelFunc
-	changed   chan struct{} // the configuration changed; the source starts again
+	changed   chan struct{} // the settings changed, so the source restarts
 
-	source   source.Source // used by supervise only; nil: to be made
-	fellBack time.Time     // when FFmpeg began to read an RTSP camera, likewise,
-	because  source.Kind   // and why
+	source   source.Source // used by supervise only; nil means that record makes one
+	fellBack time.Time     // when FFmpeg began to read an RTSP camera; used by supervise only
+	because  source.Kind   // why FFmpeg reads the camera; used by supervise only
 
-	triggering sync.Mutex // held while an incident is begun; guards stopped
+	triggering sync.Mutex // held while an incident begins; guards stopped
 	stopped    bool
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards all fields below
 	incident *clip.Incident
 	cfg      config.Camera
 	lengths  config.Clip
 	streams  source.Streams
 	state    status.CameraState
 	since    time.Time
-	failure  *source.Failure // the last one
+	failure  *source.Failure // the last failure, or nil
 	failed   time.Time
 	retry    time.Time
-	last     time.Time // last trigger
+	last     time.Time // time of the last trigger
 	still    still
 }
 
-// newCamera opens a camera's ring. s.mu is held.
+// newCamera opens the ring of a camera. s.mu is held.
 func (s *Set) newCamera(cfg config.Camera) (*camera, error) {
 	c := &camera{
 		set: s, dir: s.dir(cfg.ID), cfg: cfg, lengths: s.settings.Lengths(cfg), log: s.opt.Log.With("camera", cfg.ID),
@@ -78,14 +78,14 @@ func (c *camera) id() string {
 	return c.cfg.ID
 }
 
-// start records until stop.
+// start starts to record. stop ends it.
 func (c *camera) start(ctx context.Context) {
 	ctx, c.endSource = context.WithCancel(ctx)
 	c.running.Go(func() { c.supervise(ctx) })
 }
 
-// stop ends the source, and lets an open incident save what is in RAM (if the recorder goes on; else it is left for the
-// next process).
+// stop ends the source and waits for the open incident. While the recorder runs, stop ends the incident, which saves
+// what is in RAM. Otherwise the event stays open for the next process.
 func (c *camera) stop() {
 	if c.endSource != nil {
 		c.endSource()
@@ -101,8 +101,7 @@ func (c *camera) stop() {
 	c.ring.Close()
 }
 
-// configure takes new settings; the source starts again only if the stream's address, its login or how it is read
-// changed.
+// configure takes new settings. The source restarts only if sameSource reports a change.
 func (c *camera) configure(cfg config.Camera, lengths config.Clip, keep time.Duration) {
 	c.mu.Lock()
 	old := c.cfg
@@ -120,19 +119,19 @@ func (c *camera) configure(cfg config.Camera, lengths config.Clip, keep time.Dur
 	}
 }
 
-// sameSource reports whether two settings of a camera mean the same stream, read in the same way.
+// sameSource reports whether both settings of a camera mean the same stream, read in the same way.
 func sameSource(a, b config.Camera) bool {
 	return a.URL == b.URL && a.Username == b.Username && a.Password == b.Password && a.Audio == b.Audio &&
 		a.Ingest == b.Ingest
 }
 
-// setState notes a change and tells of it once.
+// setState sets the state and reports a change once, to the history, the log and Options.Changed.
 func (c *camera) setState(s status.CameraState, f *source.Failure, retry time.Time) {
 	c.mu.Lock()
 	before, beforeFailure := c.state, c.failure
 	c.retry = retry
 	if s == status.Connecting && before == status.Waiting {
-		c.mu.Unlock() // still the same trouble, as far as anybody can tell
+		c.mu.Unlock() // a camera that is tried again still shows its failure
 		return
 	}
 	if s != before {
@@ -157,7 +156,7 @@ func (c *camera) setState(s status.CameraState, f *source.Failure, retry time.Ti
 	c.set.opt.Changed()
 }
 
-// why says for a gap why there was no video: the last failure, if it was lately.
+// why returns the reason for a gap: the last failure, if it still holds or was within the last five minutes.
 func (c *camera) why() text.Text {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,7 +177,7 @@ func (c *camera) info() clip.Camera {
 	return clip.Camera{ID: c.cfg.ID, Name: c.cfg.Name, Lengths: c.lengths, Why: c.why, Since: c.set.opt.Started}
 }
 
-// infoFor is info for what a trigger begins: a camera whose mails come late is asked for so much more pre-roll.
+// infoFor is info for the event that t begins. It adds the camera's mail lag to the pre-roll if t is a mail.
 func (c *camera) infoFor(t event.Trigger) clip.Camera {
 	i := c.info()
 	if t.Source == event.Mail {
@@ -189,7 +188,7 @@ func (c *camera) infoFor(t event.Trigger) clip.Camera {
 	return i
 }
 
-// status returns the camera's state now.
+// status returns the current state of the camera.
 func (c *camera) status() status.Camera {
 	rs := c.ring.Status()
 	s := status.Camera{PreRoll: event.Seconds(rs.Length), GOP: event.Seconds(rs.GOP), BitRate: rs.BitRate,

@@ -8,7 +8,8 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 )
 
-// A setting that does not concern the stream must not connect the camera again: that leaves a gap.
+// TestWhatConnectsAgain checks that a setting that does not concern the stream does not reconnect the camera, because a
+// new connection leaves a gap.
 func TestWhatConnectsAgain(t *testing.T) {
 	stream := []string{"URL", "Username", "Password", "Audio", "Ingest"}
 	second := config.Duration(1)

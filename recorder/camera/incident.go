@@ -10,14 +10,14 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// current is the incident that was begun last, which may be over; nil if there was none.
+// current returns the incident that began last, or nil. The incident may be over.
 func (c *camera) current() *clip.Incident {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.incident
 }
 
-// trigger extends the open incident, or opens one. It returns the event's id when that is durable.
+// trigger extends the open incident or begins one. It returns the id of the event once the event is durable.
 func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
 	c.mu.Lock()
 	if t.Time.After(c.last) {
@@ -38,11 +38,11 @@ func (c *camera) trigger(ctx context.Context, t event.Trigger) (string, error) {
 	}
 }
 
-// errEnding is the error for a trigger that meets a camera on its end. It may start again, so the trigger is to be
-// tried again.
+// errEnding is the error for a trigger of a camera that is ending. The camera may start again, so the caller tries
+// again.
 var errEnding = text.CameraIsEnding.Error()
 
-// beginFor returns the incident that takes a trigger, or begins one with it.
+// beginFor returns the open incident if it takes the trigger. Otherwise it begins an incident; begun reports this.
 func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incident, begun bool, err error) {
 	c.triggering.Lock()
 	defer c.triggering.Unlock()
@@ -53,7 +53,7 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incide
 		if in.Takes(t) {
 			return in, false, nil
 		}
-		if in.Holds(t.Time) { // a mail that came late, of what is saved already: it asks for what follows
+		if in.Holds(t.Time) { // a late mail, whose time is saved already, asks for the video that follows
 			t.Time = time.Now()
 		}
 	}
@@ -68,14 +68,14 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incide
 	return in, true, nil
 }
 
-// attach hands what came with a mail to its event, if that is the open one.
+// attach gives an attachment to its event, if that is the current one.
 func (c *camera) attach(ctx context.Context, event string, e clip.Attachment) {
 	if in := c.current(); in != nil {
 		in.Attach(ctx, event, e)
 	}
 }
 
-// run runs an incident for as long as the recorder runs. c.triggering is held.
+// run runs an incident as long as the recorder runs. c.triggering is held.
 func (c *camera) run(in *clip.Incident) error {
 	ctx, running := c.set.context()
 	if !running {
@@ -92,7 +92,7 @@ func (c *camera) setCurrent(in *clip.Incident) {
 	c.incident = in
 }
 
-// resume takes up an open event that nobody works on.
+// resume continues an open event that no incident works on.
 func (c *camera) resume(ctx context.Context, ev event.Event) error {
 	c.triggering.Lock()
 	defer c.triggering.Unlock()
@@ -104,7 +104,7 @@ func (c *camera) resume(ctx context.Context, ev event.Event) error {
 		return err
 	}
 	c.log.Info("event is taken up again", "event", ev.ID, "state", ev.State)
-	// else a later event takes the triggers
+	// An older event must not take the triggers of a newer one.
 	if now := c.current(); now == nil || !in.EventTime().Before(now.EventTime()) {
 		c.setCurrent(in)
 	}

@@ -10,14 +10,15 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// dropOrphans removes pins that belong to no open event: a crash came between an event's end and the end of its hold.
+// dropOrphans removes pins without an open event. A crash between the end of an event and the end of its hold leaves
+// them.
 func (c *camera) dropOrphans(ctx context.Context) {
 	if len(c.left) == 0 {
 		return
 	}
 	open, err := c.set.opt.Archive.Unfinished(ctx)
 	if err != nil {
-		return // rather keep them
+		return // rather keep them than lose an event
 	}
 	held := map[string]bool{}
 	for _, e := range open {
@@ -32,7 +33,7 @@ func (c *camera) dropOrphans(ctx context.Context) {
 		if held[id] {
 			continue
 		}
-		if _, lost := c.lostEvent(ctx, id); lost { // to be recalled when the index can be written
+		if _, lost := c.lostEvent(ctx, id); lost { // keep the pins until the event can be written to the index
 			c.left = append(c.left, id)
 			continue
 		}
@@ -42,8 +43,8 @@ func (c *camera) dropOrphans(ctx context.Context) {
 	}
 }
 
-// lostEvents returns the events that were noted in RAM and that the index does not know: it was lost, or a crash came
-// before the event was in it. Nothing was promised then, but the video is there.
+// lostEvents returns the events that have a note in RAM and are not in the index. Either the index was lost, or a crash
+// came before the event was written to the index. In the second case the mail had no answer, but the video is there.
 func (c *camera) lostEvents(ctx context.Context) (list []event.Event) {
 	for _, id := range c.left {
 		if e, lost := c.lostEvent(ctx, id); lost {
@@ -53,7 +54,7 @@ func (c *camera) lostEvents(ctx context.Context) (list []event.Event) {
 	return list
 }
 
-// lostEvent returns the event that a hold is for, and whether the index does not know it.
+// lostEvent returns the event of a hold from its note. lost reports whether the index lacks the event.
 func (c *camera) lostEvent(ctx context.Context, hold string) (e event.Event, lost bool) {
 	b, err := c.ring.ReadNote(hold)
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
-// Resumed is closed when the events that an earlier process left open were taken up.
+// Resumed returns a channel that is closed after the first Resume.
 func (s *Set) Resumed() <-chan struct{} { return s.resumed }
 
-// resumeTime is how long a trigger waits for the events of an earlier process, so that it can extend an event that is
-// still open.
+// resumeTime is how long a trigger waits for the first Resume, so that the trigger can extend an event that is still
+// open.
 const resumeTime = time.Second
 
-// awaitResumed waits until the events of an earlier process are taken up, but not for long.
+// awaitResumed waits for the first Resume, but no longer than resumeTime.
 func (s *Set) awaitResumed(ctx context.Context) {
 	timer := time.NewTimer(resumeTime)
 	defer timer.Stop()
@@ -30,9 +30,9 @@ func (s *Set) awaitResumed(ctx context.Context) {
 	}
 }
 
-// Resume takes up the events that nobody works on: those that an earlier process left open, and later those that were
-// found when the index was rebuilt. Pins that belong to no event are dropped. Cameras that do not record are opened for
-// as long as that takes. Mails are taken meanwhile.
+// Resume resumes the open events that no incident works on. These are the events that an earlier process left open, and
+// later those that a rebuild of the index found. Resume drops pins that belong to no event. It opens cameras that do
+// not record for as long as their events need them. Mails are accepted meanwhile.
 func (s *Set) Resume(ctx context.Context) error {
 	s.resuming.Lock()
 	defer s.resuming.Unlock()
@@ -40,7 +40,7 @@ func (s *Set) Resume(ctx context.Context) error {
 	s.mu.Lock()
 	path, usable := s.settings.RAMDisk.Path, s.usable
 	s.mu.Unlock()
-	if !usable { // with no RAM disk they wait, and no camera records either
+	if !usable { // without a RAM disk the events wait, and no camera records either
 		return nil
 	}
 	err := s.recall(ctx, path)
@@ -56,7 +56,8 @@ func (s *Set) Resume(ctx context.Context) error {
 		if s.opt.Copier.Working(ev.ID) {
 			continue
 		}
-		if now, err := s.opt.Archive.Get(ctx, ev.ID); err == nil && now.State.Ended() { // since it was listed
+		// The event may have ended after it was listed.
+		if now, err := s.opt.Archive.Get(ctx, ev.ID); err == nil && now.State.Ended() {
 			continue
 		}
 		c, oerr := s.open(ev.Camera, ev.CameraName)
@@ -97,12 +98,13 @@ func (s *Set) Resume(ctx context.Context) error {
 	return err
 }
 
-// open returns a camera that is not ending, and opens its ring if need be.
+// open returns the camera with the given id, and opens its ring if necessary. The error is errEnding if the camera is
+// ending.
 func (s *Set) open(id, name string) (*camera, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.slots[id]; c != nil && c.state == ending {
-		return nil, errEnding // its open events are still at work
+		return nil, errEnding // its open event is still being saved
 	} else if c != nil {
 		return c.camera, nil
 	}
@@ -121,7 +123,7 @@ func (s *Set) open(id, name string) (*camera, error) {
 	return c, err
 }
 
-// recall puts events into the index that RAM knows and the index does not.
+// recall adds the lost events of all cameras to the index: events that have a note in RAM and are not in the index.
 func (s *Set) recall(ctx context.Context, path string) error {
 	holds, err := filepath.Glob(filepath.Join(path, "*", "pins"))
 	if err != nil {

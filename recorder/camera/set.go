@@ -1,6 +1,7 @@
-// Package camera runs the cameras: each fills its ring from its source, and opens an incident when it is triggered.
+// Package camera runs the cameras. Each camera fills its ring from its source and opens an incident when it is
+// triggered.
 //
-// In go the settings and triggers; out come segments in RAM, events (by package clip) and the state of each camera. A
+// Settings and triggers go in. Segments in RAM, events (made by package clip) and the state of each camera come out. A
 // Set owns all cameras. Each camera has one goroutine that supervises its source while it records, and one for each
 // open incident. Stop ends and awaits them all.
 package camera
@@ -26,54 +27,55 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Options is what the cameras need of their recorder.
+// Options holds what the cameras need from their recorder.
 type Options struct {
 	Archive       *archive.Archive
 	Copier        *clip.Copier
 	Budget        *ring.Budget
 	FFmpeg        func() (*ffmpeg.Tool, error)
 	RecordHistory func(kind history.Kind, camera string, why text.Text) // adds to the history; must not block
-	Changed       func()                                                // the state of a camera changed; must not block
-	Started       time.Time                                             // of this process
+	Changed       func()                                                // on a change of a camera; must not block
+	Started       time.Time                                             // when this process started
 	Log           *slog.Logger
 }
 
-// Set is the cameras of the settings. Make one with NewSet.
+// Set holds the cameras of the settings. Make one with NewSet.
 type Set struct {
 	opt      Options
-	drawing  chan struct{}  // a slot for the one FFmpeg that makes stills
-	resumed  chan struct{}  // closed when the events of an earlier process were taken up
-	once     sync.Once      // closes it
-	ending   sync.WaitGroup // cameras that end
-	resuming sync.Mutex     // one Resume at a time; taken before mu
+	drawing  chan struct{}  // slot for the only FFmpeg that makes stills
+	resumed  chan struct{}  // closed after the first Resume
+	once     sync.Once      // closes resumed
+	ending   sync.WaitGroup // cameras that are ending
+	resuming sync.Mutex     // one Resume at a time; locked before mu
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards all fields below
 	settings config.Settings
-	usable   bool // the RAM folder
+	usable   bool // the RAM folder can be used
 	active   bool
 	ctx      context.Context // of Start
 	slots    map[string]*slot
 	lacking  bool // a camera could not be started
-	waiting  bool // open events could not be taken up
+	waiting  bool // open events could not be resumed
 }
 
-// state is what a camera of a set does.
+// state says what a camera of a set does.
 type state int
 
 const (
-	opened    state = iota // its ring is open, for events that an earlier process left; no source fills it
+	opened    state = iota // its ring is open for events that an earlier process left; no source fills it
 	recording              // its source fills its ring
 	ending                 // it was removed or switched off, and its open event is being saved
 )
 
-// slot is a camera and its state. Two cameras never share a folder: who comes after one that is ending waits.
+// slot is a camera and its state. Two cameras never share a folder: a camera waits while another camera with its id is
+// ending.
 type slot struct {
 	*camera
 	state state
-	ended chan struct{} // closed when a camera that is ending has ended
+	ended chan struct{} // closed when an ending camera has ended
 }
 
-// Errors that a caller decides by.
+// These are the errors that callers check for.
 var (
 	ErrNoCamera = text.NoSuchCamera.Error()
 	ErrOff      = text.CameraIsOff.Error()
@@ -81,7 +83,7 @@ var (
 	errStopping = text.Stopping.Error()
 )
 
-// NewSet returns the cameras of some settings. None records before Start and Apply.
+// NewSet returns the cameras of the settings. None records before Start and Apply.
 func NewSet(o Options, s config.Settings) *Set {
 	return &Set{opt: o, settings: s, drawing: make(chan struct{}, 1), resumed: make(chan struct{}),
 		slots: map[string]*slot{}}
@@ -94,8 +96,8 @@ func (s *Set) Start(ctx context.Context) {
 	s.ctx, s.active = ctx, true
 }
 
-// Stop ends all cameras, whose context has ended, and waits for them. No trigger is accepted any more. Open events stay
-// open for the next process.
+// Stop ends all cameras and waits for them. The context of Start has ended before. No trigger is accepted any more.
+// Open events stay open for the next process.
 func (s *Set) Stop() {
 	s.mu.Lock()
 	s.active = false
@@ -112,30 +114,30 @@ func (s *Set) Stop() {
 	s.ending.Wait()
 }
 
-// context is the context of what cameras do; running is false before Start and after Stop.
+// context returns the context of Start. running is false before Start and after Stop.
 func (s *Set) context() (ctx context.Context, running bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ctx, s.active
 }
 
-// running reports whether the cameras go on.
+// running reports whether cameras may record.
 func (s *Set) running() bool {
 	ctx, running := s.context()
 	return running && ctx.Err() == nil
 }
 
-// keep is the length of the rings.
+// keep returns the length of the rings.
 func (s *Set) keep() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.settings.RAMDisk.Keep.D()
 }
 
-// dir is a camera's folder on the RAM disk. s.mu is held.
+// dir returns the folder of a camera on the RAM disk. s.mu is held.
 func (s *Set) dir(id string) string { return filepath.Join(s.settings.RAMDisk.Path, id) }
 
-// recording returns a camera that records, or nil. s.mu is held.
+// recording returns the camera with the given id if it records, or nil. s.mu is held.
 func (s *Set) recording(id string) *camera {
 	if c := s.slots[id]; c != nil && c.state == recording {
 		return c.camera
@@ -155,15 +157,15 @@ func (s *Set) all() (list []*camera) {
 	return list
 }
 
-// Configure keeps new settings. Triggers follow them at once, and cameras with the next Apply.
+// Configure stores new settings. Triggers follow them at once, cameras with the next Apply.
 func (s *Set) Configure(settings config.Settings) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settings = settings
 }
 
-// Apply makes the cameras those of the settings: new ones start, removed ones end, changed ones connect again. usable
-// reports whether the RAM folder can be used; as long as it cannot, nothing changes.
+// Apply makes the running cameras match the settings: new cameras start, removed cameras end, changed cameras connect
+// again. usable reports whether the RAM folder can be used. While it cannot, nothing changes.
 func (s *Set) Apply(usable bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +173,7 @@ func (s *Set) Apply(usable bool) {
 	s.reconcile()
 }
 
-// reconcile is Apply. s.mu is held.
+// reconcile does the work of Apply. s.mu is held.
 func (s *Set) reconcile() {
 	if !s.active || !s.usable {
 		return
@@ -187,7 +189,7 @@ func (s *Set) reconcile() {
 		if !cfg.Enabled {
 			continue
 		}
-		if c := s.slots[cfg.ID]; c != nil { // one that is ending comes back when it has ended
+		if c := s.slots[cfg.ID]; c != nil { // an ending camera comes back when it has ended
 			if c.state == recording {
 				c.configure(cfg, s.settings.Lengths(cfg), s.settings.RAMDisk.Keep.D())
 			}
@@ -204,13 +206,13 @@ func (s *Set) reconcile() {
 	}
 }
 
-// wanted reports whether the settings want a camera to record where it does. s.mu is held.
+// wanted reports whether the settings want the camera to record in its current folder. s.mu is held.
 func (s *Set) wanted(id string, c *camera) bool {
 	cfg, ok := s.settings.Camera(id)
 	return ok && cfg.Enabled && c.dir == s.dir(id)
 }
 
-// retire stops a camera, which may take until its open event is saved. s.mu is held.
+// retire stops a camera in a goroutine, which waits until the open event is saved. s.mu is held.
 func (s *Set) retire(id string, c *slot) {
 	c.state, c.ended = ending, make(chan struct{})
 	s.ending.Go(func() {
@@ -227,8 +229,8 @@ func (s *Set) retire(id string, c *slot) {
 	})
 }
 
-// DropLost ends the cameras whose folder on the RAM disk was removed; they start again in a new folder. It reports
-// whether a camera, or an open event, waits for Resume and Apply to be called again.
+// DropLost ends the cameras whose folder on the RAM disk was removed. They start again in a new folder. due reports
+// whether a camera or an open event waits for the next Resume and Apply.
 func (s *Set) DropLost() (due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,7 +245,7 @@ func (s *Set) DropLost() (due bool) {
 	return due
 }
 
-// Short returns how many cameras have a ring that the RAM budget shortens.
+// Short returns the number of cameras whose ring is shortened by the RAM budget.
 func (s *Set) Short() (n int) {
 	for _, c := range s.all() {
 		if c.ring.Status().Short {
@@ -253,12 +255,12 @@ func (s *Set) Short() (n int) {
 	return n
 }
 
-// restartTime is how long a trigger waits for a camera that starts again. Few cameras wait longer for the answer to
-// their mail.
+// restartTime is how long a trigger waits for a camera that restarts. Few cameras wait longer for the answer to their
+// mail.
 const restartTime = 20 * time.Second
 
-// Trigger triggers a camera and returns the event's id, when the event is durable. A camera that starts again, since
-// its RAM was lost, is waited for. Errors that a caller decides by are [ErrNoCamera] and [ErrOff].
+// Trigger triggers a camera. It returns the id of the event once the event is durable. If the camera restarts because
+// its RAM was lost, Trigger waits for the camera. Callers check for the errors [ErrNoCamera] and [ErrOff].
 func (s *Set) Trigger(ctx context.Context, id string, t event.Trigger) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, restartTime)
 	defer cancel()
@@ -290,7 +292,7 @@ func (s *Set) Trigger(ctx context.Context, id string, t event.Trigger) (string, 
 			}
 			ended = c.camera
 			continue
-		case state == recording: // its end is not in the set yet
+		case state == recording: // it is stopped, but the set does not show this yet
 			return "", text.CameraNotRecording.Error(id)
 		}
 		select {
@@ -301,7 +303,7 @@ func (s *Set) Trigger(ctx context.Context, id string, t event.Trigger) (string, 
 	}
 }
 
-// Attach hands what came with a mail to its event, if that is still open.
+// Attach gives an attachment of a mail to its event, if the event is still open.
 func (s *Set) Attach(ctx context.Context, id, event string, e clip.Attachment) {
 	s.mu.Lock()
 	c := s.recording(id)
@@ -311,7 +313,7 @@ func (s *Set) Attach(ctx context.Context, id, event string, e clip.Attachment) {
 	}
 }
 
-// Status returns the state of each camera of the settings.
+// Status returns the state of each camera in the settings.
 func (s *Set) Status() (list []status.Camera) {
 	s.mu.Lock()
 	settings := s.settings
@@ -333,8 +335,8 @@ func (s *Set) Status() (list []status.Camera) {
 	return list
 }
 
-// EraseUnused removes from RAM what earlier processes left of cameras that are removed or switched off, unless an open
-// event needs it.
+// EraseUnused removes the data in RAM that earlier processes left of cameras that are removed or switched off. It keeps
+// what an open event needs.
 func (s *Set) EraseUnused() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

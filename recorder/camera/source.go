@@ -13,7 +13,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// NewSource makes what reads a camera. fallBack says that an RTSP camera is left to FFmpeg.
+// NewSource returns the source that reads a camera. With fallBack, FFmpeg reads an RTSP camera.
 func NewSource(cfg config.Camera, tool func() (*ffmpeg.Tool, error), fallBack bool, since time.Time,
 	log *slog.Logger) (source.Source, error) {
 	from, err := ffmpeg.SourceOf(cfg)

@@ -13,11 +13,11 @@ import (
 
 // Limits of stills.
 const (
-	stillBytes = 64 << 20 // of a segment that a still is made from
-	stillSizes = 4        // of one picture that are kept
+	stillBytes = 64 << 20 // max bytes of the segment that a still is made from
+	stillSizes = 4        // kept sizes of one picture
 )
 
-// still is a camera's newest still, in the widths that were asked for.
+// still is the newest still of a camera, in each requested width.
 type still struct {
 	segment string
 	jpegs   map[int][]byte
@@ -26,9 +26,9 @@ type still struct {
 // ErrNoPicture means that a camera has no video in RAM yet.
 var ErrNoPicture = text.NoStill.Error()
 
-// Still returns the keyframe of a camera's newest complete segment as a JPEG of at most the given width in pixels. One
-// FFmpeg makes the stills of all cameras, one after the other, and each only once for all who watch. Errors that a
-// caller decides by are [ErrNoCamera], [ErrOff] and [ErrNoPicture].
+// Still returns the keyframe of the camera's newest complete segment as a JPEG, at most width pixels wide. One FFmpeg
+// makes the stills of all cameras, one after the other. Each still is made once for all callers. Callers check for the
+// errors [ErrNoCamera], [ErrOff] and [ErrNoPicture].
 func (s *Set) Still(ctx context.Context, id string, width int) ([]byte, error) {
 	s.mu.Lock()
 	c := s.recording(id)
@@ -42,7 +42,7 @@ func (s *Set) Still(ctx context.Context, id string, width int) ([]byte, error) {
 	case c == nil:
 		return nil, fmt.Errorf("%q: %w", id, ErrNoPicture)
 	}
-	if newest, ok := c.ring.Newest(); ok { // mostly somebody else has asked already
+	if newest, ok := c.ring.Newest(); ok { // often another caller has asked for this still already
 		if jpeg := c.keptStill(newest, width); jpeg != nil {
 			return jpeg, nil
 		}
@@ -56,7 +56,7 @@ func (s *Set) Still(ctx context.Context, id string, width int) ([]byte, error) {
 	return c.draw(ctx, width)
 }
 
-// draw makes a still of the segment that is the newest now.
+// draw makes a still of the newest segment.
 func (c *camera) draw(ctx context.Context, width int) ([]byte, error) {
 	tool, err := c.set.opt.FFmpeg()
 	if err != nil {
@@ -73,7 +73,7 @@ func (c *camera) draw(ctx context.Context, width int) ([]byte, error) {
 		video, err := s.Video(stillBytes)
 		if errors.Is(err, fs.ErrNotExist) {
 			if n, _ := c.ring.Newest(); n.Path != s.Path {
-				continue // it was dropped for newer ones
+				continue // newer segments pushed it out of the ring
 			}
 			return nil, fmt.Errorf("%q: %w", c.info().ID, ErrNoPicture)
 		}

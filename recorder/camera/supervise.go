@@ -22,14 +22,14 @@ const (
 	loginWait    = 30 * time.Second // cameras lock an account after a few wrong logins
 	longestLogin = 5 * time.Minute
 	healthy      = time.Minute      // a session of this length resets the back-off
-	firstFrame   = 30 * time.Second // for which a session may bring nothing at all
-	firstKey     = 2 * time.Minute  // for which a keyframe is waited for while pictures come
+	firstFrame   = 30 * time.Second // max time until the first frame of a session
+	firstKey     = 2 * time.Minute  // max time until the first keyframe, while frames come
 	minStall     = 10 * time.Second
-	maxGOP       = 2 * time.Minute // beyond the ring's length; else clips would begin hours early
-	tryAgain     = 24 * time.Hour  // after which a camera that FFmpeg reads is tried without it
+	maxGOP       = 2 * time.Minute // beyond the ring's length; rarer keyframes would make clips begin hours early
+	tryAgain     = 24 * time.Hour  // after this time a camera that FFmpeg reads is tried without FFmpeg
 )
 
-// supervise keeps a session with the camera until ctx ends.
+// supervise keeps a session with the camera open until ctx ends.
 func (c *camera) supervise(ctx context.Context) {
 	var backoff time.Duration
 	for ctx.Err() == nil {
@@ -58,7 +58,7 @@ func (c *camera) supervise(ctx context.Context) {
 		switch f.Kind {
 		case source.WrongPassword, source.LongPassword:
 			least, longest = loginWait, longestLogin
-		case source.Missing, source.TooOld: // the recorder looks for it; the camera is not asked
+		case source.Missing, source.TooOld: // FFmpeg is missing or too old: the camera is not asked, so retry often
 			longest = firstWait
 		}
 		backoff = min(max(2*backoff, least), longest)
@@ -80,7 +80,8 @@ var (
 	errGOPTooLong   = errors.New("keyframes are too rare")
 )
 
-// fallBack lets FFmpeg read the camera from now on, if it is an RTSP camera that cannot be read otherwise.
+// fallBack switches the camera to FFmpeg if it is an RTSP camera that cannot be read otherwise. It reports whether it
+// did.
 func (c *camera) fallBack(f *source.Failure) bool {
 	c.mu.Lock()
 	cfg := c.cfg
@@ -96,7 +97,7 @@ func (c *camera) fallBack(f *source.Failure) bool {
 	return true
 }
 
-// record runs one session, and ends it when no picture comes any more.
+// record runs one session and returns why it ended. The watchdog ends the session when no frames come any more.
 func (c *camera) record(ctx context.Context) error {
 	c.mu.Lock()
 	cfg := c.cfg
@@ -112,7 +113,7 @@ func (c *camera) record(ctx context.Context) error {
 		c.source = src
 	}
 	select {
-	case <-c.seen: // of the session before
+	case <-c.seen: // from the last session
 	default:
 	}
 	s := &sink{Writer: c.ring.Writer(), c: c}
@@ -140,16 +141,16 @@ func (c *camera) record(ctx context.Context) error {
 	return err
 }
 
-// sink is the ring's writer, which tells the camera what comes.
+// sink writes samples to the ring and records when they come, for the watchdog.
 type sink struct {
 	*ring.Writer
 	c     *camera
-	came  atomic.Int64 // steady time at which the last frame of video came, or the session began
-	any   atomic.Bool  // one came
-	pause atomic.Int64 // the longest time between two frames lately
+	came  atomic.Int64 // steady time of the last video frame, or of the session's start
+	any   atomic.Bool  // a video frame came
+	pause atomic.Int64 // longest time between two frames; decays with each frame
 }
 
-// Tracks notes what the camera sends.
+// Tracks stores the streams that the camera sends.
 func (s *sink) Tracks(tracks []source.Track, streams source.Streams) error {
 	s.c.mu.Lock()
 	if !s.c.fellBack.IsZero() {
@@ -160,7 +161,7 @@ func (s *sink) Tracks(tracks []source.Track, streams source.Streams) error {
 	return s.Writer.Tracks(tracks, streams)
 }
 
-// Sample notes when a picture came.
+// Sample records when a video frame came.
 func (s *sink) Sample(x source.Sample) error {
 	if x.Track == 0 {
 		before := s.came.Swap(int64(x.Arrival))
@@ -171,7 +172,7 @@ func (s *sink) Sample(x source.Sample) error {
 	return s.Writer.Sample(x)
 }
 
-// watch is the watchdog over a session: a camera may be connected and silent, or send pictures and no keyframe.
+// watch is the watchdog of a session. It ends a session in which no frame or no keyframe comes.
 func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc, s *sink, isFolder bool) {
 	began := time.Now()
 	tick := time.NewTicker(time.Second)
@@ -188,7 +189,7 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc, s *s
 			continue
 		case <-tick.C:
 		}
-		if isFolder { // which says itself when nothing comes
+		if isFolder { // a folder source reports itself when nothing comes
 			continue
 		}
 		silent := steady.Now() - time.Duration(s.came.Load())
@@ -213,7 +214,7 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc, s *s
 	}
 }
 
-// openEvent is the id of the event that takes triggers, or "".
+// openEvent returns the id of the event that takes triggers, or "".
 func (c *camera) openEvent() string {
 	if in := c.current(); in != nil && in.Open() {
 		return in.ID()

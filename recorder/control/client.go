@@ -27,7 +27,7 @@ type Client struct {
 	http http.Client
 }
 
-// NewClient returns a client of a socket; nothing is connected yet.
+// NewClient returns a client for a socket. It does not connect yet.
 func NewClient(socket string) *Client {
 	return &Client{http.Client{Transport: &http.Transport{
 		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, socket) },
@@ -39,7 +39,7 @@ func NewClient(socket string) *Client {
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// do sends a call and reads its answer into out, which may be nil.
+// do sends a call and decodes its answer into out. out may be nil.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
 	resp, err := c.send(ctx, method, path, in)
 	if err != nil {
@@ -85,22 +85,24 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	return nil, &e
 }
 
-// Status returns how the recorder is.
+// --- Calls ---
+
+// Status returns the state of the recorder.
 func (c *Client) Status(ctx context.Context) (s status.Status, err error) {
 	return s, c.do(ctx, "GET", "/v1/status", nil, &s)
 }
 
-// Settings returns the settings in force; a set password is [config.Unchanged].
+// Settings returns the settings in force. A password that is set appears as [config.Unchanged].
 func (c *Client) Settings(ctx context.Context) (s config.Settings, err error) {
 	return s, c.do(ctx, "GET", "/v1/settings", nil, &s)
 }
 
-// Apply saves settings and puts them in force. An [*Error] carries the faults if they are wrong.
+// Apply saves settings and puts them in force. If they are wrong, the error is an [*Error] with the faults.
 func (c *Client) Apply(ctx context.Context, s config.Settings) error {
 	return c.do(ctx, "PUT", "/v1/settings", settingsCall(s), nil)
 }
 
-// Trigger triggers a camera by hand and returns the event's id.
+// Trigger triggers a camera by hand and returns the id of the event.
 func (c *Client) Trigger(ctx context.Context, camera, label string) (string, error) {
 	var a triggerAnswer
 	return a.Event, c.do(ctx, "POST", "/v1/trigger", triggerCall{camera, label}, &a)
@@ -116,12 +118,12 @@ func (c *Client) Connections(ctx context.Context) (list []status.Connection, err
 	return list, c.do(ctx, "GET", "/v1/connections", nil, &list)
 }
 
-// DropUnmatched empties the list of mails that fitted no camera.
+// DropUnmatched empties the list of mails that fit no camera.
 func (c *Client) DropUnmatched(ctx context.Context) error {
 	return c.do(ctx, "DELETE", "/v1/unmatched", nil, nil)
 }
 
-// Probe tries a camera and returns its picture.
+// Probe tries a camera and returns its streams and a picture.
 func (c *Client) Probe(ctx context.Context, cam config.Camera) (l status.ProbeResult, err error) {
 	return l, c.do(ctx, "POST", "/v1/look", cameraCall(cam), &l)
 }
@@ -152,12 +154,12 @@ func valuesOf(q event.Query) url.Values {
 	return v
 }
 
-// Days lists the days that have events which fit a query, newest first.
+// Days lists the days with events that match a query, newest first.
 func (c *Client) Days(ctx context.Context, q event.Query) (list []event.Day, err error) {
 	return list, c.do(ctx, "GET", "/v1/days?"+valuesOf(q).Encode(), nil, &list)
 }
 
-// Choices returns what events can be filtered by.
+// Choices returns the values by which events can be filtered.
 func (c *Client) Choices(ctx context.Context) (v event.Choices, err error) {
 	return v, c.do(ctx, "GET", "/v1/choices", nil, &v)
 }
@@ -167,12 +169,12 @@ func (c *Client) Next(ctx context.Context) (n *event.Next, err error) {
 	return n, c.do(ctx, "GET", "/v1/next", nil, &n)
 }
 
-// Verify reads an event's clips back.
+// Verify reads the clips of an event back.
 func (c *Client) Verify(ctx context.Context, id string) (v status.VerifyResult, err error) {
 	return v, c.do(ctx, "POST", "/v1/events/"+url.PathEscape(id)+"/verify", nil, &v)
 }
 
-// Pause makes alarms save nothing for a while; 0 is until EndPause.
+// Pause makes alarms save nothing for the duration d. 0 means until EndPause.
 func (c *Client) Pause(ctx context.Context, d time.Duration) error {
 	return c.do(ctx, "POST", "/v1/pause", pauseCall{event.Seconds(d)}, nil)
 }
@@ -182,12 +184,12 @@ func (c *Client) EndPause(ctx context.Context) error {
 	return c.do(ctx, "DELETE", "/v1/pause", nil, nil)
 }
 
-// Still returns a camera's newest picture, a JPEG of at most a width in pixels.
+// Still returns the newest picture of a camera as a JPEG, at most width pixels wide.
 func (c *Client) Still(ctx context.Context, camera string, width int) (jpeg []byte, err error) {
 	return jpeg, c.do(ctx, "GET", "/v1/cameras/"+url.PathEscape(camera)+"/still?width="+strconv.Itoa(width), nil, &jpeg)
 }
 
-// Folder looks at a folder that is to be used as "ram" or "archive".
+// Folder checks a folder that somebody wants to use as "ram" or "archive".
 func (c *Client) Folder(ctx context.Context, path, use string) (f status.Folder, err error) {
 	return f, c.do(ctx, "POST", "/v1/folder", folderCall{path, use}, &f)
 }
@@ -197,7 +199,7 @@ func (c *Client) Discover(ctx context.Context) (list []status.DiscoveredCamera, 
 	return list, c.do(ctx, "POST", "/v1/discover", nil, &list)
 }
 
-// Why says link by link why a camera ("": any) has or has no clip of a time.
+// Why explains link by link why a camera has a clip of a time, or has none. camera "" means any camera.
 func (c *Client) Why(ctx context.Context, camera string, at time.Time) (list []status.Finding, err error) {
 	return list, c.do(ctx, "GET", "/v1/why?"+url.Values{"camera": {camera}, "time": {at.Format(time.RFC3339)}}.Encode(),
 		nil, &list)
@@ -208,7 +210,7 @@ func (c *Client) Event(ctx context.Context, id string) (e event.Event, err error
 	return e, c.do(ctx, "GET", "/v1/events/"+url.PathEscape(id), nil, &e)
 }
 
-// Protect keeps an event from retention, or ends that.
+// Protect protects an event from retention, or ends the protection.
 func (c *Client) Protect(ctx context.Context, id string, on bool) (e event.Event, err error) {
 	return e, c.do(ctx, "POST", "/v1/events/"+url.PathEscape(id)+"/protect", protectCall{on}, &e)
 }
@@ -218,33 +220,33 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	return c.do(ctx, "DELETE", "/v1/events/"+url.PathEscape(id), nil, nil)
 }
 
-// Forget removes an event from the list alone; its files stay where they are.
+// Forget removes an event from the list only. Its files stay where they are.
 func (c *Client) Forget(ctx context.Context, id string) error {
 	return c.do(ctx, "DELETE", "/v1/events/"+url.PathEscape(id)+"?files=stay", nil, nil)
 }
 
-// Drives returns the archive drives that the list of events knows.
+// Drives returns the archive drives in the index.
 func (c *Client) Drives(ctx context.Context) (list []status.Drive, err error) {
 	return list, c.do(ctx, "GET", "/v1/drives", nil, &list)
 }
 
-// ForgetDrive removes the events on a drive from the list; their files stay where they are. It returns how many they
-// were.
+// ForgetDrive removes the events of a drive from the list. Their files stay where they are. It returns the number of
+// removed events.
 func (c *Client) ForgetDrive(ctx context.Context, id string) (int, error) {
 	var a forgetAnswer
 	err := c.do(ctx, "DELETE", "/v1/drives/"+url.PathEscape(id), nil, &a)
 	return a.Events, err
 }
 
-// Reindex rebuilds the index and returns how many events were found, and which sidecars could not be used.
+// Reindex rebuilds the index. It returns the number of events found, and the faults of sidecars that could not be used.
 func (c *Client) Reindex(ctx context.Context) (found int, faults []string, err error) {
 	var a reindexAnswer
 	err = c.do(ctx, "POST", "/v1/reindex", nil, &a)
 	return a.Found, a.Faults, err
 }
 
-// Watch calls f with the whole state, then with every change, until ctx ends or the recorder does. It returns ctx's
-// error, [ErrNotRunning], or how the connection ended.
+// Watch calls f with the whole state and then with every change, until ctx ends or the recorder ends. It returns the
+// error of ctx, [ErrNotRunning], or how the connection ended.
 func (c *Client) Watch(ctx context.Context, f func(Update)) error {
 	resp, err := c.send(ctx, "GET", "/v1/watch", nil)
 	if err != nil {
@@ -264,8 +266,8 @@ func (c *Client) Watch(ctx context.Context, f func(Update)) error {
 	}
 }
 
-// settingsCall and cameraCall spell new passwords out: the socket is its owner's alone, and a Secret by itself would
-// hide them.
+// settingsCall and cameraCall send new passwords in plain text. A Secret would hide them, and only its owner can open
+// the socket.
 func settingsCall(s config.Settings) any {
 	type plainSMTP struct {
 		config.SMTP

@@ -1,6 +1,6 @@
-// Package control is the local socket by which tray, window and commands talk to a running recorder: HTTP and JSON on a
-// unix socket or a named pipe that only its owner may open. There is one way in, whether the recorder runs in the same
-// process, in another, or as a service.
+// Package control is the local socket by which the tray, the window and the commands talk to a running recorder. It
+// speaks HTTP and JSON on a unix socket or a named pipe that only its owner can open. Clients use it in the same way
+// whether the recorder runs in the same process, in another process or as a service.
 package control
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Recorder is what the control socket offers of a recorder.
+// Recorder is the part of a recorder that the control socket offers.
 type Recorder interface {
 	Status(context.Context) status.Status
 	Settings() config.Settings
@@ -46,18 +46,17 @@ type Recorder interface {
 	Why(ctx context.Context, camera string, at time.Time) ([]status.Finding, error)
 }
 
-// Watcher tells that something changed: wait on the channel, then take.
+// Watcher reports changes. Wait on the channel, then call Drain.
 type Watcher interface {
 	Changes() <-chan struct{}
 	Drain() (status bool, events []event.Event, removed []string)
 	Close()
 }
 
-// Pages are the names by which a page of the window is asked for, in the order of its tabs. The guide is no page of its
-// own but lies over them all.
+// Pages are the names of the window's pages, in the order of the tabs. The guide is not a tab; it covers all pages.
 var Pages = []string{"events", "cameras", "health", "settings", "guide"}
 
-// Update is one message of a watch. The first carries the status and the newest events; each later one what changed.
+// Update is one message of a watch. The first one holds the status and the newest events, each later one what changed.
 type Update struct {
 	Status  *status.Status `json:"status,omitempty"`
 	Events  []event.Event  `json:"events,omitempty"`
@@ -66,7 +65,7 @@ type Update struct {
 
 // Error is a refusal by the recorder. errors.Is finds the engine's errors in it, such as [archive.ErrNotFound].
 type Error struct {
-	Code   string                  `json:"code,omitempty"` // of the message that decided, see [text.Message]
+	Code   string                  `json:"code,omitempty"` // of the deciding message, see [text.Message]
 	Text   text.Text               `json:"error"`
 	Hint   text.Text               `json:"hint,omitzero"`
 	Faults config.ValidationErrors `json:"faults,omitempty"` // of settings
@@ -74,7 +73,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Said().String() }
 
-// Said says what happened and what to do.
+// Said returns what happened and what to do.
 func (e *Error) Said() text.Text {
 	if e.Hint.IsZero() {
 		return e.Text
@@ -82,13 +81,13 @@ func (e *Error) Said() text.Text {
 	return text.Join(". ", e.Text, e.Hint)
 }
 
-// Is reports whether the recorder refused for that error of the engine.
+// Is reports whether the recorder refused because of the error target of the engine.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*text.Error)
 	return ok && e.Code != "" && e.Code == t.Text.Code
 }
 
-// errorOf is what a caller is told of an error, with the status of HTTP.
+// errorOf returns the answer for an error, and its HTTP status.
 func errorOf(err error) (*Error, int) {
 	e := &Error{Text: text.Of(err)}
 	var said *text.Error
@@ -101,7 +100,7 @@ func errorOf(err error) (*Error, int) {
 	}
 	if errors.As(err, &fail) {
 		e.Hint = fail.Hint()
-		// FFmpeg's own words, which the log has
+		// FFmpeg's own words are in the log.
 		if strings.Contains(e.Text.English, "[error]") || strings.Contains(e.Text.English, "[fatal]") {
 			e.Text = fail.Text()
 		}
@@ -121,14 +120,14 @@ func errorOf(err error) (*Error, int) {
 	return e, http.StatusUnprocessableEntity
 }
 
-// failure is an error that says what happened to a camera and what to do, as those of package source do.
+// failure is an error with a text of what happened to a camera and a hint what to do, like those of package source.
 type failure interface {
 	error
 	Text() text.Text
 	Hint() text.Text
 }
 
-// requests and answers of the calls that are no plain type.
+// These are the requests and answers that are not plain values.
 type (
 	triggerCall struct {
 		Camera string `json:"camera"`
@@ -141,7 +140,7 @@ type (
 		On bool `json:"on"`
 	}
 	pauseCall struct {
-		For event.Seconds `json:"for"` // 0: until it is ended
+		For event.Seconds `json:"for"` // 0: until EndPause
 	}
 	folderCall struct {
 		Path string `json:"path"`
@@ -156,11 +155,11 @@ type (
 	}
 )
 
-// firstEvents is how many events a watch begins with.
+// firstEvents is the number of events in the first message of a watch.
 const firstEvents = 50
 
-// requestTimeout is how long a watcher may take to read a message.
+// requestTimeout is how long a watcher may take to read one message.
 const requestTimeout = 5 * time.Second
 
-// minInterval is the least time between two messages of a watch, so that a storm of changes becomes a few messages.
+// minInterval is the min time between two messages of a watch. It turns a storm of changes into a few messages.
 const minInterval = 100 * time.Millisecond

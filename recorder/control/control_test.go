@@ -23,7 +23,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// fake is a recorder that answers what a test sets.
+// fake is a recorder whose answers a test sets.
 type fake struct {
 	mu       sync.Mutex
 	events   []event.Event
@@ -135,7 +135,7 @@ func (c *changes) tell(e event.Event) {
 
 func serve(t *testing.T, f *fake, w *changes) (*Client, string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pc") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "pc") // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// TestNewerCalls wants what each call was given to arrive, and its answer to come back.
+// TestNewerCalls checks that the arguments of each call arrive, and that its answer comes back.
 func TestNewerCalls(t *testing.T) {
 	f := &fake{events: []event.Event{{}}}
 	c, _ := serve(t, f, nil)
@@ -274,7 +274,7 @@ func TestRefusalsKeepTheirWords(t *testing.T) {
 	}
 }
 
-// TestWatch wants the whole state first, then each change.
+// TestWatch checks that a watch sends the whole state first and then each change.
 func TestWatch(t *testing.T) {
 	f := &fake{events: []event.Event{{ID: "old", Time: time.Now()}}}
 	w := &changes{c: make(chan struct{}, 1)}
@@ -319,7 +319,7 @@ func TestOneListenerAndItsOwnerOnly(t *testing.T) {
 	}
 }
 
-// FuzzCalls sends what a broken client might: the answer is always JSON, and nothing panics.
+// FuzzCalls sends what a broken client might send. The answer must always be JSON, and nothing may panic.
 func FuzzCalls(f *testing.F) {
 	f.Add("POST", "trigger", `{"camera":"a"}`)
 	f.Add("PUT", "settings", `{"version":1,"camera":[{"password":"x"}]}`)
@@ -354,7 +354,7 @@ func (s *stuck) Reindex(context.Context) (int, []string, error) {
 	return 0, nil, nil
 }
 
-// A call that hangs with a drive does not make the end an error.
+// TestEndWhileACallHangs checks that Serve ends without an error while a call hangs with a drive.
 func TestEndWhileACallHangs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes as long as a call may")

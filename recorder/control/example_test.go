@@ -10,7 +10,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// A program of one's own asks the recorder that runs with the default settings for a clip, and follows what happens.
+// This program asks the recorder with the default settings for a clip, and follows what happens.
 func ExampleClient() {
 	paths, err := config.PathsOf("")
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrTaken means that another process listens already.
+// ErrTaken means that another process already listens.
 var ErrTaken = errors.New("another one is running already")
 
-// listener holds a lock for as long as it listens, so that two starts at the same moment do not take each other's
+// listener holds a lock while it listens. Without the lock, two starts at the same moment could each take the other's
 // socket for a dead one.
 type listener struct {
 	net.Listener
@@ -25,7 +25,7 @@ type listener struct {
 
 func (l *listener) Close() error { return errors.Join(l.Listener.Close(), l.lock.Close()) }
 
-// Listen listens on a socket that only this user can open. A socket that a killed process left is replaced.
+// Listen listens on a socket that only this user can open. It replaces a socket that a killed process left.
 func Listen(socket string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
@@ -44,7 +44,7 @@ func Listen(socket string) (net.Listener, error) {
 	_ = os.Remove(socket)
 	ln, err := net.Listen("unix", socket)
 	if err == nil {
-		// this process makes nothing that others may open; this one's folder is its user's alone, too
+		// The umask of this process and the folder already keep others out.
 		err = os.Chmod(socket, 0o600)
 	}
 	if err != nil {

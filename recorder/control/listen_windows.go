@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// ErrTaken means that another process listens already.
+// ErrTaken means that another process already listens.
 var ErrTaken = errors.New("another one is running already")
 
 // Listen listens on a named pipe that only this user and the system can open.
@@ -31,7 +31,8 @@ func Listen(socket string) (net.Listener, error) {
 	return ln, nil
 }
 
-// Dial connects to a pipe. The error has the shape of other networks' so that one test tells that nobody listens.
+// Dial connects to a pipe. Its error is a net.OpError as on other systems, so that one check recognizes that nobody
+// listens.
 func Dial(ctx context.Context, socket string) (net.Conn, error) {
 	c, err := winio.DialPipeContext(ctx, socket)
 	if err != nil {

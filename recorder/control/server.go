@@ -17,10 +17,10 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Bounds of a call.
+// Limits of a call.
 const (
-	maxCall  = 1 << 20          // bytes of its body
-	bodyTime = 10 * time.Second // to send it
+	maxCall  = 1 << 20          // max bytes of its body
+	bodyTime = 10 * time.Second // max time to send the body
 	idleTime = 2 * time.Minute  // of a connection between two calls
 )
 
@@ -35,7 +35,7 @@ func Serve(ctx context.Context, ln net.Listener, r Recorder, watch func() Watche
 		return fmt.Errorf("control socket: %w", err)
 	case <-ctx.Done():
 	}
-	// Calls under way see ctx end, and watches return, so this is quick. A call that hangs with a drive is cut off.
+	// Open calls see ctx end and watches return, so this is quick. A call that hangs with a drive is cut off.
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
 	err := srv.Shutdown(wait)
@@ -46,7 +46,7 @@ func Serve(ctx context.Context, ln net.Listener, r Recorder, watch func() Watche
 	return err
 }
 
-// endTime is how long calls under way may take once ctx has ended.
+// endTime is how long open calls may take after ctx has ended.
 const endTime = 5 * time.Second
 
 func routes(s *server) http.Handler {
@@ -93,13 +93,13 @@ func answer(w http.ResponseWriter, v any, err error) {
 		w.WriteHeader(code)
 		v = e
 	}
-	_ = json.NewEncoder(w).Encode(v) // the caller is gone
+	_ = json.NewEncoder(w).Encode(v) // fails if the client is gone
 }
 
-// call reads a call's body, and answers itself if it is none.
+// call decodes the body of a call. If the body is invalid, call sends the error itself and returns false.
 func call[T any](w http.ResponseWriter, r *http.Request) (v T, ok bool) {
 	body := http.NewResponseController(w)
-	_ = body.SetReadDeadline(time.Now().Add(bodyTime)) // who sends it byte by byte holds nothing up
+	_ = body.SetReadDeadline(time.Now().Add(bodyTime)) // a slow sender must not block the server
 	defer func() { _ = body.SetReadDeadline(time.Time{}) }()
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCall))
 	d.DisallowUnknownFields()
@@ -109,6 +109,8 @@ func call[T any](w http.ResponseWriter, r *http.Request) (v T, ok bool) {
 	}
 	return v, true
 }
+
+// --- Calls ---
 
 func (s *server) status(w http.ResponseWriter, r *http.Request) {
 	answer(w, s.r.Status(r.Context()), nil)
@@ -287,8 +289,10 @@ func (s *server) reindex(w http.ResponseWriter, r *http.Request) {
 	answer(w, reindexAnswer{found, faults}, err)
 }
 
-// watchAll sends the whole state, then every change, one JSON object a line. The subscription begins before the state
-// is read, so no change is lost in between; one that was seen in both does no harm.
+// --- Watch ---
+
+// watchAll sends the whole state and then every change, one JSON object per line. The subscription begins before the
+// state is read, so no change is lost. A change that is in both does no harm.
 func (s *server) watchAll(w http.ResponseWriter, r *http.Request) {
 	sub := s.watch()
 	defer sub.Close()
@@ -298,12 +302,12 @@ func (s *server) watchAll(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc := json.NewEncoder(w)
-	deadline := http.NewResponseController(w) // a watcher that does not read must not hold up the end
+	deadline := http.NewResponseController(w) // a watcher that does not read must not delay the end of Serve
 	_ = deadline.SetWriteDeadline(time.Now().Add(requestTimeout))
 	st := s.r.Status(r.Context())
 	events, err := s.r.Events(r.Context(), event.Query{Limit: firstEvents})
 	if err != nil {
-		events = nil // the status says what is wrong with the index
+		events = nil // the status reports the problem of the index
 	}
 	if enc.Encode(Update{Status: &st, Events: events}) != nil {
 		return

@@ -18,9 +18,10 @@ import (
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
-// Check tests all that a recording needs, and tells of each result as it comes. only limits the cameras to one id. What
-// a running recorder (now, nil if there is none) does well already is not tried again: some cameras allow one viewer
-// only, and a port can be listened on once.
+// Check tests everything that a recording needs, and calls report with each result. If only is not "", Check tests only
+// the camera with this id. now is the status of the running recorder, or nil if none runs. Check does not test again
+// what the running recorder already does well, because some cameras allow only one viewer and only one process can
+// listen on a port.
 func Check(ctx context.Context, s config.Settings, now *status.Status, only string, report func(status.Finding)) error {
 	if _, ok := s.Camera(only); only != "" && !ok {
 		return fmt.Errorf("%q: %w", only, camera.ErrNoCamera)
@@ -132,7 +133,7 @@ func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c confi
 	return f
 }
 
-// advise adds to a finding what the camera's owner should know.
+// advise adds advice for the camera's owner to a finding.
 func advise(f *status.Finding, list []status.Advice) {
 	for _, a := range list {
 		f.Warn = true
@@ -143,7 +144,7 @@ func advise(f *status.Finding, list []status.Advice) {
 	}
 }
 
-// describe names a camera's streams for people.
+// describe returns the streams of a camera as a text for people.
 func describe(s source.Streams) text.Text {
 	list := []text.Text{text.Plain(fmt.Sprintf("%s %dx%d", s.Video, s.Width, s.Height))}
 	if s.FPS > 0 {

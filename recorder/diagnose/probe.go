@@ -20,17 +20,17 @@ import (
 
 // Limits of a trial of a camera.
 const (
-	trialTime  = 30 * time.Second // for the first picture: a camera may send a keyframe every 20 s only
-	trialAgain = 3 * time.Second  // a session that was silent for so long is worth another one
-	trialVideo = 8 * time.Second  // of video are enough,
-	trialWait  = 12 * time.Second // or so much time since the first of it came,
-	trialBytes = 64 << 20         // or so many bytes,
+	trialTime  = 30 * time.Second // max time until the first picture: a camera may send a keyframe only every 20 s
+	trialAgain = 3 * time.Second  // a session that was silent for so long is tried again
+	trialVideo = 8 * time.Second  // a trial ends after so much video,
+	trialWait  = 12 * time.Second // so much time since its first frame,
+	trialBytes = 64 << 20         // so many bytes,
 	trialGOPs  = 2                // or so many whole GOPs
-	trialWidth = 640              // of the picture, pixels
+	trialWidth = 640              // of the picture, in pixels
 )
 
-// Probe tries a camera that may not be saved yet: it connects, watches for a few seconds, and takes a picture. An error
-// is a [*source.Failure]. Without FFmpeg there is no picture.
+// Probe tries a camera that may not be saved yet: it connects, watches for a few seconds and takes a picture. Its error
+// is a [*source.Failure]. Without FFmpeg the result has no picture.
 func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera,
 	log *slog.Logger) (status.ProbeResult, error) {
 	limited, enough := context.WithTimeout(ctx, trialTime)
@@ -57,11 +57,11 @@ func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Came
 			}
 		case (f.Kind == source.Stalled || f.Kind == source.Ended) && limited.Err() == nil &&
 			time.Since(began) >= trialAgain:
-			continue // before a rare keyframe came
+			continue // it may have ended before a rare keyframe
 		}
 		break
 	}
-	if t.video == nil { // else what came before the camera went is a picture all the same
+	if t.video == nil { // otherwise there is a picture, even if the session ended early
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = source.Stalled.Failure(text.NoPictureInTime)
 		}
@@ -79,9 +79,9 @@ func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Came
 
 // trial is the sink of a trial of a camera.
 type trial struct {
-	enough func() // ends it
+	enough func() // ends the trial
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards all fields below
 	track    source.Track
 	streams  source.Streams
 	init     []byte
@@ -94,7 +94,7 @@ type trial struct {
 	timer    *time.Timer
 }
 
-// Tracks notes what the camera sends.
+// Tracks stores the streams that the camera sends.
 func (t *trial) Tracks(tracks []source.Track, streams source.Streams) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -104,10 +104,10 @@ func (t *trial) Tracks(tracks []source.Track, streams source.Streams) error {
 	return nil
 }
 
-// Flush has nothing to do.
+// Flush does nothing.
 func (t *trial) Flush() error { return nil }
 
-// Sample counts a frame of video, and ends the trial when there is enough.
+// Sample counts a frame of video. It ends the trial when there is enough video.
 func (t *trial) Sample(s source.Sample) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -146,7 +146,7 @@ func (t *trial) end() {
 	}
 }
 
-// result is what the trial showed.
+// result returns what the trial found.
 func (t *trial) result() status.ProbeResult {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Verify reads an event's clips back, which lie in a folder, and compares them with what the event says of them. The
-// verdict tells what is wrong; an error means that nothing could be told.
+// Verify reads the clips of an event in folder back and compares them with the record of the event. The verdict says
+// what is wrong. An error means that the clips could not be checked.
 func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Event) (status.VerifyResult, error) {
 	var v status.VerifyResult
 	var wrong []text.Text
@@ -45,13 +45,13 @@ func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Eve
 	case len(e.Clips) > 1:
 		v.Text = text.ClipsWhole.With(len(e.Clips), v.Frames,
 			v.Length.D().Seconds(), e.Receipt.PreRollGot.D().Seconds())
-	case e.Continues != "": // its pre-roll is in the clip before
+	case e.Continues != "": // its pre-roll is in the clip of the event before
 		v.Text = text.ClipWholeContinued.With(v.Frames, v.Length.D().Seconds())
 	}
 	return v, nil
 }
 
-// compareClip reads one file back and says what is wrong with it; zero if nothing is.
+// compareClip reads one file back. wrong says what is wrong with it, and is zero if nothing is.
 func compareClip(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root,
 	c event.Clip) (got ffmpeg.Totals, wrong text.Text, err error) {
 	var found clip.Contents

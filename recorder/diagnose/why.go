@@ -13,27 +13,27 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Bounds of what Why looks at. A camera's mail may be late, and people remember a time to the minute.
+// Limits of what Why looks at. The mail of a camera may be late, and people remember a time only to the minute.
 const (
 	MailEarly = 2 * time.Minute
 	MailLate  = 10 * time.Minute
 	toldMails = 5
 )
 
-// Evidence is all that Why judges by.
+// Evidence is everything that Why judges by.
 type Evidence struct {
 	Now, At  time.Time
-	Camera   string // id; "" is any
+	Camera   string // id; "" means any camera
 	Cameras  []config.Camera
-	MaxAge   time.Duration   // of events; 0: no limit
+	MaxAge   time.Duration   // of events; 0 means no limit
 	Started  time.Time       // when this recorder started
 	Entries  []history.Entry // oldest first
-	Events   []event.Event   // that asked for video around that time
+	Events   []event.Event   // that asked for video around At
 	LastMail time.Time       // of the camera, as far as the archive knows
 }
 
-// Why goes through all that must hold for a clip of a time, and says of each link whether it held. The broken ones come
-// first. If all is well, the event does. It reads no clock and no file.
+// Why checks every link in the chain that leads to a clip, and reports of each link whether it held. Broken links come
+// first. If every link held, the events come first. Why reads no clock and no file.
 func Why(e Evidence) []status.Finding {
 	if e.At.After(e.Now) {
 		return []status.Finding{{About: text.Plain("Preroll"), Text: text.NotYet.With()}}
@@ -50,12 +50,12 @@ func Why(e Evidence) []status.Finding {
 	}
 	list = slices.Concat(list, e.pause(), e.ram())
 	server, listening := e.mailServer()
-	mails := e.mails(listening && list == nil) // else it is clear enough why there is none
+	mails := e.mails(listening && list == nil) // complain about missing mails only if nothing else explains it
 	list = slices.Concat(list, server, mails, e.cameraFindings())
 	return e.sorted(append(list, e.archiveTrouble()...), events)
 }
 
-// sorted puts what is broken first, then what is doubtful; where nothing is broken, the events lead.
+// sorted puts broken findings first, then doubtful ones. If nothing is broken, the events come before equal findings.
 func (e Evidence) sorted(list, events []status.Finding) []status.Finding {
 	broken := func(f status.Finding) bool { return !f.OK }
 	if slices.ContainsFunc(list, broken) || slices.ContainsFunc(events, broken) {
@@ -76,7 +76,7 @@ func (e Evidence) sorted(list, events []status.Finding) []status.Finding {
 	return list
 }
 
-// clock is a time as a sentence says it, with its day where that is not today.
+// clock formats a time for a sentence. It adds the date if the time is not today.
 func (e Evidence) clock(t time.Time, layout string) text.Text {
 	if t.IsZero() {
 		return text.Now.With()
@@ -90,10 +90,10 @@ func (e Evidence) clock(t time.Time, layout string) text.Text {
 func (e Evidence) hm(t time.Time) text.Text  { return e.clock(t, "15:04") }
 func (e Evidence) hms(t time.Time) text.Text { return e.clock(t, "15:04:05") }
 
-// running returns what is wrong if Preroll did not run at that time, else nil. A kill leaves no word of it: then there
-// is a start with no stop before it, and nothing shows that Preroll lived on.
+// running returns a finding if Preroll did not run at the time asked for, else nil. A killed process writes no stop
+// into the history. Then the history has a start without a stop before it, and no entry shows that Preroll still ran.
 func (e Evidence) running() *status.Finding {
-	for _, v := range e.Events { // what an event that was taken up again tells of it
+	for _, v := range e.Events { // a resumed event may name the time without a process
 		for _, g := range v.Gaps {
 			if g.Why().Is(text.NotRunning) && !e.At.Before(g.From) && !e.At.After(g.To) {
 				return &status.Finding{About: text.Plain("Preroll"),
@@ -102,7 +102,7 @@ func (e Evidence) running() *status.Finding {
 			}
 		}
 	}
-	var before, after *history.Entry // marks of start and stop
+	var before, after *history.Entry // the starts or stops next to the time asked for
 	alive := len(e.Events) > 0
 	for i := range e.Entries {
 		n := &e.Entries[i]
@@ -113,7 +113,7 @@ func (e Evidence) running() *status.Finding {
 		case mark && after == nil:
 			after = n
 		case !mark && after == nil && !n.Time.Before(e.At):
-			alive = true // written by the same process
+			alive = true // the same process wrote this entry
 		}
 	}
 	start := e.Started
@@ -123,7 +123,7 @@ func (e Evidence) running() *status.Finding {
 	switch {
 	case before == nil && len(e.Entries) > 0 && e.Entries[0].Time.Before(e.At) &&
 		(after == nil || after.Kind == history.Stopped || alive):
-		return nil // its start is so long ago that it was forgotten
+		return nil // Preroll started so long ago that the history dropped the entry
 	case before != nil && before.Kind == history.Stopped && start.After(before.Time):
 		return &status.Finding{About: text.Plain("Preroll"),
 			Text: text.NotRunningFrom.With(e.hms(before.Time), e.hms(start)),
@@ -140,13 +140,13 @@ func (e Evidence) running() *status.Finding {
 
 // outage is a stretch of time in which something did not work.
 type outage struct {
-	from, to time.Time // to is zero while it lasts
+	from, to time.Time // to is zero while the outage lasts
 	kind     history.Kind
 	why      text.Text
 }
 
-// outageOf finds the trouble of one kind (of a camera, or "") in the minute asked for. known reports whether the
-// history knows anything of it since Preroll started.
+// outageOf returns the outage of a kind in the minute asked for, or nil. camera is "" for a kind that concerns no
+// camera. known reports whether the history has an entry of these kinds since Preroll started.
 func (e Evidence) outageOf(camera string, good history.Kind, bad ...history.Kind) (t *outage, known bool) {
 	for _, n := range e.Entries {
 		if n.Time.After(e.At.Add(time.Minute)) && t == nil {
@@ -214,12 +214,13 @@ func (e Evidence) archiveTrouble() []status.Finding {
 	}
 	f := status.Finding{About: text.Archive.With(),
 		Text: text.ArchiveOutage.With(e.hms(t.from), e.hms(t.to), t.why)}
-	f.OK = slices.ContainsFunc(e.Events, func(ev event.Event) bool { return len(ev.Clips) > 0 }) // it waited in RAM
+	// The archive is no problem if an event has clips: its video waited in RAM.
+	f.OK = slices.ContainsFunc(e.Events, func(ev event.Event) bool { return len(ev.Clips) > 0 })
 	f.Warn = f.OK
 	return []status.Finding{f}
 }
 
-// cameraFindings tells of the camera asked for, or of those among all that did not record.
+// cameraFindings reports on the camera asked for. For all cameras, it reports those that did not record.
 func (e Evidence) cameraFindings() (list []status.Finding) {
 	recorded := 0
 	for _, c := range e.Cameras {
@@ -242,7 +243,7 @@ func (e Evidence) cameraFindings() (list []status.Finding) {
 		default:
 			n := e.next(c.ID, history.Recording)
 			if n == nil {
-				continue // nothing is known of it
+				continue // the history has no entry about this camera
 			}
 			f.Text = text.NotRecordedBefore.With(e.hms(n.Time))
 		}
@@ -257,7 +258,7 @@ func (e Evidence) cameraFindings() (list []status.Finding) {
 	return list
 }
 
-// next is the first entry of a kind after the time, if Preroll did not end before it.
+// next returns the first entry of a kind after the time asked for, or nil if Preroll stopped or started before it.
 func (e Evidence) next(camera string, kind history.Kind) *history.Entry {
 	for i := range e.Entries {
 		n := &e.Entries[i]
@@ -275,12 +276,12 @@ func (e Evidence) next(camera string, kind history.Kind) *history.Entry {
 // ours reports whether an entry is about the camera asked for.
 func (e Evidence) ours(n history.Entry) bool { return e.Camera == "" || n.Camera == e.Camera }
 
-// mails tells what became of the mails around that time; complain reports whether it is worth a word that none came.
+// mails reports what became of the mails around the time asked for. With complain, it also reports that no mail came.
 func (e Evidence) mails(complain bool) (list []status.Finding) {
 	from, to := e.At.Add(-MailEarly), e.At.Add(MailLate)
 	inTime := func(t time.Time) bool { return !t.Before(from) && !t.After(to) }
-	told := map[string]bool{} // events
-	came := false             // a mail of this camera
+	told := map[string]bool{} // ids of events that are in the list already
+	came := false             // a mail of this camera came in time
 	last := e.LastMail
 	for _, n := range e.Entries {
 		f := status.Finding{About: text.AlarmMail.With()}
@@ -331,7 +332,7 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 		if !inTime(n.Time) || n.Camera != "" && !e.ours(n) || len(list) >= toldMails {
 			continue
 		}
-		if n.Camera == "" && len(e.Events) > 0 { // somebody else's, it seems
+		if n.Camera == "" && len(e.Events) > 0 { // probably the mail of another camera
 			if e.Camera != "" {
 				continue
 			}
@@ -379,7 +380,7 @@ func (e Evidence) isGone(id string) bool {
 		})
 }
 
-// removals tells of events of that time that were removed.
+// removals reports events around the time asked for that were removed.
 func (e Evidence) removals() (list []status.Finding) {
 	for _, n := range e.Entries {
 		if n.Kind == history.Removed && e.ours(n) && !n.About.Before(e.At.Add(-MailLate)) &&
@@ -396,7 +397,7 @@ func (e Evidence) removals() (list []status.Finding) {
 	return list
 }
 
-// eventFindings tells of the events around that time.
+// eventFindings reports the events around the time asked for.
 func (e Evidence) eventFindings() (list []status.Finding) {
 	reached := false
 	for _, ev := range e.Events {

@@ -12,7 +12,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// day is a time of the day that the table of TestWhy is about.
+// day returns a time on the day that the table of TestWhy is about.
 func day(clock string) time.Time {
 	t, err := time.ParseInLocation(time.DateTime, "2026-11-22 "+clock, time.Local)
 	if err != nil {
@@ -21,7 +21,7 @@ func day(clock string) time.Time {
 	return t
 }
 
-// said is a finding as a line: "!" broken, "?" doubtful, "+" well.
+// said formats a finding as a line: "!" is broken, "?" is doubtful, "+" is well.
 func said(f status.Finding) string {
 	mark := "!"
 	switch {
@@ -60,7 +60,7 @@ func TestWhy(t *testing.T) {
 		name string
 		e    Evidence
 		want []string // the first findings
-		hint string   // of the first
+		hint string   // of the first finding
 	}{
 		{"all is well", Evidence{Camera: "gate", Entries: with(mail("14:00:30", "e1")),
 			Events: []event.Event{ev("14:00:30", event.Saved, "")}},

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what an event says, in characters.
+// Max lengths of the texts of an event, in characters.
 const (
 	maxText   = 200
 	maxReason = 4000
@@ -16,18 +16,18 @@ const (
 
 var (
 	cameraID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	// reserved are file names that Windows keeps for devices.
+	// reserved matches file names that Windows keeps for devices.
 	reserved = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
 	id       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.:_-]{0,63}$`)
 )
 
-// CameraID reports whether a text can be a camera's id, and so the name of its folders.
+// CameraID reports whether a text can be the id of a camera, and so the name of its folders.
 func CameraID(s string) bool { return cameraID.MatchString(s) && !reserved.MatchString(s) }
 
-// ValidID reports whether a text can be an event's id, and so the name of a folder in RAM.
+// ValidID reports whether a text can be the id of an event, and so the name of a folder in RAM.
 func ValidID(s string) bool { return id.MatchString(s) }
 
-// Clean makes the texts of an event from outside fit to be shown.
+// Clean makes the texts of an event from outside safe to show.
 func (e *Event) Clean() {
 	e.CameraName, e.Label, e.Reason = Clean(e.CameraName, maxText), Clean(e.Label, maxText), Clean(e.Reason, maxReason)
 	e.Cause = e.Cause.Clean(func(s string) string { return Clean(s, maxReason) })
@@ -46,8 +46,8 @@ func (e *Event) Clean() {
 	}
 }
 
-// Clean makes a stranger's words fit to be shown: valid UTF-8 on one line, without control characters or marks that
-// change the direction of writing, and with at most a number of characters.
+// Clean makes a stranger's words safe to show: valid UTF-8 on one line, without control characters or marks that change
+// the direction of writing, and at most maxRunes characters.
 func Clean(s string, maxRunes int) string {
 	if bytes := maxRunes * utf8.UTFMax * 4; len(s) > bytes {
 		s = s[:bytes]
@@ -59,7 +59,7 @@ func Clean(s string, maxRunes int) string {
 	return s
 }
 
-// Shown maps a character to what is shown of it: white space to a blank, what cannot be seen to nothing (-1).
+// Shown maps a character to what is shown of it: white space to a blank, an invisible character to nothing (-1).
 func Shown(r rune) rune {
 	switch {
 	case r == '\t' || r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029 ||

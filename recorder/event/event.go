@@ -1,5 +1,5 @@
 // Package event holds the plain types of what happened: triggers, events and their clips. Every stage from the trigger
-// to the screen speaks in them; the archive's sidecar is an Event as JSON.
+// to the screen uses them. The sidecar in the archive is an Event as JSON.
 package event
 
 import (
@@ -12,25 +12,25 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// State is how far an event has come.
+// State says how far an event has come.
 type State string
 
 // The states, in order. An event ends in one of the last three.
 const (
 	Recording  State = "recording"  // segments are still coming
 	Finishing  State = "finishing"  // all segments are on the archive drive; the clip is being made
-	Saved      State = "saved"      // the clip is whole and holds all that was asked
+	Saved      State = "saved"      // the clip is whole and holds everything that was asked
 	Incomplete State = "incomplete" // the clip is whole but lacks something, see Reason
 	Failed     State = "failed"     // there is no clip, see Reason
 )
 
-// Ended reports whether nothing more will happen to the event by itself.
+// Ended reports whether the event has ended, so that nothing more happens to it by itself.
 func (s State) Ended() bool { return s == Saved || s == Incomplete || s == Failed }
 
-// Known reports whether it is one of the states.
+// Known reports whether s is one of the states.
 func (s State) Known() bool { return s == Recording || s == Finishing || s.Ended() }
 
-// Source is where a trigger came from.
+// Source says where a trigger came from.
 type Source string
 
 // The sources.
@@ -46,8 +46,8 @@ type Trigger struct {
 	Label   string    `json:"label,omitempty"`   // such as "motion"
 	Sender  string    `json:"sender,omitempty"`  // of a mail
 	Subject string    `json:"subject,omitempty"` // of a mail
-	From    string    `json:"from,omitempty"`    // network address it came from
-	Channel string    `json:"channel,omitempty"` // the camera's or channel's name, as the mail gives it
+	From    string    `json:"from,omitempty"`    // network address that it came from
+	Channel string    `json:"channel,omitempty"` // name of the camera or channel, as the mail gives it
 	Said    string    `json:"said,omitempty"`    // the camera's own time of the alarm, as the mail gives it
 }
 
@@ -57,7 +57,7 @@ type Seconds time.Duration
 // D returns the plain duration.
 func (s Seconds) D() time.Duration { return time.Duration(s) }
 
-// MarshalJSON writes seconds with milliseconds.
+// MarshalJSON writes seconds with three decimals.
 func (s Seconds) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%.3f", time.Duration(s).Seconds()), nil
 }
@@ -72,9 +72,11 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// --- Clips, gaps and parts ---
+
 // Clip is one finished video file of an event.
 type Clip struct {
-	File   string    `json:"file"` // name in the event's folder
+	File   string    `json:"file"` // name in the folder of the event
 	Start  time.Time `json:"start"`
 	End    time.Time `json:"end"`
 	Length Seconds   `json:"length"`
@@ -83,12 +85,12 @@ type Clip struct {
 	SHA256 string    `json:"sha256"`
 }
 
-// Gap is a stretch of time that the event asked for and does not hold. Make one with NewGap.
+// Gap is a time that the event asked for and holds no video of. Make one with NewGap.
 type Gap struct {
 	From   time.Time `json:"from"`
 	To     time.Time `json:"to"`
 	Reason string    `json:"reason"`         // in English, for people who read a sidecar and for earlier versions
-	Cause  text.Text `json:"cause,omitzero"` // the same as a text; an earlier version wrote none
+	Cause  text.Text `json:"cause,omitzero"` // the same as a text; earlier versions wrote none
 }
 
 // NewGap returns a gap with its cause.
@@ -96,7 +98,7 @@ func NewGap(from, to time.Time, cause text.Text) Gap {
 	return Gap{From: from, To: to, Reason: cause.String(), Cause: cause}
 }
 
-// Why says why the time is missing.
+// Why returns why the time is missing.
 func (g Gap) Why() text.Text { return said(g.Cause, g.Reason) }
 
 // Equal reports whether two gaps are the same.
@@ -104,7 +106,7 @@ func (g Gap) Equal(o Gap) bool {
 	return g.From.Equal(o.From) && g.To.Equal(o.To) && g.Reason == o.Reason
 }
 
-// said returns a text, or what an earlier version wrote in its place.
+// said returns the text, or the English that an earlier version wrote instead.
 func said(t text.Text, english string) text.Text {
 	if t.IsZero() {
 		return text.Plain(english)
@@ -112,20 +114,20 @@ func said(t text.Text, english string) text.Text {
 	return t
 }
 
-// Part is a partial file, while the event is open: the segments of one run.
+// Part is a partial file of an open event. It holds segments of one run.
 type Part struct {
-	File   string    `json:"file"` // name in the event's folder
-	Clip   string    `json:"clip"` // name of the clip that it becomes, with its neighbours of the same parameters
+	File   string    `json:"file"` // name in the folder of the event
+	Clip   string    `json:"clip"` // name of the clip that it becomes, maybe with other parts of equal parameters
 	Run    int64     `json:"run"`
 	Params string    `json:"params"`
 	Start  time.Time `json:"start"`
 	End    time.Time `json:"end,omitzero"`     // of its video, once no more comes
-	Frames int       `json:"frames,omitempty"` // likewise
-	// bytes that count, where an earlier version told; 0: as many as are whole
+	Frames int       `json:"frames,omitempty"` // once no more comes
+	// Good is the number of bytes that count, if an earlier version wrote it. 0 means all bytes that are whole.
 	Good int64 `json:"good,omitempty"`
 }
 
-// Receipt says what was asked and what was got.
+// Receipt says how much was asked and how much was got.
 type Receipt struct {
 	PreRollAsked  Seconds `json:"pre_roll_asked"`
 	PreRollGot    Seconds `json:"pre_roll_got"`
@@ -134,8 +136,10 @@ type Receipt struct {
 	DurableAfter  Seconds `json:"durable_after"` // from the first trigger until its pre-roll was fsynced on the archive
 }
 
-// KeptTriggers is how many triggers an event lists; further ones are counted.
+// KeptTriggers is how many triggers an event lists. Further triggers are only counted.
 const KeptTriggers = 100
+
+// --- Events ---
 
 // Event is the record of one incident.
 type Event struct {
@@ -145,7 +149,7 @@ type Event struct {
 	Time       time.Time `json:"time"` // of its first trigger, or where it continues another event
 	Label      string    `json:"label"`
 	State      State     `json:"state"`
-	Reason     string    `json:"reason,omitempty"` // why incomplete or failed, in English, as in [Gap]
+	Reason     string    `json:"reason,omitempty"` // why it is incomplete or failed, in English, as in [Gap]
 	Cause      text.Text `json:"cause,omitzero"`   // the same as a text
 
 	From         time.Time `json:"from"`  // first trigger - pre-roll
@@ -153,19 +157,19 @@ type Event struct {
 	Triggers     []Trigger `json:"triggers"`
 	TriggerCount int       `json:"trigger_count"`
 	LastTrigger  time.Time `json:"last_trigger"`
-	Continues    string    `json:"continues,omitempty"` // the event that this one follows without a gap
-	Continued    bool      `json:"continued,omitempty"` // another one follows without a gap
+	Continues    string    `json:"continues,omitempty"` // id of the event that this event continues without a gap
+	Continued    bool      `json:"continued,omitempty"` // another event continues this event without a gap
 
 	Drive     string    `json:"drive,omitempty"`   // id of the archive drive; "" until the event has a place
-	Archive   string    `json:"archive,omitempty"` // where that drive was seen last; "": where the archive is now
+	Archive   string    `json:"archive,omitempty"` // where that drive was last seen; "" means the current archive
 	Folder    string    `json:"folder"`            // below the archive, with slashes
-	Stem      string    `json:"stem"`              // what its file names begin with; "" until the first byte is written
+	Stem      string    `json:"stem"`              // beginning of its file names; "" until the first byte is written
 	Clips     []Clip    `json:"clips,omitempty"`
 	Gaps      []Gap     `json:"gaps,omitempty"`
 	Receipt   Receipt   `json:"receipt"`
 	Thumbnail string    `json:"thumbnail,omitempty"` // file name
 	Snapshot  string    `json:"snapshot,omitempty"`  // file name of the picture that came with the mail
-	Mail      string    `json:"mail,omitempty"`      // file name of the first mail, where mails are kept
+	Mail      string    `json:"mail,omitempty"`      // file name of the first mail, if mails are kept
 	Protected bool      `json:"protected,omitempty"`
 	SavedAt   time.Time `json:"saved_at,omitzero"`
 
@@ -176,10 +180,10 @@ type Event struct {
 // Explain sets why the event is incomplete or failed.
 func (e *Event) Explain(cause text.Text) { e.Reason, e.Cause = cause.String(), cause }
 
-// Why says why the event is incomplete or failed; it is zero for another event.
+// Why returns why the event is incomplete or failed. It is zero for other events.
 func (e Event) Why() text.Text { return said(e.Cause, e.Reason) }
 
-// Bytes is the size of the event's clips.
+// Bytes returns the size of the event's clips in bytes.
 func (e Event) Bytes() (n int64) {
 	for _, c := range e.Clips {
 		n += c.Bytes
@@ -187,7 +191,7 @@ func (e Event) Bytes() (n int64) {
 	return n
 }
 
-// Length is the length of the event's clips.
+// Length returns the length of the event's clips.
 func (e Event) Length() (d time.Duration) {
 	for _, c := range e.Clips {
 		d += c.Length.D()
@@ -195,7 +199,7 @@ func (e Event) Length() (d time.Duration) {
 	return d
 }
 
-// Path returns the full path of one of the event's files; root is the archive as it is set now.
+// Path returns the full path of a file of the event. root is the current archive.
 func (e Event) Path(root, file string) string {
 	if e.Archive != "" {
 		root = e.Archive
@@ -203,7 +207,7 @@ func (e Event) Path(root, file string) string {
 	return filepath.Join(root, filepath.FromSlash(e.Folder), file)
 }
 
-// Title is the camera's name, or its id.
+// Title returns the name of the camera, or its id if it has no name.
 func (e Event) Title() string {
 	if e.CameraName != "" {
 		return e.CameraName
@@ -211,7 +215,7 @@ func (e Event) Title() string {
 	return e.Camera
 }
 
-// Add counts a trigger and keeps it, if there is room.
+// Add counts a trigger. It also keeps the trigger if there is room.
 func (e *Event) Add(t Trigger) {
 	if len(e.Triggers) < KeptTriggers {
 		e.Triggers = append(e.Triggers, t)
@@ -223,14 +227,14 @@ func (e *Event) Add(t Trigger) {
 	e.name(t)
 }
 
-// name takes the label of a trigger, if it has a better one.
+// name takes the label of the trigger if the event has no better one.
 func (e *Event) name(t Trigger) {
 	if t.Label != "" && (e.Label == "" || e.Label == DefaultLabel) {
 		e.Label = t.Label
 	}
 }
 
-// Move moves the times of an open event, since this machine's clock was set.
+// Move shifts all times of an open event by d, because this machine's clock was set.
 func (e *Event) Move(d time.Duration) {
 	e.Time, e.From, e.Until = e.Time.Add(d), e.From.Add(d), e.Until.Add(d)
 	if !e.LastTrigger.IsZero() {
@@ -256,25 +260,27 @@ func (e *Event) Move(d time.Duration) {
 // DefaultLabel is the label of a trigger that names none.
 const DefaultLabel = "alarm"
 
-// Query says which events to list, newest first. Empty fields leave nothing out.
+// --- Queries ---
+
+// Query says which events to list, newest first. Empty fields exclude nothing.
 type Query struct {
 	Camera   string
 	Label    string
-	Text     string    // words, each of which the camera's name, the label, a subject, a sender or the reason holds
-	Day      string    // such as "2026-11-22": the day on the clock of the machine that recorded
-	Before   time.Time // only older ones
-	BeforeID string    // with Before: events of that very time with a lower id too, so that no page skips one
-	Offset   int       // leaves out so many of the newest
-	Limit    int       // 0: 100
+	Text     string    // words; each must be in the camera's name, the label, a subject, a sender or the reason
+	Day      string    // such as "2026-11-22": the day by the clock of the machine that recorded
+	Before   time.Time // only older events
+	BeforeID string    // with Before: also events of exactly that time with a lower id, so that no page skips one
+	Offset   int       // leaves out this many of the newest events
+	Limit    int       // max number of events; 0 means 100
 }
 
-// Day is how many events a day has.
+// Day is the number of events on a day.
 type Day struct {
 	Day    string `json:"day"` // such as "2026-11-22"
 	Events int    `json:"events"`
 }
 
-// Choices are what events can be filtered by: the cameras and labels that there are.
+// Choices are the values by which events can be filtered: all cameras and labels in the index.
 type Choices struct {
 	Cameras []string `json:"cameras"` // ids
 	Labels  []string `json:"labels"`
@@ -283,6 +289,6 @@ type Choices struct {
 // Next is the event that retention will remove next.
 type Next struct {
 	Event Event     `json:"event"`
-	When  time.Time `json:"when,omitzero"` // when it gets too old; zero: as soon as there is need for room
+	When  time.Time `json:"when,omitzero"` // when it gets too old; zero: as soon as space is needed
 	Why   string    `json:"why"`           // the limit: "max_age", "max_size" or "min_free"
 }

@@ -29,7 +29,7 @@ func TestAdd(t *testing.T) {
 	}
 }
 
-// The times of an open event move with this machine's clock; those of a copy stay.
+// TestMove checks that the times of an open event move with this machine's clock, and that the times of a copy stay.
 func TestMove(t *testing.T) {
 	e := Event{Time: noon, From: noon, Until: noon, Gaps: []Gap{NewGap(noon, noon, text.NotRunning.With())},
 		Parts: []Part{{Start: noon}, {Start: noon, End: noon}}}
@@ -50,7 +50,7 @@ func TestMove(t *testing.T) {
 	}
 }
 
-// A reason is there twice: in English, and as a text. An earlier version wrote the English alone.
+// TestWhy checks that a reason is stored twice: in English and as a text. An earlier version wrote only the English.
 func TestWhy(t *testing.T) {
 	var e Event
 	if !e.Why().IsZero() {

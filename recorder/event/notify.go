@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Notify says what the desktop tells its user of.
+// Notify says which notifications the desktop shows.
 type Notify struct {
 	Alarm   bool   `toml:"alarm" json:"alarm"`     // an alarm came, and its clip is being saved
 	Saved   bool   `toml:"saved" json:"saved"`     // a clip was saved
@@ -14,10 +14,10 @@ type Notify struct {
 	Quiet   string `toml:"quiet" json:"quiet"`     // such as "22:00-07:00": nothing is shown then; "": never quiet
 }
 
-// errQuiet is the error of QuietHours. The settings' own check says what is right.
+// errQuiet is the error of QuietHours. The check of the settings explains what is allowed.
 var errQuiet = errors.New("no quiet hours")
 
-// QuietHours returns the quiet hours as times since midnight. Both are 0 where there are none.
+// QuietHours returns the start and end of the quiet hours as times since midnight. Both are 0 if there are none.
 func (n Notify) QuietHours() (from, to time.Duration, err error) {
 	if n.Quiet == "" {
 		return 0, 0, nil
@@ -35,8 +35,8 @@ func sinceMidnight(t time.Time) time.Duration {
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
 }
 
-// IsQuiet reports whether a moment lies in the quiet hours, by its own clock. Hours that begin later than they end run
-// over midnight.
+// IsQuiet reports whether at lies in the quiet hours, by the clock of its own time zone. Quiet hours whose start is
+// later than their end run over midnight.
 func (n Notify) IsQuiet(at time.Time) bool {
 	from, to, err := n.QuietHours()
 	now := sinceMidnight(at)

@@ -10,23 +10,23 @@ import (
 	"github.com/preroll/preroll/recorder/archive"
 )
 
-// Limits of what may hang because the archive drive does.
+// Limits for an archive drive that may hang.
 const (
-	DriveTime  = 300 * time.Millisecond // how long a check of the drive is waited for; then the last result counts
-	DriveHangs = 10 * time.Second       // after which a drive counts as silent
+	DriveTime  = 300 * time.Millisecond // how long to wait for a check of the drive; after that the last result counts
+	DriveHangs = 10 * time.Second       // after this time a drive counts as silent
 )
 
-// Drive keeps the last known state of the archive drive. A check of a drive that hangs never returns, and nothing can
-// end it, so each check has a goroutine of its own that nobody waits for. There is at most one.
+// Drive keeps the last known state of the archive drive. The check of a drive that hangs never returns, and nothing can
+// end it. So each check has its own goroutine that nobody waits for. At most one check runs.
 type Drive struct {
-	mu    sync.Mutex // guards all below
-	begun time.Time  // when the pending check began; zero if none is pending
+	mu    sync.Mutex // guards all fields below
+	begun time.Time  // when the running check began; zero if none runs
 	path  string
 	disk  disk.Disk
-	err   error // why it cannot be written
+	err   error // why the drive cannot be written, or nil
 }
 
-// Check returns the sizes of the drive, and an error if it cannot be written.
+// Check returns the sizes of the drive, and an error if the drive cannot be written.
 func (d *Drive) Check(path string) (disk.Disk, error) {
 	d.mu.Lock()
 	if d.begun.IsZero() {
@@ -59,8 +59,8 @@ func (d *Drive) Check(path string) (disk.Disk, error) {
 }
 
 func checkDrive(path string) (disk.Disk, error) {
-	is, _ := disk.Of(path) // a folder that was not made yet has no sizes
-	// an idle recorder does not touch the drive, but its user wants to know
+	is, _ := disk.Of(path) // a folder that does not exist yet has no sizes
+	// An idle recorder does not touch the drive, but the user wants to know whether the drive is there.
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return is, err
 	}

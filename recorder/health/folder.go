@@ -23,9 +23,9 @@ const (
 	UseArchive = "archive"
 )
 
-// Limits of a check of a folder.
+// Limits of the check of a folder.
 const (
-	folderTime = 10 * time.Second // to answer
+	folderTime = 10 * time.Second // max time of an answer
 	speedTime  = 1500 * time.Millisecond
 	speedBytes = 64 << 20
 	speedBlock = 1 << 20
@@ -33,19 +33,20 @@ const (
 
 // Folders checks folders that somebody wants to use. Make one with NewFolders.
 type Folders struct {
-	slots chan struct{} // one for each check that runs
+	slots chan struct{} // one slot for each running check
 }
 
 // NewFolders returns a checker that runs at most two checks at once.
 func NewFolders() *Folders { return &Folders{make(chan struct{}, 2)} }
 
-// Check tries a folder for the use as "ram" or "archive", with the other settings as they are. It tries to make and
-// write the folder, and for an archive measures how fast that goes; nothing is left behind. What is wrong with the
-// folder is no error.
+// Check tests whether a folder can be used as "ram" or "archive" together with the other settings. It tries to create
+// and write the folder. For an archive it also measures the speed of writing. It leaves nothing behind. A fault of the
+// folder is part of the result and not an error.
 //
-// It answers within ten seconds even if the path lies on a network share that hangs, since a person waits for it. The
-// goroutine that hangs then is left behind, against the rule that whoever starts a goroutine waits for it: no call can
-// end a system call. At most two are; further calls find no slot until the share answers, and say that it does not.
+// Check answers within ten seconds, because a person waits for it, even if the path lies on a network share that hangs.
+// A goroutine that hangs is left behind. This breaks the rule that whoever starts a goroutine waits for it, because
+// nothing can end a system call. At most two goroutines are left behind: further calls find no slot until the share
+// answers, and report that it does not answer.
 func (f *Folders) Check(ctx context.Context, s config.Settings, path, use string) (status.Folder, error) {
 	if use != UseRAM && use != UseArchive {
 		return status.Folder{}, fmt.Errorf("a folder is used as %q or %q, not as %q", UseRAM, UseArchive, use)
@@ -53,7 +54,7 @@ func (f *Folders) Check(ctx context.Context, s config.Settings, path, use string
 	return f.run(ctx, path, folderTime, func() status.Folder { return checkFolder(s, path, use) })
 }
 
-// run does work that may hang, and does not wait for it longer than a time.
+// run runs work, which may hang, and waits for it no longer than limit.
 func (f *Folders) run(ctx context.Context, path string, limit time.Duration,
 	work func() status.Folder) (status.Folder, error) {
 	silent := status.Folder{Path: path, Fault: text.DoesNotAnswer.With(),
@@ -87,7 +88,7 @@ func (f *Folders) run(ctx context.Context, path string, limit time.Duration,
 func checkFolder(s config.Settings, path, use string) status.Folder {
 	f := status.Folder{Path: path}
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		defer func() { _ = os.Remove(path) }() // made for the look; what is decided for is made again
+		defer func() { _ = os.Remove(path) }() // created by the check only; a folder that is chosen is created again
 	}
 	key := "archive.path"
 	if use == UseRAM {
@@ -122,8 +123,8 @@ func checkFolder(s config.Settings, path, use string) status.Folder {
 	return f
 }
 
-// writeSpeed returns the bytes a second that can be written to a folder durably. It writes what no file system can
-// compress, for a moment only, and leaves nothing behind. 0 means that there is too little room to measure.
+// writeSpeed returns how many bytes per second can be written durably to a folder. It writes data that no file system
+// can compress, for a moment only, and leaves nothing behind. 0 means that there is not enough space to measure.
 func writeSpeed(path string, free int64) (speed float64, err error) {
 	most := min(speedBytes, free/4/speedBlock*speedBlock)
 	if most <= 0 {

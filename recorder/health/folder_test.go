@@ -46,7 +46,7 @@ func TestFolder(t *testing.T) {
 		{"RAM on a disk", filepath.Join(disk, "ram"), UseRAM, ""},
 	} {
 		if tc.name == "no right" && os.Getuid() == 0 {
-			continue // who may do all has every right
+			continue // root has every right
 		}
 		f, err := r.Check(t.Context(), s, tc.path, tc.use)
 		if err != nil || f.Fault.String() != tc.fault || f.Path != tc.path || (tc.fault != "" && f.Hint.IsZero()) {
@@ -78,12 +78,12 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// TestFolderThatHangs looks at folders on a mount that does not answer.
+// TestFolderThatHangs checks folders on a mount that does not answer.
 func TestFolderThatHangs(t *testing.T) {
 	r := NewFolders()
 	answer := make(chan struct{})
 	hang := func() status.Folder { <-answer; return status.Folder{} }
-	for range cap(r.slots) + 1 { // the last finds no place
+	for range cap(r.slots) + 1 { // the last call finds no slot
 		began := time.Now()
 		f, err := r.run(t.Context(), "/mnt/nas", 50*time.Millisecond, hang)
 		if err != nil || f.Fault.String() != "does not answer" || f.Path != "/mnt/nas" ||
@@ -104,7 +104,7 @@ func TestFolderThatHangs(t *testing.T) {
 	}
 }
 
-// ramDir is a folder in RAM.
+// ramDir creates a folder for the test, in RAM on Linux.
 func ramDir(t *testing.T) string {
 	t.Helper()
 	parent := ""

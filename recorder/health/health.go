@@ -1,8 +1,8 @@
 // Package health turns what a recorder observes into problems and hints that a person can act on.
 //
-// In go the settings, the state of the cameras, and the errors of FFmpeg, the RAM disk, the archive drive, the index
-// and the mail server. Out come values of package status. Problems is a pure function; Drive and Folders ask disks,
-// which may hang, and never wait long for them.
+// The settings, the state of the cameras, and the errors of FFmpeg, the RAM disk, the archive drive, the index and the
+// mail server go in. Values of package status come out. Problems is a pure function. Drive and Folders ask disks, which
+// may hang, and never wait long for them.
 package health
 
 import (
@@ -39,10 +39,10 @@ type Facts struct {
 	SettingsFile error // the settings file was changed and is not in force
 	RAM          error // the RAM folder cannot be used
 	Archive      error // the archive drive cannot be written
-	Index        error // events cannot be noted
+	Index        error // events cannot be written to the index
 }
 
-// Problems returns what needs a person, worst first.
+// Problems returns what needs a person, the worst first.
 func Problems(f Facts) (list []status.Problem) {
 	if f.FFmpeg != nil {
 		failure := source.AsFailure(f.FFmpeg)
@@ -117,7 +117,7 @@ func archiveKey(err error) string {
 	return "archive"
 }
 
-// NotRAM is the problem of a RAM folder that lies on a disk.
+// NotRAM returns the problem of a RAM folder that lies on a disk.
 func NotRAM(path string, d disk.Disk) status.Problem {
 	what := text.NotRAM
 	if !d.Known {
@@ -127,11 +127,11 @@ func NotRAM(path string, d disk.Disk) status.Problem {
 		Hint: text.NotRAMHint.With(RAMHint)}
 }
 
-// rareKeyframes is the distance of keyframes from which on clips are much longer than asked for.
+// rareKeyframes is the distance between keyframes in seconds beyond which clips are much longer than asked.
 const rareKeyframes = 12
 
-// Advice says what the owner of a camera that records should know. gop is the distance of its keyframes; stamps reports
-// whether the camera's time stamps are used.
+// Advice returns what the owner of a recording camera should know. gop is the distance between keyframes. stamps
+// reports whether the camera's stamps are used.
 func Advice(streams source.Streams, gop event.Seconds, stamps bool) (list []status.Advice) {
 	say := func(k source.Kind, values ...any) {
 		list = append(list, status.Advice{Kind: string(k), Text: k.Text(values...), Hint: k.Hint()})

@@ -8,17 +8,17 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Bounds of the entries about mails of one camera or address: the history is for things that differ.
+// Limits of the entries about mails from one camera or address, so that repeated mails do not fill the history.
 const (
 	repeatTime   = time.Minute
 	maxNoted     = 1000
 	maxPerMinute = 60 // of mails that are no alarm
 )
 
-// entryLimiter remembers which mails got an entry in the history lately.
+// entryLimiter remembers which mails recently got an entry in the history.
 type entryLimiter struct {
 	last   map[mailKey]time.Time
-	minute time.Time // begin of the minute that others are counted in
+	minute time.Time // start of the minute in which others are counted
 	others int
 }
 
@@ -27,8 +27,9 @@ type mailKey struct {
 	camera, from, event string
 }
 
-// isNew reports whether a mail deserves an entry: the first mail of each event, every test mail, and otherwise one a
-// minute per camera and sender. Of mails that are no alarm there are no more entries than a person reads.
+// isNew reports whether a mail gets an entry: the first mail of each event, every test mail, and otherwise one mail per
+// minute for each camera and sender. Mails that are no alarm get at most maxPerMinute entries, as many as a person
+// reads.
 func (n *entryLimiter) isNew(k mailKey, now time.Time) bool {
 	last, ok := n.last[k]
 	if ok && k.kind != history.MailTest && (k.event != "" || now.Sub(last) < repeatTime) {
@@ -49,8 +50,8 @@ func (n *entryLimiter) isNew(k mailKey, now time.Time) bool {
 	return true
 }
 
-// record adds what became of a mail to the history: the event's id, or why the mail was not saved. It reports whether
-// the mail deserved an entry.
+// record adds to the history what became of a mail: the id of its event, or why the mail was not saved. It reports
+// whether the mail got an entry.
 func (in *Inbox) record(kind history.Kind, camera string, t event.Trigger, id string, why text.Text) bool {
 	e := history.Entry{Time: t.Time, Kind: kind, Camera: camera, Text: why, From: t.From, Event: id}
 	if why.IsZero() {
@@ -65,7 +66,7 @@ func (in *Inbox) record(kind history.Kind, camera string, t event.Trigger, id st
 	return isNew
 }
 
-// recordAll is record for each of some cameras, or for none.
+// recordAll calls record for each camera, or once with camera "" if there is none.
 func (in *Inbox) recordAll(kind history.Kind, cameras []string, t event.Trigger, why text.Text) (isNew bool) {
 	if len(cameras) == 0 {
 		cameras = []string{""}

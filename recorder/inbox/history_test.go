@@ -28,7 +28,7 @@ func TestMailsAreNotedOnce(t *testing.T) {
 	}
 }
 
-// A flood of mails that are no alarm does not push everything else out of the history.
+// TestNotesAreBounded checks that a flood of mails that are no alarm does not push everything else out of the history.
 func TestNotesAreBounded(t *testing.T) {
 	var n entryLimiter
 	at, entries := time.Now(), 0

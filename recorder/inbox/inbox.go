@@ -1,7 +1,7 @@
-// Package inbox remembers what came into the mail server: counts, the last mail, mails that fit no camera, how late
-// each camera's mails come, and storms of mails.
+// Package inbox remembers what came into the mail server: counts, the last mail, mails that fit no camera, how late the
+// mails of each camera come, and storms of mails.
 //
-// In go the outcomes that the mail server reports. Out come the status of the mail server and entries of the history.
+// The outcomes that the mail server reports go in. The status of the mail server and entries of the history come out.
 // An Inbox starts no goroutine. Its methods may be called from any goroutine.
 package inbox
 
@@ -25,33 +25,33 @@ import (
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
-// Options is what an inbox works with.
+// Options holds what an inbox needs.
 type Options struct {
 	State   string              // the state folder
 	Add     func(history.Entry) // adds to the history; must not block
-	Changed func()              // the mail server's status changed; must not block
+	Changed func()              // called when the status changed; must not block
 	Camera  func(id string) (config.Camera, bool)
 	Log     *slog.Logger
 }
 
-// Inbox is what came into the mail server. Make one with New.
+// Inbox holds what came into the mail server. Make one with New.
 type Inbox struct {
 	opt Options
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards all fields below
 	smtp    status.SMTP
-	lags    map[string][]time.Duration // how late a camera's last mails came, newest last
-	storms  map[string]*storm          // by camera
+	lags    map[string][]time.Duration // mail lags of a camera's last mails, newest last
+	storms  map[string]*storm          // by camera id
 	limiter entryLimiter
-	dirty   bool // the mails that fit no camera changed since they were saved
+	dirty   bool // the unmatched mails changed since they were saved
 }
 
-// New returns an inbox with the mails that fit no camera, as an earlier process saved them.
+// New returns an inbox with the unmatched mails that an earlier process saved.
 func New(o Options) *Inbox {
 	in := &Inbox{opt: o, lags: map[string][]time.Duration{}, storms: map[string]*storm{}}
 	var list []status.Unmatched
 	b, err := os.ReadFile(in.path())
-	if err == nil && json.Unmarshal(b, &list) == nil { // without the list nothing is lost that is promised
+	if err == nil && json.Unmarshal(b, &list) == nil { // ignore errors: the list is not promised to survive
 		in.smtp.Unmatched = list[:min(len(list), maxUnmatched)]
 	}
 	return in
@@ -66,7 +66,7 @@ func (in *Inbox) Status() status.SMTP {
 	return s
 }
 
-// Alarm counts a camera's mail that is saved in an event.
+// Alarm counts a camera's mail that was saved in an event.
 func (in *Inbox) Alarm(id string, t event.Trigger, event string) {
 	in.record(history.Mail, id, t, event, text.Text{})
 	in.opt.Log.Info("alarm mail", "camera", id, "event", event, "label", t.Label, "from", t.From)
@@ -81,8 +81,8 @@ func (in *Inbox) Failed(id string, t event.Trigger, err error) {
 	in.record(history.MailFailed, id, t, "", text.Of(err))
 }
 
-// Left records a mail that saves nothing, or nothing of some cameras. It returns of how many cameras an alarm was not
-// saved because of a pause.
+// Left records a mail that saves nothing, or nothing for some cameras. It returns for how many cameras a pause kept an
+// alarm from being saved.
 func (in *Inbox) Left(o trigger.Outcome, t event.Trigger) (paused int) {
 	switch o.Kind {
 	case trigger.Test:
@@ -128,7 +128,7 @@ func (in *Inbox) tested(cameras []string, t event.Trigger) {
 	in.smtp.LastTest = said
 }
 
-// Received keeps the last mail, and learns how late its camera's mails come.
+// Received stores the last mail, and learns the mail lag of its camera.
 func (in *Inbox) Received(m trigger.Received) {
 	in.mu.Lock()
 	in.smtp.Last = &m.Mail
@@ -150,7 +150,7 @@ func (in *Inbox) Refused(from netip.Addr) {
 	in.record(history.MailRefused, "", event.Trigger{Time: time.Now(), From: from.String()}, "", text.Text{})
 }
 
-// Listening keeps the state of the mail server's ports.
+// Listening stores the state of the mail server's ports.
 func (in *Inbox) Listening(ports []status.Port) {
 	listen := ""
 	var faults []text.Text
@@ -184,7 +184,7 @@ func (in *Inbox) Listening(ports []status.Port) {
 	}
 }
 
-// maxUnmatched is how many mails that fit no camera are kept.
+// maxUnmatched is how many unmatched mails are kept.
 const maxUnmatched = 50
 
 func (in *Inbox) path() string { return filepath.Join(in.opt.State, "unassigned.json") }
@@ -201,7 +201,7 @@ func (in *Inbox) Unmatched(u status.Unmatched) {
 	in.opt.Changed()
 }
 
-// DropUnmatched empties the list of mails that fit no camera.
+// DropUnmatched empties the list of unmatched mails.
 func (in *Inbox) DropUnmatched() {
 	in.mu.Lock()
 	in.smtp.Unmatched = nil
@@ -211,8 +211,8 @@ func (in *Inbox) DropUnmatched() {
 	in.opt.Changed()
 }
 
-// Save writes the mails that fit no camera to the state folder, if they changed. It is called now and then, so that a
-// storm of mails is written once.
+// Save writes the unmatched mails to the state folder if they changed. The recorder calls it from time to time, so that
+// a storm of mails is written once.
 func (in *Inbox) Save() {
 	in.mu.Lock()
 	list, dirty := in.smtp.Unmatched, in.dirty
@@ -230,17 +230,19 @@ func (in *Inbox) Save() {
 	}
 }
 
-// How late a camera's mails come.
+// --- Mail lag ---
+
+// Limits of mail lag.
 const (
 	maxLags   = 9
 	minLags   = 3
-	minLag    = 2 * time.Second // that is worth a word
-	maxLag    = 5 * time.Minute // beyond it the camera's clock is wrong, or it sends old mails
-	sentLimit = time.Minute     // by which a mail's Date may differ from now, if the camera's clock is right
+	minLag    = 2 * time.Second // a smaller lag is not reported
+	maxLag    = 5 * time.Minute // with a larger lag the camera's clock is wrong, or it sends old mails
+	sentLimit = time.Minute     // max difference of a mail's Date from now, if the camera's clock is right
 )
 
-// lagOf is how long after an alarm its mail began, if the camera's clock can be trusted: when it says that it wrote the
-// mail is about now.
+// lagOf returns how long after an alarm its mail began. It returns false if the camera's clock cannot be trusted, that
+// is, if the Date of the mail is not about now.
 func lagOf(m trigger.Received) (time.Duration, bool) {
 	if m.Said.IsZero() || m.Sent.IsZero() || m.At.Sub(m.Sent).Abs() > sentLimit {
 		return 0, false
@@ -249,8 +251,8 @@ func lagOf(m trigger.Received) (time.Duration, bool) {
 	return max(0, lag), lag > -2*time.Second && lag < maxLag
 }
 
-// Lag is how late a camera's mails come, the longest but one of the last few, in whole seconds; 0 if that is not known
-// or not worth a word.
+// Lag returns how late the mails of a camera come: the second largest lag of its last mails, rounded up to whole
+// seconds. It is 0 if the lag is unknown or too small to report.
 func (in *Inbox) Lag(id string) time.Duration {
 	in.mu.Lock()
 	list := slices.Sorted(slices.Values(in.lags[id]))
@@ -265,15 +267,17 @@ func (in *Inbox) Lag(id string) time.Duration {
 	return lag
 }
 
-// storm counts a camera's mails of an hour.
+// --- Storms ---
+
+// storm counts the mails of a camera within an hour.
 type storm struct {
 	since  time.Time
 	mails  int
-	before int    // mails of the hour before
-	from   string // the address of the last mail
+	before int    // mails in the hour before
+	from   string // address of the last mail
 }
 
-// minStorm is how many mails of a camera in an hour need a person's look. Cameras repeat theirs every 10 s at most.
+// minStorm is how many mails of a camera within an hour need a person. A camera repeats its mail every 10 s at most.
 const minStorm = 600
 
 // count counts a mail of a camera. in.mu is held.
@@ -294,7 +298,7 @@ func (in *Inbox) count(id string, t event.Trigger) {
 	s.from = t.From
 }
 
-// Storms returns the storms of some cameras, in their order.
+// Storms returns the storms of the given cameras, in their order.
 func (in *Inbox) Storms(cameras []config.Camera) (list []status.Storm) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

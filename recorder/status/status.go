@@ -1,4 +1,4 @@
-// Package status holds the plain types by which a recorder tells how it is.
+// Package status holds the plain types in which a recorder reports its state.
 package status
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// Status is a recorder at one moment.
+// Status is the state of a recorder at one moment.
 type Status struct {
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
@@ -18,52 +18,53 @@ type Status struct {
 	Archive  Archive   `json:"archive"`
 	SMTP     SMTP      `json:"smtp"`
 	Cameras  []Camera  `json:"cameras"`
-	Problems []Problem `json:"problems"` // what needs a person, worst first; empty when all is well
+	Problems []Problem `json:"problems"` // what needs a person, the worst first; empty if all is well
 
-	Language string       `json:"language"` // as the settings have it
+	Language string       `json:"language"` // from the settings
 	Pause    Pause        `json:"pause"`
 	Notify   event.Notify `json:"notify"`
 }
 
 // Pause is a time in which alarms save nothing. Cameras go on filling their rings, so that the pre-roll is there at
-// once afterwards; a restart ends a pause.
+// once after the pause. A restart ends a pause.
 type Pause struct {
 	On     bool      `json:"on"`
 	Since  time.Time `json:"since,omitzero"`
-	Until  time.Time `json:"until,omitzero"` // zero: until it is ended
-	Missed int       `json:"missed"`         // alarms that came in it
+	Until  time.Time `json:"until,omitzero"` // zero: until EndPause
+	Missed int       `json:"missed"`         // alarms that came during the pause
 }
 
-// Problem is something that is wrong, and what to do.
+// Problem is something that is wrong, and what to do about it.
 type Problem struct {
-	// the same as long as it is the same trouble: "ffmpeg", "ram-gone", "ram-disk", "ram-short", "settings",
-	// "archive-full", "archive-gone", "archive", "index", "smtp", "camera"
+	// Code stays the same as long as the problem is the same: "ffmpeg", "ram-gone", "ram-disk", "ram-short",
+	// "settings", "archive-full", "archive-gone", "archive-hangs", "archive", "index", "smtp", "mail-storm" or
+	// "camera".
 	Code  string    `json:"code"`
-	About string    `json:"about"` // "ffmpeg", "ram", "archive", "smtp", or a camera's id
+	About string    `json:"about"` // "ffmpeg", "settings", "ram", "archive", "index", "smtp" or a camera's id
 	Text  text.Text `json:"text"`
 	Hint  text.Text `json:"hint"`
 }
 
-// FFmpeg is the FFmpeg in use; an empty path means there is none.
+// FFmpeg is the FFmpeg in use. An empty path means that there is none.
 type FFmpeg struct {
 	Path    string `json:"path"`
 	Version string `json:"version"`
 }
 
-// RAM is the RAM disk. Sizes are bytes.
+// RAM is the RAM disk. Sizes are in bytes.
 type RAM struct {
-	Path   string `json:"path"`
-	Kind   string `json:"kind"`
-	IsRAM  bool   `json:"is_ram"`
-	Free   int64  `json:"free"`
-	Used   int64  `json:"used"`
-	Budget int64  `json:"budget"`
-	Need   int64  `json:"need"` // what all rings need when they are full, as far as their bit rates are known
+	Path   string        `json:"path"`
+	Kind   string        `json:"kind"`
+	IsRAM  bool          `json:"is_ram"`
+	Free   int64         `json:"free"`
+	Used   int64         `json:"used"`
+	Budget int64         `json:"budget"`
+	Need   int64         `json:"need"` // what all rings need when they are full, as far as their bit rates are known
 	Keep   event.Seconds `json:"keep"` // what a full ring holds
-	Total  int64  `json:"total"`
+	Total  int64         `json:"total"`
 }
 
-// Archive is the archive drive. Sizes are bytes.
+// Archive is the archive drive. Sizes are in bytes.
 type Archive struct {
 	Path   string    `json:"path"`
 	Free   int64     `json:"free"`
@@ -72,44 +73,44 @@ type Archive struct {
 	Bytes  int64     `json:"bytes"`
 	Error  text.Text `json:"error,omitzero"`
 
-	Rebuilt int      `json:"rebuilt"`           // how often the index was rebuilt; who lists events asks again then
-	Filling *Filling `json:"filling,omitempty"` // how far it is while it is being rebuilt
-	Away    []Drive  `json:"away,omitempty"`    // drives with events that are not there
+	Rebuilt int      `json:"rebuilt"`           // number of index rebuilds; after one, clients list the events again
+	Filling *Filling `json:"filling,omitempty"` // progress of reading the archive into the index; nil if done
+	Away    []Drive  `json:"away,omitempty"`    // drives that have events and are not there
 }
 
-// Filling is how far the events of a drive have come into the list of events.
+// Filling is the progress of reading the events of a drive into the index.
 type Filling struct {
 	Path   string  `json:"path"`
 	Events int     `json:"events"` // found so far
-	Part   float64 `json:"part"`   // of the drive's folders, 0 to 1
+	Part   float64 `json:"part"`   // of the drive's folders that were read, 0 to 1
 }
 
-// Drive is an archive drive that the list of events knows.
+// Drive is an archive drive in the index.
 type Drive struct {
 	ID     string `json:"id"`
-	Path   string `json:"path"` // where it was seen last
+	Path   string `json:"path"` // where it was last seen
 	Events int    `json:"events"`
 	Bytes  int64  `json:"bytes"`
-	Away   bool   `json:"away,omitempty"` // it was not there when it was looked for
+	Away   bool   `json:"away,omitempty"` // it was not there when it was last looked for
 }
 
 // SMTP is the alarm mail server.
 type SMTP struct {
-	// the first address it listens on without TLS from the first byte; "" while there is none
+	// Listen is the first address that is open without TLS from the first byte, or "" if there is none.
 	Listen    string      `json:"listen"`
 	Ports     []Port      `json:"ports"`
-	Error     text.Text   `json:"error,omitzero"` // of the ports that it cannot listen on
-	Mails     int         `json:"mails"`          // accepted since start
+	Error     text.Text   `json:"error,omitzero"` // why it cannot listen on some ports
+	Mails     int         `json:"mails"`          // accepted since the start
 	Tests     int         `json:"tests"`          // test mails among them
-	LastTest  text.Text   `json:"last_test"`      // whom the last of them was for, in plain words
+	LastTest  text.Text   `json:"last_test"`      // which cameras the last test mail was for, in plain words
 	Refused   int         `json:"refused"`        // connections from networks that are not allowed
-	Unmatched []Unmatched `json:"unmatched"`      // the last mails that fitted no camera, newest first
+	Unmatched []Unmatched `json:"unmatched"`      // the last mails that fit no camera, newest first
 	Last      *Mail       `json:"last,omitempty"`
 }
 
-// Port is one that the mail server shall listen on.
+// Port is a port on which the settings ask the mail server to listen.
 type Port struct {
-	Listen string    `json:"listen"` // as the settings have it, or the address that it listens on
+	Listen string    `json:"listen"` // as in the settings, or the address that it listens on
 	TLS    bool      `json:"tls"`    // from the first byte
 	Error  text.Text `json:"error,omitzero"`
 }
@@ -119,17 +120,17 @@ func (p Port) Equal(o Port) bool {
 	return p.Listen == o.Listen && p.TLS == o.TLS && p.Error.English == o.Error.English
 }
 
-// Connection is one connection to the mail server, and what became of it.
+// Connection is one connection to the mail server and what became of it.
 type Connection struct {
 	ID       int           `json:"id"` // counts from 1 since the start
 	Time     time.Time     `json:"time"`
 	Length   event.Seconds `json:"length"` // so far, while it is open
 	Open     bool          `json:"open"`
 	From     string        `json:"from"` // network address
-	Port     string        `json:"port"` // that it came to
-	TLS      string        `json:"tls"`  // such as "TLS 1.2"; "" without
+	Port     string        `json:"port"` // that the camera connected to
+	TLS      string        `json:"tls"`  // such as "TLS 1.2"; "" without TLS
 	Verdict  text.Text     `json:"verdict"`
-	Good     bool          `json:"good"` // there is nothing to repair
+	Good     bool          `json:"good"` // nothing needs repair
 	Repairs  []text.Text   `json:"repairs"`
 	Mails    int           `json:"mails"`
 	Cameras  []string      `json:"cameras"` // ids
@@ -137,10 +138,10 @@ type Connection struct {
 	Dialogue []Line        `json:"dialogue"`
 }
 
-// Line is one line of a connection's dialogue, cleaned, without passwords.
+// Line is one line of a connection's dialogue. It is cleaned and holds no passwords.
 type Line struct {
 	At   event.Seconds `json:"at"`  // since the connection began
-	Who  string        `json:"who"` // "camera", "preroll", or "note"
+	Who  string        `json:"who"` // "camera", "preroll" or "note"
 	Text text.Text     `json:"text"`
 }
 
@@ -152,18 +153,18 @@ type Mail struct {
 	To      []string  `json:"to"`
 	Subject string    `json:"subject"`
 	Label   string    `json:"label"`
-	Cameras []string  `json:"cameras"` // ids of those that it is about
+	Cameras []string  `json:"cameras"` // ids of the cameras that it is about
 	Test    bool      `json:"test"`
 }
 
-// Storm is a camera whose mails never end.
+// Storm is a camera with far too many mails.
 type Storm struct {
 	Camera string // id
 	Mails  int    // within an hour
 	From   string // network address of the last mail
 }
 
-// Unmatched is a mail that fitted no camera, with all that is needed to make it fit one.
+// Unmatched is a mail that fits no camera, with everything that is needed to make it fit one.
 type Unmatched struct {
 	Time    time.Time `json:"time"`
 	From    string    `json:"from"` // network address
@@ -173,13 +174,13 @@ type Unmatched struct {
 	Login   string    `json:"login,omitempty"`
 	Label   string    `json:"label,omitempty"`
 	Channel string    `json:"channel,omitempty"` // name of a recorder's channel, as the mail gives it
-	Number  string    `json:"number,omitempty"`  // of the channel
+	Number  string    `json:"number,omitempty"`  // number of the channel
 	Device  string    `json:"device,omitempty"`  // name of the camera or recorder itself
-	Body    string    `json:"body,omitempty"`    // its beginning
+	Body    string    `json:"body,omitempty"`    // beginning of the body
 	Why     text.Text `json:"why,omitzero"`      // why it fits no camera
 }
 
-// CameraState is what a camera does.
+// CameraState says what a camera does.
 type CameraState string
 
 // The states of a camera.
@@ -187,52 +188,52 @@ const (
 	Off        CameraState = "off"        // not enabled
 	Connecting CameraState = "connecting" // no segment yet
 	Recording  CameraState = "recording"
-	Waiting    CameraState = "waiting" // failed, and will be tried again
+	Waiting    CameraState = "waiting" // it failed and will be tried again
 )
 
-// Camera is one camera.
+// Camera is the state of one camera.
 type Camera struct {
 	ID      string      `json:"id"`
 	Name    string      `json:"name"`
 	State   CameraState `json:"state"`
 	Since   time.Time   `json:"since"`
-	Failure string      `json:"failure,omitempty"` // why waiting
+	Failure string      `json:"failure,omitempty"` // why it waits
 	Text    text.Text   `json:"text"`              // what happened, in plain words
 	Hint    text.Text   `json:"hint,omitzero"`     // what to do
 	Retry   time.Time   `json:"retry,omitzero"`    // when it is tried again
 
 	Streams Streams       `json:"streams"`
-	PreRoll event.Seconds `json:"pre_roll"` // video in RAM now
+	PreRoll event.Seconds `json:"pre_roll"` // length of the video in RAM now
 	GOP     event.Seconds `json:"gop"`      // from keyframe to keyframe
-	BitRate float64       `json:"bit_rate"` // bits a second
+	BitRate float64       `json:"bit_rate"` // bits per second
 	Bytes   int64         `json:"bytes"`    // on the RAM disk
 	Newest  time.Time     `json:"newest,omitzero"`
 	Short   bool          `json:"short,omitempty"` // the RAM budget shortens its ring
 
 	Advice []Advice `json:"advice,omitempty"` // what its owner should know while it records
 
-	// how late its mails come, as far as its clock can be trusted; 0: not known, or not worth a word
+	// MailLag is how late its mails come, as far as its clock can be trusted. 0 means unknown, or too small to report.
 	MailLag     event.Seconds `json:"mail_lag,omitempty"`
 	LastTrigger time.Time     `json:"last_trigger,omitzero"`
 	OpenEvent   string        `json:"open_event,omitempty"`
-	Live        string        `json:"live,omitempty"` // path of the playlist of what is recorded now, which grows
-	Notify      bool          `json:"notify"`         // its owner wants to be told of its events
+	Live        string        `json:"live,omitempty"` // path of the growing playlist of its ring
+	Notify      bool          `json:"notify"`         // its owner wants notifications of its events
 }
 
-// Streams is what a camera sends, for people.
+// Streams is what a camera sends, in words for people.
 type Streams struct {
 	Video  string  `json:"video"` // codec, as FFmpeg calls it, such as "h264"
 	Width  int     `json:"width"` // pixels
 	Height int     `json:"height"`
 	FPS    float64 `json:"fps"`
-	Audio  string  `json:"audio"` // codec, or "" for none
+	Audio  string  `json:"audio"` // codec, or "" if there is no sound
 
-	Ingest  string `json:"ingest,omitempty"`   // what reads it: "rtsp", "ffmpeg" or "folder"
-	LeftOut string `json:"left_out,omitempty"` // codec of sound that is not recorded, since nothing can
+	Ingest  string `json:"ingest,omitempty"`   // what reads the camera: "rtsp", "ffmpeg" or "folder"
+	LeftOut string `json:"left_out,omitempty"` // codec of sound that cannot be recorded
 	Because string `json:"because,omitempty"`  // why FFmpeg reads an RTSP camera
 }
 
-// Advice is something about a camera that records, and what to do.
+// Advice is something about a recording camera, and what to do about it.
 type Advice struct {
 	Kind string    `json:"kind"`
 	Text text.Text `json:"text"`
@@ -243,31 +244,31 @@ type Advice struct {
 type Finding struct {
 	About text.Text `json:"about"` // what it is about, such as the RAM disk or a camera
 	OK    bool      `json:"ok"`
-	Warn  bool      `json:"warn,omitempty"` // works, but not as it should
+	Warn  bool      `json:"warn,omitempty"` // it works, but not as it should
 	Text  text.Text `json:"text"`
 	Hint  text.Text `json:"hint,omitzero"`
 }
 
-// ProbeResult is what a camera showed when it was tried.
+// ProbeResult is what a camera sent during a probe.
 type ProbeResult struct {
 	Streams Streams       `json:"streams"`
 	Picture []byte        `json:"picture"` // JPEG
-	GOP     event.Seconds `json:"gop"`     // the longest one seen; 0 if none ended in the time that it was watched
+	GOP     event.Seconds `json:"gop"`     // the longest GOP seen; 0 if none ended during the probe
 	BitRate float64       `json:"bit_rate"`
 }
 
-// Folder is what is known of a folder that somebody wants to use.
+// Folder is what is known about a folder that somebody wants to use.
 type Folder struct {
 	Path    string    `json:"path"`
 	Kind    string    `json:"kind"`
 	RAM     bool      `json:"ram"`
-	Known   bool      `json:"known"` // RAM is certain, one way or the other
+	Known   bool      `json:"known"` // RAM is certain, whether true or false
 	Free    int64     `json:"free"`  // bytes
 	Total   int64     `json:"total"` // bytes
-	Speed   float64   `json:"speed"` // bytes a second that can be written durably; 0: not measured
+	Speed   float64   `json:"speed"` // bytes per second that can be written durably; 0: not measured
 	Fault   text.Text `json:"fault,omitzero"`
 	Hint    text.Text `json:"hint,omitzero"`
-	Suggest []string  `json:"suggest,omitempty"` // better folders of this machine
+	Suggest []string  `json:"suggest,omitempty"` // better folders on this machine
 }
 
 // DiscoveredCamera is a camera that answered a search of the local network.
@@ -278,7 +279,7 @@ type DiscoveredCamera struct {
 	Brand   string `json:"brand"` // a name of config.Brands, or ""
 }
 
-// VerifyResult is the result of reading a clip back.
+// VerifyResult is the result of reading the clips of an event back.
 type VerifyResult struct {
 	OK     bool          `json:"ok"`
 	Text   text.Text     `json:"text"`

@@ -1,6 +1,6 @@
 package text
 
-// Where the makers of cameras hide RTSP.
+// Where each camera maker hides the setting for RTSP.
 var (
 	BrandAxis      = define("brand-axis", "RTSP is on. Make a user in the camera's web page under System > Accounts.")
 	BrandHanwha    = define("brand-hanwha", "RTSP is on. Setup > Basic > Video profile shows the number of each stream; take one with H.264 or H.265.")
@@ -15,8 +15,8 @@ var (
 	BrandOtherName = define("brand-other-name", "Other")
 )
 
-// How the cameras of a maker are made to send alarm mail: where the server is typed in, which boxes, where mail is
-// switched on for alarms, and how it is tried. Menus are called as the camera calls them in English.
+// How to make the cameras of a maker send alarm mail: where to type in the server, which boxes to set, where to switch
+// on mail for alarms, and how to test it. Menus have the names that the camera shows in English.
 var (
 	MailAxisServer      = define("mail-axis-server", "System > Events > Device events > Recipients > Add recipient, type Email (older: Setup > Events > Recipients > Add).")
 	MailAxisBoxes       = define("mail-axis-boxes", "Encryption: none, TLS or STARTTLS. Validate server certificate: off, since Preroll makes its own certificate. User and password: empty.")

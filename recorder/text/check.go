@@ -1,6 +1,6 @@
 package text
 
-// What a check finds that is well, or nearly.
+// Results of a check that are good, or nearly.
 var (
 	CheckFFmpeg       = define("check-ffmpeg", "version %s (%s)")
 	NoCameraYet       = define("no-camera-yet", "no camera is set up yet")

@@ -10,16 +10,15 @@ import (
 	"syscall"
 )
 
-// Error is an error that a person reads. Compare it with errors.Is where a program decides by it: each message's Error
-// is the same as any other one of that message.
+// Error is an error for a person. A program compares it with errors.Is: two errors of the same message are equal.
 type Error struct {
 	Text Text
-	Err  error // what led to it; may be nil
+	Err  error // the cause; may be nil
 }
 
 func (e *Error) Error() string { return e.Text.English }
 
-// Unwrap returns what led to the error.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Is reports whether the target is an error of the same message.
@@ -28,10 +27,10 @@ func (e *Error) Is(target error) bool {
 	return ok && e.Text.Code != "" && e.Text.Code == t.Text.Code
 }
 
-// Said returns what is said, as [Of] wants it.
+// Said returns the text of the error, for [Of].
 func (e *Error) Said() Text { return e.Text }
 
-// Error returns the message as an error. An error among the values is what led to it.
+// Error returns the message as an error. If one of the values is an error, it becomes the cause.
 func (m Message) Error(values ...any) error {
 	e := &Error{Text: m.With(values...)}
 	for _, v := range values {
@@ -42,13 +41,13 @@ func (m Message) Error(values ...any) error {
 	return e
 }
 
-// sayer is an error that knows its text.
+// sayer is an error with a text.
 type sayer interface {
 	error
 	Said() Text
 }
 
-// known are what a system says, in the order in which they are looked for.
+// known maps the errors of the system to messages. ofSystem tries them in this order.
 var known = []struct {
 	err error
 	m   Message
@@ -61,7 +60,8 @@ var known = []struct {
 	{syscall.ENETUNREACH, ErrnoNoNetwork}, {fs.ErrNotExist, ErrnoNotExist}, {fs.ErrExist, ErrnoExists},
 }
 
-// Of says an error. What wraps a known error without a text of its own stands in front of it as it is.
+// Of returns the text of an error. If an error without a text wraps a known error, its words stay as they are in front
+// of the known error's text.
 func Of(err error) Text {
 	if err == nil {
 		return Text{}
@@ -85,7 +85,7 @@ func Of(err error) Text {
 	return Plain(all)
 }
 
-// ofSystem says what a system says, or nothing.
+// ofSystem returns the text for an error of the system, or a zero text.
 func ofSystem(err error) Text {
 	for _, k := range known {
 		if !errors.Is(err, k.err) {
@@ -93,7 +93,7 @@ func ofSystem(err error) Text {
 		}
 		t := k.m.With()
 		if errno := syscall.Errno(0); errors.As(err, &errno) {
-			t.English = errno.Error() // Windows has other words
+			t.English = errno.Error() // Windows uses other words
 		}
 		return t
 	}

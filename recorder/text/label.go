@@ -1,6 +1,6 @@
 package text
 
-// What an alarm is of. The code of a label is "label-" and the label itself.
+// What an alarm is about. The code of a label is "label-" and the label itself.
 var (
 	LabelDoorbell        = define("label-doorbell", "doorbell")
 	LabelPerson          = define("label-person", "person")

@@ -1,6 +1,6 @@
 package text
 
-// Alarm mail: listening for it, and what a mail is.
+// Alarm mail: listening for mail, and what became of a mail.
 var (
 	NoMailComesIn     = define("no-mail-comes-in", "No alarm mail can come in")
 	NoMailOnAPort     = define("no-mail-on-aport", "On one of its ports no alarm mail can come in")

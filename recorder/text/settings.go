@@ -1,6 +1,6 @@
 package text
 
-// What is wrong with a setting: each follows the setting's name.
+// What is wrong with a setting. Each text follows the name of the setting.
 var (
 	RuleVersion            = define("rule-version", "must be %d; a newer settings file needs a newer Preroll")
 	RuleBudget             = define("rule-budget", "must be at least 16MiB")

@@ -1,6 +1,6 @@
 package text
 
-// What a camera's connection to the mail server came to, and what was repaired in its SMTP.
+// The verdict on a camera's connection to the mail server, and what was repaired in its SMTP.
 var (
 	Connected            = define("connected", "connected")
 	ConnectedNoMail      = define("connected-no-mail", "connected and went without a mail")

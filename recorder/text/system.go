@@ -1,6 +1,6 @@
 package text
 
-// What a system or a program says, as far as it is known.
+// What a system or a program says, as far as Preroll knows it.
 var (
 	Behind            = define("behind", "%s %s")
 	NoRecorder        = define("no-recorder", "no recorder is running; start it with: preroll, or: preroll record")

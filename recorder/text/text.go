@@ -1,9 +1,9 @@
-// Package text holds all that Preroll's engine says to people: what is wrong, what to do, what became of an event. It
-// imports nothing of the engine.
+// Package text holds everything that Preroll's engine says to people: what is wrong, what to do, what became of an
+// event. It imports nothing of the engine.
 //
-// A [Message] is a sentence with a code that never changes, and its English. With values in it, a message is a [Text]:
-// that is what the engine stores and what the control socket carries. A program shows a text in its user's language by
-// the code; one that does not know the code shows the English, which comes along.
+// A [Message] is a sentence in English with a code that never changes. A message with its values is a [Text]. The
+// engine stores texts, and the control socket carries them. A program uses the code to show a text in its user's
+// language. A program that does not know the code shows the English, which every text carries.
 package text
 
 import (
@@ -17,22 +17,22 @@ import (
 	"strings"
 )
 
-// Message is a sentence that Preroll can say. Its English holds verbs, as in package fmt, for the values: %s, %q, %d
-// and %f with their flags. A message that counts has two forms, for one and for several; the first value counts.
+// Message is a sentence that Preroll can say. Its English has verbs for the values, as in package fmt: %s, %q, %d and
+// %f with their flags. A message that counts has one form for one and one form for several. Its first value is the
+// number.
 type Message struct {
 	Code    string // such as "archive-full"
 	English Forms
 }
 
-// Forms are the forms of a message that counts, by the names that CLDR gives them; a message that does not count has
-// one form, Other.
+// Forms are the forms of a message that counts, with their CLDR names. A message that does not count has only Other.
 type Forms struct {
 	One   string `json:"one,omitempty"`
 	Many  string `json:"many,omitempty"`
 	Other string `json:"other"`
 }
 
-// UnmarshalJSON reads the forms, or a plain text for a message that does not count.
+// UnmarshalJSON reads the forms, or a plain string for a message that does not count.
 func (f *Forms) UnmarshalJSON(b []byte) error {
 	type plain Forms
 	if len(b) > 0 && b[0] == '"' {
@@ -41,10 +41,10 @@ func (f *Forms) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*plain)(f))
 }
 
-// messages are all messages, by code.
+// messages holds all messages, by code.
 var messages = map[string]Message{}
 
-// define makes a message. Two forms are those for one and for several.
+// define creates a message. Of two forms, the first is for one and the second for several.
 func define(code string, forms ...string) Message {
 	if _, twice := messages[code]; twice {
 		panic("text: there are two messages " + code)
@@ -57,29 +57,29 @@ func define(code string, forms ...string) Message {
 	return m
 }
 
-// Find returns the message with a code.
+// Find returns the message with the given code.
 func Find(code string) (Message, bool) {
 	m, ok := messages[code]
 	return m, ok
 }
 
-// Messages returns all messages, for those who check a translation.
+// Messages returns all messages, for the check of a translation.
 func Messages() map[string]Message { return messages }
 
-// Text is something that is said to a person.
+// Text is a text for a person.
 type Text struct {
-	Code    string `json:"code,omitempty"` // of its message; "" for what has none, such as a name or a system's words
+	Code    string `json:"code,omitempty"` // of its message; "" for a text without one, such as a name
 	Args    []any  `json:"args,omitempty"` // the values: string, int64, float64 or Text
 	English string `json:"text"`
 }
 
-// Plain is a text that is the same in every language, such as a name.
+// Plain returns a text that is the same in every language, such as a name.
 func Plain(s string) Text { return Text{English: s} }
 
-// Label is the label of an alarm. One that a person made up is the same in every language.
+// Label returns the text of an alarm's label. A label that a person invented is the same in every language.
 func Label(label string) Text { return named("label-", label) }
 
-// Notice is what a mail tells of that is no alarm.
+// Notice returns the text for the subject of a notice.
 func Notice(about string) Text { return named("notice-", about) }
 
 func named(prefix, name string) Text {
@@ -89,7 +89,7 @@ func named(prefix, name string) Text {
 	return Plain(name)
 }
 
-// With returns the message with its values. Errors and texts among them are said in the reader's language too.
+// With returns the message with its values. Errors and texts among the values are also shown in the reader's language.
 func (m Message) With(values ...any) Text {
 	t := Text{Code: m.Code}
 	for _, v := range values {
@@ -99,13 +99,13 @@ func (m Message) With(values ...any) Text {
 	return t
 }
 
-// join is the code of several texts in a row; the first value stands between them.
+// join is the code of several texts in a row. The first value is the separator.
 const join = "join"
 
-// betweens are what may stand between texts.
+// betweens are the allowed separators.
 var betweens = []string{" ", ", ", "; ", ". "}
 
-// Join puts texts in a row, those that say something.
+// Join puts texts in a row, separated by between. It leaves out zero texts.
 func Join(between string, list ...Text) Text {
 	list = slices.DeleteFunc(slices.Clone(list), Text.IsZero)
 	switch len(list) {
@@ -122,7 +122,7 @@ func Join(between string, list ...Text) Text {
 	return t
 }
 
-// english returns the English form of a message for a number of things.
+// english returns the English form of a message for the number n.
 func english(code string, n int64) string {
 	m, ok := messages[code]
 	if ok && n == 1 && m.English.One != "" {
@@ -131,8 +131,8 @@ func english(code string, n int64) string {
 	return m.English.Other
 }
 
-// Say says the text by another language's forms. form returns the form of the message with a code that suits a number
-// of things, or "" where the language does not have the message; then the English stands.
+// Say returns the text in another language. form returns the form of the message with the given code for the number n,
+// or "" if the language lacks the message. Then Say uses the English.
 func (t Text) Say(form func(code string, n int64) string) string {
 	if t.Code == join && len(t.Args) > 0 {
 		parts := make([]string, 0, len(t.Args))
@@ -154,7 +154,7 @@ func (t Text) Say(form func(code string, n int64) string) string {
 	return fill(f, t.Args, form)
 }
 
-// argSaid is a value that is said without a verb.
+// argSaid formats a value that has no verb.
 func argSaid(a any, form func(string, int64) string) string {
 	if t, ok := a.(Text); ok {
 		return t.Say(form)
@@ -162,7 +162,7 @@ func argSaid(a any, form func(string, int64) string) string {
 	return fmt.Sprint(a)
 }
 
-// argOf brings a value into one of the few types that JSON keeps apart.
+// argOf converts a value to one of the few types that survive JSON.
 func argOf(v any) any {
 	switch v := v.(type) {
 	case Text, string, int64, float64:
@@ -179,28 +179,30 @@ func argOf(v any) any {
 	return fmt.Sprint(v)
 }
 
-// String is the text in English.
+// String returns the English text.
 func (t Text) String() string { return t.English }
 
-// LogValue is the text in English, for package slog.
+// LogValue returns the English text, for package slog.
 func (t Text) LogValue() slog.Value { return slog.StringValue(t.English) }
 
-// IsZero reports whether nothing is said.
+// IsZero reports whether the text is empty.
 func (t Text) IsZero() bool { return t.Code == "" && t.English == "" }
 
-// Is reports whether the text is that message, whatever its values.
+// Is reports whether t is a text of the message m, with any values.
 func (t Text) Is(m Message) bool {
-	return t.Code == m.Code || t.Code == "" && t.English == m.English.Other // from an earlier version
+	return t.Code == m.Code || t.Code == "" && t.English == m.English.Other // without a code: from an earlier version
 }
 
-// Bounds of a text from outside.
+// --- Texts from outside ---
+
+// Limits of a text from outside.
 const (
 	maxDepth = 6
 	maxArgs  = 1000
 )
 
-// Clean returns the text with all strings in it cleaned, for one that came from outside. One that is too deep or too
-// long keeps its English alone.
+// Clean returns a text from outside with all its strings cleaned. If the text is nested too deeply or has too many
+// values, only its English is kept.
 func (t Text) Clean(clean func(string) string) Text {
 	c, ok := t.clean(clean, 0)
 	if !ok {
@@ -218,7 +220,7 @@ func (t Text) clean(clean func(string) string, depth int) (Text, bool) {
 		switch v := a.(type) {
 		case string:
 			if t.Code == join && i == 0 && slices.Contains(betweens, v) {
-				break // which cleaning would trim
+				break // cleaning would trim the separator
 			}
 			a = clean(v)
 		case Text:
@@ -233,7 +235,7 @@ func (t Text) clean(clean func(string) string, depth int) (Text, bool) {
 	return c, true
 }
 
-// UnmarshalJSON reads a text, or a plain string, which earlier versions wrote.
+// UnmarshalJSON reads a text, or a plain string from an earlier version.
 func (t *Text) UnmarshalJSON(b []byte) error {
 	*t = Text{}
 	if len(b) > 0 && b[0] == '"' {
@@ -277,10 +279,13 @@ func readArg(b []byte) (any, error) {
 	return f, err
 }
 
-// verb is a place for a value: %s, %d, %q, %.0f, %[2]s.
+// --- Formatting ---
+
+// verb matches a place for a value: %s, %d, %q, %.0f, %[2]s.
 var verb = regexp.MustCompile(`%(\[\d\])?([-+0-9.]*[a-z])`)
 
-// fill puts values into a form of a message. What does not fit, since another version wrote it, is shown as it is.
+// fill puts values into a form of a message. A value or verb that does not fit, because another version wrote it, is
+// shown as it is.
 func fill(f string, args []any, form func(string, int64) string) string {
 	var out strings.Builder
 	next, end := 0, 0
@@ -296,7 +301,7 @@ func fill(f string, args []any, form func(string, int64) string) string {
 			continue
 		}
 		value := valueOf(args[at], f[m[4]:m[5]], form)
-		if strings.HasPrefix(f[end:], ".") { // a sentence in a sentence has one full stop
+		if strings.HasPrefix(f[end:], ".") { // a sentence within a sentence needs only one full stop
 			value = strings.TrimSuffix(value, ".")
 		}
 		out.WriteString(value)
@@ -305,7 +310,7 @@ func fill(f string, args []any, form func(string, int64) string) string {
 	return out.String()
 }
 
-// valueOf writes a value by a verb without its per cent sign.
+// valueOf formats a value by a verb without its per cent sign.
 func valueOf(a any, v string, form func(string, int64) string) string {
 	kind := v[len(v)-1]
 	switch a := a.(type) {

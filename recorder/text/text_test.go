@@ -47,7 +47,7 @@ func TestWith(t *testing.T) {
 	}
 }
 
-// What earlier versions wrote is read, and known again.
+// TestPlainStringIsRead checks that a plain string from an earlier version is read and recognized as its message.
 func TestPlainStringIsRead(t *testing.T) {
 	var got Text
 	if err := json.Unmarshal([]byte(`"Preroll was not running"`), &got); err != nil || !got.Is(NotRunning) ||
@@ -78,7 +78,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A text from outside is cleaned through and through, and one that is too deep keeps its English alone.
+// TestClean checks that every string of a text from outside is cleaned, and that a text that is nested too deeply keeps
+// only its English.
 func TestClean(t *testing.T) {
 	evil := "a\x1b[31m"
 	clean := func(s string) string { return strings.ReplaceAll(s, "\x1b", "") }

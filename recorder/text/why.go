@@ -1,6 +1,6 @@
 package text
 
-// Why there is a clip of a time, or none.
+// Why there is a clip of a time, or why there is none.
 var (
 	Pause               = define("pause", "Pause")
 	Cameras             = define("cameras", "Cameras")

@@ -45,7 +45,7 @@ func exists(p string) bool {
 	return err == nil
 }
 
-// TestPackagesAreOnTheMap wants every package in the table of docs/architecture.md.
+// TestPackagesAreOnTheMap checks that docs/architecture.md names every package.
 func TestPackagesAreOnTheMap(t *testing.T) {
 	var text string
 	for _, p := range pages(t) {
@@ -72,7 +72,7 @@ var (
 	inCode  = regexp.MustCompile("`([a-z.][\\w./-]*/[\\w./-]*)`")
 )
 
-// anchors are the names by which a page's headings are linked to.
+// anchors returns the names of the headings of a page, as links use them.
 func anchors(text string) (list []string) {
 	for _, m := range heading.FindAllStringSubmatch(text, -1) {
 		name := mark.ReplaceAllString(strings.ToLower(m[1]), "")
@@ -106,8 +106,7 @@ func TestLinksResolve(t *testing.T) {
 	}
 }
 
-// TestNamedFilesExist wants every file or folder to be there that a page for developers names, such as those of the
-// recipes.
+// TestNamedFilesExist checks that every file and folder exists that a page for developers names, such as in a recipe.
 func TestNamedFilesExist(t *testing.T) {
 	roots := []string{"recorder/", "app/", "internal/", "assets/", "docs/", ".ci/", ".github/"}
 	for _, p := range pages(t) {
@@ -118,7 +117,7 @@ func TestNamedFilesExist(t *testing.T) {
 		for _, m := range inCode.FindAllStringSubmatch(p.text, -1) {
 			if strings.Contains(m[1], "NAME") || strings.Contains(m[1], "CODE") || strings.Contains(m[1], "TAB") ||
 				strings.HasSuffix(m[1], "...") {
-				continue // stands for others
+				continue // stands for other names
 			}
 			if slices.ContainsFunc(roots, func(r string) bool { return strings.HasPrefix(m[1], r) }) && !exists(m[1]) {
 				t.Errorf("%s names %s, which is not there", p.path, m[1])
@@ -129,7 +128,7 @@ func TestNamedFilesExist(t *testing.T) {
 
 var symbol = regexp.MustCompile("`\\*?([A-Za-z]\\w*)\\.([A-Za-z]\\w*)`")
 
-// TestNamedSymbolsExist: what the pages call `Type.method` or `package.Name` is in the code.
+// TestNamedSymbolsExist checks that every `Type.method` and `package.Name` on the pages exists in the code.
 func TestNamedSymbolsExist(t *testing.T) {
 	owners, names := map[string]bool{}, map[string]bool{}
 	for _, f := range files(t) {
@@ -161,5 +160,5 @@ func TestNamedSymbolsExist(t *testing.T) {
 	}
 }
 
-// endings are those of file names, which look like names in code.
+// endings are file name endings. File names look like symbols.
 var endings = []string{"go", "md", "json", "toml", "txt", "sock", "db", "png", "yml"}

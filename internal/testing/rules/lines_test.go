@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// Bounds of a line, in columns. A tab has four.
+// Limits of a line, in columns. A tab counts 4.
 const (
 	maxColumns = 120
-	longText   = 50 // a text of so many columns may make its line longer, since it must stay findable
+	longText   = 50 // a line with a text of so many columns may be longer, so that the text can be found by a search
 )
 
-// TestLinesAreShort wants lines that fit beside another window.
+// TestLinesAreShort checks that lines fit beside another window.
 func TestLinesAreShort(t *testing.T) {
 	for _, f := range files(t) {
 		b, err := os.ReadFile(filepath.Join("../../..", f.path))
@@ -33,7 +33,7 @@ func TestLinesAreShort(t *testing.T) {
 
 func columns(s string) int { return len([]rune(strings.ReplaceAll(s, "\t", "    "))) }
 
-// texts returns how many columns the longest text of each line has.
+// texts returns for each line the columns of its longest string.
 func texts(source []byte) map[int]int {
 	longest := map[int]int{}
 	set := token.NewFileSet()

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// logKeys are the keys of log lines. Each means the same everywhere, see CONTRIBUTING.md.
+// logKeys are the allowed keys of log lines. Each key means the same everywhere, see CONTRIBUTING.md.
 var logKeys = []string{
 	"audio", "bytes", "camera", "cameras", "duration", "elapsed", "err", "event", "events", "from", "height", "label",
 	"mails",
 	"path", "retry_in", "segment", "sender", "state", "step", "subject", "to", "version", "video", "width",
 }
 
-// TestLogKeys wants each log line to have a constant message, and keys of the list.
+// TestLogKeys checks that each log line has a constant message and uses only keys of the list.
 func TestLogKeys(t *testing.T) {
 	levels := []string{"Debug", "Info", "Warn", "Error"}
 	used := map[string]bool{}
@@ -61,7 +61,7 @@ func TestLogKeys(t *testing.T) {
 	}
 }
 
-// isLog reports whether an expression is a logger, by its name.
+// isLog reports whether an expression is a logger, judged by its name.
 func isLog(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.Ident:

@@ -1,5 +1,5 @@
-// Package rules checks the project's own rules that no compiler knows: which layer may import which, and what nobody
-// may use.
+// Package rules checks the project's own rules that no compiler knows: which layer may import which other layer, and
+// which functions are banned.
 package rules
 
 import (
@@ -76,16 +76,16 @@ func files(t *testing.T) []file {
 	return list
 }
 
-// said is the package that every other one speaks with.
+// said is the package that holds the texts of all other packages.
 const said = module + "recorder/text"
 
-// rule says that files may not import what begins with a path, but for some.
+// rule says that some files must not import packages below a path.
 type rule struct {
-	under string // a folder with all below it if it ends in a slash, else one package
+	under string // a package, or with a slash at the end a folder with everything below it
 	never string
-	but   []string // imports that are allowed all the same
-	in    []string // files that may
-	tests bool     // holds for tests too
+	but   []string // imports that are allowed nevertheless
+	in    []string // files that may import it
+	tests bool     // the rule also holds for tests
 	why   string
 }
 
@@ -174,7 +174,7 @@ func TestImports(t *testing.T) {
 // TestNothingSleepsOrExits finds time.Sleep and exits in product code.
 func TestNothingSleepsOrExits(t *testing.T) {
 	for _, f := range files(t) {
-		// which tests build in
+		// Test helpers, build tools and the failpoints of test builds are no product code.
 		if f.test() || strings.HasPrefix(f.path, "internal/testing/") || strings.HasPrefix(f.path, "internal/build/") ||
 			f.path == "internal/failpoint/on.go" {
 			continue
@@ -196,7 +196,7 @@ func TestNothingSleepsOrExits(t *testing.T) {
 	}
 }
 
-// TestEveryPackageSaysItsJob wants a package comment in every package.
+// TestEveryPackageSaysItsJob checks that every package has a package comment.
 func TestEveryPackageSaysItsJob(t *testing.T) {
 	documented := map[string]bool{}
 	for _, f := range files(t) {

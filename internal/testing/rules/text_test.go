@@ -10,9 +10,10 @@ import (
 
 var messageVerb = regexp.MustCompile(`%(\[\d\])?[-+0-9.]*[a-z]`)
 
-// TestMessagesAreSaid: every message of package text is used somewhere, and gets as many values as it has verbs.
+// TestMessagesAreSaid checks that every message of package text is used somewhere, and that it gets as many values as
+// it has verbs.
 func TestMessagesAreSaid(t *testing.T) {
-	verbs := map[string]int{} // of each message, by its variable
+	verbs := map[string]int{} // number of verbs of each message, by its variable
 	for _, f := range files(t) {
 		if !strings.HasPrefix(f.path, "recorder/text/") {
 			continue
@@ -46,7 +47,7 @@ func TestMessagesAreSaid(t *testing.T) {
 		inText := strings.HasPrefix(f.path, "recorder/text/")
 		ast.Inspect(f.ast, func(n ast.Node) bool {
 			if id, ok := n.(*ast.Ident); ok && f.path == "recorder/text/error.go" {
-				used[id.Name] = true // what a system says, and what stands in front of it
+				used[id.Name] = true // the messages of the system, and the one that puts words in front of them
 			}
 			if inText {
 				return true

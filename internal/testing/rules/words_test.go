@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// banned are words of the first form, which readers had to learn, and what to write in their place. They hold for
-// code, comments, screens and pages alike.
+// banned are words of the first version, which readers had to learn, and the words to use instead. The ban holds for
+// code, comments, screens and pages.
 var banned = []struct {
 	word *regexp.Regexp
 	use  string
@@ -26,13 +26,13 @@ var banned = []struct {
 	{regexp.MustCompile(`(?i)\bwhilst\b`), "while"},
 }
 
-// kept are the places at which a banned word must stay.
+// kept are the places where a banned word must stay.
 var kept = []string{
 	`json:"mended,omitempty"`, // the audit's journal on disk
 	"unassigned.json",         // a file of earlier versions
 }
 
-// TestBannedWords wants the terms of docs/glossary.md.
+// TestBannedWords checks that code and pages use the terms of docs/glossary.md.
 func TestBannedWords(t *testing.T) {
 	var paths []string
 	for _, f := range files(t) {
@@ -41,7 +41,7 @@ func TestBannedWords(t *testing.T) {
 		}
 	}
 	for _, p := range pages(t) {
-		if p.path != "CHANGELOG.md" { // which tells what was called otherwise
+		if p.path != "CHANGELOG.md" { // the changelog names former terms
 			paths = append(paths, p.path)
 		}
 	}
