@@ -118,12 +118,14 @@ func (r *Recorder) reindex(ctx context.Context) (found int, faults []error, err 
 	began := time.Now()
 	found, faults, err = r.archive.Reindex(ctx)
 	r.indexRebuilt()
-	r.log.Info("index rebuilt", "events", found, "elapsed", time.Since(began).Round(time.Millisecond))
+	if err == nil {
+		r.log.Info("index rebuilt", "events", found, "elapsed", time.Since(began).Round(time.Millisecond))
+	}
 	r.hub.statusChanged()
 	return found, faults, err
 }
 
-// indexRebuilt counts a rebuild of the index, so that clients that list events ask again.
+// indexRebuilt makes clients that list events ask again. It is called after a failure too, which may come halfway.
 func (r *Recorder) indexRebuilt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -133,7 +133,7 @@ func (c *changes) tell(e event.Event) {
 	}
 }
 
-func serve(t *testing.T, f *fake, w *changes) (*Client, string) {
+func serve(t *testing.T, f Recorder, w *changes) (*Client, string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pc") // the path of a socket must be short
 	if err != nil {
@@ -157,6 +157,28 @@ func serve(t *testing.T, f *fake, w *changes) (*Client, string) {
 		}
 	})
 	return c, socket
+}
+
+// empty is a recorder that has nothing.
+type empty struct{ *fake }
+
+func (empty) Days(context.Context, event.Query) ([]event.Day, error)           { return nil, nil }
+func (empty) Why(context.Context, string, time.Time) ([]status.Finding, error) { return nil, nil }
+
+// TestListsAreNeverNull: a client in a language where null is no empty list walks every list.
+func TestListsAreNeverNull(t *testing.T) {
+	c, _ := serve(t, empty{&fake{settings: config.Default()}}, nil)
+	for method, paths := range map[string][]string{
+		"GET":  {"events", "days", "drives", "connections", "why?time=2026-11-29T12:00:00Z"},
+		"POST": {"discover"},
+	} {
+		for _, path := range paths {
+			var got json.RawMessage
+			if err := c.do(t.Context(), method, "/v1/"+path, nil, &got); err != nil || string(got) != "[]" {
+				t.Errorf("%s is %s, %v, want []", path, got, err)
+			}
+		}
+	}
 }
 
 func TestCalls(t *testing.T) {

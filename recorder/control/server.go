@@ -13,7 +13,6 @@ import (
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
 
@@ -96,6 +95,14 @@ func answer(w http.ResponseWriter, v any, err error) {
 	_ = json.NewEncoder(w).Encode(v) // fails if the client is gone
 }
 
+// answerList answers with a list, which is never null.
+func answerList[T any](w http.ResponseWriter, list []T, err error) {
+	if list == nil {
+		list = []T{}
+	}
+	answer(w, list, err)
+}
+
 // call decodes the body of a call. If the body is invalid, call sends the error itself and returns false.
 func call[T any](w http.ResponseWriter, r *http.Request) (v T, ok bool) {
 	body := http.NewResponseController(w)
@@ -142,7 +149,7 @@ func (s *server) mail(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) connections(w http.ResponseWriter, _ *http.Request) {
-	answer(w, s.r.Connections(), nil)
+	answerList(w, s.r.Connections(), nil)
 }
 
 func (s *server) dropUnmatched(w http.ResponseWriter, _ *http.Request) {
@@ -171,10 +178,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		q.Before = t
 	}
 	list, err := s.r.Events(r.Context(), q)
-	if list == nil {
-		list = []event.Event{}
-	}
-	answer(w, list, err)
+	answerList(w, list, err)
 }
 
 func queryOf(r *http.Request) event.Query {
@@ -184,10 +188,7 @@ func queryOf(r *http.Request) event.Query {
 
 func (s *server) days(w http.ResponseWriter, r *http.Request) {
 	list, err := s.r.Days(r.Context(), queryOf(r))
-	if list == nil {
-		list = []event.Day{}
-	}
-	answer(w, list, err)
+	answerList(w, list, err)
 }
 
 func (s *server) choices(w http.ResponseWriter, r *http.Request) {
@@ -238,10 +239,7 @@ func (s *server) folder(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) discover(w http.ResponseWriter, r *http.Request) {
 	list, err := s.r.Discover(r.Context())
-	if list == nil {
-		list = []status.DiscoveredCamera{}
-	}
-	answer(w, list, err)
+	answerList(w, list, err)
 }
 
 func (s *server) why(w http.ResponseWriter, r *http.Request) {
@@ -251,7 +249,7 @@ func (s *server) why(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list, err := s.r.Why(r.Context(), r.FormValue("camera"), at)
-	answer(w, list, err)
+	answerList(w, list, err)
 }
 
 func (s *server) event(w http.ResponseWriter, r *http.Request) {
@@ -276,7 +274,7 @@ func (s *server) delete(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) drives(w http.ResponseWriter, r *http.Request) {
 	list, err := s.r.Drives(r.Context())
-	answer(w, list, err)
+	answerList(w, list, err)
 }
 
 func (s *server) forgetDrive(w http.ResponseWriter, r *http.Request) {

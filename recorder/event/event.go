@@ -62,13 +62,16 @@ func (s Seconds) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%.3f", time.Duration(s).Seconds()), nil
 }
 
-// UnmarshalJSON reads seconds.
+// longest is more than any duration that means something, and far below the limits of time.Duration.
+const longest = 100 * 365 * 24 * time.Hour
+
+// UnmarshalJSON reads seconds. Beyond a hundred years, either way, it takes a hundred years.
 func (s *Seconds) UnmarshalJSON(b []byte) error {
 	var f float64
 	if err := json.Unmarshal(b, &f); err != nil {
 		return err
 	}
-	*s = Seconds(f * float64(time.Second))
+	*s = Seconds(max(-longest.Seconds(), min(f, longest.Seconds())) * float64(time.Second))
 	return nil
 }
 

@@ -94,6 +94,12 @@ func TestSeconds(t *testing.T) {
 			t.Errorf("%s is %s and read as %s, %v", d, b, got.D(), err)
 		}
 	}
+	for in, want := range map[string]time.Duration{"1e300": longest, "-1e300": -longest, "9.3e9": longest} {
+		var got Seconds
+		if err := json.Unmarshal([]byte(in), &got); err != nil || got.D() != want {
+			t.Errorf("%s is read as %s, %v, want %s", in, got.D(), err, want)
+		}
+	}
 }
 
 func TestClean(t *testing.T) {
