@@ -130,6 +130,7 @@ func FuzzSay(f *testing.F) {
 		f.Add(string(b))
 	}
 	f.Add(`{"code":"join","args":[", ",{"code":"join","args":["x"]}],"text":""}`)
+	f.Add(`{"code":"join","args":[{"code":"join","args":["x","","",""]},"","",""],"text":""}`)
 	f.Add(`"what an earlier version wrote"`)
 	Use("de")
 	f.Fuzz(func(t *testing.T, s string) {

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -47,17 +49,34 @@ type sayer interface {
 	Said() Text
 }
 
-// known maps the errors of the system to messages. ofSystem tries them in this order.
-var known = []struct {
+// systemError is an error of the system and its message.
+type systemError struct {
 	err error
 	m   Message
-}{
-	{context.DeadlineExceeded, DeadlineExceeded}, {os.ErrDeadlineExceeded, Timeout},
+}
+
+// errnos are the messages of the system's error numbers.
+var errnos = []systemError{
 	{syscall.ENOENT, ErrnoNotExist}, {syscall.EACCES, ErrnoDenied}, {syscall.EPERM, ErrnoNotPermitted},
 	{syscall.ENOSPC, ErrnoFull}, {syscall.EDQUOT, ErrnoQuota}, {syscall.EROFS, ErrnoReadOnly}, {syscall.EIO, ErrnoIO},
 	{syscall.EEXIST, ErrnoExists}, {syscall.ENOTDIR, ErrnoNotFolder}, {syscall.ECONNREFUSED, ErrnoRefused},
 	{syscall.ECONNRESET, ErrnoReset}, {syscall.ETIMEDOUT, ErrnoTimedOut}, {syscall.EHOSTUNREACH, ErrnoNoRoute},
-	{syscall.ENETUNREACH, ErrnoNoNetwork}, {fs.ErrNotExist, ErrnoNotExist}, {fs.ErrExist, ErrnoExists},
+	{syscall.ENETUNREACH, ErrnoNoNetwork},
+}
+
+// windowsErrnos are the same on Windows, which has numbers of its own.
+var windowsErrnos = []systemError{
+	{syscall.Errno(2), ErrnoNotExist}, {syscall.Errno(3), ErrnoNotExist}, {syscall.Errno(5), ErrnoDenied},
+	{syscall.Errno(19), ErrnoReadOnly}, {syscall.Errno(80), ErrnoExists}, {syscall.Errno(112), ErrnoFull},
+	{syscall.Errno(183), ErrnoExists}, {syscall.Errno(1117), ErrnoIO}, {syscall.Errno(10051), ErrnoNoNetwork},
+	{syscall.Errno(10054), ErrnoReset}, {syscall.Errno(10060), ErrnoTimedOut}, {syscall.Errno(10061), ErrnoRefused},
+	{syscall.Errno(10065), ErrnoNoRoute},
+}
+
+// unnumbered are the messages of the errors without a number.
+var unnumbered = []systemError{
+	{context.DeadlineExceeded, DeadlineExceeded}, {os.ErrDeadlineExceeded, Timeout}, {fs.ErrNotExist, ErrnoNotExist},
+	{fs.ErrExist, ErrnoExists},
 }
 
 // Of returns the text of an error. If an error without a text wraps a known error, its words stay as they are in front
@@ -75,7 +94,7 @@ func Of(err error) Text {
 	if errors.As(err, &s) {
 		inner = s.Said()
 	} else {
-		inner = ofSystem(err)
+		inner = ofSystem(err, all)
 	}
 	if front, ok := strings.CutSuffix(all, " "+inner.English); ok && !inner.IsZero() {
 		return Behind.With(front, inner)
@@ -85,20 +104,33 @@ func Of(err error) Text {
 	return Plain(all)
 }
 
-// ofSystem returns the text for an error of the system, or a zero text.
-func ofSystem(err error) Text {
-	for _, k := range known {
-		if !errors.Is(err, k.err) {
-			continue
+// ofSystem returns the text for an error of the system that err ends with, or a zero text. Its English is the system's.
+func ofSystem(err error, said string) Text {
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		list := errnos
+		if runtime.GOOS == "windows" {
+			list = windowsErrnos
 		}
-		t := k.m.With()
-		if errno := syscall.Errno(0); errors.As(err, &errno) {
-			t.English = errno.Error() // Windows uses other words
+		// Do not ask errors.Is: it takes "directory not empty" for "file exists".
+		if i := slices.IndexFunc(list, func(k systemError) bool { return k.err == errno }); i >= 0 {
+			return list[i].inEnglish(errno.Error())
 		}
-		return t
+		return Text{}
+	}
+	for _, k := range unnumbered {
+		// A network's timeout is a deadline that was exceeded too, and says "i/o timeout".
+		if errors.Is(err, k.err) && strings.HasSuffix(said, k.err.Error()) {
+			return k.inEnglish(k.err.Error())
+		}
 	}
 	if e := net.Error(nil); errors.As(err, &e) && e.Timeout() {
 		return Timeout.With()
 	}
 	return Text{}
+}
+
+func (k systemError) inEnglish(english string) Text {
+	t := k.m.With()
+	t.English = english
+	return t
 }

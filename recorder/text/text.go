@@ -95,7 +95,7 @@ func (m Message) With(values ...any) Text {
 	for _, v := range values {
 		t.Args = append(t.Args, argOf(v))
 	}
-	t.English = t.Say(english)
+	t.English = t.say(english, Text.String)
 	return t
 }
 
@@ -118,7 +118,7 @@ func Join(between string, list ...Text) Text {
 	for _, x := range list {
 		t.Args = append(t.Args, x)
 	}
-	t.English = t.Say(english)
+	t.English = t.say(english, Text.String)
 	return t
 }
 
@@ -134,12 +134,23 @@ func english(code string, n int64) string {
 // Say returns the text in another language. form returns the form of the message with the given code for the number n,
 // or "" if the language lacks the message. Then Say uses the English.
 func (t Text) Say(form func(code string, n int64) string) string {
+	var inner func(Text) string
+	inner = func(t Text) string { return t.say(form, inner) }
+	return inner(t)
+}
+
+// say is Say with the way in which the texts among the values are said.
+func (t Text) say(form func(code string, n int64) string, inner func(Text) string) string {
 	if t.Code == join && len(t.Args) > 0 {
 		parts := make([]string, 0, len(t.Args))
 		for _, a := range t.Args[1:] {
-			parts = append(parts, argSaid(a, form))
+			parts = append(parts, argSaid(a, inner))
 		}
-		return strings.Join(parts, argSaid(t.Args[0], form))
+		between, _ := t.Args[0].(string)
+		if !slices.Contains(betweens, between) { // a text from outside, which must not be said many times
+			between = betweens[0]
+		}
+		return strings.Join(parts, between)
 	}
 	n := int64(-1)
 	if len(t.Args) > 0 {
@@ -151,13 +162,13 @@ func (t Text) Say(form func(code string, n int64) string) string {
 	if t.Code == "" || f == "" {
 		return t.English
 	}
-	return fill(f, t.Args, form)
+	return fill(f, t.Args, inner)
 }
 
 // argSaid formats a value that has no verb.
-func argSaid(a any, form func(string, int64) string) string {
+func argSaid(a any, inner func(Text) string) string {
 	if t, ok := a.(Text); ok {
-		return t.Say(form)
+		return inner(t)
 	}
 	return fmt.Sprint(a)
 }
@@ -201,19 +212,13 @@ const (
 	maxArgs  = 1000
 )
 
-// Clean returns a text from outside with all its strings cleaned. If the text is nested too deeply or has too many
-// values, only its English is kept.
-func (t Text) Clean(clean func(string) string) Text {
-	c, ok := t.clean(clean, 0)
-	if !ok {
-		return Plain(clean(t.English))
-	}
-	return c
-}
+// Clean returns a text from outside with all its strings cleaned. Of a text that is nested too deeply or has too many
+// values, only the English is kept.
+func (t Text) Clean(clean func(string) string) Text { return t.clean(clean, 0) }
 
-func (t Text) clean(clean func(string) string, depth int) (Text, bool) {
+func (t Text) clean(clean func(string) string, depth int) Text {
 	if depth > maxDepth || len(t.Args) > maxArgs || len(t.Code) > maxArgs {
-		return t, false
+		return Plain(clean(t.English))
 	}
 	c := Text{Code: clean(t.Code), English: clean(t.English)}
 	for i, a := range t.Args {
@@ -224,59 +229,70 @@ func (t Text) clean(clean func(string) string, depth int) (Text, bool) {
 			}
 			a = clean(v)
 		case Text:
-			inner, ok := v.clean(clean, depth+1)
-			if !ok {
-				return t, false
-			}
-			a = inner
+			a = v.clean(clean, depth+1)
 		}
 		c.Args = append(c.Args, a)
 	}
-	return c, true
+	return c
 }
 
-// UnmarshalJSON reads a text, or a plain string from an earlier version.
-func (t *Text) UnmarshalJSON(b []byte) error {
+// UnmarshalJSON reads a text, or a plain string from an earlier version. Of a text that is nested too deeply or has too
+// many values, it keeps only the English: a text from outside must not cost more than its size.
+func (t *Text) UnmarshalJSON(b []byte) error { return t.read(b, 0) }
+
+func (t *Text) read(b []byte, depth int) error {
 	*t = Text{}
 	if len(b) > 0 && b[0] == '"' {
 		return json.Unmarshal(b, &t.English)
 	}
 	var raw struct {
-		Code    string            `json:"code"`
-		Args    []json.RawMessage `json:"args"`
-		English string            `json:"text"`
+		Code    string          `json:"code"`
+		Args    json.RawMessage `json:"args"`
+		English string          `json:"text"`
 	}
 	if err := json.Unmarshal(b, &raw); err != nil {
 		return err
 	}
-	t.Code, t.English = raw.Code, raw.English
-	for _, b := range raw.Args {
-		v, err := readArg(b)
-		if err != nil {
-			return err
-		}
-		t.Args = append(t.Args, v)
+	*t = Plain(raw.English)
+	d := json.NewDecoder(bytes.NewReader(raw.Args))
+	if open, _ := d.Token(); open != json.Delim('[') {
+		t.Code = raw.Code
+		return nil
 	}
+	var args []any
+	for d.More() {
+		var b json.RawMessage
+		if depth > maxDepth || len(args) == maxArgs || d.Decode(&b) != nil {
+			return nil
+		}
+		args = append(args, readArg(b, depth+1))
+	}
+	t.Code, t.Args = raw.Code, args
 	return nil
 }
 
-func readArg(b []byte) (any, error) {
-	switch b = bytes.TrimSpace(b); {
-	case len(b) > 0 && b[0] == '{':
+// readArg reads a value. One of a kind that a later version may add is kept as it is written.
+func readArg(b []byte, depth int) any {
+	switch b[0] {
+	case '{':
 		var t Text
-		err := json.Unmarshal(b, &t)
-		return t, err
-	case len(b) > 0 && b[0] == '"':
+		if t.read(b, depth) == nil {
+			return t
+		}
+	case '"':
 		var s string
-		err := json.Unmarshal(b, &s)
-		return s, err
+		if json.Unmarshal(b, &s) == nil {
+			return s
+		}
+	default:
+		if n, err := strconv.ParseInt(string(b), 10, 64); err == nil {
+			return n
+		}
+		if f, err := strconv.ParseFloat(string(b), 64); err == nil {
+			return f
+		}
 	}
-	if n, err := strconv.ParseInt(string(b), 10, 64); err == nil {
-		return n, nil
-	}
-	var f float64
-	err := json.Unmarshal(b, &f)
-	return f, err
+	return string(b)
 }
 
 // --- Formatting ---
@@ -286,7 +302,7 @@ var verb = regexp.MustCompile(`%(\[\d\])?([-+0-9.]*[a-z])`)
 
 // fill puts values into a form of a message. A value or verb that does not fit, because another version wrote it, is
 // shown as it is.
-func fill(f string, args []any, form func(string, int64) string) string {
+func fill(f string, args []any, inner func(Text) string) string {
 	var out strings.Builder
 	next, end := 0, 0
 	for _, m := range verb.FindAllStringSubmatchIndex(f, -1) {
@@ -300,7 +316,7 @@ func fill(f string, args []any, form func(string, int64) string) string {
 		if at < 0 || at >= len(args) {
 			continue
 		}
-		value := valueOf(args[at], f[m[4]:m[5]], form)
+		value := valueOf(args[at], f[m[4]:m[5]], inner)
 		if strings.HasPrefix(f[end:], ".") { // a sentence within a sentence needs only one full stop
 			value = strings.TrimSuffix(value, ".")
 		}
@@ -311,14 +327,14 @@ func fill(f string, args []any, form func(string, int64) string) string {
 }
 
 // valueOf formats a value by a verb without its per cent sign.
-func valueOf(a any, v string, form func(string, int64) string) string {
+func valueOf(a any, v string, inner func(Text) string) string {
 	kind := v[len(v)-1]
 	switch a := a.(type) {
 	case Text:
 		if kind == 'q' {
-			return strconv.Quote(a.Say(form))
+			return strconv.Quote(inner(a))
 		}
-		return a.Say(form)
+		return inner(a)
 	case int64:
 		switch kind {
 		case 'd':
