@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -42,8 +43,34 @@ func Listen(p config.Paths, k Kind) (net.Listener, error) { return control.Liste
 
 func socket(p config.Paths, k Kind) string { return p.Socket + "-" + string(k) }
 
-// Serve calls do for each request, one at a time, until ctx ends.
-func Serve(ctx context.Context, ln net.Listener, do func(Request)) {
+// Claim makes this process the only one of its kind, or has the process that is it already do what is asked; then it
+// returns nil for both. While that process ends, Claim waits for its place. It returns [ErrNoAnswer] if the other
+// process is there and does not answer: it hangs, or is of another version.
+func Claim(ctx context.Context, p config.Paths, k Kind, asked Request) (net.Listener, error) {
+	for began := time.Now(); ; {
+		ln, err := Listen(p, k)
+		if !errors.Is(err, control.ErrTaken) {
+			return ln, err
+		}
+		if err = Send(ctx, p, k, asked); err == nil {
+			return nil, nil
+		}
+		if ctx.Err() != nil || time.Since(began) > limit {
+			return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// ErrNoAnswer is the error for a program that runs already and does not answer.
+var ErrNoAnswer = errors.New("it runs already and does not answer")
+
+// Serve calls do for each request, one at a time, until ctx ends. do reports whether it did what was asked; it does
+// nothing once its program ends. Serve returns when all requests are answered.
+func Serve(ctx context.Context, ln net.Listener, do func(Request) bool) {
 	turn := make(chan struct{}, 1)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/ui", func(w http.ResponseWriter, r *http.Request) {
@@ -54,13 +81,24 @@ func Serve(ctx context.Context, ln net.Listener, do func(Request)) {
 		}
 		turn <- struct{}{}
 		defer func() { <-turn }()
-		do(asked)
+		if !do(asked) {
+			http.Error(w, "it ends", http.StatusServiceUnavailable)
+			return
+		}
 		w.WriteHeader(http.StatusNoContent)
 	})
 	srv := &http.Server{Handler: mux, ReadTimeout: limit, WriteTimeout: limit, IdleTimeout: limit}
-	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
-	defer stop()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		<-ctx.Done()
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = srv.Shutdown(end) // waits for the answer to the request to quit
+		_ = srv.Close()
+	}()
 	_ = srv.Serve(ln) // returns when ctx ends
+	<-answered
 }
 
 // Send sends a request to the running program of kind k. It returns an error if none runs.

@@ -77,9 +77,15 @@ func Run(ctx context.Context, opt Options) error {
 		if opt.Page == "" {
 			return nil
 		}
-		return instance.Send(ctx, opt.Paths, instance.Tray, instance.Request{Page: opt.Page})
+		ln, err = instance.Claim(ctx, opt.Paths, instance.Tray, instance.Request{Page: opt.Page})
 	}
-	if err != nil {
+	if errors.Is(err, instance.ErrNoAnswer) { // such as a tray from before an update: the window needs none
+		opt.Log.Warn("tray does not answer; the window is opened without it", "err", err)
+		t.openWindow(opt.Page, "")
+		t.tasks.Wait()
+		return nil
+	}
+	if err != nil || ln == nil {
 		return err
 	}
 	ready := make(chan struct{})
@@ -111,12 +117,16 @@ func Run(ctx context.Context, opt Options) error {
 // --- Commands and the recorder ---
 
 // asked does what a second start or the window asks for.
-func (t *tray) asked(r instance.Request) {
-	if r.Quit {
+func (t *tray) asked(r instance.Request) bool {
+	switch {
+	case r.Quit:
 		t.quit()
-		return
+	case t.ctx.Err() != nil:
+		return false
+	default:
+		t.openWindow(cmp.Or(r.Page, "events"), r.Event)
 	}
-	t.openWindow(cmp.Or(r.Page, "events"), r.Event)
+	return true
 }
 
 // findHost waits ten seconds, because the panel may start later than Preroll at login. Then findHost logs once if the

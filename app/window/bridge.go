@@ -35,10 +35,14 @@ func (w *window) watch(ctx context.Context) {
 }
 
 // asked runs the request of a second start and shows the window.
-func (w *window) asked(r instance.Request) {
+func (w *window) asked(r instance.Request) bool {
+	if w.isEnded() {
+		return false
+	}
 	w.do(func() {
 		w.show(r)
 		w.win.Show()
 		w.win.RequestFocus()
 	})
+	return true
 }

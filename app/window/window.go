@@ -10,7 +10,6 @@ package window
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -79,11 +78,8 @@ type window struct {
 // Run shows the window until it is closed. If a window is open already, Run raises that window instead.
 func Run(ctx context.Context, a fyne.App, opt Options) error {
 	began := time.Now()
-	ln, err := instance.Listen(opt.Paths, instance.Window)
-	if errors.Is(err, control.ErrTaken) {
-		return instance.Send(ctx, opt.Paths, instance.Window, instance.Request{Page: opt.Page, Event: opt.Event})
-	}
-	if err != nil {
+	ln, err := instance.Claim(ctx, opt.Paths, instance.Window, instance.Request{Page: opt.Page, Event: opt.Event})
+	if err != nil || ln == nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -198,6 +194,13 @@ func (w *window) hand(f func()) {
 	if !w.ended {
 		fyne.Do(f)
 	}
+}
+
+// isEnded reports whether hand does nothing any more.
+func (w *window) isEnded() bool {
+	w.ending.RLock()
+	defer w.ending.RUnlock()
+	return w.ended
 }
 
 // end makes hand do nothing from now on. It reports whether this was the first call.
