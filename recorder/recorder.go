@@ -165,7 +165,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
 	g.Go(func() error { return r.receiveMail(ctx) })
 	for _, s := range r.sources {
-		g.Go(func() error { return s.Run(ctx, r.emitOf(s)) })
+		g.Go(func() error { r.runSource(ctx, s); return nil })
 	}
 	for _, keep := range []func(context.Context){
 		r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings, r.watchArchive, r.archive.Keep,

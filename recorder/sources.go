@@ -1,18 +1,49 @@
 package recorder
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
+// sourcePause is the pause before a source that has ended is run again.
+const sourcePause = 10 * time.Second
+
+// runSource runs a source of [Options] until ctx ends. A source that ends, with an error or without, is run again: it
+// must not end the recording, and must not be missing without a word.
+func (r *Recorder) runSource(ctx context.Context, s trigger.Source) {
+	for {
+		err := s.Run(ctx, r.emitOf(s))
+		if ctx.Err() != nil {
+			return
+		}
+		r.log.Error("a source of alarms ended and is run again", "source", s.Name(),
+			"err", cmp.Or(err, errors.New("it returned")), "retry_in", sourcePause)
+		select {
+		case <-time.After(sourcePause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // emitOf returns the function that a source of [Options] calls for its alarms. As with a mail, nothing is saved while
 // the camera is switched off or Preroll is paused.
 func (r *Recorder) emitOf(s trigger.Source) trigger.Emit {
 	return func(ctx context.Context, id string, t event.Trigger) (string, error) {
+		if _, ok := r.Settings().Camera(id); !ok {
+			return "", fmt.Errorf("%q: %w", id, ErrNoCamera)
+		}
 		t.Source = s.Name()
+		if t.Time.IsZero() {
+			t.Time = time.Now()
+		}
+		t.Clean() // its words may be a stranger's
 		switch r.quiet(id) {
 		case trigger.Paused:
 			r.log.Info("alarm in a pause", "camera", id, "label", t.Label, "from", t.From)

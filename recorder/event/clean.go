@@ -33,16 +33,20 @@ func (e *Event) Clean() {
 	e.Cause = e.Cause.Clean(func(s string) string { return Clean(s, maxReason) })
 	e.Triggers = slices.Clone(e.Triggers)
 	for i := range e.Triggers {
-		t := &e.Triggers[i]
-		for _, s := range []*string{&t.Label, &t.Sender, &t.Subject, &t.From, &t.Channel, &t.Said} {
-			*s = Clean(*s, maxText)
-		}
+		e.Triggers[i].Clean()
 	}
 	e.Gaps = slices.Clone(e.Gaps)
 	for i := range e.Gaps {
 		g := &e.Gaps[i]
 		g.Reason = Clean(g.Reason, maxText)
 		g.Cause = g.Cause.Clean(func(s string) string { return Clean(s, maxText) })
+	}
+}
+
+// Clean makes what a trigger says safe to show.
+func (t *Trigger) Clean() {
+	for _, s := range []*string{&t.Label, &t.Sender, &t.Subject, &t.From, &t.Channel, &t.Said} {
+		*s = Clean(*s, maxText)
 	}
 }
 
