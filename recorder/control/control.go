@@ -90,9 +90,9 @@ func (e *Error) Is(target error) bool {
 // errorOf returns the answer for an error, and its HTTP status.
 func errorOf(err error) (*Error, int) {
 	e := &Error{Text: text.Of(err)}
-	var said *text.Error
+	var said interface{ Said() text.Text }
 	if errors.As(err, &said) {
-		e.Code = said.Text.Code
+		e.Code = said.Said().Code
 	}
 	var fail failure
 	if errors.As(err, &e.Faults) {
@@ -114,7 +114,9 @@ func errorOf(err error) (*Error, int) {
 		return e, http.StatusConflict
 	case text.CallUnreadable.Code:
 		return e, http.StatusBadRequest
-	case text.Stopping.Code, text.Stopped.Code, text.NoStill.Code, text.DriveIsSilent.Code:
+	case text.Stopping.Code, text.Stopped.Code, text.NoStill.Code, text.MailNotListening.Code, text.IndexOpen.Code,
+		text.IndexRead.Code, text.IndexWrite.Code, text.DriveIsSilent.Code, text.DriveIsOther.Code,
+		text.FolderIsEmpty.Code:
 		return e, http.StatusServiceUnavailable
 	}
 	return e, http.StatusUnprocessableEntity

@@ -159,6 +159,30 @@ func serve(t *testing.T, f Recorder, w *changes) (*Client, string) {
 	return c, socket
 }
 
+// indexError is an error of the archive, which is no text.Error.
+type indexError struct{ error }
+
+func (e indexError) Said() text.Text { return text.IndexOpen.With(e.error) }
+
+func TestErrorOf(t *testing.T) {
+	for _, tt := range []struct {
+		err    error
+		code   string
+		status int
+	}{
+		{fmt.Errorf("%q: %w", "x", text.NoSuchCamera.Error()), "no-such-camera", 404},
+		{text.EventProtected.Error(), "event-protected", 409},
+		{text.CallUnreadable.Error(io.EOF), "call-unreadable", 400},
+		{fmt.Errorf("events: %w", indexError{io.ErrUnexpectedEOF}), "index-open", 503},
+		{text.MailNotListening.Error(), "mail-not-listening", 503},
+		{io.ErrUnexpectedEOF, "", 422},
+	} {
+		if e, status := errorOf(tt.err); e.Code != tt.code || status != tt.status || e.Text.English != tt.err.Error() {
+			t.Errorf("%v: got %+v, %d, want %s, %d", tt.err, e, status, tt.code, tt.status)
+		}
+	}
+}
+
 // empty is a recorder that has nothing.
 type empty struct{ *fake }
 

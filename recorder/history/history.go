@@ -318,6 +318,9 @@ func addSaid(ctx context.Context, db *sql.DB) error {
 	err := db.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info('entries') WHERE name = 'said'`).Scan(&n)
 	if err == nil && n == 0 {
 		_, err = db.ExecContext(ctx, `ALTER TABLE entries ADD COLUMN said TEXT NOT NULL DEFAULT ''`)
+		if err != nil && strings.Contains(err.Error(), "duplicate column") {
+			return nil // another process has just added it
+		}
 	}
 	return err
 }
