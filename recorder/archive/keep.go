@@ -98,6 +98,11 @@ func (a *Archive) prepare(ctx context.Context) error {
 	for _, e := range open {
 		a.open[e.ID] = e
 	}
+	// The log may have been removed before its file was known. SQLite goes on writing to it, and a reader that opens
+	// the file by its name finds nothing in it.
+	if a.moved() || a.onDisk[1] == nil && logged(ctx, a.db) {
+		return fmt.Errorf("%w: its files were removed", errDamaged)
+	}
 	a.ready = true
 	a.loaded.Store(true)
 	a.requestRefill()
@@ -225,6 +230,12 @@ func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
 	}
 	noted()
 	return nil
+}
+
+// logged reports whether a connection writes to a write-ahead log, which a file system may be unable to offer.
+func logged(ctx context.Context, db *sql.DB) bool {
+	var mode string
+	return db.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&mode) == nil && mode == "wal"
 }
 
 // indexFiles are the two files that hold the answered mails: the database and its write-ahead log.

@@ -104,6 +104,47 @@ func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 	}
 }
 
+// TestLogRemovedUnnoticed: the index's log is removed in the moment before its file is known. SQLite goes on writing to
+// the removed file, which the next start does not read.
+func TestLogRemovedUnnoticed(t *testing.T) {
+	for name, unnoticed := range map[string]func(*testing.T, *Archive){
+		"while the index is opened": func(t *testing.T, a *Archive) {
+			a.writing.Lock()
+			defer a.writing.Unlock()
+			a.ready = false
+			if err := a.ensureOpen(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"and a reader has made another": func(t *testing.T, a *Archive) {
+			if err := os.WriteFile(a.path+"-wal", nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			a.writing.Lock()
+			defer a.writing.Unlock()
+			a.onDisk = indexFilesOf(a.path)
+			a.reads.SetMaxIdleConns(0) // each list opens the log by its name
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state, root := t.TempDir(), t.TempDir()
+			a := openArchive(t, state, root)
+			saved(t, a, "c", "old", time.Now().Add(-time.Hour), 10, nil)
+			put1(t, a, "open", event.Recording)
+			if err := os.Remove(a.path + "-wal"); err != nil {
+				t.Fatal(err)
+			}
+			unnoticed(t, a)
+			keeping(t, a)
+			stored(t, a, "old", "open")
+			put1(t, a, "new", event.Recording)
+			b := openArchive(t, state, root) // as in a crash, a is not closed first
+			stored(t, b, "old", "open", "new")
+			check(t, b)
+		})
+	}
+}
+
 // TestFillingIsNotForgotten checks that the next process fills a recreated index if the first process ends before it
 // did.
 func TestFillingIsNotForgotten(t *testing.T) {
