@@ -171,7 +171,7 @@ func TestErrorOf(t *testing.T) {
 		status int
 	}{
 		{fmt.Errorf("%q: %w", "x", text.NoSuchCamera.Error()), "no-such-camera", 404},
-		{text.EventProtected.Error(), "event-protected", 409},
+		{text.EventProtected.Error("e1"), "event-protected", 409},
 		{text.CallUnreadable.Error(io.EOF), "call-unreadable", 400},
 		{fmt.Errorf("events: %w", indexError{io.ErrUnexpectedEOF}), "index-open", 503},
 		{text.MailNotListening.Error(), "mail-not-listening", 503},

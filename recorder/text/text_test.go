@@ -60,7 +60,9 @@ func TestPlainStringIsRead(t *testing.T) {
 
 // TestSystemErrors: the English is the system's own, and another language has it as far as it is certain.
 func TestSystemErrors(t *testing.T) {
-	upper := func(code string, n int64) string { return strings.ReplaceAll(strings.ToUpper(english(code, n)), "%S", "%s") }
+	upper := func(code string, n int64) string {
+		return strings.ReplaceAll(strings.ToUpper(english(code, n)), "%S", "%s")
+	}
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: &timeout{}}
 	for _, tt := range []struct {
 		err  error

@@ -12,7 +12,7 @@ import (
 var logKeys = []string{
 	"audio", "bytes", "camera", "cameras", "duration", "elapsed", "err", "event", "events", "from", "height", "label",
 	"mails",
-	"path", "retry_in", "segment", "sender", "state", "step", "subject", "to", "version", "video", "width",
+	"path", "retry_in", "segment", "sender", "source", "state", "step", "subject", "to", "version", "video", "width",
 }
 
 // TestLogKeys checks that each log line has a constant message and uses only keys of the list.
