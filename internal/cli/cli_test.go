@@ -353,13 +353,6 @@ func TestPortIsTaken(t *testing.T) {
 	}
 }
 
-func (b *box) write(text string) {
-	b.t.Helper()
-	if err := os.WriteFile(b.file, []byte(text), 0o600); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
 // TestFirstStartWritesNoSettings starts without any settings file.
 func TestFirstStartWritesNoSettings(t *testing.T) {
 	t.Parallel()

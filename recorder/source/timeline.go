@@ -80,6 +80,7 @@ type Timeline struct {
 	owed    time.Duration        // by how much media time is wrong
 	seen    [buckets]earlySample // the earliest sample of each second, newest last
 	waiting []moment             // stamps and arrivals (as media) of the samples that wait
+	leaps   []leap               // of the stamps of the samples that wait, ahead of their arrival
 	doubts  []time.Duration
 	follow  time.Duration // stamps are not believed until this arrival time
 	again   time.Duration // how long stamps were not believed the last time; the next time is twice as long
@@ -89,6 +90,13 @@ type Timeline struct {
 
 // moment is a stamp with its media time or its arrival time.
 type moment struct{ stamp, media time.Duration }
+
+// leap is a place among the waiting samples where stamps leap ahead within a burst, and what to add to all stamps from
+// there on if the clock was changed.
+type leap struct {
+	at int
+	by time.Duration
+}
 
 // earlySample is the sample of a second that came earliest by its stamp.
 type earlySample struct {
@@ -122,11 +130,12 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 		if t.repeated(ds) {
 			t.stamp -= ds
 			stamp = t.stamp
-		} else if ds < standing || time.Duration(float64(ds)*t.rate)-da > maxStep+t.step {
-			// The stamps jump between two frames of one burst.
-			t.shift += max(t.step, da) - ds
-			stamp += max(t.step, da) - ds
+		} else if by := max(t.step, da) - ds; ds < standing { // the clock leaps back within a burst
+			t.shift += by
+			stamp += by
 			t.stamp = stamp
+		} else if time.Duration(float64(ds)*t.rate)-da > maxStep+t.step {
+			t.leaps = append(t.leaps, leap{len(t.waiting), by})
 		}
 		t.waiting = append(t.waiting, moment{stamp, arrival})
 		if arrival-t.waiting[0].media >= settleTime || len(t.waiting) >= maxSettling {
@@ -208,22 +217,27 @@ func (t *Timeline) settle() {
 	}
 	t.waiting = w[:0]
 	if t.follow > t.arrive {
+		t.leaps = t.leaps[:0]
 		for _, m := range w {
 			t.give(m.media)
 		}
 		return
 	}
 	// If the earliest waiting sample fits the old relation, the relation goes on: the samples were late, or the camera
-	// had nothing to send.
-	old := w[0].media - t.at(w[0].stamp)
+	// had nothing to send. If it fits, stamps that leap ahead are of samples that were dropped on the way. Otherwise the
+	// clock was changed between two samples.
+	old := t.leastLate(w)
+	if len(t.leaps) > 0 && !t.fits(w, old) {
+		t.undoLeaps(w)
+		old = t.leastLate(w)
+	}
+	t.leaps = t.leaps[:0]
 	base := w[0].media
 	for _, m := range w {
-		old = min(old, m.media-t.at(m.stamp))
 		base = min(base, m.media-time.Duration(float64(m.stamp-w[0].stamp)*t.rate))
 	}
-	fits := old > -early && old < late && t.at(w[0].stamp) > t.last-repeat
 	stood := old > maxStep && t.isSteady(w) // the stamps stood still during a silence, as when an encoder restarts
-	if t.anchor != (moment{}) && fits && !stood {
+	if t.fits(w, old) && !stood {
 		t.owed = min(old, 0) // lateness need not stay
 	} else {
 		if t.countDiscontinuity() {
@@ -238,6 +252,31 @@ func (t *Timeline) settle() {
 	for _, m := range w {
 		t.keepEarliest(m.stamp, m.media)
 		t.give(t.at(m.stamp))
+	}
+}
+
+// fits reports whether the old relation goes on with the waiting samples, of which the earliest is late by old.
+func (t *Timeline) fits(w []moment, old time.Duration) bool {
+	return t.anchor != (moment{}) && old > -early && old < late && t.at(w[0].stamp) > t.last-repeat
+}
+
+// leastLate returns by how much the earliest waiting sample is late by the old relation.
+func (t *Timeline) leastLate(w []moment) time.Duration {
+	least := w[0].media - t.at(w[0].stamp)
+	for _, m := range w {
+		least = min(least, m.media-t.at(m.stamp))
+	}
+	return least
+}
+
+// undoLeaps lets the stamps go on where they leap ahead.
+func (t *Timeline) undoLeaps(w []moment) {
+	for _, l := range t.leaps {
+		for i := range w[l.at:] {
+			w[l.at+i].stamp += l.by
+		}
+		t.shift += l.by
+		t.stamp += l.by
 	}
 }
 
