@@ -224,8 +224,8 @@ func (t *Timeline) settle() {
 		return
 	}
 	// If the earliest waiting sample fits the old relation, the relation goes on: the samples were late, or the camera
-	// had nothing to send. If it fits, stamps that leap ahead are of samples that were dropped on the way. Otherwise the
-	// clock was changed between two samples.
+	// had nothing to send. If it fits, stamps that leap ahead are of samples that were dropped on the way. Otherwise
+	// the clock was changed between two samples.
 	old := t.leastLate(w)
 	if len(t.leaps) > 0 && !t.fits(w, old) {
 		t.undoLeaps(w)
