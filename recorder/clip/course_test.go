@@ -13,8 +13,9 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// t0 is the time of the trigger of the tests' event.
-var t0 = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+// t0 is the time of the trigger of the tests' event. It is in the future, so that no such event has ended by the real
+// clock.
+var t0 = time.Date(2099, 11, 29, 12, 0, 0, 0, time.UTC)
 
 func at(s float64) time.Time { return t0.Add(time.Duration(s * float64(time.Second))) }
 
