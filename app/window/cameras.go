@@ -71,13 +71,7 @@ func newCamerasPage(env *env) *camerasPage {
 	p.ram.TextFormatter = func() string { return "" }
 	p.ramText = widget.NewLabel("")
 	p.ramText.Wrapping = fyne.TextWrapWord
-	p.save = widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
-		env.choose(p.save, func(ctx context.Context, id string) error {
-			_, err := env.client.Trigger(ctx, id, "manual")
-			return err
-		})
-	})
-	p.save.Importance = widget.HighImportance
+	p.save = env.newSaveButton()
 	p.pause = widget.NewButtonWithIcon(words.L("Pause"), theme.MediaPauseIcon(), p.choosePause)
 	add := widget.NewButtonWithIcon(words.L("Add a camera"), theme.ContentAddIcon(), func() {
 		env.edit("")

@@ -181,6 +181,18 @@ func (env *env) choose(from *widget.Button, do func(ctx context.Context, id stri
 	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", items...), env.win.Canvas(), at)
 }
 
+// newSaveButton returns the button that saves a clip of a camera now.
+func (env *env) newSaveButton() *widget.Button {
+	var b *widget.Button
+	b = important(widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
+		env.choose(b, func(ctx context.Context, id string) error {
+			_, err := env.client.Trigger(ctx, id, "manual")
+			return err
+		})
+	}))
+	return b
+}
+
 // path returns the full path of a file of an event.
 func (env *env) path(e event.Event, file string) string {
 	s := env.known()

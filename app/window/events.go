@@ -82,13 +82,7 @@ func newEventsPage(env *env) *eventsPage {
 	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: loadPicture}
 	p.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	p.headline.Truncation = fyne.TextTruncateEllipsis
-	p.save = widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
-		env.choose(p.save, func(ctx context.Context, id string) error {
-			_, err := env.client.Trigger(ctx, id, "manual")
-			return err
-		})
-	})
-	p.save.Importance = widget.HighImportance
+	p.save = env.newSaveButton()
 	p.alarm = widget.NewButtonWithIcon(words.L("Send a test alarm"), theme.MailSendIcon(), func() {
 		env.choose(p.alarm, env.client.Mail)
 	})

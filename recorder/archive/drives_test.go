@@ -230,7 +230,7 @@ func TestKnownArchiveIsTakenIn(t *testing.T) {
 // TestRetentionPastProtectedEvents checks retention when very many of the oldest events are protected.
 func TestRetentionPastProtectedEvents(t *testing.T) {
 	if testing.Short() {
-		t.Skip("they take a while")
+		t.Skip("it takes seconds to make 20,000 protected events")
 	}
 	root := t.TempDir()
 	a := openArchive(t, t.TempDir(), root)
@@ -375,7 +375,7 @@ func TestHostileSidecars(t *testing.T) {
 // TestLinksLeadNowhere replaces a folder of the archive by a link to a private folder.
 func TestLinksLeadNowhere(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("links need rights there")
+		t.Skip("on Windows a user may make links only with special rights")
 	}
 	root, private := t.TempDir(), t.TempDir()
 	a := openArchive(t, t.TempDir(), root)

@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
 const canary = "Canary-Pa55word"
@@ -290,6 +293,40 @@ url = "rtsp://192.0.2.2/y" # "quoted # text"
 	}
 }
 
+// TestFolderHangs checks that the checks of a folder on a share that hangs do not pile up, and that the folder is
+// usable once the share answers.
+func TestFolderHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits as long as a folder may take")
+	}
+	t.Parallel()
+	s := Default()
+	s.Archive.Path = filepath.Join(t.TempDir(), "archive")
+	answers := make(chan struct{})
+	hangs := folderChecks.DoChan("archive.path "+s.Archive.Path, func() (any, error) {
+		<-answers
+		return text.Text{}, nil
+	})
+	var checks sync.WaitGroup
+	for range 20 {
+		checks.Go(func() {
+			f := CheckFolders(s, Settings{RAMDisk: s.RAMDisk})
+			if len(f) != 1 || !f[0].Rule.Is(text.RuleHangs) {
+				t.Errorf("got %v, want that it does not answer", f)
+			}
+		})
+	}
+	checks.Wait()
+	if _, err := os.Stat(s.Archive.Path); err == nil {
+		t.Error("a second check has run beside the one that hangs")
+	}
+	close(answers)
+	<-hangs
+	if f := CheckFolders(s, Settings{RAMDisk: s.RAMDisk}); f != nil {
+		t.Errorf("got %v after the share answers", f)
+	}
+}
+
 func TestCheckFolders(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -377,7 +414,7 @@ func TestNoPasswordInValidationErrors(t *testing.T) {
 // TestNoHome checks that a user without a home folder, as in a service or a container, is told what to set.
 func TestNoHome(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("it is another variable there")
+		t.Skip("Windows knows the folders of a user without variables")
 	}
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"} {
 		t.Setenv(name, "")

@@ -16,6 +16,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/text"
@@ -285,14 +287,14 @@ func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsContro
 func CheckFolders(s, was Settings) ValidationErrors {
 	var f ValidationErrors
 	look := func(key, path string, mode fs.FileMode) {
-		rule := make(chan text.Text, 1)
-		go func() { rule <- checkFolder(path, mode) }() // the goroutine stays if the share hangs
+		// If the share hangs, the check stays until it answers. The next check of the folder waits for the same one.
+		rule := folderChecks.DoChan(key+" "+path, func() (any, error) { return checkFolder(path, mode), nil })
 		timer := time.NewTimer(folderTime)
 		defer timer.Stop()
 		select {
 		case r := <-rule:
-			if !r.IsZero() {
-				f.addText(key, path, r)
+			if broken, _ := r.Val.(text.Text); !broken.IsZero() {
+				f.addText(key, path, broken)
 			}
 		case <-timer.C:
 			f.add(key, path, text.RuleHangs)
@@ -306,6 +308,9 @@ func CheckFolders(s, was Settings) ValidationErrors {
 	}
 	return f
 }
+
+// folderChecks are the checks of folders that run, at most one for each folder.
+var folderChecks singleflight.Group
 
 // folderTime is how long CheckFolders waits for a folder.
 const folderTime = 5 * time.Second

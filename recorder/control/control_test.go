@@ -403,7 +403,7 @@ func (s *stuck) Reindex(context.Context) (int, []string, error) {
 // TestEndWhileACallHangs checks that Serve ends without an error while a call hangs with a drive.
 func TestEndWhileACallHangs(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes as long as a call may")
+		t.Skip("it waits as long as a call may take at the end")
 	}
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")

@@ -67,9 +67,10 @@ var errnos = []systemError{
 // windowsErrnos are the same on Windows, which has numbers of its own.
 var windowsErrnos = []systemError{
 	{syscall.Errno(2), ErrnoNotExist}, {syscall.Errno(3), ErrnoNotExist}, {syscall.Errno(5), ErrnoDenied},
-	{syscall.Errno(19), ErrnoReadOnly}, {syscall.Errno(80), ErrnoExists}, {syscall.Errno(112), ErrnoFull},
-	{syscall.Errno(183), ErrnoExists}, {syscall.Errno(1117), ErrnoIO}, {syscall.Errno(10051), ErrnoNoNetwork},
-	{syscall.Errno(10054), ErrnoReset}, {syscall.Errno(10060), ErrnoTimedOut}, {syscall.Errno(10061), ErrnoRefused},
+	{syscall.Errno(19), ErrnoReadOnly}, {syscall.Errno(39), ErrnoFull}, {syscall.Errno(80), ErrnoExists},
+	{syscall.Errno(112), ErrnoFull}, {syscall.Errno(183), ErrnoExists}, {syscall.Errno(1117), ErrnoIO},
+	{syscall.Errno(10051), ErrnoNoNetwork}, {syscall.Errno(10054), ErrnoReset},
+	{syscall.Errno(10060), ErrnoTimedOut}, {syscall.Errno(10061), ErrnoRefused},
 	{syscall.Errno(10065), ErrnoNoRoute},
 }
 

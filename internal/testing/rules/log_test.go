@@ -10,9 +10,9 @@ import (
 
 // logKeys are the allowed keys of log lines. Each key means the same everywhere, see CONTRIBUTING.md.
 var logKeys = []string{
-	"audio", "bytes", "camera", "cameras", "duration", "elapsed", "err", "event", "events", "from", "height", "label",
-	"mails",
-	"path", "retry_in", "segment", "sender", "source", "state", "step", "subject", "to", "version", "video", "width",
+	"audio", "bytes", "camera", "cameras", "duration", "elapsed", "err", "event", "events", "from", "height",
+	"label", "mails", "path", "retry_in", "segment", "sender", "source", "state", "step", "subject", "to",
+	"version", "video", "width",
 }
 
 // TestLogKeys checks that each log line has a constant message and uses only keys of the list.
