@@ -90,6 +90,10 @@ func newDesk(t *testing.T, panel bool) *desk {
 	d.bus = firstLine(t, r)
 	d.env = append(d.env, "DBUS_SESSION_BUS_ADDRESS="+d.bus)
 	d.start(nil, "openbox")
+	d.until("the window manager", 20*time.Second, func() bool { // a window that comes earlier gets no frame and no keys
+		_, err := d.run("xdotool", "get_num_desktops")
+		return err == nil
+	})
 	d.start(nil, "dunst")
 	if panel {
 		d.start(func(c *exec.Cmd) { c.Env = append(d.env, "XFCE_PANEL_MIGRATE_DEFAULT=1") }, "xfce4-panel",
