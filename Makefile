@@ -52,7 +52,7 @@ bench: ## measure, for minutes; ARGS="-only NAME" measures one thing
 	$(GO) build -tags '$(TAGS)' -o .build/preroll-desktop .
 	CGO_ENABLED=0 $(GO) build -o .build/camsim ./internal/testing/camtest/camsim
 	$(GO) run ./internal/testing/bench $(ARGS)
-	$(GO) test -tags headless -run '^$$' -bench 'Clip|Start|Recreate' -benchtime 3x -timeout 20m ./recorder/clip ./recorder ./recorder/archive
+	$(GO) test -tags headless -run '^$$' -bench 'Clip|Start|Recreate' -benchtime 3x -timeout 20m ./recorder/clip ./recorder ./recorder/archive/index
 
 fuzz: ## fuzz each target for FUZZTIME
 	.ci/setup headless

@@ -86,7 +86,7 @@ func (r *Recorder) Forget(ctx context.Context, id string) error {
 
 // Drives returns the archive drives in the index. Away is as it was last seen, not checked now.
 func (r *Recorder) Drives(ctx context.Context) (list []status.Drive, err error) {
-	drives, err := r.archive.Drives(ctx)
+	drives, err := r.archive.Usage(ctx)
 	away := r.archive.Away(ctx)
 	for _, d := range drives {
 		list = append(list, status.Drive{ID: d.ID, Path: d.Path, Events: d.Events, Bytes: d.Bytes,

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/testing/camtest"
-	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )
@@ -39,7 +39,7 @@ func TestFirstForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	// An event holds the full path of its archive.
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "state", archive.IndexName))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "state", index.Name))
 	if err != nil {
 		t.Fatal(err)
 	}

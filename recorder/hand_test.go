@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/testing/camtest"
-	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )
@@ -39,7 +39,7 @@ func TestByHand(t *testing.T) {
 	}
 	has := func() bool {
 		_, err := r.archive.Get(t.Context(), e.ID)
-		return !errors.Is(err, archive.ErrNotFound)
+		return !errors.Is(err, index.ErrNotFound)
 	}
 	for name := range files {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {

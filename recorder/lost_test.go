@@ -11,7 +11,7 @@ import (
 
 	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/internal/testing/poll"
-	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
@@ -55,7 +55,7 @@ func TestIndexDamagedAndLocked(t *testing.T) {
 	}
 	saved := r.ended("demo", 1, 60*time.Second)[0]
 	r.stop()
-	index := filepath.Join(state, archive.IndexName)
+	index := filepath.Join(state, index.Name)
 	for _, end := range []string{"", "-wal", "-shm"} {
 		_ = os.Remove(index + end)
 	}

@@ -9,8 +9,6 @@ package archive
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,45 +17,29 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/text"
 )
 
 // Archive is an open archive. Make one with Open.
 type Archive struct {
-	onChange func(error) // called with the result of a change of the index
-	path     string
-	log      *slog.Logger
-
-	renewed chan struct{} // signals that the index may lack events of a drive
-	doubted chan struct{} // signals that the index may be damaged
+	*index.Index
+	log *slog.Logger
 
 	changing sync.Mutex // held while an ended event is changed or removed
 	naming   sync.Mutex // held while an event gets its name, which may wait for the drive
 
 	peek    bool                      // the index is only read
-	loaded  atomic.Bool               // the drives in the index have been read
 	locking sync.Mutex                // guards locks
 	locks   map[string]*lockfile.Lock // by the drive's folder
 
-	writing sync.Mutex             // held while the index is changed; guards everything down to open
-	db      *sql.DB                // one connection
-	ready   bool                   // the index is open and holds the open events
-	made    int                    // how often the index was recreated
-	onDisk  indexFiles             // the index's files when they were opened
-	open    map[string]event.Event // the open events, by id; a recreated index gets them
-
-	reading sync.Mutex // guards reads
-	reads   *sql.DB    // for lists, so that a slow search delays no alarm mail
-
 	mu       sync.Mutex // guards everything below; never held while a file is touched
 	root     string
-	reserved map[string]bool // stems in use by open events
-	drives   map[int64]known
+	reserved map[string]bool         // stems in use by open events
 	asked    map[int64]chan struct{} // drives that have not answered yet, by key
 	away     map[int64]bool          // drives that retention could not reach
 	stuck    map[int64]string        // by drive: why retention could not remove events; "" if it could
@@ -66,61 +48,49 @@ type Archive struct {
 
 // --- Opening and closing ---
 
-// IndexName is the name of the index file in the state folder.
-const IndexName = "index.db"
-
-// Open opens the index in a state folder, and creates the index if there is none. Open sets a damaged index aside and
-// creates a new one; Refill then puts the events on the drives into it.
+// Open opens the archive with the index in a state folder, see [index.Open]. It returns an error if the index cannot be
+// opened now.
 func Open(ctx context.Context, state, root string, log *slog.Logger) (*Archive, error) {
 	a, err := OpenOrWait(ctx, state, root, log, func(error) {})
 	if err != nil {
 		return nil, err
 	}
-	a.writing.Lock()
-	err = a.ensureOpen(ctx)
-	a.writing.Unlock()
-	if err != nil {
+	if err := a.Ready(ctx); err != nil {
 		_ = a.Close()
 		return nil, err
 	}
 	return a, nil
 }
 
-// OpenOrWait is Open for a recorder. The recorder goes on while the index cannot be opened for a reason that may pass,
-// such as a full disk or another program that holds the index. Until the index is open every change fails, and Keep
-// tries again. noted is called with the result of every Put and of every attempt of Keep to open the index, and with
-// the error if the index cannot be opened now. noted must not block.
-func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted func(error)) (*Archive, error) {
-	if err := durable.MkdirAll(state, 0o700); err != nil {
-		return nil, fmt.Errorf("make state folder: %w", err)
-	}
-	a := newArchive(filepath.Join(state, IndexName), root, log)
-	a.onChange = noted
-	var err error
-	if a.db, a.reads, err = connect(a.path); err != nil {
+// OpenOrWait is Open for a recorder, which goes on while the index cannot be opened for a reason that may pass. See
+// [index.Options] for noted.
+func OpenOrWait(ctx context.Context, state, root string, log *slog.Logger, noted func(error)) (a *Archive, err error) {
+	a = newArchive(root, log)
+	a.Index, err = index.Open(ctx, index.Options{State: state, Root: a.Root, Log: log, Noted: noted})
+	if err != nil {
 		return nil, err
-	}
-	if wal, err := os.Stat(a.path + "-wal"); err == nil && wal.Size() > 0 { // the last process did not close the index
-		a.doubted <- struct{}{}
-	}
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	if err := a.ensureOpen(ctx); err != nil && !passing(err) {
-		return nil, errors.Join(err, a.reads.Close(), a.db.Close())
-	} else if err != nil {
-		noted(err)
 	}
 	return a, nil
 }
 
-func newArchive(path, root string, log *slog.Logger) *Archive {
-	return &Archive{path: path, log: log, root: filepath.Clean(root), locks: map[string]*lockfile.Lock{},
-		reserved: map[string]bool{}, open: map[string]event.Event{}, drives: map[int64]known{},
-		asked: map[int64]chan struct{}{}, away: map[int64]bool{}, stuck: map[int64]string{},
-		renewed: make(chan struct{}, 1), doubted: make(chan struct{}, 1)}
+// Peek opens the archive with the index in a state folder for reading only, beside a recorder that may use it. Peek
+// creates, migrates and moves nothing. The error is [fs.ErrNotExist] if there is no index.
+func Peek(ctx context.Context, state, root string) (a *Archive, err error) {
+	a = newArchive(root, nil)
+	a.peek = true
+	if a.Index, err = index.Peek(ctx, index.Options{State: state, Root: a.Root}); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
-// Close closes the index.
+func newArchive(root string, log *slog.Logger) *Archive {
+	return &Archive{log: log, root: filepath.Clean(root), locks: map[string]*lockfile.Lock{},
+		reserved: map[string]bool{}, asked: map[int64]chan struct{}{}, away: map[int64]bool{},
+		stuck: map[int64]string{}}
+}
+
+// Close closes the index and gives the drives back.
 func (a *Archive) Close() error {
 	a.locking.Lock()
 	for path, lock := range a.locks {
@@ -128,9 +98,7 @@ func (a *Archive) Close() error {
 		delete(a.locks, path)
 	}
 	a.locking.Unlock()
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	return errors.Join(a.reader().Close(), a.db.Close())
+	return a.Index.Close()
 }
 
 // Root returns the archive's folder.
@@ -148,83 +116,8 @@ func (a *Archive) SetRoot(root string) {
 	a.root = root
 	a.mu.Unlock()
 	if changed { // the new folder may already be an archive
-		a.requestRefill()
+		a.RequestFill()
 	}
-}
-
-// --- Reading and writing events ---
-
-// Put writes events to the index durably: all of them, or none.
-func (a *Archive) Put(ctx context.Context, events ...event.Event) error {
-	return a.putRound(ctx, 0, events...)
-}
-
-// putRound is Put for events that a round of filling found. round is 0 for other events.
-func (a *Archive) putRound(ctx context.Context, round int64, events ...event.Event) error {
-	keys := make([]int64, len(events))
-	for i, e := range events {
-		keys[i] = a.keyOf(e)
-	}
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	err := a.changeHeld(ctx, func(tx *sql.Tx) error { return put(ctx, tx, round, keys, events) })
-	if err == nil {
-		for _, e := range events {
-			if e.State.Ended() {
-				delete(a.open, e.ID)
-			} else {
-				a.open[e.ID] = e
-			}
-		}
-	}
-	if ctx.Err() == nil {
-		a.onChange(err)
-	}
-	return err
-}
-
-func put(ctx context.Context, tx *sql.Tx, round int64, keys []int64, events []event.Event) error {
-	put, err := tx.PrepareContext(ctx, `INSERT INTO events (id, camera, time, state, protected, bytes, day, label, words, drive, seen, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET camera=excluded.camera, time=excluded.time, state=excluded.state, protected=excluded.protected, bytes=excluded.bytes,
-			day=excluded.day, label=excluded.label, words=excluded.words, drive=excluded.drive, seen=max(seen, excluded.seen), event=excluded.event`)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = put.Close() }()
-	for i, e := range events {
-		b, err := json.Marshal(e)
-		if err == nil {
-			_, err = put.ExecContext(ctx, e.ID, e.Camera, e.Time.UnixMilli(), string(e.State), e.Protected, e.Bytes(),
-				dayOf(e.Time), e.Label, wordsOf(e), keys[i], round, string(b))
-		}
-		if err != nil {
-			return fmt.Errorf("event %s: %w", e.ID, err)
-		}
-	}
-	return nil
-}
-
-// ErrNotFound is the error for an event that is not in the index.
-var ErrNotFound = text.NoSuchEvent.Error()
-
-// Get returns the event with an id.
-func (a *Archive) Get(ctx context.Context, id string) (event.Event, error) {
-	list, err := a.scan(ctx, `SELECT drive, event FROM events WHERE id = ?`, id)
-	if err == nil && len(list) == 0 {
-		err = fmt.Errorf("event %s: %w", id, ErrNotFound)
-	}
-	if err != nil {
-		return event.Event{}, err
-	}
-	return list[0], nil
-}
-
-const unfinished = `SELECT drive, event FROM events WHERE state IN ('recording', 'finishing') ORDER BY time, id`
-
-// Unfinished returns the events that are still open, oldest first. After a start they are those that a crash
-// interrupted.
-func (a *Archive) Unfinished(ctx context.Context) ([]event.Event, error) {
-	return a.scan(ctx, unfinished)
 }
 
 // --- Files ---
@@ -267,7 +160,7 @@ func (a *Archive) Reserve(e *event.Event) error {
 		}
 		free = fmt.Sprintf("%s_%d", stem, n)
 	}
-	e.Drive, e.Archive, e.Folder, e.Stem = d.id, d.path, folder, free
+	e.Drive, e.Archive, e.Folder, e.Stem = d.ID, d.Path, folder, free
 	a.reserve(*e)
 	return nil
 }
@@ -375,7 +268,7 @@ func (a *Archive) Forget(ctx context.Context, id string) error {
 		return text.StillSaving.Error(id)
 	}
 	a.log.Info("event removed from the list", "event", e.ID, "camera", e.Camera)
-	return a.forget(ctx, id)
+	return a.Remove(ctx, id)
 }
 
 // files returns the names of all files of an event. The sidecar comes last: while it exists, the other files can be
@@ -412,7 +305,7 @@ func (a *Archive) remove(ctx context.Context, root *os.Root, e event.Event) erro
 			return fmt.Errorf("remove event %s: %w", e.ID, err)
 		}
 	}
-	if err := a.forget(ctx, e.ID); err != nil {
+	if err := a.Remove(ctx, e.ID); err != nil {
 		return err
 	}
 	a.log.Info("event removed", "event", e.ID, "camera", e.Camera, "bytes", e.Bytes())
@@ -423,13 +316,6 @@ func (a *Archive) remove(ctx context.Context, root *os.Root, e event.Event) erro
 		}
 	}
 	return nil
-}
-
-func (a *Archive) forget(ctx context.Context, id string) error {
-	return a.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id)
-		return err
-	})
 }
 
 // DropDeleted removes the events from the index whose clips were removed by hand. It returns the other events of list
@@ -454,7 +340,7 @@ func (a *Archive) DropDeleted(ctx context.Context, list []event.Event) (kept, re
 				roots[at] = root
 			}
 			if root != nil && clipsGone(root, e) {
-				if err := a.forget(ctx, e.ID); err == nil {
+				if err := a.Remove(ctx, e.ID); err == nil {
 					a.log.Info("event was removed by hand", "event", e.ID, "camera", e.Camera)
 					removed = append(removed, e)
 					continue

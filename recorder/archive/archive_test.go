@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -111,40 +110,6 @@ func TestArchiveIsNotMadeWithoutItsDrive(t *testing.T) {
 	}
 	if what, hint := Explain(os.ErrNotExist); !strings.Contains(what.String()+hint.String(), "plugged in") {
 		t.Errorf("%q %q", what, hint)
-	}
-}
-
-func TestListPages(t *testing.T) {
-	a := openArchive(t, t.TempDir(), t.TempDir())
-	at := time.Now().Truncate(time.Millisecond)
-	for i := range 10 { // pairs share their time
-		if err := a.Put(t.Context(), event.Event{ID: fmt.Sprintf("e%d", i), Camera: []string{"a", "b"}[i%2],
-			Time: at.Add(time.Duration(i/2) * time.Second), State: event.Failed}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var all []event.Event
-	q := event.Query{Limit: 3}
-	for {
-		list, err := a.List(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(list) == 0 {
-			break
-		}
-		all = append(all, list...)
-		last := list[len(list)-1]
-		q.Before, q.BeforeID = last.Time, last.ID
-	}
-	if got := ids(all); got != "e9 e8 e7 e6 e5 e4 e3 e2 e1 e0" {
-		t.Error(got)
-	}
-	if list, err := a.List(t.Context(), event.Query{Camera: "b"}); err != nil || ids(list) != "e9 e7 e5 e3 e1" {
-		t.Errorf("%s, %v", ids(list), err)
-	}
-	if _, err := a.Get(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
-		t.Error(err)
 	}
 }
 
@@ -354,18 +319,6 @@ func TestLookForgetsWhatWasRemovedByHand(t *testing.T) {
 	}
 	if got := look(); got != "e2" {
 		t.Errorf("after a clip was removed: %q", got)
-	}
-}
-
-func TestPutIsAllOrNothing(t *testing.T) {
-	a := openArchive(t, t.TempDir(), t.TempDir())
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := a.Put(ctx, event.Event{ID: "x", Camera: "c", Time: time.Now()}); err == nil {
-		t.Error("written with an ended context")
-	}
-	if n, _, err := a.Totals(t.Context()); n != 0 || err != nil {
-		t.Errorf("%d events, %v", n, err)
 	}
 }
 

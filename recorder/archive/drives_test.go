@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/internal/sqlfile"
 	"github.com/preroll/preroll/recorder/archive/drive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -232,8 +234,8 @@ func TestRetentionPastProtectedEvents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds to make 20,000 protected events")
 	}
-	root := t.TempDir()
-	a := openArchive(t, t.TempDir(), root)
+	state, root := t.TempDir(), t.TempDir()
+	a := openArchive(t, state, root)
 	now := time.Now()
 	first := saved(t, a, "c", "first", now.Add(-100*day), 1000, func(e *event.Event) { e.Protected = true })
 	var list []event.Event
@@ -255,7 +257,12 @@ func TestRetentionPastProtectedEvents(t *testing.T) {
 	}
 	t.Logf("took %s", time.Since(began))
 	var plan string
-	rows, err := a.reads.QueryContext(t.Context(),
+	db, err := sqlfile.Open(filepath.Join(state, index.Name), "mode=ro", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.QueryContext(t.Context(),
 		`EXPLAIN QUERY PLAN SELECT event FROM events INDEXED BY events_old WHERE drive = 1 AND protected = 0 AND state NOT IN ('recording', 'finishing') AND (time, id) > (1, 'a') AND time < 9 AND bytes >= 1 ORDER BY time, id LIMIT 9`)
 	if err != nil {
 		t.Fatal(err)
@@ -480,7 +487,7 @@ func TestManyEventsRecreated(t *testing.T) {
 	if err := errors.Join(a.Put(t.Context(), list...), a.Close()); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.OpenFile(filepath.Join(state, IndexName), os.O_RDWR, 0)
+	f, err := os.OpenFile(filepath.Join(state, index.Name), os.O_RDWR, 0)
 	if err == nil {
 		_, err = f.WriteAt(bytes.Repeat([]byte{0xff}, 64<<10), 0)
 		err = errors.Join(err, f.Close())
@@ -535,7 +542,7 @@ func TestForgetDrive(t *testing.T) {
 	old := saved(t, a, "c", "o2", time.Now().Add(-time.Minute), 10, func(e *event.Event) { e.Protected = true })
 	a.SetRoot(filepath.Join(dir, "new"))
 	saved(t, a, "c", "n1", time.Now(), 10, nil)
-	if list, err := a.Drives(t.Context()); err != nil || len(list) != 2 || list[1].ID != old.Drive ||
+	if list, err := a.Usage(t.Context()); err != nil || len(list) != 2 || list[1].ID != old.Drive ||
 		list[1].Events != 2 || list[1].Bytes != 20 {
 		t.Errorf("%+v, %v", list, err)
 	}

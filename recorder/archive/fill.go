@@ -3,7 +3,6 @@ package archive
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,10 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/preroll/preroll/internal/sqlfile"
 	"github.com/preroll/preroll/recorder/archive/drive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/text"
 )
 
 // batch is how many events are read, or put into the index, in one step.
@@ -67,7 +65,7 @@ func (a *Archive) Refill(ctx context.Context, changed func(open bool)) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-a.renewed:
+		case <-a.Lacking():
 		case <-timer.C:
 		}
 	}
@@ -78,11 +76,11 @@ func (a *Archive) Refill(ctx context.Context, changed func(open bool)) {
 func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking bool, err error) {
 	var errs []error
 	for after := int64(0); ; {
-		d, ok := a.drive(func(d known) bool { return !d.filled && d.key > after })
+		d, ok := a.Drive(func(d index.Drive) bool { return !d.Filled && d.Key > after })
 		if !ok {
 			break
 		}
-		after = d.key
+		after = d.Key
 		root, err := a.reach(ctx, d)
 		if err != nil {
 			lacking = true
@@ -97,7 +95,7 @@ func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking 
 	}
 	// The archive folder may be one that the index does not know.
 	path := a.Root()
-	if _, ok := a.drive(func(d known) bool { return d.path == path }); !ok {
+	if _, ok := a.Drive(func(d index.Drive) bool { return d.Path == path }); !ok {
 		root, _, err := open(path)
 		if err != nil {
 			return true, errors.Join(errs...)
@@ -129,7 +127,7 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 	if errors.Is(err, ErrEmpty) || errors.Is(err, ErrOther) {
 		if root, _, err = open(a.Root()); err == nil {
 			if err = a.claimOr(root); err == nil {
-				if d, err = a.adopt(root, a.Root(), "", known{}); err != nil {
+				if d, err = a.adopt(root, a.Root(), "", index.Drive{}); err != nil {
 					_ = root.Close()
 				}
 			}
@@ -150,7 +148,7 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 type filler struct {
 	a        *Archive
 	root     *os.Root
-	d        known
+	d        index.Drive
 	round    int64
 	changed  func(open bool)
 	names    []string // of sidecars that flush reads next
@@ -169,11 +167,9 @@ func (f *filler) addError(err error) {
 }
 
 // fill reads a drive's sidecars into the index, and forgets the drive's ended events whose clips are gone.
-func (a *Archive) fill(ctx context.Context, root *os.Root, d known,
+func (a *Archive) fill(ctx context.Context, root *os.Root, d index.Drive,
 	changed func(open bool)) (found int, faults []error, err error) {
-	a.writing.Lock()
-	made := a.made
-	a.writing.Unlock()
+	made := a.Made()
 	f := &filler{a: a, root: root, d: d, round: time.Now().UnixNano(), changed: changed}
 	defer func() {
 		a.mu.Lock()
@@ -190,13 +186,7 @@ func (a *Archive) fill(ctx context.Context, root *os.Root, d known,
 	if err != nil || slices.ContainsFunc(f.faults, IsUnread) {
 		return f.found, f.faults, err
 	}
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	if a.made != made { // the index was recreated during this round
-		return f.found, f.faults, nil
-	}
-	a.update(d.key, func(d *known) { d.filled = true })
-	return f.found, f.faults, a.changeHeld(ctx, func(*sql.Tx) error { return nil })
+	return f.found, f.faults, a.SetFilled(ctx, d, made)
 }
 
 // systems are folders that belong to file systems.
@@ -254,7 +244,7 @@ const tellTime = time.Second
 
 func (f *filler) reportProgress(part float64) {
 	f.a.mu.Lock()
-	f.a.filling = &Filling{Path: f.d.path, Events: f.found, Part: part}
+	f.a.filling = &Filling{Path: f.d.Path, Events: f.found, Part: part}
 	f.a.mu.Unlock()
 	if time.Since(f.reported) > tellTime {
 		f.reported = time.Now()
@@ -278,7 +268,7 @@ func (f *filler) flush(ctx context.Context) error {
 
 // insert puts the events of sidecars on a drive into the index. Meanwhile it lets nobody change or remove an ended
 // event, so that the index gets nothing older than what it has. insert skips events that are open in the index.
-func (a *Archive) insert(ctx context.Context, root *os.Root, d known, names []string,
+func (a *Archive) insert(ctx context.Context, root *os.Root, d index.Drive, names []string,
 	round int64) (list []event.Event, faults []error, err error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -288,22 +278,22 @@ func (a *Archive) insert(ctx context.Context, root *os.Root, d known, names []st
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed since it was listed
 		}
-		full := filepath.Join(d.path, filepath.FromSlash(name))
+		full := filepath.Join(d.Path, filepath.FromSlash(name))
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", full, err))
 			continue
 		}
-		e.Drive, e.Archive = d.id, d.path
+		e.Drive, e.Archive = d.ID, d.Path
 		has, err := a.Get(ctx, e.ID)
 		known := err == nil
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		if err != nil && !errors.Is(err, index.ErrNotFound) {
 			return nil, faults, err
 		}
 		switch {
-		case a.atWork(e.ID):
+		case a.Open(e.ID):
 			continue
 		case inBatch[e.ID] != "" || known &&
-			(has.Stem == "" || (has.Drive != d.id || In(has, has.Stem) != In(e, e.Stem)) && a.stillThere(has)):
+			(has.Stem == "" || (has.Drive != d.ID || In(has, has.Stem) != In(e, e.Stem)) && a.stillThere(has)):
 			faults = append(faults, fmt.Errorf("%s: a second sidecar of event %s", full, e.ID))
 			continue
 		case !e.State.Ended() && known: // the index knows more
@@ -315,7 +305,7 @@ func (a *Archive) insert(ctx context.Context, root *os.Root, d known, names []st
 		inBatch[e.ID] = name
 		list = append(list, e)
 	}
-	return list, faults, a.putRound(ctx, round, list...)
+	return list, faults, a.PutFound(ctx, round, list...)
 }
 
 // stillThere reports whether an event's sidecar is where the index says. If the drive cannot be reached, an event with
@@ -330,48 +320,26 @@ func (a *Archive) stillThere(e event.Event) bool {
 	return err == nil
 }
 
-// atWork reports whether an event is open in the index.
-func (a *Archive) atWork(id string) bool {
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	_, open := a.open[id]
-	return open
-}
-
 // forgetGone forgets the drive's ended events whose sidecar was not found in this round and whose clips are gone. A
 // sidecar that is lost or unreadable is no reason to forget an event.
 func (f *filler) forgetGone(ctx context.Context) error {
-	var at int64
-	var last string
+	var last event.Event
 	for {
-		rows, err := f.a.reader().QueryContext(ctx, `SELECT time, id FROM events WHERE drive = ? AND seen < ? AND state NOT IN ('recording', 'finishing') AND bytes > 0
-			AND (time, id) > (?, ?) ORDER BY time, id LIMIT ?`, f.d.key, f.round, at, last, batch)
-		if err != nil {
-			return f.a.reportCorruption(indexError(text.IndexRead, err))
-		}
-		var ids []string
-		for rows.Next() {
-			if err := rows.Scan(&at, &last); err != nil {
-				return errors.Join(indexError(text.IndexRead, err), rows.Close())
-			}
-			ids = append(ids, last)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return indexError(text.IndexRead, err)
-		}
-		if ids == nil {
-			return nil
+		list, err := f.a.Missed(ctx, f.d, f.round, last, batch)
+		if err != nil || len(list) == 0 {
+			return err
 		}
 		// If the drive has vanished, its clips only seem to be gone.
-		if id, err := drive.Read(f.root); err != nil || id != f.d.id && !f.d.legacy() {
-			f.addError(&Unread{fmt.Errorf("%s: %w", f.d.path, cmp.Or(err, ErrOther))})
+		if id, err := drive.Read(f.root); err != nil || id != f.d.ID && !f.d.Legacy() {
+			f.addError(&Unread{fmt.Errorf("%s: %w", f.d.Path, cmp.Or(err, ErrOther))})
 			return nil
 		}
-		for _, id := range ids {
-			if err := f.forgetIfGone(ctx, id); err != nil {
+		for _, e := range list {
+			if err := f.forgetIfGone(ctx, e.ID); err != nil {
 				return err
 			}
 		}
+		last = list[len(list)-1]
 	}
 }
 
@@ -382,32 +350,5 @@ func (f *filler) forgetIfGone(ctx context.Context, id string) error {
 	if err != nil || !clipsGone(f.root, e) {
 		return nil
 	}
-	return f.a.forget(ctx, id)
-}
-
-// Peek opens the index in a state folder for reading only, beside a recorder that may use it. Peek creates, migrates
-// and moves nothing. The error is [fs.ErrNotExist] if there is no index.
-func Peek(ctx context.Context, state, root string) (*Archive, error) {
-	a := newArchive(filepath.Join(state, IndexName), root, nil)
-	if _, err := os.Stat(a.path); err != nil {
-		return nil, fmt.Errorf("read index: %w", err)
-	}
-	// mode=ro can neither create a file nor clean one up.
-	db, err := sqlfile.Open(a.path, "_pragma=busy_timeout(25000)&mode=ro&_pragma=query_only(1)", 2)
-	if err != nil {
-		return nil, indexError(text.IndexRead, err)
-	}
-	a.db, a.reads, a.peek = db, db, true
-	a.loaded.Store(true)
-	has, drives, err := formOf(ctx, db)
-	if err == nil && (has != version || !drives) {
-		err = fmt.Errorf("%s is of another version of Preroll", a.path)
-	}
-	if err == nil {
-		a.drives, err = drivesOf(ctx, db)
-	}
-	if err != nil {
-		return nil, errors.Join(indexError(text.IndexRead, err), a.Close())
-	}
-	return a, nil
+	return f.a.Remove(ctx, id)
 }

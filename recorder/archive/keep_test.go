@@ -1,12 +1,10 @@
 package archive
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -18,8 +16,10 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/internal/sqlfile"
 	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/archive/drive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -34,8 +34,8 @@ func keeping(t *testing.T, a *Archive) {
 
 // filled reports whether the index holds all events of the drives.
 func filled(a *Archive) bool {
-	_, lacks := a.drive(func(d known) bool { return !d.filled })
-	_, knows := a.drive(func(d known) bool { return true })
+	_, lacks := a.Drive(func(d index.Drive) bool { return !d.Filled })
+	_, knows := a.Drive(func(index.Drive) bool { return true })
 	return knows && !lacks
 }
 
@@ -56,6 +56,34 @@ func stored(t *testing.T, a *Archive, want ...string) {
 	t.Fatalf("the index holds %v, want %v", got, want)
 }
 
+// execute executes a statement in an index, as another program may.
+func execute(t *testing.T, state, statement string) {
+	t.Helper()
+	db, err := sqlfile.Open(filepath.Join(state, index.Name), "mode=rw&_pragma=busy_timeout(25000)", 1)
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), statement)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// check compares the sums in an index with its events.
+func check(t *testing.T, state string) {
+	t.Helper()
+	db, err := sqlfile.Open(filepath.Join(state, index.Name), "mode=ro&_pragma=busy_timeout(25000)", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	var wrong int
+	if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM (SELECT day, camera, label, count(*), sum(bytes) FROM events GROUP BY day, camera, label
+		EXCEPT SELECT day, camera, label, sum(events), sum(bytes) FROM days GROUP BY day, camera, label)`).Scan(&wrong); err != nil || wrong != 0 {
+		t.Errorf("%d wrong sums, %v", wrong, err)
+	}
+}
+
 func put1(t *testing.T, a *Archive, id string, s event.State) {
 	t.Helper()
 	if err := a.Put(t.Context(), event.Event{ID: id, Camera: "c", Time: time.Now(), State: s, Hold: id}); err != nil {
@@ -70,17 +98,17 @@ func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 		name   string
 		remove func(state string) error
 	}{
-		{"the database", func(s string) error { return os.Remove(filepath.Join(s, IndexName)) }},
-		{"its log", func(s string) error { return os.Remove(filepath.Join(s, IndexName+"-wal")) }},
+		{"the database", func(s string) error { return os.Remove(filepath.Join(s, index.Name)) }},
+		{"its log", func(s string) error { return os.Remove(filepath.Join(s, index.Name+"-wal")) }},
 		{"all its files", func(s string) error {
-			return errors.Join(os.Remove(filepath.Join(s, IndexName)), os.Remove(filepath.Join(s, IndexName+"-wal")),
-				os.Remove(filepath.Join(s, IndexName+"-shm")))
+			return errors.Join(os.Remove(filepath.Join(s, index.Name)), os.Remove(filepath.Join(s, index.Name+"-wal")),
+				os.Remove(filepath.Join(s, index.Name+"-shm")))
 		}},
 		{"the whole folder", os.RemoveAll},
 		{"replaced by another file", func(s string) error {
 			tmp := filepath.Join(s, "x")
 			return errors.Join(os.WriteFile(tmp, []byte("something else"), 0o600),
-				os.Rename(tmp, filepath.Join(s, IndexName)))
+				os.Rename(tmp, filepath.Join(s, index.Name)))
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -99,48 +127,7 @@ func TestIndexRemovedUnderARunningRecorder(t *testing.T) {
 			keeping(t, a)
 			stored(t, a, "old", "open", "new", "newer")
 			stored(t, b, "old", "open", "new", "newer")
-			check(t, b)
-		})
-	}
-}
-
-// TestLogRemovedUnnoticed: the index's log is removed in the moment before its file is known. SQLite goes on writing to
-// the removed file, which the next start does not read.
-func TestLogRemovedUnnoticed(t *testing.T) {
-	for name, unnoticed := range map[string]func(*testing.T, *Archive){
-		"while the index is opened": func(t *testing.T, a *Archive) {
-			a.writing.Lock()
-			defer a.writing.Unlock()
-			a.ready = false
-			if err := a.ensureOpen(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"and a reader has made another": func(t *testing.T, a *Archive) {
-			if err := os.WriteFile(a.path+"-wal", nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			a.writing.Lock()
-			defer a.writing.Unlock()
-			a.onDisk = indexFilesOf(a.path)
-			a.reads.SetMaxIdleConns(0) // each list opens the log by its name
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			state, root := t.TempDir(), t.TempDir()
-			a := openArchive(t, state, root)
-			saved(t, a, "c", "old", time.Now().Add(-time.Hour), 10, nil)
-			put1(t, a, "open", event.Recording)
-			if err := os.Remove(a.path + "-wal"); err != nil {
-				t.Fatal(err)
-			}
-			unnoticed(t, a)
-			keeping(t, a)
-			stored(t, a, "old", "open")
-			put1(t, a, "new", event.Recording)
-			b := openArchive(t, state, root) // as in a crash, a is not closed first
-			stored(t, b, "old", "open", "new")
-			check(t, b)
+			check(t, state)
 		})
 	}
 }
@@ -207,7 +194,7 @@ func TestIndexWithFlippedBytes(t *testing.T) {
 			if err := a.Close(); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join(state, IndexName)
+			path := filepath.Join(state, index.Name)
 			flip := func() {
 				b, err := os.ReadFile(path)
 				if err != nil {
@@ -226,6 +213,10 @@ func TestIndexWithFlippedBytes(t *testing.T) {
 				}
 			}
 			flip()
+			// The log of a process that did not end in peace: the index is examined.
+			if err := os.WriteFile(path+"-wal", []byte{0}, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			a = openArchive(t, state, root)
 			keeping(t, a)
 			put1(t, a, "open", event.Recording)
@@ -233,9 +224,8 @@ func TestIndexWithFlippedBytes(t *testing.T) {
 				seed%2 == 0 {
 				t.Log("nothing that counts was hit")
 			}
-			a.doubted <- struct{}{} // for damage that no statement has met yet
 			stored(t, a, append(want, "open")...)
-			check(t, a)
+			check(t, state)
 		})
 	}
 }
@@ -247,9 +237,7 @@ func TestGarbledEventIsFoundAgain(t *testing.T) {
 	saved(t, a, "c", "one", time.Now().Add(-time.Hour), 10, nil)
 	saved(t, a, "c", "two", time.Now().Add(-2*time.Hour), 10, nil)
 	put1(t, a, "open", event.Recording)
-	if _, err := a.db.ExecContext(t.Context(), `UPDATE events SET event = '{"id": "on' WHERE id = 'one'`); err != nil {
-		t.Fatal(err)
-	}
+	execute(t, state, `UPDATE events SET event = '{"id": "on' WHERE id = 'one'`)
 	keeping(t, a)
 	stored(t, a, "one", "two", "open")
 }
@@ -375,91 +363,6 @@ func TestForeignFilesInTheArchive(t *testing.T) {
 	}
 }
 
-// TestIndexIsWaitedFor checks that an index that cannot be opened for a passing reason is waited for. Until then no
-// event is noted, and nothing is lost.
-func TestIndexIsWaitedFor(t *testing.T) {
-	state, root := t.TempDir(), t.TempDir()
-	a := openArchive(t, state, root)
-	put1(t, a, "old", event.Recording)
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	blocked := filepath.Join(state, IndexName+"-wal")
-	if err := os.Mkdir(blocked, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	var said []bool
-	b, err := OpenOrWait(t.Context(), state, root, slog.New(slog.DiscardHandler), func(err error) {
-		said = append(said, err == nil)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() })
-	if err := b.Put(t.Context(), event.Event{ID: "new", Camera: "c", Time: time.Now(),
-		State: event.Recording}); err == nil {
-		t.Error("an event was noted in an index that cannot be opened")
-	}
-	if _, err := Open(t.Context(), state, root, slog.New(slog.DiscardHandler)); err == nil {
-		t.Error("a command goes on without an index")
-	}
-	if err := os.Remove(blocked); err != nil {
-		t.Fatal(err)
-	}
-	b.checkIndex(t.Context())
-	put1(t, b, "new", event.Recording)
-	stored(t, b, "old", "new")
-	if !slices.Equal(said, []bool{false, false, true, true}) {
-		t.Errorf("told %v", said)
-	}
-	if kept, _ := filepath.Glob(filepath.Join(state, IndexName+".damaged-*")); kept != nil {
-		t.Errorf("a good index was moved aside: %v", kept)
-	}
-}
-
-// TestOpenEventsOutliveAFailedBegin checks that open events that were answered get into the index that replaces a
-// damaged one, even if the damaged index was unreadable and the first attempt to replace it failed.
-func TestOpenEventsOutliveAFailedBegin(t *testing.T) {
-	state, root := t.TempDir(), t.TempDir()
-	a := openArchive(t, state, root)
-	put1(t, a, "open", event.Recording)
-	for _, end := range []string{"", "-wal"} {
-		path := filepath.Join(state, IndexName+end)
-		fi, err := os.Stat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = f.WriteAt(bytes.Repeat([]byte{0x5a}, int(fi.Size())), 0)
-		if err = errors.Join(err, f.Close()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// At first the new index cannot be created.
-	real, nowhere := a.path, filepath.Join(state, IndexName, IndexName) // below a file
-	a.writing.Lock()
-	a.path = nowhere
-	over, end := context.WithCancel(t.Context())
-	end() // the mail session that met the damage ends just now
-	if err := a.recreate(over, errDamaged); err == nil {
-		t.Error("an index was made in a folder that there is not")
-	}
-	a.path = real
-	err := setAside(real, time.Now())
-	a.writing.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := a.reconnect(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	put1(t, a, "new", event.Recording)
-	stored(t, a, "open", "new")
-}
-
 // TestReindexBesideChanges checks that changes made while the archive is read persist.
 func TestReindexBesideChanges(t *testing.T) {
 	for at := int64(1); at < 12; at++ {
@@ -493,7 +396,7 @@ func TestReindexBesideChanges(t *testing.T) {
 		if e, err := a.Get(t.Context(), "kept"); err != nil || !e.Protected {
 			t.Errorf("step %d: protected %v, %v", at, e.Protected, err)
 		}
-		if _, err := a.Get(t.Context(), "gone"); !errors.Is(err, ErrNotFound) {
+		if _, err := a.Get(t.Context(), "gone"); !errors.Is(err, index.ErrNotFound) {
 			t.Errorf("step %d: the removed event is back: %v", at, err)
 		}
 	}
@@ -519,12 +422,10 @@ func TestIndexIsDamagedWhileItIsFilled(t *testing.T) {
 	state, root := t.TempDir(), t.TempDir()
 	a := openArchive(t, state, root)
 	saved(t, a, "cam", "a1", time.Now(), 100, nil)
-	if _, err := a.db.ExecContext(t.Context(), `UPDATE events SET event = '{"id":"a1' || char(1) || '}'`); err != nil {
-		t.Fatal(err)
-	}
-	d, _ := a.drive(func(known) bool { return true })
-	d.filled = false
-	a.register(d)
+	execute(t, state, `UPDATE events SET event = '{"id":"a1' || char(1) || '}'`)
+	d, _ := a.Drive(func(index.Drive) bool { return true })
+	a.Update(d.Key, func(d *index.Drive) { d.Filled = false })
+	a.RequestFill()
 	keeping(t, a)
 	stored(t, a, "a1")
 }
@@ -535,11 +436,10 @@ func TestRecreatedWhileItIsFilled(t *testing.T) {
 	a := openArchive(t, state, root)
 	saved(t, a, "cam", "a1", time.Now(), 100, nil)
 	ctx := &steps{Context: t.Context(), at: 2, do: func() {
-		a.writing.Lock()
-		defer a.writing.Unlock()
-		if err := a.recreate(t.Context(), errDamaged); err != nil {
+		if err := os.Remove(filepath.Join(state, index.Name)); err != nil {
 			t.Error(err)
 		}
+		put1(t, a, "new", event.Recording)
 	}}
 	if _, _, err := a.Reindex(ctx); err != nil {
 		t.Fatal(err)

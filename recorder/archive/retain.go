@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
-	"math"
 	"os"
 	"slices"
 	"time"
 
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
-	"github.com/preroll/preroll/recorder/text"
 )
 
 // Limits says when events may be deleted. The limits hold for each drive. Zero means no limit. Sizes are in bytes.
@@ -26,16 +24,12 @@ type Limits struct {
 // never deletes a protected or open event, or a file that Preroll did not write. It skips drives that it cannot reach
 // and events that it cannot remove, and logs each such drive once.
 func (a *Archive) Retain(ctx context.Context, l Limits, now time.Time) (removed []event.Event, err error) {
-	a.mu.Lock()
-	drives := slices.SortedFunc(maps.Values(a.drives), func(x, y known) int {
-		if x.path != y.path && (x.path == a.root || y.path == a.root) { // the current drive first
-			return cmp.Compare(btoi(y.path == a.root), btoi(x.path == a.root))
-		}
-		return cmp.Compare(x.key, y.key)
+	root, drives := a.Root(), a.Drives()
+	slices.SortStableFunc(drives, func(x, y index.Drive) int { // the current drive first
+		return cmp.Compare(btoi(y.Path == root), btoi(x.Path == root))
 	})
-	a.mu.Unlock()
 	var errs []error
-	for _, d := range append(drives, known{}) { // the last one is for events that never got a place
+	for _, d := range append(drives, index.Drive{}) { // the last one is for events that never got a place
 		gone, err := a.retainOn(ctx, d, l, now)
 		removed = append(removed, gone...)
 		errs = append(errs, err)
@@ -51,25 +45,26 @@ func btoi(b bool) int {
 }
 
 // retainOn is Retain for one drive.
-func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time) (removed []event.Event, err error) {
-	bytes, err := a.bytesOn(ctx, d)
+func (a *Archive) retainOn(ctx context.Context, d index.Drive, l Limits,
+	now time.Time) (removed []event.Event, err error) {
+	bytes, err := a.BytesOn(ctx, d)
 	if err != nil || l.MaxAge <= 0 && (bytes == 0 || l.MaxSize <= 0 && l.MinFree <= 0) {
 		a.mu.Lock()
-		delete(a.away, d.key) // no limit can be exceeded, so nobody needs the drive
+		delete(a.away, d.Key) // no limit can be exceeded, so nobody needs the drive
 		a.mu.Unlock()
 		return nil, err
 	}
 	root, err := (*os.Root)(nil), error(nil)
-	if d.key != 0 {
+	if d.Key != 0 {
 		root, err = a.reach(ctx, d)
 	}
 	a.mu.Lock()
-	told := a.away[d.key]
-	a.away[d.key] = err != nil
+	told := a.away[d.Key]
+	a.away[d.Key] = err != nil
 	a.mu.Unlock()
 	if err != nil {
 		if !told && ctx.Err() == nil {
-			a.log.Warn("a drive with events is not there, so its limits are not kept", "path", d.path, "err", err)
+			a.log.Warn("a drive with events is not there, so its limits are not kept", "path", d.Path, "err", err)
 		}
 		return nil, nil
 	}
@@ -90,19 +85,15 @@ func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time
 			defer func() { err = errors.Join(err, ferr) }() // the other limits are kept all the same
 		}
 	}
-	var at int64
-	var last string
 	failed := 0
-	for {
-		until, least := int64(math.MaxInt64), 1
+	for old := (index.Old{Bytes: 1, Limit: batch}); ; {
 		if over <= 0 {
 			if l.MaxAge <= 0 {
 				break
 			}
-			until, least = now.Add(-l.MaxAge).UnixMilli(), 0
+			old.Until, old.Bytes = now.Add(-l.MaxAge), 0
 		}
-		list, err := a.scan(ctx, `SELECT drive, event FROM events INDEXED BY events_old WHERE drive = ? AND protected = 0 AND state NOT IN ('recording', 'finishing')
-			AND (time, id) > (?, ?) AND time < ? AND bytes >= ? ORDER BY time, id LIMIT ?`, d.key, at, last, until, least, batch)
+		list, err := a.Oldest(ctx, d, old)
 		if err != nil {
 			return removed, err
 		}
@@ -113,7 +104,7 @@ func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time
 			if over <= 0 && (l.MaxAge <= 0 || now.Sub(e.Time) <= l.MaxAge) {
 				break
 			}
-			at, last = e.Time.UnixMilli(), e.ID
+			old.After = e
 			gone, rerr := a.retire(ctx, root, e.ID)
 			switch {
 			case ctx.Err() != nil:
@@ -135,17 +126,17 @@ func (a *Archive) retainOn(ctx context.Context, d known, l Limits, now time.Time
 }
 
 // tellOnce logs that events of a drive cannot be removed, once until err is nil again.
-func (a *Archive) tellOnce(d known, err error) {
+func (a *Archive) tellOnce(d index.Drive, err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
 	a.mu.Lock()
-	told := a.stuck[d.key]
-	a.stuck[d.key] = text
+	told := a.stuck[d.Key]
+	a.stuck[d.Key] = text
 	a.mu.Unlock()
 	if err != nil && told == "" {
-		a.log.Error("old events cannot be removed and are passed over", "path", d.path, "err", err)
+		a.log.Error("old events cannot be removed and are passed over", "path", d.Path, "err", err)
 	}
 }
 
@@ -155,7 +146,7 @@ func (a *Archive) retire(ctx context.Context, root *os.Root, id string) (bool, e
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	e, err := a.Get(ctx, id)
-	if errors.Is(err, ErrNotFound) || err == nil && e.Protected {
+	if errors.Is(err, index.ErrNotFound) || err == nil && e.Protected {
 		return false, nil
 	}
 	if err == nil {
@@ -164,28 +155,15 @@ func (a *Archive) retire(ctx context.Context, root *os.Root, id string) (bool, e
 	return err == nil, err
 }
 
-// bytesOn returns the size of the clips on a drive.
-func (a *Archive) bytesOn(ctx context.Context, d known) (bytes int64, err error) {
-	err = a.reader().QueryRowContext(ctx, `SELECT coalesce(sum(bytes), 0) FROM days WHERE drive = ?`,
-		d.key).Scan(&bytes)
-	if err != nil {
-		err = a.reportCorruption(indexError(text.IndexRead, err))
-	}
-	return bytes, err
-}
-
 // Away returns the drives with events that retention could not reach at its last attempt.
-func (a *Archive) Away(ctx context.Context) []Drive {
-	list, err := a.Drives(ctx)
+func (a *Archive) Away(ctx context.Context) []index.Usage {
+	list, err := a.Usage(ctx)
 	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(list, func(d Drive) bool {
-		k, ok := a.drive(func(k known) bool { return k.id == d.ID && k.path == d.Path })
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		return !ok || !a.away[k.key]
-	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.DeleteFunc(list, func(u index.Usage) bool { return !a.away[u.Key] })
 }
 
 // near says when a drive counts as full: within 1/near of a limit of size.
@@ -197,15 +175,16 @@ const near = 20
 // enough.
 func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Next, error) {
 	path := a.Root()
-	var d known // the reachable drive that was registered last, if any is
+	var d index.Drive // the reachable drive that was registered last, if any is
+	drives := a.Drives()
 	a.mu.Lock()
-	for key, o := range a.drives {
-		if o.path == path && (d.key == 0 || a.away[d.key] || key > d.key && !a.away[key]) {
+	for _, o := range drives {
+		if o.Path == path && (d.Key == 0 || a.away[d.Key] || !a.away[o.Key]) {
 			d = o
 		}
 	}
 	a.mu.Unlock()
-	if d.key == 0 {
+	if d.Key == 0 {
 		return nil, nil
 	}
 	full, limit := "", ""
@@ -217,7 +196,7 @@ func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Nex
 	}
 	if l.MaxSize > 0 {
 		limit = "max_size"
-		bytes, err := a.bytesOn(ctx, d)
+		bytes, err := a.BytesOn(ctx, d)
 		if err != nil {
 			return nil, err
 		}
@@ -250,9 +229,8 @@ func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Nex
 }
 
 // oldest returns the oldest event of a drive that may be deleted and has at least the given bytes, or nil.
-func (a *Archive) oldest(ctx context.Context, d known, bytes int64) (*event.Event, error) {
-	list, err := a.scan(ctx, `SELECT drive, event FROM events INDEXED BY events_old WHERE drive = ? AND protected = 0 AND state NOT IN ('recording', 'finishing')
-		AND bytes >= ? ORDER BY time, id LIMIT 1`, d.key, bytes)
+func (a *Archive) oldest(ctx context.Context, d index.Drive, bytes int64) (*event.Event, error) {
+	list, err := a.Oldest(ctx, d, index.Old{Bytes: bytes, Limit: 1})
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}

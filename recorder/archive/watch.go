@@ -12,6 +12,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -125,7 +126,7 @@ func (a *Archive) follow(ctx context.Context, path string, touched map[string]bo
 		return nil, nil
 	}
 	defer func() { _ = root.Close() }()
-	d, ok := a.drive(func(d known) bool { return d.id == id && id != "" })
+	d, ok := a.Drive(func(d index.Drive) bool { return d.ID == id && id != "" })
 	if !ok {
 		return nil, nil
 	}
@@ -141,7 +142,7 @@ func (a *Archive) follow(ctx context.Context, path string, touched map[string]bo
 		if _, err := root.Lstat(name); err == nil {
 			sidecar := strings.TrimSuffix(name, filepath.Ext(name)) + ".json"
 			if e, err := ReadSidecar(root, sidecar); err == nil && e.State.Ended() && !clipsGone(root, e) {
-				if _, err := a.Get(ctx, e.ID); errors.Is(err, ErrNotFound) {
+				if _, err := a.Get(ctx, e.ID); errors.Is(err, index.ErrNotFound) {
 					names = append(names, sidecar)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -71,5 +72,5 @@ func (c *camera) lostEvent(ctx context.Context, hold string) (e event.Event, los
 		return e, false
 	}
 	_, err = c.set.opt.Archive.Get(ctx, e.ID)
-	return e, errors.Is(err, archive.ErrNotFound)
+	return e, errors.Is(err, index.ErrNotFound)
 }

@@ -26,7 +26,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/failpoint"
-	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
@@ -837,7 +837,7 @@ func (in *Incident) retry(ctx context.Context, w *work, what string, do func(con
 			return true
 		}
 		var missing *source.Failure
-		var index *archive.IndexError
+		var index *index.Error
 		if !errors.As(err, &missing) && !errors.As(err, &index) { // these are reported elsewhere
 			in.c.reportDrive(w, err)
 		}

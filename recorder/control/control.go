@@ -63,7 +63,7 @@ type Update struct {
 	Removed []string       `json:"removed,omitempty"`
 }
 
-// Error is a refusal by the recorder. errors.Is finds the engine's errors in it, such as [archive.ErrNotFound].
+// Error is a refusal by the recorder. errors.Is finds the engine's errors in it, such as [index.ErrNotFound].
 type Error struct {
 	Code   string                  `json:"code,omitempty"` // of the deciding message, see [text.Message]
 	Text   text.Text               `json:"error"`

@@ -20,7 +20,7 @@ import (
 
 	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/internal/sqlfile"
-	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/index"
 )
 
 // areas are the areas in which faults strike.
@@ -316,7 +316,7 @@ var prerollKinds = []Kind{
 				return nil, err
 			}
 			// The index may be gone through an earlier fault.
-			if err := flip(t, filepath.Join(t.World.state, archive.IndexName)); err != nil &&
+			if err := flip(t, filepath.Join(t.World.state, index.Name)); err != nil &&
 				!errors.Is(err, fs.ErrNotExist) {
 				return nil, errors.Join(err, t.World.Start(ctx, ""))
 			}
@@ -455,7 +455,7 @@ var indexKinds = []Kind{
 	{Name: "another program locks the index", Lacks: nothing, Area: "index", Weight: 2, Min: 3 * second,
 		Max: 10 * second, Expect: "alarm mails wait for it, or are not accepted",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
-			db, err := sqlfile.Open(filepath.Join(t.World.state, archive.IndexName),
+			db, err := sqlfile.Open(filepath.Join(t.World.state, index.Name),
 				"mode=rw&_pragma=busy_timeout(5000)", 1)
 			if err != nil {
 				return nil, err
@@ -473,7 +473,7 @@ var indexKinds = []Kind{
 	{Name: "the index is removed", Lacks: nothing, Area: "index", Record: takes, Weight: 2,
 		Expect: "it is written again; no event is lost",
 		Do: func(_ context.Context, t *Fault) (func() error, error) {
-			path := filepath.Join(t.World.state, archive.IndexName)
+			path := filepath.Join(t.World.state, index.Name)
 			for _, end := range []string{"", "-wal", "-shm"} {
 				if err := os.Remove(path + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return nil, err

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/internal/sqlfile"
-	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/index"
 )
 
 // Step is one fault of a plan.
@@ -249,7 +249,7 @@ func (w *World) claim(ctx context.Context, r record) (free func(), ok bool) {
 
 // noted reports whether every open event is in the index and in a second place.
 func (w *World) noted(ctx context.Context) bool {
-	db, err := sqlfile.Open(filepath.Join(w.state, archive.IndexName), "mode=ro&_pragma=busy_timeout(1000)", 0)
+	db, err := sqlfile.Open(filepath.Join(w.state, index.Name), "mode=ro&_pragma=busy_timeout(1000)", 0)
 	if err != nil {
 		return false
 	}

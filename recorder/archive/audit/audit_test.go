@@ -21,6 +21,7 @@ import (
 
 	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
@@ -514,13 +515,13 @@ func TestDamage(t *testing.T) {
 		{name: "an index with an event that is gone", pair: true, harm: func(r *rig) {
 			r.ok(os.RemoveAll(filepath.Join(r.root, "yard")))
 		}, check: []string{"index|none of its files"}, after: func(r *rig) {
-			if _, err := r.a.Get(r.t.Context(), r.two.ID); !errors.Is(err, archive.ErrNotFound) {
+			if _, err := r.a.Get(r.t.Context(), r.two.ID); !errors.Is(err, index.ErrNotFound) {
 				r.t.Error(err)
 			}
 		}},
 		{name: "a damaged index", harm: func(r *rig) {
 			r.ok(r.a.Close())
-			r.write(filepath.Join(r.state, archive.IndexName), bytes.Repeat([]byte("no index "), 1000))
+			r.write(filepath.Join(r.state, index.Name), bytes.Repeat([]byte("no index "), 1000))
 		}, check: []string{"index|cannot be read"}, after: func(r *rig) {
 			r.open()
 			if n, _, err := r.a.Totals(r.t.Context()); err != nil || n != 1 {
@@ -771,11 +772,11 @@ func TestArchiveThatCannotBeChecked(t *testing.T) {
 	}
 	// Without an index there is nothing to compare with, and no index is created.
 	r.ok(r.a.Close())
-	r.remove(filepath.Join(r.state, archive.IndexName))
+	r.remove(filepath.Join(r.state, index.Name))
 	if res := r.run(o); !res.Whole() || !fits(res.Notes, []string{"no index yet"}) {
 		t.Errorf("%+v", res)
 	}
-	if _, err := os.Stat(filepath.Join(r.state, archive.IndexName)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(r.state, index.Name)); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a check made an index")
 	}
 }
@@ -861,11 +862,11 @@ func TestIndexStaysAsItIs(t *testing.T) {
 	r := newRig(t, false)
 	state := t.TempDir()
 	for _, end := range []string{"", "-wal"} { // as they are while the index is open
-		r.write(filepath.Join(state, archive.IndexName+end), r.read(filepath.Join(r.state, archive.IndexName+end)))
+		r.write(filepath.Join(state, index.Name+end), r.read(filepath.Join(r.state, index.Name+end)))
 	}
-	wal := r.read(filepath.Join(state, archive.IndexName+"-wal"))
+	wal := r.read(filepath.Join(state, index.Name+"-wal"))
 	r.ok(r.a.Close())
-	index := r.read(filepath.Join(r.state, archive.IndexName))
+	before := r.read(filepath.Join(r.state, index.Name))
 	for _, o := range []Options{r.options(false), {State: state}} {
 		killed := o.State == state
 		if killed {
@@ -876,13 +877,13 @@ func TestIndexStaysAsItIs(t *testing.T) {
 			t.Errorf("killed: %t, %+v", killed, res)
 		}
 	}
-	if now := r.read(filepath.Join(state, archive.IndexName+"-wal")); len(wal) == 0 || !bytes.Equal(now, wal) {
+	if now := r.read(filepath.Join(state, index.Name+"-wal")); len(wal) == 0 || !bytes.Equal(now, wal) {
 		t.Errorf("the log of a killed recorder has %d bytes and had %d", len(now), len(wal))
 	}
-	if now := r.read(filepath.Join(r.state, archive.IndexName)); !bytes.Equal(now, index) {
+	if now := r.read(filepath.Join(r.state, index.Name)); !bytes.Equal(now, before) {
 		t.Error("the index was changed")
 	}
-	if fi, err := os.Stat(filepath.Join(r.state, archive.IndexName+"-wal")); err == nil && fi.Size() > 0 {
+	if fi, err := os.Stat(filepath.Join(r.state, index.Name+"-wal")); err == nil && fi.Size() > 0 {
 		t.Error("it looks as if a recorder had been killed")
 	}
 }

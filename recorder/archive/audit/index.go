@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -42,7 +43,7 @@ func (r *run) closeIndex() error {
 }
 
 func indexFault(err error) Issue {
-	return Issue{Kind: Index, Path: archive.IndexName, Text: "The index cannot be read: " + err.Error() + ".",
+	return Issue{Kind: Index, Path: index.Name, Text: "The index cannot be read: " + err.Error() + ".",
 		Hint: "It is rebuilt from the archive with --repair, or when Preroll starts."}
 }
 
@@ -180,7 +181,7 @@ func (r *run) differs(ctx context.Context, f Issue) (bool, error) {
 	e, err := archive.ReadSidecar(r.disk, f.Path)
 	if err != nil {
 		_, err := r.index.Get(ctx, f.Event)
-		if errors.Is(err, archive.ErrNotFound) {
+		if errors.Is(err, index.ErrNotFound) {
 			return false, nil
 		}
 		return true, err
@@ -200,7 +201,7 @@ func (r *run) find(ctx context.Context, g group, id string) (e event.Event, ok b
 		if err == nil && e.State.Ended() && (e.Folder != g.dir || e.Stem != g.stem) { // a copy, or a moved tree
 			return event.Event{}, false, nil
 		}
-		if err == nil || !errors.Is(err, archive.ErrNotFound) {
+		if err == nil || !errors.Is(err, index.ErrNotFound) {
 			return e, err == nil, err
 		}
 	}
@@ -223,7 +224,7 @@ func (r *run) indexSays(ctx context.Context, e event.Event) (text, hint string, 
 	hint = "The index is rebuilt from the archive with --repair, or: preroll reindex"
 	i, err := r.index.Get(ctx, e.ID)
 	switch {
-	case errors.Is(err, archive.ErrNotFound):
+	case errors.Is(err, index.ErrNotFound):
 		return "The index lacks this event.", hint, nil
 	case ctx.Err() != nil:
 		return "", "", context.Cause(ctx)

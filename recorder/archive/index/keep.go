@@ -1,4 +1,4 @@
-package archive
+package index
 
 import (
 	"context"
@@ -15,11 +15,9 @@ import (
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/internal/sqlfile"
+	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/text"
 )
-
-// The index is a cache. It is opened, or set aside and recreated. A new index gets the open events at once, so that
-// mails can be answered. Refill adds the events on the drives later.
 
 // connect makes the connections to the index. The first statement opens the file.
 func connect(path string) (db, reads *sql.DB, err error) {
@@ -41,101 +39,100 @@ func connect(path string) (db, reads *sql.DB, err error) {
 
 // --- Opening and recreating ---
 
-// ensureOpen makes the index ready, if it is not yet. a.writing is held.
-func (a *Archive) ensureOpen(ctx context.Context) error {
-	if a.ready {
+// ensureOpen makes the index ready, if it is not yet. x.writing is held.
+func (x *Index) ensureOpen(ctx context.Context) error {
+	if x.ready {
 		return nil
 	}
-	err := a.prepare(ctx)
+	err := x.prepare(ctx)
 	if damaged(err) {
-		return a.recreate(ctx, err)
+		return x.recreate(ctx, err)
 	}
 	if err != nil {
-		return indexError(text.IndexOpen, fmt.Errorf("%s: %w", a.path, err))
+		return newError(text.IndexOpen, fmt.Errorf("%s: %w", x.path, err))
 	}
 	return nil
 }
 
 // prepare gives the index its current form, makes its file name durable, and reads its drives and open events. It also
-// writes to the index the drives and open events that are known already. a.writing is held.
-func (a *Archive) prepare(ctx context.Context) error {
-	if err := a.migrate(ctx); err != nil {
+// writes to the index the drives and open events that are known already. x.writing is held.
+func (x *Index) prepare(ctx context.Context) error {
+	if err := x.migrate(ctx); err != nil {
 		return err
 	}
-	if err := os.Chmod(a.path, 0o600); err != nil {
+	if err := os.Chmod(x.path, 0o600); err != nil {
 		return err
 	}
-	if err := durable.SyncDir(filepath.Dir(a.path)); err != nil {
+	if err := durable.SyncDir(filepath.Dir(x.path)); err != nil {
 		return err
 	}
-	a.onDisk = indexFilesOf(a.path)
-	drives, err := drivesOf(ctx, a.db)
+	x.onDisk = indexFilesOf(x.path)
+	drives, err := drivesOf(ctx, x.db)
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
+	x.mu.Lock()
 	for key, d := range drives {
-		if _, ok := a.drives[key]; !ok {
-			d.indexed = true
-			a.drives[key] = d
+		if _, ok := x.drives[key]; !ok {
+			x.drives[key] = d
 		}
 	}
-	a.mu.Unlock()
-	open, err := a.scanIn(ctx, a.db, unfinished)
-	if err != nil {
+	x.mu.Unlock()
+	var open []event.Event
+	if err := queryIn(ctx, x.db, x.into(&open), `SELECT drive, event `+unfinished); err != nil {
 		return err
 	}
-	for _, e := range a.open {
+	for _, e := range x.open {
 		open = append(open, e)
 	}
 	keys := []int64{}
 	for _, e := range open {
-		keys = append(keys, a.keyOf(e))
+		keys = append(keys, x.keyOf(e))
 	}
-	if err := a.commit(ctx, func(tx *sql.Tx) error { return put(ctx, tx, 0, keys, open) }); err != nil {
+	if err := x.commit(ctx, func(tx *sql.Tx) error { return put(ctx, tx, 0, keys, open) }); err != nil {
 		return err
 	}
 	for _, e := range open {
-		a.open[e.ID] = e
+		x.open[e.ID] = e
 	}
 	// The log may have been removed before its file was known. SQLite goes on writing to it, and a reader that opens
 	// the file by its name finds nothing in it.
-	if a.moved() || a.onDisk[1] == nil && logged(ctx, a.db) {
+	if x.moved() || x.onDisk[1] == nil && logged(ctx, x.db) {
 		return fmt.Errorf("%w: its files were removed", errDamaged)
 	}
-	a.ready = true
-	a.loaded.Store(true)
-	a.requestRefill()
+	x.ready = true
+	x.loaded.Store(true)
+	x.RequestFill()
 	return nil
 }
 
-// recreate sets the index aside and creates a new one with the open events. a.writing is held.
-func (a *Archive) recreate(ctx context.Context, why error) error {
+// recreate sets the index aside and creates a new one with the open events. x.writing is held.
+func (x *Index) recreate(ctx context.Context, why error) error {
 	// Ignore the end of ctx, which may belong to a mail's session: half a recreated index would be worse than none.
 	ctx = context.WithoutCancel(ctx)
-	a.log.Error("the index is set aside and rebuilt from the archive", "path", a.path, "err", why)
-	a.ready = false
-	a.made++
+	x.log.Error("the index is set aside and rebuilt from the archive", "path", x.path, "err", why)
+	x.ready = false
+	x.made++
 	if runtime.GOOS == "windows" { // Windows does not move an open file
-		_ = errors.Join(a.reader().Close(), a.db.Close())
+		_ = errors.Join(x.reader().Close(), x.db.Close())
 	}
-	err := durable.MkdirAll(filepath.Dir(a.path), 0o700)
+	err := durable.MkdirAll(filepath.Dir(x.path), 0o700)
 	if err == nil {
-		err = setAside(a.path, time.Now())
+		err = setAside(x.path, time.Now())
 	}
 	if err == nil {
-		a.mu.Lock()
-		for key, d := range a.drives {
-			d.filled, d.indexed = false, false
-			a.drives[key] = d
+		x.mu.Lock()
+		for key, d := range x.drives {
+			d.Filled, d.indexed = false, false
+			x.drives[key] = d
 		}
-		a.mu.Unlock()
+		x.mu.Unlock()
 	}
-	if rerr := a.reconnect(ctx); err == nil {
+	if rerr := x.reconnect(ctx); err == nil {
 		err = rerr
 	}
 	if err != nil {
-		return indexError(text.IndexOpen, fmt.Errorf("%s: %w", a.path, err))
+		return newError(text.IndexOpen, fmt.Errorf("%s: %w", x.path, err))
 	}
 	return nil
 }
@@ -157,20 +154,20 @@ func setAside(path string, now time.Time) error {
 	return nil
 }
 
-// reconnect opens the file that is now at the index's path. Readers get the new file only after prepare. a.writing is
+// reconnect opens the file that is now at the index's path. Readers get the new file only after prepare. x.writing is
 // held.
-func (a *Archive) reconnect(ctx context.Context) error {
-	db, reads, err := connect(a.path)
+func (x *Index) reconnect(ctx context.Context) error {
+	db, reads, err := connect(x.path)
 	if err != nil {
 		return err
 	}
-	oldDB := a.db
-	a.db = db
-	err = a.prepare(ctx)
-	a.reading.Lock()
-	oldReads := a.reads
-	a.reads = reads
-	a.reading.Unlock()
+	oldDB := x.db
+	x.db = db
+	err = x.prepare(ctx)
+	x.reading.Lock()
+	oldReads := x.reads
+	x.reads = reads
+	x.reading.Unlock()
 	_ = errors.Join(oldReads.Close(), oldDB.Close()) // their open files have been moved or removed
 	return err
 }
@@ -178,47 +175,47 @@ func (a *Archive) reconnect(ctx context.Context) error {
 // --- Changing ---
 
 // change changes the index durably. The error is nil only if the change is in the index that the next start will read.
-func (a *Archive) change(ctx context.Context, do func(*sql.Tx) error) error {
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	return a.changeHeld(ctx, do)
+func (x *Index) change(ctx context.Context, do func(*sql.Tx) error) error {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	return x.changeHeld(ctx, do)
 }
 
-// changeHeld is change with a.writing held.
-func (a *Archive) changeHeld(ctx context.Context, do func(*sql.Tx) error) error {
-	if err := a.ensureOpen(ctx); err != nil {
+// changeHeld is change with x.writing held.
+func (x *Index) changeHeld(ctx context.Context, do func(*sql.Tx) error) error {
+	if err := x.ensureOpen(ctx); err != nil {
 		return err
 	}
-	err := a.commit(ctx, do)
-	if why := a.broken(ctx, err); why != nil {
-		if aerr := a.recreate(ctx, why); aerr != nil {
+	err := x.commit(ctx, do)
+	if why := x.broken(ctx, err); why != nil {
+		if aerr := x.recreate(ctx, why); aerr != nil {
 			return aerr
 		}
-		err = a.commit(ctx, do)
+		err = x.commit(ctx, do)
 	}
 	return err
 }
 
 // broken is called after a commit that ended with err, which may be nil. It returns why the index can no longer be
-// used: it is damaged, or its files were removed. It returns nil if the index can be used. a.writing is held.
-func (a *Archive) broken(ctx context.Context, err error) error {
-	if corrupt(err) || damaged(err) && a.quickCheck(ctx) != nil {
+// used: it is damaged, or its files were removed. It returns nil if the index can be used. x.writing is held.
+func (x *Index) broken(ctx context.Context, err error) error {
+	if corrupt(err) || damaged(err) && x.quickCheck(ctx) != nil {
 		return err
 	}
-	if a.moved() {
+	if x.moved() {
 		return errors.New("its files were removed")
 	}
 	return nil
 }
 
-// commit runs one transaction. a.writing is held.
-func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := a.db.BeginTx(ctx, nil)
+// commit runs one transaction. x.writing is held.
+func (x *Index) commit(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := x.db.BeginTx(ctx, nil)
 	if err != nil {
-		return indexError(text.IndexWrite, err)
+		return newError(text.IndexWrite, err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	noted, err := a.noteDrives(ctx, tx)
+	noted, err := x.noteDrives(ctx, tx)
 	if err == nil {
 		err = do(tx)
 	}
@@ -226,7 +223,7 @@ func (a *Archive) commit(ctx context.Context, do func(*sql.Tx) error) error {
 		err = tx.Commit()
 	}
 	if err != nil {
-		return indexError(text.IndexWrite, err)
+		return newError(text.IndexWrite, err)
 	}
 	noted()
 	return nil
@@ -249,12 +246,12 @@ func indexFilesOf(path string) (f indexFiles) {
 }
 
 // moved reports whether one of the index's files is gone or has been replaced. A process can still write to a removed
-// file while the file is open; everything in it is lost when it is closed. a.writing is held.
-func (a *Archive) moved() bool {
-	now := indexFilesOf(a.path)
-	for i, was := range a.onDisk {
+// file while the file is open; everything in it is lost when it is closed. x.writing is held.
+func (x *Index) moved() bool {
+	now := indexFilesOf(x.path)
+	for i, was := range x.onDisk {
 		if was == nil { // SQLite has created its log since
-			a.onDisk[i] = now[i]
+			x.onDisk[i] = now[i]
 		} else if now[i] == nil || !os.SameFile(was, now[i]) {
 			return true
 		}
@@ -264,30 +261,19 @@ func (a *Archive) moved() bool {
 
 // --- Looking after the index ---
 
-// requestRefill makes Refill fill the index from the drives soon.
-func (a *Archive) requestRefill() {
+// reader returns the connections for reading.
+func (x *Index) reader() *sql.DB {
+	x.reading.Lock()
+	defer x.reading.Unlock()
+	return x.reads
+}
+
+// doubt makes Keep examine the index soon.
+func (x *Index) doubt() {
 	select {
-	case a.renewed <- struct{}{}:
+	case x.doubted <- struct{}{}:
 	default:
 	}
-}
-
-// reader returns the connections for reading.
-func (a *Archive) reader() *sql.DB {
-	a.reading.Lock()
-	defer a.reading.Unlock()
-	return a.reads
-}
-
-// reportCorruption makes Keep examine the index soon if err says that the index is damaged. It returns err.
-func (a *Archive) reportCorruption(err error) error {
-	if damaged(err) {
-		select {
-		case a.doubted <- struct{}{}:
-		default:
-		}
-	}
-	return err
 }
 
 // keepTime is how often Keep checks whether the index's files are still there.
@@ -295,7 +281,7 @@ const keepTime = 10 * time.Second
 
 // Keep watches over the index until ctx ends. It opens an index that could not be opened, and recreates a lost or
 // damaged one.
-func (a *Archive) Keep(ctx context.Context) {
+func (x *Index) Keep(ctx context.Context) {
 	tick := time.NewTicker(keepTime)
 	defer tick.Stop()
 	w, err := fsnotify.NewWatcher() // reports most losses before the next tick
@@ -303,7 +289,7 @@ func (a *Archive) Keep(ctx context.Context) {
 	var missed <-chan error
 	if err == nil {
 		defer func() { _ = w.Close() }()
-		if w.Add(filepath.Dir(a.path)) == nil {
+		if w.Add(filepath.Dir(x.path)) == nil {
 			removed, missed = w.Events, w.Errors
 		}
 	}
@@ -314,54 +300,54 @@ func (a *Archive) Keep(ctx context.Context) {
 		case <-missed:
 		case e := <-removed:
 			if e.Has(fsnotify.Remove | fsnotify.Rename) {
-				a.checkIndex(ctx)
+				x.checkIndex(ctx)
 			}
-		case <-a.doubted:
-			a.examine(ctx)
+		case <-x.doubted:
+			x.examine(ctx)
 		case <-tick.C:
-			a.checkIndex(ctx)
+			x.checkIndex(ctx)
 		}
 	}
 }
 
 // checkIndex opens an index that could not be opened before, and recreates an index whose files were removed.
-func (a *Archive) checkIndex(ctx context.Context) {
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	if !a.ready {
-		err := a.ensureOpen(ctx)
+func (x *Index) checkIndex(ctx context.Context) {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	if !x.ready {
+		err := x.ensureOpen(ctx)
 		if ctx.Err() == nil {
-			a.onChange(err)
+			x.noted(err)
 		}
 		return
 	}
-	if why := a.broken(ctx, nil); why != nil {
-		a.replace(ctx, why)
+	if why := x.broken(ctx, nil); why != nil {
+		x.replace(ctx, why)
 	}
 }
 
 // examine reads the whole index, and recreates it if it is damaged. The index stays in use meanwhile.
-func (a *Archive) examine(ctx context.Context) {
-	a.writing.Lock()
-	made := a.made
-	a.writing.Unlock()
-	why := a.quickCheck(ctx)
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	if why != nil && ctx.Err() == nil && a.made == made {
-		a.replace(ctx, why)
+func (x *Index) examine(ctx context.Context) {
+	x.writing.Lock()
+	made := x.made
+	x.writing.Unlock()
+	why := x.quickCheck(ctx)
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	if why != nil && ctx.Err() == nil && x.made == made {
+		x.replace(ctx, why)
 	}
 }
 
-func (a *Archive) replace(ctx context.Context, why error) {
-	if err := a.recreate(ctx, why); err != nil {
-		a.log.Error("the index was not rebuilt", "err", err)
+func (x *Index) replace(ctx context.Context, why error) {
+	if err := x.recreate(ctx, why); err != nil {
+		x.log.Error("the index was not rebuilt", "err", err)
 	}
 }
 
 // quickCheck reads every page of the index and every event. It returns nil unless it finds damage.
-func (a *Archive) quickCheck(ctx context.Context) error {
-	db := a.reader()
+func (x *Index) quickCheck(ctx context.Context) error {
+	db := x.reader()
 	var said string
 	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&said); err != nil {
 		return ifDamaged(err)
@@ -387,6 +373,3 @@ func ifDamaged(err error) error {
 	}
 	return nil
 }
-
-// errDamaged is the error for damage that Preroll finds and not SQLite.
-var errDamaged = errors.New("index is damaged")

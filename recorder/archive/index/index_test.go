@@ -1,4 +1,4 @@
-package archive
+package index
 
 import (
 	"bytes"
@@ -17,18 +17,91 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 )
 
+// openIndex opens an index that is closed when the test ends.
+func openIndex(t testing.TB, state string) *Index {
+	t.Helper()
+	x, err := Open(t.Context(), options(t, state))
+	if err == nil {
+		err = x.Ready(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = x.Close() })
+	return x
+}
+
+func options(t testing.TB, state string) Options {
+	return Options{State: state, Root: func() string { return filepath.Join(state, "archive") },
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Noted: func(error) {}}
+}
+
+func ids(list []event.Event) string {
+	var s []string
+	for _, e := range list {
+		s = append(s, e.ID)
+	}
+	return strings.Join(s, " ")
+}
+
 // check compares the sums in days with the events themselves.
-func check(t *testing.T, a *Archive) {
+func check(t *testing.T, x *Index) {
 	t.Helper()
 	const sums = `SELECT coalesce(group_concat(day || ' ' || camera || ' ' || label || ' ' || events || ' ' || bytes, char(10)), '') FROM `
 	var kept, counted string
-	err := errors.Join(a.db.QueryRowContext(t.Context(),
+	err := errors.Join(x.db.QueryRowContext(t.Context(),
 		sums+`(SELECT * FROM days ORDER BY day, camera, label)`).Scan(&kept),
-		a.db.QueryRowContext(t.Context(),
+		x.db.QueryRowContext(t.Context(),
 			sums+
 				`(SELECT day, camera, label, count(*) AS events, sum(bytes) AS bytes FROM events GROUP BY day, camera, label ORDER BY day, camera, label)`).Scan(&counted))
 	if err != nil || kept != counted {
 		t.Errorf("the sums are\n%s\nand the events\n%s\n%v", kept, counted, err)
+	}
+}
+
+func TestListPages(t *testing.T) {
+	x := openIndex(t, t.TempDir())
+	at := time.Now().Truncate(time.Millisecond)
+	for i := range 10 { // pairs share their time
+		if err := x.Put(t.Context(), event.Event{ID: fmt.Sprintf("e%d", i), Camera: []string{"a", "b"}[i%2],
+			Time: at.Add(time.Duration(i/2) * time.Second), State: event.Failed}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all []event.Event
+	q := event.Query{Limit: 3}
+	for {
+		list, err := x.List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) == 0 {
+			break
+		}
+		all = append(all, list...)
+		last := list[len(list)-1]
+		q.Before, q.BeforeID = last.Time, last.ID
+	}
+	if got := ids(all); got != "e9 e8 e7 e6 e5 e4 e3 e2 e1 e0" {
+		t.Error(got)
+	}
+	if list, err := x.List(t.Context(), event.Query{Camera: "b"}); err != nil || ids(list) != "e9 e7 e5 e3 e1" {
+		t.Errorf("%s, %v", ids(list), err)
+	}
+	if _, err := x.Get(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestPutIsAllOrNothing(t *testing.T) {
+	x := openIndex(t, t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := x.Put(ctx, event.Event{ID: "x", Camera: "c", Time: time.Now()}); err == nil {
+		t.Error("written with an ended context")
+	}
+	if n, _, err := x.Totals(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d events, %v", n, err)
 	}
 }
 
@@ -49,11 +122,11 @@ func some() []event.Event {
 }
 
 func TestFind(t *testing.T) {
-	a := openArchive(t, t.TempDir(), t.TempDir())
-	if err := a.Put(t.Context(), some()...); err != nil {
+	x := openIndex(t, t.TempDir())
+	if err := x.Put(t.Context(), some()...); err != nil {
 		t.Fatal(err)
 	}
-	check(t, a)
+	check(t, x)
 	for _, tc := range []struct {
 		name string
 		q    event.Query
@@ -87,11 +160,11 @@ func TestFind(t *testing.T) {
 		{"blank text", event.Query{Text: "  ", Day: "2026-11-22"}, "e00 e01 e02 e03", "2026-11-22 4"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			list, err := a.List(t.Context(), tc.q)
+			list, err := x.List(t.Context(), tc.q)
 			if err != nil || ids(list) != tc.want {
 				t.Errorf("%s, want %s, %v", ids(list), tc.want, err)
 			}
-			days, err := a.Days(t.Context(), tc.q)
+			days, err := x.Days(t.Context(), tc.q)
 			var got []string
 			for _, d := range days {
 				got = append(got, fmt.Sprintf("%s %d", d.Day, d.Events))
@@ -101,28 +174,28 @@ func TestFind(t *testing.T) {
 			}
 		})
 	}
-	if c, err := a.Choices(t.Context()); err != nil || fmt.Sprint(c) != "{[door gate] [motion person]}" {
+	if c, err := x.Choices(t.Context()); err != nil || fmt.Sprint(c) != "{[door gate] [motion person]}" {
 		t.Errorf("%v, %v", c, err)
 	}
 }
 
 func TestSumsFollow(t *testing.T) {
-	a := openArchive(t, t.TempDir(), t.TempDir())
+	x := openIndex(t, t.TempDir())
 	want := func(what string, events int, bytes int64) {
 		t.Helper()
-		check(t, a)
-		if n, b, err := a.Totals(t.Context()); n != events || b != bytes || err != nil {
+		check(t, x)
+		if n, b, err := x.Totals(t.Context()); n != events || b != bytes || err != nil {
 			t.Errorf("%s: %d events, %d bytes, %v", what, n, b, err)
 		}
 	}
 	want("empty", 0, 0)
-	if c, err := a.Choices(t.Context()); err != nil || c.Cameras == nil || c.Labels == nil {
+	if c, err := x.Choices(t.Context()); err != nil || c.Cameras == nil || c.Labels == nil {
 		t.Errorf("%+v, %v", c, err)
 	}
 	list := some()
 	put := func(e ...event.Event) {
 		t.Helper()
-		if err := a.Put(t.Context(), e...); err != nil {
+		if err := x.Put(t.Context(), e...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -137,13 +210,13 @@ func TestSumsFollow(t *testing.T) {
 	put(e)
 	want("without clip", 12, 1166)
 	for _, e := range list {
-		if err := a.forget(t.Context(), e.ID); err != nil {
+		if err := x.Remove(t.Context(), e.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want("empty again", 0, 0)
 	var rows int
-	if err := a.db.QueryRowContext(t.Context(), `SELECT count(*) FROM days`).Scan(&rows); err != nil || rows != 0 {
+	if err := x.db.QueryRowContext(t.Context(), `SELECT count(*) FROM days`).Scan(&rows); err != nil || rows != 0 {
 		t.Errorf("%d sums of nothing, %v", rows, err)
 	}
 }
@@ -151,7 +224,7 @@ func TestSumsFollow(t *testing.T) {
 // oldIndex makes an index of the first form, which had no version.
 func oldIndex(t *testing.T, state string, list []event.Event) {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(state, IndexName))
+	db, err := sql.Open("sqlite", filepath.Join(state, Name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,20 +250,20 @@ func TestOldIndexIsBroughtUpToDate(t *testing.T) {
 	oldIndex(t, state, some())
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Open(ended, state, t.TempDir(), slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := Open(ended, options(t, state)); err == nil {
 		t.Error("opened with an ended context")
 	}
 	for range 2 { // the second time there is nothing to do
-		a := openArchive(t, state, t.TempDir())
-		check(t, a)
-		if n, b, err := a.Totals(t.Context()); n != 12 || b != 1266 || err != nil {
+		x := openIndex(t, state)
+		check(t, x)
+		if n, b, err := x.Totals(t.Context()); n != 12 || b != 1266 || err != nil {
 			t.Errorf("%d events, %d bytes, %v", n, b, err)
 		}
-		if list, err := a.List(t.Context(), event.Query{Day: "2026-11-21", Text: "tür person"}); err != nil ||
+		if list, err := x.List(t.Context(), event.Query{Day: "2026-11-21", Text: "tür person"}); err != nil ||
 			ids(list) != "e07" {
 			t.Errorf("%s, %v", ids(list), err)
 		}
-		if err := a.Close(); err != nil {
+		if err := x.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -203,15 +276,15 @@ func TestIndexThatCannotBeUsed(t *testing.T) {
 		make func(t *testing.T, state string)
 	}{
 		{"newer", func(t *testing.T, state string) {
-			a := openArchive(t, state, state)
-			if _, err := a.db.ExecContext(t.Context(), `PRAGMA user_version = 99`); err != nil {
+			x := openIndex(t, state)
+			if _, err := x.db.ExecContext(t.Context(), `PRAGMA user_version = 99`); err != nil {
 				t.Fatal(err)
 			}
-			_ = a.Close()
+			_ = x.Close()
 		}},
 		{"an event that is none", func(t *testing.T, state string) {
 			oldIndex(t, state, some())
-			db, err := sql.Open("sqlite", filepath.Join(state, IndexName))
+			db, err := sql.Open("sqlite", filepath.Join(state, Name))
 			if err == nil {
 				_, err = db.ExecContext(t.Context(), `UPDATE events SET event = '{' WHERE id = 'e05'`)
 				err = errors.Join(err, db.Close())
@@ -224,10 +297,10 @@ func TestIndexThatCannotBeUsed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			state := t.TempDir()
 			tc.make(t, state)
-			a := openArchive(t, state, t.TempDir())
-			put1(t, a, "new", event.Recording)
-			stored(t, a, "new")
-			if kept, err := filepath.Glob(filepath.Join(state, IndexName+".damaged-*")); err != nil || len(kept) == 0 {
+			x := openIndex(t, state)
+			put1(t, x, "new", event.Recording)
+			stored(t, x, "new")
+			if kept, err := filepath.Glob(filepath.Join(state, Name+".damaged-*")); err != nil || len(kept) == 0 {
 				t.Errorf("kept %v, %v", kept, err)
 			}
 		})
@@ -238,14 +311,14 @@ func TestIndexThatCannotBeUsed(t *testing.T) {
 func TestDamagedIndexIsSetAside(t *testing.T) {
 	state := t.TempDir()
 	bad := bytes.Repeat([]byte("x"), 8192)
-	if err := os.WriteFile(filepath.Join(state, IndexName), bad, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(state, Name), bad, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a := openArchive(t, state, state)
-	if err := a.Put(t.Context(), some()...); err != nil {
+	x := openIndex(t, state)
+	if err := x.Put(t.Context(), some()...); err != nil {
 		t.Error(err)
 	}
-	kept, err := filepath.Glob(filepath.Join(state, IndexName+".damaged-*"))
+	kept, err := filepath.Glob(filepath.Join(state, Name+".damaged-*"))
 	if err != nil || len(kept) != 1 {
 		t.Fatalf("kept %v, %v", kept, err)
 	}
@@ -257,23 +330,23 @@ func TestDamagedIndexIsSetAside(t *testing.T) {
 // TestPagesAcrossTimeZones checks that consecutive pages skip and repeat nothing, even if the days were counted in
 // another time zone.
 func TestPagesAcrossTimeZones(t *testing.T) {
-	a := openArchive(t, t.TempDir(), t.TempDir())
-	if err := a.Put(t.Context(), some()...); err != nil {
+	x := openIndex(t, t.TempDir())
+	if err := x.Put(t.Context(), some()...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.db.ExecContext(t.Context(),
+	if _, err := x.db.ExecContext(t.Context(),
 		`UPDATE events SET day = date(day, '+1 day') WHERE id IN ('e03', 'e05', 'e06')`); err != nil {
 		t.Fatal(err)
 	}
-	check(t, a)
-	all, err := a.List(t.Context(), event.Query{})
+	check(t, x)
+	all, err := x.List(t.Context(), event.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var paged []event.Event
 	q := event.Query{Limit: 2}
 	for len(paged) < 20 {
-		page, err := a.List(t.Context(), q)
+		page, err := x.List(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -288,65 +361,8 @@ func TestPagesAcrossTimeZones(t *testing.T) {
 	}
 }
 
-func TestNext(t *testing.T) {
-	now := time.Now()
-	free := func(n int64) func(string) (int64, error) { return func(string) (int64, error) { return n, nil } }
-	for _, tc := range []struct {
-		name   string
-		limits Limits
-		want   string
-	}{
-		{"no limit", Limits{}, ""},
-		{"age", Limits{MaxAge: 10 * 24 * time.Hour}, "failed max_age in 96h0m0s"},
-		{"too old already", Limits{MaxAge: time.Hour, MaxSize: 1}, "failed max_age in -143h0m0s"},
-		{"too large", Limits{MaxAge: 10 * 24 * time.Hour, MaxSize: 2000}, "e1 max_size"},
-		{"nearly too large", Limits{MaxAge: 10 * 24 * time.Hour, MaxSize: 4200}, "e1 max_size"},
-		{"large enough", Limits{MaxAge: 10 * 24 * time.Hour, MaxSize: 4300}, "failed max_age in 96h0m0s"},
-		{"nearly too full", Limits{MaxAge: 10 * 24 * time.Hour, MinFree: 1000, Free: free(1049)}, "e1 min_free"},
-		{"room enough", Limits{MaxAge: 10 * 24 * time.Hour, MinFree: 1000, Free: free(1050)},
-			"failed max_age in 96h0m0s"},
-		{"drive away", Limits{MinFree: 1000, Free: func(string) (int64, error) { return 0, os.ErrNotExist }},
-			"e1 min_free"},
-		{"size only", Limits{MaxSize: 1 << 40, MinFree: 1, Free: free(1 << 40)}, "e1 max_size"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			a := openArchive(t, t.TempDir(), t.TempDir())
-			put := func(id string, days int, state event.State, bytes int64, protected bool) {
-				e := event.Event{ID: id, Camera: "c", Time: now.Add(time.Duration(-days) * 24 * time.Hour),
-					State: state, Protected: protected, Archive: a.Root(), Folder: "c", Stem: id}
-				if bytes > 0 {
-					e.Clips = []event.Clip{{Bytes: bytes}}
-				}
-				if err := a.Put(t.Context(), e); err != nil {
-					t.Fatal(err)
-				}
-			}
-			put("open", 9, event.Recording, 0, false)
-			put("protected", 8, event.Saved, 1000, true)
-			put("failed", 6, event.Failed, 0, false)
-			put("e1", 5, event.Saved, 1500, false)
-			put("e2", 4, event.Incomplete, 1500, false)
-			got := ""
-			n, err := a.Next(t.Context(), tc.limits, now)
-			if n != nil {
-				got = n.Event.ID + " " + n.Why
-				if !n.When.IsZero() {
-					got += " in " + n.When.Sub(now).Round(time.Minute).String()
-				}
-			}
-			if got != tc.want || err != nil {
-				t.Errorf("%q, want %q, %v", got, tc.want, err)
-			}
-		})
-	}
-	a := openArchive(t, t.TempDir(), t.TempDir())
-	if n, err := a.Next(t.Context(), Limits{MaxAge: time.Hour, MaxSize: 1}, now); n != nil || err != nil {
-		t.Errorf("of an empty archive: %+v, %v", n, err)
-	}
-}
-
 func TestAround(t *testing.T) {
-	a := openArchive(t, t.TempDir(), t.TempDir())
+	x := openIndex(t, t.TempDir())
 	at := time.Now()
 	for _, e := range []struct {
 		id, camera  string
@@ -354,20 +370,20 @@ func TestAround(t *testing.T) {
 	}{{"long", "a", -9 * time.Minute, time.Minute}, {"before", "a", -9 * time.Minute, -8 * time.Minute},
 		{"other", "b", -time.Minute, time.Minute}, {"late", "a", 5 * time.Minute, 6 * time.Minute},
 		{"after", "a", 11 * time.Minute, 12 * time.Minute}} {
-		if err := a.Put(t.Context(), event.Event{ID: e.id, Camera: e.camera, Time: at.Add(e.from + 10*time.Second),
+		if err := x.Put(t.Context(), event.Event{ID: e.id, Camera: e.camera, Time: at.Add(e.from + 10*time.Second),
 			From: at.Add(e.from), Until: at.Add(e.until), State: event.Saved}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range mostAround { // a crowd long before hides nothing
 		from := at.Add(-9*time.Minute - 30*time.Second)
-		if err := a.Put(t.Context(), event.Event{ID: fmt.Sprint("crowd", i), Camera: "c", Time: from, From: from,
+		if err := x.Put(t.Context(), event.Event{ID: fmt.Sprint("crowd", i), Camera: "c", Time: from, From: from,
 			Until: from.Add(time.Second), State: event.Saved}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for camera, want := range map[string]string{"": "long other late", "a": "long late", "nobody": ""} {
-		list, err := a.Around(t.Context(), camera, at.Add(-time.Minute), at.Add(10*time.Minute), 10*time.Minute)
+		list, err := x.Around(t.Context(), camera, at.Add(-time.Minute), at.Add(10*time.Minute), 10*time.Minute)
 		if err != nil || ids(list) != want {
 			t.Errorf("%q: %s, want %s, %v", camera, ids(list), want, err)
 		}

@@ -1,10 +1,9 @@
-package archive
+package index
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -21,12 +20,8 @@ const many = 1_000_000
 
 // pile makes an index of many events. One day in a hundred has ten times as many events as the others; busy is one of
 // these days.
-func pile(b *testing.B) (a *Archive, busy string) {
-	a, err := Open(b.Context(), b.TempDir(), b.TempDir(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = a.Close() })
+func pile(b *testing.B) (x *Index, busy string) {
+	x = openIndex(b, b.TempDir())
 	random := rand.New(rand.NewPCG(1, 2))
 	labels := []string{"motion", "person", "vehicle", "line crossing"}
 	began := time.Now()
@@ -51,14 +46,14 @@ func pile(b *testing.B) (a *Archive, busy string) {
 					Subject: fmt.Sprintf("Alarm %s %s", e.Label, at.Format(time.DateTime)), From: "192.168.1.20"})
 			}
 			e.Folder, e.Stem = e.Camera+at.Format("/2006/01/02"),
-				at.Format("2006-01-02_15-04-05-0700")+"_"+FileName(e.Label)
+				at.Format("2006-01-02_15-04-05-0700")+"_"+strings.ReplaceAll(e.Label, " ", "-")
 			e.Thumbnail = e.Stem + ".jpg"
 			e.Clips = []event.Clip{{File: e.Stem + ".mp4", Start: e.From, End: e.Until,
 				Length: event.Seconds(70 * time.Second), Frames: 1050, Bytes: 18_000_000,
 				SHA256: strings.Repeat("0123456789abcdef", 4)}}
 			list = append(list, e)
 			if n++; len(list) == 10_000 || n == many {
-				if err := a.Put(b.Context(), list...); err != nil {
+				if err := x.Put(b.Context(), list...); err != nil {
 					b.Fatal(err)
 				}
 				list = list[:0]
@@ -67,16 +62,16 @@ func pile(b *testing.B) (a *Archive, busy string) {
 	}
 	b.Logf("%d events written in %s, %.0f a second", many, time.Since(began).Round(time.Second),
 		many/time.Since(began).Seconds())
-	return a, busy
+	return x, busy
 }
 
 // BenchmarkIndex measures the queries of a window with a million events in the index.
 func BenchmarkIndex(b *testing.B) {
-	a, busy := pile(b)
+	x, busy := pile(b)
 	list := func(q event.Query, want int) func(*testing.B) {
 		return func(b *testing.B) {
 			for b.Loop() {
-				if l, err := a.List(b.Context(), q); err != nil || len(l) != want {
+				if l, err := x.List(b.Context(), q); err != nil || len(l) != want {
 					b.Fatalf("%d events, %v", len(l), err)
 				}
 			}
@@ -85,7 +80,7 @@ func BenchmarkIndex(b *testing.B) {
 	days := func(q event.Query) func(*testing.B) {
 		return func(b *testing.B) {
 			for b.Loop() {
-				if l, err := a.Days(b.Context(), q); err != nil || len(l) == 0 {
+				if l, err := x.Days(b.Context(), q); err != nil || len(l) == 0 {
 					b.Fatalf("%d days, %v", len(l), err)
 				}
 			}
@@ -105,35 +100,27 @@ func BenchmarkIndex(b *testing.B) {
 	b.Run("List/deep", list(event.Query{Offset: 900_000}, 100))
 	b.Run("Totals", func(b *testing.B) {
 		for b.Loop() {
-			if n, _, err := a.Totals(b.Context()); n < many || err != nil {
+			if n, _, err := x.Totals(b.Context()); n < many || err != nil {
 				b.Fatal(n, err)
 			}
 		}
 	})
 	b.Run("Choices", func(b *testing.B) {
 		for b.Loop() {
-			if c, err := a.Choices(b.Context()); len(c.Cameras) != 10 || len(c.Labels) != 4 || err != nil {
+			if c, err := x.Choices(b.Context()); len(c.Cameras) != 10 || len(c.Labels) != 4 || err != nil {
 				b.Fatal(c, err)
 			}
 		}
 	})
-	b.Run("Next", func(b *testing.B) {
-		for b.Loop() {
-			if n, err := a.Next(b.Context(), Limits{MaxAge: time.Hour, MaxSize: 1}, time.Now()); n == nil ||
-				err != nil {
-				b.Fatal(n, err)
-			}
-		}
-	})
 	b.Run("Put", func(b *testing.B) {
-		l, err := a.List(b.Context(), event.Query{Limit: 1})
+		l, err := x.List(b.Context(), event.Query{Limit: 1})
 		if err != nil {
 			b.Fatal(err)
 		}
 		for n := 0; b.Loop(); n++ {
 			e := l[0]
 			e.ID = fmt.Sprintf("new-%d", n)
-			if err := a.Put(b.Context(), e); err != nil {
+			if err := x.Put(b.Context(), e); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -143,14 +130,14 @@ func BenchmarkIndex(b *testing.B) {
 // BenchmarkRecreate measures how soon an alarm can be noted when the index of a million events is damaged, and how much
 // memory that takes. It also measures how long retention takes if very many of the oldest events are protected.
 func BenchmarkRecreate(b *testing.B) {
-	a, _ := pile(b)
-	if _, err := a.db.ExecContext(b.Context(),
+	x, _ := pile(b)
+	if _, err := x.db.ExecContext(b.Context(),
 		`UPDATE events SET protected = 1 WHERE rowid IN (SELECT rowid FROM events ORDER BY time LIMIT 100000)`); err != nil {
 		b.Fatal(err)
 	}
 	b.Run("Oldest", func(b *testing.B) {
 		for b.Loop() {
-			if e, err := a.oldest(b.Context(), known{key: 1}, 1); err != nil || e == nil {
+			if e, err := x.Oldest(b.Context(), Drive{Key: 1}, Old{Bytes: 1, Limit: 1}); err != nil || len(e) == 0 {
 				b.Fatal(e, err)
 			}
 		}
@@ -159,10 +146,10 @@ func BenchmarkRecreate(b *testing.B) {
 		for n := 0; b.Loop(); n++ {
 			b.StopTimer()
 			state := b.TempDir()
-			if _, err := a.db.ExecContext(b.Context(), `VACUUM INTO ?`, filepath.Join(state, IndexName)); err != nil {
+			if _, err := x.db.ExecContext(b.Context(), `VACUUM INTO ?`, filepath.Join(state, Name)); err != nil {
 				b.Fatal(err)
 			}
-			f, err := os.OpenFile(filepath.Join(state, IndexName), os.O_RDWR, 0)
+			f, err := os.OpenFile(filepath.Join(state, Name), os.O_RDWR, 0)
 			if err == nil {
 				_, err = f.WriteAt(bytes.Repeat([]byte{0xff}, 1<<20), 100)
 				err = errors.Join(err, f.Close())
@@ -174,7 +161,7 @@ func BenchmarkRecreate(b *testing.B) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			b.StartTimer()
-			c, err := OpenOrWait(b.Context(), state, b.TempDir(), slog.New(slog.DiscardHandler), func(error) {})
+			c, err := Open(b.Context(), options(b, state))
 			if err == nil {
 				err = c.Put(b.Context(), event.Event{ID: "new", Camera: "c", Time: time.Now(), State: event.Recording})
 			}
