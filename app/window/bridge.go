@@ -13,16 +13,16 @@ import (
 func (w *window) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		first := true
-		_ = w.client.Watch(ctx, func(u control.Update) {
+		_ = w.Client.Watch(ctx, func(u control.Update) {
 			began := first
 			first = false
-			w.do(func() { w.changed(u, began) })
+			w.Do(func() { w.changed(u, began) })
 		})
 		if ctx.Err() != nil {
 			return
 		}
-		w.do(func() {
-			w.status = nil
+		w.Do(func() {
+			w.Status = nil
 			w.changed(control.Update{}, false)
 		})
 		timer := time.NewTimer(time.Second)
@@ -39,10 +39,10 @@ func (w *window) asked(r instance.Request) bool {
 	if w.isEnded() {
 		return false
 	}
-	w.do(func() {
+	w.Do(func() {
 		w.show(r)
-		w.win.Show()
-		w.win.RequestFocus()
+		w.Window.Show()
+		w.Window.RequestFocus()
 	})
 	return true
 }

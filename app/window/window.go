@@ -1,11 +1,11 @@
 // Package window is the Fyne window, a client of the control socket that comes and goes. It holds no state of its own:
 // everything that it shows comes from the recorder.
 //
-// The window is the frame. Each page in it implements page, and reaches the recorder, the dialogs and the other pages
-// only through its env.
+// The window is the frame: navigation, keys, and the bridge to the recorder. The pages are packages of their own below
+// app/page.
 //
-// Everything here runs on Fyne's main goroutine, except what is started in env.work. That work passes its results on
-// by fyne.Do. The package never imports fyne.io/fyne/v2/app, so it compiles and is tested without a display.
+// Everything here runs on Fyne's main goroutine, except what is started in Env.Work. That work passes its results on by
+// Env.Do. The package never imports fyne.io/fyne/v2/app, so it compiles and is tested without a display.
 package window
 
 import (
@@ -23,6 +23,13 @@ import (
 
 	"github.com/preroll/preroll/app/host"
 	"github.com/preroll/preroll/app/instance"
+	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/app/page/cameras"
+	"github.com/preroll/preroll/app/page/events"
+	"github.com/preroll/preroll/app/page/guide"
+	"github.com/preroll/preroll/app/page/health"
+	"github.com/preroll/preroll/app/page/settings"
+	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/assets"
 	"github.com/preroll/preroll/recorder/config"
@@ -46,29 +53,19 @@ type Options struct {
 	Measure string // file for measurements, or "", see Measured
 }
 
-// page is one of the window's pages. All of it is called on the main goroutine.
-type page interface {
-	Content() fyne.CanvasObject
-	Show()                               // it is seen from now on
-	Hide()                               // another page is seen
-	Update(u control.Update, first bool) // the recorder said something, or is gone; first: of a new connection
-	Tick()                               // a second has passed, while the page is seen
-	Key(k *fyne.KeyEvent)                // a key that no widget has the focus for, while the page is seen
-}
-
 // window is the open window: the frame around the pages.
 type window struct {
-	*env
+	*page.Env
 
 	body  *fyne.Container // all but the guide, hidden while it lies over them so that no key gets there
 	tabs  *container.AppTabs
-	pages []page // in the order of control.Pages
+	pages []page.Page // in the order of control.Pages
 
-	events   *eventsPage
-	cameras  *camerasPage
-	settings *settingsPage
-	health   *healthPage
-	guide    *guide
+	events   *events.Page
+	cameras  *cameras.Page
+	settings *settings.Page
+	health   *health.Page
+	guide    *guide.Page
 	notray   *fyne.Container
 
 	ending sync.RWMutex // guards ended
@@ -91,41 +88,41 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	if err := lang.AddTranslationsFS(words.Files, words.Folder); err != nil {
 		return err
 	}
-	dress(a)
+	widgets.Dress(a)
 	w := newWindow(ctx, a, client)
-	w.paths = opt.Paths
+	w.Paths = opt.Paths
 	if opt.Page == "" {
 		opt.Page = a.Preferences().String("page")
-		w.events.goTo = a.Preferences().String("place")
+		w.events.ReturnTo(a.Preferences().String("place"))
 	}
 	w.show(instance.Request{Page: opt.Page, Event: opt.Event})
-	w.work.Go(func() { w.watch(ctx) })
-	w.work.Go(func() { instance.Serve(ctx, ln, w.asked) })
-	w.work.Go(func() { w.clock(ctx) })
+	w.Work.Go(func() { w.watch(ctx) })
+	w.Work.Go(func() { instance.Serve(ctx, ln, w.asked) })
+	w.Work.Go(func() { w.clock(ctx) })
 	if opt.Measure != "" {
-		w.meter = &meter{began: began}
-		w.work.Go(func() { w.measure(ctx, opt.Measure) })
+		w.Meter = &page.Meter{Began: began}
+		w.Work.Go(func() { w.measure(ctx, opt.Measure) })
 	}
-	w.work.Go(func() { w.lookForTray(ctx) })
-	w.work.Go(func() {
+	w.Work.Go(func() { w.lookForTray(ctx) })
+	w.Work.Go(func() {
 		<-ctx.Done()
 		if w.end() {
 			fyne.Do(a.Quit)
 		}
 	})
-	w.win.SetOnClosed(func() {
+	w.Window.SetOnClosed(func() {
 		w.remember()
 		w.end()
 	})
-	w.win.ShowAndRun()
+	w.Window.ShowAndRun()
 	w.end()
 	cancel()
-	w.events.detail.leave()
+	w.events.Leave()
 	w.cameras.Hide()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.work.Wait()
+		w.Work.Wait()
 	}()
 	select {
 	case <-done:
@@ -151,14 +148,15 @@ func languageOf(ctx context.Context, c *control.Client) string {
 
 func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window {
 	w := &window{}
-	w.env = &env{ctx: ctx, app: a, client: client, win: a.NewWindow("Preroll"), now: time.Now, hosts: addresses,
-		do: w.hand, open: w.show, edit: w.editCamera, toasts: newToast()}
-	w.guide = newGuide(w.env, w.cover)
-	w.events = newEventsPage(w.env)
-	w.cameras = newCamerasPage(w.env)
-	w.health = newHealthPage(w.env)
-	w.settings = newSettingsPage(w.env)
-	w.pages = []page{w.events, w.cameras, w.health, w.settings}
+	w.Env = &page.Env{Ctx: ctx, App: a, Client: client, Window: a.NewWindow("Preroll"), Now: time.Now,
+		Hosts: page.Addresses,
+		Do:    w.hand, Go: w.show, EditCamera: w.editCamera, Toasts: widgets.NewToast()}
+	w.guide = guide.New(w.Env, w.cover)
+	w.events = events.New(w.Env)
+	w.cameras = cameras.New(w.Env)
+	w.health = health.New(w.Env)
+	w.settings = settings.New(w.Env)
+	w.pages = []page.Page{w.events, w.cameras, w.health, w.settings}
 	w.tabs = container.NewAppTabs()
 	for i, t := range []struct {
 		name string
@@ -175,12 +173,12 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	w.tabs.OnSelected = func(*container.TabItem) { w.turned() }
 	w.notray = w.newNoTray()
 	w.notray.Hide()
-	w.guide.content.Hide()
 	w.body = container.NewBorder(w.notray, nil, nil, nil, w.tabs)
-	w.win.SetContent(container.NewStack(w.body, w.guide.content, w.toasts.box))
+	w.Window.SetContent(container.NewStack(w.body, w.guide.Content(), w.Toasts.Box))
 	w.shortcuts()
 	p := a.Preferences()
-	w.win.Resize(fyne.NewSize(float32(p.FloatWithFallback("width", 1000)), float32(p.FloatWithFallback("height", 680))))
+	w.Window.Resize(fyne.NewSize(float32(p.FloatWithFallback("width", 1000)),
+		float32(p.FloatWithFallback("height", 680))))
 	return w
 }
 
@@ -214,11 +212,11 @@ func (w *window) end() bool {
 
 // remember stores the size, page and place that the next window begins with.
 func (w *window) remember() {
-	p, s := w.app.Preferences(), w.win.Canvas().Size()
+	p, s := w.App.Preferences(), w.Window.Canvas().Size()
 	p.SetFloat("width", float64(s.Width))
 	p.SetFloat("height", float64(s.Height))
 	p.SetString("page", control.Pages[w.tabs.SelectedIndex()])
-	p.SetString("place", w.events.place())
+	p.SetString("place", w.events.Place())
 }
 
 // --- Pages ---
@@ -229,13 +227,13 @@ func (w *window) show(o instance.Request) {
 	case o.Event != "":
 		w.turn(pageEvents)
 	case o.Page == "guide":
-		w.guide.show()
+		w.guide.Show()
 	case i >= 0:
 		w.turn(i)
 	}
 	if o.Event != "" {
-		w.guide.hide()
-		w.events.find(o.Event)
+		w.guide.Hide()
+		w.events.Find(o.Event)
 	}
 }
 
@@ -256,29 +254,29 @@ func (w *window) turned() {
 func (w *window) editCamera(id string) {
 	w.turn(pageSettings)
 	if id == "" {
-		w.settings.addCamera()
+		w.settings.AddCamera()
 	} else {
-		w.settings.choose(id)
+		w.settings.Choose(id)
 	}
 }
 
 // cover hides the pages while the guide lies over them.
 func (w *window) cover(on bool) {
-	shown(w.body, !on)
+	widgets.SetVisible(w.body, !on)
 	if !on {
-		w.settings.load()
+		w.settings.Load()
 	}
 }
 
 // changed draws what the recorder reported.
 func (w *window) changed(u control.Update, first bool) {
 	if u.Status != nil {
-		w.status, w.last = u.Status, u.Status
+		w.Status, w.Last = u.Status, u.Status
 	}
 	for _, p := range w.pages {
 		p.Update(u, first)
 	}
-	w.guide.update(u)
+	w.guide.Update(u, first)
 }
 
 // clock calls tick once a second for what changes by itself.
@@ -288,7 +286,7 @@ func (w *window) clock(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			w.do(w.tick)
+			w.Do(w.tick)
 		case <-ctx.Done():
 			return
 		}
@@ -296,7 +294,7 @@ func (w *window) clock(ctx context.Context) {
 }
 
 func (w *window) tick() {
-	w.toasts.tick()
+	w.Toasts.Tick()
 	w.pages[w.tabs.SelectedIndex()].Tick()
 }
 
@@ -304,7 +302,7 @@ func (w *window) tick() {
 
 // shortcuts adds the keys that work everywhere.
 func (w *window) shortcuts() {
-	c := w.win.Canvas()
+	c := w.Window.Canvas()
 	on := func(k fyne.KeyName, m fyne.KeyModifier, do func()) {
 		c.AddShortcut(&desktop.CustomShortcut{KeyName: k, Modifier: m}, func(fyne.Shortcut) { do() })
 	}
@@ -314,7 +312,7 @@ func (w *window) shortcuts() {
 			return
 		}
 		w.turn(pageEvents)
-		w.events.startSearch()
+		w.events.Search()
 	})
 	for i, k := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4} {
 		on(k, ctrl, func() {
@@ -323,8 +321,8 @@ func (w *window) shortcuts() {
 			}
 		})
 	}
-	on(fyne.KeyQ, ctrl, w.win.Close)
-	on(fyne.KeyW, ctrl, w.win.Close)
+	on(fyne.KeyQ, ctrl, w.Window.Close)
+	on(fyne.KeyW, ctrl, w.Window.Close)
 	c.SetOnTypedKey(w.typed)
 }
 
@@ -338,22 +336,20 @@ func (w *window) typed(k *fyne.KeyEvent) {
 
 // covered reports whether the guide or a dialog lies over the pages.
 func (w *window) covered() bool {
-	return w.guide.content.Visible() || w.win.Canvas().Overlays().Top() != nil
+	return w.guide.Content().Visible() || w.Window.Canvas().Overlays().Top() != nil
 }
 
 // newNoTray returns the line for a desktop without tray icons. It offers what the tray would offer.
 func (w *window) newNoTray() *fyne.Container {
-	text := widget.NewLabel(words.L("This desktop shows no tray icon. Preroll goes on recording when this window is closed; start it again to get the window back."))
+	text := widget.NewLabel(
+		words.L("This desktop shows no tray icon. Preroll goes on recording when this window is closed; start it again to get the window back."))
 	text.Wrapping = fyne.TextWrapWord
-	hide := widget.NewButtonWithIcon("", theme.ContentClearIcon(), func() {
-		w.notray.Hide()
-		w.win.Content().Refresh()
-	})
+	hide := widget.NewButtonWithIcon("", theme.ContentClearIcon(), func() { w.showNoTray(false) })
 	quit := widget.NewButton(words.L("Stop Preroll"), func() {
-		w.confirm(words.L("Stop Preroll?"), words.L("No camera is recorded then, and alarms save nothing."),
+		w.Confirm(words.L("Stop Preroll?"), words.L("No camera is recorded then, and alarms save nothing."),
 			words.L("Stop"), func() {
-				w.try(func(ctx context.Context) error {
-					return instance.Send(ctx, w.paths, instance.Tray, instance.Request{Quit: true})
+				w.Try(func(ctx context.Context) error {
+					return instance.Send(ctx, w.Paths, instance.Tray, instance.Request{Quit: true})
 				}, nil)
 			})
 	})
@@ -378,15 +374,13 @@ func (w *window) lookForTray(ctx context.Context) {
 			continue
 		}
 		told = !there
-		w.do(func() {
-			shown(w.notray, !there)
-			w.win.Content().Refresh()
-		})
+		w.Do(func() { w.showNoTray(!there) })
 	}
 }
 
-// plate puts an object on its own background, above everything else.
-func plate(o fyne.CanvasObject) fyne.CanvasObject {
-	return container.NewStack(newBackdrop(theme.ColorNameOverlayBackground, theme.ColorNamePrimary, 8),
-		container.NewPadded(o))
+// showNoTray shows or hides the line for a desktop without tray icons.
+func (w *window) showNoTray(yes bool) {
+	widgets.SetVisible(w.notray, yes)
+	w.Window.Content().Refresh()
+	w.Window.Content().Refresh() // the first one wraps the text, and this one gives it the height
 }

@@ -139,7 +139,7 @@ func called(s source) (list []string) {
 }
 
 // listed are the variables whose texts are passed to L one by one.
-var listed = []string{"leads", "themeNames", "languageNames", "textSizes", "weekdays", "months",
+var listed = []string{"leads", "themeNames", "languageNames", "TextSizes", "weekdays", "months",
 	"waysToTell"}
 
 func inLists(s source) (list []string) {

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/preroll/preroll/app/window"
+	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/config"
@@ -239,7 +239,7 @@ func (b *bench) million(n int) error {
 		return err
 	}
 	defer stop()
-	first, err := m.wait(func(x window.Measured) bool { return x.List > 0 })
+	first, err := m.wait(func(x page.Measured) bool { return x.List > 0 })
 	if err != nil {
 		return err
 	}
@@ -345,26 +345,26 @@ func (b *bench) window(d *desk, file string, args ...string) (m *measured, stop 
 	return m, func() { _ = c.Process.Signal(os.Interrupt); _ = c.Wait() }, nil
 }
 
-func (m *measured) read() (x window.Measured, ok bool) {
+func (m *measured) read() (x page.Measured, ok bool) {
 	b, err := os.ReadFile(m.file)
 	return x, err == nil && json.Unmarshal(b, &x) == nil
 }
 
-func (m *measured) wait(ok func(window.Measured) bool) (window.Measured, error) {
+func (m *measured) wait(ok func(page.Measured) bool) (page.Measured, error) {
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) &&
 		m.ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		if x, there := m.read(); there && ok(x) {
 			return x, nil
 		}
 	}
-	return window.Measured{}, errors.New("the window measured nothing")
+	return page.Measured{}, errors.New("the window measured nothing")
 }
 
 // worst sums up the measurements during the next d.
 func (m *measured) worst(d time.Duration) string {
 	var worst float64
 	over := 0
-	last := window.Measured{}
+	last := page.Measured{}
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if x, ok := m.read(); ok && x != last {
 			worst, over, last = max(worst, x.Worst), over+x.Over50, x
@@ -420,7 +420,7 @@ func (b *bench) play() error {
 		return err
 	}
 	defer end()
-	if _, err := m.wait(func(x window.Measured) bool { return x.Frames > 15 }); err != nil {
+	if _, err := m.wait(func(x page.Measured) bool { return x.Frames > 15 }); err != nil {
 		return err
 	}
 	before, began := cpu(append(children(m.pid), m.pid)...), time.Now()

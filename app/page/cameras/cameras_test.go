@@ -1,0 +1,88 @@
+package cameras
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/preroll/preroll/internal/testing/pagetest"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+func TestMain(m *testing.M) { os.Exit(pagetest.Main(m)) }
+
+// open returns the page on Fyne's test driver, with a fake recorder.
+func open(t *testing.T, f *pagetest.Fake) (*pagetest.Rig, *Page) {
+	t.Helper()
+	w := pagetest.New(t, f)
+	p := New(w.Env)
+	w.Open(p)
+	return w, p
+}
+
+func TestCamerasPage(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	f.Config.Cameras = []config.Camera{config.DemoCamera()}
+	f.Config.Cameras[0].ID = "gate"
+	w, p := open(t, f)
+	w.Window.Resize(fyne.NewSize(900, 600))
+	f.State = pagetest.Status("/a")
+	w.Changed(control.Update{Status: f.State}, true)
+	w.Settle()
+	if p.stills["gate"].image != nil {
+		t.Error("a picture was taken while nobody looks")
+	}
+	p.Show()
+	w.Settle()
+	if p.stills["gate"].image == nil {
+		t.Error("no picture on the page")
+	}
+	p.enable("gate", false)
+	w.Settle()
+	if len(f.Applied) != 1 || f.Applied[0].Cameras[0].Enabled {
+		t.Error("not switched off")
+	}
+	p.openLive("gate")
+	if !p.live.Visible() {
+		t.Error("no live view")
+	}
+	p.Hide()
+	if p.player.IsOpen() {
+		t.Error("the live view goes on while nobody looks")
+	}
+	// An answer comes after the recorder has gone.
+	p.poll()
+	w.Status = nil
+	w.Changed(control.Update{}, false)
+	w.Settle()
+	if w.Status != nil {
+		t.Error("a recorder that is gone seems to be there")
+	}
+}
+
+func TestStateLine(t *testing.T) {
+	at := pagetest.Noon.Add(14 * time.Second)
+	for _, tc := range []struct {
+		c    status.Camera
+		want string
+	}{
+		{status.Camera{State: status.Off}, "Switched off"},
+		{status.Camera{State: status.Connecting, Since: pagetest.Noon}, "Connecting, for 14 s"},
+		{status.Camera{State: status.Recording, Since: pagetest.Noon.Add(-3 * time.Hour)}, "Recording for 3 h"},
+		{status.Camera{State: status.Waiting, Since: pagetest.Noon, Text: text.Plain("The camera sends no picture"),
+			Hint:  text.Plain("Restart it."),
+			Retry: at.Add(7 * time.Second)},
+			"The camera sends no picture. No video for 14 s, trying again in 8 s. Restart it."},
+		{status.Camera{State: status.Waiting, Since: pagetest.Noon, Text: text.Plain("Waits for the RAM disk")},
+			"Waits for the RAM disk. No video for 14 s."},
+	} {
+		if got, _ := stateLine(tc.c, at); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,886 @@
+// Package events is the page Events: the list of events, and the view of one event with its clip.
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/instance"
+	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/app/widgets"
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// Page lists the events, newest first, or shows one of them.
+type Page struct {
+	env     *page.Env
+	content *fyne.Container
+	listing fyne.CanvasObject
+	detail  *eventView
+
+	rows     *widgets.Rows
+	headline *widget.Label
+	save     *widget.Button
+	alarm    *widget.Button
+	resume   *widget.Button
+	trouble  *widget.Label
+	banner   fyne.CanvasObject
+	welcome  *fyne.Container
+	nothing  *fyne.Container
+	unfound  *fyne.Container
+	failed   *fyne.Container
+	fault    *widget.Label
+	thumbs   *thumbs
+
+	search  *widgets.Entry
+	camera  *widget.Select
+	label   *widget.Select
+	date    *widget.DateEntry
+	clear   *widget.Button
+	count   *widget.Label
+	choices event.Choices
+	filling bool
+
+	picked   map[string]event.Event // by id
+	last     int                    // row that was picked last, for a range
+	bar      fyne.CanvasObject
+	rebuild  fyne.CanvasObject // shown while the index is filled from the archive
+	reading  *widget.Label
+	progress *widget.ProgressBar
+	picking  *widget.Label
+
+	book    *book
+	query   event.Query
+	asking  bool
+	again   bool
+	loaded  bool
+	err     error
+	stale   map[string]bool // days that changed since their pages were fetched
+	getting map[pageKey]bool
+	rebuilt int
+	goTo    string // place to return to: a day and the number of events below, see place
+}
+
+// New makes the page.
+func New(env *page.Env) *Page {
+	p := &Page{env: env, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{},
+		getting: map[pageKey]bool{}, last: -1}
+	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: loadPicture}
+	p.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	p.headline.Truncation = fyne.TextTruncateEllipsis
+	p.save = env.NewSaveButton()
+	p.alarm = widget.NewButtonWithIcon(words.L("Send a test alarm"), theme.MailSendIcon(), func() {
+		env.Choose(p.alarm, env.Client.Mail)
+	})
+	p.resume = widget.NewButtonWithIcon(words.L("Resume"), theme.MediaPlayIcon(), func() {
+		env.Try(env.Client.EndPause, nil)
+	})
+	p.resume.Importance = widget.HighImportance
+	p.trouble = widget.NewLabel("")
+	p.trouble.Wrapping = fyne.TextWrapWord
+	why := widget.NewButton(words.L("Health"), func() { env.Go(instance.Request{Page: "health"}) })
+	p.banner = container.NewVBox(container.NewBorder(nil, nil,
+		widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon())), container.NewVBox(why), p.trouble),
+		widget.NewSeparator())
+
+	p.reading = widget.NewLabel("")
+	p.reading.Truncation = fyne.TextTruncateEllipsis
+	p.progress = widget.NewProgressBar()
+	p.progress.TextFormatter = func() string { return "" }
+	p.rebuild = container.NewVBox(p.reading, container.New(widgets.Low{Height: 4}, p.progress))
+
+	p.rows = widgets.NewRows()
+	p.rows.Header = func(i int) bool { return p.book.header(i) }
+	p.rows.Create = func(header bool) fyne.CanvasObject {
+		if header {
+			return newDayRow()
+		}
+		return newEventRow()
+	}
+	p.rows.Update = p.updateRow
+	p.rows.Tapped = p.tapped
+	p.rows.Typed = p.typed
+
+	p.welcome = widgets.Centred(words.L("Welcome to Preroll"),
+		words.L("Preroll keeps the last seconds of your cameras in memory. When a camera reports an alarm by mail, it saves a clip that begins before the alarm."),
+		widgets.Important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), env.OpenGuide)))
+	p.nothing = widgets.Centred(words.L("No events yet"),
+		words.L("As soon as a camera sends an alarm mail, its clip appears here. You need not wait for one: save a clip now, or send a test alarm, which goes the whole way that a camera's mail goes."))
+	p.unfound = widgets.Centred(words.L("Nothing fits"), words.L("No event fits what is searched for."),
+		widget.NewButtonWithIcon(words.L("Show all events"), theme.ContentClearIcon(), p.showAll))
+	p.fault = widget.NewLabel("")
+	p.fault.Wrapping, p.fault.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
+	p.failed = container.NewVBox(layout.NewSpacer(),
+		container.New(widgets.Narrow{Width: 520},
+			container.NewVBox(p.fault,
+				container.NewCenter(
+					widget.NewButtonWithIcon(words.L("Try again"), theme.ViewRefreshIcon(), p.reload)))),
+		layout.NewSpacer())
+
+	p.listing = container.NewBorder(container.NewPadded(container.NewVBox(
+		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline), p.banner,
+		p.rebuild, p.newFilter(), p.newPickBar())),
+		nil, nil, nil, container.NewStack(p.rows, p.nothing, p.unfound, p.failed, p.welcome))
+	p.detail = newEventView(p)
+	p.detail.content.Hide()
+	p.content = container.NewStack(p.listing, p.detail.content)
+	p.draw()
+	return p
+}
+
+// newFilter returns the line with the filters of the list.
+func (p *Page) newFilter() fyne.CanvasObject {
+	p.search = widgets.NewEntry(p.env.Window, func() { p.env.Window.Canvas().Focus(p.rows) })
+	p.search.SetPlaceHolder(words.L("Search (Ctrl+F)"))
+	p.search.SetIcon(theme.SearchIcon())
+	p.search.OnChanged = func(string) { p.filter() }
+	p.search.OnSubmitted = func(string) { p.env.Window.Canvas().Focus(p.rows) }
+	p.camera = widget.NewSelect(nil, func(string) { p.filter() })
+	p.label = widget.NewSelect(nil, func(string) { p.filter() })
+	p.date = widget.NewDateEntry()
+	p.date.SetPlaceHolder(words.L("Any day"))
+	p.date.OnChanged = func(*time.Time) { p.filter() }
+	p.clear = widget.NewButtonWithIcon("", theme.ContentClearIcon(), p.showAll)
+	p.count = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{})
+	p.fillChoices()
+	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
+		return container.NewGridWrap(fyne.NewSize(w, o.MinSize().Height), o)
+	}
+	return container.NewBorder(nil, nil, nil,
+		container.NewHBox(width(150, p.camera), width(130, p.label), width(150, p.date), p.clear),
+		container.NewBorder(nil, nil, nil, p.count, p.search))
+}
+
+// fillChoices fills the filters with the possible values, and keeps the chosen values.
+func (p *Page) fillChoices() {
+	p.filling = true
+	defer func() { p.filling = false }()
+	// The last event with the chosen value may be gone, but the filter still has this value.
+	if c := p.query.Camera; c != "" && !slices.Contains(p.choices.Cameras, c) {
+		p.choices.Cameras = append(slices.Clone(p.choices.Cameras), c)
+	}
+	if l := p.query.Label; l != "" && !slices.Contains(p.choices.Labels, l) {
+		p.choices.Labels = append(slices.Clone(p.choices.Labels), l)
+	}
+	var names, labels []string
+	for _, id := range p.choices.Cameras {
+		names = append(names, p.env.CameraName(id))
+	}
+	for _, l := range p.choices.Labels {
+		labels = append(labels, words.Label(l))
+	}
+	names = append([]string{words.L("All cameras")}, page.Distinct(names, p.choices.Cameras)...)
+	labels = append([]string{words.L("All labels")}, page.Distinct(labels, p.choices.Labels)...)
+	camera, label := 1+slices.Index(p.choices.Cameras, p.query.Camera), 1+slices.Index(p.choices.Labels, p.query.Label)
+	p.camera.SetOptions(names)
+	p.camera.SetSelectedIndex(max(0, camera))
+	p.label.SetOptions(labels)
+	p.label.SetSelectedIndex(max(0, label))
+}
+
+// filter reads the filters and asks for the matching events.
+func (p *Page) filter() {
+	if p.filling {
+		return
+	}
+	q := event.Query{Text: strings.TrimSpace(p.search.Text)}
+	if i := p.camera.SelectedIndex(); i > 0 {
+		q.Camera = p.choices.Cameras[i-1]
+	}
+	if i := p.label.SelectedIndex(); i > 0 {
+		q.Label = p.choices.Labels[i-1]
+	}
+	if p.date.Date != nil {
+		q.Day = p.date.Date.Format("2006-01-02")
+	}
+	if q == p.query {
+		return
+	}
+	p.query = q
+	p.book = newBook(nil)
+	p.rows.Top, p.rows.Into, p.rows.Cursor, p.last = 0, 0, -1, -1
+	p.rows.SetCount(0)
+	p.unpick()
+	p.reload()
+}
+
+func (p *Page) filtered() bool { return p.query != event.Query{} }
+
+// showAll clears all filters.
+func (p *Page) showAll() {
+	p.filling = true
+	p.search.SetText("")
+	p.camera.SetSelectedIndex(0)
+	p.label.SetSelectedIndex(0)
+	p.date.SetDate(nil)
+	p.filling = false
+	p.filter()
+}
+
+// --- Picked events ---
+
+// newPickBar returns the line with the buttons that act on the picked events.
+func (p *Page) newPickBar() fyne.CanvasObject {
+	p.picking = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	all := func(do func(context.Context, event.Event) error) func() {
+		return func() {
+			list := p.pickedList()
+			p.unpick()
+			p.env.Each(list, do)
+		}
+	}
+	protect := widget.NewButtonWithIcon(words.L("Protect"), theme.ConfirmIcon(),
+		all(func(ctx context.Context, e event.Event) error { return p.env.Protect(ctx, e, true) }))
+	release := widget.NewButton(words.L("End protection"),
+		all(func(ctx context.Context, e event.Event) error { return p.env.Protect(ctx, e, false) }))
+	exports := widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(),
+		func() { export(p.env, p.pickedList()) })
+	remove := widget.NewButtonWithIcon(words.L("Delete"), theme.DeleteIcon(), func() { p.remove(p.pickedList()) })
+	remove.Importance = widget.DangerImportance
+	none := widget.NewButtonWithIcon("", theme.ContentClearIcon(), p.unpick)
+	p.bar = container.NewBorder(nil, nil, nil, container.NewHBox(protect, release, exports, remove, none), p.picking)
+	p.bar.Hide()
+	return p.bar
+}
+
+func (p *Page) pickedList() []event.Event {
+	var list []event.Event
+	for _, e := range p.picked {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b event.Event) int { return b.Time.Compare(a.Time) })
+	return list
+}
+
+func (p *Page) pick(e event.Event, on bool) {
+	if on {
+		p.picked[e.ID] = e
+	} else {
+		delete(p.picked, e.ID)
+	}
+	p.drawPicked()
+}
+
+func (p *Page) unpick() {
+	clear(p.picked)
+	p.drawPicked()
+	p.rows.Place(true)
+}
+
+func (p *Page) drawPicked() {
+	was := p.bar.Visible()
+	widgets.SetVisible(p.bar, len(p.picked) > 0)
+	p.picking.SetText(words.N(len(p.picked), "1 event", "%d events"))
+	if was != p.bar.Visible() {
+		p.content.Refresh()
+	}
+}
+
+// remove deletes events after the user agreed. Protected and unfinished events stay, and the question says so.
+func (p *Page) remove(list []event.Event) {
+	var going []event.Event
+	for _, e := range list {
+		if !e.Protected && e.State.Ended() {
+			going = append(going, e)
+		}
+	}
+	text := words.L("Their files are removed from the archive. This cannot be undone.")
+	if n := away(p.env, going); n > 0 {
+		text = words.N(n, "1 of them lies on a drive that is not there: it leaves the list, and its files stay.",
+			"%d of them lie on a drive that is not there: they leave the list, and their files stay.") + "\n" + text
+	}
+	if kept := len(list) - len(going); kept > 0 {
+		text = words.N(kept, "1 event stays: it is protected or still being saved.",
+			"%d events stay: they are protected or still being saved.") + "\n" + text
+	}
+	if len(going) == 0 {
+		dialog.ShowInformation(words.L("Nothing to delete"),
+			words.L("What is protected or still being saved cannot be deleted."), p.env.Window)
+		return
+	}
+	p.env.Confirm(words.N(len(going), "Delete 1 event?", "Delete %d events?"), text, words.L("Delete"), func() {
+		p.unpick()
+		if p.detail.content.Visible() {
+			p.closeEvent()
+		}
+		p.env.Each(going, func(ctx context.Context, e event.Event) error {
+			if isAway(p.env, e) {
+				return p.env.Client.Forget(ctx, e.ID)
+			}
+			return p.env.Client.Delete(ctx, e.ID)
+		})
+	})
+}
+
+// isAway reports whether an event lies on a drive that was not there when it was last looked for.
+func isAway(env *page.Env, e event.Event) bool {
+	return env.Status != nil && slices.ContainsFunc(env.Status.Archive.Away, func(d status.Drive) bool {
+		return d.ID == e.Drive && d.Path == e.Archive
+	})
+}
+
+func away(env *page.Env, list []event.Event) (n int) {
+	for _, e := range list {
+		if isAway(env, e) {
+			n++
+		}
+	}
+	return n
+}
+
+// --- Loading ---
+
+// Update takes a message of the recorder. The first message of a connection makes the page ask for everything again.
+func (p *Page) Update(u control.Update, first bool) {
+	if first {
+		for _, d := range p.book.days {
+			p.stale[d.Day] = true
+		}
+		p.reload()
+		p.detail.reload()
+	}
+	reload := false
+	if s := p.env.Status; s != nil && s.Archive.Rebuilt != p.rebuilt {
+		p.rebuilt = s.Archive.Rebuilt
+		for _, d := range p.book.days {
+			p.stale[d.Day] = true
+		}
+		reload = true
+	}
+	if !first {
+		for _, e := range u.Events {
+			if row := p.book.replace(e); row >= 0 {
+				p.rows.RefreshRow(row)
+			} else {
+				p.stale[dayOf(e)] = true
+				reload = true
+			}
+			if _, ok := p.picked[e.ID]; ok {
+				p.picked[e.ID] = e
+			}
+			p.detail.changed(e)
+		}
+		for _, id := range u.Removed {
+			if row := p.book.find(id); row >= 0 {
+				d, _ := p.book.at(row)
+				p.stale[d.Day] = true
+			}
+			delete(p.picked, id)
+			if p.detail.event.ID == id && p.detail.content.Visible() {
+				p.closeEvent()
+			}
+			reload = true
+		}
+	}
+	if reload {
+		p.drawPicked()
+		p.reload()
+	}
+	p.draw()
+}
+
+// reload asks for the days. It asks one question at a time.
+func (p *Page) reload() {
+	if p.env.Status == nil {
+		return
+	}
+	if p.asking {
+		p.again = true
+		return
+	}
+	p.asking, p.again = true, false
+	p.env.Meter.Question()
+	q := p.query
+	p.env.Work.Go(func() {
+		days, err := p.env.Client.Days(p.env.Ctx, q)
+		var c event.Choices
+		if err == nil {
+			c, err = p.env.Client.Choices(p.env.Ctx)
+		}
+		p.env.Do(func() {
+			p.asking = false
+			if p.env.Ctx.Err() != nil || errors.Is(err, control.ErrNotRunning) {
+				return // the page shows this by itself, and asks again when the recorder is back
+			}
+			if q != p.query || p.again {
+				p.reload()
+				if q != p.query {
+					return
+				}
+			}
+			p.err = err
+			if err == nil {
+				p.setDays(days, c)
+			}
+			p.draw()
+		})
+	})
+}
+
+// setDays shows new days and keeps the place in the list.
+func (p *Page) setDays(days []event.Day, c event.Choices) {
+	p.loaded = true
+	old := p.book
+	p.book = old.update(days, p.stale)
+	clear(p.stale)
+	if p.rows.Top > 0 || p.rows.Into > 0 {
+		p.rows.Top = old.move(p.rows.Top, p.book)
+	}
+	if p.rows.Cursor >= 0 {
+		p.rows.Cursor = old.move(p.rows.Cursor, p.book)
+	}
+	if p.last >= 0 {
+		p.last = old.move(p.last, p.book)
+	}
+	if c.Cameras != nil || c.Labels != nil {
+		if !slices.Equal(c.Cameras, p.choices.Cameras) || !slices.Equal(c.Labels, p.choices.Labels) {
+			p.choices = c
+			p.fillChoices()
+		}
+	}
+	text := ""
+	if p.filtered() {
+		text = words.N(p.book.events, "1 event", "%d events")
+	}
+	p.count.SetText(text)
+	p.rows.SetCount(p.book.rows)
+	if p.goTo != "" {
+		p.restore()
+	}
+}
+
+// get fetches a page that is visible and not loaded. It fetches two pages at a time, and the next ones after that.
+func (p *Page) get(key pageKey) {
+	if _, known := p.book.pages[key]; known || len(p.getting) >= 2 || p.getting[key] {
+		return // if a known page is too short, events are gone, and the recorder will report them
+	}
+	p.getting[key] = true
+	b, q := p.book, p.query
+	q.Day, q.Offset, q.Limit = key.day, key.page*pageSize, pageSize
+	p.env.Work.Go(func() {
+		list, err := p.env.Client.Events(p.env.Ctx, q)
+		p.env.Do(func() {
+			delete(p.getting, key)
+			if p.env.Ctx.Err() != nil {
+				return
+			}
+			if p.book != b { // the list has changed, so the page may hold other events now
+				p.rows.Place(true)
+				return
+			}
+			if err != nil {
+				p.err = err
+				p.draw()
+				return
+			}
+			p.book.keep(key, list)
+			p.rows.Place(true)
+			p.env.Meter.List()
+		})
+	})
+}
+
+func (p *Page) draw() {
+	s := p.env.Status
+	p.headline.SetText(page.Headline(s))
+	text := page.Troubles(s)
+	changed := text != p.trouble.Text
+	if changed {
+		p.trouble.SetText(text)
+	}
+	if s != nil && s.Archive.Filling != nil {
+		f := s.Archive.Filling
+		p.reading.SetText(words.L("The list is read from the archive: %s so far.",
+			words.N(f.Events, "1 event", "%d events")))
+		p.progress.SetValue(f.Part)
+	}
+	before := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
+		p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
+	widgets.SetVisible(p.banner, text != "")
+	widgets.SetVisible(p.rebuild, s != nil && s.Archive.Filling != nil)
+	active := len(page.CamerasOf(s)) > 0
+	widgets.SetVisible(p.save, active)
+	widgets.SetVisible(p.alarm, active && s.SMTP.Listen != "")
+	widgets.SetVisible(p.resume, s != nil && s.Pause.On)
+	empty := p.loaded && p.book.events == 0 && p.err == nil
+	widgets.SetVisible(p.failed, p.err != nil)
+	if p.err != nil {
+		p.fault.SetText(words.L("The list of events cannot be read: %s", words.Error(p.err)))
+	}
+	widgets.SetVisible(p.unfound, empty && p.filtered())
+	widgets.SetVisible(p.welcome, s != nil && len(s.Cameras) == 0 && empty && !p.filtered())
+	widgets.SetVisible(p.nothing, s != nil && len(s.Cameras) > 0 && empty && !p.filtered())
+	widgets.SetVisible(p.rows, !empty && p.err == nil)
+	after := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
+		p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
+	if changed || !slices.Equal(before, after) {
+		p.content.Refresh() // what was shown or hidden moves the rest
+		if changed {
+			p.content.Refresh() // a wrapped text knows its height only after it has a width
+		}
+	}
+}
+
+// Content returns what the page shows.
+func (p *Page) Content() fyne.CanvasObject { return p.content }
+
+// Show does nothing: the list is kept up to date while it is hidden.
+func (p *Page) Show() {}
+
+// Hide stops the clip that plays.
+func (p *Page) Hide() { p.detail.player.Pause() }
+
+// Leave ends what goes on for the event that is shown.
+func (p *Page) Leave() { p.detail.leave() }
+
+// ReturnTo makes the page begin at a place, which an earlier window stored.
+func (p *Page) ReturnTo(place string) { p.goTo = place }
+
+// Tick shows how far events have come that are being saved.
+func (p *Page) Tick() {
+	p.detail.tick()
+	if !p.rows.Visible() || p.detail.content.Visible() {
+		return
+	}
+	for i := range p.rows.Shown {
+		if e, _, ok := p.book.event(i); ok && !e.State.Ended() {
+			p.rows.RefreshRow(i)
+		}
+	}
+}
+
+// --- One event ---
+
+// openEvent shows one event.
+func (p *Page) openEvent(e event.Event) {
+	p.detail.show(e)
+	p.listing.Hide()
+	p.detail.content.Show()
+	p.content.Refresh()
+	p.detail.focus()
+}
+
+// closeEvent goes back to the list.
+func (p *Page) closeEvent() {
+	p.detail.leave()
+	p.detail.content.Hide()
+	p.listing.Show()
+	p.content.Refresh()
+	p.env.Window.Canvas().Focus(p.rows)
+}
+
+// Find shows the event with the given id, even if it is not in the list.
+func (p *Page) Find(id string) {
+	var e event.Event
+	var s status.Status
+	p.env.Try(func(ctx context.Context) (err error) {
+		if s, err = p.env.Client.Status(ctx); err == nil {
+			e, err = p.env.Client.Event(ctx, id)
+		}
+		return err
+	}, func() {
+		if e.ID != "" {
+			if p.env.Known() == nil { // needed for the clips' path and FFmpeg; the watch sends it only a moment later
+				p.env.Last = &s
+			}
+			p.openEvent(e)
+			p.reach(e)
+		}
+	})
+}
+
+// reach puts the cursor on an event, if its page is loaded.
+func (p *Page) reach(e event.Event) {
+	if row := p.book.find(e.ID); row >= 0 {
+		p.rows.SetCursor(row)
+	}
+}
+
+// neighbour opens the next newer (-1) or older (1) event.
+func (p *Page) neighbour(by int) {
+	at := p.book.find(p.detail.event.ID)
+	if at < 0 {
+		return
+	}
+	for at += by; at >= 0 && at < p.book.rows; at += by {
+		if p.book.header(at) {
+			continue
+		}
+		e, key, ok := p.book.event(at)
+		if !ok {
+			p.get(key) // once the page is loaded, the next try gets further
+			return
+		}
+		p.rows.SetCursor(at)
+		p.openEvent(e)
+		return
+	}
+}
+
+// Place returns the place in the list to remember: the day at the top, and the number of its events from there on.
+func (p *Page) Place() string {
+	if p.rows.Top == 0 || p.rows.Top >= p.book.rows {
+		return ""
+	}
+	d, n := p.book.at(p.rows.Top)
+	return fmt.Sprintf("%s/%d", d.Day, max(0, d.Events-n))
+}
+
+// restore goes to the remembered place: a day and the number of its events that lie below.
+func (p *Page) restore() {
+	day, rest, _ := strings.Cut(p.goTo, "/")
+	below, _ := strconv.Atoi(rest)
+	p.goTo = ""
+	for i, d := range p.book.days {
+		if d.Day == day {
+			p.rows.Jump(p.book.starts[i] + 1 + max(0, min(d.Events-below, d.Events-1)))
+		}
+	}
+}
+
+// --- Rows ---
+
+// pictured redraws the rows of a thumbnail that was loaded.
+func (p *Page) pictured(path string) {
+	for i := range p.rows.Shown {
+		if e, _, ok := p.book.event(i); ok && e.Thumbnail != "" && p.env.Path(e, e.Thumbnail) == path {
+			p.rows.RefreshRow(i)
+		}
+	}
+	p.detail.pictured(path)
+}
+
+func (p *Page) tapped(i int, m fyne.KeyModifier) {
+	e, _, ok := p.book.event(i)
+	if !ok {
+		return
+	}
+	switch {
+	case m&fyne.KeyModifierShift != 0 && p.last >= 0:
+		for n := min(p.last, i); n <= max(p.last, i); n++ {
+			if o, _, ok := p.book.event(n); ok {
+				p.picked[o.ID] = o
+			}
+		}
+		p.drawPicked()
+		p.rows.Place(true)
+	case m&(fyne.KeyModifierControl|fyne.KeyModifierSuper) != 0:
+		_, on := p.picked[e.ID]
+		p.pick(e, !on)
+		p.rows.RefreshRow(i)
+		p.last = i
+	default:
+		p.openEvent(e)
+	}
+}
+
+// Key is for the event that is shown, or for the list.
+func (p *Page) Key(k *fyne.KeyEvent) {
+	if p.detail.content.Visible() {
+		p.detail.typed(k)
+		return
+	}
+	p.env.Window.Canvas().Focus(p.rows)
+	p.rows.TypedKey(k)
+}
+
+// Search turns to the list and its search.
+func (p *Page) Search() {
+	if p.detail.content.Visible() {
+		p.closeEvent()
+	}
+	p.env.Window.Canvas().Focus(p.search)
+}
+
+// typed handles the keys of the list.
+func (p *Page) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
+	e, _, ok := p.book.event(p.rows.Cursor)
+	if !ok {
+		return
+	}
+	several := p.pickedList()
+	if len(several) == 0 {
+		several = []event.Event{e}
+	}
+	switch k.Name {
+	case fyne.KeyReturn, fyne.KeyEnter:
+		p.openEvent(e)
+	case fyne.KeySpace:
+		_, on := p.picked[e.ID]
+		p.pick(e, !on)
+		p.last = p.rows.Cursor
+		p.rows.RefreshRow(p.rows.Cursor)
+	case fyne.KeyP:
+		on := slices.ContainsFunc(several, func(e event.Event) bool { return !e.Protected })
+		p.env.Each(several, func(ctx context.Context, e event.Event) error { return p.env.Protect(ctx, e, on) })
+	case fyne.KeyE:
+		export(p.env, several)
+	case fyne.KeyDelete:
+		p.remove(several)
+	case fyne.KeyEscape:
+		p.unpick()
+	}
+}
+
+func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
+	if i >= p.book.rows {
+		return
+	}
+	if header {
+		d, _ := p.book.at(i)
+		o.(*dayRow).set(d, p.env.Now())
+		return
+	}
+	r := o.(*eventRow)
+	e, key, ok := p.book.event(i)
+	if !ok {
+		r.blank()
+		p.get(key)
+		return
+	}
+	m := rowOf(e, p.env.Now())
+	r.title.Set(m.title, theme.ColorNameForeground)
+	r.detail.Set(m.detail, theme.ColorNameForeground)
+	r.state.Set(m.state, colourOf(m.importance))
+	if r.lock.Visible() != m.protected {
+		widgets.SetVisible(r.lock, m.protected)
+		r.box.Refresh()
+	}
+	var picture image.Image
+	if e.Thumbnail != "" {
+		picture = p.thumbs.get(p.env.Path(e, e.Thumbnail))
+	}
+	if r.thumb.Image != picture {
+		r.thumb.Image = picture
+		r.thumb.Refresh()
+	}
+	_, on := p.picked[e.ID]
+	r.filling = true
+	if r.check.Checked != on {
+		r.check.SetChecked(on)
+	}
+	r.filling = false
+	widgets.SetEnabled(r.check, true)
+	r.check.OnChanged = func(on bool) {
+		if !r.filling {
+			p.pick(e, on)
+			p.last = i
+		}
+	}
+}
+
+// dayRow is the heading of a day.
+type dayRow struct {
+	widget.BaseWidget
+	day, count *widget.Label
+	line       *fyne.Container
+}
+
+func newDayRow() *dayRow {
+	r := &dayRow{day: widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}),
+		count: widget.NewLabel("")}
+	r.count.Importance = widget.LowImportance
+	r.line = container.NewHBox(r.day, r.count)
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+func (r *dayRow) set(d event.Day, now time.Time) {
+	t, err := time.ParseInLocation("2006-01-02", d.Day, time.Local)
+	if err != nil {
+		t = now
+	}
+	r.day.SetText(words.Day(t, now))
+	r.count.SetText(words.N(d.Events, "1 event", "%d events"))
+	r.line.Refresh()
+}
+
+// CreateRenderer shows the day and the number of its events.
+func (r *dayRow) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(container.NewVBox(layout.NewSpacer(), r.line))
+}
+
+// eventRow is a reusable row of the list.
+type eventRow struct {
+	widget.BaseWidget
+	check                *widget.Check
+	thumb                *canvas.Image
+	title, detail, state *widgets.Line
+	lock                 *widget.Icon
+	box                  *fyne.Container
+	filling              bool
+}
+
+func newEventRow() *eventRow {
+	r := &eventRow{thumb: canvas.NewImageFromImage(nil), check: widget.NewCheck("", nil),
+		lock: widget.NewIcon(widgets.LockIcon)}
+	r.thumb.FillMode, r.thumb.CornerRadius = canvas.ImageFillContain, 4
+	r.thumb.SetMinSize(fyne.NewSize(112, 63))
+	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
+	ground.CornerRadius = 4
+	r.title, r.detail, r.state = widgets.NewLine(fyne.TextStyle{Bold: true}), widgets.NewLine(fyne.TextStyle{}),
+		widgets.NewLine(fyne.TextStyle{})
+	text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail, r.state,
+		layout.NewSpacer())
+	r.box = container.NewBorder(nil, nil,
+		container.NewHBox(r.check, container.NewCenter(container.NewStack(ground, r.thumb))),
+		container.NewCenter(r.lock),
+		container.New(layout.NewCustomPaddedLayout(0, 0, theme.Padding()*2, theme.Padding()), text))
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+// blank shows that the event is not loaded yet.
+func (r *eventRow) blank() {
+	r.title.Set("…", theme.ColorNameForeground)
+	r.detail.Set("", theme.ColorNameForeground)
+	r.state.Set("", theme.ColorNameForeground)
+	widgets.SetVisible(r.lock, false)
+	if r.thumb.Image != nil {
+		r.thumb.Image = nil
+		r.thumb.Refresh()
+	}
+	r.check.OnChanged = nil
+	if r.check.Checked {
+		r.check.SetChecked(false)
+	}
+	widgets.SetEnabled(r.check, false)
+}
+
+// colourOf returns the text colour of an importance.
+func colourOf(i widget.Importance) fyne.ThemeColorName {
+	switch i {
+	case widget.HighImportance:
+		return theme.ColorNamePrimary
+	case widget.WarningImportance:
+		return theme.ColorNameWarning
+	case widget.DangerImportance:
+		return theme.ColorNameError
+	case widget.SuccessImportance:
+		return theme.ColorNameSuccess
+	case widget.LowImportance:
+		return theme.ColorNameDisabled
+	}
+	return theme.ColorNameForeground
+}
+
+// CreateRenderer shows the box of the row.
+func (r *eventRow) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(r.box) }

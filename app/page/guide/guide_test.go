@@ -1,0 +1,195 @@
+package guide
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/internal/testing/pagetest"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/source"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+func TestMain(m *testing.M) { os.Exit(pagetest.Main(m)) }
+
+// open returns the page on Fyne's test driver, with a fake recorder.
+func open(t *testing.T, f *pagetest.Fake) (*pagetest.Rig, *Page) {
+	t.Helper()
+	w := pagetest.New(t, f)
+	p := New(w.Env, func(bool) {})
+	w.Open(p)
+	return w, p
+}
+
+func TestGuide(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default(),
+		Checked: status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 4 << 30,
+			Suggest: []string{"/dev/shm/other"}},
+		Probed: status.ProbeResult{Streams: source.Streams{Video: "h264", Width: 1920, Height: 1080, FPS: 15},
+			Picture: pagetest.JPEG(), GOP: event.Seconds(2 * time.Second), BitRate: 4e6},
+		Found: []status.DiscoveredCamera{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"}}}
+	w, g := open(t, f)
+	w.Status = &status.Status{SMTP: status.SMTP{Listen: "[::]:2525"}}
+	w.Changed(control.Update{Status: w.Status}, true)
+	w.Settle()
+	if !g.content.Visible() || g.step != 0 {
+		t.Fatal("the guide does not come by itself")
+	}
+	if g.next.Disabled() || !strings.Contains(g.ram.result.Text, "This is RAM: tmpfs, 4 GiB free") ||
+		len(g.ram.offers.Objects) != 1 {
+		t.Errorf("RAM: %q, %d offers", g.ram.result.Text, len(g.ram.offers.Objects))
+	}
+	f.Checked.Fault = text.Plain("cannot be written: this user has no right to")
+	g.ram.entry.SetText("/mnt/locked/x")
+	if !g.next.Disabled() {
+		t.Error("an untested folder is taken")
+	}
+	w.Settle()
+	if !g.next.Disabled() || !strings.Contains(g.ram.result.Text, "no right") {
+		t.Errorf("a folder without rights: %q", g.ram.result.Text)
+	}
+	f.Checked.Fault, f.Checked.Speed = text.Plain(""), 200e6
+	g.ram.entry.SetText("/dev/shm/preroll")
+	g.archive.check()
+	w.Settle()
+	test.Tap(g.next)
+	if g.step != 1 || !strings.Contains(g.archive.result.Text, "200 MB a second") {
+		t.Errorf("archive: step %d, %q", g.step, g.archive.result.Text)
+	}
+	test.Tap(g.next)
+	if g.step != 2 || !g.next.Disabled() {
+		t.Fatal("an untested camera is taken")
+	}
+	g.discover()
+	w.Settle()
+	b := pagetest.Find(g.found, "192.0.2.9  ·  Yard  ·  RLC-810A")
+	if b == nil {
+		t.Fatal("the camera that was found is not listed")
+	}
+	test.Tap(b)
+	if g.url.Text != "rtsp://192.0.2.9/h264Preview_01_main" && !strings.HasPrefix(g.url.Text, "rtsp://192.0.2.9") ||
+		g.name.Text != "Yard" {
+		t.Errorf("taken: %q %q", g.url.Text, g.name.Text)
+	}
+	f.ProbeErr = source.WrongPassword.Failure(nil)
+	test.Tap(pagetest.Find(g.tester.Content, "Test camera"))
+	w.Settle()
+	refusal := source.WrongPassword.Hint().String()
+	if said := pagetest.Texts(g.tester.Content); !strings.Contains(said, "refuses the user name or password") ||
+		!strings.Contains(said, refusal) || !g.next.Disabled() || !g.untested.Visible() {
+		t.Errorf("wrong password: %q", said)
+	}
+	f.ProbeErr = nil
+	g.user.SetText("admin")
+	test.Tap(pagetest.Find(g.tester.Content, "Test camera"))
+	w.Settle()
+	const want = "It works: H264, 1920 × 1080, 15 frames a second, 4.0 Mbit/s, a keyframe every 2.0 s, no sound."
+	if said := pagetest.Texts(g.tester.Content); !strings.Contains(said, want) ||
+		pagetest.Images(g.tester.Content) != 1 || g.next.Disabled() {
+		t.Errorf("test: %q", said)
+	}
+	g.password.SetText("secret")
+	if !g.next.Disabled() {
+		t.Error("a changed camera counts as tested")
+	}
+	test.Tap(pagetest.Find(g.tester.Content, "Test camera"))
+	w.Settle()
+	test.Tap(g.next)
+	w.Settle()
+	if g.step != 3 || len(f.Applied) != 1 || f.Applied[0].Cameras[0].ID != "yard" ||
+		f.Applied[0].Cameras[0].Password != "secret" {
+		t.Fatalf("step %d, fault %q", g.step, g.fault.Text)
+	}
+	if !strings.Contains(g.arrived.Text, "Waiting") {
+		t.Errorf("mail: %q", g.arrived.Text)
+	}
+	w.Status.SMTP.Last = &status.Mail{Time: time.Now(), From: "192.0.2.9", To: []string{"yard@preroll"},
+		Subject: "Test", Cameras: []string{"yard"}, Test: true}
+	w.Changed(control.Update{Status: w.Status}, false)
+	if !strings.Contains(g.arrived.Text, "The test mail of Yard is here") ||
+		g.arrived.Importance != widget.SuccessImportance {
+		t.Errorf("mail: %q", g.arrived.Text)
+	}
+	test.Tap(g.next)
+	if g.content.Visible() {
+		t.Error("the guide does not end")
+	}
+}
+
+func TestGuideWithTheDemoCamera(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default(), Checked: status.Folder{Kind: "tmpfs", RAM: true}}
+	w, g := open(t, f)
+	w.Changed(control.Update{Status: &status.Status{}}, true)
+	w.Settle()
+	f.Refuse = config.ValidationErrors{{Key: "ram_disk.path", Value: "/dev/shm/preroll",
+		Rule: text.Plain("cannot be made: this user has no right to write there")}}
+	test.Tap(g.demo)
+	w.Settle()
+	if !g.content.Visible() || !strings.Contains(g.fault.Text, "no right") {
+		t.Errorf("a folder that cannot be made: %q", g.fault.Text)
+	}
+	f.Refuse = nil
+	test.Tap(g.demo)
+	w.Settle()
+	if g.content.Visible() || len(f.Applied) != 1 || f.Applied[0].Cameras[0].URL != config.DemoURL {
+		t.Error("the demo camera is not set up")
+	}
+}
+
+func TestGuideGoesBack(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default(), Checked: status.Folder{Kind: "tmpfs", RAM: true}}
+	w, g := open(t, f)
+	w.Changed(control.Update{Status: &status.Status{}}, true)
+	w.Settle()
+	for _, name := range []string{"Yard", "Yard", "Garden"} {
+		g.turn(2)
+		g.name.SetText(name)
+		g.url.SetText("rtsp://192.0.2.9/x")
+		g.ready[2] = true
+		g.forth()
+		w.Settle()
+		if g.step != 3 || len(f.Config.Cameras) != 1 || f.Config.Cameras[0].Name != name ||
+			config.Validate(f.Config) != nil {
+			t.Errorf("%s: step %d, %d cameras, %q", name, g.step, len(f.Config.Cameras), g.fault.Text)
+		}
+	}
+}
+
+func TestFolderOf(t *testing.T) {
+	s := config.Default()
+	for _, tc := range []struct {
+		d    status.Folder
+		use  string
+		says string
+		ok   bool
+	}{
+		{status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 8 << 30}, "ram",
+			"This is RAM: tmpfs, 8 GiB free, of which Preroll uses at most 1 GiB. That holds the last 100 s of 21 cameras", true},
+		{status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 20 << 20}, "ram",
+			"That holds the last 42 s of one camera", true},
+		{status.Folder{Kind: "ext4", Known: true, Free: 8 << 30, Hint: text.Plain("Use /dev/shm/preroll.")}, "ram",
+			"This is a disk and not RAM", true},
+		{status.Folder{Kind: "hfs", Free: 8 << 30}, "ram", "Nobody can tell whether this is RAM", true},
+		{status.Folder{Fault: text.Plain("cannot be made")}, "ram", "cannot be made.", false},
+		{status.Folder{Kind: "ext4", Known: true, Free: 350 << 20, Speed: 50e6}, "archive",
+			"It takes 50 MB a second, which is enough for about 100 cameras at once. There is room for about 10 clips of 70 s.", true},
+		{status.Folder{Kind: "tmpfs", Known: true, RAM: true, Free: 350 << 20}, "archive", "all clips are lost", true},
+	} {
+		if text, _, ok := folderOf(tc.d, tc.use, s); ok != tc.ok || !strings.Contains(text, tc.says) {
+			t.Errorf("%+v: %v, %q", tc.d, ok, text)
+		}
+	}
+}
+
+func TestLabelsFit(t *testing.T) {
+	pagetest.LabelsFit(t, func(env *page.Env) page.Page { return New(env, func(bool) {}) })
+}

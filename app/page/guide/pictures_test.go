@@ -1,0 +1,45 @@
+//go:build !race
+
+package guide
+
+import (
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2/test"
+
+	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/internal/testing/pagetest"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// scenes are the page as users see it, each in a state that is hard on the layout.
+var scenes = []pagetest.Scene[*Page]{
+	{Name: "guide-memory", Set: func(_ *pagetest.Rig, f *pagetest.Fake, p *Page) { f.Config.Cameras = nil; p.Show() }},
+	{Name: "guide-archive", Set: func(w *pagetest.Rig, f *pagetest.Fake, p *Page) { guided(w, f, p, 1) }},
+	{Name: "guide-camera", Set: func(w *pagetest.Rig, f *pagetest.Fake, p *Page) {
+		guided(w, f, p, 2)
+		p.discover()
+		w.Settle()
+		p.useDiscovered(f.Found[0])
+		test.Tap(pagetest.Find(p.tester.Content, "Test camera"))
+	}},
+	{Name: "guide-mail", Set: func(w *pagetest.Rig, f *pagetest.Fake, p *Page) {
+		guided(w, f, p, 3)
+		w.Status.SMTP.Last = &status.Mail{Time: pagetest.Noon.Add(2 * time.Hour), From: "192.0.2.9",
+			To: []string{"gate@preroll"}, Subject: "Test", Cameras: []string{p.camera.ID}, Test: true}
+		p.drawMail()
+	}},
+}
+
+func TestPictures(t *testing.T) {
+	pagetest.Pictures(t, func(env *page.Env) *Page { return New(env, func(bool) {}) }, scenes)
+}
+
+// guided opens a step of the guide.
+func guided(w *pagetest.Rig, f *pagetest.Fake, p *Page, step int) {
+	f.Config.Cameras = nil
+	p.Show()
+	w.Settle()
+	p.turn(step)
+}

@@ -1,0 +1,156 @@
+package page
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2/test"
+
+	"github.com/preroll/preroll/app/player"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+func TestAnOldPlayersPicturesAreNotShown(t *testing.T) {
+	test.NewTempApp(t)
+	var handed []func()
+	settle := func() {
+		for _, f := range handed {
+			f()
+		}
+		handed = nil
+	}
+	v := NewPlayer(&Env{Do: func(f func()) { handed = append(handed, f) }})
+	v.p = player.New(player.Options{Show: func(player.Frame) {}, State: func(player.State) {}})
+	defer v.Close()
+	old, other := image.NewRGBA(image.Rect(0, 0, 2, 2)), image.NewRGBA(image.Rect(0, 0, 4, 4))
+	first := v.turn()
+	v.show(first, player.Frame{Picture: old})
+	v.state(first, player.State{Err: errors.New("old")})
+	second := v.turn()
+	v.show(first, player.Frame{Picture: old})
+	settle()
+	if v.Picture.Image != nil || v.Message.Text != "" {
+		t.Errorf("an old picture, %q", v.Message.Text)
+	}
+	v.show(second, player.Frame{Picture: old})
+	v.show(second, player.Frame{Picture: other})
+	settle()
+	if v.Picture.Image != image.Image(other) {
+		t.Error("the newest picture is not shown")
+	}
+}
+
+func TestHeadline(t *testing.T) {
+	rec, off, wait := status.Camera{Name: "Gate", State: status.Recording}, status.Camera{State: status.Off},
+		status.Camera{State: status.Waiting}
+	for _, tc := range []struct {
+		s    *status.Status
+		want string
+	}{
+		{nil, "The recorder does not run. Start it with: preroll"},
+		{&status.Status{}, "No camera is set up yet"},
+		{&status.Status{Cameras: []status.Camera{off}}, "No camera is set up yet"},
+		{&status.Status{Cameras: []status.Camera{wait}}, "No camera is recording yet"},
+		{&status.Status{Cameras: []status.Camera{off, rec}}, "Recording Gate"},
+		{&status.Status{Cameras: []status.Camera{rec, wait}}, "Recording 1 of 2 cameras"},
+		{&status.Status{Cameras: []status.Camera{rec, rec}}, "Recording 2 cameras"},
+		{&status.Status{Cameras: []status.Camera{rec}, Pause: status.Pause{On: true}},
+			"Paused: alarms save nothing until you resume"},
+		{&status.Status{Cameras: []status.Camera{rec}, Pause: status.Pause{On: true,
+			Until: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}},
+			"Paused until 12:00: alarms save nothing"},
+	} {
+		if got := Headline(tc.s); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+}
+
+func TestCameraID(t *testing.T) {
+	for name, want := range map[string]string{"Front Door": "front-door", "  Tür 2!": "tur-2",
+		"Caméra Straße": "camera-strasse", "": "camera",
+		"门": "camera", "taken": "taken-2",
+		strings.Repeat("long ", 40): "long-long-long-long-long-long-long-long-long-long"} {
+		got := CameraID(name, []string{"taken"})
+		c := config.DemoCamera()
+		c.ID = got
+		if f := config.ValidateCamera(config.Default(), c); got != want || f != nil {
+			t.Errorf("%q: %q, %v", name, got, f)
+		}
+	}
+}
+
+func TestRAMAgainstTheBudget(t *testing.T) {
+	s := status.Status{RAM: status.RAM{Used: 1 << 30, Budget: 1 << 30, Need: 2 << 30}}
+	if got := RAMOf(s, 100*time.Second); !strings.Contains(got, "would need 2 GiB") ||
+		!strings.Contains(got, "about 50 s") {
+		t.Error(got)
+	}
+	s.RAM.Need = 1 << 29
+	if got := RAMOf(s, 100*time.Second); !strings.Contains(got, "they fit") {
+		t.Error(got)
+	}
+}
+
+func TestMailOf(t *testing.T) {
+	s := config.Default()
+	c := config.NewCamera()
+	c.ID, c.Mail = "gate", []string{"two words", "x"}
+	if got := fmt.Sprint(mailOf(s, c, nil,
+		[]string{"192.0.2.1",
+			"192.0.2.2"})[:3]); got != "[{Mail server 192.0.2.1 / 192.0.2.2 192.0.2.1} {Port 2525 2525} {Recipient x@preroll x@preroll}]" {
+		t.Error(got)
+	}
+	s.SMTP.Listen, s.SMTP.Username, c.Mail = "127.0.0.1:0", "cam", []string{"nvr@home"}
+	now := &status.Status{SMTP: status.SMTP{Listen: "127.0.0.1:40025"}}
+	if got := fmt.Sprint(mailOf(s, c, now,
+		[]string{"a"})[:4]); got != "[{Mail server 127.0.0.1 127.0.0.1} {Port 40025 40025} {Recipient nvr@home nvr@home} {User cam cam}]" {
+		t.Error(got)
+	}
+}
+
+func TestMailHelp(t *testing.T) {
+	for _, tc := range []struct{ name, url, want string }{
+		{"Yard", "rtsp://192.0.2.9/h264Preview_01_main", "Reolink"},
+		{"Yard", "rtsp://192.0.2.9/Streaming/Channels/302", "Hikvision"}, {"Dahua gate", "", "Dahua / Amcrest"},
+		{"Yard", "rtsp://192.0.2.9:88/videoSub", "Foscam"}, {"Yard", "rtsp://192.0.2.9/stream1", "Other"},
+		{"My Swann", "rtsp://x/ch01/0", "Swann"}, {"Yard", "%", "Other"},
+		{"Yard", "rtsp://x/cam/realmonitor?channel=2&subtype=1", "Dahua / Amcrest"},
+	} {
+		if got := config.Brands[mailBrandOf(config.Camera{Name: tc.name, URL: tc.url}, "")].Name; got != tc.want {
+			t.Errorf("%s, %s: %s", tc.name, tc.url, got)
+		}
+	}
+	if got := config.Brands[mailBrandOf(config.Camera{Name: "Yard", URL: "rtsp://192.0.2.9/stream1"},
+		"TP-Link (Tapo, VIGI)")].Name; got != "TP-Link (Tapo, VIGI)" {
+		t.Errorf("a brand that is known: %s", got)
+	}
+	test.NewTempApp(t)
+	m := NewMailHelp()
+	s, c := config.Default(), config.NewCamera()
+	c.ID, c.Name, c.URL = "gate", "Gate", "rtsp://192.0.2.9/h264Preview_01_main"
+	m.Set(s, c, nil, []string{"192.0.2.1"})
+	if m.brand.Selected != "Reolink" || len(m.steps.Objects) != 5 {
+		t.Errorf("%q, %d steps", m.brand.Selected, len(m.steps.Objects))
+	}
+	m.brand.SetSelected("Axis")
+	s.SMTP.Listen = ":2525, :25"
+	m.Set(s, c, nil, []string{"192.0.2.1"})
+	if m.brand.Selected != "Axis" {
+		t.Error("the chosen brand is forgotten")
+	}
+	c.Mail = []string{"channel: 3"}
+	if got := fmt.Sprint(mailOf(s, c, nil,
+		[]string{"a"})[1:3]); got != "[{Port 2525, or 25 2525} {Recipient (anything: the camera's mail names go by something else) }]" {
+		t.Error(got)
+	}
+	s.SMTP.Listen, s.SMTP.ListenTLS = "", ":465"
+	if got := mailOf(s, c, nil, nil); got[1].copy != "465" || got[4].value != "SSL/TLS" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,136 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/widgets"
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+// Saving the edited settings.
+
+func (p *Page) say(text string, i widget.Importance) {
+	if p.message.Text == text && p.message.Importance == i {
+		return
+	}
+	p.message.Importance = i
+	p.message.SetText(text)
+	p.content.Refresh()
+}
+
+// apply saves the edited settings and shows each fault at its field.
+func (p *Page) apply() {
+	if faults := config.Validate(p.edit); faults != nil {
+		p.say(p.explain(&control.Error{Faults: faults}), widget.DangerImportance)
+		return
+	}
+	for _, f := range p.fields {
+		if f.err != nil {
+			p.say(words.L("A value cannot be read: see the field marked in red."), widget.DangerImportance)
+			return
+		}
+	}
+	p.saving = true
+	p.save.Disable()
+	p.say(words.L("Saving …"), widget.MediumImportance)
+	s, base, wish, was := p.edit.Clone(), p.base, p.wish, p.prefs
+	var fresh config.Settings
+	p.env.Work.Go(func() {
+		err := p.store(s, base, &fresh)
+		if err == nil && wish.login != was.login {
+			err = host.StartAtLogin(wish.login, p.env.Paths.File)
+		}
+		p.env.Do(func() {
+			p.saving = false
+			widgets.SetEnabled(p.save, p.env.Status != nil)
+			if errors.Is(err, errElsewhere) {
+				p.base = fresh
+			}
+			if err != nil {
+				p.say(p.explain(err), widget.DangerImportance)
+				return
+			}
+			prefs := p.env.App.Preferences()
+			prefs.SetString(widgets.PrefTheme, wish.theme)
+			prefs.SetFloat(widgets.PrefText, wish.text)
+			if wish.theme != was.theme || wish.text != was.text {
+				p.env.App.Settings().SetTheme(widgets.Appearance{Theme: theme.DefaultTheme(), Variant: wish.theme,
+					Scale: float32(wish.text)})
+			}
+			p.prefs = wish
+			if !reflect.DeepEqual(p.edit, s) { // the user edited on in the meantime
+				p.base = fresh
+				p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
+				return
+			}
+			p.showSettings(fresh)
+			p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
+		})
+	})
+}
+
+var errElsewhere = errors.New("the settings were changed elsewhere meanwhile")
+
+// store puts settings in force. It returns errElsewhere if other settings came in force after editing began.
+func (p *Page) store(s, base config.Settings, fresh *config.Settings) (err error) {
+	ctx := context.WithoutCancel(p.env.Ctx) // closing the window must not stop this half way
+	if *fresh, err = p.env.Client.Settings(ctx); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(*fresh, base) {
+		return errElsewhere
+	}
+	if err := p.env.Client.Apply(ctx, s); err != nil {
+		return err
+	}
+	*fresh, err = p.env.Client.Settings(ctx)
+	return err
+}
+
+// explain turns the recorder's refusal into lines for people, and marks the fields with faults.
+func (p *Page) explain(err error) string {
+	if errors.Is(err, errElsewhere) {
+		return words.L("The settings were changed elsewhere meanwhile. Press Save again to replace them by what you see here, or Cancel to see the others.")
+	}
+	var e *control.Error
+	if !errors.As(err, &e) || len(e.Faults) == 0 {
+		return words.Error(err)
+	}
+	var lines []string
+	for _, x := range e.Faults {
+		name := x.Key
+		for _, f := range p.fields {
+			if p.means(x.Key, f) {
+				name = f.label
+				f.entry.SetValidationError(&text.Error{Text: x.Rule})
+				f.fault.SetText(words.Say(x.Rule))
+				f.fault.Show()
+			}
+		}
+		var n int
+		var rest string
+		if _, serr := fmt.Sscanf(strings.NewReplacer("camera[", "", "].", " ").Replace(x.Key), "%d %s", &n,
+			&rest); serr == nil && n >= 1 && n <= len(p.edit.Cameras) {
+			for _, f := range p.fields {
+				if f.key == "camera."+rest {
+					rest = f.label
+				}
+			}
+			name = p.edit.Cameras[n-1].Title() + ", " + rest
+		}
+		lines = append(lines, name+" "+words.Say(x.Rule)+".")
+	}
+	p.tabs.Refresh()
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,41 @@
+package settings
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/widgets"
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+)
+
+// The tab Recording.
+
+func (p *Page) recordingForm() fyne.CanvasObject {
+	p.ramText = widget.NewLabel("")
+	p.ramText.Wrapping = fyne.TextWrapWord
+	_, ram := p.line("ram_disk.path", words.L("RAM disk"),
+		words.L("a folder in memory; the last seconds of each camera live here"), config.DefaultRAMDisk(),
+		func(s *config.Settings) string { return s.RAMDisk.Path }, func(s *config.Settings, v string) error {
+			s.RAMDisk.Path = v
+			return nil
+		})
+	return container.NewVBox(
+		widgets.Heading(words.L("Clips")),
+		p.value("clip.pre_roll", words.L("Before the alarm"), words.L("such as 10s"), "10s",
+			func(s *config.Settings) textValue { return &s.Clip.PreRoll }),
+		p.value("clip.post_roll", words.L("After the alarm"), words.L("after the last alarm mail, such as 60s"), "60s",
+			func(s *config.Settings) textValue { return &s.Clip.PostRoll }),
+		p.value("clip.max_length", words.L("Longest clip"), words.L("a longer event becomes several clips that join"),
+			"10m", func(s *config.Settings) textValue { return &s.Clip.MaxLength }),
+		widgets.Heading(words.L("Memory")),
+		ram,
+		p.value("ram_disk.keep", words.L("Keep of each camera"),
+			words.L("such as 100s; it must be longer than the pre-roll"), "100s", func(s *config.Settings) textValue {
+				return &s.RAMDisk.Keep
+			}),
+		p.value("ram_disk.budget", words.L("RAM for all cameras"), words.L("such as 1GiB"), "1GiB",
+			func(s *config.Settings) textValue { return &s.RAMDisk.Budget }),
+		widgets.Field("", "", p.ramText))
+}

@@ -1,0 +1,262 @@
+// Package settings is the page Settings. Each tab has a file of its own, which declares its fields.
+package settings
+
+import (
+	"reflect"
+	"slices"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/app/widgets"
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+)
+
+// Page edits a copy of the settings. Save puts the copy in force. Cancel loads the recorder's settings again.
+type Page struct {
+	env     *page.Env
+	content fyne.CanvasObject
+	tabs    *container.AppTabs
+
+	base    config.Settings // in force in the recorder
+	edit    config.Settings // in the fields
+	prefs   desktopPrefs    // the window's own settings in force
+	wish    desktopPrefs    // the window's own settings in the fields
+	loaded  bool
+	chosen  int // index of the shown camera, -1 for none
+	filling bool
+	saving  bool
+	fields  []*textField
+
+	pick     *widget.Select
+	remove   *widget.Button
+	form     *fyne.Container // of the chosen camera
+	none     *widget.Label
+	enabled  *widget.Check
+	audio    *widget.Check
+	ingest   *widget.Select
+	tell     *widget.Check
+	tester   *page.CameraTest
+	password *textField
+	mailHelp *page.MailHelp
+	lagRow   fyne.CanvasObject
+	lagText  *widget.Label
+	lagUse   *widget.Button
+	lag      config.Duration // mail lag of the chosen camera
+	smtp     *widget.Label
+	group    *widget.Check
+	oldTLS   *widget.Check
+	keepMail *widget.Check
+
+	ramText  *widget.Label
+	next     *widget.Label
+	alarm    *widget.Check
+	saved    *widget.Check
+	trouble  *widget.Check
+	cameras  *widget.CheckGroup
+	login    *widget.Check
+	theme    *widget.Select
+	text     *widget.Select
+	language *widget.Select
+	about    *widget.Label
+
+	message *widget.Label
+	save    *widget.Button
+	cancel  *widget.Button
+}
+
+var (
+	themes        = []string{"", "light", "dark"}
+	languages     = append([]string{""}, config.Languages...)
+	languageNames = []string{"As the desktop", "English", "Deutsch", "Français"}
+	themeNames    = []string{"As the desktop", "Light", "Dark"}
+)
+
+// New makes the page.
+func New(env *page.Env) *Page {
+	p := &Page{env: env, chosen: -1}
+	p.message = widget.NewLabel("")
+	p.message.Wrapping = fyne.TextWrapWord
+	p.save = widgets.Important(widget.NewButtonWithIcon(words.L("Save"), theme.ConfirmIcon(), p.apply))
+	p.cancel = widget.NewButton(words.L("Cancel"), func() {
+		p.say("", widget.MediumImportance)
+		p.wish = p.prefs
+		p.showSettings(p.base)
+		p.Load()
+	})
+	p.tabs = container.NewAppTabs(
+		p.tab(words.L("Cameras"), p.cameraForm()),
+		p.tab(words.L("Recording"), p.recordingForm()),
+		p.tab(words.L("Archive"), p.archiveForm()),
+		p.tab(words.L("Alarm mail"), p.mailForm()),
+		p.tab(words.L("Notifications"), p.notifyForm()),
+		p.tab(words.L("General"), p.generalForm()),
+	)
+	p.tabs.OnSelected = func(*container.TabItem) {
+		p.filling = true
+		p.fillCameras() // one tab may have changed what another tab shows
+		p.filling = false
+		p.refreshHints()
+	}
+	foot := container.NewVBox(widget.NewSeparator(),
+		container.NewBorder(nil, nil, nil, container.NewVBox(container.NewHBox(p.cancel, p.save)), p.message))
+	p.content = container.NewBorder(nil, container.NewPadded(foot), nil, nil, p.tabs)
+	p.fill()
+	return p
+}
+
+func (p *Page) tab(name string, body fyne.CanvasObject) *container.TabItem {
+	return container.NewTabItem(name, container.NewVScroll(container.NewPadded(container.New(widgets.Narrow{Width: 720},
+		body))))
+}
+
+// edited reports whether the fields differ from what is in force.
+func (p *Page) edited() bool {
+	return p.loaded && (!reflect.DeepEqual(p.base, p.edit) || p.prefs != p.wish)
+}
+
+// Load loads the recorder's settings, unless the user has edited them here.
+func (p *Page) Load() {
+	if p.edited() {
+		return
+	}
+	p.env.Work.Go(func() {
+		s, err := p.env.Client.Settings(p.env.Ctx)
+		login, lerr := host.StartsAtLogin()
+		p.env.Do(func() {
+			if err != nil || p.edited() {
+				return // on an error the page already says that no recorder runs
+			}
+			prefs := p.env.App.Preferences()
+			o := desktopPrefs{login: login && lerr == nil, theme: prefs.String(widgets.PrefTheme),
+				text: prefs.FloatWithFallback(widgets.PrefText, 1)}
+			if p.loaded && reflect.DeepEqual(s, p.base) && o == p.prefs {
+				return
+			}
+			p.prefs, p.wish = o, o
+			p.showSettings(s)
+		})
+	})
+}
+
+func (p *Page) showSettings(s config.Settings) {
+	p.base, p.edit, p.loaded = s, s.Clone(), true
+	if p.chosen >= len(s.Cameras) || p.chosen < 0 {
+		p.chosen = min(0, len(s.Cameras)-1)
+	}
+	p.fill()
+	p.refreshHints()
+}
+
+// Content returns what the page shows.
+func (p *Page) Content() fyne.CanvasObject { return p.content }
+
+// Show takes the recorder's settings, unless they are being edited.
+func (p *Page) Show() { p.Load() }
+
+// Hide does nothing: what is edited stays.
+func (p *Page) Hide() {}
+
+// Tick does nothing: nothing here changes by itself.
+func (p *Page) Tick() {}
+
+// Key does nothing: the page has no keys.
+func (p *Page) Key(*fyne.KeyEvent) {}
+
+// Update follows the recorder: it comes, goes, or listens elsewhere.
+func (p *Page) Update(control.Update, bool) {
+	gone := words.L("The recorder does not run.")
+	s := p.env.Status
+	if s == nil {
+		p.save.Disable()
+		p.say(gone, widget.WarningImportance)
+		return
+	}
+	if p.message.Text == gone {
+		p.say("", widget.MediumImportance)
+	}
+	p.Load()
+	p.draw()
+}
+
+// refreshHints asks for what the tab Archive shows in addition to the settings: the event that will be deleted next.
+func (p *Page) refreshHints() {
+	if p.tabs == nil || p.tabs.SelectedIndex() != 2 || !p.loaded {
+		return
+	}
+	p.env.Work.Go(func() {
+		n, err := p.env.Client.Next(p.env.Ctx)
+		p.env.Do(func() {
+			if err == nil {
+				p.next.SetText(nextOf(n, p.env.Status != nil && p.env.Status.Archive.Events > 0))
+			}
+		})
+	})
+}
+
+// fill writes the edited copy into the fields.
+func (p *Page) fill() {
+	p.filling = true
+	some := p.chosen >= 0 && p.chosen < len(p.edit.Cameras)
+	p.fillCameras()
+	for _, f := range p.fields {
+		f.err = nil // of a value that is no longer shown
+		f.entry.SetText(f.get(&p.edit))
+	}
+	widgets.SetVisible(p.form, some)
+	widgets.SetVisible(p.none, !some)
+	widgets.SetVisible(p.remove, some)
+	if some {
+		c := p.edit.Cameras[p.chosen]
+		p.password.entry.SetPlaceHolder(words.L("as in the camera"))
+		if c.Password == config.Unchanged {
+			p.password.entry.SetPlaceHolder(words.L("saved; type to change it"))
+		}
+		p.enabled.SetChecked(c.Enabled)
+		p.audio.SetChecked(c.Audio)
+		p.ingest.SetSelectedIndex(max(0, slices.Index(ingests, c.Ingest)))
+		widgets.SetEnabled(p.ingest, c.RTSP())
+	}
+	p.tester.Clear()
+	p.group.SetChecked(p.edit.Archive.Group)
+	p.oldTLS.SetChecked(p.edit.SMTP.OldTLS)
+	p.keepMail.SetChecked(p.edit.SMTP.KeepMail)
+	n := p.edit.Notify
+	p.alarm.SetChecked(n.Alarm)
+	p.saved.SetChecked(n.Saved)
+	p.trouble.SetChecked(n.Trouble)
+	p.login.SetChecked(p.wish.login)
+	p.theme.SetSelectedIndex(max(0, slices.Index(themes, p.wish.theme)))
+	p.language.SetSelectedIndex(max(0, slices.Index(languages, p.edit.Language)))
+	for i, s := range widgets.TextSizes {
+		if s.Scale == p.wish.text || i == 0 {
+			p.text.SetSelectedIndex(i)
+		}
+	}
+	p.filling = false
+	p.check()
+}
+
+// draw shows what follows from the edited copy.
+func (p *Page) draw() {
+	if s := p.env.Status; s != nil {
+		widgets.SetEnabled(p.save, !p.saving)
+		p.ramText.SetText(page.RAMOf(*s, p.edit.RAMDisk.Keep.D()))
+		text := listeningOf(s.SMTP)
+		if s.SMTP.Refused > 0 {
+			text += " " + words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)
+		}
+		p.smtp.SetText(text)
+		p.about.SetText(words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings))
+	}
+	if p.chosen >= 0 && p.chosen < len(p.edit.Cameras) {
+		p.drawLag(p.edit.Cameras[p.chosen])
+		p.mailHelp.Set(p.edit, p.edit.Cameras[p.chosen], p.env.Status, p.env.Hosts())
+	}
+}

@@ -1,0 +1,309 @@
+package settings
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/app/widgets"
+	"github.com/preroll/preroll/internal/testing/pagetest"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+func TestMain(m *testing.M) { os.Exit(pagetest.Main(m)) }
+
+// open returns the page on Fyne's test driver, with a fake recorder.
+func open(t *testing.T, f *pagetest.Fake) (*pagetest.Rig, *Page) {
+	t.Helper()
+	w := pagetest.New(t, f)
+	p := New(w.Env)
+	w.Open(p)
+	return w, p
+}
+
+func TestSettingsPage(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	cam := config.DemoCamera()
+	cam.Password = "old-secret"
+	f.Config.Cameras = []config.Camera{cam}
+	w, p := open(t, f)
+	w.Status = pagetest.Status("")
+	p.Load()
+	w.Settle()
+	entry := func(key string) *widget.Entry {
+		i := slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == key })
+		return &p.fields[i].entry.Entry
+	}
+	if entry("camera.name").Text != "Demo camera" || entry("camera.password").Text != "" ||
+		!strings.Contains(entry("camera.password").PlaceHolder, "saved") || p.edited() {
+		t.Fatalf("loaded %q, edited %v", entry("camera.name").Text, p.edited())
+	}
+	p.AddCamera()
+	entry("camera.name").SetText("Front Door")
+	entry("camera.url").SetText("file:///etc/passwd")
+	if f := p.fields[1]; !f.fault.Visible() || !strings.Contains(f.fault.Text, "must begin with rtsp") {
+		t.Errorf("the engine's rule does not show: %q", f.fault.Text)
+	}
+	entry("camera.url").SetText("rtsp://admin:pass@192.0.2.1/x")
+	if entry("camera.url").Text != "rtsp://192.0.2.1/x" || entry("camera.username").Text != "admin" ||
+		entry("camera.password").Text != "pass" || p.fields[1].fault.Visible() {
+		t.Errorf("a pasted login: %q %q", entry("camera.url").Text, entry("camera.username").Text)
+	}
+	entry("camera.pre_roll").SetText("15s")
+	p.apply()
+	w.Settle()
+	if len(f.Applied) != 1 {
+		t.Fatalf("message: %s", p.message.Text)
+	}
+	got := f.Applied[0]
+	if len(got.Cameras) != 2 || got.Cameras[0].Password != "old-secret" || got.Cameras[1].URL != "rtsp://192.0.2.1/x" ||
+		got.Cameras[1].Password != "pass" || got.Cameras[1].ID != "camera-2" ||
+		got.Cameras[1].PreRoll.D() != 15*time.Second {
+		t.Errorf("applied %+v", got.Cameras)
+	}
+	if p.edited() || !strings.Contains(p.message.Text, "Saved") {
+		t.Errorf("after saving: %q", p.message.Text)
+	}
+	for _, bad := range []struct{ key, value, says string }{
+		{"clip.pre_roll", "5 parsecs", "length of time"}, {"ram_disk.budget", "much", "size with its unit"},
+		{"archive.path", "relative", "must be"},
+		{"smtp.listen", "99999", "must"}, {"smtp.allow", "private, nonsense", "network"},
+		{"notify.quiet", "late", "two times of day"}, {"ram_disk.keep", "1s", "must be"},
+	} {
+		was := entry(bad.key).Text
+		entry(bad.key).SetText(bad.value)
+		i := slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == bad.key })
+		if !p.fields[i].fault.Visible() || !strings.Contains(p.fields[i].fault.Text, bad.says) {
+			t.Errorf("%s = %q: %q", bad.key, bad.value, p.fields[i].fault.Text)
+		}
+		entry(bad.key).SetText(was)
+		if p.fields[i].fault.Visible() {
+			t.Errorf("%s: the fault stays: %q", bad.key, p.fields[i].fault.Text)
+		}
+	}
+	f.Refuse = config.ValidationErrors{{Key: "archive.path", Rule: text.Plain("must be a folder, and it is a file")},
+		{Key: "camera[2].url", Rule: text.Plain("must be right")}}
+	p.alarm.SetChecked(false)
+	p.apply()
+	w.Settle()
+	if want := "Archive folder must be a folder, and it is a file.\nFront Door, Address must be right."; p.message.Text != want {
+		t.Errorf("faults: %q", p.message.Text)
+	}
+	f.Refuse = nil
+	f.Config.Clip.PostRoll = config.Duration(33 * time.Second) // changed by somebody else
+	p.apply()
+	w.Settle()
+	if !strings.Contains(p.message.Text, "changed elsewhere") || f.Config.Clip.PostRoll.D() != 33*time.Second {
+		t.Errorf("changed elsewhere: %q", p.message.Text)
+	}
+	test.Tap(p.cancel)
+	w.Settle()
+	if p.edited() || entry("clip.post_roll").Text != "33s" || !p.alarm.Checked {
+		t.Error("cancel kept the edit")
+	}
+	p.theme.SetSelectedIndex(2)
+	if !p.edited() {
+		t.Error("a new theme is no edit")
+	}
+	p.apply()
+	w.Settle()
+	if w.App.Preferences().String(widgets.PrefTheme) != "dark" || p.edited() {
+		t.Error("the theme was not kept")
+	}
+}
+
+func TestSettingsAreEditedMeanwhile(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	for _, id := range []string{"gate", "yard"} {
+		c := config.DemoCamera()
+		c.ID, c.Name, c.Notify = id, strings.ToUpper(id), true
+		f.Config.Cameras = append(f.Config.Cameras, c)
+	}
+	w, p := open(t, f)
+	w.Status = pagetest.Status("")
+	p.Load()
+	w.Settle()
+	at := func(key string) *textField {
+		return p.fields[slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == key })]
+	}
+
+	// A value that cannot be read is no fault of another camera.
+	at("camera.pre_roll").entry.SetText("a while")
+	p.pick.SetSelectedIndex(1)
+	if f := at("camera.pre_roll"); f.fault.Visible() || f.err != nil {
+		t.Errorf("another camera's fault: %q", f.fault.Text)
+	}
+
+	// One tab renames a camera, and another tab switches off the notifications of another camera.
+	at("camera.name").entry.SetText("Garden")
+	p.tell.SetChecked(false)
+	p.tell.SetChecked(true)
+	p.tabs.SelectIndex(4)
+	if want := []string{"GATE (gate)", "Garden (yard)"}; !slices.Equal(p.cameras.Selected, want) ||
+		!slices.Equal(p.cameras.Options, want) {
+		t.Errorf("cameras: %v of %v", p.cameras.Selected, p.cameras.Options)
+	}
+	p.cameras.SetSelected([]string{"Garden (yard)"})
+	if p.edit.Cameras[0].Notify || !p.edit.Cameras[1].Notify {
+		t.Error("the wrong camera is told of")
+	}
+
+	// Saving takes a while. What is typed meanwhile stays, and nothing is saved twice.
+	p.apply()
+	w.Changed(control.Update{Status: w.Status}, false)
+	if !p.save.Disabled() {
+		t.Error("it can be saved twice at once")
+	}
+	at("clip.post_roll").entry.SetText("45s")
+	w.Settle()
+	if len(f.Applied) != 1 || at("clip.post_roll").entry.Text != "45s" || !p.edited() || p.save.Disabled() {
+		t.Errorf("typed meanwhile: %q, edited %v", at("clip.post_roll").entry.Text, p.edited())
+	}
+	p.apply()
+	w.Settle()
+	if len(f.Applied) != 2 || f.Applied[1].Clip.PostRoll.D() != 45*time.Second || p.edited() {
+		t.Errorf("saved %d times: %s", len(f.Applied), p.message.Text)
+	}
+}
+
+func TestMailSettings(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	cam := config.DemoCamera()
+	cam.ID, cam.Mail = "gate", []string{"gate", "subject: a, b"}
+	f.Config.Cameras = []config.Camera{cam}
+	w, p := open(t, f)
+	w.Status = pagetest.Status("")
+	p.Load()
+	w.Settle()
+	at := func(key string) *textField {
+		return p.fields[slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == key })]
+	}
+	if at("camera.mail").entry.Text != "gate\nsubject: a, b" || at("smtp.listen").entry.Text != "2525" ||
+		at("camera.mail_lag").entry.Text != "" || p.lagRow.Visible() {
+		t.Errorf("loaded %q, %q, %q", at("camera.mail").entry.Text, at("smtp.listen").entry.Text,
+			at("camera.mail_lag").entry.Text)
+	}
+	for _, bad := range []struct{ key, value, says string }{
+		{"smtp.listen", "2525, 2525", "only once"}, {"smtp.listen_tls", "x", "must be"},
+		{"camera.mail", "gate\nto: x &", "ends with &"}, {"camera.mail_lag", "2h", "must be"},
+		{"camera.mail_lag", "late", "length of time"},
+	} {
+		was := at(bad.key).entry.Text
+		at(bad.key).entry.SetText(bad.value)
+		if x := at(bad.key).fault; !x.Visible() || !strings.Contains(x.Text, bad.says) {
+			t.Errorf("%s = %q: %q", bad.key, bad.value, x.Text)
+		}
+		at(bad.key).entry.SetText(was)
+		if at(bad.key).fault.Visible() {
+			t.Errorf("%s: the fault stays", bad.key)
+		}
+	}
+	w.Status.Cameras[0].MailLag = event.Seconds(8 * time.Second)
+	w.Status.SMTP.Ports = []status.Port{{Listen: "[::]:2525"}, {Listen: "[::]:465", TLS: true},
+		{Listen: ":25",
+			Error: text.Plain("this user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525")}}
+	w.Changed(control.Update{Status: w.Status}, false)
+	w.Settle()
+	if want := "Listening on port 2525, port 465 (TLS only).\nThis user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525."; p.smtp.Text != want {
+		t.Errorf("ports: %q", p.smtp.Text)
+	}
+	if !p.lagRow.Visible() || !strings.Contains(p.lagText.Text, "about 8 s") {
+		t.Errorf("late mails: %v %q", p.lagRow.Visible(), p.lagText.Text)
+	}
+	test.Tap(p.lagUse)
+	if p.lagRow.Visible() {
+		t.Error("it is offered again")
+	}
+	at("smtp.listen").entry.SetText("2525, 127.0.0.1:25 587")
+	at("smtp.listen_tls").entry.SetText("465")
+	at("camera.mail").entry.SetText("gate\n\n channel: 3 & to: nvr\n")
+	p.oldTLS.SetChecked(true)
+	p.keepMail.SetChecked(true)
+	p.apply()
+	w.Settle()
+	if len(f.Applied) != 1 {
+		t.Fatalf("message: %s", p.message.Text)
+	}
+	got := f.Applied[0]
+	if s := got.SMTP; s.Listen != ":2525, 127.0.0.1:25, :587" || s.ListenTLS != ":465" || !s.OldTLS || !s.KeepMail {
+		t.Errorf("%+v", s)
+	}
+	if c := got.Cameras[0]; c.MailLag.D() != 8*time.Second ||
+		fmt.Sprintf("%q", c.Mail) != `["gate" "channel: 3 & to: nvr"]` {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestNextOf(t *testing.T) {
+	e := pagetest.Event(0, event.Saved)
+	for _, tc := range []struct {
+		n    *event.Next
+		any  bool
+		want string
+	}{
+		{nil, false, "The archive is empty."},
+		{nil, true, "Nothing will be deleted soon."},
+		{&event.Next{Event: e, Why: "max_age", When: pagetest.Noon.AddDate(0, 0, 30)}, true,
+			"Next to be deleted: Gate of 2026-11-22 12:00, on 2026-12-22 12:00, because of its age."},
+		{&event.Next{Event: e, Why: "min_free"}, true,
+			"Next to be deleted: Gate of 2026-11-22 12:00, as soon as room is needed."},
+	} {
+		if got := nextOf(tc.n, tc.any); got != tc.want {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// unlisted are settings that the page shows otherwise than by a field with their key, or not at all.
+var unlisted = []string{
+	"version",                                         // of the file's form
+	"language",                                        // a choice
+	"archive.group", "smtp.old_tls", "smtp.keep_mail", // check boxes
+	"notify.alarm", "notify.saved", "notify.trouble", // check boxes
+	"camera.id",                                                        // made of the name
+	"camera.enabled", "camera.audio", "camera.notify", "camera.ingest", // boxes, a choice, a button
+}
+
+// TestEverySettingHasAField wants a field for each setting.
+func TestEverySettingHasAField(t *testing.T) {
+	_, p := open(t, &pagetest.Fake{Config: config.Default()})
+	var keys []string
+	for _, f := range p.fields {
+		keys = append(keys, f.key)
+	}
+	var walk func(prefix string, v reflect.Type)
+	walk = func(prefix string, v reflect.Type) {
+		for i := range v.NumField() {
+			f := v.Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+			key := prefix + name
+			switch {
+			case name == "" || name == "-":
+			case name == "camera":
+				walk("camera.", f.Type.Elem())
+			case f.Type.Kind() == reflect.Struct:
+				walk(key+".", f.Type)
+			case slices.Contains(keys, key) == slices.Contains(unlisted, key):
+				t.Errorf("%s has a field: %t, is unlisted: %t", key, slices.Contains(keys, key),
+					slices.Contains(unlisted, key))
+			}
+		}
+	}
+	walk("", reflect.TypeFor[config.Settings]())
+}
+
+func TestLabelsFit(t *testing.T) {
+	pagetest.LabelsFit(t, func(env *page.Env) page.Page { return New(env) })
+}

@@ -1,0 +1,242 @@
+package page
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"fyne.io/fyne/v2/widget"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+)
+
+// LabelOf returns the label of an event as it is shown.
+func LabelOf(e event.Event) string {
+	l := words.Label(e.Label)
+	if e.Continues != "" {
+		l = words.L("%s (continued)", l)
+	}
+	return l
+}
+
+// StateOf says how far an event has come.
+func StateOf(e event.Event, now time.Time) (string, widget.Importance) {
+	switch e.State {
+	case event.Recording:
+		whole := e.Until.Sub(e.From)
+		if so := min(max(0, now.Sub(e.From)), whole); whole > 0 {
+			return words.L("Saving: %.0f of %.0f s", so.Seconds(), whole.Seconds()), widget.HighImportance
+		}
+		return words.L("Saving"), widget.HighImportance
+	case event.Finishing:
+		return words.L("Saving: finishing the clip"), widget.HighImportance
+	case event.Saved:
+		if got := e.Receipt.PreRollGot.D(); got > 0 {
+			return words.L("Saved, begins %.0f s before the alarm", got.Seconds()), widget.LowImportance
+		}
+		return words.L("Saved"), widget.LowImportance
+	case event.Incomplete:
+		return words.L("Not complete: %s", words.Say(e.Why())), widget.WarningImportance
+	}
+	return words.L("No clip: %s", words.Say(e.Why())), widget.DangerImportance
+}
+
+// Headline returns the one line above the list.
+func Headline(s *status.Status) string {
+	if s == nil {
+		return words.L("The recorder does not run. Start it with: preroll")
+	}
+	recording, enabled := 0, 0
+	only := ""
+	for _, c := range s.Cameras {
+		if c.State == status.Off {
+			continue
+		}
+		enabled++
+		only = c.Name
+		if c.State == status.Recording {
+			recording++
+		}
+	}
+	switch {
+	case s.Pause.On && s.Pause.Until.IsZero():
+		return words.L("Paused: alarms save nothing until you resume")
+	case s.Pause.On:
+		return words.L("Paused until %s: alarms save nothing", s.Pause.Until.Local().Format("15:04"))
+	case enabled == 0:
+		return words.L("No camera is set up yet")
+	case recording == 0:
+		return words.L("No camera is recording yet")
+	case recording < enabled:
+		return words.L("Recording %d of %d cameras", recording, enabled)
+	case enabled == 1:
+		return words.L("Recording %s", only)
+	}
+	return words.L("Recording %d cameras", enabled)
+}
+
+// Troubles returns what needs a person as a text, or "" if all is well.
+func Troubles(s *status.Status) string {
+	if s == nil {
+		return ""
+	}
+	var lines []string
+	for i, p := range s.Problems {
+		if i == 3 && len(s.Problems) > 4 {
+			lines = append(lines, words.L("… and %d more", len(s.Problems)-i))
+			break
+		}
+		lines = append(lines, ProblemOf(s, p))
+	}
+	if n := len(s.SMTP.Unmatched); n > 0 {
+		lines = append(lines, words.N(n, "A mail came that fits no camera. Assign it on the page Health.",
+			"%d mails came that fit no camera. Assign them on the page Health."))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// ProblemOf describes a problem and what to do about it.
+func ProblemOf(s *status.Status, p status.Problem) string {
+	said := Sentence(words.Say(p.Text)) + " " + words.Say(p.Hint)
+	if p.Code != "mail-storm" {
+		return said
+	}
+	name := p.About
+	for _, c := range s.Cameras {
+		if c.ID == p.About {
+			name = c.Name
+		}
+	}
+	return words.L("%s: %s", name, said)
+}
+
+// Distinct adds the id to names that occur more than once, because a selection recognizes its options by their text.
+func Distinct(names, ids []string) []string {
+	count := map[string]int{}
+	for _, n := range names {
+		count[n]++
+	}
+	out := slices.Clone(names)
+	for i, n := range names {
+		if count[n] > 1 {
+			out[i] = fmt.Sprintf("%s (%s)", n, ids[i])
+		}
+	}
+	return out
+}
+
+// CameraID makes a camera id from a name, different from the taken ids. Letters lose their accents.
+func CameraID(name string, taken []string) string {
+	var b strings.Builder
+	for _, r := range norm.NFD.String(strings.ReplaceAll(strings.ToLower(name), "ß", "ss")) {
+		switch {
+		case unicode.Is(unicode.Mn, r): // an accent
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	base := strings.Trim(b.String(), "-")
+	if len(base) > 50 {
+		base = strings.TrimRight(base[:50], "-")
+	}
+	if base == "" {
+		base = "camera"
+	}
+	id := base
+	for n := 2; slices.Contains(taken, id); n++ {
+		id = fmt.Sprintf("%s-%d", base, n)
+	}
+	return id
+}
+
+// Sentence adds a full stop to a text, unless the text ends with one or with a question mark.
+func Sentence(text string) string {
+	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
+}
+
+// Capital makes the first letter of a text a capital.
+func Capital(text string) string {
+	if text == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	return strings.ToUpper(string(first)) + text[size:]
+}
+
+// PortsOf returns the ports on which the mail server listens.
+func PortsOf(s status.SMTP) string {
+	var list []string
+	for _, p := range s.Ports {
+		switch {
+		case !p.Error.IsZero():
+		case p.TLS:
+			list = append(list, words.L("%s (TLS only)", PortOf(p.Listen)))
+		default:
+			list = append(list, PortOf(p.Listen))
+		}
+	}
+	if list == nil && s.Listen != "" {
+		return PortOf(s.Listen)
+	}
+	return strings.Join(list, ", ")
+}
+
+// PortOf returns the number of a port, or the whole address if it is not open on every address of this machine.
+func PortOf(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err != nil || host != "" && (ip == nil || !ip.IsUnspecified()) {
+		return listen
+	}
+	return words.L("port %s", port)
+}
+
+// RAMOf says how much of the RAM budget is used, and what happens if full rings do not fit.
+func RAMOf(s status.Status, keep time.Duration) string {
+	text := words.L("%s of %s used", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
+	if s.RAM.Need == 0 || keep == 0 {
+		return text
+	}
+	if s.RAM.Need <= s.RAM.Budget {
+		return text + ". " + words.L("Full rings of %.0f s need %s: they fit.", keep.Seconds(),
+			config.ByteSize(s.RAM.Need))
+	}
+	fits := float64(s.RAM.Budget) / float64(s.RAM.Need) * keep.Seconds()
+	return text + ". " +
+		words.L("Full rings of %.0f s would need %s. They do not fit: the longest rings are shortened first, to about %.0f s each; what an alarm needs is kept. Raise the RAM budget, or lower the cameras' bit rates.", keep.Seconds(), config.ByteSize(s.RAM.Need), fits)
+}
+
+// CamerasOf returns the cameras of which a clip can be saved.
+func CamerasOf(s *status.Status) []status.Camera {
+	if s == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.Cameras), func(c status.Camera) bool { return c.State == status.Off })
+}
+
+// NewCamera returns a camera with an unused id. Without a name, the camera is named by its number.
+func NewCamera(s config.Settings, name string) config.Camera {
+	c := config.NewCamera()
+	var taken []string
+	for _, o := range s.Cameras {
+		taken = append(taken, o.ID)
+	}
+	if name == "" {
+		name = words.L("Camera %d", len(s.Cameras)+1)
+	}
+	c.Name, c.ID = name, CameraID(name, taken)
+	c.Mail = []string{c.ID}
+	return c
+}

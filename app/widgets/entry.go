@@ -1,0 +1,41 @@
+package widgets
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/widget"
+)
+
+// Entry is a text entry that passes the window's shortcuts on to the window. Escape leaves the entry if leave is set.
+type Entry struct {
+	widget.Entry
+	win   fyne.Window
+	leave func() // may be nil
+}
+
+// NewEntry makes an entry of a window. leave, which may be nil, is called on Escape and Down.
+func NewEntry(win fyne.Window, leave func()) *Entry {
+	e := &Entry{win: win, leave: leave}
+	e.ExtendBaseWidget(e)
+	return e
+}
+
+// TypedShortcut passes shortcuts that are not for text on to the window.
+func (e *Entry) TypedShortcut(s fyne.Shortcut) {
+	if _, ours := s.(*desktop.CustomShortcut); ours {
+		if c, ok := e.win.Canvas().(fyne.Shortcutable); ok {
+			c.TypedShortcut(s)
+			return
+		}
+	}
+	e.Entry.TypedShortcut(s)
+}
+
+// TypedKey leaves the entry on Escape and Down.
+func (e *Entry) TypedKey(k *fyne.KeyEvent) {
+	if e.leave != nil && (k.Name == fyne.KeyEscape || k.Name == fyne.KeyDown) {
+		e.leave()
+		return
+	}
+	e.Entry.TypedKey(k)
+}

@@ -1,0 +1,84 @@
+package widgets
+
+import (
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// Line is one line of text that is cut to its width. It costs a fraction of a label, which matters while a list is
+// dragged.
+type Line struct {
+	widget.BaseWidget
+	text *canvas.Text
+	full string
+	name fyne.ThemeColorName
+	at   float32 // width that the text was cut for
+}
+
+// NewLine makes an empty line.
+func NewLine(style fyne.TextStyle) *Line {
+	l := &Line{text: canvas.NewText("", color.Transparent), name: theme.ColorNameForeground}
+	l.text.TextStyle = style
+	l.ExtendBaseWidget(l)
+	return l
+}
+
+// Set changes the text and its colour.
+func (l *Line) Set(text string, name fyne.ThemeColorName) {
+	if text == l.full && name == l.name {
+		return
+	}
+	l.full, l.name, l.at = text, name, -1
+	l.draw()
+}
+
+func (l *Line) draw() {
+	size, width := theme.Size(theme.SizeNameText), l.Size().Width
+	fill := theme.Color(l.name)
+	if l.at == width && l.text.TextSize == size && l.text.Color == fill {
+		return
+	}
+	l.at = width
+	l.text.TextSize, l.text.Color = size, fill
+	l.text.Text = cut(l.full, width, func(s string) float32 {
+		return fyne.MeasureText(s, size, l.text.TextStyle).Width
+	})
+	l.text.Refresh()
+}
+
+// cut shortens a text to a width, with an ellipsis, in a few measurements.
+func cut(text string, width float32, measure func(string) float32) string {
+	if width <= 0 {
+		return ""
+	}
+	got := measure(text)
+	runes := []rune(text)
+	for n := len(runes); got > width && n > 0; {
+		n = min(n-1, int(float32(n)*width/got))
+		text = string(runes[:n]) + "…"
+		got = measure(text)
+	}
+	return text
+}
+
+// CreateRenderer shows the text.
+func (l *Line) CreateRenderer() fyne.WidgetRenderer { return &lineOfText{l} }
+
+type lineOfText struct{ l *Line }
+
+func (r *lineOfText) Layout(size fyne.Size) {
+	r.l.text.Resize(size)
+	r.l.draw()
+}
+
+func (r *lineOfText) MinSize() fyne.Size {
+	return fyne.NewSize(20, fyne.MeasureText("M", theme.Size(theme.SizeNameText), r.l.text.TextStyle).Height)
+}
+
+func (r *lineOfText) Refresh()                     { r.l.draw() }
+func (r *lineOfText) Destroy()                     {}
+func (r *lineOfText) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.l.text} }

@@ -1,0 +1,174 @@
+// Package widgets holds Preroll's own Fyne widgets, layouts and theme: among them a list that stays exact and quick
+// with a million rows, the time line of a clip, and the fields of a form. A widget knows nothing of the recorder.
+package widgets
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// --- Widgets and layouts ---
+
+// SetVisible shows or hides an object.
+func SetVisible(o fyne.CanvasObject, yes bool) {
+	if yes == o.Visible() {
+		return
+	}
+	if yes {
+		o.Show()
+	} else {
+		o.Hide()
+	}
+}
+
+// Answer is a button that reacts to Enter and Escape, which Fyne's button ignores.
+type Answer struct {
+	widget.Button
+	escape func() // may be nil
+}
+
+// NewAnswer makes the button of a dialog. escape may be nil.
+func NewAnswer(text string, tapped, escape func()) *Answer {
+	b := &Answer{Button: widget.Button{Text: text, OnTapped: tapped}, escape: escape}
+	b.ExtendBaseWidget(b)
+	return b
+}
+
+// TypedKey presses the button on Enter and calls escape on Escape.
+func (b *Answer) TypedKey(e *fyne.KeyEvent) {
+	switch {
+	case b.Disabled():
+	case e.Name == fyne.KeyReturn, e.Name == fyne.KeyEnter:
+		b.OnTapped()
+	case e.Name == fyne.KeyEscape && b.escape != nil:
+		b.escape()
+	default:
+		b.Button.TypedKey(e)
+	}
+}
+
+// Important makes a button stand out.
+func Important(b *widget.Button) *widget.Button {
+	b.Importance = widget.HighImportance
+	return b
+}
+
+// Centred returns a text in the middle of an empty page, with buttons below it.
+func Centred(title, text string, buttons ...fyne.CanvasObject) *fyne.Container {
+	t := widget.NewLabel(text)
+	t.Wrapping, t.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
+	style := widget.RichTextStyleHeading
+	style.Alignment = fyne.TextAlignCenter
+	heading := widget.NewRichText(&widget.TextSegment{Text: title, Style: style})
+	row := container.NewHBox(append(append([]fyne.CanvasObject{layout.NewSpacer()}, buttons...), layout.NewSpacer())...)
+	return container.NewVBox(layout.NewSpacer(), container.New(Narrow{520}, container.NewVBox(heading, t, row)),
+		layout.NewSpacer())
+}
+
+// Narrow centres its content and bounds its width.
+type Narrow struct{ Width float32 }
+
+// Layout centres the content.
+func (n Narrow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	w := min(size.Width, n.Width)
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(w, size.Height))
+		o.Move(fyne.NewPos((size.Width-w)/2, 0))
+	}
+}
+
+// MinSize returns the min size of the content, with bounded width.
+func (n Narrow) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	var s fyne.Size
+	for _, o := range objects {
+		s = s.Max(o.MinSize())
+	}
+	return fyne.NewSize(min(s.Width, n.Width), s.Height)
+}
+
+// Low gives its content a height, such as for a bar that is a thin line.
+type Low struct{ Height float32 }
+
+// Layout gives the content the full width and the height.
+func (l Low) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(size.Width, l.Height))
+	}
+}
+
+// MinSize returns the height.
+func (l Low) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, l.Height) }
+
+// Heading returns the heading of a part of a page.
+func Heading(text string) fyne.CanvasObject {
+	return container.NewVBox(widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true}),
+		widget.NewSeparator())
+}
+
+// LabelWidth is the width of every field's label.
+const LabelWidth = 170
+
+// Field returns a field with a label, and a hint below it.
+func Field(label, hint string, o fyne.CanvasObject) fyne.CanvasObject {
+	l := widget.NewLabelWithStyle(label, fyne.TextAlignTrailing, fyne.TextStyle{})
+	l.Truncation = fyne.TextTruncateEllipsis
+	rows := []fyne.CanvasObject{o}
+	if hint != "" {
+		h := widget.NewLabel(hint)
+		h.Wrapping, h.Importance, h.SizeName = fyne.TextWrapWord, widget.LowImportance, theme.SizeNameCaptionText
+		rows = append(rows, h)
+	}
+	box := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), rows...)
+	return container.NewBorder(nil, nil,
+		container.NewVBox(container.NewGridWrap(fyne.NewSize(LabelWidth, l.MinSize().Height), l)), nil, box)
+}
+
+// LockIcon marks protected events.
+var LockIcon = theme.NewThemedResource(fyne.NewStaticResource(
+	"lock.svg",
+	[]byte(
+		`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24"><path fill="#000000" d="M18 8h-1V6A5 5 0 0 0 7 6v2H6a2 2 0 0 0-2 2v10a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2V10a2 2 0 0 0-2-2zm-6 9a2 2 0 1 1 0-4 2 2 0 0 1 0 4zM9 8V6a3 3 0 0 1 6 0v2z"/></svg>`,
+	),
+))
+
+// Wrapped returns a label that wraps its text.
+func Wrapped(text string) *widget.Label {
+	l := widget.NewLabel(text)
+	l.Wrapping = fyne.TextWrapWord
+	return l
+}
+
+// SetEnabled enables or disables a widget.
+func SetEnabled(o fyne.Disableable, yes bool) {
+	if yes == !o.Disabled() {
+		return
+	}
+	if yes {
+		o.Enable()
+	} else {
+		o.Disable()
+	}
+}
+
+// FixedHeight gives its content a fixed height.
+type FixedHeight struct{ Height float32 }
+
+// Layout gives the content the full width and centres it.
+func (f FixedHeight) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(size.Width, f.Height))
+		o.Move(fyne.NewPos(0, (size.Height-f.Height)/2))
+	}
+}
+
+// plate puts an object on its own background, above everything else.
+func plate(o fyne.CanvasObject) fyne.CanvasObject {
+	return container.NewStack(NewBackdrop(theme.ColorNameOverlayBackground, theme.ColorNamePrimary, 8),
+		container.NewPadded(o))
+}
+
+// MinSize returns the fixed height and a small width.
+func (f FixedHeight) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(40, f.Height) }

@@ -1,0 +1,466 @@
+package widgets
+
+import (
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// Heights of a row and of a heading.
+const (
+	rowHeight    = 76
+	headerHeight = 44
+)
+
+// Rows is a list that stays exact and quick with a million rows and headings. Its position is a row and the distance
+// into that row. A float32 could not hold the distance from the top. Only visible rows have objects.
+type Rows struct {
+	widget.BaseWidget
+	count  int
+	Header func(i int) bool
+	Create func(header bool) fyne.CanvasObject
+	Update func(i int, header bool, o fyne.CanvasObject)
+	Tapped func(i int, m fyne.KeyModifier)
+	Typed  func(k *fyne.KeyEvent, m fyne.KeyModifier)
+
+	Top    int     // first visible row
+	Into   float32 // how much of the top row is scrolled away
+	Cursor int     // row that keys act on, or -1
+	keyed  bool    // has the keyboard focus
+
+	Shown map[int]*rowBox
+	spare [2][]*rowBox // unused boxes of rows and of headings
+	inner *fyne.Container
+	bar   *scrollBar
+}
+
+// NewRows makes an empty list. Header, Create and Update must be set before SetCount.
+func NewRows() *Rows {
+	r := &Rows{Cursor: -1, Shown: map[int]*rowBox{}, inner: container.NewWithoutLayout()}
+	r.bar = &scrollBar{r: r, thumb: canvas.NewRectangle(color.Transparent)}
+	r.bar.ExtendBaseWidget(r.bar)
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+func (r *Rows) height(i int) float32 {
+	if r.Header(i) {
+		return headerHeight
+	}
+	return rowHeight
+}
+
+// --- Position ---
+
+// SetCount sets the number of rows and shows the rows.
+func (r *Rows) SetCount(n int) {
+	r.count = n
+	if r.Cursor >= n {
+		r.Cursor = -1
+	}
+	r.Top = max(0, min(r.Top, n-1))
+	r.Refresh()
+}
+
+// scroll moves the rows by a distance. A positive distance moves towards the end.
+func (r *Rows) scroll(dy float32) {
+	r.Into += dy
+	r.clampScroll()
+	r.Place(false)
+}
+
+// clampScroll corrects the position: into lies within the top row, and no space is left below the last row.
+func (r *Rows) clampScroll() {
+	for r.Into < 0 && r.Top > 0 {
+		r.Top--
+		r.Into += r.height(r.Top)
+	}
+	for r.Top < r.count-1 && r.Into >= r.height(r.Top) {
+		r.Into -= r.height(r.Top)
+		r.Top++
+	}
+	r.Into = max(0, r.Into)
+	rest := -r.Into
+	for i := r.Top; i < r.count && rest < r.Size().Height; i++ {
+		rest += r.height(i)
+	}
+	if room := r.Size().Height - rest; room > 0 {
+		for r.Into -= room; r.Into < 0 && r.Top > 0; {
+			r.Top--
+			r.Into += r.height(r.Top)
+		}
+		r.Into = max(0, r.Into)
+	}
+}
+
+// reveal scrolls as little as necessary to show a row.
+func (r *Rows) reveal(i int) {
+	if i < 0 || i >= r.count {
+		return
+	}
+	switch {
+	case i <= r.Top:
+		r.Top, r.Into = i, 0
+		if i > 0 && r.Header(i-1) { // a heading belongs to its first row
+			r.Top--
+		}
+	default:
+		y := -r.Into
+		for n := r.Top; n <= i && y <= r.Size().Height; n++ {
+			y += r.height(n)
+		}
+		if y > r.Size().Height {
+			r.Top, r.Into = i, r.height(i)-r.Size().Height
+		}
+	}
+	r.clampScroll()
+	r.Place(false)
+}
+
+// Jump shows a row at the top.
+func (r *Rows) Jump(i int) {
+	r.Top, r.Into = max(0, min(i, r.count-1)), 0
+	r.clampScroll()
+	r.Place(false)
+}
+
+// Place puts an object at every visible row. It updates the content of objects that are there already only if again is
+// set.
+func (r *Rows) Place(again bool) {
+	size := r.Size()
+	if size.Height <= 0 {
+		return
+	}
+	y := -r.Into
+	last := r.Top
+	for last < r.count && y < size.Height {
+		y += r.height(last)
+		last++
+	}
+	for i, b := range r.Shown {
+		if i < r.Top || i >= last || b.header != r.Header(i) {
+			b.Move(fyne.NewPos(0, -2*rowHeight)) // moved out of sight; to hide and show it would redraw all of it
+			delete(r.Shown, i)
+			r.spare[kind(b.header)] = append(r.spare[kind(b.header)], b)
+		}
+	}
+	y = -r.Into
+	for i := r.Top; i < last; i++ {
+		h := r.height(i)
+		b, there := r.Shown[i]
+		if !there {
+			b = r.box(r.Header(i))
+			b.row = i
+			r.Shown[i] = b
+		}
+		b.Resize(fyne.NewSize(size.Width-barWidth, h))
+		b.Move(fyne.NewPos(0, y))
+		if !there || again {
+			r.Update(i, b.header, b.content)
+			b.mark()
+		}
+		y += h
+	}
+	r.bar.place()
+}
+
+func kind(header bool) int {
+	if header {
+		return 1
+	}
+	return 0
+}
+
+func (r *Rows) box(header bool) *rowBox {
+	k := kind(header)
+	if n := len(r.spare[k]); n > 0 {
+		b := r.spare[k][n-1]
+		r.spare[k] = r.spare[k][:n-1]
+		return b
+	}
+	b := &rowBox{r: r, header: header, content: r.Create(header), ground: canvas.NewRectangle(color.Transparent)}
+	b.ground.CornerRadius = theme.SelectionRadiusSize()
+	b.ExtendBaseWidget(b)
+	r.inner.Add(b)
+	return b
+}
+
+// RefreshRow redraws a row if it is visible.
+func (r *Rows) RefreshRow(i int) {
+	if b, ok := r.Shown[i]; ok {
+		r.Update(i, b.header, b.content)
+		b.mark()
+	}
+}
+
+// --- Cursor and keys ---
+
+// SetCursor moves the cursor to a row and makes the row visible.
+func (r *Rows) SetCursor(i int) {
+	old := r.Cursor
+	r.Cursor = i
+	for _, n := range []int{old, i} {
+		if b, ok := r.Shown[n]; ok {
+			b.mark()
+		}
+	}
+	r.reveal(i)
+}
+
+// step moves the cursor by n rows and skips headings.
+func (r *Rows) step(n int) {
+	if r.count == 0 {
+		return
+	}
+	d := 1
+	if n < 0 {
+		d = -1
+	}
+	at := r.Cursor
+	if at < 0 {
+		at, n, d = r.Top-1, 1, 1
+	}
+	for n != 0 {
+		next := at + d
+		for next >= 0 && next < r.count && r.Header(next) {
+			next += d
+		}
+		if next < 0 || next >= r.count {
+			break
+		}
+		at = next
+		n -= d
+	}
+	if at >= 0 && !r.Header(at) {
+		r.SetCursor(at)
+	}
+}
+
+func (r *Rows) page() int { return max(1, int(r.Size().Height/rowHeight)-1) }
+
+// Scrolled moves the rows by the mouse wheel.
+func (r *Rows) Scrolled(e *fyne.ScrollEvent) { r.scroll(-e.Scrolled.DY) }
+
+// FocusGained shows that the list has the keyboard focus.
+func (r *Rows) FocusGained() {
+	r.keyed = true
+	r.Place(true)
+}
+
+// FocusLost removes the mark of FocusGained.
+func (r *Rows) FocusLost() {
+	r.keyed = false
+	r.Place(true)
+}
+
+// TypedRune does nothing, because letters also come as keys.
+func (r *Rows) TypedRune(rune) {}
+
+// TypedKey moves the cursor. It passes all other keys to typed.
+func (r *Rows) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeyUp:
+		r.step(-1)
+	case fyne.KeyDown:
+		r.step(1)
+	case fyne.KeyPageUp:
+		r.step(-r.page())
+	case fyne.KeyPageDown:
+		r.step(r.page())
+	case fyne.KeyHome:
+		r.Cursor = -1
+		r.Jump(0)
+		r.step(1)
+	case fyne.KeyEnd:
+		r.Cursor = r.count
+		r.step(-1)
+	default:
+		r.Typed(e, modifiers())
+	}
+}
+
+// modifiers returns the modifier keys that are held down.
+func modifiers() fyne.KeyModifier {
+	if d, ok := fyne.CurrentApp().Driver().(desktop.Driver); ok {
+		return d.CurrentKeyModifiers()
+	}
+	return 0
+}
+
+// CreateRenderer shows the visible rows and the scroll bar.
+func (r *Rows) CreateRenderer() fyne.WidgetRenderer {
+	return &rowsRenderer{r: r, clip: container.NewClip(r.inner)}
+}
+
+type rowsRenderer struct {
+	r    *Rows
+	clip *container.Clip
+}
+
+func (r *rowsRenderer) Layout(size fyne.Size) {
+	r.clip.Resize(size)
+	r.r.bar.Move(fyne.NewPos(size.Width-barWidth, 0))
+	r.r.bar.Resize(fyne.NewSize(barWidth, size.Height))
+	r.r.clampScroll()
+	r.r.Place(false)
+}
+
+func (r *rowsRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, rowHeight) }
+func (r *rowsRenderer) Destroy()                     {}
+func (r *rowsRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.clip, r.r.bar} }
+func (r *rowsRenderer) Refresh() {
+	r.r.clampScroll()
+	r.r.Place(true)
+	canvas.Refresh(r.clip)
+}
+
+// --- Boxes and the scroll bar ---
+
+// rowBox is the object of one row: its content on a background that shows the cursor and the mouse.
+type rowBox struct {
+	widget.BaseWidget
+	r        *Rows
+	row      int
+	header   bool
+	hovered  bool
+	modifier fyne.KeyModifier
+	content  fyne.CanvasObject
+	ground   *canvas.Rectangle
+}
+
+func (b *rowBox) mark() {
+	name := fyne.ThemeColorName("")
+	switch {
+	case b.header:
+	case b.row == b.r.Cursor && b.r.keyed:
+		name = theme.ColorNameFocus
+	case b.hovered:
+		name = theme.ColorNameHover
+	case b.row == b.r.Cursor:
+		name = theme.ColorNameSelection
+	}
+	fill := color.Color(color.Transparent)
+	if name != "" {
+		fill = theme.Color(name)
+	}
+	if b.ground.FillColor != fill {
+		b.ground.FillColor = fill
+		b.ground.Refresh()
+	}
+}
+
+// MouseDown remembers which modifier keys are held during the click.
+func (b *rowBox) MouseDown(e *desktop.MouseEvent) { b.modifier = e.Modifier }
+
+// MouseUp does nothing.
+func (b *rowBox) MouseUp(*desktop.MouseEvent) {}
+
+// MouseIn shows that the row can be clicked.
+func (b *rowBox) MouseIn(*desktop.MouseEvent) {
+	b.hovered = true
+	b.mark()
+}
+
+// MouseMoved does nothing.
+func (b *rowBox) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut removes the mark of MouseIn.
+func (b *rowBox) MouseOut() {
+	b.hovered = false
+	b.mark()
+}
+
+// Tapped moves the cursor to the row and opens or picks it.
+func (b *rowBox) Tapped(*fyne.PointEvent) {
+	m := b.modifier
+	b.modifier = 0
+	if !b.header {
+		b.r.SetCursor(b.row)
+		b.r.Tapped(b.row, m)
+	}
+}
+
+// CreateRenderer shows the content on its background.
+func (b *rowBox) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(container.NewStack(b.ground, container.NewPadded(b.content)))
+}
+
+const barWidth = 14
+
+// scrollBar shows the position in the rows and can move it.
+type scrollBar struct {
+	widget.BaseWidget
+	r     *Rows
+	thumb *canvas.Rectangle
+	grip  float32 // where the thumb was grabbed; negative if it is not grabbed
+}
+
+// thumbAt returns the position and length of the thumb. Both are 0 if all rows fit.
+func (b *scrollBar) thumbAt() (y, length float32) {
+	h := b.Size().Height
+	seen := max(1, float32(len(b.r.Shown)))
+	if b.r.count == 0 || int(seen) >= b.r.count && b.r.Top == 0 && b.r.Into == 0 {
+		return 0, 0
+	}
+	length = max(32, h*seen/float32(b.r.count))
+	at := (float64(b.r.Top) + float64(b.r.Into/rowHeight)) / max(1, float64(b.r.count)-float64(seen)+1)
+	return float32(min(1, at)) * (h - length), length
+}
+
+func (b *scrollBar) place() {
+	y, length := b.thumbAt()
+	b.thumb.FillColor = theme.Color(theme.ColorNameScrollBar)
+	b.thumb.CornerRadius = 4
+	b.thumb.Move(fyne.NewPos(3, y))
+	b.thumb.Resize(fyne.NewSize(barWidth-6, length))
+	b.thumb.Refresh()
+}
+
+func (b *scrollBar) moveTo(y float32) {
+	_, length := b.thumbAt()
+	room := b.Size().Height - length
+	if length == 0 || room <= 0 {
+		return
+	}
+	f := float64(min(1, max(0, y/room))) * (float64(b.r.count) - float64(len(b.r.Shown)) + 1)
+	b.r.Top = max(0, min(int(f), b.r.count-1))
+	b.r.Into = float32(f-float64(b.r.Top)) * b.r.height(b.r.Top)
+	b.r.clampScroll()
+	b.r.Place(false)
+}
+
+// Dragged moves the thumb.
+func (b *scrollBar) Dragged(e *fyne.DragEvent) {
+	if b.grip < 0 {
+		y, length := b.thumbAt()
+		if b.grip = e.Position.Y - e.Dragged.DY - y; b.grip < 0 || b.grip > length {
+			b.grip = length / 2
+		}
+	}
+	b.moveTo(e.Position.Y - b.grip)
+}
+
+// DragEnd releases the thumb.
+func (b *scrollBar) DragEnd() { b.grip = -1 }
+
+// Tapped moves the rows by a page towards the click.
+func (b *scrollBar) Tapped(e *fyne.PointEvent) {
+	y, length := b.thumbAt()
+	switch h := b.r.Size().Height; {
+	case e.Position.Y < y:
+		b.r.scroll(-h + rowHeight)
+	case e.Position.Y > y+length:
+		b.r.scroll(h - rowHeight)
+	}
+}
+
+// CreateRenderer shows the thumb.
+func (b *scrollBar) CreateRenderer() fyne.WidgetRenderer {
+	b.grip = -1
+	return widget.NewSimpleRenderer(container.NewWithoutLayout(b.thumb))
+}

@@ -1,0 +1,45 @@
+package widgets
+
+import (
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// Toast is a line at the foot of the window that goes away by itself.
+type Toast struct {
+	Box  *fyne.Container
+	text *widget.Label
+	end  time.Time
+}
+
+// NewToast makes a line that shows nothing.
+func NewToast() *Toast {
+	t := &Toast{text: widget.NewLabel("")}
+	t.Box = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(t.text)),
+		container.NewGridWrap(fyne.NewSize(1, 24)))
+	t.Box.Hide()
+	return t
+}
+
+// Show shows a text for some seconds in a window of a width.
+func (t *Toast) Show(text string, width float32) {
+	room := width - 8*theme.Padding() // a wider text would make the window wider
+	t.text.SetText(cut(text, room, func(s string) float32 {
+		return fyne.MeasureText(s, theme.TextSize(), t.text.TextStyle).Width
+	}))
+	t.end = time.Now().Add(4 * time.Second)
+	t.Box.Show()
+	t.Box.Refresh()
+}
+
+// Tick hides the text after its time.
+func (t *Toast) Tick() {
+	if t.Box.Visible() && time.Now().After(t.end) {
+		t.Box.Hide()
+	}
+}

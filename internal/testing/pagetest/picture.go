@@ -1,0 +1,152 @@
+package pagetest
+
+import (
+	"fmt"
+	"image"
+	imagedraw "image/draw"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+
+	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/app/widgets"
+	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/internal/testing/poll"
+	"github.com/preroll/preroll/recorder/control"
+)
+
+// sizes are the sizes at which every page must be legible: the room that the window's frame leaves of 900 × 600 and of
+// 1920 × 1080 points.
+var sizes = []fyne.Size{fyne.NewSize(827, 600), fyne.NewSize(1847, 1080)}
+
+// Scene is a page as users see it, in a state that is hard on the layout.
+type Scene[P page.Page] struct {
+	Name string
+	Set  func(r *Rig, f *Fake, p P)
+}
+
+// Pictures draws the scenes of a page, which newPage makes, in both themes. It compares each with its master in
+// testdata. PREROLL_MASTERS=1 writes the masters again. PREROLL_SHOTS names a folder for pictures at both sizes, to be
+// looked at by a person, in the language of PREROLL_LANGUAGE.
+func Pictures[P page.Page](t *testing.T, newPage func(*page.Env) P, scenes []Scene[P]) {
+	poll.RealTime(t)
+	shots := os.Getenv("PREROLL_SHOTS")
+	language := os.Getenv("PREROLL_LANGUAGE")
+	if language != "" {
+		words.Use(language)
+		t.Cleanup(func() { words.Use("en") })
+	}
+	look := sizes[:1]
+	if shots != "" {
+		look = sizes
+	}
+	for _, sc := range scenes {
+		for _, variant := range []string{"light", "dark"} {
+			for _, size := range look {
+				name := sc.Name + "-" + variant
+				t.Run(fmt.Sprintf("%s-%.0f", name, size.Width), func(t *testing.T) {
+					m := draw(t, newPage, sc, variant, size)
+					if shots != "" {
+						writePNG(t, filepath.Join(shots, fmt.Sprintf("%s-%.0f.png", name, size.Width)), m)
+					}
+					if size != sizes[0] || language != "" {
+						return
+					}
+					Compare(t, name, m)
+				})
+			}
+		}
+	}
+}
+
+func draw[P page.Page](
+	t *testing.T,
+	newPage func(*page.Env) P,
+	sc Scene[P],
+	variant string,
+	size fyne.Size,
+) image.Image {
+	f := SceneFake()
+	r := New(t, f)
+	r.Now = func() time.Time { return Noon.Add(time.Hour) }
+	r.Hosts = func() []string { return []string{"192.0.2.50"} }
+	p := newPage(r.Env)
+	fyne.CurrentApp().Settings().SetTheme(widgets.Appearance{Theme: theme.DefaultTheme(), Variant: variant, Scale: 1})
+	r.Open(p)
+	r.Window.Resize(size)
+	f.State = SceneStatus()
+	r.Changed(control.Update{Status: f.State}, true)
+	r.Settle()
+	sc.Set(r, f, p)
+	for range 3 { // pages, thumbnails, stills: each asks for the next
+		r.Settle()
+	}
+	r.Window.Canvas().Unfocus()
+	r.Window.Content().Refresh()
+	return r.Window.Canvas().Capture()
+}
+
+func writePNG(t *testing.T, path string, m image.Image) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := png.Encode(f, m); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Compare compares a picture with its master in testdata, or writes the master, see [Pictures]. A few pixels may
+// differ, because curves are drawn with floating point.
+func Compare(t *testing.T, name string, m image.Image) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".png")
+	if os.Getenv("PREROLL_MASTERS") != "" {
+		writePNG(t, file, m)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatalf("no master: %v; write it with PREROLL_MASTERS=1 and look at it", err)
+	}
+	defer func() { _ = f.Close() }()
+	want, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want.Bounds() != m.Bounds() {
+		t.Fatalf("the picture is %v, its master %v", m.Bounds(), want.Bounds())
+	}
+	a, b := toRGBA(want), toRGBA(m)
+	different := 0
+	for i := 0; i < len(a.Pix); i += 4 {
+		for c := range 3 {
+			if d := int(a.Pix[i+c]) - int(b.Pix[i+c]); d > 48 || d < -48 {
+				different++
+				break
+			}
+		}
+	}
+	if different > len(a.Pix)/4/2000 {
+		out := filepath.Join(os.TempDir(), "preroll-failed-"+filepath.Base(file))
+		writePNG(t, out, m)
+		t.Errorf("%d pixels differ from %s; the picture is %s", different, file, out)
+	}
+}
+
+func toRGBA(m image.Image) *image.RGBA {
+	out := image.NewRGBA(m.Bounds())
+	imagedraw.Draw(out, out.Bounds(), m, m.Bounds().Min, imagedraw.Src)
+	return out
+}
