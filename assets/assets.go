@@ -46,6 +46,7 @@ func (t Tray) Bytes() []byte {
 	if runtime.GOOS != "windows" {
 		return b
 	}
+
 	// ICONDIR with one ICONDIRENTRY: 64x64, 32 bits, a PNG at offset 22.
 	ico := []byte{0, 0, 1, 0, 1, 0, 64, 64, 0, 0, 1, 0, 32, 0}
 	ico = binary.LittleEndian.AppendUint32(ico, uint32(len(b)))

@@ -86,6 +86,7 @@ func (r *Recorder) archiveTrouble(err error) {
 			what, _ := archive.Explain(err)
 			r.recordHistory(history.ArchiveLost, "", what)
 		}
+
 		r.hub.statusChanged()
 	}
 }

@@ -32,6 +32,7 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 			Listening: r.inbox.Listening,
 			Refused:   r.inbox.Refused,
 		}
+
 		var server errgroup.Group
 		server.Go(func() error { return s.Run(serving, r.mailTrigger) })
 		select {
@@ -43,6 +44,7 @@ func (r *Recorder) receiveMail(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return nil
 }
 

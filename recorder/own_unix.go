@@ -30,5 +30,6 @@ func checkOwner(path string) error {
 			}
 		}
 	}
+
 	return nil
 }

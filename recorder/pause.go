@@ -62,6 +62,7 @@ func (r *Recorder) keepPause(ctx context.Context) {
 		until := r.pause.Until
 		r.mu.Unlock()
 		var due <-chan time.Time
+
 		// At most a minute, because a timer fires late on a machine that slept.
 		timer := time.NewTimer(min(time.Until(until), time.Minute))
 		if !until.IsZero() {

@@ -93,6 +93,7 @@ func (r *Recorder) prepareRAM() (usable bool) {
 	case changed:
 		r.recordHistory(history.RAMBack, "", text.Text{})
 	}
+
 	return err == nil
 }
 
@@ -138,5 +139,6 @@ func (r *Recorder) eraseMoved() {
 		}
 		_ = os.Remove(old) // fails if other files are left
 	}
+
 	r.writeRAMPath(path)
 }

@@ -103,6 +103,7 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		mailed:  make(chan struct{}, 1), retentionWake: make(chan struct{}, 1), pausing: make(chan struct{}, 1),
 		looking: make(chan struct{}, 1),
 	}
+
 	var err error
 	if r.archive, err = archive.OpenOrWait(ctx, state, s.Archive.Path, o.Log, r.indexTrouble); err != nil {
 		return nil, err

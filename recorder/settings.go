@@ -65,8 +65,10 @@ func (r *Recorder) readSettings() {
 			r.hub.statusChanged()
 			return
 		}
+
 		err = config.CheckFolders(s, r.Settings()).Err()
 	}
+
 	if err == nil {
 		r.putInForce(s)
 		return

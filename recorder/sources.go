@@ -56,6 +56,7 @@ func (r *Recorder) emitOf(s trigger.Source) trigger.Emit {
 			r.log.Info("alarm of a camera that is switched off", "camera", id, "label", t.Label, "from", t.From)
 			return "", nil
 		}
+
 		e, err := r.Trigger(ctx, id, t)
 		if errors.Is(err, ErrOff) { // the camera was switched off in the meantime
 			return "", nil

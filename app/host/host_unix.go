@@ -60,6 +60,7 @@ func StartsAtLogin() (bool, error) {
 			on = false
 		}
 	}
+
 	return on, nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 const (
 	runKey = `Software\Microsoft\Windows\CurrentVersion\Run`
+
 	// approvedKey is where the task manager stores which entries of runKey the user switched off: their first byte is
 	// odd.
 	approvedKey = `Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run`

@@ -23,9 +23,11 @@ type Action struct {
 type Notifier interface {
 	// Show shows a notification. Show takes seconds if the desktop hangs.
 	Show(Notification) error
+
 	// Close removes the notification with a key, where the desktop can. A notification that is gone already is no
 	// error.
 	Close(key string) error
+
 	// Stop disconnects. Notifications that are shown stay.
 	Stop()
 }

@@ -67,6 +67,7 @@ func (b *bus) connect() error {
 			return err
 		}
 	}
+
 	if b.able == nil {
 		able := []string{}
 		if err := b.call("GetCapabilities", nil, &able); err != nil {
@@ -75,6 +76,7 @@ func (b *bus) connect() error {
 		}
 		b.able = able
 	}
+
 	return nil
 }
 
@@ -117,6 +119,7 @@ func (b *bus) Show(n Notification) error {
 		}
 		list = append(list, name, a.Label)
 	}
+
 	if !slices.Contains(b.able, "actions") {
 		list = []string{} // some services show a dialog if a notification has actions
 	}
@@ -199,6 +202,7 @@ func (b *bus) hear(s *dbus.Signal) {
 		}
 		return
 	}
+
 	id, ok := s.Body[0].(uint32)
 	if !ok {
 		return

@@ -30,6 +30,7 @@ func CopyFile(path string) error {
 		return run("osascript", "-e", "on run argv", "-e", "set the clipboard to (POSIX file (item 1 of argv))", "-e",
 			"end run", path)
 	}
+
 	tool := clipboardTool()
 	if tool == nil {
 		return ErrNoClipboard
@@ -54,6 +55,7 @@ func clipboardTool() []string {
 			return t.command
 		}
 	}
+
 	return nil
 }
 

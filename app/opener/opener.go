@@ -59,6 +59,7 @@ func Reveal(path string) error {
 	case "darwin":
 		return run("open", "-R", path)
 	}
+
 	if showItem(path) == nil {
 		return nil
 	}

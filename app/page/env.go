@@ -125,6 +125,7 @@ func (env *Env) Each(list []event.Event, do func(context.Context, event.Event) e
 			}
 			step(i + 1)
 		}
+
 		if len(errs) > 1 {
 			return fmt.Errorf("%w\n%s", errs[0], words.L("and %d more", len(errs)-1))
 		}
@@ -173,6 +174,7 @@ func (env *Env) Choose(from *widget.Button, do func(ctx context.Context, id stri
 			return errors.Join(errs...)
 		}, from.Enable)
 	}
+
 	if len(list) == 1 {
 		run(list[0].ID)
 		return
@@ -227,6 +229,7 @@ func (env *Env) CameraName(id string) string {
 			}
 		}
 	}
+
 	return id
 }
 
@@ -241,6 +244,7 @@ func Addresses() []string {
 			}
 		}
 	}
+
 	if out == nil {
 		out = []string{"127.0.0.1"}
 	}

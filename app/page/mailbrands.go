@@ -38,6 +38,7 @@ func brandOfPath(u *url.URL) string {
 			}
 		}
 	}
+
 	return ""
 }
 

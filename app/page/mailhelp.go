@@ -122,6 +122,7 @@ func (m *MailHelp) Set(s config.Settings, c config.Camera, now *status.Status, h
 		}
 		m.values.Add(widgets.Field(r.name, "", row))
 	}
+
 	m.Content.Refresh()
 }
 
@@ -140,6 +141,7 @@ func (m *MailHelp) drawSteps() {
 		{words.L("Test"), b.Test}} {
 		m.steps.Add(widgets.Field(step.name, "", widgets.Wrapped(words.Say(step.text))))
 	}
+
 	note := widgets.Wrapped(
 		words.L("Menus vary with model and firmware. If no mail arrives, the page Health shows what the camera said."))
 	note.Importance, note.SizeName = widget.LowImportance, theme.SizeNameCaptionText

@@ -85,6 +85,8 @@ func NewPlayer(env *Env) *Player {
 	return v
 }
 
+// --- What is played ---
+
 // Open plays a source from a position. It shows the poster until the first picture has come.
 func (v *Player) Open(s player.Source, at time.Duration, marks []time.Duration, poster image.Image) {
 	v.live, v.length, v.marks = s.Live, s.Length, marks
@@ -108,6 +110,7 @@ func (v *Player) Open(s player.Source, at time.Duration, marks []time.Duration, 
 			Show:   func(f player.Frame) { v.show(life, f) }, State: func(s player.State) { v.state(life, s) }})
 		v.speed.SetSelectedIndex(2)
 	}
+
 	v.env.Meter.opened()
 	v.p.Open(s, at, true)
 }
@@ -134,6 +137,8 @@ func (v *Player) Close() {
 	v.Picture.Image = nil
 	v.Picture.Refresh()
 }
+
+// --- Pictures and states ---
 
 // pixels returns the size of the picture on the screen.
 func (v *Player) pixels() (width, height int) {
@@ -216,6 +221,8 @@ func (v *Player) setClock(at time.Duration) {
 	}
 }
 
+// --- Control ---
+
 func (v *Player) toggle() {
 	switch {
 	case v.p == nil:
@@ -282,6 +289,8 @@ func (v *Player) Typed(e *fyne.KeyEvent) {
 		v.toAlarm()
 	}
 }
+
+// --- The stage ---
 
 // stage is the black background of the picture. It reports its size to the player.
 type stage struct {

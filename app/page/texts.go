@@ -46,6 +46,7 @@ func StateOf(e event.Event, now time.Time) (string, widget.Importance) {
 	case event.Incomplete:
 		return words.L("Not complete: %s", words.Say(e.Why())), widget.WarningImportance
 	}
+
 	return words.L("No clip: %s", words.Say(e.Why())), widget.DangerImportance
 }
 
@@ -66,6 +67,7 @@ func Headline(s *status.Status) string {
 			recording++
 		}
 	}
+
 	switch {
 	case s.Pause.On && s.Pause.Until.IsZero():
 		return words.L("Paused: alarms save nothing until you resume")
@@ -80,6 +82,7 @@ func Headline(s *status.Status) string {
 	case enabled == 1:
 		return words.L("Recording %s", only)
 	}
+
 	return words.L("Recording %d cameras", enabled)
 }
 
@@ -96,6 +99,7 @@ func Troubles(s *status.Status) string {
 		}
 		lines = append(lines, ProblemOf(s, p))
 	}
+
 	if n := len(s.SMTP.Unmatched); n > 0 {
 		lines = append(lines, words.N(n, "A mail came that fits no camera. Assign it on the page Health.",
 			"%d mails came that fit no camera. Assign them on the page Health."))
@@ -145,6 +149,7 @@ func CameraID(name string, taken []string) string {
 			b.WriteByte('-')
 		}
 	}
+
 	base := strings.Trim(b.String(), "-")
 	if len(base) > 50 {
 		base = strings.TrimRight(base[:50], "-")
@@ -188,6 +193,7 @@ func PortsOf(s status.SMTP) string {
 			list = append(list, PortOf(p.Listen))
 		}
 	}
+
 	if list == nil && s.Listen != "" {
 		return PortOf(s.Listen)
 	}

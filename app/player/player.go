@@ -47,9 +47,11 @@ type Options struct {
 const (
 	// near is the distance below which two positions mean the same picture. FFmpeg rounds times when it seeks.
 	near = time.Millisecond
+
 	// searchBack is how far before a position the search for the preceding picture starts.
 	searchBack = 500 * time.Millisecond
 	sparse     = 25 * time.Millisecond // min time between two shown pictures above speed 1
+
 	// Above speed 1 the clock is reset when a picture is later than behind.
 	behind      = 500 * time.Millisecond
 	gap         = 3 * time.Second                  // a longer gap in the video is skipped
@@ -389,6 +391,7 @@ func (p *Player) advance(now time.Time) bool {
 			p.read()
 		}
 	}
+
 	switch {
 	case p.reading:
 		return false
@@ -417,6 +420,7 @@ func (p *Player) advance(now time.Time) bool {
 	default:
 		return false
 	}
+
 	return true
 }
 
@@ -440,6 +444,7 @@ func (p *Player) reach(now time.Time) bool {
 	default:
 		return false
 	}
+
 	return true
 }
 
@@ -464,6 +469,7 @@ func (p *Player) approach() bool {
 	default: // no picture lies before want
 		p.goal = &goal{want: first, started: true}
 	}
+
 	return true
 }
 
@@ -487,6 +493,7 @@ func (p *Player) pace(now time.Time) bool {
 	default:
 		p.show(now)
 	}
+
 	return true
 }
 

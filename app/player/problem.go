@@ -44,6 +44,7 @@ func missingFile(s Source, err error) error {
 		return &Problem{words.L("The clip cannot be opened: %s. Is the archive drive connected, and may you read it?",
 			s.Path), err.Error()}
 	}
+
 	if _, err := os.Stat(dir); err != nil {
 		return &Problem{words.L("The clip's folder is not there: %s. Is the archive drive connected?", dir),
 			err.Error()}

@@ -67,6 +67,7 @@ func arguments(version string, s Source, from time.Duration, rough bool, box ima
 		}
 		args = append(args, "-ss", strconv.FormatFloat(from.Seconds(), 'f', 6, 64))
 	}
+
 	sync, info := []string{"-fps_mode", "passthrough"}, "showinfo=checksum=0"
 	if older(version, 5, 1) {
 		sync = []string{"-vsync", "0"}
@@ -74,6 +75,7 @@ func arguments(version string, s Source, from time.Duration, rough bool, box ima
 	if older(version, 5, 0) { // showinfo has the option only since 4.4
 		info = "showinfo"
 	}
+
 	// Scaling also makes pixels square.
 	fit := fmt.Sprintf("min(1,min(%d/(iw*sar),%d/ih))", box.X, box.Y)
 	scale := fmt.Sprintf("scale=w='max(2,trunc(iw*sar*%s/2)*2)':h='max(2,trunc(ih*%[1]s/2)*2)':flags=fast_bilinear",
@@ -142,6 +144,7 @@ func (r *run) decode(ctx context.Context, ffmpeg string, args []string, s Source
 	case shown == 0 && (werr != nil || from == 0):
 		return damaged(l.last)
 	}
+
 	return nil
 }
 
@@ -169,6 +172,7 @@ func (r *run) pictures(ctx context.Context, stdout io.Reader, heads <-chan head)
 		}
 		n++
 	}
+
 	return n, nil
 }
 
@@ -218,6 +222,7 @@ func (l *lines) line(line string) (head, bool) {
 		h, _ := strconv.Atoi(m[4])
 		return head{l.at, image.Pt(w, h), l.length}, true
 	}
+
 	if m := unitLine.FindStringSubmatch(line); m != nil {
 		n, _ := strconv.ParseFloat(m[1], 64)
 		d, _ := strconv.ParseFloat(m[2], 64)
@@ -232,6 +237,7 @@ func (l *lines) line(line string) (head, bool) {
 		// Errors of rawvideo are ignored: that muxer complains of timestamps that are close together.
 		l.last = m[2]
 	}
+
 	return head{}, false
 }
 

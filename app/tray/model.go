@@ -79,6 +79,7 @@ func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, win
 			add(pauseMenu(s))
 		}
 	}
+
 	if window {
 		add(entry{title: words.L("Cameras"), do: command{do: doPage, id: "cameras"}})
 	}
@@ -105,6 +106,7 @@ func stateOf(now time.Time, s *status.Status, open int) (assets.Tray, string) {
 			recording++
 		}
 	}
+
 	paused := words.L("paused until you resume")
 	if !s.Pause.Until.IsZero() {
 		paused = words.L("paused until %s", clock(s.Pause.Until, now))
@@ -122,6 +124,7 @@ func stateOf(now time.Time, s *status.Status, open int) (assets.Tray, string) {
 	case recording < enabled:
 		text = words.L("recording %d of %d cameras", recording, enabled)
 	}
+
 	if s.Pause.On {
 		text += " · " + paused
 	}
@@ -150,6 +153,7 @@ func eventMenu(now time.Time, s *status.Status, ended []event.Event, window bool
 		}
 		list = append(list, entry{title: clock(e.Time, now) + "  " + title(e), do: do})
 	}
+
 	return list
 }
 

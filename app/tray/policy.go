@@ -107,6 +107,7 @@ func (n *policy) see(now time.Time, u update) []notification {
 		}
 		n.status = u.status
 	}
+
 	if n.status == nil {
 		return nil
 	}
@@ -153,11 +154,13 @@ func (n *policy) seeEvent(now time.Time, e event.Event, first bool) []notificati
 		case !s.alarm || !tell || s.pictured || e.Snapshot == "":
 			return nil
 		}
+
 		s.pictured = e.Snapshot != ""
 		return []notification{{key: e.ID, title: title(e), body: words.L("Saving the clip"),
 			picture: n.path(e, e.Snapshot),
 			update:  known, acts: []act{{words.L("Open"), command{do: doEvent, id: e.ID}}}}}
 	}
+
 	if known && !s.ended.IsZero() { // the event changed again, for example it was protected
 		return nil
 	}
@@ -176,6 +179,7 @@ func (n *policy) seeEvent(now time.Time, e event.Event, first bool) []notificati
 		}
 		return nil
 	}
+
 	return n.join(now, e)
 }
 
@@ -232,6 +236,7 @@ func (n *policy) ended(e event.Event) notification {
 	default:
 		t.body = strings.Join(facts, " · ")
 	}
+
 	if len(e.Clips) == 0 {
 		t.acts = []act{{words.L("Open"), command{do: doEvent, id: e.ID}}}
 		return t
@@ -319,6 +324,7 @@ func (n *policy) seeTrouble(now time.Time, u update) []notification {
 				list = append(list, notification{closes: []string{"trouble " + key}})
 			}
 		}
+
 		if title != "" && n.status.Notify.Trouble {
 			page := "health"
 			if t.Code == "camera" {
@@ -331,10 +337,12 @@ func (n *policy) seeTrouble(now time.Time, u update) []notification {
 					acts: []act{{words.L("Open"), command{do: doPage, id: page}}}})
 			}
 		}
+
 		if !t.there && !t.notified && !t.flaps && len(t.changes) == 0 {
 			delete(n.problems, key)
 		}
 	}
+
 	return list
 }
 
@@ -362,6 +370,7 @@ func (n *policy) compare(now time.Time, disconnected bool) {
 			}
 		}
 	}
+
 	for key, p := range there {
 		t := n.problems[key]
 		if t == nil {
@@ -379,6 +388,7 @@ func (n *policy) compare(now time.Time, disconnected bool) {
 			t.change(now, true)
 		}
 	}
+
 	for key, t := range n.problems {
 		if _, ok := there[key]; !ok && t.there {
 			t.change(now, false)
@@ -451,6 +461,7 @@ func (t *problemState) wentText() (title, body string) {
 	case "recorder":
 		return words.L("The recorder runs again"), took
 	}
+
 	return words.L("Solved: %s", words.Say(t.Text)), took
 }
 
@@ -505,6 +516,7 @@ func (n *policy) next(now time.Time) time.Time {
 			earliest(t.since.Add(t.wait()))
 		}
 	}
+
 	if n.backlog.cameras != nil || n.backlog.lines != nil {
 		for t := now.Truncate(time.Minute).Add(time.Minute); ; t = t.Add(time.Minute) {
 			if !n.quiet(t) || t.Sub(now) > 24*time.Hour {
@@ -513,5 +525,6 @@ func (n *policy) next(now time.Time) time.Time {
 			}
 		}
 	}
+
 	return at
 }

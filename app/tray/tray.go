@@ -126,6 +126,7 @@ func (t *tray) asked(r instance.Request) bool {
 	default:
 		t.openWindow(cmp.Or(r.Page, "events"), r.Event)
 	}
+
 	return true
 }
 
@@ -204,6 +205,7 @@ func (t *tray) update(now time.Time, u update) {
 			words.Use(t.language)
 		}
 	}
+
 	if u.disconnected {
 		t.status = nil
 	}
@@ -218,6 +220,7 @@ func (t *tray) update(now time.Time, u update) {
 			t.open[e.ID] = true
 		}
 	}
+
 	for _, id := range u.removed {
 		delete(t.open, id)
 	}
@@ -274,6 +277,7 @@ func (t *tray) show(n notification) {
 		}
 		list = append(list, word{notification: shown})
 	}
+
 	for _, w := range list {
 		select {
 		case t.notifications <- w:
@@ -322,6 +326,7 @@ func (t *tray) draw(now time.Time) {
 	m := modelOf(now, t.status, len(t.open), t.ended, t.opt.Window)
 	old, first := t.shown, !t.drawn
 	t.shown, t.drawn = m, true
+
 	// systray loses what is set while it exports itself on D-Bus, and does not report when that is done. So icon and
 	// tooltip are set twice.
 	again := !t.again.IsZero() && !now.Before(t.again)
@@ -455,6 +460,7 @@ func (t *tray) saveAll(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
+
 	return errors.Join(errs...)
 }
 

@@ -43,6 +43,7 @@ func (l Appearance) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Colo
 	case n == theme.ColorNameWarning && v == theme.VariantLight:
 		return color.NRGBA{0xb8, 0x62, 0x00, 0xff}
 	}
+
 	return l.Theme.Color(n, v)
 }
 

@@ -118,6 +118,7 @@ func (r *Rows) reveal(i int) {
 			r.Top, r.Into = i, r.height(i)-r.Size().Height
 		}
 	}
+
 	r.clampScroll()
 	r.Place(false)
 }
@@ -149,6 +150,7 @@ func (r *Rows) Place(again bool) {
 			r.spare[kind(b.header)] = append(r.spare[kind(b.header)], b)
 		}
 	}
+
 	y = -r.Into
 	for i := r.Top; i < last; i++ {
 		h := r.height(i)
@@ -166,6 +168,7 @@ func (r *Rows) Place(again bool) {
 		}
 		y += h
 	}
+
 	r.bar.place()
 }
 
@@ -236,6 +239,7 @@ func (r *Rows) step(n int) {
 		at = next
 		n -= d
 	}
+
 	if at >= 0 && !r.Header(at) {
 		r.SetCursor(at)
 	}
@@ -344,6 +348,7 @@ func (b *rowBox) mark() {
 	case b.row == b.r.Cursor:
 		name = theme.ColorNameSelection
 	}
+
 	fill := color.Color(color.Transparent)
 	if name != "" {
 		fill = theme.Color(name)

@@ -46,6 +46,7 @@ func (w *window) measure(ctx context.Context, file string) {
 				m.Now.Worst, m.Now.Over50 = 0, 0
 			})
 		}
+
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

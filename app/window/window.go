@@ -169,6 +169,7 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	} {
 		w.tabs.Append(container.NewTabItemWithIcon(t.name, t.icon, w.pages[i].Content()))
 	}
+
 	w.tabs.SetTabLocation(container.TabLocationLeading)
 	w.tabs.OnSelected = func(*container.TabItem) { w.turned() }
 	w.notray = w.newNoTray()
@@ -231,6 +232,7 @@ func (w *window) show(o instance.Request) {
 	case i >= 0:
 		w.turn(i)
 	}
+
 	if o.Event != "" {
 		w.guide.Hide()
 		w.events.Find(o.Event)
@@ -273,10 +275,9 @@ func (w *window) changed(u control.Update, first bool) {
 	if u.Status != nil {
 		w.Status, w.Last = u.Status, u.Status
 	}
-	for _, p := range w.pages {
+	for _, p := range append(slices.Clip(w.pages), w.guide) {
 		p.Update(u, first)
 	}
-	w.guide.Update(u, first)
 }
 
 // clock calls tick once a second for what changes by itself.
@@ -321,6 +322,7 @@ func (w *window) shortcuts() {
 			}
 		})
 	}
+
 	on(fyne.KeyQ, ctrl, w.Window.Close)
 	on(fyne.KeyW, ctrl, w.Window.Close)
 	c.SetOnTypedKey(w.typed)

@@ -42,5 +42,6 @@ func pick(f text.Forms, tag language.Tag, n int64) string {
 			return f.Many
 		}
 	}
+
 	return f.Other
 }

@@ -45,6 +45,7 @@ func Ago(d time.Duration) string {
 	case d < 48*time.Hour:
 		return L("%d h", int(d.Hours()))
 	}
+
 	return L("%d days", int(d.Hours()/24))
 }
 

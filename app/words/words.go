@@ -46,6 +46,7 @@ func Use(code string) {
 	if code == "" {
 		code = lang.SystemLocale().String()
 	}
+
 	// The country makes no difference.
 	code, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "-")
 	l, err := load(code)
@@ -56,9 +57,6 @@ func Use(code string) {
 	defer mu.Unlock()
 	current = l
 }
-
-// Code returns the code of the language in use.
-func Code() string { return now().code }
 
 func now() *translation {
 	mu.Lock()
@@ -89,6 +87,7 @@ func load(code string) (*translation, error) {
 			return nil, fmt.Errorf("translation %s: %w", code, err)
 		}
 	}
+
 	return l, nil
 }
 

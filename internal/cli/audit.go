@@ -61,6 +61,7 @@ func checkArchive(e *env, f auditFlags) error {
 	} else {
 		printAudit(e.out, res)
 	}
+
 	if !res.Whole() {
 		return errSilent
 	}
@@ -195,6 +196,7 @@ func (b *bar) show(p audit.Progress) {
 		}
 		return
 	}
+
 	if b.began.IsZero() {
 		b.began, b.shown = now, now
 	}

@@ -97,8 +97,10 @@ type command struct {
 type Desktop struct {
 	// Tray shows the tray of the recorder behind a socket. It returns when ctx ends or the user quits.
 	Tray func(ctx context.Context, o TrayOptions) error
+
 	// Window shows the window and returns when it is closed.
 	Window func(ctx context.Context, o WindowOptions) error
+
 	// StartError shows why Preroll could not start, and returns when the user has closed it.
 	StartError func(ctx context.Context, err error)
 }
@@ -139,6 +141,7 @@ func Run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) int
 	case errors.Is(err, errSilent):
 		return exitFailed
 	}
+
 	fmt.Fprintf(errs, "preroll: %s\n", err)
 	return exitFailed
 }

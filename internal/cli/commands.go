@@ -132,6 +132,7 @@ func printStatus(e *env, s status.Status) {
 		}
 		fmt.Fprintf(e.out, "Paused %s; %d alarms came meanwhile\n", until, s.Pause.Missed)
 	}
+
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "RAM disk\t%s\t%s of %s used\n", s.RAM.Path, config.ByteSize(s.RAM.Used),
 		config.ByteSize(s.RAM.Budget))
@@ -161,6 +162,7 @@ func printStatus(e *env, s status.Status) {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Name, c.Text, detail)
 	}
+
 	_ = w.Flush()
 	for _, p := range s.Problems {
 		about := ""
@@ -170,6 +172,7 @@ func printStatus(e *env, s status.Status) {
 		}
 		fmt.Fprintf(e.out, "! %s%s. %s\n", about, strings.TrimSuffix(p.Text.String(), "."), p.Hint)
 	}
+
 	for i, u := range s.SMTP.Unmatched {
 		if i == 5 {
 			fmt.Fprintf(e.out, "  and %d more: preroll mail\n", len(s.SMTP.Unmatched)-i)

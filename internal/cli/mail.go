@@ -105,6 +105,7 @@ func printConnections(e *env, list []status.Connection, limit, all int) {
 		fmt.Fprintf(e.out, "None of the last %s fits.\n", plural(all, "connection"))
 		return
 	}
+
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NO.\tTIME\tFROM\t\tVERDICT")
 	for _, c := range list[:min(len(list), limit)] {
@@ -115,6 +116,7 @@ func printConnections(e *env, list []status.Connection, limit, all int) {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", c.ID, c.Time.Local().Format("2006-01-02 15:04:05"), plain(c.From), mark,
 			plain(c.Verdict.String()))
 	}
+
 	_ = w.Flush()
 	if n := len(list) - limit; n > 0 {
 		fmt.Fprintf(e.out, "and %s: -n %d\n", plural(n, "older one"), len(list))

@@ -83,6 +83,7 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 		s.Cameras = []config.Camera{config.DemoCamera()}
 	}
 	faults := config.CheckFolders(s, config.Settings{Archive: config.Archive{Path: s.Archive.Path}})
+
 	// An archive path that is a file will never become a folder by itself, so it is an error. A missing archive may be
 	// plugged in later, and the start does not wait for an archive that hangs.
 	made := make(chan bool, 1)
@@ -99,6 +100,7 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 		}
 	case <-time.After(archiveTime):
 	}
+
 	for _, f := range faults {
 		return config.Settings{}, fmt.Errorf("%s\nChange it in %s", f, e.paths.File)
 	}
@@ -225,6 +227,7 @@ func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
 		}
 		g.Go(func() error { return serve(ctx, e.paths, s, ln, log, func() { hello(e, s) }) })
 	}
+
 	err = waitRunning(ctx, e.client)
 	if err == nil {
 		err = d.Tray(ctx, TrayOptions{Paths: e.paths, ByHand: byHand, Log: log})

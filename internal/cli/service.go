@@ -53,6 +53,7 @@ func newService(p config.Paths, system bool, prg service.Interface) (service.Ser
 		Arguments:   []string{"record"},
 		Option:      service.KeyValue{"UserService": !system, "RunAtLoad": true, "KeepAlive": true},
 	}
+
 	if p.File != config.DefaultFile() {
 		c.Arguments = append(c.Arguments, "--config", p.File)
 	}

@@ -24,5 +24,6 @@ func RAMFolders() (list []string) {
 			list = append(list, root+"Preroll")
 		}
 	}
+
 	return list
 }

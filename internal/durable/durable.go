@@ -136,20 +136,8 @@ func MkdirIn(root *os.Root, folder string, mode fs.FileMode) error {
 		}
 		up = dir
 	}
-	return nil
-}
 
-// SyncFile makes a file's bytes durable.
-func SyncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	return nil
 }
 
 // PublishIn gives a finished, fsynced file its final name in the same folder and makes the name durable. It never
@@ -168,13 +156,9 @@ func PublishIn(root *os.Root, tmp, final string) error {
 			return err
 		}
 	}
+
 	failpoint.Hit("renamed")
 	return SyncDirIn(root, path.Dir(final))
-}
-
-// Publish is [PublishIn] for two full paths in one folder.
-func Publish(tmp, final string) error {
-	return within(final, func(root *os.Root, name string) error { return PublishIn(root, filepath.Base(tmp), name) })
 }
 
 // renameByLink renames a file on any platform. A hard link fails if the name is taken. On file systems without hard

@@ -15,6 +15,7 @@ func renameNoReplace(root *os.Root, tmp, final string) error {
 	}
 	defer func() { _ = d.Close() }()
 	err = unix.Renameat2(int(d.Fd()), path.Base(tmp), int(d.Fd()), path.Base(final), unix.RENAME_NOREPLACE)
+
 	// The file system or the kernel may not know RENAME_NOREPLACE.
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
 		return renameByLink(root, tmp, final)

@@ -67,6 +67,7 @@ func Acquire(root *os.Root) (*Lock, error) {
 	case err != nil:
 		return nil, errors.Join(err, f.Close())
 	}
+
 	b, err := json.Marshal(me())
 	if err == nil {
 		err = f.Truncate(0)

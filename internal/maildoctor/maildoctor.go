@@ -103,6 +103,7 @@ func RecipientOf(id string, list []string) string {
 			found = m[1]
 		}
 	}
+
 	return found
 }
 

@@ -138,6 +138,7 @@ func (a *Archive) Reserve(e *event.Event) error {
 		a.reserve(*e)
 		return errors.Join(makeFolder(root, e.Folder), root.Close())
 	}
+
 	root, d, err := a.here(context.Background())
 	if err != nil {
 		return err
@@ -160,6 +161,7 @@ func (a *Archive) Reserve(e *event.Event) error {
 		}
 		free = fmt.Sprintf("%s_%d", stem, n)
 	}
+
 	e.Drive, e.Archive, e.Folder, e.Stem = d.ID, d.Path, folder, free
 	a.reserve(*e)
 	return nil
@@ -205,6 +207,7 @@ func (a *Archive) nameInUse(root *os.Root, folder, stem string) (bool, error) {
 			return false, err
 		}
 	}
+
 	return false, nil
 }
 
@@ -224,7 +227,7 @@ func (a *Archive) Protect(ctx context.Context, id string, on bool) (event.Event,
 	e.Protected = on
 	if e.Stem != "" {
 		if err := a.WriteSidecar(e); err != nil {
-			return event.Event{}, fmt.Errorf("protect event %s: %w", id, err)
+			return event.Event{}, err
 		}
 	}
 	return e, a.Put(ctx, e)
@@ -249,7 +252,7 @@ func (a *Archive) Delete(ctx context.Context, id string) error {
 	}
 	root, err := a.On(e)
 	if err != nil {
-		return fmt.Errorf("remove event %s: %w", e.ID, err)
+		return err
 	}
 	defer func() { _ = root.Close() }()
 	return a.remove(ctx, root, e)
@@ -296,19 +299,21 @@ func files(e event.Event) []string {
 func (a *Archive) remove(ctx context.Context, root *os.Root, e event.Event) error {
 	for _, name := range files(e) {
 		if err := durable.RemoveIn(root, In(e, name)); err != nil {
-			return fmt.Errorf("remove event %s: %w", e.ID, err)
+			return err
 		}
 	}
+
 	// Without the sync, a power cut might bring back files that the index does not know.
 	if e.Stem != "" {
 		if err := durable.SyncDirIn(root, e.Folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove event %s: %w", e.ID, err)
+			return err
 		}
 	}
 	if err := a.Remove(ctx, e.ID); err != nil {
 		return err
 	}
 	a.log.Info("event removed", "event", e.ID, "camera", e.Camera, "bytes", e.Bytes())
+
 	// Remove the folders that are empty now, up to but without the camera's. They were made for the day's first event.
 	for dir := e.Folder; strings.Contains(dir, "/"); dir = dir[:strings.LastIndexByte(dir, '/')] {
 		if root.Remove(dir) != nil {
@@ -347,8 +352,10 @@ func (a *Archive) DropDeleted(ctx context.Context, list []event.Event) (kept, re
 				}
 			}
 		}
+
 		kept = append(kept, e)
 	}
+
 	return kept, removed
 }
 

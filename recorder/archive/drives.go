@@ -25,12 +25,16 @@ var (
 	// ErrEmpty is the error for an archive folder that is empty although the index knows events in it. The folder is
 	// the mount point of a drive that is not plugged in.
 	ErrEmpty = text.FolderIsEmpty.Error()
+
 	// ErrOther is the error for another or an unknown drive in the place of the drive that is needed.
 	ErrOther = text.DriveIsOther.Error()
+
 	// ErrCopy is the error for a drive with the same id as another drive that is there too.
 	ErrCopy = errors.New("two drives have the same id; remove " + drive.File + " from one of them")
+
 	// errNotOpen is the error for work that needs the index before the index is open.
 	errNotOpen = errors.New("it is not open yet")
+
 	// ErrSilent is the error for a drive that does not answer.
 	ErrSilent = text.DriveIsSilent.Error()
 )
@@ -68,10 +72,12 @@ func (a *Archive) on(ctx context.Context, d index.Drive) (*os.Root, error) {
 			err = fmt.Errorf("%s: %w", path, notIt(root))
 			_ = root.Close()
 		}
+
 		if first == nil {
 			first = err
 		}
 	}
+
 	return nil, first
 }
 
@@ -113,6 +119,7 @@ func (a *Archive) here(ctx context.Context) (*os.Root, index.Drive, error) {
 			before = append(before, d)
 		}
 	}
+
 	root, id, err := open(path)
 	if errors.Is(err, fs.ErrNotExist) && before == nil && !a.peek {
 		if err := os.Mkdir(path, DirMode); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -211,6 +218,7 @@ func (a *Archive) adopt(root *os.Root, path, id string, d index.Drive) (index.Dr
 			}
 		}
 	}
+
 	if id == "" {
 		if id = d.ID; id == "" || d.Legacy() {
 			id = drive.NewID()
@@ -219,6 +227,7 @@ func (a *Archive) adopt(root *os.Root, path, id string, d index.Drive) (index.Dr
 			return index.Drive{}, err
 		}
 	}
+
 	switch {
 	case d.Key == 0:
 		d.ID, d.Path = id, path
@@ -226,6 +235,7 @@ func (a *Archive) adopt(root *os.Root, path, id string, d index.Drive) (index.Dr
 	case d.ID != id || d.Path != path:
 		d = a.Update(d.Key, func(d *index.Drive) { d.ID, d.Path = id, path })
 	}
+
 	if !d.Filled {
 		a.RequestFill()
 	}
@@ -253,6 +263,7 @@ func (a *Archive) recognized(ctx context.Context, root *os.Root, d index.Drive) 
 			return true
 		}
 	}
+
 	// A recreated index knows no events of the drive.
 	return len(list) == 0 && d.Legacy() && looksLikeOne(root)
 }
@@ -273,6 +284,7 @@ func looksLikeOne(root *os.Root) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -370,6 +382,7 @@ func (a *Archive) reach(ctx context.Context, d index.Drive) (*os.Root, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+
 	type answer struct {
 		root *os.Root
 		err  error
@@ -391,6 +404,7 @@ func (a *Archive) reach(ctx context.Context, d index.Drive) (*os.Root, error) {
 		}()
 		return nil, err
 	}
+
 	select {
 	case g := <-got:
 		return g.root, g.err

@@ -31,5 +31,6 @@ func Explain(err error) (what, hint text.Text) {
 	case errors.Is(err, fs.ErrPermission):
 		return text.ArchiveDenied.With(), text.ArchiveDeniedHint.With()
 	}
+
 	return text.ArchiveUnwritable.With(), text.SystemSays.With(err)
 }

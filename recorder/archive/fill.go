@@ -62,6 +62,7 @@ func (a *Archive) Refill(ctx context.Context, changed func(open bool)) {
 		} else {
 			rest = leastRest
 		}
+
 		select {
 		case <-ctx.Done():
 			return
@@ -93,6 +94,7 @@ func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking 
 		}
 		errs = append(errs, err)
 	}
+
 	// The archive folder may be one that the index does not know.
 	path := a.Root()
 	if _, ok := a.Drive(func(d index.Drive) bool { return d.Path == path }); !ok {
@@ -101,6 +103,7 @@ func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking 
 			return true, errors.Join(errs...)
 		}
 		defer func() { _ = root.Close() }()
+
 		// It may be a mount point. Write nothing to it before there is an event.
 		if empty(root) {
 			return true, errors.Join(errs...)
@@ -112,6 +115,7 @@ func (a *Archive) refill(ctx context.Context, changed func(open bool)) (lacking 
 		_ = here.Close()
 		return a.refill(ctx, changed)
 	}
+
 	return lacking, errors.Join(errs...)
 }
 
@@ -133,6 +137,7 @@ func (a *Archive) Reindex(ctx context.Context) (found int, faults []error, err e
 			}
 		}
 	}
+
 	if err != nil {
 		return 0, nil, fmt.Errorf("reindex: %w", err)
 	}
@@ -226,6 +231,7 @@ func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 				return err
 			}
 		}
+
 		if !e.Type().IsRegular() || path.Ext(name) != ".json" || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
@@ -236,6 +242,7 @@ func (f *filler) walk(ctx context.Context, dir string, from, to float64) error {
 			f.reportProgress(part)
 		}
 	}
+
 	return nil
 }
 
@@ -302,9 +309,11 @@ func (a *Archive) insert(ctx context.Context, root *os.Root, d index.Drive, name
 			// What RAM held of this event was recalled at the start, so its hold is not believed.
 			e.State, e.Hold = event.Finishing, ""
 		}
+
 		inBatch[e.ID] = name
 		list = append(list, e)
 	}
+
 	return list, faults, a.PutFound(ctx, round, list...)
 }
 
@@ -329,6 +338,7 @@ func (f *filler) forgetGone(ctx context.Context) error {
 		if err != nil || len(list) == 0 {
 			return err
 		}
+
 		// If the drive has vanished, its clips only seem to be gone.
 		if id, err := drive.Read(f.root); err != nil || id != f.d.ID && !f.d.Legacy() {
 			f.addError(&Unread{fmt.Errorf("%s: %w", f.d.Path, cmp.Or(err, ErrOther))})

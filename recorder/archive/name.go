@@ -29,11 +29,13 @@ func FileName(s string) string {
 				continue
 			}
 		}
+
 		if b.Len()+len(string(r)) > maxName {
 			break
 		}
 		b.WriteRune(r)
 	}
+
 	if name := strings.TrimRight(b.String(), "-"); name != "" {
 		return name
 	}
@@ -103,6 +105,7 @@ func RoleOf(name string) (stem string, r Role) {
 	case aside.MatchString(end):
 		r = AsideFile
 	}
+
 	if r == Stranger {
 		return "", r
 	}
@@ -124,6 +127,7 @@ func owns(e event.Event) bool {
 		}
 		return false
 	}
+
 	if !is(e.Stem+".json", SidecarFile) ||
 		e.Thumbnail != "" && !is(e.Thumbnail, ThumbFile) || e.Snapshot != "" && !is(e.Snapshot, SnapshotFile) ||
 		e.Mail != "" && !is(e.Mail, MailFile) {

@@ -71,6 +71,7 @@ func (a *Archive) retainOn(ctx context.Context, d index.Drive, l Limits,
 	if root != nil {
 		defer func() { _ = root.Close() }()
 	}
+
 	// Measure once. Some file systems free space only seconds after a file was removed; measuring again at once would
 	// remove more than needed.
 	over := int64(0)
@@ -85,6 +86,7 @@ func (a *Archive) retainOn(ctx context.Context, d index.Drive, l Limits,
 			defer func() { err = errors.Join(err, ferr) }() // the other limits are kept all the same
 		}
 	}
+
 	failed := 0
 	for old := (index.Old{Bytes: 1, Limit: batch}); ; {
 		if over <= 0 {
@@ -119,6 +121,7 @@ func (a *Archive) retainOn(ctx context.Context, d index.Drive, l Limits,
 			}
 		}
 	}
+
 	if failed == 0 {
 		a.tellOnce(d, nil)
 	}
@@ -204,6 +207,7 @@ func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Nex
 			full = limit
 		}
 	}
+
 	var aged *event.Next
 	if l.MaxAge > 0 {
 		e, err := a.oldest(ctx, d, 0)
@@ -215,6 +219,7 @@ func (a *Archive) Next(ctx context.Context, l Limits, now time.Time) (*event.Nex
 			return aged, nil
 		}
 	}
+
 	if full != "" {
 		limit = full
 	}

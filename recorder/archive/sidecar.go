@@ -76,6 +76,7 @@ func Usable(e *event.Event) error {
 	case !e.State.Ended() && e.Until.Before(e.From):
 		return errors.New("its times cannot be")
 	}
+
 	for _, c := range e.Clips {
 		if c.Bytes < 0 || c.Bytes > maxBytes || c.Frames < 0 || c.Length < 0 {
 			return errors.New("its numbers cannot be")

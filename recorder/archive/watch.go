@@ -116,6 +116,7 @@ func (a *Archive) watchBelow(w *fsnotify.Watcher, root, dir string) (sidecars []
 			sidecars = append(sidecars, path)
 		}
 	}
+
 	return sidecars
 }
 
@@ -148,6 +149,7 @@ func (a *Archive) follow(ctx context.Context, path string, touched map[string]bo
 			}
 			continue
 		}
+
 		day := strings.Join(part[1:depth], "-")
 		if key := part[0] + " " + day; !looked[key] && strings.HasSuffix(name, ".mp4") {
 			looked[key] = true
@@ -155,6 +157,7 @@ func (a *Archive) follow(ctx context.Context, path string, touched map[string]bo
 			removed = append(removed, gone...)
 		}
 	}
+
 	if len(names) > 0 {
 		slices.Sort(names)
 		if added, _, err = a.insert(ctx, root, d, slices.Compact(names), 0); err != nil {
@@ -162,6 +165,7 @@ func (a *Archive) follow(ctx context.Context, path string, touched map[string]bo
 			return removed, nil
 		}
 	}
+
 	return removed, added
 }
 

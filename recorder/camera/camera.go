@@ -153,6 +153,7 @@ func (c *camera) setState(s status.CameraState, f *source.Failure, retry time.Ti
 	case s == before:
 		return
 	}
+
 	c.set.opt.Changed()
 }
 
@@ -168,6 +169,7 @@ func (c *camera) why() text.Text {
 	case c.state == status.Connecting:
 		return text.NotBegunYet.With()
 	}
+
 	return text.Text{}
 }
 
@@ -208,5 +210,6 @@ func (c *camera) status() status.Camera {
 	case status.Waiting:
 		s.Failure, s.Text, s.Hint, s.Retry = string(c.failure.Kind), c.failure.Text(), c.failure.Hint(), c.retry
 	}
+
 	return s
 }

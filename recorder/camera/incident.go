@@ -57,6 +57,7 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incide
 			t.Time = time.Now()
 		}
 	}
+
 	in, err = c.set.opt.Copier.Open(ctx, c.infoFor(t), c.ring, t)
 	if in != nil {
 		err = errors.Join(err, c.run(in))
@@ -104,6 +105,7 @@ func (c *camera) resume(ctx context.Context, ev event.Event) error {
 		return err
 	}
 	c.log.Info("event is taken up again", "event", ev.ID, "state", ev.State)
+
 	// An older event must not take the triggers of a newer one.
 	if now := c.current(); now == nil || !in.EventTime().Before(now.EventTime()) {
 		c.setCurrent(in)

@@ -56,6 +56,7 @@ func (s *Set) Resume(ctx context.Context) error {
 		if s.opt.Copier.Working(ev.ID) {
 			continue
 		}
+
 		// The event may have ended after it was listed.
 		if now, err := s.opt.Archive.Get(ctx, ev.ID); err == nil && now.State.Ended() {
 			continue
@@ -71,6 +72,7 @@ func (s *Set) Resume(ctx context.Context) error {
 			s.opt.Log.Error("open event is not resumed", "event", ev.ID, "camera", ev.Camera, "err", oerr)
 		}
 	}
+
 	s.mu.Lock()
 	s.waiting = waiting
 	var list []*camera
@@ -95,6 +97,7 @@ func (s *Set) Resume(ctx context.Context) error {
 			s.retire(id, c)
 		}
 	}
+
 	return err
 }
 
@@ -150,5 +153,6 @@ func (s *Set) recall(ctx context.Context, path string) error {
 			return err
 		}
 	}
+
 	return nil
 }

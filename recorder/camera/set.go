@@ -89,6 +89,8 @@ func NewSet(o Options, s config.Settings) *Set {
 		slots: map[string]*slot{}}
 }
 
+// --- Life cycle ---
+
 // Start lets cameras record until ctx ends.
 func (s *Set) Start(ctx context.Context) {
 	s.mu.Lock()
@@ -156,6 +158,8 @@ func (s *Set) all() (list []*camera) {
 	}
 	return list
 }
+
+// --- Settings ---
 
 // Configure stores new settings. Triggers follow them at once, cameras with the next Apply.
 func (s *Set) Configure(settings config.Settings) {
@@ -242,6 +246,7 @@ func (s *Set) DropLost() (due bool) {
 			due = true
 		}
 	}
+
 	return due
 }
 
@@ -254,6 +259,8 @@ func (s *Set) Short() (n int) {
 	}
 	return n
 }
+
+// --- Triggers and status ---
 
 // restartTime is how long a trigger waits for a camera that restarts. Few cameras wait longer for the answer to their
 // mail.
@@ -295,6 +302,7 @@ func (s *Set) Trigger(ctx context.Context, id string, t event.Trigger) (string, 
 		case state == recording: // it is stopped, but the set does not show this yet
 			return "", text.CameraNotRecording.Error(id)
 		}
+
 		select {
 		case <-c.ended:
 		case <-limited.Done():
@@ -332,6 +340,7 @@ func (s *Set) Status() (list []status.Camera) {
 		is.Notify = cfg.Notify
 		list = append(list, is)
 	}
+
 	return list
 }
 

@@ -30,5 +30,6 @@ func NewSource(cfg config.Camera, tool func() (*ffmpeg.Tool, error), fallBack bo
 		return rtsp.New(rtsp.Options{URL: cfg.URL, Username: from.Username, Password: from.Password.Reveal(),
 			Audio: cfg.Audio}), nil
 	}
+
 	return ffmpegsource.New(tool, from), nil
 }

@@ -42,6 +42,7 @@ func (s *Set) Still(ctx context.Context, id string, width int) ([]byte, error) {
 	case c == nil:
 		return nil, fmt.Errorf("%q: %w", id, ErrNoPicture)
 	}
+
 	if newest, ok := c.ring.Newest(); ok { // often another caller has asked for this still already
 		if jpeg := c.keptStill(newest, width); jpeg != nil {
 			return jpeg, nil

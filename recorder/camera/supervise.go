@@ -112,6 +112,7 @@ func (c *camera) record(ctx context.Context) error {
 		}
 		c.source = src
 	}
+
 	select {
 	case <-c.seen: // from the last session
 	default:
@@ -189,6 +190,7 @@ func (c *camera) watch(ctx context.Context, cancel context.CancelCauseFunc, s *s
 			continue
 		case <-tick.C:
 		}
+
 		if isFolder { // a folder source reports itself when nothing comes
 			continue
 		}

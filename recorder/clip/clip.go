@@ -42,6 +42,7 @@ type Copier struct {
 	FFmpeg  func() (*ffmpeg.Tool, error)
 	Log     *slog.Logger
 	Changed func(event.Event) // called after every durable change of an event; must not block
+
 	// DriveError is called with the error when an event cannot be written to the archive drive, and with nil once every
 	// event can be written again. It must not block.
 	DriveError func(error)
@@ -248,6 +249,7 @@ func (c *Copier) Resume(cam Camera, r *ring.Ring, ev event.Event) (*Incident, er
 		hold.Limit(ev.Until)
 		in.hold = hold
 	}
+
 	in.now = in.newWork(ev, ev.Time)
 	in.now.indexedVersion = 1
 	if in.hold == nil {
@@ -299,6 +301,7 @@ func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok boo
 		}
 		break
 	}
+
 	if err := w.commit(ctx, version); err != nil {
 		return "", false, err
 	}
@@ -410,6 +413,7 @@ func (in *Incident) run(ctx context.Context) bool {
 			break
 		}
 	}
+
 	w := in.current()
 	if !in.retry(ctx, w, "note the end of", func(ctx context.Context) error {
 		return w.record(ctx, func(c *course) {
@@ -419,8 +423,10 @@ func (in *Incident) run(ctx context.Context) bool {
 	}) {
 		return false
 	}
+
 	w.sidecar()
 	failpoint.Hit("concluded")
+
 	// Until the archive has something of the event, the note in RAM must stay.
 	if w.event().Stem == "" {
 		in.finish(ctx, w)
@@ -431,6 +437,7 @@ func (in *Incident) run(ctx context.Context) bool {
 		in.hold.Close()
 		return true
 	}
+
 	in.hold.Close()
 	failpoint.Hit("hold-closed")
 	in.finish(ctx, w)
@@ -472,10 +479,12 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 			w.mu.Unlock()
 			continue
 		}
+
 		w.mu.Unlock()
 		s = in.hold.Timed(s)
 		w.mu.Lock()
 		verdict := w.judge(s)
+
 		// A copy, because More calls its function while the ring is locked, where the journal's lock must not be taken.
 		c := w.course
 		w.mu.Unlock()
@@ -486,6 +495,7 @@ func (in *Incident) next(ctx context.Context) ([]ring.Segment, error) {
 		case late:
 			return nil, nil
 		}
+
 		last, length := s, c.length+s.Length()
 		if verdict == splits {
 			length = s.Length()
@@ -523,6 +533,7 @@ func (in *Incident) store(ctx context.Context, segments []ring.Segment) bool {
 	}) {
 		return false
 	}
+
 	in.account(w, segments)
 	w.commitLater(ctx)
 	w.sidecar()
@@ -545,6 +556,7 @@ func (in *Incident) there(segments []ring.Segment) []ring.Segment {
 				return true
 			}
 		}
+
 		return false
 	})
 }
@@ -562,6 +574,7 @@ func (in *Incident) append(ctx context.Context, w *work, segments []ring.Segment
 		}
 		failpoint.Hit("reserved")
 	}
+
 	folder, err := in.c.Archive.Folder(ev)
 	if err != nil {
 		return err
@@ -622,6 +635,7 @@ func (in *Incident) partFor(ctx context.Context, w *work, folder *os.Root, ev ev
 			return nil, err
 		}
 	}
+
 	version := w.edit(func(c *course) {
 		c.ev.Drive, c.ev.Archive, c.ev.Folder, c.ev.Stem = ev.Drive, ev.Archive, ev.Folder, ev.Stem
 		w.parts = append(w.parts, p)
@@ -694,6 +708,7 @@ func (in *Incident) why(from, to time.Time, camera text.Text) text.Text {
 	case !camera.IsZero():
 		return camera
 	}
+
 	return text.NoPictureSent.With()
 }
 
@@ -774,12 +789,14 @@ func (in *Incident) reload(context.Context) error {
 		if i > 0 && e.Clip == ev.Parts[i-1].Clip { // an earlier version joined runs when it finished a clip
 			e.Clip = fmt.Sprintf("%s_part%d.mp4", ev.Stem, i+1)
 		}
+
 		p, err := inspect(folder, e, true)
 		if err != nil {
 			return err
 		}
 		parts = append(parts, p)
 	}
+
 	w.edit(func(c *course) {
 		w.parts, c.any, c.length = parts, false, 0
 		w.list()
@@ -806,6 +823,7 @@ func (c *course) recall(parts []*part) {
 			}
 		}
 	}
+
 	c.usual = 0
 	c.ev.Gaps = slices.SortedStableFunc(slices.Values(c.ev.Gaps), func(a, b event.Gap) int {
 		return a.From.Compare(b.From)
@@ -836,6 +854,7 @@ func (in *Incident) retry(ctx context.Context, w *work, what string, do func(con
 			}
 			return true
 		}
+
 		var missing *source.Failure
 		var index *index.Error
 		if !errors.As(err, &missing) && !errors.As(err, &index) { // these are reported elsewhere

@@ -44,6 +44,7 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip
 	case c.SHA256 != "" && strings.HasSuffix(c.File, ".partial.mp4"):
 		return f, nil // kept as it was recorded because it could not be finished; the event says so
 	}
+
 	if f.Totals, err = tool.Verify(ctx, file); err != nil {
 		if ctx.Err() != nil {
 			return f, context.Cause(ctx)
@@ -51,6 +52,7 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip
 		f.Wrong = text.FileDoesNotPlay.With(err)
 		return f, nil
 	}
+
 	slack := lengthSlack
 	if f.Frames > 0 {
 		slack += f.Duration / time.Duration(f.Frames)
@@ -64,6 +66,7 @@ func Compare(ctx context.Context, tool *ffmpeg.Tool, file *os.File, c event.Clip
 		// With a SHA-256, the file is what was checked when it was saved. Parts of several runs join less exactly.
 		f.Wrong = text.FileLength.With(f.Duration.Seconds(), c.Length.D().Seconds())
 	}
+
 	return f, nil
 }
 

@@ -38,13 +38,17 @@ const (
 	// slack is less than a frame. A clip may be shorter than asked by slack, and a pause of slack between two segments
 	// is no gap.
 	slack = 5 * time.Millisecond
+
 	// arrival is how much longer than asked a clip is at least, because frames are timed by their arrival.
 	arrival = 20 * time.Millisecond
+
 	// segmentTimeout is how long the course waits for the next segment after the end of the window, in addition to
 	// twice the usual length of a segment.
 	segmentTimeout = 5 * time.Second
+
 	// longestSegment is how long the course waits if frames come all the while.
 	longestSegment = time.Minute
+
 	// unknownGOP is the assumed length of a segment while nothing is known of the camera.
 	unknownGOP = 10 * time.Second
 )
@@ -89,6 +93,7 @@ func (c *course) judge(s ring.Segment) action {
 		// begins with a keyframe; otherwise it could not be shown before the next keyframe.
 		return splits
 	}
+
 	return belongs
 }
 
@@ -209,6 +214,7 @@ func hand(old, next *event.Event, from time.Time) {
 			next.Add(t)
 		}
 	}
+
 	if next.TriggerCount == 0 {
 		return
 	}

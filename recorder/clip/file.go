@@ -104,6 +104,7 @@ func (p *part) append(folder *os.Root, whole fmp4.Whole, segments []ring.Segment
 		}
 		sizes = append(sizes, s.Bytes)
 	}
+
 	if err := p.open(folder, whole, segments[0], files[0], longest); err != nil {
 		return fmp4.Chunk{}, 0, err
 	}
@@ -140,6 +141,7 @@ func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment i
 		}
 		return err
 	}
+
 	init, err := os.ReadFile(s.Init)
 	if err != nil {
 		return err
@@ -149,6 +151,7 @@ func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment i
 		return err
 	}
 	f, err := folder.OpenFile(p.File, os.O_CREATE|os.O_EXCL|os.O_RDWR, archive.FileMode)
+
 	// This process made the file, or the previous process, which then wrote no video to it.
 	if errors.Is(err, fs.ErrExist) {
 		if f, err = openOwn(folder, p.File); err == nil {
@@ -157,6 +160,7 @@ func (p *part) open(folder *os.Root, whole fmp4.Whole, s ring.Segment, segment i
 			}
 		}
 	}
+
 	if errors.Is(err, durable.ErrNotPlain) {
 		return fmt.Errorf("%w: %w", errShut, err)
 	}

@@ -44,6 +44,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	}) {
 		return
 	}
+
 	ev := w.event()
 	ev.Clips = clips
 	ev.Explain(reason)
@@ -77,6 +78,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 	}) {
 		return
 	}
+
 	failpoint.Hit("ended")
 	in.c.Archive.Release(ev)
 	in.c.Log.Info("event ended", "event", ev.ID, "camera", ev.Camera, "state", ev.State, "bytes", ev.Bytes(),
@@ -126,6 +128,7 @@ func (in *Incident) clips(ctx context.Context, w *work,
 			})
 		}
 	}
+
 	return clips, reason, nil
 }
 
@@ -165,10 +168,13 @@ func (in *Incident) encode(ctx context.Context, from, to *os.File) (ffmpeg.Total
 type Finisher struct {
 	Folder *os.Root
 	Sound  func(ctx context.Context, from, to *os.File) (ffmpeg.Totals, error) // encodes the sound
+
 	// Rename records the name that a clip gets because its name was taken.
 	Rename func(name string) error
+
 	// LastTry keeps sound that cannot be encoded as it was recorded.
 	LastTry bool
+
 	// Cut allows that a growing file lacks frames that its clip has.
 	Cut bool
 	Log logger
@@ -237,6 +243,7 @@ func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 		}
 		return f.named(ctx, p)
 	}
+
 	from := p.File
 	if got.Sound != "" && got.Sound != "mp4a" && got.Sound != "Opus" {
 		encoded, err := f.encode(ctx, p, file, got)
@@ -247,6 +254,7 @@ func (f Finisher) finish(ctx context.Context, p *part) (*event.Clip, error) {
 			from = TmpName(p.Clip)
 		}
 	}
+
 	if err := durable.PublishIn(f.Folder, from, p.Clip); err != nil {
 		return nil, err
 	}
@@ -283,6 +291,7 @@ func (f Finisher) encode(ctx context.Context, p *part, file *os.File, want fmp4.
 			err = &contentError{err}
 		}
 	}
+
 	if err == nil {
 		return true, out.Sync()
 	}
@@ -393,11 +402,13 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 	}
 	for _, end := range append([]string{".json", ".jpg"}, Suffixes...) {
 		names = append(names, durable.Temporary(ev.Stem+end))
+
 		// written, but never named in the event
 		if name := ev.Stem + end; end != ".json" && name != ev.Thumbnail && name != ev.Snapshot && name != ev.Mail {
 			names = append(names, name)
 		}
 	}
+
 	for _, name := range names {
 		if slices.ContainsFunc(ev.Clips, func(c event.Clip) bool { return c.File == name }) {
 			continue
@@ -406,6 +417,7 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 			return err
 		}
 	}
+
 	return durable.SyncDirIn(folder, ".")
 }
 
@@ -446,6 +458,7 @@ func (in *Incident) conclude(ev *event.Event) {
 		lacks = append(lacks, text.GapsMissing.With(seconds(sum), n,
 			ev.Gaps[0].From.Local().Format("15:04:05"), ev.Gaps[0].Why()))
 	}
+
 	for _, g := range ev.Gaps {
 		if len(ev.Gaps) > manyGaps {
 			break
@@ -453,6 +466,7 @@ func (in *Incident) conclude(ev *event.Event) {
 		lacks = append(lacks, text.GapMissing.With(seconds(g.To.Sub(g.From)),
 			g.From.Local().Format("15:04:05"), g.Why()))
 	}
+
 	if early := ev.Until.Sub(last.End); early > slack && !ev.Continued {
 		lacks = append(lacks, text.LastMissing.With(seconds(early), in.why(last.End, ev.Until, in.cam.Why())))
 	}

@@ -80,6 +80,7 @@ func (j *journal) commit(ctx context.Context, version int) error {
 			j.log.Warn("event was not noted in RAM", "event", ev.ID, "err", err)
 		}
 	}
+
 	// Other callers may wait for this write. They must not fail because the mail session that writes for all has ended.
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTime)
 	err := j.store.Put(lasting, ev)

@@ -136,6 +136,7 @@ func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) 
 			}
 			video.Write(b)
 		}
+
 		w.picture.Go(func() {
 			if err := in.thumbnail(ctx, w, ev, &video); err != nil && ctx.Err() == nil {
 				in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)

@@ -144,9 +144,6 @@ func (b Brand) path(sub bool, channel int) string {
 	return strings.NewReplacer("{n}", n, "{nn}", nn, "{0}", strconv.Itoa(channel-1)).Replace(path)
 }
 
-// Channels reports whether the paths of the brand depend on the channel.
-func (b Brand) Channels() bool { return strings.Contains(b.Main, "{") || b.channels[0] != "" }
-
 // GuessBrand returns the name of the brand to which the name or model of a camera points, or "".
 func GuessBrand(text string) string {
 	if s, err := url.PathUnescape(text); err == nil {

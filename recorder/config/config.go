@@ -61,8 +61,10 @@ type Clip struct {
 type SMTP struct {
 	// Listen is host:port or :port, several separated by commas. Each port accepts plain connections, STARTTLS and TLS.
 	Listen string `toml:"listen" json:"listen"`
+
 	// ListenTLS is like Listen, but these ports accept only TLS from the first byte.
 	ListenTLS string `toml:"listen_tls" json:"listen_tls"`
+
 	// OldTLS accepts TLS 1.0, TLS 1.1 and RSA key exchange, for old cameras.
 	OldTLS   bool     `toml:"old_tls" json:"old_tls"`
 	Allow    []string `toml:"allow" json:"allow"` // networks (CIDR), addresses, "private" or "any"
@@ -95,6 +97,7 @@ type Camera struct {
 	PreRoll   *Duration `toml:"pre_roll,omitempty" json:"pre_roll,omitempty"`
 	PostRoll  *Duration `toml:"post_roll,omitempty" json:"post_roll,omitempty"`
 	MaxLength *Duration `toml:"max_length,omitempty" json:"max_length,omitempty"`
+
 	// MailLag is how long after an alarm its mail arrives. The pre-roll of an event by mail begins earlier by MailLag.
 	MailLag Duration `toml:"mail_lag,omitempty" json:"mail_lag,omitempty"`
 }
@@ -164,6 +167,7 @@ func (s SMTP) Ports() (plain, tls []string) {
 		}
 		return ports
 	}
+
 	return split(s.Listen), split(s.ListenTLS)
 }
 
@@ -212,6 +216,7 @@ func (s Settings) Clone() Settings {
 			}
 		}
 	}
+
 	return s
 }
 

@@ -84,6 +84,7 @@ func Parse(b []byte) (Settings, error) {
 		}
 		return Settings{}, fmt.Errorf("not TOML: %w", err)
 	}
+
 	s := Default()
 	var faults ValidationErrors
 	decodeTable("", m, reflect.ValueOf(&s).Elem(), &faults)
@@ -115,6 +116,7 @@ func decodeTable(prefix string, in map[string]any, out reflect.Value, faults *Va
 			decodeValue(prefix+name, v, out.Field(i), faults)
 		}
 	}
+
 	for _, k := range sortedKeys(in) {
 		if !known[k] {
 			faults.add(prefix+k, "", text.RuleUnknown, strings.Join(sortedKeys(known), ", "))
@@ -137,6 +139,7 @@ func decodeValue(key string, in any, out reflect.Value, faults *ValidationErrors
 		}
 		return
 	}
+
 	wrong := func(rule text.Message) {
 		if out.Type() == reflect.TypeFor[Secret]() {
 			in = map[string]any{} // shown hides maps

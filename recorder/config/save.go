@@ -118,8 +118,10 @@ func walk(text []byte, f func(at, line string, pending []string)) {
 		default: // an inner line of a list that spans several lines
 			f(table+"\x00", line, nil)
 		}
+
 		pending = nil
 	}
+
 	f("", "", pending)
 }
 
@@ -132,6 +134,7 @@ func cameraOf(lines []string) string {
 			return m[1]
 		}
 	}
+
 	return ""
 }
 
@@ -155,5 +158,6 @@ func comment(value string) string {
 			return value[i:]
 		}
 	}
+
 	return ""
 }

@@ -65,17 +65,11 @@ func Validate(s Settings) ValidationErrors {
 		}
 		ids[c.ID] = true
 	}
+
 	return f
 }
 
 // --- Cameras ---
-
-// ValidateCamera returns the faults of one camera, given the lengths in s. The keys are bare, such as "url".
-func ValidateCamera(s Settings, c Camera) ValidationErrors {
-	var f ValidationErrors
-	checkCamera(&f, "", s, c)
-	return f
-}
 
 // CameraID reports whether a text can be the id of a camera, and so the name of its folders.
 func CameraID(id string) bool { return event.CameraID(id) }
@@ -115,6 +109,7 @@ func checkCamera(f *ValidationErrors, key string, s Settings, c Camera) {
 			f.addText(fmt.Sprintf("%smail[%d]", key, i+1), m, text.Of(err))
 		}
 	}
+
 	if c.PreRoll != nil || c.PostRoll != nil || c.MaxLength != nil {
 		checkLengths(f, key, s.Lengths(c), s.RAMDisk.Keep)
 	}
@@ -148,6 +143,7 @@ func CheckURL(raw string) (rule text.Text) {
 	case u.User != nil:
 		return text.RuleURLUser.With()
 	}
+
 	return rule
 }
 
@@ -249,6 +245,7 @@ func checkPorts(f *ValidationErrors, s SMTP) {
 		}
 		seen[listen] = true
 	}
+
 	if len(plain)+len(tls) > maxPorts {
 		f.add("smtp.listen", s.Listen, text.RulePorts, maxPorts)
 	}
@@ -300,6 +297,7 @@ func CheckFolders(s, was Settings) ValidationErrors {
 			f.add(key, path, text.RuleHangs)
 		}
 	}
+
 	if s.RAMDisk.Path != was.RAMDisk.Path {
 		look("ram_disk.path", s.RAMDisk.Path, 0o700)
 	}
@@ -350,6 +348,7 @@ func checkFolder(path string, mode fs.FileMode) text.Text {
 		}
 		return text.RuleCannotMake.With(plain(err))
 	}
+
 	if err := durable.Try(path); err != nil {
 		if errors.Is(err, fs.ErrPermission) {
 			return text.RuleCannotWriteRight.With()

@@ -60,6 +60,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 		}
 		days, s = time.Duration(v*float64(day)), rest
 	}
+
 	var rest time.Duration
 	if s != "" {
 		var err error
@@ -134,6 +135,7 @@ func (b *ByteSize) UnmarshalText(t []byte) error {
 			return nil
 		}
 	}
+
 	return errByteSize
 }
 

@@ -62,6 +62,7 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 		}
 		body = bytes.NewReader(b)
 	}
+
 	req, err := http.NewRequestWithContext(ctx, method, "http://preroll"+path, body)
 	if err != nil {
 		return nil, err
@@ -74,6 +75,7 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 		}
 		return nil, text.AskRecorder.Error(err)
 	}
+
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}

@@ -100,12 +100,14 @@ func errorOf(err error) (*Error, int) {
 	}
 	if errors.As(err, &fail) {
 		e.Hint = fail.Hint()
+
 		// FFmpeg's own words are in the log.
 		if strings.Contains(e.Text.English, "[error]") || strings.Contains(e.Text.English, "[fatal]") {
 			e.Text = fail.Text()
 		}
 		e.Code = fail.Text().Code
 	}
+
 	switch e.Code {
 	case text.NoSuchEvent.Code, text.NoSuchCamera.Code:
 		return e, http.StatusNotFound
@@ -119,6 +121,7 @@ func errorOf(err error) (*Error, int) {
 		text.FolderIsEmpty.Code:
 		return e, http.StatusServiceUnavailable
 	}
+
 	return e, http.StatusUnprocessableEntity
 }
 

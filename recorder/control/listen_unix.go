@@ -41,6 +41,7 @@ func Listen(socket string) (net.Listener, error) {
 		}
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
+
 	_ = os.Remove(socket)
 	ln, err := net.Listen("unix", socket)
 	if err == nil {

@@ -34,6 +34,7 @@ func Serve(ctx context.Context, ln net.Listener, r Recorder, watch func() Watche
 		return fmt.Errorf("control socket: %w", err)
 	case <-ctx.Done():
 	}
+
 	// Open calls see ctx end and watches return, so this is quick. A call that hangs with a drive is cut off.
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
@@ -177,6 +178,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		}
 		q.Before = t
 	}
+
 	list, err := s.r.Events(r.Context(), q)
 	answerList(w, list, err)
 }
@@ -321,6 +323,7 @@ func (s *server) watchAll(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-sub.Changes():
 		}
+
 		changed, events, removed := sub.Drain()
 		u := Update{Events: events, Removed: removed}
 		if changed {

@@ -34,6 +34,7 @@ func Check(ctx context.Context, s config.Settings, now *status.Status, only stri
 		report(status.Finding{About: text.Plain("FFmpeg"), OK: true,
 			Text: text.CheckFFmpeg.With(tool.Version, tool.Path)})
 	}
+
 	checkFolders(s, report)
 	checkMail(s, now, report)
 	if len(s.Cameras) == 0 {
@@ -65,6 +66,7 @@ func checkFolders(s config.Settings, report func(status.Finding)) {
 		report(status.Finding{About: text.RAMDisk.With(), OK: true,
 			Text: text.IsRAM.With(s.RAMDisk.Path, d.Kind, config.ByteSize(d.Free))})
 	}
+
 	if f, bad := faults["archive.path"]; bad {
 		report(status.Finding{About: text.Archive.With(), Text: text.PathBreaks.With(f.Value, f.Rule),
 			Hint: text.ArchivePathHint.With()})
@@ -91,8 +93,10 @@ func checkMail(s config.Settings, now *status.Status, report func(status.Finding
 					Text: text.RecorderListens.With(p.Listen)})
 			}
 		}
+
 		return
 	}
+
 	plain, first := s.SMTP.Ports()
 	for _, port := range slices.Concat(plain, first) {
 		ln, err := net.Listen("tcp", port)
@@ -122,6 +126,7 @@ func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c confi
 			}
 		}
 	}
+
 	look, err := Probe(ctx, tool, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fail := source.AsFailure(err)

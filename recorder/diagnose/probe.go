@@ -59,8 +59,10 @@ func Probe(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Came
 			time.Since(began) >= trialAgain:
 			continue // it may have ended before a rare keyframe
 		}
+
 		break
 	}
+
 	if t.video == nil { // otherwise there is a picture, even if the session ended early
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = source.Stalled.Failure(text.NoPictureInTime)
@@ -125,6 +127,7 @@ func (t *trial) Sample(s source.Sample) error {
 			Samples: []fmp4.Sample{{Duration: t.track.Timescale, Size: uint32(len(data)), Key: true}}, Data: data}})
 		t.timer = time.AfterFunc(trialWait, t.enough)
 	}
+
 	t.to = s.Stamp
 	t.bytes += size
 	t.frames++

@@ -34,6 +34,7 @@ func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Eve
 		}
 		wrong = append(wrong, bad)
 	}
+
 	if wrong != nil {
 		v.Text = text.Join(" ", wrong...)
 		return v, nil
@@ -48,6 +49,7 @@ func Verify(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root, e event.Eve
 	case e.Continues != "": // its pre-roll is in the clip of the event before
 		v.Text = text.ClipWholeContinued.With(v.Frames, v.Length.D().Seconds())
 	}
+
 	return v, nil
 }
 
@@ -68,5 +70,6 @@ func compareClip(ctx context.Context, tool *ffmpeg.Tool, folder *os.Root,
 	case err != nil:
 		return got, text.FileUnreadable.With(err), nil
 	}
+
 	return found.Totals, found.Wrong, nil
 }

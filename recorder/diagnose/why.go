@@ -72,6 +72,7 @@ func (e Evidence) sorted(list, events []status.Finding) []status.Finding {
 		}
 		return 2
 	}
+
 	slices.SortStableFunc(list, func(a, b status.Finding) int { return cmp.Compare(rank(a), rank(b)) })
 	return list
 }
@@ -89,6 +90,8 @@ func (e Evidence) clock(t time.Time, layout string) text.Text {
 
 func (e Evidence) hm(t time.Time) text.Text  { return e.clock(t, "15:04") }
 func (e Evidence) hms(t time.Time) text.Text { return e.clock(t, "15:04:05") }
+
+// --- Preroll itself ---
 
 // running returns a finding if Preroll did not run at the time asked for, else nil. A killed process writes no stop
 // into the history. Then the history has a start without a stop before it, and no entry shows that Preroll still ran.
@@ -116,6 +119,7 @@ func (e Evidence) running() *status.Finding {
 			alive = true // the same process wrote this entry
 		}
 	}
+
 	start := e.Started
 	if after != nil && after.Kind == history.Started {
 		start = after.Time
@@ -133,6 +137,7 @@ func (e Evidence) running() *status.Finding {
 	case before == nil && after == nil && !e.At.Before(e.Started):
 		return nil
 	}
+
 	return &status.Finding{About: text.Plain("Preroll"),
 		Text: text.NotRunningBefore.With(e.hms(start)),
 		Hint: text.NotRunningHint.With()}
@@ -173,6 +178,7 @@ func (e Evidence) outageOf(camera string, good history.Kind, bad ...history.Kind
 			known = true
 		}
 	}
+
 	return t, known
 }
 
@@ -204,6 +210,7 @@ func (e Evidence) mailServer() (list []status.Finding, listening bool) {
 	case known:
 		return []status.Finding{{About: text.AlarmMail.With(), OK: true, Text: text.MailListening.With()}}, true
 	}
+
 	return nil, true
 }
 
@@ -219,6 +226,8 @@ func (e Evidence) archiveTrouble() []status.Finding {
 	f.Warn = f.OK
 	return []status.Finding{f}
 }
+
+// --- The camera ---
 
 // cameraFindings reports on the camera asked for. For all cameras, it reports those that did not record.
 func (e Evidence) cameraFindings() (list []status.Finding) {
@@ -247,10 +256,12 @@ func (e Evidence) cameraFindings() (list []status.Finding) {
 			}
 			f.Text = text.NotRecordedBefore.With(e.hms(n.Time))
 		}
+
 		if e.Camera != "" || !f.OK && c.Enabled {
 			list = append(list, f)
 		}
 	}
+
 	if e.Camera == "" && list == nil && recorded > 0 {
 		list = append(list, status.Finding{About: text.Cameras.With(), OK: true,
 			Text: text.AllRecording.With(recorded)})
@@ -270,11 +281,14 @@ func (e Evidence) next(camera string, kind history.Kind) *history.Entry {
 			return n
 		}
 	}
+
 	return nil
 }
 
 // ours reports whether an entry is about the camera asked for.
 func (e Evidence) ours(n history.Entry) bool { return e.Camera == "" || n.Camera == e.Camera }
+
+// --- Mails and events ---
 
 // mails reports what became of the mails around the time asked for. With complain, it also reports that no mail came.
 func (e Evidence) mails(complain bool) (list []status.Finding) {
@@ -323,6 +337,7 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 		default:
 			continue
 		}
+
 		if e.ours(n) && n.Kind != history.MailRefused {
 			if n.Time.After(last) {
 				last = n.Time
@@ -340,6 +355,7 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 		}
 		list = append(list, f)
 	}
+
 	for _, ev := range e.Events {
 		for _, t := range ev.Triggers {
 			if t.Source != event.Mail || told[ev.ID] || !inTime(t.Time) || len(list) >= toldMails {
@@ -350,6 +366,7 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 				Text: text.MailCame.With(e.hms(t.Time), t.From)})
 		}
 	}
+
 	if came || len(e.Events) > 0 || !complain {
 		return list
 	}
@@ -369,6 +386,7 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 			f.Hint = text.NoMailEver.With()
 		}
 	}
+
 	return append(list, f)
 }
 
@@ -394,6 +412,7 @@ func (e Evidence) removals() (list []status.Finding) {
 			list = append(list, f)
 		}
 	}
+
 	return list
 }
 
@@ -424,8 +443,10 @@ func (e Evidence) eventFindings() (list []status.Finding) {
 		default:
 			f.Text = text.EventSaving.With(when)
 		}
+
 		list = append(list, f)
 	}
+
 	if len(e.Events) > 0 && !reached {
 		first := e.Events[0]
 		list = append(list, status.Finding{About: text.AlarmMail.With(), OK: true, Warn: true,
@@ -433,5 +454,6 @@ func (e Evidence) eventFindings() (list []status.Finding) {
 				e.hms(first.From)),
 			Hint: text.FirstAlarmLateHint.With()})
 	}
+
 	return list
 }

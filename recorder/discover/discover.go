@@ -57,7 +57,7 @@ type kind struct{ name, space string }
 func Search(ctx context.Context, at netip.AddrPort) ([]status.DiscoveredCamera, error) {
 	sockets, err := open(at)
 	if err != nil {
-		return nil, fmt.Errorf("search for cameras: %w", err)
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, listenTime)
 	defer cancel()
@@ -100,6 +100,7 @@ func open(at netip.AddrPort) (list []socket, err error) {
 		}
 		return []socket{{conn: conn}}, nil
 	}
+
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, err
@@ -129,6 +130,7 @@ func open(at netip.AddrPort) (list []socket, err error) {
 			list = append(list, socket{conn, p})
 		}
 	}
+
 	if list == nil {
 		return nil, err
 	}
@@ -287,6 +289,7 @@ func read(b []byte, from netip.Addr, over netip.Prefix) (list []device) {
 		f.Brand = cmp.Or(config.GuessBrand(f.Model+" "+f.Name), config.GuessBrand(m.Scopes))
 		list = append(list, device{clean(m.Address), f})
 	}
+
 	return list
 }
 
@@ -319,6 +322,7 @@ func address(xaddrs string, from netip.Addr, over netip.Prefix) netip.Addr {
 			best, rank = a, r
 		}
 	}
+
 	return best
 }
 
@@ -340,6 +344,7 @@ func scope(scopes, word string) string {
 			return value
 		}
 	}
+
 	return ""
 }
 

@@ -16,6 +16,7 @@ const (
 
 var (
 	cameraID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 	// reserved matches file names that Windows keeps for devices.
 	reserved = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
 	id       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.:_-]{0,63}$`)
@@ -73,5 +74,6 @@ func Shown(r rune) rune {
 		r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
 		return -1
 	}
+
 	return r
 }

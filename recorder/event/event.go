@@ -126,6 +126,7 @@ type Part struct {
 	Start  time.Time `json:"start"`
 	End    time.Time `json:"end,omitzero"`     // of its video, once no more comes
 	Frames int       `json:"frames,omitempty"` // once no more comes
+
 	// Good is the number of bytes that count, if an earlier version wrote it. 0 means all bytes that are whole.
 	Good int64 `json:"good,omitempty"`
 }

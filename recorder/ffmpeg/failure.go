@@ -61,6 +61,7 @@ func Diagnose(lines []string, recorded bool) *source.Failure {
 			return kind.Failure(strings.TrimSpace(line))
 		}
 	}
+
 	f := source.Unknown.Failure(nil)
 	if recorded {
 		f.Kind = source.Ended

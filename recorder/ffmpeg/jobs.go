@@ -120,6 +120,7 @@ func (t *Tool) count(ctx context.Context, args []string, files ...*os.File) (Tot
 		}
 		return Totals{}, err
 	}
+
 	if len(errs) > 0 {
 		return Totals{}, errors.New(errs[0])
 	}
@@ -140,6 +141,7 @@ func parseProgress(s string) (t Totals, err error) {
 			}
 		}
 	}
+
 	return t, nil
 }
 

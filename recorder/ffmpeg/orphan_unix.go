@@ -47,6 +47,7 @@ func endNoted(ctx context.Context, dir string) error {
 		if err != nil || pid <= 1 {
 			continue
 		}
+
 		// Another program may have the process id by now.
 		out, _ := exec.CommandContext(ctx, "ps", "-p", f.Name(), "-o", "comm=").Output()
 		if strings.Contains(filepath.Base(strings.TrimSpace(string(out))), "ffmpeg") {
@@ -54,6 +55,7 @@ func endNoted(ctx context.Context, dir string) error {
 		}
 		_ = os.Remove(filepath.Join(dir, f.Name()))
 	}
+
 	pids.Store(&dir)
 	return nil
 }

@@ -42,6 +42,7 @@ func PlanFor(s source.Streams, audio bool) Plan {
 	default:
 		p.Sound = MakeAAC
 	}
+
 	return p
 }
 
@@ -74,6 +75,7 @@ func (t *Tool) Read(ctx context.Context, from Input, p Plan, w io.Writer, stream
 		}
 		password, demo = from.Source.Password.Reveal(), from.Source.URL == config.DemoURL
 	}
+
 	var reader streamReader
 	var lines []string
 	err := t.run(ctx, job{args: readArgs(in, p, demo), stdin: strings.NewReader(in.stdin), stdout: w,
@@ -101,6 +103,7 @@ func (t *Tool) Read(ctx context.Context, from Input, p Plan, w io.Writer, stream
 	case err == nil || errors.As(err, &exit):
 		return Diagnose(lines, reader.done)
 	}
+
 	return err
 }
 
@@ -125,6 +128,7 @@ func readArgs(in input, p Plan, demo bool) []string {
 	default:
 		args = append(args, "-c:v", "copy")
 	}
+
 	format := "mp4"
 	if p.Sound != NoSound {
 		args = append(args, "-map", "0:a:0?")
@@ -138,6 +142,7 @@ func readArgs(in input, p Plan, demo bool) []string {
 	case MakeAAC:
 		args = append(args, "-c:a", "aac", "-b:a", "48k")
 	}
+
 	return append(args, "-movflags", "frag_every_frame+empty_moov+default_base_moof", "-flush_packets", "1",
 		"-max_interleave_delta", "1", "-f", format, "pipe:1")
 }

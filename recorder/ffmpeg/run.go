@@ -106,6 +106,7 @@ func (t *Tool) runHere(ctx context.Context, j job) error {
 			}
 		})
 	})
+
 	// cmd.Wait closes the pipe, so the lines are read to their end first. When ctx ends, cmd itself asks FFmpeg to stop
 	// and kills it after stopTime, which also ends the lines.
 	reading.Wait()

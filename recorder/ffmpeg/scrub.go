@@ -21,6 +21,7 @@ func Scrub(text, password string) string {
 			return strings.Replace(config.RedactURL(plain), "…@", "", 1) + u[len(plain):]
 		})
 	}
+
 	// A password of three letters would blank out ordinary words. In URLs it is gone without this.
 	if len(password) < 4 {
 		return mask(text)

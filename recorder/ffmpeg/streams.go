@@ -47,5 +47,6 @@ func (r *streamReader) line(s string) bool {
 			r.got.Audio = m[1]
 		}
 	}
+
 	return false
 }

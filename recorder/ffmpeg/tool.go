@@ -94,10 +94,12 @@ func Find(ctx context.Context, setting string) (*Tool, error) {
 				return has[name]
 			})...)
 		}
+
 		if list == "-encoders" {
 			t.h264 = has == nil || has["libx264"]
 		}
 	}
+
 	if len(missing) > 0 {
 		return nil, source.TooOld.Failure(text.FFmpegLacks.With(path, strings.Join(missing, ", ")))
 	}
@@ -156,6 +158,7 @@ func locate(setting string) (string, error) {
 		}
 		return path, nil
 	}
+
 	if self, err := os.Executable(); err == nil {
 		if path, err := exec.LookPath(filepath.Join(filepath.Dir(self), name)); err == nil {
 			return path, nil
@@ -202,6 +205,7 @@ func (t *Tool) list(ctx context.Context, list string) (map[string]bool, error) {
 			}
 		}
 	}
+
 	return has, nil
 }
 

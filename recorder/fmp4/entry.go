@@ -37,6 +37,7 @@ func H265Entry(width, height int, profile [12]byte, vps, sps, pps []byte) []byte
 	return videoEntry("hvc1", width, height, func(b []byte) []byte {
 		return box(b, "hvcC", func(b []byte) []byte {
 			b = append(append(b, 1), profile[:]...)
+
 			// 4:2:0, 8 bits; lengths have 4 bytes; 3 arrays
 			b = append(b, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 3)
 			for _, n := range [][]byte{vps, sps, pps} {

@@ -1,7 +1,6 @@
 package fmp4
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -28,6 +27,7 @@ func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr
 	if m != nil {
 		video, _ = m.Video()
 	}
+
 	// bytesOf is the number of bytes of the fragment's samples. begun is the offset where the present box begins.
 	var bytesOf, begun int64
 	own := m == nil
@@ -100,27 +100,13 @@ func walk(r io.ReaderAt, size int64, m *Movie, f func(kind string, end int64, fr
 		case "free":
 			return f(kind, end, nil)
 		}
+
 		return nil
 	})
 	if errors.Is(err, ErrBox) {
 		return nil
 	}
 	return err
-}
-
-// Fragments returns the length of the init section in bytes, 0 if it is not whole, and the whole fragments with video
-// behind it.
-func Fragments(b []byte) (init int64, list []Fragment) {
-	_ = walk(bytes.NewReader(b), int64(len(b)), nil, func(kind string, end int64, fr *Fragment) error {
-		switch {
-		case kind == "moov":
-			init = end
-		case fr != nil && fr.Frames > 0:
-			list = append(list, *fr)
-		}
-		return nil
-	})
-	return init, list
 }
 
 // Segment returns the whole fragments of a file without an init section. m is the movie of the init section.

@@ -144,6 +144,7 @@ func Inspect(r io.ReaderAt, size, limit int64, strict bool) (Whole, error) {
 			}
 			from, now = end, Chunk{}
 		}
+
 		return nil
 	})
 	if err != nil {
@@ -250,12 +251,14 @@ func (g *GrowingFile) Append(segments []io.ReaderAt, sizes []int64, s Chunk) err
 		if _, err := to.Write(g.head); err != nil {
 			return err
 		}
+
 		// The room is a hole: nothing is written there if the file system knows holes.
 		if _, err := g.f.Seek(g.room, io.SeekCurrent); err != nil { // the CRC does not cover the room
 			return err
 		}
 		length = int64(len(g.head)) + g.room
 	}
+
 	ends := map[uint32]uint64{}
 	for id, end := range g.ends {
 		ends[id] = end
@@ -272,6 +275,7 @@ func (g *GrowingFile) Append(segments []io.ReaderAt, sizes []int64, s Chunk) err
 		}
 		length += n
 	}
+
 	end := seal(s, length, h.Sum32())
 	if _, err := g.f.Write(end); err != nil {
 		return err
@@ -311,6 +315,7 @@ func (g *GrowingFile) copy(to io.Writer, r io.ReaderAt, size int64, s *Chunk, sh
 					continue
 				}
 				ticks := t.Ticks(s.Shift)
+
 				// No track begins before its present end, because of rounding or because its times overlap.
 				if base := int64(run.Base) + ticks; base < int64(ends[t.ID]) {
 					ticks += int64(ends[t.ID]) - base
@@ -326,6 +331,7 @@ func (g *GrowingFile) copy(to io.Writer, r io.ReaderAt, size int64, s *Chunk, sh
 				s.Frames += len(run.Samples)
 			}
 		}
+
 		if err := moveTimes(b, move); err != nil {
 			return err
 		}
@@ -347,6 +353,7 @@ func (g *GrowingFile) shift(runs []run, ends map[uint32]uint64) time.Duration {
 			}
 		}
 	}
+
 	if begin == math.MaxInt64 {
 		return end
 	}

@@ -59,6 +59,7 @@ func (t *table) add(r run, at int64) error {
 	if len(t.times) == 0 {
 		t.first = r.Base
 	}
+
 	// A sample never begins before the end of the previous sample, whatever its fragment says.
 	next := t.length()
 	if r.Base >= t.first {
@@ -80,6 +81,7 @@ func (t *table) add(r run, at int64) error {
 		t.times, t.sizes, t.last = append(t.times, next), append(t.sizes, s.Size), s.Duration
 		next += uint64(s.Duration)
 	}
+
 	t.chunks = append(t.chunks, chunk{at, uint32(len(r.Samples))})
 	return nil
 }
@@ -161,6 +163,7 @@ func survey(r io.ReaderAt, size int64) (l layout, err error) {
 			}
 			moofAt, runs = -1, nil
 		}
+
 		return nil
 	})
 	if err == nil && l.moov[1] == 0 {
@@ -222,6 +225,7 @@ func (t *table) read(trak []byte) error {
 		case "stco", "co64":
 			chunks, long = b, kind == "co64"
 		}
+
 		return f.err()
 	})
 	if err != nil {
@@ -246,6 +250,7 @@ func (t *table) read(trak []byte) error {
 				entries--
 			}
 		}
+
 		c := chunk{n: each}
 		if long {
 			c.at = int64(at.u64())
@@ -254,6 +259,7 @@ func (t *table) read(trak []byte) error {
 		}
 		t.chunks = append(t.chunks, c)
 	}
+
 	if at.bad || of.bad || len(t.times) != len(t.sizes) {
 		return ErrBox
 	}
@@ -285,6 +291,7 @@ func (l *layout) contents() Contents {
 			c.Sound = Kind(t.track.Entry)
 		}
 	}
+
 	return c
 }
 
@@ -307,6 +314,7 @@ func Holds(plain, part *os.File, size int64, more bool) (bool, error) {
 		}
 		return nil, err
 	}
+
 	want, err := in(part, size)
 	if err != nil {
 		return false, err
@@ -353,10 +361,12 @@ func Check(f *os.File) (Contents, error) {
 				return Contents{}, fmt.Errorf("%w: a sample lies outside of the file", ErrBox)
 			}
 		}
+
 		if len(left) > 0 {
 			return Contents{}, fmt.Errorf("%w: a sample lies nowhere", ErrBox)
 		}
 	}
+
 	return l.contents(), nil
 }
 
@@ -401,6 +411,7 @@ func Finish(f *os.File, size int64) (Contents, error) {
 			flip = append(u32(nil, uint32(size-from)), "mdat"...)
 		}
 	}
+
 	if err := f.Sync(); err != nil { // before the last step makes the index valid
 		return Contents{}, err
 	}
@@ -436,6 +447,7 @@ func Repair(f *os.File) error {
 	} else if err != nil && !errors.Is(err, ErrBox) {
 		return err
 	}
+
 	moov := int64(8) // length of the moov box, derived from the boxes inside
 	for {
 		kind, _, n, err := header(f, from+moov, fi.Size()-from-moov)
@@ -444,6 +456,7 @@ func Repair(f *os.File) error {
 		}
 		moov += n
 	}
+
 	var is [8]byte
 	if _, err := f.ReadAt(is[:], from); err != nil || moov == 8 {
 		return nil
@@ -491,6 +504,7 @@ func (l *layout) index() []byte {
 			b = trak(b, t.track, t)
 			length = max(length, t.shown())
 		}
+
 		binary.BigEndian.PutUint64(b[head+8+4+8+8+4:], length)
 		return b
 	})
@@ -507,6 +521,7 @@ func (t *table) edits() (pause, length uint64, from uint64) {
 		}
 		from = uint64(max(0, first))
 	}
+
 	return scale(t.first), scale(t.length()), from
 }
 
@@ -557,6 +572,7 @@ func (t *table) samples(b []byte) []byte {
 			return b
 		})
 	}
+
 	b = full(b, "stsc", 0, 0, func(b []byte) []byte {
 		at, n := len(b), uint32(0)
 		b = u32(b, 0)
@@ -585,6 +601,7 @@ func (t *table) samples(b []byte) []byte {
 			return b
 		})
 	}
+
 	return full(b, "stco", 0, 0, func(b []byte) []byte {
 		b = u32(b, uint32(len(t.chunks)))
 		for _, c := range t.chunks {
@@ -606,6 +623,7 @@ func runLength(b []byte, n int, value func(int) uint32) []byte {
 		b = u32(u32(b, uint32(j-i)), v)
 		i = j
 	}
+
 	binary.BigEndian.PutUint32(b[at:], entries)
 	return b
 }

@@ -51,6 +51,7 @@ func header(r io.ReaderAt, at, size int64) (kind string, head, length int64, err
 		}
 		head, length = 16, int64(binary.BigEndian.Uint64(h[8:]))
 	}
+
 	if length < head || length > size {
 		return "", 0, 0, ErrBox
 	}
@@ -80,6 +81,7 @@ func boxes(r io.ReaderAt, size int64, f func(kind string, end int64, body func()
 		}
 		at += length
 	}
+
 	return nil
 }
 
@@ -99,6 +101,7 @@ func inside(b []byte, f func(kind string, body []byte) error) error {
 			}
 			head, length = 16, binary.BigEndian.Uint64(b[8:])
 		}
+
 		if length < head || length > uint64(len(b)) {
 			return ErrBox
 		}
@@ -107,6 +110,7 @@ func inside(b []byte, f func(kind string, body []byte) error) error {
 		}
 		b = b[length:]
 	}
+
 	return nil
 }
 
@@ -203,6 +207,7 @@ func (m *Movie) moov(b []byte) error {
 				return f.err()
 			})
 		}
+
 		return nil
 	})
 }
@@ -251,6 +256,7 @@ func readTrack(b []byte) (t Track, err error) {
 				return nil
 			})
 		}
+
 		return nil
 	})
 	if t.Video && len(t.Entry) >= 36 {
@@ -329,11 +335,13 @@ func (m *Movie) traf(b []byte) (r run, err error) {
 			}
 			return r.trun(f, d)
 		}
+
 		return nil
 	})
 	if limit := scale * 1e9; r.Base > limit { // 30 years, since scale is in ticks per second
 		err = ErrBox
 	}
+
 	return r, err
 }
 
@@ -372,12 +380,14 @@ func (r *run) trun(f fields, d Sample) error {
 		if has&0x800 != 0 {
 			s.Offset = int32(f.u32())
 		}
+
 		// A sample without bytes takes no room, so a small file could claim any number of them.
 		if f.bad || s.Size == 0 {
 			return ErrBox
 		}
 		r.Samples = append(r.Samples, s)
 	}
+
 	return nil
 }
 
@@ -470,6 +480,7 @@ func (r *Reader) box() (*Movie, error) {
 	case "mdat":
 		return nil, r.frames()
 	}
+
 	return nil, nil
 }
 
@@ -496,5 +507,6 @@ func (r *Reader) frames() error {
 			at, ticks = end, ticks+uint64(s.Duration)
 		}
 	}
+
 	return nil
 }

@@ -168,6 +168,7 @@ func AppendPart(b []byte, sequence uint32, wall time.Time, parts []TrackPart) []
 		b = u64(u32(append(u32(b, 20), "tfdt"...), 1<<24), p.Base)
 		trun := len(b)
 		b = append(append(b, 0, 0, 0, 0), "trun"...)
+
 		// signed offsets; a data offset; duration, size, flags and composition offset per sample
 		b = u32(b, 1<<24|0xf01)
 		b = u32(b, uint32(len(p.Samples)))
@@ -180,9 +181,11 @@ func AppendPart(b []byte, sequence uint32, wall time.Time, parts []TrackPart) []
 			}
 			b = u32(u32(u32(u32(b, s.Duration), s.Size), flags), uint32(s.Offset))
 		}
+
 		binary.BigEndian.PutUint32(b[trun:], uint32(len(b)-trun))
 		binary.BigEndian.PutUint32(b[traf:], uint32(len(b)-traf))
 	}
+
 	binary.BigEndian.PutUint32(b[moof:], uint32(len(b)-moof))
 	size := 8
 	for i := range parts {

@@ -48,6 +48,7 @@ func (d *Drive) Check(path string) (disk.Disk, error) {
 		timer.Stop()
 		d.mu.Lock()
 	}
+
 	defer d.mu.Unlock()
 	if !d.begun.IsZero() && time.Since(d.begun) > DriveHangs {
 		return disk.Disk{}, archive.ErrSilent
@@ -60,6 +61,7 @@ func (d *Drive) Check(path string) (disk.Disk, error) {
 
 func checkDrive(path string) (disk.Disk, error) {
 	is, _ := disk.Of(path) // a folder that does not exist yet has no sizes
+
 	// An idle recorder does not touch the drive, but the user wants to know whether the drive is there.
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return is, err

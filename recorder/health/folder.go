@@ -69,6 +69,7 @@ func (f *Folders) run(ctx context.Context, path string, limit time.Duration,
 	case <-ctx.Done():
 		return status.Folder{}, context.Cause(ctx)
 	}
+
 	done := make(chan status.Folder, 1)
 	go func() {
 		defer func() { <-f.slots }()
@@ -120,6 +121,7 @@ func checkFolder(s config.Settings, path, use string) status.Folder {
 			f.Fault, f.Hint = text.RuleCannotWrite.With(err), text.ChooseAnotherFolder.With()
 		}
 	}
+
 	return f
 }
 
@@ -146,6 +148,7 @@ func writeSpeed(path string, free int64) (speed float64, err error) {
 		}
 		written += int64(n)
 	}
+
 	if err := f.Sync(); err != nil {
 		return 0, err
 	}

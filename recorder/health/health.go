@@ -81,6 +81,7 @@ func mailProblems(f Facts) (list []status.Problem) {
 		}
 		list = append(list, p)
 	}
+
 	for _, s := range f.Storms {
 		list = append(list, status.Problem{Code: "mail-storm", About: s.Camera,
 			Text: text.MailStorm.With(s.Mails, s.From),
@@ -102,6 +103,7 @@ func cameraProblems(f Facts) (list []status.Problem) {
 				Hint: text.RAMShortHint.With()})
 		}
 	}
+
 	return list
 }
 
@@ -114,6 +116,7 @@ func archiveKey(err error) string {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrEmpty) || errors.Is(err, archive.ErrOther):
 		return "archive-gone"
 	}
+
 	return "archive"
 }
 

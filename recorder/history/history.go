@@ -11,7 +11,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -133,6 +132,7 @@ func (h *History) Run(ctx context.Context) {
 			h.write(ctx, e)
 		}
 	}
+
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	h.write(last)
@@ -198,11 +198,13 @@ func (h *History) insert(ctx context.Context, list []Entry) error {
 			}
 			said = string(b)
 		}
+
 		if _, err := put.ExecContext(ctx, e.Time.UnixMilli(), string(e.Kind), e.Camera,
 			strings.ToValidUTF8(e.Text.English, ""), said, e.From, e.Event, about); err != nil {
 			return err
 		}
 	}
+
 	added := h.added + len(list)
 	if added >= pruneEvery {
 		if _, err := tx.ExecContext(ctx,
@@ -216,6 +218,7 @@ func (h *History) insert(ctx context.Context, list []Entry) error {
 		}
 		added = 0
 	}
+
 	if err := tx.Commit(); err != nil {
 		return err
 	}
@@ -234,10 +237,7 @@ func (h *History) All(ctx context.Context) ([]Entry, error) {
 		h.moveAside(err)
 		list, err = h.read(ctx)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read history: %w", err)
-	}
-	return list, nil
+	return list, err
 }
 
 func (h *History) read(ctx context.Context) ([]Entry, error) {
@@ -268,6 +268,7 @@ func (h *History) read(ctx context.Context) ([]Entry, error) {
 		}
 		list = append(list, e)
 	}
+
 	return list, rows.Err()
 }
 

@@ -43,6 +43,7 @@ func (n *entryLimiter) isNew(k mailKey, now time.Time) bool {
 			return false
 		}
 	}
+
 	if n.last == nil || len(n.last) >= maxNoted {
 		n.last = map[mailKey]time.Time{}
 	}

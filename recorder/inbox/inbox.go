@@ -93,6 +93,7 @@ func (in *Inbox) Left(o trigger.Outcome, t event.Trigger) (paused int) {
 				"from", t.From, "subject", t.Subject)
 		}
 	}
+
 	for id, kind := range o.Quiet {
 		if kind == trigger.Paused {
 			paused++
@@ -103,6 +104,7 @@ func (in *Inbox) Left(o trigger.Outcome, t event.Trigger) (paused int) {
 			in.record(history.MailOff, id, t, "", text.Text{})
 		}
 	}
+
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.smtp.Mails++
@@ -161,6 +163,7 @@ func (in *Inbox) Listening(ports []status.Port) {
 			listen = p.Listen
 		}
 	}
+
 	in.mu.Lock()
 	before := in.smtp
 	in.smtp.Ports, in.smtp.Listen, in.smtp.Error = ports, listen, text.Join("; ", faults...)
@@ -179,6 +182,7 @@ func (in *Inbox) Listening(ports []status.Port) {
 			in.opt.Add(history.Entry{Kind: history.Listening})
 		}
 	}
+
 	if before.Listen != now.Listen || !slices.EqualFunc(before.Ports, now.Ports, status.Port.Equal) {
 		in.opt.Changed()
 	}
@@ -294,6 +298,7 @@ func (in *Inbox) count(id string, t event.Trigger) {
 		}
 		s.since, s.mails = now, 0
 	}
+
 	s.mails++
 	s.from = t.From
 }

@@ -79,6 +79,7 @@ func (b *Budget) makeRoom(r *Ring, n int64) bool {
 	stuck := map[*Ring]bool{} // rings that have nothing more to give
 	for {
 		used := n
+
 		// The rings furthest beyond their shares: worst has an oldest GOP to lose, greedy may give any segment.
 		var worst, greedy *Ring
 		var over, greed int64
@@ -96,6 +97,7 @@ func (b *Budget) makeRoom(r *Ring, n int64) bool {
 				greedy, greed = o, d
 			}
 		}
+
 		switch {
 		case used <= b.limit:
 			return true
@@ -124,6 +126,7 @@ func (r *Ring) firstGOP() int {
 			return i
 		}
 	}
+
 	// A single newest segment stays.
 	if writing := r.w != nil && r.w.f != nil; writing && r.w.seg.Key || !writing && len(r.entries) > 1 {
 		return len(r.entries)

@@ -27,6 +27,7 @@ type Hold struct {
 	// ring.mu guards all fields below.
 	queue  []*entry
 	pinned map[string]*entry // by path of the link
+
 	// start times of segments that could not be held, one per second at most; steady time
 	missed  []time.Duration
 	from    time.Duration // segments that end earlier are not held; steady time
@@ -59,6 +60,7 @@ func (r *Ring) Hold(id string, from time.Time) (*Hold, error) {
 	defer r.mu.Unlock()
 	r.checkClock()
 	h.from = r.clock.of(from) - early
+
 	// Segments that ended before from are of no use, unless nothing newer came. Then the last GOP is better than
 	// nothing.
 	i := slices.IndexFunc(r.entries, func(e *entry) bool { return e.end > h.from })
@@ -129,6 +131,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 		r.mu.Unlock()
 		last = e
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h.from = r.clock.of(from) - early
@@ -141,6 +144,7 @@ func (r *Ring) Resume(id string, from time.Time) (*Hold, error) {
 			break
 		}
 	}
+
 	r.holds[id] = h
 	return h, nil
 }
@@ -326,6 +330,7 @@ func (r *Ring) ReadNote(id string) ([]byte, error) {
 var (
 	// ErrWoken is returned by Next after Wake.
 	ErrWoken = errors.New("woken")
+
 	// ErrPast is returned by Next when the camera has sent a segment that starts after the hold's limit.
 	ErrPast = errors.New("no later segment is wanted")
 )
@@ -381,6 +386,7 @@ func (h *Hold) More(accept func(Segment) bool) []Segment {
 		}
 		more = append(more, s)
 	}
+
 	h.queue = h.queue[len(more):]
 	return more
 }

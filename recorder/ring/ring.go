@@ -93,6 +93,7 @@ type Ring struct {
 	short   bool // the budget has shortened this ring
 	clock   clock
 	w       *Writer
+
 	// arrival of the last frame that a segment can hold; 0: none came
 	came    time.Duration
 	lag     time.Duration // delay of segments; the files of a folder are read when they are whole
@@ -219,6 +220,7 @@ func (r *Ring) scan() error {
 		r.bytes += e.Bytes
 		r.lastRun = max(r.lastRun, e.Run)
 	}
+
 	if bad != "" {
 		r.opt.Log.Warn("segments are not usable", "segment", bad, "err", why)
 	}
@@ -234,6 +236,7 @@ func (r *Ring) scan() error {
 			_ = os.Remove(filepath.Join(r.segments(), f.Name()))
 		}
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for run := range r.inits {
@@ -305,6 +308,7 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 			return nil, err
 		}
 	}
+
 	end := fi.ModTime() // segments of the first form contain no wall time
 	for _, fr := range list {
 		if !fr.Wall.IsZero() {
@@ -395,6 +399,7 @@ func (r *Ring) prune() {
 		for _, e := range r.entries[:n] {
 			length += e.Length()
 		}
+
 		// Video from before a long interruption is of no use, however short the ring is.
 		if total-length < r.opt.Keep && now-r.entries[n-1].end < r.opt.Keep+r.lag+time.Minute {
 			return
@@ -404,6 +409,7 @@ func (r *Ring) prune() {
 			r.drop()
 		}
 	}
+
 	for len(r.entries) > 0 && now-r.entries[len(r.entries)-1].end > r.opt.Keep+r.lag+time.Minute &&
 		(r.w == nil || r.w.f == nil) {
 		r.drop()
@@ -482,6 +488,7 @@ func (r *Ring) Status() Status {
 			s.BitRate = bits / over.Seconds()
 		}
 	}
+
 	if r.w != nil && r.w.f != nil {
 		s.Length += max(0, r.w.seg.end-r.w.seg.start)
 	}
@@ -563,6 +570,7 @@ func (s Segment) Video(limit int64) ([]byte, error) {
 			return nil, err
 		}
 	}
+
 	return video, nil
 }
 

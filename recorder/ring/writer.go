@@ -173,6 +173,7 @@ func (w *Writer) writeTimed(times []time.Duration) error {
 			return err
 		}
 	}
+
 	if len(w.waiting) == 0 {
 		w.waiting = nil
 	}
@@ -239,6 +240,7 @@ func (w *Writer) see(at time.Duration, s source.Sample) error {
 			}
 		}
 	}
+
 	if w.needKey && !s.Key {
 		return nil
 	}
@@ -334,9 +336,11 @@ func (w *Writer) flush(end time.Duration) error {
 				h.miss(w.part)
 			}
 		}
+
 		w.needKey = true
 		return nil
 	}
+
 	if _, err := w.f.Write(w.buf); err != nil {
 		r.bytes -= n
 		_ = w.f.Truncate(w.seg.Bytes) // whole fragments stay
@@ -378,6 +382,7 @@ func (w *Writer) complete() error {
 		}
 		return nil
 	}
+
 	e := w.seg
 	err := f.Close()
 	if e.Frames == 0 {
@@ -404,6 +409,7 @@ func (w *Writer) complete() error {
 	list, path := w.playlist(), r.livePath(w.run)
 	r.mu.Unlock()
 	r.opt.Log.Debug("segment", "segment", filepath.Base(e.Path), "bytes", e.Bytes, "duration", e.Length())
+
 	// A failure matters only to people who watch live.
 	if os.WriteFile(path+".tmp", []byte(list), 0o600) == nil && os.Rename(path+".tmp", path) == nil {
 		r.mu.Lock()
@@ -486,6 +492,7 @@ func (w *Writer) Flush() error {
 			return err
 		}
 	}
+
 	return w.complete()
 }
 

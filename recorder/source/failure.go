@@ -66,6 +66,7 @@ func (k Kind) Failure(detail any) *Failure {
 	case string:
 		f.Detail = text.Plain(d)
 	}
+
 	return f
 }
 

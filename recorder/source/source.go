@@ -36,8 +36,10 @@ type Sink interface {
 	// Tracks sets the tracks of the samples that follow. The first track is the video. Tracks is called before the
 	// first sample, and again when the parameters change during the session.
 	Tracks([]Track, Streams) error
+
 	// Sample takes the next sample. The samples of a track come in decode order.
 	Sample(Sample) error
+
 	// Flush reports that nothing follows for a while, so that the sink holds no samples back.
 	Flush() error
 }

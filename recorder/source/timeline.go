@@ -137,6 +137,7 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 		} else if time.Duration(float64(ds)*t.rate)-da > maxStep+t.step {
 			t.leaps = append(t.leaps, leap{len(t.waiting), by})
 		}
+
 		t.waiting = append(t.waiting, moment{stamp, arrival})
 		if arrival-t.waiting[0].media >= settleTime || len(t.waiting) >= maxSettling {
 			t.settle()
@@ -160,6 +161,7 @@ func (t *Timeline) Add(stamp, arrival time.Duration) []time.Duration {
 		t.observe(stamp, arrival, ds)
 		t.give(t.at(stamp))
 	}
+
 	return t.out
 }
 
@@ -223,6 +225,7 @@ func (t *Timeline) settle() {
 		}
 		return
 	}
+
 	// If the earliest waiting sample fits the old relation, the relation goes on: the samples were late, or the camera
 	// had nothing to send. If it fits, stamps that leap ahead are of samples that were dropped on the way. Otherwise
 	// the clock was changed between two samples.
@@ -249,6 +252,7 @@ func (t *Timeline) settle() {
 		t.forget()
 		t.anchor = moment{w[0].stamp, base}
 	}
+
 	for _, m := range w {
 		t.keepEarliest(m.stamp, m.media)
 		t.give(t.at(m.stamp))
@@ -334,6 +338,7 @@ func (t *Timeline) keepEarliest(stamp, arrival time.Duration) (newSecond bool) {
 	} else if arrival-stamp < now.media-now.stamp {
 		now.moment = moment{stamp, arrival}
 	}
+
 	return newSecond
 }
 
@@ -390,6 +395,7 @@ func (t *Timeline) learnRate(stamp time.Duration) {
 	case off < minRate && off > -minRate:
 		rate = 1
 	}
+
 	if t.spread(rate) > t.spread(t.rate)*clearly { // a machine that gets busy is late, but unsteadily
 		return
 	}
@@ -460,6 +466,7 @@ func (c *Counter) Add(length, arrival time.Duration) (time.Duration, bool) {
 		}
 		c.from, c.late = arrival, late
 	}
+
 	if c.skipping && late < 0 {
 		return 0, false
 	}

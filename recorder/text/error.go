@@ -112,12 +112,14 @@ func ofSystem(err error, said string) Text {
 		if runtime.GOOS == "windows" {
 			list = windowsErrnos
 		}
+
 		// Do not ask errors.Is: it takes "directory not empty" for "file exists".
 		if i := slices.IndexFunc(list, func(k systemError) bool { return k.err == errno }); i >= 0 {
 			return list[i].inEnglish(errno.Error())
 		}
 		return Text{}
 	}
+
 	for _, k := range unnumbered {
 		// A network's timeout is a deadline that was exceeded too, and says "i/o timeout".
 		if errors.Is(err, k.err) && strings.HasSuffix(said, k.err.Error()) {

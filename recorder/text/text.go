@@ -152,6 +152,7 @@ func (t Text) say(form func(code string, n int64) string, inner func(Text) strin
 		}
 		return strings.Join(parts, between)
 	}
+
 	n := int64(-1)
 	if len(t.Args) > 0 {
 		if i, ok := t.Args[0].(int64); ok {
@@ -187,6 +188,7 @@ func argOf(v any) any {
 	case fmt.Stringer:
 		return v.String()
 	}
+
 	return fmt.Sprint(v)
 }
 
@@ -231,8 +233,10 @@ func (t Text) clean(clean func(string) string, depth int) Text {
 		case Text:
 			a = v.clean(clean, depth+1)
 		}
+
 		c.Args = append(c.Args, a)
 	}
+
 	return c
 }
 
@@ -267,6 +271,7 @@ func (t *Text) read(b []byte, depth int) error {
 		}
 		args = append(args, readArg(b, depth+1))
 	}
+
 	t.Code, t.Args = raw.Code, args
 	return nil
 }
@@ -292,6 +297,7 @@ func readArg(b []byte, depth int) any {
 			return f
 		}
 	}
+
 	return string(b)
 }
 
@@ -322,6 +328,7 @@ func fill(f string, args []any, inner func(Text) string) string {
 		}
 		out.WriteString(value)
 	}
+
 	out.WriteString(f[end:])
 	return out.String()
 }
@@ -351,5 +358,6 @@ func valueOf(a any, v string, inner func(Text) string) string {
 			return strconv.Quote(a)
 		}
 	}
+
 	return fmt.Sprint(a)
 }

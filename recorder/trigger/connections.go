@@ -80,6 +80,7 @@ func (v *ConnectionLog) refuse(began time.Time, from netip.Addr, port string, wh
 			return
 		}
 	}
+
 	x := v.add(began, from, port)
 	x.said, x.refused = why, 1
 }
@@ -230,6 +231,7 @@ func (x *connection) now() status.Connection {
 			s.Verdict = text.CountedTimes.With(x.said, x.refused)
 		}
 	}
+
 	return s
 }
 
@@ -256,6 +258,7 @@ func (x *connection) outcome(s status.Connection, gaveUp text.Text) (said text.T
 	case s.Open:
 		return text.Connected.With(), true
 	}
+
 	return repaired(text.ConnectedNoMail, s.Repairs), true
 }
 

@@ -62,7 +62,9 @@ func judge(m message.Message, about rule.Mail, cameras *rule.Set, quiet func(id 
 			}
 			o.Quiet[id] = k
 		}
+
 		o.Why = text.Join("; ", why...)
 	}
+
 	return o
 }

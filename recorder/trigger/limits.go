@@ -25,8 +25,10 @@ const (
 	idleTimeout   = 3 * time.Minute  // without a byte
 	longestTime   = 30 * time.Minute // for a connection
 	lateMail      = 30 * time.Second
+
 	// Connections of one address per second, on average. The burst may be twice as many.
 	manyConns = 300
+
 	// TLS handshakes of one address per second, on average, because each one costs a signature.
 	manyHellos    = 20
 	manyLogins    = 20               // wrong logins of one address within loginTime
@@ -177,10 +179,12 @@ func (g *connLimiter) greediest() *conn {
 		default:
 			n += maxPerAddress
 		}
+
 		if worst == nil || n > most || n == most && list[0].began.Before(worst.began) {
 			worst, most = list[0], n
 		}
 	}
+
 	return worst
 }
 
@@ -312,9 +316,11 @@ func allow(rates *map[netip.Addr]*rate, a netip.Addr, perSecond, burst float64, 
 				}
 			}
 		}
+
 		r = &rate{since: now}
 		(*rates)[a] = r
 	}
+
 	r.count = max(0, r.count-now.Sub(r.since).Seconds()*perSecond)
 	r.since = now
 	if r.count+1 > burst {
@@ -360,6 +366,7 @@ func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
 		_ = nc.Close()
 		return nil
 	}
+
 	own := s.known(from)
 	if !s.limiter.admits(from, own, began) {
 		s.Connections.refuse(began, from, l.port, text.RefusedTooMany.With(from))
@@ -368,6 +375,7 @@ func (s *Server) accept(nc net.Conn, l *listener) net.Conn {
 		_ = nc.Close()
 		return nil
 	}
+
 	sniff, sniffed := s.Connections.sniff(from)
 	c := &conn{began: began, from: from, isCamera: own,
 		Conn: smtpquirks.New(&idleConn{Conn: nc},
@@ -435,6 +443,7 @@ func (p *slots) acquire(c *conn) *slot {
 		drop = p.held[0].c
 		p.held = slices.Delete(p.held, 0, 1)
 	}
+
 	x := &slot{c, time.Now()}
 	p.held = append(p.held, x)
 	p.mu.Unlock()

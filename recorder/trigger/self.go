@@ -44,6 +44,7 @@ func SendSelf(ctx context.Context, listen string, s config.SMTP, c config.Camera
 			return text.SendTestFailed.Error(err)
 		}
 	}
+
 	name, err := plainName(c)
 	if err != nil {
 		return err

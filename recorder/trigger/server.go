@@ -46,6 +46,7 @@ type Server struct {
 
 	// Quiet returns Off or Paused for a camera whose alarms save nothing now, and Alarm for other cameras.
 	Quiet func(camera string) Kind
+
 	// Picture takes the JPEG or PNG that came with a mail. It is called once for each event of the mail, and must not
 	// wait for the archive.
 	Picture   func(ctx context.Context, camera, event string, data []byte)
@@ -119,6 +120,7 @@ func (s *Server) listen(ctx context.Context, srv *smtp.Server, i int, port strin
 			stop()
 			_ = ln.Close()
 		}
+
 		if ctx.Err() != nil {
 			return
 		}
@@ -156,10 +158,12 @@ func PortError(listen string, err error) error {
 				return text.PortTakenFree.Error(n, free, free)
 			}
 		}
+
 		return text.PortTaken.Error(n)
 	case errors.Is(err, os.ErrPermission):
 		return text.PortDenied.Error(n)
 	}
+
 	return text.ListenFailed.Error(listen, err)
 }
 
@@ -189,6 +193,7 @@ func (s *Server) tlsConfig() *tls.Config {
 		}
 		return nil, nil
 	}
+
 	c := &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: greet,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			mu.Lock()
@@ -229,6 +234,7 @@ func Allowed(allow []string) func(netip.Addr) bool {
 				return true
 			}
 		}
+
 		return false
 	}
 }

@@ -92,8 +92,10 @@ func (c *session) authenticate(user, password string) error {
 			}
 			return smtp.ErrAuthFailed
 		}
+
 		c.s.limiter.rightLogin(c.conn.from)
 	}
+
 	c.login, c.user = true, user
 	return nil
 }
@@ -161,6 +163,7 @@ func (c *session) Data(r io.Reader) error {
 		_ = c.conn.Close()
 		return rerr
 	}
+
 	if err != nil {
 		return err
 	}
@@ -217,6 +220,7 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 			copy(more, head)
 			head = more
 		}
+
 		n, err := r.Read(head[len(head) : len(head)+1])
 		head = head[:len(head)+n]
 		switch {
@@ -229,6 +233,7 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 		case n == 0 || head[len(head)-1] != '\n':
 			continue
 		}
+
 		blank := len(bytes.TrimSpace(head[line:])) == 0
 		line = len(head)
 		d.came(head)
@@ -240,6 +245,7 @@ func (d *delivery) readHead(r io.Reader) (head []byte, err error) {
 		}
 		if blank && blanks <= 4 || len(head) >= next {
 			next = max(next, 2*len(head))
+
 			// A notice depends on whether a picture follows.
 			if m := d.read(head); m.TextDone && (m.Notice == "" || m.Picture) {
 				return head, nil
@@ -265,6 +271,7 @@ func (d *delivery) read(head []byte) (m message.Message) {
 	d.c.s.parsing <- struct{}{}
 	defer func() {
 		<-d.c.s.parsing
+
 		// A panic of a library must not end the recorder, and the envelope still names the camera.
 		if r := recover(); r != nil {
 			d.c.s.Log.Error("a mail could not be taken apart", "from", d.c.conn.from, "err", r)
@@ -342,6 +349,7 @@ func (d *delivery) deliver(o Outcome) {
 			Why: o.Why})
 		return
 	}
+
 	s.limiter.brought(d.c.conn)
 	v.mail(nil, nil, text.Text{})
 	if o.Quiet != nil {
@@ -349,6 +357,7 @@ func (d *delivery) deliver(o Outcome) {
 	}
 	ids, errs := make([]string, len(o.Cameras)), make([]error, len(o.Cameras))
 	var triggering sync.WaitGroup
+
 	// Trigger in parallel: one camera may have to wait, but the pre-roll of the others does not wait.
 	for i, camera := range o.Cameras {
 		if o.Quiet[camera] == "" {
@@ -366,6 +375,7 @@ func (d *delivery) deliver(o Outcome) {
 			d.opened = append(d.opened, opened{camera, ids[i]})
 			v.about(camera, ids[i], text.Text{})
 		}
+
 		d.err = errors.Join(d.err, errs[i])
 	}
 }
@@ -410,6 +420,7 @@ func (c *session) attach(in *stickyReader, list []opened) {
 		}
 		return held != nil
 	}
+
 	var kept bytes.Buffer
 	if c.s.Settings.KeepMail && hold() {
 		in.r = io.TeeReader(in.r, &limited{&kept, maxKept})

@@ -11,6 +11,7 @@ import (
 type Source interface {
 	// Name is what events say about where an alarm came from.
 	Name() event.Source
+
 	// Run takes alarms until ctx ends, waits for the goroutines that it started, and returns nil. It calls emit for
 	// each alarm, and says yes to the sender only after emit has returned without an error. If Run returns earlier, the
 	// recorder logs its error and runs it again after a pause.

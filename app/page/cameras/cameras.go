@@ -173,6 +173,7 @@ func (p *Page) draw() {
 	} else {
 		p.ramText.SetText(page.Headline(nil))
 	}
+
 	if p.seen {
 		p.refresh()
 		p.follow()
@@ -356,6 +357,7 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 		}
 		return text, widget.SuccessImportance
 	}
+
 	text := words.L("%s. No video for %s", strings.TrimSuffix(words.Say(c.Text), "."), since)
 	if wait := c.Retry.Sub(now); !c.Retry.IsZero() && wait > 0 {
 		text += words.L(", trying again in %s", words.Ago(wait+time.Second))
@@ -451,6 +453,7 @@ func newCard(p *Page) *card {
 func (c *card) set(s status.Camera) {
 	now := c.p.env.Now()
 	c.id = s.ID
+
 	// The theme may have changed while the card was hidden.
 	if ground := theme.Color(theme.ColorNameBackground); ground != c.drawn {
 		c.drawn = ground
@@ -466,6 +469,7 @@ func (c *card) set(s status.Camera) {
 		}
 		c.state.SetText(text)
 	}
+
 	facts := factsOf(s, now)
 	if c.facts.Text != facts {
 		c.facts.SetText(facts)

@@ -173,6 +173,7 @@ func (p *Page) newFilter() fyne.CanvasObject {
 func (p *Page) fillChoices() {
 	p.filling = true
 	defer func() { p.filling = false }()
+
 	// The last event with the chosen value may be gone, but the filter still has this value.
 	if c := p.query.Camera; c != "" && !slices.Contains(p.choices.Cameras, c) {
 		p.choices.Cameras = append(slices.Clone(p.choices.Cameras), c)
@@ -247,6 +248,7 @@ func (p *Page) newPickBar() fyne.CanvasObject {
 			p.env.Each(list, do)
 		}
 	}
+
 	protect := widget.NewButtonWithIcon(words.L("Protect"), theme.ConfirmIcon(),
 		all(func(ctx context.Context, e event.Event) error { return p.env.Protect(ctx, e, true) }))
 	release := widget.NewButton(words.L("End protection"),
@@ -357,6 +359,7 @@ func (p *Page) Update(u control.Update, first bool) {
 		p.reload()
 		p.detail.reload()
 	}
+
 	reload := false
 	if s := p.env.Status; s != nil && s.Archive.Rebuilt != p.rebuilt {
 		p.rebuilt = s.Archive.Rebuilt
@@ -365,6 +368,7 @@ func (p *Page) Update(u control.Update, first bool) {
 		}
 		reload = true
 	}
+
 	if !first {
 		for _, e := range u.Events {
 			if row := p.book.replace(e); row >= 0 {
@@ -378,6 +382,7 @@ func (p *Page) Update(u control.Update, first bool) {
 			}
 			p.detail.changed(e)
 		}
+
 		for _, id := range u.Removed {
 			if row := p.book.find(id); row >= 0 {
 				d, _ := p.book.at(row)
@@ -390,6 +395,7 @@ func (p *Page) Update(u control.Update, first bool) {
 			reload = true
 		}
 	}
+
 	if reload {
 		p.drawPicked()
 		p.reload()
@@ -879,6 +885,7 @@ func colourOf(i widget.Importance) fyne.ThemeColorName {
 	case widget.LowImportance:
 		return theme.ColorNameDisabled
 	}
+
 	return theme.ColorNameForeground
 }
 

@@ -177,6 +177,7 @@ func (v *eventView) play() {
 		v.waiting.SetText(text)
 		return
 	}
+
 	if v.parts.SelectedIndex() != v.clip {
 		v.parts.SetSelectedIndex(v.clip)
 	}
@@ -240,6 +241,7 @@ func (v *eventView) draw() {
 		}
 		box.Add(bar)
 	}
+
 	for _, r := range receiptOf(e) {
 		box.Add(fact(r[0], r[1]))
 	}
@@ -250,6 +252,7 @@ func (v *eventView) draw() {
 		}
 		box.Add(v.snapshot)
 	}
+
 	if len(e.Triggers) > 0 {
 		box.Add(caption(words.N(e.TriggerCount, "1 alarm", "%d alarms")))
 		for i, t := range e.Triggers {
@@ -259,6 +262,7 @@ func (v *eventView) draw() {
 			}
 			box.Add(fact(t.Time.Local().Format("15:04:05"), alarmOf(t)))
 		}
+
 		if e.Mail != "" {
 			path := v.env.Path(e, e.Mail)
 			box.Add(container.NewHBox(widget.NewButtonWithIcon(words.L("Open the mail"), theme.MailComposeIcon(),
@@ -267,6 +271,7 @@ func (v *eventView) draw() {
 				})))
 		}
 	}
+
 	if len(e.Gaps) > 0 {
 		box.Add(caption(words.L("What is missing")))
 		for _, g := range e.Gaps {
@@ -274,6 +279,7 @@ func (v *eventView) draw() {
 				words.L("%.1f s: %s", g.To.Sub(g.From).Seconds(), words.Say(g.Why()))))
 		}
 	}
+
 	for _, c := range e.Clips {
 		v.addFile(box, c)
 	}

@@ -134,6 +134,7 @@ func toFolder(ctx context.Context, files []file, dir string, count func(int64)) 
 			break
 		}
 	}
+
 	return errors.Join(errs...)
 }
 
@@ -171,6 +172,7 @@ func toZip(ctx context.Context, files []file, path string, count func(int64)) (e
 			return fmt.Errorf("export %s: %w", f.name, err)
 		}
 	}
+
 	if err := z.Close(); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -194,5 +196,6 @@ func copyFile(ctx context.Context, to io.Writer, path string, count func(int64))
 			return err
 		}
 	}
+
 	return context.Cause(ctx)
 }

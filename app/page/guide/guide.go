@@ -147,6 +147,7 @@ func (g *Page) ramStep() fyne.CanvasObject {
 		rows.Add(widgets.Field("", words.L("It is made again after each start of the computer."),
 			container.NewHBox(create)))
 	}
+
 	return rows
 }
 
@@ -189,6 +190,7 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 		}
 		g.untest()
 	}
+
 	for _, e := range []*widget.Entry{g.user, g.password} {
 		e.OnChanged = func(string) { g.untest() }
 	}
@@ -326,6 +328,7 @@ func (g *Page) turn(step int) {
 	} else {
 		g.waiting.Stop()
 	}
+
 	g.draw()
 	switch g.step {
 	case 2:
@@ -346,6 +349,7 @@ func (g *Page) draw() {
 		d.FillColor = theme.Color(name)
 		d.Refresh()
 	}
+
 	if off := g.next.Disabled(); off == g.ready[g.step] {
 		widgets.SetEnabled(g.next, off)
 		if c := g.env.Window.Canvas(); off && c.Focused() == nil {
@@ -507,6 +511,7 @@ func (g *Page) discover() {
 			b.Alignment = widget.ButtonAlignLeading
 			g.found.Add(widgets.Field("", "", b))
 		}
+
 		g.found.Refresh()
 		g.content.Refresh()
 	})
@@ -560,6 +565,7 @@ func arrivalOf(s *status.Status, c config.Camera, since time.Time) (text string,
 	case s.SMTP.Last == nil || s.SMTP.Last.Time.Before(since):
 		return words.L("Waiting for a mail from the camera …"), widget.MediumImportance, false
 	}
+
 	m := *s.SMTP.Last
 	from := words.L("from %s to %s, subject \"%s\"", m.From, strings.Join(m.To, ", "), m.Subject)
 	switch {
@@ -573,6 +579,7 @@ func arrivalOf(s *status.Status, c config.Camera, since time.Time) (text string,
 		return words.L("A mail is here, %s, but it fits no camera: type the recipient from above into the camera.",
 			from), widget.WarningImportance, false
 	}
+
 	return words.L("A mail is here, %s, but it is for another camera: type the recipient from above into the camera.",
 		from), widget.WarningImportance, false
 }
@@ -682,6 +689,7 @@ func folderOf(d status.Folder, use string, s config.Settings) (text string, i wi
 		}
 		return text, widget.SuccessImportance, true
 	}
+
 	budget := min(int64(s.RAMDisk.Budget), d.Free)
 	each := usualRate * s.RAMDisk.Keep.D().Seconds()
 	n := int(float64(budget) / each)
@@ -700,5 +708,6 @@ func folderOf(d status.Folder, use string, s config.Settings) (text string, i wi
 		return words.L("Nobody can tell whether this is RAM: %s Every second of video is written to it, all day.",
 			text), widget.WarningImportance, true
 	}
+
 	return words.L("This is a disk and not RAM: %s", text) + " " + words.Say(d.Hint), widget.WarningImportance, true
 }

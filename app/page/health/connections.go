@@ -127,6 +127,7 @@ func (p *connections) draw() {
 	case len(list) == 0:
 		text = words.L("None of the last %d connections had a problem.", len(p.list))
 	}
+
 	p.empty.SetText(text)
 	widgets.SetVisible(p.empty, text != "")
 	p.more.SetText(words.L("Show older ones (%d)", len(list)-some))
@@ -330,11 +331,13 @@ func (t *talk) set(c status.Connection) {
 		default:
 			name = theme.ColorNamePlaceHolder
 		}
+
 		style := widget.RichTextStyle{ColorName: name, SizeName: theme.SizeNameCaptionText,
 			TextStyle: fyne.TextStyle{Monospace: true}}
 		t.said.Segments = append(t.said.Segments,
 			&widget.TextSegment{Text: fmt.Sprintf("%7.2f  %-8s %s", l.At.D().Seconds(), who, text), Style: style})
 	}
+
 	if len(c.Dialogue) == 0 {
 		t.said.Segments = []widget.RichTextSegment{&widget.TextSegment{Text: words.L("Nothing was said."),
 			Style: widget.RichTextStyle{ColorName: theme.ColorNamePlaceHolder}}}

@@ -127,6 +127,7 @@ func (p *Page) draw() {
 		}
 		p.doctor.draw() // it also shows the cameras' names
 	}
+
 	widgets.SetEnabled(p.test, len(names) > 0 && !p.testing)
 	widgets.SetEnabled(p.ask, s != nil)
 	p.drawState(s)
@@ -173,6 +174,7 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 		}
 		list = append(list, status.Finding{OK: true, Text: plain(text)})
 	}
+
 	if s.SMTP.Refused > 0 {
 		list = append(list, status.Finding{OK: true, Warn: true,
 			Text: plain(words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused))})
@@ -287,6 +289,7 @@ func (p *Page) selfTest() {
 			p.showFindings(p.result, list...)
 		})
 	}
+
 	p.env.Work.Go(func() {
 		goThrough(p.env.Ctx, p.env.Client, c, say)
 		p.env.Do(func() {
@@ -341,6 +344,7 @@ func goThrough(ctx context.Context, client *control.Client, c status.Camera, say
 		case <-tick.C:
 		}
 	}
+
 	v, err := client.Verify(ctx, id)
 	if err != nil {
 		say(status.Finding{Text: text.Of(err)})
@@ -359,6 +363,7 @@ func resultOf(e event.Event) status.Finding {
 	case e.State == event.Incomplete:
 		return status.Finding{Text: plain(words.L("The clip is saved, but not complete: %s", words.Say(e.Why())))}
 	}
+
 	return status.Finding{Text: plain(words.L("There is no clip: %s", words.Say(e.Why())))}
 }
 

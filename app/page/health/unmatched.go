@@ -65,6 +65,7 @@ func (p *unmatchedList) draw(s *status.Status) {
 		}
 		p.content.Add(container.NewBorder(nil, nil, nil, container.NewVBox(assign), text))
 	}
+
 	if len(list) > 0 {
 		p.content.Add(container.NewHBox(widget.NewButtonWithIcon(words.L("Empty the list"), theme.DeleteIcon(), func() {
 			p.env.Confirm(words.L("Empty the list?"),
@@ -72,6 +73,7 @@ func (p *unmatchedList) draw(s *status.Status) {
 				func() { p.env.Try(p.env.Client.DropUnmatched, nil) })
 		})))
 	}
+
 	p.content.Refresh()
 }
 
@@ -144,6 +146,7 @@ func (p *unmatchedList) assign(u status.Unmatched) *assignment {
 			}
 		}
 	}
+
 	a.fault.Importance, a.fault.SizeName = widget.DangerImportance, theme.SizeNameCaptionText
 	a.camera = widget.NewSelect(page.Distinct(names, a.ids), func(string) { a.check() })
 	a.camera.PlaceHolder = words.L("Choose the camera")
@@ -218,6 +221,7 @@ func (a *assignment) apply() {
 				c.Mail = append(c.Mail, entry)
 			}
 		}
+
 		err = env.Client.Apply(ctx, s)
 		assigned = err == nil
 		return err

@@ -118,6 +118,7 @@ func (p *Page) explain(err error) string {
 				f.fault.Show()
 			}
 		}
+
 		var n int
 		var rest string
 		if _, serr := fmt.Sscanf(strings.NewReplacer("camera[", "", "].", " ").Replace(x.Key), "%d %s", &n,
@@ -131,6 +132,7 @@ func (p *Page) explain(err error) string {
 		}
 		lines = append(lines, name+" "+words.Say(x.Rule)+".")
 	}
+
 	p.tabs.Refresh()
 	return strings.Join(lines, "\n")
 }

@@ -65,6 +65,7 @@ func (p *Page) cameraForm() fyne.CanvasObject {
 		}
 		return nil
 	}
+
 	mailField, mail := p.camera("mail", words.L("Mail names"),
 		words.L("One a line: a recipient, login, sender or text of the subject. Or a rule: channel: Front Yard, to: nvr & channel: 3, subject: *front*, \"alarm input\": 3"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, "\n") }, func(c *config.Camera, v string) error {
 			c.Mail = nil
@@ -143,6 +144,7 @@ func (p *Page) titles() (list []string) {
 		}
 		list = append(list, fmt.Sprintf("%s (%s)", string(name), c.ID))
 	}
+
 	return list
 }
 
@@ -178,6 +180,7 @@ func (p *Page) drawLag(c config.Camera) {
 			}
 		}
 	}
+
 	offered := p.lag > 0 && p.lag != c.MailLag
 	if offered {
 		p.lagText.SetText(words.L("By the camera's own clock, its mails come about %.0f s after the alarm.",

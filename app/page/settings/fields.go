@@ -46,6 +46,7 @@ func (p *Page) line(key, label, hint, example string, get func(*config.Settings)
 		f.err = f.set(&p.edit, strings.TrimSpace(v))
 		p.check()
 	}
+
 	p.fields = append(p.fields, f)
 	return f, widgets.Field(label, hint, container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), f.entry,
 		f.fault))
@@ -137,6 +138,7 @@ func (p *Page) check() {
 			p.tabs.Refresh()
 		}
 	}
+
 	p.draw()
 }
 

@@ -28,6 +28,7 @@ func (p *Page) mailForm() fyne.CanvasObject {
 		})
 		return row
 	}
+
 	listen := ports("smtp.listen", words.L("Port"),
 		words.L("cameras send their alarm mail here, such as 2525; several with commas. Each takes plain mail, STARTTLS and TLS alike"), "2525", func(s *config.Settings) *string { return &s.SMTP.Listen })
 	listenTLS := ports("smtp.listen_tls", words.L("Ports for TLS only"),

@@ -23,6 +23,7 @@ func (p *Page) notifyForm() fyne.CanvasObject {
 			}
 		})
 	}
+
 	p.alarm = check(words.L("When an alarm comes and its clip is being saved"), func(n *config.Notify) *bool {
 		return &n.Alarm
 	})

@@ -223,6 +223,7 @@ func (p *Page) fill() {
 		p.ingest.SetSelectedIndex(max(0, slices.Index(ingests, c.Ingest)))
 		widgets.SetEnabled(p.ingest, c.RTSP())
 	}
+
 	p.tester.Clear()
 	p.group.SetChecked(p.edit.Archive.Group)
 	p.oldTLS.SetChecked(p.edit.SMTP.OldTLS)
@@ -255,6 +256,7 @@ func (p *Page) draw() {
 		p.smtp.SetText(text)
 		p.about.SetText(words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings))
 	}
+
 	if p.chosen >= 0 && p.chosen < len(p.edit.Cameras) {
 		p.drawLag(p.edit.Cameras[p.chosen])
 		p.mailHelp.Set(p.edit, p.edit.Cameras[p.chosen], p.env.Status, p.env.Hosts())

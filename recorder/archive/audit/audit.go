@@ -60,6 +60,7 @@ type Result struct {
 	Repaired []Issue `json:"repaired"`       // faults that were repaired
 	Notes    []Issue `json:"notes"`          // worth knowing, but no faults
 	More     int     `json:"more,omitempty"` // number of faults that are not listed
+
 	// Number of events that a running recorder works on or has just worked on. They were left alone.
 	Saving  int           `json:"saving"`
 	Foreign int           `json:"foreign"` // number of files that Preroll did not make
@@ -92,8 +93,10 @@ type Options struct {
 	// Running reports whether a recorder works on the archive. Nil means that no recorder does. Run calls Running again
 	// before each fault that it reports or repairs.
 	Running func(context.Context) bool
+
 	// Reindex rebuilds the index: in the running recorder if there is one, otherwise in this process.
 	Reindex func(context.Context) error
+
 	// Progress is called often with the progress. Progress may be nil.
 	Progress func(Progress)
 
@@ -104,6 +107,7 @@ type Options struct {
 var (
 	// ErrNoArchive means that the archive's folder is not there.
 	ErrNoArchive = errors.New("the archive folder is not there; is its drive plugged in?")
+
 	// ErrReadOnly means that nothing can be repaired because the archive cannot be written.
 	ErrReadOnly = errors.New("the archive cannot be written, so nothing can be repaired; without --repair it can still be checked")
 )
@@ -205,6 +209,7 @@ func (r *run) start(ctx context.Context) (err error) {
 			r.res.Repaired = append(r.res.Repaired, indexFault(was))
 		}
 	}
+
 	switch {
 	case errors.Is(r.noIndex, fs.ErrNotExist):
 		r.addNote(Issue{Path: r.State, Kind: Index,
@@ -212,6 +217,7 @@ func (r *run) start(ctx context.Context) (err error) {
 	case r.noIndex != nil:
 		r.addIssue(indexFault(r.noIndex))
 	}
+
 	return nil
 }
 
@@ -242,6 +248,7 @@ func (r *run) count(ctx context.Context) error {
 				r.now.Before++
 			}
 		}
+
 		r.Progress(r.now)
 		return nil
 	})
@@ -276,6 +283,7 @@ func (r *run) folder(ctx context.Context, dir string, groups []group, strangers 
 			Hint: "Nothing in it was checked. Let Preroll's user read it, or look after the drive."})
 		return nil
 	}
+
 	for _, g := range groups {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -307,6 +315,7 @@ func (r *run) folder(ctx context.Context, dir string, groups []group, strangers 
 		r.now.Bytes = at + bytes
 		r.Progress(r.now)
 	}
+
 	return nil
 }
 
@@ -318,6 +327,7 @@ func (r *run) addIssue(f Issue) {
 		}
 		return
 	}
+
 	r.res.Faults = append(r.res.Faults, f)
 }
 
@@ -357,6 +367,7 @@ func (r *run) group(ctx context.Context, g group) (record, error) {
 			}
 			rec.Faults = append(rec.Faults, f)
 		}
+
 		for _, f := range was {
 			if !has(rec.Faults, f) {
 				f.Hint = ""
@@ -364,6 +375,7 @@ func (r *run) group(ctx context.Context, g group) (record, error) {
 			}
 		}
 	}
+
 	for _, f := range rec.Faults {
 		if f.Kind == Sidecar && f.Event != "" {
 			r.hold = true

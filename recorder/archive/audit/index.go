@@ -88,10 +88,12 @@ func (r *run) missing(ctx context.Context) error {
 				}
 			}
 		}
+
 		if len(list) < q.Limit {
 			break
 		}
 	}
+
 	if elsewhere > 0 {
 		r.addNote(Issue{Kind: Index, Path: r.Archive,
 			Text: fmt.Sprintf("%d events of the index lie in an archive folder that was used before; they were not checked.", elsewhere)})
@@ -149,6 +151,7 @@ func (r *run) reconcile(ctx context.Context) error {
 		}
 		r.openIndex(ctx)
 	}
+
 	list := r.res.Faults
 	r.res.Faults = []Issue{}
 	for _, f := range list {
@@ -168,8 +171,10 @@ func (r *run) reconcile(ctx context.Context) error {
 				f.Hint = "The index was not rebuilt: " + failed.Error() + "."
 			}
 		}
+
 		r.res.Faults = append(r.res.Faults, f)
 	}
+
 	return nil
 }
 
@@ -186,6 +191,7 @@ func (r *run) differs(ctx context.Context, f Issue) (bool, error) {
 		}
 		return true, err
 	}
+
 	text, _, err := r.indexSays(ctx, e)
 	return text != "", err
 }
@@ -205,6 +211,7 @@ func (r *run) find(ctx context.Context, g group, id string) (e event.Event, ok b
 			return e, err == nil, err
 		}
 	}
+
 	camera, _, _ := strings.Cut(g.dir, "/")
 	list, err := r.index.Around(ctx, camera, g.time(), g.time(), time.Minute)
 	for _, e := range list {
@@ -232,6 +239,7 @@ func (r *run) indexSays(ctx context.Context, e event.Event) (text, hint string, 
 		r.lose(err)
 		return "", "", nil
 	}
+
 	if i.Folder != e.Folder || i.Stem != e.Stem {
 		other := i.Path(r.Archive, archive.Sidecar(i))
 		if _, err := os.Lstat(other); err == nil {
@@ -240,6 +248,7 @@ func (r *run) indexSays(ctx context.Context, e event.Event) (text, hint string, 
 		}
 		return "The index says that this event lies in " + i.Folder + ".", hint, nil
 	}
+
 	same := func(a, b event.Clip) bool { return a.File == b.File && a.Bytes == b.Bytes && a.SHA256 == b.SHA256 }
 	if i.State != e.State && (i.State.Ended() || e.State.Ended()) || i.Protected != e.Protected ||
 		!slices.EqualFunc(i.Clips, e.Clips, same) {

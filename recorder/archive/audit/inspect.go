@@ -80,8 +80,10 @@ func (r *run) inspectStable(ctx context.Context, g group, repaired bool) (s stat
 			}
 			return s, g, nil
 		}
+
 		g, reading = now, false
 	}
+
 	s.saving = true
 	return s, g, nil
 }
@@ -111,6 +113,7 @@ func (r *run) inspect(ctx context.Context, g group, repaired, reading bool) (s s
 			s.from = fromSidecar
 		}
 	}
+
 	known, indexed, err := r.find(ctx, g, s.e.ID)
 	if ctx.Err() != nil {
 		return s, context.Cause(ctx)
@@ -150,6 +153,7 @@ func (r *run) inspect(ctx context.Context, g group, repaired, reading bool) (s s
 	case s.from == nowhere:
 		return r.orphan(ctx, g, s)
 	}
+
 	if err := r.clips(ctx, g, &s, known, reading); err != nil {
 		return s, err
 	}
@@ -163,6 +167,7 @@ func (r *run) inspect(ctx context.Context, g group, repaired, reading bool) (s s
 			s.addIssue(g, Index, side.name, text, hint)
 		}
 	}
+
 	return s, nil
 }
 
@@ -240,6 +245,7 @@ func (r *run) readBack(ctx context.Context, name string) (got ffmpeg.Totals, wro
 	case got.Frames == 0:
 		return got, "It holds no picture.", nil
 	}
+
 	return got, "", nil
 }
 
@@ -269,6 +275,7 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 				"Put the file itself there.")
 			continue
 		}
+
 		wrong, sum := "", ""
 		if err == nil {
 			sum, wrong, err = r.compare(ctx, file, c, read)
@@ -294,6 +301,7 @@ func (r *run) clips(ctx context.Context, g group, s *state, known event.Event, r
 			s.addIssue(g, Clip, c.File, wrong, hintCopy)
 		}
 	}
+
 	return nil
 }
 
@@ -321,6 +329,7 @@ func (r *run) beside(g group, s *state) {
 		}
 		s.lost = true
 	}
+
 	named := clipNames(s.e)
 	for _, f := range g.of(archive.ClipFile) {
 		if !slices.Contains(named, f.name) {

@@ -119,6 +119,7 @@ func (j *journal) load(head header) error {
 			j.others[r.Digest] = r
 		}
 	}
+
 	slices.SortFunc(j.whole, compare)
 	j.at = fi.ModTime()
 	return nil // a line that is too long ends the reading; later events are checked again

@@ -82,6 +82,7 @@ func (r *run) repair(ctx context.Context, g group, s state) (why map[string]stri
 		}
 		m.reindex = true
 	}
+
 	m.tidy()
 	return m.why, nil
 }
@@ -116,6 +117,7 @@ func (m *repairJob) temporary(ctx context.Context, f file) error {
 			}
 		}
 	}
+
 	if ok {
 		if err := durable.RemoveIn(m.disk, m.g.at(f.name)); err != nil {
 			m.failed(f.name, err)
@@ -167,6 +169,7 @@ func (m *repairJob) finish(ctx context.Context) error {
 			m.done = append(m.done, f.name)
 			continue
 		}
+
 		if err := m.clip(ctx, f); ctx.Err() != nil {
 			return context.Cause(ctx)
 		} else if err != nil {
@@ -176,6 +179,7 @@ func (m *repairJob) finish(ctx context.Context) error {
 			m.failed(f.name, err)
 		}
 	}
+
 	return nil
 }
 
@@ -221,6 +225,7 @@ func (m *repairJob) clip(ctx context.Context, f file) error {
 		m.e.State = event.Incomplete
 		m.e.Explain(text.NotFinished.With())
 	}
+
 	m.e.Clips, m.changed = clips, true
 	return nil
 }
@@ -282,6 +287,7 @@ func (m *repairJob) fromFiles(ctx context.Context) bool {
 			e.Explain(text.NotFinished.With())
 		}
 	}
+
 	// part10 comes after part2.
 	slices.SortFunc(files, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
 	for _, name := range files {
@@ -303,6 +309,7 @@ func (m *repairJob) fromFiles(ctx context.Context) bool {
 		}
 		e.Clips, e.SavedAt = append(e.Clips, c), written
 	}
+
 	if len(e.Clips) == 0 {
 		return false
 	}
@@ -346,6 +353,7 @@ func (m *repairJob) thumbnail(ctx context.Context) {
 			return
 		}
 	}
+
 	if m.e.Thumbnail == "" {
 		m.e.Thumbnail, m.changed = name, true
 	}

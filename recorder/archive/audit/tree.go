@@ -104,6 +104,7 @@ func (g group) video() (clips int, bytes int64) {
 			bytes += f.size
 		}
 	}
+
 	return clips, bytes
 }
 
@@ -162,6 +163,7 @@ func list(ctx context.Context, root, dir string) (groups []group, below []string
 			}
 			g.files = append(g.files, file{d.Name(), r, fi.Size(), fi.ModTime(), fi.Mode().IsRegular()})
 		}
+
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -169,6 +171,7 @@ func list(ctx context.Context, root, dir string) (groups []group, below []string
 			return nil, nil, 0, err
 		}
 	}
+
 	for _, g := range found {
 		slices.SortFunc(g.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 		groups = append(groups, *g)

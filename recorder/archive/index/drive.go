@@ -49,6 +49,7 @@ func drivesOf(ctx context.Context, db *sql.DB) (map[int64]Drive, error) {
 		}
 		list[d.Key] = d
 	}
+
 	return list, rows.Err()
 }
 

@@ -103,6 +103,7 @@ func Peek(ctx context.Context, o Options) (*Index, error) {
 	if _, err := os.Stat(x.path); err != nil {
 		return nil, fmt.Errorf("read index: %w", err)
 	}
+
 	// mode=ro can neither create a file nor clean one up.
 	db, err := sqlfile.Open(x.path, "_pragma=busy_timeout(25000)&mode=ro&_pragma=query_only(1)", 2)
 	if err != nil {
@@ -161,6 +162,7 @@ func (x *Index) PutFound(ctx context.Context, round int64, events ...event.Event
 			}
 		}
 	}
+
 	if ctx.Err() == nil {
 		x.noted(err)
 	}
@@ -185,6 +187,7 @@ func put(ctx context.Context, tx *sql.Tx, round int64, keys []int64, events []ev
 			return fmt.Errorf("event %s: %w", e.ID, err)
 		}
 	}
+
 	return nil
 }
 
@@ -210,6 +213,7 @@ func (x *Index) RemoveDrive(ctx context.Context, d Drive) (n int64, err error) {
 			return err
 		})
 	}
+
 	return n, err
 }
 

@@ -22,6 +22,7 @@ import (
 // connect makes the connections to the index. The first statement opens the file.
 func connect(path string) (db, reads *sql.DB, err error) {
 	const wait = "_pragma=busy_timeout(25000)&"
+
 	// synchronous(FULL) makes each commit durable before it returns, which is what a 250 promises. On a Mac this also
 	// takes fullfsync.
 	if db, err = sqlfile.Open(path,
@@ -95,6 +96,7 @@ func (x *Index) prepare(ctx context.Context) error {
 	for _, e := range open {
 		x.open[e.ID] = e
 	}
+
 	// The log may have been removed before its file was known. SQLite goes on writing to it, and a reader that opens
 	// the file by its name finds nothing in it.
 	if x.moved() || x.onDisk[1] == nil && logged(ctx, x.db) {
@@ -128,6 +130,7 @@ func (x *Index) recreate(ctx context.Context, why error) error {
 		}
 		x.mu.Unlock()
 	}
+
 	if rerr := x.reconnect(ctx); err == nil {
 		err = rerr
 	}
@@ -256,6 +259,7 @@ func (x *Index) moved() bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -321,6 +325,7 @@ func (x *Index) checkIndex(ctx context.Context) {
 		}
 		return
 	}
+
 	if why := x.broken(ctx, nil); why != nil {
 		x.replace(ctx, why)
 	}

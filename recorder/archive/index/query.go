@@ -35,6 +35,7 @@ func wordsOf(e event.Event) string {
 			}
 		}
 	}
+
 	texts = slices.DeleteFunc(texts, func(s string) bool { return s == "" })
 	return strings.Join(texts, "\n")
 }
@@ -69,6 +70,7 @@ func (x *Index) List(ctx context.Context, q event.Query) ([]event.Event, error) 
 	index, where, args := find(q)
 	if !q.Before.IsZero() {
 		day := dayOf(q.Before)
+
 		// Use the day as it was counted. It differs from dayOf if this machine's time zone has changed.
 		if q.BeforeID != "" {
 			if err := x.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&day) },
@@ -79,9 +81,11 @@ func (x *Index) List(ctx context.Context, q event.Query) ([]event.Event, error) 
 		where += " AND (day, time, id) < (?, ?, ?)"
 		args = append(args, day, q.Before.UnixMilli(), q.BeforeID)
 	}
+
 	if q.Limit <= 0 {
 		q.Limit = 100
 	}
+
 	// Read the JSON only of the events that are returned.
 	return x.events(ctx, `FROM (SELECT rowid AS row FROM events INDEXED BY `+index+` WHERE `+where+
 		` ORDER BY day DESC, time DESC, id DESC LIMIT ? OFFSET ?) CROSS JOIN events ON events.rowid = row ORDER BY day DESC, time DESC, id DESC`,
@@ -115,6 +119,7 @@ func (x *Index) Choices(ctx context.Context) (event.Choices, error) {
 			return err
 		}
 	}
+
 	if err := x.query(ctx, into(&c.Cameras), `SELECT DISTINCT camera FROM days ORDER BY camera`); err != nil {
 		return event.Choices{}, err
 	}
@@ -249,6 +254,7 @@ func (x *Index) into(list *[]event.Event) func(*sql.Rows) error {
 			return fmt.Errorf("%w: %w", errDamaged, err)
 		}
 		d, ok := x.Drive(func(d Drive) bool { return d.Key == key })
+
 		// Perhaps a program that knows no drives wrote it.
 		if ok && e.Drive == "" && e.Archive != "" && e.Archive != d.Path {
 			if other, there := x.Drive(func(o Drive) bool { return o.Path == e.Archive }); there {

@@ -101,6 +101,7 @@ func (x *Index) migrate(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
+
 	// Ask again, since another process may just have migrated the index.
 	has, drives, err = formOf(ctx, tx)
 	if err != nil || has == version && drives {
@@ -121,6 +122,7 @@ func (x *Index) migrate(ctx context.Context) error {
 			return err
 		}
 	}
+
 	if _, err := tx.ExecContext(ctx, third); err != nil {
 		return err
 	}
@@ -175,6 +177,7 @@ func (x *Index) migrateDrives(ctx context.Context, tx *sql.Tx) error {
 			paths = append(paths, path)
 		}
 	}
+
 	if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
 		return err
 	}
@@ -195,6 +198,7 @@ func (x *Index) migrateDrives(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
+
 	_, err = tx.ExecContext(ctx,
 		`UPDATE events SET drive = 0 WHERE state IN ('recording', 'finishing') AND event ->> 'stem' = ''`)
 	return err
@@ -225,6 +229,7 @@ func fill(ctx context.Context, tx *sql.Tx) (n int, err error) {
 			}
 			list = append(list, r)
 		}
+
 		if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
 			return n, err
 		}

@@ -71,6 +71,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 			return err
 		}
 	}
+
 	return source.Unreadable.Failure(text.OtherStreams)
 }
 
@@ -79,8 +80,10 @@ type Pump struct {
 	To     source.Sink
 	Ingest string
 	Silent bool // there is sound that is left out
+
 	// Streams is called with what the stream holds. An error of Streams ends FFmpeg.
 	Streams func(source.Streams) error
+
 	// Time returns the stamp and arrival time of a frame. If Time is nil, the stamp is the decode time and the arrival
 	// time is derived from when FFmpeg wrote the frame.
 	Time    func(fmp4.Frame) (stamp, arrival time.Duration)
@@ -168,6 +171,7 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 			}
 			continue
 		}
+
 		i, ok := index[f.Track]
 		if !ok || len(f.Data) == 0 {
 			continue
@@ -189,6 +193,7 @@ func (p *Pump) read(ctx context.Context, from io.Reader, known <-chan struct{}) 
 				s.Arrival, came = came[0], came[1:]
 			}
 		}
+
 		if i == 0 {
 			p.Frames++
 		}

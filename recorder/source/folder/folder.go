@@ -106,6 +106,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 		case <-timer.C:
 			timer.Reset(rest)
 		}
+
 		for len(queue) > 0 {
 			fi, err := os.Lstat(queue[0])
 			if err == nil && time.Since(fi.ModTime()) < rest {
@@ -121,6 +122,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 			}
 			s.since = fi.ModTime()
 		}
+
 		if time.Since(last) > idle {
 			if _, err := os.Stat(s.opt.Dir); err != nil {
 				return source.NoFolder.Failure(s.opt.Dir)
@@ -183,6 +185,7 @@ func (s *Source) file(ctx context.Context, to source.Sink, path string, written 
 		s.opt.Log.Debug("file is not readable video", "path", path, "err", err)
 		return nil
 	}
+
 	// The last frame ends when the file was last written. Files that follow each other continue without a gap.
 	last := steady.Now() - time.Since(written)
 	start := last - (m.end - m.first)

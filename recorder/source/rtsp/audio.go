@@ -95,6 +95,7 @@ func newAudio(x *session, f format.Format) *audio {
 	default:
 		return nil
 	}
+
 	if t.Timescale == 0 || t.Timescale > 384000 {
 		return nil
 	}
@@ -154,6 +155,7 @@ func mostFirst(in []byte, bits int) []byte {
 			out = append(out, byte(to>>(made-8)))
 		}
 	}
+
 	return out
 }
 

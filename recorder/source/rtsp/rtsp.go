@@ -56,6 +56,7 @@ func New(opt Options) *Source { return &Source{opt: opt} }
 
 const (
 	connectTimeout = 10 * time.Second
+
 	// readTimeout is how long the camera may take to answer, and the longest pause between two packets. A camera may
 	// wait for its next keyframe before it sends anything.
 	readTimeout = 30 * time.Second
@@ -84,6 +85,7 @@ func (s *Source) Run(ctx context.Context, to source.Sink) error {
 			redirects++
 			continue
 		}
+
 		if ctx.Err() == nil && f.Kind == source.Transport && s.way != tunnel {
 			refused = err
 			s.way++
@@ -166,6 +168,7 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 		}
 		return nil, false, diagnose(err, false)
 	}
+
 	gone := make(chan error, 1)
 	go func() { gone <- c.Wait() }()
 	var silent <-chan time.Time // fires if a firewall may block UDP, which nobody reports
@@ -189,6 +192,7 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 			}
 		}
 	}
+
 	c.Close() // no callback comes after this
 	<-gone
 	x.mu.Lock()
@@ -259,6 +263,7 @@ func (x *session) setUp(c *gortsplib.Client, u *base.URL, audio bool) error {
 			}
 		}
 	}
+
 	x.mu.Lock()
 	err = x.video.ready()
 	x.mu.Unlock()
@@ -288,6 +293,7 @@ func (x *session) choose(desc *description.Session) (*description.Media, error) 
 			}
 		}
 	}
+
 	if other != "" {
 		return nil, source.Unsupported.Failure(other)
 	}
@@ -312,6 +318,7 @@ func (x *session) sound(desc *description.Session) (*description.Media, *audio) 
 			x.streams.LeftOut = codecName(f)
 		}
 	}
+
 	return nil, nil
 }
 
@@ -365,8 +372,10 @@ func diagnose(err error, playing bool) error {
 		case base.StatusUnsupportedTransport, base.StatusMethodNotValidInThisState:
 			return fail(source.Transport)
 		}
+
 		return fail(source.Protocol)
 	}
+
 	var (
 		login  liberrors.ErrClientAuthSetup
 		sdp    liberrors.ErrClientSDPInvalid
@@ -400,6 +409,7 @@ func diagnose(err error, playing bool) error {
 	case errors.As(err, &op), errors.Is(err, context.DeadlineExceeded):
 		return fail(source.Unreachable)
 	}
+
 	if slices.Contains([]string{"EOF", "unexpected EOF"}, err.Error()) ||
 		strings.Contains(err.Error(), "closed network connection") {
 		return fail(source.Ended)

@@ -66,6 +66,7 @@ func newVideo(x *session, f format.Format) *video {
 	default:
 		return nil
 	}
+
 	v.restart()
 	return v
 }
@@ -110,6 +111,7 @@ func (v *video) ready() error {
 		t.Width, t.Height, fps = sps.Width(), sps.Height(), rate(sps.VUI != nil && sps.VUI.TimingInfo != nil, sps.FPS)
 		t.Entry = fmp4.H264Entry(t.Width, t.Height, v.sps, v.pps)
 	}
+
 	if t.Width <= 0 || t.Height <= 0 || t.Width > 0xffff || t.Height > 0xffff {
 		return nil
 	}
@@ -135,6 +137,7 @@ func rate(named bool, fps func() float64) float64 {
 // packet takes one RTP packet. x.mu is held.
 func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 	au, err := v.decode(p)
+
 	// More packets are needed, or a packet was lost. The next access unit may be whole.
 	if err != nil || len(au) == 0 || len(au) > maxNALs {
 		if more := errors.Is(err, rtph264.ErrMorePacketsNeeded) ||
@@ -145,6 +148,7 @@ func (v *video) packet(p *rtp.Packet, now time.Duration) error {
 		}
 		return nil
 	}
+
 	stamp := p.Timestamp
 	if v.stamped {
 		v.pts += int64(int32(stamp - v.rtp))
@@ -229,6 +233,7 @@ func (v *video) inspect(au [][]byte) (key, picture bool) {
 			}
 			continue
 		}
+
 		switch t := h264.NALUType(n[0] & 31); {
 		case t == h264.NALUTypeSPS:
 			v.keep(&v.sps, n)
@@ -240,6 +245,7 @@ func (v *video) inspect(au [][]byte) (key, picture bool) {
 			picture = true
 		}
 	}
+
 	return key, picture
 }
 

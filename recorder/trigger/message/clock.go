@@ -19,8 +19,10 @@ var (
 	clockFirst = regexp.MustCompile(`^` + clockPattern + `[,;\s]{1,3}` + datePattern)
 	compact    = regexp.MustCompile(`^(\d{4})(\d{2})(\d{2})[-_T ]?(\d{2})(\d{2})(\d{2})(Z?)`)
 	dashes     = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})[-_ ](\d{2})-(\d{2})-(\d{2})`)
+
 	// spokenTime finds a date and a time in a sentence.
 	spokenTime = regexp.MustCompile(`\d{4}[-/.]\d{1,2}[-/.]\d{1,2}[,T\s]{1,2}\d{1,2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}[,\s]{1,2}\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AaPp][Mm])?|\d{4}年\d{1,2}月\d{1,2}日\s?\d{1,2}[:時点时]\d{2}(?:[:分]\d{2}秒?)?`)
+
 	// The order of day and month in a key: "Alarm Start Time(D/M/Y H:M:S)".
 	dayOrder = regexp.MustCompile(`(?i)\b(?:(d{1,2}[-/. ]m{1,3}[-/. ]y)|(m{1,3}[-/. ]d{1,2}[-/. ]y))`)
 )
@@ -54,6 +56,7 @@ func parseTime(s, key string) time.Time {
 			return moment(m[1:4], []string{m[4], m[5], m[6], ""}, zone, key, s)
 		}
 	}
+
 	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '-' })
 	if len(words) > 0 && len(words) < 9 {
 		if d := strings.ToLower(words[0]); len(d) >= 3 &&
@@ -67,6 +70,7 @@ func parseTime(s, key string) time.Time {
 			}
 		}
 	}
+
 	return time.Time{}
 }
 
@@ -90,6 +94,7 @@ func moment(date, clock []string, zone, key, text string) time.Time {
 	default:
 		return time.Time{}
 	}
+
 	hour := atoi(clock[0])
 	switch strings.ToLower(clock[3]) {
 	case "p":
@@ -101,6 +106,7 @@ func moment(date, clock []string, zone, key, text string) time.Time {
 			hour = 0
 		}
 	}
+
 	minute, second := atoi(clock[1]), atoi(clock[2])
 	where := time.Local
 	if zone != "" {
@@ -113,6 +119,7 @@ func moment(date, clock []string, zone, key, text string) time.Time {
 			where = time.FixedZone("", offset)
 		}
 	}
+
 	if year < 1970 || year > 2199 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
 		second > 60 {
 		return time.Time{}

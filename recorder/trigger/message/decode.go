@@ -25,6 +25,7 @@ func sextet(c byte) int {
 	case c == '/' || c == '_':
 		return 63
 	}
+
 	return -1
 }
 
@@ -60,6 +61,7 @@ func (d *base64Bits) decode(out, b []byte) (_ []byte, clean bool) {
 			d.bits &= 1<<d.n - 1
 		}
 	}
+
 	return out, clean
 }
 
@@ -84,6 +86,7 @@ func decodeQuoted(b []byte, word bool) []byte {
 			out = append(out, c)
 		}
 	}
+
 	return out
 }
 
@@ -96,6 +99,7 @@ func unhex(c byte) int {
 	case c >= 'a' && c <= 'f':
 		return int(c-'a') + 10
 	}
+
 	return -1
 }
 
@@ -129,6 +133,7 @@ func decodeWords(b []byte, hint string) string {
 		}
 		pending, name, at = append(pending, data...), cs, m[1]
 	}
+
 	flush()
 	out.WriteString(decodeText(b[at:], hint))
 	return out.String()
@@ -165,6 +170,7 @@ func validPrefix(b []byte) []byte {
 			break
 		}
 	}
+
 	if !utf8.Valid(b) {
 		return nil
 	}
@@ -216,8 +222,10 @@ func guessCharset(b []byte, chinese bool) string {
 				}
 			}
 		}
+
 		i = j
 	}
+
 	switch {
 	case chinese && (odd == 0 || common > odd), odd == 0 && pairs > 0 && 2*pairs >= high-1 && 2*common > pairs:
 		return "gb18030"
@@ -269,6 +277,7 @@ func plain(s string) string {
 			}
 		}
 	}
+
 	var lines []string
 	for l := range strings.Lines(out.String()) {
 		if l = strings.TrimSpace(l); l == "" {
@@ -280,6 +289,7 @@ func plain(s string) string {
 		}
 		lines = append(lines, l)
 	}
+
 	return strings.Join(lines, "\n")
 }
 
@@ -295,5 +305,6 @@ func behind(s, tag string) string {
 			return rest
 		}
 	}
+
 	return ""
 }

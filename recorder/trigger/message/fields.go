@@ -20,6 +20,7 @@ func fields(text string) []Field {
 			}
 		}
 	}
+
 	return list
 }
 
@@ -56,6 +57,7 @@ func separator(l string, brackets bool) (at, width int) {
 			return i, utf8.RuneLen(r)
 		}
 	}
+
 	return -1, 0
 }
 
@@ -129,10 +131,13 @@ var (
 
 	// A channel's number that stands alone: "3", "CH03", "IP-CH1", "Channel 3", "D2".
 	number = regexp.MustCompile(`^(?i:(?:ip|an|analog|digital)?[- _]?(?:ch|channel|chan|kanal|canal|canale|kanaal|通道|チャンネル|канал)?[-_ .:#№]*)0*(\d{1,4})$|^([ADad]\d{1,3})$`)
+
 	// A number, then a name: "3 (Front yard)", "CH3: Front yard", "D1 - Gate".
 	numberName = regexp.MustCompile(`^(?i:(?:ip|an)?[- _]?(?:ch|channel)[-_ .]?)0*(\d{1,4})\s*[-:,(\[]\s*(.+?)\s*[)\]]?$|^([AD]\d{1,3}|\d{1,3})\s*[(\[]\s*(.+?)\s*[)\]]$`)
+
 	// A name, then a number: "CAM 2(A2)".
 	nameNumber = regexp.MustCompile(`^(.+?)\s*[(\[]\s*(?i:ch|channel)?\s*([ADad]?\d{1,4})\s*[)\]]$`)
+
 	// A number in a sentence: "Motion Detected On Channel A2".
 	spokenNumber = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:channel|kanal|canal|canale|kanaal|канал[еа]?)[ :#№.]{1,3}([AD]?\d{1,3})(?:$|[^\pL\pN])|通道\s{0,2}(\d{1,3})|チャンネル\s{0,2}(\d{1,3})`)
 )
@@ -176,6 +181,7 @@ func (m *Message) describe() {
 			}
 		}
 	}
+
 	m.Number = first(m.Number, numbered)
 	spoken := []string{m.Subject, m.Body[:min(len(m.Body), maxSearched)]}
 	if day != "" && (m.EventTime == "" || !strings.ContainsAny(m.EventTime, "-/.")) {
@@ -189,6 +195,7 @@ func (m *Message) describe() {
 			}
 		}
 	}
+
 	for _, text := range spoken {
 		if m.EventTime == "" {
 			m.EventTime = Clean(spokenTime.FindString(text))

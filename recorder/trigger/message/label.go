@@ -17,8 +17,10 @@ var (
 		"temperature", "abandoned object", "alarm input", "motion")
 	// notices are the classes of news that is no incident.
 	notices = classes("notice", "disk", "network", "login", "power", "system")
+
 	// outweighs finds the words that make a mail an alarm, whatever else the mail speaks of.
 	outweighs = words("alarm").within()
+
 	// around holds the words that may stand around a notice and mean nothing.
 	around = func() map[string]bool {
 		m := map[string]bool{}
@@ -32,11 +34,13 @@ var (
 
 	// Addresses, which may hold any word by chance.
 	addresses = regexp.MustCompile(`(?i)\b[a-z]{3,8}://\S+|\bwww\.\S+|\S+@\S+`)
+
 	// "No person", "without motion", "motion has ended".
 	denied = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])` + words("denied").alternatives() + `\s+\pL+(?:\s` +
 		words("or").alternatives() + `\s\pL+)?`)
 	// The value of a field that says that it did not happen: "Person: No".
 	refused = regexp.MustCompile(`(?i)^` + words("refused").alternatives() + `[.!]?$`)
+
 	// The value of a field that says only that it happened: "Person: Yes".
 	affirmed = regexp.MustCompile(`(?i)^` + words("affirmed").alternatives() + `[.!]?$`)
 
@@ -74,6 +78,7 @@ func (m *Message) classify() {
 			events = append(events, f.Key)
 		}
 	}
+
 	event, subject, text := happened(strings.Join(events, "\n")), m.without(m.Subject),
 		m.without(strings.Join(rest, " "))
 	if m.Label = find(labels, event); m.Label != "" {
@@ -130,6 +135,7 @@ func onlyNotice(text string) string {
 			text = less
 		}
 	}
+
 	for w := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) }) {
 		if r, _ := utf8.DecodeRuneInString(w); !around[w] &&
 			!unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {

@@ -93,6 +93,7 @@ func readHeader(b []byte) (h header, body []byte, done bool) {
 			break
 		}
 	}
+
 	h = header{}
 	last, any := "", false
 	for n, rest := 0, block; len(rest) > 0; n++ {
@@ -119,8 +120,10 @@ func readHeader(b []byte) (h header, body []byte, done bool) {
 				h[name] = bytes.Clone(value)
 			}
 		}
+
 		rest = next
 	}
+
 	if !any && len(block) > 0 {
 		return header{}, b, blank
 	}
@@ -142,6 +145,7 @@ func laterKnown(b []byte) bool {
 		}
 		b = next
 	}
+
 	return false
 }
 
@@ -209,6 +213,7 @@ func (w *walker) readLine() {
 	default:
 		w.rest = l
 	}
+
 	w.inLine = !whole
 	if w.broken && errors.Is(w.err, io.EOF) {
 		w.err = io.ErrUnexpectedEOF
@@ -246,11 +251,13 @@ func (w *walker) entity(h header, depth int) (stop bool) {
 			}
 			w.unsure = w.unsure || !complete
 		}
+
 		// The body may consist of parts although the header says nothing, or names another boundary.
 		if boundary = looksLikeParts(b); boundary != "" {
 			return w.multipart(boundary, depth)
 		}
 	}
+
 	if kind == "message/rfc822" && depth < maxDepth {
 		return w.entity(w.header(), depth+1)
 	}
@@ -326,6 +333,7 @@ func upTo(b []byte, boundaries []string) (before []byte, found, whole bool) {
 		}
 		rest = next
 	}
+
 	return b, false, false
 }
 
@@ -344,6 +352,7 @@ func delimiter(l []byte, boundaries []string) (level int, last bool) {
 			}
 		}
 	}
+
 	return -1, false
 }
 
@@ -363,6 +372,7 @@ func sender(from []byte, hint string) (address, name string) {
 			name, _, _ = strings.Cut(comment, ")")
 		}
 	}
+
 	return Clean(decodeWords([]byte(address), hint)), Clean(decodeWords([]byte(name), hint))
 }
 

@@ -56,6 +56,7 @@ func parseWords(file string) (list []section) {
 			s.bordered = append(s.bordered, words)
 		}
 	}
+
 	return list
 }
 

@@ -102,6 +102,7 @@ func New(cameras []Camera) *Set {
 				}
 			}
 		}
+
 		add(s.known, loose(c.ID), i)
 		add(s.known, loose(c.Name), i)
 		if len(c.Mail) == 0 {
@@ -113,6 +114,7 @@ func New(cameras []Camera) *Set {
 			}
 		}
 	}
+
 	slices.SortStableFunc(s.subjects, func(a, b subject) int { return len(b.text) - len(a.text) })
 	return s
 }
@@ -148,6 +150,7 @@ func (s *Set) Match(m Mail) Result {
 			foreign = append(foreign, id)
 		}
 	}
+
 	switch {
 	case len(foreign) == 0:
 		return r
@@ -155,6 +158,7 @@ func (s *Set) Match(m Mail) Result {
 		r.IDs, r.Why = own, text.MatchNotForeign.With(r.Why, list(foreign), list(of))
 		return r
 	}
+
 	return Result{Why: text.MatchOther.With(list(of), list(foreign), r.Why)}
 }
 
@@ -171,6 +175,7 @@ func (s *Set) Names(ids []string, body string) bool {
 		}
 		return len(name) > 4 && strings.Contains(body, name)
 	}
+
 	for i, c := range s.cameras {
 		if !slices.Contains(ids, c.ID) {
 			continue
@@ -180,6 +185,7 @@ func (s *Set) Names(ids []string, body string) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -230,6 +236,7 @@ func (s *Set) facts(m Mail) *facts {
 			f.fields = append(f.fields, value{l.Value, loose(l.Value)})
 		}
 	}
+
 	return f
 }
 
@@ -281,6 +288,7 @@ func (c condition) holds(f *facts) bool {
 		}
 		return slices.ContainsFunc(f.address, c.fits)
 	}
+
 	for i, k := range f.keys {
 		if (k[0] == c.key || k[1] == c.key) && c.fits(f.fields[i]) {
 			return true
@@ -318,6 +326,7 @@ func (s *Set) choose(f *facts, among []int) Result {
 			}
 		}
 	}
+
 	if r, ok := q.subject(f.subject[0].form); ok {
 		return r
 	}
@@ -388,6 +397,7 @@ func (q *question) rules(f *facts) (r Result, ok bool) {
 		}
 		best = append(best, o.camera)
 	}
+
 	switch len(best) {
 	case 0:
 		return Result{}, false
@@ -442,6 +452,7 @@ func (q *question) recipients(to []string) (Result, bool) {
 			}
 		}
 	}
+
 	r.By, r.Why = "recipient", text.Join(", ", why...)
 	return r, len(r.IDs) > 0
 }
@@ -522,6 +533,7 @@ func (q *question) subject(subject string) (Result, bool) {
 			cameras = append(cameras, n.camera)
 		}
 	}
+
 	return q.one("subject", text.MatchSubject.With(found), cameras)
 }
 

@@ -79,6 +79,7 @@ func Parse(s string) (Rule, error) {
 		}
 		rest = next
 	}
+
 	return r, nil
 }
 
@@ -91,6 +92,7 @@ func plainName(s string) (Rule, error) {
 				text.MailRuleMixes.Error(first, first, first)
 		}
 	}
+
 	return Rule{Text: s}, nil
 }
 
@@ -140,11 +142,13 @@ func cutPattern(s string) (pattern string, quoted bool, next string, err error) 
 			}
 			return pattern, quoted, strings.TrimSpace(next), nil
 		}
+
 		if mark == "/" {
 			return "", false, "",
 				text.MailRuleExpression.Error(s)
 		}
 	}
+
 	pattern, next, more := strings.Cut(s, " & ")
 	if trimmed, cut := strings.CutSuffix(pattern, " &"); cut && !more {
 		pattern, more = trimmed, true
@@ -176,6 +180,7 @@ func newCondition(field, key, pattern string, quoted bool) (condition, error) {
 		c.re = re
 		return c, nil
 	}
+
 	if field == "address" && !strings.Contains(pattern, "*") {
 		p, err := netip.ParsePrefix(pattern)
 		if err != nil {
@@ -186,9 +191,11 @@ func newCondition(field, key, pattern string, quoted bool) (condition, error) {
 			}
 			p = netip.PrefixFrom(a.Unmap().WithZone(""), a.Unmap().BitLen())
 		}
+
 		c.prefix = p.Masked()
 		return c, nil
 	}
+
 	if field == "subject" || field == "body" {
 		pattern = "*" + pattern + "*"
 	}
@@ -205,8 +212,10 @@ func newCondition(field, key, pattern string, quoted bool) (condition, error) {
 				p += " "
 			}
 		}
+
 		c.parts = append(c.parts, p)
 	}
+
 	return c, nil
 }
 

@@ -57,6 +57,7 @@ func parsePath(key, arg string) path {
 		p.text = strings.TrimSpace(strings.TrimPrefix(t, "="))
 		p.repair(noColon)
 	}
+
 	p.brackets()
 	p.unquote()
 	return p
@@ -100,6 +101,7 @@ func (p *path) brackets() {
 			p.repair(oddBrackets)
 		}
 	}
+
 	switch {
 	case open < 0 && end < 0:
 		p.repair(noBrackets)
@@ -116,6 +118,7 @@ func (p *path) brackets() {
 			p.repair(oddBrackets)
 		}
 	}
+
 	if p.text = strings.TrimSpace(s); p.text != s && open >= 0 {
 		p.repair(blanks)
 	}
@@ -135,6 +138,7 @@ func indexUnquoted(s string, b byte) int {
 			return i
 		}
 	}
+
 	if in {
 		return strings.IndexByte(s, b)
 	}
@@ -211,12 +215,14 @@ func (p *path) params(smtpUTF8 bool) {
 				ok = value == "<>"
 			}
 		}
+
 		if ok {
 			keep = append(keep, f)
 		} else {
 			p.repair(oddParams)
 		}
 	}
+
 	p.rest = strings.Join(keep, " ")
 }
 
@@ -236,6 +242,7 @@ func (p *path) line(verb string) string {
 			p.repair(senderHost)
 		}
 	}
+
 	if local != "" {
 		if !atomForm.MatchString(local) {
 			if !p.quoted {
@@ -247,6 +254,7 @@ func (p *path) line(verb string) string {
 	} else if p.key == "FROM" && p.arg != "" && len(p.repairs) > 0 {
 		p.repair(noSender)
 	}
+
 	if len(p.repairs) == 0 {
 		return verb + " " + p.arg
 	}
@@ -277,6 +285,7 @@ func utf8Text(s string) string {
 			i++
 		}
 	}
+
 	if odd == 0 && high > low {
 		if r, err := charset.Reader("gb18030", strings.NewReader(s)); err == nil {
 			b, err := io.ReadAll(r)
@@ -285,6 +294,7 @@ func utf8Text(s string) string {
 			}
 		}
 	}
+
 	r := make([]rune, len(s))
 	for i := range len(s) {
 		r[i] = rune(s[i])

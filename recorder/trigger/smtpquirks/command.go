@@ -83,6 +83,7 @@ func (c *Conn) line() (string, error) {
 				continue
 			}
 		}
+
 		if len(b) > 0 && b[0] == tlsHello && !c.isTLS() {
 			c.end(c.strayTLS())
 			return "", nil
@@ -125,6 +126,7 @@ func (c *Conn) line() (string, error) {
 			c.lineEnd(end - i)
 			end++
 		}
+
 		line := string(b[:i])
 		c.r += end
 		return line, nil
@@ -141,6 +143,7 @@ func (c *Conn) lineEnd(crs int) (proper bool) {
 	default:
 		c.repaired(doubledCR)
 	}
+
 	return false
 }
 
@@ -247,6 +250,7 @@ func split(line string) (verb, rest string) {
 			return v, rest
 		}
 	}
+
 	return "", line
 }
 
@@ -273,6 +277,7 @@ func (c *Conn) heloName(arg string) string {
 	case name != arg:
 		c.repaired(oddHelo)
 	}
+
 	return name[:min(len(name), 255)]
 }
 

@@ -193,6 +193,7 @@ func (c *Conn) fillWithin(d time.Duration) error {
 			return errQuiet
 		}
 	}
+
 	return err
 }
 
@@ -250,6 +251,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			}
 		}
 	}
+
 	n := copy(p, c.out)
 	c.out = c.out[n:]
 	return n, nil
@@ -317,6 +319,7 @@ func (c *Conn) replied(reply string) {
 			c.reached(Accepted)
 		}
 	}
+
 	if swallow {
 		return
 	}
@@ -367,6 +370,7 @@ func (c *Conn) offer(reply string) string {
 			add(l[4:])
 		}
 	}
+
 	last := len(offers) - 1
 	offers[last] = "250 " + offers[last][4:]
 	return strings.Join(offers, "\r\n") + "\r\n"

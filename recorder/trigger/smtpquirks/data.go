@@ -42,6 +42,7 @@ func (c *Conn) readData() error {
 			}
 			continue
 		}
+
 		if !d.inLine && b[0] == '.' {
 			if len(out) > 0 { // the rest may wait
 				break
@@ -81,6 +82,7 @@ func (c *Conn) readData() error {
 				continue
 			}
 		}
+
 		out = d.line(c, out, b)
 		if c.r < c.w && len(out) == 0 { // only CRs; the next byte tells what they mean
 			if err := c.fill(); err != nil {
@@ -90,6 +92,7 @@ func (c *Conn) readData() error {
 			break
 		}
 	}
+
 	c.out, c.outBuf = out, out
 	if c.data == nil {
 		c.outBuf = nil
@@ -109,6 +112,7 @@ func (d *data) line(c *Conn, out, b []byte) []byte {
 			return append(append(out, b[:cr]...), "\r\n"...)
 		}
 	}
+
 	if i < 0 {
 		text := bytes.TrimRight(b, "\r")
 		d.inLine = d.inLine || len(text) > 0
@@ -116,6 +120,7 @@ func (d *data) line(c *Conn, out, b []byte) []byte {
 		d.bytes += int64(len(text))
 		return append(out, text...)
 	}
+
 	text := bytes.TrimRight(b[:i], "\r")
 	crs := i - len(text)
 	c.r += i + 1
@@ -151,6 +156,7 @@ func dotLine(b []byte) (n, crs int) {
 	case b[i] == '\n':
 		return i + 1, i - 1
 	}
+
 	return 0, 0
 }
 

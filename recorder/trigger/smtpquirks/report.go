@@ -147,6 +147,7 @@ func (c *Conn) noteUnknown(line string) {
 	case more != "":
 		word += " …"
 	}
+
 	c.addLine(camera, word)
 }
 
@@ -183,6 +184,7 @@ func (c *Conn) why(how text.Message) (none text.Text) {
 		case !c.isTLS():
 			return text.GaveUpOtherTLS.With(how, s.verb)
 		}
+
 		return text.GaveUpOtherLogin.With(how, s.verb)
 	case "STARTTLS":
 		if refused {
@@ -215,6 +217,7 @@ func (c *Conn) why(how text.Message) (none text.Text) {
 		}
 		return none
 	}
+
 	return text.GaveUpUnknown.With(how)
 }
 

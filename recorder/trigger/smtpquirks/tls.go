@@ -77,6 +77,7 @@ func (c *Conn) secure() bool {
 			return fail(text.TLSNothing.With())
 		}
 	}
+
 	switch b := c.buf[c.r:c.w]; {
 	case b[0] == tlsHello:
 	case isSSL2(b):
@@ -87,6 +88,7 @@ func (c *Conn) secure() bool {
 		c.injected()
 		return false
 	}
+
 	var versions []uint16
 	conf := c.o.TLS.Clone()
 	theirs := conf.GetConfigForClient
@@ -97,6 +99,7 @@ func (c *Conn) secure() bool {
 		}
 		return nil, nil
 	}
+
 	t := tls.Server(&replay{c.raw, slices.Clone(c.buf[c.r:c.w])}, conf)
 	c.r, c.w, c.buf = 0, 0, nil
 	if err := t.Handshake(); err != nil {
@@ -163,6 +166,7 @@ func handshakeFailed(err error, versions []uint16, lowest uint16) text.Text {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op) && op.Op != "local error":
 		return text.TLSEnded.With()
 	}
+
 	return text.TLSNoCommon.With()
 }
 

@@ -60,6 +60,7 @@ func All(dir string) ([]Dialogue, error) {
 		}
 		all = append(all, d)
 	}
+
 	return all, nil
 }
 
@@ -97,6 +98,7 @@ func read(name string) (Dialogue, error) {
 			return d, fmt.Errorf("unknown key %q", key)
 		}
 	}
+
 	for l := range strings.Lines(body) {
 		if l = strings.TrimSuffix(l, "\n"); strings.TrimSpace(l) != "" {
 			d.steps = append(d.steps, l)
@@ -152,10 +154,12 @@ func (d Dialogue) Play(c net.Conn, conf *tls.Config) error {
 		default:
 			err = fmt.Errorf("unknown step")
 		}
+
 		if err != nil {
 			return fmt.Errorf("step %d, %.60q: %w", i+1, step, err)
 		}
 	}
+
 	return nil
 }
 
