@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
@@ -90,7 +91,7 @@ func (r *Recorder) Drives(ctx context.Context) (list []status.Drive, err error) 
 	away := r.archive.Away(ctx)
 	for _, d := range drives {
 		list = append(list, status.Drive{ID: d.ID, Path: d.Path, Events: d.Events, Bytes: d.Bytes,
-			Away: slices.Contains(away, d)})
+			Away: slices.ContainsFunc(away, func(a index.Usage) bool { return a.Key == d.Key })})
 	}
 	return list, err
 }

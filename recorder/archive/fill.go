@@ -332,10 +332,10 @@ func (a *Archive) stillThere(e event.Event) bool {
 // forgetGone forgets the drive's ended events whose sidecar was not found in this round and whose clips are gone. A
 // sidecar that is lost or unreadable is no reason to forget an event.
 func (f *filler) forgetGone(ctx context.Context) error {
-	var last event.Event
+	last := ""
 	for {
-		list, err := f.a.Missed(ctx, f.d, f.round, last, batch)
-		if err != nil || len(list) == 0 {
+		ids, err := f.a.Missed(ctx, f.d, f.round, last, batch)
+		if err != nil || len(ids) == 0 {
 			return err
 		}
 
@@ -344,12 +344,12 @@ func (f *filler) forgetGone(ctx context.Context) error {
 			f.addError(&Unread{fmt.Errorf("%s: %w", f.d.Path, cmp.Or(err, ErrOther))})
 			return nil
 		}
-		for _, e := range list {
-			if err := f.forgetIfGone(ctx, e.ID); err != nil {
+		for _, id := range ids {
+			if err := f.forgetIfGone(ctx, id); err != nil {
 				return err
 			}
 		}
-		last = list[len(list)-1]
+		last = ids[len(ids)-1]
 	}
 }
 

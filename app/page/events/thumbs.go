@@ -3,18 +3,13 @@ package events
 import (
 	"errors"
 	"image"
-
-	"github.com/preroll/preroll/app/page"
-
-	_ "image/jpeg"
-
-	// for thumbnails
-	_ "image/png"
+	_ "image/jpeg" // for thumbnails
+	_ "image/png"  // for cameras' own pictures
 	"io"
 	"os"
-)
 
-// for cameras' own pictures
+	"github.com/preroll/preroll/app/page"
+)
 
 // thumbs loads thumbnails off the main goroutine and keeps the last ones. Its fields belong to the main goroutine.
 type thumbs struct {

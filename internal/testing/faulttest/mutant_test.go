@@ -27,7 +27,7 @@ var mutants = []struct {
 	{"a mail is answered before it is in the index", "recorder/clip/journal.go", "err := j.store.Put(lasting, ev)",
 		"go func() { <-ctx.Done(); _ = j.store.Put(context.WithoutCancel(lasting), ev) }()\n\terr := error(nil)",
 		"TestPowerCutAtPoints"},
-	{"the index does not wait for its disk", "recorder/archive/keep.go",
+	{"the index does not wait for its disk", "recorder/archive/index/keep.go",
 		"&_pragma=synchronous(FULL)", "&_pragma=synchronous(OFF)",
 		"TestPowerCutAtPoints"},
 	{"pins go before their bytes are durable", "recorder/clip/clip.go", "\tif !in.retry(ctx, w, \"append to\"",

@@ -334,8 +334,11 @@ func (x *Index) checkIndex(ctx context.Context) {
 // examine reads the whole index, and recreates it if it is damaged. The index stays in use meanwhile.
 func (x *Index) examine(ctx context.Context) {
 	x.writing.Lock()
-	made := x.made
+	made, ready := x.made, x.ready
 	x.writing.Unlock()
+	if !ready { // checkIndex tries to open it
+		return
+	}
 	why := x.quickCheck(ctx)
 	x.writing.Lock()
 	defer x.writing.Unlock()

@@ -171,3 +171,53 @@ func TestOpenEventsOutliveAFailedBegin(t *testing.T) {
 	put1(t, x, "new", event.Recording)
 	stored(t, x, "open", "new")
 }
+
+// TestUnopenedIndexIsNotSetAside: reads of an index that was never opened fail, because it has no tables. That is no
+// damage, and nothing is to be kept of it.
+func TestUnopenedIndexIsNotSetAside(t *testing.T) {
+	state := t.TempDir()
+	x := openIndex(t, state)
+	// As after a first start on a full disk: the file is there, and its tables were not made.
+	x.ready = false
+	for _, table := range []string{"events", "days", "drives"} {
+		if _, err := x.db.ExecContext(t.Context(), `DROP TABLE `+table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		if _, _, err := x.Totals(t.Context()); err == nil {
+			t.Error("an index that is not open was read")
+		}
+		x.examine(t.Context())
+	}
+	if kept, _ := filepath.Glob(filepath.Join(state, Name+".damaged-*")); kept != nil {
+		t.Errorf("got %v, want nothing set aside", kept)
+	}
+}
+
+// TestOldestGoesOn checks that events follow each other even if they have no time.
+func TestOldestGoesOn(t *testing.T) {
+	x := openIndex(t, t.TempDir())
+	d := x.Register(Drive{Path: "/a"})
+	for _, id := range []string{"a", "b"} {
+		if err := x.Put(t.Context(), event.Event{ID: id, Camera: "c", State: event.Failed, Drive: d.ID,
+			Stem: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := Old{Limit: 1}
+	var got []string
+	for range 4 {
+		list, err := x.Oldest(t.Context(), d, old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list {
+			got = append(got, e.ID)
+			old.After = e
+		}
+	}
+	if want := []string{"a", "b"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -192,7 +192,7 @@ type Old struct {
 // Oldest returns the oldest events on a drive that are neither open nor protected, oldest first.
 func (x *Index) Oldest(ctx context.Context, d Drive, o Old) ([]event.Event, error) {
 	at, until := int64(math.MinInt64), int64(math.MaxInt64)
-	if !o.After.Time.IsZero() {
+	if o.After.ID != "" {
 		at = o.After.Time.UnixMilli()
 	}
 	if !o.Until.IsZero() {
@@ -202,11 +202,17 @@ func (x *Index) Oldest(ctx context.Context, d Drive, o Old) ([]event.Event, erro
 		AND (time, id) > (?, ?) AND time < ? AND bytes >= ? ORDER BY time, id LIMIT ?`, d.Key, at, o.After.ID, until, o.Bytes, o.Limit)
 }
 
-// Missed returns ended events with video on a drive that a round of filling did not find, oldest first and behind the
-// event after.
-func (x *Index) Missed(ctx context.Context, d Drive, round int64, after event.Event, limit int) ([]event.Event, error) {
-	return x.events(ctx, `FROM events WHERE drive = ? AND seen < ? AND state NOT IN ('recording', 'finishing') AND bytes > 0
-		AND (time, id) > (?, ?) ORDER BY time, id LIMIT ?`, d.Key, round, after.Time.UnixMilli(), after.ID, limit)
+// Missed returns the ids of ended events with video on a drive that a round of filling did not find, in the order of
+// their ids and behind the id after. An event that cannot be read is among them.
+func (x *Index) Missed(ctx context.Context, d Drive, round int64, after string, limit int) (ids []string, err error) {
+	err = x.query(ctx, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, `SELECT id FROM events WHERE drive = ? AND seen < ? AND state NOT IN ('recording', 'finishing') AND bytes > 0 AND id > ?
+		ORDER BY id LIMIT ?`, d.Key, round, after, limit)
+	return ids, err
 }
 
 // --- Reading ---
