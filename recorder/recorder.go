@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/recorder/access"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/camera"
 	"github.com/preroll/preroll/recorder/clip"
@@ -58,6 +59,7 @@ type Recorder struct {
 	inbox       *inbox.Inbox
 	ram         ramFolder
 	connections trigger.ConnectionLog // connections to the mail server
+	calls       calls
 
 	mailed        chan struct{} // the mail server's settings changed, so it restarts
 	retentionWake chan struct{} // an event ended, so retention looks at the limits
@@ -102,6 +104,7 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		history: history.New(state, o.Log),
 		mailed:  make(chan struct{}, 1), retentionWake: make(chan struct{}, 1), pausing: make(chan struct{}, 1),
 		looking: make(chan struct{}, 1),
+		calls:   calls{list: access.Open(state), changed: make(chan struct{}, 1)},
 	}
 
 	var err error
@@ -169,8 +172,8 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 		g.Go(func() error { r.runSource(ctx, s); return nil })
 	}
 	for _, keep := range []func(context.Context){
-		r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings, r.watchArchive, r.archive.Keep,
-		r.fillIndex} {
+		r.receiveCalls, r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings, r.watchArchive,
+		r.archive.Keep, r.fillIndex} {
 		g.Go(func() error { keep(ctx); return nil })
 	}
 	<-ctx.Done()
@@ -299,15 +302,10 @@ func (r *Recorder) putInForce(s config.Settings) {
 	if !reflect.DeepEqual(s.SMTP, old.SMTP) {
 		wake(r.mailed)
 	}
-	r.hub.statusChanged()
-}
-
-// wake makes a loop run its next round now. It does not wait for the loop.
-func wake(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+	if !reflect.DeepEqual(s.Calls, old.Calls) {
+		wake(r.calls.changed)
 	}
+	r.hub.statusChanged()
 }
 
 // --- Claims and triggers ---

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/history"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
@@ -46,6 +48,7 @@ func (r *Recorder) emitOf(s trigger.Source) trigger.Emit {
 		t.Clean() // its words may be a stranger's
 		switch r.quiet(id) {
 		case trigger.Paused:
+			r.inbox.Signal(history.SignalPaused, id, t, "", text.Text{})
 			r.log.Info("alarm in a pause", "camera", id, "label", t.Label, "from", t.From)
 			r.mu.Lock()
 			r.pause.Missed++
@@ -53,14 +56,29 @@ func (r *Recorder) emitOf(s trigger.Source) trigger.Emit {
 			r.hub.statusChanged()
 			return "", nil
 		case trigger.Off:
+			r.inbox.Signal(history.SignalOff, id, t, "", text.Text{})
 			r.log.Info("alarm of a camera that is switched off", "camera", id, "label", t.Label, "from", t.From)
 			return "", nil
 		}
 
 		e, err := r.Trigger(ctx, id, t)
-		if errors.Is(err, ErrOff) { // the camera was switched off in the meantime
+		switch {
+		case errors.Is(err, ErrOff): // the camera was switched off in the meantime
+			r.inbox.Signal(history.SignalOff, id, t, "", text.Text{})
 			return "", nil
+		case err != nil:
+			r.inbox.Signal(history.SignalFailed, id, t, "", text.Of(err))
+			return "", err
 		}
-		return e, err
+		r.inbox.Signal(history.Signal, id, t, e, text.Text{})
+		return e, nil
+	}
+}
+
+// wake makes a loop run its next round now. It does not wait for the loop.
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }

@@ -59,6 +59,10 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --repair                    finish partial files, make lost thumbnails and sidecars again; no video is deleted
       --again                     from the front, where an earlier check was interrupted
       --json                      the result as JSON
+  preroll caller [--json]       who may save clips by opening a web address
+  preroll caller add NAME       let somebody call, and print the address with its token
+      --camera ID                 for this camera only
+  preroll caller remove NAME    take the right away
   preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from now on
   preroll drives [--json]       the archive drives that there are events on
   preroll forget EVENT...       take events off the list, such as those on a drive that is gone for good; their files stay
@@ -226,6 +230,7 @@ func commands(d Desktop) map[string]command {
 		"check":   check(),
 		"reindex": {run: reindex},
 		"drives":  drives(),
+		"caller":  caller(),
 		"forget":  forget(),
 		"version": {run: func(e *env) error {
 			_, err := fmt.Fprintln(e.out, "preroll", recorder.Version())

@@ -147,6 +147,9 @@ func printStatus(e *env, s status.Status) {
 			config.ByteSize(d.Bytes))
 	}
 	if ports := portsOf(s.SMTP); ports != "" {
+		if s.Calls.Listen != "" {
+			fmt.Fprintf(w, "Calls\t%s\t%d refused\n", s.Calls.Listen, s.Calls.Refused)
+		}
 		fmt.Fprintf(w, "Alarm mail\t%s\t%s, %d fitted no camera\n", ports, plural(s.SMTP.Mails, "mail"),
 			len(s.SMTP.Unmatched))
 	}

@@ -26,6 +26,7 @@ type Settings struct {
 	Archive  Archive  `toml:"archive" json:"archive"`
 	Clip     Clip     `toml:"clip" json:"clip"`
 	SMTP     SMTP     `toml:"smtp" json:"smtp"`
+	Calls    Calls    `toml:"calls" json:"calls"`
 	Notify   Notify   `toml:"notify" json:"notify"`
 	FFmpeg   FFmpeg   `toml:"ffmpeg" json:"ffmpeg"`
 	Cameras  []Camera `toml:"camera" json:"camera"`
@@ -71,6 +72,12 @@ type SMTP struct {
 	Username string   `toml:"username" json:"username"`
 	Password Secret   `toml:"password" json:"password"`
 	KeepMail bool     `toml:"keep_mail" json:"keep_mail"` // keep the first mail of an event beside its clip
+}
+
+// Calls configures the server for calls by HTTP that trigger a camera.
+type Calls struct {
+	Listen string   `toml:"listen" json:"listen"` // host:port or :port; "": nobody can call
+	Allow  []string `toml:"allow" json:"allow"`   // as SMTP.Allow
 }
 
 // Notify says which notifications the desktop shows.
@@ -143,6 +150,7 @@ func Default() Settings {
 			MaxLength: Duration(10 * time.Minute),
 		},
 		SMTP:   SMTP{Listen: ":2525", Allow: []string{"private"}},
+		Calls:  Calls{Allow: []string{"private"}},
 		Notify: Notify{Alarm: true, Saved: true, Trouble: true},
 	}
 }
@@ -205,7 +213,7 @@ func (c Camera) Title() string {
 
 // Clone returns a copy that shares no memory with s, so that an editor can change it.
 func (s Settings) Clone() Settings {
-	s.SMTP.Allow = slices.Clone(s.SMTP.Allow)
+	s.SMTP.Allow, s.Calls.Allow = slices.Clone(s.SMTP.Allow), slices.Clone(s.Calls.Allow)
 	s.Cameras = slices.Clone(s.Cameras)
 	for i := range s.Cameras {
 		c := &s.Cameras[i]

@@ -49,11 +49,15 @@ func Validate(s Settings) ValidationErrors {
 	if _, _, err := s.Notify.QuietHours(); err != nil {
 		f.add("notify.quiet", s.Notify.Quiet, text.RuleQuiet)
 	}
-	for i, a := range s.SMTP.Allow {
-		if !validNetwork(a) {
-			f.add(fmt.Sprintf("smtp.allow[%d]", i+1), a, text.RuleAllow)
+	if s.Calls.Listen != "" {
+		plain, tls := s.SMTP.Ports()
+		n := checkPort(&f, "calls.listen", s.Calls.Listen, text.RuleListenOne)
+		if n > 0 && slices.Contains(slices.Concat(plain, tls), s.Calls.Listen) {
+			f.add("calls.listen", s.Calls.Listen, text.RuleOnce)
 		}
 	}
+	checkAllow(&f, "smtp.allow", s.SMTP.Allow)
+	checkAllow(&f, "calls.allow", s.Calls.Allow)
 	if s.SMTP.Username == "" && s.SMTP.Password != "" {
 		f.add("smtp.username", "", text.RuleUsername)
 	}
@@ -229,18 +233,7 @@ func checkPorts(f *ValidationErrors, s SMTP) {
 		if i >= len(plain) {
 			key = "smtp.listen_tls"
 		}
-		host, port, err := net.SplitHostPort(listen)
-		n, perr := strconv.Atoi(port)
-		if err != nil || perr != nil || n < 0 || n > 65535 {
-			f.add(key, listen, text.RuleListen)
-			continue
-		}
-		if host != "" && host != "localhost" {
-			if _, err := netip.ParseAddr(host); err != nil {
-				f.add(key, listen, text.RuleListenAddress)
-			}
-		}
-		if n != 0 && seen[listen] {
+		if n := checkPort(f, key, listen, text.RuleListen); n > 0 && seen[listen] {
 			f.add(key, listen, text.RuleOnce)
 		}
 		seen[listen] = true
@@ -252,6 +245,30 @@ func checkPorts(f *ValidationErrors, s SMTP) {
 }
 
 const maxPorts = 16
+
+// checkPort checks an address to listen on, and returns its port, or -1 if there is none.
+func checkPort(f *ValidationErrors, key, listen string, rule text.Message) int {
+	host, port, err := net.SplitHostPort(listen)
+	n, perr := strconv.Atoi(port)
+	if err != nil || perr != nil || n < 0 || n > 65535 {
+		f.add(key, listen, rule)
+		return -1
+	}
+	if host != "" && host != "localhost" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			f.add(key, listen, text.RuleListenAddress)
+		}
+	}
+	return n
+}
+
+func checkAllow(f *ValidationErrors, key string, allow []string) {
+	for i, a := range allow {
+		if !validNetwork(a) {
+			f.add(fmt.Sprintf("%s[%d]", key, i+1), a, text.RuleAllow)
+		}
+	}
+}
 
 func validNetwork(s string) bool {
 	if s == "private" || s == "any" {

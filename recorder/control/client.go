@@ -125,6 +125,22 @@ func (c *Client) DropUnmatched(ctx context.Context) error {
 	return c.do(ctx, "DELETE", "/v1/unmatched", nil, nil)
 }
 
+// Callers returns who may trigger cameras by a call, the oldest first.
+func (c *Client) Callers(ctx context.Context) (list []status.Caller, err error) {
+	return list, c.do(ctx, "GET", "/v1/callers", nil, &list)
+}
+
+// AddCaller lets somebody call and returns the token for it. camera is the only camera that may be triggered, or "" for
+// every camera.
+func (c *Client) AddCaller(ctx context.Context, name, camera string) (n NewCaller, err error) {
+	return n, c.do(ctx, "POST", "/v1/callers", callerCall{name, camera}, &n)
+}
+
+// RemoveCaller takes a caller's right away.
+func (c *Client) RemoveCaller(ctx context.Context, id string) error {
+	return c.do(ctx, "DELETE", "/v1/callers/"+url.PathEscape(id), nil, nil)
+}
+
 // Probe tries a camera and returns its streams and a picture.
 func (c *Client) Probe(ctx context.Context, cam config.Camera) (l status.ProbeResult, err error) {
 	return l, c.do(ctx, "POST", "/v1/look", cameraCall(cam), &l)

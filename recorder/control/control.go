@@ -25,6 +25,9 @@ type Recorder interface {
 	MailCamera(ctx context.Context, camera string) error
 	Connections() []status.Connection
 	DropUnmatched()
+	Callers() []status.Caller
+	AddCaller(name, camera string) (c status.Caller, token string, err error)
+	RemoveCaller(id string) error
 	Probe(context.Context, config.Camera) (status.ProbeResult, error)
 	Events(context.Context, event.Query) ([]event.Event, error)
 	Event(ctx context.Context, id string) (event.Event, error)
@@ -109,7 +112,7 @@ func errorOf(err error) (*Error, int) {
 	}
 
 	switch e.Code {
-	case text.NoSuchEvent.Code, text.NoSuchCamera.Code:
+	case text.NoSuchEvent.Code, text.NoSuchCamera.Code, text.NoSuchCaller.Code:
 		return e, http.StatusNotFound
 	case text.StillSaving.Code, text.StillSavingProtect.Code, text.EventProtected.Code, text.CameraIsOff.Code,
 		text.CameraIsEnding.Code, text.CameraNotRecording.Code:
@@ -132,11 +135,21 @@ type failure interface {
 	Hint() text.Text
 }
 
+// NewCaller is a caller that was just added, with its token. The token cannot be asked for again.
+type NewCaller struct {
+	status.Caller
+	Token string `json:"token"`
+}
+
 // These are the requests and answers that are not plain values.
 type (
 	triggerCall struct {
 		Camera string `json:"camera"`
 		Label  string `json:"label"`
+	}
+	callerCall struct {
+		Name   string `json:"name"`
+		Camera string `json:"camera"`
 	}
 	triggerAnswer struct {
 		Event string `json:"event"`

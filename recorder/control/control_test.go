@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,7 @@ import (
 
 // fake is a recorder whose answers a test sets.
 type fake struct {
+	callers  []status.Caller
 	mu       sync.Mutex
 	events   []event.Event
 	settings config.Settings
@@ -51,6 +53,16 @@ func (f *fake) Trigger(_ context.Context, camera string, t event.Trigger) (strin
 func (f *fake) MailCamera(context.Context, string) error { return f.refuse }
 func (f *fake) Connections() []status.Connection         { return nil }
 func (f *fake) DropUnmatched()                           {}
+func (f *fake) Callers() []status.Caller                 { return f.callers }
+func (f *fake) AddCaller(name, camera string) (status.Caller, string, error) {
+	c := status.Caller{ID: "a/b", Name: name, Camera: camera}
+	f.callers = append(f.callers, c)
+	return c, "TOKEN", f.refuse
+}
+func (f *fake) RemoveCaller(id string) error {
+	f.callers = slices.DeleteFunc(f.callers, func(c status.Caller) bool { return c.ID == id })
+	return f.refuse
+}
 
 func (f *fake) Probe(context.Context, config.Camera) (status.ProbeResult, error) {
 	return status.ProbeResult{Picture: []byte("jpeg")}, f.refuse
@@ -255,6 +267,16 @@ func TestNewerCalls(t *testing.T) {
 	if l, err := c.Days(ctx, event.Query{Day: "2026-11-22", Text: "a b&c"}); err != nil || len(l) != 1 ||
 		l[0] != (event.Day{Day: "2026-11-22", Events: 5}) {
 		t.Errorf("%v, %v", l, err)
+	}
+	if n, err := c.AddCaller(ctx, "Bell", "gate"); err != nil || n.Token != "TOKEN" || n.Name != "Bell" ||
+		n.Camera != "gate" {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if l, err := c.Callers(ctx); err != nil || len(l) != 1 || l[0].Name != "Bell" {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if err := c.RemoveCaller(ctx, "a/b"); err != nil || len(f.callers) != 0 {
+		t.Errorf("%+v, %v", f.callers, err)
 	}
 	if v, err := c.Choices(ctx); err != nil || v.Cameras[0] != "gate" || v.Labels[0] != "motion" {
 		t.Errorf("%v, %v", v, err)

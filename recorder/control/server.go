@@ -59,6 +59,9 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("POST /v1/mail", s.mail)
 	mux.HandleFunc("GET /v1/connections", s.connections)
 	mux.HandleFunc("DELETE /v1/unmatched", s.dropUnmatched)
+	mux.HandleFunc("GET /v1/callers", s.callers)
+	mux.HandleFunc("POST /v1/callers", s.addCaller)
+	mux.HandleFunc("DELETE /v1/callers/{id}", s.removeCaller)
 	mux.HandleFunc("POST /v1/look", s.probe)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/events/{id}", s.event)
@@ -156,6 +159,19 @@ func (s *server) connections(w http.ResponseWriter, _ *http.Request) {
 func (s *server) dropUnmatched(w http.ResponseWriter, _ *http.Request) {
 	s.r.DropUnmatched()
 	answer(w, struct{}{}, nil)
+}
+
+func (s *server) callers(w http.ResponseWriter, _ *http.Request) { answerList(w, s.r.Callers(), nil) }
+
+func (s *server) addCaller(w http.ResponseWriter, r *http.Request) {
+	if v, ok := call[callerCall](w, r); ok {
+		c, token, err := s.r.AddCaller(v.Name, v.Camera)
+		answer(w, NewCaller{c, token}, err)
+	}
+}
+
+func (s *server) removeCaller(w http.ResponseWriter, r *http.Request) {
+	answer(w, struct{}{}, s.r.RemoveCaller(r.PathValue("id")))
 }
 
 func (s *server) probe(w http.ResponseWriter, r *http.Request) {

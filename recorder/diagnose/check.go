@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 
 	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/recorder/camera"
@@ -36,7 +35,7 @@ func Check(ctx context.Context, s config.Settings, now *status.Status, only stri
 	}
 
 	checkFolders(s, report)
-	checkMail(s, now, report)
+	checkPorts(s, now, report)
 	if len(s.Cameras) == 0 {
 		report(status.Finding{About: text.Cameras.With(), OK: true, Warn: true, Text: text.NoCameraYet.With(),
 			Hint: text.NoCameraYetHint.With()})
@@ -83,30 +82,54 @@ func checkFolders(s config.Settings, report func(status.Finding)) {
 	}
 }
 
-func checkMail(s config.Settings, now *status.Status, report func(status.Finding)) {
+// checkPorts checks the ports on which alarms come in: whether the recorder listens on them, or could.
+func checkPorts(s config.Settings, now *status.Status, report func(status.Finding)) {
+	plain, first := s.SMTP.Ports()
+	var ports []port
+	for _, p := range plain {
+		ports = append(ports, port{text.AlarmMail, "smtp.listen", p, text.Text{}})
+	}
+	for _, p := range first {
+		ports = append(ports, port{text.AlarmMail, "smtp.listen_tls", p, text.Text{}})
+	}
+	if s.Calls.Listen != "" {
+		ports = append(ports, port{text.AlarmCall, "calls.listen", s.Calls.Listen, text.Text{}})
+	}
 	if now != nil {
+		ports = nil
 		for _, p := range now.SMTP.Ports {
-			if !p.Error.IsZero() {
-				report(status.Finding{About: text.AlarmMail.With(), Text: p.Error})
+			ports = append(ports, port{text.AlarmMail, "", p.Listen, p.Error})
+		}
+		if c := now.Calls; c.Listen != "" || !c.Error.IsZero() {
+			ports = append(ports, port{text.AlarmCall, "", c.Listen, c.Error})
+		}
+	}
+
+	for _, p := range ports {
+		f := status.Finding{About: p.about.With(), OK: p.fault.IsZero(), Text: p.fault}
+		switch {
+		case !f.OK:
+		case now != nil:
+			f.Text = text.RecorderListens.With(p.listen)
+		default:
+			f.Text = text.PortFree.With(p.listen)
+			ln, err := net.Listen("tcp", p.listen)
+			if err != nil {
+				f.OK, f.Text = false, text.Of(trigger.PortError(p.key, p.listen, err))
 			} else {
-				report(status.Finding{About: text.AlarmMail.With(), OK: true,
-					Text: text.RecorderListens.With(p.Listen)})
+				_ = ln.Close()
 			}
 		}
-
-		return
+		report(f)
 	}
+}
 
-	plain, first := s.SMTP.Ports()
-	for _, port := range slices.Concat(plain, first) {
-		ln, err := net.Listen("tcp", port)
-		if err != nil {
-			report(status.Finding{About: text.AlarmMail.With(), Text: text.Of(trigger.PortError(port, err))})
-			continue
-		}
-		_ = ln.Close()
-		report(status.Finding{About: text.AlarmMail.With(), OK: true, Text: text.PortFree.With(port)})
-	}
+// port is a port on which alarms come in.
+type port struct {
+	about  text.Message
+	key    string // of its setting
+	listen string
+	fault  text.Text // why the recorder cannot listen on it, if one runs
 }
 
 func checkCamera(ctx context.Context, tool func() (*ffmpeg.Tool, error), c config.Camera,

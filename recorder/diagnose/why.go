@@ -334,6 +334,19 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 		case history.MailRefused:
 			f.Text, f.Hint = text.MailRefused.With(n.From, when),
 				text.MailRefusedHint.With()
+		case history.Signal:
+			told[n.Event] = true
+			f.About, f.OK, f.Text = text.AlarmCall.With(), true, text.CallCame.With(when, n.From)
+			if e.isGone(n.Event) {
+				f.OK, f.Text, f.Hint = false, text.CallEventGone.With(when, n.From), text.MailEventGoneHint.With()
+			}
+		case history.SignalOff:
+			f.About, f.Text, f.Hint = text.AlarmCall.With(), text.CallCameraOff.With(when, n.From),
+				text.SwitchItOn.With()
+		case history.SignalPaused:
+			f.About, f.Text = text.AlarmCall.With(), text.CallPaused.With(when, n.From)
+		case history.SignalFailed:
+			f.About, f.Text = text.AlarmCall.With(), text.CallFailed.With(when, n.From, n.Text)
 		default:
 			continue
 		}

@@ -37,6 +37,7 @@ type Source string
 const (
 	Mail   Source = "mail"
 	Manual Source = "manual"
+	Call   Source = "call" // by HTTP
 )
 
 // Trigger is one signal that something happened.
@@ -44,8 +45,8 @@ type Trigger struct {
 	Time    time.Time `json:"time"` // when the camera's SMTP session began
 	Source  Source    `json:"source"`
 	Label   string    `json:"label,omitempty"`   // such as "motion"
-	Sender  string    `json:"sender,omitempty"`  // of a mail
-	Subject string    `json:"subject,omitempty"` // of a mail
+	Sender  string    `json:"sender,omitempty"`  // of a mail, or the name of a caller
+	Subject string    `json:"subject,omitempty"` // of a mail, or what a call says of the event
 	From    string    `json:"from,omitempty"`    // network address that it came from
 	Channel string    `json:"channel,omitempty"` // name of the camera or channel, as the mail gives it
 	Said    string    `json:"said,omitempty"`    // the camera's own time of the alarm, as the mail gives it

@@ -32,6 +32,7 @@ type Facts struct {
 	Settings config.Settings
 	Cameras  []status.Camera
 	SMTP     status.SMTP
+	Calls    status.Calls
 	Storms   []status.Storm
 	RAMDisk  *disk.Disk // the disk of the RAM folder; nil if unknown
 
@@ -82,6 +83,10 @@ func mailProblems(f Facts) (list []status.Problem) {
 		list = append(list, p)
 	}
 
+	if !f.Calls.Error.IsZero() {
+		list = append(list, status.Problem{Code: "calls", About: "calls", Text: text.NoCallComesIn.With(),
+			Hint: f.Calls.Error})
+	}
 	for _, s := range f.Storms {
 		list = append(list, status.Problem{Code: "mail-storm", About: s.Camera,
 			Text: text.MailStorm.With(s.Mails, s.From),

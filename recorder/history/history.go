@@ -56,6 +56,11 @@ const (
 	MailPaused    Kind = "mail-paused"    // came during a pause
 	MailFailed    Kind = "mail-failed"    // could not be accepted; Text says why
 	MailRefused   Kind = "mail-refused"   // from an address that is not allowed
+
+	Signal       Kind = "signal"        // of another source than mail; became Event, or a part of it
+	SignalOff    Kind = "signal-off"    // its camera is switched off
+	SignalPaused Kind = "signal-paused" // came during a pause
+	SignalFailed Kind = "signal-failed" // could not be saved; Text says why
 )
 
 // Entry is one thing that happened. Time of a mail is when its session began.
@@ -64,7 +69,7 @@ type Entry struct {
 	Kind   Kind
 	Camera string    // its id
 	Text   text.Text // the reason in plain words, or the subject of a mail
-	From   string    // network address that a mail came from
+	From   string    // network address that a mail came from, or who sent a signal and from where
 	Event  string    // its id
 	About  time.Time // time of a removed event
 }

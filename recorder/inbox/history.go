@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/preroll/preroll/recorder/event"
@@ -49,6 +50,14 @@ func (n *entryLimiter) isNew(k mailKey, now time.Time) bool {
 	}
 	n.last[k] = now
 	return true
+}
+
+// Signal adds to the history what became of a signal that is no mail: the id of its event, or why it was not saved.
+func (in *Inbox) Signal(kind history.Kind, camera string, t event.Trigger, id string, why text.Text) {
+	if t.Sender != "" {
+		t.From = fmt.Sprintf("%s (%s)", t.Sender, t.From)
+	}
+	in.record(kind, camera, t, id, why)
 }
 
 // record adds to the history what became of a mail: the id of its event, or why the mail was not saved. It reports

@@ -17,6 +17,7 @@ type Status struct {
 	RAM      RAM       `json:"ram"`
 	Archive  Archive   `json:"archive"`
 	SMTP     SMTP      `json:"smtp"`
+	Calls    Calls     `json:"calls"`
 	Cameras  []Camera  `json:"cameras"`
 	Problems []Problem `json:"problems"` // what needs a person, the worst first; empty if all is well
 
@@ -118,6 +119,22 @@ type Port struct {
 // Equal reports whether two ports are in the same state.
 func (p Port) Equal(o Port) bool {
 	return p.Listen == o.Listen && p.TLS == o.TLS && p.Error.English == o.Error.English
+}
+
+// Calls is the server for calls by HTTP that trigger a camera.
+type Calls struct {
+	Listen  string    `json:"listen"`         // the address that it listens on, or "" if it does not
+	Error   text.Text `json:"error,omitzero"` // why nobody can call, although the settings ask for it
+	Refused int       `json:"refused"`        // calls since the start without a token, or from a wrong address
+}
+
+// Caller may trigger cameras by a call with its token.
+type Caller struct {
+	ID     string    `json:"id"`
+	Name   string    `json:"name"`
+	Camera string    `json:"camera,omitempty"` // the only camera that it may trigger; "": every camera
+	Made   time.Time `json:"made"`
+	Used   time.Time `json:"used,omitzero"` // when it called last, since the recorder's start
 }
 
 // Connection is one connection to the mail server and what became of it.

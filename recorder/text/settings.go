@@ -7,6 +7,7 @@ var (
 	RuleIngest             = define("rule-ingest", `must be "auto", "rtsp" or "ffmpeg"`)
 	RuleAllow              = define("rule-allow", `must be "private", "any", an address, or a network such as "192.168.1.0/24"`)
 	RuleListen             = define("rule-listen", `must be ":port" or "address:port" with a port up to 65535, such as ":2525"; several with commas`)
+	RuleListenOne          = define("rule-listen-one", `must be ":port" or "address:port" with a port up to 65535, such as ":8025"`)
 	RuleListenAddress      = define("rule-listen-address", "must hold an address of this machine, or none for all of them")
 	RuleOnce               = define("rule-once", "must be there only once")
 	RulePorts              = define("rule-ports", "must be at most %d ports in all")

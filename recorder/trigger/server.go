@@ -124,7 +124,11 @@ func (s *Server) listen(ctx context.Context, srv *smtp.Server, i int, port strin
 		if ctx.Err() != nil {
 			return
 		}
-		s.reportListen(i, port, PortError(port, err))
+		key := "smtp.listen"
+		if s.ports[i].TLS {
+			key = "smtp.listen_tls"
+		}
+		s.reportListen(i, port, PortError(key, port, err))
 		timer := time.NewTimer(5 * time.Second)
 		select {
 		case <-timer.C:
@@ -144,8 +148,8 @@ func (s *Server) reportListen(i int, listen string, err error) {
 	s.Listening(ports)
 }
 
-// PortError says in plain words why Preroll cannot listen on a port, and suggests a free port.
-func PortError(listen string, err error) error {
+// PortError says in plain words why Preroll cannot listen on the port of a setting, and suggests a free port.
+func PortError(key, listen string, err error) error {
 	host, port, _ := net.SplitHostPort(listen)
 	n, _ := strconv.Atoi(port)
 	switch {
@@ -155,13 +159,13 @@ func PortError(listen string, err error) error {
 			ln, lerr := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(free)))
 			if lerr == nil {
 				_ = ln.Close()
-				return text.PortTakenFree.Error(n, free, free)
+				return text.PortTakenFree.Error(n, free, key, free)
 			}
 		}
 
-		return text.PortTaken.Error(n)
+		return text.PortTaken.Error(n, key)
 	case errors.Is(err, os.ErrPermission):
-		return text.PortDenied.Error(n)
+		return text.PortDenied.Error(n, key)
 	}
 
 	return text.ListenFailed.Error(listen, err)

@@ -388,7 +388,7 @@ func TestPortErrorNamesAndOffers(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	_, err = net.Listen("tcp", ln.Addr().String())
 	port := fmt.Sprint(ln.Addr().(*net.TCPAddr).Port)
-	text := PortError(ln.Addr().String(), err).Error()
+	text := PortError("smtp.listen", ln.Addr().String(), err).Error()
 	if !strings.Contains(text, "port "+port+" is taken") || !strings.Contains(text, "is free") {
 		t.Error(text)
 	}

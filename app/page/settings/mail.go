@@ -52,12 +52,7 @@ func (p *Page) mailForm() fyne.CanvasObject {
 		func(s *config.Settings) string {
 			return strings.Join(s.SMTP.Allow, ", ")
 		}, func(s *config.Settings, v string) error {
-			s.SMTP.Allow = nil
-			for a := range strings.SplitSeq(v, ",") {
-				if a = strings.TrimSpace(a); a != "" {
-					s.SMTP.Allow = append(s.SMTP.Allow, a)
-				}
-			}
+			s.SMTP.Allow = listOf(v)
 			return nil
 		})
 	_, user := p.line("smtp.username", words.L("User"),
@@ -81,7 +76,8 @@ func (p *Page) mailForm() fyne.CanvasObject {
 			words.L("Off is better. Such encryption can be broken, so a camera's login and pictures can be read by others on your network. Switch it on if a camera gives up when encryption begins (the page Health says so) and cannot do without it."), p.oldTLS),
 		widgets.Heading(words.L("Mails")),
 		widgets.Field("",
-			words.L("the first mail of each event, as a file that mail programs open; without it only its picture and what it says are kept"), p.keepMail))
+			words.L("the first mail of each event, as a file that mail programs open; without it only its picture and what it says are kept"), p.keepMail),
+		p.callsForm())
 }
 
 // portsText formats ports without the colon that stands for every address of this machine.

@@ -50,9 +50,12 @@ type Page struct {
 	lagUse   *widget.Button
 	lag      config.Duration // mail lag of the chosen camera
 	smtp     *widget.Label
-	group    *widget.Check
-	oldTLS   *widget.Check
-	keepMail *widget.Check
+
+	callState *widget.Label
+	callers   *fyne.Container // a row for each
+	group     *widget.Check
+	oldTLS    *widget.Check
+	keepMail  *widget.Check
 
 	ramText  *widget.Label
 	next     *widget.Label
@@ -158,7 +161,10 @@ func (p *Page) showSettings(s config.Settings) {
 func (p *Page) Content() fyne.CanvasObject { return p.content }
 
 // Show takes the recorder's settings, unless they are being edited.
-func (p *Page) Show() { p.Load() }
+func (p *Page) Show() {
+	p.Load()
+	p.loadCallers()
+}
 
 // Hide does nothing: what is edited stays.
 func (p *Page) Hide() {}
@@ -254,6 +260,7 @@ func (p *Page) draw() {
 			text += " " + words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)
 		}
 		p.smtp.SetText(text)
+		p.callState.SetText(callStateOf(s.Calls))
 		p.about.SetText(words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings))
 	}
 

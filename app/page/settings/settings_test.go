@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
@@ -306,4 +307,56 @@ func TestEverySettingHasAField(t *testing.T) {
 
 func TestLabelsFit(t *testing.T) {
 	pagetest.LabelsFit(t, func(env *page.Env) page.Page { return New(env) })
+}
+
+// TestCallers lets somebody call, shows the address once, and takes the right away.
+func TestCallers(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default(), State: pagetest.Status("")}
+	f.Config.Cameras = []config.Camera{config.DemoCamera()}
+	w, p := open(t, f)
+	w.Changed(control.Update{Status: f.State}, true)
+	p.Show()
+	w.Settle()
+	if said := pagetest.Texts(p.callers); said != "Nobody may call." || p.callState.Text != "No call comes in." {
+		t.Errorf("got %q, %q", said, p.callState.Text)
+	}
+	top := func() fyne.CanvasObject { return w.Window.Canvas().Overlays().Top() }
+	p.askCaller()
+	if add := pagetest.Find(top(), "Add"); !add.(fyne.Disableable).Disabled() {
+		t.Error("a caller without a name may be added")
+	}
+	w.Window.Canvas().Focused().(*widgets.Entry).SetText(" Home Assistant ")
+	test.Tap(pagetest.Find(top(), "Add"))
+	w.Settle()
+	said := pagetest.Texts(top())
+	if !strings.Contains(said, "/api/trigger/CAMERA?token=TOKEN") || !strings.Contains(said, "such as gate") ||
+		!strings.Contains(said, "No call comes in yet") {
+		t.Errorf("the address: got %q", said)
+	}
+	test.Tap(pagetest.Find(top(), "Copy"))
+	if got := w.App.Clipboard().Content(); !strings.HasSuffix(got, "/api/trigger/CAMERA?token=TOKEN") {
+		t.Errorf("copied %q", got)
+	}
+	test.Tap(pagetest.Find(top(), "Close"))
+	if len(f.Calling) != 1 || f.Calling[0].Name != "Home Assistant" || f.Calling[0].Camera != "" ||
+		!strings.Contains(pagetest.Texts(p.callers), "Home Assistant\nevery camera  ·  no call since the start") {
+		t.Errorf("got %+v, %q", f.Calling, pagetest.Texts(p.callers))
+	}
+
+	f.State.Calls = status.Calls{Listen: "[::]:8025"}
+	w.Changed(control.Update{Status: f.State}, false)
+	if p.callState.Text != "Listening on port 8025." {
+		t.Errorf("got %q", p.callState.Text)
+	}
+	w.Hosts = func() []string { return []string{"192.0.2.50"} }
+	got := p.callAddress(control.NewCaller{Caller: status.Caller{Camera: "gate"}, Token: "T"})
+	if got != "http://192.0.2.50:8025/api/trigger/gate?token=T" {
+		t.Errorf("got %q", got)
+	}
+	test.Tap(pagetest.Find(p.callers, ""))
+	test.Tap(pagetest.Find(top(), "Remove"))
+	w.Settle()
+	if len(f.Calling) != 0 || pagetest.Texts(p.callers) != "Nobody may call." {
+		t.Errorf("got %+v", f.Calling)
+	}
 }

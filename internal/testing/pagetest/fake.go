@@ -26,7 +26,8 @@ type Fake struct {
 	Due      *event.Next
 	Verdict  status.VerifyResult
 	Talks    []status.Connection // newest first
-	Refuse   error               // of changes
+	Calling  []status.Caller
+	Refuse   error // of changes
 
 	Applied []config.Settings
 	Deleted []string
@@ -71,6 +72,22 @@ func (f *Fake) Connections() []status.Connection { return f.Talks }
 
 // DropUnmatched implements control.Recorder.
 func (f *Fake) DropUnmatched() { f.Dropped = true }
+
+// Callers implements control.Recorder.
+func (f *Fake) Callers() []status.Caller { return f.Calling }
+
+// AddCaller implements control.Recorder.
+func (f *Fake) AddCaller(name, camera string) (c status.Caller, token string, err error) {
+	c = status.Caller{ID: "id-" + name, Name: name, Camera: camera, Made: Noon}
+	f.Calling = append(f.Calling, c)
+	return c, "TOKEN", f.Refuse
+}
+
+// RemoveCaller implements control.Recorder.
+func (f *Fake) RemoveCaller(id string) error {
+	f.Calling = slices.DeleteFunc(f.Calling, func(c status.Caller) bool { return c.ID == id })
+	return f.Refuse
+}
 
 // Probe implements control.Recorder.
 func (f *Fake) Probe(context.Context, config.Camera) (status.ProbeResult, error) {

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"net"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/preroll/preroll/recorder/text"
+)
+
+func caller() command {
+	var camera string
+	var asJSON bool
+	return command{
+		flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&camera, "camera", "", "")
+			fs.BoolVar(&asJSON, "json", false, "")
+		},
+		args: [2]int{0, 2},
+		run: func(e *env) error {
+			switch {
+			case len(e.args) == 0:
+				return listCallers(e, asJSON)
+			case len(e.args) == 2 && e.args[0] == "add":
+				return addCaller(e, e.args[1], camera)
+			case len(e.args) == 2 && e.args[0] == "remove":
+				return removeCaller(e, e.args[1])
+			}
+			return errUsage("caller takes add NAME or remove NAME")
+		},
+	}
+}
+
+func listCallers(e *env, asJSON bool) error {
+	list, err := e.client.Callers(e.ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(e, list)
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(e.out, "Nobody may call. Add somebody with: preroll caller add NAME")
+	}
+	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+	for _, c := range list {
+		used := "not called since the start"
+		if !c.Used.IsZero() {
+			used = "called " + c.Used.Local().Format("2006-01-02 15:04:05")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Name, cmp.Or(c.Camera, "every camera"), used)
+	}
+	return w.Flush()
+}
+
+func addCaller(e *env, name, camera string) error {
+	c, err := e.client.AddCaller(e.ctx, name, camera)
+	if err != nil {
+		return err
+	}
+	s, err := e.client.Status(e.ctx)
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(s.Calls.Listen)
+	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
+		host = ownAddress()
+	}
+	url := fmt.Sprintf("http://%s/api/trigger/%s", net.JoinHostPort(host, cmp.Or(port, "PORT")),
+		cmp.Or(c.Camera, "CAMERA"))
+	fmt.Fprintf(e.out, "%s may call now. Its token is shown this once:\n\n  %s\n\nLet it open this address, by GET or POST:\n\n  %s?token=%s&label=motion\n",
+		c.Name, c.Token, url, c.Token)
+	if s.Calls.Listen == "" {
+		fmt.Fprintf(e.out, "\nNo call comes in yet. Set listen = \":8025\" or the like in the part [calls] of %s\n",
+			e.paths.File)
+	}
+	return nil
+}
+
+func removeCaller(e *env, name string) error {
+	list, err := e.client.Callers(e.ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		if strings.EqualFold(c.Name, name) || c.ID == name {
+			if err := e.client.RemoveCaller(e.ctx, c.ID); err != nil {
+				return err
+			}
+			fmt.Fprintf(e.out, "%s may not call any more.\n", c.Name)
+			return nil
+		}
+	}
+	return text.NoSuchCaller.Error()
+}
+
+// ownAddress returns an address of this machine in a private network, or a word for it.
+func ownAddress() string {
+	list, _ := net.InterfaceAddrs()
+	for _, a := range list {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsPrivate() {
+			return n.IP.String()
+		}
+	}
+	return "HOST"
+}

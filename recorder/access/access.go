@@ -1,0 +1,171 @@
+// Package access keeps who may call Preroll from outside: a name and a token for each caller.
+//
+// A token is shown once, when it is made. Only its hash is kept, so whoever reads the file cannot call. Methods may be
+// called from any goroutine.
+package access
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+// File is the name of the file in the state folder.
+const File = "callers.json"
+
+// Bounds of the list.
+const (
+	maxCallers = 200
+	maxName    = 100     // characters
+	maxFile    = 1 << 20 // bytes
+)
+
+// The errors of Add and Remove.
+var (
+	ErrName     = text.CallerNeedsName.Error()
+	ErrTaken    = text.CallerNameTaken.Error()
+	ErrMany     = text.TooManyCallers.Error(maxCallers)
+	ErrNoCaller = text.NoSuchCaller.Error()
+)
+
+// caller is a caller as the file has it.
+type caller struct {
+	status.Caller
+	Hash string `json:"hash"` // of the token, SHA-256 in hex
+}
+
+// List is the list of callers. Make one with Open.
+type List struct {
+	path string
+
+	mu      sync.Mutex // guards everything below
+	err     error      // why the file cannot be read; then nobody may call, and nothing is written
+	callers []caller
+	used    map[string]time.Time // when a caller came last, by id
+}
+
+// Open reads the list in a state folder. A list that is not there is empty. A list that cannot be read lets nobody
+// call, see Err; it is never overwritten.
+func Open(state string) *List {
+	l := &List{path: filepath.Join(state, File), used: map[string]time.Time{}}
+	f, err := os.Open(l.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l
+	}
+	var b []byte
+	if err == nil {
+		b, err = io.ReadAll(io.LimitReader(f, maxFile))
+		_ = f.Close()
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &l.callers)
+	}
+	if err != nil {
+		l.callers, l.err = nil, text.CallersUnreadable.Error(l.path, err)
+	}
+	return l
+}
+
+// Err returns why the list cannot be read, or nil.
+func (l *List) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// hashOf returns the hash of a token. A token is random, so it needs no slow hash.
+func hashOf(token string) string {
+	h := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(h[:])
+}
+
+// Add adds a caller, durably, and returns it with its token. camera is the only camera that the caller may trigger, or
+// "" for every camera.
+func (l *List) Add(name, camera string) (c status.Caller, token string, err error) {
+	if name = event.Clean(name, maxName); name == "" {
+		return c, "", ErrName
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.callers) >= maxCallers {
+		return c, "", ErrMany
+	}
+	if slices.ContainsFunc(l.callers, func(o caller) bool { return strings.EqualFold(o.Name, name) }) {
+		return c, "", ErrTaken
+	}
+
+	token = rand.Text()
+	c = status.Caller{ID: strings.ToLower(rand.Text()[:8]), Name: name, Camera: camera,
+		Made: time.Now().Truncate(time.Second)}
+	list := append(slices.Clip(l.callers), caller{c, hashOf(token)})
+	if err := l.write(list); err != nil {
+		return status.Caller{}, "", err
+	}
+	return c, token, nil
+}
+
+// Remove removes a caller, durably. From then on its token is refused.
+func (l *List) Remove(id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(l.callers), func(c caller) bool { return c.ID == id })
+	if len(list) == len(l.callers) {
+		return ErrNoCaller
+	}
+	return l.write(list)
+}
+
+// write writes the list, which then is in force. l.mu is held.
+func (l *List) write(list []caller) error {
+	if l.err != nil {
+		return l.err
+	}
+	b, err := json.MarshalIndent(list, "", "  ")
+	if err == nil {
+		err = durable.WriteFile(l.path, append(b, '\n'), 0o600)
+	}
+	if err == nil {
+		l.callers = list
+	}
+	return err
+}
+
+// All returns the callers, the oldest first.
+func (l *List) All() []status.Caller {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]status.Caller, 0, len(l.callers))
+	for _, c := range l.callers {
+		c.Used = l.used[c.ID]
+		list = append(list, c.Caller)
+	}
+	return list
+}
+
+// Find returns the caller with a token, and notes that it came.
+func (l *List) Find(token string) (status.Caller, bool) {
+	h := hashOf(token) // whoever measures the time of a comparison learns of the hash, not of the token
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.IndexFunc(l.callers, func(c caller) bool { return c.Hash == h })
+	if i < 0 || token == "" {
+		return status.Caller{}, false
+	}
+	l.used[l.callers[i].ID] = time.Now()
+	return l.callers[i].Caller, true
+}

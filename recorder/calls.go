@@ -1,0 +1,81 @@
+package recorder
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/preroll/preroll/recorder/access"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
+	"github.com/preroll/preroll/recorder/trigger/call"
+)
+
+// calls is the server for calls, and who may call.
+type calls struct {
+	list    *access.List
+	changed chan struct{} // the server's settings changed, so it restarts
+
+	mu    sync.Mutex // guards state
+	state status.Calls
+}
+
+// receiveCalls runs the server for calls while the settings ask for it, and restarts it when they change.
+func (r *Recorder) receiveCalls(ctx context.Context) {
+	for ctx.Err() == nil {
+		serving, cancel := context.WithCancel(ctx)
+		s := call.Server{Settings: r.Settings().Calls, Log: r.log, Find: r.calls.list.Find,
+			Camera: func(id string) bool { _, ok := r.Settings().Camera(id); return ok },
+			Listening: func(listen string, err error) {
+				r.noteCalls(func(s *status.Calls) { s.Listen, s.Error = listen, text.Of(err) })
+			},
+			Refused: func(netip.Addr) { r.noteCalls(func(s *status.Calls) { s.Refused++ }) }}
+
+		var server errgroup.Group
+		if s.Settings.Listen != "" {
+			server.Go(func() error { return s.Run(serving, r.emitOf(&s)) })
+		}
+		select {
+		case <-ctx.Done():
+		case <-r.calls.changed:
+		}
+		cancel()
+		_ = server.Wait() // Run returns no error
+		r.noteCalls(func(s *status.Calls) { s.Listen, s.Error = "", text.Text{} })
+	}
+}
+
+func (r *Recorder) noteCalls(change func(*status.Calls)) {
+	r.calls.mu.Lock()
+	change(&r.calls.state)
+	r.calls.mu.Unlock()
+	r.hub.statusChanged()
+}
+
+// status returns the state of the server for calls.
+func (c *calls) status() status.Calls {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.state
+	if err := c.list.Err(); err != nil && s.Error.IsZero() {
+		s.Error = text.Of(err)
+	}
+	return s
+}
+
+// Callers returns who may call, the oldest first.
+func (r *Recorder) Callers() []status.Caller { return r.calls.list.All() }
+
+// AddCaller lets somebody call who has the token that it returns. camera is the only camera that may be triggered, or
+// "" for every camera. The token is not kept, and cannot be shown again.
+func (r *Recorder) AddCaller(name, camera string) (c status.Caller, token string, err error) {
+	if _, ok := r.Settings().Camera(camera); camera != "" && !ok {
+		return c, "", text.NoSuchCamera.Error()
+	}
+	return r.calls.list.Add(name, camera)
+}
+
+// RemoveCaller takes a caller's right away.
+func (r *Recorder) RemoveCaller(id string) error { return r.calls.list.Remove(id) }

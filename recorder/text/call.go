@@ -1,0 +1,13 @@
+package text
+
+// Calls by HTTP: who may call, and what became of a call.
+var (
+	WrongToken         = define("wrong-token", "this call has no valid token; make one with: preroll caller add NAME")
+	TooManyWrongTokens = define("too-many-wrong-tokens", "too many calls without a valid token came from this address")
+	TokenOfOtherCamera = define("token-of-other-camera", "this token is for another camera")
+	CallerNeedsName    = define("caller-needs-name", "a caller needs a name, such as Home Assistant")
+	CallerNameTaken    = define("caller-name-taken", "there is a caller with this name already; choose another name, or remove that one")
+	TooManyCallers     = define("too-many-callers", "there are %d callers already, which is the most; remove one")
+	NoSuchCaller       = define("no-such-caller", "no such caller; see: preroll caller")
+	CallersUnreadable  = define("callers-unreadable", "the list of callers %s cannot be read, so that nobody can call; remove it, and make new tokens: %s")
+)
