@@ -2,7 +2,9 @@ package recorder
 
 import (
 	"context"
+	"io"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +33,10 @@ func (r *Recorder) receiveCalls(ctx context.Context) {
 			Listening: func(listen string, err error) {
 				r.noteCalls(func(s *status.Calls) { s.Listen, s.Error = listen, text.Of(err) })
 			},
+			Ready: func() bool { return isReady(r.Status(serving)) },
+			Metrics: func(w io.Writer) error {
+				return r.counters.Write(w, r.Status(serving))
+			},
 			Refused: func(netip.Addr) { r.noteCalls(func(s *status.Calls) { s.Refused++ }) }}
 
 		var server errgroup.Group
@@ -45,6 +51,12 @@ func (r *Recorder) receiveCalls(ctx context.Context) {
 		_ = server.Wait() // Run returns no error
 		r.noteCalls(func(s *status.Calls) { s.Listen, s.Error = "", text.Text{} })
 	}
+}
+
+// isReady reports whether an alarm would save a clip of a camera: one records, and mails come in.
+func isReady(s status.Status) bool {
+	return s.SMTP.Listen != "" &&
+		slices.ContainsFunc(s.Cameras, func(c status.Camera) bool { return c.State == status.Recording })
 }
 
 func (r *Recorder) noteCalls(change func(*status.Calls)) {
@@ -68,13 +80,13 @@ func (c *calls) status() status.Calls {
 // Callers returns who may call, the oldest first.
 func (r *Recorder) Callers() []status.Caller { return r.calls.list.All() }
 
-// AddCaller lets somebody call who has the token that it returns. camera is the only camera that may be triggered, or
-// "" for every camera. The token is not kept, and cannot be shown again.
-func (r *Recorder) AddCaller(name, camera string) (c status.Caller, token string, err error) {
-	if _, ok := r.Settings().Camera(camera); camera != "" && !ok {
-		return c, "", text.NoSuchCamera.Error()
+// AddCaller lets somebody call who has the token that it returns, with the name and the rights of c. The token is not
+// kept, and cannot be shown again.
+func (r *Recorder) AddCaller(c status.Caller) (added status.Caller, token string, err error) {
+	if _, ok := r.Settings().Camera(c.Camera); c.Camera != "" && !ok {
+		return added, "", text.NoSuchCamera.Error()
 	}
-	return r.calls.list.Add(name, camera)
+	return r.calls.list.Add(c)
 }
 
 // RemoveCaller takes a caller's right away.

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
 )
 
 // TestCalls calls a running recorder as home automation does: the event is in the index before the answer. Settings
@@ -36,10 +38,10 @@ func TestCalls(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, _, err := r.AddCaller("Bell", "attic"); err == nil {
+	if _, _, err := r.AddCaller(status.Caller{Name: "Bell", Camera: "attic"}); err == nil {
 		t.Error("a caller of a camera that there is not was added")
 	}
-	_, token, err := r.AddCaller("Bell", "gate")
+	_, token, err := r.AddCaller(status.Caller{Name: "Bell", Camera: "gate"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +109,21 @@ func TestCalls(t *testing.T) {
 		return err == nil && strings.Contains(said, "from Bell (127.0.0.1)") &&
 			strings.Contains(said, "but Preroll was paused")
 	}, nil)
+
+	_, measures, err := r.AddCaller(status.Caller{Name: "Prometheus", Metrics: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get("http://" + r.Status(ctx).Calls.Listen + "/metrics?token=" + measures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil || !strings.Contains(string(b), "preroll_camera_recording{camera=\"gate\"} 0\n") ||
+		!strings.Contains(string(b), "preroll_calls_refused_total 1\n") {
+		t.Errorf("the measures: %v\n%s", err, b)
+	}
 
 	if err := r.RemoveCaller(r.Callers()[0].ID); err != nil {
 		t.Fatal(err)

@@ -95,6 +95,7 @@ func (r *Recorder) archiveTrouble(err error) {
 func (r *Recorder) eventChanged(e event.Event) {
 	r.hub.eventChanged(e)
 	if e.State.Ended() {
+		r.counters.Ended(e)
 		wake(r.retentionWake)
 	}
 }

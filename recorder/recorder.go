@@ -27,6 +27,7 @@ import (
 	"github.com/preroll/preroll/recorder/health"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/inbox"
+	"github.com/preroll/preroll/recorder/metrics"
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/trigger"
@@ -60,6 +61,7 @@ type Recorder struct {
 	ram         ramFolder
 	connections trigger.ConnectionLog // connections to the mail server
 	calls       calls
+	counters    metrics.Counters
 
 	mailed        chan struct{} // the mail server's settings changed, so it restarts
 	retentionWake chan struct{} // an event ended, so retention looks at the limits

@@ -8,15 +8,17 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
 
 func caller() command {
 	var camera string
-	var asJSON bool
+	var metrics, asJSON bool
 	return command{
 		flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&camera, "camera", "", "")
+			fs.BoolVar(&metrics, "metrics", false, "")
 			fs.BoolVar(&asJSON, "json", false, "")
 		},
 		args: [2]int{0, 2},
@@ -25,7 +27,7 @@ func caller() command {
 			case len(e.args) == 0:
 				return listCallers(e, asJSON)
 			case len(e.args) == 2 && e.args[0] == "add":
-				return addCaller(e, e.args[1], camera)
+				return addCaller(e, status.Caller{Name: e.args[1], Camera: camera, Metrics: metrics})
 			case len(e.args) == 2 && e.args[0] == "remove":
 				return removeCaller(e, e.args[1])
 			}
@@ -51,13 +53,17 @@ func listCallers(e *env, asJSON bool) error {
 		if !c.Used.IsZero() {
 			used = "called " + c.Used.Local().Format("2006-01-02 15:04:05")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Name, cmp.Or(c.Camera, "every camera"), used)
+		what := cmp.Or(c.Camera, "every camera")
+		if c.Metrics {
+			what = "the measures only"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Name, what, used)
 	}
 	return w.Flush()
 }
 
-func addCaller(e *env, name, camera string) error {
-	c, err := e.client.AddCaller(e.ctx, name, camera)
+func addCaller(e *env, add status.Caller) error {
+	c, err := e.client.AddCaller(e.ctx, add)
 	if err != nil {
 		return err
 	}
@@ -69,10 +75,12 @@ func addCaller(e *env, name, camera string) error {
 	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
 		host = ownAddress()
 	}
-	url := fmt.Sprintf("http://%s/api/trigger/%s", net.JoinHostPort(host, cmp.Or(port, "PORT")),
-		cmp.Or(c.Camera, "CAMERA"))
-	fmt.Fprintf(e.out, "%s may call now. Its token is shown this once:\n\n  %s\n\nLet it open this address, by GET or POST:\n\n  %s?token=%s&label=motion\n",
-		c.Name, c.Token, url, c.Token)
+	path := fmt.Sprintf("/api/trigger/%s?token=%s&label=motion", cmp.Or(c.Camera, "CAMERA"), c.Token)
+	if c.Metrics {
+		path = "/metrics?token=" + c.Token
+	}
+	fmt.Fprintf(e.out, "%s may call now. Its token is shown this once:\n\n  %s\n\nLet it open this address:\n\n  http://%s%s\n",
+		c.Name, c.Token, net.JoinHostPort(host, cmp.Or(port, "PORT")), path)
 	if s.Calls.Listen == "" {
 		fmt.Fprintf(e.out, "\nNo call comes in yet. Set listen = \":8025\" or the like in the part [calls] of %s\n",
 			e.paths.File)

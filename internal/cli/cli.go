@@ -44,6 +44,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --camera ID                 of this camera only
       --limit N                   at most N (default 20)
   preroll status [--json]       how the recorder is
+  preroll health                what needs a person; exit 1 if anything does, or if no camera records
   preroll mail [NO.]            the last connections of cameras, newest first, and mails that fit no camera;
                                 with a number: all that was said in that one
       -n N                        at most N (default 20)
@@ -62,6 +63,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll caller [--json]       who may save clips by opening a web address
   preroll caller add NAME       let somebody call, and print the address with its token
       --camera ID                 for this camera only
+      --metrics                   to read the measures, for Prometheus, and nothing else
   preroll caller remove NAME    take the right away
   preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from now on
   preroll drives [--json]       the archive drives that there are events on
@@ -231,6 +233,7 @@ func commands(d Desktop) map[string]command {
 		"reindex": {run: reindex},
 		"drives":  drives(),
 		"caller":  caller(),
+		"health":  health(),
 		"forget":  forget(),
 		"version": {run: func(e *env) error {
 			_, err := fmt.Fprintln(e.out, "preroll", recorder.Version())

@@ -123,6 +123,32 @@ func statusCommand() command {
 	}
 }
 
+// health says what needs a person. It fails if anything does, or if no camera records, as a check of a container or a
+// supervisor wants it.
+func health() command {
+	return command{run: func(e *env) error {
+		s, err := e.client.Status(e.ctx)
+		if err != nil {
+			return err
+		}
+		recording, enabled := 0, 0
+		for _, c := range s.Cameras {
+			if c.State != status.Off {
+				enabled++
+			}
+			if c.State == status.Recording {
+				recording++
+			}
+		}
+		fmt.Fprintf(e.out, "Recording %d of %s.\n", recording, plural(enabled, "camera"))
+		printProblems(e, s)
+		if len(s.Problems) > 0 || recording == 0 {
+			return errSilent
+		}
+		return nil
+	}}
+}
+
 func printStatus(e *env, s status.Status) {
 	fmt.Fprintf(e.out, "Preroll %s, running since %s\n", s.Version, s.Started.Local().Format("2006-01-02 15:04"))
 	if s.Pause.On {
@@ -147,14 +173,14 @@ func printStatus(e *env, s status.Status) {
 			config.ByteSize(d.Bytes))
 	}
 	if ports := portsOf(s.SMTP); ports != "" {
-		if s.Calls.Listen != "" {
-			fmt.Fprintf(w, "Calls\t%s\t%d refused\n", s.Calls.Listen, s.Calls.Refused)
-		}
 		fmt.Fprintf(w, "Alarm mail\t%s\t%s, %d fitted no camera\n", ports, plural(s.SMTP.Mails, "mail"),
 			len(s.SMTP.Unmatched))
 	}
 	if !s.SMTP.LastTest.IsZero() {
 		fmt.Fprintf(w, "Test mail\t%s\t\n", s.SMTP.LastTest)
+	}
+	if s.Calls.Listen != "" {
+		fmt.Fprintf(w, "Calls\t%s\t%d refused\n", s.Calls.Listen, s.Calls.Refused)
 	}
 	for _, c := range s.Cameras {
 		detail := ""
@@ -167,15 +193,7 @@ func printStatus(e *env, s status.Status) {
 	}
 
 	_ = w.Flush()
-	for _, p := range s.Problems {
-		about := ""
-		if i := slices.IndexFunc(s.Cameras, func(c status.Camera) bool { return c.ID == p.About }); i >= 0 &&
-			!strings.HasPrefix(p.Text.String(), s.Cameras[i].Name+": ") {
-			about = s.Cameras[i].Name + ": "
-		}
-		fmt.Fprintf(e.out, "! %s%s. %s\n", about, strings.TrimSuffix(p.Text.String(), "."), p.Hint)
-	}
-
+	printProblems(e, s)
 	for i, u := range s.SMTP.Unmatched {
 		if i == 5 {
 			fmt.Fprintf(e.out, "  and %d more: preroll mail\n", len(s.SMTP.Unmatched)-i)
@@ -183,6 +201,18 @@ func printStatus(e *env, s status.Status) {
 		}
 		fmt.Fprintf(e.out, "? mail that fits no camera: %s, from %s, sender %q, to %q, subject %q\n",
 			u.Time.Local().Format("15:04:05"), u.From, u.Sender, u.To, u.Subject)
+	}
+}
+
+// printProblems prints what needs a person, and what to do about it.
+func printProblems(e *env, s status.Status) {
+	for _, p := range s.Problems {
+		about := ""
+		if i := slices.IndexFunc(s.Cameras, func(c status.Camera) bool { return c.ID == p.About }); i >= 0 &&
+			!strings.HasPrefix(p.Text.String(), s.Cameras[i].Name+": ") {
+			about = s.Cameras[i].Name + ": "
+		}
+		fmt.Fprintf(e.out, "! %s%s. %s\n", about, strings.TrimSuffix(p.Text.String(), "."), p.Hint)
 	}
 }
 

@@ -94,24 +94,22 @@ func hashOf(token string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// Add adds a caller, durably, and returns it with its token. camera is the only camera that the caller may trigger, or
-// "" for every camera.
-func (l *List) Add(name, camera string) (c status.Caller, token string, err error) {
-	if name = event.Clean(name, maxName); name == "" {
-		return c, "", ErrName
+// Add adds a caller with the name and the rights of c, durably, and returns it with its token.
+func (l *List) Add(c status.Caller) (added status.Caller, token string, err error) {
+	if c.Name = event.Clean(c.Name, maxName); c.Name == "" {
+		return added, "", ErrName
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.callers) >= maxCallers {
-		return c, "", ErrMany
+		return added, "", ErrMany
 	}
-	if slices.ContainsFunc(l.callers, func(o caller) bool { return strings.EqualFold(o.Name, name) }) {
-		return c, "", ErrTaken
+	if slices.ContainsFunc(l.callers, func(o caller) bool { return strings.EqualFold(o.Name, c.Name) }) {
+		return added, "", ErrTaken
 	}
 
 	token = rand.Text()
-	c = status.Caller{ID: strings.ToLower(rand.Text()[:8]), Name: name, Camera: camera,
-		Made: time.Now().Truncate(time.Second)}
+	c.ID, c.Made, c.Used = strings.ToLower(rand.Text()[:8]), time.Now().Truncate(time.Second), time.Time{}
 	list := append(slices.Clip(l.callers), caller{c, hashOf(token)})
 	if err := l.write(list); err != nil {
 		return status.Caller{}, "", err

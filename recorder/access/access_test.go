@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/preroll/preroll/recorder/status"
 )
 
 func TestCallers(t *testing.T) {
@@ -14,11 +16,11 @@ func TestCallers(t *testing.T) {
 	if l.Err() != nil || len(l.All()) != 0 {
 		t.Fatalf("a new list: %v, %v", l.All(), l.Err())
 	}
-	ha, token, err := l.Add("  Home\tAssistant\x1b[31m ", "")
+	ha, token, err := l.Add(status.Caller{Name: "  Home\tAssistant\x1b[31m "})
 	if err != nil || ha.Name != "Home Assistant[31m" || len(token) < 26 {
 		t.Fatalf("got %+v, a token of %d characters, %v", ha, len(token), err)
 	}
-	bell, other, err := l.Add("Bell", "gate")
+	bell, other, err := l.Add(status.Caller{Name: "Bell", Camera: "gate"})
 	if err != nil || bell.Camera != "gate" || other == token || bell.ID == ha.ID {
 		t.Fatalf("got %+v, %v", bell, err)
 	}
@@ -26,7 +28,7 @@ func TestCallers(t *testing.T) {
 		name string
 		want error
 	}{{"bell", ErrTaken}, {" ", ErrName}, {"\x00", ErrName}} {
-		if _, _, err := l.Add(tc.name, ""); !errors.Is(err, tc.want) {
+		if _, _, err := l.Add(status.Caller{Name: tc.name}); !errors.Is(err, tc.want) {
 			t.Errorf("%q: got %v, want %v", tc.name, err, tc.want)
 		}
 	}
@@ -69,11 +71,11 @@ func TestCallers(t *testing.T) {
 func TestManyCallers(t *testing.T) {
 	l := Open(t.TempDir())
 	for i := range maxCallers {
-		if _, _, err := l.Add(strings.Repeat("x", i%50)+string(rune('a'+i/50)), ""); err != nil {
+		if _, _, err := l.Add(status.Caller{Name: strings.Repeat("x", i%50) + string(rune('a'+i/50))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := l.Add("one more", ""); !errors.Is(err, ErrMany) {
+	if _, _, err := l.Add(status.Caller{Name: "one more"}); !errors.Is(err, ErrMany) {
 		t.Errorf("got %v, want %v", err, ErrMany)
 	}
 }
@@ -90,7 +92,7 @@ func TestUnreadableList(t *testing.T) {
 	if l.Err() == nil || !strings.Contains(l.Err().Error(), path) {
 		t.Errorf("got %v, want what is wrong with %s", l.Err(), path)
 	}
-	if _, _, err := l.Add("Bell", ""); err == nil {
+	if _, _, err := l.Add(status.Caller{Name: "Bell"}); err == nil {
 		t.Error("a caller was added to a list that cannot be read")
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != broken {

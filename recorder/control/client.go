@@ -130,10 +130,9 @@ func (c *Client) Callers(ctx context.Context) (list []status.Caller, err error) 
 	return list, c.do(ctx, "GET", "/v1/callers", nil, &list)
 }
 
-// AddCaller lets somebody call and returns the token for it. camera is the only camera that may be triggered, or "" for
-// every camera.
-func (c *Client) AddCaller(ctx context.Context, name, camera string) (n NewCaller, err error) {
-	return n, c.do(ctx, "POST", "/v1/callers", callerCall{name, camera}, &n)
+// AddCaller lets somebody call, with the name and the rights of a caller, and returns the token for it.
+func (c *Client) AddCaller(ctx context.Context, add status.Caller) (n NewCaller, err error) {
+	return n, c.do(ctx, "POST", "/v1/callers", add, &n)
 }
 
 // RemoveCaller takes a caller's right away.

@@ -26,7 +26,7 @@ type Recorder interface {
 	Connections() []status.Connection
 	DropUnmatched()
 	Callers() []status.Caller
-	AddCaller(name, camera string) (c status.Caller, token string, err error)
+	AddCaller(status.Caller) (added status.Caller, token string, err error)
 	RemoveCaller(id string) error
 	Probe(context.Context, config.Camera) (status.ProbeResult, error)
 	Events(context.Context, event.Query) ([]event.Event, error)
@@ -146,10 +146,6 @@ type (
 	triggerCall struct {
 		Camera string `json:"camera"`
 		Label  string `json:"label"`
-	}
-	callerCall struct {
-		Name   string `json:"name"`
-		Camera string `json:"camera"`
 	}
 	triggerAnswer struct {
 		Event string `json:"event"`

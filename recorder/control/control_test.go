@@ -54,8 +54,8 @@ func (f *fake) MailCamera(context.Context, string) error { return f.refuse }
 func (f *fake) Connections() []status.Connection         { return nil }
 func (f *fake) DropUnmatched()                           {}
 func (f *fake) Callers() []status.Caller                 { return f.callers }
-func (f *fake) AddCaller(name, camera string) (status.Caller, string, error) {
-	c := status.Caller{ID: "a/b", Name: name, Camera: camera}
+func (f *fake) AddCaller(c status.Caller) (status.Caller, string, error) {
+	c.ID = "a/b"
 	f.callers = append(f.callers, c)
 	return c, "TOKEN", f.refuse
 }
@@ -268,7 +268,8 @@ func TestNewerCalls(t *testing.T) {
 		l[0] != (event.Day{Day: "2026-11-22", Events: 5}) {
 		t.Errorf("%v, %v", l, err)
 	}
-	if n, err := c.AddCaller(ctx, "Bell", "gate"); err != nil || n.Token != "TOKEN" || n.Name != "Bell" ||
+	if n, err := c.AddCaller(ctx, status.Caller{Name: "Bell", Camera: "gate"}); err != nil || n.Token != "TOKEN" ||
+		n.Name != "Bell" ||
 		n.Camera != "gate" {
 		t.Errorf("%+v, %v", n, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
 
@@ -164,8 +165,8 @@ func (s *server) dropUnmatched(w http.ResponseWriter, _ *http.Request) {
 func (s *server) callers(w http.ResponseWriter, _ *http.Request) { answerList(w, s.r.Callers(), nil) }
 
 func (s *server) addCaller(w http.ResponseWriter, r *http.Request) {
-	if v, ok := call[callerCall](w, r); ok {
-		c, token, err := s.r.AddCaller(v.Name, v.Camera)
+	if v, ok := call[status.Caller](w, r); ok {
+		c, token, err := s.r.AddCaller(v)
 		answer(w, NewCaller{c, token}, err)
 	}
 }

@@ -38,10 +38,10 @@ type Pause struct {
 // Problem is something that is wrong, and what to do about it.
 type Problem struct {
 	// Code stays the same as long as the problem is the same: "ffmpeg", "ram-gone", "ram-disk", "ram-short",
-	// "settings", "archive-full", "archive-gone", "archive-hangs", "archive", "index", "smtp", "mail-storm" or
-	// "camera".
+	// "settings", "archive-full", "archive-gone", "archive-hangs", "archive", "index", "smtp", "calls",
+	// "mail-storm" or "camera".
 	Code  string    `json:"code"`
-	About string    `json:"about"` // "ffmpeg", "settings", "ram", "archive", "index", "smtp" or a camera's id
+	About string    `json:"about"` // "ffmpeg", "settings", "ram", "archive", "index", "smtp", "calls" or a camera's id
 	Text  text.Text `json:"text"`
 	Hint  text.Text `json:"hint"`
 }
@@ -128,13 +128,14 @@ type Calls struct {
 	Refused int       `json:"refused"`        // calls since the start without a token, or from a wrong address
 }
 
-// Caller may trigger cameras by a call with its token.
+// Caller may call with its token: to trigger cameras, or to read the measures.
 type Caller struct {
-	ID     string    `json:"id"`
-	Name   string    `json:"name"`
-	Camera string    `json:"camera,omitempty"` // the only camera that it may trigger; "": every camera
-	Made   time.Time `json:"made"`
-	Used   time.Time `json:"used,omitzero"` // when it called last, since the recorder's start
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Camera  string    `json:"camera,omitempty"`  // the only camera that it may trigger; "": every camera
+	Metrics bool      `json:"metrics,omitempty"` // it may read the measures, and trigger nothing
+	Made    time.Time `json:"made"`
+	Used    time.Time `json:"used,omitzero"` // when it called last, since the recorder's start
 }
 
 // Connection is one connection to the mail server and what became of it.

@@ -5,6 +5,8 @@ var (
 	WrongToken         = define("wrong-token", "this call has no valid token; make one with: preroll caller add NAME")
 	TooManyWrongTokens = define("too-many-wrong-tokens", "too many calls without a valid token came from this address")
 	TokenOfOtherCamera = define("token-of-other-camera", "this token is for another camera")
+	TokenForMetrics    = define("token-for-metrics", "this token reads the measures and triggers no camera")
+	TokenNotForMetrics = define("token-not-for-metrics", "this token triggers cameras and reads no measures; make one with: preroll caller add NAME --metrics")
 	CallerNeedsName    = define("caller-needs-name", "a caller needs a name, such as Home Assistant")
 	CallerNameTaken    = define("caller-name-taken", "there is a caller with this name already; choose another name, or remove that one")
 	TooManyCallers     = define("too-many-callers", "there are %d callers already, which is the most; remove one")

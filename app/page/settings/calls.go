@@ -77,7 +77,10 @@ func (p *Page) showCallers(list []status.Caller) {
 	}
 	for _, c := range list {
 		what := words.L("every camera")
-		if c.Camera != "" {
+		switch {
+		case c.Metrics:
+			what = words.L("the measures only")
+		case c.Camera != "":
 			what = p.env.CameraName(c.Camera)
 		}
 		when := words.L("no call since the start")
@@ -120,7 +123,8 @@ func (p *Page) askCaller() {
 		d.Hide()
 		var n control.NewCaller
 		p.env.Try(func(ctx context.Context) (err error) {
-			n, err = p.env.Client.AddCaller(ctx, strings.TrimSpace(name.Text), ids[camera.SelectedIndex()])
+			n, err = p.env.Client.AddCaller(ctx,
+				status.Caller{Name: strings.TrimSpace(name.Text), Camera: ids[camera.SelectedIndex()]})
 			return err
 		}, func() {
 			if n.Token != "" {

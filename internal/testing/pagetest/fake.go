@@ -77,8 +77,8 @@ func (f *Fake) DropUnmatched() { f.Dropped = true }
 func (f *Fake) Callers() []status.Caller { return f.Calling }
 
 // AddCaller implements control.Recorder.
-func (f *Fake) AddCaller(name, camera string) (c status.Caller, token string, err error) {
-	c = status.Caller{ID: "id-" + name, Name: name, Camera: camera, Made: Noon}
+func (f *Fake) AddCaller(c status.Caller) (added status.Caller, token string, err error) {
+	c.ID, c.Made = "id-"+c.Name, Noon
 	f.Calling = append(f.Calling, c)
 	return c, "TOKEN", f.Refuse
 }

@@ -135,6 +135,8 @@ var rules = []rule{
 			module + "recorder/archive/index", module + "recorder/clip",
 			module + "recorder/event", module + "recorder/ffmpeg", module + "recorder/fmp4"},
 		why: "an audit knows what it checks"},
+	{under: "recorder/metrics/", never: module + "recorder/",
+		but: []string{module + "recorder/event", module + "recorder/status"}, why: "measures know plain types"},
 	{under: "recorder/access/", never: module + "recorder/",
 		but: []string{module + "recorder/event", module + "recorder/status"},
 		why: "who may call is no matter of alarms"},

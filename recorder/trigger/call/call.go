@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -49,6 +50,8 @@ type Server struct {
 	Log       *slog.Logger
 	Find      func(token string) (status.Caller, bool) // the caller with a token
 	Camera    func(id string) bool                     // reports whether there is such a camera
+	Ready     func() bool                              // reports whether an alarm would save a clip now
+	Metrics   func(io.Writer) error                    // writes the measures
 	Listening func(listen string, err error)           // called when listening begins or fails
 	Refused   func(from netip.Addr)                    // called for a call that is refused
 
@@ -99,6 +102,15 @@ func (s *Server) serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/trigger/{camera}", s.call)
 	mux.HandleFunc("POST /api/trigger/{camera}", s.call)
+	mux.HandleFunc("GET /metrics", s.metrics)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if s.Ready() {
+			say(w, http.StatusOK, "ready")
+		} else {
+			say(w, http.StatusServiceUnavailable, "not ready")
+		}
+	})
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: headTime, ReadTimeout: callTime, WriteTimeout: answerTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -129,27 +141,66 @@ func (s *Server) serve(ctx context.Context, ln net.Listener) error {
 	return nil
 }
 
+// say answers with a word.
+func say(w http.ResponseWriter, code int, word string) {
+	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = io.WriteString(w, word+"\n")
+}
+
+// callerOf returns who calls. Without a valid token it refuses the call and returns false.
+func (s *Server) callerOf(w http.ResponseWriter, r *http.Request) (c status.Caller, ok bool) {
+	if c, ok = s.Find(tokenOf(r)); ok {
+		return c, true
+	}
+	from := addrOf(r.RemoteAddr)
+	s.Refused(from)
+	if wait := s.countWrong(from, time.Now()); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+		answer(w, http.StatusTooManyRequests, refusal(text.TooManyWrongTokens))
+		return c, false
+	}
+
+	// Cameras send a password only if they are asked for one.
+	w.Header().Set("WWW-Authenticate", `Basic realm="preroll", charset="UTF-8"`)
+	answer(w, http.StatusUnauthorized, refusal(text.WrongToken))
+	return c, false
+}
+
+// metrics answers with the measures.
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	s.working.Add(1)
+	defer s.working.Done()
+	caller, ok := s.callerOf(w, r)
+	if !ok {
+		return
+	}
+	if !caller.Metrics {
+		answer(w, http.StatusForbidden, refusal(text.TokenNotForMetrics))
+		return
+	}
+	w.Header().Set("Content-Type", metricsType)
+	w.Header().Set("Cache-Control", "no-store")
+	_ = s.Metrics(w) // fails if the caller is gone
+}
+
+// metricsType is the type of the measures: the text form of Prometheus.
+const metricsType = "text/plain; version=0.0.4; charset=utf-8"
+
 // call answers one call.
 func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	s.working.Add(1)
 	defer s.working.Done()
-	from := addrOf(r.RemoteAddr)
-	caller, ok := s.Find(tokenOf(r))
+	caller, ok := s.callerOf(w, r)
 	if !ok {
-		s.Refused(from)
-		if wait := s.countWrong(from, time.Now()); wait > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-			answer(w, http.StatusTooManyRequests, refusal(text.TooManyWrongTokens))
-			return
-		}
-		// Cameras send a password only if they are asked for one.
-		w.Header().Set("WWW-Authenticate", `Basic realm="preroll", charset="UTF-8"`)
-		answer(w, http.StatusUnauthorized, refusal(text.WrongToken))
 		return
 	}
-
-	id := r.PathValue("camera")
+	from, id := addrOf(r.RemoteAddr), r.PathValue("camera")
 	switch {
+	case caller.Metrics:
+		answer(w, http.StatusForbidden, refusal(text.TokenForMetrics))
+		return
 	case !s.Camera(id):
 		answer(w, http.StatusNotFound, refusal(text.NoSuchCamera))
 		return

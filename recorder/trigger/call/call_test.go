@@ -47,12 +47,16 @@ func newRig() *rig {
 			switch token {
 			case "every":
 				return status.Caller{ID: "1", Name: "Home Assistant"}, true
+			case "prometheus":
+				return status.Caller{ID: "3", Name: "Prometheus", Metrics: true}, true
 			case "gate-only":
 				return status.Caller{ID: "2", Name: "Bell", Camera: "gate"}, true
 			}
 			return status.Caller{}, false
 		},
 		Camera:    func(id string) bool { return id == "gate" || id == "yard" },
+		Ready:     func() bool { r.mu.Lock(); defer r.mu.Unlock(); return !r.quiet },
+		Metrics:   func(w io.Writer) error { _, err := io.WriteString(w, "preroll_x 1\n"); return err },
 		Listening: func(listen string, _ error) { r.addr <- listen },
 		Refused:   func(netip.Addr) { r.mu.Lock(); r.refused++; r.mu.Unlock() },
 	}
@@ -186,6 +190,44 @@ func TestTokens(t *testing.T) {
 				t.Errorf("got code %q, want wrong-token", a.Code)
 			}
 		})
+	}
+}
+
+// TestMeasures checks who may read the measures, and what anybody may ask.
+func TestMeasures(t *testing.T) {
+	r := newRig()
+	root := strings.TrimSuffix(r.start(t), "/api/trigger/")
+	get := func(path string) (int, string) {
+		t.Helper()
+		resp, err := http.Get(root + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	for path, want := range map[string]int{"/metrics": http.StatusUnauthorized,
+		"/metrics?token=x":     http.StatusUnauthorized,
+		"/metrics?token=every": http.StatusForbidden, "/metrics?token=prometheus": http.StatusOK,
+		"/api/trigger/gate?token=prometheus": http.StatusForbidden, "/healthz": http.StatusOK, "/readyz": http.StatusOK,
+		"/": http.StatusNotFound, "/v1/status": http.StatusNotFound} {
+		code, body := get(path)
+		if code != want || strings.Contains(body, "preroll_x") != (path == "/metrics?token=prometheus") {
+			t.Errorf("%s: got %d, %q, want %d", path, code, body, want)
+		}
+	}
+	if r.count() != 0 {
+		t.Error("a token for the measures triggered a camera")
+	}
+	r.mu.Lock()
+	r.quiet = true
+	r.mu.Unlock()
+	if code, body := get("/readyz"); code != http.StatusServiceUnavailable || body != "not ready\n" {
+		t.Errorf("not ready: got %d, %q", code, body)
 	}
 }
 
