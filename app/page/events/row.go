@@ -1,12 +1,20 @@
 package events
 
 import (
+	"image"
+	"image/color"
 	"strings"
 	"time"
 
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -36,3 +44,151 @@ func rowOf(e event.Event, now time.Time) row {
 	r.state, r.importance = page.StateOf(e, now)
 	return r
 }
+
+// --- Widgets ---
+
+func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
+	if i >= p.book.rows {
+		return
+	}
+	if header {
+		d, _ := p.book.at(i)
+		o.(*dayRow).set(d, p.env.Now())
+		return
+	}
+	r := o.(*eventRow)
+	e, key, ok := p.book.event(i)
+	if !ok {
+		r.blank()
+		p.get(key)
+		return
+	}
+	m := rowOf(e, p.env.Now())
+	r.title.Set(m.title, theme.ColorNameForeground)
+	r.detail.Set(m.detail, theme.ColorNameForeground)
+	r.state.Set(m.state, colourOf(m.importance))
+	if r.lock.Visible() != m.protected {
+		widgets.SetVisible(r.lock, m.protected)
+		r.box.Refresh()
+	}
+	var picture image.Image
+	if e.Thumbnail != "" {
+		picture = p.thumbs.get(p.env.Path(e, e.Thumbnail))
+	}
+	if r.thumb.Image != picture {
+		r.thumb.Image = picture
+		r.thumb.Refresh()
+	}
+	_, on := p.picked[e.ID]
+	r.filling = true
+	if r.check.Checked != on {
+		r.check.SetChecked(on)
+	}
+	r.filling = false
+	widgets.SetEnabled(r.check, true)
+	r.check.OnChanged = func(on bool) {
+		if !r.filling {
+			p.pick(e, on)
+			p.last = i
+		}
+	}
+}
+
+// dayRow is the heading of a day.
+type dayRow struct {
+	widget.BaseWidget
+	day, count *widget.Label
+	line       *fyne.Container
+}
+
+func newDayRow() *dayRow {
+	r := &dayRow{day: widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}),
+		count: widget.NewLabel("")}
+	r.count.Importance = widget.LowImportance
+	r.line = container.NewHBox(r.day, r.count)
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+func (r *dayRow) set(d event.Day, now time.Time) {
+	t, err := time.ParseInLocation("2006-01-02", d.Day, time.Local)
+	if err != nil {
+		t = now
+	}
+	r.day.SetText(words.Day(t, now))
+	r.count.SetText(words.N(d.Events, "1 event", "%d events"))
+	r.line.Refresh()
+}
+
+// CreateRenderer shows the day and the number of its events.
+func (r *dayRow) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(container.NewVBox(layout.NewSpacer(), r.line))
+}
+
+// eventRow is a reusable row of the list.
+type eventRow struct {
+	widget.BaseWidget
+	check                *widget.Check
+	thumb                *canvas.Image
+	title, detail, state *widgets.Line
+	lock                 *widget.Icon
+	box                  *fyne.Container
+	filling              bool
+}
+
+func newEventRow() *eventRow {
+	r := &eventRow{thumb: canvas.NewImageFromImage(nil), check: widget.NewCheck("", nil),
+		lock: widget.NewIcon(widgets.LockIcon)}
+	r.thumb.FillMode, r.thumb.CornerRadius = canvas.ImageFillContain, 4
+	r.thumb.SetMinSize(fyne.NewSize(112, 63))
+	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
+	ground.CornerRadius = 4
+	r.title, r.detail, r.state = widgets.NewLine(fyne.TextStyle{Bold: true}), widgets.NewLine(fyne.TextStyle{}),
+		widgets.NewLine(fyne.TextStyle{})
+	text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail, r.state,
+		layout.NewSpacer())
+	r.box = container.NewBorder(nil, nil,
+		container.NewHBox(r.check, container.NewCenter(container.NewStack(ground, r.thumb))),
+		container.NewCenter(r.lock),
+		container.New(layout.NewCustomPaddedLayout(0, 0, theme.Padding()*2, theme.Padding()), text))
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+// blank shows that the event is not loaded yet.
+func (r *eventRow) blank() {
+	r.title.Set("…", theme.ColorNameForeground)
+	r.detail.Set("", theme.ColorNameForeground)
+	r.state.Set("", theme.ColorNameForeground)
+	widgets.SetVisible(r.lock, false)
+	if r.thumb.Image != nil {
+		r.thumb.Image = nil
+		r.thumb.Refresh()
+	}
+	r.check.OnChanged = nil
+	if r.check.Checked {
+		r.check.SetChecked(false)
+	}
+	widgets.SetEnabled(r.check, false)
+}
+
+// colourOf returns the text colour of an importance.
+func colourOf(i widget.Importance) fyne.ThemeColorName {
+	switch i {
+	case widget.HighImportance:
+		return theme.ColorNamePrimary
+	case widget.WarningImportance:
+		return theme.ColorNameWarning
+	case widget.DangerImportance:
+		return theme.ColorNameError
+	case widget.SuccessImportance:
+		return theme.ColorNameSuccess
+	case widget.LowImportance:
+		return theme.ColorNameDisabled
+	}
+
+	return theme.ColorNameForeground
+}
+
+// CreateRenderer shows the box of the row.
+func (r *eventRow) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(r.box) }
