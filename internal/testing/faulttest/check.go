@@ -146,7 +146,7 @@ func (w *World) checkTriggers(r *Report, events []event.Event) {
 		list := in[m.Subject]
 		if len(list) > 1 {
 			r.Lost++
-			r.blame("mail %s is in %d events: %s and %s", m.Subject, len(list), list[0].ID, list[1].ID)
+			r.blame("alarm %s is in %d events: %s and %s", m.Subject, len(list), list[0].ID, list[1].ID)
 			continue
 		}
 		if !m.Accepted() {
@@ -157,17 +157,17 @@ func (w *World) checkTriggers(r *Report, events []event.Event) {
 		if len(list) == 0 {
 			if uncounted[m.Camera]--; uncounted[m.Camera] < 0 {
 				r.Lost++
-				r.blame("mail %s for %s, begun %s, answered 250 at %s, is in no event", m.Subject, m.Camera,
+				r.blame("alarm %s for %s, begun %s, answered 250 at %s, is in no event", m.Subject, m.Camera,
 					clock(m.Begun), clock(m.Answered))
 			}
 			continue
 		}
 		e, t := list[0], times[m.Subject]
 		if e.Camera != m.Camera {
-			r.blame("mail %s for %s is in event %s of %s", m.Subject, m.Camera, e.ID, e.Camera)
+			r.blame("alarm %s for %s is in event %s of %s", m.Subject, m.Camera, e.ID, e.Camera)
 		}
 		if t.Time.Before(m.Begun.Add(-5*time.Millisecond)) || t.Time.After(m.Answered) {
-			r.blame("mail %s was sent from %s to %s, its trigger says %s", m.Subject, clock(m.Begun), clock(m.Answered),
+			r.blame("alarm %s was sent from %s to %s, its trigger says %s", m.Subject, clock(m.Begun), clock(m.Answered),
 				clock(t.Time))
 		}
 		if e.Until.Before(t.Time) || e.From.After(t.Time) {

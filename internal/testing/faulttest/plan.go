@@ -180,7 +180,7 @@ func (w *World) Carry(ctx context.Context, p Plan, length time.Duration) error {
 				if !sleep(ctx, between(rng, time.Second, 2*w.opt.PostRoll+w.opt.PreRoll)) {
 					return
 				}
-				w.Mails.Send(c.ID, rng.IntN(3) == 0)
+				w.Mails.SendAny(c.ID, rng.IntN(3) == 0)
 			}
 		})
 	}

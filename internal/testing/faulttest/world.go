@@ -32,6 +32,7 @@ import (
 
 	"github.com/preroll/preroll/internal/failpoint"
 	"github.com/preroll/preroll/internal/testing/faulttest/faultfs"
+	"github.com/preroll/preroll/recorder/access"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
@@ -150,12 +151,17 @@ func NewWorld(ctx context.Context, opt Options) (_ *World, err error) {
 	if err := w.wrapper(path("ffmpeg")); err != nil {
 		return nil, err
 	}
-	port, err := freePort()
-	if err != nil {
+	for _, address := range []*string{&w.Mails.Address, &w.Mails.Calls} {
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		*address = fmt.Sprintf("127.0.0.1:%d", port)
+	}
+	w.Mails.seed = opt.Seed
+	if _, w.Mails.token, err = access.Open(w.state).Add(status.Caller{Name: "the harness"}); err != nil {
 		return nil, err
 	}
-	w.Mails.Address = fmt.Sprintf("127.0.0.1:%d", port)
-	w.Mails.seed = opt.Seed
 
 	s := config.Default()
 	s.RAMDisk.Path, s.RAMDisk.Keep = path("ram/rings"), config.Duration(opt.PreRoll+20*time.Second)
@@ -163,7 +169,7 @@ func NewWorld(ctx context.Context, opt Options) (_ *World, err error) {
 	s.Archive.Path, s.Archive.MinFree = filepath.Join(w.drive, "clips"), 0
 	s.Clip = config.Clip{PreRoll: config.Duration(opt.PreRoll), PostRoll: config.Duration(opt.PostRoll),
 		MaxLength: config.Duration(opt.Longest)}
-	s.SMTP.Listen = w.Mails.Address
+	s.SMTP.Listen, s.Calls.Listen = w.Mails.Address, w.Mails.Calls
 	s.FFmpeg.Path = path("ffmpeg")
 	for i, o := range opt.Cameras {
 		c, err := newCamera(ctx, fmt.Sprintf("cam%d", i+1), o, canary(opt.Seed))
