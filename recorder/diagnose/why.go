@@ -298,57 +298,12 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 	came := false             // a mail of this camera came in time
 	last := e.LastMail
 	for _, n := range e.Entries {
-		f := status.Finding{About: text.AlarmMail.With()}
-		when := e.hms(n.Time)
-		switch n.Kind {
-		case history.Mail:
-			told[n.Event] = true
-			f.OK, f.Text = true, text.MailCame.With(when, n.From)
-			if e.isGone(n.Event) {
-				f.OK, f.Text = false,
-					text.MailEventGone.With(when, n.From)
-				f.Hint = text.MailEventGoneHint.With()
-			}
-		case history.MailTest:
-			f.OK, f.Warn, f.Text, f.Hint = true, true,
-				text.MailTest.With(when, n.From),
-				text.MailTestHint.With()
-			if n.Camera == "" {
-				f = status.Finding{About: text.AlarmMail.With(),
-					Text: text.MailTestUnmatched.With(when, n.From),
-					Hint: text.MailUnmatchedHint.With()}
-			}
-		case history.MailUnmatched:
-			f.Text, f.Hint = text.MailUnmatched.With(when, n.From, n.Text),
-				text.MailUnmatchedHint.With()
-		case history.MailNotice:
-			f.Text = text.MailNotice.With(when, n.From, n.Text)
-			f.Hint = text.MailNoticeHint.With()
-		case history.MailOff:
-			f.Text, f.Hint = text.MailCameraOff.With(when, n.From),
-				text.SwitchItOn.With()
-		case history.MailPaused:
-			f.Text = text.MailPaused.With(when, n.From)
-		case history.MailFailed:
-			f.Text = text.MailFailed.With(when, n.From, n.Text)
-		case history.MailRefused:
-			f.Text, f.Hint = text.MailRefused.With(n.From, when),
-				text.MailRefusedHint.With()
-		case history.Signal:
-			told[n.Event] = true
-			f.About, f.OK, f.Text = text.AlarmCall.With(), true, text.CallCame.With(when, n.From)
-			if e.isGone(n.Event) {
-				f.OK, f.Text, f.Hint = false, text.CallEventGone.With(when, n.From), text.MailEventGoneHint.With()
-			}
-		case history.SignalOff:
-			f.About, f.Text, f.Hint = text.AlarmCall.With(), text.CallCameraOff.With(when, n.From),
-				text.SwitchItOn.With()
-		case history.SignalPaused:
-			f.About, f.Text = text.AlarmCall.With(), text.CallPaused.With(when, n.From)
-		case history.SignalFailed:
-			f.About, f.Text = text.AlarmCall.With(), text.CallFailed.With(when, n.From, n.Text)
-		default:
+		f, ok := e.alarm(n)
+		if !ok {
 			continue
+		}
+		if n.Kind == history.Mail || n.Kind == history.Signal {
+			told[n.Event] = true
 		}
 
 		if e.ours(n) && n.Kind != history.MailRefused {
@@ -401,6 +356,61 @@ func (e Evidence) mails(complain bool) (list []status.Finding) {
 	}
 
 	return append(list, f)
+}
+
+// alarm says what became of a mail or a signal. It returns false for other entries.
+func (e Evidence) alarm(n history.Entry) (f status.Finding, ok bool) {
+	f.About = text.AlarmMail.With()
+	when := e.hms(n.Time)
+	switch n.Kind {
+	case history.Mail:
+		f.OK, f.Text = true, text.MailCame.With(when, n.From)
+		if e.isGone(n.Event) {
+			f.OK, f.Text = false,
+				text.MailEventGone.With(when, n.From)
+			f.Hint = text.MailEventGoneHint.With()
+		}
+	case history.MailTest:
+		f.OK, f.Warn, f.Text, f.Hint = true, true,
+			text.MailTest.With(when, n.From),
+			text.MailTestHint.With()
+		if n.Camera == "" {
+			f = status.Finding{About: text.AlarmMail.With(),
+				Text: text.MailTestUnmatched.With(when, n.From),
+				Hint: text.MailUnmatchedHint.With()}
+		}
+	case history.MailUnmatched:
+		f.Text, f.Hint = text.MailUnmatched.With(when, n.From, n.Text),
+			text.MailUnmatchedHint.With()
+	case history.MailNotice:
+		f.Text = text.MailNotice.With(when, n.From, n.Text)
+		f.Hint = text.MailNoticeHint.With()
+	case history.MailOff:
+		f.Text, f.Hint = text.MailCameraOff.With(when, n.From),
+			text.SwitchItOn.With()
+	case history.MailPaused:
+		f.Text = text.MailPaused.With(when, n.From)
+	case history.MailFailed:
+		f.Text = text.MailFailed.With(when, n.From, n.Text)
+	case history.MailRefused:
+		f.Text, f.Hint = text.MailRefused.With(n.From, when),
+			text.MailRefusedHint.With()
+	case history.Signal:
+		f.About, f.OK, f.Text = text.AlarmCall.With(), true, text.CallCame.With(when, n.From)
+		if e.isGone(n.Event) {
+			f.OK, f.Text, f.Hint = false, text.CallEventGone.With(when, n.From), text.MailEventGoneHint.With()
+		}
+	case history.SignalOff:
+		f.About, f.Text, f.Hint = text.AlarmCall.With(), text.CallCameraOff.With(when, n.From),
+			text.SwitchItOn.With()
+	case history.SignalPaused:
+		f.About, f.Text = text.AlarmCall.With(), text.CallPaused.With(when, n.From)
+	case history.SignalFailed:
+		f.About, f.Text = text.AlarmCall.With(), text.CallFailed.With(when, n.From, n.Text)
+	default:
+		return f, false
+	}
+	return f, true
 }
 
 // isGone reports whether a mail's event is neither in the list nor known to be removed.

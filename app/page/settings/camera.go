@@ -31,6 +31,14 @@ func (p *Page) cameraForm() fyne.CanvasObject {
 	p.none = widget.NewLabel(words.L("Add a camera to begin. You need its network address, and the user and password of the camera itself."))
 	p.none.Wrapping = fyne.TextWrapWord
 
+	p.form = container.NewVBox(p.connectionForm(), widgets.Heading(words.L("Alarm mail")), p.cameraMailForm(),
+		widgets.Heading(words.L("Lengths of this camera")), p.lengthsForm())
+	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.pick), p.none,
+		p.form)
+}
+
+// connectionForm holds what it takes to reach the chosen camera, and what to do with it.
+func (p *Page) connectionForm() fyne.CanvasObject {
 	_, name := p.camera("name", words.L("Name"), "", words.L("Front door"), func(c config.Camera) string {
 		return c.Name
 	}, func(c *config.Camera, v string) error { c.Name = v; return nil })
@@ -66,6 +74,31 @@ func (p *Page) cameraForm() fyne.CanvasObject {
 		return nil
 	}
 
+	p.enabled = widget.NewCheck(words.L("Record this camera"), func(on bool) {
+		p.change(func(c *config.Camera) { c.Enabled = on })
+	})
+	p.audio = widget.NewCheck(words.L("With sound"), func(on bool) {
+		p.change(func(c *config.Camera) { c.Audio = on })
+	})
+	p.ingest = widget.NewSelect([]string{words.L("Preroll, or FFmpeg where that must be"), words.L("Preroll alone"),
+		"FFmpeg"}, func(string) {
+		p.change(func(c *config.Camera) {
+			if i := p.ingest.SelectedIndex(); i >= 0 {
+				c.Ingest = ingests[i]
+			}
+		})
+	})
+	p.tell = widget.NewCheck(words.L("Notify me"), func(on bool) { p.change(func(c *config.Camera) { c.Notify = on }) })
+	p.tester = page.NewCameraTest(p.env, func() config.Camera { return p.edit.Cameras[p.chosen] })
+	return container.NewVBox(name, address, userRow, passwordRow,
+		widgets.Field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
+		widgets.Field(words.L("Read by"), "", p.ingest),
+		widgets.Field("", "", p.tester.Content))
+}
+
+// cameraMailForm holds by which mails the chosen camera is recognized, and what to type into the camera.
+func (p *Page) cameraMailForm() fyne.CanvasObject {
+	p.mailHelp = page.NewMailHelp()
 	mailField, mail := p.camera("mail", words.L("Mail names"),
 		words.L("One a line: a recipient, login, sender or text of the subject. Or a rule: channel: Front Yard, to: nvr & channel: 3, subject: *front*, \"alarm input\": 3"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, "\n") }, func(c *config.Camera, v string) error {
 			c.Mail = nil
@@ -78,6 +111,20 @@ func (p *Page) cameraForm() fyne.CanvasObject {
 		})
 	mailField.entry.MultiLine, mailField.entry.Wrapping = true, fyne.TextWrapOff
 	mailField.entry.SetMinRowsVisible(2)
+	return container.NewVBox(mail, p.mailHelp.Content)
+}
+
+// lengthsForm holds the chosen camera's own lengths.
+func (p *Page) lengthsForm() fyne.CanvasObject {
+	_, pre := p.ownLength("pre_roll", words.L("Before the alarm"), func(c *config.Camera) **config.Duration {
+		return &c.PreRoll
+	})
+	_, post := p.ownLength("post_roll", words.L("After the alarm"), func(c *config.Camera) **config.Duration {
+		return &c.PostRoll
+	})
+	_, longest := p.ownLength("max_length", words.L("Longest clip"), func(c *config.Camera) **config.Duration {
+		return &c.MaxLength
+	})
 	_, lag := p.camera("mail_lag", words.L("Mails are late by"),
 		words.L("such as 8s: clips of mails begin so much earlier; empty: mails are not late"), words.L("not late"),
 		func(c config.Camera) string {
@@ -99,40 +146,7 @@ func (p *Page) cameraForm() fyne.CanvasObject {
 		}
 	})
 	p.lagRow = widgets.Field("", "", container.NewBorder(nil, nil, nil, container.NewVBox(p.lagUse), p.lagText))
-	_, pre := p.ownLength("pre_roll", words.L("Before the alarm"), func(c *config.Camera) **config.Duration {
-		return &c.PreRoll
-	})
-	_, post := p.ownLength("post_roll", words.L("After the alarm"), func(c *config.Camera) **config.Duration {
-		return &c.PostRoll
-	})
-	_, longest := p.ownLength("max_length", words.L("Longest clip"), func(c *config.Camera) **config.Duration {
-		return &c.MaxLength
-	})
-	p.enabled = widget.NewCheck(words.L("Record this camera"), func(on bool) {
-		p.change(func(c *config.Camera) { c.Enabled = on })
-	})
-	p.audio = widget.NewCheck(words.L("With sound"), func(on bool) {
-		p.change(func(c *config.Camera) { c.Audio = on })
-	})
-	p.ingest = widget.NewSelect([]string{words.L("Preroll, or FFmpeg where that must be"), words.L("Preroll alone"),
-		"FFmpeg"}, func(string) {
-		p.change(func(c *config.Camera) {
-			if i := p.ingest.SelectedIndex(); i >= 0 {
-				c.Ingest = ingests[i]
-			}
-		})
-	})
-	p.tell = widget.NewCheck(words.L("Notify me"), func(on bool) { p.change(func(c *config.Camera) { c.Notify = on }) })
-	p.tester = page.NewCameraTest(p.env, func() config.Camera { return p.edit.Cameras[p.chosen] })
-	p.mailHelp = page.NewMailHelp()
-	p.form = container.NewVBox(name, address, userRow, passwordRow,
-		widgets.Field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
-		widgets.Field(words.L("Read by"), "", p.ingest),
-		widgets.Field("", "", p.tester.Content),
-		widgets.Heading(words.L("Alarm mail")), mail, p.mailHelp.Content,
-		widgets.Heading(words.L("Lengths of this camera")), pre, post, longest, lag, p.lagRow)
-	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.pick), p.none,
-		p.form)
+	return container.NewVBox(pre, post, longest, lag, p.lagRow)
 }
 
 // titles returns the cameras' names with their ids, which distinguish equal names.
