@@ -4,7 +4,12 @@ package main
 import (
 	"os"
 
+	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/internal/cli"
 )
 
-func main() { os.Exit(cli.Main(os.Args[1:], desktop())) }
+func main() {
+	d := desktop()
+	d.Say = words.SayIn
+	os.Exit(cli.Main(os.Args[1:], d))
+}

@@ -94,6 +94,7 @@ func (r *Recorder) archiveTrouble(err error) {
 // eventChanged passes an event to all subscribers, and wakes retention if the event has ended.
 func (r *Recorder) eventChanged(e event.Event) {
 	r.hub.eventChanged(e)
+	r.outbox.Event(e)
 	if e.State.Ended() {
 		r.counters.Ended(e)
 		wake(r.retentionWake)

@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/access"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/camera"
@@ -28,8 +27,10 @@ import (
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/inbox"
 	"github.com/preroll/preroll/recorder/metrics"
+	"github.com/preroll/preroll/recorder/outbox"
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger"
 )
 
@@ -39,6 +40,9 @@ type Options struct {
 	Settings config.Settings // must be valid
 	Log      *slog.Logger
 	Sources  []trigger.Source // of alarms, in addition to the mail server and Trigger; may be nil
+
+	// Say says a text in a language, or in the system's for "". Word for phones is in English without it.
+	Say func(language string, t text.Text) string
 }
 
 // Recorder is the engine. Make one with New.
@@ -62,6 +66,7 @@ type Recorder struct {
 	connections trigger.ConnectionLog // connections to the mail server
 	calls       calls
 	counters    metrics.Counters
+	outbox      *outbox.Outbox
 
 	mailed        chan struct{} // the mail server's settings changed, so it restarts
 	retentionWake chan struct{} // an event ended, so retention looks at the limits
@@ -126,6 +131,7 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 	r.cameras = camera.NewSet(camera.Options{
 		Archive: r.archive, Copier: r.copier, Budget: r.budget, FFmpeg: r.ffmpeg.Tool, RecordHistory: r.recordHistory,
 		Changed: r.hub.statusChanged, Started: r.started, Log: o.Log}, s)
+	r.outbox = r.newOutbox(o.Say)
 	return r, nil
 }
 
@@ -175,7 +181,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	}
 	for _, keep := range []func(context.Context){
 		r.receiveCalls, r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings, r.watchArchive,
-		r.archive.Keep, r.fillIndex} {
+		r.archive.Keep, r.fillIndex, r.outbox.Run, r.tellOfProblems} {
 		g.Go(func() error { keep(ctx); return nil })
 	}
 	<-ctx.Done()
@@ -310,30 +316,7 @@ func (r *Recorder) putInForce(s config.Settings) {
 	r.hub.statusChanged()
 }
 
-// --- Claims and triggers ---
-
-// claimTime is how long the start waits for the archive drive to find out whether another recorder uses it.
-const claimTime = time.Second
-
-// claim returns a [*lockfile.InUseError] if another recorder uses the folder on the RAM disk or the archive. A missing
-// folder or drive is no error, because it may come later.
-func (r *Recorder) claim() error {
-	r.prepareRAM()
-	var taken *lockfile.InUseError
-	if errors.As(r.ram.usable(), &taken) {
-		return taken
-	}
-	claimed := make(chan error, 1)
-	go func() { claimed <- r.archive.Claim() }() // never returns if the drive hangs
-	timer := time.NewTimer(claimTime)
-	defer timer.Stop()
-	select {
-	case err := <-claimed:
-		return err
-	case <-timer.C:
-		return nil
-	}
-}
+// --- Triggers ---
 
 // Trigger triggers a camera. It returns the id of the event once the event is durable. Callers check for the errors
 // [ErrNoCamera] and [ErrOff].

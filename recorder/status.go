@@ -36,6 +36,8 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 		s.RAM.Need += int64(s.Cameras[i].BitRate / 8 * set.RAMDisk.Keep.D().Seconds())
 	}
 	f.Cameras = s.Cameras
+	s.Targets = r.outbox.Status()
+	f.Targets = s.Targets
 
 	s.RAM.Path, s.RAM.Keep = set.RAMDisk.Path, event.Seconds(set.RAMDisk.Keep)
 	s.RAM.Used, s.RAM.Budget = r.budget.Used()

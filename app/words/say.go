@@ -18,6 +18,9 @@ var engine embed.FS
 // version, stays English.
 func Say(t text.Text) string { return t.Say(now().form) }
 
+// SayIn says a text in the language with a code, or in the system's language for "".
+func SayIn(code string, t text.Text) string { return t.Say(translationOf(code).form) }
+
 // Error returns the text of an error of the engine, of the recorder that was asked, or of the system.
 func Error(err error) string { return Say(text.Of(err)) }
 

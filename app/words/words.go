@@ -43,6 +43,14 @@ var (
 // Use sets the language by its code, such as "de" or "de-CH". A language without a translation falls back to English.
 // "" means the system's language.
 func Use(code string) {
+	l := translationOf(code)
+	mu.Lock()
+	defer mu.Unlock()
+	current = l
+}
+
+// translationOf returns the translation to the language with a code, or to English if there is none.
+func translationOf(code string) *translation {
 	if code == "" {
 		code = lang.SystemLocale().String()
 	}
@@ -53,9 +61,7 @@ func Use(code string) {
 	if err != nil {
 		l = &translation{code: "en", tag: language.English}
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	current = l
+	return l
 }
 
 func now() *translation {

@@ -16,6 +16,7 @@ import (
 	"github.com/preroll/preroll/recorder"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // Exit codes.
@@ -65,6 +66,8 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --camera ID                 for this camera only
       --metrics                   to read the measures, for Prometheus, and nothing else
   preroll caller remove NAME    take the right away
+  preroll target [--json]       where word of alarms goes, such as to a phone
+  preroll target try ID         send a test there
   preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from now on
   preroll drives [--json]       the archive drives that there are events on
   preroll forget EVENT...       take events off the list, such as those on a drive that is gone for good; their files stay
@@ -90,6 +93,7 @@ type env struct {
 	paths  config.Paths
 	client *control.Client
 	args   []string
+	say    func(language string, t text.Text) string
 }
 
 // command is one command of the program.
@@ -101,6 +105,9 @@ type command struct {
 
 // Desktop holds what a build with a screen adds. It is empty in a headless build.
 type Desktop struct {
+	// Say says a text in a language, or in the system's for "".
+	Say func(language string, t text.Text) string
+
 	// Tray shows the tray of the recorder behind a socket. It returns when ctx ends or the user quits.
 	Tray func(ctx context.Context, o TrayOptions) error
 
@@ -188,7 +195,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) err
 	if err != nil {
 		return err
 	}
-	e := &env{ctx: ctx, out: out, errs: errs, paths: places, client: control.NewClient(places.Socket), args: rest}
+	e := &env{ctx: ctx, out: out, errs: errs, paths: places, client: control.NewClient(places.Socket), args: rest,
+		say: d.Say}
 	defer e.client.Close()
 	return c.run(e)
 }
@@ -233,6 +241,7 @@ func commands(d Desktop) map[string]command {
 		"reindex": {run: reindex},
 		"drives":  drives(),
 		"caller":  caller(),
+		"target":  targets(),
 		"health":  health(),
 		"forget":  forget(),
 		"version": {run: func(e *env) error {

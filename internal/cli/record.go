@@ -67,7 +67,7 @@ func foreground(ctx context.Context, e *env, demo, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, e.paths, s, ln, log, func() { hello(e, s) })
+	return serve(ctx, e, s, ln, log)
 }
 
 // archiveTime is how long the start waits for a check of the archive folder.
@@ -121,17 +121,16 @@ func listenControl(p config.Paths) (net.Listener, error) {
 	return ln, err
 }
 
-// serve runs the engine and its control socket until ctx ends. It calls begun once the engine is ready to run.
-func serve(ctx context.Context, p config.Paths, s config.Settings, ln net.Listener, log *slog.Logger,
-	begun func()) error {
+// serve runs the engine and its control socket until ctx ends.
+func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, log *slog.Logger) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	r, err := recorder.New(ctx, recorder.Options{Paths: p, Settings: s, Log: log})
+	r, err := recorder.New(ctx, recorder.Options{Paths: e.paths, Settings: s, Log: log, Say: e.say})
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	begun()
+	hello(e, s)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.Run(ctx) })
 	g.Go(func() error { return control.Serve(ctx, ln, r, func() control.Watcher { return r.Subscribe() }) })
@@ -225,7 +224,7 @@ func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
-		g.Go(func() error { return serve(ctx, e.paths, s, ln, log, func() { hello(e, s) }) })
+		g.Go(func() error { return serve(ctx, e, s, ln, log) })
 	}
 
 	err = waitRunning(ctx, e.client)

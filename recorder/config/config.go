@@ -5,6 +5,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ type Settings struct {
 	Notify   Notify   `toml:"notify" json:"notify"`
 	FFmpeg   FFmpeg   `toml:"ffmpeg" json:"ffmpeg"`
 	Cameras  []Camera `toml:"camera" json:"camera"`
+	Targets  []Target `toml:"target,omitempty" json:"target,omitempty"`
 }
 
 // Languages are the languages of the desktop program.
@@ -78,6 +80,47 @@ type SMTP struct {
 type Calls struct {
 	Listen string   `toml:"listen" json:"listen"` // host:port or :port; "": nobody can call
 	Allow  []string `toml:"allow" json:"allow"`   // as SMTP.Allow
+}
+
+// Target is a place outside that gets word of alarms, such as a phone.
+type Target struct {
+	ID      string   `toml:"id" json:"id"`
+	Name    string   `toml:"name" json:"name"`
+	Kind    string   `toml:"kind" json:"kind"` // one of TargetKinds
+	URL     string   `toml:"url" json:"url"`   // where word goes; "": the kind's own service
+	User    string   `toml:"user" json:"user"` // the user key of Pushover, or the chat of Telegram
+	Token   Secret   `toml:"token" json:"token"`
+	Enabled bool     `toml:"enabled" json:"enabled"`
+	Alarm   bool     `toml:"alarm" json:"alarm"`     // an alarm came
+	Saved   bool     `toml:"saved" json:"saved"`     // a clip is saved, or there is none
+	Trouble bool     `toml:"trouble" json:"trouble"` // something needs a person
+	Picture bool     `toml:"picture" json:"picture"` // send a picture along
+	Quiet   string   `toml:"quiet" json:"quiet"`     // as Notify.Quiet; alarms of these hours send no word
+	Cameras []string `toml:"cameras" json:"cameras"` // ids; none: all
+	Labels  []string `toml:"labels" json:"labels"`   // none: all
+}
+
+// The kinds of targets.
+const (
+	Ntfy     = "ntfy"
+	Gotify   = "gotify"
+	Pushover = "pushover"
+	Telegram = "telegram"
+	Webhook  = "webhook"
+)
+
+// TargetKinds are the kinds of targets.
+var TargetKinds = []string{Ntfy, Gotify, Pushover, Telegram, Webhook}
+
+// services are the addresses of kinds that have a service of their own.
+var services = map[string]string{Pushover: "https://api.pushover.net", Telegram: "https://api.telegram.org"}
+
+// Address returns where word goes.
+func (t Target) Address() string { return cmp.Or(t.URL, services[t.Kind]) }
+
+// NewTarget returns a target with the default values of an entry in the settings file.
+func NewTarget() Target {
+	return Target{Kind: Ntfy, Enabled: true, Alarm: true, Trouble: true, Picture: true}
 }
 
 // Notify says which notifications the desktop shows.
@@ -214,7 +257,11 @@ func (c Camera) Title() string {
 // Clone returns a copy that shares no memory with s, so that an editor can change it.
 func (s Settings) Clone() Settings {
 	s.SMTP.Allow, s.Calls.Allow = slices.Clone(s.SMTP.Allow), slices.Clone(s.Calls.Allow)
-	s.Cameras = slices.Clone(s.Cameras)
+	s.Cameras, s.Targets = slices.Clone(s.Cameras), slices.Clone(s.Targets)
+	for i := range s.Targets {
+		t := &s.Targets[i]
+		t.Cameras, t.Labels = slices.Clone(t.Cameras), slices.Clone(t.Labels)
+	}
 	for i := range s.Cameras {
 		c := &s.Cameras[i]
 		c.Mail = slices.Clone(c.Mail)
@@ -233,6 +280,14 @@ func (s Settings) Clone() Settings {
 func (s *Settings) KeepSecrets(old Settings) {
 	if s.SMTP.Password == Unchanged {
 		s.SMTP.Password = old.SMTP.Password
+	}
+	for i := range s.Targets {
+		if t := &s.Targets[i]; t.Token == Unchanged {
+			t.Token = ""
+			if o := slices.IndexFunc(old.Targets, func(o Target) bool { return o.ID == t.ID }); o >= 0 {
+				t.Token = old.Targets[o].Token
+			}
+		}
 	}
 	for i := range s.Cameras {
 		if c := &s.Cameras[i]; c.Password == Unchanged {

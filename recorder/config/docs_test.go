@@ -38,7 +38,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	walk = func(prefix string, v reflect.Value) {
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("toml"), ",")
-			if name == "" || name == "-" || name == "camera" {
+			if name == "" || name == "-" || name == "camera" || name == "target" {
 				continue
 			}
 			key, field := prefix+name, v.Field(i)
@@ -60,15 +60,16 @@ func TestSettingsAreDocumented(t *testing.T) {
 	}
 	s := Default()
 	walk("", reflect.ValueOf(&s).Elem())
-	c := NewCamera()
-	for i := range reflect.TypeOf(c).NumField() {
-		name, _, _ := strings.Cut(reflect.TypeOf(c).Field(i).Tag.Get("toml"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		wanted[name] = true
-		if _, ok := rows[name]; !ok {
-			t.Errorf("docs/settings.md lacks %s of a camera", name)
+	for _, part := range []reflect.Type{reflect.TypeFor[Camera](), reflect.TypeFor[Target]()} {
+		for i := range part.NumField() {
+			name, _, _ := strings.Cut(part.Field(i).Tag.Get("toml"), ",")
+			if name == "" || name == "-" {
+				continue
+			}
+			wanted[name] = true
+			if _, ok := rows[name]; !ok {
+				t.Errorf("docs/settings.md lacks %s of a %s", name, part.Name())
+			}
 		}
 	}
 	for key := range rows {

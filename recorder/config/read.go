@@ -179,8 +179,11 @@ func decodeValue(key string, in any, out reflect.Value, faults *ValidationErrors
 		}
 		out.Set(reflect.MakeSlice(out.Type(), len(list), len(list)))
 		for i, v := range list {
-			if out.Type().Elem() == reflect.TypeFor[Camera]() {
+			switch out.Type().Elem() {
+			case reflect.TypeFor[Camera]():
 				out.Index(i).Set(reflect.ValueOf(NewCamera()))
+			case reflect.TypeFor[Target]():
+				out.Index(i).Set(reflect.ValueOf(NewTarget()))
 			}
 			decodeValue(fmt.Sprintf("%s[%d]", key, i+1), v, out.Index(i), faults)
 		}

@@ -56,6 +56,10 @@ func TestEverySettingIsSaved(t *testing.T) {
 	want.Version, want.Language, want.Notify.Quiet = Version, "de", "22:00-07:00"
 	want.RAMDisk.Path, want.Archive.Path = "/ram", "/archive"
 	want.SMTP.Listen, want.SMTP.ListenTLS, want.SMTP.Allow = ":2525", ":465", []string{"private", "192.0.2.0/24"}
+	for i := range want.Targets {
+		x := &want.Targets[i]
+		x.ID, x.Kind, x.URL, x.Quiet = fmt.Sprint("target", i), Webhook, "https://192.0.2.1/x", "22:00-07:00"
+	}
 	want.Calls = Calls{Listen: ":8025", Allow: []string{"any"}}
 	for i := range want.Cameras {
 		c := &want.Cameras[i]

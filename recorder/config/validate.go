@@ -69,8 +69,46 @@ func Validate(s Settings) ValidationErrors {
 		}
 		ids[c.ID] = true
 	}
+	for i, t := range s.Targets {
+		checkTarget(&f, fmt.Sprintf("target[%d].", i+1), t)
+		if slices.ContainsFunc(s.Targets[:i], func(o Target) bool { return o.ID == t.ID }) {
+			f.add(fmt.Sprintf("target[%d].id", i+1), t.ID, text.RuleOtherTarget)
+		}
+	}
 
 	return f
+}
+
+// ValidateTarget returns the faults of one target. The keys are bare, such as "url".
+func ValidateTarget(t Target) (f ValidationErrors) {
+	checkTarget(&f, "", t)
+	return f
+}
+
+func checkTarget(f *ValidationErrors, key string, t Target) {
+	if !CameraID(t.ID) { // the same letters
+		f.add(key+"id", t.ID, text.RuleTargetID)
+	}
+	if hasControl(t.Name) || len(t.Name) > 200 {
+		f.add(key+"name", t.Name, text.RuleName)
+	}
+	if !slices.Contains(TargetKinds, t.Kind) {
+		f.add(key+"kind", t.Kind, text.RuleTargetKind, strings.Join(TargetKinds, ", "))
+		return
+	}
+	u, err := url.Parse(t.Address())
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || hasControl(t.URL) {
+		f.add(key+"url", RedactURL(t.URL), text.RuleTargetURL)
+	}
+	if (t.Kind == Pushover || t.Kind == Telegram) && t.User == "" || hasControl(t.User) {
+		f.add(key+"user", t.User, text.RuleTargetUser)
+	}
+	if t.Kind != Ntfy && t.Token == "" || hasControl(t.Token.Reveal()) {
+		f.add(key+"token", "", text.RuleTargetToken)
+	}
+	if _, _, err := (Notify{Quiet: t.Quiet}).QuietHours(); err != nil {
+		f.add(key+"quiet", t.Quiet, text.RuleQuiet)
+	}
 }
 
 // --- Cameras ---

@@ -140,6 +140,11 @@ func (c *Client) RemoveCaller(ctx context.Context, id string) error {
 	return c.do(ctx, "DELETE", "/v1/callers/"+url.PathEscape(id), nil, nil)
 }
 
+// TryTarget sends a test to a target of word, and returns what became of it.
+func (c *Client) TryTarget(ctx context.Context, id string) error {
+	return c.do(ctx, "POST", "/v1/targets/"+url.PathEscape(id)+"/try", nil, nil)
+}
+
 // Probe tries a camera and returns its streams and a picture.
 func (c *Client) Probe(ctx context.Context, cam config.Camera) (l status.ProbeResult, err error) {
 	return l, c.do(ctx, "POST", "/v1/look", cameraCall(cam), &l)
@@ -283,8 +288,8 @@ func (c *Client) Watch(ctx context.Context, f func(Update)) error {
 	}
 }
 
-// settingsCall and cameraCall send new passwords in plain text. A Secret would hide them, and only its owner can open
-// the socket.
+// settingsCall and cameraCall send new passwords and tokens in plain text. A Secret would hide them, and only its owner
+// can open the socket.
 func settingsCall(s config.Settings) any {
 	type plainSMTP struct {
 		config.SMTP
@@ -294,10 +299,17 @@ func settingsCall(s config.Settings) any {
 		config.Settings
 		SMTP    plainSMTP `json:"smtp"`
 		Cameras []any     `json:"camera"`
+		Targets []any     `json:"target,omitempty"`
 	}
 	p := plain{Settings: s, SMTP: plainSMTP{s.SMTP, s.SMTP.Password.Reveal()}, Cameras: []any{}}
 	for _, c := range s.Cameras {
 		p.Cameras = append(p.Cameras, cameraCall(c))
+	}
+	for _, t := range s.Targets {
+		p.Targets = append(p.Targets, struct {
+			config.Target
+			Token string `json:"token"`
+		}{t, t.Token.Reveal()})
 	}
 	return p
 }

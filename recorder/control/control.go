@@ -28,6 +28,7 @@ type Recorder interface {
 	Callers() []status.Caller
 	AddCaller(status.Caller) (added status.Caller, token string, err error)
 	RemoveCaller(id string) error
+	TryTarget(ctx context.Context, id string) error
 	Probe(context.Context, config.Camera) (status.ProbeResult, error)
 	Events(context.Context, event.Query) ([]event.Event, error)
 	Event(ctx context.Context, id string) (event.Event, error)
@@ -112,7 +113,7 @@ func errorOf(err error) (*Error, int) {
 	}
 
 	switch e.Code {
-	case text.NoSuchEvent.Code, text.NoSuchCamera.Code, text.NoSuchCaller.Code:
+	case text.NoSuchEvent.Code, text.NoSuchCamera.Code, text.NoSuchCaller.Code, text.NoSuchTarget.Code:
 		return e, http.StatusNotFound
 	case text.StillSaving.Code, text.StillSavingProtect.Code, text.EventProtected.Code, text.CameraIsOff.Code,
 		text.CameraIsEnding.Code, text.CameraNotRecording.Code:

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ import (
 
 // fake is a recorder whose answers a test sets.
 type fake struct {
+	tried    string
 	callers  []status.Caller
 	mu       sync.Mutex
 	events   []event.Event
@@ -58,6 +60,10 @@ func (f *fake) AddCaller(c status.Caller) (status.Caller, string, error) {
 	c.ID = "a/b"
 	f.callers = append(f.callers, c)
 	return c, "TOKEN", f.refuse
+}
+func (f *fake) TryTarget(_ context.Context, id string) error {
+	f.tried = id
+	return f.refuse
 }
 func (f *fake) RemoveCaller(id string) error {
 	f.callers = slices.DeleteFunc(f.callers, func(c status.Caller) bool { return c.ID == id })
@@ -279,6 +285,9 @@ func TestNewerCalls(t *testing.T) {
 	if err := c.RemoveCaller(ctx, "a/b"); err != nil || len(f.callers) != 0 {
 		t.Errorf("%+v, %v", f.callers, err)
 	}
+	if err := c.TryTarget(ctx, "a/b"); err != nil || f.tried != "a/b" {
+		t.Errorf("%q, %v", f.tried, err)
+	}
 	if v, err := c.Choices(ctx); err != nil || v.Cameras[0] != "gate" || v.Labels[0] != "motion" {
 		t.Errorf("%v, %v", v, err)
 	}
@@ -445,4 +454,31 @@ func TestEndWhileACallHangs(t *testing.T) {
 		t.Errorf("got %v, want a clean end", err)
 	}
 	close(r.answer)
+}
+
+// TestSecretsArrive checks that each password and token of new settings reaches the recorder, and none comes back.
+func TestSecretsArrive(t *testing.T) {
+	f := &fake{settings: config.Default()}
+	c, _ := serve(t, f, nil)
+	s := config.Default()
+	s.SMTP.Username, s.SMTP.Password = "cam", "one"
+	s.Cameras = []config.Camera{config.DemoCamera()}
+	s.Cameras[0].Password = "two"
+	s.Targets = []config.Target{config.NewTarget()}
+	s.Targets[0].ID, s.Targets[0].Token = "phone", "three"
+	if err := c.Apply(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(f.settings, s) {
+		t.Errorf("got %+v, want %+v", f.settings, s)
+	}
+	back, err := c.Settings(t.Context())
+	if err != nil || back.SMTP.Password != config.Unchanged || back.Cameras[0].Password != config.Unchanged ||
+		back.Targets[0].Token != config.Unchanged {
+		t.Errorf("got %+v, %v, want no secret", back, err)
+	}
+	if err := c.Apply(t.Context(), back); err != nil || f.settings.Targets[0].Token != "three" ||
+		f.settings.Cameras[0].Password != "two" || f.settings.SMTP.Password != "one" {
+		t.Errorf("unchanged secrets were lost: %v", err)
+	}
 }

@@ -63,6 +63,7 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("GET /v1/callers", s.callers)
 	mux.HandleFunc("POST /v1/callers", s.addCaller)
 	mux.HandleFunc("DELETE /v1/callers/{id}", s.removeCaller)
+	mux.HandleFunc("POST /v1/targets/{id}/try", s.tryTarget)
 	mux.HandleFunc("POST /v1/look", s.probe)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/events/{id}", s.event)
@@ -173,6 +174,10 @@ func (s *server) addCaller(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) removeCaller(w http.ResponseWriter, r *http.Request) {
 	answer(w, struct{}{}, s.r.RemoveCaller(r.PathValue("id")))
+}
+
+func (s *server) tryTarget(w http.ResponseWriter, r *http.Request) {
+	answer(w, struct{}{}, s.r.TryTarget(r.Context(), r.PathValue("id")))
 }
 
 func (s *server) probe(w http.ResponseWriter, r *http.Request) {

@@ -33,6 +33,7 @@ type Facts struct {
 	Cameras  []status.Camera
 	SMTP     status.SMTP
 	Calls    status.Calls
+	Targets  []status.Target
 	Storms   []status.Storm
 	RAMDisk  *disk.Disk // the disk of the RAM folder; nil if unknown
 
@@ -86,6 +87,12 @@ func mailProblems(f Facts) (list []status.Problem) {
 	if !f.Calls.Error.IsZero() {
 		list = append(list, status.Problem{Code: "calls", About: "calls", Text: text.NoCallComesIn.With(),
 			Hint: f.Calls.Error})
+	}
+	for _, t := range f.Targets {
+		if t.Failing && t.Enabled {
+			list = append(list, status.Problem{Code: "target", About: t.ID, Text: text.TargetTrouble.With(t.Name),
+				Hint: t.Error})
+		}
 	}
 	for _, s := range f.Storms {
 		list = append(list, status.Problem{Code: "mail-storm", About: s.Camera,

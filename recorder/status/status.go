@@ -18,6 +18,7 @@ type Status struct {
 	Archive  Archive   `json:"archive"`
 	SMTP     SMTP      `json:"smtp"`
 	Calls    Calls     `json:"calls"`
+	Targets  []Target  `json:"targets"`
 	Cameras  []Camera  `json:"cameras"`
 	Problems []Problem `json:"problems"` // what needs a person, the worst first; empty if all is well
 
@@ -39,9 +40,9 @@ type Pause struct {
 type Problem struct {
 	// Code stays the same as long as the problem is the same: "ffmpeg", "ram-gone", "ram-disk", "ram-short",
 	// "settings", "archive-full", "archive-gone", "archive-hangs", "archive", "index", "smtp", "calls",
-	// "mail-storm" or "camera".
+	// "target", "mail-storm" or "camera".
 	Code  string    `json:"code"`
-	About string    `json:"about"` // "ffmpeg", "settings", "ram", "archive", "index", "smtp", "calls" or a camera's id
+	About string    `json:"about"` // such as "archive", or the id of a camera or a target
 	Text  text.Text `json:"text"`
 	Hint  text.Text `json:"hint"`
 }
@@ -136,6 +137,19 @@ type Caller struct {
 	Metrics bool      `json:"metrics,omitempty"` // it may read the measures, and trigger nothing
 	Made    time.Time `json:"made"`
 	Used    time.Time `json:"used,omitzero"` // when it called last, since the recorder's start
+}
+
+// Target is a place outside that gets word of alarms.
+type Target struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Kind    string    `json:"kind"`
+	Enabled bool      `json:"enabled"`
+	Waiting int       `json:"waiting"` // words that it has not taken yet
+	Sent    int       `json:"sent"`    // words that it took since the start
+	Last    time.Time `json:"last,omitzero"`
+	Error   text.Text `json:"error,omitzero"` // why it did not take the last one
+	Failing bool      `json:"failing"`        // it takes none for some minutes now
 }
 
 // Connection is one connection to the mail server and what became of it.

@@ -45,5 +45,5 @@ func (p *Page) notifyForm() fyne.CanvasObject {
 		p.check()
 	})
 	return container.NewVBox(widgets.Heading(words.L("Tell me")), p.alarm, p.saved, p.trouble, quiet,
-		widgets.Heading(words.L("Of these cameras")), p.cameras)
+		widgets.Heading(words.L("Of these cameras")), p.cameras, p.targetsForm())
 }

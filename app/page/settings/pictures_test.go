@@ -10,9 +10,11 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"github.com/preroll/preroll/internal/testing/pagetest"
+	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // scenes are the page as users see it, each in a state that is hard on the layout.
@@ -61,6 +63,29 @@ var scenes = []pagetest.Scene[*Page]{
 	{Name: "settings-notifications", Set: func(_ *pagetest.Rig, _ *pagetest.Fake, p *Page) {
 		p.Show()
 		p.tabs.SelectIndex(4)
+	}},
+	{Name: "settings-targets", Set: func(w *pagetest.Rig, f *pagetest.Fake, p *Page) {
+		phone := config.NewTarget()
+		phone.ID, phone.Name, phone.URL, phone.Token = "phone", "My phone", "https://ntfy.sh/x", "x"
+		long := config.NewTarget()
+		long.ID, long.Name, long.Kind = "long", strings.Repeat("A phone with a very long name ", 4), config.Telegram
+		long.Token, long.User = "x", "1"
+		f.Config.Targets = []config.Target{phone, long}
+		w.Status.Targets = []status.Target{{ID: "phone", Sent: 12}, {ID: "long",
+			Error: text.TargetAnswers.With("401 Unauthorized")}}
+		p.Show()
+		w.Settle()
+		p.tabs.SelectIndex(4)
+		p.content.Refresh() // gives the content its height
+		p.tabs.Items[4].Content.(*container.Scroll).ScrollToBottom()
+	}},
+	{Name: "settings-target", Set: func(w *pagetest.Rig, _ *pagetest.Fake, p *Page) {
+		p.Show()
+		w.Settle()
+		p.tabs.SelectIndex(4)
+		t := config.NewTarget()
+		t.ID, t.Name, t.Kind = "phone", "My phone", config.Pushover
+		p.editTarget(t, 0)
 	}},
 	{Name: "settings-general", Set: func(_ *pagetest.Rig, _ *pagetest.Fake, p *Page) {
 		p.Show()

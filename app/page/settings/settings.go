@@ -53,6 +53,8 @@ type Page struct {
 
 	callState *widget.Label
 	callers   *fyne.Container // a row for each
+	targets   *fyne.Container // a row for each
+	targeted  string          // what the rows of the targets say
 	group     *widget.Check
 	oldTLS    *widget.Check
 	keepMail  *widget.Check
@@ -230,6 +232,7 @@ func (p *Page) fill() {
 		widgets.SetEnabled(p.ingest, c.RTSP())
 	}
 
+	p.showTargets()
 	p.tester.Clear()
 	p.group.SetChecked(p.edit.Archive.Group)
 	p.oldTLS.SetChecked(p.edit.SMTP.OldTLS)
@@ -261,6 +264,7 @@ func (p *Page) draw() {
 		}
 		p.smtp.SetText(text)
 		p.callState.SetText(callStateOf(s.Calls))
+		p.showTargets()
 		p.about.SetText(words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings))
 	}
 

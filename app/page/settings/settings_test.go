@@ -273,6 +273,7 @@ var unlisted = []string{
 	"language",                                        // a choice
 	"archive.group", "smtp.old_tls", "smtp.keep_mail", // check boxes
 	"notify.alarm", "notify.saved", "notify.trouble", // check boxes
+	"target",                                                           // a dialog
 	"camera.id",                                                        // made of the name
 	"camera.enabled", "camera.audio", "camera.notify", "camera.ingest", // boxes, a choice, a button
 }
@@ -358,5 +359,57 @@ func TestCallers(t *testing.T) {
 	w.Settle()
 	if len(f.Calling) != 0 || pagetest.Texts(p.callers) != "Nobody may call." {
 		t.Errorf("got %+v", f.Calling)
+	}
+}
+
+// TestTargets adds a phone, edits it and removes it. A test goes only where word goes.
+func TestTargets(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default(), State: pagetest.Status("")}
+	w, p := open(t, f)
+	w.Changed(control.Update{Status: f.State}, true)
+	p.Show()
+	w.Settle()
+	top := func() fyne.CanvasObject { return w.Window.Canvas().Overlays().Top() }
+	if got := pagetest.Texts(p.targets); got != "None yet." {
+		t.Errorf("got %q", got)
+	}
+	add := config.NewTarget()
+	add.ID = "target"
+	p.editTarget(add, 0)
+	done := pagetest.Find(top(), "Done")
+	if !done.(fyne.Disableable).Disabled() || !strings.Contains(pagetest.Texts(top()), "Address must begin with http") {
+		t.Errorf("a target without an address: %q", pagetest.Texts(top()))
+	}
+	test.Tap(pagetest.Find(top(), "Cancel"))
+	add.URL, add.Token = "https://ntfy.sh/x", "s3cret"
+	p.editTarget(add, 0)
+	w.Window.Canvas().Focused().(*widgets.Entry).SetText("My phone")
+	test.Tap(pagetest.Find(top(), "Done"))
+	if !p.edited() || !strings.Contains(pagetest.Texts(p.targets), "My phone\nntfy") {
+		t.Errorf("got %q, edited %t", pagetest.Texts(p.targets), p.edited())
+	}
+	if !pagetest.Find(p.targets, "Try").(fyne.Disableable).Disabled() {
+		t.Error("a target that is not saved may be tried")
+	}
+	p.apply()
+	w.Settle()
+	if len(f.Applied) != 1 || len(f.Applied[0].Targets) != 1 || f.Applied[0].Targets[0].Name != "My phone" ||
+		f.Applied[0].Targets[0].Token != "s3cret" {
+		t.Fatalf("got %+v, %q", f.Applied, p.message.Text)
+	}
+	test.Tap(pagetest.Find(p.targets, "Try"))
+	w.Settle()
+	if !slices.Equal(f.Tried, []string{"target"}) || !w.Toasts.Box.Visible() {
+		t.Errorf("tried %v", f.Tried)
+	}
+
+	// The token is kept, though nobody sees it.
+	p.editTarget(p.edit.Targets[0], 0)
+	w.Window.Canvas().Focused().(*widgets.Entry).SetText("Her phone")
+	test.Tap(pagetest.Find(top(), "Done"))
+	p.apply()
+	w.Settle()
+	if got := f.Config.Targets[0]; got.Name != "Her phone" || got.Token != "s3cret" {
+		t.Errorf("got %+v", got)
 	}
 }

@@ -32,6 +32,7 @@ type Fake struct {
 	Applied []config.Settings
 	Deleted []string
 	Mailed  []string
+	Tried   []string // targets of word
 	Paused  bool
 	Dropped bool
 }
@@ -86,6 +87,12 @@ func (f *Fake) AddCaller(c status.Caller) (added status.Caller, token string, er
 // RemoveCaller implements control.Recorder.
 func (f *Fake) RemoveCaller(id string) error {
 	f.Calling = slices.DeleteFunc(f.Calling, func(c status.Caller) bool { return c.ID == id })
+	return f.Refuse
+}
+
+// TryTarget implements control.Recorder.
+func (f *Fake) TryTarget(_ context.Context, id string) error {
+	f.Tried = append(f.Tried, id)
 	return f.Refuse
 }
 

@@ -1,0 +1,395 @@
+package outbox
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/internal/testing/poll"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+const jpeg = "\xff\xd8 a picture"
+
+// service is a service that takes word. check looks at each request as the real one would, and returns its answer.
+type service struct {
+	*httptest.Server
+	mu    sync.Mutex
+	code  int // answered instead, if it is not 0
+	after string
+	got   []string // title and body of each word that was taken
+	seen  int
+}
+
+func serve(t *testing.T, check func(r *http.Request, body []byte) (said string, err error)) *service {
+	s := &service{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.seen++; s.code != 0 {
+			w.Header().Set("Retry-After", s.after)
+			w.WriteHeader(s.code)
+			return
+		}
+		said, err := check(r, body)
+		if err != nil {
+			t.Errorf("%s %s: %v", r.Method, r.URL, err)
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		s.got = append(s.got, said)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *service) words() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.got)
+}
+
+func (s *service) answer(code int, after string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.code, s.after = code, after
+}
+
+func (s *service) requests() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen
+}
+
+// anything takes every word and keeps the title of ntfy.
+func anything(r *http.Request, body []byte) (string, error) {
+	title, err := new(mime.WordDecoder).DecodeHeader(r.Header.Get("Title"))
+	said := string(body)
+	if m := r.Header.Get("Message"); m != "" {
+		said, err = new(mime.WordDecoder).DecodeHeader(m)
+	}
+	return title + " / " + said, err
+}
+
+// kinds are strict stand-ins for the services: each checks every field that its service asks for.
+var kinds = map[string]func(r *http.Request, body []byte) (string, error){
+	config.Ntfy: func(r *http.Request, body []byte) (string, error) {
+		if r.Method != "POST" || r.URL.Path != "/topic" || r.Header.Get("Authorization") != "Bearer s3cret" ||
+			r.Header.Get("Filename") != "picture.jpg" || string(body) != jpeg || r.Header.Get("Priority") != "4" ||
+			r.Header.Get("Tags") == "" {
+			return "", fmt.Errorf("%v, %q", r.Header, body)
+		}
+		return anything(r, body)
+	},
+	config.Gotify: func(r *http.Request, body []byte) (string, error) {
+		var m struct {
+			Title, Message string
+			Priority       int
+		}
+		d := json.NewDecoder(strings.NewReader(string(body)))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&m); err != nil {
+			return "", err
+		}
+		if r.URL.Path != "/topic/message" || r.Header.Get("X-Gotify-Key") != "s3cret" || r.URL.RawQuery != "" ||
+			r.Header.Get("Content-Type") != "application/json" || m.Priority != 8 {
+			return "", fmt.Errorf("%s, %v, %+v", r.URL, r.Header, m)
+		}
+		return m.Title + " / " + m.Message, nil
+	},
+	config.Pushover: func(r *http.Request, _ []byte) (string, error) {
+		if r.URL.Path != "/topic/1/messages.json" || r.FormValue("token") != "s3cret" || r.FormValue("user") != "me" ||
+			r.FormValue("timestamp") == "" {
+			return "", fmt.Errorf("%s, %v", r.URL, r.Form)
+		}
+		return r.FormValue("title") + " / " + r.FormValue("message"), picture(r, "attachment")
+	},
+	config.Telegram: func(r *http.Request, _ []byte) (string, error) {
+		if r.URL.Path != "/topic/bots3cret/sendPhoto" || r.FormValue("chat_id") != "me" {
+			return "", fmt.Errorf("%s, %v", r.URL, r.Form)
+		}
+		return strings.Replace(r.FormValue("caption"), "\n", " / ", 1), picture(r, "photo")
+	},
+	config.Webhook: func(r *http.Request, body []byte) (string, error) {
+		mac := hmac.New(sha256.New, []byte("s3cret"))
+		_, _ = fmt.Fprintf(mac, "%s.%s", r.Header.Get("X-Preroll-Timestamp"), body)
+		if got := r.Header.Get("X-Preroll-Signature"); got != "sha256="+hex.EncodeToString(mac.Sum(nil)) {
+			return "", fmt.Errorf("signature %q", got)
+		}
+		var w Word
+		if err := json.Unmarshal(body, &w); err != nil {
+			return "", err
+		}
+		if w.ID == "" || w.ID != r.Header.Get("X-Preroll-Delivery") || w.Event != "e1" || w.Camera != "gate" ||
+			w.Label != "person" || w.State != "recording" || string(w.Picture) != jpeg || w.Time.IsZero() {
+			return "", fmt.Errorf("%+v", w)
+		}
+		return w.Title + " / " + w.Body, nil
+	},
+}
+
+func picture(r *http.Request, name string) error {
+	f, head, err := r.FormFile(name)
+	if err != nil {
+		return err
+	}
+	b, err := io.ReadAll(f)
+	if err != nil || string(b) != jpeg || head.Header.Get("Content-Type") != "image/jpeg" {
+		return fmt.Errorf("%q, %v, %v", b, head.Header, err)
+	}
+	return nil
+}
+
+// rig is an outbox with settings that a test may change.
+type rig struct {
+	*Outbox
+	state string
+	mu    sync.Mutex
+	list  []config.Target
+}
+
+func targetOf(kind, url string) config.Target {
+	t := config.NewTarget()
+	t.ID, t.Name, t.Kind, t.URL, t.User, t.Token, t.Saved = kind, "Phone", kind, url+"/topic", "me", "s3cret", true
+	return t
+}
+
+func newRig(t *testing.T, state string, list ...config.Target) *rig {
+	r := &rig{state: state, list: list}
+	r.Outbox = New(Options{State: state, Say: text.Text.String, Changed: func() {}, Log: slog.New(slog.DiscardHandler),
+		Settings: func() config.Settings {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return config.Settings{Targets: slices.Clone(r.list)}
+		},
+		Picture: func(context.Context, event.Event) ([]byte, error) { return []byte(jpeg), nil },
+		Started: time.Now().Add(-time.Minute)})
+	return r
+}
+
+// run runs the outbox until the test or the returned function ends it.
+func (r *rig) run(t *testing.T) (end func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); r.Run(ctx) }()
+	end = sync.OnceFunc(func() { cancel(); <-done })
+	t.Cleanup(end)
+	return end
+}
+
+func alarm(id string) event.Event {
+	return event.Event{ID: id, Camera: "gate", CameraName: "Tür", Label: "person", Time: time.Now(),
+		State: event.Recording}
+}
+
+func TestKinds(t *testing.T) {
+	for _, kind := range config.TargetKinds {
+		t.Run(kind, func(t *testing.T) {
+			s := serve(t, kinds[kind])
+			r := newRig(t, t.TempDir(), targetOf(kind, s.URL))
+			r.run(t)
+			e := alarm("e1")
+			r.Event(e)
+			r.Event(e) // changed since, and told already
+			poll.Until(t, "word", 10*time.Second, func() bool { return len(s.words()) == 1 }, nil)
+			want := "Alarm: Tür / person at " + e.Time.Local().Format("15:04:05") + ". The clip is being saved."
+			if got := s.words()[0]; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if files, _ := os.ReadDir(filepath.Join(r.state, Folder)); len(files) != 0 {
+				t.Errorf("%d words that were taken are left", len(files))
+			}
+		})
+	}
+}
+
+// TestWhoIsTold checks which targets want which word.
+func TestWhoIsTold(t *testing.T) {
+	now := time.Now()
+	quiet := now.Add(-time.Hour).Format("15:04") + "-" + now.Add(time.Hour).Format("15:04")
+	for name, tc := range map[string]struct {
+		change func(*config.Target)
+		want   string
+	}{
+		"all":    {func(*config.Target) {}, "Alarm: Tür, Clip saved: Tür, No clip: Tür, Preroll needs you"},
+		"alarms": {func(t *config.Target) { t.Saved, t.Trouble = false, false }, "Alarm: Tür"},
+		"off":    {func(t *config.Target) { t.Enabled = false }, ""},
+		"quiet":  {func(t *config.Target) { t.Quiet = quiet }, ""},
+		"this camera": {func(t *config.Target) { t.Cameras, t.Trouble = []string{"gate"}, false },
+			"Alarm: Tür, Clip saved: Tür, No clip: Tür"},
+		"another camera": {func(t *config.Target) { t.Cameras = []string{"yard"} }, "Preroll needs you"},
+		"another label":  {func(t *config.Target) { t.Labels = []string{"motion"} }, "Preroll needs you"},
+		"this label": {func(t *config.Target) { t.Labels, t.Saved, t.Trouble = []string{"Person"}, false, false },
+			"Alarm: Tür"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, anything)
+			to := targetOf(config.Ntfy, s.URL)
+			to.Picture = false
+			tc.change(&to)
+			r := newRig(t, t.TempDir(), to)
+			r.run(t)
+			before := alarm("old")
+			before.Time = time.Now().Add(-time.Hour)
+			r.Event(before)
+			continued := alarm("next")
+			continued.Continues = "e1"
+			r.Event(continued)
+			r.Event(alarm("e1"))
+			saved := alarm("e1")
+			saved.State, saved.SavedAt = event.Saved, time.Now()
+			failed := alarm("e2")
+			failed.State, failed.Until, failed.Cause = event.Failed, time.Now(), text.Plain("No video came.")
+			count := strings.Count(tc.want, ", ") + 1
+			if tc.want == "" {
+				count = 0
+			}
+			r.Event(saved)
+			r.Event(failed)
+			r.Problem(status.Problem{Code: "smtp", Text: text.Plain("No mail"), Hint: text.Plain("Look.")})
+			r.Problem(status.Problem{Code: "smtp", Text: text.Plain("No mail"), Hint: text.Plain("Look.")})
+			poll.Until(t, "word", 10*time.Second, func() bool { return len(s.words()) >= count }, nil)
+			time.Sleep(50 * time.Millisecond)
+			var titles []string
+			for _, w := range s.words() {
+				title, _, _ := strings.Cut(w, " / ")
+				titles = append(titles, title)
+			}
+			slices.Sort(titles)
+			want := strings.Split(tc.want, ", ")
+			if slices.Sort(want); strings.Join(titles, ", ") != strings.Join(want, ", ") {
+				t.Errorf("got %v, want %v", titles, want)
+			}
+		})
+	}
+}
+
+// TestTargetIsAway: word waits for a target that does not answer, over a kill too, in order and once.
+func TestTargetIsAway(t *testing.T) {
+	s := serve(t, anything)
+	s.answer(http.StatusInternalServerError, "")
+	other := serve(t, anything)
+	state := t.TempDir()
+	well := targetOf(config.Ntfy, other.URL)
+	well.ID = "well"
+	r := newRig(t, state, targetOf(config.Ntfy, s.URL), well)
+	end := r.run(t)
+	for i := range 3 {
+		r.Event(alarm(fmt.Sprint("e", i)))
+		poll.Until(t, "word for the other target", 10*time.Second, func() bool { return len(other.words()) == i+1 },
+			nil)
+	}
+	poll.Until(t, "an attempt", 10*time.Second, func() bool { return s.requests() > 0 }, nil)
+	poll.Until(t, "the state of the target", 10*time.Second, func() bool { return !r.Status()[0].Error.IsZero() }, nil)
+	if got := r.Status()[0]; got.Waiting != 3 || got.Sent != 0 || !strings.Contains(got.Error.String(), "500") ||
+		got.Failing {
+		t.Errorf("got %+v", got)
+	}
+	if got := r.Status()[1]; got.Waiting != 0 || got.Sent != 3 || !got.Error.IsZero() {
+		t.Errorf("the other target: got %+v", got)
+	}
+	end() // as a kill would: the files stay
+	if files, _ := os.ReadDir(filepath.Join(state, Folder)); len(files) != 3 {
+		t.Fatalf("%d words wait in files, want 3", len(files))
+	}
+	s.answer(0, "")
+	again := newRig(t, state, targetOf(config.Ntfy, s.URL), well)
+	again.run(t)
+	poll.Until(t, "the words after a restart", 10*time.Second, func() bool { return len(s.words()) == 3 }, nil)
+	if got := s.words(); !slices.IsSorted(got) || len(other.words()) != 3 {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestRetryAfter: a service that wants to be left alone is left alone.
+func TestRetryAfter(t *testing.T) {
+	s := serve(t, anything)
+	s.answer(http.StatusTooManyRequests, "3600")
+	r := newRig(t, t.TempDir(), targetOf(config.Ntfy, s.URL))
+	r.run(t)
+	r.Event(alarm("e1"))
+	poll.Until(t, "an attempt", 10*time.Second, func() bool { return s.requests() == 1 }, nil)
+	poll.Until(t, "its result", 10*time.Second, func() bool { return !r.Status()[0].Error.IsZero() }, nil)
+	r.Outbox.mu.Lock()
+	defer r.Outbox.mu.Unlock()
+	if wait := time.Until(r.targets[config.Ntfy].due); wait < 59*time.Minute {
+		t.Errorf("it is asked again after %s, want an hour", wait)
+	}
+}
+
+// TestNoTokenGetsOut: no error names a token, and none follows a redirect.
+func TestNoTokenGetsOut(t *testing.T) {
+	thief := serve(t, anything)
+	s := httptest.NewServer(http.RedirectHandler(thief.URL, http.StatusTemporaryRedirect))
+	t.Cleanup(s.Close)
+	for _, kind := range config.TargetKinds {
+		for _, url := range []string{s.URL, "http://127.0.0.1:1", "http://[::1"} {
+			to := targetOf(kind, url)
+			r := newRig(t, t.TempDir(), to)
+			err := r.Try(t.Context(), kind, []byte(jpeg))
+			if err == nil || strings.Contains(err.Error(), "s3cret") ||
+				strings.Contains(fmt.Sprintf("%+v", err), "s3cret") {
+				t.Errorf("%s to %s: got %v", kind, url, err)
+			}
+		}
+	}
+	if thief.requests() > 0 {
+		t.Error("word was sent on to another address")
+	}
+	r := newRig(t, t.TempDir())
+	if err := r.Try(t.Context(), "nobody", nil); !errors.Is(err, text.NoSuchTarget.Error()) {
+		t.Errorf("got %v, want %v", err, text.NoSuchTarget)
+	}
+}
+
+// TestOldFiles: files that are no words are removed, and words of targets that there are no longer too.
+func TestOldFiles(t *testing.T) {
+	state := t.TempDir()
+	dir := filepath.Join(state, Folder)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"a.json": "{", "b.json": `{"id": "../../x", "target": "ntfy"}`,
+		"c.json": `{"id": "c", "target": "gone"}`, "d.txt": "x"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := serve(t, anything)
+	r := newRig(t, state, targetOf(config.Ntfy, s.URL))
+	r.run(t)
+	poll.Until(t, "an empty folder", 10*time.Second, func() bool {
+		files, err := os.ReadDir(dir)
+		return err == nil && len(files) == 0
+	}, nil)
+	for i := range maxWaiting + 20 {
+		r.put(Word{Kind: Test, Time: time.Now(), Title: fmt.Sprint(i)}, []config.Target{targetOf(config.Ntfy, s.URL)})
+	}
+	if n := r.Status()[0].Waiting; n > maxWaiting {
+		t.Errorf("%d words wait, want at most %d", n, maxWaiting)
+	}
+}

@@ -1,0 +1,213 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+// sendTime is how long a service may take to answer.
+const sendTime = 20 * time.Second
+
+// client follows no redirect, because a token must not go to another address.
+var client = http.Client{Timeout: sendTime,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// refusal is an answer that is no success.
+type refusal struct {
+	err   error         // a text
+	after time.Duration // how long the service wants to be left alone
+}
+
+func (r *refusal) Error() string { return r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+// retryAfter returns how long a service wants to be left alone, at most an hour.
+func retryAfter(err error) time.Duration {
+	var r *refusal
+	if errors.As(err, &r) {
+		return min(r.after, time.Hour)
+	}
+	return 0
+}
+
+// send sends a word to a target. The error names no address, because that may hold a token.
+func send(ctx context.Context, t config.Target, w Word) error {
+	var err error
+	if t.Token, err = t.Token.Resolve("target " + t.ID); err != nil {
+		return err
+	}
+	r, err := request(t, w)
+	if err != nil {
+		return bare(err)
+	}
+	r.Header.Set("User-Agent", "Preroll")
+	resp, err := client.Do(r.WithContext(ctx))
+	if err != nil {
+		return bare(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	switch {
+	case resp.StatusCode/100 == 2:
+		return nil
+	case resp.StatusCode/100 == 3:
+		return text.TargetRedirects.Error()
+	}
+	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+	return &refusal{text.TargetAnswers.Error(resp.Status), time.Duration(seconds) * time.Second}
+}
+
+// bare returns an error without the address that it names.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// request returns the request that brings a word to a target, in the form of its kind.
+func request(t config.Target, w Word) (*http.Request, error) {
+	switch t.Kind {
+	case config.Gotify:
+		return gotify(t, w)
+	case config.Pushover:
+		return pushover(t, w)
+	case config.Telegram:
+		return telegram(t, w)
+	case config.Webhook:
+		return webhook(t, w)
+	}
+	return ntfy(t, w)
+}
+
+// ntfy follows https://docs.ntfy.sh/publish/: the message is the body, or a header if the body is a picture.
+func ntfy(t config.Target, w Word) (*http.Request, error) {
+	body, head := []byte(w.Body), http.Header{}
+	head.Set("Title", header(w.Title))
+	head.Set("Priority", map[Kind]string{Alarm: "4", Saved: "2", Trouble: "4"}[w.Kind])
+	head.Set("Tags", map[Kind]string{Alarm: "rotating_light", Saved: "movie_camera", Trouble: "warning"}[w.Kind])
+	if w.Picture != nil {
+		body = w.Picture
+		head.Set("Filename", "picture.jpg")
+		head.Set("Message", header(w.Body))
+	}
+	if t.Token != "" {
+		head.Set("Authorization", "Bearer "+t.Token.Reveal())
+	}
+	return post(t.Address(), "", body, head)
+}
+
+// header encodes a text for a header, as RFC 2047 says.
+func header(s string) string {
+	return mime.BEncoding.Encode("utf-8", strings.Join(strings.Fields(s), " "))
+}
+
+// gotify follows https://gotify.net/docs/pushmsg. It has no pictures.
+func gotify(t config.Target, w Word) (*http.Request, error) {
+	body, err := json.Marshal(map[string]any{"title": w.Title, "message": w.Body,
+		"priority": map[Kind]int{Alarm: 8, Saved: 2, Trouble: 8, Test: 5}[w.Kind]})
+	if err != nil {
+		return nil, err
+	}
+	return post(strings.TrimRight(t.Address(), "/")+"/message", "application/json", body,
+		http.Header{"X-Gotify-Key": {t.Token.Reveal()}})
+}
+
+// pushover follows https://pushover.net/api.
+func pushover(t config.Target, w Word) (*http.Request, error) {
+	return form(strings.TrimRight(t.Address(), "/")+"/1/messages.json", map[string]string{"token": t.Token.Reveal(),
+		"user": t.User, "title": cut(w.Title, 250), "message": cut(w.Body, 1000),
+		"timestamp": strconv.FormatInt(w.Time.Unix(), 10)}, "attachment", w.Picture)
+}
+
+// telegram follows https://core.telegram.org/bots/api.
+func telegram(t config.Target, w Word) (*http.Request, error) {
+	base := strings.TrimRight(t.Address(), "/") + "/bot" + url.PathEscape(t.Token.Reveal())
+	said := cut(w.Title+"\n"+w.Body, 1000)
+	if w.Picture == nil {
+		return form(base+"/sendMessage", map[string]string{"chat_id": t.User, "text": said}, "", nil)
+	}
+	return form(base+"/sendPhoto", map[string]string{"chat_id": t.User, "caption": said}, "photo", w.Picture)
+}
+
+// webhook sends the word as JSON. Its signature is the HMAC-SHA256 of the time stamp, a full stop and the body.
+func webhook(t config.Target, w Word) (*http.Request, error) {
+	body, err := json.Marshal(w)
+	if err != nil {
+		return nil, err
+	}
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(t.Token.Reveal()))
+	_, _ = fmt.Fprintf(mac, "%s.%s", stamp, body)
+	return post(t.Address(), "application/json", body, http.Header{"X-Preroll-Delivery": {w.ID},
+		"X-Preroll-Timestamp": {stamp}, "X-Preroll-Signature": {"sha256=" + hex.EncodeToString(mac.Sum(nil))}})
+}
+
+func post(address, contentType string, body []byte, head http.Header) (*http.Request, error) {
+	r, err := http.NewRequest(http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	for key, values := range head {
+		if values[0] != "" {
+			r.Header[key] = values
+		}
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	return r, nil
+}
+
+// form returns a request with a form of several parts. file is the name of the picture's part.
+func form(address string, fields map[string]string, file string, picture []byte) (*http.Request, error) {
+	var body bytes.Buffer
+	m := multipart.NewWriter(&body)
+	for name, value := range fields {
+		if err := m.WriteField(name, value); err != nil {
+			return nil, err
+		}
+	}
+	if picture != nil {
+		part, err := m.CreatePart(textproto.MIMEHeader{
+			"Content-Disposition": {fmt.Sprintf(`form-data; name="%s"; filename="picture.jpg"`, file)},
+			"Content-Type":        {"image/jpeg"}})
+		if err == nil {
+			_, err = part.Write(picture)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := m.Close(); err != nil {
+		return nil, err
+	}
+	return post(address, m.FormDataContentType(), body.Bytes(), nil)
+}
+
+// cut cuts a text to a number of characters.
+func cut(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}

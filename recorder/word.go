@@ -1,0 +1,93 @@
+package recorder
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/preroll/preroll/internal/durable"
+	"github.com/preroll/preroll/recorder/archive"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/outbox"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+// newOutbox makes the outbox of word for phones and programs. say may be nil.
+func (r *Recorder) newOutbox(say func(language string, t text.Text) string) *outbox.Outbox {
+	return outbox.New(outbox.Options{State: r.paths.State, Settings: r.Settings, Picture: r.wordPicture,
+		Changed: r.hub.statusChanged, Log: r.log, Started: r.started,
+		Say: func(t text.Text) string {
+			if say == nil {
+				return t.String()
+			}
+			return say(r.Settings().Language, t)
+		}})
+}
+
+// wordWidth is the width of a picture of a camera that goes out with word of an alarm, in pixels.
+const wordWidth = 640
+
+// wordPicture returns a picture of an event: what its camera shows now, or the thumbnail of its clip.
+func (r *Recorder) wordPicture(ctx context.Context, e event.Event) ([]byte, error) {
+	if !e.State.Ended() || e.Thumbnail == "" {
+		return r.cameras.Still(ctx, e.Camera, wordWidth)
+	}
+	root, err := r.archive.On(e)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	f, _, err := durable.OpenPlain(root, archive.In(e, e.Thumbnail))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, 4<<20))
+}
+
+// lastingProblem is how long a problem lasts before word of it goes out.
+const lastingProblem = time.Minute
+
+// tellOfProblems sends word of problems that last, until ctx ends.
+func (r *Recorder) tellOfProblems(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	since := map[string]time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if len(r.Settings().Targets) == 0 {
+			continue
+		}
+
+		there := map[string]time.Time{}
+		for _, p := range r.Status(ctx).Problems {
+			key := p.Code + " " + p.About
+			began, known := since[key]
+			if !known {
+				began = time.Now()
+			}
+			there[key] = began
+			if p.Code != "target" && time.Since(began) > lastingProblem {
+				r.outbox.Problem(p)
+			}
+		}
+		since = there
+	}
+}
+
+// TryTarget sends a test to a target, with a picture of a camera if there is one.
+func (r *Recorder) TryTarget(ctx context.Context, id string) error {
+	var picture []byte
+	for _, c := range r.cameras.Status() {
+		if c.State == status.Recording {
+			picture, _ = r.cameras.Still(ctx, c.ID, wordWidth)
+			break
+		}
+	}
+	return r.outbox.Try(ctx, id, picture)
+}
