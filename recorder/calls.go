@@ -6,10 +6,13 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/preroll/preroll/recorder/access"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger/call"
@@ -31,13 +34,23 @@ func (r *Recorder) receiveCalls(ctx context.Context) {
 		s := call.Server{Settings: r.Settings().Calls, Log: r.log, Find: r.calls.list.Find,
 			Camera: func(id string) bool { _, ok := r.Settings().Camera(id); return ok },
 			Listening: func(listen string, err error) {
+				if err != nil {
+					r.log.Error("no call can come in", "err", err)
+				} else {
+					r.log.Info("waiting for calls", "path", listen)
+				}
 				r.noteCalls(func(s *status.Calls) { s.Listen, s.Error = listen, text.Of(err) })
 			},
-			Ready: func() bool { return isReady(r.Status(serving)) },
-			Metrics: func(w io.Writer) error {
-				return r.counters.Write(w, r.Status(serving))
+			Ready: func() bool {
+				return r.inbox.Status().Listen != "" && slices.ContainsFunc(r.cameras.Status(),
+					func(c status.Camera) bool { return c.State == status.Recording })
 			},
-			Refused: func(netip.Addr) { r.noteCalls(func(s *status.Calls) { s.Refused++ }) }}
+			Metrics: func(w io.Writer) error { return r.counters.Write(w, r.Status(serving)) },
+			Refused: r.refuseCall,
+			Over: func(id string, t event.Trigger) {
+				t.Clean()
+				r.inbox.Signal(history.SignalEnd, id, t, "", text.Text{})
+			}}
 
 		var server errgroup.Group
 		if s.Settings.Listen != "" {
@@ -53,10 +66,21 @@ func (r *Recorder) receiveCalls(ctx context.Context) {
 	}
 }
 
-// isReady reports whether an alarm would save a clip of a camera: one records, and mails come in.
-func isReady(s status.Status) bool {
-	return s.SMTP.Listen != "" &&
-		slices.ContainsFunc(s.Cameras, func(c status.Camera) bool { return c.State == status.Recording })
+// refusalTime is the shortest time between two lines in the log that tell of refused calls.
+const refusalTime = 10 * time.Second
+
+// refuseCall counts a refused call, and keeps the last one for people who look why nothing comes.
+func (r *Recorder) refuseCall(from netip.Addr, camera string, why text.Text) {
+	camera = event.Clean(camera, 64)
+	var quiet bool
+	r.noteCalls(func(s *status.Calls) {
+		quiet = s.Last != nil && time.Since(s.Last.Time) < refusalTime
+		s.Refused++
+		s.Last = &status.Refusal{Time: time.Now(), From: from.String(), Camera: camera, Why: why}
+	})
+	if !quiet {
+		r.log.Warn("call refused", "from", from, "camera", camera, "err", why)
+	}
 }
 
 func (r *Recorder) noteCalls(change func(*status.Calls)) {
@@ -71,7 +95,7 @@ func (c *calls) status() status.Calls {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.state
-	if err := c.list.Err(); err != nil && s.Error.IsZero() {
+	if err := c.list.Err(); err != nil && s.Error.IsZero() && s.Listen != "" {
 		s.Error = text.Of(err)
 	}
 	return s

@@ -34,6 +34,9 @@ func (r *Recorder) runSource(ctx context.Context, s trigger.Source) {
 	}
 }
 
+// oldestAlarm is how long ago an alarm may have begun. A source that says otherwise is wrong.
+const oldestAlarm = time.Hour
+
 // emitOf returns the function that a source of [Options] calls for its alarms. As with a mail, nothing is saved while
 // the camera is switched off or Preroll is paused.
 func (r *Recorder) emitOf(s trigger.Source) trigger.Emit {
@@ -42,14 +45,13 @@ func (r *Recorder) emitOf(s trigger.Source) trigger.Emit {
 			return "", fmt.Errorf("%q: %w", id, ErrNoCamera)
 		}
 		t.Source = s.Name()
-		if t.Time.IsZero() {
-			t.Time = time.Now()
+		if now := time.Now(); t.Time.IsZero() || t.Time.After(now) || now.Sub(t.Time) > oldestAlarm {
+			t.Time = now
 		}
 		t.Clean() // its words may be a stranger's
 		switch r.quiet(id) {
 		case trigger.Paused:
 			r.inbox.Signal(history.SignalPaused, id, t, "", text.Text{})
-			r.log.Info("alarm in a pause", "camera", id, "label", t.Label, "from", t.From)
 			r.mu.Lock()
 			r.pause.Missed++
 			r.mu.Unlock()
@@ -57,7 +59,6 @@ func (r *Recorder) emitOf(s trigger.Source) trigger.Emit {
 			return "", nil
 		case trigger.Off:
 			r.inbox.Signal(history.SignalOff, id, t, "", text.Text{})
-			r.log.Info("alarm of a camera that is switched off", "camera", id, "label", t.Label, "from", t.From)
 			return "", nil
 		}
 

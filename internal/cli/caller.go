@@ -24,6 +24,8 @@ func caller() command {
 		args: [2]int{0, 2},
 		run: func(e *env) error {
 			switch {
+			case metrics && camera != "":
+				return errUsage("a caller that reads the measures triggers no camera: --metrics or --camera, not both")
 			case len(e.args) == 0:
 				return listCallers(e, asJSON)
 			case len(e.args) == 2 && e.args[0] == "add":
@@ -59,7 +61,21 @@ func listCallers(e *env, asJSON bool) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Name, what, used)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	s, err := e.client.Status(e.ctx)
+	if err != nil {
+		return err
+	}
+	if !s.Calls.Error.IsZero() {
+		fmt.Fprintf(e.out, "! %s\n", s.Calls.Error)
+	}
+	if r := s.Calls.Last; r != nil {
+		fmt.Fprintf(e.out, "The last of %s came at %s from %s: %s\n", plural(s.Calls.Refused, "refused call"),
+			r.Time.Local().Format("15:04:05"), r.From, r.Why)
+	}
+	return nil
 }
 
 func addCaller(e *env, add status.Caller) error {
@@ -71,8 +87,12 @@ func addCaller(e *env, add status.Caller) error {
 	if err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(s.Calls.Listen)
-	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
+	set, err := e.client.Settings(e.ctx)
+	if err != nil {
+		return err
+	}
+	host, port, _ := net.SplitHostPort(cmp.Or(s.Calls.Listen, set.Calls.Listen))
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
 		host = ownAddress()
 	}
 	path := fmt.Sprintf("/api/trigger/%s?token=%s&label=motion", cmp.Or(c.Camera, "CAMERA"), c.Token)
@@ -81,7 +101,14 @@ func addCaller(e *env, add status.Caller) error {
 	}
 	fmt.Fprintf(e.out, "%s may call now. Its token is shown this once:\n\n  %s\n\nLet it open this address:\n\n  http://%s%s\n",
 		c.Name, c.Token, net.JoinHostPort(host, cmp.Or(port, "PORT")), path)
-	if s.Calls.Listen == "" {
+	if c.Camera == "" && !c.Metrics {
+		fmt.Fprintln(e.out, "\nIn the place of CAMERA stands the id of a camera, as in: preroll status --json")
+	}
+	switch {
+	case s.Calls.Listen != "":
+	case set.Calls.Listen != "":
+		fmt.Fprintf(e.out, "\nNo call comes in yet: %s\n", s.Calls.Error)
+	default:
 		fmt.Fprintf(e.out, "\nNo call comes in yet. Set listen = \":8025\" or the like in the part [calls] of %s\n",
 			e.paths.File)
 	}

@@ -206,9 +206,9 @@ func count(n [2]int) string {
 	case n[1] == 0:
 		return "no argument"
 	case n[0] == n[1]:
-		return fmt.Sprintf("%d argument", n[0])
+		return plural(n[0], "argument")
 	}
-	return fmt.Sprintf("at most %d argument", n[1])
+	return "at most " + plural(n[1], "argument")
 }
 
 // parse parses options at any position among the arguments.

@@ -140,7 +140,11 @@ func health() command {
 				recording++
 			}
 		}
-		fmt.Fprintf(e.out, "Recording %d of %s.\n", recording, plural(enabled, "camera"))
+		if enabled == 0 {
+			fmt.Fprintln(e.out, "No camera is set up, so nothing is recorded.")
+		} else {
+			fmt.Fprintf(e.out, "Recording %d of %s.\n", recording, plural(enabled, "camera"))
+		}
 		printProblems(e, s)
 		if len(s.Problems) > 0 || recording == 0 {
 			return errSilent

@@ -63,9 +63,16 @@ type List struct {
 // call, see Err; it is never overwritten.
 func Open(state string) *List {
 	l := &List{path: filepath.Join(state, File), used: map[string]time.Time{}}
+	l.load()
+	return l
+}
+
+// load reads the list. l.mu is held, or nobody else has l.
+func (l *List) load() {
+	l.callers, l.err = nil, nil
 	f, err := os.Open(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return l
+		return
 	}
 	var b []byte
 	if err == nil {
@@ -78,13 +85,15 @@ func Open(state string) *List {
 	if err != nil {
 		l.callers, l.err = nil, text.CallersUnreadable.Error(l.path, err)
 	}
-	return l
 }
 
 // Err returns why the list cannot be read, or nil.
 func (l *List) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.err != nil {
+		l.load()
+	}
 	return l.err
 }
 
@@ -101,6 +110,9 @@ func (l *List) Add(c status.Caller) (added status.Caller, token string, err erro
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.err != nil { // it may have been repaired
+		l.load()
+	}
 	if len(l.callers) >= maxCallers {
 		return added, "", ErrMany
 	}

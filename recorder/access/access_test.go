@@ -98,4 +98,10 @@ func TestUnreadableList(t *testing.T) {
 	if b, err := os.ReadFile(path); err != nil || string(b) != broken {
 		t.Errorf("got %q, %v, want the file as it was", b, err)
 	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := l.Add(status.Caller{Name: "Bell"}); err != nil || l.Err() != nil {
+		t.Errorf("after the file was removed: %v, %v", err, l.Err())
+	}
 }

@@ -52,8 +52,9 @@ func Validate(s Settings) ValidationErrors {
 	if s.Calls.Listen != "" {
 		plain, tls := s.SMTP.Ports()
 		n := checkPort(&f, "calls.listen", s.Calls.Listen, text.RuleListenOne)
-		if n > 0 && slices.Contains(slices.Concat(plain, tls), s.Calls.Listen) {
-			f.add("calls.listen", s.Calls.Listen, text.RuleOnce)
+		if slices.ContainsFunc(slices.Concat(plain, tls),
+			func(p string) bool { return n > 0 && samePort(p, s.Calls.Listen) }) {
+			f.add("calls.listen", s.Calls.Listen, text.RuleOtherPort)
 		}
 	}
 	checkAllow(&f, "smtp.allow", s.SMTP.Allow)
@@ -298,6 +299,17 @@ func checkPort(f *ValidationErrors, key, listen string, rule text.Message) int {
 		}
 	}
 	return n
+}
+
+// samePort reports whether two addresses cannot be listened on at once.
+func samePort(a, b string) bool {
+	ahost, aport, _ := net.SplitHostPort(a)
+	bhost, bport, _ := net.SplitHostPort(b)
+	every := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "" || err == nil && ip.IsUnspecified()
+	}
+	return aport == bport && (ahost == bhost || every(ahost) || every(bhost))
 }
 
 func checkAllow(f *ValidationErrors, key string, allow []string) {

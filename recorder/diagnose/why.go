@@ -405,6 +405,8 @@ func (e Evidence) alarm(n history.Entry) (f status.Finding, ok bool) {
 			text.SwitchItOn.With()
 	case history.SignalPaused:
 		f.About, f.Text = text.AlarmCall.With(), text.CallPaused.With(when, n.From)
+	case history.SignalEnd:
+		f.About, f.OK, f.Warn, f.Text = text.AlarmCall.With(), true, true, text.CallEnd.With(when, n.From)
 	case history.SignalFailed:
 		f.About, f.Text = text.AlarmCall.With(), text.CallFailed.With(when, n.From, n.Text)
 	default:

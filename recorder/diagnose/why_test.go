@@ -128,6 +128,8 @@ func TestWhy(t *testing.T) {
 			Entries: with(on("13:30:00", history.Off, "gate", ""), on("14:01:00", history.SignalOff, "gate", ""))},
 			[]string{"! Call: A call came at 14:01:00 from 192.0.2.7, but the camera is switched off.",
 				"! Gate: The camera was switched off from 13:30:00 to now."}, ""},
+		{"an end", Evidence{Camera: "gate", Entries: with(on("14:01:00", history.SignalEnd, "gate", ""))},
+			[]string{"? Call: A call came at 14:01:00 from 192.0.2.7, but it told of an end."}, ""},
 		{"a call that could not be saved", Evidence{Camera: "gate",
 			Entries: with(on("14:01:00", history.SignalFailed, "gate", "the disk is full"))},
 			[]string{"! Call: A call came at 14:01:00 from 192.0.2.7, but it could not be saved: the disk is full."},

@@ -61,6 +61,7 @@ const (
 	SignalOff    Kind = "signal-off"    // its camera is switched off
 	SignalPaused Kind = "signal-paused" // came during a pause
 	SignalFailed Kind = "signal-failed" // could not be saved; Text says why
+	SignalEnd    Kind = "signal-end"    // told of an end, which saves nothing
 )
 
 // Entry is one thing that happened. Time of a mail is when its session began.

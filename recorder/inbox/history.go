@@ -52,12 +52,28 @@ func (n *entryLimiter) isNew(k mailKey, now time.Time) bool {
 	return true
 }
 
-// Signal adds to the history what became of a signal that is no mail: the id of its event, or why it was not saved.
+// Signal adds to the history and to the log what became of a signal that is no mail: the id of its event, or why it was
+// not saved.
 func (in *Inbox) Signal(kind history.Kind, camera string, t event.Trigger, id string, why text.Text) {
 	if t.Sender != "" {
 		t.From = fmt.Sprintf("%s (%s)", t.Sender, t.From)
 	}
-	in.record(kind, camera, t, id, why)
+	if !in.record(kind, camera, t, id, why) {
+		return
+	}
+	log := in.opt.Log.With("camera", camera, "event", id, "label", t.Label, "source", t.Source, "from", t.From)
+	switch kind {
+	case history.SignalFailed:
+		log.Error("alarm not saved", "err", why)
+	case history.SignalPaused:
+		log.Info("alarm in a pause")
+	case history.SignalOff:
+		log.Info("alarm of a camera that is switched off")
+	case history.SignalEnd:
+		log.Info("end of an alarm, which saves nothing")
+	default:
+		log.Info("alarm")
+	}
 }
 
 // record adds to the history what became of a mail: the id of its event, or why the mail was not saved. It reports

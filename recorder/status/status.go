@@ -126,7 +126,16 @@ func (p Port) Equal(o Port) bool {
 type Calls struct {
 	Listen  string    `json:"listen"`         // the address that it listens on, or "" if it does not
 	Error   text.Text `json:"error,omitzero"` // why nobody can call, although the settings ask for it
-	Refused int       `json:"refused"`        // calls since the start without a token, or from a wrong address
+	Refused int       `json:"refused"`        // calls since the start without a valid token, or from a wrong address
+	Last    *Refusal  `json:"last,omitempty"` // the last of them
+}
+
+// Refusal is a call that was refused.
+type Refusal struct {
+	Time   time.Time `json:"time"`
+	From   string    `json:"from"`             // network address
+	Camera string    `json:"camera,omitempty"` // as the call has it
+	Why    text.Text `json:"why"`
 }
 
 // Caller may call with its token: to trigger cameras, or to read the measures.

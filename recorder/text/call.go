@@ -2,7 +2,10 @@ package text
 
 // Calls by HTTP: who may call, and what became of a call.
 var (
-	WrongToken         = define("wrong-token", "this call has no valid token; make one with: preroll caller add NAME")
+	NoToken            = define("no-token", "this call brings no token; make one with: preroll caller add NAME")
+	WrongToken         = define("wrong-token", "this call brings a wrong token; make one with: preroll caller add NAME")
+	CallerNotAllowed   = define("caller-not-allowed", "this address may not call; see calls.allow in the settings")
+	TooManyCalls       = define("too-many-calls", "too many calls at once came from this address")
 	TooManyWrongTokens = define("too-many-wrong-tokens", "too many calls without a valid token came from this address")
 	TokenOfOtherCamera = define("token-of-other-camera", "this token is for another camera")
 	TokenForMetrics    = define("token-for-metrics", "this token reads the measures and triggers no camera")

@@ -9,6 +9,7 @@ var (
 	RuleListen             = define("rule-listen", `must be ":port" or "address:port" with a port up to 65535, such as ":2525"; several with commas`)
 	RuleListenOne          = define("rule-listen-one", `must be ":port" or "address:port" with a port up to 65535, such as ":8025"`)
 	RuleListenAddress      = define("rule-listen-address", "must hold an address of this machine, or none for all of them")
+	RuleOtherPort          = define("rule-other-port", "must be another port than those for alarm mail")
 	RuleOnce               = define("rule-once", "must be there only once")
 	RulePorts              = define("rule-ports", "must be at most %d ports in all")
 	RuleUsername           = define("rule-username", "must be set where smtp.password is")

@@ -44,6 +44,7 @@ var (
 	CallEventGone       = define("call-event-gone", "A call came at %s from %s, but its event is not in the list any more.")
 	CallCameraOff       = define("call-camera-off", "A call came at %s from %s, but the camera is switched off.")
 	CallPaused          = define("call-paused", "A call came at %s from %s, but Preroll was paused.")
+	CallEnd             = define("call-end", "A call came at %s from %s, but it told of an end.")
 	CallFailed          = define("call-failed", "A call came at %s from %s, but it could not be saved: %s.")
 	NoMailOfCamera      = define("no-mail-of-camera", "No mail came from this camera between %s and %s.")
 	NoMailOfCameraLast  = define("no-mail-of-camera-last", "Press the test button in the camera's mail settings. The last mail from it came at %s.")

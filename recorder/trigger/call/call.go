@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,11 +36,12 @@ const (
 	maxHead       = 16 << 10         // bytes of a request without its body
 	headTime      = 10 * time.Second // for the head of a request
 	callTime      = 30 * time.Second // for a whole request
+	textTime      = 3 * time.Second  // for the text of a call, before its trigger goes out without it
 	answerTime    = time.Minute      // from the head to the end of the answer; an event may wait for its camera
-	idleTime      = time.Minute
-	endTime       = 2 * time.Second // for calls that are being answered when Run ends
-	againTime     = 5 * time.Second // until a port that is taken is tried again
-	manyWrong     = 20              // wrong tokens of one address within wrongTime
+	maxReading    = 16               // bodies that are read at once
+	endTime       = 2 * time.Second  // for calls that are being answered when Run ends
+	againTime     = 5 * time.Second  // until a port that is taken is tried again
+	manyWrong     = 20               // wrong tokens of one address within wrongTime
 	wrongTime     = 10 * time.Minute
 	keptAddresses = 1000 // addresses whose wrong tokens are counted
 )
@@ -50,14 +52,21 @@ type Server struct {
 	Log       *slog.Logger
 	Find      func(token string) (status.Caller, bool) // the caller with a token
 	Camera    func(id string) bool                     // reports whether there is such a camera
-	Ready     func() bool                              // reports whether an alarm would save a clip now
+	Ready     func() bool                              // reports whether a camera records and mails come in
 	Metrics   func(io.Writer) error                    // writes the measures
 	Listening func(listen string, err error)           // called when listening begins or fails
-	Refused   func(from netip.Addr)                    // called for a call that is refused
+
+	// Refused is called for a call that is refused, and for a connection of an address that is not allowed. camera may
+	// be anything.
+	Refused func(from netip.Addr, camera string, why text.Text)
+
+	// Over is called for a call that tells of an end, and so saves nothing.
+	Over func(camera string, t event.Trigger)
 
 	ctx     context.Context // of Run
 	emit    trigger.Emit
 	allow   func(netip.Addr) bool
+	reading chan struct{}  // one place for each body that is read
 	working sync.WaitGroup // calls that are being answered
 
 	mu    sync.Mutex // guards wrong
@@ -75,6 +84,7 @@ func (s *Server) Name() event.Source { return event.Call }
 
 // Run takes calls until ctx ends. It tries a port that is taken again every five seconds.
 func (s *Server) Run(ctx context.Context, emit trigger.Emit) error {
+	s.reading = make(chan struct{}, maxReading)
 	s.ctx, s.emit, s.allow, s.wrong = ctx, emit, trigger.Allowed(s.Settings.Allow), map[netip.Addr]*count{}
 	for ctx.Err() == nil {
 		ln, err := net.Listen("tcp", s.Settings.Listen)
@@ -111,26 +121,29 @@ func (s *Server) serve(ctx context.Context, ln net.Listener) error {
 			say(w, http.StatusServiceUnavailable, "not ready")
 		}
 	})
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: headTime, ReadTimeout: callTime, WriteTimeout: answerTime,
-		IdleTimeout: idleTime, MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	conns := &listener{Listener: ln, allow: s.allow, refused: s.Refused}
+	srv := &http.Server{ReadHeaderTimeout: headTime, ReadTimeout: callTime, WriteTimeout: answerTime,
+		MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.working.Add(1)
+			defer s.working.Done()
+			mux.ServeHTTP(w, r)
+		}),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
-		},
-		ConnState: func(c net.Conn, state http.ConnState) {
-			if state == http.StateIdle { // the next byte is the first of a request
-				c.(*conn).began.Store(0)
-			}
 		}}
+
+	// One call a connection: the trigger time is that of its first byte, and nobody holds a place with nothing to say.
+	srv.SetKeepAlivesEnabled(false)
 	served := make(chan error, 1)
-	go func() {
-		served <- srv.Serve(&listener{Listener: ln, allow: s.allow, refused: s.Refused, counts: map[netip.Addr]int{}})
-	}()
+	go func() { served <- srv.Serve(conns) }()
 	select {
 	case err := <-served:
 		return errors.Join(err, srv.Close())
 	case <-ctx.Done():
 	}
 
+	conns.dropStrangers()
 	over, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
 	if srv.Shutdown(over) != nil {
@@ -151,33 +164,44 @@ func say(w http.ResponseWriter, code int, word string) {
 
 // callerOf returns who calls. Without a valid token it refuses the call and returns false.
 func (s *Server) callerOf(w http.ResponseWriter, r *http.Request) (c status.Caller, ok bool) {
-	if c, ok = s.Find(tokenOf(r)); ok {
-		return c, true
-	}
-	from := addrOf(r.RemoteAddr)
-	s.Refused(from)
-	if wait := s.countWrong(from, time.Now()); wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-		answer(w, http.StatusTooManyRequests, refusal(text.TooManyWrongTokens))
-		return c, false
+	tokens := tokensOf(r)
+	for _, token := range tokens {
+		if c, ok = s.Find(token); ok {
+			r.Context().Value(connKey{}).(*conn).taken.Store(true)
+			return c, true
+		}
 	}
 
-	// Cameras send a password only if they are asked for one.
+	// Cameras send a password only if they are asked for one, so a call without any is no wrong one.
 	w.Header().Set("WWW-Authenticate", `Basic realm="preroll", charset="UTF-8"`)
-	answer(w, http.StatusUnauthorized, refusal(text.WrongToken))
+	if len(tokens) == 0 {
+		s.refuse(w, r, http.StatusUnauthorized, text.NoToken)
+		return c, false
+	}
+	if wait := s.countWrong(addrOf(r.RemoteAddr), time.Now()); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+		s.refuse(w, r, http.StatusTooManyRequests, text.TooManyWrongTokens)
+		return c, false
+	}
+	s.refuse(w, r, http.StatusUnauthorized, text.WrongToken)
 	return c, false
+}
+
+// refuse answers that a call is refused, and why.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code int, why text.Message) {
+	t := why.With()
+	s.Refused(addrOf(r.RemoteAddr), r.PathValue("camera"), t)
+	answer(w, code, result{Code: t.Code, Message: t.English})
 }
 
 // metrics answers with the measures.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	s.working.Add(1)
-	defer s.working.Done()
 	caller, ok := s.callerOf(w, r)
 	if !ok {
 		return
 	}
 	if !caller.Metrics {
-		answer(w, http.StatusForbidden, refusal(text.TokenNotForMetrics))
+		s.refuse(w, r, http.StatusForbidden, text.TokenNotForMetrics)
 		return
 	}
 	w.Header().Set("Content-Type", metricsType)
@@ -190,36 +214,39 @@ const metricsType = "text/plain; version=0.0.4; charset=utf-8"
 
 // call answers one call.
 func (s *Server) call(w http.ResponseWriter, r *http.Request) {
-	s.working.Add(1)
-	defer s.working.Done()
 	caller, ok := s.callerOf(w, r)
 	if !ok {
 		return
 	}
 	from, id := addrOf(r.RemoteAddr), r.PathValue("camera")
 	switch {
-	case caller.Metrics:
-		answer(w, http.StatusForbidden, refusal(text.TokenForMetrics))
+	case r.Method == http.MethodHead:
+		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
-	case !s.Camera(id):
-		answer(w, http.StatusNotFound, refusal(text.NoSuchCamera))
+	case caller.Metrics:
+		s.refuse(w, r, http.StatusForbidden, text.TokenForMetrics)
 		return
 	case caller.Camera != "" && caller.Camera != id:
-		answer(w, http.StatusForbidden, refusal(text.TokenOfOtherCamera))
+		s.refuse(w, r, http.StatusForbidden, text.TokenOfOtherCamera)
+		return
+	case !s.Camera(id):
+		s.refuse(w, r, http.StatusNotFound, text.NoSuchCamera)
 		return
 	}
 
-	said := read(w, r)
+	said := s.read(w, r)
+	t := event.Trigger{Time: beganOf(r), Source: event.Call, Label: said.label, Sender: caller.Name,
+		Subject: said.subject, From: from.String()}
 	if said.over {
+		s.Over(id, t)
+		drain(w, r)
 		answer(w, http.StatusOK, result{Camera: id})
 		return
 	}
-	t := event.Trigger{Time: beganOf(r), Source: event.Call, Label: said.label, Sender: caller.Name,
-		Subject: said.subject, From: from.String()}
 	ev, err := s.emit(s.ctx, id, t) // not with the connection: a caller that hangs up still has its clip
+	drain(w, r)
 	switch {
 	case err != nil:
-		s.Log.Error("call not saved", "camera", id, "sender", caller.Name, "from", t.From, "err", err)
 		w.Header().Set("Retry-After", "5")
 		answer(w, http.StatusServiceUnavailable, result{Code: text.Of(err).Code, Message: text.Of(err).English})
 	case ev == "":
@@ -238,11 +265,6 @@ type result struct {
 	Message string `json:"message,omitempty"`
 }
 
-func refusal(m text.Message, args ...any) result {
-	t := m.With(args...)
-	return result{Code: t.Code, Message: t.English}
-}
-
 func answer(w http.ResponseWriter, code int, v result) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
@@ -251,15 +273,17 @@ func answer(w http.ResponseWriter, code int, v result) {
 	_ = json.NewEncoder(w).Encode(v) // fails if the caller is gone
 }
 
-// tokenOf returns the token of a call: of the Authorization header, as the password of a login, or in the address.
-func tokenOf(r *http.Request) string {
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return strings.TrimSpace(token)
+// tokensOf returns the tokens of a call: of the Authorization header, as the password of a login, and in the address.
+// Cameras fill in a login too, whether it is asked for or not.
+func tokensOf(r *http.Request) (list []string) {
+	if kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(kind, "bearer") {
+		list = append(list, strings.TrimSpace(token))
 	}
 	if _, password, ok := r.BasicAuth(); ok {
-		return password
+		list = append(list, password)
 	}
-	return r.URL.Query().Get("token")
+	list = append(list, r.URL.Query().Get("token"))
+	return slices.DeleteFunc(list, func(token string) bool { return token == "" })
 }
 
 // countWrong counts a wrong token of an address. It returns how long the address has to wait, if it sent too many.

@@ -3,20 +3,24 @@ package call
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/preroll/preroll/recorder/text"
 )
 
-// conn is a connection of a caller.
+// conn is a connection of a caller, which makes one call.
 type conn struct {
 	net.Conn
-	began atomic.Int64 // when its last request began, in nanoseconds since 1970; 0: the next one has not begun
-	once  sync.Once
-	end   func()
+	l     *listener
+	from  netip.Addr
+	began atomic.Int64 // when its first byte came, in nanoseconds since 1970; 0: none has
+	taken atomic.Bool  // it brought a valid token
 }
 
-// Read notes when a request begins.
+// Read notes when the call begins.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 {
@@ -27,56 +31,88 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // Close closes the connection and makes room for another one.
 func (c *conn) Close() error {
-	c.once.Do(c.end)
+	c.l.leave(c)
 	return c.Conn.Close()
 }
 
-// listener accepts connections of allowed addresses, and only so many of each address and in all.
+// listener accepts connections of allowed addresses, and only so many of each address and in all. Where one has to go,
+// it is the oldest without a valid token.
 type listener struct {
 	net.Listener
 	allow   func(netip.Addr) bool
-	refused func(netip.Addr)
+	refused func(from netip.Addr, camera string, why text.Text)
 
-	mu     sync.Mutex // guards everything below
-	counts map[netip.Addr]int
-	total  int
+	mu    sync.Mutex // guards conns
+	conns []*conn    // the oldest first
 }
 
 // Accept returns the next connection that may call.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
-		c, err := l.Listener.Accept()
+		inner, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		a := addrOf(c.RemoteAddr().String())
-		if l.allow(a) && l.enter(a) {
-			return &conn{Conn: c, end: func() { l.leave(a) }}, nil
+		c := &conn{Conn: inner, l: l, from: addrOf(inner.RemoteAddr().String())}
+		switch {
+		case !l.allow(c.from):
+			l.refused(c.from, "", text.CallerNotAllowed.With())
+		case !l.enter(c):
+			l.refused(c.from, "", text.TooManyCalls.With())
+		default:
+			return c, nil
 		}
-		if !l.allow(a) {
-			l.refused(a)
-		}
-		_ = c.Close()
+		_ = inner.Close()
 	}
 }
 
-// enter reports whether an address may open one more connection.
-func (l *listener) enter(a netip.Addr) bool {
+// enter makes room for a connection. It reports whether there is room.
+func (l *listener) enter(c *conn) bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.total >= maxConns || l.counts[a] >= maxPerAddress {
-		return false
+	ofAddress := func(o *conn) bool { return o.from == c.from }
+	stranger := func(o *conn) bool { return !o.taken.Load() }
+	var drop *conn
+	full := len(l.conns) >= maxConns
+	if number(l.conns, ofAddress) >= maxPerAddress || full {
+		i := slices.IndexFunc(l.conns, func(o *conn) bool { return stranger(o) && (full || ofAddress(o)) })
+		if i < 0 {
+			l.mu.Unlock()
+			return false
+		}
+		drop = l.conns[i]
+		l.conns = slices.Delete(l.conns, i, i+1)
 	}
-	l.counts[a]++
-	l.total++
+	l.conns = append(l.conns, c)
+	l.mu.Unlock()
+	if drop != nil {
+		_ = drop.Conn.Close()
+	}
 	return true
 }
 
-func (l *listener) leave(a netip.Addr) {
+func number(list []*conn, fits func(*conn) bool) (n int) {
+	for _, c := range list {
+		if fits(c) {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *listener) leave(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.total--
-	if l.counts[a]--; l.counts[a] == 0 {
-		delete(l.counts, a)
+	l.conns = slices.DeleteFunc(l.conns, func(o *conn) bool { return o == c })
+}
+
+// dropStrangers closes the connections that brought no valid token yet.
+func (l *listener) dropStrangers() {
+	l.mu.Lock()
+	list := slices.Clone(l.conns)
+	l.mu.Unlock()
+	for _, c := range list {
+		if !c.taken.Load() {
+			_ = c.Conn.Close()
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -13,14 +14,16 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/preroll/preroll/recorder/trigger/message"
 )
 
 // Bounds of what is read of a call.
 const (
-	maxRead   = 64 << 10 // bytes of the text of a call
-	maxDrain  = 16 << 20 // bytes of pictures behind it, which some cameras send along
+	maxRead   = 64 << 10  // bytes of the text of a call
+	maxMixed  = 256 << 10 // bytes of a body with several parts that are looked through for text
+	maxDrain  = 16 << 20  // bytes of pictures behind it, which some cameras send along
 	maxParts  = 20
 	maxFields = 100
 	maxDepth  = 20 // of JSON and XML
@@ -37,7 +40,7 @@ type said struct {
 // punctuation. They are those of Hikvision (EventNotificationAlert), Dahua (Events, Action), Axis and ONVIF.
 var (
 	whatNames  = []string{"event", "eventtype", "eventdescription", "type", "code", "topic", "topic0", "alarm", "rule"}
-	stateNames = []string{"until", "state", "eventstate", "action", "active", "status"}
+	stateNames = []string{"until", "state", "eventstate", "action", "active"}
 	overWords  = []string{"off", "stop", "stopped", "inactive", "false", "0", "end", "ended", "idle", "clear"}
 )
 
@@ -48,11 +51,15 @@ var humps = regexp.MustCompile(`(\p{Ll})(\p{Lu})`)
 type fields struct {
 	label  string
 	events []string
-	over   bool
 	n      int
+
+	// Whether an incident has ended is believed only where a field speaks of the call itself and not of something in
+	// it, and no other one says that it goes on. Better a clip too many.
+	over, on bool
 }
 
-func (f *fields) add(key, value string) {
+// add takes a field. own says that it speaks of the call itself: it lies in the address or at the top of the body.
+func (f *fields) add(key, value string, own bool) {
 	key = strings.ToLower(strings.Map(func(r rune) rune {
 		if strings.ContainsRune("-_ .:", r) {
 			return -1
@@ -60,39 +67,63 @@ func (f *fields) add(key, value string) {
 		return r
 	}, key))
 	value = message.Clean(value)
-	if f.n++; f.n > maxFields || value == "" {
-		return
-	}
 	switch {
+	case value == "":
 	case key == "label":
-		f.label = value
+		if f.label == "" { // the address comes first
+			f.label = value
+		}
+	case own && slices.Contains(stateNames, key):
+		if slices.Contains(overWords, strings.ToLower(value)) {
+			f.over = true
+		} else {
+			f.on = true
+		}
 	case slices.Contains(whatNames, key):
-		f.events = append(f.events, humps.ReplaceAllString(value, "$1 $2"))
-	case slices.Contains(stateNames, key):
-		f.over = f.over || slices.Contains(overWords, strings.ToLower(value))
+		if f.n++; f.n <= maxFields {
+			f.events = append(f.events, humps.ReplaceAllString(value, "$1 $2"))
+		}
+	}
+}
+
+// values takes the fields of an address or a form.
+func (f *fields) values(q url.Values) {
+	for _, key := range slices.Sorted(maps.Keys(q)) {
+		for _, v := range q[key] {
+			f.add(key, v, true)
+		}
 	}
 }
 
 // read reads what a call says: the parameters of its address, and a form, JSON, XML or text in its body. What cannot be
-// read is ignored, because the address alone names the camera.
-func read(w http.ResponseWriter, r *http.Request) said {
+// read, or does not come in time, is ignored, because the address alone names the camera.
+func (s *Server) read(w http.ResponseWriter, r *http.Request) said {
 	var f fields
-	for key, values := range r.URL.Query() {
-		for _, v := range values {
-			f.add(key, v)
+	f.values(r.URL.Query())
+	if r.Body != nil && r.ContentLength != 0 {
+		select {
+		case s.reading <- struct{}{}:
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(textTime))
+			f.body(r.Header.Get("Content-Type"), r.Body, true)
+			<-s.reading
+		case <-time.After(textTime):
 		}
 	}
-	if r.Body != nil {
-		f.body(r.Header.Get("Content-Type"), r.Body, true)
-		// Without this, a camera that sends a picture along would see a broken connection.
-		_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxDrain))
-	}
+	return f.said()
+}
 
+// drain reads the rest of a body, or a camera that sends a picture along would see a broken connection.
+func drain(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callTime))
+	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxDrain))
+}
+
+// said returns what the fields say.
+func (f *fields) said() said {
 	// The words by which devices say what happened are those of their mails.
-	what := strings.Join(f.events, "\nEvent: ")
-	m := message.Read([]byte("Subject: " + f.label + "\r\n\r\nEvent: " + what + "\n"))
-	s := said{label: m.Label, subject: message.Clean(strings.Join(f.events, ", ")), over: f.over}
-	if s.label == "" {
+	what := message.Read([]byte("Subject: x\r\n\r\nEvent: " + strings.Join(f.events, "\nEvent: ") + "\n"))
+	s := said{label: what.Label, subject: message.Clean(strings.Join(f.events, ", ")), over: f.over && !f.on}
+	if f.label != "" { // whoever gives a label knows better
 		s.label = strings.ToLower(f.label)
 	}
 	return s
@@ -114,29 +145,26 @@ func (f *fields) body(contentType string, body io.Reader, whole bool) {
 	case b[0] == '{' || b[0] == '[':
 		var v any
 		if json.Unmarshal(b, &v) == nil {
-			f.json("", v, maxDepth)
+			f.json("", v, 0)
 		}
 	case kind == "application/x-www-form-urlencoded":
-		if q, err := url.ParseQuery(string(b)); err == nil {
-			for key, values := range q {
-				f.add(key, strings.Join(values, " "))
-			}
-		}
+		q, _ := url.ParseQuery(string(b)) // what is well-formed of it
+		f.values(q)
 	default: // lines such as "Code=VideoMotion;action=Start"
 		for part := range strings.FieldsFuncSeq(string(b),
 			func(r rune) bool { return strings.ContainsRune("\n;&", r) }) {
-			if key, value, ok := strings.Cut(part, "="); ok {
-				f.add(strings.TrimSpace(key), value)
-			} else if key, value, ok := strings.Cut(part, ":"); ok {
-				f.add(strings.TrimSpace(key), value)
+			key, value, ok := strings.Cut(part, "=")
+			if !ok {
+				key, value, _ = strings.Cut(part, ":")
 			}
+			f.add(strings.TrimSpace(key), value, true)
 		}
 	}
 }
 
 // multipart reads the parts of a body that are text. Pictures among them are passed over.
 func (f *fields) multipart(body io.Reader, boundary string) {
-	parts := multipart.NewReader(io.LimitReader(body, maxDrain), boundary)
+	parts := multipart.NewReader(io.LimitReader(body, maxMixed), boundary)
 	for range maxParts {
 		p, err := parts.NextPart()
 		if err != nil {
@@ -150,25 +178,39 @@ func (f *fields) multipart(body io.Reader, boundary string) {
 	}
 }
 
-// json reads the plain values of an object, and those of the objects within.
-func (f *fields) json(key string, v any, depth int) {
+// json reads the plain values of an object, and then those of the objects within. level is how deep the value lies.
+func (f *fields) json(key string, v any, level int) {
+	if level > maxDepth {
+		return
+	}
 	switch v := v.(type) {
 	case map[string]any:
-		for k, inner := range v {
-			if depth > 0 {
-				f.json(k, inner, depth-1)
-			}
+		keys := slices.Sorted(maps.Keys(v))
+		slices.SortStableFunc(keys, func(a, b string) int { return nesting(v[a]) - nesting(v[b]) })
+		for _, k := range keys {
+			f.json(k, v[k], level+1)
 		}
 	case []any:
 		for _, inner := range v {
-			if depth > 0 {
-				f.json(key, inner, depth-1)
+			if strings.EqualFold(key, "events") { // Dahua's list, whose entries speak of the call
+				f.json(key, inner, level-1)
+			} else {
+				f.json(key, inner, level+1)
 			}
 		}
 	case nil:
 	default:
-		f.add(key, fmt.Sprint(v))
+		f.add(key, fmt.Sprint(v), level <= 1)
 	}
+}
+
+// nesting returns 1 for an object or a list, and 0 for a plain value.
+func nesting(v any) int {
+	switch v.(type) {
+	case map[string]any, []any:
+		return 1
+	}
+	return 0
 }
 
 // xml reads the elements that hold only text.
@@ -191,10 +233,10 @@ func (f *fields) xml(b []byte) {
 				text += string(t)
 			}
 		case xml.EndElement:
-			depth--
 			if t.Name.Local == name {
-				f.add(name, text)
+				f.add(name, text, depth <= 2)
 			}
+			depth--
 			name = ""
 		}
 	}
