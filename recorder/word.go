@@ -49,11 +49,15 @@ func (r *Recorder) wordPicture(ctx context.Context, e event.Event) ([]byte, erro
 // lastingProblem is how long a problem lasts before word of it goes out.
 const lastingProblem = time.Minute
 
-// tellOfProblems sends word of problems that last, until ctx ends.
+// tellOfProblems sends word of each problem that lasts, once while it is there, until ctx ends.
 func (r *Recorder) tellOfProblems(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
-	since := map[string]time.Time{}
+	type lasting struct {
+		since time.Time
+		told  bool
+	}
+	problems := map[string]lasting{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -64,19 +68,20 @@ func (r *Recorder) tellOfProblems(ctx context.Context) {
 			continue
 		}
 
-		there := map[string]time.Time{}
+		there := map[string]lasting{}
 		for _, p := range r.Status(ctx).Problems {
 			key := p.Code + " " + p.About
-			began, known := since[key]
+			l, known := problems[key]
 			if !known {
-				began = time.Now()
+				l.since = time.Now()
 			}
-			there[key] = began
-			if p.Code != "target" && time.Since(began) > lastingProblem {
+			if p.Code != "target" && !l.told && time.Since(l.since) > lastingProblem {
+				l.told = true
 				r.outbox.Problem(p)
 			}
+			there[key] = l
 		}
-		since = there
+		problems = there
 	}
 }
 

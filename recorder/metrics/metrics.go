@@ -67,6 +67,7 @@ func (c *Counters) Write(out io.Writer, s status.Status) error {
 	w.counter("preroll_calls_refused_total", "Calls by HTTP without a token, or from addresses that are not allowed.",
 		sample{"", float64(s.Calls.Refused)})
 	w.cameras(s.Cameras)
+	w.targets(s.Targets)
 	w.problems(s.Problems)
 	c.write(w)
 	_, err := io.WriteString(out, w.String())
@@ -93,6 +94,17 @@ func (w *writer) cameras(list []status.Camera) {
 		of(func(c status.Camera) float64 { return c.BitRate / 8 })...)
 	w.gauge("preroll_camera_last_trigger_seconds", "When a camera was triggered last, as Unix time; 0: not since the start.",
 		of(func(c status.Camera) float64 { return unix(c.LastTrigger).value })...)
+}
+
+// targets writes how word goes out.
+func (w *writer) targets(list []status.Target) {
+	var waiting, sent []sample
+	for _, t := range list {
+		waiting = append(waiting, sample{labels("target", t.ID), float64(t.Waiting)})
+		sent = append(sent, sample{labels("target", t.ID), float64(t.Sent)})
+	}
+	w.gauge("preroll_words_waiting", "Word that a target has not taken yet.", waiting...)
+	w.counter("preroll_words_sent_total", "Word that a target took.", sent...)
 }
 
 // problems writes how many problems there are of each kind.

@@ -30,6 +30,7 @@ func TestWrite(t *testing.T) {
 		Cameras: []status.Camera{{ID: "gate", State: status.Recording, PreRoll: event.Seconds(100 * time.Second),
 			BitRate: 8e6},
 			{ID: "yard", State: status.Off}},
+		Targets:  []status.Target{{ID: "phone", Waiting: 2, Sent: 3}},
 		Problems: []status.Problem{{Code: "camera"}, {Code: "camera"}, {Code: "smtp"}}}
 	var out strings.Builder
 	if err := c.Write(&out, s); err != nil {
@@ -39,6 +40,7 @@ func TestWrite(t *testing.T) {
 		`preroll_info{version="1.0 \"x\"\n\\"} 1`, `preroll_start_time_seconds 1800000000`,
 		`preroll_camera_recording{camera="gate"} 1`, `preroll_camera_enabled{camera="yard"} 0`,
 		`preroll_camera_ring_seconds{camera="gate"} 100`, `preroll_camera_bytes_per_second{camera="gate"} 1000000`,
+		`preroll_words_waiting{target="phone"} 2`, `preroll_words_sent_total{target="phone"} 3`,
 		`preroll_ram_budget_bytes 1099511627776`, `preroll_problems{code="camera"} 2`,
 		`preroll_events_total{camera="gate",state="saved"} 2`, `preroll_gap_seconds_total{camera="gate"} 1.5`,
 		`preroll_durable_seconds_bucket{le="0.01"} 0`, `preroll_durable_seconds_bucket{le="0.025"} 1`,

@@ -184,13 +184,13 @@ func (b *Outbox) sayEvent(e event.Event) (title, body string) {
 	return b.opt.Say(head.With(e.Title())), b.opt.Say(said)
 }
 
-// Problem tells of a problem, once in an hour.
+// Problem tells of a problem, at most once in an hour.
 func (b *Outbox) Problem(p status.Problem) {
 	if !b.isNews("trouble " + p.Code + " " + p.About) {
 		return
 	}
 	w := Word{Kind: Trouble, Time: time.Now(), Title: b.opt.Say(text.WordTrouble.With()),
-		Body: b.opt.Say(p.Text) + ". " + b.opt.Say(p.Hint)}
+		Body: strings.TrimSuffix(b.opt.Say(p.Text), ".") + ". " + b.opt.Say(p.Hint)}
 	b.put(w, b.targetsOf(w))
 }
 
@@ -349,6 +349,13 @@ func (b *Outbox) state(id string) *target {
 // deliver sends one word, and notes how that went.
 func (b *Outbox) deliver(ctx context.Context, t config.Target, w Word) {
 	err := send(ctx, t, w)
+	var refused *refusal
+	wrong := errors.As(err, &refused) && refused.word
+	if wrong && w.Picture != nil { // the text is better than nothing
+		w.Picture = nil
+		err = send(ctx, t, w)
+		wrong = errors.As(err, &refused) && refused.word
+	}
 	b.mu.Lock()
 	s := b.state(t.ID)
 	s.busy = false
@@ -365,7 +372,7 @@ func (b *Outbox) deliver(ctx context.Context, t config.Target, w Word) {
 		if s.failed.IsZero() {
 			s.failed = now
 		}
-		if now.Sub(w.Time) > giveUp {
+		if now.Sub(w.Time) > giveUp || wrong { // it must not keep the others waiting
 			b.drop(w)
 		}
 	}

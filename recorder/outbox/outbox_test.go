@@ -341,6 +341,35 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// TestWordThatIsRefused: a word that a service will never take keeps no other one waiting. Its text goes out without
+// the picture, if that is what is wrong.
+func TestWordThatIsRefused(t *testing.T) {
+	s := serve(t, anything)
+	inner := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		title, _ := new(mime.WordDecoder).DecodeHeader(r.Header.Get("Title"))
+		if r.Header.Get("Filename") != "" || strings.Contains(title, "bad") {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	})
+	r := newRig(t, t.TempDir(), targetOf(config.Ntfy, s.URL))
+	r.run(t)
+	bad := alarm("e1")
+	bad.CameraName = "bad"
+	r.Event(bad)
+	poll.Until(t, "the end of the bad word", 10*time.Second, func() bool {
+		st := r.Status()[0]
+		return st.Waiting == 0 && !st.Error.IsZero()
+	}, nil)
+	r.Event(alarm("e2"))
+	poll.Until(t, "the next word", 20*time.Second, func() bool { return len(s.words()) == 1 }, nil)
+	if got := s.words()[0]; !strings.HasPrefix(got, "Alarm: Tür / person at") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestNoTokenGetsOut: no error names a token, and none follows a redirect.
 func TestNoTokenGetsOut(t *testing.T) {
 	thief := serve(t, anything)

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ var client = http.Client{Timeout: sendTime,
 type refusal struct {
 	err   error         // a text
 	after time.Duration // how long the service wants to be left alone
+	word  bool          // it is about this word, and not about the target: its picture is too large, or the like
 }
 
 func (r *refusal) Error() string { return r.err.Error() }
@@ -44,6 +46,17 @@ func retryAfter(err error) time.Duration {
 	var r *refusal
 	if errors.As(err, &r) {
 		return min(r.after, time.Hour)
+	}
+	return 0
+}
+
+// afterOf reads the header Retry-After: seconds, or a time.
+func afterOf(value string) time.Duration {
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return time.Until(at)
 	}
 	return 0
 }
@@ -71,8 +84,9 @@ func send(ctx context.Context, t config.Target, w Word) error {
 	case resp.StatusCode/100 == 3:
 		return text.TargetRedirects.Error()
 	}
-	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-	return &refusal{text.TargetAnswers.Error(resp.Status), time.Duration(seconds) * time.Second}
+	return &refusal{err: text.TargetAnswers.Error(resp.Status), after: afterOf(resp.Header.Get("Retry-After")),
+		word: slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge,
+			http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, resp.StatusCode)}
 }
 
 // bare returns an error without the address that it names.
