@@ -194,19 +194,24 @@ var cameraKinds = []Kind{
 // signalFFmpeg returns a fault that sends a signal to one of the FFmpegs.
 func signalFFmpeg(recording bool, s syscall.Signal) func(context.Context, *Fault) (func() error, error) {
 	return func(ctx context.Context, t *Fault) (func() error, error) {
-		var list []process
-		_ = wait(ctx, 10*second, "an FFmpeg", func() (bool, error) {
-			list = t.World.ffmpegs(recording)
+		sent := false
+		// An FFmpeg that makes a thumbnail may live for 50 ms only.
+		err := waitEvery(ctx, 5*time.Millisecond, 15*second, "an FFmpeg", func() (bool, error) {
+			list := t.World.ffmpegs(recording)
 			if !recording {
 				list = slices.DeleteFunc(list, process.records)
 			}
-			return len(list) > 0, nil
+			if len(list) == 0 {
+				return false, nil
+			}
+			err := syscall.Kill(list[t.Rand.IntN(len(list))].pid, s)
+			if errors.Is(err, syscall.ESRCH) {
+				return false, nil // it ended before the signal: wait for the next
+			}
+			sent = true
+			return true, err
 		})
-		if len(list) == 0 {
-			return nil, errNothing
-		}
-		err := syscall.Kill(list[t.Rand.IntN(len(list))].pid, s)
-		if errors.Is(err, syscall.ESRCH) {
+		if !sent {
 			return nil, errNothing
 		}
 		return nil, err
