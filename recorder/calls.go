@@ -23,8 +23,9 @@ type calls struct {
 	list    *access.List
 	changed chan struct{} // the server's settings changed, so it restarts
 
-	mu    sync.Mutex // guards state
-	state status.Calls
+	mu     sync.Mutex // guards everything below
+	state  status.Calls
+	logged time.Time // when a line told of a refused call
 }
 
 // receiveCalls runs the server for calls while the settings ask for it, and restarts it when they change.
@@ -34,12 +35,14 @@ func (r *Recorder) receiveCalls(ctx context.Context) {
 		s := call.Server{Settings: r.Settings().Calls, Log: r.log, Find: r.calls.list.Find,
 			Camera: func(id string) bool { _, ok := r.Settings().Camera(id); return ok },
 			Listening: func(listen string, err error) {
-				if err != nil {
-					r.log.Error("no call can come in", "err", err)
-				} else {
+				was, now := r.calls.status(), text.Of(err)
+				switch {
+				case err == nil:
 					r.log.Info("waiting for calls", "path", listen)
+				case was.Listen != "" || was.Error.String() != now.String(): // it is tried again and again
+					r.log.Error("no call can come in", "err", err)
 				}
-				r.noteCalls(func(s *status.Calls) { s.Listen, s.Error = listen, text.Of(err) })
+				r.noteCalls(func(s *status.Calls) { s.Listen, s.Error = listen, now })
 			},
 			Ready: func() bool {
 				return r.inbox.Status().Listen != "" && slices.ContainsFunc(r.cameras.Status(),
@@ -74,7 +77,9 @@ func (r *Recorder) refuseCall(from netip.Addr, camera string, why text.Text) {
 	camera = event.Clean(camera, 64)
 	var quiet bool
 	r.noteCalls(func(s *status.Calls) {
-		quiet = s.Last != nil && time.Since(s.Last.Time) < refusalTime
+		if quiet = time.Since(r.calls.logged) < refusalTime; !quiet {
+			r.calls.logged = time.Now()
+		}
 		s.Refused++
 		s.Last = &status.Refusal{Time: time.Now(), From: from.String(), Camera: camera, Why: why}
 	})

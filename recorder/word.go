@@ -65,6 +65,7 @@ func (r *Recorder) tellOfProblems(ctx context.Context) {
 		case <-tick.C:
 		}
 		if len(r.Settings().Targets) == 0 {
+			clear(problems)
 			continue
 		}
 
@@ -76,8 +77,7 @@ func (r *Recorder) tellOfProblems(ctx context.Context) {
 				l.since = time.Now()
 			}
 			if p.Code != "target" && !l.told && time.Since(l.since) > lastingProblem {
-				l.told = true
-				r.outbox.Problem(p)
+				l.told = r.outbox.Problem(p) // nobody is told in quiet hours, and then later
 			}
 			there[key] = l
 		}

@@ -236,7 +236,7 @@ func TestWhoIsTold(t *testing.T) {
 		want   string
 	}{
 		"all":    {func(*config.Target) {}, "Alarm: Tür, Clip saved: Tür, No clip: Tür, Preroll needs you"},
-		"alarms": {func(t *config.Target) { t.Saved, t.Trouble = false, false }, "Alarm: Tür"},
+		"alarms": {func(t *config.Target) { t.Saved, t.Trouble = false, false }, "Alarm: Tür, No clip: Tür"},
 		"off":    {func(t *config.Target) { t.Enabled = false }, ""},
 		"quiet":  {func(t *config.Target) { t.Quiet = quiet }, ""},
 		"this camera": {func(t *config.Target) { t.Cameras, t.Trouble = []string{"gate"}, false },
@@ -244,6 +244,8 @@ func TestWhoIsTold(t *testing.T) {
 		"another camera": {func(t *config.Target) { t.Cameras = []string{"yard"} }, "Preroll needs you"},
 		"another label":  {func(t *config.Target) { t.Labels = []string{"motion"} }, "Preroll needs you"},
 		"this label": {func(t *config.Target) { t.Labels, t.Saved, t.Trouble = []string{"Person"}, false, false },
+			"Alarm: Tür, No clip: Tür"},
+		"a label of a later alarm": {func(t *config.Target) { t.Labels, t.Trouble = []string{"vehicle"}, false },
 			"Alarm: Tür"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -260,6 +262,14 @@ func TestWhoIsTold(t *testing.T) {
 			continued.Continues = "e1"
 			r.Event(continued)
 			r.Event(alarm("e1"))
+			late := alarm("e3")
+			late.Label, late.Triggers = "person", []event.Trigger{{Label: "person"}}
+			if strings.Contains(name, "later") {
+				r.Event(late)
+				late.Triggers = append(late.Triggers, event.Trigger{Label: "vehicle"})
+				r.Event(late)
+				r.Event(late)
+			}
 			saved := alarm("e1")
 			saved.State, saved.SavedAt = event.Saved, time.Now()
 			failed := alarm("e2")
@@ -359,14 +369,106 @@ func TestWordThatIsRefused(t *testing.T) {
 	bad := alarm("e1")
 	bad.CameraName = "bad"
 	r.Event(bad)
-	poll.Until(t, "the end of the bad word", 10*time.Second, func() bool {
-		st := r.Status()[0]
-		return st.Waiting == 0 && !st.Error.IsZero()
-	}, nil)
+	poll.Until(t, "a refusal", 10*time.Second, func() bool { return !r.Status()[0].Error.IsZero() }, nil)
 	r.Event(alarm("e2"))
 	poll.Until(t, "the next word", 20*time.Second, func() bool { return len(s.words()) == 1 }, nil)
 	if got := s.words()[0]; !strings.HasPrefix(got, "Alarm: Tür / person at") {
 		t.Errorf("got %q", got)
+	}
+	poll.Until(t, "the end of the bad word", 10*time.Second, func() bool { return r.Status()[0].Waiting == 0 }, nil)
+	if r.Status()[0].Failing {
+		t.Error("a target that takes word is called failing")
+	}
+}
+
+// TestTargetThatRefusesAll: where the target is wrong and not the word, as with a mistyped chat, all word waits until
+// that is put right, and goes out at once then.
+func TestTargetThatRefusesAll(t *testing.T) {
+	wrong, s := serve(t, anything), serve(t, anything)
+	wrong.answer(http.StatusBadRequest, "")
+	r := newRig(t, t.TempDir(), targetOf(config.Ntfy, wrong.URL))
+	r.run(t)
+	for i := range 3 {
+		r.Event(alarm(fmt.Sprint("e", i)))
+	}
+	poll.Until(t, "two refusals", 20*time.Second, func() bool { return wrong.requests() > 3 }, nil)
+	if got := r.Status()[0].Waiting; got != 3 {
+		t.Errorf("%d words wait, want 3", got)
+	}
+	r.mu.Lock()
+	r.list = []config.Target{targetOf(config.Ntfy, s.URL)}
+	r.mu.Unlock()
+	r.wakeUp()
+	poll.Until(t, "all words", 20*time.Second, func() bool { return len(s.words()) == 3 }, nil)
+}
+
+// TestWordBeforeItsPicture: neither a crash nor an end before the picture is there loses word, and the order holds.
+func TestWordBeforeItsPicture(t *testing.T) {
+	s := serve(t, anything)
+	state := t.TempDir()
+	r := newRig(t, state, targetOf(config.Ntfy, s.URL))
+	r.opt.Picture = func(context.Context, event.Event) ([]byte, error) {
+		<-t.Context().Done() // as a drive that hangs
+		return nil, errors.New("late")
+	}
+	end := r.run(t)
+	for i := range 5 {
+		e := alarm(fmt.Sprint("e", i))
+		e.CameraName = fmt.Sprint(i)
+		r.Event(e)
+	}
+	poll.Until(t, "word in files", 10*time.Second, func() bool {
+		files, err := os.ReadDir(filepath.Join(state, Folder))
+		return err == nil && len(files) == 5
+	}, nil)
+	end()
+	last := alarm("e5")
+	last.CameraName = "5"
+	r.Event(last) // the mail is answered while the process ends
+	newRig(t, state, targetOf(config.Ntfy, s.URL)).run(t)
+	poll.Until(t, "all words", 20*time.Second, func() bool { return len(s.words()) == 6 }, nil)
+	for i, w := range s.words() {
+		if !strings.HasPrefix(w, fmt.Sprint("Alarm: ", i)) {
+			t.Errorf("word %d is %q", i, w)
+		}
+	}
+}
+
+// TestProblemInQuietHours: trouble that began in quiet hours is told after them.
+func TestProblemInQuietHours(t *testing.T) {
+	s := serve(t, anything)
+	to := targetOf(config.Ntfy, s.URL)
+	to.Quiet = time.Now().Add(-time.Hour).Format("15:04") + "-" + time.Now().Add(time.Hour).Format("15:04")
+	r := newRig(t, t.TempDir(), to)
+	r.run(t)
+	p := status.Problem{Code: "smtp", Text: text.Plain("No mail"), Hint: text.Plain("Look.")}
+	if r.Problem(p) {
+		t.Error("somebody is told in quiet hours")
+	}
+	r.mu.Lock()
+	r.list[0].Quiet = ""
+	r.mu.Unlock()
+	if !r.Problem(p) || r.Problem(p) {
+		t.Error("want one word after the quiet hours")
+	}
+	poll.Until(t, "word", 10*time.Second, func() bool { return len(s.words()) == 1 }, nil)
+}
+
+// TestOldNews: what was before the start is no news. A clock that jumps makes none of what comes now.
+func TestOldNews(t *testing.T) {
+	r := newRig(t, t.TempDir(), targetOf(config.Ntfy, "http://127.0.0.1:1"))
+	t.Cleanup(r.work.Wait)
+	now := time.Now()
+	r.opt.Started = now.Add(-time.Hour)
+	r.Event(alarm("e1"))
+	old := alarm("old")
+	old.Time = now.Add(-2 * time.Hour)
+	r.Event(old)
+	ahead := alarm("ahead")
+	ahead.Time = now.Add(3 * time.Hour)
+	r.Event(ahead)
+	if got := r.Status()[0].Waiting; got != 2 {
+		t.Errorf("%d words wait, want 2", got)
 	}
 }
 

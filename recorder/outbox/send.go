@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/text"
 )
 
@@ -28,8 +29,14 @@ import (
 const sendTime = 20 * time.Second
 
 // client follows no redirect, because a token must not go to another address.
-var client = http.Client{Timeout: sendTime,
+var client = http.Client{Timeout: sendTime, Transport: transport(),
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxResponseHeaderBytes = 64 << 10
+	return t
+}
 
 // refusal is an answer that is no success.
 type refusal struct {
@@ -63,10 +70,13 @@ func afterOf(value string) time.Duration {
 
 // send sends a word to a target. The error names no address, because that may hold a token.
 func send(ctx context.Context, t config.Target, w Word) error {
-	var err error
-	if t.Token, err = t.Token.Resolve("target " + t.ID); err != nil {
+	token, err := within(ctx, sendTime, func(context.Context) (config.Secret, error) {
+		return t.Token.Resolve("target " + t.ID)
+	})
+	if err != nil {
 		return err
 	}
+	t.Token = token
 	r, err := request(t, w)
 	if err != nil {
 		return bare(err)
@@ -84,16 +94,20 @@ func send(ctx context.Context, t config.Target, w Word) error {
 	case resp.StatusCode/100 == 3:
 		return text.TargetRedirects.Error()
 	}
-	return &refusal{err: text.TargetAnswers.Error(resp.Status), after: afterOf(resp.Header.Get("Retry-After")),
+	said := strings.TrimSpace(fmt.Sprint(resp.StatusCode, " ", http.StatusText(resp.StatusCode))) // not its own words
+	return &refusal{err: text.TargetAnswers.Error(said), after: afterOf(resp.Header.Get("Retry-After")),
 		word: slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge,
 			http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, resp.StatusCode)}
 }
 
-// bare returns an error without the address that it names.
+// bare returns an error without the address that it names, and bounded, as it may repeat what the service said.
 func bare(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err
+		err = u.Err
+	}
+	if said := err.Error(); event.Clean(said, 200) != said {
+		return errors.New(event.Clean(said, 200))
 	}
 	return err
 }

@@ -85,7 +85,7 @@ var scenes = []pagetest.Scene[*Page]{
 		p.tabs.SelectIndex(4)
 		t := config.NewTarget()
 		t.ID, t.Name, t.Kind = "phone", "My phone", config.Pushover
-		p.editTarget(t, 0)
+		p.editTarget(t)
 	}},
 	{Name: "settings-general", Set: func(_ *pagetest.Rig, _ *pagetest.Fake, p *Page) {
 		p.Show()

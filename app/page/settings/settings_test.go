@@ -11,6 +11,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/page"
@@ -375,14 +376,14 @@ func TestTargets(t *testing.T) {
 	}
 	add := config.NewTarget()
 	add.ID = "target"
-	p.editTarget(add, 0)
+	p.editTarget(add)
 	done := pagetest.Find(top(), "Done")
 	if !done.(fyne.Disableable).Disabled() || !strings.Contains(pagetest.Texts(top()), "Address must begin with http") {
 		t.Errorf("a target without an address: %q", pagetest.Texts(top()))
 	}
 	test.Tap(pagetest.Find(top(), "Cancel"))
 	add.URL, add.Token = "https://ntfy.sh/x", "s3cret"
-	p.editTarget(add, 0)
+	p.editTarget(add)
 	w.Window.Canvas().Focused().(*widgets.Entry).SetText("My phone")
 	test.Tap(pagetest.Find(top(), "Done"))
 	if !p.edited() || !strings.Contains(pagetest.Texts(p.targets), "My phone\nntfy") {
@@ -404,12 +405,42 @@ func TestTargets(t *testing.T) {
 	}
 
 	// The token is kept, though nobody sees it.
-	p.editTarget(p.edit.Targets[0], 0)
+	p.editTarget(p.edit.Targets[0])
 	w.Window.Canvas().Focused().(*widgets.Entry).SetText("Her phone")
 	test.Tap(pagetest.Find(top(), "Done"))
 	p.apply()
 	w.Settle()
 	if got := f.Config.Targets[0]; got.Name != "Her phone" || got.Token != "s3cret" {
 		t.Errorf("got %+v", got)
+	}
+
+	// The pencil edits what the page shows, also what its row does not say. A letter that is taken back changes
+	// nothing.
+	p.tabs.SelectIndex(4)
+	var pencil fyne.Tappable
+	for _, o := range test.LaidOutObjects(p.targets) {
+		if b, ok := o.(*widget.Button); ok && b.Icon != nil &&
+			b.Icon.Name() == theme.DocumentCreateIcon().Name() {
+			pencil = b
+		}
+	}
+	test.Tap(pencil)
+	for _, o := range test.LaidOutObjects(top()) {
+		if c, ok := o.(*widget.Check); ok && c.Text == "Alarms" {
+			test.Tap(c)
+		}
+		if e, ok := o.(*widgets.Entry); ok && e.Password {
+			e.SetText("x")
+			e.SetText("")
+		}
+	}
+	test.Tap(pagetest.Find(top(), "Done"))
+	if got := p.edit.Targets[0]; got.Alarm || got.Token != config.Unchanged {
+		t.Errorf("got %+v", got)
+	}
+	test.Tap(pencil)
+	test.Tap(pagetest.Find(top(), "Done"))
+	if p.edit.Targets[0].Alarm {
+		t.Error("the second edit brought the alarms back")
 	}
 }

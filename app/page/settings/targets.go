@@ -29,7 +29,7 @@ func (p *Page) targetsForm() fyne.CanvasObject {
 	add := widget.NewButtonWithIcon(words.L("Add a phone or program"), theme.ContentAddIcon(), func() {
 		t := config.NewTarget()
 		t.ID = page.CameraID("target", p.targetIDs())
-		p.editTarget(t, len(p.edit.Targets))
+		p.editTarget(t)
 	})
 	return container.NewVBox(widgets.Heading(words.L("Phones and programs")),
 		widgets.Field("",
@@ -37,11 +37,18 @@ func (p *Page) targetsForm() fyne.CanvasObject {
 			p.targets), widgets.Field("", "", container.NewHBox(add)))
 }
 
+// targetIDs returns the ids that a new target cannot have. Word for a removed one may still wait.
 func (p *Page) targetIDs() (ids []string) {
-	for _, t := range p.edit.Targets {
+	for _, t := range slices.Concat(p.edit.Targets, p.base.Targets) {
 		ids = append(ids, t.ID)
 	}
 	return ids
+}
+
+// target returns a target as it is edited now. There is one, as its row is shown.
+func (p *Page) target(id string) config.Target {
+	i := slices.IndexFunc(p.edit.Targets, func(t config.Target) bool { return t.ID == id })
+	return p.edit.Targets[i]
 }
 
 // showTargets shows a row for each target, if the rows say something else than before.
@@ -58,7 +65,7 @@ func (p *Page) showTargets() {
 	if len(p.edit.Targets) == 0 {
 		p.targets.Add(widgets.Wrapped(words.L("None yet.")))
 	}
-	for i, t := range p.edit.Targets {
+	for _, t := range p.edit.Targets {
 		name := widget.NewLabel(titleOf(t))
 		name.Truncation = fyne.TextTruncateEllipsis
 		detail := widget.NewLabel(p.targetState(t))
@@ -80,9 +87,11 @@ func (p *Page) showTargets() {
 			})
 		}
 		widgets.SetEnabled(try, p.isSaved(t))
-		edit := widget.NewButtonWithIcon("", theme.DocumentCreateIcon(), func() { p.editTarget(t, i) })
+		edit := widget.NewButtonWithIcon("", theme.DocumentCreateIcon(), func() { p.editTarget(p.target(t.ID)) })
 		remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
-			p.edit.Targets = slices.Delete(slices.Clone(p.edit.Targets), i, i+1)
+			p.edit.Targets = slices.DeleteFunc(slices.Clone(p.edit.Targets), func(o config.Target) bool {
+				return o.ID == t.ID
+			})
 			p.check()
 			p.showTargets()
 		})
@@ -130,8 +139,9 @@ func (p *Page) targetState(t config.Target) string {
 	return strings.Join(parts, "  ·  ")
 }
 
-// editTarget edits a target, which then is the i-th one. It counts once the settings are saved.
-func (p *Page) editTarget(t config.Target, i int) {
+// editTarget edits a target, which may be new. It counts once the settings are saved.
+func (p *Page) editTarget(t config.Target) {
+	tokenWas := t.Token
 	text := func(value, example string) *widgets.Entry {
 		e := widgets.NewEntry(p.env.Window, nil)
 		e.SetText(value)
@@ -141,7 +151,7 @@ func (p *Page) editTarget(t config.Target, i int) {
 	name, address, user := text(t.Name, words.L("My phone")), text(t.URL, ""), text(t.User, "")
 	token := text("", "")
 	token.Password = true
-	if t.Token == config.Unchanged {
+	if tokenWas == config.Unchanged {
 		token.SetPlaceHolder(words.L("saved; type to change it"))
 	} else {
 		token.SetText(t.Token.Reveal())
@@ -162,8 +172,9 @@ func (p *Page) editTarget(t config.Target, i int) {
 		t.Name, t.URL, t.User = strings.TrimSpace(name.Text), strings.TrimSpace(address.Text),
 			strings.TrimSpace(user.Text)
 		t.Kind, t.Quiet = config.TargetKinds[max(0, kind.SelectedIndex())], strings.TrimSpace(quiet.Text)
-		if v := strings.TrimSpace(token.Text); v != "" || t.Token != config.Unchanged {
-			t.Token = config.Secret(v)
+		t.Token = config.Secret(strings.TrimSpace(token.Text))
+		if t.Token == "" && tokenWas == config.Unchanged {
+			t.Token = tokenWas
 		}
 		t.Enabled, t.Alarm, t.Saved = enabled.Checked, alarm.Checked, saved.Checked
 		t.Trouble, t.Picture = trouble.Checked, picture.Checked
@@ -171,7 +182,7 @@ func (p *Page) editTarget(t config.Target, i int) {
 	}
 	ok := widgets.NewAnswer(words.L("Done"), func() {
 		list := slices.Clone(p.edit.Targets)
-		if i < len(list) {
+		if i := slices.IndexFunc(list, func(o config.Target) bool { return o.ID == t.ID }); i >= 0 {
 			list[i] = read()
 		} else {
 			list = append(list, read())

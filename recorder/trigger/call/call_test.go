@@ -422,6 +422,41 @@ func (endless) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
+func TestOneAddressTakesNoPlacesOfOthers(t *testing.T) {
+	refused := 0
+	l := &listener{refused: func(netip.Addr, string, text.Text) { refused++ }}
+	enter := func(from string) *conn {
+		ours, theirs := net.Pipe()
+		t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
+		c := &conn{Conn: ours, l: l, from: netip.MustParseAddr(from)}
+		if !l.enter(c) {
+			t.Fatalf("%s finds no place", from)
+		}
+		return c
+	}
+	of := func(from string) (n int) {
+		for _, c := range l.conns {
+			if c.from.String() == from {
+				n++
+			}
+		}
+		return n
+	}
+	for i := range maxConns - maxPerAddress {
+		enter(fmt.Sprint("10.0.1.", i+1))
+	}
+	for range 3 * maxPerAddress {
+		enter("10.0.0.66")
+	}
+	if n := of("10.0.0.66"); n != maxPerAddress || len(l.conns) != maxConns || refused != 2*maxPerAddress {
+		t.Errorf("it holds %d of %d places, and %d were refused", n, len(l.conns), refused)
+	}
+	enter("10.0.2.1") // all is full: the one with the most gives way
+	if n := of("10.0.0.66"); n != maxPerAddress-1 || of("10.0.1.1") != 1 || len(l.conns) != maxConns {
+		t.Errorf("it holds %d of %d places", n, len(l.conns))
+	}
+}
+
 func TestAddressesAreRefused(t *testing.T) {
 	r := newRig()
 	r.Settings.Allow = []string{"192.0.2.0/24"}

@@ -36,7 +36,7 @@ func (c *conn) Close() error {
 }
 
 // listener accepts connections of allowed addresses, and only so many of each address and in all. Where one has to go,
-// it is the oldest without a valid token.
+// it is the oldest without a valid token: of the same address if that has too many, else of the address with the most.
 type listener struct {
 	net.Listener
 	allow   func(netip.Addr) bool
@@ -69,12 +69,26 @@ func (l *listener) Accept() (net.Conn, error) {
 // enter makes room for a connection. It reports whether there is room.
 func (l *listener) enter(c *conn) bool {
 	l.mu.Lock()
-	ofAddress := func(o *conn) bool { return o.from == c.from }
-	stranger := func(o *conn) bool { return !o.taken.Load() }
+	all, strangers := map[netip.Addr]int{}, map[netip.Addr]int{}
+	for _, o := range l.conns {
+		all[o.from]++
+		if !o.taken.Load() {
+			strangers[o.from]++
+		}
+	}
+	of, crowded := c.from, all[c.from] >= maxPerAddress
+	if !crowded && len(l.conns) >= maxConns {
+		crowded = true
+		for from, n := range strangers {
+			if n > strangers[of] {
+				of = from
+			}
+		}
+	}
+
 	var drop *conn
-	full := len(l.conns) >= maxConns
-	if number(l.conns, ofAddress) >= maxPerAddress || full {
-		i := slices.IndexFunc(l.conns, func(o *conn) bool { return stranger(o) && (full || ofAddress(o)) })
+	if crowded {
+		i := slices.IndexFunc(l.conns, func(o *conn) bool { return o.from == of && !o.taken.Load() })
 		if i < 0 {
 			l.mu.Unlock()
 			return false
@@ -86,17 +100,9 @@ func (l *listener) enter(c *conn) bool {
 	l.mu.Unlock()
 	if drop != nil {
 		_ = drop.Conn.Close()
+		l.refused(drop.from, "", text.TooManyCalls.With())
 	}
 	return true
-}
-
-func number(list []*conn, fits func(*conn) bool) (n int) {
-	for _, c := range list {
-		if fits(c) {
-			n++
-		}
-	}
-	return n
 }
 
 func (l *listener) leave(c *conn) {
