@@ -55,6 +55,7 @@ type List struct {
 
 	mu      sync.Mutex // guards everything below
 	err     error      // why the file cannot be read; then nobody may call, and nothing is written
+	loaded  time.Time  // when the file was read last
 	callers []caller
 	used    map[string]time.Time // when a caller came last, by id
 }
@@ -69,7 +70,7 @@ func Open(state string) *List {
 
 // load reads the list. l.mu is held, or nobody else has l.
 func (l *List) load() {
-	l.callers, l.err = nil, nil
+	l.callers, l.err, l.loaded = nil, nil, time.Now()
 	f, err := os.Open(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
@@ -134,7 +135,7 @@ func (l *List) Remove(id string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := slices.DeleteFunc(slices.Clone(l.callers), func(c caller) bool { return c.ID == id })
-	if len(list) == len(l.callers) {
+	if l.err == nil && len(list) == len(l.callers) {
 		return ErrNoCaller
 	}
 	return l.write(list)
@@ -172,6 +173,9 @@ func (l *List) Find(token string) (status.Caller, bool) {
 	h := hashOf(token) // whoever measures the time of a comparison learns of the hash, not of the token
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.err != nil && time.Since(l.loaded) > time.Second {
+		l.load()
+	}
 	i := slices.IndexFunc(l.callers, func(c caller) bool { return c.Hash == h })
 	if i < 0 || token == "" {
 		return status.Caller{}, false

@@ -191,6 +191,7 @@ func (s *Server) callerOf(w http.ResponseWriter, r *http.Request) (c status.Call
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code int, why text.Message) {
 	t := why.With()
 	s.Refused(addrOf(r.RemoteAddr), r.PathValue("camera"), t)
+	drain(w, r, maxRefused, textTime)
 	answer(w, code, result{Code: t.Code, Message: t.English})
 }
 
@@ -239,12 +240,12 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 		Subject: said.subject, From: from.String()}
 	if said.over {
 		s.Over(id, t)
-		drain(w, r)
+		drain(w, r, maxDrain, callTime)
 		answer(w, http.StatusOK, result{Camera: id})
 		return
 	}
 	ev, err := s.emit(s.ctx, id, t) // not with the connection: a caller that hangs up still has its clip
-	drain(w, r)
+	drain(w, r, maxDrain, callTime)
 	switch {
 	case err != nil:
 		w.Header().Set("Retry-After", "5")

@@ -499,6 +499,37 @@ func TestTimeOfACall(t *testing.T) {
 	}
 }
 
+// TestRefusedWithABody: a camera that sends a picture along before it is asked for a password gets to know that.
+func TestRefusedWithABody(t *testing.T) {
+	r := newRig()
+	base := r.start(t)
+	for range 5 {
+		c, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(base, "http://"), "/api/trigger/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const body = 200_000
+		if _, err := fmt.Fprintf(c, "POST /api/trigger/gate HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"+
+			"Content-Length: %d\r\n\r\n", body); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			time.Sleep(5 * time.Millisecond)
+			if _, err := c.Write(make([]byte, body/10)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = resp.Body.Close(); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("got %s, want 401", resp.Status)
+		}
+		_ = c.Close()
+	}
+}
+
 // TestTextThatDoesNotCome: the trigger goes out although the rest of the call is slow, and the caller is answered.
 func TestTextThatDoesNotCome(t *testing.T) {
 	poll.RealTime(t)

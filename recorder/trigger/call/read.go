@@ -21,12 +21,13 @@ import (
 
 // Bounds of what is read of a call.
 const (
-	maxRead   = 64 << 10  // bytes of the text of a call
-	maxMixed  = 256 << 10 // bytes of a body with several parts that are looked through for text
-	maxDrain  = 16 << 20  // bytes of pictures behind it, which some cameras send along
-	maxParts  = 20
-	maxFields = 100
-	maxDepth  = 20 // of JSON and XML
+	maxRead    = 64 << 10  // bytes of the text of a call
+	maxMixed   = 256 << 10 // bytes of a body with several parts that are looked through for text
+	maxDrain   = 16 << 20  // bytes of pictures behind it, which some cameras send along
+	maxRefused = 256 << 10 // bytes of the body of a call that is refused
+	maxParts   = 20
+	maxFields  = 100
+	maxDepth   = 20 // of JSON and XML
 )
 
 // said is what a call says.
@@ -112,10 +113,10 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) said {
 	return f.said()
 }
 
-// drain reads the rest of a body, or a camera that sends a picture along would see a broken connection.
-func drain(w http.ResponseWriter, r *http.Request) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callTime))
-	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxDrain))
+// drain reads the rest of a body, or a camera that sends a picture along would see a broken connection, and no answer.
+func drain(w http.ResponseWriter, r *http.Request, most int64, lasts time.Duration) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lasts))
+	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, most))
 }
 
 // said returns what the fields say.
