@@ -66,8 +66,8 @@ type Server struct {
 	ctx     context.Context // of Run
 	emit    trigger.Emit
 	allow   func(netip.Addr) bool
-	reading chan struct{}  // one place for each body that is read
-	working sync.WaitGroup // calls that are being answered
+	reading chan struct{} // one place for each body that is read
+	working sync.RWMutex  // read-locked by each call that is being answered; locked for ever when Run has ended
 
 	mu    sync.Mutex // guards wrong
 	wrong map[netip.Addr]*count
@@ -86,6 +86,7 @@ func (s *Server) Name() event.Source { return event.Call }
 func (s *Server) Run(ctx context.Context, emit trigger.Emit) error {
 	s.reading = make(chan struct{}, maxReading)
 	s.ctx, s.emit, s.allow, s.wrong = ctx, emit, trigger.Allowed(s.Settings.Allow), map[netip.Addr]*count{}
+	defer s.working.Lock() // no call is answered after the end
 	for ctx.Err() == nil {
 		ln, err := net.Listen("tcp", s.Settings.Listen)
 		if err == nil {
@@ -125,8 +126,11 @@ func (s *Server) serve(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{ReadHeaderTimeout: headTime, ReadTimeout: callTime, WriteTimeout: answerTime,
 		MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.working.Add(1)
-			defer s.working.Done()
+			if !s.working.TryRLock() {
+				say(w, http.StatusServiceUnavailable, "ending")
+				return
+			}
+			defer s.working.RUnlock()
 			mux.ServeHTTP(w, r)
 		}),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -150,7 +154,6 @@ func (s *Server) serve(ctx context.Context, ln net.Listener) error {
 		_ = srv.Close()
 	}
 	<-served
-	s.working.Wait()
 	return nil
 }
 
