@@ -53,6 +53,7 @@ bench: ## measure, for minutes; ARGS="-only NAME" measures one thing
 	CGO_ENABLED=0 $(GO) build -o .build/camsim ./internal/testing/camtest/camsim
 	$(GO) run ./internal/testing/bench $(ARGS)
 	$(GO) test -tags headless -run '^$$' -bench 'Clip|Start|Recreate' -benchtime 3x -timeout 20m ./recorder/clip ./recorder ./recorder/archive/index
+	PREROLL_HEADLESS="$(CURDIR)/.build/preroll" $(GO) test -tags smoke -run '^$$' -bench . -benchtime 5x -timeout 10m ./internal/testing/webtest
 
 fuzz: ## fuzz each target for FUZZTIME
 	.ci/setup headless

@@ -21,6 +21,7 @@ import (
 	"github.com/preroll/preroll/recorder/camera"
 	"github.com/preroll/preroll/recorder/clip"
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/health"
@@ -43,6 +44,9 @@ type Options struct {
 
 	// Say says a text in a language, or in the system's for "". Word for phones is in English without it.
 	Say func(language string, t text.Text) string
+
+	// Web serves the web pages until ctx ends, or fails to. It may be nil.
+	Web func(ctx context.Context, host control.WebHost) error
 }
 
 // Recorder is the engine. Make one with New.
@@ -65,6 +69,7 @@ type Recorder struct {
 	ram         ramFolder
 	connections trigger.ConnectionLog // connections to the mail server
 	calls       calls
+	web         web
 	counters    metrics.Counters
 	outbox      *outbox.Outbox
 
@@ -111,7 +116,8 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		history: history.New(state, o.Log),
 		mailed:  make(chan struct{}, 1), retentionWake: make(chan struct{}, 1), pausing: make(chan struct{}, 1),
 		looking: make(chan struct{}, 1),
-		calls:   calls{list: access.Open(state), changed: make(chan struct{}, 1)},
+		calls:   calls{list: access.Open(state, access.Callers), changed: make(chan struct{}, 1)},
+		web:     web{devices: access.Open(state, access.Devices), changed: make(chan struct{}, 1)},
 	}
 
 	var err error
@@ -132,6 +138,7 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		Archive: r.archive, Copier: r.copier, Budget: r.budget, FFmpeg: r.ffmpeg.Tool, RecordHistory: r.recordHistory,
 		Changed: r.hub.statusChanged, Started: r.started, Log: o.Log}, s)
 	r.outbox = r.newOutbox(o.Say)
+	r.web.serve = o.Web
 	return r, nil
 }
 
@@ -180,8 +187,8 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 		g.Go(func() error { r.runSource(ctx, s); return nil })
 	}
 	for _, keep := range []func(context.Context){
-		r.receiveCalls, r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings, r.watchArchive,
-		r.archive.Keep, r.fillIndex, r.outbox.Run, r.tellOfProblems} {
+		r.receiveCalls, r.serveWeb, r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings,
+		r.watchArchive, r.archive.Keep, r.fillIndex, r.outbox.Run, r.tellOfProblems} {
 		g.Go(func() error { keep(ctx); return nil })
 	}
 	<-ctx.Done()
@@ -312,6 +319,9 @@ func (r *Recorder) putInForce(s config.Settings) {
 	}
 	if !reflect.DeepEqual(s.Calls, old.Calls) {
 		wake(r.calls.changed)
+	}
+	if !reflect.DeepEqual(s.Web, old.Web) {
+		wake(r.web.changed)
 	}
 	r.hub.statusChanged()
 }

@@ -14,11 +14,11 @@ import (
 // Status returns the current state of the recorder.
 func (r *Recorder) Status(ctx context.Context) status.Status {
 	set := r.Settings()
-	f := health.Facts{Settings: set, SMTP: r.inbox.Status(), Calls: r.calls.status(),
+	f := health.Facts{Settings: set, SMTP: r.inbox.Status(), Calls: r.calls.status(), Web: r.web.status(),
 		Storms: r.inbox.Storms(set.Cameras), RAM: r.ram.usable()}
 	r.mu.Lock()
 	s := status.Status{Version: Version(), Started: r.started, Settings: r.paths.File, SMTP: f.SMTP, Calls: f.Calls,
-		Pause: r.pause}
+		Web: f.Web, Pause: r.pause}
 	s.Notify, s.Language, s.Archive.Rebuilt = set.Notify, set.Language, r.rebuilt
 	f.SettingsFile, f.Archive = r.fileErr, r.archiveErr
 	r.mu.Unlock()

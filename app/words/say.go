@@ -16,10 +16,13 @@ var engine embed.FS
 
 // Say returns a text of the engine in the language in use. A message that the language lacks, such as one of another
 // version, stays English.
-func Say(t text.Text) string { return t.Say(now().form) }
+func Say(t text.Text) string { return now().Say(t) }
+
+// Say is [Say] in this language.
+func (l *Language) Say(t text.Text) string { return t.Say(l.form) }
 
 // SayIn says a text in the language with a code, or in the system's language for "".
-func SayIn(code string, t text.Text) string { return t.Say(translationOf(code).form) }
+func SayIn(code string, t text.Text) string { return In(code).Say(t) }
 
 // Error returns the text of an error of the engine, of the recorder that was asked, or of the system.
 func Error(err error) string { return Say(text.Of(err)) }
@@ -28,7 +31,7 @@ func Error(err error) string { return Say(text.Of(err)) }
 func Label(label string) string { return Say(text.Label(label)) }
 
 // form returns the form of an engine message for the number n, or "" if the language lacks the message.
-func (t *translation) form(code string, n int64) string { return pick(t.said[code], t.tag, n) }
+func (l *Language) form(code string, n int64) string { return pick(l.said[code], l.tag, n) }
 
 // pick returns the form for the number n, by the plural rules of CLDR.
 func pick(f text.Forms, tag language.Tag, n int64) string {

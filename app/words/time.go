@@ -12,22 +12,28 @@ var (
 )
 
 // Day formats a day in full: "Today", "Yesterday", "Friday, 20 November 2026".
-func Day(t, now time.Time) string {
+func Day(t, at time.Time) string { return now().Day(t, at) }
+
+// Day is [Day] in this language.
+func (l *Language) Day(t, now time.Time) string {
 	t, now = t.Local(), now.Local()
 	y, d := t.Year(), t.YearDay()
 	yesterday := now.AddDate(0, 0, -1)
 	switch {
 	case y == now.Year() && d == now.YearDay():
-		return L("Today")
+		return l.L("Today")
 	case y == yesterday.Year() && d == yesterday.YearDay():
-		return L("Yesterday")
+		return l.L("Yesterday")
 	}
-	return L("%[1]s, %[2]d %[3]s %[4]d", L(weekdays[t.Weekday()]), t.Day(), L(months[t.Month()-1]), y)
+	return l.L("%[1]s, %[2]d %[3]s %[4]d", l.L(weekdays[t.Weekday()]), t.Day(), l.L(months[t.Month()-1]), y)
 }
 
 // Moment formats a time of day, with the day if it is not today.
-func Moment(t, now time.Time) string {
-	if day := Day(t, now); day != L("Today") {
+func Moment(t, at time.Time) string { return now().Moment(t, at) }
+
+// Moment is [Moment] in this language.
+func (l *Language) Moment(t, now time.Time) string {
+	if day := l.Day(t, now); day != l.L("Today") {
 		return day + " " + t.Local().Format("15:04")
 	}
 	return t.Local().Format("15:04:05")
@@ -56,4 +62,10 @@ func Length(d time.Duration) string {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// Month formats a month: "November 2026".
+func (l *Language) Month(t time.Time) string {
+	t = t.Local()
+	return fmt.Sprintf("%s %d", l.L(months[t.Month()-1]), t.Year())
 }

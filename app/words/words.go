@@ -27,8 +27,8 @@ var Files embed.FS
 // Folder is the folder of the translations in Files.
 const Folder = "translation"
 
-// translation holds all texts in one language.
-type translation struct {
+// Language says texts in one language.
+type Language struct {
 	code  string
 	tag   language.Tag
 	texts map[string]text.Forms // the desktop's own texts, by English text
@@ -37,7 +37,7 @@ type translation struct {
 
 var (
 	mu      sync.Mutex // guards current
-	current *translation
+	current *Language
 )
 
 // Use sets the language by its code, such as "de" or "de-CH". A language without a translation falls back to English.
@@ -49,22 +49,48 @@ func Use(code string) {
 	current = l
 }
 
+// In returns the language with a code, as in [Use].
+func In(code string) *Language { return translationOf(code) }
+
+// Preferred returns the code of the language that an Accept-Language header (RFC 9110, 12.5.4) asks for first, of those
+// that there is a translation for, or "" if there is none.
+func Preferred(accept string) string {
+	tags, _, err := language.ParseAcceptLanguage(accept[:min(len(accept), 200)])
+	if err != nil {
+		return ""
+	}
+	for _, t := range tags {
+		base, _ := t.Base()
+		if l := translationOf(base.String()); l.code == base.String() {
+			return l.code
+		}
+	}
+	return ""
+}
+
+// loaded holds the languages that were used, by code.
+var loaded sync.Map
+
 // translationOf returns the translation to the language with a code, or to English if there is none.
-func translationOf(code string) *translation {
+func translationOf(code string) *Language {
 	if code == "" {
 		code = lang.SystemLocale().String()
 	}
 
 	// The country makes no difference.
 	code, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "-")
+	if l, ok := loaded.Load(code); ok {
+		return l.(*Language)
+	}
 	l, err := load(code)
 	if err != nil {
-		l = &translation{code: "en", tag: language.English}
+		return &Language{code: "en", tag: language.English}
 	}
+	loaded.Store(code, l)
 	return l
 }
 
-func now() *translation {
+func now() *Language {
 	mu.Lock()
 	l := current
 	mu.Unlock()
@@ -78,8 +104,8 @@ func now() *translation {
 // verb matches a place for a value in a text: %s, %d, %q, %.0f, %[2]s.
 var verb = regexp.MustCompile(`%(\[\d\])?[-+0-9.]*[a-z]`)
 
-func load(code string) (*translation, error) {
-	l := &translation{code: code, tag: language.Make(code)}
+func load(code string) (*Language, error) {
+	l := &Language{code: code, tag: language.Make(code)}
 	for _, f := range []struct {
 		fs     embed.FS
 		folder string
@@ -97,9 +123,12 @@ func load(code string) (*translation, error) {
 	return l, nil
 }
 
-// L translates a text of the desktop and formats the values into it, like fmt.Sprintf.
-func L(english string, values ...any) string {
-	if t := now().texts[english].Other; t != "" {
+// Code returns the language's code, such as "de".
+func (l *Language) Code() string { return l.code }
+
+// L is [L] in this language.
+func (l *Language) L(english string, values ...any) string {
+	if t := l.texts[english].Other; t != "" {
 		english = t
 	}
 	if len(values) == 0 {
@@ -108,17 +137,22 @@ func L(english string, values ...any) string {
 	return fmt.Sprintf(english, values...)
 }
 
-// N translates a text that counts n things. one is the English text for 1. many is the English text for any other
-// number, with a %d for the number. many is the key.
-func N(n int, one, many string) string {
-	t := now()
-	f, ok := t.texts[many]
+// N is [N] in this language.
+func (l *Language) N(n int, one, many string) string {
+	f, ok := l.texts[many]
 	if !ok {
 		f = text.Forms{One: one, Other: many}
 	}
-	form := pick(f, t.tag, int64(n))
+	form := pick(f, l.tag, int64(n))
 	if !verb.MatchString(form) {
 		return form
 	}
 	return fmt.Sprintf(form, n)
 }
+
+// L translates a text of the desktop and formats the values into it, like fmt.Sprintf.
+func L(english string, values ...any) string { return now().L(english, values...) }
+
+// N translates a text that counts n things. one is the English text for 1. many is the English text for any other
+// number, with a %d for the number. many is the key.
+func N(n int, one, many string) string { return now().N(n, one, many) }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,7 +114,9 @@ func called(s source) (list []string) {
 		name := ""
 		switch f := c.Fun.(type) {
 		case *ast.SelectorExpr:
-			if x, ok := f.X.(*ast.Ident); ok && x.Name == "words" {
+			if x, ok := f.X.(*ast.Ident); ok && (x.Name == "words" || x.Name == "l") {
+				name = f.Sel.Name
+			} else if strings.HasPrefix(s.path, "app/web/") {
 				name = f.Sel.Name
 			}
 		case *ast.Ident:
@@ -156,8 +159,37 @@ func inLists(s source) (list []string) {
 	return list
 }
 
+var (
+	templateL = regexp.MustCompile(`\$?\.L ("(?:[^"\\]|\\.)*")`)
+	templateN = regexp.MustCompile(`\$?\.N \S+ "(?:[^"\\]|\\.)*" ("(?:[^"\\]|\\.)*")`)
+)
+
+// inTemplates returns the texts that the templates of the web pages pass to L and N, by path.
+func inTemplates(t *testing.T) map[string][]string {
+	t.Helper()
+	paths, err := filepath.Glob("../web/files/*.html")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%d templates, %v", len(paths), err)
+	}
+	all := map[string][]string{}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range slices.Concat(templateL.FindAllSubmatch(b, -1), templateN.FindAllSubmatch(b, -1)) {
+			key, err := strconv.Unquote(string(m[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[path] = append(all[path], key)
+		}
+	}
+	return all
+}
+
 // use sets a language for a test.
-func use(t *testing.T, code string) *translation {
+func use(t *testing.T, code string) *Language {
 	t.Helper()
 	Use(code)
 	t.Cleanup(func() { Use("en") })
@@ -168,7 +200,7 @@ func use(t *testing.T, code string) *translation {
 	return l
 }
 
-func german(t *testing.T) *translation { return use(t, "de") }
+func german(t *testing.T) *Language { return use(t, "de") }
 
 // others returns the languages that have a translation.
 func others() []string {
@@ -180,6 +212,14 @@ func TestDesktopIsTranslated(t *testing.T) {
 	for _, code := range others() {
 		l := use(t, code)
 		used := map[string]bool{}
+		for path, keys := range inTemplates(t) {
+			for _, key := range keys {
+				used[key] = true
+				if l.texts[key].Other == "" {
+					t.Errorf("%s: %s lacks %q", path, code, key)
+				}
+			}
+		}
 		for _, s := range sources(t, "app") {
 			for _, key := range append(called(s), inLists(s)...) {
 				used[key] = true

@@ -66,6 +66,11 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --camera ID                 for this camera only
       --metrics                   to read the measures, for Prometheus, and nothing else
   preroll caller remove NAME    take the right away
+  preroll web [--json]          the web pages for phones, and the devices that may open them
+  preroll web on [ADDRESS]      switch them on, on port 8443 or another
+  preroll web off               switch them off
+  preroll web pair              show the code that lets one phone or browser in
+  preroll web remove NAME       shut a device out
   preroll target [--json]       where word of alarms goes, such as to a phone
   preroll target try ID         send a test there
   preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from now on
@@ -94,6 +99,7 @@ type env struct {
 	client *control.Client
 	args   []string
 	say    func(language string, t text.Text) string
+	web    func(ctx context.Context, c *control.Client, host control.WebHost) error
 }
 
 // command is one command of the program.
@@ -113,6 +119,9 @@ type Desktop struct {
 
 	// Window shows the window and returns when it is closed.
 	Window func(ctx context.Context, o WindowOptions) error
+
+	// Web serves the web pages until ctx ends. It is a client of the recorder.
+	Web func(ctx context.Context, c *control.Client, host control.WebHost) error
 
 	// StartError shows why Preroll could not start, and returns when the user has closed it.
 	StartError func(ctx context.Context, err error)
@@ -196,7 +205,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) err
 		return err
 	}
 	e := &env{ctx: ctx, out: out, errs: errs, paths: places, client: control.NewClient(places.Socket), args: rest,
-		say: d.Say}
+		say: d.Say, web: d.Web}
 	defer e.client.Close()
 	return c.run(e)
 }
@@ -242,6 +251,7 @@ func commands(d Desktop) map[string]command {
 		"drives":  drives(),
 		"caller":  caller(),
 		"target":  targets(),
+		"web":     webCommand(),
 		"health":  health(),
 		"forget":  forget(),
 		"version": {run: func(e *env) error {

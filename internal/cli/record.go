@@ -126,7 +126,15 @@ func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, log 
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	r, err := recorder.New(ctx, recorder.Options{Paths: e.paths, Settings: s, Log: log, Say: e.say})
+	o := recorder.Options{Paths: e.paths, Settings: s, Log: log, Say: e.say}
+	if e.web != nil {
+		o.Web = func(ctx context.Context, host control.WebHost) error {
+			c := control.NewClient(e.paths.Socket)
+			defer c.Close()
+			return e.web(ctx, c, host)
+		}
+	}
+	r, err := recorder.New(ctx, o)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}

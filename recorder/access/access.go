@@ -1,4 +1,5 @@
-// Package access keeps who may call Preroll from outside: a name and a token for each caller.
+// Package access keeps who may reach Preroll from outside: a name and a token for each caller, and for each device that
+// shows the web pages. A device gets its token for a [Code], which is short and soon expires.
 //
 // A token is shown once, when it is made. Only its hash is kept, so whoever reads the file cannot call. Methods may be
 // called from any goroutine.
@@ -25,8 +26,11 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// File is the name of the file in the state folder.
-const File = "callers.json"
+// The names of the lists in the state folder.
+const (
+	Callers = "callers.json"
+	Devices = "devices.json"
+)
 
 // Bounds of the list.
 const (
@@ -60,10 +64,10 @@ type List struct {
 	used    map[string]time.Time // when a caller came last, by id
 }
 
-// Open reads the list in a state folder. A list that is not there is empty. A list that cannot be read lets nobody
-// call, see Err; it is never overwritten.
-func Open(state string) *List {
-	l := &List{path: filepath.Join(state, File), used: map[string]time.Time{}}
+// Open reads a list in a state folder. A list that is not there is empty. A list that cannot be read lets nobody in,
+// see Err; it is never overwritten.
+func Open(state, file string) *List {
+	l := &List{path: filepath.Join(state, file), used: map[string]time.Time{}}
 	l.load()
 	return l
 }

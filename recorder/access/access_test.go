@@ -12,7 +12,7 @@ import (
 
 func TestCallers(t *testing.T) {
 	dir := t.TempDir()
-	l := Open(dir)
+	l := Open(dir, Callers)
 	if l.Err() != nil || len(l.All()) != 0 {
 		t.Fatalf("a new list: %v, %v", l.All(), l.Err())
 	}
@@ -33,7 +33,7 @@ func TestCallers(t *testing.T) {
 		}
 	}
 
-	path := filepath.Join(dir, File)
+	path := filepath.Join(dir, Callers)
 	b, err := os.ReadFile(path)
 	if err != nil || strings.Contains(string(b), token) {
 		t.Errorf("the file holds a token, or cannot be read: %v", err)
@@ -42,7 +42,7 @@ func TestCallers(t *testing.T) {
 		t.Errorf("others may read the file: %v, %v", fi, err)
 	}
 
-	l = Open(dir) // as after a restart
+	l = Open(dir, Callers) // as after a restart
 	for given, want := range map[string]string{token: ha.ID, other: bell.ID, "": "", "x": "",
 		strings.ToLower(token): "", token + " ": ""} {
 		if c, ok := l.Find(given); c.ID != want || ok != (want != "") {
@@ -58,7 +58,7 @@ func TestCallers(t *testing.T) {
 	if err := l.Remove(ha.ID); !errors.Is(err, ErrNoCaller) {
 		t.Errorf("removed twice: %v", err)
 	}
-	for _, l := range []*List{l, Open(dir)} {
+	for _, l := range []*List{l, Open(dir, Callers)} {
 		if _, ok := l.Find(token); ok {
 			t.Error("a removed caller may still call")
 		}
@@ -69,7 +69,7 @@ func TestCallers(t *testing.T) {
 }
 
 func TestManyCallers(t *testing.T) {
-	l := Open(t.TempDir())
+	l := Open(t.TempDir(), Callers)
 	for i := range maxCallers {
 		if _, _, err := l.Add(status.Caller{Name: strings.Repeat("x", i%50) + string(rune('a'+i/50))}); err != nil {
 			t.Fatal(err)
@@ -83,12 +83,12 @@ func TestManyCallers(t *testing.T) {
 // TestUnreadableList: a list that cannot be read lets nobody call, and is not overwritten.
 func TestUnreadableList(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, File)
+	path := filepath.Join(dir, Callers)
 	const broken = `[{"name": "Home`
 	if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := Open(dir)
+	l := Open(dir, Callers)
 	if l.Err() == nil || !strings.Contains(l.Err().Error(), path) {
 		t.Errorf("got %v, want what is wrong with %s", l.Err(), path)
 	}

@@ -442,3 +442,34 @@ var ErrThere = errors.New("this drive is there; delete its events, or unplug it"
 
 // ErrNoDrive is the error for a drive that the index does not know.
 var ErrNoDrive = errors.New("no such drive; see: preroll drives")
+
+// OpenFile opens a file of an event for reading: a clip, a partial file, or a picture. The error is [fs.ErrNotExist] if
+// the event names no such file, or somebody put something else than a plain file there.
+func (a *Archive) OpenFile(e event.Event, name string) (*os.File, error) {
+	if name == "" || name != e.Thumbnail && name != e.Snapshot &&
+		!slices.ContainsFunc(e.Clips, func(c event.Clip) bool { return c.File == name }) &&
+		!slices.ContainsFunc(e.Parts, func(p event.Part) bool { return p.File == name }) {
+		return nil, fs.ErrNotExist
+	}
+	folder, err := a.Folder(e)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = folder.Close() }()
+	named, err := folder.Lstat(name)
+	if err == nil && !named.Mode().IsRegular() {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := folder.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if is, err := f.Stat(); err != nil || !os.SameFile(named, is) {
+		_ = f.Close()
+		return nil, fs.ErrNotExist
+	}
+	return f, nil
+}

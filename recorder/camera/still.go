@@ -30,19 +30,10 @@ var ErrNoPicture = text.NoStill.Error()
 // makes the stills of all cameras, one after the other. Each still is made once for all callers. Callers check for the
 // errors [ErrNoCamera], [ErrOff] and [ErrNoPicture].
 func (s *Set) Still(ctx context.Context, id string, width int) ([]byte, error) {
-	s.mu.Lock()
-	c := s.recording(id)
-	cfg, known := s.settings.Camera(id)
-	s.mu.Unlock()
-	switch {
-	case !known:
-		return nil, fmt.Errorf("%q: %w", id, ErrNoCamera)
-	case !cfg.Enabled:
-		return nil, fmt.Errorf("%q: %w", id, ErrOff)
-	case c == nil:
-		return nil, fmt.Errorf("%q: %w", id, ErrNoPicture)
+	c, err := s.showing(id)
+	if err != nil {
+		return nil, err
 	}
-
 	if newest, ok := c.ring.Newest(); ok { // often another caller has asked for this still already
 		if jpeg := c.keptStill(newest, width); jpeg != nil {
 			return jpeg, nil
@@ -106,4 +97,30 @@ func (c *camera) keepStill(s ring.Segment, width int, jpeg []byte) {
 		c.still = still{s.Path, map[int][]byte{}}
 	}
 	c.still.jpegs[width] = jpeg
+}
+
+// showing returns a camera that records.
+func (s *Set) showing(id string) (*camera, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cfg, known := s.settings.Camera(id)
+	switch c := s.recording(id); {
+	case !known:
+		return nil, fmt.Errorf("%q: %w", id, ErrNoCamera)
+	case !cfg.Enabled:
+		return nil, fmt.Errorf("%q: %w", id, ErrOff)
+	case c == nil:
+		return nil, fmt.Errorf("%q: %w", id, ErrNoPicture)
+	default:
+		return c, nil
+	}
+}
+
+// Ring returns the ring of a camera that records. Callers check for the errors of [Set.Still].
+func (s *Set) Ring(id string) (*ring.Ring, error) {
+	c, err := s.showing(id)
+	if err != nil {
+		return nil, err
+	}
+	return c.ring, nil
 }

@@ -6,6 +6,7 @@ package config
 
 import (
 	"cmp"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ type Settings struct {
 	Clip     Clip     `toml:"clip" json:"clip"`
 	SMTP     SMTP     `toml:"smtp" json:"smtp"`
 	Calls    Calls    `toml:"calls" json:"calls"`
+	Web      Web      `toml:"web" json:"web"`
 	Notify   Notify   `toml:"notify" json:"notify"`
 	FFmpeg   FFmpeg   `toml:"ffmpeg" json:"ffmpeg"`
 	Cameras  []Camera `toml:"camera" json:"camera"`
@@ -80,6 +82,39 @@ type SMTP struct {
 type Calls struct {
 	Listen string   `toml:"listen" json:"listen"` // host:port or :port; "": nobody can call
 	Allow  []string `toml:"allow" json:"allow"`   // as SMTP.Allow
+}
+
+// Web configures the web pages for phones and browsers.
+type Web struct {
+	// Listen is host:port or :port; "": there are no web pages. A loopback address serves HTTP, for a proxy on this
+	// machine; any other address serves HTTPS.
+	Listen string   `toml:"listen" json:"listen"`
+	Allow  []string `toml:"allow" json:"allow"` // as SMTP.Allow
+
+	// URL is where phones open the pages, if that is not an address of this machine: behind Tailscale or a proxy. Its
+	// host is the only name by which they are served, beside this machine's own, and its path is where they begin.
+	URL string `toml:"url" json:"url"`
+
+	// Proxies are the addresses of proxies whose X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Prefix and
+	// X-Ingress-Path are believed; as SMTP.Allow.
+	Proxies []string `toml:"proxies" json:"proxies"`
+}
+
+// Address returns the address of the web pages, without a slash at the end. listen is where they listen. host is a name
+// or an address of this machine, for pages that listen on all of its addresses.
+func (w Web) Address(listen, host string) string {
+	if w.URL != "" {
+		return strings.TrimSuffix(w.URL, "/")
+	}
+	scheme := "https"
+	on, port, _ := net.SplitHostPort(cmp.Or(listen, w.Listen))
+	if ip := net.ParseIP(on); on != "" && (ip == nil || !ip.IsUnspecified()) {
+		host = on
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		scheme = "http"
+	}
+	return scheme + "://" + net.JoinHostPort(host, cmp.Or(port, "PORT"))
 }
 
 // Target is a place outside that gets word of alarms, such as a phone.
@@ -194,6 +229,7 @@ func Default() Settings {
 		},
 		SMTP:   SMTP{Listen: ":2525", Allow: []string{"private"}},
 		Calls:  Calls{Allow: []string{"private"}},
+		Web:    Web{Allow: []string{"private"}, Proxies: []string{}},
 		Notify: Notify{Alarm: true, Saved: true, Trouble: true},
 	}
 }
@@ -257,6 +293,7 @@ func (c Camera) Title() string {
 // Clone returns a copy that shares no memory with s, so that an editor can change it.
 func (s Settings) Clone() Settings {
 	s.SMTP.Allow, s.Calls.Allow = slices.Clone(s.SMTP.Allow), slices.Clone(s.Calls.Allow)
+	s.Web.Allow, s.Web.Proxies = slices.Clone(s.Web.Allow), slices.Clone(s.Web.Proxies)
 	s.Cameras, s.Targets = slices.Clone(s.Cameras), slices.Clone(s.Targets)
 	for i := range s.Targets {
 		t := &s.Targets[i]

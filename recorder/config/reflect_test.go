@@ -61,6 +61,7 @@ func TestEverySettingIsSaved(t *testing.T) {
 		x.ID, x.Kind, x.URL, x.Quiet = fmt.Sprint("target", i), Webhook, "https://192.0.2.1/x", "22:00-07:00"
 	}
 	want.Calls = Calls{Listen: ":8025", Allow: []string{"any"}}
+	want.Web = Web{Listen: ":8443", Allow: []string{"any"}, URL: "https://a.example/x", Proxies: []string{"::1"}}
 	for i := range want.Cameras {
 		c := &want.Cameras[i]
 		c.ID, c.URL, c.Ingest = fmt.Sprint("cam", i), "rtsp://192.0.2.1/x", IngestFFmpeg

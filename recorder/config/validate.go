@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,16 +50,26 @@ func Validate(s Settings) ValidationErrors {
 	if _, _, err := s.Notify.QuietHours(); err != nil {
 		f.add("notify.quiet", s.Notify.Quiet, text.RuleQuiet)
 	}
-	if s.Calls.Listen != "" {
-		plain, tls := s.SMTP.Ports()
-		n := checkPort(&f, "calls.listen", s.Calls.Listen, text.RuleListenOne)
-		if slices.ContainsFunc(slices.Concat(plain, tls),
-			func(p string) bool { return n > 0 && samePort(p, s.Calls.Listen) }) {
-			f.add("calls.listen", s.Calls.Listen, text.RuleOtherPort)
+	plain, tls := s.SMTP.Ports()
+	taken := slices.Concat(plain, tls)
+	for _, l := range []struct{ key, listen string }{{"calls.listen", s.Calls.Listen}, {"web.listen", s.Web.Listen}} {
+		if l.listen == "" {
+			continue
 		}
+		n := checkPort(&f, l.key, l.listen, text.RuleListenOne)
+		if slices.ContainsFunc(taken, func(p string) bool { return n > 0 && samePort(p, l.listen) }) {
+			f.add(l.key, l.listen, text.RuleOtherPort)
+		}
+		taken = append(taken, l.listen)
 	}
 	checkAllow(&f, "smtp.allow", s.SMTP.Allow)
 	checkAllow(&f, "calls.allow", s.Calls.Allow)
+	checkAllow(&f, "web.allow", s.Web.Allow)
+	checkAllow(&f, "web.proxies", s.Web.Proxies)
+	if u, err := url.Parse(s.Web.URL); s.Web.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" ||
+		u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !webPath.MatchString(u.Path)) {
+		f.add("web.url", RedactURL(s.Web.URL), text.RuleWebURL)
+	}
 	if s.SMTP.Username == "" && s.SMTP.Password != "" {
 		f.add("smtp.username", "", text.RuleUsername)
 	}
@@ -311,6 +322,9 @@ func samePort(a, b string) bool {
 	}
 	return aport == bport && (ahost == bhost || every(ahost) || every(bhost))
 }
+
+// webPath matches the path at which the web pages may begin.
+var webPath = regexp.MustCompile(`^(/[a-zA-Z0-9_~-][a-zA-Z0-9._~-]*)*/?$`)
 
 func checkAllow(f *ValidationErrors, key string, allow []string) {
 	for i, a := range allow {

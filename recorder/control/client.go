@@ -53,7 +53,27 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
+// send sends a call. Any answer but 200 is an error.
 func (c *Client) send(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	resp, err := c.ask(ctx, method, path, nil, in)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		return nil, refusal(resp)
+	}
+	return resp, err
+}
+
+// refusal returns the error in an answer, and closes the answer.
+func refusal(resp *http.Response) error {
+	defer func() { _ = resp.Body.Close() }()
+	e := Error{Status: resp.StatusCode}
+	if json.NewDecoder(resp.Body).Decode(&e) != nil || e.Text.IsZero() {
+		return text.RecorderAnswered.Error(resp.Status)
+	}
+	return &e
+}
+
+// ask sends a call and returns whatever is answered.
+func (c *Client) ask(ctx context.Context, method, path string, header http.Header, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -67,6 +87,9 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	if err != nil {
 		return nil, err
 	}
+	if header != nil {
+		req.Header = header
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		var op *net.OpError
@@ -75,16 +98,7 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 		}
 		return nil, text.AskRecorder.Error(err)
 	}
-
-	if resp.StatusCode == http.StatusOK {
-		return resp, nil
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var e Error
-	if json.NewDecoder(resp.Body).Decode(&e) != nil || e.Text.IsZero() {
-		return nil, text.RecorderAnswered.Error(resp.Status)
-	}
-	return nil, &e
+	return resp, nil
 }
 
 // --- Calls ---
@@ -107,7 +121,13 @@ func (c *Client) Apply(ctx context.Context, s config.Settings) error {
 // Trigger triggers a camera by hand and returns the id of the event.
 func (c *Client) Trigger(ctx context.Context, camera, label string) (string, error) {
 	var a triggerAnswer
-	return a.Event, c.do(ctx, "POST", "/v1/trigger", triggerCall{camera, label}, &a)
+	return a.Event, c.do(ctx, "POST", "/v1/trigger", triggerCall{camera, label, time.Time{}}, &a)
+}
+
+// TriggerAt triggers a camera by hand as if that had happened at a time which is still in RAM.
+func (c *Client) TriggerAt(ctx context.Context, camera, label string, at time.Time) (string, error) {
+	var a triggerAnswer
+	return a.Event, c.do(ctx, "POST", "/v1/trigger", triggerCall{camera, label, at}, &a)
 }
 
 // Mail makes the recorder send itself an alarm mail for a camera.

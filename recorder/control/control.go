@@ -5,13 +5,18 @@ package control
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net/http"
+	"net/netip"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/live"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
@@ -48,6 +53,27 @@ type Recorder interface {
 	Folder(ctx context.Context, path, use string) (status.Folder, error)
 	Discover(context.Context) ([]status.DiscoveredCamera, error)
 	Why(ctx context.Context, camera string, at time.Time) ([]status.Finding, error)
+	Devices() []status.Caller
+	PairingCode() (code string, until time.Time, err error)
+	RemoveDevice(id string) error
+	Live(ctx context.Context, camera string, from, origin time.Time, sink live.Sink) error
+	Spans(camera string) ([]status.Span, error)
+	HLS(ctx context.Context, camera, name string, w live.Wish) (live.File, error)
+	Open(ctx context.Context, id, file string) (*os.File, error)
+}
+
+// WebHost is what the web pages get from the recorder beside its calls: who may open them, and how to listen.
+type WebHost struct {
+	Settings    config.Web
+	Language    func() string                            // from the settings
+	Certificate func() (*tls.Certificate, error)         // of this installation
+	Device      func(token string) (status.Caller, bool) // the paired device with a token
+	Pair        func(code, name string) (d status.Caller, token string, err error)
+	Remove      func(id string) error // shuts a device out
+	Allowed     func(netip.Addr) bool // may connect
+	Trusted     func(netip.Addr) bool // is a proxy whose headers are believed
+	Listening   func(listen string)   // called when the pages can be opened
+	Log         *slog.Logger
 }
 
 // Watcher reports changes. Wait on the channel, then call Drain.
@@ -73,6 +99,7 @@ type Error struct {
 	Text   text.Text               `json:"error"`
 	Hint   text.Text               `json:"hint,omitzero"`
 	Faults config.ValidationErrors `json:"faults,omitempty"` // of settings
+	Status int                     `json:"-"`                // of HTTP, in a client
 }
 
 func (e *Error) Error() string { return e.Said().String() }
@@ -113,10 +140,11 @@ func errorOf(err error) (*Error, int) {
 	}
 
 	switch e.Code {
-	case text.NoSuchEvent.Code, text.NoSuchCamera.Code, text.NoSuchCaller.Code, text.NoSuchTarget.Code:
+	case text.NoSuchEvent.Code, text.NoSuchCamera.Code, text.NoSuchCaller.Code, text.NoSuchTarget.Code,
+		text.NoSuchDevice.Code, text.NoSuchVideo.Code, text.NoSuchFile.Code:
 		return e, http.StatusNotFound
 	case text.StillSaving.Code, text.StillSavingProtect.Code, text.EventProtected.Code, text.CameraIsOff.Code,
-		text.CameraIsEnding.Code, text.CameraNotRecording.Code:
+		text.CameraIsEnding.Code, text.CameraNotRecording.Code, text.NotForBrowsers.Code, text.WebIsOff.Code:
 		return e, http.StatusConflict
 	case text.CallUnreadable.Code:
 		return e, http.StatusBadRequest
@@ -136,6 +164,12 @@ type failure interface {
 	Hint() text.Text
 }
 
+// Pairing is the code that lets a device in.
+type Pairing struct {
+	Code  string    `json:"code"`
+	Until time.Time `json:"until"`
+}
+
 // NewCaller is a caller that was just added, with its token. The token cannot be asked for again.
 type NewCaller struct {
 	status.Caller
@@ -145,8 +179,9 @@ type NewCaller struct {
 // These are the requests and answers that are not plain values.
 type (
 	triggerCall struct {
-		Camera string `json:"camera"`
-		Label  string `json:"label"`
+		Camera string    `json:"camera"`
+		Label  string    `json:"label"`
+		Time   time.Time `json:"time,omitzero"` // zero: now
 	}
 	triggerAnswer struct {
 		Event string `json:"event"`

@@ -20,6 +20,7 @@ import (
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/live"
 	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
@@ -28,6 +29,7 @@ import (
 // fake is a recorder whose answers a test sets.
 type fake struct {
 	tried    string
+	folder   string
 	callers  []status.Caller
 	mu       sync.Mutex
 	events   []event.Event
@@ -68,6 +70,32 @@ func (f *fake) TryTarget(_ context.Context, id string) error {
 func (f *fake) RemoveCaller(id string) error {
 	f.callers = slices.DeleteFunc(f.callers, func(c status.Caller) bool { return c.ID == id })
 	return f.refuse
+}
+
+func (f *fake) Devices() []status.Caller { return f.callers }
+func (f *fake) PairingCode() (string, time.Time, error) {
+	return "ABCD-EFGH", time.Unix(1e9, 0).UTC(), f.refuse
+}
+func (f *fake) RemoveDevice(id string) error { return f.RemoveCaller(id) }
+func (f *fake) Live(_ context.Context, camera string, from, origin time.Time, sink live.Sink) error {
+	if f.refuse != nil {
+		return f.refuse
+	}
+	sink.Type(`video/mp4; codecs="avc1.42001e"`)
+	_, err := fmt.Fprintf(sink, "%s from %d, origin %d", camera, from.UnixMilli(), origin.UnixMilli())
+	return err
+}
+func (f *fake) Spans(string) ([]status.Span, error) {
+	return []status.Span{{From: time.Unix(1, 0).UTC(), To: time.Unix(3, 0).UTC()}}, f.refuse
+}
+func (f *fake) HLS(_ context.Context, camera, name string, w live.Wish) (live.File, error) {
+	return live.File{Type: "text/x", Body: fmt.Appendf(nil, "%s %s %+v", camera, name, w), Keep: true}, f.refuse
+}
+func (f *fake) Open(_ context.Context, id, file string) (*os.File, error) {
+	if f.refuse != nil {
+		return nil, f.refuse
+	}
+	return os.Open(filepath.Join(f.folder, id+"-"+file))
 }
 
 func (f *fake) Probe(context.Context, config.Camera) (status.ProbeResult, error) {

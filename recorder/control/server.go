@@ -82,6 +82,13 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("POST /v1/folder", s.folder)
 	mux.HandleFunc("POST /v1/discover", s.discover)
 	mux.HandleFunc("GET /v1/why", s.why)
+	mux.HandleFunc("GET /v1/devices", s.devices)
+	mux.HandleFunc("DELETE /v1/devices/{id}", s.removeDevice)
+	mux.HandleFunc("POST /v1/pairing", s.pairing)
+	mux.HandleFunc("GET /v1/cameras/{id}/live", s.live)
+	mux.HandleFunc("GET /v1/cameras/{id}/spans", s.spans)
+	mux.HandleFunc("GET /v1/cameras/{id}/hls/{file}", s.hls)
+	mux.HandleFunc("GET /v1/events/{id}/files/{file}", s.file)
 	return mux
 }
 
@@ -142,8 +149,16 @@ func (s *server) trigger(w http.ResponseWriter, r *http.Request) {
 		if v.Label == "" {
 			v.Label = string(event.Manual)
 		}
+		now := time.Now()
+		if v.Time.IsZero() {
+			v.Time = now
+		}
+		if v.Time.After(now.Add(time.Second)) || v.Time.Before(now.Add(-s.r.Settings().RAMDisk.Keep.D())) {
+			answer(w, nil, text.NotInTheRing.Error())
+			return
+		}
 		id, err := s.r.Trigger(s.stopping, v.Camera,
-			event.Trigger{Time: time.Now(), Source: event.Manual, Label: v.Label})
+			event.Trigger{Time: v.Time, Source: event.Manual, Label: v.Label})
 		answer(w, triggerAnswer{id}, err)
 	}
 }

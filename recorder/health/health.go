@@ -33,6 +33,7 @@ type Facts struct {
 	Cameras  []status.Camera
 	SMTP     status.SMTP
 	Calls    status.Calls
+	Web      status.Web
 	Targets  []status.Target
 	Storms   []status.Storm
 	RAMDisk  *disk.Disk // the disk of the RAM folder; nil if unknown
@@ -87,6 +88,9 @@ func mailProblems(f Facts) (list []status.Problem) {
 	if !f.Calls.Error.IsZero() {
 		list = append(list, status.Problem{Code: "calls", About: "calls", Text: text.NoCallComesIn.With(),
 			Hint: f.Calls.Error})
+	}
+	if !f.Web.Error.IsZero() {
+		list = append(list, status.Problem{Code: "web", About: "web", Text: text.NoWebPages.With(), Hint: f.Web.Error})
 	}
 	for _, t := range f.Targets {
 		if t.Failing && t.Enabled {

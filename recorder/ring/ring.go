@@ -69,6 +69,9 @@ type entry struct {
 	start, end time.Duration // steady time
 	pins       int           // number of holds that have linked the file
 	inRing     bool
+	parts      []Part
+	sequence   int // counts the ring's segments
+	breaks     int // segments up to this one that do not join the segment before
 }
 
 // Options configures a Ring.
@@ -101,6 +104,11 @@ type Ring struct {
 	lastKey time.Duration // start of the GOP that is being written; 0: none
 	changes time.Duration // time charged for the last runs; see changeTime
 	changed time.Duration // when changes was updated last
+
+	sequence int           // of the next segment
+	breaks   int           // segments so far that did not join the segment before
+	counted  Segment       // the last segment that has a number
+	more     chan struct{} // closed at the next part; nil if nobody waits
 }
 
 type initInfo struct {
@@ -242,6 +250,9 @@ func (r *Ring) scan() error {
 	for run := range r.inits {
 		r.dropInit(run)
 	}
+	for _, e := range r.entries {
+		r.count(e)
+	}
 	return nil
 }
 
@@ -318,6 +329,11 @@ func (r *Ring) read(path string, run int64, number int) (*entry, error) {
 	e := &entry{end: r.clock.of(end),
 		Segment: Segment{Run: run, Number: number, Path: path, Init: initPath, Params: info.hash,
 			Media: [2]time.Duration{first.Media[0], last.Media[1]}, Key: first.Key, Frames: frames, Bytes: size}}
+	var from int64
+	for _, fr := range list {
+		e.parts = append(e.parts, Part{from, fr.End, fr.Media, fr.Key})
+		from = fr.End
+	}
 	e.start = e.end - e.Length()
 	return e, nil
 }

@@ -306,8 +306,9 @@ func (w *Writer) beginSegment(at time.Duration, key bool) error {
 		return r.failure(err)
 	}
 	w.f, w.needKey = f, false
-	w.seg = entry{start: at, end: at, Segment: Segment{Run: w.run, Number: w.number, Key: key, Params: w.info.hash,
-		Path: filepath.Join(r.segments(), name), Init: filepath.Join(r.segments(), initName(w.run))}}
+	w.seg = entry{start: at, end: at, sequence: r.sequence, Segment: Segment{Run: w.run, Number: w.number, Key: key,
+		Params: w.info.hash, Path: filepath.Join(r.segments(), name),
+		Init: filepath.Join(r.segments(), initName(w.run))}}
 	w.number++
 	return nil
 }
@@ -322,6 +323,7 @@ func (w *Writer) flush(end time.Duration) error {
 	w.sequence++
 	w.buf = fmp4.AppendPart(w.buf[:0], w.sequence, wall, w.parts)
 	frames := len(w.parts[0].Samples)
+	key := frames > 0 && w.parts[0].Samples[0].Key
 	w.clear()
 	n := int64(len(w.buf))
 	granted := r.opt.Budget.reserve(r, n)
@@ -346,9 +348,12 @@ func (w *Writer) flush(end time.Duration) error {
 		_ = w.f.Truncate(w.seg.Bytes) // whole fragments stay
 		return r.failure(err)
 	}
+	w.seg.parts = append(w.seg.parts, Part{w.seg.Bytes, w.seg.Bytes + n,
+		[2]time.Duration{w.part - w.base, end - w.base}, key})
 	w.seg.Bytes += n
 	w.seg.Frames += frames
 	w.seg.end = end
+	r.notify()
 	if cap(w.buf) > 4*partBytes { // one huge frame is no reason to keep a huge buffer
 		w.buf = nil
 	}
@@ -401,6 +406,8 @@ func (w *Writer) complete() error {
 	e.Media = [2]time.Duration{e.start - w.base, e.end - w.base}
 	e.inRing = true
 	r.entries = append(r.entries, &e)
+	r.count(&e)
+	r.notify()
 	r.lag = max(r.clock.steady()-e.end, r.lag*49/50)
 	r.prune()
 	for _, h := range r.holds {

@@ -18,6 +18,7 @@ type Status struct {
 	Archive  Archive   `json:"archive"`
 	SMTP     SMTP      `json:"smtp"`
 	Calls    Calls     `json:"calls"`
+	Web      Web       `json:"web"`
 	Targets  []Target  `json:"targets"`
 	Cameras  []Camera  `json:"cameras"`
 	Problems []Problem `json:"problems"` // what needs a person, the worst first; empty if all is well
@@ -39,7 +40,7 @@ type Pause struct {
 // Problem is something that is wrong, and what to do about it.
 type Problem struct {
 	// Code stays the same as long as the problem is the same: "ffmpeg", "ram-gone", "ram-disk", "ram-short",
-	// "settings", "archive-full", "archive-gone", "archive-hangs", "archive", "index", "smtp", "calls",
+	// "settings", "archive-full", "archive-gone", "archive-hangs", "archive", "index", "smtp", "calls", "web",
 	// "target", "mail-storm" or "camera".
 	Code  string    `json:"code"`
 	About string    `json:"about"` // such as "archive", or the id of a camera or a target
@@ -130,6 +131,12 @@ type Calls struct {
 	Last    *Refusal  `json:"last,omitempty"` // the last of them
 }
 
+// Web is the web pages for phones and browsers.
+type Web struct {
+	Listen string    `json:"listen"`         // the address that they listen on, or "" if there are none
+	Error  text.Text `json:"error,omitzero"` // why there are none, although the settings ask for them
+}
+
 // Refusal is a call that was refused.
 type Refusal struct {
 	Time   time.Time `json:"time"`
@@ -138,7 +145,8 @@ type Refusal struct {
 	Why    text.Text `json:"why"`
 }
 
-// Caller may call with its token: to trigger cameras, or to read the measures.
+// Caller may reach Preroll with its token: to trigger cameras or to read the measures, or as a paired device to open
+// the web pages.
 type Caller struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
@@ -259,6 +267,12 @@ type Camera struct {
 	OpenEvent   string        `json:"open_event,omitempty"`
 	Live        string        `json:"live,omitempty"` // path of the growing playlist of its ring
 	Notify      bool          `json:"notify"`         // its owner wants notifications of its events
+}
+
+// Span is a time for which RAM holds video of a camera without a gap.
+type Span struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
 }
 
 // Streams is what a camera sends, in words for people.

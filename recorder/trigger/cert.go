@@ -18,9 +18,10 @@ import (
 	"github.com/preroll/preroll/internal/durable"
 )
 
-// certificate returns this installation's self-signed certificate, and creates it on first use. The key is RSA, which
+// Certificate returns this installation's self-signed certificate, and creates it on first use. The key is RSA, which
 // every camera understands. Cameras do not check the name in the certificate.
-func certificate(dir string) (*tls.Certificate, error) {
+// dir is the state folder.
+func Certificate(dir string) (*tls.Certificate, error) {
 	file := filepath.Join(dir, "smtp-certificate.pem")
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -186,13 +186,13 @@ func TestDamagedCertificate(t *testing.T) {
 	if err := os.WriteFile(file, []byte("-----BEGIN CERTIFICATE-----\nMIIC"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := certificate(dir); err != nil {
+	if _, err := Certificate(dir); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(file + ".damaged"); err != nil {
 		t.Error(err)
 	}
-	if _, err := certificate(dir); err != nil {
+	if _, err := Certificate(dir); err != nil {
 		t.Error(err)
 	}
 }

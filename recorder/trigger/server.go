@@ -205,7 +205,7 @@ func (s *Server) tlsConfig() *tls.Config {
 			if made != nil || time.Since(failed) < certAgain {
 				return made, why
 			}
-			if made, why = certificate(s.CertDir); why != nil {
+			if made, why = Certificate(s.CertDir); why != nil {
 				failed = time.Now()
 				s.Log.Error("no TLS for the cameras", "err", why)
 			}

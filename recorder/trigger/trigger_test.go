@@ -179,7 +179,7 @@ func certDir(t *testing.T) string {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := certificate(dir); err != nil {
+		if _, err := Certificate(dir); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -87,9 +87,26 @@ var scenes = []pagetest.Scene[*Page]{
 		t.ID, t.Name, t.Kind = "phone", "My phone", config.Pushover
 		p.editTarget(t)
 	}},
+	{Name: "settings-phone", Set: func(w *pagetest.Rig, f *pagetest.Fake, p *Page) {
+		f.Paired = []status.Caller{{ID: "1", Name: "iPhone", Made: pagetest.Noon, Used: pagetest.Noon.Add(time.Hour)},
+			{ID: "2", Name: strings.Repeat("A phone with a very long name ", 4), Made: pagetest.Noon}}
+		f.Config.Web.Listen = ":8443"
+		w.Status.Web = status.Web{Listen: "[::]:8443"}
+		p.Show()
+		w.Settle()
+		p.tabs.SelectIndex(5)
+	}},
+	{Name: "settings-pairing", Set: func(w *pagetest.Rig, f *pagetest.Fake, p *Page) {
+		f.Config.Web.Listen = ":8443"
+		w.Status.Web = status.Web{Listen: "[::]:8443"}
+		p.Show()
+		w.Settle()
+		p.tabs.SelectIndex(5)
+		p.showCode(control.Pairing{Code: "ABCD-EFGH", Until: pagetest.Noon})
+	}},
 	{Name: "settings-general", Set: func(_ *pagetest.Rig, _ *pagetest.Fake, p *Page) {
 		p.Show()
-		p.tabs.SelectIndex(5)
+		p.tabs.SelectIndex(6)
 	}},
 	{Name: "settings-fault", Set: func(_ *pagetest.Rig, _ *pagetest.Fake, p *Page) {
 		p.Show()

@@ -55,6 +55,9 @@ type Page struct {
 	callers   *fyne.Container // a row for each
 	targets   *fyne.Container // a row for each
 	targeted  string          // what the rows of the targets say
+	webState  *widget.Label
+	devices   *fyne.Container // a row for each
+	pairing   *widget.Button
 	group     *widget.Check
 	oldTLS    *widget.Check
 	keepMail  *widget.Check
@@ -70,6 +73,9 @@ type Page struct {
 	text     *widget.Select
 	language *widget.Select
 	about    *widget.Label
+
+	paired       func() // hides the pairing code, when one more device is paired; nil if none is shown
+	pairedBefore int
 
 	message *widget.Label
 	save    *widget.Button
@@ -101,6 +107,7 @@ func New(env *page.Env) *Page {
 		p.tab(words.L("Archive"), p.archiveForm()),
 		p.tab(words.L("Alarm mail"), p.mailForm()),
 		p.tab(words.L("Notifications"), p.notifyForm()),
+		p.tab(words.L("Phone"), p.phoneForm()),
 		p.tab(words.L("General"), p.generalForm()),
 	)
 	p.tabs.OnSelected = func(*container.TabItem) {
@@ -166,6 +173,7 @@ func (p *Page) Content() fyne.CanvasObject { return p.content }
 func (p *Page) Show() {
 	p.Load()
 	p.loadCallers()
+	p.loadDevices()
 }
 
 // Hide does nothing: what is edited stays.
@@ -191,6 +199,9 @@ func (p *Page) Update(control.Update, bool) {
 	}
 	p.Load()
 	p.draw()
+	if p.paired != nil {
+		p.loadDevices()
+	}
 }
 
 // refreshHints asks for what the tab Archive shows in addition to the settings: the event that will be deleted next.
@@ -264,6 +275,7 @@ func (p *Page) draw() {
 		}
 		p.smtp.SetText(text)
 		p.callState.SetText(callStateOf(s.Calls))
+		p.drawPhone(s.Web)
 		p.showTargets()
 		p.about.SetText(words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings))
 	}

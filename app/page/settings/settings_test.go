@@ -311,6 +311,49 @@ func TestLabelsFit(t *testing.T) {
 	pagetest.LabelsFit(t, func(env *page.Env) page.Page { return New(env) })
 }
 
+// TestDevices pairs a phone: the code goes away when the phone is in. Then it shuts the phone out.
+func TestDevices(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default(), State: pagetest.Status("")}
+	w, p := open(t, f)
+	w.Hosts = func() []string { return []string{"192.168.1.5"} }
+	w.Changed(control.Update{Status: f.State}, true)
+	p.Show()
+	w.Settle()
+	if said := pagetest.Texts(p.devices); said != "No device is paired." ||
+		p.webState.Text != "There are no web pages." || !p.pairing.Disabled() {
+		t.Errorf("got %q, %q", said, p.webState.Text)
+	}
+	f.State.Web = status.Web{Listen: "[::]:8443"}
+	w.Changed(control.Update{Status: f.State}, false)
+	w.Settle()
+	if p.webState.Text != "Open https://192.168.1.5:8443 on the phone." || p.pairing.Disabled() {
+		t.Errorf("got %q, %t", p.webState.Text, p.pairing.Disabled())
+	}
+	test.Tap(p.pairing)
+	w.Settle()
+	shown := func() bool { return w.Window.Canvas().Overlays().Top() != nil }
+	if !shown() || !strings.Contains(pagetest.Texts(w.Window.Canvas().Overlays().Top()), "ABCD-EFGH") {
+		t.Fatal("no code is shown")
+	}
+	f.Paired = []status.Caller{{ID: "1", Name: "iPhone", Made: pagetest.Noon}}
+	w.Changed(control.Update{Status: f.State}, false)
+	w.Settle()
+	if shown() || !strings.Contains(pagetest.Texts(p.devices), "iPhone") {
+		t.Errorf("the code is still shown, or the phone is not: %q", pagetest.Texts(p.devices))
+	}
+	test.Tap(pagetest.Find(p.devices, ""))
+	test.Tap(pagetest.Find(w.Window.Canvas().Overlays().Top(), "Remove"))
+	w.Settle()
+	if len(f.Paired) != 0 || pagetest.Texts(p.devices) != "No device is paired." {
+		t.Errorf("got %+v, %q", f.Paired, pagetest.Texts(p.devices))
+	}
+	f.State.Web = status.Web{Error: text.PortTaken.With(8443, "web.listen")}
+	w.Changed(control.Update{Status: f.State}, false)
+	if !strings.HasPrefix(p.webState.Text, "Port 8443") {
+		t.Errorf("got %q", p.webState.Text)
+	}
+}
+
 // TestCallers lets somebody call, shows the address once, and takes the right away.
 func TestCallers(t *testing.T) {
 	f := &pagetest.Fake{Config: config.Default(), State: pagetest.Status("")}

@@ -49,7 +49,7 @@ func run(ctx context.Context) error {
 	mails := flag.Int("mails", 30, "mails for each GOP length")
 	idle := flag.Duration("idle", 5*time.Minute, "time that 8 cameras record with no event")
 	one := flag.Duration("one", time.Minute, "time that 1 camera records with no event")
-	only := flag.String("only", "", "exact, one, eight, crowd, mail, tray, window, play or million")
+	only := flag.String("only", "", "exact, one, eight, crowd, mail, web, tray, window, play or million")
 	events := flag.Int("events", 1_000_000, "events of the part million")
 	flag.Parse()
 	b := &bench{ctx: ctx}
@@ -74,6 +74,7 @@ func run(ctx context.Context) error {
 		{"eight", func() error { return b.cost(8, *idle) }},
 		{"crowd", func() error { return b.crowd(64, time.Minute) }},
 		{"mail", func() error { return b.mail(2000) }},
+		{"web", func() error { return b.web(30 * time.Second) }},
 		{"tray", func() error { return b.tray(8) }},
 		{"window", b.windows},
 		{"play", b.play},

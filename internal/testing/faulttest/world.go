@@ -159,7 +159,8 @@ func NewWorld(ctx context.Context, opt Options) (_ *World, err error) {
 		*address = fmt.Sprintf("127.0.0.1:%d", port)
 	}
 	w.Mails.seed = opt.Seed
-	if _, w.Mails.token, err = access.Open(w.state).Add(status.Caller{Name: "the harness"}); err != nil {
+	callers := access.Open(w.state, access.Callers)
+	if _, w.Mails.token, err = callers.Add(status.Caller{Name: "the harness"}); err != nil {
 		return nil, err
 	}
 

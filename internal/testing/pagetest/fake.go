@@ -3,12 +3,14 @@ package pagetest
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/live"
 	"github.com/preroll/preroll/recorder/status"
 )
 
@@ -26,6 +28,7 @@ type Fake struct {
 	Due      *event.Next
 	Verdict  status.VerifyResult
 	Talks    []status.Connection // newest first
+	Paired   []status.Caller     // devices
 	Calling  []status.Caller
 	Refuse   error // of changes
 
@@ -198,3 +201,31 @@ func (f *Fake) Why(context.Context, string, time.Time) ([]status.Finding, error)
 }
 
 func day(e event.Event) string { return e.Time.Local().Format(time.DateOnly) }
+
+// Devices returns the paired devices.
+func (f *Fake) Devices() []status.Caller { return f.Paired }
+
+// PairingCode returns a code.
+func (f *Fake) PairingCode() (string, time.Time, error) {
+	return "ABCD-EFGH", time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC), f.Refuse
+}
+
+// RemoveDevice removes a paired device.
+func (f *Fake) RemoveDevice(id string) error {
+	f.Paired = slices.DeleteFunc(f.Paired, func(c status.Caller) bool { return c.ID == id })
+	return nil
+}
+
+// Live plays nothing.
+func (f *Fake) Live(context.Context, string, time.Time, time.Time, live.Sink) error { return f.Refuse }
+
+// Spans returns no spans.
+func (f *Fake) Spans(string) ([]status.Span, error) { return nil, f.Refuse }
+
+// HLS returns no file.
+func (f *Fake) HLS(context.Context, string, string, live.Wish) (live.File, error) {
+	return live.File{}, f.Refuse
+}
+
+// Open opens no file.
+func (f *Fake) Open(context.Context, string, string) (*os.File, error) { return nil, os.ErrNotExist }

@@ -1,0 +1,174 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/preroll/preroll/internal/testing/poll"
+	"github.com/preroll/preroll/recorder/access"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+// TestWeb switches the web pages on and off by the settings, and pairs a device.
+func TestWeb(t *testing.T) {
+	state := t.TempDir()
+	s := testSettings(t)
+	hosts := make(chan control.WebHost, 10)
+	serve := func(ctx context.Context, h control.WebHost) error {
+		ln, err := net.Listen("tcp", h.Settings.Listen)
+		if err != nil {
+			return err
+		}
+		h.Listening(ln.Addr().String())
+		hosts <- h
+		<-ctx.Done()
+		return ln.Close()
+	}
+	r, err := New(t.Context(), Options{Paths: config.Paths{File: filepath.Join(state, "preroll.toml"), State: state},
+		Settings: s, Log: slog.New(slog.DiscardHandler), Web: serve})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	if _, _, err := r.PairingCode(); !errors.Is(err, text.WebIsOff.Error()) {
+		t.Errorf("a code without pages: %v", err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Web.Listen = taken.Addr().String()
+	if err := r.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	poll.Until(t, "the problem of a taken port", 10*time.Second, func() bool {
+		for _, p := range r.Status(ctx).Problems {
+			if p.Code == "web" && strings.Contains(p.Hint.String(), "web.listen") {
+				return true
+			}
+		}
+		return false
+	}, nil)
+	_ = taken.Close()
+	s.Web.Listen = "127.0.0.1:0"
+	if err := r.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	h := <-hosts
+	if w := r.Status(ctx).Web; w.Listen == "" || !w.Error.IsZero() {
+		t.Errorf("got %+v", w)
+	}
+
+	code, until, err := r.PairingCode()
+	if err != nil || time.Until(until) < 9*time.Minute {
+		t.Fatalf("got %q until %s, %v", code, until, err)
+	}
+	if _, _, err := h.Pair("WRONG", "x"); !errors.Is(err, access.ErrCode) {
+		t.Errorf("a wrong code: %v", err)
+	}
+	d, token, err := h.Pair(code, " My\x00 phone ")
+	if err != nil || d.Name != "My phone" {
+		t.Fatalf("got %+v, %v", d, err)
+	}
+	code, _, _ = r.PairingCode()
+	second, _, err := h.Pair(code, "my phone")
+	if err != nil || second.Name != "my phone 2" {
+		t.Errorf("the same name: got %+v, %v", second, err)
+	}
+	if got, ok := h.Device(token); !ok || got.ID != d.ID {
+		t.Errorf("got %+v, %t", got, ok)
+	}
+	if c, err := h.Certificate(); err != nil || len(c.Certificate) == 0 {
+		t.Errorf("the certificate: %v", err)
+	}
+	if len(r.Callers()) != 0 {
+		t.Error("a device may call too")
+	}
+	if err := r.RemoveDevice(d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := h.Device(token); ok || len(r.Devices()) != 1 {
+		t.Error("a removed device is let in")
+	}
+	s.Web.Listen = ""
+	if err := r.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	poll.Until(t, "no pages", 10*time.Second, func() bool { return r.Status(ctx).Web.Listen == "" }, nil)
+}
+
+// TestFilesOfEvents opens only what an event names, and only plain files.
+func TestFilesOfEvents(t *testing.T) {
+	state := t.TempDir()
+	s := testSettings(t)
+	r, err := New(t.Context(), Options{Paths: config.Paths{File: filepath.Join(state, "preroll.toml"), State: state},
+		Settings: s, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	e := event.Event{ID: "e1", Camera: "gate", State: event.Saved, Time: time.Now()}
+	if err := r.archive.Place(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.archive.Reserve(&e); err != nil {
+		t.Fatal(err)
+	}
+	e.Clips = []event.Clip{{File: "clip.mp4"}, {File: "link.mp4"}, {File: "../../secret"}, {File: "folder"},
+		{File: "gone.mp4"}}
+	e.Parts = []event.Part{{File: "growing.partial.mp4"}}
+	if err := r.archive.Put(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Dir(e.Path(s.Archive.Path, "x"))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range map[string]string{filepath.Join(folder, "clip.mp4"): "video",
+		filepath.Join(folder, "growing.partial.mp4"): "part", filepath.Join(folder, "other.mp4"): "of nobody",
+		filepath.Join(folder, "..", "..", "secret"): "secret"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("clip.mp4", filepath.Join(folder, "link.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(folder, "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"clip.mp4": "video", "growing.partial.mp4": "part", "link.mp4": "",
+		"other.mp4": "", "../../secret": "", "folder": "", "gone.mp4": "", "": "", "x.json": ""} {
+		f, err := r.Open(t.Context(), "e1", name)
+		var b []byte
+		if err == nil {
+			b, _ = io.ReadAll(f)
+			_ = f.Close()
+		}
+		if string(b) != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v", name, b, err)
+		}
+	}
+	if _, err := r.Open(t.Context(), "e2", "clip.mp4"); err == nil {
+		t.Error("an event that there is not was opened")
+	}
+}
