@@ -119,6 +119,7 @@ class Player {
         placed = true;
         this.place();
       }
+      if (placed) await this.forget();
       while (mine() && placed && this.ahead() > 12) await wait(200);
     }
   }
@@ -155,7 +156,11 @@ class Player {
         await wait(500);
       }
     }
-    await this.done(() => { // what was played a minute ago goes; a seek may have come meanwhile
+  }
+
+  // forget drops what was played a minute ago.
+  async forget() {
+    await this.done(() => { // a seek may have come meanwhile
       const b = this.buffer.buffered, at = this.video.currentTime;
       if (b.length && at - b.start(0) > 60) this.buffer.remove(0, at - 40);
     });
@@ -222,7 +227,8 @@ class Player {
     at = Math.max(at, this.oldest());
     this.live = false;
     this.want = at;
-    const t = (at - this.origin) / 1000, b = this.buffer?.buffered;
+    // While the buffer is updated, what it holds of the past may be just going.
+    const t = (at - this.origin) / 1000, b = this.buffer?.updating ? null : this.buffer?.buffered;
     for (let i = 0; b && i < b.length; i++) {
       if (t >= b.start(i) && t < b.end(i) - 0.3 && !this.control.signal.aborted) { this.video.currentTime = t; return; }
     }
