@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/access"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
@@ -183,7 +184,7 @@ func (r *Recorder) Open(ctx context.Context, id, file string) (*os.File, error) 
 		return nil, err
 	}
 	f, err := r.archive.OpenFile(e, file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotPlain) {
 		err = text.NoSuchFile.Error()
 	}
 	return f, err

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/internal/lockfile"
 	"github.com/preroll/preroll/recorder/archive/drive"
 	"github.com/preroll/preroll/recorder/archive/index"
@@ -444,32 +445,18 @@ var ErrThere = errors.New("this drive is there; delete its events, or unplug it"
 var ErrNoDrive = errors.New("no such drive; see: preroll drives")
 
 // OpenFile opens a file of an event for reading: a clip, a partial file, or a picture. The error is [fs.ErrNotExist] if
-// the event names no such file, or somebody put something else than a plain file there.
+// the event names no such file, and [durable.ErrNotPlain] if somebody put something else there.
 func (a *Archive) OpenFile(e event.Event, name string) (*os.File, error) {
-	if name == "" || name != e.Thumbnail && name != e.Snapshot &&
+	if name == "" || strings.ContainsAny(name, `/\`) || name != e.Thumbnail && name != e.Snapshot &&
 		!slices.ContainsFunc(e.Clips, func(c event.Clip) bool { return c.File == name }) &&
 		!slices.ContainsFunc(e.Parts, func(p event.Part) bool { return p.File == name }) {
 		return nil, fs.ErrNotExist
 	}
-	folder, err := a.Folder(e)
+	root, err := a.On(e)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = folder.Close() }()
-	named, err := folder.Lstat(name)
-	if err == nil && !named.Mode().IsRegular() {
-		err = fs.ErrNotExist
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := folder.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	if is, err := f.Stat(); err != nil || !os.SameFile(named, is) {
-		_ = f.Close()
-		return nil, fs.ErrNotExist
-	}
-	return f, nil
+	defer func() { _ = root.Close() }()
+	f, _, err := durable.OpenPlain(root, In(e, name))
+	return f, err
 }

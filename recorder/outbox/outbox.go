@@ -67,6 +67,7 @@ type Word struct {
 	Label   string    `json:"label,omitempty"`
 	State   string    `json:"state,omitempty"`   // of the event
 	Picture []byte    `json:"picture,omitempty"` // JPEG
+	Link    string    `json:"link,omitempty"`    // the page that shows it, if phones can open one; set when it is sent
 
 	held    bool // its text or picture is still to come
 	refused bool // its target refused it, but not all word
@@ -472,12 +473,12 @@ func (b *Outbox) state(id string) *target {
 
 // deliver sends one word, and notes how that went.
 func (b *Outbox) deliver(ctx context.Context, t config.Target, w Word) {
-	err := send(ctx, t, w)
+	err := b.send(ctx, t, w)
 	var refused *refusal
 	wrong := errors.As(err, &refused) && refused.word
 	if wrong && w.Picture != nil { // the text is better than nothing
 		w.Picture = nil
-		err = send(ctx, t, w)
+		err = b.send(ctx, t, w)
 		wrong = errors.As(err, &refused) && refused.word
 	}
 	b.mu.Lock()
@@ -530,7 +531,7 @@ func (b *Outbox) Try(ctx context.Context, id string, picture []byte) error {
 			if t.Picture {
 				w.Picture = picture
 			}
-			err := send(ctx, t, w)
+			err := b.send(ctx, t, w)
 			if err == nil { // what waits goes out at once
 				b.mu.Lock()
 				s := b.state(id)

@@ -170,6 +170,7 @@ type rig struct {
 	state string
 	mu    sync.Mutex
 	list  []config.Target
+	web   config.Web
 }
 
 func targetOf(kind, url string) config.Target {
@@ -184,11 +185,69 @@ func newRig(t *testing.T, state string, list ...config.Target) *rig {
 		Settings: func() config.Settings {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			return config.Settings{Targets: slices.Clone(r.list)}
+			return config.Settings{Targets: slices.Clone(r.list), Web: r.web}
 		},
 		Picture: func(context.Context, event.Event) ([]byte, error) { return []byte(jpeg), nil },
 		Started: time.Now().Add(-time.Minute)})
 	return r
+}
+
+// TestLinks checks that a tap on word opens the page of its event, in the form of each service.
+func TestLinks(t *testing.T) {
+	web := config.Web{Listen: "127.0.0.1:8443", URL: "https://home.example.ts.net/pre/"}
+	alarm := Word{Kind: Alarm, Event: "e/1", Title: "Gate", Body: strings.Repeat("x", 2000), Time: time.Now()}
+	for _, tc := range []struct {
+		web  config.Web
+		word Word
+		want string
+	}{
+		{web, alarm, "https://home.example.ts.net/pre/events/e%2F1"},
+		{web, Word{Kind: Trouble}, "https://home.example.ts.net/pre/health"},
+		{web, Word{Kind: Test}, "https://home.example.ts.net/pre/"},
+		{config.Web{URL: web.URL}, alarm, ""}, // the pages are off
+		{config.Web{Listen: ":8443"}, alarm, ""},
+	} {
+		if got := linkOf(config.Settings{Web: tc.web}, tc.word); got != tc.want {
+			t.Errorf("%+v: got %q, want %q", tc.web, got, tc.want)
+		}
+	}
+	alarm.Link = linkOf(config.Settings{Web: web}, alarm)
+	for kind, where := range map[string]func(r *http.Request, body string) string{
+		config.Ntfy: func(r *http.Request, _ string) string { return r.Header.Get("Click") },
+		config.Gotify: func(_ *http.Request, body string) string {
+			var m struct {
+				Extras map[string]struct{ Click struct{ URL string } }
+			}
+			_ = json.Unmarshal([]byte(body), &m)
+			return m.Extras["client::notification"].Click.URL
+		},
+		config.Pushover: func(r *http.Request, _ string) string { return r.FormValue("url") },
+		config.Telegram: func(r *http.Request, _ string) string {
+			lines := strings.Split(r.FormValue("text"), "\n")
+			if len([]rune(r.FormValue("text"))) > 1024 {
+				return "too long"
+			}
+			return lines[len(lines)-1]
+		},
+		config.Webhook: func(_ *http.Request, body string) string {
+			var w Word
+			_ = json.Unmarshal([]byte(body), &w)
+			return w.Link
+		},
+	} {
+		r, err := request(targetOf(kind, "https://192.0.2.1"), alarm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		if got := where(r, string(body)); got != alarm.Link {
+			t.Errorf("%s: got the link %q", kind, got)
+		}
+	}
 }
 
 // run runs the outbox until the test or the returned function ends it.
@@ -220,9 +279,10 @@ func TestKinds(t *testing.T) {
 			if got := s.words()[0]; got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
-			if files, _ := os.ReadDir(filepath.Join(r.state, Folder)); len(files) != 0 {
-				t.Errorf("%d words that were taken are left", len(files))
-			}
+			poll.Until(t, "the end of what was taken", 10*time.Second, func() bool {
+				files, _ := os.ReadDir(filepath.Join(r.state, Folder))
+				return len(files) == 0
+			}, nil)
 		})
 	}
 }

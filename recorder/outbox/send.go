@@ -68,8 +68,23 @@ func afterOf(value string) time.Duration {
 	return 0
 }
 
+// linkOf returns the web page that a word is about, "" if there is none that a phone reaches from anywhere.
+func linkOf(s config.Settings, w Word) string {
+	base := strings.TrimSuffix(s.Web.URL, "/")
+	switch {
+	case s.Web.Listen == "" || base == "":
+		return ""
+	case w.Event != "":
+		return base + "/events/" + url.PathEscape(w.Event)
+	case w.Kind == Trouble:
+		return base + "/health"
+	}
+	return base + "/"
+}
+
 // send sends a word to a target. The error names no address, because that may hold a token.
-func send(ctx context.Context, t config.Target, w Word) error {
+func (b *Outbox) send(ctx context.Context, t config.Target, w Word) error {
+	w.Link = linkOf(b.opt.Settings(), w)
 	token, err := within(ctx, sendTime, func(context.Context) (config.Secret, error) {
 		return t.Token.Resolve("target " + t.ID)
 	})
@@ -138,6 +153,7 @@ func ntfy(t config.Target, w Word) (*http.Request, error) {
 		head.Set("Filename", "picture.jpg")
 		head.Set("Message", header(w.Body))
 	}
+	head.Set("Click", w.Link)
 	if t.Token != "" {
 		head.Set("Authorization", "Bearer "+t.Token.Reveal())
 	}
@@ -151,8 +167,12 @@ func header(s string) string {
 
 // gotify follows https://gotify.net/docs/pushmsg. It has no pictures.
 func gotify(t config.Target, w Word) (*http.Request, error) {
-	body, err := json.Marshal(map[string]any{"title": w.Title, "message": w.Body,
-		"priority": map[Kind]int{Alarm: 8, Saved: 2, Trouble: 8, Test: 5}[w.Kind]})
+	m := map[string]any{"title": w.Title, "message": w.Body,
+		"priority": map[Kind]int{Alarm: 8, Saved: 2, Trouble: 8, Test: 5}[w.Kind]}
+	if w.Link != "" {
+		m["extras"] = map[string]any{"client::notification": map[string]any{"click": map[string]string{"url": w.Link}}}
+	}
+	body, err := json.Marshal(m)
 	if err != nil {
 		return nil, err
 	}
@@ -162,15 +182,18 @@ func gotify(t config.Target, w Word) (*http.Request, error) {
 
 // pushover follows https://pushover.net/api.
 func pushover(t config.Target, w Word) (*http.Request, error) {
-	return form(strings.TrimRight(t.Address(), "/")+"/1/messages.json", map[string]string{"token": t.Token.Reveal(),
-		"user": t.User, "title": cut(w.Title, 250), "message": cut(w.Body, 1000),
-		"timestamp": strconv.FormatInt(w.Time.Unix(), 10)}, "attachment", w.Picture)
+	fields := map[string]string{"token": t.Token.Reveal(), "user": t.User, "title": cut(w.Title, 250),
+		"message": cut(w.Body, 1000), "timestamp": strconv.FormatInt(w.Time.Unix(), 10)}
+	if w.Link != "" {
+		fields["url"] = w.Link
+	}
+	return form(strings.TrimRight(t.Address(), "/")+"/1/messages.json", fields, "attachment", w.Picture)
 }
 
 // telegram follows https://core.telegram.org/bots/api.
 func telegram(t config.Target, w Word) (*http.Request, error) {
 	base := strings.TrimRight(t.Address(), "/") + "/bot" + url.PathEscape(t.Token.Reveal())
-	said := cut(w.Title+"\n"+w.Body, 1000)
+	said := strings.TrimSpace(cut(w.Title+"\n"+w.Body, 700) + "\n" + w.Link) // a caption has at most 1024 characters
 	if w.Picture == nil {
 		return form(base+"/sendMessage", map[string]string{"chat_id": t.User, "text": said}, "", nil)
 	}
