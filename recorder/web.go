@@ -18,6 +18,7 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/live"
+	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/trigger"
@@ -150,9 +151,17 @@ func (r *Recorder) RemoveDevice(id string) error {
 
 // --- Video ---
 
+// ringOf returns the ring of a camera, or of its small stream.
+func (r *Recorder) ringOf(camera string, small bool) (*ring.Ring, error) {
+	if small {
+		return r.cameras.Small(camera)
+	}
+	return r.cameras.Ring(camera)
+}
+
 // Live writes the ring of a camera to a sink as it grows, see [live.Stream].
-func (r *Recorder) Live(ctx context.Context, camera string, from, origin time.Time, sink live.Sink) error {
-	ring, err := r.cameras.Ring(camera)
+func (r *Recorder) Live(ctx context.Context, camera string, small bool, from, origin time.Time, sink live.Sink) error {
+	ring, err := r.ringOf(camera, small)
 	if err != nil {
 		return err
 	}
@@ -160,8 +169,8 @@ func (r *Recorder) Live(ctx context.Context, camera string, from, origin time.Ti
 }
 
 // Spans returns the times for which RAM holds video of a camera.
-func (r *Recorder) Spans(camera string) ([]status.Span, error) {
-	ring, err := r.cameras.Ring(camera)
+func (r *Recorder) Spans(camera string, small bool) ([]status.Span, error) {
+	ring, err := r.ringOf(camera, small)
 	if err != nil {
 		return nil, err
 	}
@@ -169,8 +178,8 @@ func (r *Recorder) Spans(camera string) ([]status.Span, error) {
 }
 
 // HLS returns a file of a camera's ring as HLS, see [live.Get].
-func (r *Recorder) HLS(ctx context.Context, camera, name string, w live.Wish) (live.File, error) {
-	ring, err := r.cameras.Ring(camera)
+func (r *Recorder) HLS(ctx context.Context, camera string, small bool, name string, w live.Wish) (live.File, error) {
+	ring, err := r.ringOf(camera, small)
 	if err != nil {
 		return live.File{}, err
 	}

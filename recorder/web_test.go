@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/recorder/access"
+	"github.com/preroll/preroll/recorder/camera"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
@@ -170,5 +172,76 @@ func TestFilesOfEvents(t *testing.T) {
 	}
 	if _, err := r.Open(t.Context(), "e2", "clip.mp4"); err == nil {
 		t.Error("an event that there is not was opened")
+	}
+}
+
+// TestSmallStream reads a camera's small stream only while somebody asks for it, and leaves nothing of it.
+func TestSmallStream(t *testing.T) {
+	large := startCamera(t, camtest.Small(10), camtest.Options{})
+	small := startCamera(t, camtest.Small(10), camtest.Options{})
+	front, back := testCamera("front", large), testCamera("back", large)
+	front.URLSmall = small.URL()
+	state := t.TempDir()
+	s := testSettings(t, front, back)
+	left := filepath.Join(s.RAMDisk.Path, "front", "small", "ring")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(s.RAMDisk.Path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(left, "r0000000000001-init.mp4"), []byte("left"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, s, state)
+	poll.Until(t, "the camera", 20*time.Second, func() bool {
+		return r.Status(t.Context()).Cameras[0].PreRoll > 0
+	}, nil)
+	if _, err := os.Stat(filepath.Dir(left)); err == nil {
+		t.Error("what an earlier process left of the small stream is still there")
+	}
+	if n := small.Viewers(); n != 0 {
+		t.Errorf("%d read the small stream before anybody watches", n)
+	}
+	if _, err := r.Spans("back", true); !errors.Is(err, camera.ErrNoSmall) {
+		t.Errorf("a camera without one: got %v", err)
+	}
+	poll.Until(t, "the small stream", 20*time.Second, func() bool {
+		list, err := r.Spans("front", true)
+		return err == nil && len(list) > 0
+	}, nil)
+	if n := small.Viewers(); n != 1 || !r.Status(t.Context()).Cameras[0].Small {
+		t.Errorf("%d read the small stream, want 1", n)
+	}
+	id, err := r.Trigger(t.Context(), "front", event.Trigger{Time: time.Now(), Source: event.Manual})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Another address ends it, and so does the camera's end.
+	s = r.Settings()
+	s.Cameras[0].URLSmall = ""
+	if err := r.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	poll.Until(t, "the end of the small stream", 20*time.Second, func() bool { return small.Viewers() == 0 }, nil)
+	poll.Until(t, "nothing left", 10*time.Second, func() bool {
+		_, err := os.Stat(filepath.Dir(left))
+		return errors.Is(err, os.ErrNotExist)
+	}, nil)
+	s.Cameras[0].URLSmall = small.URL()
+	if err := r.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Spans("front", true); err != nil {
+		t.Error(err)
+	}
+	poll.Until(t, "the event", 20*time.Second, func() bool {
+		e, err := r.Event(t.Context(), id)
+		return err == nil && e.State.Ended()
+	}, nil)
+	r.stop()
+	if n := small.Viewers(); n != 0 {
+		t.Errorf("%d read the small stream after the end", n)
 	}
 }

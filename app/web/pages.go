@@ -166,12 +166,12 @@ type cameraView struct {
 	Open                        string // id of the event that is being saved
 	RAM                         time.Duration
 	Video                       string
-	Sound                       bool
+	Sound, Small                bool
 }
 
 func viewOf(l *words.Language, c status.Camera) cameraView {
 	v := cameraView{ID: c.ID, Name: c.Name, State: string(c.State), Open: c.OpenEvent, RAM: c.PreRoll.D(),
-		Video: c.Streams.Video, Sound: c.Streams.Audio != ""}
+		Video: c.Streams.Video, Sound: c.Streams.Audio != "", Small: c.Small}
 	switch {
 	case c.OpenEvent != "":
 		v.State, v.Text = "saving", l.L("Saving a clip")
@@ -239,7 +239,7 @@ func (s *Server) still(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) spans(w http.ResponseWriter, r *http.Request) {
-	list, err := s.api.Spans(r.Context(), r.PathValue("id"))
+	list, err := s.api.Spans(r.Context(), r.PathValue("id"), isSmall(r))
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -267,15 +267,19 @@ func millis(v string) (t time.Time) {
 
 // --- Video ---
 
+// isSmall reports whether a request is for the small stream of a camera.
+func isSmall(r *http.Request) bool { return r.FormValue("small") == "1" }
+
 func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	s.pass(w, r, func(ctx context.Context) (*http.Response, error) {
-		return s.api.Live(ctx, r.PathValue("id"), millis(r.FormValue("from")), millis(r.FormValue("origin")))
+		return s.api.Live(ctx, r.PathValue("id"), isSmall(r), millis(r.FormValue("from")),
+			millis(r.FormValue("origin")))
 	})
 }
 
 func (s *Server) hls(w http.ResponseWriter, r *http.Request) {
 	s.pass(w, r, func(ctx context.Context) (*http.Response, error) {
-		return s.api.HLS(ctx, r.PathValue("id"), r.PathValue("file"), r.URL.Query())
+		return s.api.HLS(ctx, r.PathValue("id"), isSmall(r), r.PathValue("file"), r.URL.Query())
 	})
 }
 

@@ -77,10 +77,10 @@ func (f *fake) Why(context.Context, string, time.Time) ([]status.Finding, error)
 	return []status.Finding{{About: text.Plain(hostile), Text: text.Plain("a mail from 192.0.2.9")}}, nil
 }
 func (f *fake) Still(context.Context, string, int) ([]byte, error) { return []byte("jpeg"), nil }
-func (f *fake) Spans(context.Context, string) ([]status.Span, error) {
+func (f *fake) Spans(context.Context, string, bool) ([]status.Span, error) {
 	return []status.Span{}, nil
 }
-func (f *fake) Live(ctx context.Context, _ string, _, _ time.Time) (*http.Response, error) {
+func (f *fake) Live(ctx context.Context, _ string, _ bool, _, _ time.Time) (*http.Response, error) {
 	r, w := io.Pipe()
 	go func() {
 		_, _ = io.WriteString(w, "video")
@@ -92,7 +92,7 @@ func (f *fake) Live(ctx context.Context, _ string, _, _ time.Time) (*http.Respon
 	}()
 	return response("video/mp4", r), nil
 }
-func (f *fake) HLS(_ context.Context, camera, file string, _ url.Values) (*http.Response, error) {
+func (f *fake) HLS(_ context.Context, camera string, _ bool, file string, _ url.Values) (*http.Response, error) {
 	f.note("hls %s %s", camera, file)
 	return response("application/vnd.apple.mpegurl", io.NopCloser(strings.NewReader("#EXTM3U"))), nil
 }

@@ -26,6 +26,8 @@ type camera struct {
 	seen chan struct{} // receives when a segment came
 	left []string      // holds that an earlier process left in the ring; used by Resume only
 
+	small small
+
 	running   sync.WaitGroup
 	incidents sync.WaitGroup
 	endSource context.CancelFunc
@@ -57,6 +59,7 @@ func (s *Set) newCamera(cfg config.Camera) (*camera, error) {
 	c := &camera{
 		set: s, dir: s.dir(cfg.ID), cfg: cfg, lengths: s.settings.Lengths(cfg), log: s.opt.Log.With("camera", cfg.ID),
 		seen: make(chan struct{}, 1), changed: make(chan struct{}, 1), state: status.Connecting, since: time.Now()}
+	eraseSmall(c.dir)
 	var err error
 	c.ring, err = ring.Open(ring.Options{Dir: c.dir, Keep: s.settings.RAMDisk.Keep.D(), Budget: s.opt.Budget,
 		Log: c.log, Seen: func() {
@@ -201,6 +204,7 @@ func (c *camera) status() status.Camera {
 	defer c.mu.Unlock()
 	s.ID, s.Name, s.State, s.Since, s.Streams, s.LastTrigger = c.cfg.ID, c.cfg.Title(), c.state, c.since, c.streams,
 		c.last
+	s.Small = c.cfg.URLSmall != ""
 	switch c.state {
 	case status.Recording:
 		s.Text, s.Live = text.StateRecording.With(), live

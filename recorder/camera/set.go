@@ -356,6 +356,7 @@ func (s *Set) EraseUnused() {
 	for _, f := range list {
 		if id := f.Name(); f.IsDir() && config.CameraID(id) && s.slots[id] == nil {
 			if cfg, ok := s.settings.Camera(id); !ok || !cfg.Enabled {
+				eraseSmall(s.dir(id))
 				ring.EraseAll(s.dir(id))
 			}
 		}

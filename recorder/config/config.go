@@ -171,6 +171,7 @@ type Camera struct {
 	ID       string   `toml:"id" json:"id"`
 	Name     string   `toml:"name" json:"name"`
 	URL      string   `toml:"url" json:"url"`
+	URLSmall string   `toml:"url_small,omitempty" json:"url_small,omitempty"` // of a smaller stream, to watch live alone
 	Username string   `toml:"username" json:"username"`
 	Password Secret   `toml:"password" json:"password"`
 	Enabled  bool     `toml:"enabled" json:"enabled"`

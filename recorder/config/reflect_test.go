@@ -65,6 +65,7 @@ func TestEverySettingIsSaved(t *testing.T) {
 	for i := range want.Cameras {
 		c := &want.Cameras[i]
 		c.ID, c.URL, c.Ingest = fmt.Sprint("cam", i), "rtsp://192.0.2.1/x", IngestFFmpeg
+		c.URLSmall = "rtsp://192.0.2.1/y"
 		c.MaxLength = new(Duration(20 * time.Minute))
 	}
 	if err := Validate(want).Err(); err != nil {

@@ -135,6 +135,9 @@ func checkCamera(f *ValidationErrors, key string, s Settings, c Camera) {
 	if rule := CheckURL(c.URL); !rule.IsZero() {
 		f.addText(key+"url", RedactURL(c.URL), rule)
 	}
+	if rule := CheckURL(c.URLSmall); c.URLSmall != "" && !rule.IsZero() {
+		f.addText(key+"url_small", RedactURL(c.URLSmall), rule)
+	}
 	if dir, ok := c.Folder(); ok && CheckURL(c.URL).IsZero() &&
 		(inside(dir, s.RAMDisk.Path) || inside(dir, s.Archive.Path)) {
 		f.add(key+"url", c.URL, text.RuleOwnFolder)

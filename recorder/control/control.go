@@ -56,9 +56,9 @@ type Recorder interface {
 	Devices() []status.Caller
 	PairingCode() (code string, until time.Time, err error)
 	RemoveDevice(id string) error
-	Live(ctx context.Context, camera string, from, origin time.Time, sink live.Sink) error
-	Spans(camera string) ([]status.Span, error)
-	HLS(ctx context.Context, camera, name string, w live.Wish) (live.File, error)
+	Live(ctx context.Context, camera string, small bool, from, origin time.Time, sink live.Sink) error
+	Spans(camera string, small bool) ([]status.Span, error)
+	HLS(ctx context.Context, camera string, small bool, name string, w live.Wish) (live.File, error)
 	Open(ctx context.Context, id, file string) (*os.File, error)
 }
 
@@ -141,7 +141,7 @@ func errorOf(err error) (*Error, int) {
 
 	switch e.Code {
 	case text.NoSuchEvent.Code, text.NoSuchCamera.Code, text.NoSuchCaller.Code, text.NoSuchTarget.Code,
-		text.NoSuchDevice.Code, text.NoSuchVideo.Code, text.NoSuchFile.Code:
+		text.NoSuchDevice.Code, text.NoSmallStream.Code, text.NoSuchVideo.Code, text.NoSuchFile.Code:
 		return e, http.StatusNotFound
 	case text.StillSaving.Code, text.StillSavingProtect.Code, text.EventProtected.Code, text.CameraIsOff.Code,
 		text.CameraIsEnding.Code, text.CameraNotRecording.Code, text.NotForBrowsers.Code, text.WebIsOff.Code:

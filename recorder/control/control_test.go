@@ -77,19 +77,20 @@ func (f *fake) PairingCode() (string, time.Time, error) {
 	return "ABCD-EFGH", time.Unix(1e9, 0).UTC(), f.refuse
 }
 func (f *fake) RemoveDevice(id string) error { return f.RemoveCaller(id) }
-func (f *fake) Live(_ context.Context, camera string, from, origin time.Time, sink live.Sink) error {
+func (f *fake) Live(_ context.Context, camera string, small bool, from, origin time.Time, sink live.Sink) error {
 	if f.refuse != nil {
 		return f.refuse
 	}
 	sink.Type(`video/mp4; codecs="avc1.42001e"`)
-	_, err := fmt.Fprintf(sink, "%s from %d, origin %d", camera, from.UnixMilli(), origin.UnixMilli())
+	_, err := fmt.Fprintf(sink, "%s %t from %d, origin %d", camera, small, from.UnixMilli(), origin.UnixMilli())
 	return err
 }
-func (f *fake) Spans(string) ([]status.Span, error) {
+func (f *fake) Spans(string, bool) ([]status.Span, error) {
 	return []status.Span{{From: time.Unix(1, 0).UTC(), To: time.Unix(3, 0).UTC()}}, f.refuse
 }
-func (f *fake) HLS(_ context.Context, camera, name string, w live.Wish) (live.File, error) {
-	return live.File{Type: "text/x", Body: fmt.Appendf(nil, "%s %s %+v", camera, name, w), Keep: true}, f.refuse
+func (f *fake) HLS(_ context.Context, camera string, small bool, name string, w live.Wish) (live.File, error) {
+	body := fmt.Appendf(nil, "%s %t %s %+v", camera, small, name, w)
+	return live.File{Type: "text/x", Body: body, Keep: true}, f.refuse
 }
 func (f *fake) Open(_ context.Context, id, file string) (*os.File, error) {
 	if f.refuse != nil {

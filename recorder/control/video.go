@@ -25,7 +25,7 @@ func (s *server) pairing(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *server) spans(w http.ResponseWriter, r *http.Request) {
-	list, err := s.r.Spans(r.PathValue("id"))
+	list, err := s.r.Spans(r.PathValue("id"), isSmall(r))
 	answerList(w, list, err)
 }
 
@@ -37,13 +37,16 @@ func millis(s string) (t time.Time) {
 	return t
 }
 
+// isSmall reports whether a call is for the small stream of a camera.
+func isSmall(r *http.Request) bool { return r.FormValue("small") == "1" }
+
 // live answers with a stream of video that ends with the call.
 func (s *server) live(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.stopping, cancel)()
 	out := &videoSink{w: w, control: http.NewResponseController(w)}
-	err := s.r.Live(ctx, r.PathValue("id"), millis(r.FormValue("from")), millis(r.FormValue("origin")), out)
+	err := s.r.Live(ctx, r.PathValue("id"), isSmall(r), millis(r.FormValue("from")), millis(r.FormValue("origin")), out)
 	if err != nil && !out.begun {
 		answer(w, nil, err)
 	}
@@ -82,7 +85,7 @@ func (s *server) hls(w http.ResponseWriter, r *http.Request) {
 	if n, err := strconv.Atoi(r.FormValue("_HLS_part")); err == nil {
 		wish.Part = n
 	}
-	f, err := s.r.HLS(r.Context(), r.PathValue("id"), r.PathValue("file"), wish)
+	f, err := s.r.HLS(r.Context(), r.PathValue("id"), isSmall(r), r.PathValue("file"), wish)
 	if err != nil {
 		answer(w, nil, err)
 		return
@@ -126,15 +129,24 @@ func (c *Client) PairingCode(ctx context.Context) (p Pairing, err error) {
 	return p, c.do(ctx, "POST", "/v1/pairing", nil, &p)
 }
 
+// smallOf returns the query that asks for the small stream of a camera, or for its first one.
+func smallOf(small bool) url.Values {
+	if small {
+		return url.Values{"small": {"1"}}
+	}
+	return url.Values{}
+}
+
 // Spans returns the times for which RAM holds video of a camera, oldest first.
-func (c *Client) Spans(ctx context.Context, camera string) (list []status.Span, err error) {
-	return list, c.do(ctx, "GET", "/v1/cameras/"+url.PathEscape(camera)+"/spans", nil, &list)
+func (c *Client) Spans(ctx context.Context, camera string, small bool) (list []status.Span, err error) {
+	return list, c.do(ctx, "GET", "/v1/cameras/"+url.PathEscape(camera)+"/spans?"+smallOf(small).Encode(), nil, &list)
 }
 
 // Live asks for the video of a camera from a time on, which goes on as the camera sends. See [live.Stream]. The caller
 // closes the body.
-func (c *Client) Live(ctx context.Context, camera string, from, origin time.Time) (*http.Response, error) {
-	v := url.Values{"origin": {strconv.FormatInt(origin.UnixMilli(), 10)}}
+func (c *Client) Live(ctx context.Context, camera string, small bool, from, origin time.Time) (*http.Response, error) {
+	v := smallOf(small)
+	v.Set("origin", strconv.FormatInt(origin.UnixMilli(), 10))
 	if !from.IsZero() {
 		v.Set("from", strconv.FormatInt(from.UnixMilli(), 10))
 	}
@@ -142,8 +154,9 @@ func (c *Client) Live(ctx context.Context, camera string, from, origin time.Time
 }
 
 // HLS asks for a file of a camera's ring as HLS. query holds the directives of HLS. The caller closes the body.
-func (c *Client) HLS(ctx context.Context, camera, file string, query url.Values) (*http.Response, error) {
-	v := url.Values{}
+func (c *Client) HLS(ctx context.Context, camera string, small bool, file string, query url.Values) (*http.Response,
+	error) {
+	v := smallOf(small)
 	for _, key := range []string{"_HLS_msn", "_HLS_part"} {
 		if query.Has(key) {
 			v.Set(key, query.Get(key))

@@ -34,13 +34,13 @@ func TestVideoCalls(t *testing.T) {
 	f := &fake{folder: t.TempDir(), settings: config.Default(), callers: []status.Caller{{ID: "1", Name: "Phone"}}}
 	c, _ := serve(t, f, nil)
 	ctx := t.Context()
-	resp, err := c.Live(ctx, "gate", time.UnixMilli(7), time.UnixMilli(3))
-	if got := body(t, resp, err); got != "gate from 7, origin 3" ||
+	resp, err := c.Live(ctx, "gate", true, time.UnixMilli(7), time.UnixMilli(3))
+	if got := body(t, resp, err); got != "gate true from 7, origin 3" ||
 		resp.Header.Get("Content-Type") != `video/mp4; codecs="avc1.42001e"` {
 		t.Errorf("got %q, %v", got, resp.Header)
 	}
-	resp, err = c.HLS(ctx, "gate", "live.m3u8", url.Values{"_HLS_msn": {"7"}, "_HLS_part": {"2"}, "x": {"y"}})
-	if got := body(t, resp, err); got != "gate live.m3u8 {On:true Sequence:7 Part:2}" ||
+	resp, err = c.HLS(ctx, "gate", false, "live.m3u8", url.Values{"_HLS_msn": {"7"}, "_HLS_part": {"2"}, "x": {"y"}})
+	if got := body(t, resp, err); got != "gate false live.m3u8 {On:true Sequence:7 Part:2}" ||
 		!strings.Contains(resp.Header.Get("Cache-Control"), "max-age") {
 		t.Errorf("got %q, %v", got, resp.Header)
 	}
@@ -54,7 +54,7 @@ func TestVideoCalls(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", asked, resp.Status[:4]+got, want)
 		}
 	}
-	if list, err := c.Spans(ctx, "gate"); err != nil || len(list) != 1 || list[0].To.Unix() != 3 {
+	if list, err := c.Spans(ctx, "gate", false); err != nil || len(list) != 1 || list[0].To.Unix() != 3 {
 		t.Errorf("got %+v, %v", list, err)
 	}
 	if p, err := c.PairingCode(ctx); err != nil || p.Code != "ABCD-EFGH" || p.Until.Unix() != 1e9 {
@@ -76,7 +76,7 @@ func TestVideoCalls(t *testing.T) {
 	}
 
 	f.refuse = text.NotForBrowsers.Error()
-	_, err = c.Live(ctx, "gate", time.Time{}, time.Time{})
+	_, err = c.Live(ctx, "gate", false, time.Time{}, time.Time{})
 	var e *Error
 	if !errors.As(err, &e) || e.Status != http.StatusConflict || !errors.Is(err, text.NotForBrowsers.Error()) {
 		t.Errorf("got %+v", err)

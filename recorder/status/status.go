@@ -265,8 +265,9 @@ type Camera struct {
 	MailLag     event.Seconds `json:"mail_lag,omitempty"`
 	LastTrigger time.Time     `json:"last_trigger,omitzero"`
 	OpenEvent   string        `json:"open_event,omitempty"`
-	Live        string        `json:"live,omitempty"` // path of the growing playlist of its ring
-	Notify      bool          `json:"notify"`         // its owner wants notifications of its events
+	Small       bool          `json:"small,omitempty"` // it has a small stream, for those who watch live
+	Live        string        `json:"live,omitempty"`  // path of the growing playlist of its ring
+	Notify      bool          `json:"notify"`          // its owner wants notifications of its events
 }
 
 // Span is a time for which RAM holds video of a camera without a gap.

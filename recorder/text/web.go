@@ -3,6 +3,7 @@ package text
 // The web pages: which devices may open them, and what they play.
 var (
 	NotForBrowsers = define("not-for-browsers", "browsers cannot play the video of this camera")
+	NoSmallStream  = define("no-small-stream", "this camera has no smaller stream; see url_small in the settings")
 	NoSuchVideo    = define("no-such-video", "this video is not in RAM any more")
 	NoSuchDevice   = define("no-such-device", "no such device; see: preroll web")
 	NoSuchFile     = define("no-such-file", "this event has no such file")

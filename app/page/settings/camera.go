@@ -89,10 +89,16 @@ func (p *Page) connectionForm() fyne.CanvasObject {
 		})
 	})
 	p.tell = widget.NewCheck(words.L("Notify me"), func(on bool) { p.change(func(c *config.Camera) { c.Notify = on }) })
+	_, small := p.camera("url_small", words.L("Smaller stream"),
+		words.L("its address; phones that cannot play the first one play this live"), words.L("none"),
+		func(c config.Camera) string { return c.URLSmall }, func(c *config.Camera, v string) error {
+			c.URLSmall, _, _ = config.SplitURL(v)
+			return nil
+		})
 	p.tester = page.NewCameraTest(p.env, func() config.Camera { return p.edit.Cameras[p.chosen] })
 	return container.NewVBox(name, address, userRow, passwordRow,
 		widgets.Field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
-		widgets.Field(words.L("Read by"), "", p.ingest),
+		widgets.Field(words.L("Read by"), "", p.ingest), small,
 		widgets.Field("", "", p.tester.Content))
 }
 

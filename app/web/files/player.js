@@ -36,6 +36,7 @@ class Player {
   }
 
   async start() {
+    if (navigator.connection?.saveData) this.small = this.data.small === "1"; // the person pays for each megabyte
     while (!await this.spans()) { this.say(this.data.lost); await wait(2000); }
     this.origin = Math.round(this.newest()) - 2 * 3600e3;
     this.begin();
@@ -46,7 +47,7 @@ class Player {
   // spans asks for the times that are in RAM, and draws them.
   async spans() {
     try {
-      const answer = await fetch(this.data.spans);
+      const answer = await fetch(this.data.spans + (this.small ? "?small=1" : ""));
       if (!answer.ok) return false;
       const list = (await answer.json()).map(s => ({from: Date.parse(s.from), to: Date.parse(s.to)}));
       if (!list.length) return false;
@@ -93,6 +94,12 @@ class Player {
         this.want = this.live ? 0 : this.end();
       } catch (e) {
         if (!mine()) return;
+        if (this.cannot && !this.small && this.data.small === "1") {
+          this.cannot = false;
+          this.small = true;
+          this.goLive();
+          return;
+        }
         if (this.cannot) { this.stills(); return; }
         this.say(this.data.lost);
         await wait(1000);
@@ -102,7 +109,7 @@ class Player {
 
   // stream plays one answer of the recorder, to its end.
   async stream(signal, mine) {
-    const answer = await fetch(`${this.data.liveSrc}?origin=${this.origin}${this.want ? "&from=" + Math.round(this.want) : ""}`,
+    const answer = await fetch(`${this.data.liveSrc}?origin=${this.origin}${this.want ? "&from=" + Math.round(this.want) : ""}${this.small ? "&small=1" : ""}`,
       {signal});
     if (answer.status === 409) this.cannot = true;
     if (!answer.ok) throw new Error(answer.status);

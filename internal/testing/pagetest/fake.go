@@ -217,13 +217,15 @@ func (f *Fake) RemoveDevice(id string) error {
 }
 
 // Live plays nothing.
-func (f *Fake) Live(context.Context, string, time.Time, time.Time, live.Sink) error { return f.Refuse }
+func (f *Fake) Live(context.Context, string, bool, time.Time, time.Time, live.Sink) error {
+	return f.Refuse
+}
 
 // Spans returns no spans.
-func (f *Fake) Spans(string) ([]status.Span, error) { return nil, f.Refuse }
+func (f *Fake) Spans(string, bool) ([]status.Span, error) { return nil, f.Refuse }
 
 // HLS returns no file.
-func (f *Fake) HLS(context.Context, string, string, live.Wish) (live.File, error) {
+func (f *Fake) HLS(context.Context, string, bool, string, live.Wish) (live.File, error) {
 	return live.File{}, f.Refuse
 }
 

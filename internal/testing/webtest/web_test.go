@@ -36,7 +36,7 @@ type world struct {
 }
 
 // start starts the program that PREROLL_HEADLESS names.
-func start(t testing.TB, listen string) *world {
+func start(t testing.TB, listen string, more ...config.Camera) *world {
 	t.Helper()
 	w := &world{t: t, program: os.Getenv("PREROLL_HEADLESS"), shots: os.Getenv("PREROLL_SHOTS")}
 	if w.program == "" {
@@ -76,7 +76,7 @@ func start(t testing.TB, listen string) *world {
 	s.Web.Listen = strings.Replace(listen, ":0", ":"+freePort(t), 1)
 	c := config.NewCamera()
 	c.ID, c.Name, c.URL, c.Mail = "front", "Front door <b>", w.camera.URL(), []string{"front"}
-	s.Cameras = []config.Camera{c}
+	s.Cameras = append([]config.Camera{c}, more...)
 	if err := os.MkdirAll(s.Archive.Path, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func start(t testing.TB, listen string) *world {
 	var st status.Status
 	poll.Until(t, "the recorder", 20*time.Second, func() bool {
 		st, err = w.client.Status(t.Context())
-		return err == nil && st.Web.Listen != "" && len(st.Cameras) == 1 && st.Cameras[0].State == status.Recording
+		return err == nil && st.Web.Listen != "" && st.Cameras[0].State == status.Recording
 	}, func() string { return fmt.Sprint(st.Web, err) })
 	scheme := "https"
 	if strings.HasPrefix(listen, "127.") {
@@ -189,7 +189,15 @@ func (w *world) shown(b *browser.Browser, selector string) int {
 
 // TestPagesInChromium does what a person does with a phone: pair, look, go back in time, save, watch, protect, delete.
 func TestPagesInChromium(t *testing.T) {
-	w := start(t, "127.0.0.1:0")
+	w := start(t, "127.0.0.1:0", hevc(t, "garden"), hevc(t, "gate"))
+	set, err := w.client.Settings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Cameras[1].URLSmall = w.camera.URL()
+	if err := w.client.Apply(t.Context(), set); err != nil {
+		t.Fatal(err)
+	}
 	b := browser.Chromium(t, 412, 915, "en")
 	w.pair(b, "Test phone")
 	began := time.Now()
@@ -283,6 +291,17 @@ func TestPagesInChromium(t *testing.T) {
 		}
 	}
 
+	// A codec that this browser does not have: the small stream plays, and without one pictures show.
+	b.Open(w.url + "/camera/garden")
+	b.Until("the small stream", 30*time.Second, `return (await (async () => {`+counter+`})()) >= 0`, "video")
+	if late := w.late(b, time.Now()); late > 5*time.Second || late < 0 {
+		t.Errorf("the small stream is %s late", late)
+	}
+	b.Open(w.url + "/camera/gate")
+	b.Until("pictures and plain words", 30*time.Second, `const i = document.querySelector(".stills");
+		return !i.hidden && i.naturalWidth > 0 && document.querySelector(".veil").textContent.includes("cannot play")`)
+	w.shot(b, "camera-stills")
+
 	// Removed, the device is out at once, though its page watches.
 	b.Open(w.url + "/camera/front")
 	b.Until("live video", 20*time.Second, `const v = document.querySelector("video"); return v && v.currentTime > 0 && !v.paused`)
@@ -333,6 +352,25 @@ func TestPagesInFirefox(t *testing.T) {
 	if !secure {
 		t.Error("a script can read the cookie")
 	}
+}
+
+// hevc returns a camera that sends H.265.
+func hevc(t *testing.T, id string) config.Camera {
+	t.Helper()
+	m := camtest.Small(10)
+	m.H265 = true
+	video, err := m.File(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cam, err := camtest.Start(camtest.Options{Video: video, FPS: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cam.Close)
+	c := config.NewCamera()
+	c.ID, c.URL = id, cam.URL()
+	return c
 }
 
 // commands lists the devices, makes a code and shuts the device out, by the command line.
