@@ -33,6 +33,7 @@ type world struct {
 	shots   string
 	archive string
 	env     []string
+	pid     int
 }
 
 // start starts the program that PREROLL_HEADLESS names.
@@ -96,6 +97,7 @@ func start(t testing.TB, listen string, more ...config.Camera) *world {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	w.pid = cmd.Process.Pid
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
@@ -189,6 +191,7 @@ func (w *world) shown(b *browser.Browser, selector string) int {
 
 // TestPagesInChromium does what a person does with a phone: pair, look, go back in time, save, watch, protect, delete.
 func TestPagesInChromium(t *testing.T) {
+	t.Parallel()
 	w := start(t, "127.0.0.1:0", hevc(t, "garden"), hevc(t, "gate"))
 	set, err := w.client.Settings(t.Context())
 	if err != nil {
@@ -333,6 +336,7 @@ func (w *world) wide(b *browser.Browser) {
 
 // TestPagesInFirefox plays live video in Firefox, which cannot play HLS by itself, over HTTPS.
 func TestPagesInFirefox(t *testing.T) {
+	t.Parallel()
 	w := start(t, "0.0.0.0:0")
 	b := browser.Firefox(t, 1200, 900)
 	w.pair(b, "Firefox")
