@@ -60,7 +60,8 @@ func (r *Recorder) serveWeb(ctx context.Context) {
 func (r *Recorder) runWeb(ctx context.Context) {
 	set := r.Settings().Web
 	host := control.WebHost{Settings: set, Language: func() string { return r.Settings().Language }, Log: r.log,
-		Device: r.web.devices.Find, Pair: r.pair, Remove: r.RemoveDevice, Allowed: trigger.Allowed(set.Allow),
+		Device: r.web.devices.Find, Pair: r.pair, CodeMade: r.web.code.Made, Remove: r.RemoveDevice,
+		Allowed:     trigger.Allowed(set.Allow),
 		Trusted:     trigger.Allowed(set.Proxies),
 		Certificate: func() (*tls.Certificate, error) { return trigger.Certificate(r.paths.State) },
 		Listening:   func(listen string) { r.noteWeb(listen, nil) }}

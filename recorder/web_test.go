@@ -64,7 +64,7 @@ func TestWeb(t *testing.T) {
 	}
 	poll.Until(t, "the problem of a taken port", 10*time.Second, func() bool {
 		for _, p := range r.Status(ctx).Problems {
-			if p.Code == "web" && strings.Contains(p.Hint.String(), "web.listen") {
+			if p.Code == "web" && strings.Contains(p.Hint.String(), "preroll web on") {
 				return true
 			}
 		}

@@ -49,8 +49,14 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range s.routes() {
 		h := route.handle
+		if route.Kind != aStream {
+			h = s.inTurn(h)
+		}
 		if !route.Open {
 			h = s.paired(h)
+		}
+		if route.Kind != aPage {
+			h = s.ownOnly(h)
 		}
 		mux.HandleFunc(route.Pattern, h)
 	}
@@ -72,8 +78,43 @@ func (s *Server) handler() http.Handler {
 				"Preroll does not know this name for itself. Put the address of this page in web.url in the settings."))
 			return
 		}
+		for part := range strings.SplitSeq(r.URL.Path, "/") {
+			if part == "." || part == ".." { // in the path as it was sent, they were written as %2e
+				s.fail(w, r, http.StatusNotFound, s.language(r).L("There is no such page."))
+				return
+			}
+		}
 		inner.ServeHTTP(w, s.based(r))
 	})
+}
+
+// ownOnly refuses what another site's page asks for, be it by a link. Pages may be linked.
+func (s *Server) ownOnly(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+			s.fail(w, r, http.StatusForbidden, s.language(r).L("Another site sent this request, so nothing was done."))
+			return
+		}
+		h(w, r)
+	}
+}
+
+// inTurn bounds how many requests are answered at once.
+func (s *Server) inTurn(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		places := s.answering
+		if sessionOf(r).ID == "" {
+			places = s.strangers
+		}
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+			h(w, r)
+		default:
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "too many requests at once", http.StatusServiceUnavailable)
+		}
+	}
 }
 
 // secure sets the headers that keep other sites out.
@@ -87,7 +128,7 @@ func (s *Server) secure(w http.ResponseWriter, r *http.Request) {
 		"media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; "+
 		"base-uri 'none'; frame-ancestors "+frame)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // with none, browsers send the Origin "null" with forms
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
@@ -223,24 +264,20 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, baseOf(r)+"/pair", http.StatusSeeOther)
 }
 
-// guessed counts n wrong codes of an address, and reports whether it had too many.
+// guessed counts n wrong codes of an address, and reports whether it had too many. A new code begins a new count.
 func (s *Server) guessed(from netip.Addr, n int) bool {
-	if from.Is6() { // a home has a whole network of addresses
-		p, _ := from.Prefix(64)
-		from = p.Addr()
-	}
-	now := time.Now()
+	from, now := homeOf(from), time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.guesses[from]
-	if g == nil || now.After(g.until) {
+	if g == nil || now.Sub(g.since) > guessTime || s.host.CodeMade().After(g.since) {
 		if n == 0 {
 			return false
 		}
 		if len(s.guesses) >= keptAddresses {
 			clear(s.guesses)
 		}
-		g = &guesses{until: now.Add(guessTime)}
+		g = &guesses{since: now}
 		s.guesses[from] = g
 	}
 	g.n += n

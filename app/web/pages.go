@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"io"
 	"net/http"
@@ -34,32 +36,42 @@ var files embed.FS
 type Route struct {
 	Pattern string // as [http.ServeMux] has it
 	Open    bool   // for devices that are not paired too
+	Kind    kind
 	handle  http.HandlerFunc
 }
 
+// kind says what a route answers with.
+type kind int
+
+const (
+	aPage   kind = iota // a page, which other sites may link to
+	aCall               // what a page asks for, or does
+	aStream             // what may go on for long; it is bounded by [streams]
+)
+
 func (s *Server) routes() []Route {
 	return []Route{
-		{"GET /{$}", false, s.now},
-		{"GET /camera/{id}", false, s.camera},
-		{"GET /camera/{id}/still", false, s.still},
-		{"GET /camera/{id}/spans", false, s.spans},
-		{"GET /camera/{id}/live", false, s.live},
-		{"GET /camera/{id}/hls/{file}", false, s.hls},
-		{"POST /camera/{id}/save", false, s.save},
-		{"GET /events", false, s.events},
-		{"GET /events/{id}", false, s.event},
-		{"GET /events/{id}/file/{file}", false, s.file},
-		{"POST /events/{id}/protect", false, s.protect},
-		{"POST /events/{id}/delete", false, s.remove},
-		{"GET /health", false, s.health},
-		{"GET /watch", false, s.watch},
-		{"POST /leave", false, s.leave},
-		{"GET /pair", true, s.pairPage},
-		{"POST /pair", true, s.pair},
-		{"GET /static/{file}", true, s.static},
-		{"GET /manifest.webmanifest", true, s.manifest},
-		{"GET /sw.js", true, s.worker},
-		{"GET /", true, func(w http.ResponseWriter, r *http.Request) {
+		{"GET /{$}", false, aPage, s.now},
+		{"GET /camera/{id}", false, aPage, s.camera},
+		{"GET /camera/{id}/still", false, aCall, s.still},
+		{"GET /camera/{id}/spans", false, aCall, s.spans},
+		{"GET /camera/{id}/live", false, aStream, s.live},
+		{"GET /camera/{id}/hls/{file}", false, aStream, s.hls},
+		{"POST /camera/{id}/save", false, aCall, s.save},
+		{"GET /events", false, aPage, s.events},
+		{"GET /events/{id}", false, aPage, s.event},
+		{"GET /events/{id}/file/{file}", false, aStream, s.file},
+		{"POST /events/{id}/protect", false, aCall, s.protect},
+		{"POST /events/{id}/delete", false, aCall, s.remove},
+		{"GET /health", false, aPage, s.health},
+		{"GET /watch", false, aStream, s.watch},
+		{"POST /leave", false, aCall, s.leave},
+		{"GET /pair", true, aPage, s.pairPage},
+		{"POST /pair", true, aCall, s.pair},
+		{"GET /static/{file}", true, aCall, s.static},
+		{"GET /manifest.webmanifest", true, aCall, s.manifest},
+		{"GET /sw.js", true, aCall, s.worker},
+		{"GET /", true, aPage, func(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, r, http.StatusNotFound, s.language(r).L("There is no such page."))
 		}},
 	}
@@ -77,7 +89,14 @@ type view struct {
 	Base   string
 	Device string
 	Now    time.Time
+	Title  string
 	Data   any
+}
+
+// Offset returns the minutes that the clock of this machine is ahead of UTC.
+func (v view) Offset() int {
+	_, s := v.Now.Zone()
+	return s / 60
 }
 
 // Kind returns the label of an alarm for a person.
@@ -91,8 +110,9 @@ var templates = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	funcs := template.FuncMap{
 		"clock":    func(t time.Time) string { return t.Local().Format("15:04:05") },
+		"inc":      func(n int) int { return n + 1 },
 		"stamp":    func(t time.Time) int64 { return t.UnixMilli() },
-		"iso":      func(t time.Time) string { return t.Format(time.RFC3339) },
+		"minute":   func(t time.Time) string { return t.Local().Format(minute) },
 		"length":   func(d time.Duration) string { return words.Length(d) },
 		"secs":     func(d event.Seconds) float64 { return d.D().Seconds() },
 		"sentence": func(s string) string { return sentence(s) },
@@ -107,7 +127,7 @@ var templates = func() map[string]*template.Template {
 // show answers with a page.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, name string, code int, data any) {
 	var b bytes.Buffer
-	v := view{s.language(r), name, baseOf(r), sessionOf(r).Name, time.Now(), data}
+	v := view{s.language(r), name, baseOf(r), sessionOf(r).Name, time.Now(), s.title(r, name, data), data}
 	if err := templates[name].Execute(&b, v); err != nil {
 		s.host.Log.Error("a web page cannot be drawn", "err", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
@@ -117,6 +137,19 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, name string, code 
 	w.Header().Set("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(code)
 	_, _ = b.WriteTo(w)
+}
+
+// title returns the title of a page.
+func (s *Server) title(r *http.Request, name string, data any) string {
+	l := s.language(r)
+	switch v := data.(type) {
+	case cameraView:
+		return v.Name
+	case eventView:
+		return v.Title() + ", " + l.Moment(v.Time, time.Now())
+	}
+	return map[string]string{"now": l.L("Now"), "events": l.L("Events"), "health": l.L("Health"),
+		"pair": l.L("Pair this device"), "fault": l.L("Problem")}[name]
 }
 
 // fail answers that a request failed: with a page for a person, else with a line.
@@ -130,20 +163,47 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, code int, why stri
 
 // refuse answers with an error of the recorder.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	code := http.StatusServiceUnavailable
+	l, code := s.language(r), http.StatusServiceUnavailable
 	var e *control.Error
 	if errors.As(err, &e) && e.Status >= 400 {
 		code = e.Status
 	}
-	s.fail(w, r, code, said(s.language(r), text.Of(err)))
+	why := l.L("Preroll could not do this. Its log says why.")
+	if t := text.Of(err); t.Code != "" { // the words of the system are for the log
+		why = said(l, t)
+	}
+	s.fail(w, r, code, why)
 }
 
 // address matches addresses of networks, and of cameras, which the pages never show.
 var address = regexp.MustCompile(`\b[a-z]+://[^\s"'<>]+|\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b|\[?\b[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}\b\]?(:\d+)?`)
 
-// said returns a text of the engine as a sentence, without addresses.
+// place matches full paths of folders and files, quoted or bare.
+var place = regexp.MustCompile(`"(?:/|[A-Za-z]:\\|\\\\)[^"]*"|(?:[A-Za-z]:\\|\\\\)[^\s"'<>]+|(?:^|[\s=(])/[^\s:"'<>]+|` +
+	`\blookup \S+`)
+
+// said returns a text of the engine as a sentence, without addresses and folders.
 func said(l *words.Language, t text.Text) string {
-	return sentence(address.ReplaceAllString(l.Say(t), "…"))
+	s := l.Say(t)
+	for _, folder := range folders(t) {
+		s = strings.ReplaceAll(s, folder, "…")
+	}
+	return sentence(place.ReplaceAllString(address.ReplaceAllString(s, "…"), " …"))
+}
+
+// folders returns the values of a text that are full paths.
+func folders(t text.Text) (list []string) {
+	for _, a := range t.Args {
+		switch a := a.(type) {
+		case text.Text:
+			list = append(list, folders(a)...)
+		case string:
+			if strings.HasPrefix(a, "/") && len(a) > 1 || strings.HasPrefix(a, `\\`) || len(a) > 2 && a[1:3] == `:\` {
+				list = append(list, a)
+			}
+		}
+	}
+	return list
 }
 
 // sentence returns a text with a capital letter and a full stop.
@@ -166,12 +226,12 @@ type cameraView struct {
 	Open                        string // id of the event that is being saved
 	RAM                         time.Duration
 	Video                       string
-	Sound, Small                bool
+	Small                       bool
 }
 
 func viewOf(l *words.Language, c status.Camera) cameraView {
 	v := cameraView{ID: c.ID, Name: c.Name, State: string(c.State), Open: c.OpenEvent, RAM: c.PreRoll.D(),
-		Video: c.Streams.Video, Sound: c.Streams.Audio != "", Small: c.Small}
+		Video: c.Streams.Video, Small: c.Small}
 	switch {
 	case c.OpenEvent != "":
 		v.State, v.Text = "saving", l.L("Saving a clip")
@@ -197,9 +257,7 @@ func (s *Server) now(w http.ResponseWriter, r *http.Request) {
 	}
 	v := nowView{Problems: len(st.Problems), Paused: st.Pause.On}
 	for _, c := range st.Cameras {
-		if c.State != status.Off {
-			v.Cameras = append(v.Cameras, viewOf(s.language(r), c))
-		}
+		v.Cameras = append(v.Cameras, viewOf(s.language(r), c))
 	}
 	s.show(w, r, "now", http.StatusOK, v)
 }
@@ -257,9 +315,9 @@ func (s *Server) save(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, baseOf(r)+"/events/"+url.PathEscape(id), http.StatusSeeOther)
 }
 
-// millis reads a time in milliseconds since 1970; anything else is the zero time.
+// millis reads a time in milliseconds since 1970; anything else, or a time of another century, is the zero time.
 func millis(v string) (t time.Time) {
-	if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
+	if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 946684800000 && n < 4102444800000 {
 		t = time.UnixMilli(n)
 	}
 	return t
@@ -271,14 +329,14 @@ func millis(v string) (t time.Time) {
 func isSmall(r *http.Request) bool { return r.FormValue("small") == "1" }
 
 func (s *Server) live(w http.ResponseWriter, r *http.Request) {
-	s.pass(w, r, func(ctx context.Context) (*http.Response, error) {
+	s.pass(w, r, &s.streams, func(ctx context.Context) (*http.Response, error) {
 		return s.api.Live(ctx, r.PathValue("id"), isSmall(r), millis(r.FormValue("from")),
 			millis(r.FormValue("origin")))
 	})
 }
 
 func (s *Server) hls(w http.ResponseWriter, r *http.Request) {
-	s.pass(w, r, func(ctx context.Context) (*http.Response, error) {
+	s.pass(w, r, &s.files, func(ctx context.Context) (*http.Response, error) {
 		return s.api.HLS(ctx, r.PathValue("id"), isSmall(r), r.PathValue("file"), r.URL.Query())
 	})
 }
@@ -288,7 +346,10 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 	if r.FormValue("download") != "" {
 		w.Header().Set("Content-Disposition", "attachment")
 	}
-	s.pass(w, r, func(ctx context.Context) (*http.Response, error) {
+	s.pass(w, r, &s.files, func(ctx context.Context) (*http.Response, error) {
+		if strings.Contains(r.Header.Get("Range"), ",") { // players ask for one range
+			r.Header.Del("Range")
+		}
 		return s.api.File(ctx, r.PathValue("id"), file, r.Header)
 	})
 }
@@ -299,9 +360,10 @@ var passed = []string{"Content-Type", "Content-Length", "Content-Range", "Accept
 // types are the types of what the recorder sends. An archive may hold files of strangers.
 var types = regexp.MustCompile(`^(video/mp4|image/jpeg|application/vnd\.apple\.mpegurl)\b`)
 
-// pass answers with an answer of the recorder, which may go on for hours.
-func (s *Server) pass(w http.ResponseWriter, r *http.Request, ask func(context.Context) (*http.Response, error)) {
-	ctx, end, ok := s.streams.begin(r.Context(), sessionOf(r))
+// pass answers with an answer of the recorder, which may go on for hours. It counts as one of some streams.
+func (s *Server) pass(w http.ResponseWriter, r *http.Request, of *streams,
+	ask func(context.Context) (*http.Response, error)) {
+	ctx, end, ok := of.begin(r.Context(), sessionOf(r))
 	if !ok {
 		w.Header().Set("Retry-After", "5")
 		s.fail(w, r, http.StatusServiceUnavailable, s.language(r).L("Too many videos play at once."))
@@ -355,6 +417,9 @@ type eventsView struct {
 	Older   string            // address of the next page
 	Filter  bool
 	Months  []monthView
+
+	Weekdays []string // short, from Monday
+	Also     string   // the other filters, for addresses of days
 }
 
 type dayView struct {
@@ -379,18 +444,23 @@ type eventView struct {
 	Why       string
 	Length    time.Duration
 	Thumbnail string
-	Video     string
-	Marks     []mark
-	Gaps      []mark
+	Videos    []clipView
 	Alarms    []string
-	Start     time.Time
-	Span      time.Duration
 	Open      bool
 	Bytes     string
 }
 
+type clipView struct {
+	File        string
+	Span        time.Duration
+	Marks, Gaps []mark
+}
+
 // mark is a place in a clip, from its start.
-type mark struct{ At, Length time.Duration }
+type mark struct {
+	At, Length time.Duration
+	Text       string
+}
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	l := s.language(r)
@@ -427,17 +497,25 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		d := &v.Days[len(v.Days)-1]
 		d.Events = append(d.Events, eventViewOf(l, e))
 	}
+	o := url.Values{}
+	for key, value := range map[string]string{"camera": q.Camera, "label": q.Label, "text": q.Text} {
+		if value != "" {
+			o.Set(key, value)
+		}
+	}
+	if v.Also = o.Encode(); v.Also != "" {
+		v.Also = "&" + v.Also
+	}
 	if len(list) == perPage {
 		last := list[len(list)-1]
-		o := url.Values{"before": {strconv.FormatInt(last.Time.UnixNano(), 10)}, "before_id": {last.ID}}
-		for key, value := range map[string]string{"camera": q.Camera, "label": q.Label, "text": q.Text, "day": q.Day} {
-			if value != "" {
-				o.Set(key, value)
-			}
+		o.Set("before", strconv.FormatInt(last.Time.UnixNano(), 10))
+		o.Set("before_id", last.ID)
+		if q.Day != "" {
+			o.Set("day", q.Day)
 		}
 		v.Older = "?" + o.Encode()
 	}
-	v.Months = calendar(l, days)
+	v.Months, v.Weekdays = calendar(l, days), l.Weekdays()
 	s.show(w, r, "events", http.StatusOK, v)
 }
 
@@ -450,14 +528,14 @@ func nanos(v string) (t time.Time) {
 }
 
 // maxMonths is the number of months in the calendar.
-const maxMonths = 4
+const maxMonths = 12
 
 // calendar returns the last months that have events, newest first.
 func calendar(l *words.Language, days []event.Day) (list []monthView) {
 	counts := map[string]int{}
 	var months []time.Time
 	for _, d := range days {
-		t, err := time.ParseInLocation(time.DateOnly, d.Day, time.Local)
+		t, err := time.Parse(time.DateOnly, d.Day) // in UTC, where every day has 24 hours
 		if err != nil {
 			continue
 		}
@@ -480,7 +558,7 @@ func calendar(l *words.Language, days []event.Day) (list []monthView) {
 
 func eventViewOf(l *words.Language, e event.Event) eventView {
 	v := eventView{Event: e, Label: labelOf(l, e.Label), Length: e.Length(), Thumbnail: cmp.Or(e.Thumbnail, e.Snapshot),
-		Open: !e.State.Ended(), Start: e.From, Span: e.Until.Sub(e.From), Bytes: bytesOf(e.Bytes())}
+		Open: !e.State.Ended(), Bytes: bytesOf(l, e.Bytes())}
 	switch e.State {
 	case event.Saved:
 		v.State = l.L("Saved")
@@ -491,26 +569,44 @@ func eventViewOf(l *words.Language, e event.Event) eventView {
 	default:
 		v.State = l.L("Is being saved")
 	}
-	if len(e.Clips) > 0 {
-		c := e.Clips[0]
-		v.Video, v.Start, v.Span = c.File, c.Start, c.End.Sub(c.Start)
-	}
 	for _, t := range e.Triggers {
-		v.Marks = append(v.Marks, mark{At: t.Time.Sub(v.Start)})
-		v.Alarms = append(v.Alarms, t.Time.Local().Format("15:04:05")+"  "+labelOf(l, t.Label))
+		v.Alarms = append(v.Alarms, alarm(l, t))
 	}
-	for _, g := range e.Gaps {
-		v.Gaps = append(v.Gaps, mark{g.From.Sub(v.Start), g.To.Sub(g.From)})
+	for _, c := range e.Clips {
+		x := clipView{File: c.File, Span: c.End.Sub(c.Start)}
+		for _, t := range e.Triggers {
+			if !t.Time.Before(c.Start) && t.Time.Before(c.End) {
+				x.Marks = append(x.Marks, mark{At: t.Time.Sub(c.Start), Text: alarm(l, t)})
+			}
+		}
+		for _, g := range e.Gaps {
+			if g.From.Before(c.End) && g.To.After(c.Start) {
+				x.Gaps = append(x.Gaps, mark{At: g.From.Sub(c.Start), Length: g.To.Sub(g.From)})
+			}
+		}
+		v.Videos = append(v.Videos, x)
 	}
 	return v
 }
 
+// alarm says when and what.
+func alarm(l *words.Language, t event.Trigger) string {
+	return t.Time.Local().Format("15:04:05") + "  " + labelOf(l, t.Label)
+}
+
 // bytesOf formats a size.
-func bytesOf(n int64) string {
-	if n < 1e6 {
-		return strconv.FormatInt((n+999)/1000, 10) + " kB"
+func bytesOf(l *words.Language, n int64) string {
+	s := fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	switch {
+	case n < 1e6:
+		s = fmt.Sprintf("%d kB", (n+999)/1000)
+	case n < 1e9:
+		s = fmt.Sprintf("%.1f MB", float64(n)/1e6)
 	}
-	return strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64) + " MB"
+	if l.Code() != "en" {
+		s = strings.Replace(s, ".", ",", 1)
+	}
+	return s
 }
 
 func (s *Server) event(w http.ResponseWriter, r *http.Request) {
@@ -545,7 +641,6 @@ type healthView struct {
 	Problems []findingView
 	Cameras  []cameraView
 	Version  string
-	Started  time.Time
 
 	Camera, Time, Fault string // of the question
 	Findings            []findingView
@@ -556,6 +651,9 @@ type findingView struct {
 	OK, Warn          bool
 }
 
+// minute is the form in which browsers send a time.
+const minute = "2006-01-02T15:04"
+
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	l := s.language(r)
 	st, err := s.api.Status(r.Context())
@@ -563,20 +661,20 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	v := healthView{Version: st.Version, Started: st.Started, Camera: r.FormValue("camera"), Time: r.FormValue("time")}
+	v := healthView{Version: st.Version, Camera: r.FormValue("camera"),
+		Time: cmp.Or(r.FormValue("time"), time.Now().Format(minute))}
 	for _, p := range st.Problems {
 		v.Problems = append(v.Problems, findingView{Text: said(l, p.Text), Hint: said(l, p.Hint)})
 	}
 	for _, c := range st.Cameras {
 		v.Cameras = append(v.Cameras, viewOf(l, c))
 	}
-	if v.Time != "" {
-		at, err := time.ParseInLocation("2006-01-02T15:04", v.Time[:min(len(v.Time), 16)], time.Local)
+	if r.FormValue("time") != "" {
+		at, err := time.ParseInLocation(minute, v.Time[:min(len(v.Time), len(minute))], time.Local)
 		var list []status.Finding
-		if err == nil {
-			list, err = s.api.Why(r.Context(), v.Camera, at)
-		}
 		if err != nil {
+			v.Fault = l.L("This is no time.")
+		} else if list, err = s.api.Why(r.Context(), v.Camera, at); err != nil {
 			v.Fault = said(l, text.Of(err))
 		}
 		for _, f := range list {
@@ -653,8 +751,9 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", mime)
-	w.Header().Set("Cache-Control", "public, max-age=3600")
-	_, _ = w.Write(b)
+	w.Header().Set("Cache-Control", "no-cache") // a page and its scripts are of one version
+	w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(b)))
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(b))
 }
 
 func (s *Server) worker(w http.ResponseWriter, r *http.Request) {

@@ -49,15 +49,21 @@ type API interface {
 // Limits of the server.
 const (
 	maxConns      = 500
-	maxPerAddress = 100 // connections; a proxy may have all
+	maxPerAddress = 40  // connections, of a network with IPv6; a proxy may have all
 	maxStreams    = 100 // videos and watches that go on
 	maxPerDevice  = 24
+	maxFiles      = 200              // pictures, clips and parts of videos that are being sent
+	maxFilesEach  = 80               // of a device
+	maxRequests   = 50               // of a connection at once, by HTTP/2
+	maxAnswering  = 64               // pages and calls that are being answered
+	maxStrangers  = 16               // the same, for devices that are not paired
 	maxHead       = 16 << 10         // bytes of a request without its body
 	maxBody       = 64 << 10         // bytes
 	headTime      = 10 * time.Second // for the head of a request
 	bodyTime      = 10 * time.Second
-	idleTime      = time.Minute // of a connection between two requests
-	answerTime    = time.Minute // for an answer, or for a piece of a stream
+	idleTime      = time.Minute      // of a connection between two requests
+	answerTime    = time.Minute      // for an answer, or for a piece of a stream
+	stallTime     = 20 * time.Second // until a connection by HTTP/2 ends whose reader stands still
 	endTime       = 2 * time.Second
 	maxGuesses    = 10 // wrong codes of one address within guessTime
 	guessTime     = 10 * time.Minute
@@ -69,8 +75,10 @@ type Server struct {
 	api     API
 	host    control.WebHost
 	url     *url.URL // from the settings; nil if there is none
-	ctx     context.Context
-	streams streams
+	streams streams  // videos and watches
+	files   streams  // pictures, clips and parts of videos
+
+	answering, strangers chan struct{} // a place for each request that is being answered
 
 	mu      sync.Mutex // guards guesses
 	guesses map[netip.Addr]*guesses
@@ -79,7 +87,7 @@ type Server struct {
 // guesses counts the wrong codes of an address.
 type guesses struct {
 	n     int
-	until time.Time // when it begins again
+	since time.Time
 }
 
 // Run serves the pages until ctx ends. It returns an error if it cannot listen.
@@ -88,13 +96,17 @@ func Run(ctx context.Context, api API, host control.WebHost) error {
 	if err != nil {
 		return err
 	}
-	s := &Server{api: api, host: host, ctx: ctx, guesses: map[netip.Addr]*guesses{}}
-	s.streams.device = host.Device
+	s := &Server{api: api, host: host, guesses: map[netip.Addr]*guesses{},
+		answering: make(chan struct{}, maxAnswering), strangers: make(chan struct{}, maxStrangers),
+		streams: streams{device: host.Device, all: maxStreams, each: maxPerDevice},
+		files:   streams{device: host.Device, all: maxFiles, each: maxFilesEach}}
 	if u, err := url.Parse(host.Settings.URL); err == nil && u.Host != "" {
 		s.url = u
 	}
 	srv := &http.Server{Handler: s.handler(), ReadHeaderTimeout: headTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(host.Log.Handler(), slog.LevelDebug)}
+		MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(host.Log.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxRequests, WriteByteTimeout: stallTime,
+			SendPingTimeout: stallTime, PingTimeout: stallTime}}
 	var conns net.Listener = &listener{Listener: ln, allowed: host.Allowed, trusted: host.Trusted,
 		open: map[netip.Addr]int{}}
 	if a, ok := ln.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
@@ -112,18 +124,20 @@ func Run(ctx context.Context, api API, host control.WebHost) error {
 	go func() { served <- srv.Serve(conns) }()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for serving := true; serving; {
 		select {
-		case err := <-served:
-			return errors.Join(err, srv.Close())
+		case err = <-served:
+			serving = false
+			served <- nil
 		case <-tick.C:
 			s.streams.check()
-			continue
+			s.files.check()
 		case <-ctx.Done():
+			serving = false
 		}
-		break
 	}
 	s.streams.endAll()
+	s.files.endAll()
 	over, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
 	if srv.Shutdown(over) != nil {
@@ -131,7 +145,8 @@ func Run(ctx context.Context, api API, host control.WebHost) error {
 	}
 	<-served
 	s.streams.Wait()
-	return nil
+	s.files.Wait()
+	return err
 }
 
 // --- Connections ---
@@ -155,7 +170,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		from := addrOf(c.RemoteAddr().String())
 		if l.enter(from) {
-			return &conn{Conn: c, leave: sync.OnceFunc(func() { l.left(from) })}, nil
+			return &conn{Conn: c, leave: sync.OnceFunc(func() { l.left(homeOf(from)) })}, nil
 		}
 		_ = c.Close()
 	}
@@ -167,11 +182,12 @@ func (l *listener) enter(from netip.Addr) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.all >= maxConns || l.open[from] >= maxPerAddress && !l.trusted(from) {
+	home := homeOf(from)
+	if l.all >= maxConns || l.open[home] >= maxPerAddress && !l.trusted(from) {
 		return false
 	}
 	l.all++
-	l.open[from]++
+	l.open[home]++
 	return true
 }
 
@@ -195,6 +211,14 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// homeOf returns what counts as one address: with IPv6 the network, because a home has a whole one.
+func homeOf(a netip.Addr) netip.Addr {
+	if p, err := a.Prefix(64); err == nil && a.Is6() {
+		return p.Addr()
+	}
+	return a
+}
+
 // addrOf returns the address in host:port, or the zero Addr.
 func addrOf(hostPort string) netip.Addr {
 	if a, err := netip.ParseAddrPort(hostPort); err == nil {
@@ -209,7 +233,8 @@ func addrOf(hostPort string) netip.Addr {
 // streams are the answers that go on: videos, and watches. They end when their device is removed.
 type streams struct {
 	sync.WaitGroup
-	device func(token string) (status.Caller, bool)
+	device    func(token string) (status.Caller, bool)
+	all, each int // how many there may be, and of one device
 
 	mu    sync.Mutex // guards everything below
 	open  map[*stream]bool
@@ -231,7 +256,7 @@ func (s *streams) begin(ctx context.Context, d session) (_ context.Context, end 
 			n++
 		}
 	}
-	if s.ended || len(s.open) >= maxStreams || n >= maxPerDevice {
+	if s.ended || len(s.open) >= s.all || n >= s.each {
 		return nil, nil, false
 	}
 	ctx, cancel := context.WithCancel(ctx)

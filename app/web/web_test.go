@@ -36,6 +36,7 @@ type fake struct {
 	mu    sync.Mutex
 	asked []string
 	video chan struct{} // closed: videos end
+	hold  chan struct{} // if any: the state is answered once it is closed
 	event event.Event
 	state status.Status
 }
@@ -52,7 +53,12 @@ func (f *fake) did() []string {
 	return slices.Clone(f.asked)
 }
 
-func (f *fake) Status(context.Context) (status.Status, error) { return f.state, nil }
+func (f *fake) Status(context.Context) (status.Status, error) {
+	if f.hold != nil {
+		<-f.hold
+	}
+	return f.state, nil
+}
 func (f *fake) Watch(ctx context.Context, c func(control.Update)) error {
 	c(control.Update{})
 	<-ctx.Done()
@@ -129,6 +135,7 @@ type site struct {
 	mu      sync.Mutex
 	devices map[string]status.Caller
 	code    string
+	made    time.Time
 }
 
 func newFake() *fake {
@@ -143,7 +150,9 @@ func newFake() *fake {
 				Subject: "from 192.0.2.7"}}, TriggerCount: 1, Thumbnail: `x".jpg`,
 			Clips: []event.Clip{{File: `"><script>x.mp4`, Start: at.Add(-10 * time.Second), End: at.Add(time.Minute)}}},
 		state: status.Status{Version: "1", Cameras: []status.Camera{c},
-			Problems: []status.Problem{{Text: text.Plain(hostile), Hint: text.Plain("rtsp://u:pw@192.0.2.7/x")}}}}
+			Problems: []status.Problem{{Text: text.Plain(hostile), Hint: text.Plain("rtsp://u:pw@192.0.2.7/x")},
+				{Text: text.Plain(`archive.path = "/mnt/secret nas/x" must lie elsewhere than /srv/secret/y`),
+					Hint: text.Plain(`C:\secret\z or \\secret\share, at 14:05`)}}}}
 }
 
 func serve(t *testing.T, change func(*control.WebHost)) *site {
@@ -177,6 +186,11 @@ func serve(t *testing.T, change func(*control.WebHost)) *site {
 				}
 			}
 			return nil
+		},
+		CodeMade: func() time.Time {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.made
 		},
 		Allowed:   func(netip.Addr) bool { return true },
 		Trusted:   func(netip.Addr) bool { return false },
@@ -334,15 +348,17 @@ func TestPages(t *testing.T) {
 			if lang != "" && lang != "xx" && !strings.Contains(body, `<html lang="`+lang+`">`) {
 				t.Errorf("%s is not in %s", path, lang)
 			}
-			for _, bad := range []string{"<script>alert", `"'onload`, "192.0.2.", "rtsp://", "fe80", "u:pw", "style=",
+			for _, bad := range []string{"<script>alert", `"'onload`, "192.0.2.", "rtsp://", "fe80", "u:pw", "secret",
+				"style=",
 				"onclick", "//fonts", "https://"} {
 				if strings.Contains(body, bad) {
 					t.Errorf("%s holds %q", path, bad)
 				}
 			}
-			if !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") ||
+			if h.Get("Cache-Control") != "no-store" ||
+				!strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") ||
 				!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") ||
-				h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" {
+				h.Get("Referrer-Policy") != "same-origin" || h.Get("X-Content-Type-Options") != "nosniff" {
 				t.Errorf("%s: got the headers %v", path, h)
 			}
 		}
@@ -399,6 +415,19 @@ func TestOtherSites(t *testing.T) {
 	if did := s.api.did(); len(did) > 0 {
 		t.Errorf("other sites did %q", did)
 	}
+
+	each(func(method, path string, _ bool) { // a link to anything but a page
+		page := method == "GET" && !strings.HasPrefix(path, "/static") && !strings.Contains(path, "/file/") &&
+			(path == "/" || path == "/events" || path == "/events/e1" || path == "/camera/gate" || path == "/health" ||
+				path == "/pair")
+		if method != "GET" || path == "/watch" {
+			return
+		}
+		resp, _ := s.ask(method, path, "TOKEN", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") })
+		if (resp.StatusCode == http.StatusForbidden) == page {
+			t.Errorf("a link of another site to %s: got %d", path, resp.StatusCode)
+		}
+	})
 
 	// DNS rebinding: the browser asks here under the name of the other site.
 	for host, want := range map[string]int{"evil.example": 421, "evil.example:8443": 421, "localhost.evil.example": 421,
@@ -463,6 +492,12 @@ func TestStrangeRequests(t *testing.T) {
 			t.Errorf("strange requests did %q", did)
 		}
 	}
+	for _, path := range []string{"/events/%2e/file/%2e%2e", "/events/e1/file/%2e%2e", "/camera/%2e%2e/spans",
+		"/camera/%2e%2e%2fgate/live", "/events/..", "/events/%2e"} {
+		if resp, _ := s.ask("GET", path, "TOKEN", nil); resp.StatusCode == http.StatusOK {
+			t.Errorf("%s: got %d", path, resp.StatusCode)
+		}
+	}
 	for _, path := range []string{"/static/../web.go", "/static/..%2fweb.go", "/static/%2e%2e/%2e%2e/etc/passwd",
 		"/static/base.html", "/static/", "/static/x.js", "/files/app.js", "//evil.example/x"} {
 		if resp, body := s.ask("GET", path, "TOKEN", nil); resp.StatusCode == http.StatusOK ||
@@ -523,6 +558,12 @@ func TestGuesses(t *testing.T) {
 		if i >= maxGuesses && got != http.StatusTooManyRequests {
 			t.Errorf("guess %d of a network: got %d", i, got)
 		}
+	}
+	s.mu.Lock()
+	s.made = time.Now()
+	s.mu.Unlock()
+	if got := from("198.51.100.7", "wrong"); got != http.StatusForbidden {
+		t.Errorf("a guess at a new code: got %d", got)
 	}
 	if got := from("198.51.100.8", "ABCD-EFGH"); got != http.StatusSeeOther {
 		t.Errorf("another address: got %d", got)
@@ -694,6 +735,48 @@ func TestManyConnections(t *testing.T) {
 	mu.Unlock()
 	if err := req("127.0.0.1"); err == nil {
 		t.Error("an address that is not allowed got in")
+	}
+}
+
+// TestManyRequests asks for pages by the hundred while the recorder does not answer: few wait, the others are sent
+// away.
+func TestManyRequests(t *testing.T) {
+	s := serve(t, func(h *control.WebHost) { h.Trusted = func(netip.Addr) bool { return true } })
+	s.api.hold = make(chan struct{})
+	var mu sync.Mutex
+	codes := map[int]int{}
+	var all sync.WaitGroup
+	for range 300 {
+		all.Go(func() {
+			req, err := http.NewRequestWithContext(t.Context(), "GET", s.url+"/", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			req.AddCookie(&http.Cookie{Name: cookie, Value: "TOKEN"})
+			resp, err := plain.Do(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = resp.Body.Close()
+			mu.Lock()
+			codes[resp.StatusCode]++
+			mu.Unlock()
+		})
+	}
+	poll.Until(t, "refusals", 10*time.Second, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return codes[http.StatusServiceUnavailable] == 300-maxAnswering
+	}, nil)
+	if resp, _ := s.ask("GET", "/pair", "", nil); resp.StatusCode != http.StatusOK {
+		t.Errorf("a stranger meanwhile: got %d", resp.StatusCode)
+	}
+	close(s.api.hold)
+	all.Wait()
+	if codes[http.StatusOK] != maxAnswering {
+		t.Errorf("got %v", codes)
 	}
 }
 

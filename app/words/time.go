@@ -66,6 +66,13 @@ func Length(d time.Duration) string {
 
 // Month formats a month: "November 2026".
 func (l *Language) Month(t time.Time) string {
-	t = t.Local()
 	return fmt.Sprintf("%s %d", l.L(months[t.Month()-1]), t.Year())
+}
+
+// Weekdays returns the first two letters of the days of the week, from Monday.
+func (l *Language) Weekdays() (list []string) {
+	for i := range weekdays {
+		list = append(list, string([]rune(l.L(weekdays[(i+1)%len(weekdays)]))[:2]))
+	}
+	return list
 }

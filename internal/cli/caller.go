@@ -132,13 +132,18 @@ func removeCaller(e *env, name string) error {
 	return text.NoSuchCaller.Error()
 }
 
-// ownAddress returns an address of this machine in a private network, or a word for it.
+// ownAddress returns an address of this machine, best one in a private network, or a word for it.
 func ownAddress() string {
 	list, _ := net.InterfaceAddrs()
-	for _, a := range list {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsPrivate() {
-			return n.IP.String()
+	for _, fits := range []func(net.IP) bool{net.IP.IsPrivate, net.IP.IsGlobalUnicast} {
+		for _, a := range list {
+			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && fits(n.IP) {
+				return n.IP.String()
+			}
 		}
 	}
-	return "HOST"
+	return noHost
 }
+
+// noHost stands for the address of this machine, where it has none.
+const noHost = "HOST"

@@ -143,11 +143,17 @@ func pairDevice(e *env) error {
 		return err
 	}
 	address := webAddress(set, s) + "/pair"
-	if q, err := qr.Encode(address+"#"+c.Code, qr.L); err == nil {
-		fmt.Fprint(e.out, blocks(q))
+	here := config.OnlyHere(address)
+	if q, err := qr.Encode(address+"#"+c.Code, qr.L); err == nil && !here {
+		fmt.Fprint(e.out, blocks(q)+"Point the phone's camera at this, or open")
+	} else {
+		fmt.Fprint(e.out, "Open")
 	}
-	fmt.Fprintf(e.out, "Point the phone's camera at this, or open\n\n  %s\n\nand type the code\n\n  %s\n\nIt lets one device in, until %s.\n",
-		address, c.Code, c.Until.Local().Format("15:04"))
+	fmt.Fprintf(e.out, "\n\n  %s\n\nand type the code\n\n  %s\n\nIt lets one device in, until %s.\n", address, c.Code,
+		c.Until.Local().Format("15:04"))
+	if here {
+		fmt.Fprintf(e.out, "A phone cannot open this address. Behind Tailscale or a proxy, set web.url in %s\n", e.paths.File)
+	}
 	if !s.Web.Error.IsZero() {
 		fmt.Fprintf(e.out, "! %s\n", s.Web.Error)
 	}

@@ -26,6 +26,7 @@ var (
 type Code struct {
 	mu      sync.Mutex // guards everything below
 	code    string
+	made    time.Time
 	until   time.Time
 	guesses int
 }
@@ -34,8 +35,15 @@ type Code struct {
 func (c *Code) New(now time.Time) (code string, until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.code, c.until, c.guesses = rand.Text()[:8], now.Add(CodeTime), 0
+	c.code, c.made, c.until, c.guesses = rand.Text()[:8], now, now.Add(CodeTime), 0
 	return c.code[:4] + "-" + c.code[4:], c.until
+}
+
+// Made returns when the code was made; zero if there was none.
+func (c *Code) Made() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.made
 }
 
 // Use uses a code up. People type codes, so case, blanks and the hyphen do not matter.

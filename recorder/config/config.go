@@ -7,6 +7,7 @@ package config
 import (
 	"cmp"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -115,6 +116,17 @@ func (w Web) Address(listen, host string) string {
 		scheme = "http"
 	}
 	return scheme + "://" + net.JoinHostPort(host, cmp.Or(port, "PORT"))
+}
+
+// OnlyHere reports whether an address is of no use to other machines.
+func OnlyHere(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return true
+	}
+	host := u.Hostname()
+	ip := net.ParseIP(host)
+	return host == "HOST" || host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Target is a place outside that gets word of alarms, such as a phone.

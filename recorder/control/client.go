@@ -29,12 +29,16 @@ type Client struct {
 
 // NewClient returns a client for a socket. It does not connect yet.
 func NewClient(socket string) *Client {
-	return &Client{http.Client{Transport: &http.Transport{
+	return &Client{http.Client{CheckRedirect: noRedirect, Transport: &http.Transport{
 		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, socket) },
 		MaxIdleConns:    1,
 		IdleConnTimeout: 10 * time.Second,
 	}}}
 }
+
+// noRedirect follows no redirect: the recorder sends one only for a path that is not clean, and so no path that
+// somebody made up leads to another call.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -69,6 +69,7 @@ type WebHost struct {
 	Certificate func() (*tls.Certificate, error)         // of this installation
 	Device      func(token string) (status.Caller, bool) // the paired device with a token
 	Pair        func(code, name string) (d status.Caller, token string, err error)
+	CodeMade    func() time.Time      // when the pairing code was made
 	Remove      func(id string) error // shuts a device out
 	Allowed     func(netip.Addr) bool // may connect
 	Trusted     func(netip.Addr) bool // is a proxy whose headers are believed
@@ -144,8 +145,10 @@ func errorOf(err error) (*Error, int) {
 		text.NoSuchDevice.Code, text.NoSmallStream.Code, text.NoSuchVideo.Code, text.NoSuchFile.Code:
 		return e, http.StatusNotFound
 	case text.StillSaving.Code, text.StillSavingProtect.Code, text.EventProtected.Code, text.CameraIsOff.Code,
-		text.CameraIsEnding.Code, text.CameraNotRecording.Code, text.NotForBrowsers.Code, text.WebIsOff.Code:
+		text.CameraIsEnding.Code, text.CameraNotRecording.Code, text.WebIsOff.Code:
 		return e, http.StatusConflict
+	case text.NotForBrowsers.Code:
+		return e, http.StatusUnsupportedMediaType
 	case text.CallUnreadable.Code:
 		return e, http.StatusBadRequest
 	case text.Stopping.Code, text.Stopped.Code, text.NoStill.Code, text.MailNotListening.Code, text.IndexOpen.Code,

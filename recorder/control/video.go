@@ -29,9 +29,9 @@ func (s *server) spans(w http.ResponseWriter, r *http.Request) {
 	answerList(w, list, err)
 }
 
-// millis reads a time in milliseconds since 1970; a missing one is zero.
-func millis(s string) (t time.Time) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+// millis reads a time in milliseconds since 1970; anything else, or a time of another century, is the zero time.
+func millis(v string) (t time.Time) {
+	if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 946684800000 && n < 4102444800000 {
 		t = time.UnixMilli(n)
 	}
 	return t
@@ -146,9 +146,10 @@ func (c *Client) Spans(ctx context.Context, camera string, small bool) (list []s
 // closes the body.
 func (c *Client) Live(ctx context.Context, camera string, small bool, from, origin time.Time) (*http.Response, error) {
 	v := smallOf(small)
-	v.Set("origin", strconv.FormatInt(origin.UnixMilli(), 10))
-	if !from.IsZero() {
-		v.Set("from", strconv.FormatInt(from.UnixMilli(), 10))
+	for key, t := range map[string]time.Time{"from": from, "origin": origin} {
+		if !t.IsZero() {
+			v.Set(key, strconv.FormatInt(t.UnixMilli(), 10))
+		}
 	}
 	return c.get(ctx, "/v1/cameras/"+url.PathEscape(camera)+"/live?"+v.Encode(), nil)
 }
@@ -180,8 +181,12 @@ func (c *Client) File(ctx context.Context, id, file string, header http.Header) 
 // get sends a call whose answer is no JSON. The refusal of a range is an answer too.
 func (c *Client) get(ctx context.Context, path string, header http.Header) (*http.Response, error) {
 	resp, err := c.ask(ctx, "GET", path, header, nil)
-	if err == nil && resp.StatusCode >= 400 && resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
-		return nil, refusal(resp)
+	if err != nil {
+		return nil, err
 	}
-	return resp, err
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusRequestedRangeNotSatisfiable:
+		return resp, nil
+	}
+	return nil, refusal(resp)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
@@ -34,8 +35,8 @@ func TestVideoCalls(t *testing.T) {
 	f := &fake{folder: t.TempDir(), settings: config.Default(), callers: []status.Caller{{ID: "1", Name: "Phone"}}}
 	c, _ := serve(t, f, nil)
 	ctx := t.Context()
-	resp, err := c.Live(ctx, "gate", true, time.UnixMilli(7), time.UnixMilli(3))
-	if got := body(t, resp, err); got != "gate true from 7, origin 3" ||
+	resp, err := c.Live(ctx, "gate", true, time.UnixMilli(1700000000007), time.UnixMilli(1700000000003))
+	if got := body(t, resp, err); got != "gate true from 1700000000007, origin 1700000000003" ||
 		resp.Header.Get("Content-Type") != `video/mp4; codecs="avc1.42001e"` {
 		t.Errorf("got %q, %v", got, resp.Header)
 	}
@@ -78,8 +79,20 @@ func TestVideoCalls(t *testing.T) {
 	f.refuse = text.NotForBrowsers.Error()
 	_, err = c.Live(ctx, "gate", false, time.Time{}, time.Time{})
 	var e *Error
-	if !errors.As(err, &e) || e.Status != http.StatusConflict || !errors.Is(err, text.NotForBrowsers.Error()) {
+	if !errors.As(err, &e) || e.Status != http.StatusUnsupportedMediaType ||
+		!errors.Is(err, text.NotForBrowsers.Error()) {
 		t.Errorf("got %+v", err)
+	}
+	f.events = []event.Event{{ID: "e1", Folder: "secret"}}
+	for _, id := range []string{".", "..", "%2e", "../events"} { // no path that somebody made up leads to another call
+		for _, name := range []string{"..", ".", "../..", "../../events"} {
+			if resp, err := c.File(ctx, id, name, nil); err == nil {
+				t.Errorf("%s, %s: got %s: %q", id, name, resp.Status, body(t, resp, nil))
+			}
+			if list, err := c.Spans(ctx, id, false); err == nil && id != "%2e" && id != "../events" {
+				t.Errorf("%s: got %+v", id, list)
+			}
+		}
 	}
 	f.refuse = text.NoSuchFile.Error()
 	if _, err = c.File(ctx, "e1", "y.mp4", nil); !errors.As(err, &e) || e.Status != http.StatusNotFound {

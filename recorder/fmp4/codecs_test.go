@@ -3,6 +3,7 @@ package fmp4
 import (
 	"bytes"
 	"encoding/hex"
+	"math"
 	"testing"
 	"time"
 )
@@ -84,6 +85,11 @@ func TestRewrite(t *testing.T) {
 	}
 	if out, err := m.Rewrite(nil, in, 9, wall, tracks, -time.Hour); err != nil || len(out) != 0 {
 		t.Errorf("before time 0: got %d bytes, %v", len(out), err)
+	}
+	for _, shift := range []time.Duration{math.MinInt64, math.MaxInt64, math.MinInt64 + 1} {
+		if _, err := m.Rewrite(nil, in, 9, wall, tracks, shift); err != nil {
+			t.Errorf("%s: %v", shift, err)
+		}
 	}
 	for n := range len(in) {
 		_, _ = m.Rewrite(nil, in[:n], 1, wall, tracks, 0) // must not panic

@@ -405,7 +405,7 @@ func (t Track) Time(ticks uint64) time.Duration {
 // Ticks converts a time to ticks of the track, rounded.
 func (t Track) Ticks(d time.Duration) int64 {
 	if d < 0 {
-		return -t.Ticks(-d)
+		return -t.Ticks(-max(d, -math.MaxInt64))
 	}
 	s, rest := int64(d/time.Second), int64(d%time.Second)
 	return s*int64(t.Timescale) + (rest*int64(t.Timescale)+int64(time.Second)/2)/int64(time.Second)

@@ -43,8 +43,8 @@ type File struct {
 	Keep bool // never changes
 }
 
-// mediaName matches the names of media: init-RUN.mp4, SEQUENCE.m4s, SEQUENCE-PART.m4s.
-var mediaName = regexp.MustCompile(`^(?:init-(\d{1,15})\.mp4|(\d{1,9})(?:-(\d{1,5}))?\.m4s)$`)
+// mediaName matches the names of media: init-RUN.mp4, RUN-NUMBER.m4s, RUN-NUMBER-PART.m4s. They never repeat.
+var mediaName = regexp.MustCompile(`^(?:init-(\d{1,15})\.mp4|(\d{1,15})-(\d{1,9})(?:-(\d{1,5}))?\.m4s)$`)
 
 // Get returns a file of HLS: the playlist, an init section, a segment or a part. The error is [ErrNoFile] if there is
 // no such file, and [ErrNothing] or [ErrCodec] if nothing can be played.
@@ -61,10 +61,10 @@ func Get(ctx context.Context, r *ring.Ring, name string, w Wish) (File, error) {
 		return File{}, ErrNoFile
 	}
 	list, _ := r.Pieces(0)
-	run, _ := strconv.ParseInt(m[1], 10, 64)
-	sequence, _ := strconv.Atoi(m[2])
+	run, _ := strconv.ParseInt(m[1]+m[2], 10, 64)
+	number, _ := strconv.Atoi(m[3])
 	i := slices.IndexFunc(list, func(p ring.Piece) bool {
-		return m[1] != "" && p.Run == run || m[1] == "" && p.Sequence == sequence
+		return p.Run == run && (m[1] != "" || p.Number == number)
 	})
 	if i < 0 {
 		return File{}, ErrNoFile
@@ -78,8 +78,8 @@ func Get(ctx context.Context, r *ring.Ring, name string, w Wish) (File, error) {
 		return File{mediaType, fmp4.Init(tracks), true}, nil
 	}
 	parts := p.Parts
-	if m[3] != "" {
-		n, _ := strconv.Atoi(m[3])
+	if m[4] != "" {
+		n, _ := strconv.Atoi(m[4])
 		if n >= len(parts) {
 			return File{}, ErrNoFile
 		}
@@ -132,6 +132,9 @@ func wait(ctx context.Context, r *ring.Ring, w Wish) ([]ring.Piece, error) {
 		}) {
 			return list, nil
 		}
+		if more == nil {
+			return nil, ErrNothing
+		}
 		select {
 		case <-more:
 		case <-timer.C:
@@ -182,11 +185,11 @@ func playlist(list []ring.Piece) (File, error) {
 			if part.Key {
 				independent = ",INDEPENDENT=YES"
 			}
-			fmt.Fprintf(&b, "#EXT-X-PART:DURATION=%.5f,URI=\"%d-%d.m4s\"%s\n",
-				(part.Media[1] - part.Media[0]).Seconds(), p.Sequence, n, independent)
+			fmt.Fprintf(&b, "#EXT-X-PART:DURATION=%.5f,URI=\"%d-%d-%d.m4s\"%s\n",
+				(part.Media[1] - part.Media[0]).Seconds(), p.Run, p.Number, n, independent)
 		}
 		if !p.Open {
-			fmt.Fprintf(&b, "#EXTINF:%.5f,\n%d.m4s\n", p.Length().Seconds(), p.Sequence)
+			fmt.Fprintf(&b, "#EXTINF:%.5f,\n%d-%d.m4s\n", p.Length().Seconds(), p.Run, p.Number)
 		}
 	}
 	return File{Type: playlistType, Body: []byte(b.String())}, nil

@@ -40,25 +40,25 @@ type Sink interface {
 
 // Stream writes the video of a ring to a sink: an init section, the fragments from a time on, and then each fragment as
 // soon as it is in the ring. It begins with the last keyframe before from; a zero from means the newest keyframe. The
-// media time of a frame is the time from origin to the wall time of the frame; a zero origin means where the stream
-// begins. Stream returns nil when the camera's
-// parameters change so that a player must begin again, and an error when ctx ends, the sink fails or nothing can be
-// played.
+// media time of a frame is the time from origin to the wall time of the frame; a zero origin, and one of another year,
+// means where the stream begins. Stream returns nil when the camera ends, or when its parameters change so that a
+// player must begin again. It returns an error when ctx ends, the sink fails or nothing can be played.
 func Stream(ctx context.Context, r *ring.Ring, from, origin time.Time, sink Sink) error {
 	list, more := r.Pieces(0)
 	at := first(list, from)
 	if at < 0 {
 		return ErrNothing
 	}
-	if origin.IsZero() {
+	if off := list[at].Start.Sub(origin); origin.IsZero() || off.Abs() > maxOff {
 		origin = list[at].Start
 	}
 	s := stream{sink: sink, origin: origin}
-	next, part := list[at].Sequence, 0
+	next, part, path := list[at].Sequence, 0, ""
 	for {
 		for _, p := range list[min(at, len(list)):] {
-			if p.Sequence > next {
-				part = 0
+			if p.Path != path { // another segment; one that was given up has left its number
+				part, path = 0, p.Path
+				s.needKey = s.needKey || !p.Key && p.Sequence != next+1
 			}
 			next = p.Sequence
 			for part < len(p.Parts) {
@@ -67,12 +67,12 @@ func Stream(ctx context.Context, r *ring.Ring, from, origin time.Time, sink Sink
 				}
 				part++
 			}
-			if !p.Open {
-				next, part = p.Sequence+1, 0
-			}
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
+		}
+		if more == nil {
+			return nil // the camera ended, or begins again with another ring
 		}
 		select {
 		case <-more:
@@ -83,6 +83,9 @@ func Stream(ctx context.Context, r *ring.Ring, from, origin time.Time, sink Sink
 		at = 0
 	}
 }
+
+// maxOff is the longest time between an origin and the video. A player has no use for a longer one.
+const maxOff = 365 * 24 * time.Hour
 
 // first returns the index of the piece with the last keyframe before a time, or of the first piece with a keyframe; -1
 // if there is none.

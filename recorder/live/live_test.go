@@ -210,6 +210,18 @@ func TestStreamGoesOnAfterAGap(t *testing.T) {
 	if late := end.Sub(cam.Info().Time(counters[len(counters)-1], end)); late > 2*time.Second {
 		t.Errorf("the newest frame is %s old", late)
 	}
+	over := make(chan error, 1)
+	go func() { over <- Stream(t.Context(), r, time.Time{}, origin, &sink{}) }()
+	time.Sleep(300 * time.Millisecond)
+	r.Close()
+	select {
+	case err := <-over:
+		if err != nil {
+			t.Errorf("the end of the ring: %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the stream of a ring that ended goes on")
+	}
 	if spans := Spans(r); spans[1].From.Sub(spans[0].To) < time.Second {
 		t.Errorf("got the spans %+v", spans)
 	}
@@ -240,7 +252,7 @@ func TestHLS(t *testing.T) {
 
 	// Each named file is there, a whole one, and without the sound.
 	var segment, parts []byte
-	for _, m := range regexp.MustCompile(`(?m)URI="([^"]+)"|^(\d+\.m4s)$`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?m)URI="([^"]+)"|^(\d+-\d+\.m4s)$`).FindAllStringSubmatch(text, -1) {
 		name := m[1] + m[2]
 		f, err := Get(t.Context(), r, name, Wish{})
 		if err != nil || len(f.Body) == 0 {
@@ -251,7 +263,7 @@ func TestHLS(t *testing.T) {
 				t.Errorf("%s: %+v, %v", name, movie, err)
 			}
 		}
-		if strings.Contains(name, "-") {
+		if strings.Count(name, "-") == 2 {
 			parts = append(parts, f.Body...)
 		} else if len(parts) > 0 && segment == nil && !strings.HasPrefix(name, "init-") {
 			segment = f.Body
@@ -266,7 +278,7 @@ func TestHLS(t *testing.T) {
 	next := list[len(list)-1].Sequence + 1
 	began := time.Now()
 	if f, err = Get(t.Context(), r, Playlist, Wish{true, next, 0}); err != nil ||
-		!strings.Contains(string(f.Body), fmt.Sprintf("URI=\"%d-0.m4s\"", next)) {
+		!strings.Contains(string(f.Body), fmt.Sprintf("URI=\"%d-%d-0.m4s\"", list[0].Run, list[len(list)-1].Number+1)) {
 		t.Errorf("the next part is not in the playlist: %v", err)
 	}
 	if took := time.Since(began); took > maxBlock {
@@ -277,7 +289,7 @@ func TestHLS(t *testing.T) {
 	dir := t.TempDir()
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
-		if m := regexp.MustCompile(`^(\d+\.m4s)$|^#EXT-X-MAP:URI="(.*)"`).FindStringSubmatch(line); m != nil {
+		if m := regexp.MustCompile(`^(\d+-\d+\.m4s)$|^#EXT-X-MAP:URI="(.*)"`).FindStringSubmatch(line); m != nil {
 			f, err := Get(t.Context(), r, m[1]+m[2], Wish{})
 			if err == nil {
 				err = os.WriteFile(filepath.Join(dir, m[1]+m[2]), f.Body, 0o600)
@@ -298,8 +310,8 @@ func TestHLS(t *testing.T) {
 	if gaps := cam.Info().Gaps(counters); err != nil || len(gaps) > 0 || len(counters) < 50 {
 		t.Errorf("FFmpeg plays %d frames with the gaps %q, %v", len(counters), gaps, err)
 	}
-	for _, name := range []string{"../../etc/passwd", "init-0.mp4", "99999999.m4s", "1-99999.m4s", "-1.m4s", "1.m4s/x",
-		strings.Repeat("9", 400) + ".m4s"} {
+	for _, name := range []string{"../../etc/passwd", "init-0.mp4", "1-99999999.m4s", "1-1-99999.m4s", "-1.m4s",
+		"1-1.m4s/x", strings.Repeat("9", 400) + "-1.m4s", "1.m4s"} {
 		if _, err := Get(t.Context(), r, name, Wish{}); !errors.Is(err, ErrNoFile) {
 			t.Errorf("%.40s: got %v", name, err)
 		}

@@ -43,11 +43,11 @@ func (r *Ring) count(e *entry) {
 }
 
 // Pieces returns the pieces from a sequence number on, and the segment that is being written, oldest first. The channel
-// is closed when there is more.
+// is closed when there is more. It is nil if nothing more comes, because the ring is closed.
 func (r *Ring) Pieces(from int) ([]Piece, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.more == nil {
+	if r.more == nil && !r.closed {
 		r.more = make(chan struct{})
 	}
 	var list []Piece

@@ -103,7 +103,16 @@ func TestPieces(t *testing.T) {
 	if err := f.w.Close(); err != nil {
 		t.Fatal(err)
 	}
+	_, more = r.Pieces(0)
 	r.Close()
+	select {
+	case <-more:
+	default:
+		t.Error("nobody was told of the end")
+	}
+	if _, more = r.Pieces(0); more != nil {
+		t.Error("more can come to a closed ring")
+	}
 
 	// The next process knows them all, part by part.
 	r = open(t, dir, 5*time.Second, nil)

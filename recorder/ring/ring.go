@@ -109,6 +109,7 @@ type Ring struct {
 	breaks   int           // segments so far that did not join the segment before
 	counted  Segment       // the last segment that has a number
 	more     chan struct{} // closed at the next part; nil if nobody waits
+	closed   bool
 }
 
 type initInfo struct {
@@ -146,8 +147,15 @@ func Open(opt Options) (*Ring, error) {
 	return r, nil
 }
 
-// Close gives the ring's share of the budget back. The files stay for the next process.
-func (r *Ring) Close() { r.opt.Budget.leave(r) }
+// Close gives the ring's share of the budget back, and wakes whoever waits for more. The files stay for the next
+// process.
+func (r *Ring) Close() {
+	r.opt.Budget.leave(r)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	r.notify()
+}
 
 // Erase removes the camera's folder because the camera is gone or switched off. Erase removes only what Preroll made.
 // Segments that an open event holds stay, and so does the folder.

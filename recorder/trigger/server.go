@@ -159,6 +159,9 @@ func PortError(key, listen string, err error) error {
 			ln, lerr := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(free)))
 			if lerr == nil {
 				_ = ln.Close()
+				if key == "web.listen" {
+					return text.WebPortTaken.Error(n, free, free)
+				}
 				return text.PortTakenFree.Error(n, free, key, free)
 			}
 		}

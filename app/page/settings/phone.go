@@ -139,10 +139,15 @@ func (p *Page) pair() {
 // showCode shows a pairing code, as a picture for the phone's camera and as text. It goes away when a device is paired.
 func (p *Page) showCode(c control.Pairing) {
 	address := p.webAddress() + "/pair"
-	lines := []fyne.CanvasObject{widgets.Wrapped(
-		words.L("Point the phone's camera at this picture, or open %[1]s and type %[2]s. The code lets one device in, until %[3]s.",
-			address, c.Code, c.Until.Local().Format("15:04")))}
-	if q, err := qr.Encode(address+"#"+c.Code, qr.M); err == nil {
+	here := config.OnlyHere(address)
+	say := words.L("Open %[1]s and type %[2]s. The code lets one device in, until %[3]s. A phone cannot open this address: behind Tailscale or a proxy, type the address from outside.",
+		address, c.Code, c.Until.Local().Format("15:04"))
+	if !here {
+		say = words.L("Point the phone's camera at this picture, or open %[1]s and type %[2]s. The code lets one device in, until %[3]s.",
+			address, c.Code, c.Until.Local().Format("15:04"))
+	}
+	lines := []fyne.CanvasObject{widgets.Wrapped(say)}
+	if q, err := qr.Encode(address+"#"+c.Code, qr.M); err == nil && !here {
 		img := canvas.NewImageFromReader(bytes.NewReader(q.PNG()), "pair.png")
 		img.FillMode, img.ScaleMode = canvas.ImageFillContain, canvas.ImageScalePixels
 		img.SetMinSize(fyne.NewSize(210, 210))

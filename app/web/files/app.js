@@ -23,6 +23,7 @@ async function refresh() {
 function renew(fresh) {
   const cards = $("#cards"), now = $("#cards", fresh);
   if (cards && now && cards.dataset.keys !== now.dataset.keys) { location.reload(); return; }
+  if ($("#older")?.childElementCount) { merge($("#list", fresh)); return; }
   for (const old of $$("[data-live]")) {
     const e = fresh.getElementById(old.id);
     if (!e) continue;
@@ -32,8 +33,18 @@ function renew(fresh) {
     }
     if (e.dataset.class) old.className = e.dataset.class;
     if (old.innerHTML === e.innerHTML) continue;
+    if (old.dataset.key === undefined && old.contains(document.activeElement)) continue; // the person is there now
+    $("#player", old)?.player?.close();
     old.replaceChildren(...e.childNodes);
     ready(old);
+  }
+}
+
+// merge puts new events on top of a list that was continued below, and brings the others up to date.
+function merge(fresh) {
+  for (const row of $$(".row", fresh).reverse()) {
+    const old = $$(".row").find(r => r.href === row.href);
+    if (!old) $(".rows")?.prepend(row); else if (old.innerHTML !== row.innerHTML) old.replaceWith(row);
   }
 }
 
@@ -79,6 +90,8 @@ async function stills() {
 function ask(form) {
   const d = document.createElement("dialog"), p = document.createElement("p"), row = document.createElement("div");
   p.textContent = form.dataset.confirm;
+  p.id = "question";
+  d.setAttribute("aria-labelledby", p.id);
   row.className = "actions";
   for (const [word, yes] of [[form.dataset.no, false], [form.dataset.yes, true]]) {
     const b = document.createElement("button");
@@ -96,19 +109,25 @@ function ask(form) {
 function share(button) {
   if (!navigator.share) return;
   button.hidden = false;
+  let file;
   button.onclick = async () => {
     try {
-      const video = await (await fetch(button.dataset.share)).blob();
-      const file = new File([video], button.dataset.share.split("/").pop(), {type: "video/mp4"});
+      if (!file) {
+        button.disabled = true;
+        const video = await (await fetch(button.dataset.share)).blob();
+        file = new File([video], button.dataset.share.split("/").pop(), {type: "video/mp4"});
+      }
       const what = {title: button.dataset.title, files: [file]};
       await navigator.share(navigator.canShare?.(what) ? what : {title: what.title, url: location.href});
-    } catch { /* the person changed their mind */ }
+    } catch (e) {
+      if (e.name === "NotAllowedError") button.classList.add("main"); // the video took long: one more tap shares it
+    } finally { button.disabled = false; }
   };
 }
 
 // marks places the alarms and gaps of a clip. The style rules of the page forbid to write places into the HTML.
 function marks(bar) {
-  const span = +bar.dataset.span, video = $("video.clip");
+  const span = +bar.dataset.span, video = $("video", bar.parentElement);
   for (const m of bar.children) {
     m.style.left = Math.min(100, Math.max(0, 100 * m.dataset.at / span)) + "%";
     if (m.dataset.length) m.style.width = 100 * m.dataset.length / span + "%";
@@ -125,15 +144,20 @@ function ready(root) {
 
 // More events are added below, so that the place in the list stays.
 function older() {
-  const more = $("a.more");
-  if (more) more.onclick = async e => {
+  document.addEventListener("click", async e => {
+    const more = e.target.closest?.("a.more");
+    if (!more) return;
     e.preventDefault();
     const page = new DOMParser().parseFromString(await (await fetch(more.href)).text(), "text/html");
-    $("#older").append(...$("#list", page).childNodes);
+    const last = $$(".day").at(-1), first = $(".day", page);
+    if (last && first && $("h2", last).textContent === $("h2", first).textContent) { // the same day goes on
+      $(".rows", last).append(...$$(".row", first));
+      first.remove();
+    }
+    $("#older").append(document.createElement("i"), ...$$(".day", page));
     const next = $("a.more", page);
     if (next) more.href = next.href; else more.remove();
-  };
-  for (const s of $$(".filter select")) s.onchange = () => s.form.requestSubmit();
+  });
 }
 
 function pairing() {

@@ -25,12 +25,14 @@ class Player {
     this.button("sound").onclick = () => {
       this.video.muted = !this.video.muted;
       this.button("sound").classList.toggle("on", !this.video.muted);
+      this.button("sound").ariaPressed = !this.video.muted;
     };
     this.bar.oninput = () => this.scrub();
     root.onkeydown = e => this.key(e);
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) this.stop(); else if (!this.paused) this.begin();
-    });
+    this.hidden = () => {
+      if (document.hidden) this.stop(); else if (!this.paused && this.origin) { this.here(); this.begin(); }
+    };
+    document.addEventListener("visibilitychange", this.hidden);
     addEventListener("pagehide", () => this.stop());
     this.start();
   }
@@ -40,8 +42,18 @@ class Player {
     while (!await this.spans()) { this.say(this.data.lost); await wait(2000); }
     this.origin = Math.round(this.newest()) - 2 * 3600e3;
     this.begin();
-    setInterval(() => this.tick(), 250);
-    for (;;) { await wait(2000); if (!document.hidden && this.root.isConnected) await this.spans(); }
+    this.timer = setInterval(() => this.tick(), 250);
+    while (this.root.isConnected) {
+      await wait(2000);
+      if (!document.hidden) this.known = await this.spans();
+    }
+  }
+
+  // close ends the player for good.
+  close() {
+    this.stop();
+    clearInterval(this.timer);
+    document.removeEventListener("visibilitychange", this.hidden);
   }
 
   // spans asks for the times that are in RAM, and draws them.
@@ -52,6 +64,7 @@ class Player {
       const list = (await answer.json()).map(s => ({from: Date.parse(s.from), to: Date.parse(s.to)}));
       if (!list.length) return false;
       this.got = performance.now();
+      if (list.at(-1).to !== this.list?.at(-1).to) this.grew = this.got;
       this.list = list;
       const [a, b] = [this.oldest(), list.at(-1).to];
       this.spansBox.replaceChildren(...list.map(s => {
@@ -70,13 +83,16 @@ class Player {
   now() { return this.hls ? this.hlsStart() + this.video.currentTime * 1000 : this.origin + this.video.currentTime * 1000; }
   hlsStart() { return this.video.getStartDate?.().getTime() || this.oldest(); }
 
+  // here notes the place to go on from, so that a break does not send the person back to where they began.
+  here() { if (!this.live && this.placed) this.want = Math.max(this.now(), this.oldest()); }
+
   // --- The stream ---
 
   stop() { this.control?.abort(); }
 
   async begin() {
     this.stop();
-    if (this.cannot) return;
+    if (this.cannot || !this.origin) return;
     if (!Source) { this.native(); return; }
     const control = this.control = new AbortController(), before = this.running;
     this.running = (async () => {
@@ -86,7 +102,7 @@ class Player {
   }
 
   async feed(control) {
-    const mine = () => !control.signal.aborted;
+    const mine = () => !control.signal.aborted && this.root.isConnected;
     while (mine()) {
       try {
         await this.stream(control.signal, mine);
@@ -101,6 +117,7 @@ class Player {
           return;
         }
         if (this.cannot) { this.stills(); return; }
+        this.here();
         this.say(this.data.lost);
         await wait(1000);
       }
@@ -111,23 +128,24 @@ class Player {
   async stream(signal, mine) {
     const answer = await fetch(`${this.data.liveSrc}?origin=${this.origin}${this.want ? "&from=" + Math.round(this.want) : ""}${this.small ? "&small=1" : ""}`,
       {signal});
-    if (answer.status === 409) this.cannot = true;
+    if (answer.status === 415) this.cannot = true;
     if (!answer.ok) throw new Error(answer.status);
     const type = answer.headers.get("Content-Type");
     if (!Source.isTypeSupported(type)) { this.cannot = true; throw new Error(type); }
+    this.button("sound").hidden = !/mp4a|opus/i.test(type);
+    this.placed = false;
     await this.open(type);
     const reader = answer.body.getReader();
-    let placed = false;
     while (mine()) {
       const {done, value} = await reader.read();
       if (done || !mine()) return;
-      await this.append(value);
-      if (!placed && this.buffer.buffered.length) {
-        placed = true;
+      await this.append(value, mine);
+      if (!this.placed && this.buffer.buffered.length) {
+        this.placed = true;
         this.place();
       }
-      if (placed) await this.forget();
-      while (mine() && placed && this.ahead() > 12) await wait(200);
+      if (this.placed) await this.forget();
+      while (mine() && this.placed && this.ahead() > 12) await wait(200);
     }
   }
 
@@ -155,8 +173,8 @@ class Player {
     if (this.buffer.updating) await new Promise(done => this.buffer.addEventListener("updateend", done, {once: true}));
   }
 
-  async append(bytes) {
-    for (;;) {
+  async append(bytes, mine) {
+    while (mine()) {
       try { await this.done(() => this.buffer.appendBuffer(bytes)); break; } catch (e) {
         if (e.name !== "QuotaExceededError") throw e;
         await this.done(() => this.buffer.remove(0, Math.max(0.1, this.video.currentTime - 5))); // it is full
@@ -230,6 +248,7 @@ class Player {
   }
 
   seek(at) {
+    if (!this.origin) return;
     if (at >= this.newest() - 1500) { this.goLive(); return; }
     at = Math.max(at, this.oldest());
     this.live = false;
@@ -260,9 +279,11 @@ class Player {
   }
 
   key(e) {
-    if (e.target.tagName === "INPUT") return;
-    const act = {ArrowLeft: () => this.seek(this.now() - 5000), ArrowRight: () => this.seek(this.now() + 5000),
-      End: () => this.goLive(), f: () => this.full()}[e.key];
+    if (e.ctrlKey || e.altKey || e.metaKey) return;
+    const by = s => () => this.seek(this.now() + s * 1000);
+    const act = {ArrowLeft: by(-5), ArrowDown: by(-5), ArrowRight: by(5), ArrowUp: by(5), PageDown: by(-30),
+      PageUp: by(30), Home: () => this.seek(this.oldest() + 2000), End: () => this.goLive(),
+      f: () => this.full()}[e.key];
     if (act) { e.preventDefault(); act(); }
   }
 
@@ -284,9 +305,15 @@ class Player {
     }
     const now = this.now(), back = Math.max(0, (this.newest() - now) / 1000);
     if (performance.now() - (this.dragged ?? -1e9) > 700) this.bar.value = this.live ? 0 : -back;
-    const clock = new Date(now).toLocaleTimeString(document.documentElement.lang);
-    if (v.readyState > 1) this.out.textContent = clock + (this.live ? " · " + this.data.liveWord : ` · −${back.toFixed(0)} s`);
-    this.button("live").classList.toggle("on", this.live);
+    // The clock is that of the recorder, as everywhere on the pages.
+    const clock = new Date(now + document.body.dataset.offset * 60e3).toISOString().slice(11, 19);
+    const lost = this.known === false || performance.now() - this.grew > 8000;
+    if (lost) this.say(this.data.lost); else if (this.veil.textContent === this.data.lost && this.placed) this.say("");
+    const live = this.live && !lost;
+    if (v.readyState > 1) this.out.textContent = clock + (live ? " · " + this.data.liveWord : ` · −${back.toFixed(0)} s`);
+    this.bar.ariaValueText = this.out.textContent;
+    this.button("live").classList.toggle("on", live);
+    this.button("live").ariaPressed = live;
     const play = this.button("play");
     play.classList.toggle("on", this.paused);
     play.ariaLabel = this.paused ? play.dataset.on : play.dataset.off;

@@ -4,6 +4,8 @@
 const name = "preroll-1", base = location.pathname.replace(/\/sw\.js$/, "");
 const shell = ["/static/style.css", "/static/app.js", "/static/player.js", "/static/icon.png"].map(f => base + f);
 
+const gone = {de: "Keine Verbindung", fr: "Pas de connexion"}[navigator.language.slice(0, 2)] ?? "No connection";
+
 self.addEventListener("install", e => {
   e.waitUntil(caches.open(name).then(c => c.addAll(shell)).then(() => self.skipWaiting()));
 });
@@ -22,7 +24,7 @@ self.addEventListener("fetch", e => {
   } else if (e.request.mode === "navigate") {
     e.respondWith(fetch(e.request).catch(() => new Response("<!doctype html><meta name=viewport " +
       "content='width=device-width'><link rel=stylesheet href='" + base + "/static/style.css'><main><div class=empty>" +
-      "<p>Preroll ✗</p><p><a class=button href=''>↻</a></p></div></main>", {status: 503, headers: {"Content-Type":
+      "<h1>Preroll</h1><p>" + gone + "</p><p><a class=button href='' aria-label=Preroll>↻</a></p></div></main>", {status: 503, headers: {"Content-Type":
       "text/html; charset=utf-8", "Content-Security-Policy": "default-src 'none'; style-src 'self'"}})));
   }
 });

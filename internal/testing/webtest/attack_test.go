@@ -50,7 +50,7 @@ func TestUnderAttack(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				path := []string{"/camera/front/live", "/watch", "/camera/front/live?from=1&origin=-9000000000000000000",
+				path := []string{"/camera/front/live", "/watch", "/camera/front/live?from=1&origin=99999999999999",
 					"/camera/front/hls/live.m3u8?_HLS_msn=999999999&_HLS_part=99999"}[i%4]
 				_, _ = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nCookie: %s=%s\r\n\r\n", path, cookie.Name,
 					cookie.Value)

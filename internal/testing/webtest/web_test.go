@@ -350,6 +350,29 @@ func TestPagesInFirefox(t *testing.T) {
 		t.Errorf("live is %s late", late)
 	}
 	w.shot(b, "camera-firefox")
+
+	// The slider by keyboard; then a camera that is gone is not shown as live, and plays on when it is back.
+	b.Must(nil, `for (let i = 0; i < 2; i++) {
+		const e = new KeyboardEvent("keydown", {key: "ArrowLeft", bubbles: true, cancelable: true});
+		document.querySelector("input[type=range]").dispatchEvent(e);
+	}`)
+	b.Until("10 s back", 10*time.Second, `const p = document.querySelector("#player").player, back = p.newest() - p.now();
+		return !p.live && p.video.readyState > 2 && back > 4000 && back < 15000`)
+	b.Must(nil, `document.querySelector("[data-do=live]").click()`)
+	b.Until("live again", 10*time.Second, `return /live/.test(document.querySelector("output").textContent)`)
+	w.camera.Down()
+	b.Until("the loss", 30*time.Second, `return !document.querySelector(".veil").hidden &&
+		!/live/.test(document.querySelector("output").textContent)`)
+	if err := w.camera.Up(); err != nil {
+		t.Fatal(err)
+	}
+	b.Until("live after the loss", 40*time.Second, `const p = document.querySelector("#player").player, at = p.video.currentTime;
+		await new Promise(done => setTimeout(done, 500));
+		return p.video.currentTime > at && document.querySelector(".veil").hidden &&
+			/live/.test(document.querySelector("output").textContent)`)
+	if late := w.late(b, time.Now()); late > 5*time.Second || late < 0 {
+		t.Errorf("after the loss, live is %s late", late)
+	}
 	w.commands()
 	var secure bool
 	b.Must(&secure, `return document.cookie === ""`)
