@@ -76,7 +76,7 @@ func start(t testing.TB, listen string, more ...config.Camera) *world {
 	s.Clip.PostRoll = config.Duration(5 * time.Second)
 	s.Web.Listen = strings.Replace(listen, ":0", ":"+freePort(t), 1)
 	c := config.NewCamera()
-	c.ID, c.Name, c.URL, c.Mail = "front", "Front door <b>", w.camera.URL(), []string{"front"}
+	c.ID, c.Name, c.URL, c.Mail = "front", "Front door", w.camera.URL(), []string{"front"}
 	s.Cameras = append([]config.Camera{c}, more...)
 	if err := os.MkdirAll(s.Archive.Path, 0o755); err != nil {
 		t.Fatal(err)
