@@ -18,4 +18,6 @@ func main() {
 }
 
 // servePages serves the web pages, which are a client of the recorder.
-func servePages(ctx context.Context, c *control.Client, host control.WebHost) error { return web.Run(ctx, c, host) }
+func servePages(ctx context.Context, c *control.Client, host control.WebHost) error {
+	return web.Run(ctx, c, host)
+}
