@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,9 +17,11 @@ import (
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/access"
+	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/live"
+	"github.com/preroll/preroll/recorder/outbox"
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
@@ -61,6 +65,7 @@ func (r *Recorder) runWeb(ctx context.Context) {
 	set := r.Settings().Web
 	host := control.WebHost{Settings: set, Language: func() string { return r.Settings().Language }, Log: r.log,
 		Device: r.web.devices.Find, Pair: r.pair, CodeMade: r.web.code.Made, Remove: r.RemoveDevice,
+		PushKey: func() (string, error) { k, err := r.pushKeys(); return k.Public, err }, SetWord: r.setWord,
 		Allowed:     trigger.Allowed(set.Allow),
 		Trusted:     trigger.Allowed(set.Proxies),
 		Certificate: func() (*tls.Certificate, error) { return trigger.Certificate(r.paths.State) },
@@ -148,6 +153,60 @@ func (r *Recorder) RemoveDevice(id string) error {
 	err := r.web.devices.Remove(id)
 	r.hub.statusChanged()
 	return err
+}
+
+// --- Word for devices ---
+
+// pushKeys returns the keys for push services, and makes them on first use.
+func (r *Recorder) pushKeys() (k outbox.Keys, err error) {
+	r.web.mu.Lock()
+	defer r.web.mu.Unlock()
+	path := filepath.Join(r.paths.State, "push-keys.json")
+	b, err := os.ReadFile(path)
+	if err == nil && json.Unmarshal(b, &k) == nil && k.Private != "" && k.Public != "" {
+		return k, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return k, err
+	}
+	if k, err = outbox.NewKeys(); err != nil {
+		return k, err
+	}
+	if b, err = json.Marshal(k); err == nil {
+		err = durable.WriteFile(path, b, 0o600)
+	}
+	return k, err
+}
+
+// setWord lets a device get word, or not any more for nil.
+func (r *Recorder) setWord(device string, p *status.Push) error {
+	if p != nil && (!outbox.PushService(p.Endpoint) || len(p.Key) > 200 || len(p.Auth) > 100) {
+		return text.NoPushService.Error()
+	}
+	err := r.web.devices.SetWord(device, p)
+	r.hub.statusChanged()
+	return err
+}
+
+// wordDevices returns the paired devices that want word. They are told what the desktop is told.
+func (r *Recorder) wordDevices() (list []config.Target) {
+	s := r.Settings()
+	if s.Web.Listen == "" {
+		return nil
+	}
+	var cameras []string
+	for _, c := range s.Cameras {
+		if c.Notify {
+			cameras = append(cameras, c.ID)
+		}
+	}
+	r.web.devices.Words(func(c status.Caller, p status.Push) {
+		t := outbox.PushTarget(c.ID, c.Name, p.Endpoint, p.Key, p.Auth)
+		t.Alarm, t.Saved = s.Notify.Alarm && cameras != nil, s.Notify.Saved && cameras != nil
+		t.Trouble, t.Quiet, t.Cameras = s.Notify.Trouble, s.Notify.Quiet, cameras
+		list = append(list, t)
+	})
+	return list
 }
 
 // --- Video ---

@@ -19,6 +19,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
 
@@ -102,11 +103,29 @@ func TestWeb(t *testing.T) {
 	if c, err := h.Certificate(); err != nil || len(c.Certificate) == 0 {
 		t.Errorf("the certificate: %v", err)
 	}
+	err = h.SetWord(d.ID, &status.Push{Endpoint: "https://192.0.2.1/"})
+	if !errors.Is(err, text.NoPushService.Error()) {
+		t.Errorf("word to any address: %v", err)
+	}
+	if err := h.SetWord(d.ID, &status.Push{Endpoint: "https://fcm.googleapis.com/x", Key: "k", Auth: "a"}); err != nil {
+		t.Error(err)
+	}
+	key, err := h.PushKey()
+	if again, err2 := h.PushKey(); err != nil || err2 != nil || len(key) < 80 || again != key {
+		t.Errorf("the key for push services: %q, %q, %v", key, again, errors.Join(err, err2))
+	}
+	if l := r.Status(ctx).Targets; len(l) != 1 || l[0].Name != "My phone" || l[0].Kind != config.Push ||
+		!r.Devices()[0].Word {
+		t.Errorf("the targets are %+v", l)
+	}
 	if len(r.Callers()) != 0 {
 		t.Error("a device may call too")
 	}
 	if err := r.RemoveDevice(d.ID); err != nil {
 		t.Fatal(err)
+	}
+	if len(r.Status(ctx).Targets) != 0 {
+		t.Error("a removed device gets word")
 	}
 	if _, ok := h.Device(token); ok || len(r.Devices()) != 1 {
 		t.Error("a removed device is let in")

@@ -16,7 +16,8 @@ import (
 // newOutbox makes the outbox of word for phones and programs. say may be nil.
 func (r *Recorder) newOutbox(say func(language string, t text.Text) string) *outbox.Outbox {
 	return outbox.New(outbox.Options{State: r.paths.State, Settings: r.Settings, Picture: r.wordPicture,
-		Changed: r.hub.statusChanged, Log: r.log, Started: r.started,
+		Changed: r.hub.statusChanged, Log: r.log, Started: r.started, Devices: r.wordDevices, Keys: r.pushKeys,
+		Gone: func(device string) { _ = r.setWord(device, nil) },
 		Say: func(t text.Text) string {
 			if say == nil {
 				return t.String()
@@ -64,7 +65,7 @@ func (r *Recorder) tellOfProblems(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if len(r.Settings().Targets) == 0 {
+		if len(r.Settings().Targets) == 0 && len(r.wordDevices()) == 0 {
 			clear(problems)
 			continue
 		}

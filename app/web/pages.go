@@ -66,6 +66,8 @@ func (s *Server) routes() []Route {
 		{"GET /health", false, aPage, s.health},
 		{"GET /watch", false, aStream, s.watch},
 		{"POST /leave", false, aCall, s.leave},
+		{"GET /word", false, aCall, s.wordKey},
+		{"POST /word", false, aCall, s.setWord},
 		{"GET /pair", true, aPage, s.pairPage},
 		{"POST /pair", true, aCall, s.pair},
 		{"GET /static/{file}", true, aCall, s.static},
@@ -728,6 +730,32 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// --- Word ---
+
+// wordKey answers with what a browser needs to subscribe to word.
+func (s *Server) wordKey(w http.ResponseWriter, r *http.Request) {
+	key, err := s.host.PushKey()
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	answer(w, map[string]string{"key": key})
+}
+
+// setWord keeps where word for the device goes; without an endpoint it goes nowhere.
+func (s *Server) setWord(w http.ResponseWriter, r *http.Request) {
+	p := &status.Push{Endpoint: r.PostFormValue("endpoint"), Key: r.PostFormValue("p256dh"),
+		Auth: r.PostFormValue("auth")}
+	if p.Endpoint == "" {
+		p = nil
+	}
+	if err := s.host.SetWord(sessionOf(r).ID, p); err != nil {
+		s.fail(w, r, http.StatusUnprocessableEntity, said(s.language(r), text.Of(err)))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // --- Files ---

@@ -187,6 +187,14 @@ func serve(t *testing.T, change func(*control.WebHost)) *site {
 			}
 			return nil
 		},
+		PushKey: func() (string, error) { return "KEY", nil },
+		SetWord: func(device string, p *status.Push) error {
+			s.api.note("word %s %+v", device, p)
+			if p != nil && !strings.HasPrefix(p.Endpoint, "https://push") {
+				return text.NoPushService.Error()
+			}
+			return nil
+		},
 		CodeMade: func() time.Time {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -391,6 +399,24 @@ func form(values string) func(*http.Request) {
 	return func(r *http.Request) {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(values)), int64(len(values))
+	}
+}
+
+// TestWord subscribes to word, and ends that.
+func TestWord(t *testing.T) {
+	s := serve(t, nil)
+	if _, body := s.ask("GET", "/word", "TOKEN", nil); body != "{\"key\":\"KEY\"}\n" {
+		t.Errorf("got %q", body)
+	}
+	for values, want := range map[string]int{"endpoint=https%3A%2F%2Fpush.example%2Fx&p256dh=k&auth=a": 204, "": 204,
+		"endpoint=http%3A%2F%2F192.0.2.1%2F&p256dh=k&auth=a": 422} {
+		if resp, _ := s.ask("POST", "/word", "TOKEN", form(values)); resp.StatusCode != want {
+			t.Errorf("%q: got %d, want %d", values, resp.StatusCode, want)
+		}
+	}
+	if did := s.api.did(); !slices.Contains(did, "word 1 &{Endpoint:https://push.example/x Key:k Auth:a}") ||
+		!slices.Contains(did, "word 1 <nil>") {
+		t.Errorf("got %q", did)
 	}
 }
 

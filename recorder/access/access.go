@@ -50,7 +50,8 @@ var (
 // caller is a caller as the file has it.
 type caller struct {
 	status.Caller
-	Hash string `json:"hash"` // of the token, SHA-256 in hex
+	Hash string       `json:"hash"`           // of the token, SHA-256 in hex
+	Word *status.Push `json:"word,omitempty"` // where its word goes, if it wants any
 }
 
 // List is the list of callers. Make one with Open.
@@ -127,11 +128,36 @@ func (l *List) Add(c status.Caller) (added status.Caller, token string, err erro
 
 	token = rand.Text()
 	c.ID, c.Made, c.Used = strings.ToLower(rand.Text()[:8]), time.Now().Truncate(time.Second), time.Time{}
-	list := append(slices.Clip(l.callers), caller{c, hashOf(token)})
+	list := append(slices.Clip(l.callers), caller{c, hashOf(token), nil})
 	if err := l.write(list); err != nil {
 		return status.Caller{}, "", err
 	}
 	return c, token, nil
+}
+
+// SetWord keeps where word for a caller goes, durably; nil: nowhere.
+func (l *List) SetWord(id string, p *status.Push) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := slices.Clone(l.callers)
+	i := slices.IndexFunc(list, func(c caller) bool { return c.ID == id })
+	if i < 0 {
+		return ErrNoCaller
+	}
+	list[i].Word = p
+	return l.write(list)
+}
+
+// Words calls f for each caller that wants word.
+func (l *List) Words(f func(c status.Caller, p status.Push)) {
+	l.mu.Lock()
+	list := l.callers
+	l.mu.Unlock()
+	for _, c := range list {
+		if c.Word != nil {
+			f(c.Caller, *c.Word)
+		}
+	}
 }
 
 // Remove removes a caller, durably. From then on its token is refused.
@@ -166,7 +192,7 @@ func (l *List) All() []status.Caller {
 	defer l.mu.Unlock()
 	list := make([]status.Caller, 0, len(l.callers))
 	for _, c := range l.callers {
-		c.Used = l.used[c.ID]
+		c.Used, c.Caller.Word = l.used[c.ID], c.Word != nil
 		list = append(list, c.Caller)
 	}
 	return list

@@ -154,6 +154,8 @@ const (
 	Pushover = "pushover"
 	Telegram = "telegram"
 	Webhook  = "webhook"
+
+	Push = "push" // a paired device, by its browser; it is in no settings file
 )
 
 // TargetKinds are the kinds of targets.

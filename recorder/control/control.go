@@ -69,11 +69,13 @@ type WebHost struct {
 	Certificate func() (*tls.Certificate, error)         // of this installation
 	Device      func(token string) (status.Caller, bool) // the paired device with a token
 	Pair        func(code, name string) (d status.Caller, token string, err error)
-	CodeMade    func() time.Time      // when the pairing code was made
-	Remove      func(id string) error // shuts a device out
-	Allowed     func(netip.Addr) bool // may connect
-	Trusted     func(netip.Addr) bool // is a proxy whose headers are believed
-	Listening   func(listen string)   // called when the pages can be opened
+	CodeMade    func() time.Time                          // when the pairing code was made
+	PushKey     func() (string, error)                    // by which push services know this recorder
+	SetWord     func(device string, p *status.Push) error // where word for a device goes; nil: nowhere
+	Remove      func(id string) error                     // shuts a device out
+	Allowed     func(netip.Addr) bool                     // may connect
+	Trusted     func(netip.Addr) bool                     // is a proxy whose headers are believed
+	Listening   func(listen string)                       // called when the pages can be opened
 	Log         *slog.Logger
 }
 

@@ -85,6 +85,21 @@ type Options struct {
 	Changed func()                 // called when the state of a target changed; must not block
 	Log     *slog.Logger
 	Started time.Time // events that are older are no news
+
+	// Devices returns the paired devices that want word, as targets. Gone is called with the id of a device that its
+	// push service does not know any more. Keys returns the keys for push services. All three may be nil.
+	Devices func() []config.Target
+	Gone    func(device string)
+	Keys    func() (Keys, error)
+}
+
+// all returns the targets of the settings, and the devices that want word.
+func (b *Outbox) all() []config.Target {
+	list := b.opt.Settings().Targets
+	if b.opt.Devices != nil {
+		list = append(slices.Clip(list), b.opt.Devices()...)
+	}
+	return list
 }
 
 // Outbox sends word. Make one with New.
@@ -183,7 +198,7 @@ func (b *Outbox) Event(e event.Event) {
 func (b *Outbox) complete(e event.Event, list []Word) {
 	list = b.sayEvent(e, list)
 	wanted := map[string]bool{}
-	for _, t := range b.opt.Settings().Targets {
+	for _, t := range b.all() {
 		wanted[t.ID] = t.Picture
 	}
 	if slices.ContainsFunc(list, func(w Word) bool { return wanted[w.Target] }) {
@@ -281,7 +296,7 @@ func (b *Outbox) untold(what string, lately time.Duration, to []config.Target) [
 
 // targetsOf returns the targets that want a word, which is of any of the labels.
 func (b *Outbox) targetsOf(w Word, labels ...string) (to []config.Target) {
-	for _, t := range b.opt.Settings().Targets {
+	for _, t := range b.all() {
 		// Who was told that a clip is being saved wants to know if it is not.
 		wanted := map[Kind]bool{Alarm: t.Alarm, Trouble: t.Trouble,
 			Saved: t.Saved || t.Alarm && w.State == string(event.Failed)}[w.Kind]
@@ -324,7 +339,7 @@ func (b *Outbox) put(w Word, to []config.Target) {
 		list[i].held = false
 	}
 	b.keep(list)
-	b.trim(b.opt.Settings().Targets)
+	b.trim(b.all())
 	b.wakeUp()
 }
 
@@ -411,7 +426,7 @@ func (b *Outbox) Run(ctx context.Context) {
 
 // sendDue starts to send the next word of each target that is due. It returns after which time to look again.
 func (b *Outbox) sendDue(ctx context.Context) time.Duration {
-	targets := b.opt.Settings().Targets
+	targets := b.all()
 	b.trim(targets)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -481,6 +496,9 @@ func (b *Outbox) deliver(ctx context.Context, t config.Target, w Word) {
 		err = b.send(ctx, t, w)
 		wrong = errors.As(err, &refused) && refused.word
 	}
+	if refused != nil && refused.gone && t.Kind == config.Push && b.opt.Gone != nil {
+		b.opt.Gone(PushDevice(t.ID))
+	}
 	b.mu.Lock()
 	s := b.state(t.ID)
 	s.busy = false
@@ -524,7 +542,7 @@ func (b *Outbox) change(id string, f func(*Word)) {
 
 // Try sends a test to a target at once, and returns what became of it.
 func (b *Outbox) Try(ctx context.Context, id string, picture []byte) error {
-	for _, t := range b.opt.Settings().Targets {
+	for _, t := range b.all() {
 		if t.ID == id {
 			w := Word{ID: rand.Text(), Target: id, Kind: Test, Time: time.Now(), Queued: time.Now(),
 				Title: b.opt.Say(text.WordTest.With()), Body: b.opt.Say(text.WordTestBody.With())}
@@ -549,7 +567,7 @@ func (b *Outbox) Try(ctx context.Context, id string, picture []byte) error {
 func (b *Outbox) Status() (list []status.Target) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, t := range b.opt.Settings().Targets {
+	for _, t := range b.all() {
 		s := status.Target{ID: t.ID, Name: cmp.Or(t.Name, t.ID), Kind: t.Kind, Enabled: t.Enabled}
 		for _, w := range b.waiting {
 			if w.Target == t.ID {

@@ -235,7 +235,7 @@ func TestLinks(t *testing.T) {
 			return w.Link
 		},
 	} {
-		r, err := request(targetOf(kind, "https://192.0.2.1"), alarm)
+		r, err := new(Outbox).request(targetOf(kind, "https://192.0.2.1"), alarm)
 		if err != nil {
 			t.Fatal(err)
 		}

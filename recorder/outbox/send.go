@@ -43,6 +43,7 @@ type refusal struct {
 	err   error         // a text
 	after time.Duration // how long the service wants to be left alone
 	word  bool          // it is about this word, and not about the target: its picture is too large, or the like
+	gone  bool          // there is no such target any more
 }
 
 func (r *refusal) Error() string { return r.err.Error() }
@@ -92,7 +93,7 @@ func (b *Outbox) send(ctx context.Context, t config.Target, w Word) error {
 		return err
 	}
 	t.Token = token
-	r, err := request(t, w)
+	r, err := b.request(t, w)
 	if err != nil {
 		return bare(err)
 	}
@@ -111,6 +112,7 @@ func (b *Outbox) send(ctx context.Context, t config.Target, w Word) error {
 	}
 	said := strings.TrimSpace(fmt.Sprint(resp.StatusCode, " ", http.StatusText(resp.StatusCode))) // not its own words
 	return &refusal{err: text.TargetAnswers.Error(said), after: afterOf(resp.Header.Get("Retry-After")),
+		gone: resp.StatusCode == http.StatusGone || resp.StatusCode == http.StatusNotFound,
 		word: slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge,
 			http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, resp.StatusCode)}
 }
@@ -128,8 +130,14 @@ func bare(err error) error {
 }
 
 // request returns the request that brings a word to a target, in the form of its kind.
-func request(t config.Target, w Word) (*http.Request, error) {
+func (b *Outbox) request(t config.Target, w Word) (*http.Request, error) {
 	switch t.Kind {
+	case config.Push:
+		keys, err := b.opt.Keys()
+		if err != nil {
+			return nil, err
+		}
+		return push(t, w, keys)
 	case config.Gotify:
 		return gotify(t, w)
 	case config.Pushover:

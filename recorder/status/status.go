@@ -152,8 +152,16 @@ type Caller struct {
 	Name    string    `json:"name"`
 	Camera  string    `json:"camera,omitempty"`  // the only camera that it may trigger; "": every camera
 	Metrics bool      `json:"metrics,omitempty"` // it may read the measures, and trigger nothing
+	Word    bool      `json:"word_on,omitempty"` // it is a device that gets word of alarms
 	Made    time.Time `json:"made"`
 	Used    time.Time `json:"used,omitzero"` // when it called last, since the recorder's start
+}
+
+// Push is where word for a browser goes (PushSubscription of the W3C Push API).
+type Push struct {
+	Endpoint string `json:"endpoint"`
+	Key      string `json:"p256dh"`
+	Auth     string `json:"auth"`
 }
 
 // Target is a place outside that gets word of alarms.

@@ -4,6 +4,7 @@ package text
 var (
 	WebPortTaken   = define("web-port-taken", "port %d is taken by another program; port %d is free: preroll web on %d")
 	NotForBrowsers = define("not-for-browsers", "browsers cannot play the video of this camera")
+	NoPushService  = define("no-push-service", "this browser's service for notifications is not known")
 	NoSmallStream  = define("no-small-stream", "this camera has no smaller stream; see url_small in the settings")
 	NoSuchVideo    = define("no-such-video", "this video is not in RAM any more")
 	NoSuchDevice   = define("no-such-device", "no such device; see: preroll web")

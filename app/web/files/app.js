@@ -173,8 +173,33 @@ function pairing() {
 // The seconds in RAM grow without a change that the recorder would tell.
 setInterval(() => { if (!document.hidden && $(".state.recording,.state.connecting,.state.saving")) refresh(); }, 10000);
 
+// word offers notifications, where the browser has them: it wants a trusted certificate.
+async function word() {
+  const p = $("#word");
+  if (!p || !("PushManager" in window) || !isSecureContext) return;
+  const worker = await navigator.serviceWorker.ready, button = $("button", p);
+  const show = on => { button.textContent = on ? p.dataset.off : p.dataset.on; button.dataset.on = on; p.hidden = false; };
+  const say = values => fetch(base + "/word", {method: "POST", body: new URLSearchParams(values)});
+  show(!!await worker.pushManager.getSubscription());
+  button.onclick = async () => {
+    try {
+      if (button.dataset.on === "true") {
+        await (await worker.pushManager.getSubscription())?.unsubscribe();
+        await say({});
+        show(false);
+        return;
+      }
+      const {key} = await (await fetch(base + "/word")).json();
+      const s = (await worker.pushManager.subscribe({userVisibleOnly: true, applicationServerKey: key})).toJSON();
+      if (!(await say({endpoint: s.endpoint, ...s.keys})).ok) throw new Error();
+      show(true);
+    } catch { $("span", p).textContent = p.dataset.no; }
+  };
+}
+
 addEventListener("DOMContentLoaded", () => {
   ready(document);
+  word();
   older();
   if (body.dataset.page === "pair") { pairing(); addEventListener("hashchange", pairing); }
   else { follow(); stills(); }

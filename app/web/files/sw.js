@@ -28,3 +28,17 @@ self.addEventListener("fetch", e => {
       "text/html; charset=utf-8", "Content-Security-Policy": "default-src 'none'; style-src 'self'"}})));
   }
 });
+
+// Word of an alarm, and then of its clip in its place. A tap opens the page.
+self.addEventListener("push", e => {
+  const w = e.data.json();
+  e.waitUntil(self.registration.showNotification(w.title, {body: w.body, tag: w.tag, renotify: !!w.tag,
+    icon: base + "/static/icon.png", image: w.image && base + w.image, data: base + w.page}));
+});
+self.addEventListener("notificationclick", e => {
+  e.notification.close();
+  e.waitUntil(self.clients.matchAll({type: "window"}).then(list => {
+    const open = list.find(c => "navigate" in c);
+    return open ? open.navigate(e.notification.data).then(c => c?.focus()) : self.clients.openWindow(e.notification.data);
+  }));
+});

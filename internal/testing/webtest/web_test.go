@@ -286,6 +286,8 @@ func TestPagesInChromium(t *testing.T) {
 
 	b.Open(w.url + "/health?camera=front&time=" + time.Now().Format("2006-01-02T15:04"))
 	b.Until("why", 10*time.Second, `return document.querySelectorAll(".findings li").length > 0`)
+	b.Until("the offer of notifications", 10*time.Second, `return !document.querySelector("#word").hidden &&
+		(await navigator.serviceWorker.ready).active !== null`)
 	w.shot(b, "health-phone")
 	w.wide(b)
 	for _, line := range b.Console() {
