@@ -111,6 +111,8 @@ func checkTarget(f *ValidationErrors, key string, t Target) {
 	u, err := url.Parse(t.Address())
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || hasControl(t.URL) {
 		f.add(key+"url", RedactURL(t.URL), text.RuleTargetURL)
+	} else if t.Kind == Ntfy && strings.Trim(u.Path, "/") == "" {
+		f.add(key+"url", RedactURL(t.URL), text.RuleTargetTopic)
 	}
 	if (t.Kind == Pushover || t.Kind == Telegram) && t.User == "" || hasControl(t.User) {
 		f.add(key+"user", t.User, text.RuleTargetUser)

@@ -46,6 +46,7 @@ var (
 	RuleOtherTarget        = define("rule-other-target", "must differ from every other target's")
 	RuleTargetKind         = define("rule-target-kind", "must be one of %s")
 	RuleTargetURL          = define("rule-target-url", "must begin with http:// or https:// and name a host, such as https://ntfy.sh/a-secret-topic")
+	RuleTargetTopic        = define("rule-target-topic", "must hold the topic, such as https://ntfy.sh/a-topic-that-nobody-guesses")
 	RuleTargetUser         = define("rule-target-user", "must be set: the user key of Pushover, or the chat of Telegram")
 	RuleTargetToken        = define("rule-target-token", "must be set: the service gives it")
 	RuleQuiet              = define("rule-quiet", `must be two times of day such as "22:00-07:00", or empty`)
