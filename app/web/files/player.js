@@ -219,6 +219,7 @@ class Player {
 
   // stills shows pictures where the browser cannot play the codec.
   async stills() {
+    this.stop();
     this.video.hidden = true;
     this.img.hidden = false;
     this.img.className = "stills still";
