@@ -110,10 +110,12 @@ func vapid(r *http.Request, public string) error {
 	if err := errors.Join(err1, err2, err3); err != nil || len(sig) != 64 || len(point) != 65 {
 		return fmt.Errorf("the token: %w", err)
 	}
-	pub := ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(point[1:33]),
-		Y: new(big.Int).SetBytes(point[33:])}
+	pub, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return err
+	}
 	h := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	if !ecdsa.Verify(&pub, h[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])) {
+	if !ecdsa.Verify(pub, h[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])) {
 		return errors.New("a wrong signature")
 	}
 	var c struct {

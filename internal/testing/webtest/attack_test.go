@@ -37,7 +37,7 @@ func TestUnderAttack(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	cookie := resp.Cookies()[0]
-	files := open(t, w.pid)
+	files := open(t, w.cmd.Process.Pid)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var attack sync.WaitGroup
@@ -119,8 +119,9 @@ func TestUnderAttack(t *testing.T) {
 			t.Errorf("a clip made meanwhile: %+v, %v", report, err)
 		}
 	}
-	poll.Until(t, "the end of all connections", 30*time.Second, func() bool { return open(t, w.pid) <= files+4 },
-		func() string { return fmt.Sprintf("%d files are open, %d before", open(t, w.pid), files) })
+	now := func() int { return open(t, w.cmd.Process.Pid) }
+	poll.Until(t, "the end of all connections", 30*time.Second, func() bool { return now() <= files+4 },
+		func() string { return fmt.Sprintf("%d files are open, %d before", now(), files) })
 }
 
 // zeros is a body without end.

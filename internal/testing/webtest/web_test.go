@@ -33,7 +33,8 @@ type world struct {
 	shots   string
 	archive string
 	env     []string
-	pid     int
+	cmd     *exec.Cmd
+	log     *os.File
 }
 
 // start starts the program that PREROLL_HEADLESS names.
@@ -85,33 +86,19 @@ func start(t testing.TB, listen string, more ...config.Camera) *world {
 	if err := config.Save(w.file, s); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(w.program, "record", "--config", w.file)
 	w.env = append(os.Environ(), "HOME="+home, "XDG_RUNTIME_DIR="+home,
 		"XDG_STATE_HOME="+filepath.Join(home, "state"))
-	cmd.Env = w.env
-	log, err := os.Create(filepath.Join(home, "log"))
-	if err != nil {
+	if w.log, err = os.Create(filepath.Join(home, "log")); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.pid = cmd.Process.Pid
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-		if b, _ := os.ReadFile(log.Name()); t.Failed() {
+		_ = w.cmd.Process.Signal(syscall.SIGTERM)
+		_ = w.cmd.Wait()
+		if b, _ := os.ReadFile(w.log.Name()); t.Failed() {
 			t.Logf("the program wrote:\n%s", b[max(0, len(b)-5000):])
 		}
 	})
-	w.client = control.NewClient(socketOf(t, home))
-	t.Cleanup(w.client.Close)
-	var st status.Status
-	poll.Until(t, "the recorder", 20*time.Second, func() bool {
-		st, err = w.client.Status(t.Context())
-		return err == nil && st.Web.Listen != "" && st.Cameras[0].State == status.Recording
-	}, func() string { return fmt.Sprint(st.Web, err) })
+	st := w.launch()
 	scheme := "https"
 	if strings.HasPrefix(listen, "127.") {
 		scheme = "http"
@@ -119,6 +106,26 @@ func start(t testing.TB, listen string, more ...config.Camera) *world {
 	_, port, _ := net.SplitHostPort(st.Web.Listen)
 	w.url = scheme + "://127.0.0.1:" + port
 	return w
+}
+
+// launch starts the program, and waits until it records.
+func (w *world) launch() (st status.Status) {
+	w.t.Helper()
+	w.cmd = exec.Command(w.program, "record", "--config", w.file)
+	w.cmd.Env, w.cmd.Stdout, w.cmd.Stderr = w.env, w.log, w.log
+	if err := w.cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.client == nil {
+		w.client = control.NewClient(socketOf(w.t, filepath.Dir(w.file)))
+		w.t.Cleanup(w.client.Close)
+	}
+	var err error
+	poll.Until(w.t, "the recorder", 20*time.Second, func() bool {
+		st, err = w.client.Status(w.t.Context())
+		return err == nil && st.Web.Listen != "" && st.Cameras[0].State == status.Recording
+	}, func() string { return fmt.Sprint(st.Web, err) })
+	return st
 }
 
 // socketOf returns the control socket of the program, which depends on its environment.
