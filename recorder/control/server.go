@@ -152,8 +152,7 @@ func (s *server) trigger(w http.ResponseWriter, r *http.Request) {
 		now := time.Now()
 		if v.Time.IsZero() {
 			v.Time = now
-		}
-		if v.Time.After(now.Add(time.Second)) || v.Time.Before(now.Add(-s.r.Settings().RAMDisk.Keep.D())) {
+		} else if v.Time.After(now.Add(time.Second)) || v.Time.Before(now.Add(-s.r.Settings().RAMDisk.Keep.D())) {
 			answer(w, nil, text.NotInTheRing.Error())
 			return
 		}
