@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -70,6 +71,7 @@ type Recorder struct {
 	connections trigger.ConnectionLog // connections to the mail server
 	calls       calls
 	web         web
+	away        atomic.Bool // the user is away
 	counters    metrics.Counters
 	outbox      *outbox.Outbox
 
@@ -139,6 +141,7 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		Changed: r.hub.statusChanged, Started: r.started, Log: o.Log}, s)
 	r.outbox = r.newOutbox(o.Say)
 	r.web.serve = o.Web
+	r.loadAway()
 	return r, nil
 }
 

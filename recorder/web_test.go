@@ -137,6 +137,27 @@ func TestWeb(t *testing.T) {
 	poll.Until(t, "no pages", 10*time.Second, func() bool { return r.Status(ctx).Web.Listen == "" }, nil)
 }
 
+// TestAway keeps over a restart whether the user is away.
+func TestAway(t *testing.T) {
+	state, s := t.TempDir(), testSettings(t)
+	for _, step := range []struct{ was, becomes bool }{{false, true}, {true, true}, {true, false}, {false, false}} {
+		paths := config.Paths{File: filepath.Join(state, "preroll.toml"), State: state}
+		r, err := New(t.Context(), Options{Paths: paths, Settings: s, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Status(t.Context()).Away; got != step.was {
+			t.Errorf("after a restart: away is %t", got)
+		}
+		if err := r.SetAway(step.becomes); err != nil || r.Status(t.Context()).Away != step.becomes {
+			t.Errorf("set to %t: %v", step.becomes, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestFilesOfEvents opens only what an event names, and only plain files.
 func TestFilesOfEvents(t *testing.T) {
 	state := t.TempDir()

@@ -17,7 +17,7 @@ import (
 func (r *Recorder) newOutbox(say func(language string, t text.Text) string) *outbox.Outbox {
 	return outbox.New(outbox.Options{State: r.paths.State, Settings: r.Settings, Picture: r.wordPicture,
 		Changed: r.hub.statusChanged, Log: r.log, Started: r.started, Devices: r.wordDevices, Keys: r.pushKeys,
-		Gone: func(device string) { _ = r.setWord(device, nil) },
+		Away: r.away.Load, Gone: func(device string) { _ = r.setWord(device, nil) },
 		Say: func(t text.Text) string {
 			if say == nil {
 				return t.String()

@@ -66,6 +66,7 @@ func (s *Server) routes() []Route {
 		{"GET /health", false, aPage, s.health},
 		{"GET /watch", false, aStream, s.watch},
 		{"POST /leave", false, aCall, s.leave},
+		{"POST /away", false, aCall, s.setAway},
 		{"GET /word", false, aCall, s.wordKey},
 		{"POST /word", false, aCall, s.setWord},
 		{"GET /pair", true, aPage, s.pairPage},
@@ -249,6 +250,8 @@ type nowView struct {
 	Cameras  []cameraView
 	Problems int
 	Paused   bool
+	Away     bool // the person is away
+	Asks     bool // somebody gets word only then
 }
 
 func (s *Server) now(w http.ResponseWriter, r *http.Request) {
@@ -257,7 +260,8 @@ func (s *Server) now(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	v := nowView{Problems: len(st.Problems), Paused: st.Pause.On}
+	v := nowView{Problems: len(st.Problems), Paused: st.Pause.On, Away: st.Away,
+		Asks: slices.ContainsFunc(st.Targets, func(t status.Target) bool { return t.Away && t.Enabled })}
 	for _, c := range st.Cameras {
 		v.Cameras = append(v.Cameras, viewOf(s.language(r), c))
 	}
@@ -733,6 +737,15 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 }
 
 // --- Word ---
+
+// setAway says whether the person is away.
+func (s *Server) setAway(w http.ResponseWriter, r *http.Request) {
+	if err := s.api.SetAway(r.Context(), r.PostFormValue("on") == "1"); err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	http.Redirect(w, r, baseOf(r)+"/", http.StatusSeeOther)
+}
 
 // wordKey answers with what a browser needs to subscribe to word.
 func (s *Server) wordKey(w http.ResponseWriter, r *http.Request) {

@@ -44,6 +44,7 @@ type API interface {
 	TriggerAt(ctx context.Context, camera, label string, at time.Time) (string, error)
 	Protect(ctx context.Context, id string, on bool) (event.Event, error)
 	Delete(ctx context.Context, id string) error
+	SetAway(ctx context.Context, on bool) error
 }
 
 // Limits of the server.

@@ -119,6 +119,11 @@ func (f *fake) Delete(_ context.Context, id string) error {
 	return nil
 }
 
+func (f *fake) SetAway(_ context.Context, on bool) error {
+	f.note("away %t", on)
+	return nil
+}
+
 func response(mime string, body io.ReadCloser) *http.Response {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {mime}}, Body: body}
 }
@@ -149,7 +154,8 @@ func newFake() *fake {
 			Triggers: []event.Trigger{{Time: at, From: "192.0.2.7", Sender: "camera@192.0.2.7", Label: hostile,
 				Subject: "from 192.0.2.7"}}, TriggerCount: 1, Thumbnail: `x".jpg`,
 			Clips: []event.Clip{{File: `"><script>x.mp4`, Start: at.Add(-10 * time.Second), End: at.Add(time.Minute)}}},
-		state: status.Status{Version: "1", Cameras: []status.Camera{c},
+		state: status.Status{Version: "1", Targets: []status.Target{{Enabled: true, Away: true}},
+			Cameras: []status.Camera{c},
 			Problems: []status.Problem{{Text: text.Plain(hostile), Hint: text.Plain("rtsp://u:pw@192.0.2.7/x")},
 				{Text: text.Plain(`archive.path = "/mnt/secret nas/x" must lie elsewhere than /srv/secret/y`),
 					Hint: text.Plain(`C:\secret\z or \\secret\share, at 14:05`)}}}}
@@ -386,6 +392,8 @@ func TestActions(t *testing.T) {
 		{"/events/e1/protect", "on=1", "protect e1 true", "/events/e1"},
 		{"/events/e1/protect", "on=0", "protect e1 false", "/events/e1"},
 		{"/events/e1/delete", "", "delete e1", "/events"},
+		{"/away", "on=1", "away true", "/"},
+		{"/away", "on=0", "away false", "/"},
 	} {
 		resp, _ := s.ask("POST", a.path, "TOKEN", form(a.form))
 		if did := s.api.did(); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != a.to ||

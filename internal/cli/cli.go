@@ -73,6 +73,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll web remove NAME       shut a device out
   preroll target [--json]       where word of alarms goes, such as to a phone
   preroll target try ID         send a test there
+  preroll away [on|off]         whether you are away: targets with away = true get word only then
   preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from now on
   preroll drives [--json]       the archive drives that there are events on
   preroll forget EVENT...       take events off the list, such as those on a drive that is gone for good; their files stay
@@ -251,6 +252,7 @@ func commands(d Desktop) map[string]command {
 		"drives":  drives(),
 		"caller":  caller(),
 		"target":  targets(),
+		"away":    away(),
 		"web":     webCommand(),
 		"health":  health(),
 		"forget":  forget(),

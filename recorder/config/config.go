@@ -143,6 +143,7 @@ type Target struct {
 	Trouble bool     `toml:"trouble" json:"trouble"` // something needs a person
 	Picture bool     `toml:"picture" json:"picture"` // send a picture along
 	Quiet   string   `toml:"quiet" json:"quiet"`     // as Notify.Quiet; alarms of these hours send no word
+	Away    bool     `toml:"away" json:"away"`       // send word only while the user is away
 	Cameras []string `toml:"cameras" json:"cameras"` // ids; none: all
 	Labels  []string `toml:"labels" json:"labels"`   // none: all
 }

@@ -230,6 +230,11 @@ func (c *Client) EndPause(ctx context.Context) error {
 	return c.do(ctx, "DELETE", "/v1/pause", nil, nil)
 }
 
+// SetAway says whether the user is away.
+func (c *Client) SetAway(ctx context.Context, on bool) error {
+	return c.do(ctx, "PUT", "/v1/away", protectCall{on}, nil)
+}
+
 // Still returns the newest picture of a camera as a JPEG, at most width pixels wide.
 func (c *Client) Still(ctx context.Context, camera string, width int) (jpeg []byte, err error) {
 	return jpeg, c.do(ctx, "GET", "/v1/cameras/"+url.PathEscape(camera)+"/still?width="+strconv.Itoa(width), nil, &jpeg)

@@ -49,6 +49,7 @@ type Recorder interface {
 	Verify(ctx context.Context, id string) (status.VerifyResult, error)
 	Pause(until time.Time)
 	EndPause()
+	SetAway(on bool) error
 	Still(ctx context.Context, camera string, width int) ([]byte, error)
 	Folder(ctx context.Context, path, use string) (status.Folder, error)
 	Discover(context.Context) ([]status.DiscoveredCamera, error)

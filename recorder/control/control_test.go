@@ -30,6 +30,7 @@ import (
 type fake struct {
 	tried    string
 	folder   string
+	away     bool
 	callers  []status.Caller
 	mu       sync.Mutex
 	events   []event.Event
@@ -72,6 +73,10 @@ func (f *fake) RemoveCaller(id string) error {
 	return f.refuse
 }
 
+func (f *fake) SetAway(on bool) error {
+	f.away = on
+	return f.refuse
+}
 func (f *fake) Devices() []status.Caller { return f.callers }
 func (f *fake) PairingCode() (string, time.Time, error) {
 	return "ABCD-EFGH", time.Unix(1e9, 0).UTC(), f.refuse

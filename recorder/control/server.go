@@ -78,6 +78,7 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("POST /v1/events/{id}/verify", s.verify)
 	mux.HandleFunc("POST /v1/pause", s.pause)
 	mux.HandleFunc("DELETE /v1/pause", s.endPause)
+	mux.HandleFunc("PUT /v1/away", s.setAway)
 	mux.HandleFunc("GET /v1/cameras/{id}/still", s.still)
 	mux.HandleFunc("POST /v1/folder", s.folder)
 	mux.HandleFunc("POST /v1/discover", s.discover)
@@ -260,6 +261,12 @@ func (s *server) pause(w http.ResponseWriter, r *http.Request) {
 func (s *server) endPause(w http.ResponseWriter, _ *http.Request) {
 	s.r.EndPause()
 	answer(w, struct{}{}, nil)
+}
+
+func (s *server) setAway(w http.ResponseWriter, r *http.Request) {
+	if v, ok := call[protectCall](w, r); ok {
+		answer(w, struct{}{}, s.r.SetAway(v.On))
+	}
 }
 
 func (s *server) still(w http.ResponseWriter, r *http.Request) {

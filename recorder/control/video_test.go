@@ -68,6 +68,10 @@ func TestVideoCalls(t *testing.T) {
 		t.Errorf("got %+v, %v", f.callers, err)
 	}
 
+	if err := c.SetAway(ctx, true); err != nil || !f.away {
+		t.Errorf("away: %t, %v", f.away, err)
+	}
+
 	// A trigger may lie in the past, as far as RAM reaches.
 	for ago, ok := range map[time.Duration]bool{0: true, 90 * time.Second: true, 2 * time.Minute: false,
 		-time.Minute: false} {

@@ -162,6 +162,7 @@ func playlist(list []ring.Piece) (File, error) {
 			longestPart = max(longestPart, part.Media[1]-part.Media[0])
 		}
 	}
+	longestPart = longestPart.Truncate(time.Millisecond) + time.Millisecond // no part may be longer than is written
 	var b strings.Builder
 	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:%d\n", int(math.Ceil(longest.Seconds())))
 	fmt.Fprintf(&b, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=%.3f\n", 3*longestPart.Seconds())

@@ -89,6 +89,7 @@ type Options struct {
 	// Devices returns the paired devices that want word, as targets. Gone is called with the id of a device that its
 	// push service does not know any more. Keys returns the keys for push services. All three may be nil.
 	Devices func() []config.Target
+	Away    func() bool // reports whether the user is away; nil: never
 	Gone    func(device string)
 	Keys    func() (Keys, error)
 }
@@ -301,7 +302,7 @@ func (b *Outbox) targetsOf(w Word, labels ...string) (to []config.Target) {
 		wanted := map[Kind]bool{Alarm: t.Alarm, Trouble: t.Trouble,
 			Saved: t.Saved || t.Alarm && w.State == string(event.Failed)}[w.Kind]
 		ofLabel := func(l string) bool { return among(t.Labels, l) }
-		if t.Enabled && wanted &&
+		if t.Enabled && wanted && (!t.Away || b.opt.Away != nil && b.opt.Away()) &&
 			(w.Camera == "" || among(t.Cameras, w.Camera) && slices.ContainsFunc(labels, ofLabel)) &&
 			!(config.Notify{Quiet: t.Quiet}).IsQuiet(time.Now()) {
 			to = append(to, t)
@@ -568,7 +569,7 @@ func (b *Outbox) Status() (list []status.Target) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, t := range b.all() {
-		s := status.Target{ID: t.ID, Name: cmp.Or(t.Name, t.ID), Kind: t.Kind, Enabled: t.Enabled}
+		s := status.Target{ID: t.ID, Name: cmp.Or(t.Name, t.ID), Kind: t.Kind, Enabled: t.Enabled, Away: t.Away}
 		for _, w := range b.waiting {
 			if w.Target == t.ID {
 				s.Waiting++

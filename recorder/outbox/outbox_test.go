@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,6 +193,28 @@ func newRig(t *testing.T, state string, list ...config.Target) *rig {
 	return r
 }
 
+// TestAway sends word to a target for the time of absence only then.
+func TestAway(t *testing.T) {
+	s := serve(t, anything)
+	to := targetOf(config.Ntfy, s.URL)
+	to.Picture, to.Away = false, true
+	r := newRig(t, t.TempDir(), to)
+	var out atomic.Bool
+	r.opt.Away = out.Load
+	r.run(t)
+	r.Event(alarm("e1"))
+	out.Store(true)
+	r.Event(alarm("e2"))
+	poll.Until(t, "word", 10*time.Second, func() bool { return len(s.words()) > 0 }, nil)
+	time.Sleep(50 * time.Millisecond)
+	if got := s.words(); len(got) != 1 {
+		t.Errorf("got %q, want word of the second alarm alone", got)
+	}
+	if l := r.Status(); len(l) != 1 || !l[0].Away {
+		t.Errorf("got %+v", l)
+	}
+}
+
 // TestLinks checks that a tap on word opens the page of its event, in the form of each service.
 func TestLinks(t *testing.T) {
 	web := config.Web{Listen: "127.0.0.1:8443", URL: "https://home.example.ts.net/pre/"}
@@ -301,6 +324,7 @@ func TestWhoIsTold(t *testing.T) {
 		"quiet":  {func(t *config.Target) { t.Quiet = quiet }, ""},
 		"this camera": {func(t *config.Target) { t.Cameras, t.Trouble = []string{"gate"}, false },
 			"Alarm: Tür, Clip saved: Tür, No clip: Tür"},
+		"at home":        {func(t *config.Target) { t.Away = true }, ""},
 		"another camera": {func(t *config.Target) { t.Cameras = []string{"yard"} }, "Preroll needs you"},
 		"another label":  {func(t *config.Target) { t.Labels = []string{"motion"} }, "Preroll needs you"},
 		"this label": {func(t *config.Target) { t.Labels, t.Saved, t.Trouble = []string{"Person"}, false, false },

@@ -25,6 +25,7 @@ type Status struct {
 
 	Language string       `json:"language"` // from the settings
 	Pause    Pause        `json:"pause"`
+	Away     bool         `json:"away"` // the user is away, see Target.Away
 	Notify   event.Notify `json:"notify"`
 }
 
@@ -170,8 +171,9 @@ type Target struct {
 	Name    string    `json:"name"`
 	Kind    string    `json:"kind"`
 	Enabled bool      `json:"enabled"`
-	Waiting int       `json:"waiting"` // words that it has not taken yet
-	Sent    int       `json:"sent"`    // words that it took since the start
+	Away    bool      `json:"away,omitempty"` // it gets word only while the user is away
+	Waiting int       `json:"waiting"`        // words that it has not taken yet
+	Sent    int       `json:"sent"`           // words that it took since the start
 	Last    time.Time `json:"last,omitzero"`
 	Error   text.Text `json:"error,omitzero"` // why it did not take the last one
 	Failing bool      `json:"failing"`        // it takes none for some minutes now

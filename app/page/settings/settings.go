@@ -16,6 +16,7 @@ import (
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/status"
 )
 
 // Page edits a copy of the settings. Save puts the copy in force. Cancel loads the recorder's settings again.
@@ -54,7 +55,8 @@ type Page struct {
 	callState *widget.Label
 	callers   *fyne.Container // a row for each
 	targets   *fyne.Container // a row for each
-	targeted  string          // what the rows of the targets say
+	away      *widget.Check
+	targeted  string // what the rows of the targets say
 	webState  *widget.Label
 	devices   *fyne.Container // a row for each
 	pairing   *widget.Button
@@ -276,6 +278,11 @@ func (p *Page) draw() {
 		p.smtp.SetText(text)
 		p.callState.SetText(callStateOf(s.Calls))
 		p.drawPhone(s.Web)
+		p.filling = true
+		p.away.SetChecked(s.Away)
+		p.filling = false
+		asks := func(t status.Target) bool { return t.Away }
+		widgets.SetVisible(p.away, s.Away || slices.ContainsFunc(s.Targets, asks))
 		p.showTargets()
 		p.about.SetText(words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings))
 	}

@@ -26,6 +26,11 @@ var kindNames = []string{"ntfy", "Gotify", "Pushover", "Telegram", "Webhook"}
 
 func (p *Page) targetsForm() fyne.CanvasObject {
 	p.targets = container.NewVBox()
+	p.away = widget.NewCheck(words.L("I am away"), func(on bool) {
+		if !p.filling {
+			p.env.Try(func(ctx context.Context) error { return p.env.Client.SetAway(ctx, on) }, func() {})
+		}
+	})
 	add := widget.NewButtonWithIcon(words.L("Add a phone or program"), theme.ContentAddIcon(), func() {
 		t := config.NewTarget()
 		t.ID = page.CameraID("target", p.targetIDs())
@@ -34,7 +39,7 @@ func (p *Page) targetsForm() fyne.CanvasObject {
 	return container.NewVBox(widgets.Heading(words.L("Phones and programs")),
 		widgets.Field("",
 			words.L("They get word of alarms wherever they are, by a service of your choice. The recorder sends it, whether this window is open or not."),
-			p.targets), widgets.Field("", "", container.NewHBox(add)))
+			p.targets), widgets.Field("", "", container.NewHBox(add, p.away)))
 }
 
 // targetIDs returns the ids that a new target cannot have. Word for a removed one may still wait.
@@ -163,6 +168,7 @@ func (p *Page) editTarget(t config.Target) {
 	enabled, alarm, saved := check(words.L("In use"), t.Enabled), check(words.L("Alarms"), t.Alarm),
 		check(words.L("Saved clips"), t.Saved)
 	trouble, picture := check(words.L("Troubles"), t.Trouble), check(words.L("With a picture"), t.Picture)
+	outside := check(words.L("Only while I am away"), t.Away)
 	fault := widgets.Wrapped("")
 	fault.Importance, fault.SizeName = widget.DangerImportance, theme.SizeNameCaptionText
 
@@ -177,7 +183,7 @@ func (p *Page) editTarget(t config.Target) {
 			t.Token = tokenWas
 		}
 		t.Enabled, t.Alarm, t.Saved = enabled.Checked, alarm.Checked, saved.Checked
-		t.Trouble, t.Picture = trouble.Checked, picture.Checked
+		t.Trouble, t.Picture, t.Away = trouble.Checked, picture.Checked, outside.Checked
 		return t
 	}
 	ok := widgets.NewAnswer(words.L("Done"), func() {
@@ -221,7 +227,7 @@ func (p *Page) editTarget(t config.Target) {
 		widgets.Field(words.L("Address"), "", address), userRow,
 		widgets.Field(words.L("Token"), words.L("what the service gives; ntfy needs none for an open topic"), token),
 		widgets.Field(words.L("Tell of"), "", container.NewHBox(alarm, saved, trouble)),
-		widgets.Field("", "", container.NewHBox(picture, enabled)),
+		widgets.Field("", "", container.NewHBox(picture, outside, enabled)),
 		widgets.Field(words.L("Quiet hours"), words.L("such as 22:00-07:00; word of these hours is not sent"), quiet),
 		fault)
 	d = dialog.NewCustomWithoutButtons(words.L("Phone or program"), container.NewVScroll(body), p.env.Window)

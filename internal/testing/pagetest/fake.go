@@ -231,3 +231,9 @@ func (f *Fake) HLS(context.Context, string, bool, string, live.Wish) (live.File,
 
 // Open opens no file.
 func (f *Fake) Open(context.Context, string, string) (*os.File, error) { return nil, os.ErrNotExist }
+
+// SetAway keeps whether the user is away.
+func (f *Fake) SetAway(on bool) error {
+	f.State.Away = on
+	return f.Refuse
+}
