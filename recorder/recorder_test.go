@@ -339,7 +339,7 @@ func TestTriggersExtendAndSplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := r.mail("cam", "Motion", "")
-	pause := time.NewTimer(3 * time.Second) // within the post-roll
+	pause := time.NewTimer(time.Until(first.Add(3 * time.Second))) // within the post-roll, however slow the disk is
 	<-pause.C
 	second := r.mail("cam", "Person detected", "")
 	e := r.ended("cam", 1, 60*time.Second)[0]

@@ -331,7 +331,9 @@ func TestLeaps(t *testing.T) {
 		for _, name := range names {
 			t.Run(name+" by "+ingest, func(t *testing.T) {
 				t.Parallel()
-				cam := camera(t, camtest.Small(10), camtest.Options{Audio: "pcma"})
+
+				// A busy machine may need seconds to start FFmpeg, and the camera must bear with it.
+				cam := camera(t, camtest.Small(10), camtest.Options{Audio: "pcma", Queue: 2048})
 				var src source.Source = rtsp.New(rtsp.Options{URL: cam.URL(), Audio: true})
 				if ingest == "ffmpeg" {
 					src = ffmpegsource.New(ff, ffmpeg.Source{URL: cam.URL(), Audio: true})
