@@ -324,6 +324,7 @@ func (r *Recorder) putInForce(s config.Settings) {
 		wake(r.calls.changed)
 	}
 	if !reflect.DeepEqual(s.Web, old.Web) {
+		r.noteWeb("", nil) // whoever asks next learns of the new ones alone
 		wake(r.web.changed)
 	}
 	r.hub.statusChanged()

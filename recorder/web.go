@@ -35,6 +35,8 @@ type web struct {
 	code    access.Code
 	changed chan struct{} // the settings of the pages changed, so they restart
 
+	keys sync.Mutex // held while the keys for push services are read or made
+
 	mu    sync.Mutex // guards everything below
 	state status.Web
 }
@@ -159,8 +161,8 @@ func (r *Recorder) RemoveDevice(id string) error {
 
 // pushKeys returns the keys for push services, and makes them on first use.
 func (r *Recorder) pushKeys() (k outbox.Keys, err error) {
-	r.web.mu.Lock()
-	defer r.web.mu.Unlock()
+	r.web.keys.Lock() // not mu, because a folder may hang
+	defer r.web.keys.Unlock()
 	path := filepath.Join(r.paths.State, "push-keys.json")
 	b, err := os.ReadFile(path)
 	if err == nil && json.Unmarshal(b, &k) == nil && k.Private != "" && k.Public != "" {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -253,6 +254,21 @@ func TestSmallStream(t *testing.T) {
 	if n := small.Viewers(); n != 1 || !r.Status(t.Context()).Cameras[0].Small {
 		t.Errorf("%d read the small stream, want 1", n)
 	}
+	watching, over := context.WithCancel(t.Context()) // somebody watches while settings are applied
+	var watchers sync.WaitGroup
+	for range 4 {
+		watchers.Go(func() {
+			for watching.Err() == nil {
+				_, _ = r.Spans("front", true)
+				r.Status(watching)
+			}
+		})
+	}
+	for range 20000 { // locks that are taken in two orders would meet
+		r.cameras.Apply(true)
+	}
+	over()
+	watchers.Wait()
 	id, err := r.Trigger(t.Context(), "front", event.Trigger{Time: time.Now(), Source: event.Manual})
 	if err != nil {
 		t.Fatal(err)

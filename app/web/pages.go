@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -102,6 +103,26 @@ func (v view) Offset() int {
 	return s / 60
 }
 
+// player is what the player of a ring gets.
+type player struct {
+	*words.Language
+	Camera string // address of the camera's page
+	Small  bool   // there is a small stream
+	From   int64  // milliseconds since 1970; 0: live
+}
+
+// Player returns what the player of a camera gets. It begins at a time, or live for a zero one.
+func (v view) Player(camera string, small bool, from time.Time) player {
+	p := player{v.Language, v.Base + "/camera/" + url.PathEscape(camera), small, 0}
+	if !from.IsZero() {
+		p.From = from.UnixMilli()
+	}
+	return p
+}
+
+// Live is the time at which a player is live.
+func (v view) Live() time.Time { return time.Time{} }
+
 // Kind returns the label of an alarm for a person.
 func (v view) Kind(label string) string { return labelOf(v.Language, label) }
 
@@ -112,17 +133,15 @@ func labelOf(l *words.Language, label string) string {
 var templates = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	funcs := template.FuncMap{
-		"clock":    func(t time.Time) string { return t.Local().Format("15:04:05") },
-		"inc":      func(n int) int { return n + 1 },
-		"stamp":    func(t time.Time) int64 { return t.UnixMilli() },
-		"minute":   func(t time.Time) string { return t.Local().Format(minute) },
-		"length":   func(d time.Duration) string { return words.Length(d) },
-		"secs":     func(d event.Seconds) float64 { return d.D().Seconds() },
-		"sentence": func(s string) string { return sentence(s) },
+		"clock":  func(t time.Time) string { return t.Local().Format("15:04:05") },
+		"inc":    func(n int) int { return n + 1 },
+		"minute": func(t time.Time) string { return t.Local().Format(minute) },
+		"length": words.Length,
+		"secs":   func(d event.Seconds) float64 { return d.D().Seconds() },
 	}
 	for _, name := range []string{"now", "camera", "events", "event", "health", "pair", "fault"} {
 		all[name] = template.Must(template.New("base.html").Funcs(funcs).ParseFS(files, "files/base.html",
-			"files/"+name+".html"))
+			"files/player.html", "files/"+name+".html"))
 	}
 	return all
 }()
@@ -227,14 +246,11 @@ func sentence(s string) string {
 type cameraView struct {
 	ID, Name, State, Text, Hint string
 	Open                        string // id of the event that is being saved
-	RAM                         time.Duration
-	Video                       string
 	Small                       bool
 }
 
 func viewOf(l *words.Language, c status.Camera) cameraView {
-	v := cameraView{ID: c.ID, Name: c.Name, State: string(c.State), Open: c.OpenEvent, RAM: c.PreRoll.D(),
-		Video: c.Streams.Video, Small: c.Small}
+	v := cameraView{ID: c.ID, Name: c.Name, State: string(c.State), Open: c.OpenEvent, Small: c.Small}
 	switch {
 	case c.OpenEvent != "":
 		v.State, v.Text = "saving", l.L("Saving a clip")
@@ -775,12 +791,19 @@ func (s *Server) setWord(w http.ResponseWriter, r *http.Request) {
 
 // answer answers with JSON.
 func answer(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = jsonTo(w, v)
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	_ = json.NewEncoder(w).Encode(v) // fails if the browser is gone
 }
 
-func (s *Server) static(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("file")
+func (s *Server) static(w http.ResponseWriter, r *http.Request) { s.asset(w, r, r.PathValue("file")) }
+
+// worker sends the service worker, which may look after the pages beside it.
+func (s *Server) worker(w http.ResponseWriter, r *http.Request) { s.asset(w, r, "sw.js") }
+
+// asset sends a script, a style or a picture of the pages.
+func (s *Server) asset(w http.ResponseWriter, r *http.Request, name string) {
 	mime := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
 		".png": "image/png"}[path.Ext(name)]
 	b, err := files.ReadFile("files/" + name)
@@ -797,16 +820,6 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(b))
 }
 
-func (s *Server) worker(w http.ResponseWriter, r *http.Request) {
-	b, err := files.ReadFile("files/sw.js")
-	if err != nil {
-		s.fail(w, r, http.StatusNotFound, err.Error())
-		return
-	}
-	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-	_, _ = w.Write(b)
-}
-
 // manifest describes the pages to a phone that installs them (W3C Web Application Manifest).
 func (s *Server) manifest(w http.ResponseWriter, r *http.Request) {
 	base := baseOf(r)
@@ -815,7 +828,7 @@ func (s *Server) manifest(w http.ResponseWriter, r *http.Request) {
 		return map[string]string{"src": base + "/static/icon.png", "sizes": "512x512", "type": "image/png",
 			"purpose": purpose}
 	}
-	_ = jsonTo(w, map[string]any{"name": "Preroll", "short_name": "Preroll", "start_url": base + "/",
+	answer(w, map[string]any{"name": "Preroll", "short_name": "Preroll", "start_url": base + "/",
 		"scope": base + "/", "display": "standalone", "background_color": "#14171a", "theme_color": "#14171a",
 		"icons": []any{icon("any"), icon("maskable")}})
 }

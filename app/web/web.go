@@ -9,9 +9,7 @@ package web
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -325,5 +323,3 @@ func (s *Server) https(r *http.Request) bool {
 	_, proxied := s.remote(r)
 	return proxied && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
-
-func jsonTo(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }

@@ -45,7 +45,7 @@ func (s *Set) Small(id string) (*ring.Ring, error) {
 	}
 	ctx, running := s.context()
 	c.mu.Lock()
-	cfg, keep := c.cfg, min(smallKeep, s.keep())
+	cfg := c.cfg
 	c.mu.Unlock()
 	if cfg.URLSmall == "" {
 		return nil, ErrNoSmall
@@ -62,7 +62,7 @@ func (s *Set) Small(id string) (*ring.Ring, error) {
 	if m.ring != nil {
 		return m.ring, nil
 	}
-	m.ring, err = ring.Open(ring.Options{Dir: smallDir(c.dir), Keep: keep, Budget: s.opt.Budget, Log: c.log})
+	m.ring, err = ring.Open(ring.Options{Dir: smallDir(c.dir), Keep: smallKeep, Budget: s.opt.Budget, Log: c.log})
 	if err != nil {
 		m.ring = nil
 		return nil, err

@@ -114,10 +114,11 @@ type stream struct {
 	buf      []byte
 }
 
-// send writes one part. done is true if the stream cannot go on with this part.
+// send writes one part, unless the ring has dropped the part or its run. done is true if the stream cannot go on with
+// this part.
 func (s *stream) send(p ring.Piece, part ring.Part) (done bool, err error) {
 	if p.Run != s.run {
-		if done, err := s.begin(p); done || err != nil {
+		if done, err := s.begin(p); done || err != nil || p.Run != s.run {
 			return done, err
 		}
 	}
@@ -146,7 +147,6 @@ func (s *stream) send(p ring.Piece, part ring.Part) (done bool, err error) {
 func (s *stream) begin(p ring.Piece) (done bool, err error) {
 	m, err := p.Movie()
 	if errors.Is(err, fs.ErrNotExist) {
-		s.needKey = true
 		return false, nil
 	}
 	if err != nil {

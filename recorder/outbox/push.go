@@ -54,11 +54,10 @@ const pushID = "device-"
 
 // PushDevice returns the id of the device that a target is, or "".
 func PushDevice(target string) string {
-	id, ok := strings.CutPrefix(target, pushID)
-	if !ok {
-		return ""
+	if id, ok := strings.CutPrefix(target, pushID); ok {
+		return id
 	}
-	return id
+	return ""
 }
 
 // ringTime is how long a push service keeps word for a phone that is off, in seconds.

@@ -153,7 +153,7 @@ type Caller struct {
 	Name    string    `json:"name"`
 	Camera  string    `json:"camera,omitempty"`  // the only camera that it may trigger; "": every camera
 	Metrics bool      `json:"metrics,omitempty"` // it may read the measures, and trigger nothing
-	Word    bool      `json:"word_on,omitempty"` // it is a device that gets word of alarms
+	Word    bool      `json:"word,omitempty"`    // it is a device that gets word of alarms
 	Made    time.Time `json:"made"`
 	Used    time.Time `json:"used,omitzero"` // when it called last, since the recorder's start
 }

@@ -87,23 +87,25 @@ func (p *Page) showCallers(list []status.Caller) {
 		if !c.Used.IsZero() {
 			when = words.L("last call %s", words.Day(c.Used, p.env.Now())+" "+c.Used.Local().Format("15:04:05"))
 		}
-		name := widget.NewLabel(c.Name)
-		name.Truncation = fyne.TextTruncateEllipsis
-		detail := widget.NewLabel(what + "  ·  " + when)
-		detail.Truncation, detail.SizeName, detail.Importance = fyne.TextTruncateEllipsis, theme.SizeNameCaptionText,
-			widget.LowImportance
-		remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
-			p.env.Confirm(words.L("Remove %s?", c.Name), words.L("Its calls are refused from then on."),
-				words.L("Remove"),
-				func() {
-					p.env.Try(func(ctx context.Context) error { return p.env.Client.RemoveCaller(ctx, c.ID) },
-						p.loadCallers)
-				})
-		})
-		p.callers.Add(container.NewBorder(nil, nil, nil, container.NewCenter(remove),
-			container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), name, detail)))
+		p.callers.Add(p.row(c.Name, what+"  ·  "+when, words.L("Its calls are refused from then on."), func() {
+			p.env.Try(func(ctx context.Context) error { return p.env.Client.RemoveCaller(ctx, c.ID) }, p.loadCallers)
+		}))
 	}
 	p.callers.Refresh()
+}
+
+// row shows somebody who was let in, with a button that removes him. then says what removing means.
+func (p *Page) row(name, detail, then string, remove func()) fyne.CanvasObject {
+	who := widget.NewLabel(name)
+	who.Truncation = fyne.TextTruncateEllipsis
+	more := widget.NewLabel(detail)
+	more.Truncation, more.SizeName, more.Importance = fyne.TextTruncateEllipsis, theme.SizeNameCaptionText,
+		widget.LowImportance
+	button := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
+		p.env.Confirm(words.L("Remove %s?", name), then, words.L("Remove"), remove)
+	})
+	return container.NewBorder(nil, nil, nil, container.NewCenter(button),
+		container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), who, more))
 }
 
 // askCaller asks for the name and the camera of a new caller.

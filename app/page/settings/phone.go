@@ -9,7 +9,6 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 	"rsc.io/qr"
@@ -106,19 +105,9 @@ func (p *Page) showDevices(list []status.Caller) {
 		if !c.Used.IsZero() {
 			when = words.L("last seen %s", words.Day(c.Used, p.env.Now())+" "+c.Used.Local().Format("15:04:05"))
 		}
-		name := widget.NewLabel(c.Name)
-		name.Truncation = fyne.TextTruncateEllipsis
-		detail := widget.NewLabel(when)
-		detail.Truncation, detail.SizeName, detail.Importance = fyne.TextTruncateEllipsis, theme.SizeNameCaptionText,
-			widget.LowImportance
-		remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
-			p.env.Confirm(words.L("Remove %s?", c.Name), words.L("It is shut out at once."), words.L("Remove"), func() {
-				p.env.Try(func(ctx context.Context) error { return p.env.Client.RemoveDevice(ctx, c.ID) },
-					p.loadDevices)
-			})
-		})
-		p.devices.Add(container.NewBorder(nil, nil, nil, container.NewCenter(remove),
-			container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), name, detail)))
+		p.devices.Add(p.row(c.Name, when, words.L("It is shut out at once."), func() {
+			p.env.Try(func(ctx context.Context) error { return p.env.Client.RemoveDevice(ctx, c.ID) }, p.loadDevices)
+		}))
 	}
 	p.devices.Refresh()
 }

@@ -42,6 +42,7 @@ function renew(fresh) {
 
 // merge puts new events on top of a list that was continued below, and brings the others up to date.
 function merge(fresh) {
+  if ($(".day h2", fresh)?.textContent !== $(".day h2")?.textContent) { location.reload(); return; } // midnight
   for (const row of $$(".row", fresh).reverse()) {
     const old = $$(".row").find(r => r.href === row.href);
     if (!old) $(".rows")?.prepend(row); else if (old.innerHTML !== row.innerHTML) old.replaceWith(row);

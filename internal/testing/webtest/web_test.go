@@ -422,9 +422,11 @@ func (w *world) commands() {
 		}
 		return string(b)
 	}
+	other := freePort(w.t)
 	for _, c := range []struct{ args, want string }{
 		{"web", "Firefox  paired"}, {"web", "The web pages are at https://"}, {"web pair", "/pair\n"},
 		{"web pair", "▀"}, {"web remove firefox", "Firefox is shut out."}, {"web", "No device is paired."},
+		{"web on 127.0.0.1:" + other, "The web pages are at http://127.0.0.1:" + other + "\n"},
 		{"web off", "are off"}, {"web", "preroll web on"},
 	} {
 		if got := run(strings.Fields(c.args)...); !strings.Contains(got, c.want) {
