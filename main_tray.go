@@ -15,6 +15,7 @@ func showTray(window bool) func(context.Context, cli.TrayOptions) error {
 		if o.ByHand {
 			page = "events"
 		}
-		return tray.Run(ctx, tray.Options{Paths: o.Paths, Window: window, Page: page, Log: o.Log})
+		return tray.Run(ctx, tray.Options{Paths: o.Paths, Window: window, Page: page,
+			Version: o.Version, Log: o.Log})
 	}
 }

@@ -48,6 +48,8 @@ type Options struct {
 
 	// Web serves the web pages until ctx ends, or fails to. It may be nil.
 	Web func(ctx context.Context, host control.WebHost) error
+
+	Early *camera.Early // cameras that are read already, from [TakeOver]; may be nil
 }
 
 // Recorder is the engine. Make one with New.
@@ -74,6 +76,8 @@ type Recorder struct {
 	away        atomic.Bool // the user is away
 	counters    metrics.Counters
 	outbox      *outbox.Outbox
+	succession  succession
+	early       *camera.Early
 
 	mailed        chan struct{} // the mail server's settings changed, so it restarts
 	retentionWake chan struct{} // an event ended, so retention looks at the limits
@@ -120,6 +124,8 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		looking: make(chan struct{}, 1),
 		calls:   calls{list: access.Open(state, access.Callers), changed: make(chan struct{}, 1)},
 		web:     web{devices: access.Open(state, access.Devices), changed: make(chan struct{}, 1)},
+
+		succession: newSuccession(), early: o.Early,
 	}
 
 	var err error
@@ -138,7 +144,7 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		Archive: r.archive, FFmpeg: r.ffmpeg.Tool, Log: o.Log, Changed: r.eventChanged, DriveError: r.archiveTrouble})
 	r.cameras = camera.NewSet(camera.Options{
 		Archive: r.archive, Copier: r.copier, Budget: r.budget, FFmpeg: r.ffmpeg.Tool, RecordHistory: r.recordHistory,
-		Changed: r.hub.statusChanged, Started: r.started, Log: o.Log}, s)
+		Changed: r.hub.statusChanged, Started: r.started, Early: o.Early, Log: o.Log}, s)
 	r.outbox = r.newOutbox(o.Say)
 	r.web.serve = o.Web
 	r.loadAway()
@@ -164,7 +170,8 @@ func (r *Recorder) release() error {
 	return r.archive.Close()
 }
 
-// Run records until ctx ends. The next process resumes events that are open then. Run works only once.
+// Run records until ctx ends. The next process resumes events that are open then. Run works only once. The error is
+// [ErrHandedOver] if another process has taken over.
 func (r *Recorder) Run(ctx context.Context) (err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	r.mu.Lock()
@@ -176,6 +183,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.mu.Unlock()
 
 	defer func() { err = errors.Join(err, r.release()) }()
+	defer r.early.End()
 	defer r.keepHistory(ctx)()
 	r.cameras.Start(ctx)
 	if err := ffmpeg.EndOrphans(ctx, filepath.Join(r.paths.State, "ffmpeg")); err != nil {
@@ -184,7 +192,9 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.ffmpeg.Expect()
 	g.Go(func() error { r.ffmpeg.Search(ctx); return nil }) // may take a while; mails are accepted meanwhile
 	r.cameras.Apply(r.prepareRAM())
+	r.early.Stop()
 	r.log.Info("recorder started", "cameras", len(r.Settings().Cameras), "path", r.archive.Root())
+	g.Go(func() error { return r.awaitSuccessor(ctx) })
 	g.Go(func() error { return r.receiveMail(ctx) })
 	for _, s := range r.sources {
 		g.Go(func() error { r.runSource(ctx, s); return nil })

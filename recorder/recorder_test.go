@@ -20,6 +20,7 @@ import (
 
 	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/internal/testing/poll"
+	"github.com/preroll/preroll/recorder/camera"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
@@ -31,6 +32,8 @@ type rig struct {
 	t    *testing.T
 	log  *syncBuffer
 	stop func() // ends the recorder and waits for it
+	done chan struct{}
+	err  error // of Run, once done is closed
 }
 
 type syncBuffer struct {
@@ -102,25 +105,33 @@ func startCamera(t *testing.T, m camtest.Media, opt camtest.Options) *camtest.Ca
 // first one if it gets the same state folder.
 func start(t *testing.T, s config.Settings, state string) *rig {
 	t.Helper()
+	return startEarly(t, s, state, nil)
+}
+
+// startEarly is start with cameras that are read already.
+func startEarly(t *testing.T, s config.Settings, state string, early *camera.Early) *rig {
+	t.Helper()
 	if faults := config.Validate(s); faults != nil {
 		t.Fatal(faults)
 	}
 	log := &syncBuffer{}
 	r, err := New(t.Context(), Options{
 		Paths: config.Paths{File: filepath.Join(state, "preroll.toml"), State: state}, Settings: s,
-		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Early: early})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	rg := &rig{Recorder: r, t: t, log: log}
+	rg := &rig{Recorder: r, t: t, log: log, done: make(chan struct{})}
+	go func() {
+		rg.err = r.Run(ctx)
+		close(rg.done)
+	}()
 	rg.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
-		case err := <-done:
-			if err != nil {
+		case <-rg.done:
+			if err := rg.err; err != nil && !errors.Is(err, ErrHandedOver) {
 				t.Errorf("recorder ended with %v", err)
 			}
 		case <-time.After(20 * time.Second):

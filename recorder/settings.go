@@ -43,14 +43,14 @@ func (r *Recorder) watchSettings(ctx context.Context) {
 			r.log.Warn("settings watch lost events", "err", err)
 			timer.Reset(settingsRest)
 		case <-timer.C:
-			r.readSettings()
+			r.Reload()
 		}
 	}
 }
 
-// readSettings reads the settings file. It puts the settings in force if they differ from those in force and have no
+// Reload reads the settings file. It puts the settings in force if they differ from those in force and have no
 // faults.
-func (r *Recorder) readSettings() {
+func (r *Recorder) Reload() {
 	r.applying.Lock()
 	defer r.applying.Unlock()
 	s, found, err := config.Load(r.paths.File)

@@ -39,7 +39,7 @@ const (
 )
 
 // Listen makes this process the only one of its kind. If another one runs, the error is [control.ErrTaken].
-func Listen(p config.Paths, k Kind) (net.Listener, error) { return control.Listen(socket(p, k)) }
+func Listen(p config.Paths, k Kind) (net.Listener, error) { return control.Listen(socket(p, k), "") }
 
 func socket(p config.Paths, k Kind) string { return p.Socket + "-" + string(k) }
 

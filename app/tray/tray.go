@@ -32,10 +32,11 @@ import (
 
 // Options configure the tray.
 type Options struct {
-	Paths  config.Paths
-	Window bool   // whether this build has a window
-	Page   string // page of the window to open at the start, or ""
-	Log    *slog.Logger
+	Paths   config.Paths
+	Window  bool   // whether this build has a window
+	Page    string // page of the window to open at the start, or ""
+	Version string // of this program
+	Log     *slog.Logger
 }
 
 // tray is a running tray. Run waits for all its goroutines.
@@ -56,7 +57,8 @@ type tray struct {
 	open     map[string]bool // events that are being saved
 	ended    []event.Event   // newest first
 	policy   *policy
-	remade   bool // the tray tried to make the RAM disk again
+	remade   bool   // the tray tried to make the RAM disk again
+	other    string // version of the recorder of which the user was told that it is another
 	menuDone context.CancelFunc
 	menu     sync.WaitGroup // goroutines of the menu entries
 }
@@ -66,7 +68,7 @@ func Run(ctx context.Context, opt Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	t := &tray{
-		opt: opt, client: control.NewClient(opt.Paths.Socket), notifications: make(chan word, 64),
+		opt: opt, client: control.NewClient(opt.Paths.Sockets()...), notifications: make(chan word, 64),
 		ctx: ctx, quit: cancel, open: map[string]bool{}, policy: newPolicy(),
 	}
 	defer t.client.Close()
@@ -206,6 +208,12 @@ func (t *tray) update(now time.Time, u update) {
 		}
 	}
 
+	if v := t.status; v != nil && u.status != nil && v.Version != t.opt.Version && v.Version != t.other {
+		t.other = v.Version // such as after an update, while the service still runs the old program
+		t.show(notification{key: "version", title: words.L("Two versions of Preroll are running"),
+			body: words.L("The recorder is version %s, and this program is %s. Start both again.", v.Version,
+				t.opt.Version)})
+	}
 	if u.disconnected {
 		t.status = nil
 	}

@@ -121,7 +121,7 @@ func TestTray(t *testing.T) {
 	f := &fake{changed: make(chan struct{}, 1), status: status.Status{
 		Cameras: []status.Camera{camera("a", "Front_door & more", status.Recording),
 			camera("b", "Yard", status.Recording)}, Archive: status.Archive{Path: "/archive"}}}
-	ln, err := control.Listen(places.Socket)
+	ln, err := control.Listen(places.Socket, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
-	client := control.NewClient(opt.Paths.Socket)
+	client := control.NewClient(opt.Paths.Sockets()...)
 	defer client.Close()
 	words.Use(languageOf(ctx, client))
 	if err := lang.AddTranslationsFS(words.Files, words.Folder); err != nil {

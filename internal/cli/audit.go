@@ -86,7 +86,7 @@ func rebuildIndex(ctx context.Context, e *env, root string) (err error) {
 	if _, _, err := e.client.Reindex(ctx); !errors.Is(err, control.ErrNotRunning) {
 		return err
 	}
-	a, err := archive.Open(ctx, e.paths.State, root, slog.New(newLines(e.errs, false)))
+	a, err := archive.Open(ctx, e.paths.State, root, slog.New(newLines(e.errs, e.level)))
 	if err != nil {
 		return err
 	}

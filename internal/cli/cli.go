@@ -7,23 +7,33 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/internal/service"
 	"github.com/preroll/preroll/recorder"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/text"
 )
 
 // Exit codes.
 const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitStopped  = 3 // no recorder is running
+	exitSettings = 4 // the settings are wrong or cannot be read
+	exitInUse    = 5 // another Preroll records with these settings, or uses the RAM disk's folder or the archive
+	exitRights   = 6 // the rights of this user do not suffice
 )
 
 const usage = `Preroll saves the seconds before something happened in front of a camera.
@@ -34,10 +44,12 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --event ID                  open at this event
   preroll record                record in the foreground, with no screen
       --demo                      with no camera set up: use the demo camera
-      --verbose                   print every segment, too
-      --wait                      wait while another Preroll uses the RAM disk's folder or the archive
-  preroll service ACTION        install, uninstall, start, stop or status of the OS service
-      --system                    for the whole system instead of this user
+      --take-over                 from a recorder that is running with these settings, which then ends; no frame is lost
+  preroll service ACTION        install, uninstall, start, stop, restart, status or logs of the OS service; installed,
+                                it records before anyone logs in. With --system it is one of the whole machine, with a
+                                user of its own; else it is this user's
+      --writable FOLDER           with install --system: where an archive outside /srv, /mnt and /media lies
+      --follow                    with logs: go on until interrupted
   preroll trigger CAMERA        save a clip of a camera now
       --label TEXT                what the event is called
       --mail                      by a real alarm mail through the mail server, as for the demo camera
@@ -78,9 +90,18 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll drives [--json]       the archive drives that there are events on
   preroll forget EVENT...       take events off the list, such as those on a drive that is gone for good; their files stay
       --drive ID                  all events on this drive
-  preroll version
+  preroll version               this version, and the FFmpeg that is used
 
-All take --config FILE. Exit: 0 done, 1 it failed, 2 wrong use.
+All take
+      --config FILE               other settings, with a recorder of their own
+      --system                    the settings of the service of this machine
+      --log-level LEVEL           debug, info, warn or error (default info); debug prints every segment
+      --log-format FORMAT         text or json (default text)
+and PREROLL_CONFIG, PREROLL_LOG_LEVEL and PREROLL_LOG_FORMAT in the environment. Without a recorder of this user,
+commands ask that of the service. preroll help COMMAND shows one of them.
+
+Exit: 0 done, 1 it failed, 2 wrong use, 3 no recorder is running, 4 the settings are wrong or cannot be read, 5 another
+Preroll is using them, the RAM disk or the archive, 6 this user may not.
 `
 
 // errUsage is an error in the arguments. Run prints it in front of a hint to the help.
@@ -99,6 +120,9 @@ type env struct {
 	paths  config.Paths
 	client *control.Client
 	args   []string
+	level  slog.Level
+	json   bool // log as JSON
+	system bool // the service of this machine is meant
 	say    func(language string, t text.Text) string
 	web    func(ctx context.Context, c *control.Client, host control.WebHost) error
 }
@@ -130,9 +154,10 @@ type Desktop struct {
 
 // TrayOptions are the options of the tray.
 type TrayOptions struct {
-	Paths  config.Paths
-	ByHand bool // a person started it, so the window opens too
-	Log    *slog.Logger
+	Paths   config.Paths
+	ByHand  bool   // a person started it, so the window opens too
+	Version string // of this program
+	Log     *slog.Logger
 }
 
 // WindowOptions are the options of the window.
@@ -166,6 +191,23 @@ func Run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) int
 	}
 
 	fmt.Fprintf(errs, "preroll: %s\n", err)
+	return exitCode(err)
+}
+
+// exitCode returns the exit code for an error that is no wrong use.
+func exitCode(err error) int {
+	var settings *config.FileError
+	var used *lockfile.InUseError
+	switch {
+	case errors.Is(err, control.ErrNotRunning):
+		return exitStopped
+	case errors.As(err, &settings):
+		return exitSettings
+	case errors.As(err, &used), errors.Is(err, errRunning):
+		return exitInUse
+	case errors.Is(err, control.ErrNoAccess), errors.Is(err, service.ErrNoRights), errors.Is(err, fs.ErrPermission):
+		return exitRights
+	}
 	return exitFailed
 }
 
@@ -173,12 +215,16 @@ func run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) err
 	name := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
-	} else if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
-		name = "help"
+	} else if len(args) == 1 {
+		switch args[0] {
+		case "-h", "--help":
+			name, args = "help", nil
+		case "-V", "--version":
+			name, args = "version", nil
+		}
 	}
 	if name == "help" {
-		fmt.Fprint(out, usage)
-		return nil
+		return help(out, d, args)
 	}
 	c, ok := commands(d)[name]
 	if !ok {
@@ -186,14 +232,17 @@ func run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) err
 	}
 	fs := flag.NewFlagSet("preroll "+name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	file := fs.String("config", "", "")
+	e := &env{ctx: ctx, out: out, errs: errs, say: d.Say, web: d.Web}
+	file := fs.String("config", os.Getenv("PREROLL_CONFIG"), "")
+	level := fs.String("log-level", os.Getenv("PREROLL_LOG_LEVEL"), "")
+	format := fs.String("log-format", os.Getenv("PREROLL_LOG_FORMAT"), "")
+	fs.BoolVar(&e.system, "system", false, "")
 	if c.flags != nil {
 		c.flags(fs)
 	}
 	rest, err := parse(fs, args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(out, usage)
-		return nil
+		return help(out, d, []string{name})
 	}
 	if err != nil {
 		return errUsage(strings.ReplaceAll(err.Error(), "flag provided but not defined: -", "no such option: --"))
@@ -201,14 +250,84 @@ func run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) err
 	if len(rest) < c.args[0] || len(rest) > c.args[1] {
 		return errUsage(fmt.Sprintf("%q takes %s", strings.TrimSpace("preroll "+name), count(c.args)))
 	}
-	places, err := config.PathsOf(*file)
+	e.args = rest
+	if err := e.setLog(*level, *format); err != nil {
+		return err
+	}
+	if err := e.setPaths(*file); err != nil {
+		return err
+	}
+	defer e.client.Close()
+	return c.run(e)
+}
+
+// setLog sets what is logged, and how.
+func (e *env) setLog(level, format string) error {
+	switch format {
+	case "json":
+		e.json = true
+	case "", "text":
+	default:
+		return errUsage(fmt.Sprintf("--log-format %q: there are text and json", format))
+	}
+	if level == "" {
+		return nil
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, level) {
+		return errUsage(fmt.Sprintf("--log-level %q: there are debug, info, warn and error", level))
+	}
+	return e.level.UnmarshalText([]byte(level))
+}
+
+// setPaths sets the paths of a settings file, and the client.
+func (e *env) setPaths(file string) (err error) {
+	switch {
+	case e.system && file != "":
+		return errUsage("--system and --config exclude each other")
+	case e.system:
+		e.paths = config.ServicePaths()
+		err = os.Setenv("STATE_DIRECTORY", e.paths.State) // the defaults of the settings follow it
+	default:
+		e.paths, err = config.PathsOf(file)
+	}
 	if err != nil {
 		return err
 	}
-	e := &env{ctx: ctx, out: out, errs: errs, paths: places, client: control.NewClient(places.Socket), args: rest,
-		say: d.Say, web: d.Web}
-	defer e.client.Close()
-	return c.run(e)
+	e.client = control.NewClient(e.paths.Sockets()...)
+	return nil
+}
+
+// log returns the log for people or for programs.
+func (e *env) log() *slog.Logger {
+	if e.json {
+		return slog.New(slog.NewJSONHandler(e.out, &slog.HandlerOptions{Level: e.level}))
+	}
+	return slog.New(newLines(e.out, e.level))
+}
+
+// help prints how all commands are used, or one of them.
+func help(out io.Writer, d Desktop, of []string) error {
+	if len(of) == 0 || of[0] == "" {
+		_, err := fmt.Fprint(out, usage)
+		return err
+	}
+	if _, ok := commands(d)[of[0]]; !ok {
+		return errUsage(fmt.Sprintf("there is no command %q", of[0]))
+	}
+	on := false
+	for line := range strings.Lines(usage) {
+		words := strings.Fields(line)
+		switch {
+		case strings.HasPrefix(line, "  preroll "):
+			on = len(words) > 1 && words[1] == of[0]
+		case !strings.HasPrefix(line, "   "):
+			on = false
+		}
+		if on {
+			fmt.Fprint(out, line)
+		}
+	}
+	return nil
 }
 
 func count(n [2]int) string {
@@ -256,9 +375,22 @@ func commands(d Desktop) map[string]command {
 		"web":     webCommand(),
 		"health":  health(),
 		"forget":  forget(),
-		"version": {run: func(e *env) error {
-			_, err := fmt.Fprintln(e.out, "preroll", recorder.Version())
-			return err
-		}},
+		"version": {run: version},
 	}
+}
+
+// version prints the version of this program and of the FFmpeg that it would use.
+func version(e *env) error {
+	fmt.Fprintf(e.out, "preroll %s (%s, %s/%s)\n", recorder.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	path := ""
+	if s, _, err := config.Load(e.paths.File); err == nil {
+		path = s.FFmpeg.Path
+	}
+	tool, err := ffmpeg.Find(e.ctx, path)
+	if err != nil {
+		fmt.Fprintf(e.out, "FFmpeg: %s\n", err)
+		return nil
+	}
+	fmt.Fprintf(e.out, "FFmpeg %s (%s)\n", tool.Version, tool.Path)
+	return nil
 }

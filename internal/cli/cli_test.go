@@ -178,12 +178,12 @@ func TestWholeWayFromTheCommandLine(t *testing.T) {
 	poll.RealTime(t)
 	t.Parallel()
 	b := newBox(t, config.DemoCamera())
-	if code, out := b.run("status"); code != 1 || !strings.Contains(out, "no recorder is running") {
+	if code, out := b.run("status"); code != 3 || !strings.Contains(out, "no recorder is running") {
 		t.Errorf("status without a recorder: %d %s", code, out)
 	}
 	r := b.record()
 	b.filled(5 * time.Second)
-	if code, out := b.run("record"); code != 1 || !strings.Contains(out, "running already") {
+	if code, out := b.run("record"); code != 5 || !strings.Contains(out, "running already") {
 		t.Errorf("a second recorder: %d %s", code, out)
 	}
 	if code, out := b.run("events"); code != 0 || !strings.Contains(out, "No events yet") {
@@ -259,7 +259,7 @@ func TestKillNine(t *testing.T) {
 	b := newBox(t, cfg)
 	answered := 0
 	for _, after := range []time.Duration{0, 300 * time.Millisecond, 2500 * time.Millisecond, 3500 * time.Millisecond} {
-		r := b.record("--verbose")
+		r := b.record("--log-level", "debug")
 		b.filled(4 * time.Second)
 		if code, out := b.run("trigger", "cam"); code != 0 {
 			t.Fatalf("trigger: %s", out)

@@ -18,12 +18,8 @@ type lines struct {
 	attrs string
 }
 
-func newLines(w io.Writer, verbose bool) *lines {
-	l := &lines{mu: new(sync.Mutex), w: w}
-	if verbose {
-		l.level = slog.LevelDebug
-	}
-	return l
+func newLines(w io.Writer, level slog.Level) *lines {
+	return &lines{mu: new(sync.Mutex), w: w, level: level}
 }
 
 func (l *lines) Enabled(_ context.Context, level slog.Level) bool { return level >= l.level }

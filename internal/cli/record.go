@@ -18,56 +18,63 @@ import (
 
 	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/internal/lockfile"
+	"github.com/preroll/preroll/internal/service"
 	"github.com/preroll/preroll/recorder"
+	"github.com/preroll/preroll/recorder/camera"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/text"
 )
 
 func record() command {
-	var demo, verbose, wait bool
+	var demo, takeOver bool
+	var logFile, allow string
 	return command{
 		flags: func(fs *flag.FlagSet) {
 			fs.BoolVar(&demo, "demo", false, "")
-			fs.BoolVar(&verbose, "verbose", false, "")
-			fs.BoolVar(&wait, "wait", false, "")
+			fs.BoolVar(&takeOver, "take-over", false, "")
+			fs.StringVar(&logFile, "log-file", "", "") // for service managers that keep no log
+			fs.StringVar(&allow, "allow", "", "")      // for Windows: who may use the service beside the administrators
 		},
 		run: func(e *env) error {
-			return underService(e, func(ctx context.Context) error {
-				said := ""
-				for {
-					err := foreground(ctx, e, demo, verbose)
-					var taken *lockfile.InUseError
-					if !wait || !errors.As(err, &taken) && !errors.Is(err, errRunning) {
-						return err
-					}
-					if text := err.Error(); text != said {
-						fmt.Fprintf(e.errs, "preroll: waits: %s\n", text)
-						said = text
-					}
-					select {
-					case <-ctx.Done():
-						return nil
-					case <-time.After(time.Second):
-					}
+			if allow != "" && e.system {
+				e.paths.Shared = allow
+			}
+			if logFile != "" {
+				l, err := openLog(logFile)
+				if err != nil {
+					return err
 				}
-			})
+				defer func() { _ = l.Close() }()
+				e.out, e.errs = l, l
+			}
+			if service.Managed() {
+				return service.Service{System: e.system}.Run(func(ctx context.Context) error {
+					return foreground(ctx, e, demo, takeOver)
+				})
+			}
+			return foreground(e.ctx, e, demo, takeOver)
 		},
 	}
 }
 
 // foreground records until ctx ends.
-func foreground(ctx context.Context, e *env, demo, verbose bool) error {
-	log := slog.New(newLines(e.out, verbose))
+func foreground(ctx context.Context, e *env, demo, takeOver bool) error {
 	s, err := startSettings(e, demo)
 	if err != nil {
 		return err
 	}
-	ln, err := listenControl(e.paths)
+	log := e.log()
+	ln, early, err := listen(ctx, e, s, log, takeOver)
 	if err != nil {
 		return err
 	}
-	return serve(ctx, e, s, ln, log)
+	err = serve(ctx, e, s, ln, early, log, nil)
+	if errors.Is(err, recorder.ErrHandedOver) {
+		log.Info("another recorder has taken over")
+		return nil
+	}
+	return err
 }
 
 // archiveTime is how long the start waits for a check of the archive folder.
@@ -102,7 +109,7 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	}
 
 	for _, f := range faults {
-		return config.Settings{}, fmt.Errorf("%s\nChange it in %s", f, e.paths.File)
+		return config.Settings{}, &config.FileError{Path: e.paths.File, Err: config.ValidationErrors{f}}
 	}
 	return s, nil
 }
@@ -113,20 +120,54 @@ const gcPercent = 40
 
 var errRunning = errors.New("a recorder is running already with these settings; see: preroll status")
 
-func listenControl(p config.Paths) (net.Listener, error) {
-	ln, err := control.Listen(p.Socket)
-	if errors.Is(err, control.ErrTaken) {
-		return nil, errRunning
+// handOverTime is how long another process may take to end after it has handed over.
+const handOverTime = 20 * time.Second
+
+// listen makes this process the recorder of its settings. With takeOver it takes the place of the recorder that is
+// running, and returns the cameras that it reads already; else that is an error.
+func listen(ctx context.Context, e *env, s config.Settings, log *slog.Logger, takeOver bool) (net.Listener,
+	*camera.Early, error) {
+	ln, err := control.Listen(e.paths.Socket, e.paths.Shared)
+	switch {
+	case !errors.Is(err, control.ErrTaken):
+		return ln, nil, err
+	case !takeOver:
+		return nil, nil, errRunning
 	}
-	return ln, err
+	log.Info("taking over from the recorder that is running")
+	c := control.NewClient(e.paths.Socket)
+	defer c.Close()
+	early, err := recorder.TakeOver(ctx, recorder.Options{Paths: e.paths, Settings: s, Log: log}, c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("take over from the recorder that is running: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOverTime)
+	defer cancel()
+	for {
+		ln, err := control.Listen(e.paths.Socket, e.paths.Shared)
+		if !errors.Is(err, control.ErrTaken) {
+			return ln, early, err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			early.End()
+			return nil, nil, errRunning
+		}
+	}
 }
 
-// serve runs the engine and its control socket until ctx ends.
-func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, log *slog.Logger) error {
+// yieldTime is how long a recorder that is asked to end waits for a desktop that takes over.
+const yieldTime = 140 * time.Second
+
+// serve runs the engine and its control socket until ctx ends, or until another process takes over; then the error is
+// [recorder.ErrHandedOver]. ended may be nil; else the recorder finishes its open events and ends when ended is closed.
+func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, early *camera.Early, log *slog.Logger,
+	joins <-chan struct{}) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	o := recorder.Options{Paths: e.paths, Settings: s, Log: log, Say: e.say}
+	o := recorder.Options{Paths: e.paths, Settings: s, Log: log, Say: e.say, Early: early}
 	if e.web != nil {
 		o.Web = func(ctx context.Context, host control.WebHost) error {
 			c := control.NewClient(e.paths.Socket)
@@ -134,15 +175,57 @@ func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, log 
 			return e.web(ctx, c, host)
 		}
 	}
-	r, err := recorder.New(ctx, o)
+	r, err := newRecorder(ctx, o)
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		early.End()
+		_ = ln.Close()
+		if ctx.Err() != nil { // it was to end before it began
+			return nil
+		}
+		return err
 	}
 	hello(e, s)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.Run(ctx) })
-	g.Go(func() error { return control.Serve(ctx, ln, r, func() control.Watcher { return r.Subscribe() }) })
-	return inTime(ctx, g.Wait)
+
+	// The recorder goes on after ctx has ended until whoever stands by has taken over.
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g, running := errgroup.WithContext(running)
+	g.Go(func() error { return r.Run(running) })
+	g.Go(func() error { return control.Serve(running, ln, r, func() control.Watcher { return r.Subscribe() }) })
+	g.Go(func() error { service.Tell(running, r.Status); return nil })
+	g.Go(func() error { reloadOnSignal(running, r); return nil })
+	g.Go(func() error {
+		select {
+		case <-running.Done():
+		case <-joins:
+			_, err := r.HandOver(running, "")
+			return err
+		case <-ctx.Done():
+			limited, cancel := context.WithTimeout(running, yieldTime)
+			defer cancel()
+			r.Yield(limited)
+			end()
+		}
+		return nil
+	})
+	return inTime(running, g.Wait)
+}
+
+// newRecorder makes the recorder. If it has taken the cameras over, the process that ends may hold its locks for a
+// moment more.
+func newRecorder(ctx context.Context, o recorder.Options) (*recorder.Recorder, error) {
+	for began := time.Now(); ; {
+		r, err := recorder.New(ctx, o)
+		var used *lockfile.InUseError
+		if o.Early == nil || !errors.As(err, &used) || time.Since(began) > handOverTime {
+			return r, err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // endTime is how long the engine may take to end. Service managers wait only little longer.
@@ -186,19 +269,18 @@ func hello(e *env, s config.Settings) {
 }
 
 func tray(d Desktop) command {
-	var background, demo, verbose bool
+	var background, demo bool
 	return command{
 		flags: func(fs *flag.FlagSet) {
 			fs.BoolVar(&background, "background", false, "") // at login, without the window
 			fs.BoolVar(&demo, "demo", false, "")
-			fs.BoolVar(&verbose, "verbose", false, "")
 		},
 		run: func(e *env) error {
 			if d.Tray == nil || !hasDisplay() {
 				fmt.Fprintln(e.out, "No display here: recording without a tray and a window.")
-				return foreground(e.ctx, e, demo, verbose)
+				return foreground(e.ctx, e, demo, false)
 			}
-			err := resident(e, d, !background, demo, verbose)
+			err := resident(e, d, !background, demo)
 			if err != nil && d.StartError != nil && e.ctx.Err() == nil {
 				fmt.Fprintf(e.errs, "preroll: %s\n", err)
 				d.StartError(e.ctx, err) // nobody sees printed errors of a start at login
@@ -214,34 +296,29 @@ func hasDisplay() bool {
 		os.Getenv("WAYLAND_DISPLAY") != ""
 }
 
-// resident shows the tray of the running recorder, or of its own recorder if none runs. Recording goes on if the
-// desktop shows no tray icon.
-func resident(e *env, d Desktop, byHand, demo, verbose bool) error {
-	log := slog.New(newLines(e.out, verbose))
+// resident shows the tray of whichever recorder runs, and records while none does. Recording goes on if the desktop
+// shows no tray icon.
+func resident(e *env, d Desktop, byHand, demo bool) error {
+	log := e.log()
 	ctx, cancel := context.WithCancel(e.ctx)
 	defer cancel()
-	g, ctx := errgroup.WithContext(ctx)
-	ln, err := control.Listen(e.paths.Socket)
-	switch {
-	case errors.Is(err, control.ErrTaken):
-		fmt.Fprintln(e.out, "Joining the recorder that is running already.")
-	case err != nil:
-		return err
-	default:
-		s, err := startSettings(e, demo)
+	k := &keeper{e: e, demo: demo, log: log}
+	kept := make(chan error, 1)
+	go func() {
+		err := k.run(ctx)
 		if err != nil {
-			return errors.Join(err, ln.Close())
+			cancel()
 		}
-		g.Go(func() error { return serve(ctx, e, s, ln, log) })
-	}
-
-	err = waitRunning(ctx, e.client)
+		kept <- err
+	}()
+	err := waitRunning(ctx, e.client)
 	if err == nil {
-		err = d.Tray(ctx, TrayOptions{Paths: e.paths, ByHand: byHand, Log: log})
+		err = d.Tray(ctx, TrayOptions{Paths: e.paths, ByHand: byHand, Version: recorder.Version(),
+			Log: log})
 	}
 	cancel()
-	if werr := g.Wait(); werr != nil {
-		return werr
+	if kerr := <-kept; kerr != nil {
+		return kerr
 	}
 	return err
 }

@@ -1,103 +1,102 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
-	"github.com/kardianos/service"
-
+	"github.com/preroll/preroll/internal/service"
 	"github.com/preroll/preroll/recorder/config"
 )
 
-// program lets the service manager of the platform start and stop the recorder.
-type program struct {
-	run  func(context.Context) error
-	stop context.CancelFunc
-	done chan error
-}
-
-func (p *program) Start(service.Service) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	p.stop, p.done = cancel, make(chan error, 1)
-	go func() { p.done <- p.run(ctx) }()
-	return nil
-}
-
-func (p *program) Stop(service.Service) error {
-	p.stop()
-	return <-p.done
-}
-
-// underService runs run as a service if the service manager started it, and otherwise directly. Only Windows needs a
-// protocol; systemd and launchd send signals.
-func underService(e *env, run func(context.Context) error) error {
-	if runtime.GOOS != "windows" || service.Interactive() {
-		return run(e.ctx)
+func serviceCommand() command {
+	var writable string
+	var follow bool
+	return command{
+		args: [2]int{1, 1},
+		flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&writable, "writable", "", "")
+			fs.BoolVar(&follow, "follow", false, "")
+		},
+		run: func(e *env) error {
+			action := e.args[0]
+			if !slices.Contains(service.Actions, action) {
+				return errUsage(fmt.Sprintf("there is no service action %q; there are %s", action,
+					strings.Join(service.Actions, ", ")))
+			}
+			s := service.Service{System: e.system}
+			if !e.system && e.paths.File != config.DefaultFile() {
+				s.Config = e.paths.File
+			}
+			if writable != "" {
+				if !filepath.IsAbs(writable) {
+					return errUsage("--writable takes a folder from the root on")
+				}
+				s.Writable = []string{writable}
+			}
+			if changes := action != "status" && action != "logs"; changes && e.system && runtime.GOOS != "windows" &&
+				os.Geteuid() != 0 {
+				return fmt.Errorf("%w; use sudo, or leave --system away for a service of your own", service.ErrNoRights)
+			}
+			return act(e, s, action, follow)
+		},
 	}
-	s, err := newService(e.paths, true, &program{run: run})
+}
+
+// act does what is asked with a service, and says what came of it.
+func act(e *env, s service.Service, action string, follow bool) error {
+	said := ""
+	var err error
+	switch action {
+	case "install":
+		said, err = "installed and started; it records from now on, also before anyone logs in", s.Install(e.ctx)
+	case "uninstall":
+		said, err = "removed; settings, events and clips stay", s.Uninstall(e.ctx)
+	case "start":
+		said, err = "started", s.Start(e.ctx)
+	case "stop":
+		said, err = "stopped", s.Stop(e.ctx)
+	case "restart":
+		said, err = "started again", s.Restart(e.ctx)
+	case "logs":
+		return s.Logs(e.ctx, follow, e.out)
+	case "status":
+		is, err := s.Status(e.ctx)
+		if err != nil {
+			return err
+		}
+		return tellService(e.out, is)
+	}
 	if err != nil {
 		return err
 	}
-	return s.Run()
+	fmt.Fprintln(e.out, said)
+	if action == "install" && e.system {
+		fmt.Fprintf(e.out, "Its settings are in %s. Who may use it: sudo usermod -aG preroll USER\n", e.paths.File)
+	}
+	return nil
 }
 
-func newService(p config.Paths, system bool, prg service.Interface) (service.Service, error) {
-	c := &service.Config{
-		Name:        "preroll",
-		DisplayName: "Preroll",
-		Description: "Saves the seconds before something happened in front of a camera.",
-		Arguments:   []string{"record"},
-		Option:      service.KeyValue{"UserService": !system, "RunAtLoad": true, "KeepAlive": true},
+func tellService(out io.Writer, is service.Status) error {
+	switch {
+	case is.Running:
+		fmt.Fprintln(out, "running")
+		if is.Said != "" {
+			fmt.Fprintln(out, is.Said)
+		}
+		if !is.Installed {
+			fmt.Fprintln(out, "It does not start by itself; install it with: preroll service install")
+		}
+		return nil
+	case is.Installed:
+		fmt.Fprintln(out, "installed, not running")
+	default:
+		fmt.Fprintln(out, "not installed")
 	}
-
-	if p.File != config.DefaultFile() {
-		c.Arguments = append(c.Arguments, "--config", p.File)
-	}
-	return service.New(prg, c)
-}
-
-func serviceCommand() command {
-	var system bool
-	return command{
-		args:  [2]int{1, 1},
-		flags: func(fs *flag.FlagSet) { fs.BoolVar(&system, "system", false, "") },
-		run: func(e *env) error {
-			if system && runtime.GOOS != "windows" && os.Geteuid() != 0 {
-				return errors.New("a service of the whole system needs administrator rights; use sudo, or leave --system away")
-			}
-			s, err := newService(e.paths, system || runtime.GOOS == "windows", &program{})
-			if err != nil {
-				return err
-			}
-			action := e.args[0]
-			switch action {
-			case "status":
-				st, err := s.Status()
-				switch {
-				case errors.Is(err, service.ErrNotInstalled):
-					fmt.Fprintln(e.out, "not installed")
-					return errSilent
-				case err != nil:
-					return fmt.Errorf("service status (%s): %w", service.Platform(), err)
-				case st == service.StatusRunning:
-					fmt.Fprintln(e.out, "running")
-					return nil
-				}
-				fmt.Fprintln(e.out, "installed, not running")
-				return nil
-			case "install", "uninstall", "start", "stop":
-				if err := service.Control(s, action); err != nil {
-					return fmt.Errorf("service %s (%s): %w", action, service.Platform(), err)
-				}
-				fmt.Fprintln(e.out, map[string]string{"install": "installed; start it with: preroll service start",
-					"uninstall": "removed", "start": "started", "stop": "stopped"}[action])
-				return nil
-			}
-			return errUsage(fmt.Sprintf("there is no service action %q; there are install, uninstall, start, stop and status", action))
-		},
-	}
+	return errSilent
 }

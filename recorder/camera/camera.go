@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/preroll/preroll/recorder/clip"
@@ -27,6 +28,10 @@ type camera struct {
 	left []string      // holds that an earlier process left in the ring; used by Resume only
 
 	small small
+
+	keyed   atomic.Bool     // the session has brought a keyframe
+	cutting atomic.Bool     // the session ends at the next keyframe, because another process takes over
+	cut     chan status.Cut // receives that keyframe when all before it is in the ring
 
 	running   sync.WaitGroup
 	incidents sync.WaitGroup
@@ -58,7 +63,9 @@ type camera struct {
 func (s *Set) newCamera(cfg config.Camera) (*camera, error) {
 	c := &camera{
 		set: s, dir: s.dir(cfg.ID), cfg: cfg, lengths: s.settings.Lengths(cfg), log: s.opt.Log.With("camera", cfg.ID),
-		seen: make(chan struct{}, 1), changed: make(chan struct{}, 1), state: status.Connecting, since: time.Now()}
+		seen: make(chan struct{}, 1), changed: make(chan struct{}, 1), cut: make(chan status.Cut, 1),
+		state: status.Connecting, since: time.Now()}
+	c.source = s.opt.Early.take(cfg)
 	eraseSmall(c.dir)
 	var err error
 	c.ring, err = ring.Open(ring.Options{Dir: c.dir, Keep: s.settings.RAMDisk.Keep.D(), Budget: s.opt.Budget,

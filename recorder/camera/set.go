@@ -36,6 +36,7 @@ type Options struct {
 	RecordHistory func(kind history.Kind, camera string, why text.Text) // adds to the history; must not block
 	Changed       func()                                                // on a change of a camera; must not block
 	Started       time.Time                                             // when this process started
+	Early         *Early                                                // cameras that are read already; may be nil
 	Log           *slog.Logger
 }
 

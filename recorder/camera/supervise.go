@@ -36,7 +36,7 @@ func (c *camera) supervise(ctx context.Context) {
 		began := time.Now()
 		c.setState(status.Connecting, nil, time.Time{})
 		err := c.record(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, errCut) {
 			return
 		}
 		f := source.AsFailure(err)
@@ -130,7 +130,13 @@ func (c *camera) record(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
-	if cerr := s.Close(); err == nil {
+	cerr := s.Close()
+	if s.at.Camera != "" {
+		c.cut <- s.at
+		return errCut
+	}
+	c.keyed.Store(false)
+	if err == nil {
 		err = cerr
 	}
 	if ctx.Err() == nil && c.ring.FolderGone() {
@@ -149,6 +155,7 @@ type sink struct {
 	came  atomic.Int64 // steady time of the last video frame, or of the session's start
 	any   atomic.Bool  // a video frame came
 	pause atomic.Int64 // longest time between two frames; decays with each frame
+	at    status.Cut   // the keyframe at which the session ended for another process; used by one goroutine
 }
 
 // Tracks stores the streams that the camera sends.
@@ -164,6 +171,9 @@ func (s *sink) Tracks(tracks []source.Track, streams source.Streams) error {
 
 // Sample records when a video frame came.
 func (s *sink) Sample(x source.Sample) error {
+	if err := s.cutAt(x); err != nil {
+		return err
+	}
 	if x.Track == 0 {
 		before := s.came.Swap(int64(x.Arrival))
 		if s.any.Swap(true) {

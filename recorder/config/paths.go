@@ -14,8 +14,11 @@ import (
 // DefaultFile returns the path of the settings file that is used without --config.
 func DefaultFile() string { return filepath.Join(xdg.ConfigHome, "preroll", "preroll.toml") }
 
-// DefaultArchive returns a folder in the user's folder for videos.
+// DefaultArchive returns a folder in the user's folder for videos, or in the state folder of a service.
 func DefaultArchive() string {
+	if d := serviceState(); d != "" {
+		return filepath.Join(d, "clips")
+	}
 	videos := xdg.UserDirs.Videos
 	if videos == "" {
 		videos = filepath.Join(xdg.Home, "Videos")
@@ -32,14 +35,31 @@ func DefaultRAMDisk() string {
 	case "darwin":
 		return "/Volumes/PrerollRAM/preroll"
 	}
+	if serviceState() != "" { // so that the recorder of a user can have its own
+		return "/dev/shm/preroll-service"
+	}
 	return "/dev/shm/preroll"
 }
 
+// serviceState returns the folder that a service manager or a container gives for everything that is kept, or "".
+// systemd sets it with StateDirectory=.
+func serviceState() string { return os.Getenv("STATE_DIRECTORY") }
+
 // Paths are the folders and addresses that belong to one settings file. Two settings files never share them.
 type Paths struct {
-	File   string // the settings file
-	State  string // folder with the index and the certificate
-	Socket string // path of the control socket; on Windows, name of the pipe
+	File    string // the settings file
+	State   string // folder with the index and the certificate
+	Socket  string // path of the control socket; on Windows, name of the pipe
+	Service string // as Socket, of the service of this machine that serves whoever runs no recorder; "": none does
+	Shared  string // who else may use Socket: "" nobody, "group" the group of the service, on Windows the ids of users
+}
+
+// Sockets returns where a recorder may listen, the preferred one first.
+func (p Paths) Sockets() []string {
+	if p.Service == "" {
+		return []string{p.Socket}
+	}
+	return []string{p.Socket, p.Service}
 }
 
 // PathsOf returns the paths of a settings file. An empty path means [DefaultFile]. The default file uses the plain
@@ -51,7 +71,7 @@ func PathsOf(file string) (Paths, error) {
 			return Paths{},
 				errors.New("this user has no home folder (HOME is not set), so nobody knows where the settings are: name the file with --config")
 		}
-		if os.Getenv("STATE_DIRECTORY") == "" && os.Getenv("XDG_STATE_HOME") == "" {
+		if serviceState() == "" && os.Getenv("XDG_STATE_HOME") == "" {
 			return Paths{},
 				errors.New("this user has no home folder (HOME is not set): name a folder for the list of events in STATE_DIRECTORY")
 		}
@@ -63,14 +83,24 @@ func PathsOf(file string) (Paths, error) {
 	if err != nil {
 		return Paths{}, err
 	}
-	name := "preroll"
+	name, service := "preroll", ServicePaths().Socket
 	if abs != DefaultFile() {
 		h := sha256.Sum256([]byte(abs))
-		name += "-" + hex.EncodeToString(h[:4])
+		name, service = name+"-"+hex.EncodeToString(h[:4]), ""
 	}
 	state := filepath.Join(xdg.StateHome, name)
-	if d := os.Getenv("STATE_DIRECTORY"); d != "" { // set by systemd's StateDirectory=
+	if d := serviceState(); d != "" {
 		state = d
 	}
-	return Paths{File: abs, State: state, Socket: socketPath(name, state)}, nil
+	return Paths{File: abs, State: state, Socket: socketPath(name, state), Service: service}, nil
+}
+
+// ServicePaths returns the paths of the service of this machine, which belongs to no user. STATE_DIRECTORY and
+// RUNTIME_DIRECTORY, which systemd sets, override them.
+func ServicePaths() Paths {
+	state, socket := servicePlaces()
+	if d := serviceState(); d != "" {
+		state = d
+	}
+	return Paths{File: filepath.Join(state, "preroll.toml"), State: state, Socket: socket, Shared: "group"}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"reflect"
 	"strings"
 
@@ -55,19 +56,47 @@ func (f *ValidationErrors) addText(key, value string, rule text.Text) {
 	*f = append(*f, ValidationError{key, value, rule})
 }
 
+// FileError is the error for a settings file that cannot be read, or is wrong.
+type FileError struct {
+	Path string
+	Err  error
+}
+
+func (e *FileError) Error() string {
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return fmt.Sprintf("read settings: %s; the user %s, who runs this, must be able to read the file", e.Err, whoami())
+	}
+	if errors.As(e.Err, new(*fs.PathError)) {
+		return fmt.Sprintf("read settings: %s", e.Err)
+	}
+	return fmt.Sprintf("settings file %s:\n%s", e.Path, e.Err)
+}
+
+// Unwrap returns what is wrong.
+func (e *FileError) Unwrap() error { return e.Err }
+
+func whoami() string {
+	u, err := user.Current()
+	if err != nil {
+		return fmt.Sprint(os.Getuid())
+	}
+	return u.Username
+}
+
 // Load reads and checks the settings file. If the file is missing, Load returns [Default] and found = false, and writes
-// nothing. If the file can be read but is wrong, the error wraps [ValidationErrors] or says where the file is not TOML.
+// nothing. The error is a [*FileError]. If the file can be read but is wrong, it wraps [ValidationErrors] or says where
+// the file is not TOML.
 func Load(path string) (s Settings, found bool, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Default(), false, nil
 	}
 	if err != nil {
-		return Settings{}, false, fmt.Errorf("read settings: %w", err)
+		return Settings{}, false, &FileError{path, err}
 	}
 	s, err = Parse(b)
 	if err != nil {
-		return Settings{}, true, fmt.Errorf("settings file %s:\n%w", path, err)
+		return Settings{}, true, &FileError{path, err}
 	}
 	return s, true, nil
 }

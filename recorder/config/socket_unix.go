@@ -3,8 +3,10 @@
 package config
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/adrg/xdg"
 )
@@ -17,4 +19,12 @@ func socketPath(name, state string) string {
 		return filepath.Join(xdg.RuntimeDir, name+".sock")
 	}
 	return filepath.Join(state, "control.sock")
+}
+
+// servicePlaces returns the state folder and the socket of this machine's service.
+func servicePlaces() (state, socket string) {
+	if runtime.GOOS == "darwin" {
+		return "/Library/Application Support/Preroll", "/var/run/preroll/preroll.sock"
+	}
+	return "/var/lib/preroll", filepath.Join(cmp.Or(os.Getenv("RUNTIME_DIRECTORY"), "/run/preroll"), "preroll.sock")
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -22,18 +23,32 @@ import (
 // ErrNotRunning means that no recorder listens on the socket.
 var ErrNotRunning = text.NoRecorder.Error()
 
+// ErrNoAccess means that a recorder listens and this user may not use it.
+var ErrNoAccess = text.NoRecorderAccess.Error()
+
 // Client talks to a running recorder. Every call returns [ErrNotRunning] if there is none.
 type Client struct {
 	http http.Client
 }
 
-// NewClient returns a client for a socket. It does not connect yet.
-func NewClient(socket string) *Client {
+// NewClient returns a client of the recorder that listens on one of the sockets. If several do, it is the first one's.
+// The client does not connect yet, and looks for it with each connection.
+func NewClient(sockets ...string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var failed error
+		for _, s := range sockets {
+			c, err := Dial(ctx, s)
+			if err == nil {
+				return c, nil
+			}
+			if failed == nil || errors.Is(err, fs.ErrPermission) { // somebody listens there
+				failed = err
+			}
+		}
+		return nil, failed
+	}
 	return &Client{http.Client{CheckRedirect: noRedirect, Transport: &http.Transport{
-		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, socket) },
-		MaxIdleConns:    1,
-		IdleConnTimeout: 10 * time.Second,
-	}}}
+		DialContext: dial, MaxIdleConns: 1, IdleConnTimeout: 10 * time.Second}}}
 }
 
 // noRedirect follows no redirect: the recorder sends one only for a path that is not clean, and so no path that
@@ -97,7 +112,10 @@ func (c *Client) ask(ctx context.Context, method, path string, header http.Heade
 	resp, err := c.http.Do(req)
 	if err != nil {
 		var op *net.OpError
-		if errors.As(err, &op) && op.Op == "dial" {
+		switch {
+		case errors.As(err, &op) && op.Op == "dial" && errors.Is(err, fs.ErrPermission):
+			return nil, ErrNoAccess
+		case errors.As(err, &op) && op.Op == "dial":
 			return nil, ErrNotRunning
 		}
 		return nil, text.AskRecorder.Error(err)
@@ -294,6 +312,32 @@ func (c *Client) Reindex(ctx context.Context) (found int, faults []string, err e
 	var a reindexAnswer
 	err = c.do(ctx, "POST", "/v1/reindex", nil, &a)
 	return a.Found, a.Faults, err
+}
+
+// HandOver has the recorder end in favour of this process, whose state folder is given. It returns where the rings of
+// the cameras end.
+func (c *Client) HandOver(ctx context.Context, state string) (list []status.Cut, err error) {
+	return list, c.do(ctx, "POST", "/v1/handover", handOverCall{state}, &list)
+}
+
+// StandBy returns when the recorder is about to end and waits for this process to take over, or with an error when the
+// recorder is gone. The recorder waits no longer once stop was called.
+func (c *Client) StandBy(ctx context.Context) (stop func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	resp, err := c.send(ctx, "GET", "/v1/standby", nil)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	end := func() {
+		cancel()
+		_ = resp.Body.Close()
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&struct{}{}); err != nil {
+		end()
+		return nil, text.AskRecorder.Error(err)
+	}
+	return end, nil
 }
 
 // Watch calls f with the whole state and then with every change, until ctx ends or the recorder ends. It returns the

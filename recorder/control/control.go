@@ -61,6 +61,8 @@ type Recorder interface {
 	Spans(camera string, small bool) ([]status.Span, error)
 	HLS(ctx context.Context, camera string, small bool, name string, w live.Wish) (live.File, error)
 	Open(ctx context.Context, id, file string) (*os.File, error)
+	HandOver(ctx context.Context, state string) ([]status.Cut, error)
+	StandBy(ctx context.Context, come func() error) error
 }
 
 // WebHost is what the web pages get from the recorder beside its calls: who may open them, and how to listen.
@@ -194,6 +196,9 @@ type (
 	}
 	protectCall struct {
 		On bool `json:"on"`
+	}
+	handOverCall struct {
+		State string `json:"state"` // state folder of the process that takes over
 	}
 	pauseCall struct {
 		For event.Seconds `json:"for"` // 0: until EndPause

@@ -28,18 +28,19 @@ import (
 
 // fake is a recorder whose answers a test sets.
 type fake struct {
-	tried    string
-	folder   string
-	away     bool
-	callers  []status.Caller
-	mu       sync.Mutex
-	events   []event.Event
-	settings config.Settings
-	refuse   error
-	labels   []string
-	next     *event.Next
-	paused   bool
-	until    time.Time
+	leaves, waited chan struct{} // of StandBy
+	tried          string
+	folder         string
+	away           bool
+	callers        []status.Caller
+	mu             sync.Mutex
+	events         []event.Event
+	settings       config.Settings
+	refuse         error
+	labels         []string
+	next           *event.Next
+	paused         bool
+	until          time.Time
 }
 
 func (f *fake) Status(context.Context) status.Status { return status.Status{Version: "test"} }
@@ -76,6 +77,20 @@ func (f *fake) RemoveCaller(id string) error {
 func (f *fake) SetAway(on bool) error {
 	f.away = on
 	return f.refuse
+}
+func (f *fake) HandOver(_ context.Context, state string) ([]status.Cut, error) {
+	return []status.Cut{{Camera: "gate", Key: state, Time: time.Unix(1e9, 0).UTC()}}, f.refuse
+}
+func (f *fake) StandBy(ctx context.Context, come func() error) error {
+	select {
+	case <-f.leaves:
+	case <-ctx.Done():
+		return nil
+	}
+	err := come()
+	<-ctx.Done()
+	close(f.waited)
+	return err
 }
 func (f *fake) Devices() []status.Caller { return f.callers }
 func (f *fake) PairingCode() (string, time.Time, error) {
@@ -193,7 +208,7 @@ func serve(t *testing.T, f Recorder, w *changes) (*Client, string) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
-	ln, err := Listen(socket)
+	ln, err := Listen(socket, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -415,7 +430,7 @@ func TestWatch(t *testing.T) {
 func TestOneListenerAndItsOwnerOnly(t *testing.T) {
 	f := &fake{events: []event.Event{{}}}
 	c, socket := serve(t, f, nil)
-	if _, err := Listen(socket); !errors.Is(err, ErrTaken) {
+	if _, err := Listen(socket, ""); !errors.Is(err, ErrTaken) {
 		t.Errorf("a second listener: %v", err)
 	}
 	if _, err := c.Status(t.Context()); err != nil {
@@ -431,6 +446,54 @@ func TestOneListenerAndItsOwnerOnly(t *testing.T) {
 	}
 }
 
+// TestSockets checks that a client finds whichever recorder listens, the first one before the second one, and that it
+// is told if it may not use the only one.
+func TestSockets(t *testing.T) {
+	_, first := serve(t, &fake{settings: config.Settings{Language: "first"}}, nil)
+	_, second := serve(t, &fake{settings: config.Settings{Language: "second"}}, nil)
+	for want, sockets := range map[string][]string{"first": {first, second}, "second": {first + "-none", second}} {
+		c := NewClient(sockets...)
+		if s, err := c.Settings(t.Context()); err != nil || s.Language != want {
+			t.Errorf("%v: %q, %v, want that of the %s", sockets, s.Language, err, want)
+		}
+		c.Close()
+	}
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+		return // nobody can be kept out
+	}
+	if err := os.Chmod(second, 0); err != nil {
+		t.Fatal(err)
+	}
+	c := NewClient(first+"-none", second)
+	defer c.Close()
+	if _, err := c.Settings(t.Context()); !errors.Is(err, ErrNoAccess) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestStandBy checks that a program that stands by is called when the recorder leaves, and that the recorder sees when
+// it waits no longer.
+func TestStandBy(t *testing.T) {
+	f := &fake{leaves: make(chan struct{}), waited: make(chan struct{})}
+	c, _ := serve(t, f, nil)
+	called := make(chan func(), 1)
+	go func() {
+		stop, err := c.StandBy(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		called <- stop
+	}()
+	close(f.leaves)
+	stop := <-called
+	cuts, err := c.HandOver(t.Context(), "/state")
+	if err != nil || len(cuts) != 1 || cuts[0].Key != "/state" {
+		t.Errorf("%v, %v", cuts, err)
+	}
+	stop()
+	<-f.waited
+}
+
 // FuzzCalls sends what a broken client might send. The answer must always be JSON, and nothing may panic.
 func FuzzCalls(f *testing.F) {
 	f.Add("POST", "trigger", `{"camera":"a"}`)
@@ -443,7 +506,7 @@ func FuzzCalls(f *testing.F) {
 	f.Add("POST", "pause", `{"for":1e300}`)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		req, err := http.NewRequest(method, "http://preroll/v1/"+path, strings.NewReader(body))
-		if err != nil || req.URL.Path == "/v1/watch" {
+		if err != nil || req.URL.Path == "/v1/watch" || req.URL.Path == "/v1/standby" {
 			return
 		}
 		w := httptest.NewRecorder()
@@ -473,7 +536,7 @@ func TestEndWhileACallHangs(t *testing.T) {
 	}
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")
-	ln, err := Listen(path)
+	ln, err := Listen(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}

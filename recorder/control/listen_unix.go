@@ -25,8 +25,9 @@ type listener struct {
 
 func (l *listener) Close() error { return errors.Join(l.Listener.Close(), l.lock.Close()) }
 
-// Listen listens on a socket that only this user can open. It replaces a socket that a killed process left.
-func Listen(socket string) (net.Listener, error) {
+// Listen listens on a socket that only this user can open, and unless shared is empty also the group of its folder. It
+// replaces a socket that a killed process left.
+func Listen(socket, shared string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
@@ -46,7 +47,11 @@ func Listen(socket string) (net.Listener, error) {
 	ln, err := net.Listen("unix", socket)
 	if err == nil {
 		// The umask of this process and the folder already keep others out.
-		err = os.Chmod(socket, 0o600)
+		mode := os.FileMode(0o600)
+		if shared != "" {
+			mode = 0o660
+		}
+		err = os.Chmod(socket, mode)
 	}
 	if err != nil {
 		_ = lock.Close()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/Microsoft/go-winio"
 	"golang.org/x/sys/windows"
@@ -14,14 +15,23 @@ import (
 // ErrTaken means that another process already listens.
 var ErrTaken = errors.New("another one is running already")
 
-// Listen listens on a named pipe that only this user and the system can open.
-func Listen(socket string) (net.Listener, error) {
+// Listen listens on a named pipe that only this user and the system can open, and with shared also the administrators
+// and the users with these security identifiers, separated by commas.
+func Listen(socket, shared string) (net.Listener, error) {
 	u, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {
 		return nil, fmt.Errorf("control pipe: %w", err)
 	}
-	ln, err := winio.ListenPipe(socket,
-		&winio.PipeConfig{SecurityDescriptor: "D:P(A;;GA;;;SY)(A;;GA;;;" + u.User.Sid.String() + ")"})
+	may := "D:P(A;;GA;;;SY)(A;;GA;;;" + u.User.Sid.String() + ")"
+	if shared != "" {
+		may += "(A;;GA;;;BA)"
+		for sid := range strings.SplitSeq(shared, ",") {
+			if _, err := windows.StringToSid(sid); err == nil {
+				may += "(A;;GRGW;;;" + sid + ")"
+			}
+		}
+	}
+	ln, err := winio.ListenPipe(socket, &winio.PipeConfig{SecurityDescriptor: may})
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, windows.ERROR_PIPE_BUSY) { // the first instance owns the name
 		return nil, ErrTaken
 	}

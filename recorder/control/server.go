@@ -90,6 +90,8 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("GET /v1/cameras/{id}/spans", s.spans)
 	mux.HandleFunc("GET /v1/cameras/{id}/hls/{file}", s.hls)
 	mux.HandleFunc("GET /v1/events/{id}/files/{file}", s.file)
+	mux.HandleFunc("POST /v1/handover", s.handOver)
+	mux.HandleFunc("GET /v1/standby", s.standBy)
 	return mux
 }
 
@@ -267,6 +269,26 @@ func (s *server) setAway(w http.ResponseWriter, r *http.Request) {
 	if v, ok := call[protectCall](w, r); ok {
 		answer(w, struct{}{}, s.r.SetAway(v.On))
 	}
+}
+
+func (s *server) handOver(w http.ResponseWriter, r *http.Request) {
+	if v, ok := call[handOverCall](w, r); ok {
+		list, err := s.r.HandOver(r.Context(), v.State)
+		answerList(w, list, err)
+	}
+}
+
+func (s *server) standBy(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	to := http.NewResponseController(w)
+	w.WriteHeader(http.StatusOK)
+	_ = to.Flush()
+	_ = s.r.StandBy(r.Context(), func() error { // an error says that the caller is gone
+		if _, err := io.WriteString(w, "{}\n"); err != nil {
+			return err
+		}
+		return to.Flush()
+	})
 }
 
 func (s *server) still(w http.ResponseWriter, r *http.Request) {

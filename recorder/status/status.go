@@ -29,6 +29,13 @@ type Status struct {
 	Notify   event.Notify `json:"notify"`
 }
 
+// Cut is where the ring of a camera ends when another process takes over.
+type Cut struct {
+	Camera string    `json:"camera"`
+	Key    string    `json:"key"`  // SHA-256 of the bytes of the first keyframe that the ring lacks
+	Time   time.Time `json:"time"` // when that keyframe came
+}
+
 // Pause is a time in which alarms save nothing. Cameras go on filling their rings, so that the pre-roll is there at
 // once after the pause. A restart ends a pause.
 type Pause struct {

@@ -4,6 +4,7 @@ package text
 var (
 	Behind            = define("behind", "%s %s")
 	NoRecorder        = define("no-recorder", "no recorder is running; start it with: preroll, or: preroll record")
+	NoRecorderAccess  = define("no-recorder-access", "the Preroll service of this machine is running, but you are not in the group preroll, which may use it; run: sudo usermod -aG preroll $USER, and log in again")
 	AskRecorder       = define("ask-recorder", "ask the recorder: %s")
 	RecorderAnswered  = define("recorder-answered", "the recorder answered %s")
 	IndexOpen         = define("index-open", "open index: %s")

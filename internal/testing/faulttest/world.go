@@ -290,7 +290,7 @@ const busyTimeout = 60 * time.Second
 // Start starts Preroll. point is a failpoint (see [failpoint.Points]) or "". Start returns when Preroll answers or,
 // with a failpoint, when Preroll answers or has ended.
 func (w *World) Start(ctx context.Context, point string) error {
-	l := &instance{cmd: w.command("record", "--verbose"), ended: make(chan struct{}), meant: point != ""}
+	l := &instance{cmd: w.command("record", "--log-level", "debug"), ended: make(chan struct{}), meant: point != ""}
 	if point != "" {
 		l.cmd.Env = append(l.cmd.Env, failpoint.Environment+"="+point)
 	}

@@ -232,6 +232,15 @@ func (f *Fake) HLS(context.Context, string, bool, string, live.Wish) (live.File,
 // Open opens no file.
 func (f *Fake) Open(context.Context, string, string) (*os.File, error) { return nil, os.ErrNotExist }
 
+// HandOver hands nothing over.
+func (f *Fake) HandOver(context.Context, string) ([]status.Cut, error) { return nil, f.Refuse }
+
+// StandBy never leaves.
+func (f *Fake) StandBy(ctx context.Context, _ func() error) error {
+	<-ctx.Done()
+	return nil
+}
+
 // SetAway keeps whether the user is away.
 func (f *Fake) SetAway(on bool) error {
 	f.State.Away = on

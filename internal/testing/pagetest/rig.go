@@ -54,7 +54,7 @@ func Serve(t *testing.T, f *Fake) (ctx context.Context, client *control.Client, 
 		t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "s")
-	ln, err := control.Listen(socket)
+	ln, err := control.Listen(socket, "")
 	if err != nil {
 		t.Fatal(err)
 	}
