@@ -292,7 +292,8 @@ func (r *Recorder) Apply(s config.Settings) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()
 	s.KeepSecrets(r.Settings())
-	if err := append(config.Validate(s), config.CheckFolders(s, r.Settings())...).Err(); err != nil {
+	faults := append(config.Validate(s), config.CheckFolders(s, r.Settings())...)
+	if err := append(faults, config.EnvironmentFaults(s)...).Err(); err != nil {
 		return err
 	}
 	if err := config.Save(r.paths.File, s); err != nil {

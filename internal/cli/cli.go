@@ -90,6 +90,14 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll drives [--json]       the archive drives that there are events on
   preroll forget EVENT...       take events off the list, such as those on a drive that is gone for good; their files stay
       --drive ID                  all events on this drive
+  preroll settings [--json]     the settings in force, without passwords
+  preroll settings get KEY      one of them, such as archive.path or camera.front.url
+  preroll settings set KEY VALUE...
+                                change some; a camera that is named first is added. The value - is read from standard
+                                input, as is best for passwords
+  preroll settings unset KEY... take some back to their defaults; camera.front removes that camera
+  preroll settings check [FILE] look for faults; exit 4 if there are any
+  preroll settings schema       the JSON Schema of the settings file
   preroll version               this version, and the FFmpeg that is used
 
 All take
@@ -355,27 +363,28 @@ func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
 
 func commands(d Desktop) map[string]command {
 	return map[string]command{
-		"":        tray(d),
-		"window":  window(d),
-		"record":  record(),
-		"service": serviceCommand(),
-		"trigger": triggerCommand(),
-		"events":  events(),
-		"status":  statusCommand(),
-		"mail":    mailCommand(),
-		"why":     why(),
-		"pause":   {args: [2]int{0, 1}, run: pause},
-		"resume":  {run: func(e *env) error { return e.client.EndPause(e.ctx) }},
-		"check":   check(),
-		"reindex": {run: reindex},
-		"drives":  drives(),
-		"caller":  caller(),
-		"target":  targets(),
-		"away":    away(),
-		"web":     webCommand(),
-		"health":  health(),
-		"forget":  forget(),
-		"version": {run: version},
+		"":         tray(d),
+		"window":   window(d),
+		"record":   record(),
+		"service":  serviceCommand(),
+		"trigger":  triggerCommand(),
+		"events":   events(),
+		"status":   statusCommand(),
+		"mail":     mailCommand(),
+		"why":      why(),
+		"pause":    {args: [2]int{0, 1}, run: pause},
+		"resume":   {run: func(e *env) error { return e.client.EndPause(e.ctx) }},
+		"check":    check(),
+		"reindex":  {run: reindex},
+		"drives":   drives(),
+		"caller":   caller(),
+		"target":   targets(),
+		"away":     away(),
+		"web":      webCommand(),
+		"settings": settingsCommand(),
+		"health":   health(),
+		"forget":   forget(),
+		"version":  {run: version},
 	}
 }
 

@@ -84,25 +84,26 @@ func whoami() string {
 }
 
 // Load reads and checks the settings file. If the file is missing, Load returns [Default] and found = false, and writes
-// nothing. The error is a [*FileError]. If the file can be read but is wrong, it wraps [ValidationErrors] or says where
-// the file is not TOML.
+// nothing. Settings in the environment count more than the file. The error is a [*FileError]. If the file can be read
+// but is wrong, it wraps [ValidationErrors] or says where the file is not TOML.
 func Load(path string) (s Settings, found bool, err error) {
 	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Default(), false, nil
-	}
-	if err != nil {
+	found = err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Settings{}, false, &FileError{path, err}
 	}
-	s, err = Parse(b)
+	s, err = parse(b, environment)
 	if err != nil {
-		return Settings{}, true, &FileError{path, err}
+		return Settings{}, found, &FileError{path, err}
 	}
-	return s, true, nil
+	return s, found, nil
 }
 
 // Parse parses the text of a settings file and returns all faults together.
-func Parse(b []byte) (Settings, error) {
+func Parse(b []byte) (Settings, error) { return parse(b, nil) }
+
+// parse is Parse with settings that come from somewhere else and count more than the text.
+func parse(b []byte, more func(Settings) ([]assignment, ValidationErrors)) (Settings, error) {
 	var m map[string]any
 	if err := toml.Unmarshal(b, &m); err != nil {
 		var d *toml.DecodeError
@@ -117,6 +118,16 @@ func Parse(b []byte) (Settings, error) {
 	s := Default()
 	var faults ValidationErrors
 	decodeTable("", m, reflect.ValueOf(&s).Elem(), &faults)
+	if more != nil {
+		list, wrong := more(s)
+		faults = append(faults, wrong...)
+		for _, a := range list {
+			for _, f := range Set(&s, a.key, a.value) {
+				f.Key = a.name
+				faults = append(faults, f)
+			}
+		}
+	}
 	faults = append(faults, Validate(s)...)
 	return s, faults.once().Err()
 }

@@ -21,7 +21,8 @@ const header = `# Preroll settings. Every key and its meaning: docs/settings.md 
 `
 
 // Save checks and writes the settings file. It writes a new file with mode 0600 beside the old one, calls fsync, and
-// renames the new file over the old one. Comments of the old file stay with their keys.
+// renames the new file over the old one. Comments of the old file stay with their keys. What comes from the environment
+// is not written.
 func Save(path string, s Settings) error {
 	if err := Validate(s).Err(); err != nil {
 		return err
@@ -30,7 +31,7 @@ func Save(path string, s Settings) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return text.SaveSettings.Error(err)
 	}
-	b, err := toml.Marshal(s)
+	b, err := toml.Marshal(withoutEnvironment(s, old))
 	if err != nil {
 		return text.SaveSettings.Error(err)
 	}

@@ -11,6 +11,8 @@ var (
 	RuleListenAddress      = define("rule-listen-address", "must hold an address of this machine, or none for all of them")
 	RuleOtherPort          = define("rule-other-port", "must be another port than those for alarm mail and for calls")
 	RuleWebURL             = define("rule-web-url", "must be the address of the web pages, such as https://home.example.ts.net/preroll")
+	RuleUnknownVariable    = define("rule-unknown-variable", "is in the environment and means no setting; the name is PREROLL_ and the key in capital letters, such as PREROLL_ARCHIVE_PATH or PREROLL_CAMERA_FRONT_URL")
+	RuleInEnvironment      = define("rule-in-environment", "comes from %s in the environment; change it there")
 	RuleOnce               = define("rule-once", "must be there only once")
 	RulePorts              = define("rule-ports", "must be at most %d ports in all")
 	RuleUsername           = define("rule-username", "must be set where smtp.password is")

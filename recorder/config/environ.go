@@ -1,0 +1,162 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/preroll/preroll/recorder/text"
+)
+
+// Settings may come from the environment, as in a container: PREROLL_ARCHIVE_PATH is archive.path, and
+// PREROLL_CAMERA_FRONT_DOOR_URL is the url of the camera front-door, which is added if the file has none. With _FILE at
+// the end, the value is read from a file, such as one with a password. The files of CREDENTIALS_DIRECTORY (systemd's
+// LoadCredential=) count as such, if their names begin with PREROLL_.
+
+const (
+	envPrefix = "PREROLL_"
+	envFile   = "_FILE"
+	maxEnv    = 64 << 10 // bytes of a file with a value
+)
+
+// assignment is a setting that comes from the environment.
+type assignment struct {
+	name  string // of the variable
+	key   string
+	value string
+}
+
+// environment returns the settings in the environment. s tells which cameras and targets exist.
+func environment(s Settings) (list []assignment, faults ValidationErrors) {
+	vars := map[string]string{}
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, envPrefix) {
+			vars[name] = value
+		}
+	}
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {
+		files, _ := os.ReadDir(dir)
+		for _, f := range files {
+			if strings.HasPrefix(f.Name(), envPrefix) {
+				vars[f.Name()+envFile] = filepath.Join(dir, f.Name())
+			}
+		}
+	}
+	for _, name := range sortedKeys(vars) {
+		value := vars[name]
+		key, ok := keyOf(s, name)
+		if base, isFile := strings.CutSuffix(name, envFile); !ok && isFile {
+			if key, ok = keyOf(s, base); ok {
+				b, err := readSmall(value)
+				if err != nil {
+					faults.addText(name, value, text.Of(err))
+					continue
+				}
+				value = strings.TrimRight(b, "\r\n")
+			}
+		}
+		switch {
+		case ok:
+			list = append(list, assignment{name, key, value})
+		case ofSettings(name):
+			faults.add(name, "", text.RuleUnknownVariable)
+		}
+	}
+	return list, faults
+}
+
+func readSmall(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	b := make([]byte, maxEnv)
+	n, err := f.Read(b)
+	if n == 0 && err != nil {
+		return "", err
+	}
+	return string(b[:n]), nil
+}
+
+// envName returns the name of the variable for a key.
+func envName(key string) string {
+	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
+}
+
+// keyOf returns the key that a variable means.
+func keyOf(s Settings, name string) (key string, ok bool) {
+	for _, k := range Keys(s) {
+		if envName(k) == name {
+			return k, true
+		}
+	}
+	for table, entry := range map[string]Settings{
+		"camera": {Cameras: []Camera{{ID: "*"}}}, "target": {Targets: []Target{{ID: "*"}}}} {
+		rest, isEntry := strings.CutPrefix(name, envName(table)+"_")
+		if !isEntry {
+			continue
+		}
+		longest := ""
+		for _, k := range Keys(entry) {
+			field, isField := strings.CutPrefix(k, table+".*.")
+			if isField && len(field) > len(longest) && strings.HasSuffix(rest, "_"+strings.ToUpper(field)) {
+				longest = field
+			}
+		}
+		id := strings.ToLower(strings.ReplaceAll(strings.TrimSuffix(rest, "_"+strings.ToUpper(longest)), "_", "-"))
+		if longest != "" && longest != "id" && CameraID(id) {
+			return table + "." + id + "." + longest, true
+		}
+	}
+	return "", false
+}
+
+// ofSettings reports whether a variable seems to mean a setting.
+func ofSettings(name string) bool {
+	return slices.ContainsFunc([]string{"ram_disk", "archive", "clip", "smtp", "calls", "web", "notify", "ffmpeg", "camera",
+		"target"}, func(table string) bool { return strings.HasPrefix(name, envName(table)+"_") })
+}
+
+// EnvironmentFaults returns a fault for each setting that differs from the one in the environment, which would be in
+// force again after the next start.
+func EnvironmentFaults(s Settings) ValidationErrors {
+	list, faults := environment(s)
+	for _, a := range list {
+		wanted := s.Clone()
+		_ = Set(&wanted, a.key, a.value)
+		if is, ok := find(&s, a.key, false); ok {
+			if want, _ := find(&wanted, a.key, false); typed(is) == typed(want) {
+				continue
+			}
+		}
+		faults.add(a.key, "", text.RuleInEnvironment, a.name)
+	}
+	return faults
+}
+
+// withoutEnvironment returns s with what the settings file holds, in place of what comes from the environment, so that
+// no password from there is written to the file. file is the text of the settings file.
+func withoutEnvironment(s Settings, file []byte) Settings {
+	list, _ := environment(s)
+	if len(list) == 0 {
+		return s
+	}
+	held, err := parse(file, nil)
+	if err != nil {
+		held = Default()
+	}
+	s = s.Clone()
+	for _, a := range list {
+		if was, ok := find(&held, a.key, false); ok {
+			is, _ := find(&s, a.key, true)
+			is.Set(was)
+			continue
+		}
+		table, rest, _ := strings.Cut(a.key, ".")
+		id, _, _ := strings.Cut(rest, ".")
+		_ = Unset(&s, table+"."+id) // it is in the environment alone
+	}
+	return s
+}
