@@ -78,6 +78,7 @@ type Recorder struct {
 	outbox      *outbox.Outbox
 	succession  succession
 	early       *camera.Early
+	update      atomic.Pointer[status.Update] // the newer version that there is, or nil
 
 	mailed        chan struct{} // the mail server's settings changed, so it restarts
 	retentionWake chan struct{} // an event ended, so retention looks at the limits
@@ -201,7 +202,8 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	}
 	for _, keep := range []func(context.Context){
 		r.receiveCalls, r.serveWeb, r.takeUp, r.housekeeping, r.keepLimits, r.keepPause, r.watchSettings,
-		r.watchArchive, r.archive.Keep, r.fillIndex, r.outbox.Run, r.tellOfProblems} {
+		r.watchArchive, r.archive.Keep, r.fillIndex, r.outbox.Run, r.tellOfProblems,
+		r.lookForUpdates} {
 		g.Go(func() error { keep(ctx); return nil })
 	}
 	<-ctx.Done()

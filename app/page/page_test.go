@@ -71,18 +71,6 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
-func TestCameraID(t *testing.T) {
-	for name, want := range map[string]string{"Front Door": "front-door", "  Tür 2!": "tur-2",
-		"Caméra Straße": "camera-strasse", "": "camera",
-		"门": "camera", "taken": "taken-2",
-		strings.Repeat("long ", 40): "long-long-long-long-long-long-long-long-long-long"} {
-		got := CameraID(name, []string{"taken"})
-		if got != want || !config.CameraID(got) {
-			t.Errorf("%q: got %q, want %q", name, got, want)
-		}
-	}
-}
-
 func TestRAMAgainstTheBudget(t *testing.T) {
 	s := status.Status{RAM: status.RAM{Used: 1 << 30, Budget: 1 << 30, Need: 2 << 30}}
 	if got := RAMOf(s, 100*time.Second); !strings.Contains(got, "would need 2 GiB") ||

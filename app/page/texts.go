@@ -6,11 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"fyne.io/fyne/v2/widget"
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
@@ -137,33 +135,6 @@ func Distinct(names, ids []string) []string {
 	return out
 }
 
-// CameraID makes a camera id from a name, different from the taken ids. Letters lose their accents.
-func CameraID(name string, taken []string) string {
-	var b strings.Builder
-	for _, r := range norm.NFD.String(strings.ReplaceAll(strings.ToLower(name), "ß", "ss")) {
-		switch {
-		case unicode.Is(unicode.Mn, r): // an accent
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
-			b.WriteByte('-')
-		}
-	}
-
-	base := strings.Trim(b.String(), "-")
-	if len(base) > 50 {
-		base = strings.TrimRight(base[:50], "-")
-	}
-	if base == "" {
-		base = "camera"
-	}
-	id := base
-	for n := 2; slices.Contains(taken, id); n++ {
-		id = fmt.Sprintf("%s-%d", base, n)
-	}
-	return id
-}
-
 // Sentence adds a full stop to a text, unless the text ends with one or with a question mark.
 func Sentence(text string) string {
 	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") {
@@ -242,7 +213,7 @@ func NewCamera(s config.Settings, name string) config.Camera {
 	if name == "" {
 		name = words.L("Camera %d", len(s.Cameras)+1)
 	}
-	c.Name, c.ID = name, CameraID(name, taken)
+	c.Name, c.ID = name, config.NewID(name, taken)
 	c.Mail = []string{c.ID}
 	return c
 }

@@ -99,7 +99,8 @@ func addCaller(e *env, add status.Caller) error {
 	if c.Metrics {
 		path = "/metrics?token=" + c.Token
 	}
-	fmt.Fprintf(e.out, "%s may call now. Its token is shown this once:\n\n  %s\n\nLet it open this address:\n\n  http://%s%s\n",
+	fmt.Fprintf(e.out,
+		"%s may call now. Its token is shown this once:\n\n  %s\n\nLet it open this address:\n\n  http://%s%s\n",
 		c.Name, c.Token, net.JoinHostPort(host, cmp.Or(port, "PORT")), path)
 	if c.Camera == "" && !c.Metrics {
 		fmt.Fprintln(e.out, "\nIn the place of CAMERA stands the id of a camera, as in: preroll status --json")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
@@ -23,6 +24,7 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/text"
+	"github.com/preroll/preroll/recorder/update"
 )
 
 // Exit codes.
@@ -88,7 +90,8 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll away [on|off]         whether you are away: targets with away = true get word only then
   preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from now on
   preroll drives [--json]       the archive drives that there are events on
-  preroll forget EVENT...       take events off the list, such as those on a drive that is gone for good; their files stay
+  preroll forget EVENT...       take events off the list,
+	such as those on a drive that is gone for good; their files stay
       --drive ID                  all events on this drive
   preroll settings [--json]     the settings in force, without passwords
   preroll settings get KEY      one of them, such as archive.path or camera.front.url
@@ -98,6 +101,16 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll settings unset KEY... take some back to their defaults; camera.front removes that camera
   preroll settings check [FILE] look for faults; exit 4 if there are any
   preroll settings schema       the JSON Schema of the settings file
+  preroll backup FILE           settings and list of events in one file; clips are not in it
+      --passphrase-file FILE      with passwords, certificate and paired devices, too, encrypted; - is standard input
+  preroll restore FILE          put a backup back; what is there is set aside. No recorder may run
+      --passphrase-file FILE      the passphrase of the backup
+  preroll import FILE           add the cameras of Frigate, go2rtc, MediaMTX or a table (CSV)
+      --from KIND                 frigate, go2rtc, mediamtx or csv (default: find out)
+      --dry-run                   say what would be added
+  preroll diagnose [FILE]       write one file for a bug report, without passwords
+  preroll completion SHELL      a script that completes commands: bash, zsh, fish or powershell
+  preroll update                look whether there is a newer version; it only tells
   preroll version               this version, and the FFmpeg that is used
 
 All take
@@ -363,28 +376,34 @@ func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
 
 func commands(d Desktop) map[string]command {
 	return map[string]command{
-		"":         tray(d),
-		"window":   window(d),
-		"record":   record(),
-		"service":  serviceCommand(),
-		"trigger":  triggerCommand(),
-		"events":   events(),
-		"status":   statusCommand(),
-		"mail":     mailCommand(),
-		"why":      why(),
-		"pause":    {args: [2]int{0, 1}, run: pause},
-		"resume":   {run: func(e *env) error { return e.client.EndPause(e.ctx) }},
-		"check":    check(),
-		"reindex":  {run: reindex},
-		"drives":   drives(),
-		"caller":   caller(),
-		"target":   targets(),
-		"away":     away(),
-		"web":      webCommand(),
-		"settings": settingsCommand(),
-		"health":   health(),
-		"forget":   forget(),
-		"version":  {run: version},
+		"":           tray(d),
+		"window":     window(d),
+		"record":     record(),
+		"service":    serviceCommand(),
+		"trigger":    triggerCommand(),
+		"events":     events(),
+		"status":     statusCommand(),
+		"mail":       mailCommand(),
+		"why":        why(),
+		"pause":      {args: [2]int{0, 1}, run: pause},
+		"resume":     {run: func(e *env) error { return e.client.EndPause(e.ctx) }},
+		"check":      check(),
+		"reindex":    {run: reindex},
+		"drives":     drives(),
+		"caller":     caller(),
+		"target":     targets(),
+		"away":       away(),
+		"web":        webCommand(),
+		"completion": completion(d),
+		"backup":     backupCommand(),
+		"restore":    restoreCommand(),
+		"import":     importCommand(),
+		"diagnose":   diagnoseCommand(),
+		"update":     {run: updateCommand},
+		"settings":   settingsCommand(),
+		"health":     health(),
+		"forget":     forget(),
+		"version":    {run: version},
 	}
 }
 
@@ -401,5 +420,19 @@ func version(e *env) error {
 		return nil
 	}
 	fmt.Fprintf(e.out, "FFmpeg %s (%s)\n", tool.Version, tool.Path)
+	return nil
+}
+
+// updateCommand looks for a newer version now.
+func updateCommand(e *env) error {
+	r, err := update.Look(e.ctx, http.DefaultClient)
+	if err != nil {
+		return err
+	}
+	if update.Newer(r.Version, recorder.Version()) {
+		fmt.Fprintf(e.out, "There is a newer version, %s: %s\n", r.Version, r.URL)
+		return nil
+	}
+	fmt.Fprintf(e.out, "%s is the newest version.\n", recorder.Version())
 	return nil
 }

@@ -155,6 +155,9 @@ func health() command {
 
 func printStatus(e *env, s status.Status) {
 	fmt.Fprintf(e.out, "Preroll %s, running since %s\n", s.Version, s.Started.Local().Format("2006-01-02 15:04"))
+	if s.Update != nil {
+		fmt.Fprintf(e.out, "There is a newer version, %s: %s\n", s.Update.Version, s.Update.URL)
+	}
 	if s.Pause.On {
 		until := "until: preroll resume"
 		if !s.Pause.Until.IsZero() {
@@ -338,7 +341,10 @@ func check() command {
 				only = e.args[0]
 			}
 			var now *status.Status
-			if st, err := e.client.Status(e.ctx); err == nil {
+			if st, err := e.client.Status(e.ctx); err == nil && st.Settings != e.paths.File {
+				return fmt.Errorf("the service of this machine records, with %s; check it with: sudo preroll check --system",
+					st.Settings)
+			} else if err == nil {
 				now = &st
 			} else if !errors.Is(err, control.ErrNotRunning) {
 				return err

@@ -61,7 +61,8 @@ func forget() command {
 					return err
 				}
 			}
-			fmt.Fprintf(e.out, "%s taken off the list; their files stay where they are.\n", plural(len(e.args), "event"))
+			fmt.Fprintf(e.out, "%s taken off the list; their files stay where they are.\n", plural(len(e.args),
+				"event"))
 			return nil
 		},
 	}

@@ -152,7 +152,8 @@ func pairDevice(e *env) error {
 	fmt.Fprintf(e.out, "\n\n  %s\n\nand type the code\n\n  %s\n\nIt lets one device in, until %s.\n", address, c.Code,
 		c.Until.Local().Format("15:04"))
 	if here {
-		fmt.Fprintf(e.out, "A phone cannot open this address. Behind Tailscale or a proxy, set web.url in %s\n", e.paths.File)
+		fmt.Fprintf(e.out, "A phone cannot open this address. Behind Tailscale or a proxy, set web.url in %s\n",
+			e.paths.File)
 	}
 	if !s.Web.Error.IsZero() {
 		fmt.Fprintf(e.out, "! %s\n", s.Web.Error)

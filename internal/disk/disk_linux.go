@@ -29,7 +29,7 @@ func Of(path string) (Disk, error) {
 		d.Kind = fmt.Sprintf("type %#x", st.Type)
 	}
 	d.RAM = d.Kind == "tmpfs" || d.Kind == "ramfs"
-	d.Free, d.Total = int64(st.Bavail)*st.Bsize, int64(st.Blocks)*st.Bsize
+	d.Free, d.Total = int64(st.Bavail)*int64(st.Bsize), int64(st.Blocks)*int64(st.Bsize)
 	if d.Kind == "ramfs" { // ramfs has no size and says 0
 		d.Free, d.Total = math.MaxInt64, math.MaxInt64
 	}

@@ -52,7 +52,8 @@ func (s Service) program() (string, error) {
 	for _, own := range []string{"/home/", "/root/", "/tmp/", "/Users/", "/var/tmp/"} {
 		if strings.HasPrefix(self, own) {
 			return "", errors.New("a service of the whole machine cannot use the program in " + filepath.Dir(self) +
-				"; run: sudo install " + self + " /usr/local/bin/preroll && sudo /usr/local/bin/preroll service install --system")
+				"; run: sudo install " + self +
+					" /usr/local/bin/preroll && sudo /usr/local/bin/preroll service install --system")
 		}
 	}
 	return self, nil

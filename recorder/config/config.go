@@ -33,6 +33,7 @@ type Settings struct {
 	Web      Web      `toml:"web" json:"web"`
 	Notify   Notify   `toml:"notify" json:"notify"`
 	FFmpeg   FFmpeg   `toml:"ffmpeg" json:"ffmpeg"`
+	Update   Update   `toml:"update" json:"update"`
 	Cameras  []Camera `toml:"camera" json:"camera"`
 	Targets  []Target `toml:"target,omitempty" json:"target,omitempty"`
 }
@@ -179,6 +180,11 @@ type Notify = event.Notify
 // FFmpeg names the FFmpeg to use. An empty path means: look beside the program, then in PATH.
 type FFmpeg struct {
 	Path string `toml:"path" json:"path"`
+}
+
+// Update says whether Preroll looks for newer versions of itself.
+type Update struct {
+	Check bool `toml:"check" json:"check"` // read one signed file a day from the place of the releases
 }
 
 // Camera is one camera. A nil length means the length in Clip.

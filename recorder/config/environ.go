@@ -115,7 +115,8 @@ func keyOf(s Settings, name string) (key string, ok bool) {
 
 // ofSettings reports whether a variable seems to mean a setting.
 func ofSettings(name string) bool {
-	return slices.ContainsFunc([]string{"ram_disk", "archive", "clip", "smtp", "calls", "web", "notify", "ffmpeg", "camera",
+	return slices.ContainsFunc([]string{"ram_disk", "archive", "clip", "smtp", "calls", "web", "notify", "ffmpeg",
+		"update", "camera",
 		"target"}, func(table string) bool { return strings.HasPrefix(name, envName(table)+"_") })
 }
 

@@ -103,6 +103,16 @@ func Get(s Settings, key string) (value string, ok bool) {
 	return typed(v), true
 }
 
+// Secrets returns all passwords that are set.
+func Secrets(s Settings) (list []Secret) {
+	fields(reflect.ValueOf(&s).Elem(), "", func(_ string, v reflect.Value) {
+		if p, ok := v.Interface().(Secret); ok && p != "" {
+			list = append(list, p)
+		}
+	})
+	return list
+}
+
 // typed returns a value as [Set] reads it.
 func typed(v reflect.Value) string {
 	if v.Kind() == reflect.Pointer {

@@ -13,11 +13,13 @@ import (
 func TestKeys(t *testing.T) {
 	cam, target := NewCamera(), NewTarget()
 	ten := Duration(10 * time.Second)
-	cam.ID, cam.Name, cam.URL, cam.URLSmall, cam.Username, cam.Password = "gate", "G", "rtsp://x/", "rtsp://y/", "u", "p"
+	cam.ID, cam.Name, cam.URL, cam.URLSmall, cam.Username, cam.Password = "gate", "G", "rtsp://x/", "rtsp://y/", "u",
+		"p"
 	cam.Audio, cam.Mail, cam.Ingest, cam.MailLag, cam.MaxLength = false, []string{"a", "b c"}, IngestRTSP, ten, &ten
 	target.ID, target.Token, target.Labels = "phone", "t", []string{"motion"}
 	want := Default()
-	want.Language, want.RAMDisk.Budget, want.SMTP.OldTLS, want.Archive.MaxAge = "de", 3*GiB, true, Duration(36*time.Hour)
+	want.Language, want.RAMDisk.Budget, want.SMTP.OldTLS, want.Archive.MaxAge = "de", 3*GiB, true,
+		Duration(36*time.Hour)
 	want.Cameras, want.Targets = []Camera{cam}, []Target{target}
 	got := Settings{}
 	for _, key := range Keys(want) {
@@ -152,6 +154,19 @@ func TestSchema(t *testing.T) {
 	}
 	got, err := os.ReadFile("../../docs/settings.schema.json")
 	if err != nil || string(got) != string(want) {
-		t.Errorf("docs/settings.schema.json differs (%v); run: preroll settings schema > docs/settings.schema.json", err)
+		t.Errorf("docs/settings.schema.json differs (%v); run: preroll settings schema > docs/settings.schema.json",
+			err)
+	}
+}
+
+func TestNewID(t *testing.T) {
+	for name, want := range map[string]string{"Front Door": "front-door", "  Tür 2!": "tur-2",
+		"Caméra Straße": "camera-strasse", "": "camera",
+		"门": "camera", "taken": "taken-2",
+		strings.Repeat("long ", 40): "long-long-long-long-long-long-long-long-long-long"} {
+		got := NewID(name, []string{"taken"})
+		if got != want || !CameraID(got) {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
 	}
 }

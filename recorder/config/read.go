@@ -64,7 +64,8 @@ type FileError struct {
 
 func (e *FileError) Error() string {
 	if errors.Is(e.Err, fs.ErrPermission) {
-		return fmt.Sprintf("read settings: %s; the user %s, who runs this, must be able to read the file", e.Err, whoami())
+		return fmt.Sprintf("read settings: %s; the user %s, who runs this, must be able to read the file", e.Err,
+			whoami())
 	}
 	if errors.As(e.Err, new(*fs.PathError)) {
 		return fmt.Sprintf("read settings: %s", e.Err)

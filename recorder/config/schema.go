@@ -18,7 +18,8 @@ func Schema() ([]byte, error) {
 func schemaOf(t reflect.Type, def reflect.Value) map[string]any {
 	switch t {
 	case reflect.TypeFor[Duration]():
-		return map[string]any{"type": "string", "pattern": `^$|^([0-9.]+d)?([0-9.]+(h|m|s|ms))*$`, "default": typed(def)}
+		return map[string]any{"type": "string", "pattern": `^$|^([0-9.]+d)?([0-9.]+(h|m|s|ms))*$`,
+			"default": typed(def)}
 	case reflect.TypeFor[ByteSize]():
 		return map[string]any{"type": "string", "pattern": `^$|^[0-9.]+ ?([kKMGTmgt]i?)?[bB]$`, "default": typed(def)}
 	case reflect.TypeFor[Ingest]():

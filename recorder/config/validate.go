@@ -18,6 +18,7 @@ import (
 	"unicode"
 
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/event"
@@ -451,4 +452,31 @@ func plain(err error) error {
 		return pe.Err
 	}
 	return err
+}
+
+// NewID makes the id of a camera or target from a name, different from the taken ids. Letters lose their accents.
+func NewID(name string, taken []string) string {
+	var b strings.Builder
+	for _, r := range norm.NFD.String(strings.ReplaceAll(strings.ToLower(name), "ß", "ss")) {
+		switch {
+		case unicode.Is(unicode.Mn, r): // an accent
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+
+	base := strings.Trim(b.String(), "-")
+	if len(base) > 50 {
+		base = strings.TrimRight(base[:50], "-")
+	}
+	if base == "" {
+		base = "camera"
+	}
+	id := base
+	for n := 2; slices.Contains(taken, id); n++ {
+		id = fmt.Sprintf("%s-%d", base, n)
+	}
+	return id
 }

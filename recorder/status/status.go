@@ -23,10 +23,17 @@ type Status struct {
 	Cameras  []Camera  `json:"cameras"`
 	Problems []Problem `json:"problems"` // what needs a person, the worst first; empty if all is well
 
-	Language string       `json:"language"` // from the settings
+	Update   *Update      `json:"update,omitempty"` // the newer version that there is, or nil
+	Language string       `json:"language"`         // from the settings
 	Pause    Pause        `json:"pause"`
 	Away     bool         `json:"away"` // the user is away, see Target.Away
 	Notify   event.Notify `json:"notify"`
+}
+
+// Update is a newer version of Preroll.
+type Update struct {
+	Version string `json:"version"`
+	URL     string `json:"url"` // page of the release
 }
 
 // Cut is where the ring of a camera ends when another process takes over.

@@ -53,6 +53,9 @@ func (p *Page) generalForm() fyne.CanvasObject {
 		words.L("found by itself"), func(s *config.Settings) string {
 			return s.FFmpeg.Path
 		}, func(s *config.Settings, v string) error { s.FFmpeg.Path = v; return nil })
+	p.updates = widget.NewCheck(words.L("Look once a day whether there is a newer Preroll, and tell me"), func(on bool) {
+		set(func() { p.edit.Update.Check = on })
+	})
 	p.about = widget.NewLabel("")
 	p.about.Wrapping, p.about.Selectable = fyne.TextWrapWord, true
 	again := widget.NewButtonWithIcon(words.L("Go through the guide again"), theme.HelpIcon(), p.env.OpenGuide)
@@ -61,6 +64,7 @@ func (p *Page) generalForm() fyne.CanvasObject {
 		widgets.Heading(words.L("Appearance")),
 		widgets.Field(words.L("Colours"), "", p.theme), widgets.Field(words.L("Text size"), "", p.text),
 		widgets.Field(words.L("Language"), words.L("takes effect when the window is opened again"), p.language),
-		widgets.Heading(words.L("Program")), ffmpeg, widgets.Field("", "", p.about),
+		widgets.Heading(words.L("Program")), ffmpeg, widgets.Field("", "", p.updates),
+		widgets.Field("", "", p.about),
 		widgets.Field("", "", container.NewHBox(again)))
 }

@@ -71,6 +71,7 @@ type Page struct {
 	trouble  *widget.Check
 	cameras  *widget.CheckGroup
 	login    *widget.Check
+	updates  *widget.Check
 	theme    *widget.Select
 	text     *widget.Select
 	language *widget.Select
@@ -255,6 +256,7 @@ func (p *Page) fill() {
 	p.saved.SetChecked(n.Saved)
 	p.trouble.SetChecked(n.Trouble)
 	p.login.SetChecked(p.wish.login)
+	p.updates.SetChecked(p.edit.Update.Check)
 	p.theme.SetSelectedIndex(max(0, slices.Index(themes, p.wish.theme)))
 	p.language.SetSelectedIndex(max(0, slices.Index(languages, p.edit.Language)))
 	for i, s := range widgets.TextSizes {
@@ -284,7 +286,11 @@ func (p *Page) draw() {
 		asks := func(t status.Target) bool { return t.Away }
 		widgets.SetVisible(p.away, s.Away || slices.ContainsFunc(s.Targets, asks))
 		p.showTargets()
-		p.about.SetText(words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings))
+		about := words.L("Preroll %s, FFmpeg %s\nSettings file: %s", s.Version, s.FFmpeg.Version, s.Settings)
+		if s.Update != nil {
+			about += "\n" + words.L("There is a newer version, %s: %s", s.Update.Version, s.Update.URL)
+		}
+		p.about.SetText(about)
 	}
 
 	if p.chosen >= 0 && p.chosen < len(p.edit.Cameras) {

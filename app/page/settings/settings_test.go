@@ -274,6 +274,7 @@ var unlisted = []string{
 	"language",                                        // a choice
 	"archive.group", "smtp.old_tls", "smtp.keep_mail", // check boxes
 	"notify.alarm", "notify.saved", "notify.trouble", // check boxes
+	"update.check",                                                     // a check box
 	"web.proxies",                                                      // for those who run a proxy, in the file
 	"target",                                                           // a dialog
 	"camera.id",                                                        // made of the name

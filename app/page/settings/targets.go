@@ -33,7 +33,7 @@ func (p *Page) targetsForm() fyne.CanvasObject {
 	})
 	add := widget.NewButtonWithIcon(words.L("Add a phone or program"), theme.ContentAddIcon(), func() {
 		t := config.NewTarget()
-		t.ID = page.CameraID("target", p.targetIDs())
+		t.ID = config.NewID("target", p.targetIDs())
 		p.editTarget(t)
 	})
 	return container.NewVBox(widgets.Heading(words.L("Phones and programs")),
