@@ -48,7 +48,7 @@ func TestMail(t *testing.T) {
 			t.Errorf("%s: %d, %s", args, code, out)
 		}
 	}
-	if code, out := b.run("mail"); code != 1 || !strings.Contains(out, "no recorder is running") {
+	if code, out := b.run("mail"); code != 3 || !strings.Contains(out, "no recorder is running") {
 		t.Errorf("without a recorder: %d, %s", code, out)
 	}
 	r := b.record()

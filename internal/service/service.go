@@ -53,7 +53,7 @@ func (s Service) program() (string, error) {
 		if strings.HasPrefix(self, own) {
 			return "", errors.New("a service of the whole machine cannot use the program in " + filepath.Dir(self) +
 				"; run: sudo install " + self +
-					" /usr/local/bin/preroll && sudo /usr/local/bin/preroll service install --system")
+				" /usr/local/bin/preroll && sudo /usr/local/bin/preroll service install --system")
 		}
 	}
 	return self, nil
