@@ -11,7 +11,7 @@ INGEST   ?=
 SEED     ?=
 ARGS     ?=
 
-.PHONY: help run build headless check test torture bench fuzz clean
+.PHONY: help run build headless check test test-windows torture bench fuzz dist clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,6 +40,10 @@ test: ## install what is missing, check and test all
 	.ci/setup test
 	TAGS='$(TAGS)' .ci/test
 
+test-windows: ## test the engine and the program without a window under wine
+	.ci/setup windows
+	.ci/test-windows
+
 torture: ## break things at random for SECONDS; SEED= repeats a plan, INGEST=ffmpeg or both has FFmpeg read cameras
 	.ci/setup headless
 	PREROLL_TORTURE_SECONDS=$(SECONDS) PREROLL_TORTURE_SEED=$(SEED) PREROLL_TORTURE_CAMERAS=$(CAMERAS) PREROLL_TORTURE_INGEST=$(INGEST) \
@@ -59,5 +63,9 @@ fuzz: ## fuzz each target for FUZZTIME
 	.ci/setup headless
 	.ci/fuzz $(FUZZTIME)
 
+dist: ## make the packages of a release in dist/; MINISIGN_KEY= signs them; ARGS="-only deb" makes one kind
+	.ci/setup dist
+	$(GO) run ./internal/build/dist $(ARGS)
+
 clean: ## remove what was built
-	rm -rf .build preroll preroll.exe
+	rm -rf .build dist preroll preroll.exe

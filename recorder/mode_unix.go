@@ -4,8 +4,8 @@ package recorder
 
 import "syscall"
 
-// openTo sets who may read new files in the archive: this user only, or also the files' group. Private files are
-// created with explicit modes.
+// openTo sets who may read new files in the archive and new segments: this user only, or also the files' group. Private
+// files are created with explicit modes.
 func openTo(group bool) {
 	if group {
 		syscall.Umask(0o027)

@@ -46,7 +46,7 @@ func (f *ramFolder) prepare(path string) (changed bool, err error) {
 }
 
 func makeRAM(path string) error {
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(path, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	if fi, err := os.Stat(path); err != nil || !fi.IsDir() {

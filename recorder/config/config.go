@@ -243,7 +243,8 @@ func Default() Settings {
 	return Settings{
 		Version: Version,
 		RAMDisk: RAMDisk{Path: DefaultRAMDisk(), Keep: Duration(100 * time.Second), Budget: 1 * GiB},
-		Archive: Archive{Path: DefaultArchive(), MaxAge: Duration(30 * day), MinFree: 2 * GiB},
+		Archive: Archive{Path: DefaultArchive(), MaxAge: Duration(30 * day), MinFree: 2 * GiB,
+			Group: serviceState() != ""}, // so that those who may use the service can play its clips
 		Clip: Clip{
 			PreRoll:   Duration(10 * time.Second),
 			PostRoll:  Duration(60 * time.Second),

@@ -136,7 +136,7 @@ func initName(run int64) string { return fmt.Sprintf("r%013d-init.mp4", run) }
 func Open(opt Options) (*Ring, error) {
 	r := &Ring{opt: opt, inits: map[int64]initInfo{}, holds: map[string]*Hold{}, clock: newClock()}
 	for _, d := range []string{r.segments(), r.pins()} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
+		if err := os.MkdirAll(d, 0o750); err != nil {
 			return nil, fmt.Errorf("make ring: %w", err)
 		}
 	}

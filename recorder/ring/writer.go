@@ -127,7 +127,7 @@ func (w *Writer) Tracks(tracks []source.Track, _ source.Streams) error {
 	w.run, w.number, w.base, w.info = r.nextRun(), 0, 0, initInfo{movie, hashOf(init), int64(len(init))}
 	r.inits[w.run] = w.info
 	r.bytes += w.info.bytes
-	if err := os.WriteFile(filepath.Join(r.segments(), initName(w.run)), init, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(r.segments(), initName(w.run)), init, 0o640); err != nil {
 		return r.failure(err)
 	}
 	return nil
@@ -301,7 +301,7 @@ func (w *Writer) beginSegment(at time.Duration, key bool) error {
 		w.base = at
 	}
 	name := fmt.Sprintf("r%013d-%06d.m4s", w.run, w.number)
-	f, err := os.OpenFile(filepath.Join(r.segments(), name+".tmp"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(r.segments(), name+".tmp"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if err != nil {
 		return r.failure(err)
 	}
@@ -418,7 +418,7 @@ func (w *Writer) complete() error {
 	r.opt.Log.Debug("segment", "segment", filepath.Base(e.Path), "bytes", e.Bytes, "duration", e.Length())
 
 	// A failure matters only to people who watch live.
-	if os.WriteFile(path+".tmp", []byte(list), 0o600) == nil && os.Rename(path+".tmp", path) == nil {
+	if os.WriteFile(path+".tmp", []byte(list), 0o640) == nil && os.Rename(path+".tmp", path) == nil {
 		r.mu.Lock()
 		w.listed = true
 		r.mu.Unlock()

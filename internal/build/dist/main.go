@@ -216,7 +216,11 @@ func (r *release) build(t *target) error {
 		defer func() { _ = os.Remove(resourceFile) }()
 	}
 	log.Printf("build %s for %s", t.name(), t.platform())
-	_, err := r.run(env, "go", "build", "-tags", tags, "-ldflags", ld, "-o", t.file, ".")
+	mode := "exe"
+	if t.os == "linux" && t.desktop {
+		mode = "pie"
+	}
+	_, err := r.run(env, "go", "build", "-buildmode", mode, "-tags", tags, "-ldflags", ld, "-o", t.file, ".")
 	return err
 }
 
@@ -286,7 +290,11 @@ func (r *release) doc(name string) string { return filepath.Join(r.work, "docs",
 
 // documents writes the files that are made from the program and its sources.
 func (r *release) documents(targets []target) error {
-	copyright, err := r.copyright(targets)
+	copyright, err := r.copyright(targets, false)
+	if err != nil {
+		return err
+	}
+	short, err := r.copyright(targets, true)
 	if err != nil {
 		return err
 	}
@@ -299,8 +307,9 @@ func (r *release) documents(targets []target) error {
 		"preroll.1":              []byte(man),
 		"preroll.1.gz":           zipped([]byte(man)),
 		"COPYRIGHT":              copyright,
-		"changelog.gz":           zipped(changes),
-		"changelog.Debian.gz":    zipped([]byte(r.debianChanges())),
+		"COPYRIGHT.debian":       short,
+		"NEWS.md.gz":             zipped(changes),
+		"changelog.gz":           zipped([]byte(r.debianChanges())),
 		"systemd/system.service": []byte(service.SystemUnit("/usr/bin/preroll")),
 		"systemd/user.service":   []byte(service.UserUnit("/usr/bin/preroll")),
 	}
@@ -357,7 +366,7 @@ func zipped(b []byte) []byte {
 }
 
 func (r *release) debianChanges() string {
-	return fmt.Sprintf("preroll (%s) stable; urgency=medium\n\n  * See changelog.gz.\n\n -- %s  %s\n", r.version,
+	return fmt.Sprintf("preroll (%s) stable; urgency=medium\n\n  * See NEWS.md.gz.\n\n -- %s  %s\n", r.version,
 		maintainer,
 		r.date.Format(time.RFC1123Z))
 }
@@ -408,8 +417,13 @@ func (r *release) modules(targets []target) ([]module, error) {
 
 var licenseName = regexp.MustCompile(`(?i)^(un)?(licen[cs]e|copying|notice|copyright|patents)([-.].*)?$`)
 
-// copyright returns the licenses of Preroll and of all that the programs are made of. Equal texts are given once.
-func (r *release) copyright(targets []target) ([]byte, error) {
+// apache is a reference to a license that every Debian has.
+const apache = "Licensed under the Apache License, Version 2.0. On Debian systems its text is in\n" +
+	"/usr/share/common-licenses/Apache-2.0; elsewhere see https://www.apache.org/licenses/LICENSE-2.0."
+
+// copyright returns the licenses of Preroll and of all that the programs are made of. Equal texts are given once. For
+// Debian, texts that every Debian has are only named.
+func (r *release) copyright(targets []target, debian bool) ([]byte, error) {
 	own, err := os.ReadFile("LICENSE")
 	if err != nil {
 		return nil, err
@@ -441,6 +455,9 @@ func (r *release) copyright(targets []target) ([]byte, error) {
 				return nil, err
 			}
 			t := strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n"))
+			if debian && strings.Contains(t, "Apache License") && strings.Contains(t, "TERMS AND CONDITIONS") {
+				t = apache
+			}
 			if users[t] == nil {
 				texts = append(texts, t)
 			}
@@ -521,8 +538,9 @@ func (r *release) contents(t target) []content {
 		{r.doc("completions/preroll.bash"), share + "/bash-completion/completions/preroll", 0o644, ""},
 		{r.doc("completions/_preroll"), share + "/zsh/vendor-completions/_preroll", 0o644, ""},
 		{r.doc("completions/preroll.fish"), share + "/fish/vendor_completions.d/preroll.fish", 0o644, ""},
-		{r.doc("COPYRIGHT"), share + "/doc/" + t.name() + "/copyright", 0o644, ""},
+		{r.doc("COPYRIGHT.debian"), share + "/doc/" + t.name() + "/copyright", 0o644, ""},
 		{r.doc("changelog.gz"), share + "/doc/" + t.name() + "/changelog.gz", 0o644, ""},
+		{r.doc("NEWS.md.gz"), share + "/doc/" + t.name() + "/NEWS.md.gz", 0o644, ""},
 		{"docs/settings.schema.json", share + "/doc/" + t.name() + "/settings.schema.json", 0o644, ""},
 	}
 	if !t.desktop {
@@ -591,8 +609,7 @@ func (r *release) native(t target, kind string) error {
 		"homepage": "https://github.com/preroll/preroll", "license": "MIT", "description": description + more,
 		"conflicts": []string{other}, "replaces": []string{other}, "depends": depends, "recommends": recommends,
 		"contents": entries, "scripts": scripts, "mtime": r.date.Format(time.RFC3339),
-		"deb": map[string]any{"compression": "xz",
-			"fields": map[string]string{"Bugs": "https://github.com/preroll/preroll/issues"}},
+		"deb": map[string]any{"compression": "xz"},
 		"rpm": map[string]any{"compression": "xz", "buildhost": "preroll", "group": "Applications/Multimedia",
 			"summary": "Saves the seconds before something happened at a camera"},
 	}
