@@ -42,6 +42,9 @@ func home(t *testing.T) config.Paths {
 	if _, err := db.Exec("CREATE TABLE events (id TEXT); INSERT INTO events VALUES ('e1')"); err != nil {
 		t.Fatal(err)
 	}
+	if err := db.Close(); err != nil { // a restore begins only when nobody uses it
+		t.Fatal(err)
+	}
 	return p
 }
 
@@ -81,6 +84,9 @@ func plain(t *testing.T, b []byte) string {
 // TestThereAndBack backs an installation up while its list of events is open, and restores it over another one.
 func TestThereAndBack(t *testing.T) {
 	from := home(t)
+	if err := open(t, from).Ping(); err != nil {
+		t.Fatal(err)
+	}
 	for name, passphrase := range map[string]string{"whole": "correct horse", "without secrets": ""} {
 		b := backup(t, from, passphrase)
 		if text := plain(t, b); strings.Contains(text, "C4nary") {

@@ -214,7 +214,7 @@ func TestSaveAndLoad(t *testing.T) {
 	if err := Save(path, s); err != nil {
 		t.Fatal(err)
 	}
-	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
+	if fi, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && fi.Mode().Perm() != 0o600 {
 		t.Fatalf("mode %v, %v", fi.Mode(), err)
 	}
 	got, found, err := Load(path)
@@ -429,4 +429,12 @@ func TestNoHome(t *testing.T) {
 	if p, err := PathsOf("/etc/preroll.toml"); err != nil || p.State == "" {
 		t.Error(p, err)
 	}
+}
+
+// rooted returns a full path, as this platform has them.
+func rooted(name string) string {
+	if runtime.GOOS == "windows" {
+		return `C:\` + name
+	}
+	return "/" + name
 }

@@ -54,7 +54,7 @@ func TestEverySettingIsSaved(t *testing.T) {
 	want := filled()
 	// what a file must have to be valid
 	want.Version, want.Language, want.Notify.Quiet = Version, "de", "22:00-07:00"
-	want.RAMDisk.Path, want.Archive.Path = "/ram", "/archive"
+	want.RAMDisk.Path, want.Archive.Path = rooted("ram"), rooted("archive")
 	want.SMTP.Listen, want.SMTP.ListenTLS, want.SMTP.Allow = ":2525", ":465", []string{"private", "192.0.2.0/24"}
 	for i := range want.Targets {
 		x := &want.Targets[i]

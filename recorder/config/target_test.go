@@ -62,7 +62,7 @@ func TestWebSettings(t *testing.T) {
 		{"a network", Web{Allow: []string{"10.0.0.0/99"}}, []string{"web.allow[1]"}},
 	} {
 		s := Default()
-		s.RAMDisk.Path, s.Archive.Path = "/ram", "/archive"
+		s.RAMDisk.Path, s.Archive.Path = rooted("ram"), rooted("archive")
 		s.Calls.Listen, s.Web = ":8025", tc.web
 		var keys []string
 		for _, f := range Validate(s) {

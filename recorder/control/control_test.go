@@ -208,6 +208,9 @@ func serve(t *testing.T, f Recorder, w *changes) (*Client, string) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
+	if runtime.GOOS == "windows" {
+		socket = `\\.\pipe\` + filepath.Base(dir)
+	}
 	ln, err := Listen(socket, "")
 	if err != nil {
 		t.Fatal(err)

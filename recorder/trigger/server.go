@@ -13,7 +13,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -21,7 +20,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -148,13 +146,19 @@ func (s *Server) reportListen(i int, listen string, err error) {
 	s.Listening(ports)
 }
 
+// Windows has numbers of its own for a port that is taken or reserved (WSAEADDRINUSE, WSAEACCES). Its words depend on its
+// language.
+const (
+	windowsInUse    = syscall.Errno(10048)
+	windowsReserved = syscall.Errno(10013)
+)
+
 // PortError says in plain words why Preroll cannot listen on the port of a setting, and suggests a free port.
 func PortError(key, listen string, err error) error {
 	host, port, _ := net.SplitHostPort(listen)
 	n, _ := strconv.Atoi(port)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE) ||
-		strings.Contains(fmt.Sprint(err), "Only one usage of each socket address"):
+	case errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, windowsInUse):
 		for free := max(n+1, 1025); free < n+100; free++ {
 			ln, lerr := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(free)))
 			if lerr == nil {
@@ -167,7 +171,7 @@ func PortError(key, listen string, err error) error {
 		}
 
 		return text.PortTaken.Error(n, key)
-	case errors.Is(err, os.ErrPermission):
+	case errors.Is(err, os.ErrPermission) || errors.Is(err, windowsReserved):
 		return text.PortDenied.Error(n, key)
 	}
 
