@@ -11,7 +11,7 @@ INGEST   ?=
 SEED     ?=
 ARGS     ?=
 
-.PHONY: help run build headless check test test-windows torture bench fuzz dist clean
+.PHONY: help run build headless check test test-windows test-debian torture bench fuzz dist clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +43,10 @@ test: ## install what is missing, check and test all
 test-windows: ## test the engine and the program without a window under wine
 	.ci/setup windows
 	.ci/test-windows
+
+test-debian: ## install and use the package in a clean Debian that runs systemd; needs root
+	.ci/setup debian
+	.ci/test-debian
 
 torture: ## break things at random for SECONDS; SEED= repeats a plan, INGEST=ffmpeg or both has FFmpeg read cameras
 	.ci/setup headless

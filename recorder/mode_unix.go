@@ -4,9 +4,9 @@ package recorder
 
 import "syscall"
 
-// openTo sets who may read new files in the archive and new segments: this user only, or also the files' group. Private
+// OpenTo sets who may read new files in the archive and new segments: this user only, or also the files' group. Private
 // files are created with explicit modes.
-func openTo(group bool) {
+func OpenTo(group bool) {
 	if group {
 		syscall.Umask(0o027)
 	} else {

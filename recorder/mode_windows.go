@@ -1,4 +1,4 @@
 package recorder
 
-// openTo has nothing to do on Windows: new files inherit the access rights of their folder.
-func openTo(bool) {}
+// OpenTo has nothing to do on Windows: new files inherit the access rights of their folder.
+func OpenTo(bool) {}

@@ -129,11 +129,11 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		succession: newSuccession(), early: o.Early,
 	}
 
+	OpenTo(s.Archive.Group)
 	var err error
 	if r.archive, err = archive.OpenOrWait(ctx, state, s.Archive.Path, o.Log, r.indexTrouble); err != nil {
 		return nil, err
 	}
-	openTo(s.Archive.Group)
 	if err := r.claim(); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -313,7 +313,7 @@ func (r *Recorder) putInForce(s config.Settings) {
 	ctx, isRunning := r.ctx, r.phase == running
 	r.mu.Unlock()
 	r.log.Info("settings changed", "cameras", len(s.Cameras))
-	openTo(s.Archive.Group)
+	OpenTo(s.Archive.Group)
 	r.archive.SetRoot(s.Archive.Path)
 	r.cameras.Configure(s.Clone())
 	if !isRunning {

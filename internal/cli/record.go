@@ -89,6 +89,7 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	if demo && len(s.Cameras) == 0 {
 		s.Cameras = []config.Camera{config.DemoCamera()}
 	}
+	recorder.OpenTo(s.Archive.Group) // the check makes folders
 	faults := config.CheckFolders(s, config.Settings{Archive: config.Archive{Path: s.Archive.Path}})
 
 	// An archive path that is a file will never become a folder by itself, so it is an error. A missing archive may be

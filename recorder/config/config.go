@@ -264,6 +264,7 @@ func NewCamera() Camera { return Camera{Enabled: true, Audio: true, Notify: true
 func DemoCamera() Camera {
 	c := NewCamera()
 	c.ID, c.Name, c.URL, c.Mail = "demo", "Demo camera", DemoURL, []string{"demo"}
+	c.PostRoll = new(Duration(10 * time.Second)) // whoever tries it wants to see a clip soon
 	return c
 }
 
