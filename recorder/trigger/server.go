@@ -146,8 +146,8 @@ func (s *Server) reportListen(i int, listen string, err error) {
 	s.Listening(ports)
 }
 
-// Windows has numbers of its own for a port that is taken or reserved (WSAEADDRINUSE, WSAEACCES). Its words depend on its
-// language.
+// Windows has numbers of its own for a port that is taken or reserved (WSAEADDRINUSE, WSAEACCES). Its words depend on
+// its language.
 const (
 	windowsInUse    = syscall.Errno(10048)
 	windowsReserved = syscall.Errno(10013)

@@ -19,8 +19,8 @@ var update = flag.Bool("update", false, "write the lists again")
 // version matches the version in names of files.
 var version = regexp.MustCompile(`\d+\.\d+\.\d+[-~]\d{8}\.[0-9a-f]+|\d+\.\d+\.\d+`)
 
-// TestContents lists what each package holds, with owners and modes, and compares it with testdata. PREROLL_DIST names a
-// folder that `make dist` filled; packages that are not there are not looked at.
+// TestContents lists what each package holds, with owners and modes, and compares it with testdata. PREROLL_DIST names
+// a folder that `make dist` filled; packages that are not there are not looked at.
 func TestContents(t *testing.T) {
 	dir := os.Getenv("PREROLL_DIST")
 	if dir == "" {

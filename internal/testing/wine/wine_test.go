@@ -1,7 +1,7 @@
 //go:build wine && linux
 
-// Package wine tests the Windows program under wine. PREROLL_WINE names wine, and PREROLL_EXE the program. The camera and
-// the check of the clip are those of this machine. `make test-windows` prepares everything.
+// Package wine tests the Windows program under wine. PREROLL_WINE names wine, and PREROLL_EXE the program. The camera
+// and the check of the clip are those of this machine. `make test-windows` prepares everything.
 package wine
 
 import (
@@ -143,9 +143,9 @@ func camera(t *testing.T) *camtest.Camera {
 	return cam
 }
 
-// TestRecord records the test camera, is asked through its named pipe, saves a clip whose frames are checked one by one,
-// keeps a second recorder out, and ends by Ctrl-C. wine lets two processes serve one pipe, so the second recorder is told
-// by the lock of the RAM disk's folder.
+// TestRecord records the test camera, is asked through its named pipe, saves a clip whose frames are checked one by
+// one, keeps a second recorder out, and ends by Ctrl-C. wine lets two processes serve one pipe, so the second recorder
+// is told by the lock of the RAM disk's folder.
 func TestRecord(t *testing.T) {
 	cam := camera(t)
 	b := newBox(t, cam)
