@@ -268,3 +268,13 @@ func (d *desk) plain(args ...string) (int, string) {
 	out, _ := cmd.CombinedOutput()
 	return cmd.ProcessState.ExitCode(), string(out)
 }
+
+// TestSecondTray starts the desktop program a second time, which only has the first one open its window and ends.
+func TestSecondTray(t *testing.T) {
+	d := newDesk(t)
+	done := cli.Desktop{Tray: func(context.Context, cli.TrayOptions) error { return nil }}
+	if code := cli.Run(t.Context(), nil, d.out, d.out, done); code != 0 {
+		t.Errorf("it ended with %d: %s", code, d.out)
+	}
+	d.recorder(d.file)
+}

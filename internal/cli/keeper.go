@@ -38,6 +38,9 @@ type keeper struct {
 func (k *keeper) run(ctx context.Context) error {
 	for first := true; ctx.Err() == nil; first = false {
 		stop, err := k.join(ctx)
+		if ctx.Err() != nil { // a second start of the tray ends while it stands by
+			return nil
+		}
 		if err == nil {
 			err = k.record(ctx, stop)
 		}
