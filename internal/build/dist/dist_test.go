@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 var update = flag.Bool("update", false, "write the lists again")
@@ -103,10 +105,12 @@ func TestLint(t *testing.T) {
 	if err := os.WriteFile(meta, r.filled(b, nil), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	const from = "../../../assets/package/"
 	for name, args := range map[string][]string{
-		"desktop-file-validate": {"../../../assets/package/linux/" + appID + ".desktop"},
+		"desktop-file-validate": {from + "linux/" + appID + ".desktop"},
 		"appstreamcli":          {"validate", "--no-net", meta},
-		"sh":                    {"-n", "../../../assets/package/macos/bundle.sh"},
+		"bash":                  {"-n", from + "templates/aur/PKGBUILD"},
+		"xmllint":               {"--noout", from + "linux/firewalld.xml"},
 	} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Logf("%s is not installed", name)
@@ -114,6 +118,22 @@ func TestLint(t *testing.T) {
 		}
 		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	for _, script := range []string{"macos/bundle.sh", "linux/postinst", "linux/prerm", "linux/postrm"} {
+		if out, err := exec.Command("sh", "-n", from+script).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", script, err, out)
+		}
+	}
+	for _, name := range []string{"docker/compose.yaml", "templates/home-assistant/config.yaml",
+		"templates/winget/Preroll.Preroll.yaml"} {
+		b, err := os.ReadFile(from + name)
+		var v map[string]any
+		if err == nil {
+			err = yaml.Unmarshal(b, &v)
+		}
+		if err != nil || len(v) == 0 {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	dir := os.Getenv("PREROLL_DIST")
