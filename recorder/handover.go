@@ -17,6 +17,8 @@ import (
 const (
 	cutTime    = 12 * time.Second // max wait for the keyframe of each camera
 	earlyTime  = 10 * time.Second // max wait for the first keyframe of each camera in the process that takes over
+	askTime    = 10 * time.Second // max wait for a short answer
+	beginTime  = 10 * time.Second // max wait for a process that stands by to begin to take over
 	finishTime = 2 * time.Minute  // max wait for open events, where the next process cannot go on with them
 )
 
@@ -62,12 +64,23 @@ func (r *Recorder) HandOver(ctx context.Context, state string) (cuts []status.Cu
 		return nil, text.Stopping.Error()
 	}
 	r.log.Info("another process takes over", "path", state)
-	if state == r.paths.State {
-		limited, cancel := context.WithTimeout(ctx, cutTime)
+	same := state == r.paths.State
+	if same {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTime)
 		defer cancel()
 		cuts = r.cameras.HandOver(limited)
 	} else {
 		r.finishEvents(ctx)
+	}
+	if err := ctx.Err(); err != nil { // whoever asked is gone
+		r.log.Warn("the other process is gone; this one goes on")
+		if same {
+			r.cameras.TakeBack()
+		}
+		s.mu.Lock()
+		s.handing = false
+		s.mu.Unlock()
+		return nil, err
 	}
 	close(s.over)
 	return cuts, nil
@@ -142,14 +155,18 @@ func (r *Recorder) Yield(ctx context.Context) {
 		close(s.leaving)
 	}
 	s.mu.Unlock()
-	for {
+	begin := time.NewTimer(beginTime)
+	defer begin.Stop()
+	for late := false; ; {
 		s.mu.Lock()
-		waits, changed := s.standing > 0, s.changed
+		waits, changed := s.handing || s.standing > 0 && !late, s.changed
 		s.mu.Unlock()
 		if !waits {
 			return
 		}
 		select {
+		case <-begin.C: // it hangs
+			late = true
 		case <-changed:
 		case <-s.over:
 			return
@@ -161,14 +178,17 @@ func (r *Recorder) Yield(ctx context.Context) {
 
 // TakeOver has the recorder behind c end, and returns when it has promised to. If that recorder uses the same state
 // folder, its cameras are read before it ends, so that no frame is lost: they are for [Options] of the recorder that
-// follows. The caller ends them if it makes none.
+// follows. The caller ends them if it makes none. With an error that is not a [*control.Error] that recorder is gone or
+// hangs; the cameras are read nevertheless.
 func TakeOver(ctx context.Context, o Options, c *control.Client) (*camera.Early, error) {
-	is, err := c.Status(ctx)
+	limited, cancel := context.WithTimeout(ctx, askTime)
+	is, err := c.Status(limited)
+	cancel()
 	if err != nil {
 		return nil, err
 	}
 	var early *camera.Early
-	if is.Settings == o.Paths.File {
+	if is.State == o.Paths.State {
 		tool := ffmpeg.NewFinder(func() string { return o.Settings.FFmpeg.Path }, func() {}, o.Log)
 		tool.Search(ctx)
 		early = camera.ReadEarly(context.WithoutCancel(ctx), o.Settings, tool.Tool, o.Log)
@@ -183,11 +203,9 @@ func TakeOver(ctx context.Context, o Options, c *control.Client) (*camera.Early,
 		cancel()
 	}
 	asked := time.Now()
-	cuts, err := c.HandOver(ctx, o.Paths.State)
-	if err != nil {
-		early.End()
-		return nil, err
-	}
+	limited, cancel = context.WithTimeout(ctx, finishTime+askTime)
+	defer cancel()
+	cuts, err := c.HandOver(limited, o.Paths.State)
 	early.Cut(cuts, asked)
-	return early, nil
+	return early, err
 }

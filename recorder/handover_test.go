@@ -75,3 +75,61 @@ func TestHandOver(t *testing.T) {
 		covers(t, r.whole(e, c.Info()), c.Info(), began[id], began[id], s, 4*time.Second)
 	}
 }
+
+// TestHandOverIsTakenBack lets the process that takes over die in the middle. The recorder must go on, and lose no more
+// than the time of a new connection.
+func TestHandOverIsTakenBack(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("cam", cam))
+	state := t.TempDir()
+	r := start(t, s, state)
+	r.filled("cam", 3*time.Second)
+	for _, of := range []string{state, "another"} {
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := r.HandOver(gone, of); err == nil {
+			t.Fatal("it was handed over to a process that is gone")
+		}
+	}
+	newest := r.camera("cam").Newest
+	r.wait("new segments", 20*time.Second,
+		func() bool { return r.camera("cam").Newest.After(newest.Add(3 * time.Second)) })
+	select {
+	case <-r.done:
+		t.Error("it ended")
+	default:
+	}
+}
+
+// TestYield checks how long a recorder that is asked to end waits for whoever stands by.
+func TestYield(t *testing.T) {
+	t.Parallel()
+	r := start(t, testSettings(t), t.TempDir())
+	r.Yield(t.Context()) // nobody is there
+	ctx, cancel := context.WithCancel(t.Context())
+	stood := make(chan error, 1)
+	called := make(chan struct{})
+	go func() { stood <- r.StandBy(ctx, func() error { close(called); return nil }) }()
+	<-called
+	yielded := make(chan struct{})
+	go func() { r.Yield(t.Context()); close(yielded) }()
+	cancel() // it is gone
+	if err := <-stood; err != nil {
+		t.Error(err)
+	}
+	<-yielded
+	hangs, end := context.WithCancel(t.Context())
+	defer end()
+	go func() { _ = r.StandBy(hangs, func() error { return nil }) }()
+	began := time.Now()
+	r.wait("it to stand by", 10*time.Second, func() bool {
+		r.succession.mu.Lock()
+		defer r.succession.mu.Unlock()
+		return r.succession.standing == 1
+	})
+	r.Yield(t.Context())
+	if took := time.Since(began); took < beginTime {
+		t.Errorf("it waited %v for one that stands by, want %v", took, beginTime)
+	}
+}

@@ -17,7 +17,8 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	f := health.Facts{Settings: set, SMTP: r.inbox.Status(), Calls: r.calls.status(), Web: r.web.status(),
 		Storms: r.inbox.Storms(set.Cameras), RAM: r.ram.usable()}
 	r.mu.Lock()
-	s := status.Status{Version: Version(), Started: r.started, Settings: r.paths.File, SMTP: f.SMTP, Calls: f.Calls,
+	s := status.Status{Version: Version(), Started: r.started, Settings: r.paths.File, State: r.paths.State,
+		SMTP: f.SMTP, Calls: f.Calls,
 		Web: f.Web, Pause: r.pause, Away: r.away.Load(), Update: r.update.Load()}
 	s.Notify, s.Language, s.Archive.Rebuilt = set.Notify, set.Language, r.rebuilt
 	f.SettingsFile, f.Archive = r.fileErr, r.archiveErr

@@ -114,12 +114,21 @@ func withoutSecrets(s config.Settings) (plain config.Settings, missing []string)
 			*secret = instead
 		}
 	}
+	cut := func(key string, address *string) {
+		if front, query, _ := strings.Cut(*address, "?"); query != "" {
+			missing = append(missing, key)
+			*address = front
+		}
+	}
 	drop("smtp.password", &s.SMTP.Password, "")
 	for i := range s.Cameras {
 		drop("camera."+s.Cameras[i].ID+".password", &s.Cameras[i].Password, "")
+		cut("camera."+s.Cameras[i].ID+".url", &s.Cameras[i].URL)
+		cut("camera."+s.Cameras[i].ID+".url_small", &s.Cameras[i].URLSmall)
 	}
 	for i := range s.Targets { // some kinds are wrong without a token
 		drop("target."+s.Targets[i].ID+".token", &s.Targets[i].Token, config.Keyring)
+		cut("target."+s.Targets[i].ID+".url", &s.Targets[i].URL)
 	}
 	return s, missing
 }
@@ -280,6 +289,13 @@ func (r *Restored) put(names []string, dir string, p config.Paths, now time.Time
 	if err := os.MkdirAll(filepath.Dir(p.File), 0o700); err != nil {
 		return err
 	}
+	mark := ".before-restore-" + now.Format("20060102-150405")
+	for n := 2; slices.ContainsFunc([]string{p.File, filepath.Join(p.State, indexName)}, func(f string) bool {
+		_, err := os.Lstat(f + mark)
+		return err == nil
+	}); n++ {
+		mark = fmt.Sprintf(".before-restore-%s-%d", now.Format("20060102-150405"), n)
+	}
 	for _, name := range names {
 		if name == noteName {
 			continue
@@ -293,7 +309,7 @@ func (r *Restored) put(names []string, dir string, p config.Paths, now time.Time
 			beside = []string{"", "-wal", "-shm", "-journal"} // those of the old list
 		}
 		for _, end := range beside {
-			aside := fmt.Sprintf("%s.before-restore-%s%s", to, now.Format("20060102-150405"), end)
+			aside := to + mark + end
 			switch err := os.Rename(to+end, aside); {
 			case err == nil:
 				r.Aside = append(r.Aside, aside)

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,6 +120,9 @@ func importCommand() command {
 			fs.BoolVar(&dry, "dry-run", false, "")
 		},
 		run: func(e *env) error {
+			if kind != "" && !slices.Contains(importer.Kinds, kind) {
+				return errUsage(fmt.Sprintf("--from %q: there are %s", kind, strings.Join(importer.Kinds, ", ")))
+			}
 			text, err := os.ReadFile(e.args[0])
 			if err != nil {
 				return err

@@ -192,10 +192,19 @@ type WindowOptions struct {
 // Main runs a command line (without the program's name) and returns its exit code.
 func Main(args []string, d Desktop) int {
 	private()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !managed() && !signal.Ignored(syscall.SIGHUP) { // the terminal is gone; nohup ignores that
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	return Run(ctx, args, os.Stdout, os.Stderr, d)
 }
+
+// managed reports whether a service manager or a container runs this process. SIGHUP then means to read the settings
+// again.
+func managed() bool { return os.Getenv("INVOCATION_ID") != "" || os.Getpid() == 1 }
 
 // Run is Main with a context and its own outputs, for tests.
 func Run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) int {
@@ -234,6 +243,7 @@ func exitCode(err error) int {
 
 func run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) error {
 	name := ""
+	args = commandFirst(args)
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
 	} else if len(args) == 1 {
@@ -280,6 +290,28 @@ func run(ctx context.Context, args []string, out, errs io.Writer, d Desktop) err
 	}
 	defer e.client.Close()
 	return c.run(e)
+}
+
+// commandFirst moves the options that all commands take behind the command.
+func commandFirst(args []string) []string {
+	i := 0
+	for i < len(args) && strings.HasPrefix(args[i], "-") {
+		name, _, whole := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		switch {
+		case name == "system":
+			i++
+		case whole && slices.Contains([]string{"config", "log-level", "log-format"}, name):
+			i++
+		case slices.Contains([]string{"config", "log-level", "log-format"}, name):
+			i += 2
+		default:
+			return args
+		}
+	}
+	if i == 0 || i >= len(args) {
+		return args
+	}
+	return slices.Concat(args[i:i+1], args[:i], args[i+1:])
 }
 
 // setLog sets what is logged, and how.

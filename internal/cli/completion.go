@@ -46,8 +46,11 @@ func words(d Desktop) (list []word) {
 				next = append(next, strings.Split(strings.Trim(f[2], "[]"), "|")...)
 			}
 		}
-		if name == "service" {
+		switch name {
+		case "service":
 			next = append(next, service.Actions...)
+		case "completion":
+			next = append(next, shells...)
 		}
 		fs := flag.NewFlagSet("", flag.ContinueOnError)
 		if c.flags != nil {
@@ -65,7 +68,11 @@ func words(d Desktop) (list []word) {
 		})
 		list = append(list, word{name, next})
 	}
-	list = append(list, word{"help", nil})
+	var names []string
+	for _, w := range list {
+		names = append(names, w.name)
+	}
+	list = append(list, word{"help", names})
 	slices.SortFunc(list, func(a, b word) int { return strings.Compare(a.name, b.name) })
 	return list
 }
@@ -89,12 +96,13 @@ func Completion(d Desktop, shell string) (string, bool) {
 		b.WriteString("\t\t*) words= ;;\n\t\tesac\n\tfi\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n}\n" +
 			"complete -o default -F _preroll preroll\n")
 	case "zsh":
-		fmt.Fprintf(&b, "#compdef preroll\nif (( CURRENT == 2 )); then\n\tcompadd -- %s\n\treturn\nfi\n"+
+		fmt.Fprintf(&b, "#compdef preroll\n_preroll() {\nif (( CURRENT == 2 )); then\n\tcompadd -- %s\n\treturn\nfi\n"+
 			"case ${words[2]} in\n", all)
 		for _, w := range list {
 			fmt.Fprintf(&b, "%s) compadd -- %s ;;\n", w.name, strings.Join(w.next, " "))
 		}
-		b.WriteString("esac\n_files\n")
+		b.WriteString("*) _files ;;\nesac\n}\n" + // it is a file in fpath, or it is read by source <(...)
+			"if [ \"${funcstack[1]}\" = _preroll ]; then _preroll \"$@\"; else compdef _preroll preroll; fi\n")
 	case "fish":
 		fmt.Fprintf(&b, "complete -c preroll -n __fish_use_subcommand -f -a %q\n", all)
 		for _, w := range list {

@@ -68,6 +68,20 @@ func diagnoseCommand() command {
 type report struct {
 	parts   []part
 	secrets []string
+	hidden  []string // pairs: an address, and what is shown of it
+}
+
+// hideIn shows an address in another way.
+func (r *report) hideIn(address, shown string) {
+	if address == shown || address == "" {
+		return
+	}
+	for _, form := range []func(string) string{func(s string) string { return s }, func(s string) string {
+		b, _ := json.Marshal(s)
+		return strings.Trim(string(b), `"`)
+	}} {
+		r.hidden = append(r.hidden, form(address), form(shown))
+	}
 }
 
 type part struct {
@@ -83,8 +97,21 @@ func newReport(e *env) *report {
 		return r
 	}
 	for _, secret := range config.Secrets(s) {
-		if v := secret.Reveal(); len(v) > 1 && secret != config.Keyring {
-			r.secrets = append(r.secrets, v, url.QueryEscape(v), url.PathEscape(v))
+		v := secret.Reveal()
+		isKey := func(key string) bool { return strings.HasSuffix(key, "."+v) }
+		if len(v) > 1 && secret != config.Keyring && !slices.ContainsFunc(config.Keys(s), isKey) {
+			quoted, _ := json.Marshal(v)
+			r.secrets = append(r.secrets, v, url.QueryEscape(v), url.PathEscape(v), strings.Trim(string(quoted), `"`))
+		}
+	}
+	for _, c := range s.Cameras { // some cameras want their password in the path
+		for _, u := range []string{c.URL, c.URLSmall} {
+			r.hideIn(u, config.RedactURL(u))
+		}
+	}
+	for _, t := range s.Targets { // the topic of ntfy is the secret
+		if u, err := url.Parse(t.URL); err == nil && strings.Trim(u.Path, "/") != "" {
+			r.hideIn(t.URL, u.Scheme+"://"+u.Host+"/(hidden)")
 		}
 	}
 	slices.SortFunc(r.secrets, func(a, b string) int { return len(b) - len(a) }) // one may be part of another
@@ -99,7 +126,7 @@ var login = regexp.MustCompile(`([a-z]+://)[^\s"'/@]+@`)
 
 // add adds a part, without secrets.
 func (r *report) add(name string, text []byte) {
-	s := string(text)
+	s := strings.NewReplacer(r.hidden...).Replace(string(text))
 	for _, secret := range r.secrets {
 		s = strings.ReplaceAll(s, secret, "(hidden)")
 	}

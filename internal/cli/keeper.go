@@ -48,9 +48,9 @@ func (k *keeper) run(ctx context.Context) error {
 		case errors.Is(err, recorder.ErrHandedOver):
 			k.log.Info("another recorder has taken over")
 			k.until = time.Now().Add(returnTime)
+		case errors.Is(err, errRunning): // it began in this moment
 		case ctx.Err() != nil || first:
 			return err
-		case errors.Is(err, errRunning): // it began in this moment
 		case err != nil:
 			k.log.Error("no recorder runs", "err", err, "retry_in", againTime)
 			waitFor(ctx, againTime)
@@ -93,7 +93,7 @@ func (k *keeper) record(ctx context.Context, stop func()) error {
 			}
 		}
 	})
-	return serve(ctx, k.e, s, ln, early, k.log, joins)
+	return serve(ctx, k.e, s, ln, early, stop != nil, k.log, joins)
 }
 
 // listens reports whether a recorder listens on a socket.

@@ -69,7 +69,7 @@ func foreground(ctx context.Context, e *env, demo, takeOver bool) error {
 	if err != nil {
 		return err
 	}
-	err = serve(ctx, e, s, ln, early, log, nil)
+	err = serve(ctx, e, s, ln, early, takeOver, log, nil)
 	if errors.Is(err, recorder.ErrHandedOver) {
 		log.Info("another recorder has taken over")
 		return nil
@@ -139,8 +139,13 @@ func listen(ctx context.Context, e *env, s config.Settings, log *slog.Logger, ta
 	c := control.NewClient(e.paths.Socket)
 	defer c.Close()
 	early, err := recorder.TakeOver(ctx, recorder.Options{Paths: e.paths, Settings: s, Log: log}, c)
+	var refused *control.Error
+	if errors.As(err, &refused) {
+		early.End()
+		return nil, nil, fmt.Errorf("%w: %w", errRunning, err)
+	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("take over from the recorder that is running: %w", err)
+		log.Warn("the recorder that is running does not answer; it is replaced when it is gone", "err", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOverTime)
 	defer cancel()
@@ -163,8 +168,8 @@ const yieldTime = 140 * time.Second
 
 // serve runs the engine and its control socket until ctx ends, or until another process takes over; then the error is
 // [recorder.ErrHandedOver]. ended may be nil; else the recorder finishes its open events and ends when ended is closed.
-func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, early *camera.Early, log *slog.Logger,
-	joins <-chan struct{}) error {
+func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, early *camera.Early, takenOver bool,
+	log *slog.Logger, joins <-chan struct{}) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -176,7 +181,7 @@ func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, earl
 			return e.web(ctx, c, host)
 		}
 	}
-	r, err := newRecorder(ctx, o)
+	r, err := newRecorder(ctx, o, takenOver)
 	if err != nil {
 		early.End()
 		_ = ln.Close()
@@ -185,7 +190,9 @@ func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, earl
 		}
 		return err
 	}
-	hello(e, s)
+	if !e.json {
+		hello(e, s)
+	}
 
 	// The recorder goes on after ctx has ended until whoever stands by has taken over.
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -199,8 +206,9 @@ func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, earl
 		select {
 		case <-running.Done():
 		case <-joins:
-			_, err := r.HandOver(running, "")
-			return err
+			if _, err := r.HandOver(running, ""); err != nil { // it is being handed over already
+				<-running.Done()
+			}
 		case <-ctx.Done():
 			limited, cancel := context.WithTimeout(running, yieldTime)
 			defer cancel()
@@ -214,11 +222,11 @@ func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, earl
 
 // newRecorder makes the recorder. If it has taken the cameras over, the process that ends may hold its locks for a
 // moment more.
-func newRecorder(ctx context.Context, o recorder.Options) (*recorder.Recorder, error) {
+func newRecorder(ctx context.Context, o recorder.Options, takenOver bool) (*recorder.Recorder, error) {
 	for began := time.Now(); ; {
 		r, err := recorder.New(ctx, o)
 		var used *lockfile.InUseError
-		if o.Early == nil || !errors.As(err, &used) || time.Since(began) > handOverTime {
+		if !takenOver || !errors.As(err, &used) || time.Since(began) > handOverTime {
 			return r, err
 		}
 		select {

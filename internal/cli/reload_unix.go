@@ -15,7 +15,7 @@ import (
 // reloadOnSignal reads the settings again at each SIGHUP until ctx ends. A terminal sends that signal when it closes,
 // so it has this meaning only under a service manager or in a container.
 func reloadOnSignal(ctx context.Context, r *recorder.Recorder) {
-	if os.Getenv("INVOCATION_ID") == "" && os.Getpid() != 1 {
+	if !managed() {
 		return
 	}
 	hups := make(chan os.Signal, 1)

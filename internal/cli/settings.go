@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/preroll/preroll/recorder/config"
@@ -78,6 +79,13 @@ func showSettings(e *env, asJSON bool) error {
 		return err
 	}
 	if asJSON {
+		for i := range s.Cameras {
+			c := &s.Cameras[i]
+			c.URL, c.URLSmall = config.HideQuery(c.URL), config.HideQuery(c.URLSmall)
+		}
+		for i := range s.Targets {
+			s.Targets[i].URL = config.HideQuery(s.Targets[i].URL)
+		}
 		return printJSON(e, s)
 	}
 	for _, k := range config.Keys(s) {
@@ -113,6 +121,7 @@ func changeSettings(e *env, change func(*config.Settings) (config.ValidationErro
 	}
 	switch {
 	case err != nil:
+	case reflect.DeepEqual(s, was): // nothing to do, as after a dry run
 	case running:
 		err = e.client.Apply(e.ctx, s)
 	default:

@@ -42,8 +42,12 @@ func Read(kind string, text []byte) (cameras []config.Camera, skipped []Skipped,
 	var doc map[string]yaml.Node
 	yamlErr := yaml.Unmarshal(text, &doc)
 	if kind == "" {
-		if kind = kindOf(doc); kind == "" && bytes.Contains(firstLine(text), []byte("url")) {
+		kind = kindOf(doc)
+		switch isTable := bytes.Contains(bytes.ToLower(firstLine(text)), []byte("url")); {
+		case kind == "" && isTable:
 			kind = "csv"
+		case kind == "" && yamlErr != nil && !errors.As(yamlErr, new(*yaml.TypeError)):
+			return nil, nil, fmt.Errorf("this is no YAML: %w", yamlErr)
 		}
 	}
 	switch kind {
@@ -124,7 +128,12 @@ func ids(list []config.Camera) (ids []string) {
 
 // plain returns an address without user, password and the options that other programs put behind a #.
 func plain(address string) (string, string, config.Secret) {
-	address, _, _ = strings.Cut(strings.TrimSpace(address), "#")
+	address = strings.TrimPrefix(strings.TrimSpace(address), "ffmpeg:")
+	if i := strings.LastIndex(address, "@"); i >= 0 { // a # before it belongs to the password
+		rest, _, _ := strings.Cut(address[i:], "#")
+		return config.SplitURL(address[:i] + rest)
+	}
+	address, _, _ = strings.Cut(address, "#")
 	return config.SplitURL(address)
 }
 
@@ -179,10 +188,8 @@ func (r *reader) frigate(doc map[string]yaml.Node) error {
 		if err != nil || u.Port() != "8554" || u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
 			return path
 		}
-		for _, s := range list(own.Streams[strings.Trim(u.Path, "/")]) {
-			if recordable(s) {
-				return s
-			}
+		if s := best(list(own.Streams[strings.Trim(u.Path, "/")])); s != "" {
+			return s
 		}
 		return path
 	}
@@ -209,9 +216,27 @@ func (r *reader) frigate(doc map[string]yaml.Node) error {
 	return nil
 }
 
+// own reports whether an address without its scheme is that of go2rtc or MediaMTX itself on the same machine.
+func own(rest string) bool {
+	return strings.HasPrefix(rest, "127.0.0.1:8554/") || strings.HasPrefix(rest, "localhost:8554/")
+}
+
+// best returns the source of a stream that is recorded, or "": rather one that go2rtc reads itself than one by FFmpeg.
+func best(sources []string) (address string) {
+	for _, s := range sources {
+		if recordable(s) && (address == "" || strings.HasPrefix(address, "ffmpeg:")) {
+			address = s
+		}
+	}
+	return address
+}
+
 // recordable reports whether an address of go2rtc is one of a camera, and no command or other stream.
 func recordable(address string) bool {
-	scheme, _, ok := strings.Cut(address, "://")
+	scheme, rest, ok := strings.Cut(strings.TrimPrefix(address, "ffmpeg:"), "://")
+	if own(rest) {
+		return false
+	}
 	return ok && slices.Contains([]string{"rtsp", "rtsps", "http", "https"}, strings.ToLower(scheme))
 }
 
@@ -224,13 +249,13 @@ func (r *reader) go2rtc(doc map[string]yaml.Node) error {
 	}
 	for _, name := range sorted(streams) {
 		sources := list(streams[name])
-		i := slices.IndexFunc(sources, recordable)
-		if i < 0 {
+		address := best(sources)
+		if address == "" {
 			what, _, _ := strings.Cut(strings.Join(sources, ", "), ":")
 			r.skip(name, "it has no RTSP or HTTP source, but %q", what)
 			continue
 		}
-		r.add(name, sources[i], "", true)
+		r.add(name, address, "", true)
 	}
 	return nil
 }
@@ -260,12 +285,20 @@ func (r *reader) csv(text []byte) error {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	c := csv.NewReader(bytes.NewReader(text))
 	c.TrimLeadingSpace = true
-	if head := firstLine(text); bytes.Count(head, []byte(";")) > bytes.Count(head, []byte(",")) {
-		c.Comma = ';'
+	head := firstLine(text)
+	for _, comma := range ";\t" {
+		if bytes.Count(head, []byte(string(comma))) > bytes.Count(head, []byte(string(c.Comma))) {
+			c.Comma = comma
+		}
 	}
 	rows, err := c.ReadAll()
 	if err != nil {
 		return err
+	}
+	for i := range rows[:min(1, len(rows))] {
+		for j, key := range rows[i] {
+			rows[i][j] = strings.ToLower(strings.TrimSpace(key))
+		}
 	}
 	if len(rows) == 0 || !slices.Contains(rows[0], "url") {
 		return errors.New(`the first line must name the columns, one of them "url"; ` +
@@ -277,6 +310,7 @@ func (r *reader) csv(text []byte) error {
 		var faults config.ValidationErrors
 		for j, key := range rows[0] {
 			switch value := row[j]; key {
+			case "": // of a comma at the end of the line
 			case "name":
 				name = value
 			case "url":

@@ -27,12 +27,25 @@ func configure(c *service.Config) {
 
 // prepare makes the folder of the service, which the service, the administrators and this user may use.
 func prepare(state string) error {
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return err
-	}
 	u, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {
 		return err
+	}
+	if err := os.Mkdir(state, 0o700); err != nil && !os.IsExist(err) {
+		return err
+	}
+	sd, err := windows.GetNamedSecurityInfo(state, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return err
+	}
+	owner, _, err := sd.Owner()
+	if err != nil {
+		return err
+	}
+	// Anybody can make folders there, and the settings name a program that the service runs.
+	if !owner.Equals(u.User.Sid) && !owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) &&
+		!owner.IsWellKnown(windows.WinLocalSystemSid) && !owner.IsWellKnown(windows.WinLocalServiceSid) {
+		return fmt.Errorf("%s belongs to %s, who is no administrator; remove it first", state, owner)
 	}
 	out, err := exec.Command("icacls", state, "/inheritance:r", "/grant:r", "*S-1-5-18:(OI)(CI)F", // SYSTEM
 		"/grant:r", "*S-1-5-32-544:(OI)(CI)F", // administrators

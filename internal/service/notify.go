@@ -61,12 +61,12 @@ type teller struct {
 	ready  bool
 	said   string
 	fed    time.Time
-	newest time.Time // end of the newest segment of any camera
+	newest map[string]time.Time // end of each camera's newest segment when the watchdog was fed
 }
 
 // see returns what to tell for a status. The watchdog is fed every feed, if that is not 0.
 func (t *teller) see(now time.Time, s status.Status, feed time.Duration) (say []string) {
-	records, wanted, newest := 0, 0, t.newest
+	records, wanted, came, newest := 0, 0, false, map[string]time.Time{}
 	for _, c := range s.Cameras {
 		if c.State != status.Off {
 			wanted++
@@ -74,9 +74,8 @@ func (t *teller) see(now time.Time, s status.Status, feed time.Duration) (say []
 		if c.State == status.Recording {
 			records++
 		}
-		if c.Newest.After(newest) {
-			newest = c.Newest
-		}
+		newest[c.ID] = c.Newest
+		came = came || !c.Newest.Equal(t.newest[c.ID]) // it may be earlier, when the clock was set
 	}
 	if !t.ready && (records > 0 || wanted == 0 || now.Sub(t.began) > readyTime) {
 		t.ready = true
@@ -93,7 +92,7 @@ func (t *teller) see(now time.Time, s status.Status, feed time.Duration) (say []
 		t.said = text
 		say = append(say, "STATUS="+text)
 	}
-	if feed > 0 && now.Sub(t.fed) >= feed && (records == 0 || newest.After(t.newest)) {
+	if feed > 0 && now.Sub(t.fed) >= feed && (records == 0 || came) {
 		t.fed, t.newest = now, newest
 		say = append(say, daemon.SdNotifyWatchdog)
 	}

@@ -22,7 +22,12 @@ func TestTold(t *testing.T) {
 	began := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	cameras := func(list ...status.Camera) status.Status { return status.Status{Cameras: list} }
 	at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
-	records := func(newest int) status.Camera { return status.Camera{State: status.Recording, Newest: at(newest)} }
+	records := func(newest int) status.Camera {
+		return status.Camera{ID: "gate", State: status.Recording, Newest: at(newest)}
+	}
+	other := func(newest int) status.Camera {
+		return status.Camera{ID: "yard", State: status.Recording, Newest: at(newest)}
+	}
 	waits, off := status.Camera{State: status.Waiting}, status.Camera{State: status.Off}
 	const (
 		ready, alive = "READY=1", "WATCHDOG=1"
@@ -52,8 +57,13 @@ func TestTold(t *testing.T) {
 			{300, cameras(waits), []string{alive}},
 		},
 		"one of two hangs": {
-			{0, cameras(records(0), records(0)), []string{ready, "STATUS=2 of 2 cameras record", alive}},
-			{20, cameras(records(0), records(20)), []string{alive}},
+			{0, cameras(records(0), other(0)), []string{ready, "STATUS=2 of 2 cameras record", alive}},
+			{20, cameras(records(0), other(20)), []string{alive}},
+		},
+		"the clock is set back": {
+			{0, cameras(records(0)), []string{ready, one, alive}},
+			{20, cameras(records(-3600)), []string{alive}},
+			{40, cameras(records(-3580)), []string{alive}},
 		},
 	} {
 		tell := teller{began: began}

@@ -195,6 +195,9 @@ func (s systemd) status(ctx context.Context) (is Status, err error) {
 }
 
 func (s systemd) logs(ctx context.Context, follow bool, to io.Writer) error {
+	if _, err := os.Stat("/run/systemd/system"); err != nil {
+		return ErrNoManager
+	}
 	args := []string{"--no-pager", "--output=cat", "--lines=200"}
 	if follow {
 		args = append(args, "--follow")

@@ -31,6 +31,7 @@ type camera struct {
 
 	keyed   atomic.Bool     // the session has brought a keyframe
 	cutting atomic.Bool     // the session ends at the next keyframe, because another process takes over
+	wasCut  atomic.Bool     // the session ended so
 	cut     chan status.Cut // receives that keyframe when all before it is in the ring
 
 	running   sync.WaitGroup

@@ -38,10 +38,34 @@ func (s *Set) HandOver(ctx context.Context) []status.Cut {
 		select {
 		case cut := <-c.cut:
 			list = append(list, cut)
+			continue
+		default:
+		}
+		select {
+		case cut := <-c.cut:
+			list = append(list, cut)
 		case <-ctx.Done():
 		}
 	}
 	return list
+}
+
+// TakeBack takes HandOver back: cameras whose session has ended begin another one.
+func (s *Set) TakeBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.slots {
+		if c.state != recording || !c.cutting.CompareAndSwap(true, false) {
+			continue
+		}
+		select {
+		case <-c.cut:
+		default:
+		}
+		if c.wasCut.CompareAndSwap(true, false) && s.active {
+			c.start(s.ctx)
+		}
+	}
 }
 
 // cutAt returns errCut if x is the keyframe at which the session ends.
@@ -154,6 +178,9 @@ func (e *Early) Await(ctx context.Context, cameras []string) {
 // Cut drops what the other process has recorded. A camera of which the other process reports no keyframe begins with
 // what came since.
 func (e *Early) Cut(list []status.Cut, since time.Time) {
+	if e == nil {
+		return
+	}
 	for id, c := range e.cameras {
 		cut := status.Cut{Time: since}
 		if i := slices.IndexFunc(list, func(x status.Cut) bool { return x.Camera == id }); i >= 0 {

@@ -132,6 +132,7 @@ func (c *camera) record(ctx context.Context) error {
 	}
 	cerr := s.Close()
 	if s.at.Camera != "" {
+		c.wasCut.Store(true)
 		c.cut <- s.at
 		return errCut
 	}

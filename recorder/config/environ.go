@@ -3,8 +3,12 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pelletier/go-toml/v2"
 
 	"github.com/preroll/preroll/recorder/text"
 )
@@ -88,7 +92,7 @@ func envName(key string) string {
 // keyOf returns the key that a variable means.
 func keyOf(s Settings, name string) (key string, ok bool) {
 	for _, k := range Keys(s) {
-		if envName(k) == name {
+		if envName(k) == name && k != "version" { // images often have a variable with their version
 			return k, true
 		}
 	}
@@ -113,9 +117,13 @@ func keyOf(s Settings, name string) (key string, ok bool) {
 	return "", false
 }
 
+// kubernetes matches what Kubernetes sets in each container for a service that is called preroll-web or the like.
+var kubernetes = regexp.MustCompile(`_SERVICE_(HOST|PORT\w*)$|_PORT(_\w+)?$`)
+
 // ofSettings reports whether a variable seems to mean a setting.
 func ofSettings(name string) bool {
-	return slices.ContainsFunc([]string{"ram_disk", "archive", "clip", "smtp", "calls", "web", "notify", "ffmpeg",
+	return !kubernetes.MatchString(name) && slices.ContainsFunc([]string{"ram_disk", "archive", "clip", "smtp", "calls",
+		"web", "notify", "ffmpeg",
 		"update", "camera",
 		"target"}, func(table string) bool { return strings.HasPrefix(name, envName(table)+"_") })
 }
@@ -144,9 +152,10 @@ func withoutEnvironment(s Settings, file []byte) Settings {
 	if len(list) == 0 {
 		return s
 	}
-	held, err := parse(file, nil)
-	if err != nil {
-		held = Default()
+	held := Default()
+	var m map[string]any
+	if toml.Unmarshal(file, &m) == nil { // the file may be valid with the environment only
+		held, _ = decode(m)
 	}
 	s = s.Clone()
 	for _, a := range list {
@@ -155,9 +164,19 @@ func withoutEnvironment(s Settings, file []byte) Settings {
 			is.Set(was)
 			continue
 		}
-		table, rest, _ := strings.Cut(a.key, ".")
-		id, _, _ := strings.Cut(rest, ".")
-		_ = Unset(&s, table+"."+id) // it is in the environment alone
+		_ = Unset(&s, a.key) // its camera or target is not in the file
 	}
+	s.Cameras = slices.DeleteFunc(s.Cameras, func(c Camera) bool { // it is in the environment alone
+		_, inFile := held.Camera(c.ID)
+		empty := NewCamera()
+		empty.ID = c.ID
+		return !inFile && reflect.DeepEqual(c, empty)
+	})
+	s.Targets = slices.DeleteFunc(s.Targets, func(t Target) bool {
+		empty := NewTarget()
+		empty.ID = t.ID
+		return !slices.ContainsFunc(held.Targets, func(h Target) bool { return h.ID == t.ID }) &&
+			reflect.DeepEqual(t, empty)
+	})
 	return s
 }

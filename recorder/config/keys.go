@@ -100,7 +100,16 @@ func Get(s Settings, key string) (value string, ok bool) {
 	if p, secret := v.Interface().(Secret); secret {
 		return p.String(), true
 	}
-	return typed(v), true
+	return HideQuery(typed(v)), true
+}
+
+// HideQuery hides what follows the path of an address, where some cameras want their password.
+func HideQuery(address string) string {
+	front, query, ok := strings.Cut(address, "?")
+	if !ok || query == "" || !strings.Contains(front, "://") {
+		return address
+	}
+	return front + "?" + hidden
 }
 
 // Secrets returns all passwords that are set.

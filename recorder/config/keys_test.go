@@ -170,3 +170,69 @@ func TestNewID(t *testing.T) {
 		}
 	}
 }
+
+// TestFileThatIsNotWhole saves while the file is valid only with the environment, and while cameras of the environment
+// have settings of their own. Nothing that somebody set may be lost.
+func TestFileThatIsNotWhole(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "preroll.toml")
+	if err := os.WriteFile(file, []byte("[smtp]\npassword = \"x\"\n[[camera]]\nid = \"gate\"\nname = \"Gate\"\n"+
+		"url = \"rtsp://x/\"\n[[camera]]\nid = \"yard\"\nname = \"Yard\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"PREROLL_SMTP_USERNAME": "u",
+		"PREROLL_CAMERA_GATE_PASSWORD": "env-s3cret",
+		"PREROLL_CAMERA_YARD_URL":      "rtsp://y/", "PREROLL_CAMERA_BACK_URL": "rtsp://b/",
+		"PREROLL_CAMERA_ONLY_URL": "rtsp://o/",
+		"PREROLL_VERSION":         "0.2.0", "PREROLL_WEB_SERVICE_HOST": "10.0.0.1",
+		"PREROLL_WEB_PORT_8443_TCP": "tcp://10.0.0.1:8443",
+	} {
+		t.Setenv(name, value)
+	}
+	s, _, err := Load(file)
+	if err != nil || len(s.Cameras) != 4 {
+		t.Fatalf("%+v, %v", s.Cameras, err)
+	}
+	if faults := Set(&s, "camera.back.password", "mine"); faults != nil {
+		t.Fatal(faults)
+	}
+	if err := Save(file, s); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"Gate": true, "rtsp://x/": true, "Yard": true, "'mine'": true,
+		"'back'": true,
+		"s3cret": false, "rtsp://y/": false, "rtsp://b/": false, "only": false} {
+		if strings.Contains(string(b), text) != want {
+			t.Errorf("%s is there: %v, want %v:\n%s", text, !want, want, b)
+		}
+	}
+	again, _, err := Load(file)
+	if back, _ := again.Camera("back"); err != nil || back.Password != "mine" || back.URL != "rtsp://b/" {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if left, _ := filepath.Glob(file + ".*"); len(left) > 0 {
+		t.Errorf("a file without faults was set aside: %v", left)
+	}
+}
+
+// TestFaultyFileIsKept saves over a file that somebody edited and that has a fault.
+func TestFaultyFileIsKept(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "preroll.toml")
+	const faulty = "# mine\n[clip]\npre_roll = \"12s\"\nmail = [\"a\"\n"
+	if err := os.WriteFile(file, []byte(faulty), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Save(file, Default()); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := filepath.Glob(file + ".faulty-*")
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("%v, %v", kept, err)
+	}
+	if b, err := os.ReadFile(kept[0]); err != nil || string(b) != faulty {
+		t.Errorf("%s, %v", b, err)
+	}
+}

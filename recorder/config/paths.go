@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -38,7 +39,11 @@ func DefaultRAMDisk() string {
 	if serviceState() != "" { // so that the recorder of a user can have its own
 		return "/dev/shm/preroll-service"
 	}
-	return "/dev/shm/preroll"
+	const usual = "/dev/shm/preroll"
+	if ofOther(usual) {
+		return fmt.Sprintf("%s-%d", usual, os.Getuid())
+	}
+	return usual
 }
 
 // serviceState returns the folder that a service manager or a container gives for everything that is kept, or "".

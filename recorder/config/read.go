@@ -116,9 +116,7 @@ func parse(b []byte, more func(Settings) ([]assignment, ValidationErrors)) (Sett
 		return Settings{}, fmt.Errorf("not TOML: %w", err)
 	}
 
-	s := Default()
-	var faults ValidationErrors
-	decodeTable("", m, reflect.ValueOf(&s).Elem(), &faults)
+	s, faults := decode(m)
 	if more != nil {
 		list, wrong := more(s)
 		faults = append(faults, wrong...)
@@ -131,6 +129,13 @@ func parse(b []byte, more func(Settings) ([]assignment, ValidationErrors)) (Sett
 	}
 	faults = append(faults, Validate(s)...)
 	return s, faults.once().Err()
+}
+
+// decode returns the settings in a TOML document, which need not be valid as a whole.
+func decode(m map[string]any) (s Settings, faults ValidationErrors) {
+	s = Default()
+	decodeTable("", m, reflect.ValueOf(&s).Elem(), &faults)
+	return s, faults
 }
 
 // once keeps only the first fault of each key, because a value that could not be read breaks no second rule.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"github.com/adrg/xdg"
 )
@@ -27,4 +28,14 @@ func servicePlaces() (state, socket string) {
 		return "/Library/Application Support/Preroll", "/var/run/preroll/preroll.sock"
 	}
 	return "/var/lib/preroll", filepath.Join(cmp.Or(os.Getenv("RUNTIME_DIRECTORY"), "/run/preroll"), "preroll.sock")
+}
+
+// ofOther reports whether a folder belongs to another user.
+func ofOther(path string) bool {
+	fi, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	s, ok := fi.Sys().(*syscall.Stat_t)
+	return ok && int(s.Uid) != os.Getuid()
 }

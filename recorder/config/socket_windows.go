@@ -14,3 +14,6 @@ func socketPath(name, _ string) string {
 func servicePlaces() (state, pipe string) {
 	return filepath.Join(cmp.Or(os.Getenv("ProgramData"), `C:\ProgramData`), "Preroll"), `\\.\pipe\preroll-service`
 }
+
+// ofOther is not asked on Windows.
+func ofOther(string) bool { return false }

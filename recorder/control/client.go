@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 
@@ -41,9 +42,14 @@ func NewClient(sockets ...string) *Client {
 			if err == nil {
 				return c, nil
 			}
-			if failed == nil || errors.Is(err, fs.ErrPermission) { // somebody listens there
-				failed = err
+			denied := errors.Is(err, fs.ErrPermission)
+			switch {
+			case denied && s == config.ServicePaths().Socket:
+				return nil, fmt.Errorf("%w: %w", ErrNoAccess, err)
+			case denied: // the runtime folder of another user, as with su: this user has no recorder there
+				err = &net.OpError{Op: "dial", Net: "unix", Err: os.ErrNotExist}
 			}
+			failed = err
 		}
 		return nil, failed
 	}
@@ -113,7 +119,7 @@ func (c *Client) ask(ctx context.Context, method, path string, header http.Heade
 	if err != nil {
 		var op *net.OpError
 		switch {
-		case errors.As(err, &op) && op.Op == "dial" && errors.Is(err, fs.ErrPermission):
+		case errors.Is(err, ErrNoAccess):
 			return nil, ErrNoAccess
 		case errors.As(err, &op) && op.Op == "dial":
 			return nil, ErrNotRunning

@@ -13,6 +13,7 @@ type Status struct {
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
 	Settings string    `json:"settings"` // path of the settings file
+	State    string    `json:"state"`    // path of the state folder
 	FFmpeg   FFmpeg    `json:"ffmpeg"`
 	RAM      RAM       `json:"ram"`
 	Archive  Archive   `json:"archive"`

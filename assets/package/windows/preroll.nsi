@@ -4,6 +4,7 @@ Unicode true
 SetCompressor /SOLID lzma
 !include MUI2.nsh
 !include x64.nsh
+!include LogicLib.nsh
 
 Name "Preroll"
 OutFile "${OUT}"
@@ -23,7 +24,9 @@ VIAddVersionKey LegalCopyright "The Preroll authors, MIT"
 !insertmacro MUI_PAGE_LICENSE "${FILES}\LICENSE.txt"
 !insertmacro MUI_PAGE_DIRECTORY
 !insertmacro MUI_PAGE_INSTFILES
-!define MUI_FINISHPAGE_RUN "$INSTDIR\preroll.exe"
+!define MUI_FINISHPAGE_RUN "$WINDIR\explorer.exe" ; so that it does not run as administrator
+!define MUI_FINISHPAGE_RUN_PARAMETERS "$INSTDIR\preroll.exe"
+!define MUI_FINISHPAGE_RUN_TEXT "Preroll"
 !insertmacro MUI_PAGE_FINISH
 !insertmacro MUI_UNPAGE_CONFIRM
 !insertmacro MUI_UNPAGE_INSTFILES
@@ -42,8 +45,12 @@ Section
   SetRegView 64
   SetShellVarContext all
   ; A running Preroll keeps its files open. It hands over or ends by itself when it is asked to.
-  IfFileExists "$INSTDIR\preroll.com" 0 +2
+  StrCpy $1 "1"
+  ${If} ${FileExists} "$INSTDIR\preroll.com"
+    nsExec::Exec '"$INSTDIR\preroll.com" service status'
+    Pop $1 ; 0: the service runs
     nsExec::Exec '"$INSTDIR\preroll.com" service stop'
+  ${EndIf}
   nsExec::Exec 'taskkill /IM preroll.exe'
   SetOutPath "$INSTDIR"
   File "${FILES}\preroll.exe"
@@ -52,6 +59,9 @@ Section
   File "${FILES}\LICENSE.txt"
   File "${FILES}\COPYRIGHT.txt"
   File "${FILES}\README.txt"
+  ${If} $1 == "0"
+    nsExec::Exec '"$INSTDIR\preroll.com" service start'
+  ${EndIf}
   WriteUninstaller "$INSTDIR\uninstall.exe"
   CreateShortcut "$SMPROGRAMS\Preroll.lnk" "$INSTDIR\preroll.exe" "" "$INSTDIR\preroll.ico"
   ; Cameras send their alarm mails to this machine.
