@@ -82,7 +82,7 @@ const archiveTime = 500 * time.Millisecond
 
 // startSettings loads the settings. With demo and no camera in the settings, it adds the demo camera without saving it.
 func startSettings(e *env, demo bool) (config.Settings, error) {
-	s, _, err := config.Load(e.paths.File)
+	s, found, err := config.Load(e.paths.File)
 	if err != nil {
 		return config.Settings{}, err
 	}
@@ -110,6 +110,9 @@ func startSettings(e *env, demo bool) (config.Settings, error) {
 	}
 
 	for _, f := range faults {
+		if !found && f.Key == "ram_disk.path" { // Windows has no RAM disk at the first start; the guide asks for one
+			continue
+		}
 		return config.Settings{}, &config.FileError{Path: e.paths.File, Err: config.ValidationErrors{f}}
 	}
 	return s, nil

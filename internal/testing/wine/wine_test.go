@@ -197,6 +197,21 @@ func (b *box) exact(cam *camtest.Camera, e event.Event) {
 	}
 }
 
+// TestFirstStart starts without settings and without a RAM disk, as everybody does on Windows. Preroll must run, so that
+// its guide can ask for one.
+func TestFirstStart(t *testing.T) {
+	b := newBox(t, camera(t))
+	if err := os.Remove(b.here("preroll.toml")); err != nil {
+		t.Fatal(err)
+	}
+	b.record()
+	b.until("a recorder that misses its RAM disk", func() bool {
+		s, ok := b.status()
+		return ok && len(s.Problems) > 0 && strings.Contains(s.Problems[0].Code+s.Problems[len(s.Problems)-1].Code,
+			"ram")
+	})
+}
+
 // TestPaths tries folders that Windows treats in its own way.
 func TestPaths(t *testing.T) {
 	cam := camera(t)
