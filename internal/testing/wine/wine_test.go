@@ -197,8 +197,8 @@ func (b *box) exact(cam *camtest.Camera, e event.Event) {
 	}
 }
 
-// TestFirstStart starts without settings and without a RAM disk, as everybody does on Windows. Preroll must run, so that
-// its guide can ask for one.
+// TestFirstStart starts without settings and without a RAM disk, as everybody does on Windows. Preroll must run, so
+// that its guide can ask for one.
 func TestFirstStart(t *testing.T) {
 	b := newBox(t, camera(t))
 	if err := os.Remove(b.here("preroll.toml")); err != nil {
