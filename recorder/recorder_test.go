@@ -774,7 +774,7 @@ func TestStormIsOneEvent(t *testing.T) {
 	if e.TriggerCount != senders*each || len(e.Triggers) != event.KeptTriggers {
 		t.Errorf("%d triggers counted and %d kept of %d mails", e.TriggerCount, len(e.Triggers), senders*each)
 	}
-	if last := e.Until.Sub(e.LastTrigger); last != s.Clip.PostRoll.D() {
+	if last := e.Until.Sub(e.LastTrigger); last != s.Lengths(s.Cameras[0]).PostRoll.D() {
 		t.Errorf("it ends %s after its last trigger", last)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	newer "github.com/preroll/preroll/recorder/update"
 )
 
 var update = flag.Bool("update", false, "write the lists again")
@@ -89,6 +91,42 @@ func TestSums(t *testing.T) {
 	}
 	cmd := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
 	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestSignatures signs as a release does, with a key made here, and has the program read what it reads of a release.
+func TestSignatures(t *testing.T) {
+	if _, err := exec.LookPath("minisign"); err != nil {
+		t.Skip("minisign is not installed")
+	}
+	dir := t.TempDir()
+	secret, public := filepath.Join(dir, "key"), filepath.Join(dir, "key.pub")
+	if out, err := exec.Command("minisign", "-G", "-W", "-s", secret, "-p", public).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Setenv("MINISIGN_KEY", secret)
+	r := release{ctx: t.Context(), out: filepath.Join(dir, "out"), work: dir, version: "1.2.3", date: time.Now()}
+	if err := os.Mkdir(r.out, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.sums(); err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	latest, err := os.ReadFile(filepath.Join(r.out, "latest.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := newer.Parse(latest, strings.Fields(string(key))[len(strings.Fields(string(key)))-1], time.Now())
+	if err != nil || is.Version != "1.2.3" {
+		t.Errorf("%+v, %v in\n%s", is, err, latest)
+	}
+	cmd := exec.Command("minisign", "-V", "-p", public, "-m", filepath.Join(r.out, "SHA256SUMS"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}

@@ -2,8 +2,9 @@
 //
 //	go run ./internal/build/dist -out dist
 //
-// It needs the tools that `.ci/setup dist` installs. The signature needs MINISIGN_KEY, the file of a secret key without
-// a password.
+// It needs the tools that `.ci/setup dist` installs. The signatures need MINISIGN_KEY, the file of a secret key of
+// minisign without a password, and MINISIGN_PUBLIC_KEY, its public key as text, by which the programs know a newer
+// release.
 package main
 
 import (
@@ -201,6 +202,9 @@ func (r *release) build(t *target) error {
 	t.file = filepath.Join(r.work, t.name()+"-"+t.platform(), "preroll")
 	env := []string{"GOOS=" + t.os, "GOARCH=" + t.arch, "GOARM=" + t.arm, "CGO_ENABLED=0", "GOFLAGS=-trimpath"}
 	tags, ld := "headless", "-s -w -buildid="
+	if key := os.Getenv("MINISIGN_PUBLIC_KEY"); key != "" {
+		ld += " -X github.com/preroll/preroll/recorder/update.PublicKey=" + key
+	}
 	if t.desktop {
 		env[3] = "CGO_ENABLED=1"
 		tags = "gles"
@@ -844,8 +848,32 @@ func (r *release) templates() error {
 	})
 }
 
+// latest writes the file that tells programs of this release, with its signature in it (see package update).
+func (r *release) latest(key string) error {
+	text := fmt.Sprintf("version: %s\nurl: https://github.com/preroll/preroll/releases/tag/v%s\ndate: %s\n", r.version,
+		r.fileVersion(), r.date.Format("2006-01-02"))
+	path := filepath.Join(r.work, "latest")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		return err
+	}
+	if _, err := r.run(nil, "minisign", "-S", "-s", key, "-m", path, "-x", path+".minisig"); err != nil {
+		return err
+	}
+	signature, err := os.ReadFile(path + ".minisig")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(r.out, "latest.txt"), []byte(text+"\n"+string(signature)), 0o644)
+}
+
 // sums writes SHA256SUMS, and its signature if there is a key.
 func (r *release) sums() error {
+	key := os.Getenv("MINISIGN_KEY")
+	if key != "" {
+		if err := r.latest(key); err != nil {
+			return err
+		}
+	}
 	files, err := os.ReadDir(r.out)
 	if err != nil {
 		return err
@@ -865,7 +893,6 @@ func (r *release) sums() error {
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 		return err
 	}
-	key := os.Getenv("MINISIGN_KEY")
 	if key == "" {
 		log.Print("SHA256SUMS is not signed: MINISIGN_KEY names no secret key")
 		return nil
