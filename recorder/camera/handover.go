@@ -124,6 +124,7 @@ type early struct {
 	err   error // of the first session
 	taken bool  // a recorder has it
 	used  bool  // its first Run was called
+	found bool  // its first frame is the one that the other process left out
 }
 
 // item is one call of a sink that was kept.
@@ -246,6 +247,7 @@ func (c *early) begin(cut status.Cut) {
 			first, best = i, d
 		}
 	}
+	c.found = first >= 0
 	for i := 0; first < 0 && i < len(c.list); i++ {
 		if c.list[i].isKey() && !wallOf(c.list[i].sample.Arrival).Before(cut.Time.Add(-near)) {
 			first = i
@@ -330,6 +332,9 @@ func (c *early) Run(ctx context.Context, to source.Sink) error {
 		return c.Source.Run(ctx, to)
 	}
 	c.used = true
+	if s, ok := to.(*sink); ok && c.found {
+		s.Continue()
+	}
 	var err error
 	for _, x := range c.list {
 		if err = x.pass(to); err != nil {

@@ -903,3 +903,19 @@ func FuzzWriter(f *testing.F) {
 		}
 	})
 }
+
+// TestContinue checks that a session which continues another process's joins it, although its first frame arrived late,
+// and that a longer pause stays a pause.
+func TestContinue(t *testing.T) {
+	for late, want := range map[time.Duration]time.Duration{13 * time.Millisecond: 0,
+		-5 * time.Millisecond: -5 * time.Millisecond,
+		2 * time.Second:       2 * time.Second} {
+		r := &Ring{entries: []*entry{{end: time.Minute}}}
+		if got := r.joint(time.Minute+late) - time.Minute; got != want {
+			t.Errorf("%v late: joined after %v, want %v", late, got, want)
+		}
+	}
+	if got := (&Ring{}).joint(time.Second); got != time.Second {
+		t.Errorf("an empty ring: %v", got)
+	}
+}

@@ -46,6 +46,7 @@ type Writer struct {
 	lastLen  time.Duration    // length of that sample if the source knows it, else 0
 	open     bool             // the part has such a last sample
 	needKey  bool             // frames before the next keyframe are of no use
+	joins    bool             // the first frame follows the last one in the ring
 	gaps     [8]time.Duration // the last intervals between frames
 	sequence uint32
 	buf      []byte
@@ -79,6 +80,22 @@ func (r *Ring) Writer() *Writer {
 	r.w = w
 	r.came, r.lag, r.gop, r.lastKey = 0, 0, 0, 0
 	return w
+}
+
+// Continue says that the first frame of the session follows the last one in the ring, as when another process recorded
+// until then. It begins where that one ends, although it may have arrived a little later than expected.
+func (w *Writer) Continue() { w.joins = true }
+
+// joint returns the media time of a session's first frame, which arrived at a time.
+func (r *Ring) joint(at time.Duration) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.entries); n > 0 {
+		if end := r.entries[n-1].end; end < at && at-end < minHole {
+			return end
+		}
+	}
+	return at
 }
 
 // Tracks begins a run if the tracks differ from those of the present run. Tracks fails with [source.NoVideo] if the
@@ -243,6 +260,9 @@ func (w *Writer) see(at time.Duration, s source.Sample) error {
 
 	if w.needKey && !s.Key {
 		return nil
+	}
+	if w.joins {
+		at, w.joins = r.joint(at), false
 	}
 	if w.f == nil {
 		if err := w.beginSegment(at, s.Key); err != nil {

@@ -654,6 +654,58 @@ func TestDesktopWithoutTray(t *testing.T) {
 	d.quits(p)
 }
 
+// TestJoinsTheService starts the desktop beside a service of the machine. Tray and window show the service, and the desktop
+// does not record. When the service stops, the desktop records with its own settings.
+func TestJoinsTheService(t *testing.T) {
+	d := newDesk(t, true)
+	system, state := filepath.Join(d.home, "run", "system"), filepath.Join(d.home, "service")
+	for _, dir := range []string{system, state} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, _, err := config.Load(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(d.home, ".config", "preroll", "preroll.toml")
+	if err := config.Save(own, s); err != nil {
+		t.Fatal(err)
+	}
+	s.Cameras = []config.Camera{config.DemoCamera()}
+	s.Cameras[0].Name = "Camera of the service"
+	s.RAMDisk.Path, s.Archive.Path = d.ram+"-service", filepath.Join(state, "clips")
+	if err := config.Save(filepath.Join(state, "preroll.toml"), s); err != nil {
+		t.Fatal(err)
+	}
+	d.env = append(d.env, "RUNTIME_DIRECTORY="+system)
+	exe := os.Getenv("PREROLL_PROGRAM")
+	service := d.start(func(c *exec.Cmd) { c.Env = append(d.env, "STATE_DIRECTORY="+state) }, exe, "record", "--system")
+	socket := filepath.Join(system, "preroll.sock")
+	c := control.NewClient(socket)
+	defer c.Close()
+	d.until("the service to record", 30*time.Second, func() bool {
+		st, err := c.Status(t.Context())
+		return err == nil && len(st.Cameras) == 1 && st.Cameras[0].State == status.Recording
+	})
+	desktop := d.start(nil, exe)
+	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
+	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("joined")) > 60 })
+	if _, err := os.Stat(filepath.Join(d.home, "run", "preroll.sock")); err == nil {
+		t.Error("the desktop records, too")
+	}
+	_ = service.Process.Signal(syscall.SIGTERM)
+	mine := control.NewClient(filepath.Join(d.home, "run", "preroll.sock"))
+	defer mine.Close()
+	d.until("the desktop to record itself", 40*time.Second, func() bool {
+		st, err := mine.Status(t.Context())
+		return err == nil && st.Settings == own
+	})
+	d.shot("alone-again")
+	_ = desktop.Process.Signal(os.Interrupt)
+	d.until("the desktop to end", 20*time.Second, func() bool { return d.processes(own) == nil })
+}
+
 // TestAFailedStartIsShown starts with settings that cannot be read. A window must show the error, because nobody sees
 // the output of a program that was started at login.
 func TestAFailedStartIsShown(t *testing.T) {
