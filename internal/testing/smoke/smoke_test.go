@@ -654,8 +654,8 @@ func TestDesktopWithoutTray(t *testing.T) {
 	d.quits(p)
 }
 
-// TestJoinsTheService starts the desktop beside a service of the machine. Tray and window show the service, and the desktop
-// does not record. When the service stops, the desktop records with its own settings.
+// TestJoinsTheService starts the desktop beside a service of the machine. Tray and window show the service, and the
+// desktop does not record. When the service stops, the desktop records with its own settings.
 func TestJoinsTheService(t *testing.T) {
 	d := newDesk(t, true)
 	system, state := filepath.Join(d.home, "run", "system"), filepath.Join(d.home, "service")
