@@ -289,7 +289,7 @@ var prerollKinds = []Kind{
 			return func() error { return t.World.Start(ctx, "") }, t.World.Stop(ctx)
 		}},
 	{Name: "Preroll is started twice", Lacks: nothing, Area: "preroll", Weight: 1,
-		Expect: "the second says so and exits with 1; the first does not notice",
+		Expect: "the second says so and exits with 5; the first does not notice",
 		Do: func(ctx context.Context, t *Fault) (func() error, error) {
 			w := t.World
 			before := w.pid()
@@ -301,8 +301,8 @@ var prerollKinds = []Kind{
 			go func() { done <- second.Wait() }()
 			select {
 			case err := <-done:
-				if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
-					w.blame("a second Preroll ended with %v, not with exit code 1", err)
+				if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 5 {
+					w.blame("a second Preroll ended with %v, not with exit code 5", err)
 				}
 			case <-time.After(busyTimeout):
 				_ = second.Process.Kill()

@@ -306,7 +306,7 @@ func TestStartWhileTheArchiveHangs(t *testing.T) {
 }
 
 // TestTwoRecorders checks that a second recorder on the same RAM disk or archive names the first one and exits with
-// status 1.
+// status 5.
 func TestTwoRecorders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, small(1))
@@ -327,7 +327,7 @@ func TestTwoRecorders(t *testing.T) {
 		try(t, config.Save(file, s))
 		out, err := exec.CommandContext(ctx, w.opt.Program, "record", "--config", file).CombinedOutput()
 		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 1 ||
+		if !errors.As(err, &exit) || exit.ExitCode() != 5 ||
 			!strings.Contains(string(out), "is used by another Preroll (process ") {
 			t.Errorf("%s: %v: %s", name, err, out)
 		}
