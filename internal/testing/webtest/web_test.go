@@ -360,6 +360,8 @@ func TestPagesInFirefox(t *testing.T) {
 	}
 	w.shot(b, "camera-firefox")
 
+	b.Until("enough in RAM to go back", 30*time.Second, `return +document.querySelector("input[type=range]").min < -12`)
+
 	// The slider by keyboard; then a camera that is gone is not shown as live, and plays on when it is back.
 	b.Must(nil, `for (let i = 0; i < 2; i++) {
 		const e = new KeyboardEvent("keydown", {key: "ArrowLeft", bubbles: true, cancelable: true});
