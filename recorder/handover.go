@@ -35,7 +35,7 @@ type succession struct {
 	handing  bool
 	left     bool
 	standing int           // processes that would take over
-	changed  chan struct{} // closed when standing changes
+	changed  chan struct{} // closed when handing or standing changes
 }
 
 func newSuccession() succession {
@@ -77,9 +77,7 @@ func (r *Recorder) HandOver(ctx context.Context, state string) (cuts []status.Cu
 		if same {
 			r.cameras.TakeBack()
 		}
-		s.mu.Lock()
-		s.handing = false
-		s.mu.Unlock()
+		s.change(func() { s.handing = false })
 		return nil, err
 	}
 	close(s.over)
@@ -118,8 +116,9 @@ func (r *Recorder) atWork(ctx context.Context) bool {
 // StandBy calls come when this recorder is about to end, so that the caller takes over, and returns when ctx ends or
 // another process has taken over.
 func (r *Recorder) StandBy(ctx context.Context, come func() error) error {
-	r.succession.stand(1)
-	defer r.succession.stand(-1)
+	s := &r.succession
+	s.change(func() { s.standing++ })
+	defer s.change(func() { s.standing-- })
 	select {
 	case <-r.succession.leaving:
 	case <-r.succession.over:
@@ -137,10 +136,11 @@ func (r *Recorder) StandBy(ctx context.Context, come func() error) error {
 	return nil
 }
 
-func (s *succession) stand(n int) {
+// change changes fields, and wakes whoever waits for that.
+func (s *succession) change(do func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.standing += n
+	do()
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

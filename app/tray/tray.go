@@ -147,8 +147,7 @@ func (t *tray) findHost() {
 	}
 }
 
-// watch passes on the updates of the recorder until the tray ends. If the recorder is gone, watch tries again every
-// second.
+// watch passes on the updates of the recorder until the tray ends.
 func (t *tray) watch(to chan<- update) {
 	send := func(u update) {
 		select {
@@ -156,24 +155,9 @@ func (t *tray) watch(to chan<- update) {
 		case <-t.ctx.Done():
 		}
 	}
-	for t.ctx.Err() == nil {
-		first := true
-		err := t.client.Watch(t.ctx, func(u control.Update) {
-			send(update{status: u.Status, first: first, events: u.Events, removed: u.Removed})
-			first = false
-		})
-		if t.ctx.Err() != nil {
-			return
-		}
-		t.opt.Log.Debug("recorder is gone", "err", err)
-		send(update{disconnected: true})
-		timer := time.NewTimer(time.Second)
-		select {
-		case <-timer.C:
-		case <-t.ctx.Done():
-			timer.Stop()
-		}
-	}
+	t.client.Follow(t.ctx, func(u control.Update, first bool) {
+		send(update{status: u.Status, first: first, events: u.Events, removed: u.Removed})
+	}, func() { send(update{disconnected: true}) })
 }
 
 // follow draws the tray and shows notifications until the tray ends. Its timer runs only while something is pending.

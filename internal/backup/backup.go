@@ -59,10 +59,14 @@ var (
 
 // Write writes a backup. An empty passphrase leaves all that is secret out.
 func Write(ctx context.Context, to io.Writer, p config.Paths, version, passphrase string) error {
-	s, _, err := config.Load(p.File)
-	if err != nil {
-		return err
+	file, err := os.ReadFile(p.File) // without what comes from this machine's environment
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &config.FileError{Path: p.File, Err: err}
 	}
+	if _, err := config.ParseHere(file); err != nil {
+		return &config.FileError{Path: p.File, Err: err}
+	}
+	s := config.Held(file)
 	var missing []string
 	out := io.WriteCloser(nopCloser{to})
 	if passphrase != "" {
@@ -114,21 +118,22 @@ func withoutSecrets(s config.Settings) (plain config.Settings, missing []string)
 			*secret = instead
 		}
 	}
-	cut := func(key string, address *string) {
-		if front, query, _ := strings.Cut(*address, "?"); query != "" {
+	public := config.Public(s)
+	cut := func(key string, address *string, shown string) {
+		if *address != shown {
 			missing = append(missing, key)
-			*address = front
+			*address = strings.TrimSuffix(shown, "…")
 		}
 	}
 	drop("smtp.password", &s.SMTP.Password, "")
 	for i := range s.Cameras {
 		drop("camera."+s.Cameras[i].ID+".password", &s.Cameras[i].Password, "")
-		cut("camera."+s.Cameras[i].ID+".url", &s.Cameras[i].URL)
-		cut("camera."+s.Cameras[i].ID+".url_small", &s.Cameras[i].URLSmall)
+		cut("camera."+s.Cameras[i].ID+".url", &s.Cameras[i].URL, public.Cameras[i].URL)
+		cut("camera."+s.Cameras[i].ID+".url_small", &s.Cameras[i].URLSmall, public.Cameras[i].URLSmall)
 	}
 	for i := range s.Targets { // some kinds are wrong without a token
 		drop("target."+s.Targets[i].ID+".token", &s.Targets[i].Token, config.Keyring)
-		cut("target."+s.Targets[i].ID+".url", &s.Targets[i].URL)
+		cut("target."+s.Targets[i].ID+".url", &s.Targets[i].URL, public.Targets[i].URL)
 	}
 	return s, missing
 }
@@ -250,7 +255,7 @@ func Restore(from io.Reader, p config.Paths, passphrase string, now time.Time) (
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", ErrNoBackup, err)
 	}
-	if _, err := config.Parse(text); err != nil {
+	if _, err := config.ParseHere(text); err != nil {
 		return r, &config.FileError{Path: settingsName + " in the backup", Err: err}
 	}
 	r.Made, r.Version, r.Missing = n.Made, n.Preroll, n.Missing

@@ -23,8 +23,9 @@ func home(t *testing.T) config.Paths {
 	p := config.Paths{File: filepath.Join(dir, "config", "preroll.toml"), State: filepath.Join(dir, "state")}
 	s := config.Default()
 	cam, target := config.NewCamera(), config.NewTarget()
-	cam.ID, cam.URL, cam.Username, cam.Password = "gate", "rtsp://10.0.0.1/x", "u", "C4nary-camera"
-	target.ID, target.Kind, target.URL, target.Token = "phone", config.Gotify, "https://example.com", "C4nary-token"
+	cam.ID, cam.URL, cam.Username, cam.Password = "gate", "rtsp://10.0.0.1/password=C4nary-path", "u", "C4nary-camera"
+	target.ID, target.Kind, target.URL, target.Token = "phone", config.Gotify, "https://example.com/C4nary-topic",
+		"C4nary-token"
 	s.Cameras, s.Targets = []config.Camera{cam}, []config.Target{target}
 	s.SMTP.Username, s.SMTP.Password = "u", "C4nary-mail"
 	if err := os.MkdirAll(p.State, 0o700); err != nil {
@@ -83,6 +84,7 @@ func plain(t *testing.T, b []byte) string {
 
 // TestThereAndBack backs an installation up while its list of events is open, and restores it over another one.
 func TestThereAndBack(t *testing.T) {
+	t.Setenv("PREROLL_CAMERA_GATE_NAME", "C4nary-environment") // is of this machine
 	from := home(t)
 	if err := open(t, from).Ping(); err != nil {
 		t.Fatal(err)
@@ -104,10 +106,13 @@ func TestThereAndBack(t *testing.T) {
 		if err != nil || len(s.Cameras) != 1 {
 			t.Fatalf("%s: %+v, %v", name, s, err)
 		}
+		if b, err := os.ReadFile(to.File); err != nil || strings.Contains(string(b), "environment") {
+			t.Errorf("%s: what comes from the environment was restored: %v", name, err)
+		}
 		if whole := s.Cameras[0].Password == "C4nary-camera"; whole != (passphrase != "") {
 			t.Errorf("%s: the password came back: %v", name, whole)
 		}
-		want := "smtp.password camera.gate.password target.phone.token"
+		want := "smtp.password camera.gate.password camera.gate.url target.phone.token target.phone.url"
 		if passphrase != "" {
 			want = ""
 		}

@@ -125,9 +125,14 @@ type recorder struct {
 
 func (b *box) record(args ...string) *recorder {
 	b.t.Helper()
-	r := &recorder{cmd: exec.Command(b.path, append([]string{"record", "--config", b.file}, args...)...),
-		out: new(bytes.Buffer), done: make(chan struct{})}
-	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = b.env, r.out, r.out
+	return b.start(b.env, append([]string{"record", "--config", b.file}, args...)...)
+}
+
+// start starts the program with an environment.
+func (b *box) start(env []string, args ...string) *recorder {
+	b.t.Helper()
+	r := &recorder{cmd: exec.Command(b.path, args...), out: new(bytes.Buffer), done: make(chan struct{})}
+	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = env, r.out, r.out
 	if err := r.cmd.Start(); err != nil {
 		b.t.Fatal(err)
 	}
@@ -139,7 +144,7 @@ func (b *box) record(args ...string) *recorder {
 		_ = r.cmd.Process.Kill()
 		<-r.done
 		if b.t.Failed() {
-			b.t.Logf("record printed:\n%s", r.out)
+			b.t.Logf("preroll %s printed:\n%s", strings.Join(args, " "), r.out)
 		}
 	})
 	return r

@@ -104,15 +104,13 @@ func newReport(e *env) *report {
 			r.secrets = append(r.secrets, v, url.QueryEscape(v), url.PathEscape(v), strings.Trim(string(quoted), `"`))
 		}
 	}
-	for _, c := range s.Cameras { // some cameras want their password in the path
-		for _, u := range []string{c.URL, c.URLSmall} {
-			r.hideIn(u, config.RedactURL(u))
-		}
+	public := config.Public(s)
+	for i, c := range s.Cameras {
+		r.hideIn(c.URL, public.Cameras[i].URL)
+		r.hideIn(c.URLSmall, public.Cameras[i].URLSmall)
 	}
-	for _, t := range s.Targets { // the topic of ntfy is the secret
-		if u, err := url.Parse(t.URL); err == nil && strings.Trim(u.Path, "/") != "" {
-			r.hideIn(t.URL, u.Scheme+"://"+u.Host+"/(hidden)")
-		}
+	for i, t := range s.Targets {
+		r.hideIn(t.URL, public.Targets[i].URL)
 	}
 	slices.SortFunc(r.secrets, func(a, b string) int { return len(b) - len(a) }) // one may be part of another
 	return r
@@ -150,7 +148,7 @@ func (r *report) value(name string, v any, err error) {
 func (r *report) fill(ctx context.Context, e *env) {
 	r.add("version.txt", versions(ctx, e))
 	s, _, err := settingsInForce(e)
-	r.value("settings.json", s, err)
+	r.value("settings.json", config.Public(s), err)
 	st, err := e.client.Status(ctx)
 	r.value("status.json", st, err)
 	list, err := e.client.Events(ctx, event.Query{Limit: reportEvents})
@@ -179,10 +177,12 @@ func (r *report) fill(ctx context.Context, e *env) {
 
 	var logs bytes.Buffer
 	for _, sv := range []service.Service{{}, {System: true}} {
-		is, err := sv.Status(ctx)
-		fmt.Fprintf(&logs, "service, of the machine: %v: %+v %v\n", sv.System, is, err)
+		m := sv.Manager()
+		is, err := m.Status(ctx)
+		fmt.Fprintf(&logs, "service, of the machine: %v, installed: %v, running: %v, says: %q, error: %v\n", sv.System,
+			is.Installed, is.Running, is.Said, err)
 		if is.Running || is.Installed {
-			if err := sv.Logs(ctx, false, &logs); err != nil {
+			if err := m.Logs(ctx, false, &logs); err != nil {
 				fmt.Fprintln(&logs, err)
 			}
 		}

@@ -109,27 +109,14 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
-// serve starts a service with these arguments.
+// serve starts the service of the user, or with "--system" that of the machine.
 func (d *desk) serve(args ...string) *recorder {
 	d.t.Helper()
-	r := &recorder{cmd: exec.Command(d.path, append([]string{"record", "--take-over"}, args...)...),
-		out: new(bytes.Buffer), done: make(chan struct{})}
-	r.cmd.Stdout, r.cmd.Stderr, r.cmd.Env = r.out, r.out, d.service
-	if len(args) == 0 {
-		r.cmd.Env = d.env
+	env := d.env
+	if len(args) > 0 {
+		env = d.service
 	}
-	if err := r.cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	go func() { _ = r.cmd.Wait(); close(r.done) }()
-	d.t.Cleanup(func() {
-		_ = r.cmd.Process.Kill()
-		<-r.done
-		if d.t.Failed() {
-			d.t.Logf("the service printed:\n%s", r.out)
-		}
-	})
-	return r
+	return d.start(env, append([]string{"record", "--take-over"}, args...)...)
 }
 
 // recorder waits until the recorder that answers uses a settings file, and returns its status.

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
 	"github.com/preroll/preroll/recorder"
-	"github.com/preroll/preroll/recorder/camera"
 	"github.com/preroll/preroll/recorder/control"
-	"github.com/preroll/preroll/recorder/status"
 )
 
 // Times of the keeper.
@@ -63,11 +60,10 @@ func (k *keeper) run(ctx context.Context) error {
 // tells it that nobody comes any more. When the service of this machine runs, the recorder finishes its open events and
 // ends.
 func (k *keeper) record(ctx context.Context, stop func()) error {
-	var ln net.Listener
-	var early *camera.Early
+	var at seat
 	s, err := startSettings(k.e, k.demo)
 	if err == nil {
-		ln, early, err = listen(ctx, k.e, s, k.log, stop != nil)
+		at, err = listen(ctx, k.e, s, k.log, stop != nil)
 	}
 	if stop != nil {
 		stop()
@@ -93,7 +89,7 @@ func (k *keeper) record(ctx context.Context, stop func()) error {
 			}
 		}
 	})
-	return serve(ctx, k.e, s, ln, early, stop != nil, k.log, joins)
+	return serve(ctx, k.e, s, at, k.log, joins)
 }
 
 // listens reports whether a recorder listens on a socket.
@@ -120,11 +116,10 @@ func (k *keeper) join(ctx context.Context) (stop func(), err error) {
 		}
 		c := control.NewClient(socket)
 		k.say(ctx, c)
-		k.until = time.Now().Add(returnTime)
 		stop, err := c.StandBy(ctx)
+		k.until = time.Now().Add(returnTime)
 		switch {
 		case err != nil: // it is gone, or of a version that does not know the call
-			k.until = time.Now().Add(returnTime)
 			waitFor(ctx, time.Second)
 		case socket == k.e.paths.Socket:
 			return func() { stop(); c.Close() }, nil
@@ -164,9 +159,8 @@ func waitFor(ctx context.Context, d time.Duration) {
 
 // say prints whose recorder is joined.
 func (k *keeper) say(ctx context.Context, c *control.Client) {
-	var s status.Status
-	var err error
-	if s, err = c.Status(ctx); err != nil {
+	s, err := c.Status(ctx)
+	if err != nil {
 		return
 	}
 	text := fmt.Sprintf("Joining the recorder that is running already, with %s.", s.Settings)

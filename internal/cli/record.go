@@ -65,11 +65,11 @@ func foreground(ctx context.Context, e *env, demo, takeOver bool) error {
 		return err
 	}
 	log := e.log()
-	ln, early, err := listen(ctx, e, s, log, takeOver)
+	at, err := listen(ctx, e, s, log, takeOver)
 	if err != nil {
 		return err
 	}
-	err = serve(ctx, e, s, ln, early, takeOver, log, nil)
+	err = serve(ctx, e, s, at, log, nil)
 	if errors.Is(err, recorder.ErrHandedOver) {
 		log.Info("another recorder has taken over")
 		return nil
@@ -127,16 +127,28 @@ var errRunning = errors.New("a recorder is running already with these settings; 
 // handOverTime is how long another process may take to end after it has handed over.
 const handOverTime = 20 * time.Second
 
+// seat is the place of the only recorder of some settings.
+type seat struct {
+	net.Listener
+	early     *camera.Early // cameras that are read already; may be nil
+	takenOver bool          // from another process, which may hold its locks for a moment more
+}
+
+// leave gives the seat up before a recorder has it.
+func (s seat) leave() {
+	s.early.End()
+	_ = s.Close()
+}
+
 // listen makes this process the recorder of its settings. With takeOver it takes the place of the recorder that is
-// running, and returns the cameras that it reads already; else that is an error.
-func listen(ctx context.Context, e *env, s config.Settings, log *slog.Logger, takeOver bool) (net.Listener,
-	*camera.Early, error) {
+// running; else that is an error.
+func listen(ctx context.Context, e *env, s config.Settings, log *slog.Logger, takeOver bool) (seat, error) {
 	ln, err := control.Listen(e.paths.Socket, e.paths.Shared)
 	switch {
 	case !errors.Is(err, control.ErrTaken):
-		return ln, nil, err
+		return seat{Listener: ln}, err
 	case !takeOver:
-		return nil, nil, errRunning
+		return seat{}, errRunning
 	}
 	log.Info("taking over from the recorder that is running")
 	c := control.NewClient(e.paths.Socket)
@@ -145,7 +157,7 @@ func listen(ctx context.Context, e *env, s config.Settings, log *slog.Logger, ta
 	var refused *control.Error
 	if errors.As(err, &refused) {
 		early.End()
-		return nil, nil, fmt.Errorf("%w: %w", errRunning, err)
+		return seat{}, fmt.Errorf("%w: %w", errRunning, err)
 	}
 	if err != nil {
 		log.Warn("the recorder that is running does not answer; it is replaced when it is gone", "err", err)
@@ -154,15 +166,19 @@ func listen(ctx context.Context, e *env, s config.Settings, log *slog.Logger, ta
 	defer cancel()
 	for {
 		ln, err := control.Listen(e.paths.Socket, e.paths.Shared)
-		if !errors.Is(err, control.ErrTaken) {
-			return ln, early, err
+		if err == nil {
+			return seat{ln, early, true}, nil
 		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			early.End()
-			return nil, nil, errRunning
+		if errors.Is(err, control.ErrTaken) {
+			select {
+			case <-time.After(10 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+				err = errRunning
+			}
 		}
+		early.End()
+		return seat{}, err
 	}
 }
 
@@ -170,13 +186,12 @@ func listen(ctx context.Context, e *env, s config.Settings, log *slog.Logger, ta
 const yieldTime = 140 * time.Second
 
 // serve runs the engine and its control socket until ctx ends, or until another process takes over; then the error is
-// [recorder.ErrHandedOver]. ended may be nil; else the recorder finishes its open events and ends when ended is closed.
-func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, early *camera.Early, takenOver bool,
-	log *slog.Logger, joins <-chan struct{}) error {
+// [recorder.ErrHandedOver]. joins may be nil; else the recorder finishes its open events and ends when joins is closed.
+func serve(ctx context.Context, e *env, s config.Settings, at seat, log *slog.Logger, joins <-chan struct{}) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	o := recorder.Options{Paths: e.paths, Settings: s, Log: log, Say: e.say, Early: early}
+	o := recorder.Options{Paths: e.paths, Settings: s, Log: log, Say: e.say, Early: at.early}
 	if e.web != nil {
 		o.Web = func(ctx context.Context, host control.WebHost) error {
 			c := control.NewClient(e.paths.Socket)
@@ -184,10 +199,9 @@ func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, earl
 			return e.web(ctx, c, host)
 		}
 	}
-	r, err := newRecorder(ctx, o, takenOver)
+	r, err := newRecorder(ctx, o, at.takenOver)
 	if err != nil {
-		early.End()
-		_ = ln.Close()
+		at.leave()
 		if ctx.Err() != nil { // it was to end before it began
 			return nil
 		}
@@ -202,7 +216,7 @@ func serve(ctx context.Context, e *env, s config.Settings, ln net.Listener, earl
 	defer end()
 	g, running := errgroup.WithContext(running)
 	g.Go(func() error { return r.Run(running) })
-	g.Go(func() error { return control.Serve(running, ln, r, func() control.Watcher { return r.Subscribe() }) })
+	g.Go(func() error { return control.Serve(running, at, r, func() control.Watcher { return r.Subscribe() }) })
 	g.Go(func() error { service.Tell(running, r.Status); return nil })
 	g.Go(func() error { reloadOnSignal(running, r); return nil })
 	g.Go(func() error {
@@ -331,6 +345,9 @@ func resident(e *env, d Desktop, byHand, demo bool) error {
 	cancel()
 	if kerr := <-kept; kerr != nil {
 		return kerr
+	}
+	if e.ctx.Err() != nil { // asked to end, maybe before the recorder answered
+		return nil
 	}
 	return err
 }

@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/preroll/preroll/internal/service"
 	"github.com/preroll/preroll/recorder"
 )
 
@@ -24,9 +23,7 @@ func reloadOnSignal(ctx context.Context, r *recorder.Recorder) {
 	for {
 		select {
 		case <-hups:
-			service.Reloading(false)
 			r.Reload()
-			service.Reloading(true)
 		case <-ctx.Done():
 			return
 		}

@@ -43,13 +43,13 @@ func serviceCommand() command {
 				os.Geteuid() != 0 {
 				return fmt.Errorf("%w; use sudo, or leave --system away for a service of your own", service.ErrNoRights)
 			}
-			return act(e, s, action, follow)
+			return act(e, s.Manager(), action, follow)
 		},
 	}
 }
 
 // act does what is asked with a service, and says what came of it.
-func act(e *env, s service.Service, action string, follow bool) error {
+func act(e *env, s service.Manager, action string, follow bool) error {
 	said := ""
 	var err error
 	switch action {

@@ -78,14 +78,8 @@ func showSettings(e *env, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	s = config.Public(s)
 	if asJSON {
-		for i := range s.Cameras {
-			c := &s.Cameras[i]
-			c.URL, c.URLSmall = config.HideQuery(c.URL), config.HideQuery(c.URLSmall)
-		}
-		for i := range s.Targets {
-			s.Targets[i].URL = config.HideQuery(s.Targets[i].URL)
-		}
 		return printJSON(e, s)
 	}
 	for _, k := range config.Keys(s) {
@@ -100,7 +94,7 @@ func getSetting(e *env, key string) error {
 	if err != nil {
 		return err
 	}
-	v, ok := config.Get(s, key)
+	v, ok := config.Get(config.Public(s), key)
 	if !ok {
 		return errUsage(fmt.Sprintf("there is no setting %q; preroll settings shows all", key))
 	}

@@ -4,6 +4,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -216,8 +217,8 @@ func (r *reader) frigate(doc map[string]yaml.Node) error {
 	return nil
 }
 
-// own reports whether an address without its scheme is that of go2rtc or MediaMTX itself on the same machine.
-func own(rest string) bool {
+// restream reports whether an address without its scheme is that of go2rtc or MediaMTX itself on the same machine.
+func restream(rest string) bool {
 	return strings.HasPrefix(rest, "127.0.0.1:8554/") || strings.HasPrefix(rest, "localhost:8554/")
 }
 
@@ -234,7 +235,7 @@ func best(sources []string) (address string) {
 // recordable reports whether an address of go2rtc is one of a camera, and no command or other stream.
 func recordable(address string) bool {
 	scheme, rest, ok := strings.Cut(strings.TrimPrefix(address, "ffmpeg:"), "://")
-	if own(rest) {
+	if restream(rest) {
 		return false
 	}
 	return ok && slices.Contains([]string{"rtsp", "rtsps", "http", "https"}, strings.ToLower(scheme))
@@ -271,6 +272,9 @@ func (r *reader) mediamtx(doc map[string]yaml.Node) error {
 		switch source := paths[name].Source; {
 		case name == "all" || name == "all_others" || strings.HasPrefix(name, "~"):
 			r.skip(name, "it stands for many paths")
+		case source != "" && source != "publisher" && !recordable(source):
+			what, _, _ := strings.Cut(source, ":")
+			r.skip(name, "its source is no RTSP or HTTP, but %q", what)
 		case !recordable(source):
 			r.skip(name, "it is published to MediaMTX; record rtsp://THAT-MACHINE:8554/%s", name)
 		default:
@@ -318,7 +322,7 @@ func (r *reader) csv(text []byte) error {
 			case "url_small":
 				small = value
 			case "id":
-				name = max(name, value)
+				name = cmp.Or(name, value)
 			default:
 				if value != "" {
 					faults = append(faults, config.Set(&s, "camera.x."+key, value)...)
@@ -338,12 +342,7 @@ func (r *reader) csv(text []byte) error {
 		}
 		given, was := s.Cameras[0], &r.cameras[n]
 		given.ID, given.Name, given.URL, given.URLSmall = was.ID, was.Name, was.URL, was.URLSmall
-		if given.Username == "" {
-			given.Username = was.Username
-		}
-		if given.Password == "" {
-			given.Password = was.Password
-		}
+		given.Username, given.Password = cmp.Or(given.Username, was.Username), cmp.Or(given.Password, was.Password)
 		*was = given
 	}
 	return nil

@@ -51,7 +51,8 @@ func (p *program) Shutdown(s service.Service) error { return p.Stop(s) }
 // platform is a service of launchd or of the service control manager.
 type platform struct{ Service }
 
-func (s Service) manager() manager {
+// Manager returns the manager of this platform for the service.
+func (s Service) Manager() Manager {
 	s.System = s.System || runtime.GOOS == "windows" // Windows has no services of users
 	return platform{s}
 }
@@ -76,8 +77,8 @@ func (s Service) Run(run func(context.Context) error) error {
 	}
 }
 
-// LogFile returns the file for what a service writes, where no manager keeps it, or "".
-func LogFile(system bool) string {
+// logFile returns the file for what a service writes, where no manager keeps it, or "".
+func logFile(system bool) string {
 	switch {
 	case system:
 		return filepath.Join(config.ServicePaths().State, "preroll.log")
@@ -95,7 +96,7 @@ func (s platform) service(p *program) (service.Service, error) {
 	}
 	c := &service.Config{Name: "preroll", DisplayName: "Preroll", Executable: path,
 		Description: "Saves the seconds before something happened in front of a camera.",
-		Arguments:   []string{"record", "--take-over", "--log-file", LogFile(s.System)},
+		Arguments:   []string{"record", "--take-over", "--log-file", logFile(s.System)},
 		Option: service.KeyValue{
 			"UserService": !s.System, "RunAtLoad": true, "KeepAlive": true}} // launchd
 	if s.System {
@@ -124,7 +125,7 @@ func (s platform) act(do func(service.Service) error) error {
 	return err
 }
 
-func (s platform) install(context.Context) error {
+func (s platform) Install(context.Context) error {
 	if s.System {
 		if err := prepare(config.ServicePaths().State); err != nil {
 			return err
@@ -136,16 +137,16 @@ func (s platform) install(context.Context) error {
 	return s.act(service.Service.Start)
 }
 
-func (s platform) uninstall(context.Context) error {
+func (s platform) Uninstall(context.Context) error {
 	_ = s.act(service.Service.Stop) // it may not run
 	return s.act(service.Service.Uninstall)
 }
 
-func (s platform) start(context.Context) error   { return s.act(service.Service.Start) }
-func (s platform) stop(context.Context) error    { return s.act(service.Service.Stop) }
-func (s platform) restart(context.Context) error { return s.act(service.Service.Restart) }
+func (s platform) Start(context.Context) error   { return s.act(service.Service.Start) }
+func (s platform) Stop(context.Context) error    { return s.act(service.Service.Stop) }
+func (s platform) Restart(context.Context) error { return s.act(service.Service.Restart) }
 
-func (s platform) status(context.Context) (is Status, err error) {
+func (s platform) Status(context.Context) (is Status, err error) {
 	err = s.act(func(sv service.Service) error {
 		st, err := sv.Status()
 		is.Installed, is.Running = err == nil, st == service.StatusRunning
@@ -157,11 +158,11 @@ func (s platform) status(context.Context) (is Status, err error) {
 	return is, err
 }
 
-// logLines is how much of the log file is shown, in bytes.
+// logBytes is how much of the log file is shown, in bytes.
 const logBytes = 32 << 10
 
-func (s platform) logs(ctx context.Context, follow bool, to io.Writer) error {
-	f, err := os.Open(LogFile(s.System))
+func (s platform) Logs(ctx context.Context, follow bool, to io.Writer) error {
+	f, err := os.Open(logFile(s.System))
 	if errors.Is(err, os.ErrNotExist) {
 		return errors.New("the service has written nothing yet")
 	}

@@ -13,7 +13,8 @@ import (
 
 // Times of [Tell].
 const (
-	tellEvery = time.Second
+	tellFirst = time.Second      // until it is ready
+	tellLater = 10 * time.Second // afterwards; each time costs a status
 	readyTime = 30 * time.Second // after it a recorder counts as started although no camera records
 )
 
@@ -29,13 +30,16 @@ func Tell(ctx context.Context, is func(context.Context) status.Status) {
 	if err != nil {
 		watchdog = 0
 	}
-	tick := time.NewTicker(tellEvery)
+	tick := time.NewTicker(tellFirst)
 	defer tick.Stop()
 	var t teller
 	t.began = time.Now()
 	for {
 		for _, say := range t.see(time.Now(), is(ctx), watchdog/3) {
 			_, _ = daemon.SdNotify(false, say) // the manager may be gone for a moment
+		}
+		if t.ready {
+			tick.Reset(tellLater)
 		}
 		select {
 		case <-tick.C:
@@ -44,15 +48,6 @@ func Tell(ctx context.Context, is func(context.Context) status.Status) {
 			return
 		}
 	}
-}
-
-// Reloading tells the service manager that the settings are read again, and that this is done.
-func Reloading(done bool) {
-	say := daemon.SdNotifyReloading
-	if done {
-		say = daemon.SdNotifyReady
-	}
-	_, _ = daemon.SdNotify(false, say)
 }
 
 // teller decides what is told. It is a function of what it saw.

@@ -59,36 +59,20 @@ func (s Service) program() (string, error) {
 	return self, nil
 }
 
-// manager does what the service manager of a platform can.
-type manager interface {
-	install(ctx context.Context) error
-	uninstall(ctx context.Context) error
-	start(ctx context.Context) error
-	stop(ctx context.Context) error
-	restart(ctx context.Context) error
-	status(ctx context.Context) (Status, error)
-	logs(ctx context.Context, follow bool, to io.Writer) error
-}
+// Manager does what the service manager of a platform can do with a service.
+type Manager interface {
+	// Install installs the service and starts it, now and from now on by itself.
+	Install(ctx context.Context) error
 
-// Install installs the service and starts it, now and from now on by itself.
-func (s Service) Install(ctx context.Context) error { return s.manager().install(ctx) }
+	// Uninstall stops the service and removes what Install made. Settings and clips stay.
+	Uninstall(ctx context.Context) error
 
-// Uninstall stops the service and removes what Install made. Settings and clips stay.
-func (s Service) Uninstall(ctx context.Context) error { return s.manager().uninstall(ctx) }
+	// Start starts the service. Where the manager can tell, it returns when the service records.
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+	Restart(ctx context.Context) error
+	Status(ctx context.Context) (Status, error)
 
-// Start starts the service, and returns when it records.
-func (s Service) Start(ctx context.Context) error { return s.manager().start(ctx) }
-
-// Stop stops the service.
-func (s Service) Stop(ctx context.Context) error { return s.manager().stop(ctx) }
-
-// Restart stops and starts the service.
-func (s Service) Restart(ctx context.Context) error { return s.manager().restart(ctx) }
-
-// Status returns how the service is.
-func (s Service) Status(ctx context.Context) (Status, error) { return s.manager().status(ctx) }
-
-// Logs writes the last lines that the service wrote. With follow it goes on until ctx ends.
-func (s Service) Logs(ctx context.Context, follow bool, to io.Writer) error {
-	return s.manager().logs(ctx, follow, to)
+	// Logs writes the last lines that the service wrote. With follow it goes on until ctx ends.
+	Logs(ctx context.Context, follow bool, to io.Writer) error
 }

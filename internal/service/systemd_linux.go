@@ -26,7 +26,8 @@ const sysusers = `u preroll - "Preroll recorder" /var/lib/preroll` + "\n"
 // systemd is a service that systemd runs.
 type systemd struct{ Service }
 
-func (s Service) manager() manager { return systemd{s} }
+// Manager returns the manager of this platform for the service.
+func (s Service) Manager() Manager { return systemd{s} }
 
 // systemctl runs systemctl, and returns what it printed. Its error says what systemctl said.
 func (s systemd) systemctl(ctx context.Context, args ...string) (string, error) {
@@ -77,7 +78,7 @@ func (s systemd) fromPackage(program string) bool {
 	return false
 }
 
-func (s systemd) install(ctx context.Context) error {
+func (s systemd) Install(ctx context.Context) error {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return ErrNoManager
 	}
@@ -126,11 +127,11 @@ func (s systemd) install(ctx context.Context) error {
 			}
 		}
 	}
-	return s.restart(ctx)
+	return s.Restart(ctx)
 }
 
-func (s systemd) uninstall(ctx context.Context) error {
-	if is, err := s.status(ctx); err != nil {
+func (s systemd) Uninstall(ctx context.Context) error {
+	if is, err := s.Status(ctx); err != nil {
 		return err
 	} else if !is.Installed && !is.Running {
 		return ErrNotInstalled
@@ -149,12 +150,12 @@ func (s systemd) uninstall(ctx context.Context) error {
 	return err
 }
 
-func (s systemd) start(ctx context.Context) error   { return s.do(ctx, "start") }
-func (s systemd) restart(ctx context.Context) error { return s.do(ctx, "restart") }
-func (s systemd) stop(ctx context.Context) error    { return s.do(ctx, "stop") }
+func (s systemd) Start(ctx context.Context) error   { return s.do(ctx, "start") }
+func (s systemd) Restart(ctx context.Context) error { return s.do(ctx, "restart") }
+func (s systemd) Stop(ctx context.Context) error    { return s.do(ctx, "stop") }
 
 func (s systemd) do(ctx context.Context, action string) error {
-	is, err := s.status(ctx)
+	is, err := s.Status(ctx)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func (s systemd) journal() string {
 	return "preroll service logs"
 }
 
-func (s systemd) status(ctx context.Context) (is Status, err error) {
+func (s systemd) Status(ctx context.Context) (is Status, err error) {
 	out, err := s.systemctl(ctx, "show", unit, "--property=ActiveState,UnitFileState,StatusText")
 	if err != nil {
 		return is, err
@@ -194,7 +195,7 @@ func (s systemd) status(ctx context.Context) (is Status, err error) {
 	return is, nil
 }
 
-func (s systemd) logs(ctx context.Context, follow bool, to io.Writer) error {
+func (s systemd) Logs(ctx context.Context, follow bool, to io.Writer) error {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return ErrNoManager
 	}

@@ -7,6 +7,17 @@ import (
 // unit is the name of the unit of systemd.
 const unit = "preroll.service"
 
+// restarts is what both units say of starting again.
+const restarts = `ExecReload=kill -HUP $MAINPID
+Restart=always
+RestartSec=1
+# 2: wrong use, 4: wrong settings. Only a person can help.
+RestartPreventExitStatus=2 4
+# The recorder reports to be alive only while segments of the cameras come.
+WatchdogSec=60
+TimeoutStartSec=90
+`
+
 // SystemUnit returns the unit with which systemd runs Preroll for the whole machine, with a user of its own. writable
 // are folders that it may write, beside the usual ones.
 func SystemUnit(program string, writable ...string) string {
@@ -24,15 +35,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 ExecStart=` + quoted(program) + ` record --system --take-over
-ExecReload=kill -HUP $MAINPID
-Restart=always
-RestartSec=1
-# 2: wrong use, 4: wrong settings. Only a person can help.
-RestartPreventExitStatus=2 4
-# The recorder reports to be alive only while segments of the cameras come.
-WatchdogSec=60
-TimeoutStartSec=90
-# Where a desktop takes over, open events are finished first.
+` + restarts + `# Where a desktop takes over, open events are finished first.
 TimeoutStopSec=150
 
 User=preroll
@@ -105,15 +108,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 ExecStart=` + command + `
-ExecReload=kill -HUP $MAINPID
-Restart=always
-RestartSec=1
-# 2: wrong use, 4: wrong settings. Only a person can help.
-RestartPreventExitStatus=2 4
-# The recorder reports to be alive only while segments of the cameras come.
-WatchdogSec=60
-TimeoutStartSec=90
-TimeoutStopSec=150
+` + restarts + `TimeoutStopSec=150
 OOMPolicy=continue
 NoNewPrivileges=yes
 

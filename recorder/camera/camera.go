@@ -31,8 +31,8 @@ type camera struct {
 
 	keyed   atomic.Bool     // the session has brought a keyframe
 	cutting atomic.Bool     // the session ends at the next keyframe, because another process takes over
-	wasCut  atomic.Bool     // the session ended so
 	cut     chan status.Cut // receives that keyframe when all before it is in the ring
+	back    chan struct{}   // receives when the other process does not take over after all
 
 	running   sync.WaitGroup
 	incidents sync.WaitGroup
@@ -65,6 +65,7 @@ func (s *Set) newCamera(cfg config.Camera) (*camera, error) {
 	c := &camera{
 		set: s, dir: s.dir(cfg.ID), cfg: cfg, lengths: s.settings.Lengths(cfg), log: s.opt.Log.With("camera", cfg.ID),
 		seen: make(chan struct{}, 1), changed: make(chan struct{}, 1), cut: make(chan status.Cut, 1),
+		back:  make(chan struct{}, 1),
 		state: status.Connecting, since: time.Now()}
 	c.source = s.opt.Early.take(cfg)
 	eraseSmall(c.dir)

@@ -29,6 +29,14 @@ func (s *Set) HandOver(ctx context.Context) []status.Cut {
 	var list []status.Cut
 	cameras := s.all()
 	for _, c := range cameras {
+		select { // what is left of a hand-over that was taken back
+		case <-c.back:
+		default:
+		}
+		select {
+		case <-c.cut:
+		default:
+		}
 		c.cutting.Store(true)
 	}
 	for _, c := range cameras {
@@ -50,20 +58,13 @@ func (s *Set) HandOver(ctx context.Context) []status.Cut {
 	return list
 }
 
-// TakeBack takes HandOver back: cameras whose session has ended begin another one.
+// TakeBack takes HandOver back: cameras whose session has ended, or is ending, begin another one.
 func (s *Set) TakeBack() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.slots {
-		if c.state != recording || !c.cutting.CompareAndSwap(true, false) {
-			continue
-		}
+	for _, c := range s.all() {
+		c.cutting.Store(false)
 		select {
-		case <-c.cut:
+		case c.back <- struct{}{}:
 		default:
-		}
-		if c.wasCut.CompareAndSwap(true, false) && s.active {
-			c.start(s.ctx)
 		}
 	}
 }
@@ -191,7 +192,7 @@ func (e *Early) Cut(list []status.Cut, since time.Time) {
 	}
 }
 
-// Stop ends the reading of cameras that no recorder has taken, and waits for it.
+// Stop ends the reading of cameras that no recorder has taken. It does not wait.
 func (e *Early) Stop() {
 	if e == nil {
 		return

@@ -36,8 +36,16 @@ func (c *camera) supervise(ctx context.Context) {
 		began := time.Now()
 		c.setState(status.Connecting, nil, time.Time{})
 		err := c.record(ctx)
-		if ctx.Err() != nil || errors.Is(err, errCut) {
+		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, errCut) {
+			select {
+			case <-c.back:
+				continue
+			case <-ctx.Done():
+				return
+			}
 		}
 		f := source.AsFailure(err)
 		if time.Since(began) > healthy {
@@ -132,7 +140,6 @@ func (c *camera) record(ctx context.Context) error {
 	}
 	cerr := s.Close()
 	if s.at.Camera != "" {
-		c.wasCut.Store(true)
 		c.cut <- s.at
 		return errCut
 	}

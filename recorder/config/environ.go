@@ -1,6 +1,7 @@
 package config
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -52,6 +53,10 @@ func environment(s Settings) (list []assignment, faults ValidationErrors) {
 		key, ok := keyOf(s, name)
 		if base, isFile := strings.CutSuffix(name, envFile); !ok && isFile {
 			if key, ok = keyOf(s, base); ok {
+				if _, twice := vars[base]; twice {
+					faults.add(name, "", text.RuleOnce)
+					continue
+				}
 				b, err := readSmall(value)
 				if err != nil {
 					faults.addText(name, value, text.Of(err))
@@ -76,12 +81,8 @@ func readSmall(path string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = f.Close() }()
-	b := make([]byte, maxEnv)
-	n, err := f.Read(b)
-	if n == 0 && err != nil {
-		return "", err
-	}
-	return string(b[:n]), nil
+	b, err := io.ReadAll(io.LimitReader(f, maxEnv))
+	return string(b), err
 }
 
 // envName returns the name of the variable for a key.
@@ -122,10 +123,16 @@ var kubernetes = regexp.MustCompile(`_SERVICE_(HOST|PORT\w*)$|_PORT(_\w+)?$`)
 
 // ofSettings reports whether a variable seems to mean a setting.
 func ofSettings(name string) bool {
-	return !kubernetes.MatchString(name) && slices.ContainsFunc([]string{"ram_disk", "archive", "clip", "smtp", "calls",
-		"web", "notify", "ffmpeg",
-		"update", "camera",
-		"target"}, func(table string) bool { return strings.HasPrefix(name, envName(table)+"_") })
+	if kubernetes.MatchString(name) {
+		return false
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Settings]()) {
+		isTable := f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Slice
+		if isTable && strings.HasPrefix(name, envName(tomlName(f))+"_") {
+			return true
+		}
+	}
+	return false
 }
 
 // EnvironmentFaults returns a fault for each setting that differs from the one in the environment, which would be in
@@ -145,6 +152,17 @@ func EnvironmentFaults(s Settings) ValidationErrors {
 	return faults
 }
 
+// Held returns the settings that the text of a file holds, which may be valid only together with the environment. A
+// text that is no TOML holds the defaults.
+func Held(file []byte) Settings {
+	var m map[string]any
+	if toml.Unmarshal(file, &m) != nil {
+		return Default()
+	}
+	s, _ := decode(m)
+	return s
+}
+
 // withoutEnvironment returns s with what the settings file holds, in place of what comes from the environment, so that
 // no password from there is written to the file. file is the text of the settings file.
 func withoutEnvironment(s Settings, file []byte) Settings {
@@ -152,11 +170,7 @@ func withoutEnvironment(s Settings, file []byte) Settings {
 	if len(list) == 0 {
 		return s
 	}
-	held := Default()
-	var m map[string]any
-	if toml.Unmarshal(file, &m) == nil { // the file may be valid with the environment only
-		held, _ = decode(m)
-	}
+	held := Held(file)
 	s = s.Clone()
 	for _, a := range list {
 		if was, ok := find(&held, a.key, false); ok {

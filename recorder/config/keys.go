@@ -81,14 +81,21 @@ func entry(list reflect.Value, id string, add bool) (reflect.Value, bool) {
 	if !add {
 		return list, false
 	}
-	e := reflect.ValueOf(NewCamera())
-	if list.Type().Elem() == reflect.TypeFor[Target]() {
-		e = reflect.ValueOf(NewTarget())
-	}
-	list.Set(reflect.Append(list, e))
+	list.Set(reflect.Append(list, newEntry(list.Type().Elem())))
 	last := list.Index(list.Len() - 1)
 	last.FieldByName("ID").SetString(id)
 	return last, true
+}
+
+// newEntry returns a camera or target with the default values, or the zero value of another type.
+func newEntry(t reflect.Type) reflect.Value {
+	switch t {
+	case reflect.TypeFor[Camera]():
+		return reflect.ValueOf(NewCamera())
+	case reflect.TypeFor[Target]():
+		return reflect.ValueOf(NewTarget())
+	}
+	return reflect.New(t).Elem()
 }
 
 // Get returns the value of a key as it is typed. A password is hidden.
@@ -100,16 +107,24 @@ func Get(s Settings, key string) (value string, ok bool) {
 	if p, secret := v.Interface().(Secret); secret {
 		return p.String(), true
 	}
-	return HideQuery(typed(v)), true
+	return typed(v), true
 }
 
-// HideQuery hides what follows the path of an address, where some cameras want their password.
-func HideQuery(address string) string {
-	front, query, ok := strings.Cut(address, "?")
-	if !ok || query == "" || !strings.Contains(front, "://") {
-		return address
+// Public returns settings whose addresses hold no secret. Passwords are hidden wherever they are printed, but some
+// cameras want theirs in the address, behind the path or in it, and the topic of ntfy is one.
+func Public(s Settings) Settings {
+	s = s.Clone()
+	for i := range s.Cameras {
+		for _, u := range []*string{&s.Cameras[i].URL, &s.Cameras[i].URLSmall} {
+			if _, path, _ := strings.Cut(*u, "://"); strings.Contains(path, "=") {
+				*u = RedactURL(*u)
+			}
+		}
 	}
-	return front + "?" + hidden
+	for i := range s.Targets {
+		s.Targets[i].URL = RedactURL(s.Targets[i].URL)
+	}
+	return s
 }
 
 // Secrets returns all passwords that are set.

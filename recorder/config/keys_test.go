@@ -132,10 +132,10 @@ func TestEnvironment(t *testing.T) {
 
 	t.Setenv("PREROLL_ARCHIVE_PATHS", "x")
 	t.Setenv("PREROLL_SMTP_OLD_TLS", "maybe")
-	t.Setenv("PREROLL_CAMERA_YARD_PASSWORD_FILE", "") // the plain one counts
+	t.Setenv("PREROLL_CAMERA_YARD_PASSWORD_FILE", secret) // and the plain one is there, too
 	t.Setenv("PREROLL_CAMERA_FRONT_DOOR_USERNAME_FILE", dir+"/none")
 	_, _, err = Load(file)
-	for _, name := range []string{"PREROLL_ARCHIVE_PATHS", "PREROLL_SMTP_OLD_TLS",
+	for _, name := range []string{"PREROLL_ARCHIVE_PATHS", "PREROLL_SMTP_OLD_TLS", "PREROLL_CAMERA_YARD_PASSWORD_FILE",
 		"PREROLL_CAMERA_FRONT_DOOR_USERNAME_FILE"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is no fault: %v", name, err)
@@ -234,5 +234,23 @@ func TestFaultyFileIsKept(t *testing.T) {
 	}
 	if b, err := os.ReadFile(kept[0]); err != nil || string(b) != faulty {
 		t.Errorf("%s, %v", b, err)
+	}
+}
+
+// TestPublic shows addresses without the secrets that some hold, and leaves the others whole.
+func TestPublic(t *testing.T) {
+	for address, want := range map[string]string{
+		"rtsp://10.0.0.1:554/h264Preview_01_main":              "rtsp://10.0.0.1:554/h264Preview_01_main",
+		"http://10.0.0.1/flv?port=1&user=a&password=C4nary":    "http://10.0.0.1/…",
+		"rtsp://10.0.0.1/user=admin&password=C4nary&channel=1": "rtsp://10.0.0.1/…",
+		DemoURL: DemoURL,
+	} {
+		s := Settings{Cameras: []Camera{{URL: address, URLSmall: address}},
+			Targets: []Target{{URL: "https://ntfy.example/C4nary"}, {}}}
+		p := Public(s)
+		if p.Cameras[0].URL != want || p.Cameras[0].URLSmall != want || p.Targets[0].URL != "https://ntfy.example/…" ||
+			p.Targets[1].URL != "" || s.Cameras[0].URL != address {
+			t.Errorf("%s: %+v", address, p)
+		}
 	}
 }

@@ -93,7 +93,7 @@ func Load(path string) (s Settings, found bool, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Settings{}, false, &FileError{path, err}
 	}
-	s, err = parse(b, environment)
+	s, err = ParseHere(b)
 	if err != nil {
 		return Settings{}, found, &FileError{path, err}
 	}
@@ -102,6 +102,9 @@ func Load(path string) (s Settings, found bool, err error) {
 
 // Parse parses the text of a settings file and returns all faults together.
 func Parse(b []byte) (Settings, error) { return parse(b, nil) }
+
+// ParseHere is Parse with the settings in the environment, which count more.
+func ParseHere(b []byte) (Settings, error) { return parse(b, environment) }
 
 // parse is Parse with settings that come from somewhere else and count more than the text.
 func parse(b []byte, more func(Settings) ([]assignment, ValidationErrors)) (Settings, error) {
@@ -156,7 +159,7 @@ func (f ValidationErrors) once() ValidationErrors {
 func decodeTable(prefix string, in map[string]any, out reflect.Value, faults *ValidationErrors) {
 	known := map[string]bool{}
 	for i := range out.NumField() {
-		name, _, _ := strings.Cut(out.Type().Field(i).Tag.Get("toml"), ",")
+		name := tomlName(out.Type().Field(i))
 		known[name] = true
 		if v, ok := in[name]; ok {
 			decodeValue(prefix+name, v, out.Field(i), faults)
@@ -225,12 +228,7 @@ func decodeValue(key string, in any, out reflect.Value, faults *ValidationErrors
 		}
 		out.Set(reflect.MakeSlice(out.Type(), len(list), len(list)))
 		for i, v := range list {
-			switch out.Type().Elem() {
-			case reflect.TypeFor[Camera]():
-				out.Index(i).Set(reflect.ValueOf(NewCamera()))
-			case reflect.TypeFor[Target]():
-				out.Index(i).Set(reflect.ValueOf(NewTarget()))
-			}
+			out.Index(i).Set(newEntry(out.Type().Elem()))
 			decodeValue(fmt.Sprintf("%s[%d]", key, i+1), v, out.Index(i), faults)
 		}
 	default:

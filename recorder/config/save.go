@@ -23,8 +23,7 @@ const header = `# Preroll settings. Every key and its meaning: docs/settings.md 
 
 // Save checks and writes the settings file. It writes a new file with mode 0600 beside the old one, calls fsync, and
 // renames the new file over the old one. Comments of the old file stay with their keys. An old file with faults stays
-// beside the new one. What comes from the environment
-// is not written.
+// beside the new one. What comes from the environment is not written.
 func Save(path string, s Settings) error {
 	if err := Validate(s).Err(); err != nil {
 		return err
@@ -37,7 +36,7 @@ func Save(path string, s Settings) error {
 	if err != nil {
 		return text.SaveSettings.Error(err)
 	}
-	if _, wrong := parse(old, environment); wrong != nil && len(old) > 0 { // somebody was at it by hand
+	if _, wrong := ParseHere(old); wrong != nil && len(old) > 0 { // somebody was at it by hand
 		aside := path + ".faulty-" + time.Now().Format("20060102-150405")
 		if err := durable.WriteFile(aside, old, 0o600); err != nil {
 			return text.SaveSettings.Error(err)

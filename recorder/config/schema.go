@@ -41,14 +41,7 @@ func schemaOf(t reflect.Type, def reflect.Value) map[string]any {
 		}
 		return s
 	case reflect.Slice:
-		entry := reflect.New(t.Elem()).Elem()
-		switch t.Elem() {
-		case reflect.TypeFor[Camera]():
-			entry = reflect.ValueOf(NewCamera())
-		case reflect.TypeFor[Target]():
-			entry = reflect.ValueOf(NewTarget())
-		}
-		return map[string]any{"type": "array", "items": schemaOf(t.Elem(), entry)}
+		return map[string]any{"type": "array", "items": schemaOf(t.Elem(), newEntry(t.Elem()))}
 	}
 	properties := map[string]any{}
 	for i := range t.NumField() {

@@ -346,6 +346,43 @@ func (c *Client) StandBy(ctx context.Context) (stop func(), err error) {
 	return end, nil
 }
 
+// Times of [Client.Follow].
+const (
+	againSoon = 200 * time.Millisecond
+	againOnce = time.Second // once the recorder counts as gone
+	goneTime  = time.Second // a recorder that hands over to another one is away for less
+)
+
+// Follow calls f with what Watch gives, of whichever recorder runs, until ctx ends. first is set for the first update
+// of each watch. When no recorder has answered for a moment, Follow calls gone.
+func (c *Client) Follow(ctx context.Context, f func(u Update, first bool), gone func()) {
+	seen, told := time.Now(), false
+	for ctx.Err() == nil {
+		first := true
+		_ = c.Watch(ctx, func(u Update) {
+			f(u, first)
+			first = false
+		})
+		if !first {
+			seen, told = time.Now(), false
+		}
+		if ctx.Err() == nil && !told && time.Since(seen) >= goneTime {
+			told = true
+			gone()
+		}
+		wait := againSoon
+		if told {
+			wait = againOnce
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
 // Watch calls f with the whole state and then with every change, until ctx ends or the recorder ends. It returns the
 // error of ctx, [ErrNotRunning], or how the connection ended.
 func (c *Client) Watch(ctx context.Context, f func(Update)) error {

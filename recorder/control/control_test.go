@@ -474,6 +474,63 @@ func TestSockets(t *testing.T) {
 	}
 }
 
+// TestFollow follows one recorder and then the next one. A short time without any is no news.
+func TestFollow(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	dir, err := os.MkdirTemp("", "pc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	socket := filepath.Join(dir, "s")
+	if runtime.GOOS == "windows" {
+		socket = `\\.\pipe\` + filepath.Base(dir)
+	}
+	run := func(version string) (end func()) {
+		ln, err := Listen(socket, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		serving, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		f := &fake{settings: config.Default(), events: []event.Event{{ID: version}}}
+		go func() {
+			ended <- Serve(serving, ln, f, func() Watcher { return &changes{c: make(chan struct{}, 1)} })
+		}()
+		return func() { stop(); <-ended }
+	}
+	seen := make(chan string, 10)
+	c := NewClient(socket)
+	defer c.Close()
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		c.Follow(ctx, func(u Update, first bool) {
+			if first {
+				seen <- u.Events[0].ID
+			}
+		}, func() { seen <- "gone" })
+	}()
+	end := run("one")
+	for _, want := range []string{"one", "two", "gone", "three"} {
+		switch want {
+		case "two", "three":
+			end()
+			end = run(want)
+		case "gone":
+			end()
+			end = func() {}
+		}
+		if got := <-seen; got != want {
+			t.Fatalf("saw %q, want %q", got, want)
+		}
+	}
+	end()
+	cancel()
+	<-followed
+}
+
 // TestStandBy checks that a program that stands by is called when the recorder leaves, and that the recorder sees when
 // it waits no longer.
 func TestStandBy(t *testing.T) {

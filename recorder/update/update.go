@@ -7,18 +7,17 @@ package update
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"aead.dev/minisign"
+	"golang.org/x/mod/semver"
 )
 
 // URL is where the file lies, and PublicKey signs it. A release sets the key when it is built; without a key nothing is
@@ -104,39 +103,14 @@ func Parse(b []byte, key string, now time.Time) (r Release, err error) {
 	return r, nil
 }
 
-// Newer reports whether version a is newer than b. Only numbers with dots are compared; what follows a hyphen or a
-// tilde makes a version older than the same without it. A build that knows no version is never old.
+// Newer reports whether version a is newer than b (https://semver.org). A build that knows no version is never old.
 func Newer(a, b string) bool {
-	na, wa, oka := numbers(a)
-	nb, wb, okb := numbers(b)
-	if !oka || !okb {
-		return false
-	}
-	for i := range na {
-		if c := cmp.Compare(na[i], nb[i]); c != 0 {
-			return c > 0
-		}
-	}
-	return wa && !wb
+	a, b = semantic(a), semantic(b)
+	return semver.IsValid(a) && semver.IsValid(b) && semver.Compare(a, b) > 0
 }
 
-// numbers splits a version. whole is false for a version before a release.
-func numbers(v string) (n [3]int, whole, ok bool) {
-	v, _, _ = strings.Cut(v, "+")
-	v, _, before := strings.Cut(strings.ReplaceAll(v, "~", "-"), "-")
-	parts := strings.Split(v, ".")
-	if len(parts) > len(n) {
-		return n, false, false
-	}
-	for i, p := range parts {
-		x, err := strconv.Atoi(p)
-		if err != nil {
-			return n, false, false
-		}
-		n[i] = x
-	}
-	return n, !before, true
-}
+// semantic returns a version as Go writes it. Packages have a tilde in front of what comes before a release.
+func semantic(v string) string { return "v" + strings.ReplaceAll(v, "~", "-") }
 
 // Watch looks once a day while wanted returns true, and calls found with each result. It returns when ctx ends. The
 // first look is some minutes after the start, not at the same moment on all machines.
