@@ -433,7 +433,9 @@ func TestRefusals(t *testing.T) {
 		{"redirected to another host", odd(camtest.Oddities{RedirectsTo: "rtsp://127.0.0.2:1/cam"}), "",
 			source.Redirected},
 		{"no TLS behind rtsps", "rtsps" + elsewhere.URL()[len("rtsp"):], "", source.Certificate},
-		{"no RTSP", "rtsp://" + junk + "/cam", "", source.Ended},
+		{"no RTSP", "rtsp://" + junk + "/cam", "", source.Protocol},
+		{"another protocol", "rtsp://" + talker(t, "SSH-2.0-OpenSSH_9.2\r\n") + "/cam", "", source.Protocol},
+		{"nothing is said", "rtsp://" + talker(t, "") + "/cam", "", source.Protocol},
 		{"a description without end", "rtsp://" + endless + "/cam", "", source.Protocol},
 		{"no address", "rtsp://%zz/", "", source.BadURL},
 	} {
@@ -471,6 +473,9 @@ func talker(t *testing.T, text string) string {
 				defer func() { _ = c.Close() }()
 				_, _ = c.Write([]byte(text))
 				_, _ = c.Read(make([]byte, 10000))
+				if text == "" {
+					_, _ = c.Read(make([]byte, 1)) // until the client goes
+				}
 				time.Sleep(time.Second)
 			}()
 		}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
@@ -38,8 +39,9 @@ type Options struct {
 
 // Source is a camera read by RTSP. It remembers which transport the camera accepts.
 type Source struct {
-	opt Options
-	way way
+	opt   Options
+	way   way
+	spoke bool // it has answered by RTSP
 }
 
 // way is how a camera sends its packets.
@@ -56,6 +58,9 @@ func New(opt Options) *Source { return &Source{opt: opt} }
 
 const (
 	connectTimeout = 10 * time.Second
+
+	// answerTimeout is how long the first answer by RTSP may take, with the time to connect.
+	answerTimeout = connectTimeout + 2*time.Second
 
 	// readTimeout is how long the camera may take to answer, and the longest pause between two packets. A camera may
 	// wait for its next keyframe before it sends anything.
@@ -145,7 +150,9 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 	}
 	c.Protocol = &protocol
 	var redirect string // set by a goroutine of the client, which is waited for
+	var answered, mute atomic.Bool
 	c.OnResponse = func(r *base.Response) {
+		answered.Store(true)
 		if l := r.Header["Location"]; r.StatusCode >= 300 && r.StatusCode < 400 && len(l) == 1 {
 			redirect = l[0]
 		}
@@ -157,18 +164,34 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 	defer c.Close()
 	defer context.AfterFunc(ctx, c.Close)() // ends calls that wait for the camera
 
+	// Whatever accepts the connection and says nothing does not speak RTSP.
+	waiting := time.AfterFunc(answerTimeout, func() {
+		if !answered.Load() {
+			mute.Store(true)
+			c.Close()
+		}
+	})
+	defer waiting.Stop()
 	x := &session{to: to, ended: make(chan error, 1)}
 	if err := x.setUp(c, (*base.URL)(u), s.opt.Audio); err != nil {
 		if ctx.Err() != nil {
 			return nil, false, context.Cause(ctx)
 		}
 		c.Close()
+		s.spoke = s.spoke || answered.Load()
+		if mute.Load() {
+			return nil, false, source.Protocol.Failure(text.NoAnswer)
+		}
+		if f := source.AsFailure(diagnose(err, false)); !s.spoke && (f.Kind == source.Ended || connected(err)) {
+			return nil, false, source.Protocol.Failure(f.Detail)
+		}
 		if next, perr := url.Parse(redirect); perr == nil && redirect != "" && next.Hostname() != "" {
 			return next, false, diagnose(err, false)
 		}
 		return nil, false, diagnose(err, false)
 	}
 
+	s.spoke = true
 	gone := make(chan error, 1)
 	go func() { gone <- c.Wait() }()
 	var silent <-chan time.Time // fires if a firewall may block UDP, which nobody reports
@@ -203,6 +226,12 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 		return nil, got, context.Cause(ctx)
 	}
 	return nil, got, diagnose(err, true)
+}
+
+// connected reports whether an error is one of a connection that was there.
+func connected(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "read" || op.Op == "write")
 }
 
 // udpSilence is how long to wait for the first packet over UDP.
