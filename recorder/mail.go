@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
@@ -103,6 +104,16 @@ func (r *Recorder) keepMail(ctx context.Context, id, event string, mail []byte) 
 
 // DropUnmatched empties the list of mails that fit no camera.
 func (r *Recorder) DropUnmatched() { r.inbox.DropUnmatched() }
+
+func (r *Recorder) connectionsPath() string { return filepath.Join(r.paths.State, "connections.json") }
+
+// saveMailState writes what outlives a restart: the mails that fit no camera, and the last connections.
+func (r *Recorder) saveMailState() {
+	r.inbox.Save()
+	if err := r.connections.Save(r.connectionsPath()); err != nil {
+		r.log.Warn("connections of cameras were not written", "err", err)
+	}
+}
 
 // Connections returns the last connections to the mail server, newest first.
 func (r *Recorder) Connections() []status.Connection { return r.connections.List() }

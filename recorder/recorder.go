@@ -148,6 +148,9 @@ func New(ctx context.Context, o Options) (*Recorder, error) {
 		Changed: r.hub.statusChanged, Started: r.started, Early: o.Early, Log: o.Log}, s)
 	r.outbox = r.newOutbox(o.Say)
 	r.web.serve = o.Web
+	if err := r.connections.Restore(r.connectionsPath()); err != nil {
+		r.log.Warn("earlier connections of cameras cannot be read", "err", err)
+	}
 	r.loadAway()
 	return r, nil
 }
@@ -213,7 +216,7 @@ func (r *Recorder) Run(ctx context.Context) (err error) {
 	r.phase = closed
 	r.mu.Unlock()
 	r.cameras.Stop()
-	r.inbox.Save()
+	r.saveMailState()
 	r.log.Info("recorder stopped")
 	return err
 }
@@ -225,6 +228,18 @@ func (r *Recorder) takeUp(ctx context.Context) {
 	}
 	r.eraseMoved()
 	r.cameras.EraseUnused()
+	r.rememberTriggers(ctx)
+}
+
+// rememberTriggers takes from the index when each camera was last triggered, before this process.
+func (r *Recorder) rememberTriggers(ctx context.Context) {
+	for _, c := range r.Settings().Cameras {
+		list, err := r.archive.List(ctx, event.Query{Camera: c.ID, Limit: 1})
+		if err == nil && len(list) > 0 {
+			r.cameras.Remember(c.ID, list[0].LastTrigger)
+		}
+	}
+	r.hub.statusChanged()
 }
 
 // fillIndex adds the events to the index that the archive holds and the index lacks. It returns when ctx ends.
@@ -255,8 +270,9 @@ func (r *Recorder) housekeeping(ctx context.Context) {
 	var seen condition
 	for n := 1; ; n++ {
 		r.fitRAM()
+		r.keepAlive()
 		if n%15 == 1 {
-			r.inbox.Save()
+			r.saveMailState()
 		}
 		seen = r.checkCondition(seen)
 		select {

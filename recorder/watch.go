@@ -2,6 +2,8 @@ package recorder
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -77,11 +79,28 @@ func (r *Recorder) keepHistory(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var writing sync.WaitGroup
 	writing.Go(func() { r.history.Run(ctx) })
+	if fi, err := os.Lstat(r.alivePath()); err == nil && fi.ModTime().Before(r.started) {
+		r.history.Add(history.Entry{Time: fi.ModTime(), Kind: history.Stopped}) // the previous process was killed then
+		r.log.Warn("the previous process was killed", "elapsed", r.started.Sub(fi.ModTime()))
+	}
 	r.history.Add(history.Entry{Time: r.started, Kind: history.Started})
 	return func() {
+		_ = os.Remove(r.alivePath()) // this process records its end itself
 		r.recordHistory(history.Stopped, "", text.Text{})
 		cancel()
 		writing.Wait()
+	}
+}
+
+// alivePath is the file on the RAM disk whose time says when a recorder last ran. It costs no disk, and outlives a
+// process that is killed.
+func (r *Recorder) alivePath() string { return filepath.Join(r.Settings().RAMDisk.Path, ".alive") }
+
+// keepAlive records that this process runs.
+func (r *Recorder) keepAlive() {
+	now := time.Now()
+	if os.Chtimes(r.alivePath(), now, now) != nil {
+		_ = os.WriteFile(r.alivePath(), nil, 0o600)
 	}
 }
 

@@ -1,7 +1,11 @@
 package recorder
 
 import (
+	"context"
 	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -123,4 +127,48 @@ func said(f status.Finding) string {
 		mark = "+"
 	}
 	return mark + " " + f.About.String() + ": " + f.Text.String()
+}
+
+// TestWhyKnowsAKilledProcess asks for a time after the previous process was killed and before this one started.
+func TestWhyKnowsAKilledProcess(t *testing.T) {
+	s := testSettings(t)
+	if err := os.MkdirAll(s.RAMDisk.Path, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now().Add(-10 * time.Minute)
+	alive := filepath.Join(s.RAMDisk.Path, ".alive")
+	if err := os.WriteFile(alive, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(alive, killed, killed); err != nil {
+		t.Fatal(err)
+	}
+	state := t.TempDir()
+	h := history.New(state, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	h.Add(history.Entry{Time: killed.Add(-time.Hour), Kind: history.Started})
+	h.Add(history.Entry{Time: killed.Add(-time.Hour), Kind: history.Listening})
+	written := make(chan struct{})
+	go func() { defer close(written); h.Run(ctx) }()
+	cancel()
+	<-written
+	r := start(t, s, state)
+	at := killed.Add(5 * time.Minute)
+	r.wait("the outage", 10*time.Second, func() bool {
+		list, err := r.Why(t.Context(), "", at)
+		return err == nil && len(list) == 1 &&
+			strings.HasPrefix(list[0].Text.String(), "Preroll was not running from "+killed.Format("15:04:05"))
+	})
+	if list, err := r.Why(t.Context(), "", killed.Add(-time.Minute)); err != nil || len(list) == 0 ||
+		strings.Contains(said(list[0]), "not running") {
+		t.Errorf("before it was killed: %v, %v", list, err)
+	}
+	r.wait("a sign of life", 10*time.Second, func() bool {
+		fi, err := os.Stat(alive)
+		return err == nil && time.Since(fi.ModTime()) < time.Minute
+	})
+	r.stop()
+	if _, err := os.Stat(alive); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a recorder that ended leaves a sign of life: %v", err)
+	}
 }

@@ -264,14 +264,15 @@ func moment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return now, nil
 	}
-	if t, err := time.ParseInLocation("15:04", text, time.Local); err == nil {
-		return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), 0, 0, time.Local), nil
+	for _, clock := range []string{"15:04", "15:04:05"} {
+		if t, err := time.ParseInLocation(clock, text, time.Local); err == nil {
+			return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.Local), nil
+		}
+		if t, err := time.ParseInLocation("2006-01-02 "+clock, text, time.Local); err == nil {
+			return t, nil
+		}
 	}
-	t, err := time.ParseInLocation("2006-01-02 15:04", text, time.Local)
-	if err != nil {
-		return t, errUsage(fmt.Sprintf("--at takes a time such as 14:05 or \"2026-11-22 14:05\", not %q", text))
-	}
-	return t, nil
+	return time.Time{}, errUsage(fmt.Sprintf("--at takes a time such as 14:05 or \"2026-11-22 14:05\", not %q", text))
 }
 
 func pause(e *env) error {
@@ -342,7 +343,8 @@ func check() command {
 			}
 			var now *status.Status
 			if st, err := e.client.Status(e.ctx); err == nil && st.Settings != e.paths.File {
-				return fmt.Errorf("the service of this machine records, with %s; check it with: sudo preroll check --system",
+				return fmt.Errorf(
+					"the service of this machine records, with %s; check it with: sudo preroll check --system",
 					st.Settings)
 			} else if err == nil {
 				now = &st

@@ -53,13 +53,13 @@ func Entries(u status.Unmatched, others []status.Unmatched) (list []Entry) {
 		sender = condition("address", u.From)
 	}
 	with := func(text string) string {
-		if text == "" {
-			return ""
+		if text == "" || sender == "" {
+			return text
 		}
 		return sender + " & " + text
 	}
 	channel, device := condition("channel", u.Channel), condition("device", u.Device)
-	recorder := isRecorder(u, others)
+	recorder := u.Channel != "" || isRecorder(u, others) // all channels of a recorder mostly have the same recipient
 	if recorder {
 		channel = with(channel)
 	} else if len(u.To) > 0 {

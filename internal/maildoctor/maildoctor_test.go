@@ -38,7 +38,7 @@ func TestEntries(t *testing.T) {
 			Subject: "Motion at the gate 2026-11-22 14:05:06"}, nil,
 			"recipient=nobody@nvr; sender=from: cam@x; login=login: admin; subject=subject: Motion at the gate; address=address: 192.0.2.7"},
 		{"a camera with a channel", nvr, []status.Unmatched{nvr},
-			"recipient=all@nvr; channel name=channel: Front Yard; channel number=from: nvr@home & channel: 3; device name=device: NVR; sender=from: nvr@home; address=address: 192.0.2.9"},
+			"channel name=from: nvr@home & channel: Front Yard; channel number=from: nvr@home & channel: 3; device name=device: NVR; recipient=all@nvr; sender=from: nvr@home; address=address: 192.0.2.9"},
 		{"a recorder", nvr, []status.Unmatched{nvr, yard},
 			"channel name=from: nvr@home & channel: Front Yard; channel number=from: nvr@home & channel: 3; device name=device: NVR; recipient=all@nvr; sender=from: nvr@home; address=address: 192.0.2.9"},
 		{"without a sender", status.Unmatched{From: "192.0.2.7", Number: "2"}, nil,
@@ -48,7 +48,7 @@ func TestEntries(t *testing.T) {
 		{"only a time", status.Unmatched{Subject: "20261122140506"}, nil, ""},
 		{"names that look like rules",
 			status.Unmatched{To: []string{"to: x"}, Login: "/x", Subject: "cats & dogs", Channel: `"A"`}, nil,
-			`recipient=to: to: x; channel name=channel: ""A""; login=login: "/x"; subject=subject: "cats & dogs"`},
+			`channel name=channel: ""A""; recipient=to: to: x; login=login: "/x"; subject=subject: "cats & dogs"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := texts(maildoctor.Entries(tc.u, tc.others)); got != tc.want {

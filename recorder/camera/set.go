@@ -55,8 +55,9 @@ type Set struct {
 	active   bool
 	ctx      context.Context // of Start
 	slots    map[string]*slot
-	lacking  bool // a camera could not be started
-	waiting  bool // open events could not be resumed
+	last     map[string]time.Time // when cameras were last triggered, as the index knows it
+	lacking  bool                 // a camera could not be started
+	waiting  bool                 // open events could not be resumed
 }
 
 // state says what a camera of a set does.
@@ -87,7 +88,7 @@ var (
 // NewSet returns the cameras of the settings. None records before Start and Apply.
 func NewSet(o Options, s config.Settings) *Set {
 	return &Set{opt: o, settings: s, drawing: make(chan struct{}, 1), resumed: make(chan struct{}),
-		slots: map[string]*slot{}}
+		slots: map[string]*slot{}, last: map[string]time.Time{}}
 }
 
 // --- Life cycle ---
@@ -296,6 +297,9 @@ func (s *Set) Trigger(ctx context.Context, id string, t event.Trigger) (string, 
 		case state == recording && c.camera != ended:
 			event, err := c.trigger(ctx, t)
 			if !errors.Is(err, errEnding) {
+				if err == nil {
+					s.Remember(id, t.Time)
+				}
 				return event, err
 			}
 			ended = c.camera
@@ -322,6 +326,15 @@ func (s *Set) Attach(ctx context.Context, id, event string, e clip.Attachment) {
 	}
 }
 
+// Remember records when a camera was last triggered, before this process or before its settings changed.
+func (s *Set) Remember(id string, last time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last[id].Before(last) {
+		s.last[id] = last
+	}
+}
+
 // Status returns the state of each camera in the settings.
 func (s *Set) Status() (list []status.Camera) {
 	s.mu.Lock()
@@ -329,7 +342,7 @@ func (s *Set) Status() (list []status.Camera) {
 	s.mu.Unlock()
 	for _, cfg := range settings.Cameras {
 		s.mu.Lock()
-		c := s.recording(cfg.ID)
+		c, last := s.recording(cfg.ID), s.last[cfg.ID]
 		s.mu.Unlock()
 		is := status.Camera{ID: cfg.ID, Name: cfg.Title(), State: status.Off, Text: text.StateOff.With()}
 		if cfg.Enabled {
@@ -337,6 +350,9 @@ func (s *Set) Status() (list []status.Camera) {
 		}
 		if c != nil {
 			is = c.status()
+		}
+		if is.LastTrigger.Before(last) {
+			is.LastTrigger = last
 		}
 		is.Notify = cfg.Notify
 		list = append(list, is)

@@ -1,11 +1,16 @@
 package trigger
 
 import (
+	"encoding/json"
+	"errors"
+	"io/fs"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
@@ -19,6 +24,8 @@ type ConnectionLog struct {
 	next  int
 	list  []*connection // oldest first
 	hello map[netip.Addr]bool
+
+	changes int // counts what Save has not written yet
 }
 
 // keptVisits is how many connections are kept.
@@ -47,6 +54,7 @@ func (v *ConnectionLog) open(began time.Time, from netip.Addr, port string, c *s
 
 func (v *ConnectionLog) add(began time.Time, from netip.Addr, port string) *connection {
 	v.next++
+	v.changes++
 	x := &connection{of: v, s: status.Connection{ID: v.next, Time: began, From: from.String(), Port: port}}
 	if len(v.list) >= keptVisits {
 		v.drop()
@@ -76,6 +84,7 @@ func (v *ConnectionLog) refuse(began time.Time, from netip.Addr, port string, wh
 	for _, x := range slices.Backward(v.list) {
 		if x.s.From == from.String() && x.refused > 0 && x.said.String() == why.String() {
 			x.refused++
+			v.changes++
 			x.s.Time = began
 			return
 		}
@@ -189,6 +198,56 @@ func (x *connection) end() {
 	x.s.Length = event.Seconds(time.Since(x.s.Time))
 	x.s = x.now()
 	x.c = nil
+	x.of.changes++
+}
+
+// --- Across restarts ---
+
+// savedConnections is how many connections outlive a restart.
+const savedConnections = 100
+
+// Save writes the last connections to a file, if they have changed since the last call. Those that are still open are
+// written as they are now.
+func (v *ConnectionLog) Save(path string) error {
+	v.mu.Lock()
+	due := v.changes > 0
+	v.changes = 0
+	v.mu.Unlock()
+	if !due {
+		return nil
+	}
+	list := v.List()
+	list = list[:min(len(list), savedConnections)]
+	for i := range list {
+		list[i].Open = false
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(path, b, 0o600)
+}
+
+// Restore reads the connections that an earlier process saved. Without a file there are none.
+func (v *ConnectionLog) Restore(path string) error {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var list []status.Connection
+	if err == nil {
+		err = json.Unmarshal(b, &list)
+	}
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, s := range slices.Backward(list) {
+		v.next = max(v.next, s.ID)
+		v.list = append(v.list, &connection{of: v, s: s})
+	}
+	return nil
 }
 
 // List returns the last connections, newest first.
