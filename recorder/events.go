@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -57,11 +58,11 @@ func (r *Recorder) Protect(ctx context.Context, id string, on bool) (event.Event
 	return e, err
 }
 
-// Delete removes an event and its files.
+// Delete moves an event and its files to the trash.
 func (r *Recorder) Delete(ctx context.Context, id string) error {
 	e, err := r.archive.Get(ctx, id)
 	if err == nil {
-		err = r.archive.Delete(ctx, id)
+		err = r.archive.Delete(ctx, id, time.Now())
 	}
 	if err == nil {
 		r.hub.eventRemoved(id)
@@ -69,6 +70,27 @@ func (r *Recorder) Delete(ctx context.Context, id string) error {
 		r.hub.statusChanged()
 	}
 	return err
+}
+
+// Restore brings an event back from the trash.
+func (r *Recorder) Restore(ctx context.Context, id string) (event.Event, error) {
+	e, err := r.archive.Restore(ctx, id)
+	if errors.Is(err, index.ErrNotFound) {
+		return e, text.NotInTrash.Error()
+	}
+	if err == nil {
+		r.hub.eventChanged(e)
+		r.hub.statusChanged()
+		wake(r.retentionWake)
+	}
+	return e, err
+}
+
+// EmptyTrash removes for good what was deleted. It returns how many bytes that freed.
+func (r *Recorder) EmptyTrash(ctx context.Context) (int64, error) {
+	n, err := r.archive.EmptyTrash(ctx)
+	r.hub.statusChanged()
+	return n, err
 }
 
 // Forget removes an event from the list only. Its files stay where they are.

@@ -149,7 +149,7 @@ func (a *Archive) Reserve(e *event.Event) error {
 	if err := makeFolder(root, folder); err != nil {
 		return err
 	}
-	stem := t.Format(StemTime) + "_" + FileName(e.Label)
+	stem := t.Format(StemTime) + "_" + event.FileName(e.Label)
 	free := stem
 	for n := 2; ; n++ {
 		taken, err := a.nameInUse(root, folder, free)
@@ -233,31 +233,6 @@ func (a *Archive) Protect(ctx context.Context, id string, on bool) (event.Event,
 	return e, a.Put(ctx, e)
 }
 
-// Delete removes an ended, unprotected event: first its files, then its row in the index.
-func (a *Archive) Delete(ctx context.Context, id string) error {
-	a.changing.Lock()
-	defer a.changing.Unlock()
-	e, err := a.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	switch {
-	case !e.State.Ended():
-		return text.StillSaving.Error(id)
-	case e.Protected:
-		return text.EventProtected.Error(id)
-	}
-	if e.Stem == "" { // the event has no files
-		return a.remove(ctx, nil, e)
-	}
-	root, err := a.On(e)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = root.Close() }()
-	return a.remove(ctx, root, e)
-}
-
 // Forget removes an ended event from the index only, for example if its drive is gone for good. Forget leaves the
 // event's files alone.
 func (a *Archive) Forget(ctx context.Context, id string) error {
@@ -309,16 +284,18 @@ func (a *Archive) remove(ctx context.Context, root *os.Root, e event.Event) erro
 			return err
 		}
 	}
+	return a.removeRow(ctx, root, e)
+}
+
+// removeRow removes an event from the index, and the folders that are empty now. They were made for the day's first
+// event.
+func (a *Archive) removeRow(ctx context.Context, root *os.Root, e event.Event) error {
 	if err := a.Remove(ctx, e.ID); err != nil {
 		return err
 	}
 	a.log.Info("event removed", "event", e.ID, "camera", e.Camera, "bytes", e.Bytes())
-
-	// Remove the folders that are empty now, up to but without the camera's. They were made for the day's first event.
-	for dir := e.Folder; strings.Contains(dir, "/"); dir = dir[:strings.LastIndexByte(dir, '/')] {
-		if root.Remove(dir) != nil {
-			break
-		}
+	if root != nil {
+		removeEmpty(root, e.Folder)
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/preroll/preroll/recorder/event"
 )
@@ -209,7 +208,7 @@ func TestEventsRememberTheirArchive(t *testing.T) {
 	if _, _, err := a.Reindex(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Delete(t.Context(), "e1"); err != nil {
+	if err := a.Delete(t.Context(), "e1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(old, "c", "*")); len(left) != 0 {
@@ -223,7 +222,7 @@ func TestProtectAndDelete(t *testing.T) {
 	if _, err := a.Protect(t.Context(), "one", true); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Delete(t.Context(), "one"); err == nil {
+	if err := a.Delete(t.Context(), "one", time.Now()); err == nil {
 		t.Error("a protected event was deleted")
 	}
 	if b, err := os.ReadFile(a.Path(e, Sidecar(e))); err != nil || !strings.Contains(string(b), `"protected": true`) {
@@ -232,7 +231,7 @@ func TestProtectAndDelete(t *testing.T) {
 	if _, err := a.Protect(t.Context(), "one", false); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Delete(t.Context(), "one"); err != nil {
+	if err := a.Delete(t.Context(), "one", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(a.Root(), "c", "*")); len(left) != 0 {
@@ -320,29 +319,4 @@ func TestLookForgetsWhatWasRemovedByHand(t *testing.T) {
 	if got := look(); got != "e2" {
 		t.Errorf("after a clip was removed: %q", got)
 	}
-}
-
-func TestFileName(t *testing.T) {
-	for in, want := range map[string]string{
-		"motion": "motion", "Line Crossing": "line-crossing", "": "alarm", "...": "alarm", "../../x": "x", "-i": "i",
-		"a\x00b\r\nc": "a-b-c",
-		"Tür":         "tür", "门口": "门口", "a\u202eb": "a-b", "CON": "con",
-		strings.Repeat("x", 500): strings.Repeat("x", 60),
-	} {
-		if got := FileName(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
-func FuzzFileName(f *testing.F) {
-	f.Add("../x")
-	f.Add("\xff\xfe")
-	f.Fuzz(func(t *testing.T, s string) {
-		got := FileName(s)
-		if got == "" || len(got) > maxName || !utf8.ValidString(got) ||
-			strings.ContainsAny(got, "/\\.:*?\"<>| \x00\r\n") || strings.HasPrefix(got, "-") {
-			t.Errorf("%q: %q", s, got)
-		}
-	})
 }

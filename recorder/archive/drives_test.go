@@ -103,7 +103,7 @@ func TestOldDrive(t *testing.T) {
 			if away := a.Away(t.Context()); len(away) != 1 || away[0].Path != old || away[0].Events != 3 {
 				t.Errorf("away: %+v", away)
 			}
-			if err := a.Delete(t.Context(), "o1"); err == nil {
+			if err := a.Delete(t.Context(), "o1", time.Now()); err == nil {
 				t.Error("an event on an unplugged drive was removed")
 			}
 			if err := a.Forget(t.Context(), "o1"); err != nil {
@@ -399,7 +399,7 @@ func TestLinksLeadNowhere(t *testing.T) {
 	if _, err := a.Retain(t.Context(), Limits{MaxAge: time.Hour}, time.Now()); err != nil {
 		t.Error(err)
 	}
-	if err := a.Delete(t.Context(), "one"); err == nil {
+	if err := a.Delete(t.Context(), "one", time.Now()); err == nil {
 		t.Error("removed")
 	}
 	if _, err := a.Protect(t.Context(), "one", true); err == nil {

@@ -377,7 +377,7 @@ func TestReindexBesideChanges(t *testing.T) {
 				if _, err := a.Protect(t.Context(), "kept", true); err != nil {
 					t.Error(err)
 				}
-				if err := a.Delete(t.Context(), "gone"); err != nil {
+				if err := a.Delete(t.Context(), "gone", time.Now()); err != nil {
 					t.Error(err)
 				}
 			}()

@@ -48,6 +48,9 @@ func btoi(b bool) int {
 func (a *Archive) retainOn(ctx context.Context, d index.Drive, l Limits,
 	now time.Time) (removed []event.Event, err error) {
 	bytes, err := a.BytesOn(ctx, d)
+	if err == nil && d.Key != 0 && d.Path == a.Root() {
+		bytes += a.oldTrash(ctx, d, now)
+	}
 	if err != nil || l.MaxAge <= 0 && (bytes == 0 || l.MaxSize <= 0 && l.MinFree <= 0) {
 		a.mu.Lock()
 		delete(a.away, d.Key) // no limit can be exceeded, so nobody needs the drive
@@ -87,6 +90,11 @@ func (a *Archive) retainOn(ctx context.Context, d index.Drive, l Limits,
 		}
 	}
 
+	if over > 0 && root != nil { // the trash goes before anything else
+		_, freed, terr := a.emptyTrash(root, now.Add(-trashAge), over)
+		over -= freed
+		defer func() { err = errors.Join(err, terr) }()
+	}
 	failed := 0
 	for old := (index.Old{Bytes: 1, Limit: batch}); ; {
 		if over <= 0 {

@@ -118,7 +118,8 @@ const maxSnap = 32 << 20
 // maxSnaps is how often a thumbnail is tried.
 const maxSnaps = 3
 
-// snap makes the thumbnail from the first of segments that reaches the trigger. If that fails, the next call tries again.
+// snap makes the thumbnail from the first of segments that reaches the trigger. If that fails, the next call tries
+// again.
 func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) {
 	ev := w.event()
 	for _, s := range segments {

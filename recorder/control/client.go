@@ -290,7 +290,19 @@ func (c *Client) Protect(ctx context.Context, id string, on bool) (e event.Event
 	return e, c.do(ctx, "POST", "/v1/events/"+url.PathEscape(id)+"/protect", protectCall{on}, &e)
 }
 
-// Delete removes an event and its files.
+// Restore brings an event back from the trash.
+func (c *Client) Restore(ctx context.Context, id string) (e event.Event, err error) {
+	return e, c.do(ctx, "POST", "/v1/events/"+url.PathEscape(id)+"/restore", nil, &e)
+}
+
+// EmptyTrash removes for good what was deleted. It returns how many bytes that freed.
+func (c *Client) EmptyTrash(ctx context.Context) (int64, error) {
+	var f freed
+	err := c.do(ctx, "DELETE", "/v1/trash", nil, &f)
+	return f.Bytes, err
+}
+
+// Delete moves an event and its files to the trash.
 func (c *Client) Delete(ctx context.Context, id string) error {
 	return c.do(ctx, "DELETE", "/v1/events/"+url.PathEscape(id), nil, nil)
 }

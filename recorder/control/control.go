@@ -39,6 +39,8 @@ type Recorder interface {
 	Event(ctx context.Context, id string) (event.Event, error)
 	Protect(ctx context.Context, id string, on bool) (event.Event, error)
 	Delete(ctx context.Context, id string) error
+	Restore(ctx context.Context, id string) (event.Event, error)
+	EmptyTrash(ctx context.Context) (freed int64, err error)
 	Forget(ctx context.Context, id string) error
 	Drives(ctx context.Context) ([]status.Drive, error)
 	ForgetDrive(ctx context.Context, id string) (int, error)

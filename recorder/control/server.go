@@ -69,6 +69,8 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("GET /v1/events/{id}", s.event)
 	mux.HandleFunc("POST /v1/events/{id}/protect", s.protect)
 	mux.HandleFunc("DELETE /v1/events/{id}", s.delete)
+	mux.HandleFunc("POST /v1/events/{id}/restore", s.restore)
+	mux.HandleFunc("DELETE /v1/trash", s.emptyTrash)
 	mux.HandleFunc("GET /v1/drives", s.drives)
 	mux.HandleFunc("DELETE /v1/drives/{id}", s.forgetDrive)
 	mux.HandleFunc("POST /v1/reindex", s.reindex)
@@ -337,6 +339,21 @@ func (s *server) delete(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, struct{}{}, s.r.Delete(s.stopping, r.PathValue("id")))
+}
+
+func (s *server) restore(w http.ResponseWriter, r *http.Request) {
+	e, err := s.r.Restore(s.stopping, r.PathValue("id"))
+	answer(w, e, err)
+}
+
+func (s *server) emptyTrash(w http.ResponseWriter, _ *http.Request) {
+	n, err := s.r.EmptyTrash(s.stopping)
+	answer(w, freed{n}, err)
+}
+
+// freed is the answer of a call that removes files.
+type freed struct {
+	Bytes int64 `json:"bytes"`
 }
 
 func (s *server) drives(w http.ResponseWriter, r *http.Request) {

@@ -9,7 +9,7 @@ var (
 	BrandReolink   = define("brand-reolink", "Switch RTSP on under Settings > Network > Advanced > Port Settings. Battery cameras have none.")
 	BrandUniview   = define("brand-uniview", "RTSP is on. Its port is shown under Setup > Network > Port.")
 	BrandTPLink    = define("brand-tplink", "Tapo: make a camera account in the app under Camera Settings > Advanced Settings > Camera Account, and use it here. VIGI: use the camera's own user.")
-	BrandFoscam    = define("brand-foscam", "RTSP is on. Its port is shown under Settings > Network > Port; it is mostly that of the web page.")
+	BrandFoscam    = define("brand-foscam", "RTSP is on. Its port is shown under Settings > Network > Port; it is usually that of the web page.")
 	BrandSwann     = define("brand-swann", "Newer recorders: Network > Advanced, RTSP on. Older ones have other paths: choose Dahua.")
 	BrandOther     = define("brand-other", "Look for RTSP in the camera's web page or manual, switch it on, and correct the path here.")
 	BrandOtherName = define("brand-other-name", "Other")

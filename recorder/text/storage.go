@@ -46,6 +46,7 @@ var (
 	SettingsNotInForce     = define("settings-not-in-force", "The settings file was changed, and is not in force")
 	SettingsNotInForceHint = define("settings-not-in-force-hint", "Correct it: %s")
 	NoSuchEvent            = define("no-such-event", "no such event")
+	NotInTrash             = define("not-in-trash", "the event is not in the trash any more")
 	StillSaving            = define("still-saving", "event %s is still being saved")
 	StillSavingProtect     = define("still-saving-protect", "event %s is still being saved; protect it when it is done")
 	EventProtected         = define("event-protected", "event %s is protected; end the protection first")

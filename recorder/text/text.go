@@ -95,7 +95,7 @@ func (m Message) With(values ...any) Text {
 	for _, v := range values {
 		t.Args = append(t.Args, argOf(v))
 	}
-	t.English = t.say(english, Text.String)
+	t.English = t.say(english, ".", Text.String)
 	return t
 }
 
@@ -118,7 +118,7 @@ func Join(between string, list ...Text) Text {
 	for _, x := range list {
 		t.Args = append(t.Args, x)
 	}
-	t.English = t.say(english, Text.String)
+	t.English = t.say(english, ".", Text.String)
 	return t
 }
 
@@ -132,15 +132,15 @@ func english(code string, n int64) string {
 }
 
 // Say returns the text in another language. form returns the form of the message with the given code for the number n,
-// or "" if the language lacks the message. Then Say uses the English.
-func (t Text) Say(form func(code string, n int64) string) string {
+// or "" if the language lacks the message. Then Say uses the English. point is the decimal point of the language.
+func (t Text) Say(form func(code string, n int64) string, point string) string {
 	var inner func(Text) string
-	inner = func(t Text) string { return t.say(form, inner) }
+	inner = func(t Text) string { return t.say(form, point, inner) }
 	return inner(t)
 }
 
 // say is Say with the way in which the texts among the values are said.
-func (t Text) say(form func(code string, n int64) string, inner func(Text) string) string {
+func (t Text) say(form func(code string, n int64) string, point string, inner func(Text) string) string {
 	if t.Code == join && len(t.Args) > 0 {
 		parts := make([]string, 0, len(t.Args))
 		for _, a := range t.Args[1:] {
@@ -163,7 +163,7 @@ func (t Text) say(form func(code string, n int64) string, inner func(Text) strin
 	if t.Code == "" || f == "" {
 		return t.English
 	}
-	return fill(f, t.Args, inner)
+	return fill(f, t.Args, point, inner)
 }
 
 // argSaid formats a value that has no verb.
@@ -308,7 +308,7 @@ var verb = regexp.MustCompile(`%(\[\d\])?([-+0-9.]*[a-z])`)
 
 // fill puts values into a form of a message. A value or verb that does not fit, because another version wrote it, is
 // shown as it is.
-func fill(f string, args []any, inner func(Text) string) string {
+func fill(f string, args []any, point string, inner func(Text) string) string {
 	var out strings.Builder
 	next, end := 0, 0
 	for _, m := range verb.FindAllStringSubmatchIndex(f, -1) {
@@ -322,7 +322,7 @@ func fill(f string, args []any, inner func(Text) string) string {
 		if at < 0 || at >= len(args) {
 			continue
 		}
-		value := valueOf(args[at], f[m[4]:m[5]], inner)
+		value := valueOf(args[at], f[m[4]:m[5]], point, inner)
 		if strings.HasPrefix(f[end:], ".") { // a sentence within a sentence needs only one full stop
 			value = strings.TrimSuffix(value, ".")
 		}
@@ -334,7 +334,7 @@ func fill(f string, args []any, inner func(Text) string) string {
 }
 
 // valueOf formats a value by a verb without its per cent sign.
-func valueOf(a any, v string, inner func(Text) string) string {
+func valueOf(a any, v, point string, inner func(Text) string) string {
 	kind := v[len(v)-1]
 	switch a := a.(type) {
 	case Text:
@@ -347,11 +347,11 @@ func valueOf(a any, v string, inner func(Text) string) string {
 		case 'd':
 			return fmt.Sprintf("%"+v, a)
 		case 'f', 'g':
-			return fmt.Sprintf("%"+v, float64(a))
+			return valueOf(float64(a), v, point, inner)
 		}
 	case float64:
 		if kind == 'f' || kind == 'g' {
-			return fmt.Sprintf("%"+v, a)
+			return strings.Replace(fmt.Sprintf("%"+v, a), ".", point, 1)
 		}
 	case string:
 		if kind == 'q' {

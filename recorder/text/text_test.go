@@ -76,8 +76,8 @@ func TestSystemErrors(t *testing.T) {
 		{fmt.Errorf("%w while waiting", context.DeadlineExceeded), "context deadline exceeded while waiting"},
 	} {
 		got := Of(tt.err)
-		if got.English != tt.err.Error() || got.Say(upper) != tt.want {
-			t.Errorf("got %q and %q, want %q and %q", got.English, got.Say(upper), tt.err, tt.want)
+		if got.English != tt.err.Error() || got.Say(upper, ".") != tt.want {
+			t.Errorf("got %q and %q, want %q and %q", got.English, got.Say(upper, "."), tt.err, tt.want)
 		}
 	}
 }
@@ -159,7 +159,7 @@ func TestHostileText(t *testing.T) {
 		if err := json.Unmarshal([]byte(in), &got); err != nil || got.English != "e" {
 			t.Errorf("%s: read as %q, %v", name, got.English, err)
 		}
-		if said := got.Clean(strings.TrimSpace).Say(english); len(said) > 1000 {
+		if said := got.Clean(strings.TrimSpace).Say(english, "."); len(said) > 1000 {
 			t.Errorf("%s: got %d bytes", name, len(said))
 		}
 		if said := Behind.With("a", got).English; said != "a e" {
@@ -168,7 +168,7 @@ func TestHostileText(t *testing.T) {
 	}
 	var got Text
 	later := `{"code":"later","text":"said","args":[true,null,[1],{"code":5},1e999]}`
-	if err := json.Unmarshal([]byte(later), &got); err != nil || got.Say(english) != "said" || len(got.Args) != 5 {
+	if err := json.Unmarshal([]byte(later), &got); err != nil || got.Say(english, ".") != "said" || len(got.Args) != 5 {
 		t.Errorf("a later version's text is read as %+v, %v", got, err)
 	}
 }

@@ -32,12 +32,13 @@ type Fake struct {
 	Calling  []status.Caller
 	Refuse   error // of changes
 
-	Applied []config.Settings
-	Deleted []string
-	Mailed  []string
-	Tried   []string // targets of word
-	Paused  bool
-	Dropped bool
+	Applied  []config.Settings
+	Deleted  []string
+	Restored []string
+	Mailed   []string
+	Tried    []string // targets of word
+	Paused   bool
+	Dropped  bool
 }
 
 // Status implements control.Recorder.
@@ -246,3 +247,12 @@ func (f *Fake) SetAway(on bool) error {
 	f.State.Away = on
 	return f.Refuse
 }
+
+// Restore brings an event back that was deleted.
+func (f *Fake) Restore(_ context.Context, id string) (event.Event, error) {
+	f.Restored = append(f.Restored, id)
+	return event.Event{ID: id}, f.Refuse
+}
+
+// EmptyTrash empties nothing.
+func (f *Fake) EmptyTrash(context.Context) (int64, error) { return 0, f.Refuse }
