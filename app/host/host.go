@@ -3,7 +3,9 @@
 package host
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 
 	"github.com/preroll/preroll/recorder/config"
 )
@@ -19,4 +21,18 @@ func startCommand(configFile string) ([]string, error) {
 		c = append(c, "--config", configFile)
 	}
 	return c, nil
+}
+
+// Start starts Preroll with a settings file, apart from this process. It does not open a window.
+func Start(configFile string) error {
+	command, err := startCommand(configFile)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(command[0], command[1:]...)
+	apart(cmd)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start Preroll: %w", err)
+	}
+	return cmd.Process.Release()
 }

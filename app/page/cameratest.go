@@ -29,7 +29,6 @@ type CameraTest struct {
 	advice  *widget.Label
 	picture *canvas.Image
 	camera  func() config.Camera
-	Told    func()        // called when a text appears; may be nil
 	Done    func(ok bool) // called with each result; may be nil
 	asked   int           // number of the last test; earlier results are dropped
 }
@@ -37,12 +36,12 @@ type CameraTest struct {
 // NewCameraTest makes the button and the result of a test of the camera that camera returns.
 func NewCameraTest(env *Env, camera func() config.Camera) *CameraTest {
 	t := &CameraTest{env: env, camera: camera}
-	t.button = widget.NewButtonWithIcon(words.L("Test camera"), theme.SearchIcon(), t.run)
+	t.button = widget.NewButtonWithIcon(words.L("Test camera"), theme.SearchIcon(), t.Run)
 	t.result, t.advice = widget.NewLabel(""), widget.NewLabel("")
 	t.result.Wrapping, t.advice.Wrapping = fyne.TextWrapWord, fyne.TextWrapWord
 	t.picture = canvas.NewImageFromImage(nil)
 	t.picture.FillMode = canvas.ImageFillContain
-	t.picture.SetMinSize(fyne.NewSize(320, 180))
+	t.picture.SetMinSize(fyne.NewSize(280, 158))
 	t.Content = container.NewVBox(container.NewHBox(t.button), t.result, t.advice, t.picture)
 	t.Clear()
 	return t
@@ -58,7 +57,11 @@ func (t *CameraTest) Clear() {
 	t.Content.Refresh()
 }
 
-func (t *CameraTest) run() {
+// Run tests the camera, unless a test runs.
+func (t *CameraTest) Run() {
+	if t.button.Disabled() {
+		return
+	}
 	c := t.camera()
 	t.Clear()
 	if rule := config.CheckURL(c.URL); !rule.IsZero() {
@@ -106,7 +109,7 @@ func lookOf(l status.ProbeResult) (text, advice string) {
 		parts = append(parts, words.L("%.0f frames a second", l.Streams.FPS))
 	}
 	if l.BitRate > 0 {
-		parts = append(parts, fmt.Sprintf("%.1f Mbit/s", l.BitRate/1e6))
+		parts = append(parts, words.L("%.1f Mbit/s", l.BitRate/1e6))
 	}
 	if l.GOP > 0 {
 		parts = append(parts, words.L("a keyframe every %.1f s", l.GOP.D().Seconds()))
@@ -119,7 +122,8 @@ func lookOf(l status.ProbeResult) (text, advice string) {
 		parts = append(parts, words.L("no sound"))
 	}
 	if gop := l.GOP.D().Seconds(); gop > 4 || gop == 0 {
-		advice = words.L("Keyframes are rare: clips begin up to that much earlier than asked, and take more RAM. Set the camera's I-frame interval to 1 or 2 seconds.")
+		advice = words.L(
+			"Keyframes are rare: clips begin up to that much earlier than asked, and take more RAM. Set the camera's I-frame interval to 1 or 2 seconds.")
 	}
 	return words.L("It works: %s.", strings.Join(parts, ", ")), advice
 }
@@ -131,7 +135,4 @@ func (t *CameraTest) showResult(text, advice string, i widget.Importance) {
 	t.advice.SetText(advice)
 	widgets.SetVisible(t.advice, advice != "")
 	t.Content.Refresh()
-	if t.Told != nil {
-		t.Told()
-	}
 }

@@ -20,6 +20,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/instance"
+	"github.com/preroll/preroll/app/opener"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
@@ -37,6 +38,7 @@ type Env struct {
 	Window fyne.Window
 	Status *status.Status // nil while no recorder answers
 	Last   *status.Status // the last one, though no recorder answers any more
+	Gone   bool           // no recorder answers; false until that is certain
 	Now    func() time.Time
 	Hosts  func() []string // addresses that a camera can reach this machine at
 	Meter  *Meter
@@ -46,6 +48,11 @@ type Env struct {
 	Do         func(func())             // hands over to the main goroutine
 	Go         func(r instance.Request) // turns to a page or an event
 	EditCamera func(camera string)      // turns to the settings of a camera, or of a new one for ""
+
+	OpenSettings func(t SettingsTab) // turns to a tab of the settings
+
+	// FillScreen lets an object fill the screen, or ends that. The object must not be elsewhere meanwhile.
+	FillScreen func(o fyne.CanvasObject, on bool)
 }
 
 // Try runs a long task off the main goroutine. It shows an error of the task, and then calls then, which may be nil.
@@ -106,12 +113,67 @@ func (env *Env) Confirm(title, text, yes string, do func()) {
 func (env *Env) OpenGuide() { env.Go(instance.Request{Page: "guide"}) }
 
 // Toast shows a message for four seconds.
-func (env *Env) Toast(text string) { env.Toasts.Show(text, env.Window.Canvas().Size().Width) }
+func (env *Env) Toast(text string) { env.ToastWith(text, "", nil) }
 
-// Each runs a task for several events and shows a progress bar with a stop button. It shows the first error.
-func (env *Env) Each(list []event.Event, do func(context.Context, event.Event) error) {
+// ToastWith shows a message with a button for some seconds. Without a name for the button there is none.
+func (env *Env) ToastWith(text, button string, do func()) {
+	env.Toasts.Show(text, button, do, env.Window.Canvas().Size().Width)
+}
+
+// ChooseFolder lets the user choose a folder in the desktop's own dialog, or in Fyne's if the desktop has none. then is
+// called on the main goroutine, unless the user cancels.
+func (env *Env) ChooseFolder(title, begin string, then func(path string)) {
+	env.choose(func() (string, error) { return opener.ChooseFolder(title, begin) }, then, func() {
+		dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
+			switch {
+			case err != nil:
+				env.Fail(err)
+			case u != nil:
+				then(u.Path())
+			}
+		}, env.Window)
+	})
+}
+
+// ChooseFile lets the user choose a file to write, as [Env.ChooseFolder].
+func (env *Env) ChooseFile(title, name string, then func(path string)) {
+	env.choose(func() (string, error) { return opener.ChooseFile(title, name) }, then, func() {
+		d := dialog.NewFileSave(func(u fyne.URIWriteCloser, err error) {
+			switch {
+			case err != nil: // the folder may be read-only
+				env.Fail(err)
+			case u != nil:
+				path := u.URI().Path()
+				_ = u.Close()
+				then(path)
+			}
+		}, env.Window)
+		d.SetFileName(name)
+		d.Show()
+	})
+}
+
+func (env *Env) choose(ask func() (string, error), then func(string), fallback func()) {
+	env.Work.Go(func() {
+		path, err := ask()
+		env.Do(func() {
+			switch {
+			case errors.Is(err, opener.ErrNoChooser):
+				fallback()
+			case err != nil:
+				env.Fail(err)
+			case path != "":
+				then(path)
+			}
+		})
+	})
+}
+
+// Each runs a task for several events, and shows a progress bar with a stop button if there are more than one. It shows
+// the first error, and then calls then, which may be nil.
+func (env *Env) Each(list []event.Event, do func(context.Context, event.Event) error, then func()) {
 	if len(list) == 1 {
-		env.Try(func(ctx context.Context) error { return do(ctx, list[0]) }, nil)
+		env.Try(func(ctx context.Context) error { return do(ctx, list[0]) }, then)
 		return
 	}
 	env.Progress(len(list), func(ctx context.Context, step func(int)) error {
@@ -124,6 +186,9 @@ func (env *Env) Each(list []event.Event, do func(context.Context, event.Event) e
 				errs = append(errs, err)
 			}
 			step(i + 1)
+		}
+		if then != nil {
+			env.Do(then)
 		}
 
 		if len(errs) > 1 {
@@ -139,9 +204,11 @@ func (env *Env) Progress(whole int, do func(ctx context.Context, step func(done 
 	bar := widget.NewProgressBar()
 	bar.Max = float64(max(1, whole))
 	d := dialog.NewCustomWithoutButtons(words.L("At work"), bar, env.Window)
-	d.SetButtons([]fyne.CanvasObject{widget.NewButton(words.L("Stop"), cancel)})
+	stop := widgets.NewAnswer(words.L("Stop"), cancel, cancel)
+	d.SetButtons([]fyne.CanvasObject{stop})
 	d.Resize(fyne.NewSize(360, 0))
 	d.Show()
+	env.Window.Canvas().Focus(stop)
 	env.Work.Go(func() {
 		err := do(ctx, func(done int) { env.Do(func() { bar.SetValue(float64(done)) }) })
 		stopped := ctx.Err() != nil

@@ -39,7 +39,8 @@ func NewMailHelp() *MailHelp {
 	}
 	m.brand = widget.NewSelect(names, func(string) { m.drawSteps() })
 	intro := widgets.Wrapped(
-		words.L("Type this into the camera's own mail settings, switch on mail for the alarms that you want clips of, and press the camera's test button."))
+		words.L(
+			"Type this into the camera's own mail settings, switch on mail for the alarms that you want clips of, and press the camera's test button."))
 	m.Content = container.NewVBox(widgets.Field("", "", intro), m.values, widgets.Field(words.L("Brand"), "", m.brand),
 		m.steps)
 	return m
@@ -116,7 +117,7 @@ func (m *MailHelp) Set(s config.Settings, c config.Camera, now *status.Status, h
 		value.Selectable = true
 		row := container.NewHBox(value)
 		if r.copy != "" {
-			row.Add(widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() {
+			row.Add(widgets.NewIcon(theme.ContentCopyIcon(), words.L("Copy"), func() {
 				fyne.CurrentApp().Clipboard().SetContent(r.copy)
 			}))
 		}
@@ -137,7 +138,7 @@ func (m *MailHelp) drawSteps() {
 	for _, step := range []struct {
 		name string
 		text text.Text
-	}{{words.L("Where"), b.Server}, {words.L("Boxes"), b.Boxes}, {words.L("Alarms"), b.Alarms},
+	}{{words.L("Where"), b.Server}, {words.L("Fields"), b.Boxes}, {words.L("Alarms"), b.Alarms},
 		{words.L("Test"), b.Test}} {
 		m.steps.Add(widgets.Field(step.name, "", widgets.Wrapped(words.Say(step.text))))
 	}

@@ -52,7 +52,7 @@ func TestHeadline(t *testing.T) {
 		s    *status.Status
 		want string
 	}{
-		{nil, "The recorder does not run. Start it with: preroll"},
+		{nil, "Preroll is not recording."},
 		{&status.Status{}, "No camera is set up yet"},
 		{&status.Status{Cameras: []status.Camera{off}}, "No camera is set up yet"},
 		{&status.Status{Cameras: []status.Camera{wait}}, "No camera is recording yet"},
@@ -73,12 +73,12 @@ func TestHeadline(t *testing.T) {
 
 func TestRAMAgainstTheBudget(t *testing.T) {
 	s := status.Status{RAM: status.RAM{Used: 1 << 30, Budget: 1 << 30, Need: 2 << 30}}
-	if got := RAMOf(s, 100*time.Second); !strings.Contains(got, "would need 2 GiB") ||
+	if got := RAMOf(s, 100*time.Second); !strings.Contains(got, "would need 2.1 GB") ||
 		!strings.Contains(got, "about 50 s") {
 		t.Error(got)
 	}
 	s.RAM.Need = 1 << 29
-	if got := RAMOf(s, 100*time.Second); !strings.Contains(got, "they fit") {
+	if got := RAMOf(s, 100*time.Second); !strings.Contains(got, "enough for 100 s") {
 		t.Error(got)
 	}
 }

@@ -1,9 +1,18 @@
 package page
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
+	"image/png"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,30 +24,71 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/adrg/xdg"
+	"github.com/preroll/preroll/app/opener"
 	"github.com/preroll/preroll/app/player"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
 )
+
+// Video is what a Player plays.
+type Video struct {
+	Source player.Source
+	Name   string          // what it shows, for the names of its pictures
+	Start  time.Time       // when the picture at position 0 was filmed
+	At     time.Duration   // where to begin
+	Marks  []time.Duration // positions of alarms
+	Poster image.Image     // shown until the first picture has come; may be nil
+
+	// Span returns between which positions a stream can be played; the newest picture lies at the second one. Nil for a
+	// file.
+	Span func() (from, to time.Duration)
+}
+
+// Stream returns the video of a camera as it is filmed. Position 0 is the time start.
+func (env *Env) Stream(camera string, start time.Time) player.Source {
+	return player.Source{Lead: lead, Stream: func(ctx context.Context, from time.Duration) (io.ReadCloser, error) {
+		resp, err := env.Client.Live(ctx, camera, false, start.Add(from), start.Add(-lead))
+		if err != nil {
+			return nil, err
+		}
+		return resp.Body, nil
+	}}
+}
+
+// lead is the media time of position 0 of a stream, which begins with a keyframe that may lie before it.
+const lead = time.Minute
 
 // Player shows what a player plays. The player exists from open to close.
 type Player struct {
 	env     *Env
 	Content fyne.CanvasObject
+	Full    func(on bool) // Content fills the screen from now on, or is back in its place
 
 	p       *player.Player
+	video   Video
 	stage   *stage
 	Picture *canvas.Image     // the frame that is shown
 	Message *widget.Label     // over the picture
 	plate   fyne.CanvasObject // background of the message, which must be legible on any picture
 	Line    *widgets.Timeline
-	play    *widget.Button
+	play    *widgets.IconButton
 	clock   *widget.Label
 	speed   *widget.Select
-	alarm   *widget.Button
-	live    bool
+	alarm   *widgets.IconButton
+	now     *widget.Button // goes to the newest picture of a stream
+	loop    *widgets.IconButton
+	full    *widgets.IconButton
+	holder  *fyne.Container // of everything, while it does not fill the screen
+	inner   fyne.CanvasObject
+	filling bool
 	playing bool
+	first   time.Duration // position that can still be played; not 0 for a stream alone
 	length  time.Duration
-	marks   []time.Duration
+	from    time.Duration // of the loop; negative for none
+	to      time.Duration // end of the loop; negative while only its beginning is set
 
 	mu         sync.Mutex // guards all fields below, which the player's goroutine uses
 	latest     player.Frame
@@ -48,9 +98,12 @@ type Player struct {
 
 var speeds = []float64{0.25, 0.5, 1, 2, 4, 8}
 
+// usual is the index of the usual speed.
+const usual = 2
+
 // NewPlayer makes a player that shows nothing.
 func NewPlayer(env *Env) *Player {
-	v := &Player{env: env}
+	v := &Player{env: env, from: -1, to: -1, Full: func(bool) {}}
 	v.Picture = canvas.NewImageFromImage(nil)
 	v.Picture.FillMode, v.Picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
 	v.Message = widget.NewLabel("")
@@ -59,47 +112,58 @@ func NewPlayer(env *Env) *Player {
 		container.NewThemeOverride(v.Message, widgets.Dark{Theme: theme.DefaultTheme()}))
 	v.plate.Hide()
 	v.stage = newStage(v)
-	v.Line = widgets.NewTimeline(func(at time.Duration) {
-		if v.p != nil {
-			v.p.Seek(at)
-		}
-		v.setClock(at)
-	}, v.Typed)
-	v.play = widget.NewButtonWithIcon("", theme.MediaPlayIcon(), v.toggle)
-	back := widget.NewButtonWithIcon("", theme.MediaSkipPreviousIcon(), func() { v.step(-1) })
-	forth := widget.NewButtonWithIcon("", theme.MediaSkipNextIcon(), func() { v.step(1) })
-	v.alarm = widget.NewButtonWithIcon(words.L("Alarm"), theme.MediaFastForwardIcon(), v.toAlarm)
+	v.Line = widgets.NewTimeline(v.seek, v.Typed)
+	v.play = widgets.NewIcon(theme.MediaPlayIcon(), words.L("Play or pause (Space)"), v.toggle)
+	back := widgets.NewIcon(theme.MediaSkipPreviousIcon(), words.L("One picture back (comma)"), func() { v.step(-1) })
+	forth := widgets.NewIcon(theme.MediaSkipNextIcon(), words.L("One picture on (full stop)"), func() { v.step(1) })
+	v.alarm = widgets.NewIcon(theme.MediaFastForwardIcon(), words.L("To the next alarm (A)"), v.toAlarm)
+	v.now = widget.NewButtonWithIcon(words.L("Live"), theme.MediaFastForwardIcon(), v.toNow)
+	v.loop = widgets.NewIcon(theme.MediaReplayIcon(), words.L("Repeat from here, until here, no more (L)"), v.mark)
+	shot := widgets.NewIcon(theme.MediaPhotoIcon(), words.L("Save or copy this picture (S)"), nil)
+	shot.OnTapped = func() { v.askSnapshot(shot) }
+	v.full = widgets.NewIcon(theme.ViewFullScreenIcon(), words.L("Full screen (F)"), v.toggleFull)
 	v.clock = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{Monospace: true})
+	v.clock.Truncation = fyne.TextTruncateClip
 	var names []string
 	for _, s := range speeds {
-		names = append(names, strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", s), "0"), ".")+"×")
+		names = append(names, words.L("%g×", s))
 	}
 	v.speed = widget.NewSelect(names, func(string) {
 		if i := v.speed.SelectedIndex(); v.p != nil && i >= 0 {
 			v.p.SetSpeed(speeds[i])
 		}
 	})
-	v.speed.SetSelectedIndex(2)
-	controls := container.NewHBox(v.play, back, forth, v.alarm, layout.NewSpacer(), v.clock, v.speed)
-	v.Content = container.NewBorder(nil, container.NewVBox(v.Line, controls), nil, nil, v.stage)
+	v.speed.PlaceHolder = names[0] // a longer one would make it wider
+	v.speed.SetSelectedIndex(usual)
+	controls := container.NewBorder(nil, nil, container.NewHBox(v.play, back, forth, v.alarm, v.now),
+		container.NewHBox(v.speed, v.loop, shot, v.full), v.clock)
+	v.inner = container.NewBorder(nil, container.NewVBox(v.Line, controls), nil, nil, v.stage)
+	v.holder = container.NewStack(v.inner)
+	v.Content = v.holder
 	return v
 }
 
 // --- What is played ---
 
-// Open plays a source from a position. It shows the poster until the first picture has come.
-func (v *Player) Open(s player.Source, at time.Duration, marks []time.Duration, poster image.Image) {
-	v.live, v.length, v.marks = s.Live, s.Length, marks
-	v.Picture.Image = poster
+// Open plays a video.
+func (v *Player) Open(video Video) {
+	v.video, v.first, v.length, v.from, v.to = video, 0, video.Source.Length, -1, -1
+	v.Picture.Image = video.Poster
 	v.Picture.Refresh()
+	v.stage.zoomTo(1, fyne.Position{})
 	v.ShowMessage("")
-	v.Line.Load(s.Length, marks)
-	v.Line.Set(at)
-	v.setClock(at)
-	widgets.SetVisible(v.alarm, len(marks) > 0)
+	v.Line.Load(v.length, video.Marks)
+	v.grow()
+	v.Line.Loop(-1, -1)
+	v.Line.Set(video.At)
+	v.setClock(video.At)
+	widgets.SetVisible(v.alarm, len(video.Marks) > 0)
+	widgets.SetVisible(v.now, video.Span != nil)
 	known := v.env.Known()
 	if known == nil || known.FFmpeg.Path == "" {
-		v.ShowMessage(words.L("FFmpeg is missing, so nothing can be played here. Install it, or open the clip in the default player."))
+		v.ShowMessage(
+			words.L(
+				"FFmpeg is missing, so nothing can be played here. Install it, or open the clip in the default player."))
 		return
 	}
 	if v.p == nil {
@@ -108,11 +172,41 @@ func (v *Player) Open(s player.Source, at time.Duration, marks []time.Duration, 
 		v.p = player.New(player.Options{FFmpeg: known.FFmpeg.Path, Version: known.FFmpeg.Version, Width: width,
 			Height: height,
 			Show:   func(f player.Frame) { v.show(life, f) }, State: func(s player.State) { v.state(life, s) }})
-		v.speed.SetSelectedIndex(2)
+		v.speed.SetSelectedIndex(usual)
 	}
 
 	v.env.Meter.opened()
-	v.p.Open(s, at, true)
+	v.p.Open(video.Source, video.At, true)
+}
+
+// Mark shows the alarms of the video.
+func (v *Player) Mark(marks []time.Duration) {
+	if slices.Equal(marks, v.video.Marks) {
+		return
+	}
+	v.video.Marks = marks
+	v.Line.Mark(marks)
+	widgets.SetVisible(v.alarm, len(marks) > 0)
+}
+
+// At returns the position of the picture that is shown.
+func (v *Player) At() time.Duration { return v.Line.At }
+
+// Shown returns when the picture that is shown was filmed.
+func (v *Player) Shown() time.Time { return v.video.Start.Add(v.Line.At) }
+
+// Tick lets the time line of a stream grow.
+func (v *Player) Tick() {
+	if v.p != nil {
+		v.grow()
+	}
+}
+
+func (v *Player) grow() {
+	if v.video.Span != nil {
+		v.first, v.length = v.video.Span()
+		v.Line.Grow(v.first, v.length)
+	}
 }
 
 // Poster sets the picture that is shown until the video begins.
@@ -142,7 +236,7 @@ func (v *Player) Close() {
 
 // pixels returns the size of the picture on the screen.
 func (v *Player) pixels() (width, height int) {
-	size, scale := v.stage.Size(), v.env.Window.Canvas().Scale()
+	size, scale := v.stage.Size(), v.env.Window.Canvas().Scale()*v.stage.zoom
 	return max(160, int(size.Width*scale)), max(90, int(size.Height*scale))
 }
 
@@ -181,6 +275,9 @@ func (v *Player) show(life int, f player.Frame) {
 		v.env.Meter.frame()
 		v.Line.Set(f.At)
 		v.setClock(f.At)
+		if v.playing && v.to > 0 && f.At >= v.to {
+			v.seek(v.from)
+		}
 	})
 }
 
@@ -190,6 +287,10 @@ func (v *Player) state(life int, s player.State) {
 			return
 		}
 		v.playing = s.Playing && !s.Ended
+		if v.length == 0 && s.Length > 0 {
+			v.length = s.Length
+			v.Line.Load(s.Length, v.video.Marks)
+		}
 		if v.playing {
 			v.play.SetIcon(theme.MediaPauseIcon())
 		} else {
@@ -212,14 +313,23 @@ func (v *Player) ShowMessage(text string) {
 }
 
 func (v *Player) setClock(at time.Duration) {
-	text := fmt.Sprintf("%d:%04.1f / %s", int(at.Minutes()), (at % time.Minute).Seconds(), words.Length(v.length))
-	if v.live {
+	text := words.L("%d:%04.1f / %s", int(at.Minutes()), (at % time.Minute).Seconds(), words.Length(v.length))
+	if v.video.Span != nil {
 		text = words.L("live")
+		if behind := v.length - at; behind > nearNow {
+			text = words.L("%.0f s ago", behind.Seconds())
+		}
+	}
+	if !v.video.Start.IsZero() {
+		text = v.video.Start.Add(at).Local().Format("15:04:05") + "   " + text
 	}
 	if v.clock.Text != text {
 		v.clock.SetText(text)
 	}
 }
+
+// nearNow is how far behind the newest picture a stream still counts as live.
+const nearNow = 4 * time.Second
 
 // --- Control ---
 
@@ -241,71 +351,284 @@ func (v *Player) Pause() {
 }
 
 func (v *Player) step(n int) {
-	if v.p != nil && !v.live {
+	if v.p != nil {
 		v.p.Step(n)
 	}
 }
 
-func (v *Player) jump(by time.Duration) {
-	if v.p != nil && !v.live {
-		at := min(max(0, v.Line.At+by), v.length)
-		v.Line.Set(at)
+// seek goes to a position.
+func (v *Player) seek(at time.Duration) {
+	last := v.length
+	if v.video.Span != nil {
+		last -= Newest
+	}
+	at = min(max(v.first, at), max(v.first, last))
+	v.Line.Set(at)
+	v.setClock(at)
+	if v.p != nil {
 		v.p.Seek(at)
+	}
+}
+
+func (v *Player) jump(by time.Duration) { v.seek(v.Line.At + by) }
+
+// Newest is how far before the end of a stream its newest picture lies: the rest has yet to reach this window.
+const Newest = time.Second
+
+// toNow goes to the newest picture of a stream.
+func (v *Player) toNow() {
+	v.Tick()
+	v.seek(v.length)
+	if v.p != nil {
+		v.p.Play()
 	}
 }
 
 // toAlarm goes to the next alarm, or from the last alarm to the first.
 func (v *Player) toAlarm() {
-	if v.p == nil || len(v.marks) == 0 {
+	if len(v.video.Marks) == 0 {
 		return
 	}
-	to := v.marks[0]
-	for _, m := range v.marks {
+	to := v.video.Marks[0]
+	for _, m := range v.video.Marks {
 		if m > v.Line.At+100*time.Millisecond {
 			to = m
 			break
 		}
 	}
-	v.Line.Set(to)
-	v.p.Seek(to)
+	v.seek(to)
+}
+
+// SeekTo shows the picture that was filmed at a time.
+func (v *Player) SeekTo(t time.Time) { v.seek(t.Sub(v.video.Start)) }
+
+// mark sets the beginning of the loop, then its end, and then ends the loop.
+func (v *Player) mark() {
+	at := v.Line.At
+	switch {
+	case v.from < 0:
+		v.from, v.to = at, -1
+	case v.to < 0 && at > v.from+minLoop:
+		v.to = at
+	default:
+		v.from, v.to = -1, -1
+	}
+	v.Line.Loop(v.from, v.to)
+	v.loop.Importance = widget.MediumImportance
+	if v.from >= 0 {
+		v.loop.Importance = widget.HighImportance
+	}
+	v.loop.Refresh()
+}
+
+// minLoop is the length of the shortest loop.
+const minLoop = 200 * time.Millisecond
+
+// faster changes the speed by a number of steps.
+func (v *Player) faster(by int) {
+	v.speed.SetSelectedIndex(min(max(0, v.speed.SelectedIndex()+by), len(speeds)-1))
+}
+
+// toggleFull lets the player fill the screen, or puts it back.
+func (v *Player) toggleFull() {
+	v.filling = !v.filling
+	if v.filling {
+		v.holder.RemoveAll()
+		v.full.SetIcon(theme.ViewRestoreIcon())
+	} else {
+		v.full.SetIcon(theme.ViewFullScreenIcon())
+	}
+	v.env.FillScreen(v.inner, v.filling)
+	if !v.filling {
+		v.holder.Add(v.inner)
+	}
+	v.Full(v.filling)
+	v.env.Window.Canvas().Focus(v.Line)
+}
+
+// LeaveFull puts the player back, if it fills the screen. It reports whether it did.
+func (v *Player) LeaveFull() bool {
+	if !v.filling {
+		return false
+	}
+	v.toggleFull()
+	return true
 }
 
 // Typed handles the keys of the player.
 func (v *Player) Typed(e *fyne.KeyEvent) {
 	switch e.Name {
-	case fyne.KeySpace:
+	case fyne.KeySpace, fyne.KeyK:
 		v.toggle()
 	case fyne.KeyLeft:
 		v.jump(-5 * time.Second)
 	case fyne.KeyRight:
 		v.jump(5 * time.Second)
 	case fyne.KeyHome:
-		v.jump(-v.length)
+		v.seek(v.first)
+	case fyne.KeyEnd:
+		v.seek(v.length)
 	case fyne.KeyComma:
 		v.step(-1)
 	case fyne.KeyPeriod:
 		v.step(1)
+	case fyne.KeyPlus, fyne.KeyEqual:
+		v.faster(1)
+	case fyne.KeyMinus:
+		v.faster(-1)
 	case fyne.KeyA:
 		v.toAlarm()
+	case fyne.KeyL:
+		v.mark()
+	case fyne.KeyF:
+		v.toggleFull()
+	case fyne.KeyS:
+		v.snapshot(false)
+	case fyne.KeyEscape:
+		v.LeaveFull()
+	case fyne.Key0:
+		v.stage.zoomTo(1, fyne.Position{})
+	}
+}
+
+// --- Pictures of the video ---
+
+// askSnapshot asks what to do with the picture that is shown.
+func (v *Player) askSnapshot(from fyne.CanvasObject) {
+	menu := fyne.NewMenu("", fyne.NewMenuItem(words.L("Save picture"), func() { v.snapshot(false) }),
+		fyne.NewMenuItem(words.L("Copy picture"), func() { v.snapshot(true) }))
+	widgets.ShowMenu(menu, from, v.env.Window.Canvas())
+}
+
+// snapshot saves the picture that is shown, in the size in which it was filmed. With copies it also puts the file on
+// the clipboard.
+func (v *Player) snapshot(copies bool) {
+	known := v.env.Known()
+	if v.p == nil || known == nil {
+		return
+	}
+	v.p.Pause()
+	at, video := v.Line.At, v.video
+	v.env.Work.Go(func() {
+		path, err := savePicture(v.env.Ctx, known.FFmpeg, video, at)
+		copied := false
+		if err == nil && copies {
+			copied = opener.CopyFile(path) == nil
+		}
+		v.env.Do(func() {
+			switch {
+			case err != nil && v.env.Ctx.Err() == nil:
+				v.env.Fail(err)
+			case copied:
+				v.env.Toast(words.L("The picture is on the clipboard, and in %s.", filepath.Dir(path)))
+			case err == nil:
+				v.env.Toast(words.L("Saved: %s", path))
+			}
+		})
+	})
+}
+
+// savePicture writes the picture at a position into the folder for pictures.
+func savePicture(ctx context.Context, f status.FFmpeg, v Video, at time.Duration) (path string, err error) {
+	m, err := player.Grab(ctx, f.Path, f.Version, v.Source, at)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(xdg.UserDirs.Pictures, "Preroll")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", err
+	}
+	when := v.Start.Add(at).Local()
+	name := event.FileName(v.Name) + " " + when.Format("2006-01-02 15.04.05")
+	file, err := CreateFile(filepath.Join(dir, name+".png"))
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(png.Encode(file, m), file.Close()); err != nil {
+		_ = os.Remove(file.Name())
+		return "", err
+	}
+	return file.Name(), nil
+}
+
+// CreateFile creates a file, with a number in its name if the name is taken.
+func CreateFile(path string) (*os.File, error) {
+	ext := filepath.Ext(path)
+	name := path
+	for n := 2; ; n++ {
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+		name = fmt.Sprintf("%s_%d%s", strings.TrimSuffix(path, ext), n, ext)
 	}
 }
 
 // --- The stage ---
 
-// stage is the black background of the picture. It reports its size to the player.
+// stage is the black background of the picture. It reports its size to the player. The wheel enlarges the picture where
+// the mouse is, and dragging moves it.
 type stage struct {
 	widget.BaseWidget
-	v *Player
+	v    *Player
+	zoom float32       // 1: the whole picture
+	off  fyne.Position // of the middle of the enlarged picture from the middle of the stage
+	last time.Time     // of a tap
 }
 
+// maxZoom is how much a picture can be enlarged.
+const maxZoom = 8
+
 func newStage(v *Player) *stage {
-	s := &stage{v: v}
+	s := &stage{v: v, zoom: 1}
 	s.ExtendBaseWidget(s)
 	return s
 }
 
-// Tapped plays or pauses.
-func (s *stage) Tapped(*fyne.PointEvent) { s.v.toggle() }
+// Tapped plays or pauses. DoubleTapped would delay it, so a second tap soon after fills the screen.
+func (s *stage) Tapped(*fyne.PointEvent) {
+	s.v.toggle()
+	if time.Since(s.last) < doubleTap {
+		s.v.toggleFull()
+		s.last = time.Time{}
+		return
+	}
+	s.last = time.Now()
+}
+
+// doubleTap is the longest time between the taps of a double tap.
+const doubleTap = 350 * time.Millisecond
+
+// Scrolled enlarges the picture, so that the point below the mouse stays.
+func (s *stage) Scrolled(e *fyne.ScrollEvent) {
+	zoom := min(max(1, s.zoom*float32(math.Pow(1.005, float64(e.Scrolled.DY)))), maxZoom)
+	at := e.Position.Subtract(fyne.NewPos(s.Size().Width/2, s.Size().Height/2))
+	s.zoomTo(zoom, at.Subtract(fyne.NewPos((at.X-s.off.X)*zoom/s.zoom, (at.Y-s.off.Y)*zoom/s.zoom)))
+}
+
+// Dragged moves the enlarged picture.
+func (s *stage) Dragged(e *fyne.DragEvent) { s.zoomTo(s.zoom, s.off.Add(e.Dragged)) }
+
+// DragEnd does nothing.
+func (s *stage) DragEnd() {}
+
+// zoomTo shows the picture enlarged and moved, but never away from the edge.
+func (s *stage) zoomTo(zoom float32, off fyne.Position) {
+	room := fyne.NewPos(s.Size().Width*(zoom-1)/2, s.Size().Height*(zoom-1)/2)
+	s.off = fyne.NewPos(min(max(off.X, -room.X), room.X), min(max(off.Y, -room.Y), room.Y))
+	finer := s.zoom != zoom
+	s.zoom = zoom
+	s.place()
+	if finer && s.v.p != nil {
+		s.v.p.Resize(s.v.pixels())
+	}
+}
+
+func (s *stage) place() {
+	size := fyne.NewSize(s.Size().Width*s.zoom, s.Size().Height*s.zoom)
+	s.v.Picture.Resize(size)
+	s.v.Picture.Move(fyne.NewPos((s.Size().Width-size.Width)/2+s.off.X, (s.Size().Height-size.Height)/2+s.off.Y))
+}
 
 // Resize reports the new size to the player.
 func (s *stage) Resize(size fyne.Size) {
@@ -313,6 +636,7 @@ func (s *stage) Resize(size fyne.Size) {
 		return
 	}
 	s.BaseWidget.Resize(size)
+	s.zoomTo(s.zoom, s.off)
 	if s.v.p != nil {
 		s.v.p.Resize(s.v.pixels())
 	}
@@ -325,6 +649,7 @@ func (s *stage) MinSize() fyne.Size { return fyne.NewSize(240, 135) }
 func (s *stage) CreateRenderer() fyne.WidgetRenderer {
 	ground := canvas.NewRectangle(color.Black)
 	ground.CornerRadius = 6
-	return widget.NewSimpleRenderer(container.NewStack(ground, s.v.Picture,
+	return widget.NewSimpleRenderer(container.NewStack(ground,
+		container.NewClip(container.NewWithoutLayout(s.v.Picture)),
 		container.NewVBox(layout.NewSpacer(), s.v.plate, layout.NewSpacer())))
 }

@@ -10,6 +10,7 @@ import (
 
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
@@ -23,6 +24,14 @@ func LabelOf(e event.Event) string {
 		l = words.L("%s (continued)", l)
 	}
 	return l
+}
+
+// StateOf says how far an event has come, as far as a recorder answers.
+func (env *Env) StateOf(e event.Event) (string, widget.Importance) {
+	if env.Gone && !e.State.Ended() {
+		return words.L("Interrupted: Preroll finishes it when it records again"), widget.WarningImportance
+	}
+	return StateOf(e, env.Now())
 }
 
 // StateOf says how far an event has come.
@@ -51,7 +60,7 @@ func StateOf(e event.Event, now time.Time) (string, widget.Importance) {
 // Headline returns the one line above the list.
 func Headline(s *status.Status) string {
 	if s == nil {
-		return words.L("The recorder does not run. Start it with: preroll")
+		return words.L("Preroll is not recording.")
 	}
 	recording, enabled := 0, 0
 	only := ""
@@ -84,27 +93,6 @@ func Headline(s *status.Status) string {
 	return words.L("Recording %d cameras", enabled)
 }
 
-// Troubles returns what needs a person as a text, or "" if all is well.
-func Troubles(s *status.Status) string {
-	if s == nil {
-		return ""
-	}
-	var lines []string
-	for i, p := range s.Problems {
-		if i == 3 && len(s.Problems) > 4 {
-			lines = append(lines, words.L("… and %d more", len(s.Problems)-i))
-			break
-		}
-		lines = append(lines, ProblemOf(s, p))
-	}
-
-	if n := len(s.SMTP.Unmatched); n > 0 {
-		lines = append(lines, words.N(n, "A mail came that fits no camera. Assign it on the page Health.",
-			"%d mails came that fit no camera. Assign them on the page Health."))
-	}
-	return strings.Join(lines, "\n")
-}
-
 // ProblemOf describes a problem and what to do about it.
 func ProblemOf(s *status.Status, p status.Problem) string {
 	said := Sentence(words.Say(p.Text)) + " " + words.Say(p.Hint)
@@ -120,20 +108,25 @@ func ProblemOf(s *status.Status, p status.Problem) string {
 	return words.L("%s: %s", name, said)
 }
 
-// Distinct adds the id to names that occur more than once, because a selection recognizes its options by their text.
+// Distinct shortens names for a selection, and adds the id to names that then occur more than once, because a selection
+// recognizes its options by their text.
 func Distinct(names, ids []string) []string {
 	count := map[string]int{}
-	for _, n := range names {
-		count[n]++
-	}
-	out := slices.Clone(names)
+	out := make([]string, len(names))
 	for i, n := range names {
+		out[i] = widgets.Shorten(n, longName)
+		count[out[i]]++
+	}
+	for i, n := range out {
 		if count[n] > 1 {
 			out[i] = fmt.Sprintf("%s (%s)", n, ids[i])
 		}
 	}
 	return out
 }
+
+// longName is the length in characters of the longest name that a selection shows whole.
+const longName = 30
 
 // Sentence adds a full stop to a text, unless the text ends with one or with a question mark.
 func Sentence(text string) string {
@@ -182,17 +175,18 @@ func PortOf(listen string) string {
 
 // RAMOf says how much of the RAM budget is used, and what happens if full rings do not fit.
 func RAMOf(s status.Status, keep time.Duration) string {
-	text := words.L("%s of %s used", config.ByteSize(s.RAM.Used), config.ByteSize(s.RAM.Budget))
+	text := words.L("%s of %s used", words.Size(s.RAM.Used), words.Size(s.RAM.Budget))
 	if s.RAM.Need == 0 || keep == 0 {
 		return text
 	}
 	if s.RAM.Need <= s.RAM.Budget {
-		return text + ". " + words.L("Full rings of %.0f s need %s: they fit.", keep.Seconds(),
-			config.ByteSize(s.RAM.Need))
+		return text + ". " + words.L("Memory: enough for %.0f s of every camera (%s).", keep.Seconds(),
+			words.Size(s.RAM.Need))
 	}
 	fits := float64(s.RAM.Budget) / float64(s.RAM.Need) * keep.Seconds()
 	return text + ". " +
-		words.L("Full rings of %.0f s would need %s. They do not fit: the longest rings are shortened first, to about %.0f s each; what an alarm needs is kept. Raise the RAM budget, or lower the cameras' bit rates.", keep.Seconds(), config.ByteSize(s.RAM.Need), fits)
+		words.L(
+			"Full rings of %.0f s would need %s. They do not fit: the longest rings are shortened first, to about %.0f s each; what an alarm needs is kept. Raise the RAM budget, or lower the cameras' bit rates.", keep.Seconds(), words.Size(s.RAM.Need), fits)
 }
 
 // CamerasOf returns the cameras of which a clip can be saved.
@@ -216,4 +210,13 @@ func NewCamera(s config.Settings, name string) config.Camera {
 	c.Name, c.ID = name, config.NewID(name, taken)
 	c.Mail = []string{c.ID}
 	return c
+}
+
+// NewDateField returns a field for a day. none is what it shows without a day, or "" if there is always one.
+func (env *Env) NewDateField(none string) *widgets.DateField {
+	d := widgets.NewDateField(widgets.DateWords{Day: words.Date, Month: words.Month, Weekdays: words.Weekdays(),
+		None:  none,
+		Today: words.L("Today")})
+	d.Now = func() time.Time { return env.Now() }
+	return d
 }

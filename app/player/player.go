@@ -1,6 +1,6 @@
-// Package player turns the video of a clip or of a live ring into pictures. The user's commands control the player. The
-// player shows each picture when the picture is due, and reports its [State]. At most one FFmpeg decodes at any time.
-// Nothing else under app starts FFmpeg.
+// Package player turns the video of a clip or of a camera's ring into pictures. The user's commands control the player.
+// The player shows each picture when the picture is due, and reports its [State]. At most one FFmpeg decodes at any
+// time. Nothing else under app starts FFmpeg.
 //
 // One goroutine owns all state and calls Show and State. A command only leaves a wish for that goroutine, so no caller
 // waits for FFmpeg. A newer wish replaces an older one: a scrub of hundreds of seeks starts FFmpeg only a few times.
@@ -8,24 +8,32 @@
 package player
 
 import (
+	"context"
 	"image"
+	"io"
 	"math"
 	"sync"
 	"time"
 )
 
-// Source names the video to play.
+// Source is the video to play: a file, or a stream that goes on as a camera films.
 type Source struct {
-	Path   string        // a video file; if Live, an HLS playlist that grows
-	Live   bool          // plays from the newest pictures at speed 1 and cannot seek
-	Length time.Duration // of a file; 0 means unknown, and FFmpeg determines it
+	Path   string        // a video file
+	Length time.Duration // of the file; 0 means unknown, and FFmpeg determines it
+
+	// Stream opens fragmented MP4 that begins at the keyframe before a position and goes on as it is filmed. Its media
+	// time is the position plus Lead. The stream ends with ctx. Nil means that the source is a file.
+	Stream func(ctx context.Context, from time.Duration) (io.ReadCloser, error)
+	Lead   time.Duration
 }
+
+func (s Source) empty() bool { return s.Path == "" && s.Stream == nil }
 
 // Frame is one picture. Its pixels stay unchanged until Show was called two more times. Then the player reuses the
 // pixels, so a caller who keeps a picture longer must copy it.
 type Frame struct {
 	Picture *image.RGBA
-	At      time.Duration // position in the file; of a live picture, the time since the first picture
+	At      time.Duration // position in the source
 }
 
 // State is the state of the player.
@@ -156,7 +164,37 @@ func (p *Player) Open(s Source, at time.Duration, playing bool) {
 	})
 }
 
-// Play plays on. At the end of a file, Play starts from the beginning. A live source goes on with its newest pictures.
+// Grab returns one picture of a source, in the size in which it was filmed: the first one from a position on.
+func Grab(ctx context.Context, ffmpeg, version string, s Source, at time.Duration) (*image.RGBA, error) {
+	got, failed := make(chan *image.RGBA, 1), make(chan error, 1)
+	p := New(Options{FFmpeg: ffmpeg, Version: version, Width: math.MaxInt16, Height: math.MaxInt16,
+		Show: func(f Frame) {
+			select {
+			case got <- f.Picture:
+			default:
+			}
+		},
+		State: func(s State) {
+			if s.Err != nil {
+				select {
+				case failed <- s.Err:
+				default:
+				}
+			}
+		}})
+	defer p.Close()
+	p.Open(s, at, false)
+	select {
+	case m := <-got:
+		return m, nil
+	case err := <-failed:
+		return nil, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Play plays on. At the end of a file, Play starts from the beginning.
 func (p *Player) Play() { p.ask(func(w *wish) { w.play = 1 }) }
 
 // Pause stops playback and keeps the shown picture.
@@ -168,7 +206,7 @@ func (p *Player) Seek(at time.Duration) {
 	p.ask(func(w *wish) { w.seek, w.at, w.steps = true, at, 0 })
 }
 
-// Step pauses and steps by frames pictures; negative means backward. A live source only steps forward.
+// Step pauses and steps by frames pictures; negative means backward.
 func (p *Player) Step(frames int) {
 	p.ask(func(w *wish) { w.steps, w.play = w.steps+frames, -1 })
 }
@@ -234,7 +272,7 @@ func (p *Player) loop() {
 			p.watch(time.Now())
 		case h := <-heads:
 			p.head, p.heard = &h, time.Now()
-			if p.source.Length == 0 {
+			if p.source.Length == 0 && p.source.Stream == nil {
 				p.source.Length = h.length
 			}
 		case <-read:
@@ -280,10 +318,10 @@ func (p *Player) startWish() bool {
 	if w.source != nil {
 		p.source, p.at, p.every, p.mustReport = *w.source, max(w.at, 0), 0, true
 	}
-	if p.source.Path == "" {
+	if p.source.empty() {
 		return true
 	}
-	if w.source != nil || w.seek && !p.source.Live {
+	if w.source != nil || w.seek {
 		g := p.place(w.at)
 		g.glimpse = w.scrub && !g.before
 		p.steps = 0
@@ -305,10 +343,7 @@ func (p *Player) startWish() bool {
 
 // place returns the goal that shows the picture at a position.
 func (p *Player) place(at time.Duration) goal {
-	switch {
-	case p.source.Live:
-		return goal{want: first}
-	case p.source.Length > 0 && at >= p.source.Length:
+	if p.source.Length > 0 && at >= p.source.Length {
 		return goal{want: end, before: true, back: searchBack}
 	}
 	return goal{want: max(at, 0)}
@@ -335,7 +370,7 @@ func (p *Player) play() {
 	case p.goal != nil:
 	case p.err != nil:
 		p.decode(p.place(p.at))
-	case p.source.Live || p.eof && p.next == nil: // a picture of a live source that was read earlier is outdated
+	case p.eof && p.next == nil:
 		p.decode(p.place(0))
 	default:
 		p.setClock(time.Now(), p.at)
@@ -347,9 +382,6 @@ func (p *Player) play() {
 func (p *Player) back() {
 	n, want := -p.steps, p.at
 	p.steps = 0
-	if p.source.Live {
-		return
-	}
 	if n > 1 && p.every > 0 {
 		want -= time.Duration(n-1)*p.every + p.every/2
 	} else {
@@ -475,7 +507,7 @@ func (p *Player) approach() bool {
 
 // pace shows the next picture when it is due.
 func (p *Player) pace(now time.Time) bool {
-	rate := p.rate()
+	rate := p.speed
 	due := p.due()
 	if late := p.got.Sub(due); late > 0 && (rate <= 1 || late > behind) {
 		due = p.got
@@ -500,7 +532,7 @@ func (p *Player) pace(now time.Time) bool {
 // redraw decodes the shown picture again, for a new box.
 func (p *Player) redraw() {
 	p.resize = time.Time{}
-	if p.err != nil || p.source.Path == "" {
+	if p.err != nil || p.source.empty() {
 		return
 	}
 	at, ended := p.at, p.ended
@@ -599,19 +631,12 @@ func (p *Player) setClock(t time.Time, at time.Duration) { p.base, p.baseAt = t,
 
 // due returns when next must be shown.
 func (p *Player) due() time.Time {
-	return p.base.Add(time.Duration(float64(p.next.At-p.baseAt) / p.rate()))
-}
-
-func (p *Player) rate() float64 {
-	if p.source.Live {
-		return 1
-	}
-	return p.speed
+	return p.base.Add(time.Duration(float64(p.next.At-p.baseAt) / p.speed))
 }
 
 // notify reports a change of state.
 func (p *Player) notify() {
-	if p.source.Path == "" {
+	if p.source.empty() {
 		return
 	}
 	s := State{Playing: p.playing, At: p.at, Length: p.source.Length, Ended: p.ended, Err: p.err}

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -447,14 +449,18 @@ func TestProblems(t *testing.T) {
 	}{
 		{"no FFmpeg", "", ok, "FFmpeg is missing"},
 		{"FFmpeg removed", filepath.Join(dir, "ffmpeg"), ok, "FFmpeg is missing"},
-		{"clip removed", "ffmpeg", Source{Path: filepath.Join(dir, "no.mp4")}, "not there any more: " + dir},
+		{"clip removed", "ffmpeg", Source{Path: filepath.Join(dir, "no.mp4")}, "file is missing: " + dir},
 		{"drive gone", "ffmpeg", Source{Path: filepath.Join(dir, "2026", "no.mp4")}, "Is the archive drive connected?"},
 		{"text", "ffmpeg", Source{Path: write("text.mp4", "no video")}, "damaged"},
 		{"empty", "ffmpeg", Source{Path: write("empty.mp4", "")}, "damaged"},
 		{"cut in its index", "ffmpeg", Source{Path: write("cut.mp4", string(b[:1000]))}, "damaged"},
 		{"no video", "ffmpeg", Source{Path: sound}, "damaged"},
-		{"no live picture", "ffmpeg", Source{Path: filepath.Join(dir, "live.m3u8"), Live: true}, "not recorded now"},
-		{"bad playlist", "ffmpeg", Source{Path: write("bad.m3u8", "x"), Live: true}, "live picture ended"},
+		{"no stream", "ffmpeg", Source{Stream: func(context.Context, time.Duration) (io.ReadCloser, error) {
+			return nil, errors.New("the camera is off")
+		}}, "the camera is off"},
+		{"bad stream", "ffmpeg", Source{Stream: func(context.Context, time.Duration) (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader("x")), nil
+		}}, "live picture ended"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.ffmpeg == "ffmpeg" {
@@ -505,68 +511,80 @@ func TestCutClipPlaysAsFarAsItGoes(t *testing.T) {
 	s.wait("the last picture", func(p []picture, l State) bool { return l.Ended && p[len(p)-1].number > 20 })
 }
 
-// TestLive plays a playlist that grows like the ring of a camera.
-func TestLive(t *testing.T) {
+// TestStream plays a stream that goes on in real time, as the ring of a camera does.
+func TestStream(t *testing.T) {
 	poll.RealTime(t)
-	dir := t.TempDir()
-	list := filepath.Join(dir, "r1-live.m3u8")
 	raw, err := camtest.Media{Width: 640, Height: 360, FPS: fps, Seconds: seconds, GOP: fps,
 		Kbit: 1000}.File(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	camera := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-re", "-r", fmt.Sprint(fps), "-stream_loop", "3", "-i",
-		raw, "-c", "copy", "-f", "hls", "-hls_time", "1",
-		"-hls_list_size", "5", "-hls_flags", "delete_segments+temp_file+independent_segments", "-hls_segment_type",
-		"fmp4", "-hls_fmp4_init_filename", "r1-init.mp4",
-		"-hls_segment_filename", filepath.Join(dir, "r1-%06d.m4s"), list)
-	if err := camera.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { cancel(); _ = camera.Wait() }()
-	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
-		if b, err := os.ReadFile(list); err == nil && strings.Count(string(b), ".m4s") > 2 {
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatal("no list")
-		}
+	var opened atomic.Int32
+	stream := func(pace ...string) Source {
+		return Source{Stream: func(ctx context.Context, _ time.Duration) (io.ReadCloser, error) {
+			opened.Add(1)
+			args := append([]string{"-v", "error"}, pace...)
+			cmd := exec.CommandContext(ctx, "ffmpeg", append(args, "-r", fmt.Sprint(fps), "-i", raw, "-c", "copy",
+				"-movflags", "frag_every_frame+empty_moov+default_base_moof", "-f", "mp4", "pipe:1")...)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				return nil, err
+			}
+			if err := cmd.Start(); err != nil {
+				return nil, err
+			}
+			return waiter{out, cmd}, nil
+		}}
 	}
 	s := newScreen(t, 320, 320)
-	opened := time.Now()
-	s.Open(Source{Path: list, Live: true}, 0, true)
-	s.wait("pictures of four seconds", func(p []picture, _ State) bool { return len(p) > 4*fps })
+	asked := time.Now()
+	s.Open(stream("-re"), 0, true)
+	s.wait("pictures of three seconds", func(p []picture, _ State) bool { return len(p) > 3*fps })
 	got := s.seen()
-	t.Logf("first picture after %s", got[0].shown.Sub(opened))
-	for i := 1; i < len(got); i++ {
-		if got[i].number != got[i-1].number+1 || !same(got[i].at-got[0].at, place(i)) {
-			t.Errorf("picture %d at %s after %d", got[i].number, got[i].at, got[i-1].number)
+	t.Logf("first picture after %s", got[0].shown.Sub(asked))
+	for i, p := range got {
+		if p.number != i || !same(p.at, place(i)) {
+			t.Errorf("picture %d at %s, want %d at %s", p.number, p.at, i, place(i))
 		}
 	}
-	if took := got[len(got)-1].shown.Sub(got[0].shown); took < 3*time.Second {
-		t.Errorf("four seconds took %s", took)
+	if took := got[len(got)-1].shown.Sub(got[0].shown); took < 2*time.Second {
+		t.Errorf("three seconds took %s", took)
 	}
 	s.Pause()
 	s.wait("pause", func(_ []picture, l State) bool { return !l.Playing })
-	n := s.seen()[len(s.seen())-1].number
-	s.still(2 * time.Second)
+	before := opened.Load()
 	s.forget()
-	s.Play()
-	s.wait("the newest pictures", func(p []picture, _ State) bool { return len(p) > 0 && p[len(p)-1].number > n+fps })
-	s.Step(-1)
-	s.Seek(0)
-	s.Step(1)
-	s.wait("pause", func(_ []picture, l State) bool { return !l.Playing })
-	s.Play()
-	if err := camera.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
+	s.Play() // goes on where it was
+	s.wait("the next pictures", func(p []picture, _ State) bool { return len(p) > 2 })
+	if p := s.seen(); p[0].number < 3*fps || p[0].number > 4*fps || opened.Load() != before {
+		t.Errorf("goes on with picture %d in stream %d", p[0].number, opened.Load())
 	}
+	s.forget()
+	s.Open(stream(), 0, false)
+	s.wait("the first picture", func(p []picture, _ State) bool { return len(p) > 0 })
+	s.forget()
+	s.Seek(place(33))
+	s.sees(33)
+	s.Step(-2)
+	s.sees(31)
+	s.Play()
 	var said error
 	s.wait("the end", func(_ []picture, l State) bool { said = l.Err; return said != nil })
 	if !strings.Contains(said.Error(), "live picture ended") {
 		t.Error(said)
 	}
+}
+
+// waiter is the output of a process, and waits for the process once it is closed.
+type waiter struct {
+	io.ReadCloser
+	cmd *exec.Cmd
+}
+
+func (w waiter) Close() error {
+	err := w.ReadCloser.Close()
+	_ = w.cmd.Wait() // it was killed
+	return err
 }
 
 func TestClosedAndEmptyPlayerDoesNothing(t *testing.T) {

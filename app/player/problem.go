@@ -34,27 +34,26 @@ func liveEnded(detail string) error {
 	return &Problem{words.L("The live picture ended. It comes back when the camera is recorded again."), detail}
 }
 
+// noStream returns the problem of a stream that cannot be opened.
+func noStream(err error) error { return &Problem{words.Error(err), ""} }
+
 // missingFile returns the problem of a source whose file could not be read; err is the error of os.Stat.
 func missingFile(s Source, err error) error {
 	dir := filepath.Dir(s.Path)
-	switch {
-	case s.Live:
-		return &Problem{words.L("There is no live picture, because the camera is not recorded now."), err.Error()}
-	case !errors.Is(err, fs.ErrNotExist):
+	if !errors.Is(err, fs.ErrNotExist) {
 		return &Problem{words.L("The clip cannot be opened: %s. Is the archive drive connected, and may you read it?",
 			s.Path), err.Error()}
 	}
-
 	if _, err := os.Stat(dir); err != nil {
 		return &Problem{words.L("The clip's folder is not there: %s. Is the archive drive connected?", dir),
 			err.Error()}
 	}
-	return &Problem{words.L("The clip is not there any more: %s", s.Path), err.Error()}
+	return &Problem{words.L("The clip file is missing: %s", s.Path), err.Error()}
 }
 
 // stalled returns the problem of an FFmpeg that stays silent for too long.
 func stalled(s Source) error {
-	if s.Live {
+	if s.Stream != nil {
 		return &Problem{words.L("The camera sends no new picture."), ""}
 	}
 	return noDrive("")

@@ -59,8 +59,10 @@ func start(ffmpeg, version string, s Source, from time.Duration, rough bool, box
 func arguments(version string, s Source, from time.Duration, rough bool, box image.Point) []string {
 	args := []string{"-hide_banner", "-nostats", "-nostdin", "-loglevel", "level+info", "-threads", "2"}
 	switch {
-	case s.Live:
-		args = append(args, "-protocol_whitelist", "file,crypto", "-live_start_index", "-2", "-f", "hls")
+	case s.Stream != nil:
+		args = append(args, "-protocol_whitelist", "pipe", "-analyzeduration", "0", "-fpsprobesize", "0", "-copyts",
+			"-f",
+			"mp4") // the times of the stream hold, and nothing waits for more of it than it takes
 	case from > 0:
 		if rough {
 			args = append(args, "-noaccurate_seek")
@@ -80,7 +82,14 @@ func arguments(version string, s Source, from time.Duration, rough bool, box ima
 	fit := fmt.Sprintf("min(1,min(%d/(iw*sar),%d/ih))", box.X, box.Y)
 	scale := fmt.Sprintf("scale=w='max(2,trunc(iw*sar*%s/2)*2)':h='max(2,trunc(ih*%[1]s/2)*2)':flags=fast_bilinear",
 		fit)
-	args = append(args, "-i", "file:"+s.Path, "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", scale+",format=rgba,"+info)
+	input := "file:" + s.Path
+	if s.Stream != nil {
+		input = "pipe:0"
+		if from > 0 && !rough {
+			scale = fmt.Sprintf("select='gte(t,%.6f)',%s", (from + s.Lead).Seconds(), scale)
+		}
+	}
+	args = append(args, "-i", input, "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", scale+",format=rgba,"+info)
 	return append(append(args, sync...), "-f", "rawvideo", "pipe:1")
 }
 
@@ -117,11 +126,20 @@ func (r *run) decode(ctx context.Context, ffmpeg string, args []string, s Source
 	if err != nil {
 		return err
 	}
+	l := lines{from: from}
+	if s.Stream != nil {
+		l.from = -s.Lead
+		video, err := s.Stream(ctx, from)
+		if err != nil {
+			return noStream(err)
+		}
+		defer func() { _ = video.Close() }()
+		cmd.Stdin = video
+	}
 	if err := cmd.Start(); err != nil {
 		return noFFmpeg(err.Error())
 	}
 	heads := make(chan head, 64) // newer releases of FFmpeg announce some pictures ahead
-	l := lines{from: from}
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer close(heads)
@@ -137,7 +155,7 @@ func (r *run) decode(ctx context.Context, ffmpeg string, args []string, s Source
 		return gone
 	}
 	switch {
-	case s.Live:
+	case s.Stream != nil:
 		return liveEnded(l.last)
 	case strings.Contains(l.last, "Input/output error"), strings.Contains(l.last, "Stale file handle"):
 		return noDrive(l.last)
@@ -243,6 +261,9 @@ func (l *lines) line(line string) (head, bool) {
 
 // missing returns the problem of a source that cannot be reached, or nil.
 func missing(s Source) error {
+	if s.Stream != nil {
+		return nil
+	}
 	_, err := os.Stat(s.Path)
 	if err == nil {
 		return nil

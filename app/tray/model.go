@@ -24,6 +24,7 @@ const (
 type model struct {
 	icon    assets.Tray
 	tooltip string
+	head    string // first line of the menu, which only says something
 	menu    []entry
 }
 
@@ -63,14 +64,15 @@ const (
 // modelOf makes the model from what a recorder reports. A nil status means that no recorder answers. ended holds the
 // newest ended events, newest first. A build without a window gets no menu entries for the window.
 func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, window bool) model {
-	m := model{icon: assets.Attention, tooltip: words.L("Preroll: the recorder does not run")}
+	m := model{icon: assets.Attention, tooltip: words.L("Preroll is not recording")}
 	if s != nil {
 		m.icon, m.tooltip = stateOf(now, s, open)
 	}
 	m.tooltip = short(m.tooltip, longTooltip)
 	add := func(e entry) { m.menu = append(m.menu, e) }
+	m.head = strings.TrimPrefix(m.tooltip, "Preroll: ")
 	if window {
-		add(entry{title: words.L("Open Preroll"), do: command{do: doPage, id: "events"}})
+		add(entry{title: words.L("Events"), do: command{do: doPage, id: "events"}})
 	}
 	if s != nil {
 		m.menu = append(m.menu, eventMenu(now, s, ended, window)...)
@@ -82,6 +84,7 @@ func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, win
 
 	if window {
 		add(entry{title: words.L("Cameras"), do: command{do: doPage, id: "cameras"}})
+		add(entry{title: words.L("Health"), do: command{do: doPage, id: "health"}})
 	}
 	if s != nil && s.Archive.Path != "" {
 		add(entry{title: words.L("Open archive folder"), do: command{do: doFolder, path: s.Archive.Path}})
@@ -94,8 +97,8 @@ func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, win
 	return m
 }
 
-// stateOf returns the icon and the tooltip. Saving comes before a problem, a problem before a pause, a pause before
-// recording.
+// stateOf returns the icon and the tooltip. Trouble with the archive comes before saving, which it keeps from ending.
+// Saving comes before any other problem, a problem before a pause, a pause before recording.
 func stateOf(now time.Time, s *status.Status, open int) (assets.Tray, string) {
 	recording, enabled := 0, 0
 	for _, c := range s.Cameras {
@@ -113,6 +116,8 @@ func stateOf(now time.Time, s *status.Status, open int) (assets.Tray, string) {
 	}
 	icon, text := assets.Recording, words.N(recording, "recording 1 camera", "recording %d cameras")
 	switch {
+	case archiveTrouble(s) != nil:
+		icon, text = assets.Attention, words.Say(archiveTrouble(s).Text)
 	case open > 0:
 		icon, text = assets.Saving, words.N(open, "saving 1 clip", "saving %d clips")
 	case len(s.Problems) > 0:
@@ -131,6 +136,17 @@ func stateOf(now time.Time, s *status.Status, open int) (assets.Tray, string) {
 	return icon, words.L("Preroll: %s", text)
 }
 
+// archiveTrouble returns the problem that keeps clips from being saved, or nil.
+func archiveTrouble(s *status.Status) *status.Problem {
+	for i, p := range s.Problems {
+		switch p.Code {
+		case "archive", "archive-full", "archive-gone", "archive-hangs", "ram-gone":
+			return &s.Problems[i]
+		}
+	}
+	return nil
+}
+
 // clock formats the time of day, with the day unless the day is today.
 func clock(t, now time.Time) string {
 	t = t.Local()
@@ -140,7 +156,7 @@ func clock(t, now time.Time) string {
 	case words.L("Yesterday"):
 		return day + " " + t.Format("15:04")
 	}
-	return t.Format("2006-01-02 15:04")
+	return words.Date(t) + " " + t.Format("15:04")
 }
 
 func eventMenu(now time.Time, s *status.Status, ended []event.Event, window bool) (list []entry) {

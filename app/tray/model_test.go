@@ -34,7 +34,7 @@ func TestState(t *testing.T) {
 		icon    assets.Tray
 		tooltip string
 	}{
-		{"no recorder", nil, 0, assets.Attention, "Preroll: the recorder does not run"},
+		{"no recorder", nil, 0, assets.Attention, "Preroll is not recording"},
 		{"no camera", &status.Status{}, 0, assets.Idle, "Preroll: no camera is set up"},
 		{"all off", &status.Status{Cameras: []status.Camera{off}}, 0, assets.Idle, "Preroll: no camera is set up"},
 		{"recording", &status.Status{Cameras: []status.Camera{rec, off}}, 0, assets.Recording,
@@ -108,17 +108,17 @@ func TestMenu(t *testing.T) {
 		window bool
 		want   []string
 	}{
-		{"no recorder", nil, nil, true, []string{"Open Preroll", "Cameras", "Settings", "", "Quit"}},
+		{"no recorder", nil, nil, true, []string{"Events", "Cameras", "Health", "Settings", "", "Quit"}},
 		{"no recorder, no window", nil, nil, false, []string{"", "Quit"}},
 		{"two cameras", &s, ended, true,
-			[]string{"Open Preroll", "11:00  Front door: person", "Yesterday 12:00  a", "2026-11-20 12:00  a: car",
+			[]string{"Events", "11:00  Front door: person", "Yesterday 12:00  a", "2026-11-20 12:00  a: car",
 				"Save a clip now", "> Gate", "> b", "> All cameras", "Pause", "> For 15 minutes", "> For 1 hour",
-				"> Until I resume", "Cameras", "Open archive folder", "Settings", "", "Quit"}},
+				"> Until I resume", "Cameras", "Health", "Open archive folder", "Settings", "", "Quit"}},
 		{"no window", &s, ended, false,
 			[]string{"11:00  Front door: person", "Save a clip now", "> Gate", "> b", "> All cameras",
 				"Pause", "> For 15 minutes", "> For 1 hour", "> Until I resume", "Open archive folder", "", "Quit"}},
-		{"paused", &one, nil, true, []string{"Open Preroll", "Save a clip now", "> Gate", "Resume", "Cameras",
-			"Settings", "", "Quit"}},
+		{"paused", &one, nil, true, []string{"Events", "Save a clip now", "> Gate", "Resume", "Cameras",
+			"Health", "Settings", "", "Quit"}},
 	} {
 		if got := lines(modelOf(noon, tc.status, 0, tc.ended, tc.window).menu); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: %q\nwant %q", tc.name, got, tc.want)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/preroll/preroll/app/words"
-	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
@@ -87,9 +86,8 @@ type problemState struct {
 
 // quietBacklog is what the quiet hours held back.
 type quietBacklog struct {
-	clips, lost int
-	cameras     map[string]string
-	lines       []string
+	events map[string]event.Event // by id
+	lines  []string
 }
 
 func newPolicy() *policy {
@@ -118,6 +116,7 @@ func (n *policy) see(now time.Time, u update) []notification {
 		list = append(list, n.seeEvent(now, e, u.first)...)
 	}
 	for _, id := range u.removed {
+		delete(n.backlog.events, id)
 		if s := n.events[id]; s != nil {
 			delete(n.events, id)
 			list = append(list, notification{closes: []string{id}})
@@ -130,6 +129,15 @@ func (n *policy) see(now time.Time, u update) []notification {
 }
 
 func (n *policy) quiet(now time.Time) bool { return n.status.Notify.IsQuiet(now.Local()) }
+
+// quietSince returns when the quiet hours of now began, to the minute.
+func (n *policy) quietSince(now time.Time) time.Time {
+	t := now.Truncate(time.Minute)
+	for t.Sub(now).Abs() < 24*time.Hour && n.quiet(t.Add(-time.Minute)) {
+		t = t.Add(-time.Minute)
+	}
+	return t
+}
 
 // --- Events ---
 
@@ -165,10 +173,13 @@ func (n *policy) seeEvent(now time.Time, e event.Event, first bool) []notificati
 		return nil
 	}
 	s.ended = now
+	tell := n.status.Notify.Saved || n.status.Notify.Trouble && e.State != event.Saved
 	if !known && (first || now.Sub(e.SavedAt) > maxAge) {
+		if tell && wanted && n.quiet(now) && e.SavedAt.After(n.quietSince(now)) { // before the tray was started again
+			n.backlog.add(e)
+		}
 		return nil
 	}
-	tell := n.status.Notify.Saved || n.status.Notify.Trouble && e.State != event.Saved
 	switch {
 	case tell && wanted && n.quiet(now):
 		n.backlog.add(e)
@@ -223,7 +234,7 @@ func (n *policy) ended(e event.Event) notification {
 	if t.picture == "" {
 		t.picture = n.path(e, e.Snapshot)
 	}
-	facts := []string{words.L("Clip saved"), words.Length(e.Length()), config.ByteSize(e.Bytes()).String()}
+	facts := []string{words.L("Clip saved"), words.Length(e.Length()), words.Size(e.Bytes())}
 	if e.Continues == "" && e.Receipt.PreRollGot > 0 {
 		facts = append(facts, words.L("from %s before the alarm",
 			words.Ago(e.Receipt.PreRollGot.D().Round(time.Second))))
@@ -438,11 +449,11 @@ func (t *problemState) cameText(s *status.Status) (title, body string) {
 	if c, ok := cameraOf(s, t.About); ok && !c.Text.IsZero() && c.State == status.Waiting {
 		body = strings.TrimSpace(words.Say(c.Text) + "\n" + words.Say(c.Hint))
 	}
-	return words.L("%s does not record", t.name), body
+	return words.L("%s is not recording", t.name), body
 }
 
 func (t *problemState) wentText() (title, body string) {
-	took := words.L("It took %s.", words.Ago(t.since.Sub(t.began)))
+	took := words.L("Interrupted for %s.", words.Ago(t.since.Sub(t.began)))
 	switch t.Code {
 	case "camera":
 		return words.L("%s records again", t.name), words.L("It was away for %s.", words.Ago(t.since.Sub(t.began)))
@@ -468,15 +479,10 @@ func (t *problemState) wentText() (title, body string) {
 // --- Quiet hours and timing ---
 
 func (h *quietBacklog) add(e event.Event) {
-	if len(e.Clips) > 0 {
-		h.clips++
-	} else {
-		h.lost++
+	if h.events == nil {
+		h.events = map[string]event.Event{}
 	}
-	if h.cameras == nil {
-		h.cameras = map[string]string{}
-	}
-	h.cameras[e.Camera] = e.Title()
+	h.events[e.ID] = e
 }
 
 // afterQuiet returns the notification about what the quiet hours held back.
@@ -484,11 +490,20 @@ func (n *policy) afterQuiet() []notification {
 	h := n.backlog
 	n.backlog = quietBacklog{}
 	var lines []string
-	if h.clips > 0 {
-		lines = append(lines, clipsFrom(h.clips, slices.Sorted(maps.Values(h.cameras))))
+	clips, lost, cameras := 0, 0, map[string]string{}
+	for _, e := range h.events {
+		if len(e.Clips) > 0 {
+			clips++
+			cameras[e.Camera] = e.Title()
+		} else {
+			lost++
+		}
 	}
-	if h.lost > 0 {
-		lines = append(lines, words.N(h.lost, "1 event has no clip", "%d events have no clip"))
+	if clips > 0 {
+		lines = append(lines, clipsFrom(clips, slices.Sorted(maps.Values(cameras))))
+	}
+	if lost > 0 {
+		lines = append(lines, words.N(lost, "1 event has no clip", "%d events have no clip"))
 	}
 	if more := len(h.lines) - heldLines; more > 0 {
 		h.lines = append([]string{words.L("and %d more", more)}, h.lines[more:]...)
@@ -517,7 +532,7 @@ func (n *policy) next(now time.Time) time.Time {
 		}
 	}
 
-	if n.backlog.cameras != nil || n.backlog.lines != nil {
+	if len(n.backlog.events) > 0 || n.backlog.lines != nil {
 		for t := now.Truncate(time.Minute).Add(time.Minute); ; t = t.Add(time.Minute) {
 			if !n.quiet(t) || t.Sub(now) > 24*time.Hour {
 				earliest(t)

@@ -88,7 +88,7 @@ func one(e event.Event) update { return update{events: []event.Event{e}} }
 
 const (
 	alarm = "1|Gate: person|Saving the clip"
-	saved = "1|Gate: person|Clip saved · 1:10 · 3 MiB · from 10 s before the alarm"
+	saved = "1|Gate: person|Clip saved · 1:10 · 3.1 MB · from 10 s before the alarm"
 )
 
 func TestEventNews(t *testing.T) {
@@ -255,7 +255,7 @@ func TestCameraTrouble(t *testing.T) {
 	p.see(with(gateAway))
 	p.next(29 * time.Second)
 	p.wait(29 * time.Second)
-	p.see(update{}, "trouble camera a|Gate does not record|No answer\nIs it on?")
+	p.see(update{}, "trouble camera a|Gate is not recording|No answer\nIs it on?")
 	p.see(with(gateAway))
 	p.next(-1)
 	p.wait(11 * time.Minute)
@@ -277,7 +277,7 @@ func TestFlappingCamera(t *testing.T) {
 		want string
 	}{
 		{"stays", with(), "trouble camera a|Gate records again|It has kept the connection for 10 min."},
-		{"stays away", with(gateAway), "trouble camera a|Gate does not record|No answer\nIs it on?"},
+		{"stays away", with(gateAway), "trouble camera a|Gate is not recording|No answer\nIs it on?"},
 	} {
 		p := begin(t, standard())
 		for _, u := range []update{with(gateAway), with(), with(gateAway)} {
@@ -314,7 +314,7 @@ func TestOtherTrouble(t *testing.T) {
 	p.wait(20 * time.Minute)
 	p.see(with())
 	p.wait(otherWait)
-	p.see(update{}, "trouble archive-gone archive|The archive drive works again|It took 20 min.")
+	p.see(update{}, "trouble archive-gone archive|The archive drive works again|Interrupted for 20 min.")
 }
 
 // TestMailStorm checks that a mail storm is reported under the name of its camera, independently of the camera's video.
@@ -327,7 +327,7 @@ func TestMailStorm(t *testing.T) {
 	p.wait(otherWait)
 	p.see(both, "trouble mail-storm a|Gate: 600 alarm mails came|See who sends them.")
 	p.wait(cameraWait)
-	p.see(both, "trouble camera a|Gate does not record|No answer\nIs it on?")
+	p.see(both, "trouble camera a|Gate is not recording|No answer\nIs it on?")
 	p.wait(10 * time.Minute)
 	p.see(with(storm))
 	p.wait(otherWait)
@@ -349,7 +349,7 @@ func TestRecorderGone(t *testing.T) {
 	p.wait(time.Minute)
 	p.see(u)
 	p.wait(otherWait)
-	p.see(update{}, "trouble recorder |The recorder runs again|It took 70 s.")
+	p.see(update{}, "trouble recorder |The recorder runs again|Interrupted for 70 s.")
 }
 
 func TestNoTroubleWanted(t *testing.T) {
@@ -390,7 +390,7 @@ func TestQuietHours(t *testing.T) {
 	p.see(update{})
 	p.now = noon.Add(time.Hour)
 	p.see(update{},
-		"quiet|In the quiet hours|1 clip from 2 cameras\n1 event has no clip\nThe drive is full\nThe archive drive has room again")
+		"quiet|In the quiet hours|1 clip from Gate\n1 event has no clip\nThe drive is full\nThe archive drive has room again")
 	p.see(update{})
 	p.next(-1)
 }
@@ -401,4 +401,28 @@ func TestManyHeld(t *testing.T) {
 		p.n.backlog.lines = append(p.n.backlog.lines, fmt.Sprint(i))
 	}
 	p.see(update{}, "quiet|In the quiet hours|and 3 more\n3\n4\n5\n6\n7")
+}
+
+// TestQuietHoursOfATrayThatStartsLate counts what was saved in these quiet hours before the tray started, and not what
+// was removed again.
+func TestQuietHoursOfATrayThatStartsLate(t *testing.T) {
+	s := standard()
+	s.Notify.Quiet = "12:00-13:00"
+	n := newPolicy()
+	now := noon.Add(30 * time.Minute)
+	saved := func(id string, at time.Duration) event.Event {
+		e := happened(id, "a", "Gate", event.Saved)
+		e.SavedAt = noon.Add(at)
+		return e
+	}
+	first := update{status: &s, first: true, events: []event.Event{saved("1", -time.Minute), saved("2", time.Minute),
+		saved("3", 2*time.Minute), saved("4", 3*time.Minute)}}
+	if got := n.see(now, first); len(got) > 0 {
+		t.Fatalf("in the quiet hours: %v", got)
+	}
+	n.see(now, update{removed: []string{"4"}})
+	got := n.see(noon.Add(time.Hour), update{})
+	if len(got) != 1 || got[0].body != "2 clips from Gate" {
+		t.Errorf("after the quiet hours: %v", got)
+	}
 }

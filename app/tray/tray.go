@@ -57,8 +57,9 @@ type tray struct {
 	open     map[string]bool // events that are being saved
 	ended    []event.Event   // newest first
 	policy   *policy
-	remade   bool   // the tray tried to make the RAM disk again
-	other    string // version of the recorder of which the user was told that it is another
+	remade   bool              // the tray tried to make the RAM disk again
+	other    string            // version of the recorder of which the user was told that it is another
+	head     *systray.MenuItem // says how the recorder is
 	menuDone context.CancelFunc
 	menu     sync.WaitGroup // goroutines of the menu entries
 }
@@ -104,6 +105,9 @@ func Run(ctx context.Context, opt Options) error {
 	watching.Go(t.findHost)
 	if opt.Page != "" {
 		t.openWindow(opt.Page, "")
+	}
+	if opt.Window {
+		systray.SetOnTapped(func() { t.openWindow("events", "") })
 	}
 	systray.Run(func() { close(ready) }, func() {})
 	cancel()
@@ -332,8 +336,11 @@ func (t *tray) draw(now time.Time) {
 		systray.SetTooltip(m.tooltip)
 		systray.SetTitle("")
 	}
-	if first || !reflect.DeepEqual(m.menu, old.menu) {
+	switch {
+	case first || !reflect.DeepEqual(m.menu, old.menu):
 		t.buildMenu(m.menu)
+	case m.head != old.head:
+		t.head.SetTitle(label(m.head, runtime.GOOS))
 	}
 }
 
@@ -356,6 +363,9 @@ func (t *tray) buildMenu(menu []entry) {
 	systray.ResetMenu()
 	ctx, cancel := context.WithCancel(t.ctx)
 	t.menuDone = cancel
+	t.head = systray.AddMenuItem(label(t.shown.head, runtime.GOOS), "")
+	t.head.Disable()
+	systray.AddSeparator()
 	for _, e := range menu {
 		if e.title == "" {
 			systray.AddSeparator()

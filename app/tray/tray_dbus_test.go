@@ -218,7 +218,7 @@ func TestTray(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Errorf("the recorder: %v", err)
 	}
-	until(t, "the recorder to be missed", tooltip("Preroll: the recorder does not run"))
+	until(t, "the recorder to be missed", tooltip("Preroll is not recording"))
 	if err := instance.Send(ctx, places, instance.Tray, instance.Request{Quit: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -198,11 +198,13 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // address matches addresses of networks, and of cameras, which the pages never show.
-var address = regexp.MustCompile(`\b[a-z]+://[^\s"'<>]+|\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b|\[?\b[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}\b\]?(:\d+)?`)
+var address = regexp.MustCompile(
+	`\b[a-z]+://[^\s"'<>]+|\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b|\[?\b[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}\b\]?(:\d+)?`)
 
 // place matches full paths of folders and files, quoted or bare.
-var place = regexp.MustCompile(`"(?:/|[A-Za-z]:\\|\\\\)[^"]*"|(?:[A-Za-z]:\\|\\\\)[^\s"'<>]+|(?:^|[\s=(])/[^\s:"'<>]+|` +
-	`\blookup \S+`)
+var place = regexp.MustCompile(
+	`"(?:/|[A-Za-z]:\\|\\\\)[^"]*"|(?:[A-Za-z]:\\|\\\\)[^\s"'<>]+|(?:^|[\s=(])/[^\s:"'<>]+|` +
+		`\blookup \S+`)
 
 // said returns a text of the engine as a sentence, without addresses and folders.
 func said(l *words.Language, t text.Text) string {
@@ -580,7 +582,7 @@ func calendar(l *words.Language, days []event.Day) (list []monthView) {
 
 func eventViewOf(l *words.Language, e event.Event) eventView {
 	v := eventView{Event: e, Label: labelOf(l, e.Label), Length: e.Length(), Thumbnail: cmp.Or(e.Thumbnail, e.Snapshot),
-		Open: !e.State.Ended(), Bytes: bytesOf(l, e.Bytes())}
+		Open: !e.State.Ended(), Bytes: l.Size(e.Bytes())}
 	switch e.State {
 	case event.Saved:
 		v.State = l.L("Saved")
@@ -614,21 +616,6 @@ func eventViewOf(l *words.Language, e event.Event) eventView {
 // alarm says when and what.
 func alarm(l *words.Language, t event.Trigger) string {
 	return t.Time.Local().Format("15:04:05") + "  " + labelOf(l, t.Label)
-}
-
-// bytesOf formats a size.
-func bytesOf(l *words.Language, n int64) string {
-	s := fmt.Sprintf("%.1f GB", float64(n)/1e9)
-	switch {
-	case n < 1e6:
-		s = fmt.Sprintf("%d kB", (n+999)/1000)
-	case n < 1e9:
-		s = fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	if l.Code() != "en" {
-		s = strings.Replace(s, ".", ",", 1)
-	}
-	return s
 }
 
 func (s *Server) event(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package widgets
 
 import (
 	"image/color"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -16,6 +17,7 @@ type Line struct {
 	text *canvas.Text
 	full string
 	name fyne.ThemeColorName
+	Name bool    // it is cut in the middle, because names often differ only at their end
 	at   float32 // width that the text was cut for
 }
 
@@ -44,22 +46,36 @@ func (l *Line) draw() {
 	}
 	l.at = width
 	l.text.TextSize, l.text.Color = size, fill
-	l.text.Text = cut(l.full, width, func(s string) float32 {
+	l.text.Text = cut(l.full, width, l.Name, func(s string) float32 {
 		return fyne.MeasureText(s, size, l.text.TextStyle).Width
 	})
 	l.text.Refresh()
 }
 
-// cut shortens a text to a width, with an ellipsis, in a few measurements.
-func cut(text string, width float32, measure func(string) float32) string {
+// Shorten shortens a text to a number of characters in its middle, because names often differ only at their end.
+func Shorten(text string, long int) string {
+	r := []rune(text)
+	if len(r) <= long {
+		return text
+	}
+	end := long / 3
+	return strings.TrimRight(string(r[:long-end-1]), " ") + "…" + strings.TrimLeft(string(r[len(r)-end:]), " ")
+}
+
+// cut shortens a text to a width in a few measurements: in its middle, or at its end.
+func cut(full string, width float32, middle bool, measure func(string) float32) string {
 	if width <= 0 {
 		return ""
 	}
-	got := measure(text)
-	runes := []rune(text)
+	text, got := full, measure(full)
+	runes := []rune(full)
 	for n := len(runes); got > width && n > 0; {
 		n = min(n-1, int(float32(n)*width/got))
-		text = string(runes[:n]) + "…"
+		if middle {
+			text = Shorten(full, n+1)
+		} else {
+			text = string(runes[:n]) + "…"
+		}
 		got = measure(text)
 	}
 	return text

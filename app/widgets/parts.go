@@ -8,6 +8,8 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+	fynetooltip "github.com/dweymouth/fyne-tooltip"
+	tips "github.com/dweymouth/fyne-tooltip/widget"
 )
 
 // --- Widgets and layouts ---
@@ -73,7 +75,7 @@ type Narrow struct{ Width float32 }
 
 // Layout centres the content.
 func (n Narrow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	w := min(size.Width, n.Width)
+	w := min(size.Width, n.Width*Scale())
 	for _, o := range objects {
 		o.Resize(fyne.NewSize(w, size.Height))
 		o.Move(fyne.NewPos((size.Width-w)/2, 0))
@@ -86,7 +88,7 @@ func (n Narrow) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	for _, o := range objects {
 		s = s.Max(o.MinSize())
 	}
-	return fyne.NewSize(min(s.Width, n.Width), s.Height)
+	return fyne.NewSize(min(s.Width, n.Width*Scale()), s.Height)
 }
 
 // Low gives its content a height, such as for a bar that is a thin line.
@@ -108,7 +110,39 @@ func Heading(text string) fyne.CanvasObject {
 		widget.NewSeparator())
 }
 
-// LabelWidth is the width of every field's label.
+// Scale returns how much larger than usual the text is. Sizes that hold text are multiplied by it.
+func Scale() float32 { return theme.TextSize() / 14 }
+
+// Fixed gives an object a size, in points at the usual text size. 0 leaves the least width or height that the object
+// needs.
+func Fixed(width, height float32, o fyne.CanvasObject) *fyne.Container {
+	return container.New(fixed{width, height}, o)
+}
+
+type fixed struct{ width, height float32 }
+
+// Layout gives the objects all of the room.
+func (f fixed) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(size)
+	}
+}
+
+// MinSize returns the size in the text size in use.
+func (f fixed) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := fyne.NewSize(f.width*Scale(), f.height*Scale())
+	for _, o := range objects {
+		if f.width == 0 {
+			size.Width = max(size.Width, o.MinSize().Width)
+		}
+		if f.height == 0 {
+			size.Height = max(size.Height, o.MinSize().Height)
+		}
+	}
+	return size
+}
+
+// LabelWidth is the width of every field's label at the usual text size.
 const LabelWidth = 170
 
 // Field returns a field with a label, and a hint below it.
@@ -123,7 +157,7 @@ func Field(label, hint string, o fyne.CanvasObject) fyne.CanvasObject {
 	}
 	box := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), rows...)
 	return container.NewBorder(nil, nil,
-		container.NewVBox(container.NewGridWrap(fyne.NewSize(LabelWidth, l.MinSize().Height), l)), nil, box)
+		container.NewVBox(Fixed(LabelWidth, 0, l)), nil, box)
 }
 
 // LockIcon marks protected events.
@@ -172,3 +206,44 @@ func plate(o fyne.CanvasObject) fyne.CanvasObject {
 
 // MinSize returns the fixed height and a small width.
 func (f FixedHeight) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(40, f.Height) }
+
+// SideBar lays out two objects side by side. The second one is as wide as Width at the text size in use, but at most 40
+// % of the whole.
+type SideBar struct{ Width float32 }
+
+func (b SideBar) width(whole float32) float32 { return min(b.Width*Scale(), whole*0.4) }
+
+// Layout places the two objects.
+func (b SideBar) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	side := b.width(size.Width)
+	objects[0].Resize(fyne.NewSize(size.Width-side-theme.Padding(), size.Height))
+	objects[1].Move(fyne.NewPos(size.Width-side, 0))
+	objects[1].Resize(fyne.NewSize(side, size.Height))
+}
+
+// MinSize leaves room for the first object.
+func (b SideBar) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	least := objects[0].MinSize()
+	return fyne.NewSize(least.Width/0.6+theme.Padding(), max(least.Height, objects[1].MinSize().Height))
+}
+
+// IconButton is a button with an icon, and words for it that appear under the mouse.
+type IconButton = tips.Button
+
+// NewIcon returns a button that shows only an icon. tip says what it does.
+func NewIcon(icon fyne.Resource, tip string, tapped func()) *IconButton {
+	b := tips.NewButtonWithIcon("", icon, tapped)
+	b.SetToolTip(tip)
+	return b
+}
+
+// WithTips lets the tips of a window's buttons appear over its content.
+func WithTips(content fyne.CanvasObject, c fyne.Canvas) fyne.CanvasObject {
+	return fynetooltip.AddWindowToolTipLayer(content, c)
+}
+
+// ShowMenu shows a menu at an object.
+func ShowMenu(m *fyne.Menu, at fyne.CanvasObject, c fyne.Canvas) {
+	p := widget.NewPopUpMenu(m, c)
+	ShowNear(p, at, c)
+}

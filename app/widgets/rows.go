@@ -12,10 +12,9 @@ import (
 )
 
 // Heights of a row and of a heading.
-const (
-	rowHeight    = 76
-	headerHeight = 44
-)
+// rowHeight and headerHeight are the heights of an event and of the heading of a day.
+func rowHeight() float32    { return 76 * Scale() }
+func headerHeight() float32 { return 44 * Scale() }
 
 // Rows is a list that stays exact and quick with a million rows and headings. Its position is a row and the distance
 // into that row. A float32 could not hold the distance from the top. Only visible rows have objects.
@@ -27,6 +26,11 @@ type Rows struct {
 	Update func(i int, header bool, o fyne.CanvasObject)
 	Tapped func(i int, m fyne.KeyModifier)
 	Typed  func(k *fyne.KeyEvent, m fyne.KeyModifier)
+
+	// Secondary is called for a click with the other button, at a position in the window. Extend is called when a key
+	// with Shift moves the cursor.
+	Secondary func(i int, at fyne.Position)
+	Extend    func(from, to int)
 
 	Top    int     // first visible row
 	Into   float32 // how much of the top row is scrolled away
@@ -50,15 +54,18 @@ func NewRows() *Rows {
 
 func (r *Rows) height(i int) float32 {
 	if r.Header(i) {
-		return headerHeight
+		return headerHeight()
 	}
-	return rowHeight
+	return rowHeight()
 }
 
 // --- Position ---
 
 // SetCount sets the number of rows and shows the rows.
 func (r *Rows) SetCount(n int) {
+	for _, b := range r.Shown {
+		b.hovered = false
+	}
 	r.count = n
 	if r.Cursor >= n {
 		r.Cursor = -1
@@ -145,7 +152,8 @@ func (r *Rows) Place(again bool) {
 	}
 	for i, b := range r.Shown {
 		if i < r.Top || i >= last || b.header != r.Header(i) {
-			b.Move(fyne.NewPos(0, -2*rowHeight)) // moved out of sight; to hide and show it would redraw all of it
+			b.Move(fyne.NewPos(0, -2*rowHeight())) // moved out of sight; to hide and show it would redraw all of it
+			b.hovered = false                      // the mouse does not leave what moves away from below it
 			delete(r.Shown, i)
 			r.spare[kind(b.header)] = append(r.spare[kind(b.header)], b)
 		}
@@ -245,7 +253,7 @@ func (r *Rows) step(n int) {
 	}
 }
 
-func (r *Rows) page() int { return max(1, int(r.Size().Height/rowHeight)-1) }
+func (r *Rows) page() int { return max(1, int(r.Size().Height/rowHeight())-1) }
 
 // Scrolled moves the rows by the mouse wheel.
 func (r *Rows) Scrolled(e *fyne.ScrollEvent) { r.scroll(-e.Scrolled.DY) }
@@ -267,6 +275,13 @@ func (r *Rows) TypedRune(rune) {}
 
 // TypedKey moves the cursor. It passes all other keys to typed.
 func (r *Rows) TypedKey(e *fyne.KeyEvent) {
+	if before := r.Cursor; modifiers()&fyne.KeyModifierShift != 0 && before >= 0 && r.Extend != nil {
+		defer func() {
+			if r.Cursor != before {
+				r.Extend(before, r.Cursor)
+			}
+		}()
+	}
 	switch e.Name {
 	case fyne.KeyUp:
 		r.step(-1)
@@ -314,7 +329,7 @@ func (r *rowsRenderer) Layout(size fyne.Size) {
 	r.r.Place(false)
 }
 
-func (r *rowsRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, rowHeight) }
+func (r *rowsRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, rowHeight()) }
 func (r *rowsRenderer) Destroy()                     {}
 func (r *rowsRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.clip, r.r.bar} }
 func (r *rowsRenderer) Refresh() {
@@ -390,6 +405,14 @@ func (b *rowBox) Tapped(*fyne.PointEvent) {
 	}
 }
 
+// TappedSecondary offers what can be done with the row.
+func (b *rowBox) TappedSecondary(e *fyne.PointEvent) {
+	if !b.header && b.r.Secondary != nil {
+		b.r.SetCursor(b.row)
+		b.r.Secondary(b.row, e.AbsolutePosition)
+	}
+}
+
 // CreateRenderer shows the content on its background.
 func (b *rowBox) CreateRenderer() fyne.WidgetRenderer {
 	return widget.NewSimpleRenderer(container.NewStack(b.ground, container.NewPadded(b.content)))
@@ -413,7 +436,7 @@ func (b *scrollBar) thumbAt() (y, length float32) {
 		return 0, 0
 	}
 	length = max(32, h*seen/float32(b.r.count))
-	at := (float64(b.r.Top) + float64(b.r.Into/rowHeight)) / max(1, float64(b.r.count)-float64(seen)+1)
+	at := (float64(b.r.Top) + float64(b.r.Into/rowHeight())) / max(1, float64(b.r.count)-float64(seen)+1)
 	return float32(min(1, at)) * (h - length), length
 }
 
@@ -458,9 +481,9 @@ func (b *scrollBar) Tapped(e *fyne.PointEvent) {
 	y, length := b.thumbAt()
 	switch h := b.r.Size().Height; {
 	case e.Position.Y < y:
-		b.r.scroll(-h + rowHeight)
+		b.r.scroll(-h + rowHeight())
 	case e.Position.Y > y+length:
-		b.r.scroll(h - rowHeight)
+		b.r.scroll(h - rowHeight())
 	}
 }
 

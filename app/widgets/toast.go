@@ -12,27 +12,39 @@ import (
 
 // Toast is a line at the foot of the window that goes away by itself.
 type Toast struct {
-	Box  *fyne.Container
-	text *widget.Label
-	end  time.Time
+	Box    *fyne.Container
+	text   *widget.Label
+	button *widget.Button
+	end    time.Time
 }
 
 // NewToast makes a line that shows nothing.
 func NewToast() *Toast {
-	t := &Toast{text: widget.NewLabel("")}
-	t.Box = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(t.text)),
+	t := &Toast{text: widget.NewLabel(""), button: widget.NewButton("", nil)}
+	t.Box = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(container.NewHBox(t.text, t.button))),
 		container.NewGridWrap(fyne.NewSize(1, 24)))
 	t.Box.Hide()
 	return t
 }
 
 // Show shows a text for some seconds in a window of a width.
-func (t *Toast) Show(text string, width float32) {
+func (t *Toast) Show(text, button string, do func(), width float32) {
 	room := width - 8*theme.Padding() // a wider text would make the window wider
-	t.text.SetText(cut(text, room, func(s string) float32 {
+	last := 4 * time.Second
+	SetVisible(t.button, button != "")
+	if button != "" {
+		last = 8 * time.Second
+		t.button.SetText(button)
+		t.button.OnTapped = func() {
+			t.Box.Hide()
+			do()
+		}
+		room -= t.button.MinSize().Width
+	}
+	t.text.SetText(cut(text, room, false, func(s string) float32 {
 		return fyne.MeasureText(s, theme.TextSize(), t.text.TextStyle).Width
 	}))
-	t.end = time.Now().Add(4 * time.Second)
+	t.end = time.Now().Add(last)
 	t.Box.Show()
 	t.Box.Refresh()
 }

@@ -1,7 +1,9 @@
 package widgets
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
@@ -16,7 +18,7 @@ func TestCut(t *testing.T) {
 		want  string
 	}{{"short", 10, "short"}, {"just right", 10, "just right"}, {"a little too long", 10, "a little …"},
 		{"any", 1, "…"}, {"any", 0, ""}, {"", 5, ""}, {"äöüäöü", 3, "äö…"}} {
-		if got := cut(tc.text, tc.width, wide); got != tc.want {
+		if got := cut(tc.text, tc.width, false, wide); got != tc.want {
 			t.Errorf("%q in %v: %q", tc.text, tc.width, got)
 		}
 	}
@@ -57,7 +59,104 @@ func TestRowsKeepTheirPlaceInAMillion(t *testing.T) {
 	}
 	r.Cursor = 0
 	r.SetCursor(777_777)
-	if b := r.Shown[777_777]; b == nil || b.Position().Y < -1 || b.Position().Y+rowHeight > r.Size().Height+1 {
+	if b := r.Shown[777_777]; b == nil || b.Position().Y < -1 || b.Position().Y+rowHeight() > r.Size().Height+1 {
 		t.Error("the cursor is not seen")
+	}
+}
+
+func TestNamesAreCutInTheMiddle(t *testing.T) {
+	wide := func(s string) float32 { return float32(len([]rune(s))) }
+	a, b := "A camera with a long name, front", "A camera with a long name, back"
+	if x, y := cut(a, 20, true, wide), cut(b, 20, true, wide); x == y || len([]rune(x)) > 20 ||
+		x != "A camera with…front" {
+		t.Errorf("got %q and %q", x, y)
+	}
+	if got := Shorten("short", 5); got != "short" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestGridFillsTheWidth(t *testing.T) {
+	test.NewTempApp(t)
+	g := &Grid{Width: 250, Height: 104, Ratio: 9.0 / 16}
+	for _, tc := range []struct {
+		name          string
+		n             int
+		width, height float32
+		columns       int
+	}{
+		{"one camera", 1, 1840, 980, 2}, {"four", 4, 1840, 980, 3}, {"sixteen on a large screen", 16, 1840, 980, 6},
+		{"a small window", 4, 820, 500, 3}, {"narrower than a card", 4, 100, 500, 1}, {"forty", 40, 820, 500, 3},
+	} {
+		columns, cell := g.fit(tc.n, tc.width, tc.height)
+		if columns != tc.columns {
+			t.Errorf("%s: %d columns, want %d", tc.name, columns, tc.columns)
+		}
+		if whole := cell.Width * float32(columns); whole > tc.width+1 || whole < tc.width-60 {
+			t.Errorf("%s: %v of %v points are used", tc.name, whole, tc.width)
+		}
+	}
+	if columns, cell := g.fit(16, 1840, 980); cell.Height*float32((16+columns-1)/columns) > 980 {
+		t.Errorf("sixteen cameras need %v points of height", cell.Height*3)
+	}
+}
+
+func TestDateField(t *testing.T) {
+	test.NewTempApp(t)
+	d := NewDateField(DateWords{Day: func(t time.Time) string { return t.Format("2.1.2006") },
+		Month: func(t time.Time) string { return t.Format("January") }, Weekdays: []string{"Mo", "Di", "Mi", "Do", "Fr",
+			"Sa", "So"}, None: "Any day", Today: "Today"})
+	now := time.Date(2026, 11, 30, 15, 0, 0, 0, time.Local)
+	d.Now = func() time.Time { return now }
+	var got []string
+	d.OnChanged = func(t *time.Time) {
+		if t == nil {
+			got = append(got, "none")
+		} else {
+			got = append(got, t.Format(time.DateOnly))
+		}
+	}
+	d.Counts = func(then func(map[string]int)) { then(map[string]int{"2026-11-03": 12}) }
+	w := test.NewTempWindow(t, d)
+	w.Resize(fyne.NewSize(300, 200)) // smaller than the calendar
+	top := func() fyne.CanvasObject { return w.Canvas().Overlays().Top() }
+	test.Tap(d)
+	if top() == nil {
+		t.Fatal("no calendar opens")
+	}
+	if k := d.open; k.cell.day.Day() != 30 || len(k.days.Objects) != 7+42 {
+		t.Errorf("the cursor is on %v, %d cells", k.cell.day, len(k.days.Objects))
+	}
+	key := func(names ...fyne.KeyName) {
+		for _, n := range names {
+			w.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: n})
+		}
+	}
+	key(fyne.KeyPageDown, fyne.KeyUp, fyne.KeyLeft, fyne.KeyReturn) // 30 December, the 23rd, the 22nd
+	test.Tap(d)
+	key(fyne.KeyEscape)
+	if top() != nil {
+		t.Error("Escape does not close the calendar")
+	}
+	d.SetDate(nil)
+	if want := "2026-12-22 none"; strings.Join(got, " ") != want || d.Text != "Any day" {
+		t.Errorf("got %v, %q; want %s", got, d.Text, want)
+	}
+}
+
+func TestTimelineOfAStream(t *testing.T) {
+	test.NewTempApp(t)
+	var sought time.Duration
+	l := NewTimeline(func(at time.Duration) { sought = at }, func(*fyne.KeyEvent) {})
+	l.Resize(fyne.NewSize(100+knobWidth, lineHeight))
+	l.Load(0, []time.Duration{70 * time.Second})
+	l.Grow(50*time.Second, 150*time.Second)
+	l.want(50 + knobWidth/2)
+	if sought != 100*time.Second {
+		t.Errorf("the middle of 50 to 150 s is %s", sought)
+	}
+	l.want(22 + knobWidth/2) // near the mark
+	if sought != 70*time.Second {
+		t.Errorf("a click on the alarm goes to %s", sought)
 	}
 }

@@ -13,7 +13,7 @@ func (w *window) watch(ctx context.Context) {
 		w.Do(func() { w.changed(u, first) })
 	}, func() {
 		w.Do(func() {
-			w.Status = nil
+			w.Status, w.Gone = nil, true
 			w.changed(control.Update{}, false)
 		})
 	})

@@ -67,6 +67,7 @@ type window struct {
 	health   *health.Page
 	guide    *guide.Page
 	notray   *fyne.Container
+	screen   *fyne.Container // what fills the screen, above all else
 
 	ending sync.RWMutex // guards ended
 	ended  bool         // do does nothing any more
@@ -150,12 +151,14 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	w := &window{}
 	w.Env = &page.Env{Ctx: ctx, App: a, Client: client, Window: a.NewWindow("Preroll"), Now: time.Now,
 		Hosts: page.Addresses,
-		Do:    w.hand, Go: w.show, EditCamera: w.editCamera, Toasts: widgets.NewToast()}
+		Do:    w.hand, Go: w.show, EditCamera: w.editCamera, FillScreen: w.fillScreen, OpenSettings: w.openSettings,
+		Toasts: widgets.NewToast()}
 	w.guide = guide.New(w.Env, w.cover)
 	w.events = events.New(w.Env)
 	w.cameras = cameras.New(w.Env)
 	w.health = health.New(w.Env)
 	w.settings = settings.New(w.Env)
+	w.settings.OnEdited = w.markSettings
 	w.pages = []page.Page{w.events, w.cameras, w.health, w.settings}
 	w.tabs = container.NewAppTabs()
 	for i, t := range []struct {
@@ -175,7 +178,10 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	w.notray = w.newNoTray()
 	w.notray.Hide()
 	w.body = container.NewBorder(w.notray, nil, nil, nil, w.tabs)
-	w.Window.SetContent(container.NewStack(w.body, w.guide.Content(), w.Toasts.Box))
+	w.screen = container.NewStack()
+	w.screen.Hide()
+	w.Window.SetContent(widgets.WithTips(container.NewStack(w.body, w.guide.Content(), w.screen, w.Toasts.Box),
+		w.Window.Canvas()))
 	w.shortcuts()
 	p := a.Preferences()
 	w.Window.Resize(fyne.NewSize(float32(p.FloatWithFallback("width", 1000)),
@@ -252,14 +258,33 @@ func (w *window) turned() {
 	w.pages[w.tabs.SelectedIndex()].Show()
 }
 
-// editCamera turns to the settings of a camera, or of a new one for "".
+// editCamera turns to the settings of a camera, or to the guide for a new one for "".
 func (w *window) editCamera(id string) {
-	w.turn(pageSettings)
 	if id == "" {
-		w.settings.AddCamera()
-	} else {
-		w.settings.Choose(id)
+		w.guide.ShowCamera()
+		return
 	}
+	w.turn(pageSettings)
+	w.settings.Choose(id)
+}
+
+// markSettings marks the tab of the settings while they are not saved.
+func (w *window) markSettings(edited bool) {
+	name := words.L("Settings")
+	if edited {
+		name += " •"
+	}
+	if w.tabs == nil || len(w.tabs.Items) <= pageSettings || w.tabs.Items[pageSettings].Text == name {
+		return
+	}
+	w.tabs.Items[pageSettings].Text = name
+	w.tabs.Refresh()
+}
+
+// openSettings turns to a tab of the settings.
+func (w *window) openSettings(t page.SettingsTab) {
+	w.turn(pageSettings)
+	w.settings.Open(t)
 }
 
 // cover hides the pages while the guide lies over them.
@@ -273,11 +298,24 @@ func (w *window) cover(on bool) {
 // changed draws what the recorder reported.
 func (w *window) changed(u control.Update, first bool) {
 	if u.Status != nil {
-		w.Status, w.Last = u.Status, u.Status
+		w.Status, w.Last, w.Gone = u.Status, u.Status, false
 	}
 	for _, p := range append(slices.Clip(w.pages), w.guide) {
 		p.Update(u, first)
 	}
+}
+
+// fillScreen lets an object fill the screen, or ends that.
+func (w *window) fillScreen(o fyne.CanvasObject, on bool) {
+	w.screen.RemoveAll()
+	if on {
+		w.screen.Add(widgets.NewBackdrop(theme.ColorNameBackground, "", 0))
+		w.screen.Add(o)
+	}
+	widgets.SetVisible(w.body, !on)
+	widgets.SetVisible(w.screen, on)
+	w.Window.SetFullScreen(on)
+	w.Window.Content().Refresh()
 }
 
 // clock calls tick once a second for what changes by itself.
@@ -323,6 +361,19 @@ func (w *window) shortcuts() {
 		})
 	}
 
+	on(fyne.KeyZ, ctrl, w.events.Undo)
+	c.AddShortcut(&fyne.ShortcutSelectAll{}, func(fyne.Shortcut) {
+		if !w.covered() && w.tabs.SelectedIndex() == pageEvents {
+			w.events.PickAll()
+		}
+	})
+	c.AddShortcut(&fyne.ShortcutUndo{}, func(fyne.Shortcut) { w.events.Undo() })
+	on(fyne.KeyF1, 0, w.showKeys)
+	c.SetOnTypedRune(func(r rune) {
+		if r == '?' && !w.covered() {
+			w.showKeys()
+		}
+	})
 	on(fyne.KeyQ, ctrl, w.Window.Close)
 	on(fyne.KeyW, ctrl, w.Window.Close)
 	c.SetOnTypedKey(w.typed)
@@ -330,7 +381,11 @@ func (w *window) shortcuts() {
 
 // typed handles keys while no widget has the focus.
 func (w *window) typed(k *fyne.KeyEvent) {
-	// Over a dialog in which nothing has the focus, or the guide, no page gets keys.
+	// Over a dialog in which nothing has the focus, or the guide, no page gets keys. Escape closes the dialog.
+	if top := w.Window.Canvas().Overlays().Top(); top != nil && k.Name == fyne.KeyEscape {
+		top.Hide()
+		return
+	}
 	if !w.covered() {
 		w.pages[w.tabs.SelectedIndex()].Key(k)
 	}
@@ -344,9 +399,10 @@ func (w *window) covered() bool {
 // newNoTray returns the line for a desktop without tray icons. It offers what the tray would offer.
 func (w *window) newNoTray() *fyne.Container {
 	text := widget.NewLabel(
-		words.L("This desktop shows no tray icon. Preroll goes on recording when this window is closed; start it again to get the window back."))
+		words.L(
+			"This desktop shows no tray icon. Preroll goes on recording when this window is closed; start it again to get the window back."))
 	text.Wrapping = fyne.TextWrapWord
-	hide := widget.NewButtonWithIcon("", theme.ContentClearIcon(), func() { w.showNoTray(false) })
+	hide := widgets.NewIcon(theme.ContentClearIcon(), words.L("Close"), func() { w.showNoTray(false) })
 	quit := widget.NewButton(words.L("Stop Preroll"), func() {
 		w.Confirm(words.L("Stop Preroll?"), words.L("No camera is recorded then, and alarms save nothing."),
 			words.L("Stop"), func() {

@@ -62,7 +62,7 @@ func TestRequests(t *testing.T) {
 		{instance.Request{Event: "e-02"}, pageEvents, "Pre-roll"},
 		{instance.Request{Page: "health"}, pageHealth, "Why is there no clip?"},
 		{instance.Request{Page: "nowhere"}, pageHealth, "Why is there no clip?"},
-		{instance.Request{Page: "settings"}, pageSettings, "Lengths of this camera"},
+		{instance.Request{Page: "settings"}, pageSettings, "Clip length for this camera"},
 	} {
 		w.show(tc.r)
 		settle()
@@ -72,8 +72,9 @@ func TestRequests(t *testing.T) {
 	}
 	w.turn(pageEvents)
 	w.editCamera("")
-	if got := w.tabs.SelectedIndex(); got != pageSettings {
-		t.Errorf("a new camera: got page %d, want %d", got, pageSettings)
+	settle()
+	if !w.guide.Content().Visible() {
+		t.Errorf("a new camera:\n%s", w.text())
 	}
 }
 
@@ -104,11 +105,11 @@ func TestTheRecorderGoesAndComesBack(t *testing.T) {
 	w, settle := filled(t, f, 3)
 	for i := range w.pages {
 		w.turn(i)
-		w.Status = nil
+		w.Status, w.Gone = nil, true
 		w.changed(control.Update{}, false)
 		w.tick()
 		settle()
-		if i == pageEvents && !strings.Contains(w.text(), "The recorder does not run") {
+		if i == pageEvents && !strings.Contains(w.text(), "Preroll is not recording") {
 			t.Errorf("without a recorder:\n%s", w.text())
 		}
 		w.changed(control.Update{Status: pagetest.Status("")}, true)

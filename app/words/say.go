@@ -19,7 +19,7 @@ var engine embed.FS
 func Say(t text.Text) string { return now().Say(t) }
 
 // Say is [Say] in this language.
-func (l *Language) Say(t text.Text) string { return t.Say(l.form) }
+func (l *Language) Say(t text.Text) string { return t.Say(l.form, l.point()) }
 
 // SayIn says a text in the language with a code, or in the system's language for "".
 func SayIn(code string, t text.Text) string { return In(code).Say(t) }

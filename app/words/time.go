@@ -28,6 +28,21 @@ func (l *Language) Day(t, now time.Time) string {
 	return l.L("%[1]s, %[2]d %[3]s %[4]d", l.L(weekdays[t.Weekday()]), t.Day(), l.L(months[t.Month()-1]), y)
 }
 
+// Date formats a day in numbers, as the language writes it: "20.11.2026", "20/11/2026", and "2026-11-20" in English, of
+// which the order of day and month would be a guess.
+func Date(t time.Time) string { return now().Date(t) }
+
+// Date is [Date] in this language.
+func (l *Language) Date(t time.Time) string {
+	switch l.code {
+	case "de":
+		return t.Local().Format("02.01.2006")
+	case "fr":
+		return t.Local().Format("02/01/2006")
+	}
+	return t.Local().Format("2006-01-02")
+}
+
 // Moment formats a time of day, with the day if it is not today.
 func Moment(t, at time.Time) string { return now().Moment(t, at) }
 
@@ -63,6 +78,12 @@ func Length(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
+
+// Month is [Language.Month] in the language in use.
+func Month(t time.Time) string { return now().Month(t) }
+
+// Weekdays is [Language.Weekdays] in the language in use.
+func Weekdays() []string { return now().Weekdays() }
 
 // Month formats a month: "November 2026".
 func (l *Language) Month(t time.Time) string {

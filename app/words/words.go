@@ -8,8 +8,11 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io"
+	"math"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -134,7 +137,53 @@ func (l *Language) L(english string, values ...any) string {
 	if len(values) == 0 {
 		return english
 	}
+	if l.point() != "." {
+		values = slices.Clone(values)
+		for i, v := range values {
+			if f, ok := v.(float64); ok {
+				values[i] = number{f, l.point()}
+			}
+		}
+	}
 	return fmt.Sprintf(english, values...)
+}
+
+// point returns the decimal point of the language.
+func (l *Language) point() string {
+	if l.code == "en" {
+		return "."
+	}
+	return ","
+}
+
+// number is a number that is formatted with the decimal point of a language.
+type number struct {
+	value float64
+	point string
+}
+
+// Format formats the number by any verb of a float64.
+func (n number) Format(s fmt.State, verb rune) {
+	_, _ = io.WriteString(s, strings.Replace(fmt.Sprintf(fmt.FormatString(s, verb), n.value), ".", n.point, 1))
+}
+
+// Size formats a number of bytes: "800 kB", "18.6 MB", "1.2 TB".
+func Size(bytes int64) string { return now().Size(bytes) }
+
+// Size is [Size] in this language.
+func (l *Language) Size(bytes int64) string {
+	n, unit := float64(bytes), "TB"
+	switch {
+	case bytes < 1e6:
+		return l.L("%.0f kB", math.Ceil(n/1e3))
+	case bytes < 1e9:
+		n, unit = n/1e6, "MB"
+	case bytes < 1e12:
+		n, unit = n/1e9, "GB"
+	default:
+		n /= 1e12
+	}
+	return l.L("%.1f %s", n, unit)
 }
 
 // N is [N] in this language.

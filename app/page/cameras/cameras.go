@@ -14,15 +14,14 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/page"
-	"github.com/preroll/preroll/app/player"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
-	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
 )
@@ -33,7 +32,7 @@ type Page struct {
 	content *fyne.Container
 	listing fyne.CanvasObject
 	empty   fyne.CanvasObject
-	grid    *widget.GridWrap
+	grid    *fyne.Container // of the cards, in the order of the status
 	ram     *widget.ProgressBar
 	ramText *widget.Label
 	pause   *widget.Button
@@ -43,11 +42,11 @@ type Page struct {
 	player    *page.Player
 	liveTitle *widget.Label
 	liveID    string
-	livePath  string
+	liveSince time.Time // when the run began that is shown; zero if none is
+	here      *widget.Button
 
 	seen   bool             // the page is visible
 	stills map[string]still // by camera
-	cards  map[string]bool  // cameras whose cards are visible
 	taking bool
 	asking bool
 }
@@ -59,18 +58,14 @@ type still struct {
 }
 
 // stillAge is the age after which the picture on a card is replaced.
-const stillAge = 8 * time.Second
+const stillAge = 4 * time.Second
 
 // New makes the page.
 func New(env *page.Env) *Page {
-	p := &Page{env: env, stills: map[string]still{}, cards: map[string]bool{}}
-	p.grid = widget.NewGridWrap(func() int { return len(p.list()) }, func() fyne.CanvasObject {
-		return newCard(p)
-	}, func(i widget.GridWrapItemID, o fyne.CanvasObject) {
-		if list := p.list(); i < len(list) {
-			o.(*card).set(list[i])
-		}
-	})
+	p := &Page{env: env, stills: map[string]still{}}
+	grid := &widgets.Grid{Width: cardWidth, Height: cardText, Ratio: 9.0 / 16}
+	p.grid = container.New(grid)
+	grid.Scroll = container.NewVScroll(container.NewPadded(p.grid))
 	p.ram = widget.NewProgressBar()
 	p.ram.TextFormatter = func() string { return "" }
 	p.ramText = widget.NewLabel("")
@@ -90,18 +85,18 @@ func New(env *page.Env) *Page {
 	p.empty = widgets.Centred(words.L("No camera is set up yet"),
 		words.L("You need its network address, and the user and password of the camera itself."),
 		widgets.Important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), env.OpenGuide)))
-	p.listing = container.NewBorder(container.NewPadded(top), nil, nil, nil, container.NewStack(p.grid, p.empty))
+	p.listing = container.NewBorder(container.NewPadded(top), nil, nil, nil, container.NewStack(grid.Scroll, p.empty))
 
 	p.player = page.NewPlayer(env)
-	p.player.Line.Hide()
 	p.liveTitle = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	back := widget.NewButtonWithIcon(words.L("Cameras"), theme.NavigateBackIcon(), p.closeLive)
 	now := widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
 		p.saveClip(p.liveID)
 	})
 	now.Importance = widget.HighImportance
-	p.live = container.NewPadded(container.NewBorder(container.NewBorder(nil, nil, back, now, p.liveTitle), nil, nil,
-		nil, p.player.Content))
+	p.here = widget.NewButtonWithIcon(words.L("Save from here"), theme.HistoryIcon(), p.saveFromHere)
+	p.live = container.NewPadded(container.NewBorder(container.NewBorder(nil, nil, back, container.NewHBox(p.here, now),
+		p.liveTitle), nil, nil, nil, p.player.Content))
 	p.live.Hide()
 	p.content = container.NewStack(p.listing, p.live)
 	p.draw()
@@ -135,17 +130,22 @@ func (p *Page) Show() {
 // Hide takes no more pictures, and ends the live view's FFmpeg.
 func (p *Page) Hide() {
 	p.seen = false
+	p.player.LeaveFull()
 	p.player.Close()
-	p.livePath = ""
+	p.liveSince = time.Time{}
 }
 
 // Update draws the cameras.
 func (p *Page) Update(control.Update, bool) { p.draw() }
 
-// Key leaves the live view by Escape.
+// Key is for the live view: Escape leaves it, and the rest goes to the player.
 func (p *Page) Key(k *fyne.KeyEvent) {
-	if p.live.Visible() && k.Name == fyne.KeyEscape {
+	switch {
+	case !p.live.Visible():
+	case k.Name == fyne.KeyEscape && !p.player.LeaveFull():
 		p.closeLive()
+	case k.Name != fyne.KeyEscape:
+		p.player.Typed(k)
 	}
 }
 
@@ -180,15 +180,28 @@ func (p *Page) draw() {
 	}
 }
 
-// refresh draws the cards again and learns which of them are visible.
+// refresh draws the cards.
 func (p *Page) refresh() {
-	clear(p.cards)
-	p.grid.Refresh()
+	list := p.list()
+	for len(p.grid.Objects) < len(list) {
+		p.grid.Add(newCard(p))
+	}
+	if len(p.grid.Objects) > len(list) {
+		p.grid.Objects = p.grid.Objects[:len(list)]
+		p.grid.Refresh()
+	}
+	for i, c := range list {
+		p.grid.Objects[i].(*card).set(c)
+	}
 }
 
 // Tick asks how the cameras are, and for the next picture.
 func (p *Page) Tick() {
-	if !p.seen || p.live.Visible() {
+	if !p.seen {
+		return
+	}
+	if p.live.Visible() {
+		p.player.Tick()
 		return
 	}
 	p.poll()
@@ -214,14 +227,14 @@ func (p *Page) poll() {
 	})
 }
 
-// nextStill asks for the oldest picture among the visible cards. It asks for one picture at a time.
+// nextStill asks for the oldest picture. It asks for one picture at a time.
 func (p *Page) nextStill() {
 	if p.taking {
 		return
 	}
 	id := ""
 	for _, c := range p.list() {
-		if s := p.stills[c.ID]; p.cards[c.ID] && c.State == status.Recording && time.Since(s.asked) > stillAge &&
+		if s := p.stills[c.ID]; c.State == status.Recording && time.Since(s.asked) > stillAge &&
 			(id == "" || s.asked.Before(p.stills[id].asked)) {
 			id = c.ID
 		}
@@ -286,22 +299,24 @@ func (p *Page) saveClip(id string) {
 
 // openLive shows a camera live.
 func (p *Page) openLive(id string) {
-	p.liveID, p.livePath = id, ""
+	p.liveID, p.liveSince = id, time.Time{}
 	p.liveTitle.SetText(p.env.CameraName(id))
 	p.listing.Hide()
 	p.live.Show()
 	p.content.Refresh()
 	p.follow()
+	p.env.Window.Canvas().Focus(p.player.Line)
 }
 
 func (p *Page) closeLive() {
 	p.player.Close()
+	p.liveSince = time.Time{}
 	p.live.Hide()
 	p.listing.Show()
 	p.content.Refresh()
 }
 
-// follow opens the current playlist of the live camera. A new playlist begins whenever the camera was away.
+// follow opens the video of the live camera, and again whenever the camera was away.
 func (p *Page) follow() {
 	if !p.live.Visible() {
 		return
@@ -310,16 +325,48 @@ func (p *Page) follow() {
 		if c.ID != p.liveID {
 			continue
 		}
-		if c.State != status.Recording || c.Live == "" {
+		widgets.SetEnabled(p.here, c.State == status.Recording)
+		if c.State != status.Recording {
 			p.player.Close()
-			p.livePath = ""
+			p.liveSince = time.Time{}
 			text, _ := stateLine(c, p.env.Now())
 			p.player.ShowMessage(text)
-		} else if c.Live != p.livePath {
-			p.livePath = c.Live
-			p.player.Open(player.Source{Path: c.Live, Live: true}, 0, nil, p.stills[c.ID].image)
+		} else if !c.Since.Equal(p.liveSince) {
+			p.liveSince = c.Since
+			p.play(c)
 		}
 	}
+}
+
+// play shows the newest picture of a camera. The time line reaches back as far as the ring.
+func (p *Page) play(c status.Camera) {
+	start := p.env.Now().Add(-p.keep())
+	p.player.Open(page.Video{Source: p.env.Stream(c.ID, start), Name: c.Name, Start: start,
+		At: p.keep() - page.Newest, Poster: p.stills[c.ID].image,
+		Span: func() (from, to time.Duration) {
+			to = p.env.Now().Sub(start)
+			for _, now := range p.list() {
+				if now.ID == c.ID {
+					return to - now.PreRoll.D(), to
+				}
+			}
+			return to - p.keep(), to
+		}})
+}
+
+// saveFromHere saves a clip of the moment that is shown.
+func (p *Page) saveFromHere() {
+	id, at := p.liveID, p.player.Shown()
+	begun := false
+	p.env.Try(func(ctx context.Context) error {
+		_, err := p.env.Client.TriggerAt(ctx, id, "manual", at)
+		begun = err == nil
+		return err
+	}, func() {
+		if begun {
+			p.env.Toast(words.L("The clip of %s is being saved.", at.Local().Format("15:04:05")))
+		}
+	})
 }
 
 // enable switches a camera on or off.
@@ -369,44 +416,45 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 	return text, widget.DangerImportance
 }
 
-// factsOf returns two lines: what is known of a camera's stream, and its last alarm.
+// factsOf returns in one line the last alarm of a camera, and what is known of its stream.
 func factsOf(c status.Camera, now time.Time) string {
-	var parts []string
-	if s := c.Streams; s.Video != "" && c.State == status.Recording {
-		parts = append(parts, fmt.Sprintf("%s %d×%d", strings.ToUpper(s.Video), s.Width, s.Height))
-	}
-	if c.BitRate > 0 {
-		parts = append(parts, fmt.Sprintf("%.1f Mbit/s", c.BitRate/1e6))
-	}
-	if c.Bytes > 0 {
-		parts = append(parts, config.ByteSize(c.Bytes).String())
-	}
 	last := words.L("no alarm yet")
 	if !c.LastTrigger.IsZero() {
 		last = words.L("alarm %s", words.Moment(c.LastTrigger, now))
 	}
-	return strings.Join(parts, "  ·  ") + "\n" + last
+	parts := []string{last}
+	if s := c.Streams; s.Video != "" && c.State == status.Recording {
+		parts = append(parts, fmt.Sprintf("%s %d×%d", strings.ToUpper(s.Video), s.Width, s.Height))
+	}
+	if c.BitRate > 0 {
+		parts = append(parts, words.L("%.1f Mbit/s", c.BitRate/1e6))
+	}
+	if c.PreRoll > 0 {
+		parts = append(parts, words.L("%.0f s in RAM", c.PreRoll.D().Seconds()))
+	}
+	return strings.Join(parts, "  ·  ")
 }
 
-// cardWidth lets three cards fit side by side in a small window.
-const cardWidth = 244
+// cardWidth is the least width of a card, and cardText the height of what is below its picture, at the usual text size.
+const (
+	cardWidth = 250
+	cardText  = 104
+)
 
-// card is a reusable card of a camera.
+// card is a reusable card of a camera. A click on its picture shows the camera live.
 type card struct {
 	widget.BaseWidget
-	p            *Page
-	id           string
-	filling      bool
-	picture      *canvas.Image
-	name         *widget.Label
-	state, facts *widget.Label
-	bar          *widget.ProgressBar
-	preroll      *widget.Label
-	level        *fyne.Container
-	watch, save  *widget.Button
-	enabled      *widget.Check
-	box          *fyne.Container
-	drawn        color.Color // the background that it was drawn on
+	p       *Page
+	camera  status.Camera
+	picture *canvas.Image
+	name    *widgets.Line
+	facts   *widgets.Line
+	state   *widget.Label
+	bar     *widget.ProgressBar
+	save    *widgets.IconButton
+	more    *widgets.IconButton
+	box     *fyne.Container
+	drawn   color.Color // the background that it was drawn on
 }
 
 func newCard(p *Page) *card {
@@ -414,89 +462,100 @@ func newCard(p *Page) *card {
 	c.picture.FillMode, c.picture.CornerRadius = canvas.ImageFillContain, 4
 	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
 	ground.CornerRadius = 4
-	ground.SetMinSize(fyne.NewSize(cardWidth, cardWidth*9/16))
-	c.name = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-	c.name.Truncation = fyne.TextTruncateEllipsis
+	c.name = widgets.NewLine(fyne.TextStyle{Bold: true})
+	c.name.Name = true
+	c.facts = widgets.NewLine(fyne.TextStyle{})
 	c.state = widget.NewLabel("")
-	c.state.Wrapping = fyne.TextWrapWord
-	c.facts = widget.NewLabel("")
-	c.facts.Truncation, c.facts.SizeName, c.facts.Importance = fyne.TextTruncateEllipsis, theme.SizeNameCaptionText,
-		widget.LowImportance
+	c.state.Wrapping, c.state.SizeName = fyne.TextWrapWord, theme.SizeNameCaptionText
 	c.bar = widget.NewProgressBar()
 	c.bar.TextFormatter = func() string { return "" }
-	c.preroll = widget.NewLabel("")
-	c.preroll.SizeName = theme.SizeNameCaptionText
-	c.watch = widget.NewButtonWithIcon(words.L("Live"), theme.MediaPlayIcon(), func() { p.openLive(c.id) })
-	c.save = widget.NewButtonWithIcon(words.L("Save"), theme.MediaRecordIcon(), func() { p.saveClip(c.id) })
-	edit := widget.NewButtonWithIcon("", theme.SettingsIcon(), func() {
-		p.env.EditCamera(c.id)
-	})
-	c.enabled = widget.NewCheck(words.L("On"), func(on bool) {
-		if !c.filling {
-			p.enable(c.id, on)
-		}
-	})
-	c.level = container.NewBorder(nil, nil, nil, c.preroll,
-		container.NewVBox(layout.NewSpacer(), container.New(widgets.FixedHeight{Height: 6}, c.bar), layout.NewSpacer()))
+	c.save = widgets.NewIcon(theme.MediaRecordIcon(), words.L("Save a clip now"), func() { p.saveClip(c.camera.ID) })
+	c.more = widgets.NewIcon(theme.MoreVerticalIcon(), words.L("More"), nil)
+	c.more.OnTapped = func() { widgets.ShowMenu(c.menu(), c.more, p.env.Window.Canvas()) }
 	frame := widgets.NewBackdrop(theme.ColorNameHeaderBackground, theme.ColorNameInputBorder, 6)
-	text := container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), c.name, c.level, c.facts)
-	foot := container.NewHBox(c.watch, c.save, edit, layout.NewSpacer(), c.enabled)
-	room := canvas.NewRectangle(color.Transparent) // for what is wrong and what to do
-	room.SetMinSize(fyne.NewSize(cardWidth, 124))
-	c.box = container.NewStack(frame,
-		container.NewPadded(container.NewBorder(container.NewVBox(container.NewStack(ground, c.picture), text), foot,
-			nil, nil, container.NewStack(room, c.state))))
+	lines := container.New(layout.NewCustomPaddedLayout(0, 0, theme.InnerPadding(), 0),
+		container.New(layout.NewCustomPaddedVBoxLayout(0), layout.NewSpacer(), c.name, c.facts, layout.NewSpacer()))
+	text := container.NewBorder(container.NewVBox(container.New(widgets.FixedHeight{Height: 4}, c.bar),
+		container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedHBoxLayout(0), c.save, c.more), lines)),
+		nil, nil, nil, container.NewVScroll(c.state))
+	c.box = container.NewStack(frame, container.NewPadded(container.New(widgets.Below{Height: cardText, Pad: 2},
+		container.NewStack(ground, c.picture), text)))
 	c.ExtendBaseWidget(c)
 	return c
 }
 
+// menu returns what can be done with the camera.
+func (c *card) menu() *fyne.Menu {
+	p, id := c.p, c.camera.ID
+	on := c.camera.State != status.Off
+	live := fyne.NewMenuItem(words.L("Live"), func() { p.openLive(id) })
+	live.Disabled = c.camera.State != status.Recording
+	save := fyne.NewMenuItem(words.L("Save a clip now"), func() { p.saveClip(id) })
+	save.Disabled = !on
+	alarm := fyne.NewMenuItem(words.L("Send a test alarm"), func() {
+		p.env.Try(func(ctx context.Context) error { return p.env.Client.Mail(ctx, id) }, nil)
+	})
+	alarm.Disabled = !on || p.env.Status == nil || p.env.Status.SMTP.Listen == ""
+	name := words.L("Switch on")
+	if on {
+		name = words.L("Switch off")
+	}
+	return fyne.NewMenu("", live, save, alarm, fyne.NewMenuItemSeparator(),
+		fyne.NewMenuItem(words.L("Settings"), func() { p.env.EditCamera(id) }),
+		fyne.NewMenuItem(name, func() { p.enable(id, !on) }))
+}
+
+// Tapped shows the camera live.
+func (c *card) Tapped(*fyne.PointEvent) {
+	if c.camera.State == status.Recording {
+		c.p.openLive(c.camera.ID)
+	}
+}
+
+// TappedSecondary offers what can be done with the camera.
+func (c *card) TappedSecondary(e *fyne.PointEvent) {
+	widget.ShowPopUpMenuAtPosition(c.menu(), c.p.env.Window.Canvas(), e.AbsolutePosition)
+}
+
+// Cursor shows that the card can be clicked.
+func (c *card) Cursor() desktop.Cursor {
+	if c.camera.State == status.Recording {
+		return desktop.PointerCursor
+	}
+	return desktop.DefaultCursor
+}
+
 func (c *card) set(s status.Camera) {
 	now := c.p.env.Now()
-	c.id = s.ID
+	c.camera = s
 
 	// The theme may have changed while the card was hidden.
 	if ground := theme.Color(theme.ColorNameBackground); ground != c.drawn {
 		c.drawn = ground
 		c.box.Refresh()
 	}
-	c.p.cards[s.ID] = true
-	c.name.SetText(s.Name)
+	c.name.Set(s.Name, theme.ColorNameForeground)
+	c.facts.Set(factsOf(s, now), theme.ColorNameDisabled)
 	text, importance := stateLine(s, now)
 	if c.state.Text != text || c.state.Importance != importance {
-		c.state.Importance, c.state.SizeName = importance, theme.SizeNameText
-		if s.State == status.Waiting || len(s.Advice) > 0 { // what is wrong and what to do takes some lines
-			c.state.SizeName = theme.SizeNameCaptionText
-		}
+		c.state.Importance = importance
 		c.state.SetText(text)
-	}
-
-	facts := factsOf(s, now)
-	if c.facts.Text != facts {
-		c.facts.SetText(facts)
 	}
 	if keep := c.p.keep(); keep > 0 {
 		c.bar.SetValue(min(1, s.PreRoll.D().Seconds()/keep.Seconds()))
 	}
-	if text := words.L("%.0f s in RAM", s.PreRoll.D().Seconds()); c.preroll.Text != text {
-		c.preroll.SetText(text)
-		c.level.Refresh()
-	}
-	widgets.SetEnabled(c.watch, s.State == status.Recording)
 	widgets.SetEnabled(c.save, s.State != status.Off)
-	c.filling = true
-	c.enabled.SetChecked(s.State != status.Off)
-	c.filling = false
 	var m image.Image
 	if s.State != status.Off {
 		m = c.p.stills[s.ID].image
 	}
-	if c.picture.Image != m {
-		c.picture.Image = m
-		c.picture.Refresh()
-	}
-	c.picture.Translucency = 0
+	gone := 0.0
 	if s.State != status.Recording {
-		c.picture.Translucency = 0.6 // an old picture
+		gone = 0.6 // an old picture
+	}
+	if c.picture.Image != m || c.picture.Translucency != gone {
+		c.picture.Image, c.picture.Translucency = m, gone
+		c.picture.Refresh()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/internal/testing/pagetest"
 	"github.com/preroll/preroll/recorder/event"
 )
@@ -19,10 +20,10 @@ func TestRow(t *testing.T) {
 		title, detail, state string
 		i                    widget.Importance
 	}{
-		{pagetest.Event(1, event.Saved), "12:01:00   Gate", "person  ·  1:11  ·  5 MiB",
+		{pagetest.Event(1, event.Saved), "12:01:00   Gate", "person  ·  1:11  ·  5.2 MB",
 			"Saved, begins 11 s before the alarm",
 			widget.LowImportance},
-		{late, "12:01:00   Gate", "person  ·  4 alarms  ·  1:11  ·  5 MiB", "Not complete: The first 3 s are missing.",
+		{late, "12:01:00   Gate", "person  ·  4 alarms  ·  1:11  ·  5.2 MB", "Not complete: The first 3 s are missing.",
 			widget.WarningImportance},
 		{pagetest.Event(59, event.Recording), "12:59:00   Gate", "person", "Saving: 70 of 70 s", widget.HighImportance},
 		{pagetest.Event(60, event.Recording), "13:00:00   Gate", "person", "Saving: 10 of 70 s", widget.HighImportance},
@@ -30,7 +31,7 @@ func TestRow(t *testing.T) {
 			widget.HighImportance},
 		{pagetest.Event(1, event.Failed), "12:01:00   Gate", "person", "No clip: ", widget.DangerImportance},
 	} {
-		r := rowOf(tc.e, pagetest.Noon.Add(time.Hour))
+		r := rowOf(&page.Env{Now: func() time.Time { return pagetest.Noon.Add(time.Hour) }}, tc.e)
 		if r.title != tc.title || r.detail != tc.detail || r.state != tc.state || r.importance != tc.i {
 			t.Errorf("%+v", r)
 		}
@@ -95,7 +96,7 @@ func TestMarks(t *testing.T) {
 	e.Triggers = []event.Trigger{{Time: pagetest.Noon.Add(-20 * time.Second)}, {Time: pagetest.Noon},
 		{Time: pagetest.Noon.Add(30 * time.Second)},
 		{Time: pagetest.Noon.Add(2 * time.Minute)}}
-	if got := fmt.Sprint(marksOf(e, e.Clips[0])); got != "[10s 40s]" {
+	if got := fmt.Sprint(marksOf(e, e.Clips[0].Start, e.Clips[0].Length.D())); got != "[10s 40s]" {
 		t.Error(got)
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
@@ -38,8 +37,7 @@ type Page struct {
 	save     *widget.Button
 	alarm    *widget.Button
 	resume   *widget.Button
-	trouble  *widget.Label
-	banner   fyne.CanvasObject
+	banner   *page.Banner
 	welcome  *fyne.Container
 	nothing  *fyne.Container
 	unfound  *fyne.Container
@@ -48,16 +46,18 @@ type Page struct {
 	thumbs   *thumbs
 
 	search  *widgets.Entry
+	filters fyne.CanvasObject
 	camera  *widget.Select
 	label   *widget.Select
-	date    *widget.DateEntry
-	clear   *widget.Button
+	date    *widgets.DateField
+	clear   *widgets.IconButton
 	count   *widget.Label
 	choices event.Choices
 	filling bool
 
 	picked   map[string]event.Event // by id
 	last     int                    // row that was picked last, for a range
+	gone     []event.Event          // deleted last
 	bar      fyne.CanvasObject
 	rebuild  fyne.CanvasObject // shown while the index is filled from the archive
 	reading  *widget.Label
@@ -91,12 +91,7 @@ func New(env *page.Env) *Page {
 		env.Try(env.Client.EndPause, nil)
 	})
 	p.resume.Importance = widget.HighImportance
-	p.trouble = widget.NewLabel("")
-	p.trouble.Wrapping = fyne.TextWrapWord
-	why := widget.NewButton(words.L("Health"), func() { env.Go(instance.Request{Page: "health"}) })
-	p.banner = container.NewVBox(container.NewBorder(nil, nil,
-		widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon())), container.NewVBox(why), p.trouble),
-		widget.NewSeparator())
+	p.banner = page.NewBanner(env)
 
 	p.reading = widget.NewLabel("")
 	p.reading.Truncation = fyne.TextTruncateEllipsis
@@ -115,12 +110,16 @@ func New(env *page.Env) *Page {
 	p.rows.Update = p.updateRow
 	p.rows.Tapped = p.tapped
 	p.rows.Typed = p.typed
+	p.rows.Secondary = p.offer
+	p.rows.Extend = p.extend
 
 	p.welcome = widgets.Centred(words.L("Welcome to Preroll"),
-		words.L("Preroll keeps the last seconds of your cameras in memory. When a camera reports an alarm by mail, it saves a clip that begins before the alarm."),
+		words.L(
+			"Preroll keeps the last seconds of your cameras in memory. When a camera reports an alarm by mail, it saves a clip that begins before the alarm."),
 		widgets.Important(widget.NewButtonWithIcon(words.L("Set up"), theme.NavigateNextIcon(), env.OpenGuide)))
 	p.nothing = widgets.Centred(words.L("No events yet"),
-		words.L("As soon as a camera sends an alarm mail, its clip appears here. You need not wait for one: save a clip now, or send a test alarm, which goes the whole way that a camera's mail goes."))
+		words.L(
+			"As soon as a camera sends an alarm mail, its clip appears here. You need not wait for one: save a clip now, or send a test alarm, which goes the whole way that a camera's mail goes."))
 	p.unfound = widgets.Centred(words.L("Nothing fits"), words.L("No event fits what is searched for."),
 		widget.NewButtonWithIcon(words.L("Show all events"), theme.ContentClearIcon(), p.showAll))
 	p.fault = widget.NewLabel("")
@@ -133,8 +132,8 @@ func New(env *page.Env) *Page {
 		layout.NewSpacer())
 
 	p.listing = container.NewBorder(container.NewPadded(container.NewVBox(
-		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline), p.banner,
-		p.rebuild, p.newFilter(), p.newPickBar())),
+		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline),
+		p.banner.Content, p.rebuild, container.NewStack(p.newFilter(), p.newPickBar()))),
 		nil, nil, nil, container.NewStack(p.rows, p.nothing, p.unfound, p.failed, p.welcome))
 	p.detail = newEventView(p)
 	p.detail.content.Hide()
@@ -152,18 +151,19 @@ func (p *Page) newFilter() fyne.CanvasObject {
 	p.search.OnSubmitted = func(string) { p.env.Window.Canvas().Focus(p.rows) }
 	p.camera = widget.NewSelect(nil, func(string) { p.filter() })
 	p.label = widget.NewSelect(nil, func(string) { p.filter() })
-	p.date = widget.NewDateEntry()
-	p.date.SetPlaceHolder(words.L("Any day"))
+	p.date = p.env.NewDateField(words.L("Any day"))
 	p.date.OnChanged = func(*time.Time) { p.filter() }
-	p.clear = widget.NewButtonWithIcon("", theme.ContentClearIcon(), p.showAll)
+	p.date.Counts = p.countDays
+	p.clear = widgets.NewIcon(theme.ContentClearIcon(), words.L("Show all events"), p.showAll)
 	p.count = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{})
 	p.fillChoices()
 	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
-		return container.NewGridWrap(fyne.NewSize(w, o.MinSize().Height), o)
+		return widgets.Fixed(w, 0, o)
 	}
-	return container.NewBorder(nil, nil, nil,
+	p.filters = container.NewBorder(nil, nil, nil,
 		container.NewHBox(width(150, p.camera), width(130, p.label), width(150, p.date), p.clear),
 		container.NewBorder(nil, nil, nil, p.count, p.search))
+	return p.filters
 }
 
 // fillChoices fills the filters with the possible values, and keeps the chosen values.
@@ -221,6 +221,24 @@ func (p *Page) filter() {
 }
 
 func (p *Page) filtered() bool { return p.query != event.Query{} }
+
+// countDays asks for the number of events of each day that the other filters let through.
+func (p *Page) countDays(then func(map[string]int)) {
+	q := p.query
+	q.Day = ""
+	p.env.Work.Go(func() {
+		days, err := p.env.Client.Days(p.env.Ctx, q)
+		p.env.Do(func() {
+			if err == nil {
+				counts := map[string]int{}
+				for _, d := range days {
+					counts[d.Day] = d.Events
+				}
+				then(counts)
+			}
+		})
+	})
+}
 
 // showAll clears all filters.
 func (p *Page) showAll() {
@@ -392,20 +410,15 @@ func (p *Page) get(key pageKey) {
 func (p *Page) draw() {
 	s := p.env.Status
 	p.headline.SetText(page.Headline(s))
-	text := page.Troubles(s)
-	changed := text != p.trouble.Text
-	if changed {
-		p.trouble.SetText(text)
-	}
+	changed := p.banner.Draw()
 	if s != nil && s.Archive.Filling != nil {
 		f := s.Archive.Filling
 		p.reading.SetText(words.L("The list is read from the archive: %s so far.",
 			words.N(f.Events, "1 event", "%d events")))
 		p.progress.SetValue(f.Part)
 	}
-	before := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
+	before := []bool{p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
 		p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
-	widgets.SetVisible(p.banner, text != "")
 	widgets.SetVisible(p.rebuild, s != nil && s.Archive.Filling != nil)
 	active := len(page.CamerasOf(s)) > 0
 	widgets.SetVisible(p.save, active)
@@ -420,7 +433,7 @@ func (p *Page) draw() {
 	widgets.SetVisible(p.welcome, s != nil && len(s.Cameras) == 0 && empty && !p.filtered())
 	widgets.SetVisible(p.nothing, s != nil && len(s.Cameras) > 0 && empty && !p.filtered())
 	widgets.SetVisible(p.rows, !empty && p.err == nil)
-	after := []bool{p.banner.Visible(), p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
+	after := []bool{p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
 		p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
 	if changed || !slices.Equal(before, after) {
 		p.content.Refresh() // what was shown or hidden moves the rest
@@ -621,7 +634,7 @@ func (p *Page) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
 		p.rows.RefreshRow(p.rows.Cursor)
 	case fyne.KeyP:
 		on := slices.ContainsFunc(several, func(e event.Event) bool { return !e.Protected })
-		p.env.Each(several, func(ctx context.Context, e event.Event) error { return p.env.Protect(ctx, e, on) })
+		p.env.Each(several, func(ctx context.Context, e event.Event) error { return p.env.Protect(ctx, e, on) }, nil)
 	case fyne.KeyE:
 		export(p.env, several)
 	case fyne.KeyDelete:

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
@@ -61,8 +62,8 @@ func TestEventsPage(t *testing.T) {
 	w.Status.Problems = []status.Problem{{Text: text.Plain("The archive drive is full"),
 		Hint: text.Plain("Delete something on it.")}}
 	p.Update(control.Update{}, false)
-	if !p.banner.Visible() || p.trouble.Text != "The archive drive is full. Delete something on it." {
-		t.Errorf("trouble: %q", p.trouble.Text)
+	if got := pagetest.Texts(p.banner.Content); got != "The archive drive is full. Delete something on it." {
+		t.Errorf("trouble: %q", got)
 	}
 	f.Fail = errors.New("read index: database disk image is malformed")
 	p.reload()
@@ -180,7 +181,7 @@ func TestEventView(t *testing.T) {
 		t.Error("not protected")
 	}
 	w.Changed(control.Update{Events: f.Stored[:1]}, false)
-	if v.protect.Text != "End protection" || !v.remove.Disabled() {
+	if v.protect.Text != "Unprotect" || !v.remove.Disabled() {
 		t.Errorf("protected: %q", v.protect.Text)
 	}
 	v.check(widget.NewButton("", nil))
@@ -205,19 +206,112 @@ func TestEventView(t *testing.T) {
 	p.closeEvent()
 }
 
-func TestDeleteAsksFirst(t *testing.T) {
+func TestDeleteCanBeUndone(t *testing.T) {
 	f := &pagetest.Fake{Config: config.Default()}
 	w, p := filled(t, f, 3)
 	f.Stored[1].Protected = true
+	for i := range f.Stored {
+		f.Stored[i].Stem = "x"
+	}
 	p.remove(f.Stored)
+	w.Settle()
+	if fmt.Sprint(f.Deleted) != "[e000 e-02]" {
+		t.Errorf("deleted %v", f.Deleted)
+	}
+	said := pagetest.Texts(w.Toasts.Box)
+	if !strings.Contains(said, "2 events are in the trash for 7 days. 1 stays") {
+		t.Errorf("said %q", said)
+	}
+	test.Tap(pagetest.Find(w.Toasts.Box, "Undo"))
+	w.Settle()
+	p.Undo() // does it once
+	w.Settle()
+	if fmt.Sprint(f.Restored) != "[e000 e-02]" {
+		t.Errorf("restored %v", f.Restored)
+	}
+}
+
+// TestDeleteOnADriveThatIsAwayAsks checks that what cannot be undone is asked first.
+func TestDeleteOnADriveThatIsAwayAsks(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := filled(t, f, 3)
+	w.Status.Archive.Away = []status.Drive{{ID: "d", Path: "/away"}}
+	f.Stored[0].Drive, f.Stored[0].Archive = "d", "/away"
+	p.remove(f.Stored[:1])
 	top := w.Window.Canvas().Overlays().Top()
 	if top == nil || f.Deleted != nil {
 		t.Fatal("it did not ask")
 	}
 	test.Tap(pagetest.Find(top, "Delete"))
 	w.Settle()
-	if fmt.Sprint(f.Deleted) != "[e000 e-02]" {
+	if fmt.Sprint(f.Deleted) != "[e000]" {
 		t.Errorf("deleted %v", f.Deleted)
+	}
+}
+
+func TestSeveralArePicked(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := filled(t, f, 30)
+	p.extend(1, 2)
+	p.extend(2, 3)
+	if len(p.picked) != 3 || !p.bar.Visible() || p.filters.Visible() {
+		t.Errorf("%d are picked", len(p.picked))
+	}
+	at := p.rows.Position()
+	p.unpick()
+	if p.rows.Position() != at || !p.filters.Visible() {
+		t.Error("the list moves when something is picked")
+	}
+	p.PickAll()
+	w.Settle()
+	if len(p.picked) != 30 {
+		t.Errorf("%d of 30 are picked", len(p.picked))
+	}
+	e, _, _ := p.book.event(1)
+	e.State = event.Recording
+	p.unpick()
+	items := p.menu(e).Items
+	for _, m := range items {
+		if (m.Label == "Delete" || m.Label == "Protect") && !m.Disabled {
+			t.Errorf("%s is offered for an event that is being saved", m.Label)
+		}
+	}
+}
+
+// TestAnEventIsWatchedWhileItIsSaved opens an event that is being saved, and then the clip takes over where it is.
+func TestAnEventIsWatchedWhileItIsSaved(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default(), State: pagetest.Status(t.TempDir())}
+	f.State.FFmpeg.Path = filepath.Join(t.TempDir(), "ffmpeg") // not there: nothing is decoded
+	open := pagetest.Event(20, event.Recording)
+	open.Triggers = []event.Trigger{{Time: open.Time}}
+	f.Stored = []event.Event{open}
+	w, p := filled(t, f, 0)
+	f.Stored = []event.Event{open}
+	w.Status = f.State
+	w.Now = func() time.Time { return open.Time.Add(5 * time.Second) }
+	p.openEvent(open)
+	v := p.detail
+	if !v.follows || v.opened || !v.player.Content.Visible() || v.waiting.Visible() {
+		t.Fatal("an event that is being saved does not play")
+	}
+	v.player.SeekTo(open.Time.Add(2 * time.Second))
+	if got := v.player.At(); got != 12*time.Second {
+		t.Errorf("at %s, want 2 s after the alarm, which is 12 s after the beginning", got)
+	}
+	saved := pagetest.Event(20, event.Saved)
+	saved.Clips[0].Start = saved.From.Add(-time.Second) // the keyframe before
+	w.Changed(control.Update{Events: []event.Event{saved}}, false)
+	w.Settle()
+	if v.follows || !v.opened {
+		t.Fatal("the clip does not take over")
+	}
+	if got := v.player.At(); got != 13*time.Second {
+		t.Errorf("the clip goes on at %s, want 13 s", got)
+	}
+	p.closeEvent()
+	w.Status, w.Gone = nil, true
+	if text, _ := w.StateOf(open); !strings.HasPrefix(text, "Interrupted") {
+		t.Errorf("without a recorder: %q", text)
 	}
 }
 

@@ -3,7 +3,8 @@ package events
 import (
 	"context"
 	"errors"
-	"image"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -19,7 +20,6 @@ import (
 	"github.com/preroll/preroll/app/player"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
-	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
@@ -31,12 +31,14 @@ type eventView struct {
 	list    *Page
 	content *fyne.Container
 	event   event.Event
-	clip    int  // index of the clip that is shown
-	opened  bool // the player has the clip
+	clip    int    // index of the clip that is shown
+	opened  bool   // the player has the clip
+	missing string // path of a clip that somebody removed
+	follows bool   // the player has the video of the camera, while the event is being saved
 
 	title    *widget.Label
 	protect  *widget.Button
-	remove   *widget.Button
+	remove   *widgets.IconButton
 	export   *widget.Button
 	player   *page.Player
 	parts    *widget.Select
@@ -52,13 +54,13 @@ func newEventView(p *Page) *eventView {
 	back := widget.NewButtonWithIcon(words.L("Events"), theme.NavigateBackIcon(), func() { p.closeEvent() })
 	v.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	v.title.Truncation = fyne.TextTruncateEllipsis
-	newer := widget.NewButtonWithIcon("", theme.MoveUpIcon(), func() { p.neighbour(-1) })
-	older := widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() { p.neighbour(1) })
-	v.protect = widget.NewButtonWithIcon("", widgets.LockIcon, v.toggleProtection)
+	newer := widgets.NewIcon(theme.MoveUpIcon(), words.L("Newer event (arrow up)"), func() { p.neighbour(-1) })
+	older := widgets.NewIcon(theme.MoveDownIcon(), words.L("Older event (arrow down)"), func() { p.neighbour(1) })
+	v.protect = widget.NewButtonWithIcon(words.L("Protect"), widgets.LockIcon, v.toggleProtection)
 	v.export = widget.NewButtonWithIcon(words.L("Export"), theme.DownloadIcon(), func() {
 		export(v.env, []event.Event{v.event})
 	})
-	v.remove = widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { p.remove([]event.Event{v.event}) })
+	v.remove = widgets.NewIcon(theme.DeleteIcon(), words.L("Delete (Del)"), func() { p.remove([]event.Event{v.event}) })
 	v.parts = widget.NewSelect(nil, func(string) {
 		if i := v.parts.SelectedIndex(); i >= 0 && i != v.clip {
 			v.clip, v.opened = i, false
@@ -74,23 +76,23 @@ func newEventView(p *Page) *eventView {
 	v.verdict = widget.NewLabel("")
 	v.verdict.Wrapping = fyne.TextWrapWord
 
-	side := container.NewGridWrap(fyne.NewSize(receiptWidth, 1)) // keeps the width of the receipt
 	top := container.NewBorder(nil, nil, container.NewHBox(back, newer, older),
 		container.NewHBox(v.protect, v.export, v.remove), v.title)
 	left := container.NewBorder(v.parts, nil, nil, nil,
 		container.NewStack(v.player.Content, container.NewVBox(layout.NewSpacer(), v.waiting, layout.NewSpacer())))
-	right := container.NewBorder(side, nil, nil, nil, container.NewVScroll(container.NewPadded(v.receipt)))
-	v.content = container.NewPadded(container.NewBorder(top, nil, nil,
-		container.NewBorder(nil, nil, widget.NewSeparator(), nil, right), left))
+	right := container.NewBorder(nil, nil, widget.NewSeparator(), nil,
+		container.NewVScroll(container.NewPadded(v.receipt)))
+	v.content = container.NewPadded(container.NewBorder(top, nil, nil, nil,
+		container.New(widgets.SideBar{Width: 320}, left, right)))
 	return v
 }
-
-const receiptWidth = 310
 
 // show shows an event.
 func (v *eventView) show(e event.Event) {
 	if v.event.ID != e.ID {
-		v.opened, v.clip = false, 0 // the player switches to the other clip, so there is never a second FFmpeg
+		v.missing = ""
+		// the player switches to the other clip, so there is never a second FFmpeg
+		v.opened, v.follows, v.clip = false, false, 0
 		v.verdict.SetText("")
 		v.verdict.Hide()
 		v.snapshot.Image = nil
@@ -98,6 +100,33 @@ func (v *eventView) show(e event.Event) {
 	v.event = e
 	v.draw()
 	v.play()
+	v.lookForFiles()
+}
+
+// lookForFiles finds out whether a clip is gone, although its drive is there.
+func (v *eventView) lookForFiles() {
+	e := v.event
+	if isAway(v.env, e) {
+		return
+	}
+	var paths []string
+	for _, c := range e.Clips {
+		paths = append(paths, v.env.Path(e, c.File))
+	}
+	v.env.Work.Go(func() {
+		missing := ""
+		for _, p := range paths {
+			if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) {
+				missing = p
+			}
+		}
+		v.env.Do(func() {
+			if v.event.ID == e.ID && v.missing != missing {
+				v.missing = missing
+				v.draw()
+			}
+		})
+	})
 }
 
 // changed updates the event if it is shown.
@@ -130,15 +159,18 @@ func (v *eventView) reload() {
 
 // leave ends the player.
 func (v *eventView) leave() {
+	v.player.LeaveFull()
 	v.player.Close()
-	v.opened = false
+	v.opened, v.follows = false, false
 }
 
 // typed handles the keys of the page. The rest goes to the player.
 func (v *eventView) typed(k *fyne.KeyEvent) {
 	switch k.Name {
 	case fyne.KeyEscape, fyne.KeyBackspace:
-		v.list.closeEvent()
+		if !v.player.LeaveFull() {
+			v.list.closeEvent()
+		}
 	case fyne.KeyUp:
 		v.list.neighbour(-1)
 	case fyne.KeyDown:
@@ -156,24 +188,27 @@ func (v *eventView) typed(k *fyne.KeyEvent) {
 
 func (v *eventView) focus() { v.env.Window.Canvas().Focus(v.player.Line) }
 
-// play opens the clip in the player, once the clip exists.
+// play opens the clip in the player. While the event is being saved, it opens what the camera films, from the pre-roll
+// on. The clip takes over where the user is.
 func (v *eventView) play() {
 	e := v.event
 	playable := v.clip < len(e.Clips)
-	widgets.SetVisible(v.player.Content, playable)
-	widgets.SetVisible(v.waiting, !playable)
+	follow := !playable && !e.State.Ended() && v.env.Status != nil
+	widgets.SetVisible(v.player.Content, playable || follow)
+	widgets.SetVisible(v.waiting, !playable && !follow)
 	var names []string
 	for i, c := range e.Clips {
 		names = append(names, words.L("File %d of %d, from %s", i+1, len(e.Clips), c.Start.Local().Format("15:04:05")))
 	}
 	widgets.SetVisible(v.parts, len(names) > 1)
 	v.parts.SetOptions(names)
+	if follow {
+		v.follow()
+		return
+	}
 	if !playable {
 		v.leave()
-		text, _ := page.StateOf(e, v.env.Now())
-		if !e.State.Ended() {
-			text = words.L("The clip is being saved. It plays here when it is done.")
-		}
+		text, _ := v.env.StateOf(e)
 		v.waiting.SetText(text)
 		return
 	}
@@ -184,19 +219,41 @@ func (v *eventView) play() {
 	if v.opened {
 		return
 	}
-	v.opened = true
 	c := e.Clips[v.clip]
-	var poster image.Image
-	if e.Thumbnail != "" && v.clip == 0 {
-		poster = v.list.thumbs.get(v.env.Path(e, e.Thumbnail))
+	video := page.Video{Source: player.Source{Path: v.env.Path(e, c.File), Length: c.Length.D()}, Name: e.Title(),
+		Start: c.Start, Marks: marksOf(e, c.Start, c.Length.D())}
+	if v.follows {
+		video.At = min(max(0, v.player.Shown().Sub(c.Start)), c.Length.D())
+		video.Poster = v.player.Picture.Image
+	} else if e.Thumbnail != "" && v.clip == 0 {
+		video.Poster = v.list.thumbs.get(v.env.Path(e, e.Thumbnail))
 	}
-	v.player.Open(player.Source{Path: v.env.Path(e, c.File), Length: c.Length.D()}, 0, marksOf(e, c), poster)
+	v.opened, v.follows = true, false
+	v.player.Open(video)
 }
 
-// marksOf returns the positions of an event's alarms that lie in a clip.
-func marksOf(e event.Event, c event.Clip) (marks []time.Duration) {
+// follow opens what the camera films, from the beginning of the event on.
+func (v *eventView) follow() {
+	e := v.event
+	if v.follows {
+		v.player.Mark(marksOf(e, e.From, e.Until.Sub(e.From)))
+		return
+	}
+	v.follows, v.opened = true, false
+	v.player.Open(page.Video{Source: v.env.Stream(e.Camera, e.From), Name: e.Title(), Start: e.From,
+		Marks: marksOf(e, e.From, e.Until.Sub(e.From)), Span: func() (from, to time.Duration) {
+			to = v.env.Now().Sub(e.From)
+			if s := v.env.Known(); s != nil {
+				from = max(0, to-s.RAM.Keep.D())
+			}
+			return from, to
+		}})
+}
+
+// marksOf returns the positions of an event's alarms that lie in a video.
+func marksOf(e event.Event, start time.Time, length time.Duration) (marks []time.Duration) {
 	for _, t := range e.Triggers {
-		if at := t.Time.Sub(c.Start); at >= 0 && at <= c.Length.D() {
+		if at := t.Time.Sub(start); at >= 0 && at <= length {
 			marks = append(marks, at)
 		}
 	}
@@ -206,6 +263,7 @@ func marksOf(e event.Event, c event.Clip) (marks []time.Duration) {
 // tick updates an event that is being saved.
 func (v *eventView) tick() {
 	if v.content.Visible() && !v.event.State.Ended() {
+		v.player.Tick()
 		v.draw()
 	}
 }
@@ -217,7 +275,7 @@ func (v *eventView) draw() {
 	v.title.SetText(words.Day(e.Time, now) + " " + e.Time.Local().Format("15:04:05") + "  ·  " + page.LabelOf(e) +
 		"  ·  " + e.Title())
 	if e.Protected {
-		v.protect.SetText(words.L("End protection"))
+		v.protect.SetText(words.L("Unprotect"))
 	} else {
 		v.protect.SetText(words.L("Protect"))
 	}
@@ -227,11 +285,15 @@ func (v *eventView) draw() {
 	widgets.SetEnabled(v.export, len(e.Clips) > 0)
 
 	box := container.NewVBox()
-	text, importance := page.StateOf(e, now)
+	text, importance := v.env.StateOf(e)
 	state := widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	state.Wrapping, state.Importance = fyne.TextWrapWord, importance
 	if e.State == event.Saved {
 		state.Importance = widget.SuccessImportance
+	}
+	if v.missing != "" {
+		state.Importance = widget.DangerImportance
+		state.SetText(words.L("The clip file is missing: %s", v.missing))
 	}
 	box.Add(state)
 	if !ended {
@@ -260,7 +322,7 @@ func (v *eventView) draw() {
 				box.Add(fact("", words.L("… and %d more", e.TriggerCount-i)))
 				break
 			}
-			box.Add(fact(t.Time.Local().Format("15:04:05"), alarmOf(t)))
+			box.Add(link(t.Time.Local().Format("15:04:05"), alarmOf(t), func() { v.player.SeekTo(t.Time) }))
 		}
 
 		if e.Mail != "" {
@@ -322,18 +384,18 @@ func receiptOf(e event.Event) (list [][2]string) {
 	if len(e.Clips) == 0 {
 		return nil
 	}
-	add(words.L("Length"), words.Length(e.Length())+"  ·  "+config.ByteSize(e.Bytes()).String())
+	add(words.L("Length"), words.Length(e.Length())+"  ·  "+words.Size(e.Bytes()))
 	if e.Continues == "" {
-		add(words.L("Pre-roll"), words.L("%.1f s, asked %.0f s", r.PreRollGot.D().Seconds(),
+		add(words.L("Pre-roll"), words.L("%.1f s (%.0f s requested)", r.PreRollGot.D().Seconds(),
 			r.PreRollAsked.D().Seconds()))
 	}
-	add(words.L("Post-roll"), words.L("%.1f s, asked %.0f s", r.PostRollGot.D().Seconds(),
+	add(words.L("Post-roll"), words.L("%.1f s (%.0f s requested)", r.PostRollGot.D().Seconds(),
 		r.PostRollAsked.D().Seconds()))
 	if d := r.DurableAfter.D(); d > 0 {
 		add(words.L("Safe on disk"), words.L("%.2f s after the alarm", d.Seconds()))
 	}
 	if e.Protected {
-		add(words.L("Protected"), words.L("it is never deleted by itself"))
+		add(words.L("Protected"), words.L("never deleted automatically"))
 	}
 	return list
 }
@@ -347,7 +409,7 @@ func (v *eventView) addFile(box *fyne.Container, c event.Clip) {
 	name.SizeName = theme.SizeNameCaptionText
 	box.Add(name)
 	box.Add(container.NewHBox(
-		widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
+		widgets.NewIcon(theme.FolderOpenIcon(), words.L("Show in folder"), func() {
 			v.env.Try(func(context.Context) error { return opener.Reveal(path) }, nil)
 		}),
 		widget.NewButtonWithIcon(words.L("Open"), theme.MediaVideoIcon(), func() {
@@ -434,6 +496,13 @@ func caption(text string) fyne.CanvasObject {
 	return container.New(layout.NewCustomPaddedVBoxLayout(0), widget.NewSeparator(), l)
 }
 
+// link returns a fact whose name can be clicked.
+func link(name, value string, do func()) fyne.CanvasObject {
+	b := widget.NewButton(name, do)
+	b.Importance, b.Alignment = widget.LowImportance, widget.ButtonAlignLeading
+	return container.NewBorder(nil, nil, container.NewVBox(widgets.Fixed(104, 0, b)), nil, widgets.Wrapped(value))
+}
+
 // fact returns a name and a value of one or more lines.
 func fact(name, value string) fyne.CanvasObject {
 	v := widget.NewLabel(value)
@@ -444,5 +513,5 @@ func fact(name, value string) fyne.CanvasObject {
 	n := widget.NewLabel(name)
 	n.Importance = widget.LowImportance
 	return container.NewBorder(nil, nil,
-		container.NewVBox(container.NewGridWrap(fyne.NewSize(104, n.MinSize().Height), n)), nil, v)
+		container.NewVBox(widgets.Fixed(104, 0, n)), nil, v)
 }

@@ -12,16 +12,15 @@ import (
 	"strings"
 	"time"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/opener"
 	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
-	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -32,12 +31,18 @@ type file struct {
 	time       time.Time
 }
 
-// filesOf returns the clips of events, with names that distinguish the cameras.
+// filesOf returns the clips of events, with names that begin with the names of the cameras and never repeat.
 func filesOf(env *page.Env, list []event.Event) (files []file) {
+	count := map[string]int{}
 	for _, e := range list {
 		for _, c := range e.Clips {
-			// A sidecar from elsewhere may hold any path.
-			files = append(files, file{env.Path(e, c.File), filepath.Base(e.Camera + "_" + c.File), c.Bytes, c.End})
+			// a sidecar from elsewhere may hold any path
+			name := event.FileName(e.Title()) + "_" + filepath.Base(c.File)
+			if count[name]++; count[name] > 1 {
+				ext := filepath.Ext(name)
+				name = fmt.Sprintf("%s_%d%s", strings.TrimSuffix(name, ext), count[name], ext)
+			}
+			files = append(files, file{env.Path(e, c.File), name, c.Bytes, c.End})
 		}
 	}
 	return files
@@ -57,35 +62,15 @@ func export(env *page.Env, list []event.Event) {
 	var d *dialog.CustomDialog
 	folder := widget.NewButtonWithIcon(words.L("Into a folder"), theme.FolderOpenIcon(), func() {
 		d.Hide()
-		dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
-			if err != nil {
-				env.Fail(fmt.Errorf("export: %w", err))
-				return
-			}
-			if u == nil { // cancelled
-				return
-			}
-			copyTo(env, files, whole, u.Path(), toFolder)
-		}, env.Window)
+		env.ChooseFolder(words.L("Export"), "", func(path string) { copyTo(env, files, whole, path, toFolder) })
 	})
 	zipped := widget.NewButtonWithIcon(words.L("Into a zip file"), theme.DocumentSaveIcon(), func() {
 		d.Hide()
-		s := dialog.NewFileSave(func(u fyne.URIWriteCloser, err error) {
-			if err != nil { // the folder may be read-only
-				env.Fail(fmt.Errorf("export: %w", err))
-				return
-			}
-			if u == nil { // cancelled
-				return
-			}
-			path := u.URI().Path()
-			_ = u.Close()
+		env.ChooseFile(words.L("Export"), "preroll-"+env.Now().Format("2006-01-02")+".zip", func(path string) {
 			copyTo(env, files, whole, path, toZip)
-		}, env.Window)
-		s.SetFileName("preroll-" + env.Now().Format("2006-01-02") + ".zip")
-		s.Show()
+		})
 	})
-	text := widgets.Wrapped(words.N(len(files), "1 clip", "%d clips") + ", " + config.ByteSize(whole).String())
+	text := widgets.Wrapped(words.N(len(files), "1 clip", "%d clips") + ", " + words.Size(whole))
 	d = dialog.NewCustom(words.L("Export"), words.L("Cancel"),
 		container.NewVBox(text, container.NewHBox(folder, zipped)), env.Window)
 	d.Show()
@@ -105,7 +90,11 @@ func copyTo(env *page.Env, files []file, whole int64, to string,
 			}
 		})
 		if err == nil {
-			env.Do(func() { env.Toast(words.L("Exported to %s", to)) })
+			env.Do(func() {
+				env.ToastWith(words.L("Exported to %s", to), words.L("Show in folder"), func() {
+					env.Try(func(context.Context) error { return opener.Reveal(to) }, nil)
+				})
+			})
 		}
 		return err
 	})
@@ -117,7 +106,7 @@ func toFolder(ctx context.Context, files []file, dir string, count func(int64)) 
 	var errs []error
 	for _, f := range files {
 		err := func() error {
-			out, err := create(filepath.Join(dir, f.name))
+			out, err := page.CreateFile(filepath.Join(dir, f.name))
 			if err != nil {
 				return err
 			}
@@ -136,19 +125,6 @@ func toFolder(ctx context.Context, files []file, dir string, count func(int64)) 
 	}
 
 	return errors.Join(errs...)
-}
-
-// create creates a file, with a number in its name if the name is taken.
-func create(path string) (*os.File, error) {
-	ext := filepath.Ext(path)
-	name := path
-	for n := 2; ; n++ {
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, err
-		}
-		name = fmt.Sprintf("%s_%d%s", strings.TrimSuffix(path, ext), n, ext)
-	}
 }
 
 // toZip copies files into a new zip file. It stores them uncompressed, because video does not shrink.

@@ -22,6 +22,7 @@ func clips(t *testing.T) (w *pagetest.Rig, list []event.Event) {
 	for _, camera := range []string{"gate", "yard"} {
 		e := pagetest.Event(1, event.Saved)
 		e.Camera, e.Folder = camera, camera+"/2026"
+		e.CameraName = "Café " + camera + "/.."
 		e.Clips[0].Bytes = int64(len(camera))
 		if err := os.MkdirAll(filepath.Join(root, camera, "2026"), 0o755); err != nil {
 			t.Fatal(err)
@@ -43,8 +44,8 @@ func TestExportToAFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]string{"gate_x.mp4": "gate", "yard_x.mp4": "yard", "gate_x_2.mp4": "gate",
-		"yard_x_2.mp4": "yard"} {
+	for name, want := range map[string]string{"café-gate_x.mp4": "gate", "café-yard_x.mp4": "yard",
+		"café-gate_x_2.mp4": "gate", "café-yard_x_2.mp4": "yard"} {
 		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(b) != want {
 			t.Errorf("%s: %q, %v", name, b, err)
 		}
@@ -91,7 +92,7 @@ func TestExportToAZip(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := io.ReadAll(f)
-		if err != nil || string(got) != want || z.File[i].Name != want+"_x.mp4" {
+		if err != nil || string(got) != want || z.File[i].Name != "café-"+want+"_x.mp4" {
 			t.Errorf("%s: %q, %v", z.File[i].Name, got, err)
 		}
 	}
@@ -109,8 +110,9 @@ func TestExportToAZip(t *testing.T) {
 func TestExportedNamesStayInTheirFolder(t *testing.T) {
 	w, _ := open(t, &pagetest.Fake{})
 	e := pagetest.Event(1, event.Saved)
-	e.Camera = "../../x"
-	if got := filesOf(w.Env, []event.Event{e})[0].name; got != "x_x.mp4" {
-		t.Errorf("name %q", got)
+	e.CameraName, e.Clips[0].File = "../../x", "../../y.mp4"
+	got := filesOf(w.Env, []event.Event{e, e}) // the same name twice
+	if got[0].name != "x_y.mp4" || got[1].name != "x_y_2.mp4" {
+		t.Errorf("names %q and %q", got[0].name, got[1].name)
 	}
 }

@@ -29,7 +29,7 @@ var scenes = []pagetest.Scene[*Page]{
 	{Name: "events-trouble", Set: func(w *pagetest.Rig, _ *pagetest.Fake, _ *Page) {
 		w.Status.Problems = []status.Problem{{Code: "camera",
 			Text: text.Plain("Gate: The camera refuses the user name or password"),
-			Hint: text.Plain("Check both in the camera's own web page, then correct them in the settings.")}}
+			Hint: text.Plain("Check both in the camera's own web page, then correct them.")}}
 		w.Status.SMTP.Unmatched = []status.Unmatched{{Time: pagetest.Noon, From: "192.0.2.7",
 			To:      []string{"nobody@nvr"},
 			Subject: "Motion"}}

@@ -16,7 +16,6 @@ import (
 	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
-	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -28,20 +27,20 @@ type row struct {
 }
 
 // rowOf returns the content of a row. The day is in the heading above it.
-func rowOf(e event.Event, now time.Time) row {
+func rowOf(env *page.Env, e event.Event) row {
 	r := row{title: e.Time.Local().Format("15:04:05") + "   " + e.Title(), protected: e.Protected}
 	parts := []string{page.LabelOf(e)}
 	if e.TriggerCount > 1 {
 		parts = append(parts, words.L("%d alarms", e.TriggerCount))
 	}
 	if len(e.Clips) > 0 {
-		parts = append(parts, words.Length(e.Length()), config.ByteSize(e.Bytes()).String())
+		parts = append(parts, words.Length(e.Length()), words.Size(e.Bytes()))
 	}
 	if len(e.Clips) > 1 {
 		parts = append(parts, words.L("%d files", len(e.Clips)))
 	}
 	r.detail = strings.Join(parts, "  ·  ")
-	r.state, r.importance = page.StateOf(e, now)
+	r.state, r.importance = env.StateOf(e)
 	return r
 }
 
@@ -63,7 +62,7 @@ func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
 		p.get(key)
 		return
 	}
-	m := rowOf(e, p.env.Now())
+	m := rowOf(p.env, e)
 	r.title.Set(m.title, theme.ColorNameForeground)
 	r.detail.Set(m.detail, theme.ColorNameForeground)
 	r.state.Set(m.state, colourOf(m.importance))
@@ -145,6 +144,7 @@ func newEventRow() *eventRow {
 	ground.CornerRadius = 4
 	r.title, r.detail, r.state = widgets.NewLine(fyne.TextStyle{Bold: true}), widgets.NewLine(fyne.TextStyle{}),
 		widgets.NewLine(fyne.TextStyle{})
+	r.title.Name = true
 	text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail, r.state,
 		layout.NewSpacer())
 	r.box = container.NewBorder(nil, nil,

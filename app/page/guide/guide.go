@@ -4,14 +4,16 @@ package guide
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -24,47 +26,69 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
-// Page sets up a recorder in four short steps: RAM disk, archive, camera, mail. Each step is tested before the next
-// one. The guide edits a copy of the settings. The copy is put in force before the last step, because that step waits
+// The steps of the guide.
+const (
+	stepWelcome = iota // what Preroll does, and what is wrong with this machine
+	stepCamera
+	stepMail
+	steps
+)
+
+// Page sets up a recorder: what Preroll does, a camera, its alarm mail. Memory, archive and FFmpeg are checked without
+// a word, and shown if something is wrong with them. The step of the camera is also where every further camera is
+// added. The guide edits a copy of the settings. The copy is put in force before the last step, because that step waits
 // for a real mail.
 type Page struct {
 	env     *page.Env
 	content *fyne.Container
 	body    *fyne.Container
 	edit    config.Settings
-	camera  config.Camera
+	added   []config.Camera // by this visit of the guide, the last one's mail is shown
 	step    int
 	auto    bool       // may come by itself, once
+	only    bool       // it was opened to add a camera
 	covers  func(bool) // hides the pages below, or shows them again
 	began   time.Time
-	ready   [4]bool
+	tested  bool // the camera works, or the user wants it anyway
+	usable  [2]bool
 
 	title, lead *widget.Label
-	scroll      *container.Scroll
+	scroll      *widgets.Scroll
 	dots        []*canvas.Circle
 	back        *widget.Button
 	next        *widgets.Answer
+	why         *widget.Label // why next is disabled
 	demo, leave *widget.Button
+	another     *widget.Button
 	fault       *widget.Label
 
-	ram, archive       *folderStep
-	brand              *widget.Select
-	address, url       *widget.Entry
-	user, password     *widget.Entry
-	name               *widget.Entry
-	sub                *widget.Check
-	hint               *widget.Label
-	search             *widget.Button
-	found              *fyne.Container
-	tester             *page.CameraTest
-	untested           *widget.Button
-	typedURL, building bool
-	help               *page.MailHelp
-	arrived            *widget.Label
-	waiting            *widget.ProgressBarInfinite
-	steps              [4]fyne.CanvasObject
+	ram, archive   *folderStep
+	places         fyne.CanvasObject
+	right          *widget.Label // one line that says that all is right
+	change         *widget.Button
+	ffmpeg         fyne.CanvasObject
+	changing       bool
+	brand          *widget.Select
+	address, url   *widgets.Entry
+	user, password *widgets.Entry
+	name           *widgets.Entry
+	channels       *widgets.Entry
+	channelRow     fyne.CanvasObject
+	sub            *widget.Check
+	hint           *widget.Label
+	search         *widget.Button
+	found          *fyne.Container
+	tester         *page.CameraTest
+	untested       *widget.Button
+	typedURL       bool
+	building       bool
+	help           *page.MailHelp
+	arrived        *widget.Label
+	waiting        *widget.ProgressBarInfinite
+	parts          [steps]fyne.CanvasObject
 }
 
 // folderStep asks for a folder and shows what the folder is good for.
@@ -75,7 +99,9 @@ type folderStep struct {
 	result  *widget.Label
 	offers  *fyne.Container
 	offered fyne.CanvasObject
+	row     fyne.CanvasObject
 	asked   int
+	good    bool // nothing needs to be said of the folder
 }
 
 // New makes the guide. covers is called with true when the guide comes to lie over the pages, and with false when it
@@ -87,7 +113,7 @@ func New(env *page.Env, covers func(bool)) *Page {
 	g.lead = widget.NewLabel("")
 	g.lead.Wrapping = fyne.TextWrapWord
 	dots := container.NewHBox(layout.NewSpacer())
-	for range 4 {
+	for range steps {
 		d := canvas.NewCircle(theme.Color(theme.ColorNameDisabled))
 		g.dots = append(g.dots, d)
 		dots.Add(container.NewCenter(container.NewGridWrap(fyne.NewSize(10, 10), d)))
@@ -98,17 +124,22 @@ func New(env *page.Env, covers func(bool)) *Page {
 		widget.HighImportance
 	g.demo = widget.NewButtonWithIcon(words.L("Try it with the demo camera"), theme.MediaPlayIcon(), g.tryDemo)
 	g.leave = widget.NewButton(words.L("Later"), g.Hide)
+	g.another = widget.NewButtonWithIcon(words.L("Add another camera"), theme.ContentAddIcon(),
+		func() { g.addCamera() })
+	g.why = widget.NewLabel("")
+	g.why.Importance = widget.LowImportance
 	g.fault = widget.NewLabel("")
 	g.fault.Wrapping, g.fault.Importance = fyne.TextWrapWord, widget.DangerImportance
 	g.fault.Hide()
 
 	g.ram = g.newFolderStep("ram")
 	g.archive = g.newFolderStep("archive")
-	g.steps = [4]fyne.CanvasObject{g.ramStep(), g.archiveStep(), g.cameraStep(), g.mailStep()}
-	g.body = container.NewStack(g.steps[:]...)
-	g.scroll = container.NewVScroll(container.NewPadded(g.body))
+	g.parts = [steps]fyne.CanvasObject{g.welcomeStep(), g.cameraStep(), g.mailStep()}
+	g.body = container.NewStack(g.parts[:]...)
+	g.scroll = widgets.NewScroll(container.NewPadded(g.body))
 	foot := container.NewVBox(g.fault, widget.NewSeparator(),
-		container.NewHBox(g.leave, g.demo, layout.NewSpacer(), g.back, g.next))
+		container.NewBorder(nil, nil, container.NewHBox(g.leave, g.demo, g.another), container.NewHBox(g.back, g.next),
+			container.NewHBox(layout.NewSpacer(), g.why)))
 	head := container.NewVBox(container.NewBorder(nil, nil, nil, dots, g.title), g.lead, widget.NewSeparator())
 	g.content = container.NewStack(widgets.NewBackdrop(theme.ColorNameBackground, "", 0),
 		container.NewPadded(container.NewPadded(container.New(widgets.Narrow{Width: 760},
@@ -129,9 +160,10 @@ func (g *Page) newFolderStep(use string) *folderStep {
 	return f
 }
 
-func (g *Page) ramStep() fyne.CanvasObject {
-	rows := container.NewVBox(widgets.Field(words.L("Folder"), words.L("on a RAM disk"), g.ram.entry), g.ram.offered,
-		widgets.Field("", "", g.ram.result))
+// welcomeStep shows what Preroll does, and what is wrong with this machine.
+func (g *Page) welcomeStep() fyne.CanvasObject {
+	ram := container.NewVBox(widgets.Field(words.L("Memory"), words.L("a folder on a RAM disk"), g.ram.entry),
+		g.ram.offered, widgets.Field("", "", g.ram.result))
 	if host.CanMakeRAMDisk() {
 		create := widget.NewButtonWithIcon(words.L("Make a RAM disk"), theme.ContentAddIcon(), func() {
 			var path string
@@ -144,23 +176,55 @@ func (g *Page) ramStep() fyne.CanvasObject {
 				}
 			})
 		})
-		rows.Add(widgets.Field("", words.L("It is made again after each start of the computer."),
+		ram.Add(widgets.Field("", words.L("It is made again after each start of the computer."),
 			container.NewHBox(create)))
 	}
-
-	return rows
+	g.ram.row = ram
+	choose := widget.NewButtonWithIcon(words.L("Choose"), theme.FolderOpenIcon(), func() {
+		g.env.ChooseFolder(words.L("Archive folder"), g.archive.entry.Text, g.archive.entry.SetText)
+	})
+	g.archive.row = container.NewVBox(widgets.Field(words.L("Clips"),
+		words.L("a folder on a drive with room for your clips"),
+		container.NewBorder(nil, nil, nil, choose, g.archive.entry)), widgets.Field("", "", g.archive.result))
+	copyHint := widgets.NewIcon(theme.ContentCopyIcon(), words.L("Copy"), func() {
+		fyne.CurrentApp().Clipboard().SetContent(words.Say(text.FFmpegMissingHint.With()))
+	})
+	missing := widgets.Wrapped(words.Say(text.FFmpegMissing.With()) + ". " + words.Say(text.FFmpegMissingHint.With()))
+	missing.Importance = widget.WarningImportance
+	g.ffmpeg = widgets.Field("FFmpeg",
+		words.L("Without it there is no demo camera, no pictures and no player; cameras with RTSP are still recorded."),
+		container.NewBorder(nil, nil, nil, container.NewVBox(copyHint), missing))
+	g.right = widgets.Wrapped("")
+	g.right.Importance = widget.LowImportance
+	g.change = widget.NewButton(words.L("Change"), func() {
+		g.changing = true
+		g.drawPlaces()
+	})
+	g.places = container.NewVBox(g.ffmpeg, g.ram.row, g.archive.row,
+		container.NewBorder(nil, nil, nil, container.NewVBox(g.change), g.right))
+	return container.NewVBox(widgets.NewStory(words.L("last 100 s in memory"), words.L("alarm"),
+		words.L("saved as a clip")),
+		widgets.Wrapped(words.L("You need your camera's address, user and password. The rest takes about a minute.")),
+		g.places)
 }
 
-func (g *Page) archiveStep() fyne.CanvasObject {
-	choose := widget.NewButtonWithIcon(words.L("Choose"), theme.FolderOpenIcon(), func() {
-		dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
-			if err == nil && u != nil {
-				g.archive.entry.SetText(u.Path())
-			}
-		}, g.env.Window)
-	})
-	return container.NewVBox(widgets.Field(words.L("Folder"), words.L("on a drive with room for your clips"),
-		container.NewBorder(nil, nil, nil, choose, g.archive.entry)), widgets.Field("", "", g.archive.result))
+// drawPlaces shows the folders and FFmpeg if something is wrong with them, or if the user wants to change them.
+func (g *Page) drawPlaces() {
+	s := g.env.Status
+	lacks := s != nil && s.FFmpeg.Path == "" && s.FFmpeg.Version == ""
+	widgets.SetVisible(g.ffmpeg, lacks)
+	widgets.SetVisible(g.ram.row, g.changing || !g.ram.good)
+	widgets.SetVisible(g.archive.row, g.changing || !g.archive.good)
+	said := words.L("Clips are saved in %s.", g.edit.Archive.Path)
+	if age := g.edit.Archive.MaxAge.D(); age > 0 {
+		said = words.L("Clips are saved in %s and deleted after %s; the settings change that.", g.edit.Archive.Path,
+			words.Ago(age))
+	}
+	g.right.SetText(said)
+	widgets.SetVisible(g.right, g.archive.good && !g.changing)
+	widgets.SetVisible(g.change, !g.changing)
+	widgets.SetEnabled(g.demo, !lacks)
+	g.content.Refresh()
 }
 
 func (g *Page) cameraStep() fyne.CanvasObject {
@@ -168,16 +232,23 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 	for _, b := range config.Brands {
 		names = append(names, page.BrandName(b))
 	}
+	entry := func() *widgets.Entry {
+		e := widgets.NewEntry(g.env.Window, nil)
+		e.OnSubmitted = func(string) { g.enter() }
+		return e
+	}
 	g.brand = widget.NewSelect(names, func(string) { g.build() })
-	g.name, g.address, g.url, g.user, g.password = widget.NewEntry(), widget.NewEntry(), widget.NewEntry(),
-		widget.NewEntry(), widget.NewPasswordEntry()
+	g.name, g.address, g.url, g.user, g.password, g.channels = entry(), entry(), entry(), entry(), entry(), entry()
+	g.password.Password = true
 	g.name.SetPlaceHolder(words.L("Front door"))
 	g.address.SetPlaceHolder("192.168.1.20")
 	g.url.SetPlaceHolder("rtsp://192.168.1.20/stream1")
 	g.user.SetPlaceHolder(words.L("as in the camera"))
 	g.password.SetPlaceHolder(words.L("as in the camera"))
-	g.address.OnChanged = func(string) { g.build() }
-	g.sub = widget.NewCheck(words.L("The smaller of its two streams"), func(bool) { g.build() })
+	g.channels.SetPlaceHolder(words.L("only for a recorder, such as 1-4, 7"))
+	g.address.OnChanged = g.typedAddress
+	g.channels.OnChanged = func(string) { g.build(); g.untest() }
+	g.sub = widget.NewCheck(words.L("Use the low-resolution stream"), func(bool) { g.build() })
 	g.url.OnChanged = func(v string) {
 		if clean, user, password := config.SplitURL(v); user != "" || password != "" {
 			g.user.SetText(user)
@@ -191,37 +262,38 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 		g.untest()
 	}
 
-	for _, e := range []*widget.Entry{g.user, g.password} {
+	for _, e := range []*widgets.Entry{g.user, g.password} {
 		e.OnChanged = func(string) { g.untest() }
 	}
+	g.name.OnChanged = func(string) { g.draw() }
 	g.hint = widget.NewLabel("")
 	g.hint.Wrapping, g.hint.Importance, g.hint.SizeName = fyne.TextWrapWord, widget.LowImportance,
 		theme.SizeNameCaptionText
 	g.search = widget.NewButtonWithIcon(words.L("Search the network"), theme.SearchIcon(), g.discover)
 	g.found = container.NewVBox()
 	g.tester = page.NewCameraTest(g.env, g.typedCamera)
-	g.tester.Told = func() { g.scroll.ScrollToBottom() }
 	g.tester.Done = func(ok bool) {
-		g.ready[2] = ok
+		g.tested = ok
 		widgets.SetVisible(g.untested, !ok)
 		g.draw()
-		g.scroll.ScrollToBottom()
 	}
-	g.untested = widget.NewButton(words.L("Use it all the same"), func() { g.ready[2] = true; g.forth() })
+	g.untested = widget.NewButton(words.L("Use it anyway"), func() { g.tested = true; g.forth() })
 	g.untested.Hide()
-	return container.NewVBox(
+	g.channelRow = widgets.Field(words.L("Channels"), "", g.channels)
+	fields := container.NewVBox(
 		widgets.Field("", "", container.NewHBox(g.search)), g.found,
-		widgets.Field(words.L("Name"), "", g.name),
 		widgets.Field(words.L("Brand"), "", g.brand),
 		widgets.Field(words.L("Address"), words.L("the camera's IP address, as your router or its app shows it"),
 			g.address),
 		widgets.Field(words.L("User"), "", g.user),
 		widgets.Field(words.L("Password"), "", g.password),
-		widgets.Field(words.L("RTSP address"), words.L("made from the above; change it where you know better"), g.url),
+		widgets.Field(words.L("Name"), "", g.name),
+		g.channelRow,
+		widgets.Field(words.L("RTSP address"), words.L("filled in for you; edit if yours differs"), g.url),
 		widgets.Field("", "", g.sub),
-		widgets.Field("", "", g.hint),
-		widgets.Field("", "", g.tester.Content),
-		widgets.Field("", "", container.NewHBox(g.untested)))
+		widgets.Field("", "", g.hint))
+	return container.New(widgets.SideBar{Width: 330}, fields,
+		container.NewVBox(g.tester.Content, container.NewHBox(g.untested)))
 }
 
 func (g *Page) mailStep() fyne.CanvasObject {
@@ -245,14 +317,20 @@ func (g *Page) Update(control.Update, bool) {
 			g.Show()
 		}
 	}
-	if g.content.Visible() && g.step == 3 {
+	if g.content.Visible() && g.step == stepMail {
 		g.drawMail()
 	}
 }
 
 // Show opens the guide with the settings in force.
-func (g *Page) Show() {
+func (g *Page) Show() { g.open(false) }
+
+// ShowCamera opens the guide where a camera is added.
+func (g *Page) ShowCamera() { g.open(true) }
+
+func (g *Page) open(only bool) {
 	g.auto = false
+	g.only = only
 	g.env.Work.Go(func() {
 		s, err := g.env.Client.Settings(g.env.Ctx)
 		g.env.Do(func() {
@@ -266,25 +344,42 @@ func (g *Page) Show() {
 }
 
 func (g *Page) start(s config.Settings) {
-	g.edit, g.ready, g.typedURL = s, [4]bool{3: true}, false
-	g.camera = page.NewCamera(s, "")
-	g.name.SetText(g.camera.Name)
-	g.address.SetText("")
-	g.url.SetText("")
-	g.user.SetText("")
-	g.password.SetText("")
-	g.sub.SetChecked(false)
-	g.found.RemoveAll()
-	g.brand.SetSelectedIndex(len(config.Brands) - 1)
+	g.edit, g.usable, g.changing, g.added = s, [2]bool{}, false, nil
+	g.clear()
 	g.content.Show()
 	g.covers(true)
 	g.env.Window.Canvas().Unfocus()
-	g.turn(0)
+	if g.only {
+		g.turn(stepCamera)
+		return
+	}
+	g.ram.good, g.archive.good = true, true
+	g.turn(stepWelcome)
 	g.ram.entry.SetText(s.RAMDisk.Path)
 	g.archive.entry.SetText(s.Archive.Path)
 	g.ram.check()
 	g.archive.check()
 	g.env.Window.Content().Refresh()
+}
+
+// clear empties the fields of the camera.
+func (g *Page) clear() {
+	g.typedURL, g.tested = false, false
+	for _, e := range []*widgets.Entry{g.name, g.address, g.url, g.user, g.password, g.channels} {
+		e.SetText("")
+	}
+	g.name.SetText(page.NewCamera(g.edit, "").Name)
+	g.sub.SetChecked(false)
+	g.found.RemoveAll()
+	g.brand.SetSelectedIndex(len(config.Brands) - 1)
+	g.untest()
+}
+
+// addCamera turns to the fields of one more camera.
+func (g *Page) addCamera() {
+	g.added = nil
+	g.clear()
+	g.turn(stepCamera)
 }
 
 // Hide closes the guide.
@@ -303,25 +398,23 @@ func (g *Page) Tick() {}
 func (g *Page) Key(*fyne.KeyEvent) {}
 
 // leads are the title and the purpose of each step.
-var leads = [4][2]string{
-	{"Memory",
-		"Preroll keeps the last seconds of every camera in memory, so that no disk is worn while nothing happens. Where may it do so?"},
-	{"Archive", "When a camera reports an alarm, its clip is saved here for good."},
-	{"Camera",
-		"Choose the brand and type the camera's address, its user and its password; or search the network for it."},
+var leads = [steps][2]string{
+	{"Welcome to Preroll",
+		"Preroll keeps the last seconds of every camera in memory. When a camera reports an alarm, Preroll saves a clip that begins before the alarm."},
+	{"Camera", "Choose the brand, type address, user and password, and press Enter; or search the network."},
 	{"Alarm mail", "The camera tells Preroll of an alarm by mail, which never leaves your network."},
 }
 
 func (g *Page) turn(step int) {
-	g.step = max(0, min(step, 3))
-	for i, s := range g.steps {
+	g.step = max(0, min(step, steps-1))
+	for i, s := range g.parts {
 		widgets.SetVisible(s, i == g.step)
 	}
-	g.title.SetText(words.L("Step %d of 4: %s", g.step+1, words.L(leads[g.step][0])))
+	g.title.SetText(words.L(leads[g.step][0]))
 	g.lead.SetText(words.L(leads[g.step][1]))
 	g.say("")
 	g.scroll.ScrollToTop()
-	if g.step == 3 {
+	if g.step == stepMail {
 		g.began = g.env.Now()
 		g.waiting.Start()
 		g.drawMail()
@@ -330,14 +423,29 @@ func (g *Page) turn(step int) {
 	}
 
 	g.draw()
-	switch g.step {
-	case 2:
+	if g.step == stepCamera {
 		g.env.Work.Go(func() { // later, so that the key that led here is not typed into the address
 			g.env.Do(func() { g.env.Window.Canvas().Focus(g.address) })
 		})
-	default:
+	} else {
 		g.env.Window.Canvas().Focus(g.next)
 	}
+}
+
+// missingPart says why the step is not done, or "" if it is.
+func (g *Page) missingPart() string {
+	switch {
+	case g.step == stepWelcome && !(g.usable[0] && g.usable[1]):
+		if g.ram.good && g.archive.good {
+			return words.L("Checking this computer …")
+		}
+		return words.L("First choose a folder that can be used.")
+	case g.step == stepCamera && strings.TrimSpace(g.url.Text) == "":
+		return words.L("Type the camera's address.")
+	case g.step == stepCamera && !g.tested:
+		return words.L("Press Enter to test the camera.")
+	}
+	return ""
 }
 
 func (g *Page) draw() {
@@ -348,25 +456,32 @@ func (g *Page) draw() {
 		}
 		d.FillColor = theme.Color(name)
 		d.Refresh()
+		widgets.SetVisible(d, !g.only)
 	}
 
-	if off := g.next.Disabled(); off == g.ready[g.step] {
+	lacks := g.missingPart()
+	g.why.SetText(lacks)
+	if off := g.next.Disabled(); off == (lacks == "") {
 		widgets.SetEnabled(g.next, off)
 		if c := g.env.Window.Canvas(); off && c.Focused() == nil {
 			c.Focus(g.next) // Enter or Space goes on
 		}
 	}
-	widgets.SetEnabled(g.back, g.step > 0)
-	widgets.SetVisible(g.demo, g.step < 3 && !slices.ContainsFunc(g.edit.Cameras, func(c config.Camera) bool {
-		return c.URL == config.DemoURL
-	}))
-	widgets.SetVisible(g.leave, g.step < 3)
+	widgets.SetVisible(g.back, g.step > 0 && !(g.only && g.step == stepCamera))
+	widgets.SetVisible(g.demo, g.step == stepWelcome && !slices.ContainsFunc(g.edit.Cameras,
+		func(c config.Camera) bool { return c.URL == config.DemoURL }))
+	widgets.SetVisible(g.leave, g.step < stepMail)
+	widgets.SetVisible(g.another, g.step == stepMail)
 	text := words.L("Next")
-	if g.step == 3 {
+	if g.step == stepMail {
 		text = words.L("Finish")
 	}
+	g.leave.SetText(words.L("Later"))
+	if g.only {
+		g.leave.SetText(words.L("Cancel"))
+	}
 	g.next.SetText(text)
-	g.content.Refresh()
+	g.drawPlaces()
 }
 
 func (g *Page) say(text string) {
@@ -378,20 +493,35 @@ func (g *Page) say(text string) {
 // forth goes to the next step. Before the last step it puts the settings in force.
 func (g *Page) forth() {
 	switch g.step {
-	case 2:
-		c := g.typedCamera()
+	case stepCamera:
+		was := func(o config.Camera) bool { // from before Back was pressed
+			return slices.ContainsFunc(g.added, func(c config.Camera) bool { return c.ID == o.ID })
+		}
 		s := g.edit.Clone()
-		was := func(o config.Camera) bool { return o.ID == g.camera.ID } // from before Back was pressed
-		s.Cameras = append(slices.DeleteFunc(s.Cameras, was), c)
+		s.Cameras = slices.DeleteFunc(s.Cameras, was)
+		list := g.typedCameras(s)
+		s.Cameras = append(s.Cameras, list...)
 		g.apply(s, func() {
-			g.camera = c
-			g.turn(3)
+			g.added = list
+			g.turn(stepMail)
 		})
-	case 3:
+	case stepMail:
 		g.Hide()
-		g.env.Go(instance.Request{Page: "events"})
+		if !g.only {
+			g.env.Go(instance.Request{Page: "events"})
+		}
 	default:
 		g.turn(g.step + 1)
+	}
+}
+
+// enter tests the camera, or goes on with a tested one.
+func (g *Page) enter() {
+	switch {
+	case g.tested:
+		g.forth()
+	case strings.TrimSpace(g.url.Text) != "":
+		g.tester.Run()
 	}
 }
 
@@ -442,19 +572,80 @@ func (g *Page) tryDemo() {
 	g.apply(s, func() {
 		g.Hide()
 		g.env.Go(instance.Request{Page: "events"})
-		g.env.Toast(words.L("The demo camera records. Press \"Send a test alarm\" and watch."))
+		g.env.Toast(words.L("The demo camera is starting. Press \"Send a test alarm\" and watch."))
 	})
 }
 
-// typedCamera returns the camera with the values of the fields.
-func (g *Page) typedCamera() config.Camera {
-	c := g.camera
-	if n := strings.TrimSpace(g.name.Text); n != "" && n != c.Name {
-		c = page.NewCamera(g.edit, n)
+// typedCamera returns the camera with the values of the fields. Of several channels it is the first one.
+func (g *Page) typedCamera() config.Camera { return g.typedCameras(g.edit)[0] }
+
+// typedCameras returns the cameras with the values of the fields: one for each channel.
+func (g *Page) typedCameras(s config.Settings) (list []config.Camera) {
+	channels := channelsOf(g.channels.Text)
+	name := strings.TrimSpace(g.name.Text)
+	s = s.Clone()
+	for _, n := range channels {
+		title := name
+		if len(channels) > 1 {
+			title = strings.TrimSpace(fmt.Sprintf("%s %d", name, n))
+		}
+		c := page.NewCamera(s, title)
+		c.URL, c.Username, c.Password = strings.TrimSpace(g.url.Text), strings.TrimSpace(g.user.Text),
+			config.Secret(g.password.Text)
+		if len(channels) > 1 || n != 1 {
+			c.URL = g.brandURL(n)
+		}
+		s.Cameras = append(s.Cameras, c)
+		list = append(list, c)
 	}
-	c.URL, c.Username, c.Password = strings.TrimSpace(g.url.Text), strings.TrimSpace(g.user.Text),
-		config.Secret(g.password.Text)
-	return c
+	return list
+}
+
+// maxChannels is the highest number of a recorder's channel.
+const maxChannels = 64
+
+// channelsOf parses channels such as "1-4, 7". Without any it returns the first channel.
+func channelsOf(text string) (list []int) {
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
+		first, last, _ := strings.Cut(part, "-")
+		from, err := strconv.Atoi(first)
+		to := from
+		if last != "" {
+			to, _ = strconv.Atoi(last)
+		}
+		for n := max(1, from); err == nil && n <= min(to, maxChannels); n++ {
+			if !slices.Contains(list, n) {
+				list = append(list, n)
+			}
+		}
+	}
+	if list == nil {
+		return []int{1}
+	}
+	return list
+}
+
+// typedAddress takes the address of a camera, or a whole URL that somebody pasted.
+func (g *Page) typedAddress(v string) {
+	u, err := url.Parse(strings.TrimSpace(v))
+	if err != nil || u.Host == "" || !strings.Contains(v, "://") {
+		g.build()
+		return
+	}
+	g.typedURL = len(strings.Trim(u.RequestURI(), "/")) > 0
+	if g.typedURL {
+		g.url.SetText(strings.TrimSpace(v))
+	} else if u.User != nil {
+		password, _ := u.User.Password()
+		g.user.SetText(u.User.Username())
+		g.password.SetText(password)
+	}
+	g.address.SetText(u.Host)
+}
+
+// brandURL returns the RTSP address of a channel at the typed address.
+func (g *Page) brandURL(channel int) string {
+	return config.Brands[max(0, g.brand.SelectedIndex())].URL(strings.TrimSpace(g.address.Text), g.sub.Checked, channel)
 }
 
 // build makes the RTSP address from brand and address, unless the user typed an RTSP address.
@@ -465,12 +656,13 @@ func (g *Page) build() {
 	}
 	b := config.Brands[i]
 	g.hint.SetText(words.Say(b.Hint))
+	widgets.SetVisible(g.channelRow, b.URL("x", false, 1) != b.URL("x", false, 2))
 	if g.typedURL {
 		return
 	}
 	g.building = true
-	if a := strings.TrimSpace(g.address.Text); a != "" {
-		g.url.SetText(b.URL(a, g.sub.Checked, 1))
+	if strings.TrimSpace(g.address.Text) != "" {
+		g.url.SetText(g.brandURL(channelsOf(g.channels.Text)[0]))
 	} else {
 		g.url.SetText("")
 	}
@@ -479,7 +671,7 @@ func (g *Page) build() {
 
 // untest drops the result of the test after a field has changed.
 func (g *Page) untest() {
-	g.ready[2] = false
+	g.tested = false
 	g.tester.Clear()
 	g.untested.Hide()
 	g.draw()
@@ -501,7 +693,8 @@ func (g *Page) discover() {
 		if len(list) == 0 {
 			g.found.Add(widgets.Field("", "",
 				widgets.Wrapped(
-					words.L("No camera answered. Many must have ONVIF switched on first; type the address below instead."))))
+					words.L(
+						"No camera answered. Many must have ONVIF switched on first; type the address below instead."))))
 		}
 		for _, f := range list {
 			text := strings.Join(slices.DeleteFunc([]string{f.Address, f.Name, f.Model}, func(s string) bool {
@@ -540,8 +733,11 @@ func (g *Page) drawMail() {
 	if i := g.brand.SelectedIndex(); i >= 0 {
 		g.help.Known = config.Brands[i].Name
 	}
-	g.help.Set(g.edit, g.camera, s, g.env.Hosts())
-	text, importance, here := arrivalOf(s, g.camera, g.began)
+	if len(g.added) == 0 {
+		return
+	}
+	g.help.Set(g.edit, g.added[0], s, g.env.Hosts())
+	text, importance, here := arrivalOf(s, g.added[0], g.began)
 	if g.arrived.Text != text {
 		g.arrived.Importance = importance
 		g.arrived.SetText(text)
@@ -576,11 +772,11 @@ func arrivalOf(s *status.Status, c config.Camera, since time.Time) (text string,
 		return words.L("An alarm mail of %s is here: %s. Its clip is being saved. All is set up.", c.Title(), from),
 			widget.SuccessImportance, true
 	case len(m.Cameras) == 0:
-		return words.L("A mail is here, %s, but it fits no camera: type the recipient from above into the camera.",
+		return words.L("A mail is here, %s, but it fits no camera: type the recipient shown below into the camera.",
 			from), widget.WarningImportance, false
 	}
 
-	return words.L("A mail is here, %s, but it is for another camera: type the recipient from above into the camera.",
+	return words.L("A mail is here, %s, but it is for another camera: type the recipient shown below into the camera.",
 		from), widget.WarningImportance, false
 }
 
@@ -618,7 +814,7 @@ func (f *folderStep) apply() (path string, step int) {
 	} else {
 		g.edit.RAMDisk.Path = path
 	}
-	g.ready[step] = false
+	g.usable[step] = false
 	f.asked++
 	f.showResult(words.L("Looking …"), widget.MediumImportance)
 	g.draw()
@@ -639,10 +835,12 @@ func (f *folderStep) check() {
 			}
 			if err != nil {
 				f.showResult(words.Error(err), widget.DangerImportance)
+				f.good = false
+				g.draw()
 				return
 			}
 			text, importance, ok := folderOf(d, f.use, edit)
-			g.ready[n] = ok
+			g.usable[n], f.good = ok, importance == widget.SuccessImportance
 			f.offers.RemoveAll()
 			for _, s := range d.Suggest {
 				if s != path {
@@ -661,6 +859,9 @@ func (f *folderStep) showResult(text string, i widget.Importance) {
 	f.result.SetText(text)
 }
 
+// slowDrive is a speed in bytes per second that is worth a word.
+const slowDrive = 10e6
+
 // usualRate is the assumed bit rate of an unknown camera in bytes per second: 4 Mbit/s.
 const usualRate = 4e6 / 8
 
@@ -675,10 +876,12 @@ func folderOf(d status.Folder, use string, s config.Settings) (text string, i wi
 		kind = "?"
 	}
 	if use == "archive" {
-		text = words.L("%s, %s free.", kind, config.ByteSize(d.Free))
-		if d.Speed > 0 {
-			text += " " + words.L("It takes %.0f MB a second, which is enough for about %d cameras at once.",
+		text = words.L("%s, %s free.", kind, words.Size(d.Free))
+		if d.Speed > 0 && d.Speed < slowDrive {
+			text += " " + words.L("It takes only %.1f MB a second, which is enough for about %d cameras at once.",
 				d.Speed/1e6, int(d.Speed/usualRate))
+		} else if d.Speed > 0 {
+			text += " " + words.L("Fast enough.")
 		}
 		clip := usualRate * (s.Clip.PreRoll.D() + s.Clip.PostRoll.D()).Seconds()
 		text += " " + words.L("There is room for about %d clips of %.0f s.", int(float64(d.Free)/clip),
@@ -693,8 +896,8 @@ func folderOf(d status.Folder, use string, s config.Settings) (text string, i wi
 	budget := min(int64(s.RAMDisk.Budget), d.Free)
 	each := usualRate * s.RAMDisk.Keep.D().Seconds()
 	n := int(float64(budget) / each)
-	text = words.L("%s, %s free, of which Preroll uses at most %s.", kind, config.ByteSize(d.Free),
-		config.ByteSize(budget))
+	text = words.L("%s, %s free, of which Preroll uses at most %s.", kind, words.Size(d.Free),
+		words.Size(budget))
 	if n > 0 {
 		text += " " + words.L("That holds the last %.0f s of %d cameras with 4 Mbit/s each.",
 			s.RAMDisk.Keep.D().Seconds(), n)
@@ -705,7 +908,7 @@ func folderOf(d status.Folder, use string, s config.Settings) (text string, i wi
 	case d.RAM:
 		return words.L("This is RAM: %s", text), widget.SuccessImportance, true
 	case !d.Known:
-		return words.L("Nobody can tell whether this is RAM: %s Every second of video is written to it, all day.",
+		return words.L("Preroll cannot tell whether this is RAM: %s Every second of video is written to it, all day.",
 			text), widget.WarningImportance, true
 	}
 

@@ -1,6 +1,7 @@
 package guide
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -38,36 +39,37 @@ func TestGuide(t *testing.T) {
 			Picture: pagetest.JPEG(), GOP: event.Seconds(2 * time.Second), BitRate: 4e6},
 		Found: []status.DiscoveredCamera{{Address: "192.0.2.9", Name: "Yard", Model: "RLC-810A", Brand: "Reolink"}}}
 	w, g := open(t, f)
-	w.Status = &status.Status{SMTP: status.SMTP{Listen: "[::]:2525"}}
+	w.Status = &status.Status{SMTP: status.SMTP{Listen: "[::]:2525"}, FFmpeg: status.FFmpeg{Path: "ffmpeg"}}
 	w.Changed(control.Update{Status: w.Status}, true)
 	w.Settle()
-	if !g.content.Visible() || g.step != 0 {
+	if !g.content.Visible() || g.step != stepWelcome {
 		t.Fatal("the guide does not come by itself")
 	}
-	if g.next.Disabled() || !strings.Contains(g.ram.result.Text, "This is RAM: tmpfs, 4 GiB free") ||
-		len(g.ram.offers.Objects) != 1 {
-		t.Errorf("RAM: %q, %d offers", g.ram.result.Text, len(g.ram.offers.Objects))
+	if g.ram.row.Visible() || !g.archive.row.Visible() || g.ffmpeg.Visible() || g.next.Disabled() {
+		t.Error("an archive in RAM alone must be shown: it works, but loses the clips")
 	}
+	f.Checked.RAM, f.Checked.Kind, f.Checked.Speed = false, "ext4", 200e6
+	g.archive.check()
+	w.Settle()
+	if g.archive.row.Visible() || !strings.Contains(g.right.Text, "deleted after 30 days") {
+		t.Errorf("a good archive is shown, and not in a line: %q", g.right.Text)
+	}
+	test.Tap(g.change)
 	f.Checked.Fault = text.Plain("cannot be written: this user has no right to")
-	g.ram.entry.SetText("/mnt/locked/x")
-	if !g.next.Disabled() {
+	g.archive.entry.SetText("/mnt/locked/x")
+	if !g.next.Disabled() || !g.archive.row.Visible() {
 		t.Error("an untested folder is taken")
 	}
 	w.Settle()
-	if !g.next.Disabled() || !strings.Contains(g.ram.result.Text, "no right") {
-		t.Errorf("a folder without rights: %q", g.ram.result.Text)
+	if !g.next.Disabled() || !strings.Contains(g.archive.result.Text, "no right") || g.why.Text == "" {
+		t.Errorf("a folder without rights: %q, %q", g.archive.result.Text, g.why.Text)
 	}
-	f.Checked.Fault, f.Checked.Speed = text.Plain(""), 200e6
-	g.ram.entry.SetText("/dev/shm/preroll")
-	g.archive.check()
+	f.Checked.Fault = text.Plain("")
+	g.archive.entry.SetText("/home/me/Videos")
 	w.Settle()
 	test.Tap(g.next)
-	if g.step != 1 || !strings.Contains(g.archive.result.Text, "200 MB a second") {
-		t.Errorf("archive: step %d, %q", g.step, g.archive.result.Text)
-	}
-	test.Tap(g.next)
-	if g.step != 2 || !g.next.Disabled() {
-		t.Fatal("an untested camera is taken")
+	if g.step != stepCamera || !g.next.Disabled() || !strings.Contains(g.why.Text, "address") {
+		t.Fatalf("an untested camera is taken: step %d, %q", g.step, g.why.Text)
 	}
 	g.discover()
 	w.Settle()
@@ -76,8 +78,7 @@ func TestGuide(t *testing.T) {
 		t.Fatal("the camera that was found is not listed")
 	}
 	test.Tap(b)
-	if g.url.Text != "rtsp://192.0.2.9/h264Preview_01_main" && !strings.HasPrefix(g.url.Text, "rtsp://192.0.2.9") ||
-		g.name.Text != "Yard" {
+	if !strings.HasPrefix(g.url.Text, "rtsp://192.0.2.9") || g.name.Text != "Yard" {
 		t.Errorf("taken: %q %q", g.url.Text, g.name.Text)
 	}
 	f.ProbeErr = source.WrongPassword.Failure(nil)
@@ -90,7 +91,7 @@ func TestGuide(t *testing.T) {
 	}
 	f.ProbeErr = nil
 	g.user.SetText("admin")
-	test.Tap(pagetest.Find(g.tester.Content, "Test camera"))
+	g.user.OnSubmitted("") // Enter tests
 	w.Settle()
 	const want = "It works: H264, 1920 × 1080, 15 frames a second, 4.0 Mbit/s, a keyframe every 2.0 s, no sound."
 	if said := pagetest.Texts(g.tester.Content); !strings.Contains(said, want) ||
@@ -101,12 +102,12 @@ func TestGuide(t *testing.T) {
 	if !g.next.Disabled() {
 		t.Error("a changed camera counts as tested")
 	}
-	test.Tap(pagetest.Find(g.tester.Content, "Test camera"))
+	g.password.OnSubmitted("")
 	w.Settle()
-	test.Tap(g.next)
+	g.name.OnSubmitted("") // Enter goes on with a tested camera
 	w.Settle()
-	if g.step != 3 || len(f.Applied) != 1 || f.Applied[0].Cameras[0].ID != "yard" ||
-		f.Applied[0].Cameras[0].Password != "secret" {
+	if g.step != stepMail || len(f.Applied) != 1 || f.Applied[0].Cameras[0].ID != "yard" ||
+		f.Applied[0].Cameras[0].Mail[0] != "yard" || f.Applied[0].Cameras[0].Password != "secret" {
 		t.Fatalf("step %d, fault %q", g.step, g.fault.Text)
 	}
 	if !strings.Contains(g.arrived.Text, "Waiting") {
@@ -125,10 +126,22 @@ func TestGuide(t *testing.T) {
 	}
 }
 
+// TestGuideWithoutFFmpeg says before anything else that FFmpeg is missing, and offers no demo that cannot run.
+func TestGuideWithoutFFmpeg(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default(), Checked: status.Folder{Kind: "tmpfs", RAM: true, Known: true}}
+	w, g := open(t, f)
+	w.Changed(control.Update{Status: &status.Status{}}, true)
+	w.Settle()
+	if !g.ffmpeg.Visible() || !g.demo.Disabled() || g.next.Disabled() {
+		t.Errorf("FFmpeg is shown missing: %t, demo disabled: %t, next disabled: %t", g.ffmpeg.Visible(),
+			g.demo.Disabled(), g.next.Disabled())
+	}
+}
+
 func TestGuideWithTheDemoCamera(t *testing.T) {
 	f := &pagetest.Fake{Config: config.Default(), Checked: status.Folder{Kind: "tmpfs", RAM: true}}
 	w, g := open(t, f)
-	w.Changed(control.Update{Status: &status.Status{}}, true)
+	w.Changed(control.Update{Status: &status.Status{FFmpeg: status.FFmpeg{Path: "ffmpeg"}}}, true)
 	w.Settle()
 	f.Refuse = config.ValidationErrors{{Key: "ram_disk.path", Value: "/dev/shm/preroll",
 		Rule: text.Plain("cannot be made: this user has no right to write there")}}
@@ -151,16 +164,63 @@ func TestGuideGoesBack(t *testing.T) {
 	w.Changed(control.Update{Status: &status.Status{}}, true)
 	w.Settle()
 	for _, name := range []string{"Yard", "Yard", "Garden"} {
-		g.turn(2)
+		g.turn(stepCamera)
 		g.name.SetText(name)
 		g.url.SetText("rtsp://192.0.2.9/x")
-		g.ready[2] = true
+		g.tested = true
 		g.forth()
 		w.Settle()
-		if g.step != 3 || len(f.Config.Cameras) != 1 || f.Config.Cameras[0].Name != name ||
-			config.Validate(f.Config) != nil {
-			t.Errorf("%s: step %d, %d cameras, %q", name, g.step, len(f.Config.Cameras), g.fault.Text)
+		if g.step != stepMail || len(f.Config.Cameras) != 1 || f.Config.Cameras[0].Name != name ||
+			f.Config.Cameras[0].ID != strings.ToLower(name) || config.Validate(f.Config) != nil {
+			t.Errorf("%s: step %d, %v, %q", name, g.step, f.Config.Cameras, g.fault.Text)
 		}
+	}
+}
+
+// TestSeveralCameras adds one camera more, and then channels of a recorder.
+func TestSeveralCameras(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, g := open(t, f)
+	w.Status = &status.Status{}
+	g.ShowCamera()
+	w.Settle()
+	if g.step != stepCamera || g.back.Visible() || g.leave.Text != "Cancel" {
+		t.Fatalf("step %d, %q", g.step, g.leave.Text)
+	}
+	g.address.SetText("rtsp://me:p%40ss@192.0.2.8:8554/live/main")
+	if g.url.Text != "rtsp://192.0.2.8:8554/live/main" || g.user.Text != "me" || g.password.Text != "p@ss" ||
+		g.address.Text != "192.0.2.8:8554" {
+		t.Errorf("a pasted URL: %q, %q, %q, %q", g.address.Text, g.url.Text, g.user.Text, g.password.Text)
+	}
+	g.tested = true
+	g.forth()
+	w.Settle()
+	test.Tap(g.another)
+	w.Settle()
+	if g.step != stepCamera || g.address.Text != "" || g.tested {
+		t.Fatalf("step %d, address %q", g.step, g.address.Text)
+	}
+	for i, b := range config.Brands {
+		if b.Name == "Hikvision" {
+			g.brand.SetSelectedIndex(i)
+		}
+	}
+	g.address.SetText("192.0.2.7")
+	g.name.SetText("House")
+	g.channels.SetText("1-2, 4")
+	if !strings.Contains(g.url.Text, "/101") || !g.channelRow.Visible() {
+		t.Errorf("the first channel is %q", g.url.Text)
+	}
+	g.tested = true
+	g.forth()
+	w.Settle()
+	var got []string
+	for _, c := range f.Config.Cameras {
+		got = append(got, c.ID+" "+c.URL)
+	}
+	want := "[camera-1 rtsp://192.0.2.8:8554/live/main house-1 rtsp://192.0.2.7/Streaming/Channels/101 house-2 rtsp://192.0.2.7/Streaming/Channels/201 house-4 rtsp://192.0.2.7/Streaming/Channels/401]"
+	if fmt.Sprint(got) != want {
+		t.Errorf("got  %v\nwant %v (%s)", got, want, g.fault.Text)
 	}
 }
 
@@ -173,15 +233,15 @@ func TestFolderOf(t *testing.T) {
 		ok   bool
 	}{
 		{status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 8 << 30}, "ram",
-			"This is RAM: tmpfs, 8 GiB free, of which Preroll uses at most 1 GiB. That holds the last 100 s of 21 cameras", true},
+			"This is RAM: tmpfs, 8.6 GB free, of which Preroll uses at most 1.1 GB. That holds the last 100 s of 21 cameras", true},
 		{status.Folder{Kind: "tmpfs", RAM: true, Known: true, Free: 20 << 20}, "ram",
 			"That holds the last 42 s of one camera", true},
 		{status.Folder{Kind: "ext4", Known: true, Free: 8 << 30, Hint: text.Plain("Use /dev/shm/preroll.")}, "ram",
 			"This is a disk and not RAM", true},
-		{status.Folder{Kind: "hfs", Free: 8 << 30}, "ram", "Nobody can tell whether this is RAM", true},
+		{status.Folder{Kind: "hfs", Free: 8 << 30}, "ram", "Preroll cannot tell whether this is RAM", true},
 		{status.Folder{Fault: text.Plain("cannot be made")}, "ram", "cannot be made.", false},
 		{status.Folder{Kind: "ext4", Known: true, Free: 350 << 20, Speed: 50e6}, "archive",
-			"It takes 50 MB a second, which is enough for about 100 cameras at once. There is room for about 10 clips of 70 s.", true},
+			"Fast enough. There is room for about 10 clips of 70 s.", true},
 		{status.Folder{Kind: "tmpfs", Known: true, RAM: true, Free: 350 << 20}, "archive", "all clips are lost", true},
 	} {
 		if text, _, ok := folderOf(tc.d, tc.use, s); ok != tc.ok || !strings.Contains(text, tc.says) {

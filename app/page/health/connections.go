@@ -50,14 +50,14 @@ func newConnections(env *page.Env) *connections {
 	p := &connections{env: env, most: fewConnections, rows: container.New(layout.NewCustomPaddedVBoxLayout(0)),
 		empty: widgets.Wrapped("")}
 	p.empty.Importance = widget.LowImportance
-	p.bad = widget.NewCheck(words.L("Only those with problems"), func(bool) { p.draw() })
-	p.more = widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() {
+	p.bad = widget.NewCheck(words.L("Problems only"), func(bool) { p.draw() })
+	p.more = widget.NewButtonWithIcon(words.L("Show more"), theme.MoveDownIcon(), func() {
 		p.most += 4 * fewConnections
 		p.draw()
 	})
 	p.content = container.NewVBox(
 		widgets.Wrapped(
-			words.L("What cameras said to the mail server, and what became of it. Click on one to see every word.")),
+			words.L("Recent connections from your cameras, and the result. Click on one to see every word.")),
 		container.NewHBox(p.bad), p.rows, p.empty, container.NewHBox(p.more))
 	p.draw()
 	return p
@@ -186,7 +186,7 @@ func newConnectionRow(p *connections) *connectionRow {
 	arrow := container.NewCenter(container.NewGridWrap(fyne.NewSize(20, 20),
 		widget.NewIcon(theme.NewDisabledResource(theme.NavigateNextIcon()))))
 	r.box = container.NewStack(r.ground,
-		container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), r.icon)), arrow,
+		container.NewBorder(nil, nil, container.NewVBox(widgets.Fixed(28, 34, r.icon)), arrow,
 			container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3), r.text, r.detail)))
 	r.ExtendBaseWidget(r)
 	return r
@@ -272,7 +272,7 @@ func (p *connections) open(c status.Connection) {
 		said: widget.NewRichText()}
 	t.detail.Importance, t.detail.SizeName = widget.LowImportance, theme.SizeNameCaptionText
 	t.said.Wrapping = fyne.TextWrapBreak
-	head := container.NewBorder(nil, nil, container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), t.icon)), nil,
+	head := container.NewBorder(nil, nil, container.NewVBox(widgets.Fixed(28, 34, t.icon)), nil,
 		container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()*3), t.verdict, t.detail))
 	ground := widgets.NewBackdrop(theme.ColorNameInputBackground, "", theme.InputRadiusSize())
 	body := container.NewBorder(head, nil, nil, nil, container.NewStack(ground, container.NewVScroll(t.said)))
@@ -289,7 +289,7 @@ func (p *connections) open(c status.Connection) {
 		t.toEvent,
 		widget.NewButtonWithIcon(words.L("Copy all"), theme.ContentCopyIcon(), func() {
 			fyne.CurrentApp().Clipboard().SetContent(maildoctor.Text(t.c))
-			p.env.Toast(words.L("The dialogue is on the clipboard."))
+			p.env.Toast(words.L("Copied."))
 		}),
 		done})
 	t.set(c)

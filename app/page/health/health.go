@@ -17,7 +17,6 @@ import (
 	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
-	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
@@ -34,7 +33,7 @@ type Page struct {
 	stated string
 
 	camera *widget.Select
-	date   *widget.DateEntry
+	date   *widgets.DateField
 	clock  *widget.Entry
 	ask    *widget.Button
 	answer *fyne.Container
@@ -53,7 +52,7 @@ func New(env *page.Env) *Page {
 	p := &Page{env: env, state: container.NewVBox(), answer: container.NewVBox(), doctor: newConnections(env),
 		mails: newUnmatchedList(env), result: container.NewVBox()}
 	p.camera = widget.NewSelect(nil, nil)
-	p.date = widget.NewDateEntry()
+	p.date = env.NewDateField("")
 	p.clock = widget.NewEntry()
 	p.clock.SetPlaceHolder("14:05")
 	p.clock.OnSubmitted = func(string) { p.find() }
@@ -61,20 +60,21 @@ func New(env *page.Env) *Page {
 	p.tested = widget.NewSelect(nil, nil)
 	p.test = widget.NewButtonWithIcon(words.L("Run the self-test"), theme.MediaPlayIcon(), p.selfTest)
 	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
-		return container.NewGridWrap(fyne.NewSize(w, o.MinSize().Height), o)
+		return widgets.Fixed(w, 0, o)
 	}
 	p.scroll = container.NewVScroll(container.NewPadded(container.New(widgets.Narrow{Width: 820}, container.NewVBox(
 		widgets.Heading(words.L("Now")), p.state,
 		widgets.Heading(words.L("Why is there no clip?")),
 		widgets.Wrapped(
-			words.L("Say when something happened, and for which camera. Every link from the alarm to the clip is looked at.")),
+			words.L("Pick a camera and a time. Preroll checks every step from the alarm to the clip.")),
 		container.NewHBox(width(190, p.camera), width(160, p.date), width(90, p.clock), p.ask),
 		p.answer,
 		widgets.Heading(words.L("Mail connections")), p.doctor.content,
-		widgets.Heading(words.L("Mails that fit no camera")), p.mails.content,
+		widgets.Heading(words.L("Unassigned mail")), p.mails.content,
 		widgets.Heading(words.L("Self-test")),
 		widgets.Wrapped(
-			words.L("Sends a real mail for a camera through the real port, waits for its clip, reads it back and measures its pre-roll.")),
+			words.L(
+				"Sends a real mail for a camera through the real port, waits for its clip, reads it back and measures its pre-roll.")),
 		container.NewHBox(width(190, p.tested), p.test), p.result,
 	))))
 	p.content = p.scroll
@@ -136,35 +136,38 @@ func (p *Page) draw() {
 
 // drawState lists what is right and wrong now.
 func (p *Page) drawState(s *status.Status) {
-	list := findingsOf(s)
+	troubles, list := p.env.Troubles(), findingsOf(s)
 	key := fmt.Sprint(list)
+	for _, t := range troubles {
+		key += t.Text + t.Button
+	}
 	if key == p.stated {
 		return
 	}
 	p.stated = key
 	p.state.RemoveAll()
+	for _, t := range troubles {
+		p.state.Add(page.TroubleRow(t))
+	}
+	if s != nil && len(troubles) == 0 && len(s.Cameras) > 0 && !s.Pause.On {
+		p.state.Add(finding(status.Finding{OK: true, Text: plain(words.L("All is well.") + " " + page.Headline(s) +
+			".")}))
+	}
 	for _, f := range list {
 		p.state.Add(finding(f))
 	}
 	p.state.Refresh()
 }
 
-// findingsOf returns what is right and wrong now, wrong findings first.
+// findingsOf returns what else is known of the recorder.
 func findingsOf(s *status.Status) (list []status.Finding) {
 	if s == nil {
-		return []status.Finding{{Text: plain(page.Headline(nil))}}
-	}
-	for _, p := range s.Problems {
-		list = append(list, status.Finding{Text: plain(page.ProblemOf(s, p))})
+		return nil
 	}
 	if s.Pause.On {
 		list = append(list, status.Finding{OK: true, Warn: true,
 			Text: plain(page.Headline(s) + ". " +
 				words.N(s.Pause.Missed, "1 alarm came meanwhile.", "%d alarms came meanwhile."))})
-	}
-	if len(list) == 0 && len(s.Cameras) > 0 {
-		well := words.L("All is well.") + " " + page.Headline(s) + "."
-		list = append(list, status.Finding{OK: true, Text: plain(well)})
 	}
 	if ports := page.PortsOf(s.SMTP); ports != "" {
 		text := words.L("Alarm mail: listening on %s, %s since the start.", ports,
@@ -182,17 +185,17 @@ func findingsOf(s *status.Status) (list []status.Finding) {
 	if s.Archive.Error.IsZero() {
 		list = append(list, status.Finding{OK: true,
 			Text: plain(words.L("Archive: %s, %s; %s free in %s.", words.N(s.Archive.Events, "1 event", "%d events"),
-				config.ByteSize(s.Archive.Bytes), config.ByteSize(s.Archive.Free), s.Archive.Path))})
+				words.Size(s.Archive.Bytes), words.Size(s.Archive.Free), s.Archive.Path))})
 	}
 	for _, d := range s.Archive.Away {
 		list = append(list, status.Finding{OK: true, Warn: true,
 			Text: plain(words.L("Drive of %s is not there: %s lie on it, %s.", d.Path,
-				words.N(d.Events, "1 event", "%d events"), config.ByteSize(d.Bytes))),
+				words.N(d.Events, "1 event", "%d events"), words.Size(d.Bytes))),
 			Hint: plain(words.L("Plug it in to see them. If it is gone for good, delete them: they leave the list."))})
 	}
 	list = append(list, status.Finding{OK: true,
-		Text: plain(words.L("RAM: %s of %s used on %s (%s).", config.ByteSize(s.RAM.Used),
-			config.ByteSize(s.RAM.Budget),
+		Text: plain(words.L("RAM: %s of %s used on %s (%s).", words.Size(s.RAM.Used),
+			words.Size(s.RAM.Budget),
 			s.RAM.Path, s.RAM.Kind))})
 	return list
 }
@@ -217,7 +220,7 @@ func finding(f status.Finding) fyne.CanvasObject {
 		box.Add(h)
 	}
 	return container.NewBorder(nil, nil,
-		container.NewVBox(container.NewGridWrap(fyne.NewSize(28, 34), widget.NewIcon(icon))), nil, box)
+		container.NewVBox(widgets.Fixed(28, 34, widget.NewIcon(icon))), nil, box)
 }
 
 // find asks the recorder why there is no clip.

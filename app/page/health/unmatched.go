@@ -162,9 +162,10 @@ func (p *unmatchedList) assign(u status.Unmatched) *assignment {
 	a.ok.Importance = widget.HighImportance
 	body := container.NewVBox(widgets.Wrapped(p.title(u)),
 		widgets.Field(words.L("Camera"), "", a.camera),
-		widgets.Field(words.L("Told by"), "", a.by),
+		widgets.Field(words.L("Recognise by"), "", a.by),
 		widgets.Field(words.L("Mail name"),
-			words.L("This goes into the camera's mail names; change it where you know better. From the next mail on, all that fit it are alarms of this camera."),
+			words.L(
+				"This is added to the camera's mail names; edit it if you know better. From the next mail, everything that matches is an alarm of this camera."),
 			container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), a.entry, a.fault)))
 	a.box = dialog.NewCustomWithoutButtons(words.L("Assign to a camera"), container.NewVScroll(body), p.env.Window)
 	no := widgets.NewAnswer(words.L("Cancel"), away, away)
@@ -227,7 +228,7 @@ func (a *assignment) apply() {
 		return err
 	}, func() {
 		if assigned {
-			env.Toast(words.L("Assigned. It counts from the next mail on."))
+			env.Toast(words.L("Assigned. It applies from the next mail."))
 		}
 	})
 }

@@ -11,10 +11,12 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
+	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
 
@@ -33,11 +35,13 @@ func (p *Page) say(text string, i widget.Importance) {
 func (p *Page) apply() {
 	if faults := config.Validate(p.edit); faults != nil {
 		p.say(p.explain(&control.Error{Faults: faults}), widget.DangerImportance)
+		p.showFirst(faults)
 		return
 	}
 	for _, f := range p.fields {
 		if f.err != nil {
-			p.say(words.L("A value cannot be read: see the field marked in red."), widget.DangerImportance)
+			p.say(words.L("One value is not valid: see the field marked in red."), widget.DangerImportance)
+			p.tabs.SelectIndex(f.tab)
 			return
 		}
 	}
@@ -48,6 +52,10 @@ func (p *Page) apply() {
 	var fresh config.Settings
 	p.env.Work.Go(func() {
 		err := p.store(s, base, &fresh)
+		now, serr := p.env.Client.Status(p.env.Ctx)
+		if serr != nil {
+			now = status.Status{}
+		}
 		if err == nil && wish.login != was.login {
 			err = host.StartAtLogin(wish.login, p.env.Paths.File)
 		}
@@ -71,13 +79,40 @@ func (p *Page) apply() {
 			p.prefs = wish
 			if !reflect.DeepEqual(p.edit, s) { // the user edited on in the meantime
 				p.base = fresh
-				p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
+				p.say(words.L("Saved."), widget.SuccessImportance)
 				return
 			}
 			p.showSettings(fresh)
-			p.say(words.L("Saved. It is in force now."), widget.SuccessImportance)
+			p.saySaved(now)
 		})
 	})
+}
+
+// saySaved says that the settings are saved, and what does not work with them.
+func (p *Page) saySaved(now status.Status) {
+	for _, problem := range now.Problems {
+		switch problem.Code {
+		case "smtp", "calls", "web", "ffmpeg", "ram-gone", "archive", "archive-gone":
+			p.say(words.L("Saved, but: %s", page.ProblemOf(&now, problem)), widget.WarningImportance)
+			return
+		}
+	}
+	p.say(words.L("Saved."), widget.SuccessImportance)
+}
+
+// showFirst turns to the tab of the first value that is not valid, unless one is on this tab.
+func (p *Page) showFirst(faults config.ValidationErrors) {
+	tab := -1
+	for _, x := range faults {
+		for _, f := range p.fields {
+			if p.means(x.Key, f) && (tab < 0 || f.tab == p.tabs.SelectedIndex()) {
+				tab = f.tab
+			}
+		}
+	}
+	if tab >= 0 {
+		p.tabs.SelectIndex(tab)
+	}
 }
 
 var errElsewhere = errors.New("the settings were changed elsewhere meanwhile")
@@ -101,7 +136,8 @@ func (p *Page) store(s, base config.Settings, fresh *config.Settings) (err error
 // explain turns the recorder's refusal into lines for people, and marks the fields with faults.
 func (p *Page) explain(err error) string {
 	if errors.Is(err, errElsewhere) {
-		return words.L("The settings were changed elsewhere meanwhile. Press Save again to replace them by what you see here, or Cancel to see the others.")
+		return words.L(
+			"The settings were changed elsewhere meanwhile. Press Save again to replace them by what you see here, or Cancel to see the others.")
 	}
 	var e *control.Error
 	if !errors.As(err, &e) || len(e.Faults) == 0 {

@@ -1,9 +1,10 @@
 package settings
 
 import (
+	"context"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -21,11 +22,7 @@ func (p *Page) archiveForm() fyne.CanvasObject {
 			return s.Archive.Path
 		}, func(s *config.Settings, v string) error { s.Archive.Path = v; return nil })
 	choose := widget.NewButtonWithIcon(words.L("Choose"), theme.FolderOpenIcon(), func() {
-		dialog.ShowFolderOpen(func(u fyne.ListableURI, err error) {
-			if err == nil && u != nil {
-				path.entry.SetText(u.Path())
-			}
-		}, p.env.Window)
+		p.env.ChooseFolder(words.L("Archive folder"), path.entry.Text, path.entry.SetText)
 	})
 	p.next = widget.NewLabel("")
 	p.next.Wrapping = fyne.TextWrapWord
@@ -37,15 +34,31 @@ func (p *Page) archiveForm() fyne.CanvasObject {
 	})
 	return container.NewVBox(
 		widgets.Heading(words.L("Place")), row, widgets.Field("", "", container.NewHBox(choose)),
-		widgets.Field("", words.L("for a media server on this computer; holds for clips that are saved from then on"), p.group),
-		widgets.Heading(words.L("What is deleted by itself")),
+		widgets.Field("", words.L("for a media server on this computer; holds for clips that are saved from then on"),
+			p.group),
+		widgets.Heading(words.L("Automatic deletion")),
 		p.value("archive.max_age", words.L("Keep for"), words.L("such as 30d; empty: for ever"), words.L("for ever"),
 			func(s *config.Settings) textValue { return &s.Archive.MaxAge }),
 		p.value("archive.max_size", words.L("At most"), words.L("such as 200GB; empty: no limit"), words.L("no limit"),
 			func(s *config.Settings) textValue { return &s.Archive.MaxSize }),
 		p.value("archive.min_free", words.L("Leave free"), words.L("on the drive, such as 2GiB; empty: nothing"),
 			words.L("nothing"), func(s *config.Settings) textValue { return &s.Archive.MinFree }),
-		widgets.Field("", "", p.next))
+		widgets.Field("", "", p.next),
+		widgets.Field(words.L("Trash"),
+			words.L("what you delete can be restored for 7 days; it makes room when room is needed"),
+			container.NewHBox(widget.NewButtonWithIcon(words.L("Empty the trash"), theme.DeleteIcon(), p.emptyTrash))))
+}
+
+// emptyTrash removes what was deleted for good, after the user agreed.
+func (p *Page) emptyTrash() {
+	p.env.Confirm(words.L("Empty the trash?"), words.L("What is in it cannot be restored then."),
+		words.L("Empty the trash"), func() {
+			var freed int64
+			p.env.Try(func(ctx context.Context) (err error) {
+				freed, err = p.env.Client.EmptyTrash(ctx)
+				return err
+			}, func() { p.env.Toast(words.L("%s are free again.", words.Size(freed))) })
+		})
 }
 
 // nextOf says which event will be deleted next, and why.
@@ -56,10 +69,10 @@ func nextOf(n *event.Next, any bool) string {
 	case n == nil:
 		return words.L("Nothing will be deleted soon.")
 	}
-	what := words.L("%s of %s", n.Event.Title(), n.Event.Time.Local().Format("2006-01-02 15:04"))
+	what := words.L("%s of %s", n.Event.Title(), words.Date(n.Event.Time)+" "+n.Event.Time.Local().Format("15:04"))
 	if n.Why == "max_age" {
 		return words.L("Next to be deleted: %s, on %s, because of its age.", what,
-			n.When.Local().Format("2006-01-02 15:04"))
+			words.Date(n.When)+" "+n.When.Local().Format("15:04"))
 	}
 	return words.L("Next to be deleted: %s, as soon as room is needed.", what)
 }

@@ -29,7 +29,8 @@ func (p *Page) callsForm() fyne.CanvasObject {
 	p.callState = widgets.Wrapped("")
 	p.callers = container.NewVBox()
 	_, listen := p.line("calls.listen", words.L("Port for calls"),
-		words.L("home automation, door bells and cameras open a web address here to save a clip, such as 8025; empty: nobody can"),
+		words.L(
+			"home automation, door bells and cameras open a web address here to save a clip, such as 8025; empty: nobody can"),
 		words.L("none"), func(s *config.Settings) string { return portsText(s.Calls.Listen) },
 		func(s *config.Settings, v string) error {
 			s.Calls.Listen = portsValue(v)
@@ -101,7 +102,7 @@ func (p *Page) row(name, detail, then string, remove func()) fyne.CanvasObject {
 	more := widget.NewLabel(detail)
 	more.Truncation, more.SizeName, more.Importance = fyne.TextTruncateEllipsis, theme.SizeNameCaptionText,
 		widget.LowImportance
-	button := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
+	button := widgets.NewIcon(theme.DeleteIcon(), words.L("Remove"), func() {
 		p.env.Confirm(words.L("Remove %s?", name), then, words.L("Remove"), remove)
 	})
 	return container.NewBorder(nil, nil, nil, container.NewCenter(button),
@@ -159,7 +160,8 @@ func (p *Page) showToken(n control.NewCaller) {
 	text.Selectable, text.Wrapping, text.TextStyle = true, fyne.TextWrapBreak, fyne.TextStyle{Monospace: true}
 	lines := []fyne.CanvasObject{
 		widgets.Wrapped(
-			words.L("Let %s open this address, by GET or POST. It is shown this once, because the token in it is not kept.",
+			words.L(
+				"Let %s open this address, by GET or POST. It is shown this once, because the token in it is not kept.",
 				n.Name)), text}
 	if n.Camera == "" {
 		lines = append(lines, widgets.Wrapped(words.L("In the place of CAMERA stands the id of a camera, such as %s.",

@@ -26,13 +26,14 @@ func (p *Page) cameraForm() fyne.CanvasObject {
 		}
 	})
 	p.pick.PlaceHolder = words.L("No camera yet")
-	add := widget.NewButtonWithIcon(words.L("Add a camera"), theme.ContentAddIcon(), p.AddCamera)
+	add := widget.NewButtonWithIcon(words.L("Add a camera"), theme.ContentAddIcon(), func() { p.env.EditCamera("") })
 	p.remove = widget.NewButtonWithIcon(words.L("Remove"), theme.DeleteIcon(), p.removeCamera)
-	p.none = widget.NewLabel(words.L("Add a camera to begin. You need its network address, and the user and password of the camera itself."))
+	p.none = widget.NewLabel(
+		words.L("Add a camera to begin. You need its network address, and the user and password of the camera itself."))
 	p.none.Wrapping = fyne.TextWrapWord
 
 	p.form = container.NewVBox(p.connectionForm(), widgets.Heading(words.L("Alarm mail")), p.cameraMailForm(),
-		widgets.Heading(words.L("Lengths of this camera")), p.lengthsForm())
+		widgets.Heading(words.L("Clip length for this camera")), p.lengthsForm())
 	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.pick), p.none,
 		p.form)
 }
@@ -43,7 +44,7 @@ func (p *Page) connectionForm() fyne.CanvasObject {
 		return c.Name
 	}, func(c *config.Camera, v string) error { c.Name = v; return nil })
 	url, address := p.camera("url", words.L("Address"),
-		words.L("its RTSP address; what you do not know, the guide finds out"), "rtsp://192.168.1.20/stream1",
+		words.L("the RTSP address; the guide can find it for you"), "rtsp://192.168.1.20/stream1",
 		func(c config.Camera) string { return c.URL }, nil)
 	user, userRow := p.camera("username", words.L("User"), "", words.L("as in the camera"),
 		func(c config.Camera) string { return c.Username }, func(c *config.Camera, v string) error {
@@ -106,7 +107,8 @@ func (p *Page) connectionForm() fyne.CanvasObject {
 func (p *Page) cameraMailForm() fyne.CanvasObject {
 	p.mailHelp = page.NewMailHelp()
 	mailField, mail := p.camera("mail", words.L("Mail names"),
-		words.L("One a line: a recipient, login, sender or text of the subject. Or a rule: channel: Front Yard, to: nvr & channel: 3, subject: *front*, \"alarm input\": 3"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, "\n") }, func(c *config.Camera, v string) error {
+		words.L(
+			"One a line: a recipient, login, sender or text of the subject. Or a rule: channel: Front Yard, to: nvr & channel: 3, subject: *front*, \"alarm input\": 3"), "front-door", func(c config.Camera) string { return strings.Join(c.Mail, "\n") }, func(c *config.Camera, v string) error {
 			c.Mail = nil
 			for m := range strings.Lines(v) {
 				if m = strings.TrimSpace(m); m != "" {
@@ -131,8 +133,8 @@ func (p *Page) lengthsForm() fyne.CanvasObject {
 	_, longest := p.ownLength("max_length", words.L("Longest clip"), func(c *config.Camera) **config.Duration {
 		return &c.MaxLength
 	})
-	_, lag := p.camera("mail_lag", words.L("Mails are late by"),
-		words.L("such as 8s: clips of mails begin so much earlier; empty: mails are not late"), words.L("not late"),
+	_, lag := p.camera("mail_lag", words.L("Mail delay"),
+		words.L("such as 8s: clips of this camera begin that much earlier"), words.L("none"),
 		func(c config.Camera) string {
 			b, _ := c.MailLag.MarshalText()
 			return string(b)
@@ -158,11 +160,7 @@ func (p *Page) lengthsForm() fyne.CanvasObject {
 // titles returns the cameras' names with their ids, which distinguish equal names.
 func (p *Page) titles() (list []string) {
 	for _, c := range p.edit.Cameras {
-		name := []rune(c.Title())
-		if len(name) > 50 {
-			name = append(name[:50], '…')
-		}
-		list = append(list, fmt.Sprintf("%s (%s)", string(name), c.ID))
+		list = append(list, fmt.Sprintf("%s (%s)", widgets.Shorten(c.Title(), 50), widgets.Shorten(c.ID, 30)))
 	}
 
 	return list
@@ -219,22 +217,6 @@ func (p *Page) Choose(id string) {
 	if i := slices.IndexFunc(p.edit.Cameras, func(c config.Camera) bool { return c.ID == id }); i >= 0 {
 		p.chosen = i
 		p.fill()
-	}
-}
-
-// AddCamera adds a camera to the edited settings and shows its fields.
-func (p *Page) AddCamera() {
-	if !p.loaded {
-		return
-	}
-	p.tabs.SelectIndex(0)
-	p.edit.Cameras = append(p.edit.Cameras, page.NewCamera(p.edit, ""))
-	p.chosen = len(p.edit.Cameras) - 1
-	p.fill()
-	for _, f := range p.fields {
-		if f.key == "camera.url" {
-			p.env.Window.Canvas().Focus(f.entry)
-		}
 	}
 }
 

@@ -27,13 +27,14 @@ type textField struct {
 	get   func(*config.Settings) string
 	set   func(*config.Settings, string) error
 	err   error // why the value cannot be read, or nil
+	tab   int
 }
 
 // line creates a text field with a label and a hint.
 func (p *Page) line(key, label, hint, example string, get func(*config.Settings) string,
 	set func(*config.Settings, string) error) (*textField, fyne.CanvasObject) {
 	f := &textField{label: label, key: key, entry: widgets.NewEntry(p.env.Window, nil), fault: widget.NewLabel(""),
-		get: get, set: set}
+		get: get, set: set, tab: p.adding}
 	f.entry.SetPlaceHolder(example)
 	f.entry.AlwaysShowValidationError = true
 	f.fault.Wrapping, f.fault.Importance, f.fault.SizeName = fyne.TextWrapWord, widget.DangerImportance,
@@ -120,6 +121,7 @@ func (p *Page) check() {
 		return
 	}
 	faults := config.Validate(p.edit)
+	bad := map[int]bool{}
 	for _, f := range p.fields {
 		err := f.err
 		for _, x := range faults {
@@ -130,6 +132,7 @@ func (p *Page) check() {
 		text := ""
 		if err != nil {
 			text = words.Error(err)
+			bad[f.tab] = true
 		}
 		if f.fault.Text != text {
 			f.fault.SetText(text)
@@ -139,7 +142,26 @@ func (p *Page) check() {
 		}
 	}
 
+	p.markTabs(bad)
+	p.OnEdited(p.edited())
 	p.draw()
+}
+
+// markTabs marks the tabs with values that are not valid.
+func (p *Page) markTabs(bad map[int]bool) {
+	changed := false
+	for i, t := range p.tabs.Items {
+		var icon fyne.Resource
+		if bad[i] {
+			icon = theme.NewErrorThemedResource(theme.ErrorIcon())
+		}
+		if (t.Icon == nil) != (icon == nil) {
+			t.Icon, changed = icon, true
+		}
+	}
+	if changed {
+		p.tabs.Refresh()
+	}
 }
 
 // means reports whether the key of a fault belongs to the field.

@@ -50,12 +50,13 @@ func (p *Page) generalForm() fyne.CanvasObject {
 		set(func() { p.edit.Language = languages[p.language.SelectedIndex()] })
 	})
 	_, ffmpeg := p.line("ffmpeg.path", "FFmpeg", words.L("empty: the one beside Preroll or on PATH"),
-		words.L("found by itself"), func(s *config.Settings) string {
+		words.L("detected automatically"), func(s *config.Settings) string {
 			return s.FFmpeg.Path
 		}, func(s *config.Settings, v string) error { s.FFmpeg.Path = v; return nil })
-	p.updates = widget.NewCheck(words.L("Look once a day whether there is a newer Preroll, and tell me"), func(on bool) {
-		set(func() { p.edit.Update.Check = on })
-	})
+	p.updates = widget.NewCheck(words.L("Look once a day whether there is a newer Preroll, and tell me"),
+		func(on bool) {
+			set(func() { p.edit.Update.Check = on })
+		})
 	p.about = widget.NewLabel("")
 	p.about.Wrapping, p.about.Selectable = fyne.TextWrapWord, true
 	again := widget.NewButtonWithIcon(words.L("Go through the guide again"), theme.HelpIcon(), p.env.OpenGuide)

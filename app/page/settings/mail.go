@@ -19,6 +19,8 @@ import (
 func (p *Page) mailForm() fyne.CanvasObject {
 	p.smtp = widget.NewLabel("")
 	p.smtp.Wrapping = fyne.TextWrapWord
+	p.portUse = widget.NewButton("", nil)
+	p.portUse.Hide()
 	ports := func(key, label, hint, example string, of func(*config.Settings) *string) fyne.CanvasObject {
 		_, row := p.line(key, label, hint, example, func(s *config.Settings) string {
 			return portsText(*of(s))
@@ -30,9 +32,10 @@ func (p *Page) mailForm() fyne.CanvasObject {
 	}
 
 	listen := ports("smtp.listen", words.L("Port"),
-		words.L("cameras send their alarm mail here, such as 2525; several with commas. Each takes plain mail, STARTTLS and TLS alike"), "2525", func(s *config.Settings) *string { return &s.SMTP.Listen })
+		words.L(
+			"cameras send their alarm mail here, such as 2525; several with commas. Each takes plain mail, STARTTLS and TLS alike"), "2525", func(s *config.Settings) *string { return &s.SMTP.Listen })
 	listenTLS := ports("smtp.listen_tls", words.L("Ports for TLS only"),
-		words.L("only for cameras that need one; mostly empty"), words.L("none"), func(s *config.Settings) *string {
+		words.L("only for cameras that need one; usually empty"), words.L("none"), func(s *config.Settings) *string {
 			return &s.SMTP.ListenTLS
 		})
 	p.oldTLS = widget.NewCheck(words.L("Accept the old encryption of old cameras (TLS 1.0 and 1.1)"), func(on bool) {
@@ -69,14 +72,16 @@ func (p *Page) mailForm() fyne.CanvasObject {
 	}, func(s *config.Settings, v string) error { s.SMTP.Password = config.Secret(v); return nil })
 	password.entry.Password = true
 	return container.NewVBox(widgets.Heading(words.L("Mail server for the cameras")), listen,
-		widgets.Field("", "", p.smtp), allow,
+		widgets.Field("", "", container.NewBorder(nil, nil, nil, container.NewVBox(p.portUse), p.smtp)), allow,
 		user, passwordRow,
 		widgets.Heading(words.L("Encryption")), listenTLS,
 		widgets.Field("",
-			words.L("Off is better. Such encryption can be broken, so a camera's login and pictures can be read by others on your network. Switch it on if a camera gives up when encryption begins (the page Health says so) and cannot do without it."), p.oldTLS),
+			words.L(
+				"Leave this off if you can. Such encryption can be broken, so a camera's login and pictures can be read by others on your network. Switch it on if a camera gives up when encryption begins (the page Health says so) and cannot do without it."), p.oldTLS),
 		widgets.Heading(words.L("Mails")),
 		widgets.Field("",
-			words.L("the first mail of each event, as a file that mail programs open; without it only its picture and what it says are kept"), p.keepMail),
+			words.L(
+				"the first mail of each event, as a file that mail programs open; without it only its picture and what it says are kept"), p.keepMail),
 		p.callsForm())
 }
 

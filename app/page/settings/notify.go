@@ -28,7 +28,7 @@ func (p *Page) notifyForm() fyne.CanvasObject {
 		return &n.Alarm
 	})
 	p.saved = check(words.L("When a clip is saved"), func(n *config.Notify) *bool { return &n.Saved })
-	p.trouble = check(words.L("When something needs me: a camera is away, the archive is full"),
+	p.trouble = check(words.L("When something needs me: a camera is offline, the archive is full"),
 		func(n *config.Notify) *bool { return &n.Trouble })
 	_, quiet := p.line("notify.quiet", words.L("Quiet hours"),
 		words.L("such as 22:00-07:00: nothing is shown then, and told at their end; empty: never quiet"),

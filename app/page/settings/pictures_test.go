@@ -7,8 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"fyne.io/fyne/v2/container"
-
+	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/internal/testing/pagetest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
@@ -25,7 +24,7 @@ var scenes = []pagetest.Scene[*Page]{
 		p.draw()
 		w.Settle()
 		p.content.Refresh() // gives the content its height
-		p.tabs.Items[0].Content.(*container.Scroll).ScrollToBottom()
+		p.tabs.Items[0].Content.(*widgets.Scroll).ScrollToBottom()
 	}},
 	{Name: "settings-cameras", Set: func(_ *pagetest.Rig, _ *pagetest.Fake, p *Page) { p.Show() }},
 	{Name: "settings-recording", Set: func(_ *pagetest.Rig, _ *pagetest.Fake, p *Page) {
@@ -45,7 +44,7 @@ var scenes = []pagetest.Scene[*Page]{
 		w.Settle()
 		p.tabs.SelectIndex(3)
 		p.content.Refresh() // gives the content its height
-		p.tabs.Items[3].Content.(*container.Scroll).ScrollToBottom()
+		p.tabs.Items[3].Content.(*widgets.Scroll).ScrollToBottom()
 	}},
 	{Name: "settings-caller", Set: func(w *pagetest.Rig, _ *pagetest.Fake, p *Page) {
 		p.Show()
@@ -77,7 +76,7 @@ var scenes = []pagetest.Scene[*Page]{
 		w.Settle()
 		p.tabs.SelectIndex(4)
 		p.content.Refresh() // gives the content its height
-		p.tabs.Items[4].Content.(*container.Scroll).ScrollToBottom()
+		p.tabs.Items[4].Content.(*widgets.Scroll).ScrollToBottom()
 	}},
 	{Name: "settings-target", Set: func(w *pagetest.Rig, _ *pagetest.Fake, p *Page) {
 		p.Show()

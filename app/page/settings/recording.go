@@ -31,7 +31,7 @@ func (p *Page) recordingForm() fyne.CanvasObject {
 			"10m", func(s *config.Settings) textValue { return &s.Clip.MaxLength }),
 		widgets.Heading(words.L("Memory")),
 		ram,
-		p.value("ram_disk.keep", words.L("Keep of each camera"),
+		p.value("ram_disk.keep", words.L("Seconds kept per camera"),
 			words.L("such as 100s; it must be longer than the pre-roll"), "100s", func(s *config.Settings) textValue {
 				return &s.RAMDisk.Keep
 			}),

@@ -2,8 +2,10 @@
 package settings
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -34,6 +36,9 @@ type Page struct {
 	filling bool
 	saving  bool
 	fields  []*textField
+	adding  int // index of the tab whose form is being made
+
+	OnEdited func(edited bool) // the fields differ from what is in force, or no more
 
 	pick     *widget.Select
 	remove   *widget.Button
@@ -51,6 +56,7 @@ type Page struct {
 	lagUse   *widget.Button
 	lag      config.Duration // mail lag of the chosen camera
 	smtp     *widget.Label
+	portUse  *widget.Button // takes a free port instead of one that is taken
 
 	callState *widget.Label
 	callers   *fyne.Container // a row for each
@@ -88,13 +94,13 @@ type Page struct {
 var (
 	themes        = []string{"", "light", "dark"}
 	languages     = append([]string{""}, config.Languages...)
-	languageNames = []string{"As the desktop", "English", "Deutsch", "Français"}
-	themeNames    = []string{"As the desktop", "Light", "Dark"}
+	languageNames = []string{"Same as system", "English", "Deutsch", "Français"}
+	themeNames    = []string{"Same as system", "Light", "Dark"}
 )
 
 // New makes the page.
 func New(env *page.Env) *Page {
-	p := &Page{env: env, chosen: -1}
+	p := &Page{env: env, chosen: -1, OnEdited: func(bool) {}}
 	p.message = widget.NewLabel("")
 	p.message.Wrapping = fyne.TextWrapWord
 	p.save = widgets.Important(widget.NewButtonWithIcon(words.L("Save"), theme.ConfirmIcon(), p.apply))
@@ -104,15 +110,17 @@ func New(env *page.Env) *Page {
 		p.showSettings(p.base)
 		p.Load()
 	})
-	p.tabs = container.NewAppTabs(
-		p.tab(words.L("Cameras"), p.cameraForm()),
-		p.tab(words.L("Recording"), p.recordingForm()),
-		p.tab(words.L("Archive"), p.archiveForm()),
-		p.tab(words.L("Alarm mail"), p.mailForm()),
-		p.tab(words.L("Notifications"), p.notifyForm()),
-		p.tab(words.L("Phone"), p.phoneForm()),
-		p.tab(words.L("General"), p.generalForm()),
-	)
+	p.tabs = container.NewAppTabs()
+	for _, t := range []struct {
+		name string
+		form func() fyne.CanvasObject
+	}{{words.L("Cameras"), p.cameraForm}, {words.L("Recording"), p.recordingForm}, {words.L("Archive"), p.archiveForm},
+		{words.L("Alarm mail"), p.mailForm}, {words.L("Notifications"), p.notifyForm}, {words.L("Phone"), p.phoneForm},
+		{words.L("General"), p.generalForm}} {
+		p.adding = len(p.tabs.Items)
+		p.tabs.Append(container.NewTabItem(t.name, widgets.NewScroll(container.NewPadded(container.New(
+			widgets.Narrow{Width: 720}, t.form())))))
+	}
 	p.tabs.OnSelected = func(*container.TabItem) {
 		p.filling = true
 		p.fillCameras() // one tab may have changed what another tab shows
@@ -124,11 +132,6 @@ func New(env *page.Env) *Page {
 	p.content = container.NewBorder(nil, container.NewPadded(foot), nil, nil, p.tabs)
 	p.fill()
 	return p
-}
-
-func (p *Page) tab(name string, body fyne.CanvasObject) *container.TabItem {
-	return container.NewTabItem(name, container.NewVScroll(container.NewPadded(container.New(widgets.Narrow{Width: 720},
-		body))))
 }
 
 // edited reports whether the fields differ from what is in force.
@@ -169,6 +172,9 @@ func (p *Page) showSettings(s config.Settings) {
 	p.refreshHints()
 }
 
+// Open shows a tab.
+func (p *Page) Open(t page.SettingsTab) { p.tabs.SelectIndex(int(t)) }
+
 // Content returns what the page shows.
 func (p *Page) Content() fyne.CanvasObject { return p.content }
 
@@ -179,8 +185,12 @@ func (p *Page) Show() {
 	p.loadDevices()
 }
 
-// Hide does nothing: what is edited stays.
-func (p *Page) Hide() {}
+// Hide reminds of what is not saved. It stays in the fields.
+func (p *Page) Hide() {
+	if p.edited() {
+		p.env.ToastWith(words.L("The settings are not saved yet."), words.L("Save"), p.apply)
+	}
+}
 
 // Tick does nothing: nothing here changes by itself.
 func (p *Page) Tick() {}
@@ -190,7 +200,7 @@ func (p *Page) Key(*fyne.KeyEvent) {}
 
 // Update follows the recorder: it comes, goes, or listens elsewhere.
 func (p *Page) Update(control.Update, bool) {
-	gone := words.L("The recorder does not run.")
+	gone := words.L("Preroll is not recording.")
 	s := p.env.Status
 	if s == nil {
 		p.save.Disable()
@@ -278,6 +288,14 @@ func (p *Page) draw() {
 			text += " " + words.L("%d connections came from networks that are not allowed.", s.SMTP.Refused)
 		}
 		p.smtp.SetText(text)
+		taken, free, is := page.TakenPort(s.SMTP.Ports)
+		widgets.SetVisible(p.portUse, is)
+		p.portUse.SetText(words.L("Use port %d", free))
+		p.portUse.OnTapped = func() {
+			p.edit.SMTP.Listen = strings.Replace(p.edit.SMTP.Listen, fmt.Sprint(taken), fmt.Sprint(free), 1)
+			p.fill()
+			p.apply()
+		}
 		p.callState.SetText(callStateOf(s.Calls))
 		p.drawPhone(s.Web)
 		p.filling = true

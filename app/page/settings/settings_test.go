@@ -11,7 +11,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/page"
@@ -52,7 +51,9 @@ func TestSettingsPage(t *testing.T) {
 		!strings.Contains(entry("camera.password").PlaceHolder, "saved") || p.edited() {
 		t.Fatalf("loaded %q, edited %v", entry("camera.name").Text, p.edited())
 	}
-	p.AddCamera()
+	p.edit.Cameras = append(p.edit.Cameras, page.NewCamera(p.edit, ""))
+	p.chosen = 1
+	p.fill()
 	entry("camera.name").SetText("Front Door")
 	entry("camera.url").SetText("file:///etc/passwd")
 	if f := p.fields[1]; !f.fault.Visible() || !strings.Contains(f.fault.Text, "must begin with rtsp") {
@@ -215,7 +216,8 @@ func TestMailSettings(t *testing.T) {
 	w.Status.Cameras[0].MailLag = event.Seconds(8 * time.Second)
 	w.Status.SMTP.Ports = []status.Port{{Listen: "[::]:2525"}, {Listen: "[::]:465", TLS: true},
 		{Listen: ":25",
-			Error: text.Plain("this user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525")}}
+			Error: text.Plain(
+				"this user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525")}}
 	w.Changed(control.Update{Status: w.Status}, false)
 	w.Settle()
 	if want := "Listening on port 2525, port 465 (TLS only).\nThis user may not listen on port 25; choose one above 1023 in smtp.listen, such as :2525."; p.smtp.Text != want {
@@ -343,7 +345,7 @@ func TestDevices(t *testing.T) {
 	if shown() || !strings.Contains(pagetest.Texts(p.devices), "iPhone") {
 		t.Errorf("the code is still shown, or the phone is not: %q", pagetest.Texts(p.devices))
 	}
-	test.Tap(pagetest.Find(p.devices, ""))
+	test.Tap(pagetest.Find(p.devices, "Remove"))
 	test.Tap(pagetest.Find(w.Window.Canvas().Overlays().Top(), "Remove"))
 	w.Settle()
 	if len(f.Paired) != 0 || pagetest.Texts(p.devices) != "No device is paired." {
@@ -400,7 +402,7 @@ func TestCallers(t *testing.T) {
 	if got != "http://192.0.2.50:8025/api/trigger/gate?token=T" {
 		t.Errorf("got %q", got)
 	}
-	test.Tap(pagetest.Find(p.callers, ""))
+	test.Tap(pagetest.Find(p.callers, "Remove"))
 	test.Tap(pagetest.Find(top(), "Remove"))
 	w.Settle()
 	if len(f.Calling) != 0 || pagetest.Texts(p.callers) != "Nobody may call." {
@@ -462,13 +464,7 @@ func TestTargets(t *testing.T) {
 	// The pencil edits what the page shows, also what its row does not say. A letter that is taken back changes
 	// nothing.
 	p.tabs.SelectIndex(4)
-	var pencil fyne.Tappable
-	for _, o := range test.LaidOutObjects(p.targets) {
-		if b, ok := o.(*widget.Button); ok && b.Icon != nil &&
-			b.Icon.Name() == theme.DocumentCreateIcon().Name() {
-			pencil = b
-		}
-	}
+	pencil := pagetest.Find(p.targets, "Edit")
 	test.Tap(pencil)
 	for _, o := range test.LaidOutObjects(top()) {
 		if c, ok := o.(*widget.Check); ok && c.Text == "Alarms" {

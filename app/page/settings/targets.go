@@ -38,7 +38,8 @@ func (p *Page) targetsForm() fyne.CanvasObject {
 	})
 	return container.NewVBox(widgets.Heading(words.L("Phones and programs")),
 		widgets.Field("",
-			words.L("They get word of alarms wherever they are, by a service of your choice. The recorder sends it, whether this window is open or not."),
+			words.L(
+				"They get word of alarms wherever they are, by a service of your choice. The recorder sends it, whether this window is open or not."),
 			p.targets), widgets.Field("", "", container.NewHBox(add, p.away)))
 }
 
@@ -92,8 +93,8 @@ func (p *Page) showTargets() {
 			})
 		}
 		widgets.SetEnabled(try, p.isSaved(t))
-		edit := widget.NewButtonWithIcon("", theme.DocumentCreateIcon(), func() { p.editTarget(p.target(t.ID)) })
-		remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
+		edit := widgets.NewIcon(theme.DocumentCreateIcon(), words.L("Edit"), func() { p.editTarget(p.target(t.ID)) })
+		remove := widgets.NewIcon(theme.DeleteIcon(), words.L("Remove"), func() {
 			p.edit.Targets = slices.DeleteFunc(slices.Clone(p.edit.Targets), func(o config.Target) bool {
 				return o.ID == t.ID
 			})

@@ -85,7 +85,8 @@ func (b *bench) desktop(name string, cameras []config.Camera) (d *desk, r *recor
 
 // tray measures the resident process with its tray icon while n cameras record and nothing happens.
 func (b *bench) tray(n int) error {
-	fmt.Printf("\n== resident process with the tray, %d cameras at 1080p15, idle for a minute (without their FFmpegs)\n", n)
+	fmt.Printf(
+		"\n== resident process with the tray, %d cameras at 1080p15, idle for a minute (without their FFmpegs)\n", n)
 	url, _, stop, err := b.camsim()
 	if err != nil {
 		return err
@@ -171,7 +172,7 @@ func (b *bench) clickToPicture(d *desk, r *recorder) (time.Duration, error) {
 		return 0, err
 	}
 	began := time.Now()
-	if err := d.click(ctx, "Open Preroll"); err != nil {
+	if err := d.click(ctx, "Events"); err != nil {
 		return 0, err
 	}
 	for {
@@ -285,7 +286,8 @@ func (b *bench) million(n int) error {
 	if err := <-dragged; err != nil {
 		return err
 	}
-	fmt.Printf("longest block of the window's main goroutine, drawing included: idle %s; 400 notches of the wheel %s; the bar dragged over the whole list %s\n", idle, turned, pulled)
+	fmt.Printf(
+		"longest block of the window's main goroutine, drawing included: idle %s; 400 notches of the wheel %s; the bar dragged over the whole list %s\n", idle, turned, pulled)
 	return nil
 }
 
@@ -429,6 +431,7 @@ func (b *bench) play() error {
 	y, _ := m.read()
 	took := time.Since(began).Seconds()
 	own, ff := cpu(m.pid), cpu(children(m.pid)...)
-	fmt.Printf("clip opened to its first picture drawn: %.0f ms; %.1f pictures a second drawn; window and FFmpeg %.0f %% of a core (of which FFmpeg about %.0f %%); memory of the window %.1f MB (PSS)\n", y.First, float64(y.Frames-x.Frames)/10, (own+ff-before)/took*100, ff/took*100, pss(m.pid))
+	fmt.Printf(
+		"clip opened to its first picture drawn: %.0f ms; %.1f pictures a second drawn; window and FFmpeg %.0f %% of a core (of which FFmpeg about %.0f %%); memory of the window %.1f MB (PSS)\n", y.First, float64(y.Frames-x.Frames)/10, (own+ff-before)/took*100, ff/took*100, pss(m.pid))
 	return nil
 }

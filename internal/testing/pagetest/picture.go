@@ -1,7 +1,6 @@
 package pagetest
 
 import (
-	"fmt"
 	"image"
 	imagedraw "image/draw"
 	"image/png"
@@ -20,9 +19,26 @@ import (
 	"github.com/preroll/preroll/recorder/control"
 )
 
-// sizes are the sizes at which every page must be legible: the room that the window's frame leaves of 900 × 600 and of
-// 1920 × 1080 points.
-var sizes = []fyne.Size{fyne.NewSize(827, 600), fyne.NewSize(1847, 1080)}
+// look is a way in which every page must be legible.
+type look struct {
+	name    string
+	variant string
+	scale   float32   // of the text
+	size    fyne.Size // the room that the window's frame leaves
+	master  bool      // there is a master of it
+}
+
+// looks are the looks of every scene: both themes, the largest text, and the sizes of a small window, of a large one,
+// and of a screen of 1920 x 1080 pixels at scale 2.
+var looks = []look{
+	{"light", "light", 1, fyne.NewSize(827, 600), true},
+	{"dark", "dark", 1, fyne.NewSize(827, 600), true},
+	{"largest", "light", 1.5, fyne.NewSize(880, 680), true},
+	{"light-wide", "light", 1, fyne.NewSize(1847, 1080), false},
+	{"dark-wide", "dark", 1, fyne.NewSize(1847, 1080), false},
+	{"large", "dark", 1.25, fyne.NewSize(860, 680), false},
+	{"twice", "dark", 1, fyne.NewSize(887, 540), false},
+}
 
 // Scene is a page as users see it, in a state that is hard on the layout.
 type Scene[P page.Page] struct {
@@ -30,8 +46,8 @@ type Scene[P page.Page] struct {
 	Set  func(r *Rig, f *Fake, p P)
 }
 
-// Pictures draws the scenes of a page, which newPage makes, in both themes. It compares each with its master in
-// testdata. PREROLL_MASTERS=1 writes the masters again. PREROLL_SHOTS names a folder for pictures at both sizes, to be
+// Pictures draws the scenes of a page, which newPage makes, in the looks that have a master in testdata, and compares
+// them. PREROLL_MASTERS=1 writes the masters again. PREROLL_SHOTS names a folder for pictures in all looks, to be
 // looked at by a person, in the language of PREROLL_LANGUAGE.
 func Pictures[P page.Page](t *testing.T, newPage func(*page.Env) P, scenes []Scene[P]) {
 	poll.RealTime(t)
@@ -41,25 +57,21 @@ func Pictures[P page.Page](t *testing.T, newPage func(*page.Env) P, scenes []Sce
 		words.Use(language)
 		t.Cleanup(func() { words.Use("en") })
 	}
-	look := sizes[:1]
-	if shots != "" {
-		look = sizes
-	}
 	for _, sc := range scenes {
-		for _, variant := range []string{"light", "dark"} {
-			for _, size := range look {
-				name := sc.Name + "-" + variant
-				t.Run(fmt.Sprintf("%s-%.0f", name, size.Width), func(t *testing.T) {
-					m := draw(t, newPage, sc, variant, size)
-					if shots != "" {
-						writePNG(t, filepath.Join(shots, fmt.Sprintf("%s-%.0f.png", name, size.Width)), m)
-					}
-					if size != sizes[0] || language != "" {
-						return
-					}
-					Compare(t, name, m)
-				})
+		for _, l := range looks {
+			if !l.master && shots == "" {
+				continue
 			}
+			name := sc.Name + "-" + l.name
+			t.Run(name, func(t *testing.T) {
+				m := draw(t, newPage, sc, l)
+				if shots != "" {
+					writePNG(t, filepath.Join(shots, name+".png"), m)
+				}
+				if l.master && language == "" {
+					Compare(t, name, m)
+				}
+			})
 		}
 	}
 }
@@ -68,17 +80,17 @@ func draw[P page.Page](
 	t *testing.T,
 	newPage func(*page.Env) P,
 	sc Scene[P],
-	variant string,
-	size fyne.Size,
+	l look,
 ) image.Image {
 	f := SceneFake()
 	r := New(t, f)
 	r.Now = func() time.Time { return Noon.Add(time.Hour) }
 	r.Hosts = func() []string { return []string{"192.0.2.50"} }
 	p := newPage(r.Env)
-	fyne.CurrentApp().Settings().SetTheme(widgets.Appearance{Theme: theme.DefaultTheme(), Variant: variant, Scale: 1})
+	fyne.CurrentApp().Settings().SetTheme(widgets.Appearance{Theme: theme.DefaultTheme(), Variant: l.variant,
+		Scale: l.scale})
 	r.Open(p)
-	r.Window.Resize(size)
+	r.Window.Resize(l.size)
 	f.State = SceneStatus()
 	r.Changed(control.Update{Status: f.State}, true)
 	r.Settle()

@@ -104,6 +104,7 @@ type Rig struct {
 	*page.Env
 	Asked  []instance.Request // other pages and events that the page turned to
 	Edited []string           // cameras whose settings the page turned to
+	Tabs   []page.SettingsTab // tabs of the settings that the page turned to
 
 	hands *Hands
 	page  page.Page
@@ -119,6 +120,8 @@ func New(t *testing.T, f *Fake) *Rig {
 	r.Paths.File = filepath.Join(dir, "preroll.toml")
 	r.Go = func(q instance.Request) { r.Asked = append(r.Asked, q) }
 	r.EditCamera = func(id string) { r.Edited = append(r.Edited, id) }
+	r.OpenSettings = func(t page.SettingsTab) { r.Tabs = append(r.Tabs, t) }
+	r.FillScreen = func(fyne.CanvasObject, bool) {}
 	r.hands = NewHands(t, r.Env)
 	return r
 }
@@ -133,7 +136,7 @@ func (r *Rig) Open(p page.Page) {
 // Changed passes on what a recorder reports, as the window does.
 func (r *Rig) Changed(u control.Update, first bool) {
 	if u.Status != nil {
-		r.Status, r.Last = u.Status, u.Status
+		r.Status, r.Last, r.Gone = u.Status, u.Status, false
 	}
 	r.page.Update(u, first)
 }
@@ -159,7 +162,7 @@ func walk(o fyne.CanvasObject, visit func(fyne.CanvasObject)) {
 	}
 }
 
-// Find returns the visible button with a text below an object, or nil.
+// Find returns the visible button with a text, or with a tip if it shows only an icon, below an object; or nil.
 func Find(o fyne.CanvasObject, text string) (found fyne.Tappable) {
 	walk(o, func(o fyne.CanvasObject) {
 		switch x := o.(type) {
@@ -169,6 +172,10 @@ func Find(o fyne.CanvasObject, text string) (found fyne.Tappable) {
 			}
 		case *widgets.Answer:
 			if x.Text == text {
+				found = x
+			}
+		case *widgets.IconButton:
+			if x.ToolTip() == text {
 				found = x
 			}
 		}

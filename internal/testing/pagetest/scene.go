@@ -117,7 +117,7 @@ func SceneStatus() *status.Status {
 	s.Cameras = append(s.Cameras,
 		status.Camera{ID: "yard", Name: "Yard", State: status.Waiting, Since: Noon.Add(-3 * time.Hour),
 			Text: text.Plain("The camera refuses the user name or password"),
-			Hint: text.Plain("Check both in the camera's own web page, then correct them in the settings.")},
+			Hint: text.Plain("Check both in the camera's own web page, then correct them.")},
 		status.Camera{ID: "shed", Name: "Shed", State: status.Off},
 		status.Camera{ID: "long", Name: strings.Repeat("A camera with a very long name ", 4), State: status.Recording,
 			Since: Noon.Add(-4 * time.Hour), PreRoll: event.Seconds(37 * time.Second), BitRate: 8e6, Bytes: 37 << 20,

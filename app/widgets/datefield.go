@@ -1,0 +1,273 @@
+package widgets
+
+import (
+	"strconv"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+	tips "github.com/dweymouth/fyne-tooltip/widget"
+)
+
+// DateField is a button that shows a day and opens a calendar to choose another.
+type DateField struct {
+	widget.Button
+	Date      *time.Time                 // the chosen day at midnight, local time; nil for none
+	OnChanged func(*time.Time)           // may be nil
+	Counts    func(func(map[string]int)) // asks for the counts to show under the days, by "2006-01-02"; may be nil
+	Now       func() time.Time           // the time now
+	Words     DateWords
+	open      *calendar
+}
+
+// DateWords are the texts of a DateField in the user's language.
+type DateWords struct {
+	Day      func(time.Time) string // a day, such as "20 Nov 2026"
+	Month    func(time.Time) string // a month and its year
+	Weekdays []string               // from Monday
+	None     string                 // no day is chosen; "": one is always chosen
+	Today    string
+}
+
+// NewDateField returns a field without a day.
+func NewDateField(w DateWords) *DateField {
+	d := &DateField{Words: w, Now: time.Now}
+	d.Icon, d.Alignment = theme.CalendarIcon(), widget.ButtonAlignLeading
+	d.Text = w.None
+	d.OnTapped = d.show
+	d.ExtendBaseWidget(d)
+	return d
+}
+
+// SetDate chooses a day, or none.
+func (d *DateField) SetDate(t *time.Time) {
+	d.Date = nil
+	text := d.Words.None
+	if t != nil {
+		at := midnight(*t)
+		d.Date, text = &at, d.Words.Day(at)
+	}
+	d.SetText(text)
+	if d.OnChanged != nil {
+		d.OnChanged(d.Date)
+	}
+}
+
+func midnight(t time.Time) time.Time {
+	y, m, day := t.Local().Date()
+	return time.Date(y, m, day, 0, 0, 0, 0, time.Local)
+}
+
+// show opens the calendar below the button, or above if there is no room.
+func (d *DateField) show() {
+	c := fyne.CurrentApp().Driver().CanvasForObject(d)
+	if c == nil {
+		return
+	}
+	at := d.Now()
+	if d.Date != nil {
+		at = *d.Date
+	}
+	k := &calendar{d: d, month: at}
+	d.open = k
+	k.title = widget.NewLabelWithStyle("", fyne.TextAlignCenter, fyne.TextStyle{Bold: true})
+	step := func(icon fyne.Resource, months int) fyne.CanvasObject {
+		b := tips.NewButtonWithIcon("", icon, func() { k.turn(months) })
+		b.Importance = widget.LowImportance
+		return b
+	}
+	k.days = container.New(layout.NewGridLayoutWithColumns(7))
+	foot := container.NewHBox(layout.NewSpacer(), widget.NewButton(d.Words.Today, func() { k.choose(d.Now()) }))
+	if d.Words.None != "" {
+		foot.Add(widget.NewButton(d.Words.None, func() {
+			k.popup.Hide()
+			d.SetDate(nil)
+		}))
+	}
+	k.popup = widget.NewPopUp(container.NewBorder(
+		container.NewBorder(nil, nil, step(theme.NavigateBackIcon(), -1), step(theme.NavigateNextIcon(), 1), k.title),
+		foot, nil, nil, k.days), c)
+	k.fill()
+	ShowNear(k.popup, d, c)
+	c.Focus(k.cell)
+	if d.Counts != nil {
+		d.Counts(func(counts map[string]int) {
+			k.counts = counts
+			k.fill()
+		})
+	}
+}
+
+// ShowNear shows a pop-up at an object: below, or above if there is more room, and always within the canvas.
+func ShowNear(p interface {
+	MinSize() fyne.Size
+	ShowAtPosition(fyne.Position)
+}, o fyne.CanvasObject, c fyne.Canvas) {
+	at := fyne.CurrentApp().Driver().AbsolutePositionForObject(o)
+	size, whole := p.MinSize(), c.Size()
+	y := at.Y + o.Size().Height
+	if y+size.Height > whole.Height {
+		y = max(0, min(at.Y-size.Height, whole.Height-size.Height))
+	}
+	p.ShowAtPosition(fyne.NewPos(max(0, min(at.X, whole.Width-size.Width)), y))
+}
+
+// calendar is the open calendar of a DateField.
+type calendar struct {
+	d      *DateField
+	month  time.Time // any moment of the month that is shown; the cursor
+	counts map[string]int
+	title  *widget.Label
+	days   *fyne.Container
+	cell   *dayCell // of the cursor
+	popup  *widget.PopUp
+}
+
+// turn shows another month.
+func (k *calendar) turn(months int) {
+	y, m, day := k.month.Date()
+	last := time.Date(y, m+time.Month(months)+1, 0, 12, 0, 0, 0, time.Local)
+	k.month = time.Date(last.Year(), last.Month(), min(day, last.Day()), 12, 0, 0, 0, time.Local)
+	k.refocus()
+}
+
+// move moves the cursor.
+func (k *calendar) move(days int) {
+	k.month = k.month.AddDate(0, 0, days)
+	k.refocus()
+}
+
+func (k *calendar) refocus() {
+	k.fill()
+	k.popup.Canvas.Focus(k.cell)
+}
+
+func (k *calendar) choose(t time.Time) {
+	k.popup.Hide()
+	k.d.SetDate(&t)
+}
+
+// fill shows the month: always six weeks, so that the size stays.
+func (k *calendar) fill() {
+	k.title.SetText(k.d.Words.Month(k.month))
+	y, m, cursor := k.month.Date()
+	first := time.Date(y, m, 1, 12, 0, 0, 0, time.Local)
+	k.days.Objects = nil
+	for _, name := range k.d.Words.Weekdays {
+		l := widget.NewLabelWithStyle(name, fyne.TextAlignCenter, fyne.TextStyle{})
+		l.Importance = widget.LowImportance
+		k.days.Add(l)
+	}
+	at := first.AddDate(0, 0, -(int(first.Weekday())+6)%7)
+	for range 42 {
+		if at.Month() != m {
+			k.days.Add(layout.NewSpacer())
+		} else {
+			c := newDayCell(k, at)
+			if at.Day() == cursor {
+				k.cell = c
+			}
+			k.days.Add(c)
+		}
+		at = at.AddDate(0, 0, 1)
+	}
+	k.days.Refresh()
+}
+
+// dayCell is a day of a calendar.
+type dayCell struct {
+	widget.BaseWidget
+	k             *calendar
+	day           time.Time
+	ground        *canvas.Rectangle
+	focused, over bool
+}
+
+func newDayCell(k *calendar, day time.Time) *dayCell {
+	c := &dayCell{k: k, day: day, ground: canvas.NewRectangle(theme.Color(theme.ColorNameOverlayBackground))}
+	c.ground.CornerRadius = theme.SelectionRadiusSize()
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+func (c *dayCell) mark() {
+	name := theme.ColorNameOverlayBackground
+	switch {
+	case c.focused:
+		name = theme.ColorNameFocus
+	case c.over:
+		name = theme.ColorNameHover
+	case c.k.d.Date != nil && midnight(c.day).Equal(*c.k.d.Date):
+		name = theme.ColorNameSelection
+	}
+	c.ground.FillColor = theme.Color(name)
+	c.ground.Refresh()
+}
+
+// Tapped chooses the day.
+func (c *dayCell) Tapped(*fyne.PointEvent) { c.k.choose(c.day) }
+
+// MouseIn marks the day.
+func (c *dayCell) MouseIn(*desktop.MouseEvent) { c.over = true; c.mark() }
+
+// MouseMoved does nothing.
+func (c *dayCell) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut marks the day no more.
+func (c *dayCell) MouseOut() { c.over = false; c.mark() }
+
+// FocusGained marks the day that keys act on.
+func (c *dayCell) FocusGained() { c.focused = true; c.mark() }
+
+// FocusLost marks the day no more.
+func (c *dayCell) FocusLost() { c.focused = false; c.mark() }
+
+// TypedRune does nothing.
+func (c *dayCell) TypedRune(rune) {}
+
+// TypedKey moves to another day, chooses the day, or closes the calendar.
+func (c *dayCell) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeyLeft:
+		c.k.move(-1)
+	case fyne.KeyRight:
+		c.k.move(1)
+	case fyne.KeyUp:
+		c.k.move(-7)
+	case fyne.KeyDown:
+		c.k.move(7)
+	case fyne.KeyPageUp:
+		c.k.turn(-1)
+	case fyne.KeyPageDown:
+		c.k.turn(1)
+	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeySpace:
+		c.k.choose(c.day)
+	case fyne.KeyEscape:
+		c.k.popup.Hide()
+	}
+}
+
+// CreateRenderer shows the number of the day, and below it the count.
+func (c *dayCell) CreateRenderer() fyne.WidgetRenderer {
+	style := fyne.TextStyle{Bold: midnight(c.day).Equal(midnight(c.k.d.Now()))}
+	day := canvas.NewText(strconv.Itoa(c.day.Day()), theme.Color(theme.ColorNameForeground))
+	day.Alignment, day.TextStyle, day.TextSize = fyne.TextAlignCenter, style, theme.TextSize()
+	count := canvas.NewText("", theme.Color(theme.ColorNamePrimary))
+	count.Alignment, count.TextSize = fyne.TextAlignCenter, theme.Size(theme.SizeNameCaptionText)
+	if n := c.k.counts[c.day.Format("2006-01-02")]; n > 999 {
+		count.Text = "999+"
+	} else if n > 0 {
+		count.Text = strconv.Itoa(n)
+	} else if c.k.counts != nil {
+		day.Color = theme.Color(theme.ColorNameDisabled)
+	}
+	c.mark()
+	box := container.New(layout.NewCustomPaddedVBoxLayout(0), day, count)
+	return widget.NewSimpleRenderer(container.NewStack(c.ground,
+		container.New(layout.NewCustomPaddedLayout(2, 2, 7, 7), box)))
+}

@@ -1,0 +1,48 @@
+package widgets
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+)
+
+// Scroll is a form that scrolls. The wheel scrolls the form wherever the mouse is; in Fyne alone, a text field below
+// the mouse takes the wheel and does nothing with it.
+type Scroll struct {
+	widget.BaseWidget
+	inner *container.Scroll
+}
+
+// NewScroll returns a form that scrolls up and down.
+func NewScroll(content fyne.CanvasObject) *Scroll {
+	s := &Scroll{inner: container.NewVScroll(content)}
+	s.ExtendBaseWidget(s)
+	return s
+}
+
+// ScrollToTop shows the beginning of the form.
+func (s *Scroll) ScrollToTop() { s.inner.ScrollToTop() }
+
+// CreateRenderer lays the object that takes the wheel over the form. It takes nothing else.
+func (s *Scroll) CreateRenderer() fyne.WidgetRenderer {
+	w := &wheel{to: s.inner}
+	w.ExtendBaseWidget(w)
+	return widget.NewSimpleRenderer(container.NewStack(s.inner, w))
+}
+
+// wheel passes on what the mouse wheel does.
+type wheel struct {
+	widget.BaseWidget
+	to *container.Scroll
+}
+
+// Scrolled scrolls the form.
+func (w *wheel) Scrolled(e *fyne.ScrollEvent) { w.to.Scrolled(e) }
+
+// CreateRenderer shows nothing.
+func (w *wheel) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(container.NewWithoutLayout())
+}
+
+// ScrollToBottom shows the end of the form.
+func (s *Scroll) ScrollToBottom() { s.inner.ScrollToBottom() }
