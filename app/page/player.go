@@ -81,6 +81,11 @@ type Player struct {
 	now     *widget.Button // goes to the newest picture of a stream
 	loop    *widgets.IconButton
 	full    *widgets.IconButton
+	sound   *widgets.IconButton
+	level   *widget.ProgressBar // how loud the sound is
+	louds   *fyne.Container     // sound and level
+	volume  float64             // 0 to 1
+	muted   bool
 	holder  *fyne.Container // of everything, while it does not fill the screen
 	inner   fyne.CanvasObject
 	filling bool
@@ -122,6 +127,12 @@ func NewPlayer(env *Env) *Player {
 	shot := widgets.NewIcon(theme.MediaPhotoIcon(), words.L("Save or copy this picture (S)"), nil)
 	shot.OnTapped = func() { v.askSnapshot(shot) }
 	v.full = widgets.NewIcon(theme.ViewFullScreenIcon(), words.L("Full screen (F)"), v.toggleFull)
+	v.volume = env.volume()
+	v.sound = widgets.NewIcon(theme.VolumeUpIcon(), words.L("Volume; M mutes"), v.askVolume)
+	v.level = widget.NewProgressBar()
+	v.level.TextFormatter = func() string { return "" }
+	v.louds = container.NewStack(v.sound, container.NewVBox(layout.NewSpacer(),
+		container.New(widgets.FixedHeight{Height: 3}, v.level)))
 	v.clock = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{Monospace: true})
 	v.clock.Truncation = fyne.TextTruncateClip
 	var names []string
@@ -136,7 +147,7 @@ func NewPlayer(env *Env) *Player {
 	v.speed.PlaceHolder = names[0] // a longer one would make it wider
 	v.speed.SetSelectedIndex(usual)
 	controls := container.NewBorder(nil, nil, container.NewHBox(v.play, back, forth, v.alarm, v.now),
-		container.NewHBox(v.speed, v.loop, shot, v.full), v.clock)
+		container.NewHBox(widgets.Fixed(74, 0, v.speed), v.louds, v.loop, shot, v.full), v.clock)
 	v.inner = container.NewBorder(nil, container.NewVBox(v.Line, controls), nil, nil, v.stage)
 	v.holder = container.NewStack(v.inner)
 	v.Content = v.holder
@@ -173,8 +184,10 @@ func (v *Player) Open(video Video) {
 			Height: height,
 			Show:   func(f player.Frame) { v.show(life, f) }, State: func(s player.State) { v.state(life, s) }})
 		v.speed.SetSelectedIndex(usual)
+		v.setVolume()
 	}
 
+	v.louds.Show()
 	v.env.Meter.opened()
 	v.p.Open(video.Source, video.At, true)
 }
@@ -275,6 +288,7 @@ func (v *Player) show(life int, f player.Frame) {
 		v.env.Meter.frame()
 		v.Line.Set(f.At)
 		v.setClock(f.At)
+		v.showLevel()
 		if v.playing && v.to > 0 && f.At >= v.to {
 			v.seek(v.from)
 		}
@@ -321,7 +335,7 @@ func (v *Player) setClock(at time.Duration) {
 		}
 	}
 	if !v.video.Start.IsZero() {
-		text = v.video.Start.Add(at).Local().Format("15:04:05") + "   " + text
+		text = v.video.Start.Add(at).Local().Format("15:04:05") + "  " + text
 	}
 	if v.clock.Text != text {
 		v.clock.SetText(text)
@@ -484,10 +498,64 @@ func (v *Player) Typed(e *fyne.KeyEvent) {
 		v.toggleFull()
 	case fyne.KeyS:
 		v.snapshot(false)
+	case fyne.KeyM:
+		v.muted = !v.muted
+		v.setVolume()
 	case fyne.KeyEscape:
 		v.LeaveFull()
 	case fyne.Key0:
 		v.stage.zoomTo(1, fyne.Position{})
+	}
+}
+
+// --- Sound ---
+
+// prefVolume is the name of the window's setting for the volume.
+const prefVolume = "volume"
+
+func (env *Env) volume() float64 {
+	if env.App == nil {
+		return 1
+	}
+	return env.App.Preferences().FloatWithFallback(prefVolume, 1)
+}
+
+// setVolume passes the volume on to the player.
+func (v *Player) setVolume() {
+	icon, volume := theme.VolumeUpIcon(), v.volume
+	if v.muted || volume == 0 {
+		icon, volume = theme.VolumeMuteIcon(), 0
+	}
+	v.sound.SetIcon(icon)
+	if v.p != nil {
+		v.p.SetVolume(volume)
+	}
+}
+
+// askVolume shows a slider for the volume.
+func (v *Player) askVolume() {
+	slider := widget.NewSlider(0, 1)
+	slider.Step = 0.05
+	slider.SetValue(v.volume)
+	slider.OnChanged = func(to float64) {
+		v.volume, v.muted = to, false
+		v.env.App.Preferences().SetFloat(prefVolume, to)
+		v.setVolume()
+	}
+	c := v.env.Window.Canvas()
+	p := widget.NewPopUp(widgets.Fixed(160, 0, slider), c)
+	widgets.ShowNear(p, v.sound, c)
+	c.Focus(slider)
+}
+
+// showLevel shows how loud the sound is, and hides the sound of a video that has none.
+func (v *Player) showLevel() {
+	if v.p.Silent() == v.louds.Visible() {
+		widgets.SetVisible(v.louds, !v.p.Silent())
+		v.inner.Refresh()
+	}
+	if level := v.p.Level(); math.Abs(level-v.level.Value) > 0.02 {
+		v.level.SetValue(level)
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package player turns the video of a clip or of a camera's ring into pictures. The user's commands control the player.
-// The player shows each picture when the picture is due, and reports its [State]. At most one FFmpeg decodes at any
-// time. Nothing else under app starts FFmpeg.
+// Package player turns the video of a clip or of a camera's ring into pictures and sound. The user's commands control
+// the player. The player shows each picture when the picture is due, and reports its [State]. At most one FFmpeg
+// decodes pictures at any time, and one sound. Nothing else under app starts FFmpeg.
 //
 // One goroutine owns all state and calls Show and State. A command only leaves a wish for that goroutine, so no caller
 // waits for FFmpeg. A newer wish replaces an older one: a scrub of hundreds of seeks starts FFmpeg only a few times.
@@ -50,6 +50,9 @@ type Options struct {
 	Width, Height   int           // box in pixels into which pictures are fitted; pictures are never enlarged
 	Show            func(f Frame) // shows a picture at once; the player's goroutine calls it, so it must not block
 	State           func(s State) // called on Open and on each change of Playing, Length, Ended or Err; must not block
+
+	// Speaker opens the output for sound; nil means the desktop's own. Without one the player plays without sound.
+	Speaker func(fill func(buf []int16, delay time.Duration)) (io.Closer, error)
 }
 
 const (
@@ -109,9 +112,11 @@ type Player struct {
 	slots   [3]*image.RGBA
 	slot    int // the slot for the next read
 
-	base   time.Time // when the picture at baseAt was due
-	baseAt time.Duration
-	last   time.Time // when a picture was last shown
+	sound   *sound
+	sounded int       // number of the source for the sound
+	base    time.Time // when the picture at baseAt was due
+	baseAt  time.Duration
+	last    time.Time // when a picture was last shown
 }
 
 // wish holds what callers asked for and the player has not begun.
@@ -142,6 +147,11 @@ type goal struct {
 func New(o Options) *Player {
 	p := &Player{o: o, stallTimeout: stallLimit, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		box: box(o.Width, o.Height), speed: 1}
+	speaker := openSpeaker
+	if o.Speaker != nil {
+		speaker = func(f filler) (io.Closer, error) { return o.Speaker(f) }
+	}
+	p.sound = newSound(o.FFmpeg, speaker)
 	go p.loop()
 	return p
 }
@@ -219,6 +229,15 @@ func (p *Player) SetSpeed(f float64) {
 	}
 }
 
+// SetVolume sets the volume of the sound, 0 to 1. Sound is heard at the usual speed only.
+func (p *Player) SetVolume(v float64) { p.sound.setVolume(v) }
+
+// Level returns how loud the sound is that is heard now, 0 to 1.
+func (p *Player) Level() float64 { return math.Float64frombits(p.sound.level.Load()) }
+
+// Silent reports whether the source is known to have no sound.
+func (p *Player) Silent() bool { return p.sound.silent() }
+
 // Resize sets the box, in pixels, into which pictures are fitted. Once the size stays, the picture is decoded again.
 func (p *Player) Resize(width, height int) {
 	p.ask(func(w *wish) { w.box = box(width, height) })
@@ -257,6 +276,7 @@ func (p *Player) loop() {
 			}
 		}
 		p.notify()
+		p.tellSound()
 		var heads <-chan head
 		var read, ended <-chan struct{}
 		if p.run != nil {
@@ -283,7 +303,14 @@ func (p *Player) loop() {
 	}
 }
 
+// tellSound tells the sound where the video is.
+func (p *Player) tellSound() {
+	p.sound.tell(soundClock{source: p.sounded, base: p.base, baseAt: p.baseAt,
+		running: p.playing && p.speed == 1 && p.goal == nil && p.err == nil && !p.source.empty()})
+}
+
 func (p *Player) finish() {
+	p.sound.close()
 	if p.run == nil {
 		return
 	}
@@ -317,6 +344,7 @@ func (p *Player) startWish() bool {
 	}
 	if w.source != nil {
 		p.source, p.at, p.every, p.mustReport = *w.source, max(w.at, 0), 0, true
+		p.sounded = p.sound.load(p.source)
 	}
 	if p.source.empty() {
 		return true

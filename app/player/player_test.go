@@ -79,7 +79,27 @@ func newScreen(t *testing.T, width, height int) *screen {
 	return newScreenOf(t, ffmpeg, width, height)
 }
 
+// newScreenWith is newScreen with a speaker; nil means that of the desktop.
+func newScreenWith(t *testing.T, speaker func(func([]int16, time.Duration)) (io.Closer, error)) *screen {
+	t.Helper()
+	words.Use("en")
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newScreenSpeaking(t, ffmpeg, 320, 320, speaker)
+}
+
+// mute is a desktop without sound.
+func mute(func([]int16, time.Duration)) (io.Closer, error) { return nil, errors.New("no sound here") }
+
 func newScreenOf(t *testing.T, ffmpeg string, width, height int) *screen {
+	t.Helper()
+	return newScreenSpeaking(t, ffmpeg, width, height, mute)
+}
+
+func newScreenSpeaking(t *testing.T, ffmpeg string, width, height int,
+	speaker func(func([]int16, time.Duration)) (io.Closer, error)) *screen {
 	t.Helper()
 	s := &screen{t: t, changed: make(chan struct{})}
 	change := func(f func()) {
@@ -89,7 +109,7 @@ func newScreenOf(t *testing.T, ffmpeg string, width, height int) *screen {
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
-	s.Player = New(Options{FFmpeg: ffmpeg, Version: "5.1", Width: width, Height: height,
+	s.Player = New(Options{FFmpeg: ffmpeg, Version: "5.1", Width: width, Height: height, Speaker: speaker,
 		Show: func(f Frame) {
 			p := picture{number(f.Picture), f.At, f.Picture.Rect.Size(), time.Now()}
 			change(func() { s.pictures = append(s.pictures, p) })

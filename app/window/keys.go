@@ -32,7 +32,8 @@ func keyList() []keyPart {
 		{words.L("Player"), [][2]string{{space, words.L("Play or pause")}, {"← →", words.L("5 seconds back or on")},
 			{", .", words.L("One picture back or on")}, {words.L("Home End"), words.L("Beginning, end")},
 			{"+ −", words.L("Faster, slower")}, {"A", words.L("Next alarm")}, {"L", words.L("Repeat a part")},
-			{"S", words.L("Save this picture")}, {"F", words.L("Full screen")}, {"0", words.L("Whole picture")},
+			{"S", words.L("Save this picture")}, {"M", words.L("Sound off or on")}, {"F", words.L("Full screen")},
+			{"0", words.L("Whole picture")},
 			{"↑ ↓", words.L("Newer or older event")}}},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -763,4 +764,133 @@ func (d *desk) processes(text string) (found []string) {
 		}
 	}
 	return found
+}
+
+// demo sets the demo camera up, with a post-roll.
+func (d *desk) demo(postRoll time.Duration) {
+	d.t.Helper()
+	s, _, err := config.Load(d.file)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	c := config.DemoCamera()
+	c.PostRoll = nil
+	s.Cameras, s.Clip.PostRoll = []config.Camera{c}, config.Duration(postRoll)
+	if err := config.Save(d.file, s); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// TestWatching watches an event while it is saved, in full screen too, and a camera live and half a minute ago.
+func TestWatching(t *testing.T) {
+	d := newDesk(t, true)
+	d.demo(12 * time.Second)
+	p := d.launch("--background")
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	filled := func(length time.Duration) func() bool {
+		return func() bool {
+			s, err := p.client.Status(ctx)
+			return err == nil && len(s.Cameras) == 1 && s.Cameras[0].PreRoll.D() > length
+		}
+	}
+	d.until("the demo camera", 40*time.Second, filled(6*time.Second))
+	open := func(args ...string) {
+		t.Helper()
+		cmd := append([]string{"window", "--config", d.file}, args...)
+		d.start(nil, os.Getenv("PREROLL_PROGRAM"), cmd...)
+		d.until("the window", 30*time.Second, func() bool { _, ok := d.window(); return ok })
+	}
+	id, err := p.client.Trigger(ctx, "demo", "now")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open("--event", id)
+	stage := d.stage()
+	d.until("the event to play while it is saved", 10*time.Second, func() bool { return d.moved(stage) })
+	d.shot("watching")
+	if e, err := p.client.Event(ctx, id); err != nil || e.State != event.Recording {
+		t.Errorf("the event is %s, %v; it should have been seen before its end", e.State, err)
+	}
+	d.keys("f")
+	d.until("the full screen", 10*time.Second, func() bool {
+		_, _, w, h := d.geometry()
+		return w == 1280 && h == 800
+	})
+	d.until("the picture in it", 10*time.Second, func() bool { return d.moved(image.Rect(300, 100, 900, 500)) })
+	d.shot("full-screen")
+	d.keys("Escape")
+	d.until("the window again", 10*time.Second, func() bool {
+		_, _, w, _ := d.geometry()
+		return w < 1280
+	})
+	d.until("the clip", 40*time.Second, func() bool {
+		e, err := p.client.Event(ctx, id)
+		return err == nil && e.State == event.Saved
+	})
+	d.shot("saved-meanwhile")
+
+	// A camera live, and then half a minute ago.
+	d.until("half a minute in RAM", 60*time.Second, filled(40*time.Second))
+	open("--page", "cameras")
+	d.until("the cameras", 20*time.Second, func() bool { return varied(d.shot("cards"), stage) > 100 })
+	_, _, w, h := d.geometry()
+	d.click(200, 200) // the picture on the first card
+	d.until("the live picture", 20*time.Second, func() bool { return d.moved(stage) })
+	d.shot("live")
+	d.click(w*7/10, h-62) // on the time line, which spans what RAM holds
+	time.Sleep(time.Second)
+	d.until("the earlier picture", 10*time.Second, func() bool { return d.moved(stage) })
+	d.shot("earlier")
+	asked := time.Now()
+	d.click(w-250, 27) // "Save from here"
+	var saved event.Event
+	d.until("the clip from there", 20*time.Second, func() bool {
+		list, err := p.client.Events(ctx, event.Query{Limit: 1})
+		if err == nil && len(list) == 1 && list[0].ID != id {
+			saved = list[0]
+		}
+		return saved.ID != ""
+	})
+	if ago := asked.Sub(saved.Time); ago < 5*time.Second || ago > 60*time.Second {
+		t.Errorf("the clip is of %s ago", ago)
+	}
+	d.shot("saved-from-here")
+	d.keys("question")
+	d.until("the list of keys", 10*time.Second, func() bool { return !d.moved(stage) })
+	d.shot("keys")
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	d.quits(p)
+}
+
+// TestGermanFromTheRegion starts on a German desktop.
+func TestGermanFromTheRegion(t *testing.T) {
+	d := newDesk(t, true)
+	d.env = append(slices.DeleteFunc(d.env, func(e string) bool { return strings.HasPrefix(e, "LANG=") }),
+		"LANG=de_AT.UTF-8")
+	d.demo(2 * time.Second)
+	p := d.launch("--background")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	host, icon, err := traytest.Find(ctx, d.bus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = host.Close() }()
+	d.until("the German menu", 20*time.Second, func() bool {
+		m, err := icon.Menu(ctx)
+		labels := strings.Join(m.Labels(), "\n")
+		return err == nil && strings.Contains(labels, "Einstellungen") && strings.Contains(labels, "Ereignisse")
+	})
+	if err := icon.Click(ctx, "Einstellungen"); err != nil {
+		t.Fatal(err)
+	}
+	d.until("the window", 30*time.Second, func() bool { _, ok := d.window(); return ok })
+	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("german")) > 50 })
+	if err := icon.Click(ctx, "Beenden"); err != nil {
+		t.Fatal(err)
+	}
+	d.quits(p)
 }
