@@ -1,11 +1,13 @@
 // Package host does what Preroll needs from the desktop: it finds out whether the desktop shows tray icons, makes
-// Preroll start at login, and makes a RAM disk.
+// Preroll start at login and now, has it write a report, and makes a RAM disk.
 package host
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/preroll/preroll/recorder/config"
 )
@@ -35,4 +37,17 @@ func Start(configFile string) error {
 		return fmt.Errorf("start Preroll: %w", err)
 	}
 	return cmd.Process.Release()
+}
+
+// Report writes the report for the makers of Preroll to a new file, by the command diagnose.
+func Report(ctx context.Context, configFile, path string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, self, "diagnose", "--config", configFile, path).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("report: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
 }

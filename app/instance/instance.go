@@ -31,6 +31,7 @@ type Request struct {
 	Quit  bool   `json:"quit"`  // end Preroll, and the recording that the tray started
 	Page  string `json:"page"`  // if not Quit, show this page, one of control.Pages; "" is the last one
 	Event string `json:"event"` // id of an event to show
+	Seen  bool   `json:"seen"`  // the user has seen events; nothing else is asked
 }
 
 const (

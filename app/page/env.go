@@ -31,18 +31,19 @@ import (
 
 // Env is what all pages work with, and how they reach each other.
 type Env struct {
-	Ctx    context.Context
-	App    fyne.App
-	Paths  config.Paths
-	Client *control.Client
-	Window fyne.Window
-	Status *status.Status // nil while no recorder answers
-	Last   *status.Status // the last one, though no recorder answers any more
-	Gone   bool           // no recorder answers; false until that is certain
-	Now    func() time.Time
-	Hosts  func() []string // addresses that a camera can reach this machine at
-	Meter  *Meter
-	Toasts *widgets.Toast
+	Ctx     context.Context
+	App     fyne.App
+	Paths   config.Paths
+	Client  *control.Client
+	Window  fyne.Window
+	Status  *status.Status // nil while no recorder answers
+	Last    *status.Status // the last one, though no recorder answers any more
+	Gone    bool           // no recorder answers; false until that is certain
+	Now     func() time.Time
+	Changes string          // what is new in this version, in Markdown
+	Hosts   func() []string // addresses that a camera can reach this machine at
+	Meter   *Meter
+	Toasts  *widgets.Toast
 
 	Work       sync.WaitGroup           // what runs off the main goroutine
 	Do         func(func())             // hands over to the main goroutine

@@ -2,7 +2,9 @@ package tray
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -62,8 +64,9 @@ const (
 )
 
 // modelOf makes the model from what a recorder reports. A nil status means that no recorder answers. ended holds the
-// newest ended events, newest first. A build without a window gets no menu entries for the window.
-func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, window bool) model {
+// newest ended events, newest first, unseen how many of them the user has not seen. A build without a window gets no
+// menu entries for the window.
+func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, unseen int, window bool) model {
 	m := model{icon: assets.Attention, tooltip: words.L("Preroll is not recording")}
 	if s != nil {
 		m.icon, m.tooltip = stateOf(now, s, open)
@@ -72,7 +75,11 @@ func modelOf(now time.Time, s *status.Status, open int, ended []event.Event, win
 	add := func(e entry) { m.menu = append(m.menu, e) }
 	m.head = strings.TrimPrefix(m.tooltip, "Preroll: ")
 	if window {
-		add(entry{title: words.L("Events"), do: command{do: doPage, id: "events"}})
+		title := words.L("Events")
+		if unseen > 0 {
+			title = words.L("Events: %s new", atLeast(unseen, keptEnded))
+		}
+		add(entry{title: title, do: command{do: doPage, id: "events"}})
 	}
 	if s != nil {
 		m.menu = append(m.menu, eventMenu(now, s, ended, window)...)
@@ -145,6 +152,14 @@ func archiveTrouble(s *status.Status) *status.Problem {
 		}
 	}
 	return nil
+}
+
+// atLeast formats a number that is counted up to a limit.
+func atLeast(n, limit int) string {
+	if n >= limit {
+		return fmt.Sprintf("%d+", limit)
+	}
+	return strconv.Itoa(n)
 }
 
 // clock formats the time of day, with the day unless the day is today.

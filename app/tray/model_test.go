@@ -61,7 +61,7 @@ func TestState(t *testing.T) {
 		{"a long text", &status.Status{Problems: []status.Problem{{Text: text.Plain(strings.Repeat("ä\n", 200))}}}, 0,
 			assets.Attention, "Preroll: " + strings.Repeat("ä ", 54) + "ä…"},
 	} {
-		m := modelOf(noon, tc.status, tc.open, nil, true)
+		m := modelOf(noon, tc.status, tc.open, nil, 0, true)
 		if m.icon != tc.icon || m.tooltip != tc.tooltip {
 			t.Errorf("%s: %s, %q", tc.name, m.icon, m.tooltip)
 		}
@@ -120,15 +120,21 @@ func TestMenu(t *testing.T) {
 		{"paused", &one, nil, true, []string{"Events", "Save a clip now", "> Gate", "Resume", "Cameras",
 			"Health", "Settings", "", "Quit"}},
 	} {
-		if got := lines(modelOf(noon, tc.status, 0, tc.ended, tc.window).menu); !reflect.DeepEqual(got, tc.want) {
+		if got := lines(modelOf(noon, tc.status, 0, tc.ended, 0, tc.window).menu); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: %q\nwant %q", tc.name, got, tc.want)
 		}
+	}
+	if got := modelOf(noon, &s, 0, ended, 2, true).menu[0].title; got != "Events: 2 new" {
+		t.Errorf("two new events: %q", got)
+	}
+	if got := modelOf(noon, &s, 0, ended, keptEnded, true).menu[0].title; got != "Events: 50+ new" {
+		t.Errorf("many new events: %q", got)
 	}
 	save := saveMenu(&many, true)
 	if n := len(save); n != menuCameras+2 || save[n-2].do.do != doPage || save[n-1].do.do != doSaveAll {
 		t.Errorf("40 cameras: %q", lines(save))
 	}
-	menu := modelOf(noon, &s, 0, ended, true).menu
+	menu := modelOf(noon, &s, 0, ended, 0, true).menu
 	if want := (command{do: doFile, path: "/archive/a/b/x.mp4"}); menu[1].do != want {
 		t.Errorf("a clip: %+v", menu[1].do)
 	}
@@ -136,7 +142,7 @@ func TestMenu(t *testing.T) {
 		t.Errorf("an event without a clip: %+v", menu[2].do)
 	}
 	s.RAM.Used, s.Cameras[0].PreRoll, s.Cameras[0].BitRate = 5, event.Seconds(time.Second), 1e6
-	if again := modelOf(noon.Add(time.Minute), &s, 0, ended, true).menu; !reflect.DeepEqual(menu, again) {
+	if again := modelOf(noon.Add(time.Minute), &s, 0, ended, 0, true).menu; !reflect.DeepEqual(menu, again) {
 		t.Errorf("numbers change the menu: %q", lines(again))
 	}
 }

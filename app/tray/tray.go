@@ -22,6 +22,7 @@ import (
 	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/notify"
 	"github.com/preroll/preroll/app/opener"
+	"github.com/preroll/preroll/app/seen"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/assets"
 	"github.com/preroll/preroll/recorder/config"
@@ -45,6 +46,7 @@ type tray struct {
 	client        *control.Client
 	notifications chan word // read by showNotifications, because the desktop may hang
 	tasks         sync.WaitGroup
+	redraw        chan struct{}   // the user has seen events
 	ctx           context.Context // of Run; everything that the tray started ends with it
 	quit          context.CancelFunc
 
@@ -57,6 +59,7 @@ type tray struct {
 	open     map[string]bool // events that are being saved
 	ended    []event.Event   // newest first
 	policy   *policy
+	seen     *seen.List
 	remade   bool              // the tray tried to make the RAM disk again
 	other    string            // version of the recorder of which the user was told that it is another
 	head     *systray.MenuItem // says how the recorder is
@@ -70,7 +73,8 @@ func Run(ctx context.Context, opt Options) error {
 	defer cancel()
 	t := &tray{
 		opt: opt, client: control.NewClient(opt.Paths.Sockets()...), notifications: make(chan word, 64),
-		ctx: ctx, quit: cancel, open: map[string]bool{}, policy: newPolicy(),
+		ctx: ctx, quit: cancel, open: map[string]bool{}, policy: newPolicy(), redraw: make(chan struct{}, 1),
+		seen: seen.Open(opt.Paths.State, time.Now()),
 	}
 	defer t.client.Close()
 
@@ -127,6 +131,11 @@ func (t *tray) asked(r instance.Request) bool {
 	switch {
 	case r.Quit:
 		t.quit()
+	case r.Seen:
+		select {
+		case t.redraw <- struct{}{}:
+		default:
+		}
 	case t.ctx.Err() != nil:
 		return false
 	default:
@@ -174,6 +183,7 @@ func (t *tray) follow(updates <-chan update) {
 		select {
 		case u = <-updates:
 		case <-timer.C:
+		case <-t.redraw:
 		case <-t.ctx.Done():
 			return
 		}
@@ -319,7 +329,14 @@ func (t *tray) try(what string, err error) {
 
 // draw shows the model if it has changed. The menu is rebuilt only if its entries changed.
 func (t *tray) draw(now time.Time) {
-	m := modelOf(now, t.status, len(t.open), t.ended, t.opt.Window)
+	t.seen.Reload()
+	unseen := 0
+	for _, e := range t.ended {
+		if !t.seen.Has(e) {
+			unseen++
+		}
+	}
+	m := modelOf(now, t.status, len(t.open), t.ended, unseen, t.opt.Window)
 	old, first := t.shown, !t.drawn
 	t.shown, t.drawn = m, true
 

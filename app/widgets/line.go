@@ -14,11 +14,12 @@ import (
 // dragged.
 type Line struct {
 	widget.BaseWidget
-	text *canvas.Text
-	full string
-	name fyne.ThemeColorName
-	Name bool    // it is cut in the middle, because names often differ only at their end
-	at   float32 // width that the text was cut for
+	text  *canvas.Text
+	full  string
+	name  fyne.ThemeColorName
+	Small bool    // in the size of captions
+	Name  bool    // it is cut in the middle, because names often differ only at their end
+	at    float32 // width that the text was cut for
 }
 
 // NewLine makes an empty line.
@@ -38,8 +39,15 @@ func (l *Line) Set(text string, name fyne.ThemeColorName) {
 	l.draw()
 }
 
+func (l *Line) textSize() float32 {
+	if l.Small {
+		return theme.Size(theme.SizeNameCaptionText)
+	}
+	return theme.TextSize()
+}
+
 func (l *Line) draw() {
-	size, width := theme.Size(theme.SizeNameText), l.Size().Width
+	size, width := l.textSize(), l.Size().Width
 	fill := theme.Color(l.name)
 	if l.at == width && l.text.TextSize == size && l.text.Color == fill {
 		return
@@ -92,7 +100,7 @@ func (r *lineOfText) Layout(size fyne.Size) {
 }
 
 func (r *lineOfText) MinSize() fyne.Size {
-	return fyne.NewSize(20, fyne.MeasureText("M", theme.Size(theme.SizeNameText), r.l.text.TextStyle).Height)
+	return fyne.NewSize(20, fyne.MeasureText("M", r.l.textSize(), r.l.text.TextStyle).Height)
 }
 
 func (r *lineOfText) Refresh()                     { r.l.draw() }

@@ -27,11 +27,13 @@ type Rows struct {
 	Tapped func(i int, m fyne.KeyModifier)
 	Typed  func(k *fyne.KeyEvent, m fyne.KeyModifier)
 
-	// Secondary is called for a click with the other button, at a position in the window. Extend is called when a key
-	// with Shift moves the cursor.
+	// Moved is called when other rows have come to the top. Secondary is called for a click with the other button, at a
+	// position in the window. Extend is called when a key with Shift moves the cursor.
+	Moved     func()
 	Secondary func(i int, at fyne.Position)
 	Extend    func(from, to int)
 
+	told   int     // Top, when Moved was called last
 	Top    int     // first visible row
 	Into   float32 // how much of the top row is scrolled away
 	Cursor int     // row that keys act on, or -1
@@ -178,6 +180,10 @@ func (r *Rows) Place(again bool) {
 	}
 
 	r.bar.place()
+	if r.Moved != nil && r.Top != r.told {
+		r.told = r.Top
+		r.Moved()
+	}
 }
 
 func kind(header bool) int {

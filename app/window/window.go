@@ -50,6 +50,8 @@ type Options struct {
 	Page  string // one of control.Pages, or "" for the last page
 	Event string // id of an event to show
 
+	Changes string // what is new in this version, in Markdown
+
 	Measure string // file for measurements, or "", see Measured
 }
 
@@ -91,7 +93,7 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	}
 	widgets.Dress(a)
 	w := newWindow(ctx, a, client)
-	w.Paths = opt.Paths
+	w.Paths, w.Changes = opt.Paths, opt.Changes
 	if opt.Page == "" {
 		opt.Page = a.Preferences().String("page")
 		w.events.ReturnTo(a.Preferences().String("place"))

@@ -226,7 +226,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 
 func queryOf(r *http.Request) event.Query {
 	return event.Query{Camera: r.FormValue("camera"), Label: r.FormValue("label"), Text: r.FormValue("text"),
-		Day: r.FormValue("day"), BeforeID: r.FormValue("before_id")}
+		Only: event.Only(r.FormValue("only")), Day: r.FormValue("day"), BeforeID: r.FormValue("before_id")}
 }
 
 func (s *server) days(w http.ResponseWriter, r *http.Request) {

@@ -272,12 +272,22 @@ type Query struct {
 	Camera   string
 	Label    string
 	Text     string    // words; each must be in the camera's name, the label, a subject, a sender or the reason
+	Only     Only      // one kind of events
 	Day      string    // such as "2026-11-22": the day by the clock of the machine that recorded
 	Before   time.Time // only older events
 	BeforeID string    // with Before: also events of exactly that time with a lower id, so that no page skips one
 	Offset   int       // leaves out this many of the newest events
 	Limit    int       // max number of events; 0 means 100
 }
+
+// Only is a kind of events.
+type Only string
+
+// The kinds of events.
+const (
+	OnlyProtected Only = "protected"
+	OnlyNotWhole  Only = "not-whole" // with an incomplete clip, or none
+)
 
 // Day is the number of events on a day.
 type Day struct {

@@ -17,7 +17,9 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/app/seen"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/control"
@@ -29,6 +31,7 @@ import (
 type Page struct {
 	env     *page.Env
 	content *fyne.Container
+	wide    bool // there is room for the list and an event side by side
 	listing fyne.CanvasObject
 	detail  *eventView
 
@@ -44,6 +47,9 @@ type Page struct {
 	failed   *fyne.Container
 	fault    *widget.Label
 	thumbs   *thumbs
+	seen     *seen.List // nil before the first update
+	strip    *strip
+	days     *widgets.IconButton // shows or hides the strip
 
 	search  *widgets.Entry
 	filters fyne.CanvasObject
@@ -113,6 +119,12 @@ func New(env *page.Env) *Page {
 	p.rows.Secondary = p.offer
 	p.rows.Extend = p.extend
 
+	p.strip = newStrip(env, p.openEvent, func() { p.content.Refresh() })
+	if env.App.Preferences().Bool(prefNoStrip) {
+		p.strip.Hide()
+	}
+	p.rows.Moved = p.showDay
+
 	p.welcome = widgets.Centred(words.L("Welcome to Preroll"),
 		words.L(
 			"Preroll keeps the last seconds of your cameras in memory. When a camera reports an alarm by mail, it saves a clip that begins before the alarm."),
@@ -133,11 +145,11 @@ func New(env *page.Env) *Page {
 
 	p.listing = container.NewBorder(container.NewPadded(container.NewVBox(
 		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline),
-		p.banner.Content, p.rebuild, container.NewStack(p.newFilter(), p.newPickBar()))),
+		p.banner.Content, p.rebuild, container.NewStack(p.newFilter(), p.newPickBar()), p.strip)),
 		nil, nil, nil, container.NewStack(p.rows, p.nothing, p.unfound, p.failed, p.welcome))
 	p.detail = newEventView(p)
 	p.detail.content.Hide()
-	p.content = container.NewStack(p.listing, p.detail.content)
+	p.content = container.New(&panes{p}, p.listing, p.detail.content)
 	p.draw()
 	return p
 }
@@ -154,6 +166,7 @@ func (p *Page) newFilter() fyne.CanvasObject {
 	p.date = p.env.NewDateField(words.L("Any day"))
 	p.date.OnChanged = func(*time.Time) { p.filter() }
 	p.date.Counts = p.countDays
+	p.days = widgets.NewIcon(theme.HistoryIcon(), words.L("Show or hide the day at a glance"), p.toggleStrip)
 	p.clear = widgets.NewIcon(theme.ContentClearIcon(), words.L("Show all events"), p.showAll)
 	p.count = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{})
 	p.fillChoices()
@@ -161,7 +174,7 @@ func (p *Page) newFilter() fyne.CanvasObject {
 		return widgets.Fixed(w, 0, o)
 	}
 	p.filters = container.NewBorder(nil, nil, nil,
-		container.NewHBox(width(150, p.camera), width(130, p.label), width(150, p.date), p.clear),
+		container.NewHBox(width(134, p.camera), width(114, p.label), width(134, p.date), p.days, p.clear),
 		container.NewBorder(nil, nil, nil, p.count, p.search))
 	return p.filters
 }
@@ -187,12 +200,19 @@ func (p *Page) fillChoices() {
 	}
 	names = append([]string{words.L("All cameras")}, page.Distinct(names, p.choices.Cameras)...)
 	labels = append([]string{words.L("All labels")}, page.Distinct(labels, p.choices.Labels)...)
+	labels = append(labels, "· "+words.L("Protected"), "· "+words.L("Not complete"))
 	camera, label := 1+slices.Index(p.choices.Cameras, p.query.Camera), 1+slices.Index(p.choices.Labels, p.query.Label)
+	if p.query.Only != "" {
+		label = 1 + len(p.choices.Labels) + slices.Index(kinds, p.query.Only)
+	}
 	p.camera.SetOptions(names)
 	p.camera.SetSelectedIndex(max(0, camera))
 	p.label.SetOptions(labels)
 	p.label.SetSelectedIndex(max(0, label))
 }
+
+// kinds are the kinds of events that can be chosen below the labels.
+var kinds = []event.Only{event.OnlyProtected, event.OnlyNotWhole}
 
 // filter reads the filters and asks for the matching events.
 func (p *Page) filter() {
@@ -203,7 +223,9 @@ func (p *Page) filter() {
 	if i := p.camera.SelectedIndex(); i > 0 {
 		q.Camera = p.choices.Cameras[i-1]
 	}
-	if i := p.label.SelectedIndex(); i > 0 {
+	if i := p.label.SelectedIndex(); i > len(p.choices.Labels) {
+		q.Only = kinds[i-1-len(p.choices.Labels)]
+	} else if i > 0 {
 		q.Label = p.choices.Labels[i-1]
 	}
 	if p.date.Date != nil {
@@ -255,6 +277,9 @@ func (p *Page) showAll() {
 
 // Update takes a message of the recorder. The first message of a connection makes the page ask for everything again.
 func (p *Page) Update(u control.Update, first bool) {
+	if p.seen == nil {
+		p.seen = seen.Open(p.env.Paths.State, p.env.Now())
+	}
 	if first {
 		for _, d := range p.book.days {
 			p.stale[d.Day] = true
@@ -371,6 +396,8 @@ func (p *Page) setDays(days []event.Day, c event.Choices) {
 	}
 	p.count.SetText(text)
 	p.rows.SetCount(p.book.rows)
+	p.strip.stale = true
+	p.showDay()
 	if p.goTo != "" {
 		p.restore()
 	}
@@ -433,6 +460,7 @@ func (p *Page) draw() {
 	widgets.SetVisible(p.welcome, s != nil && len(s.Cameras) == 0 && empty && !p.filtered())
 	widgets.SetVisible(p.nothing, s != nil && len(s.Cameras) > 0 && empty && !p.filtered())
 	widgets.SetVisible(p.rows, !empty && p.err == nil)
+	widgets.SetVisible(p.strip, !empty && p.err == nil && !p.env.App.Preferences().Bool(prefNoStrip))
 	after := []bool{p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
 		p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
 	if changed || !slices.Equal(before, after) {
@@ -461,7 +489,7 @@ func (p *Page) ReturnTo(place string) { p.goTo = place }
 // Tick shows how far events have come that are being saved.
 func (p *Page) Tick() {
 	p.detail.tick()
-	if !p.rows.Visible() || p.detail.content.Visible() {
+	if !p.rows.Visible() || !p.listing.Visible() {
 		return
 	}
 	for i := range p.rows.Shown {
@@ -475,19 +503,88 @@ func (p *Page) Tick() {
 
 // openEvent shows one event.
 func (p *Page) openEvent(e event.Event) {
+	p.see(e)
 	p.detail.show(e)
-	p.listing.Hide()
 	p.detail.content.Show()
-	p.content.Refresh()
+	p.arrange()
 	p.detail.focus()
+}
+
+// see marks an event as seen.
+func (p *Page) see(e event.Event) {
+	if p.seen == nil || p.seen.Has(e) {
+		return
+	}
+	p.saw(p.seen.Add(e))
+	if row := p.book.find(e.ID); row >= 0 {
+		p.rows.RefreshRow(row)
+	}
+}
+
+// seeAll marks all events as seen.
+func (p *Page) seeAll() {
+	p.saw(p.seen.AddAll(p.env.Now()))
+	p.rows.Place(true)
+}
+
+// saw lets the tray count the events that were not seen. Whether there is a tray does not matter.
+func (p *Page) saw(err error) {
+	if err != nil {
+		p.env.Fail(err)
+		return
+	}
+	p.env.Work.Go(func() {
+		_ = instance.Send(p.env.Ctx, p.env.Paths, instance.Tray, instance.Request{Seen: true})
+	})
+}
+
+// sideBySide is the width from which on the list and an event are shown side by side, at the usual text size.
+const sideBySide = 1400
+
+// arrange shows the list, an event, or both.
+func (p *Page) arrange() {
+	widgets.SetVisible(p.listing, p.wide || !p.detail.content.Visible())
+	p.content.Refresh()
+}
+
+// panes lays out the list and the event that is open.
+type panes struct{ p *Page }
+
+// Layout places the list at the left, and the event at its right if there is room, else in its place.
+func (l *panes) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	p := l.p
+	if wide := size.Width >= sideBySide*widgets.Scale(); wide != p.wide {
+		p.wide = wide
+		p.arrange() // lays out again
+		return
+	}
+	left := size.Width
+	if p.wide && p.detail.content.Visible() {
+		left = size.Width * 0.42
+		objects[1].Move(fyne.NewPos(left, 0))
+		objects[1].Resize(fyne.NewSize(size.Width-left, size.Height))
+	} else {
+		objects[1].Move(fyne.NewPos(0, 0))
+		objects[1].Resize(size)
+	}
+	objects[0].Resize(fyne.NewSize(left, size.Height))
+}
+
+// MinSize is that of what needs more.
+func (l *panes) MinSize(objects []fyne.CanvasObject) (least fyne.Size) {
+	for _, o := range objects {
+		if o.Visible() && !l.p.wide {
+			least = least.Max(o.MinSize())
+		}
+	}
+	return least
 }
 
 // closeEvent goes back to the list.
 func (p *Page) closeEvent() {
 	p.detail.leave()
 	p.detail.content.Hide()
-	p.listing.Show()
-	p.content.Refresh()
+	p.arrange()
 	p.env.Window.Canvas().Focus(p.rows)
 }
 
@@ -557,6 +654,27 @@ func (p *Page) restore() {
 		if d.Day == day {
 			p.rows.Jump(p.book.starts[i] + 1 + max(0, min(d.Events-below, d.Events-1)))
 		}
+	}
+}
+
+// --- The day at a glance ---
+
+// prefNoStrip is the name of the window's setting that hides the strip.
+const prefNoStrip = "no-strip"
+
+// toggleStrip shows or hides the strip.
+func (p *Page) toggleStrip() {
+	p.env.App.Preferences().SetBool(prefNoStrip, p.strip.Visible())
+	widgets.SetVisible(p.strip, !p.strip.Visible())
+	p.showDay()
+	p.content.Refresh()
+}
+
+// showDay lets the strip show the day at the top of the list.
+func (p *Page) showDay() {
+	if p.rows.Top < p.book.rows {
+		d, _ := p.book.at(p.rows.Top)
+		p.strip.show(d.Day, false)
 	}
 }
 

@@ -199,7 +199,8 @@ func (p *Page) menu(e event.Event) *fyne.Menu {
 		}), fyne.NewMenuItem(words.L("Copy"), func() { p.detail.copy(path) }),
 			fyne.NewMenuItem(words.L("Export"), func() { export(p.env, list) }))
 	}
-	return fyne.NewMenu("", append(items, fyne.NewMenuItemSeparator(), protect, remove)...)
+	return fyne.NewMenu("", append(items, fyne.NewMenuItemSeparator(), protect, remove, fyne.NewMenuItemSeparator(),
+		fyne.NewMenuItem(words.L("Mark all as seen"), p.seeAll))...)
 }
 
 // offer shows the menu of an event in the list.

@@ -66,6 +66,11 @@ func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
 	r.title.Set(m.title, theme.ColorNameForeground)
 	r.detail.Set(m.detail, theme.ColorNameForeground)
 	r.state.Set(m.state, colourOf(m.importance))
+	r.dot.FillColor = color.Transparent
+	if p.seen != nil && !p.seen.Has(e) {
+		r.dot.FillColor = theme.Color(theme.ColorNamePrimary)
+	}
+	r.dot.Refresh()
 	if r.lock.Visible() != m.protected {
 		widgets.SetVisible(r.lock, m.protected)
 		r.box.Refresh()
@@ -131,13 +136,14 @@ type eventRow struct {
 	thumb                *canvas.Image
 	title, detail, state *widgets.Line
 	lock                 *widget.Icon
+	dot                  *canvas.Circle // the event was not seen yet
 	box                  *fyne.Container
 	filling              bool
 }
 
 func newEventRow() *eventRow {
 	r := &eventRow{thumb: canvas.NewImageFromImage(nil), check: widget.NewCheck("", nil),
-		lock: widget.NewIcon(widgets.LockIcon)}
+		lock: widget.NewIcon(widgets.LockIcon), dot: canvas.NewCircle(color.Transparent)}
 	r.thumb.FillMode, r.thumb.CornerRadius = canvas.ImageFillContain, 4
 	r.thumb.SetMinSize(fyne.NewSize(112, 63))
 	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
@@ -149,7 +155,7 @@ func newEventRow() *eventRow {
 		layout.NewSpacer())
 	r.box = container.NewBorder(nil, nil,
 		container.NewHBox(r.check, container.NewCenter(container.NewStack(ground, r.thumb))),
-		container.NewCenter(r.lock),
+		container.NewHBox(container.NewCenter(r.lock), container.NewCenter(widgets.Fixed(9, 9, r.dot))),
 		container.New(layout.NewCustomPaddedLayout(0, 0, theme.Padding()*2, theme.Padding()), text))
 	r.ExtendBaseWidget(r)
 	return r
@@ -161,6 +167,8 @@ func (r *eventRow) blank() {
 	r.detail.Set("", theme.ColorNameForeground)
 	r.state.Set("", theme.ColorNameForeground)
 	widgets.SetVisible(r.lock, false)
+	r.dot.FillColor = color.Transparent
+	r.dot.Refresh()
 	if r.thumb.Image != nil {
 		r.thumb.Image = nil
 		r.thumb.Refresh()

@@ -3,7 +3,6 @@ package settings
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/widgets"
@@ -57,15 +56,11 @@ func (p *Page) generalForm() fyne.CanvasObject {
 		func(on bool) {
 			set(func() { p.edit.Update.Check = on })
 		})
-	p.about = widget.NewLabel("")
-	p.about.Wrapping, p.about.Selectable = fyne.TextWrapWord, true
-	again := widget.NewButtonWithIcon(words.L("Go through the guide again"), theme.HelpIcon(), p.env.OpenGuide)
 	return container.NewVBox(
 		widgets.Heading(words.L("Start")), p.login,
 		widgets.Heading(words.L("Appearance")),
 		widgets.Field(words.L("Colours"), "", p.theme), widgets.Field(words.L("Text size"), "", p.text),
 		widgets.Field(words.L("Language"), words.L("takes effect when the window is opened again"), p.language),
 		widgets.Heading(words.L("Program")), ffmpeg, widgets.Field("", "", p.updates),
-		widgets.Field("", "", p.about),
-		widgets.Field("", "", container.NewHBox(again)))
+		p.helpForm())
 }

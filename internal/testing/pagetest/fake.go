@@ -107,7 +107,7 @@ func (f *Fake) Probe(context.Context, config.Camera) (status.ProbeResult, error)
 func (f *Fake) fits(q event.Query) []event.Event {
 	return slices.DeleteFunc(slices.Clone(f.Stored), func(e event.Event) bool {
 		return q.Day != "" && day(e) != q.Day || q.Camera != "" && e.Camera != q.Camera ||
-			q.Label != "" && e.Label != q.Label ||
+			q.Label != "" && e.Label != q.Label || q.Only == event.OnlyProtected && !e.Protected ||
 			q.Text != "" && !strings.Contains(strings.ToLower(e.CameraName), strings.ToLower(q.Text))
 	})
 }

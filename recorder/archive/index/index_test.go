@@ -88,6 +88,21 @@ func TestListPages(t *testing.T) {
 	if list, err := x.List(t.Context(), event.Query{Camera: "b"}); err != nil || ids(list) != "e9 e7 e5 e3 e1" {
 		t.Errorf("%s, %v", ids(list), err)
 	}
+	whole := event.Event{ID: "f", Camera: "a", Time: at, State: event.Saved, Protected: true}
+	if err := x.Put(t.Context(), whole); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		only event.Only
+		want int
+	}{{"", 11}, {event.OnlyProtected, 1}, {event.OnlyNotWhole, 10}} {
+		q := event.Query{Only: tc.only}
+		list, err := x.List(t.Context(), q)
+		days, derr := x.Days(t.Context(), q)
+		if err != nil || derr != nil || len(list) != tc.want || len(days) != 1 || days[0].Events != tc.want {
+			t.Errorf("%q: got %d events and %v, want %d; %v, %v", tc.only, len(list), days, tc.want, err, derr)
+		}
+	}
 	if _, err := x.Get(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}

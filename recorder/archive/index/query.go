@@ -55,6 +55,12 @@ func find(q event.Query) (index, where string, args []any) {
 	if q.Day != "" {
 		conds, args = append(conds, "day = ?"), append(args, q.Day)
 	}
+	switch q.Only {
+	case event.OnlyProtected:
+		conds = append(conds, "protected = 1")
+	case event.OnlyNotWhole:
+		conds = append(conds, "state IN ('incomplete', 'failed')")
+	}
 	words := strings.Fields(fold(q.Text))
 	for _, w := range words[:min(len(words), 20)] {
 		conds, args = append(conds, "instr(words, ?)"), append(args, w)
@@ -92,11 +98,12 @@ func (x *Index) List(ctx context.Context, q event.Query) ([]event.Event, error) 
 		append(args, q.Limit, max(0, q.Offset))...)
 }
 
-// Days returns the days with events that fit a query, newest first. Only a search for words looks at every event.
+// Days returns the days with events that fit a query, newest first. Only a search for words, or for a kind of events,
+// looks at every event.
 func (x *Index) Days(ctx context.Context, q event.Query) (list []event.Day, err error) {
 	index, where, args := find(q)
 	count, from := "sum(events)", "days"
-	if strings.TrimSpace(q.Text) != "" {
+	if strings.TrimSpace(q.Text) != "" || q.Only != "" {
 		count, from = "count(*)", "events INDEXED BY "+index
 	}
 	err = x.query(ctx, func(rows *sql.Rows) error {
