@@ -168,14 +168,11 @@ func TestStills(t *testing.T) {
 
 	st := r.Status(t.Context())
 	c := st.Cameras[0]
-	if b, err := os.ReadFile(c.Live); err != nil || !bytes.Contains(b, []byte("#EXTM3U")) {
-		t.Errorf("playlist %q: %v", c.Live, err)
-	}
 	if want := int64(c.BitRate / 8 * 100); st.RAM.Need < want*9/10 || st.RAM.Need > want*11/10 ||
 		st.RAM.Total < st.RAM.Free || st.RAM.Total == 0 {
 		t.Errorf("%+v, want a need of %d", st.RAM, want)
 	}
-	if !c.Notify || st.Cameras[1].Notify || st.Cameras[1].Live != "" || st.Notify != s.Notify {
+	if !c.Notify || st.Cameras[1].Notify || st.Notify != s.Notify {
 		t.Errorf("%+v, %+v", st.Cameras, st.Notify)
 	}
 }

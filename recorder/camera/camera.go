@@ -208,7 +208,6 @@ func (c *camera) status() status.Camera {
 	s := status.Camera{PreRoll: event.Seconds(rs.Length), GOP: event.Seconds(rs.GOP), BitRate: rs.BitRate,
 		Bytes: rs.Bytes, Newest: rs.Newest, Short: rs.Short}
 	s.OpenEvent = c.openEvent()
-	live := c.ring.Live()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.ID, s.Name, s.State, s.Since, s.Streams, s.LastTrigger = c.cfg.ID, c.cfg.Title(), c.state, c.since, c.streams,
@@ -216,7 +215,7 @@ func (c *camera) status() status.Camera {
 	s.Small = c.cfg.URLSmall != ""
 	switch c.state {
 	case status.Recording:
-		s.Text, s.Live = text.StateRecording.With(), live
+		s.Text = text.StateRecording.With()
 		s.Advice = health.Advice(c.streams, s.GOP, rs.Stamps)
 	case status.Connecting:
 		s.Text = text.StateConnecting.With()

@@ -557,21 +557,6 @@ func (r *Ring) Newest() (Segment, bool) {
 	return Segment{}, false
 }
 
-// Live returns the path of the playlist of the run that is recorded now, "" if there is none. Each run has its own
-// playlist.
-func (r *Ring) Live() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.w == nil || !r.w.listed {
-		return ""
-	}
-	return r.livePath(r.w.run)
-}
-
-func (r *Ring) livePath(run int64) string {
-	return filepath.Join(r.segments(), fmt.Sprintf("r%013d-live.m3u8", run))
-}
-
 // Video returns the init section and the segment, which play together. Video fails if they have more than limit bytes.
 // The error is [fs.ErrNotExist] if the ring has dropped the segment.
 func (s Segment) Video(limit int64) ([]byte, error) {

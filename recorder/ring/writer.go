@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/preroll/preroll/recorder/fmp4"
@@ -26,7 +25,6 @@ const (
 	maxSound     = 256 << 10        // bytes of sound that wait for video
 	minHole      = time.Second      // a longer interval between frames is a gap, if it is also longer than
 	holeTimes    = 3                // this many of the usual intervals
-	maxListed    = 10               // segments in the playlist
 	changeTime   = time.Second      // time that a new run is charged; charges expire as time passes
 	maxChanges   = 20 * time.Second // sum of charges at which the parameters change too often
 )
@@ -60,7 +58,6 @@ type Writer struct {
 	info     initInfo
 	lost     bool // the budget has given up the segment
 	believed bool
-	listed   bool // the run has a playlist
 }
 
 // sound is the clock of a sound track and the state of its last sample.
@@ -138,9 +135,7 @@ func (w *Writer) Tracks(tracks []source.Track, _ source.Streams) error {
 	}
 	if w.run != 0 {
 		r.dropInit(w.run)
-		_ = os.Remove(r.livePath(w.run))
 	}
-	w.listed = false
 	w.run, w.number, w.base, w.info = r.nextRun(), 0, 0, initInfo{movie, hashOf(init), int64(len(init))}
 	r.inits[w.run] = w.info
 	r.bytes += w.info.bytes
@@ -433,42 +428,13 @@ func (w *Writer) complete() error {
 	for _, h := range r.holds {
 		h.pinIfWanted(&e)
 	}
-	list, path := w.playlist(), r.livePath(w.run)
 	r.mu.Unlock()
 	r.opt.Log.Debug("segment", "segment", filepath.Base(e.Path), "bytes", e.Bytes, "duration", e.Length())
 
-	// A failure matters only to people who watch live.
-	if os.WriteFile(path+".tmp", []byte(list), 0o640) == nil && os.Rename(path+".tmp", path) == nil {
-		r.mu.Lock()
-		w.listed = true
-		r.mu.Unlock()
-	}
 	if r.opt.Seen != nil {
 		r.opt.Seen()
 	}
 	return nil
-}
-
-// playlist returns the playlist of the newest segments of the run (RFC 8216). Ring.mu is held.
-func (w *Writer) playlist() string {
-	list := w.r.entries[max(0, len(w.r.entries)-maxListed):]
-	list = slices.DeleteFunc(slices.Clone(list), func(e *entry) bool { return e.Run != w.run })
-	longest := Target
-	for _, e := range list {
-		longest = max(longest, e.Length())
-	}
-	var b strings.Builder
-	first := 0
-	if len(list) > 0 {
-		first = list[0].Number
-	}
-	fmt.Fprintf(&b,
-		"#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-MAP:URI=%q\n",
-		int(math.Ceil(longest.Seconds())), first, initName(w.run))
-	for _, e := range list {
-		fmt.Fprintf(&b, "#EXTINF:%.6f,\n%s\n", e.Length().Seconds(), filepath.Base(e.Path))
-	}
-	return b.String()
 }
 
 // --- Giving up a segment ---
@@ -543,6 +509,5 @@ func (w *Writer) Close() error {
 	if r.w == w {
 		r.w, r.lastKey = nil, 0
 	}
-	_ = os.Remove(r.livePath(w.run))
 	return err
 }

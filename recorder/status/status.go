@@ -291,7 +291,6 @@ type Camera struct {
 	LastTrigger time.Time     `json:"last_trigger,omitzero"`
 	OpenEvent   string        `json:"open_event,omitempty"`
 	Small       bool          `json:"small,omitempty"` // it has a small stream, for those who watch live
-	Live        string        `json:"live,omitempty"`  // path of the growing playlist of its ring
 	Notify      bool          `json:"notify"`          // its owner wants notifications of its events
 }
 
