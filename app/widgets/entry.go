@@ -11,6 +11,8 @@ type Entry struct {
 	widget.Entry
 	win   fyne.Window
 	leave func() // may be nil
+
+	OnLeft func() // is called when the focus has gone; may be nil
 }
 
 // NewEntry makes an entry of a window. leave, which may be nil, is called on Escape and Down.
@@ -18,6 +20,14 @@ func NewEntry(win fyne.Window, leave func()) *Entry {
 	e := &Entry{win: win, leave: leave}
 	e.ExtendBaseWidget(e)
 	return e
+}
+
+// FocusLost reports that the focus has gone.
+func (e *Entry) FocusLost() {
+	e.Entry.FocusLost()
+	if e.OnLeft != nil {
+		e.OnLeft()
+	}
 }
 
 // TypedShortcut passes shortcuts that are not for text on to the window.

@@ -143,7 +143,7 @@ func (f fixed) MinSize(objects []fyne.CanvasObject) fyne.Size {
 }
 
 // LabelWidth is the width of every field's label at the usual text size.
-const LabelWidth = 170
+const LabelWidth = 190
 
 // Field returns a field with a label, and a hint below it.
 func Field(label, hint string, o fyne.CanvasObject) fyne.CanvasObject {

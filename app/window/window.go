@@ -383,12 +383,14 @@ func (w *window) shortcuts() {
 
 // typed handles keys while no widget has the focus.
 func (w *window) typed(k *fyne.KeyEvent) {
-	// Over a dialog in which nothing has the focus, or the guide, no page gets keys. Escape closes the dialog.
-	if top := w.Window.Canvas().Overlays().Top(); top != nil && k.Name == fyne.KeyEscape {
+	top := w.Window.Canvas().Overlays().Top()
+	switch {
+	case top != nil && k.Name == fyne.KeyEscape:
 		top.Hide()
-		return
-	}
-	if !w.covered() {
+	case top != nil: // a dialog in which nothing has the focus
+	case w.guide.Content().Visible():
+		w.guide.Key(k)
+	default:
 		w.pages[w.tabs.SelectedIndex()].Key(k)
 	}
 }

@@ -247,6 +247,7 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 	g.password.SetPlaceHolder(words.L("as in the camera"))
 	g.channels.SetPlaceHolder(words.L("only for a recorder, such as 1-4, 7"))
 	g.address.OnChanged = g.typedAddress
+	g.address.OnLeft = func() { g.address.SetText(g.host()) } // nor does a password stay in sight
 	g.channels.OnChanged = func(string) { g.build(); g.untest() }
 	g.sub = widget.NewCheck(words.L("Use the low-resolution stream"), func(bool) { g.build() })
 	g.url.OnChanged = func(v string) {
@@ -395,7 +396,11 @@ func (g *Page) Hide() {
 func (g *Page) Tick() {}
 
 // Key does nothing.
-func (g *Page) Key(*fyne.KeyEvent) {}
+func (g *Page) Key(k *fyne.KeyEvent) {
+	if (k.Name == fyne.KeyReturn || k.Name == fyne.KeyEnter) && !g.next.Disabled() {
+		g.forth()
+	}
+}
 
 // leads are the title and the purpose of each step.
 var leads = [steps][2]string{
@@ -428,7 +433,7 @@ func (g *Page) turn(step int) {
 			g.env.Do(func() { g.env.Window.Canvas().Focus(g.address) })
 		})
 	} else {
-		g.env.Window.Canvas().Focus(g.next)
+		g.env.Window.Canvas().Unfocus() // Enter goes on
 	}
 }
 
@@ -461,12 +466,7 @@ func (g *Page) draw() {
 
 	lacks := g.missingPart()
 	g.why.SetText(lacks)
-	if off := g.next.Disabled(); off == (lacks == "") {
-		widgets.SetEnabled(g.next, off)
-		if c := g.env.Window.Canvas(); off && c.Focused() == nil {
-			c.Focus(g.next) // Enter or Space goes on
-		}
-	}
+	widgets.SetEnabled(g.next, lacks == "")
 	widgets.SetVisible(g.back, g.step > 0 && !(g.only && g.step == stepCamera))
 	widgets.SetVisible(g.demo, g.step == stepWelcome && !slices.ContainsFunc(g.edit.Cameras,
 		func(c config.Camera) bool { return c.URL == config.DemoURL }))
@@ -625,27 +625,35 @@ func channelsOf(text string) (list []int) {
 	return list
 }
 
-// typedAddress takes the address of a camera, or a whole URL that somebody pasted.
+// typedAddress takes the address of a camera, or a whole URL that somebody typed or pasted.
 func (g *Page) typedAddress(v string) {
-	u, err := url.Parse(strings.TrimSpace(v))
-	if err != nil || u.Host == "" || !strings.Contains(v, "://") {
-		g.build()
-		return
+	v = strings.TrimSpace(v)
+	if u, err := url.Parse(v); err == nil && u.Host != "" && strings.Contains(v, "://") {
+		if u.User != nil {
+			password, _ := u.User.Password()
+			g.user.SetText(u.User.Username())
+			g.password.SetText(password)
+		}
+		g.typedURL = len(strings.Trim(u.RequestURI(), "/")) > 0
+		if g.typedURL {
+			g.url.SetText(v)
+		}
 	}
-	g.typedURL = len(strings.Trim(u.RequestURI(), "/")) > 0
-	if g.typedURL {
-		g.url.SetText(strings.TrimSpace(v))
-	} else if u.User != nil {
-		password, _ := u.User.Password()
-		g.user.SetText(u.User.Username())
-		g.password.SetText(password)
+	g.build()
+}
+
+// host returns the host of the address, which may be a whole URL.
+func (g *Page) host() string {
+	v := strings.TrimSpace(g.address.Text)
+	if u, err := url.Parse(v); err == nil && u.Host != "" && strings.Contains(v, "://") {
+		return u.Host
 	}
-	g.address.SetText(u.Host)
+	return v
 }
 
 // brandURL returns the RTSP address of a channel at the typed address.
 func (g *Page) brandURL(channel int) string {
-	return config.Brands[max(0, g.brand.SelectedIndex())].URL(strings.TrimSpace(g.address.Text), g.sub.Checked, channel)
+	return config.Brands[max(0, g.brand.SelectedIndex())].URL(g.host(), g.sub.Checked, channel)
 }
 
 // build makes the RTSP address from brand and address, unless the user typed an RTSP address.
@@ -661,7 +669,7 @@ func (g *Page) build() {
 		return
 	}
 	g.building = true
-	if strings.TrimSpace(g.address.Text) != "" {
+	if g.host() != "" {
 		g.url.SetText(g.brandURL(channelsOf(g.channels.Text)[0]))
 	} else {
 		g.url.SetText("")

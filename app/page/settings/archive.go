@@ -34,19 +34,19 @@ func (p *Page) archiveForm() fyne.CanvasObject {
 	})
 	return container.NewVBox(
 		widgets.Heading(words.L("Place")), row, widgets.Field("", "", container.NewHBox(choose)),
-		widgets.Field("", words.L("for a media server on this computer; holds for clips that are saved from then on"),
-			p.group),
 		widgets.Heading(words.L("Automatic deletion")),
 		p.value("archive.max_age", words.L("Keep for"), words.L("such as 30d; empty: for ever"), words.L("for ever"),
-			func(s *config.Settings) textValue { return &s.Archive.MaxAge }),
+			ages, func(s *config.Settings) textValue { return &s.Archive.MaxAge }),
 		p.value("archive.max_size", words.L("At most"), words.L("such as 200GB; empty: no limit"), words.L("no limit"),
-			func(s *config.Settings) textValue { return &s.Archive.MaxSize }),
+			sizes, func(s *config.Settings) textValue { return &s.Archive.MaxSize }),
 		p.value("archive.min_free", words.L("Leave free"), words.L("on the drive, such as 2GiB; empty: nothing"),
-			words.L("nothing"), func(s *config.Settings) textValue { return &s.Archive.MinFree }),
+			words.L("nothing"), frees, func(s *config.Settings) textValue { return &s.Archive.MinFree }),
 		widgets.Field("", "", p.next),
 		widgets.Field(words.L("Trash"),
 			words.L("what you delete can be restored for 7 days; it makes room when room is needed"),
-			container.NewHBox(widget.NewButtonWithIcon(words.L("Empty the trash"), theme.DeleteIcon(), p.emptyTrash))))
+			container.NewHBox(widget.NewButtonWithIcon(words.L("Empty the trash"), theme.DeleteIcon(), p.emptyTrash))),
+		p.advanced(widgets.Field("",
+			words.L("for a media server on this computer; holds for clips that are saved from then on"), p.group)))
 }
 
 // emptyTrash removes what was deleted for good, after the user agreed.

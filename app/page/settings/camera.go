@@ -99,8 +99,8 @@ func (p *Page) connectionForm() fyne.CanvasObject {
 	p.tester = page.NewCameraTest(p.env, func() config.Camera { return p.edit.Cameras[p.chosen] })
 	return container.NewVBox(name, address, userRow, passwordRow,
 		widgets.Field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
-		widgets.Field(words.L("Read by"), "", p.ingest), small,
-		widgets.Field("", "", p.tester.Content))
+		widgets.Field("", "", p.tester.Content),
+		p.advanced(widgets.Field(words.L("Read by"), "", p.ingest), small))
 }
 
 // cameraMailForm holds by which mails the chosen camera is recognized, and what to type into the camera.

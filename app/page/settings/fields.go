@@ -28,6 +28,7 @@ type textField struct {
 	set   func(*config.Settings, string) error
 	err   error // why the value cannot be read, or nil
 	tab   int
+	row   func(fyne.CanvasObject) fyne.CanvasObject // with the label and the hint
 }
 
 // line creates a text field with a label and a hint.
@@ -49,8 +50,8 @@ func (p *Page) line(key, label, hint, example string, get func(*config.Settings)
 	}
 
 	p.fields = append(p.fields, f)
-	return f, widgets.Field(label, hint, container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), f.entry,
-		f.fault))
+	f.row = func(o fyne.CanvasObject) fyne.CanvasObject { return widgets.Field(label, hint, o) }
+	return f, f.row(container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()), f.entry, f.fault))
 }
 
 // camera creates a text field of the chosen camera.
@@ -100,13 +101,14 @@ func (p *Page) ownLength(key, label string,
 	})
 }
 
-// value creates a field for a duration or a size, which parse and format themselves.
-func (p *Page) value(key, label, hint, example string, of func(*config.Settings) textValue) fyne.CanvasObject {
-	_, row := p.line(key, label, hint, example, func(s *config.Settings) string {
+// value creates a field with a slider for a duration or a size, which parse and format themselves.
+func (p *Page) value(key, label, hint, example string, stops []string,
+	of func(*config.Settings) textValue) fyne.CanvasObject {
+	f, _ := p.line(key, label, hint, example, func(s *config.Settings) string {
 		b, _ := of(s).MarshalText()
 		return string(b)
 	}, func(s *config.Settings, v string) error { return of(s).UnmarshalText([]byte(v)) })
-	return row
+	return p.withSlider(f, f.row, stops)
 }
 
 // textValue is a value that parses and formats itself.
@@ -154,6 +156,11 @@ func (p *Page) markTabs(bad map[int]bool) {
 		var icon fyne.Resource
 		if bad[i] {
 			icon = theme.NewErrorThemedResource(theme.ErrorIcon())
+		}
+		for _, a := range p.folded[i] {
+			if bad[i] {
+				a.Open(0)
+			}
 		}
 		if (t.Icon == nil) != (icon == nil) {
 			t.Icon, changed = icon, true

@@ -72,12 +72,10 @@ func (p *Page) mailForm() fyne.CanvasObject {
 	}, func(s *config.Settings, v string) error { s.SMTP.Password = config.Secret(v); return nil })
 	password.entry.Password = true
 	return container.NewVBox(widgets.Heading(words.L("Mail server for the cameras")), listen,
-		widgets.Field("", "", container.NewBorder(nil, nil, nil, container.NewVBox(p.portUse), p.smtp)), allow,
-		user, passwordRow,
-		widgets.Heading(words.L("Encryption")), listenTLS,
-		widgets.Field("",
+		widgets.Field("", "", container.NewBorder(nil, nil, nil, container.NewVBox(p.portUse), p.smtp)),
+		p.advanced(allow, user, passwordRow, listenTLS, widgets.Field("",
 			words.L(
-				"Leave this off if you can. Such encryption can be broken, so a camera's login and pictures can be read by others on your network. Switch it on if a camera gives up when encryption begins (the page Health says so) and cannot do without it."), p.oldTLS),
+				"Leave this off if you can. Such encryption can be broken, so a camera's login and pictures can be read by others on your network. Switch it on if a camera gives up when encryption begins (the page Health says so) and cannot do without it."), p.oldTLS)),
 		widgets.Heading(words.L("Mails")),
 		widgets.Field("",
 			words.L(

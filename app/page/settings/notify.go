@@ -30,9 +30,8 @@ func (p *Page) notifyForm() fyne.CanvasObject {
 	p.saved = check(words.L("When a clip is saved"), func(n *config.Notify) *bool { return &n.Saved })
 	p.trouble = check(words.L("When something needs me: a camera is offline, the archive is full"),
 		func(n *config.Notify) *bool { return &n.Trouble })
-	_, quiet := p.line("notify.quiet", words.L("Quiet hours"),
-		words.L("such as 22:00-07:00: nothing is shown then, and told at their end; empty: never quiet"),
-		words.L("never"), func(s *config.Settings) string {
+	quiet, _ := p.line("notify.quiet", words.L("Quiet hours"),
+		words.L("nothing is shown then; at their end one notification tells what happened"), "", func(s *config.Settings) string {
 			return s.Notify.Quiet
 		}, func(s *config.Settings, v string) error { s.Notify.Quiet = v; return nil })
 	p.cameras = widget.NewCheckGroup(nil, func(on []string) {
@@ -44,6 +43,6 @@ func (p *Page) notifyForm() fyne.CanvasObject {
 		}
 		p.check()
 	})
-	return container.NewVBox(widgets.Heading(words.L("Tell me")), p.alarm, p.saved, p.trouble, quiet,
+	return container.NewVBox(widgets.Heading(words.L("Tell me")), p.alarm, p.saved, p.trouble, p.withTimes(quiet),
 		widgets.Heading(words.L("Of these cameras")), p.cameras, p.targetsForm())
 }

@@ -36,7 +36,8 @@ type Page struct {
 	filling bool
 	saving  bool
 	fields  []*textField
-	adding  int // index of the tab whose form is being made
+	adding  int                         // index of the tab whose form is being made
+	folded  map[int][]*widget.Accordion // by tab
 
 	OnEdited func(edited bool) // the fields differ from what is in force, or no more
 
@@ -100,7 +101,7 @@ var (
 
 // New makes the page.
 func New(env *page.Env) *Page {
-	p := &Page{env: env, chosen: -1, OnEdited: func(bool) {}}
+	p := &Page{env: env, chosen: -1, OnEdited: func(bool) {}, folded: map[int][]*widget.Accordion{}}
 	p.message = widget.NewLabel("")
 	p.message.Wrapping = fyne.TextWrapWord
 	p.save = widgets.Important(widget.NewButtonWithIcon(words.L("Save"), theme.ConfirmIcon(), p.apply))

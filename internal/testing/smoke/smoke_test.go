@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preroll/preroll/internal/testing/camtest"
 	"github.com/preroll/preroll/internal/testing/poll"
 	"github.com/preroll/preroll/internal/testing/traytest"
 	"github.com/preroll/preroll/recorder/config"
@@ -888,8 +889,120 @@ func TestGermanFromTheRegion(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.until("the window", 30*time.Second, func() bool { _, ok := d.window(); return ok })
-	d.until("its page", 20*time.Second, func() bool { return colours(d.shot("german")) > 50 })
+	d.until("its page", 20*time.Second, func() bool {
+		return varied(d.shot("german"), image.Rect(300, 100, 1000, 700)) > 50
+	})
 	if err := icon.Click(ctx, "Beenden"); err != nil {
+		t.Fatal(err)
+	}
+	d.quits(p)
+}
+
+// own starts a test camera, and returns its address.
+func own(t *testing.T) string {
+	t.Helper()
+	file, err := camtest.Small(10).File(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := camtest.Start(camtest.Options{Video: file, FPS: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c.URL()
+}
+
+// nextReady reports whether the guide's button Next, or Finish, can be pressed.
+func (d *desk) nextReady() bool {
+	x, y, w, h := d.geometry()
+	_, _, ok := find(d.shot("guide"), image.Rect(x+w*3/4, y+h-60, x+w, y+h), color.NRGBA{0x29, 0x6f, 0xf6, 0xff})
+	return ok
+}
+
+// eventsShown reports whether the window shows more than an empty page.
+func (d *desk) eventsShown() bool {
+	return varied(d.shot("guide-done"), image.Rect(240, 200, 1100, 700)) > 100
+}
+
+// firstClip waits for the camera that the guide has set up, has an alarm mail sent for it, and waits for the clip.
+func (d *desk) firstClip(ctx context.Context, p *program) {
+	d.t.Helper()
+	id := ""
+	d.until("the camera in the settings", 20*time.Second, func() bool {
+		s, err := p.client.Status(ctx)
+		if err == nil && len(s.Cameras) == 1 {
+			id = s.Cameras[0].ID
+		}
+		return id != ""
+	})
+	d.until("video of the camera", 30*time.Second, func() bool {
+		s, err := p.client.Status(ctx)
+		return err == nil && s.Cameras[0].PreRoll.D() > 3*time.Second
+	})
+	if err := p.client.Mail(ctx, id); err != nil {
+		d.t.Fatal(err)
+	}
+	d.until("the first clip", 40*time.Second, func() bool {
+		list, err := p.client.Events(ctx, event.Query{})
+		return err == nil && len(list) == 1 && list[0].State == event.Saved
+	})
+}
+
+// TestGuideByKeyboard goes from the first start to the first own clip without a mouse.
+func TestGuideByKeyboard(t *testing.T) {
+	url := own(t)
+	d := newDesk(t, true)
+	p := d.launch()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
+	d.until("the guide", 20*time.Second, d.nextReady)
+	d.keys("Return")
+	time.Sleep(500 * time.Millisecond) // the address gets the focus
+	d.typed(url)
+	d.shot("guide-typed")
+	d.keys("Return") // tests
+	d.until("the picture of the camera", 40*time.Second, d.nextReady)
+	d.shot("guide-tested")
+	d.keys("Return") // goes on
+	d.firstClip(ctx, p)
+	d.until("the mail in the guide", 10*time.Second, func() bool {
+		x, y, w, h := d.geometry()
+		_, _, ok := find(d.shot("guide-mail"), image.Rect(x, y+60, x+w, y+h-80), color.NRGBA{0x43, 0xf4, 0x36, 0xff})
+		return ok
+	})
+	d.keys("Return") // finishes
+	d.until("the events", 10*time.Second, d.eventsShown)
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	d.quits(p)
+}
+
+// TestGuideByMouse goes the same way with the mouse; only the address is typed.
+func TestGuideByMouse(t *testing.T) {
+	url := own(t)
+	d := newDesk(t, true)
+	p := d.launch()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
+	d.until("the guide", 20*time.Second, d.nextReady)
+	_, _, w, h := d.geometry()
+	next := func() { d.click(w/2+330, h-38) }
+	next()
+	time.Sleep(500 * time.Millisecond)
+	d.click(w/2-60, 208) // the address
+	d.typed(url)
+	d.click(w/2+105, 132) // "Test camera"
+	d.until("the picture of the camera", 40*time.Second, d.nextReady)
+	d.shot("guide-tested-by-mouse")
+	next()
+	d.firstClip(ctx, p)
+	next()
+	d.until("the events", 10*time.Second, d.eventsShown)
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	d.quits(p)
