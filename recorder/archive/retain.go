@@ -48,10 +48,8 @@ func btoi(b bool) int {
 func (a *Archive) retainOn(ctx context.Context, d index.Drive, l Limits,
 	now time.Time) (removed []event.Event, err error) {
 	bytes, err := a.BytesOn(ctx, d)
-	if err == nil && d.Key != 0 && d.Path == a.Root() {
-		bytes += a.oldTrash(ctx, d, now)
-	}
-	if err != nil || l.MaxAge <= 0 && (bytes == 0 || l.MaxSize <= 0 && l.MinFree <= 0) {
+	idle := l.MaxAge <= 0 && (bytes == 0 || l.MaxSize <= 0 && l.MinFree <= 0)
+	if current := d.Key != 0 && d.Path == a.Root(); err != nil || idle && !current {
 		a.mu.Lock()
 		delete(a.away, d.Key) // no limit can be exceeded, so nobody needs the drive
 		a.mu.Unlock()
@@ -66,13 +64,24 @@ func (a *Archive) retainOn(ctx context.Context, d index.Drive, l Limits,
 	a.away[d.Key] = err != nil
 	a.mu.Unlock()
 	if err != nil {
-		if !told && ctx.Err() == nil {
+		if !told && !idle && ctx.Err() == nil {
 			a.log.Warn("a drive with events is not there, so its limits are not kept", "path", d.Path, "err", err)
 		}
 		return nil, nil
 	}
+	failed := 0
+	empty := func(need int64) (left, freed int64) {
+		left, freed, terr := a.emptyTrash(ctx, root, now.Add(-trashAge), need)
+		if terr != nil {
+			failed++
+			a.tellOnce(d, terr)
+		}
+		return left, freed
+	}
 	if root != nil {
 		defer func() { _ = root.Close() }()
+		left, _ := empty(0)
+		bytes += left
 	}
 
 	// Measure once. Some file systems free space only seconds after a file was removed; measuring again at once would
@@ -91,11 +100,9 @@ func (a *Archive) retainOn(ctx context.Context, d index.Drive, l Limits,
 	}
 
 	if over > 0 && root != nil { // the trash goes before anything else
-		_, freed, terr := a.emptyTrash(root, now.Add(-trashAge), over)
+		_, freed := empty(over)
 		over -= freed
-		defer func() { err = errors.Join(err, terr) }()
 	}
-	failed := 0
 	for old := (index.Old{Bytes: 1, Limit: batch}); ; {
 		if over <= 0 {
 			if l.MaxAge <= 0 {

@@ -1,23 +1,29 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/preroll/preroll/internal/disk"
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/archive/index"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/text"
 )
 
-// The trash holds the files of events that a person deleted: .trash/<day of the deletion>/<folder of the event>. The
-// index does not know them. The sidecar moves last, so an event in the trash is whole if its sidecar is there.
+// The trash holds the files of events that a person deleted: .trash/<event>/<folder of the event>. The index does not
+// know them. The time of the folder <event> says when. A move that was cut off goes on when it is asked for again: what
+// is not in its old place has been moved, and the sidecar moves last.
 
 const (
 	trash    = ".trash"
@@ -25,46 +31,64 @@ const (
 )
 
 // Delete moves the files of an ended, unprotected event to the trash of its drive, and removes the event from the
-// index. An event without files is gone at once.
+// index. An event without files is gone at once. On a full drive, what has been in the trash for longest makes room for
+// the folders.
 func (a *Archive) Delete(ctx context.Context, id string, now time.Time) error {
-	a.changing.Lock()
-	defer a.changing.Unlock()
 	e, err := a.Get(ctx, id)
 	if err != nil {
 		return err
 	}
+	var root *os.Root // nil for an event without files
+	if e.Stem != "" {
+		if root, err = a.On(e); err != nil {
+			return err
+		}
+		defer func() { _ = root.Close() }()
+	}
+	err = a.deleteOn(ctx, root, id, now)
+	if disk.Full(err) {
+		if _, freed, _ := a.emptyTrash(ctx, root, time.Time{}, 1); freed > 0 {
+			err = a.deleteOn(ctx, root, id, now)
+		}
+	}
+	return err
+}
+
+func (a *Archive) deleteOn(ctx context.Context, root *os.Root, id string, now time.Time) error {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	e, err := a.Get(ctx, id)
 	switch {
+	case err != nil:
+		return err
 	case !e.State.Ended():
 		return text.StillSaving.Error(id)
 	case e.Protected:
 		return text.EventProtected.Error(id)
-	}
-	if e.Stem == "" { // the event has no files
+	case root == nil:
 		return a.remove(ctx, nil, e)
 	}
-	root, err := a.On(e)
-	if err != nil {
+	dir := path.Join(trash, id)
+	if err := move(root, e, e.Folder, path.Join(dir, e.Folder)); err != nil {
 		return err
 	}
-	defer func() { _ = root.Close() }()
-	if err := move(root, e, e.Folder, path.Join(trash, now.Format(time.DateOnly), e.Folder)); err != nil {
-		return err
-	}
+	_ = root.Chtimes(dir, now, now) // or else it has the time of the move
 	return a.removeRow(ctx, root, e)
 }
 
 // move moves the files of an event from one folder to another one on the same drive. A file that is not there is passed
-// over. No file is replaced.
+// over. It follows no link.
 func move(root *os.Root, e event.Event, from, to string) error {
+	for i, c := range to + "/" {
+		if fi, err := root.Lstat(cmp.Or(to[:i], ".")); c == '/' && err == nil && !fi.IsDir() {
+			return &fs.PathError{Op: "mkdir", Path: to[:i], Err: syscall.ENOTDIR}
+		}
+	}
 	if err := durable.MkdirIn(root, to, DirMode); err != nil {
 		return err
 	}
 	for _, name := range files(e) {
-		old, new := path.Join(from, name), path.Join(to, name)
-		if _, err := root.Lstat(new); err == nil {
-			return &os.LinkError{Op: "rename", Old: old, New: new, Err: fs.ErrExist}
-		}
-		if err := root.Rename(old, new); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := root.Rename(path.Join(from, name), path.Join(to, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -79,8 +103,9 @@ func move(root *os.Root, e event.Event, from, to string) error {
 // Restore brings an event back from the trash of a drive that is there. The error is [index.ErrNotFound] if the event
 // is in no trash.
 func (a *Archive) Restore(ctx context.Context, id string) (event.Event, error) {
-	a.changing.Lock()
-	defer a.changing.Unlock()
+	if !event.ValidID(id) {
+		return event.Event{}, index.ErrNotFound
+	}
 	for _, d := range a.Drives() {
 		root, err := a.reach(ctx, d)
 		if err != nil {
@@ -95,29 +120,35 @@ func (a *Archive) Restore(ctx context.Context, id string) (event.Event, error) {
 	return event.Event{}, index.ErrNotFound
 }
 
-func (a *Archive) restoreOn(ctx context.Context, root *os.Root, d index.Drive, id string) (e event.Event, err error) {
-	found := ""
-	err = walkTrash(root, func(name string, _ fs.FileInfo) error {
-		if path.Ext(name) != ".json" {
-			return nil
+func (a *Archive) restoreOn(ctx context.Context, root *os.Root, d index.Drive, id string) (event.Event, error) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	dir, from := path.Join(trash, id), ""
+	var e event.Event
+	walkTrash(root, dir, func(name string, _ fs.FileInfo) {
+		in, err := event.Event{}, error(nil)
+		if path.Ext(name) == ".json" && from == "" {
+			in, err = ReadSidecar(root, name)
 		}
-		if in, err := ReadSidecar(root, name); err == nil && in.ID == id {
-			e, found = in, name
-			return fs.SkipAll
+		if err != nil || in.ID != id {
+			return
 		}
-		return nil
+		folder := in.Folder
+		in.Folder = strings.TrimPrefix(strings.TrimPrefix(folder, dir), "/")
+		in.Drive, in.Archive = d.ID, d.Path
+		if Usable(&in) == nil && in.State.Ended() {
+			e, from = in, folder
+		}
 	})
-	if err == nil && found == "" {
-		err = index.ErrNotFound
+	if from == "" {
+		return event.Event{}, index.ErrNotFound
 	}
-	if err != nil {
-		return event.Event{}, err
-	}
-	from := e.Folder
-	_, inside, _ := strings.Cut(strings.TrimPrefix(from, trash+"/"), "/")
-	e.Folder, e.Drive, e.Archive = inside, d.ID, d.Path
-	if err := Usable(&e); err != nil || inside == "" || !e.State.Ended() {
-		return event.Event{}, fmt.Errorf("restore event %s: %w", id, errors.Join(err, index.ErrNotFound))
+	for _, name := range files(e) {
+		_, old := root.Lstat(path.Join(from, name))
+		if _, err := root.Lstat(In(e, name)); err == nil && old == nil {
+			return event.Event{}, fmt.Errorf("restore event %s: %w", id,
+				&fs.PathError{Op: "rename", Path: In(e, name), Err: fs.ErrExist})
+		}
 	}
 	if err := move(root, e, from, e.Folder); err != nil {
 		return event.Event{}, fmt.Errorf("restore event %s: %w", id, err)
@@ -130,72 +161,77 @@ func (a *Archive) restoreOn(ctx context.Context, root *os.Root, d index.Drive, i
 	return e, nil
 }
 
-// walkTrash calls do with each file of Preroll's in the trash of a drive, oldest deletion first. It follows no link.
-func walkTrash(root *os.Root, do func(name string, fi fs.FileInfo) error) error {
-	if _, err := root.Lstat(trash); errors.Is(err, fs.ErrNotExist) {
-		return nil
+// walkTrash calls do with each file of Preroll's below a folder of the trash of a drive. It follows no link and passes
+// over what it cannot read.
+func walkTrash(root *os.Root, dir string, do func(name string, fi fs.FileInfo)) {
+	for _, level := range []string{trash, dir} {
+		if fi, err := root.Lstat(level); err != nil || !fi.IsDir() {
+			return
+		}
 	}
-	return fs.WalkDir(root.FS(), trash, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		if _, role := RoleOf(d.Name()); role == Stranger {
-			return nil
-		}
-		fi, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
+	_ = fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return err
+			return fs.SkipDir
 		}
-		return do(name, fi)
-	})
-}
-
-// deletedOn returns the day on which a file in the trash was deleted; zero if its path is not one of the trash.
-func deletedOn(name string) time.Time {
-	day, _, _ := strings.Cut(strings.TrimPrefix(name, trash+"/"), "/")
-	t, _ := time.ParseInLocation(time.DateOnly, day, time.Local)
-	return t
-}
-
-// emptyTrash removes from the trash of a drive what was deleted before a day, and more, oldest first, until need bytes
-// are free. It returns how many bytes are left in the trash, and how many it freed.
-func (a *Archive) emptyTrash(root *os.Root, before time.Time, need int64) (left, freed int64, err error) {
-	a.changing.Lock()
-	defer a.changing.Unlock()
-	last := ""
-	err = walkTrash(root, func(name string, fi fs.FileInfo) error {
-		stem, _ := RoleOf(path.Base(name))
-		if event := path.Join(path.Dir(name), stem); !deletedOn(name).Before(before) && freed >= need && event != last {
-			left += fi.Size()
+		if _, role := RoleOf(d.Name()); role == Stranger || !d.Type().IsRegular() {
 			return nil
-		} else {
-			last = event // no event goes in part
 		}
-		if err := durable.RemoveIn(root, name); err != nil {
-			return err
+		if fi, err := d.Info(); err == nil {
+			do(name, fi)
 		}
-		freed += fi.Size()
-		removeEmpty(root, path.Dir(name))
 		return nil
 	})
-	return left, freed, err
 }
 
-// oldTrash removes what has been in the trash of a drive for long enough. It returns how many bytes are left there.
-func (a *Archive) oldTrash(ctx context.Context, d index.Drive, now time.Time) int64 {
-	root, err := a.reach(ctx, d)
-	if err != nil {
-		return 0
+// deleted is an event in the trash.
+type deleted struct {
+	dir   string
+	time  time.Time // of the deletion
+	bytes int64
+}
+
+// inTrash returns the events in the trash of a drive, oldest deletion first.
+func inTrash(root *os.Root) (list []deleted) {
+	if fi, err := root.Lstat(trash); err != nil || !fi.IsDir() {
+		return nil
 	}
-	defer func() { _ = root.Close() }()
-	left, _, err := a.emptyTrash(root, now.Add(-trashAge), 0)
-	if err != nil && ctx.Err() == nil {
-		a.log.Warn("the trash was not emptied", "path", d.Path, "err", err)
+	entries, _ := fs.ReadDir(root.FS(), trash)
+	for _, f := range entries {
+		fi, err := f.Info()
+		if err != nil || !fi.IsDir() || !event.ValidID(f.Name()) {
+			continue
+		}
+		d := deleted{dir: path.Join(trash, f.Name()), time: fi.ModTime()}
+		walkTrash(root, d.dir, func(_ string, fi fs.FileInfo) { d.bytes += fi.Size() })
+		list = append(list, d)
 	}
-	return left
+	slices.SortFunc(list, func(a, b deleted) int { return a.time.Compare(b.time) })
+	return list
+}
+
+// emptyTrash removes from the trash of a drive what was deleted before a time, and more, oldest first, until need bytes
+// are free. It returns how many bytes are left in the trash, and how many it freed.
+func (a *Archive) emptyTrash(ctx context.Context, root *os.Root, before time.Time,
+	need int64) (left, freed int64, err error) {
+	var errs []error
+	for _, d := range inTrash(root) {
+		if ctx.Err() != nil || !d.time.Before(before) && freed >= need {
+			left += d.bytes
+			continue
+		}
+		a.changing.Lock()
+		walkTrash(root, d.dir, func(name string, fi fs.FileInfo) {
+			if err := durable.RemoveIn(root, name); err != nil {
+				errs = append(errs, err)
+				left += fi.Size()
+				return
+			}
+			freed += fi.Size()
+			removeEmpty(root, path.Dir(name))
+		})
+		a.changing.Unlock()
+	}
+	return left, freed, errors.Join(errs...)
 }
 
 // EmptyTrash removes everything from the trash of every drive that is there. It returns how many bytes it freed.
@@ -206,7 +242,7 @@ func (a *Archive) EmptyTrash(ctx context.Context) (freed int64, err error) {
 		if err != nil {
 			continue
 		}
-		_, n, err := a.emptyTrash(root, time.Now().AddDate(1, 0, 0), 0)
+		_, n, err := a.emptyTrash(ctx, root, time.Time{}, math.MaxInt64)
 		freed += n
 		errs = append(errs, err, root.Close())
 	}

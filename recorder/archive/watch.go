@@ -99,7 +99,8 @@ func (a *Archive) watchBelow(w *fsnotify.Watcher, root, dir string) (sidecars []
 	if rel != "." {
 		level = strings.Count(filepath.ToSlash(rel), "/") + 1
 	}
-	if err != nil || level > depth || len(w.WatchList()) >= maxWatched {
+	hidden := rel != "." && strings.HasPrefix(rel, ".") // the trash, for one
+	if err != nil || hidden || level > depth || len(w.WatchList()) >= maxWatched {
 		return nil
 	}
 	if fi, err := os.Lstat(dir); err != nil || !fi.IsDir() || w.Add(dir) != nil { // no link is followed
