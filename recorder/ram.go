@@ -20,6 +20,7 @@ import (
 // ramFolder is the folder on the RAM disk. Only this recorder uses it.
 type ramFolder struct {
 	mu   sync.Mutex // guards all fields
+	path string     // as prepared last
 	err  error      // why the folder cannot be used, or nil
 	lock *lockfile.Lock
 }
@@ -41,8 +42,18 @@ func (f *ramFolder) prepare(path string) (changed bool, err error) {
 		err = f.acquire(path)
 	}
 	changed = fmt.Sprint(err) != fmt.Sprint(f.err)
-	f.err = err
+	f.err, f.path = err, path
 	return changed, err
+}
+
+// in returns the path of a file in the folder, or "" while the folder cannot be used: it may be another user's then.
+func (f *ramFolder) in(name string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil || f.path == "" {
+		return ""
+	}
+	return filepath.Join(f.path, name)
 }
 
 func makeRAM(path string) error {

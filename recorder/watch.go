@@ -3,7 +3,6 @@ package recorder
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -79,28 +78,27 @@ func (r *Recorder) keepHistory(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var writing sync.WaitGroup
 	writing.Go(func() { r.history.Run(ctx) })
-	if fi, err := os.Lstat(r.alivePath()); err == nil && fi.ModTime().Before(r.started) {
+	if fi, err := os.Lstat(r.ram.in(alive)); err == nil && fi.ModTime().Before(r.started) {
 		r.history.Add(history.Entry{Time: fi.ModTime(), Kind: history.Stopped}) // the previous process was killed then
 		r.log.Warn("the previous process was killed", "elapsed", r.started.Sub(fi.ModTime()))
 	}
 	r.history.Add(history.Entry{Time: r.started, Kind: history.Started})
 	return func() {
-		_ = os.Remove(r.alivePath()) // this process records its end itself
+		_ = os.Remove(r.ram.in(alive)) // this process records its end itself
 		r.recordHistory(history.Stopped, "", text.Text{})
 		cancel()
 		writing.Wait()
 	}
 }
 
-// alivePath is the file on the RAM disk whose time says when a recorder last ran. It costs no disk, and outlives a
-// process that is killed.
-func (r *Recorder) alivePath() string { return filepath.Join(r.Settings().RAMDisk.Path, ".alive") }
+// alive is the file on the RAM disk whose time says when a recorder last ran. It costs no disk, and outlives a process
+// that is killed.
+const alive = ".alive"
 
 // keepAlive records that this process runs.
 func (r *Recorder) keepAlive() {
-	now := time.Now()
-	if os.Chtimes(r.alivePath(), now, now) != nil {
-		_ = os.WriteFile(r.alivePath(), nil, 0o600)
+	if path, now := r.ram.in(alive), time.Now(); path != "" && os.Chtimes(path, now, now) != nil {
+		_ = os.WriteFile(path, nil, 0o600)
 	}
 }
 

@@ -136,7 +136,7 @@ func TestWhyKnowsAKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	killed := time.Now().Add(-10 * time.Minute)
-	alive := filepath.Join(s.RAMDisk.Path, ".alive")
+	alive := filepath.Join(s.RAMDisk.Path, alive)
 	if err := os.WriteFile(alive, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -170,5 +170,31 @@ func TestWhyKnowsAKilledProcess(t *testing.T) {
 	r.stop()
 	if _, err := os.Stat(alive); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a recorder that ended leaves a sign of life: %v", err)
+	}
+}
+
+// TestNoSignOfLifeInAFolderThatCannotBeUsed has a link in the place of the sign of life, in a folder of another user.
+func TestNoSignOfLifeInAFolderThatCannotBeUsed(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a folder away")
+	}
+	s := testSettings(t)
+	if err := os.MkdirAll(s.RAMDisk.Path, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	victim := filepath.Join(t.TempDir(), "nologin")
+	if err := os.Symlink(victim, filepath.Join(s.RAMDisk.Path, alive)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(s.RAMDisk.Path, 12345, 12345); err != nil {
+		t.Fatal(err)
+	}
+	r := &Recorder{settings: s}
+	if _, err := r.ram.prepare(s.RAMDisk.Path); err == nil {
+		t.Fatal("the folder can be used")
+	}
+	r.keepAlive()
+	if _, err := os.Lstat(victim); err == nil {
+		t.Error("a file was created through the link")
 	}
 }

@@ -36,7 +36,8 @@ func Start(configFile string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start Preroll: %w", err)
 	}
-	return cmd.Process.Release()
+	go func() { _ = cmd.Wait() }() // so that no zombie is left
+	return nil
 }
 
 // Report writes the report for the makers of Preroll to a new file, by the command diagnose.

@@ -45,6 +45,34 @@ func TestAnOldPlayersPicturesAreNotShown(t *testing.T) {
 	}
 }
 
+// TestALoopThatIsNoLongerInRAMEnds lets a live video move on beyond its loop.
+func TestALoopThatIsNoLongerInRAMEnds(t *testing.T) {
+	test.NewTempApp(t)
+	v := NewPlayer(&Env{Do: func(f func()) { f() }, Window: test.NewTempWindow(t, nil)})
+	v.p = player.New(player.Options{Show: func(player.Frame) {}, State: func(player.State) {}})
+	defer v.Close()
+	v.playing, v.from, v.to, v.first = true, time.Second, 5*time.Second, 3*time.Second
+	life := v.turn()
+	v.show(life, player.Frame{Picture: image.NewRGBA(image.Rect(0, 0, 2, 2)), At: 4 * time.Second})
+	if v.to != 5*time.Second {
+		t.Error("the loop has ended too early")
+	}
+	v.first = 5 * time.Second
+	v.show(life, player.Frame{Picture: image.NewRGBA(image.Rect(0, 0, 2, 2)), At: 6 * time.Second})
+	if v.from >= 0 || v.to >= 0 {
+		t.Errorf("the loop goes on from %s to %s", v.from, v.to)
+	}
+}
+
+func TestReplacePort(t *testing.T) {
+	s := config.SMTP{Listen: ":2525, :25,192.168.25.3:25", ListenTLS: ":25,:465"}
+	ReplacePort(&s, 25, 2526)
+	if s.Listen != ":2525,:2526,192.168.25.3:2526" && s.Listen != ":2525, :2526,192.168.25.3:2526" ||
+		s.ListenTLS != ":2526,:465" {
+		t.Errorf("got %q and %q", s.Listen, s.ListenTLS)
+	}
+}
+
 func TestHeadline(t *testing.T) {
 	rec, off, wait := status.Camera{Name: "Gate", State: status.Recording}, status.Camera{State: status.Off},
 		status.Camera{State: status.Waiting}

@@ -289,6 +289,9 @@ func (v *Player) show(life int, f player.Frame) {
 		v.Line.Set(f.At)
 		v.setClock(f.At)
 		v.showLevel()
+		if v.to > 0 && v.to <= v.first {
+			v.endLoop() // what it repeats is no longer in RAM
+		}
 		if v.playing && v.to > 0 && f.At >= v.to {
 			v.seek(v.from)
 		}
@@ -315,6 +318,10 @@ func (v *Player) state(life int, s player.State) {
 			text = words.Error(s.Err)
 		}
 		v.ShowMessage(text)
+		if s.Ended && s.Err == nil && v.to > 0 {
+			v.seek(v.from)
+			v.p.Play()
+		}
 	})
 }
 
@@ -425,8 +432,18 @@ func (v *Player) mark() {
 	case v.to < 0 && at > v.from+minLoop:
 		v.to = at
 	default:
-		v.from, v.to = -1, -1
+		v.endLoop()
+		return
 	}
+	v.showLoop()
+}
+
+func (v *Player) endLoop() {
+	v.from, v.to = -1, -1
+	v.showLoop()
+}
+
+func (v *Player) showLoop() {
 	v.Line.Loop(v.from, v.to)
 	v.loop.Importance = widget.MediumImportance
 	if v.from >= 0 {

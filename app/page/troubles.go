@@ -17,6 +17,7 @@ import (
 	"github.com/preroll/preroll/app/opener"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
@@ -46,7 +47,7 @@ func (env *Env) Troubles() (list []Trouble) {
 				t.Text = Sentence(words.Say(p.Text)) + " " + words.L(
 					"Port %d is taken by another program. Port %d is free; the cameras must then send to it.", taken,
 					free)
-				t.Button, t.Do = words.L("Use port %d", free), func() { env.usePort(taken, free) }
+				t.Button, t.Do = words.L("Use port %d", free), func() { env.UsePort(taken, free) }
 			}
 		}
 		list = append(list, t)
@@ -116,25 +117,29 @@ func TakenPort(ports []status.Port) (taken, free int, ok bool) {
 	return 0, 0, false
 }
 
-// usePort replaces a port of the mail server in the settings.
-func (env *Env) usePort(taken, free int) {
+// UsePort replaces a port of the mail server in the settings in force.
+func (env *Env) UsePort(taken, free int) {
 	env.Try(func(ctx context.Context) error {
 		s, err := env.Client.Settings(ctx)
 		if err != nil {
 			return err
 		}
-		for _, list := range []*string{&s.SMTP.Listen, &s.SMTP.ListenTLS} {
-			parts := strings.Split(*list, ",")
-			for i, l := range parts {
-				if host, port, err := net.SplitHostPort(strings.TrimSpace(l)); err == nil &&
-					port == strconv.Itoa(taken) {
-					parts[i] = net.JoinHostPort(host, strconv.Itoa(free))
-				}
-			}
-			*list = strings.Join(parts, ",")
-		}
+		ReplacePort(&s.SMTP, taken, free)
 		return env.Client.Apply(ctx, s)
 	}, nil)
+}
+
+// ReplacePort replaces a port in the addresses of the mail server.
+func ReplacePort(s *config.SMTP, taken, free int) {
+	for _, list := range []*string{&s.Listen, &s.ListenTLS} {
+		parts := strings.Split(*list, ",")
+		for i, l := range parts {
+			if host, port, err := net.SplitHostPort(strings.TrimSpace(l)); err == nil && port == strconv.Itoa(taken) {
+				parts[i] = net.JoinHostPort(host, strconv.Itoa(free))
+			}
+		}
+		*list = strings.Join(parts, ",")
+	}
 }
 
 // startRecorder starts Preroll, which records. The window finds it by itself.

@@ -310,11 +310,13 @@ func (p *Player) tellSound() {
 }
 
 func (p *Player) finish() {
+	if p.run != nil {
+		p.run.cancel()
+	}
 	p.sound.close()
 	if p.run == nil {
 		return
 	}
-	p.run.cancel()
 	select {
 	case <-p.run.ended:
 	case <-time.After(closeTime): // FFmpeg hangs on a lost drive, and ends when the system call returns

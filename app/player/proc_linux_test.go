@@ -3,12 +3,16 @@ package player
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/preroll/preroll/internal/testing/poll"
 )
 
 // counted returns an FFmpeg that logs each start, and a function that returns the number of starts.
@@ -152,5 +156,61 @@ func TestHangingFFmpegDoesNotHoldClose(t *testing.T) {
 	s.Close()
 	if took := time.Since(began); took > closeTime {
 		t.Errorf("closing took %s", took)
+	}
+}
+
+// TestNoFFmpegIsLeftBySound closes players while their speaker opens.
+func TestNoFFmpegIsLeftBySound(t *testing.T) {
+	clip := source(t)
+	for range 8 {
+		opening := make(chan struct{}, 1)
+		s := newScreenWith(t, func(func([]int16, time.Duration)) (io.Closer, error) {
+			opening <- struct{}{}
+			time.Sleep(60 * time.Millisecond)
+			return closer(func() {}), nil
+		})
+		s.Open(clip, 0, true)
+		<-opening
+		s.Close()
+	}
+	poll.Until(t, "the end of each FFmpeg", 10*time.Second,
+		func() bool { return running(t, "file:"+clip.Path) == 0 }, nil)
+}
+
+// TestNoSpeaker starts no FFmpeg for sound that nobody can hear.
+func TestNoSpeaker(t *testing.T) {
+	ffmpeg, starts := counted(t)
+	s := newScreenOf(t, ffmpeg, 320, 320) // its speaker cannot be opened
+	s.Open(beeps(t), 0, true)
+	s.wait("three seconds", func(p []picture, _ State) bool { return len(p) > 3*fps })
+	if n := starts(); n != 1 {
+		t.Errorf("FFmpeg was started %d times", n)
+	}
+}
+
+// TestSoundServerThatCloses takes a server that ends the connection as soon as Preroll logs in.
+func TestSoundServerThatCloses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sound.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4096))
+			_ = c.Close()
+		}
+	}()
+	t.Setenv("PULSE_SERVER", "unix:"+path)
+	for range 20 {
+		if s, err := openSpeaker(func([]int16, time.Duration) {}); err == nil {
+			t.Error("opened")
+			_ = s.Close()
+		}
 	}
 }

@@ -29,7 +29,8 @@ const (
 	inStep     = 15 * time.Millisecond  // a smaller difference from the picture is left alone
 	bufferTime = time.Second            // how much sound is decoded ahead
 	startAhead = 200 * time.Millisecond // how far ahead of the picture an FFmpeg starts, which takes time
-	idleTime   = 3 * time.Second        // how long the speaker stays open without sound
+	idleTime   = 3 * time.Second        // how long the speaker stays open without sound, and rests after a failure
+	deadTime   = 2 * time.Second        // a speaker that asks for nothing for so long is gone
 	soundTick  = 20 * time.Millisecond
 )
 
@@ -54,15 +55,20 @@ type sound struct {
 	clock  atomic.Pointer[soundClock]
 	volume atomic.Uint64 // float64 bits, 0 to 1
 	level  atomic.Uint64 // float64 bits: peak of what was heard last, 0 to 1
+	asked  atomic.Int64  // when the speaker asked for samples last, in Unix nanoseconds
 
 	mu     sync.Mutex // guards all fields below
 	room   *sync.Cond // there is room in the queue, or the run has ended
 	source Source
 	number int           // of the source
 	none   bool          // the source has no sound
+	closed bool          // nothing is started any more
 	queue  []int16       // decoded and not heard yet
 	first  time.Duration // position of the queue's beginning
 	run    context.CancelFunc
+	began  time.Time // when FFmpeg was started
+	over   bool      // FFmpeg has ended
+	zero   time.Time // when position 0 was shown at the latest since then; a jump ahead makes it earlier
 
 	wake chan struct{}
 	quit chan struct{}
@@ -115,12 +121,19 @@ func (s *sound) silent() bool {
 	return s.none
 }
 
+// close ends the sound. It does not wait longer than closeTime for a system that hangs.
 func (s *sound) close() {
 	close(s.quit)
 	s.mu.Lock()
+	s.closed = true
 	s.end()
 	s.mu.Unlock()
-	s.done.Wait()
+	done := make(chan struct{})
+	go func() { s.done.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(closeTime):
+	}
 }
 
 // wanted returns the clock, and whether anything can be heard.
@@ -132,29 +145,38 @@ func (s *sound) wanted() (soundClock, bool) {
 // loop opens the speaker and keeps the queue filled while there is something to hear.
 func (s *sound) loop() {
 	var speaker io.Closer
-	var failed time.Time // when the speaker could not be opened
+	var failed time.Time // when there was no speaker
 	silence := time.Now()
 	tick := time.NewTicker(soundTick)
 	defer tick.Stop()
-	defer func() {
+	drop := func() {
 		if speaker != nil {
 			_ = speaker.Close()
+			speaker = nil
 		}
-	}()
+	}
+	defer drop()
 	for {
 		now := time.Now()
 		c, on := s.wanted()
-		if on = on && s.keep(c, now); on {
+		if on = on && s.has(c.source); on {
 			silence = now
 			if speaker == nil && now.Sub(failed) > idleTime {
+				s.asked.Store(now.UnixNano())
 				var err error
 				if speaker, err = s.open(s.fill); err != nil {
-					speaker, failed = nil, now // there may be a speaker later
+					speaker, failed = nil, time.Now() // there may be a speaker later
 				}
 			}
-		} else if speaker != nil && now.Sub(silence) > idleTime {
-			_ = speaker.Close()
-			speaker = nil
+			if speaker != nil && now.Sub(time.Unix(0, s.asked.Load())) > deadTime {
+				drop()
+				failed = now
+			}
+			if speaker != nil {
+				s.keep(c, time.Now())
+			}
+		} else if now.Sub(silence) > idleTime {
+			drop()
 		}
 		var ticks <-chan time.Time
 		if on || speaker != nil {
@@ -169,20 +191,31 @@ func (s *sound) loop() {
 	}
 }
 
-// keep starts FFmpeg where the video is, unless the queue is there already. It reports whether there is sound.
-func (s *sound) keep(c soundClock, now time.Time) bool {
+// has reports whether a source is the present one and may have sound.
+func (s *sound) has(source int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.source != s.number || s.none {
-		return false
+	return source == s.number && !s.none
+}
+
+// keep starts FFmpeg where the video is, unless the queue is there already or will be soon.
+func (s *sound) keep(c soundClock, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.source != s.number || s.closed {
+		return
 	}
-	at := c.at(now)
-	until := s.first + length(len(s.queue))
-	if s.run == nil || at < s.first-2*startAhead || at > until+bufferTime {
+	at, zero := c.at(now), c.base.Add(-c.baseAt)
+	if zero.After(s.zero) { // the video had to wait
+		s.zero = zero
+	}
+	behind := at > s.first+length(len(s.queue))+bufferTime
+	broken := s.over && s.source.Stream != nil && now.Sub(s.began) > idleTime
+	if s.run == nil || at < s.first-2*startAhead || behind && (broken || s.zero.Sub(zero) > bufferTime) {
 		s.end()
+		s.zero, s.began, s.over = zero, now, false
 		s.begin(max(0, at+startAhead))
 	}
-	return true
 }
 
 func length(samples int) time.Duration { return time.Duration(samples/channels) * time.Second / rate }
@@ -197,8 +230,8 @@ func (s *sound) begin(at time.Duration) {
 		got := s.decode(ctx, source, at)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if ctx.Err() == nil && !got && number == s.number {
-			s.none = true
+		if ctx.Err() == nil && number == s.number {
+			s.over, s.none = true, s.none || !got
 		}
 		cancel()
 	})
@@ -231,7 +264,8 @@ func soundArguments(s Source, at time.Duration) []string {
 			int64(begin.Seconds()*rate)), "-ac", strconv.Itoa(channels), "-f", "s16le", "pipe:1")
 }
 
-// decode puts the sound of a source into the queue until ctx ends. It reports whether there was any.
+// decode puts the sound of a source into the queue until ctx ends. It reports whether the source has sound, if only
+// before the position.
 func (s *sound) decode(ctx context.Context, source Source, at time.Duration) (got bool) {
 	if s.ffmpeg == "" || missing(source) != nil {
 		return false
@@ -255,7 +289,7 @@ func (s *sound) decode(ctx context.Context, source Source, at time.Duration) (go
 	if err := cmd.Start(); err != nil {
 		return false
 	}
-	defer func() { _ = cmd.Wait() }()
+	defer func() { got = cmd.Wait() == nil || got }()
 	b := make([]byte, 2*channels*rate/50) // 20 ms
 	for {
 		n, err := io.ReadFull(out, b)
@@ -288,6 +322,7 @@ func (s *sound) push(ctx context.Context, b []byte) bool {
 // fill gives the speaker the samples of the positions that are shown when they are heard.
 func (s *sound) fill(buf []int16, delay time.Duration) {
 	clear(buf)
+	s.asked.Store(time.Now().UnixNano())
 	c, on := s.wanted()
 	at := c.at(time.Now().Add(delay))
 	s.mu.Lock()

@@ -170,6 +170,29 @@ func TestAClipWithoutSound(t *testing.T) {
 	}
 }
 
+// TestSoundThatEndsEarly plays on past the end of the sound, and goes back.
+func TestSoundThatEndsEarly(t *testing.T) {
+	poll.RealTime(t)
+	whole, short := beeps(t), filepath.Join(t.TempDir(), "short.mp4")
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", whole.Path, "-t", "1.5", "-i",
+		whole.Path, "-map", "0:v", "-map", "1:a", "-c", "copy", short).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	e := &ear{}
+	s := newScreenWith(t, e.speaker)
+	s.Open(Source{Path: short, Length: whole.Length}, 4*time.Second, true)
+	s.wait("three seconds", func(p []picture, _ State) bool { return len(p) > 3*fps })
+	if s.Silent() {
+		t.Error("the clip counts as one without sound")
+	}
+	s.Seek(0)
+	s.forget()
+	s.wait("two seconds", func(p []picture, _ State) bool { return len(p) > 2*fps })
+	if tones, _ := e.heard(); len(tones) != 1 {
+		t.Errorf("%d tones, want the one at 1 s", len(tones))
+	}
+}
+
 // TestSoundOfTheDesktop measures at the monitor of a PulseAudio server what is really played.
 func TestSoundOfTheDesktop(t *testing.T) {
 	poll.RealTime(t)

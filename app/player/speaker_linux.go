@@ -1,12 +1,15 @@
 package player
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,23 +44,81 @@ const (
 	latencyEvery = 100 * time.Millisecond
 )
 
+const (
+	pulseTime    = time.Second // how long the server may take for an answer
+	pulsePort    = "4713"
+	cookieLength = 256
+)
+
 var errNoStream = errors.New("the sound server offers no stream")
 
 // openSpeaker opens the desktop's default output.
 func openSpeaker(fill filler) (io.Closer, error) {
-	c, conn, err := proto.Connect("")
+	conn, err := dialPulse()
 	if err != nil {
 		return nil, err
 	}
-	s := &pulseSpeaker{client: c, conn: conn, fill: fill, asked: make(chan int, 64), done: make(chan struct{})}
-	c.Callback = s.told
-	if err := s.open(); err != nil {
+	s := &pulseSpeaker{client: &proto.Client{}, conn: conn, fill: fill, asked: make(chan int, 64),
+		done: make(chan struct{})}
+	s.client.Callback = s.told // before Open: the server may close at once
+	s.client.SetTimeout(pulseTime)
+	s.client.Open(conn)
+	if err = s.login(); err == nil {
+		err = s.open()
+	}
+	if err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
 	s.work.Go(s.write)
 	s.work.Go(s.measure)
 	return s, nil
+}
+
+// dialPulse connects to the first server that answers of those that PULSE_SERVER names, or to the desktop's own.
+func dialPulse() (net.Conn, error) {
+	servers := strings.Fields(os.Getenv("PULSE_SERVER"))
+	if servers == nil {
+		dir := cmp.Or(os.Getenv("PULSE_RUNTIME_PATH"), filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "pulse"))
+		servers = []string{filepath.Join(dir, "native")}
+	}
+	var errs []error
+	for _, server := range servers {
+		if _, after, found := strings.Cut(server, "}"); found { // {the machine's id}
+			server = after
+		}
+		network, address, found := strings.Cut(server, ":")
+		switch {
+		case strings.HasPrefix(server, "/"):
+			network, address = "unix", server
+		case !found:
+			network, address = "tcp", server
+		}
+		if _, _, err := net.SplitHostPort(address); err != nil && network != "unix" {
+			address = net.JoinHostPort(address, pulsePort)
+		}
+		conn, err := net.DialTimeout(network, address, pulseTime)
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// login shows the server the user's cookie. Without one it shows an empty one, which a server without cookies takes.
+func (s *pulseSpeaker) login() error {
+	home, _ := os.UserHomeDir()
+	b, err := os.ReadFile(cmp.Or(os.Getenv("PULSE_COOKIE"), filepath.Join(home, ".config", "pulse", "cookie")))
+	if err != nil {
+		b = make([]byte, cookieLength)
+	}
+	var reply proto.AuthReply
+	if err := s.client.Request(&proto.Auth{Version: s.client.Version(), Cookie: b}, &reply); err != nil {
+		return err
+	}
+	s.client.SetVersion(reply.Version)
+	return nil
 }
 
 // open creates the stream. The server asks for its first samples before it answers.

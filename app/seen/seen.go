@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/preroll/preroll/internal/durable"
@@ -31,6 +32,9 @@ type state struct {
 
 // maxIDs is how many later events are remembered. With more, the older half counts as seen up to its newest event.
 const maxIDs = 2000
+
+// idTime is the form of the time with which the id of an event begins.
+const idTime = "20060102T150405.000Z"
 
 // Open reads the list in a state folder. Without a file, or with a damaged one, everything up to now counts as seen.
 // Without a folder the list is kept in memory only.
@@ -74,6 +78,11 @@ func (l *List) Add(e event.Event) error {
 	}
 	l.state.IDs = append(l.state.IDs, e.ID)
 	if len(l.state.IDs) > maxIDs {
+		slices.Sort(l.state.IDs) // by time, with which an id begins
+		begin, _, _ := strings.Cut(l.state.IDs[maxIDs/2-1], "-")
+		if last, err := time.Parse(idTime, begin); err == nil && last.After(l.state.Until) {
+			l.state.Until = last.Add(time.Millisecond) // the id has whole ones
+		}
 		l.state.IDs = slices.Delete(l.state.IDs, 0, maxIDs/2)
 	}
 	return l.save()

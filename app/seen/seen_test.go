@@ -52,3 +52,26 @@ func TestSeen(t *testing.T) {
 		t.Error("after damage old events are new")
 	}
 }
+
+// TestSeenVeryMany sees more events than are remembered one by one.
+func TestSeenVeryMany(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	l := Open("", now)
+	var all []event.Event
+	for i := range maxIDs + 1 {
+		at := now.Add(time.Duration(i)*time.Second + 1500*time.Microsecond)
+		all = append(all, event.Event{ID: at.Format(idTime) + "-aaaaaa", Time: at, State: event.Saved})
+		if err := l.Add(all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, e := range all {
+		if !l.Has(e) {
+			t.Fatalf("event %d is unseen again", i)
+		}
+	}
+	later := now.Add(maxIDs * 2 * time.Second)
+	if l.Has(event.Event{ID: later.Format(idTime) + "-bbbbbb", Time: later, State: event.Saved}) {
+		t.Error("an event counts as seen that was not")
+	}
+}

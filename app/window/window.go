@@ -222,8 +222,10 @@ func (w *window) end() bool {
 // remember stores the size, page and place that the next window begins with.
 func (w *window) remember() {
 	p, s := w.App.Preferences(), w.Window.Canvas().Size()
-	p.SetFloat("width", float64(s.Width))
-	p.SetFloat("height", float64(s.Height))
+	if !w.Window.FullScreen() {
+		p.SetFloat("width", float64(s.Width))
+		p.SetFloat("height", float64(s.Height))
+	}
 	p.SetString("page", control.Pages[w.tabs.SelectedIndex()])
 	p.SetString("place", w.events.Place())
 }
@@ -236,6 +238,9 @@ func (w *window) show(o instance.Request) {
 	case o.Event != "":
 		w.turn(pageEvents)
 	case o.Page == "guide":
+		if w.screen.Visible() { // leave the full screen
+			w.pages[w.tabs.SelectedIndex()].Key(&fyne.KeyEvent{Name: fyne.KeyEscape})
+		}
 		w.guide.Show()
 	case i >= 0:
 		w.turn(i)
@@ -363,13 +368,18 @@ func (w *window) shortcuts() {
 		})
 	}
 
-	on(fyne.KeyZ, ctrl, w.events.Undo)
+	undo := func() {
+		if !w.covered() && w.tabs.SelectedIndex() == pageEvents {
+			w.events.Undo()
+		}
+	}
+	on(fyne.KeyZ, ctrl, undo)
 	c.AddShortcut(&fyne.ShortcutSelectAll{}, func(fyne.Shortcut) {
 		if !w.covered() && w.tabs.SelectedIndex() == pageEvents {
 			w.events.PickAll()
 		}
 	})
-	c.AddShortcut(&fyne.ShortcutUndo{}, func(fyne.Shortcut) { w.events.Undo() })
+	c.AddShortcut(&fyne.ShortcutUndo{}, func(fyne.Shortcut) { undo() })
 	on(fyne.KeyF1, 0, w.showKeys)
 	c.SetOnTypedRune(func(r rune) {
 		if r == '?' && !w.covered() {

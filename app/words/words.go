@@ -176,9 +176,9 @@ func (l *Language) Size(bytes int64) string {
 	switch {
 	case bytes < 1e6:
 		return l.L("%.0f kB", math.Ceil(n/1e3))
-	case bytes < 1e9:
+	case bytes < 999_950_000: // else it is rounded up to 1000
 		n, unit = n/1e6, "MB"
-	case bytes < 1e12:
+	case bytes < 999_950_000_000:
 		n, unit = n/1e9, "GB"
 	default:
 		n /= 1e12

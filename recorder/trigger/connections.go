@@ -210,10 +210,9 @@ const savedConnections = 100
 // written as they are now.
 func (v *ConnectionLog) Save(path string) error {
 	v.mu.Lock()
-	due := v.changes > 0
-	v.changes = 0
+	saved := v.changes
 	v.mu.Unlock()
-	if !due {
+	if saved == 0 {
 		return nil
 	}
 	list := v.List()
@@ -225,7 +224,13 @@ func (v *ConnectionLog) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(path, b, 0o600)
+	if err := durable.WriteFile(path, b, 0o600); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	v.changes -= saved
+	v.mu.Unlock()
+	return nil
 }
 
 // Restore reads the connections that an earlier process saved. Without a file there are none.

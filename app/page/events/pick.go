@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"fyne.io/fyne/v2"
@@ -151,7 +152,8 @@ func (p *Page) PickAll() {
 	if p.detail.content.Visible() {
 		return
 	}
-	q := p.query
+	asked := p.query
+	q := asked
 	q.Limit = maxPicked
 	p.env.Work.Go(func() {
 		list, err := p.env.Client.Events(p.env.Ctx, q)
@@ -159,6 +161,9 @@ func (p *Page) PickAll() {
 			if err != nil {
 				p.env.Fail(err)
 				return
+			}
+			if now := p.query; !reflect.DeepEqual(now, asked) {
+				return // the filters were changed meanwhile
 			}
 			for _, e := range list {
 				p.picked[e.ID] = e

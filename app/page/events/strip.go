@@ -22,13 +22,13 @@ import (
 
 // Sizes of the strip at the usual text size.
 const (
-	stripRow    = 16  // height of a camera's row
-	stripHours  = 20  // height of the hours above
-	stripNames  = 110 // width of the names
-	stripRows   = 6   // max number of rows
-	stripEvents = 3000
-	stripLeast  = time.Minute // the shortest stretch of time that can be shown
-	wholeDay    = 24 * time.Hour
+	stripRow   = 16          // height of a camera's row
+	stripHours = 20          // height of the hours above
+	stripNames = 110         // width of the names
+	stripRows  = 6           // max number of rows
+	stripPart  = 1000        // events that are asked for at once
+	stripLeast = time.Minute // the shortest stretch of time that can be shown
+	wholeDay   = 24 * time.Hour
 )
 
 // strip shows a day from left to right: a row for each camera, with its events and what is missing in them. The wheel
@@ -43,6 +43,7 @@ type strip struct {
 	begin   time.Time
 	events  []event.Event // of the day, newest first
 	cameras []string      // ids, a row each
+	wanted  string        // the day that was to be shown last
 	asked   string        // the day that was asked for last
 	asking  bool
 	stale   bool
@@ -65,28 +66,36 @@ func newStrip(env *page.Env, open func(event.Event), resize func()) *strip {
 
 // show shows a day. The whole day is seen, unless it is the one that is shown already.
 func (s *strip) show(day string, stale bool) {
-	s.stale = s.stale || stale
+	s.stale, s.wanted = s.stale || stale, day
 	if day == "" || s.asking || s.asked == day && !s.stale || !s.Visible() {
 		return
 	}
 	s.asked, s.asking, s.stale = day, true, false
 	s.env.Work.Go(func() {
-		list, err := s.env.Client.Events(s.env.Ctx, event.Query{Day: day, Limit: stripEvents})
+		var list []event.Event
+		part, err := []event.Event(nil), error(nil)
+		for full := true; full && err == nil; full = len(part) == stripPart {
+			part, err = s.env.Client.Events(s.env.Ctx, event.Query{Day: day, Offset: len(list), Limit: stripPart})
+			list = append(list, part...)
+		}
 		s.env.Do(func() {
 			s.asking = false
-			if err == nil {
-				s.load(day, list)
+			if err != nil {
+				s.asked = ""
+				return
 			}
+			s.load(day, list)
+			s.show(s.wanted, false)
 		})
 	})
 }
 
 func (s *strip) load(day string, list []event.Event) {
+	s.begin, _ = time.ParseInLocation(time.DateOnly, day, time.Local)
 	if day != s.day {
-		s.from, s.to = 0, wholeDay
+		s.from, s.to = 0, s.whole()
 	}
 	s.day, s.events, s.hovered = day, list, nil
-	s.begin, _ = time.ParseInLocation(time.DateOnly, day, time.Local)
 	var ids []string
 	for _, e := range list {
 		if !slices.Contains(ids, e.Camera) {
@@ -104,6 +113,9 @@ func (s *strip) load(day string, list []event.Event) {
 		s.resize()
 	}
 }
+
+// whole returns the length of the day, which is not always 24 h.
+func (s *strip) whole() time.Duration { return s.begin.AddDate(0, 0, 1).Sub(s.begin) }
 
 // --- Places ---
 
@@ -171,7 +183,7 @@ func (s *strip) Tapped(e *fyne.PointEvent) {
 func (s *strip) Scrolled(e *fyne.ScrollEvent) {
 	mid := s.at(max(0, e.Position.X-s.left()))
 	length := time.Duration(float64(s.to-s.from) * math.Pow(0.995, float64(e.Scrolled.DY)))
-	length = min(max(length, stripLeast), wholeDay)
+	length = min(max(length, stripLeast), s.whole())
 	part := float64(mid-s.from) / float64(s.to-s.from)
 	s.look(mid-time.Duration(part*float64(length)), length)
 }
@@ -186,7 +198,7 @@ func (s *strip) Dragged(e *fyne.DragEvent) {
 func (s *strip) DragEnd() {}
 
 func (s *strip) look(from, length time.Duration) {
-	s.from = min(max(0, from), wholeDay-length)
+	s.from = min(max(0, from), s.whole()-length)
 	s.to = s.from + length
 	s.Refresh()
 }
@@ -212,7 +224,7 @@ func (s *strip) hover(e *event.Event) {
 // say names the event below the mouse, or the day.
 func (s *strip) say() {
 	text := words.Day(s.begin, s.env.Now())
-	if s.to-s.from < wholeDay {
+	if s.to-s.from < s.whole() {
 		text += "  " + s.clock(s.from) + " – " + s.clock(s.to)
 	}
 	if e := s.hovered; e != nil {
@@ -252,7 +264,7 @@ func (s *strip) draw(w, h int) image.Image {
 	for i := range s.cameras {
 		fill(0, float64(w), int(row*float64(i))+1, int(row*float64(i+1))-1, ground)
 	}
-	for at, step := time.Duration(0), s.step(); at <= wholeDay; at += step {
+	for at, step := time.Duration(0), s.step(); at <= s.whole(); at += step {
 		if x := s.x(at, float64(w)); x >= 0 && x < float64(w) {
 			fill(x, x+1, 0, h, line)
 		}
@@ -315,7 +327,7 @@ func (r *stripRenderer) Layout(fyne.Size) {
 		n.Resize(fyne.NewSize(s.left()-theme.Padding(), s.row()))
 	}
 	i := 0
-	for at, step := time.Duration(0), s.step(); at <= wholeDay && i < len(s.hours); at += step {
+	for at, step := time.Duration(0), s.step(); at <= s.whole() && i < len(s.hours); at += step {
 		x := float32(s.x(at, float64(s.width())))
 		if x < s.width()/2 || x > s.width() {
 			continue // the left half is for the event below the mouse

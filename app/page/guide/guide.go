@@ -581,7 +581,10 @@ func (g *Page) typedCamera() config.Camera { return g.typedCameras(g.edit)[0] }
 
 // typedCameras returns the cameras with the values of the fields: one for each channel.
 func (g *Page) typedCameras(s config.Settings) (list []config.Camera) {
-	channels := channelsOf(g.channels.Text)
+	channels := []int{1}
+	if !g.typedURL && g.channelRow.Visible() {
+		channels = channelsOf(g.channels.Text)
+	}
 	name := strings.TrimSpace(g.name.Text)
 	s = s.Clone()
 	for _, n := range channels {

@@ -3,6 +3,7 @@ package guide
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -256,4 +257,32 @@ func TestFolderOf(t *testing.T) {
 
 func TestLabelsFit(t *testing.T) {
 	pagetest.LabelsFit(t, func(env *page.Env) page.Page { return New(env, func(bool) {}) })
+}
+
+// TestAnEditedURLIsUsed edits the RTSP address of a channel, and then chooses a brand without channels.
+func TestAnEditedURLIsUsed(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, g := open(t, f)
+	w.Status = &status.Status{}
+	g.ShowCamera()
+	w.Settle()
+	choose := func(name string) {
+		g.brand.SetSelectedIndex(slices.IndexFunc(config.Brands, func(b config.Brand) bool { return b.Name == name }))
+	}
+	choose("Hikvision")
+	g.address.SetText("192.0.2.7")
+	g.channels.SetText("2")
+	if got := g.typedCamera().URL; got != g.url.Text || !strings.Contains(got, "/201") {
+		t.Errorf("channel 2: %q, shown %q", got, g.url.Text)
+	}
+	g.url.SetText("rtsp://192.0.2.7/my/own/path")
+	if got := g.typedCameras(g.edit); len(got) != 1 || got[0].URL != g.url.Text {
+		t.Errorf("edited: %v", got)
+	}
+	g.url.SetText("")
+	g.channels.SetText("1-3")
+	choose(config.Brands[len(config.Brands)-1].Name)
+	if got := g.typedCameras(g.edit); len(got) != 1 {
+		t.Errorf("a brand without channels: %d cameras", len(got))
+	}
 }

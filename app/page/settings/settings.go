@@ -2,10 +2,8 @@
 package settings
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -13,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/host"
+	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
@@ -32,6 +31,7 @@ type Page struct {
 	prefs   desktopPrefs    // the window's own settings in force
 	wish    desktopPrefs    // the window's own settings in the fields
 	loaded  bool
+	shown   bool
 	chosen  int // index of the shown camera, -1 for none
 	filling bool
 	saving  bool
@@ -181,6 +181,7 @@ func (p *Page) Content() fyne.CanvasObject { return p.content }
 
 // Show takes the recorder's settings, unless they are being edited.
 func (p *Page) Show() {
+	p.shown = true
 	p.Load()
 	p.loadCallers()
 	p.loadDevices()
@@ -188,9 +189,13 @@ func (p *Page) Show() {
 
 // Hide reminds of what is not saved. It stays in the fields.
 func (p *Page) Hide() {
-	if p.edited() {
-		p.env.ToastWith(words.L("The settings are not saved yet."), words.L("Save"), p.apply)
+	if p.shown && p.edited() {
+		p.env.ToastWith(words.L("The settings are not saved yet."), words.L("Save"), func() {
+			p.env.Go(instance.Request{Page: "settings"}) // which shows what is refused
+			p.apply()
+		})
 	}
+	p.shown = false
 }
 
 // Tick does nothing: nothing here changes by itself.
@@ -293,9 +298,10 @@ func (p *Page) draw() {
 		widgets.SetVisible(p.portUse, is)
 		p.portUse.SetText(words.L("Use port %d", free))
 		p.portUse.OnTapped = func() {
-			p.edit.SMTP.Listen = strings.Replace(p.edit.SMTP.Listen, fmt.Sprint(taken), fmt.Sprint(free), 1)
+			page.ReplacePort(&p.base.SMTP, taken, free)
+			page.ReplacePort(&p.edit.SMTP, taken, free)
 			p.fill()
-			p.apply()
+			p.env.UsePort(taken, free)
 		}
 		p.callState.SetText(callStateOf(s.Calls))
 		p.drawPhone(s.Web)

@@ -165,13 +165,15 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 	defer context.AfterFunc(ctx, c.Close)() // ends calls that wait for the camera
 
 	// Whatever accepts the connection and says nothing does not speak RTSP.
-	waiting := time.AfterFunc(answerTimeout, func() {
-		if !answered.Load() {
-			mute.Store(true)
-			c.Close()
-		}
-	})
-	defer waiting.Stop()
+	if !s.spoke {
+		waiting := time.AfterFunc(answerTimeout, func() {
+			if !answered.Load() {
+				mute.Store(true)
+				c.Close()
+			}
+		})
+		defer waiting.Stop()
+	}
 	x := &session{to: to, ended: make(chan error, 1)}
 	if err := x.setUp(c, (*base.URL)(u), s.opt.Audio); err != nil {
 		if ctx.Err() != nil {
@@ -179,7 +181,7 @@ func (s *Source) session(ctx context.Context, u *url.URL, to source.Sink) (next 
 		}
 		c.Close()
 		s.spoke = s.spoke || answered.Load()
-		if mute.Load() {
+		if mute.Load() && !s.spoke {
 			return nil, false, source.Protocol.Failure(text.NoAnswer)
 		}
 		if f := source.AsFailure(diagnose(err, false)); !s.spoke && (f.Kind == source.Ended || connected(err)) {
