@@ -86,6 +86,9 @@ func (r *Recorder) Restore(ctx context.Context, id string) (event.Event, error) 
 	return e, err
 }
 
+// Trash returns the events in the trash.
+func (r *Recorder) Trash(ctx context.Context) []event.Event { return r.archive.Trash(ctx) }
+
 // EmptyTrash removes for good what was deleted. It returns how many bytes that freed.
 func (r *Recorder) EmptyTrash(ctx context.Context) (int64, error) {
 	n, err := r.archive.EmptyTrash(ctx)

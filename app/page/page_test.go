@@ -48,17 +48,20 @@ func TestAnOldPlayersPicturesAreNotShown(t *testing.T) {
 // TestALoopThatIsNoLongerInRAMEnds lets a live video move on beyond its loop.
 func TestALoopThatIsNoLongerInRAMEnds(t *testing.T) {
 	test.NewTempApp(t)
-	v := NewPlayer(&Env{Do: func(f func()) { f() }, Window: test.NewTempWindow(t, nil)})
+	var handed func()
+	v := NewPlayer(&Env{Do: func(f func()) { handed = f }, Window: test.NewTempWindow(t, nil)})
 	v.p = player.New(player.Options{Show: func(player.Frame) {}, State: func(player.State) {}})
 	defer v.Close()
 	v.playing, v.from, v.to, v.first = true, time.Second, 5*time.Second, 3*time.Second
 	life := v.turn()
 	v.show(life, player.Frame{Picture: image.NewRGBA(image.Rect(0, 0, 2, 2)), At: 4 * time.Second})
+	handed()
 	if v.to != 5*time.Second {
 		t.Error("the loop has ended too early")
 	}
 	v.first = 5 * time.Second
 	v.show(life, player.Frame{Picture: image.NewRGBA(image.Rect(0, 0, 2, 2)), At: 6 * time.Second})
+	handed()
 	if v.from >= 0 || v.to >= 0 {
 		t.Errorf("the loop goes on from %s to %s", v.from, v.to)
 	}

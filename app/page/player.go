@@ -75,7 +75,7 @@ type Player struct {
 	plate   fyne.CanvasObject // background of the message, which must be legible on any picture
 	Line    *widgets.Timeline
 	play    *widgets.IconButton
-	clock   *widget.Label
+	clock   *widgets.Line
 	speed   *widget.Select
 	alarm   *widgets.IconButton
 	now     *widget.Button // goes to the newest picture of a stream
@@ -133,8 +133,8 @@ func NewPlayer(env *Env) *Player {
 	v.level.TextFormatter = func() string { return "" }
 	v.louds = container.NewStack(v.sound, container.NewVBox(layout.NewSpacer(),
 		container.New(widgets.FixedHeight{Height: 3}, v.level)))
-	v.clock = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{Monospace: true})
-	v.clock.Truncation = fyne.TextTruncateClip
+	v.clock = widgets.NewLine(fyne.TextStyle{Monospace: true})
+	v.clock.Small = true
 	var names []string
 	for _, s := range speeds {
 		names = append(names, words.L("%g×", s))
@@ -146,9 +146,10 @@ func NewPlayer(env *Env) *Player {
 	})
 	v.speed.PlaceHolder = names[0] // a longer one would make it wider
 	v.speed.SetSelectedIndex(usual)
-	controls := container.NewBorder(nil, nil, container.NewHBox(v.play, back, forth, v.alarm, v.now),
-		container.NewHBox(widgets.Fixed(74, 0, v.speed), v.louds, v.loop, shot, v.full), v.clock)
-	v.inner = container.NewBorder(nil, container.NewVBox(v.Line, controls), nil, nil, v.stage)
+	controls := container.New(widgets.Ends{}, container.NewHBox(v.play, back, forth, v.alarm, v.now),
+		container.NewHBox(widgets.Fixed(74, 0, v.speed), v.louds, v.loop, shot, v.full))
+	v.inner = container.NewBorder(nil, container.NewVBox(container.New(layout.NewCustomPaddedLayout(4, 0, 8, 8),
+		v.clock), v.Line, controls), nil, nil, v.stage)
 	v.holder = container.NewStack(v.inner)
 	v.Content = v.holder
 	return v
@@ -212,6 +213,7 @@ func (v *Player) Shown() time.Time { return v.video.Start.Add(v.Line.At) }
 func (v *Player) Tick() {
 	if v.p != nil {
 		v.grow()
+		v.setClock(v.Line.At) // what is paused falls behind
 	}
 }
 
@@ -344,9 +346,7 @@ func (v *Player) setClock(at time.Duration) {
 	if !v.video.Start.IsZero() {
 		text = v.video.Start.Add(at).Local().Format("15:04:05") + "  " + text
 	}
-	if v.clock.Text != text {
-		v.clock.SetText(text)
-	}
+	v.clock.Set(text, theme.ColorNameForeground)
 }
 
 // nearNow is how far behind the newest picture a stream still counts as live.
@@ -429,6 +429,7 @@ func (v *Player) mark() {
 	switch {
 	case v.from < 0:
 		v.from, v.to = at, -1
+		v.env.Toast(words.L("Press again where the repetition ends."))
 	case v.to < 0 && at > v.from+minLoop:
 		v.to = at
 	default:

@@ -31,6 +31,14 @@ func (env *Env) StateOf(e event.Event) (string, widget.Importance) {
 	if env.Gone && !e.State.Ended() {
 		return words.L("Interrupted: Preroll finishes it when it records again"), widget.WarningImportance
 	}
+	if s := env.Status; s != nil && !e.State.Ended() {
+		switch {
+		case !s.Archive.Error.IsZero():
+			return words.L("Saving; waits for the archive: %s", words.Say(s.Archive.Error)), widget.WarningImportance
+		case s.FFmpeg.Path == "" && e.State == event.Finishing:
+			return words.L("Saving; waits for FFmpeg"), widget.WarningImportance
+		}
+	}
 	return StateOf(e, env.Now())
 }
 

@@ -68,12 +68,16 @@ func (l *List) Reload() bool {
 
 // Has reports whether an event was seen. One that is being saved counts as seen.
 func (l *List) Has(e event.Event) bool {
-	return !e.State.Ended() || !e.Time.After(l.state.Until) || slices.Contains(l.state.IDs, e.ID)
+	return !e.State.Ended() || l.noted(e)
 }
 
-// Add marks an event as seen.
+func (l *List) noted(e event.Event) bool {
+	return !e.Time.After(l.state.Until) || slices.Contains(l.state.IDs, e.ID)
+}
+
+// Add marks an event as seen, also one that is being saved.
 func (l *List) Add(e event.Event) error {
-	if l.Has(e) {
+	if l.noted(e) {
 		return nil
 	}
 	l.state.IDs = append(l.state.IDs, e.ID)

@@ -30,6 +30,14 @@ func (e *Entry) FocusLost() {
 	}
 }
 
+// KeyUp tells the window, too.
+func (e *Entry) KeyUp(k *fyne.KeyEvent) {
+	e.Entry.KeyUp(k)
+	if c, ok := e.win.Canvas().(desktop.Canvas); ok && c.OnKeyUp() != nil {
+		c.OnKeyUp()(k)
+	}
+}
+
 // TypedShortcut passes shortcuts that are not for text on to the window.
 func (e *Entry) TypedShortcut(s fyne.Shortcut) {
 	if _, ours := s.(*desktop.CustomShortcut); ours {

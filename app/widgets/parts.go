@@ -227,6 +227,32 @@ func (b SideBar) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(least.Width/0.6+theme.Padding(), max(least.Height, objects[1].MinSize().Height))
 }
 
+// Ends lays out two objects at the two ends of a row. With large text it takes two rows.
+type Ends struct{}
+
+func (Ends) stacked() bool { return Scale() > 1.3 }
+
+// Layout places the two objects.
+func (e Ends) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	a, b := objects[0].MinSize(), objects[1].MinSize()
+	objects[0].Resize(a)
+	objects[1].Resize(b)
+	at := fyne.NewPos(size.Width-b.Width, 0)
+	if e.stacked() {
+		at = fyne.NewPos(0, a.Height+theme.Padding())
+	}
+	objects[1].Move(at)
+}
+
+// MinSize leaves room for both.
+func (e Ends) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	a, b := objects[0].MinSize(), objects[1].MinSize()
+	if e.stacked() {
+		return fyne.NewSize(max(a.Width, b.Width), a.Height+theme.Padding()+b.Height)
+	}
+	return fyne.NewSize(a.Width+b.Width, max(a.Height, b.Height))
+}
+
 // IconButton is a button with an icon, and words for it that appear under the mouse.
 type IconButton = tips.Button
 

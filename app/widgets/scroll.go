@@ -3,6 +3,7 @@ package widgets
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -22,6 +23,23 @@ func NewScroll(content fyne.CanvasObject) *Scroll {
 
 // ScrollToTop shows the beginning of the form.
 func (s *Scroll) ScrollToTop() { s.inner.ScrollToTop() }
+
+// Reveal scrolls until an object in the form can be seen, such as the one that has the keyboard focus.
+func (s *Scroll) Reveal(o fyne.CanvasObject) {
+	d, room := fyne.CurrentApp().Driver(), s.inner.Size().Height
+	top := d.AbsolutePositionForObject(o).Y - d.AbsolutePositionForObject(s.inner).Y
+	end := top + o.Size().Height
+	at := s.inner.Offset
+	switch {
+	case top < 0:
+		at.Y += top - theme.InnerPadding()
+	case end > room:
+		at.Y += end - room + theme.InnerPadding()
+	default:
+		return
+	}
+	s.inner.ScrollToOffset(at)
+}
 
 // CreateRenderer lays the object that takes the wheel over the form. It takes nothing else.
 func (s *Scroll) CreateRenderer() fyne.WidgetRenderer {

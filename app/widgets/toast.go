@@ -49,6 +49,9 @@ func (t *Toast) Show(text, button string, do func(), width float32) {
 	t.Box.Refresh()
 }
 
+// Hide hides the text at once.
+func (t *Toast) Hide() { t.Box.Hide() }
+
 // Tick hides the text after its time.
 func (t *Toast) Tick() {
 	if t.Box.Visible() && time.Now().After(t.end) {

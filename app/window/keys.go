@@ -40,7 +40,9 @@ func keyList() []keyPart {
 
 // showKeys shows what the keys do.
 func (w *window) showKeys() {
-	columns := container.New(layout.NewGridLayoutWithColumns(3))
+	room := w.Window.Canvas().Size()
+	fit := int((room.Width - 60) / (280 * widgets.Scale()))
+	columns := container.New(layout.NewGridLayoutWithColumns(min(max(1, fit), 3)))
 	for _, part := range keyList() {
 		box := container.NewVBox(widgets.Heading(part.where))
 		for _, k := range part.keys {
@@ -56,7 +58,6 @@ func (w *window) showKeys() {
 	ok := widgets.NewAnswer(words.L("Close"), away, away)
 	d = dialog.NewCustomWithoutButtons(words.L("Keys"), widgets.NewScroll(columns), w.Window)
 	d.SetButtons([]fyne.CanvasObject{ok})
-	room := w.Window.Canvas().Size()
 	d.Resize(fyne.NewSize(min(room.Width-40, 880*widgets.Scale()), min(room.Height-40, 560*widgets.Scale())))
 	d.Show()
 	w.Window.Canvas().Focus(ok)

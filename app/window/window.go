@@ -113,6 +113,7 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 			fyne.Do(a.Quit)
 		}
 	})
+	w.Window.SetCloseIntercept(w.close)
 	w.Window.SetOnClosed(func() {
 		w.remember()
 		w.end()
@@ -386,9 +387,12 @@ func (w *window) shortcuts() {
 			w.showKeys()
 		}
 	})
-	on(fyne.KeyQ, ctrl, w.Window.Close)
-	on(fyne.KeyW, ctrl, w.Window.Close)
+	on(fyne.KeyQ, ctrl, w.close)
+	on(fyne.KeyW, ctrl, w.close)
 	c.SetOnTypedKey(w.typed)
+	if d, ok := c.(desktop.Canvas); ok {
+		d.SetOnKeyUp(w.released)
+	}
 }
 
 // typed handles keys while no widget has the focus.
@@ -402,6 +406,30 @@ func (w *window) typed(k *fyne.KeyEvent) {
 		w.guide.Key(k)
 	default:
 		w.pages[w.tabs.SelectedIndex()].Key(k)
+	}
+}
+
+// close closes the window, unless the user wants to save the settings first.
+func (w *window) close() {
+	if !w.settings.Unsaved() {
+		w.Window.Close()
+		return
+	}
+	w.turn(pageSettings)
+	w.Confirm(words.L("Close without saving?"), words.L("The settings are not saved yet."), words.L("Close"),
+		w.Window.Close)
+}
+
+// released scrolls to what the Tab key has given the focus.
+func (w *window) released(k *fyne.KeyEvent) {
+	c := w.Window.Canvas()
+	o, ok := c.Focused().(fyne.CanvasObject)
+	switch {
+	case k.Name != fyne.KeyTab || !ok || c.Overlays().Top() != nil:
+	case w.guide.Content().Visible():
+		w.guide.Reveal(o)
+	case w.tabs.SelectedIndex() == pageSettings:
+		w.settings.Reveal(o)
 	}
 }
 

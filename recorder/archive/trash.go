@@ -88,7 +88,8 @@ func move(root *os.Root, e event.Event, from, to string) error {
 		return err
 	}
 	for _, name := range files(e) {
-		if err := root.Rename(path.Join(from, name), path.Join(to, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := root.Rename(path.Join(from, name), path.Join(to, name)); err != nil && !errors.Is(err,
+			fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -123,23 +124,7 @@ func (a *Archive) Restore(ctx context.Context, id string) (event.Event, error) {
 func (a *Archive) restoreOn(ctx context.Context, root *os.Root, d index.Drive, id string) (event.Event, error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	dir, from := path.Join(trash, id), ""
-	var e event.Event
-	walkTrash(root, dir, func(name string, _ fs.FileInfo) {
-		in, err := event.Event{}, error(nil)
-		if path.Ext(name) == ".json" && from == "" {
-			in, err = ReadSidecar(root, name)
-		}
-		if err != nil || in.ID != id {
-			return
-		}
-		folder := in.Folder
-		in.Folder = strings.TrimPrefix(strings.TrimPrefix(folder, dir), "/")
-		in.Drive, in.Archive = d.ID, d.Path
-		if Usable(&in) == nil && in.State.Ended() {
-			e, from = in, folder
-		}
-	})
+	e, from := findDeleted(root, d, id)
 	if from == "" {
 		return event.Event{}, index.ErrNotFound
 	}
@@ -159,6 +144,45 @@ func (a *Archive) restoreOn(ctx context.Context, root *os.Root, d index.Drive, i
 	}
 	a.log.Info("event restored", "event", e.ID, "camera", e.Camera)
 	return e, nil
+}
+
+// findDeleted returns an event in the trash of a drive as it was, and the folder where its files are now. from is "" if
+// it is not there.
+func findDeleted(root *os.Root, d index.Drive, id string) (e event.Event, from string) {
+	dir := path.Join(trash, id)
+	walkTrash(root, dir, func(name string, _ fs.FileInfo) {
+		in, err := event.Event{}, error(nil)
+		if path.Ext(name) == ".json" && from == "" {
+			in, err = ReadSidecar(root, name)
+		}
+		if err != nil || in.ID != id {
+			return
+		}
+		folder := in.Folder
+		in.Folder = strings.TrimPrefix(strings.TrimPrefix(folder, dir), "/")
+		in.Drive, in.Archive = d.ID, d.Path
+		if Usable(&in) == nil && in.State.Ended() {
+			e, from = in, folder
+		}
+	})
+	return e, from
+}
+
+// Trash returns the events in the trash of every drive that is there, newest deletion first.
+func (a *Archive) Trash(ctx context.Context) (list []event.Event) {
+	for _, d := range a.Drives() {
+		root, err := a.reach(ctx, d)
+		if err != nil {
+			continue
+		}
+		for _, gone := range slices.Backward(inTrash(root)) {
+			if e, from := findDeleted(root, d, path.Base(gone.dir)); from != "" {
+				list = append(list, e)
+			}
+		}
+		_ = root.Close()
+	}
+	return list
 }
 
 // walkTrash calls do with each file of Preroll's below a folder of the trash of a drive. It follows no link and passes

@@ -272,3 +272,29 @@ func TestTrashOfAnOldDrive(t *testing.T) {
 		t.Errorf("%v is left", left)
 	}
 }
+
+// TestTrashIsListed lists what was deleted.
+func TestTrashIsListed(t *testing.T) {
+	a := openArchive(t, t.TempDir(), t.TempDir())
+	now := time.Now()
+	for i, id := range []string{"a", "b", "c"} {
+		e := saved(t, a, "c", "20261122T120000.000Z-"+strings.Repeat(id, 6), now.Add(time.Duration(i)*time.Minute),
+			1000, nil)
+		if id == "c" {
+			continue
+		}
+		if err := a.Delete(t.Context(), e.ID, now.Add(time.Duration(i)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var ids []string
+	for _, e := range a.Trash(t.Context()) {
+		ids = append(ids, e.ID[len(e.ID)-1:])
+		if e.Folder == "" || strings.HasPrefix(e.Folder, trash) {
+			t.Errorf("its folder is %q", e.Folder)
+		}
+	}
+	if strings.Join(ids, "") != "ba" {
+		t.Errorf("got %v, want the newest deletion first", ids)
+	}
+}

@@ -122,6 +122,9 @@ const maxSnaps = 3
 // again.
 func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) {
 	ev := w.event()
+	if _, err := in.c.FFmpeg(); err != nil {
+		return // it may be there later; no try is lost
+	}
 	for _, s := range segments {
 		if w.snapped.Load() || w.snaps >= maxSnaps || s.End.Before(ev.Time) {
 			continue

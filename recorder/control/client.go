@@ -296,6 +296,11 @@ func (c *Client) Restore(ctx context.Context, id string) (e event.Event, err err
 	return e, c.do(ctx, "POST", "/v1/events/"+url.PathEscape(id)+"/restore", nil, &e)
 }
 
+// Trash returns the events in the trash, newest deletion first on each drive.
+func (c *Client) Trash(ctx context.Context) (list []event.Event, err error) {
+	return list, c.do(ctx, "GET", "/v1/trash", nil, &list)
+}
+
 // EmptyTrash removes for good what was deleted. It returns how many bytes that freed.
 func (c *Client) EmptyTrash(ctx context.Context) (int64, error) {
 	var f freed

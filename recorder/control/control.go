@@ -40,6 +40,7 @@ type Recorder interface {
 	Protect(ctx context.Context, id string, on bool) (event.Event, error)
 	Delete(ctx context.Context, id string) error
 	Restore(ctx context.Context, id string) (event.Event, error)
+	Trash(context.Context) []event.Event
 	EmptyTrash(ctx context.Context) (freed int64, err error)
 	Forget(ctx context.Context, id string) error
 	Drives(ctx context.Context) ([]status.Drive, error)

@@ -141,6 +141,8 @@ func (f *fake) Delete(context.Context, string) error { return f.refuse }
 func (f *fake) Restore(_ context.Context, id string) (event.Event, error) {
 	return event.Event{ID: id}, f.refuse
 }
+func (f *fake) Trash(context.Context) []event.Event { return []event.Event{{ID: "gone"}} }
+
 func (f *fake) EmptyTrash(context.Context) (int64, error) { return 7, f.refuse }
 func (f *fake) Reindex(context.Context) (int, []string, error) {
 	return 3, []string{"x.json: broken"}, nil

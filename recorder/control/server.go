@@ -70,6 +70,7 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("POST /v1/events/{id}/protect", s.protect)
 	mux.HandleFunc("DELETE /v1/events/{id}", s.delete)
 	mux.HandleFunc("POST /v1/events/{id}/restore", s.restore)
+	mux.HandleFunc("GET /v1/trash", s.deleted)
 	mux.HandleFunc("DELETE /v1/trash", s.emptyTrash)
 	mux.HandleFunc("GET /v1/drives", s.drives)
 	mux.HandleFunc("DELETE /v1/drives/{id}", s.forgetDrive)
@@ -344,6 +345,10 @@ func (s *server) delete(w http.ResponseWriter, r *http.Request) {
 func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	e, err := s.r.Restore(s.stopping, r.PathValue("id"))
 	answer(w, e, err)
+}
+
+func (s *server) deleted(w http.ResponseWriter, r *http.Request) {
+	answer(w, s.r.Trash(r.Context()), nil)
 }
 
 func (s *server) emptyTrash(w http.ResponseWriter, _ *http.Request) {

@@ -88,6 +88,7 @@ func New(env *page.Env) *Page {
 	p.listing = container.NewBorder(container.NewPadded(top), nil, nil, nil, container.NewStack(grid.Scroll, p.empty))
 
 	p.player = page.NewPlayer(env)
+	p.player.Line.Typed = p.Key
 	p.liveTitle = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	back := widget.NewButtonWithIcon(words.L("Cameras"), theme.NavigateBackIcon(), p.closeLive)
 	now := widget.NewButtonWithIcon(words.L("Save a clip now"), theme.MediaRecordIcon(), func() {
@@ -313,6 +314,7 @@ func (p *Page) closeLive() {
 	p.liveSince = time.Time{}
 	p.live.Hide()
 	p.listing.Show()
+	p.env.Window.Canvas().Unfocus()
 	p.content.Refresh()
 }
 

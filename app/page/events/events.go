@@ -119,7 +119,8 @@ func New(env *page.Env) *Page {
 	p.rows.Secondary = p.offer
 	p.rows.Extend = p.extend
 
-	p.strip = newStrip(env, p.openEvent, func() { p.content.Refresh() })
+	p.strip = newStrip(env, p.openEvent, func() { p.content.Refresh() },
+		func() event.Query { return p.query })
 	if env.App.Preferences().Bool(prefNoStrip) {
 		p.strip.Hide()
 	}
@@ -461,6 +462,7 @@ func (p *Page) draw() {
 	widgets.SetVisible(p.nothing, s != nil && len(s.Cameras) > 0 && empty && !p.filtered())
 	widgets.SetVisible(p.rows, !empty && p.err == nil)
 	widgets.SetVisible(p.strip, !empty && p.err == nil && !p.env.App.Preferences().Bool(prefNoStrip))
+	p.showDay()
 	after := []bool{p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
 		p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
 	if changed || !slices.Equal(before, after) {
@@ -512,7 +514,7 @@ func (p *Page) openEvent(e event.Event) {
 
 // see marks an event as seen.
 func (p *Page) see(e event.Event) {
-	if p.seen == nil || p.seen.Has(e) {
+	if p.seen == nil {
 		return
 	}
 	p.saw(p.seen.Add(e))

@@ -140,6 +140,7 @@ func (p *Page) Undo() {
 	list := p.gone
 	p.gone = nil
 	if len(list) > 0 {
+		p.env.Toasts.Hide()
 		p.undelete(list)
 	}
 }

@@ -37,7 +37,8 @@ type strip struct {
 	widget.BaseWidget
 	env    *page.Env
 	open   func(event.Event)
-	resize func() // the number of rows has changed
+	resize func()             // the number of rows has changed
+	filter func() event.Query // what the list shows
 
 	day     string // such as "2026-11-22"
 	begin   time.Time
@@ -57,8 +58,9 @@ type strip struct {
 	said    *widgets.Line // of the event below the mouse
 }
 
-func newStrip(env *page.Env, open func(event.Event), resize func()) *strip {
-	s := &strip{env: env, open: open, resize: resize, to: wholeDay, said: widgets.NewLine(fyne.TextStyle{})}
+func newStrip(env *page.Env, open func(event.Event), resize func(), filter func() event.Query) *strip {
+	s := &strip{env: env, open: open, resize: resize, filter: filter, to: wholeDay,
+		said: widgets.NewLine(fyne.TextStyle{})}
 	s.picture = canvas.NewRaster(s.draw)
 	s.ExtendBaseWidget(s)
 	return s
@@ -71,11 +73,14 @@ func (s *strip) show(day string, stale bool) {
 		return
 	}
 	s.asked, s.asking, s.stale = day, true, false
+	q := s.filter()
+	q.Day, q.Limit = day, stripPart
 	s.env.Work.Go(func() {
 		var list []event.Event
 		part, err := []event.Event(nil), error(nil)
 		for full := true; full && err == nil; full = len(part) == stripPart {
-			part, err = s.env.Client.Events(s.env.Ctx, event.Query{Day: day, Offset: len(list), Limit: stripPart})
+			q.Offset = len(list)
+			part, err = s.env.Client.Events(s.env.Ctx, q)
 			list = append(list, part...)
 		}
 		s.env.Do(func() {
@@ -223,7 +228,10 @@ func (s *strip) hover(e *event.Event) {
 
 // say names the event below the mouse, or the day.
 func (s *strip) say() {
-	text := words.Day(s.begin, s.env.Now())
+	text := ""
+	if !s.begin.IsZero() {
+		text = words.Day(s.begin, s.env.Now())
+	}
 	if s.to-s.from < s.whole() {
 		text += "  " + s.clock(s.from) + " – " + s.clock(s.to)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
+	"github.com/preroll/preroll/internal/maildoctor"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
@@ -86,6 +87,7 @@ type Page struct {
 	typedURL       bool
 	building       bool
 	help           *page.MailHelp
+	others         *widget.Label // recipients of a recorder's channels
 	arrived        *widget.Label
 	waiting        *widget.ProgressBarInfinite
 	parts          [steps]fyne.CanvasObject
@@ -301,10 +303,11 @@ func (g *Page) mailStep() fyne.CanvasObject {
 	g.help = page.NewMailHelp()
 	g.arrived = widget.NewLabel("")
 	g.arrived.Wrapping = fyne.TextWrapWord
+	g.others = widgets.Wrapped("")
 	g.waiting = widget.NewProgressBarInfinite()
 	g.waiting.Stop()
 	return container.NewVBox(g.arrived, container.New(widgets.FixedHeight{Height: 4}, g.waiting), widget.NewSeparator(),
-		g.help.Content)
+		g.help.Content, g.others)
 }
 
 // --- Following the recorder ---
@@ -394,6 +397,13 @@ func (g *Page) Hide() {
 
 // Tick does nothing.
 func (g *Page) Tick() {}
+
+// Reveal scrolls to a field.
+func (g *Page) Reveal(o fyne.CanvasObject) {
+	if !slices.Contains([]fyne.CanvasObject{g.next, g.back, g.leave, g.demo, g.another}, o) { // which are below it
+		g.scroll.Reveal(o)
+	}
+}
 
 // Key does nothing.
 func (g *Page) Key(k *fyne.KeyEvent) {
@@ -572,7 +582,7 @@ func (g *Page) tryDemo() {
 	g.apply(s, func() {
 		g.Hide()
 		g.env.Go(instance.Request{Page: "events"})
-		g.env.Toast(words.L("The demo camera is starting. Press \"Send a test alarm\" and watch."))
+		g.env.Toast(words.L("The demo camera is starting. Press the button for a test alarm and watch."))
 	})
 }
 
@@ -748,7 +758,19 @@ func (g *Page) drawMail() {
 		return
 	}
 	g.help.Set(g.edit, g.added[0], s, g.env.Hosts())
+	var recipients []string
+	for _, c := range g.added {
+		recipients = append(recipients, c.Title()+": "+maildoctor.RecipientOf(c.ID, c.Mail)+"@preroll")
+	}
+	g.others.SetText(words.L("Each channel has its own recipient, so that Preroll knows which one it is: %s.",
+		strings.Join(recipients, ", ")))
+	widgets.SetVisible(g.others, len(recipients) > 1)
 	text, importance, here := arrivalOf(s, g.added[0], g.began)
+	for _, c := range g.added[1:] {
+		if !here {
+			text, importance, here = arrivalOf(s, c, g.began)
+		}
+	}
 	if g.arrived.Text != text {
 		g.arrived.Importance = importance
 		g.arrived.SetText(text)

@@ -5,9 +5,11 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/page"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/config"
@@ -44,9 +46,46 @@ func (p *Page) archiveForm() fyne.CanvasObject {
 		widgets.Field("", "", p.next),
 		widgets.Field(words.L("Trash"),
 			words.L("what you delete can be restored for 7 days; it makes room when room is needed"),
-			container.NewHBox(widget.NewButtonWithIcon(words.L("Empty the trash"), theme.DeleteIcon(), p.emptyTrash))),
+			container.NewHBox(widget.NewButtonWithIcon(words.L("Restore"), theme.ContentUndoIcon(), p.showTrash),
+				widget.NewButtonWithIcon(words.L("Empty the trash"), theme.DeleteIcon(), p.emptyTrash))),
 		p.advanced(widgets.Field("",
 			words.L("for a media server on this computer; holds for clips that are saved from then on"), p.group)))
+}
+
+// trashShown is how many events in the trash are listed.
+const trashShown = 200
+
+// showTrash lists the events in the trash, each with a button that restores it.
+func (p *Page) showTrash() {
+	var list []event.Event
+	p.env.Try(func(ctx context.Context) (err error) {
+		list, err = p.env.Client.Trash(ctx)
+		return err
+	}, func() {
+		if len(list) == 0 {
+			p.env.Toast(words.L("The trash is empty."))
+			return
+		}
+		box := container.NewVBox()
+		for _, e := range list[:min(len(list), trashShown)] {
+			text := widgets.NewLine(fyne.TextStyle{})
+			text.Set(words.Date(e.Time)+"  "+e.Time.Local().Format("15:04:05")+"  "+p.env.CameraName(e.Camera)+"  "+
+				page.LabelOf(e), theme.ColorNameForeground)
+			var back *widget.Button
+			back = widget.NewButtonWithIcon(words.L("Restore"), theme.ContentUndoIcon(), func() {
+				back.Disable()
+				p.env.Try(func(ctx context.Context) error {
+					_, err := p.env.Client.Restore(ctx, e.ID)
+					return err
+				}, nil)
+			})
+			box.Add(container.NewBorder(nil, nil, nil, back, text))
+		}
+		d := dialog.NewCustom(words.L("Trash"), words.L("Close"), widgets.NewScroll(box), p.env.Window)
+		size := p.env.Window.Canvas().Size()
+		d.Resize(fyne.NewSize(min(620, size.Width-40), min(480, size.Height-40)))
+		d.Show()
+	})
 }
 
 // emptyTrash removes what was deleted for good, after the user agreed.

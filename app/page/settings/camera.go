@@ -26,15 +26,14 @@ func (p *Page) cameraForm() fyne.CanvasObject {
 		}
 	})
 	p.pick.PlaceHolder = words.L("No camera yet")
-	add := widget.NewButtonWithIcon(words.L("Add a camera"), theme.ContentAddIcon(), func() { p.env.EditCamera("") })
+	p.add = widget.NewButtonWithIcon(words.L("Add a camera"), theme.ContentAddIcon(), func() { p.env.EditCamera("") })
 	p.remove = widget.NewButtonWithIcon(words.L("Remove"), theme.DeleteIcon(), p.removeCamera)
-	p.none = widget.NewLabel(
-		words.L("Add a camera to begin. You need its network address, and the user and password of the camera itself."))
+	p.none = widget.NewLabel("")
 	p.none.Wrapping = fyne.TextWrapWord
 
 	p.form = container.NewVBox(p.connectionForm(), widgets.Heading(words.L("Alarm mail")), p.cameraMailForm(),
 		widgets.Heading(words.L("Clip length for this camera")), p.lengthsForm())
-	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(add, p.remove), p.pick), p.none,
+	return container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(p.add, p.remove), p.pick), p.none,
 		p.form)
 }
 

@@ -31,6 +31,7 @@ type Page struct {
 	prefs   desktopPrefs    // the window's own settings in force
 	wish    desktopPrefs    // the window's own settings in the fields
 	loaded  bool
+	add     *widget.Button
 	shown   bool
 	chosen  int // index of the shown camera, -1 for none
 	filling bool
@@ -137,8 +138,12 @@ func New(env *page.Env) *Page {
 
 // edited reports whether the fields differ from what is in force.
 func (p *Page) edited() bool {
-	return p.loaded && (!reflect.DeepEqual(p.base, p.edit) || p.prefs != p.wish)
+	return p.loaded && (!reflect.DeepEqual(p.base, p.edit) || p.prefs != p.wish ||
+		slices.ContainsFunc(p.fields, func(f *textField) bool { return f.err != nil }))
 }
+
+// Unsaved reports whether something was changed here that is not in force.
+func (p *Page) Unsaved() bool { return p.edited() }
 
 // Load loads the recorder's settings, unless the user has edited them here.
 func (p *Page) Load() {
@@ -166,6 +171,9 @@ func (p *Page) Load() {
 
 func (p *Page) showSettings(s config.Settings) {
 	p.base, p.edit, p.loaded = s, s.Clone(), true
+	p.none.SetText(
+		words.L("Add a camera to begin. You need its network address, and the user and password of the camera itself."))
+	p.add.Enable()
 	if p.chosen >= len(s.Cameras) || p.chosen < 0 {
 		p.chosen = min(0, len(s.Cameras)-1)
 	}
@@ -175,6 +183,13 @@ func (p *Page) showSettings(s config.Settings) {
 
 // Open shows a tab.
 func (p *Page) Open(t page.SettingsTab) { p.tabs.SelectIndex(int(t)) }
+
+// Reveal scrolls to a field of the tab that is shown.
+func (p *Page) Reveal(o fyne.CanvasObject) {
+	if s, ok := p.tabs.Selected().Content.(*widgets.Scroll); ok && o != p.save && o != p.cancel {
+		s.Reveal(o)
+	}
+}
 
 // Content returns what the page shows.
 func (p *Page) Content() fyne.CanvasObject { return p.content }
@@ -210,6 +225,10 @@ func (p *Page) Update(control.Update, bool) {
 	s := p.env.Status
 	if s == nil {
 		p.save.Disable()
+		if !p.loaded {
+			p.none.SetText(gone)
+			p.add.Disable()
+		}
 		p.say(gone, widget.WarningImportance)
 		return
 	}

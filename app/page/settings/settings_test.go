@@ -485,3 +485,30 @@ func TestTargets(t *testing.T) {
 		t.Error("the second edit brought the alarms back")
 	}
 }
+
+// TestTheFocusIsScrolledTo gives the keyboard focus to a field that is out of sight.
+func TestTheFocusIsScrolledTo(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := open(t, f)
+	w.Window.Resize(fyne.NewSize(700, 300))
+	p.Open(page.TabRecording)
+	var field *textField
+	for _, one := range p.fields {
+		if one.key == "ram_disk.budget" {
+			field = one
+		}
+	}
+	place := func() float32 { return fyne.CurrentApp().Driver().AbsolutePositionForObject(field.entry).Y }
+	if place() < 300 {
+		t.Fatal("the field can be seen without scrolling")
+	}
+	p.Reveal(field.entry)
+	if at := place(); at < 0 || at+field.entry.Size().Height > 300 {
+		t.Errorf("the field is at %v", at)
+	}
+	before := place()
+	p.Reveal(p.save)
+	if place() != before {
+		t.Error("a button below the form scrolled it")
+	}
+}

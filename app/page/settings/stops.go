@@ -31,7 +31,8 @@ var (
 )
 
 // withSlider puts a slider beside a field. The slider stands on the value that is nearest to the one in the field.
-func (p *Page) withSlider(f *textField, row func(fyne.CanvasObject) fyne.CanvasObject, stops []string) fyne.CanvasObject {
+func (p *Page) withSlider(f *textField, row func(fyne.CanvasObject) fyne.CanvasObject,
+	stops []string) fyne.CanvasObject {
 	s := widget.NewSlider(0, float64(len(stops)-1))
 	s.Step = 1
 	setting := false // the slider follows the field

@@ -35,6 +35,7 @@ type Fake struct {
 	Applied  []config.Settings
 	Deleted  []string
 	Restored []string
+	InTrash  []event.Event // in the trash
 	Mailed   []string
 	Tried    []string // targets of word
 	Paused   bool
@@ -253,6 +254,9 @@ func (f *Fake) Restore(_ context.Context, id string) (event.Event, error) {
 	f.Restored = append(f.Restored, id)
 	return event.Event{ID: id}, f.Refuse
 }
+
+// Trash returns the events that a test has put into the trash.
+func (f *Fake) Trash(context.Context) []event.Event { return f.InTrash }
 
 // EmptyTrash empties nothing.
 func (f *Fake) EmptyTrash(context.Context) (int64, error) { return 0, f.Refuse }

@@ -393,6 +393,7 @@ func diagnose(err error, playing bool) error {
 	fail := func(k source.Kind) error { return k.Failure(err) }
 	var status liberrors.ErrClientBadStatusCode
 	if errors.As(err, &status) {
+		err = fmt.Errorf("RTSP %d", status.Code)
 		switch status.Code {
 		case base.StatusUnauthorized, base.StatusForbidden:
 			return fail(source.WrongPassword)
