@@ -206,8 +206,12 @@ func TestSoundServerThatCloses(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	t.Setenv("PULSE_SERVER", "unix:"+path)
-	for range 20 {
+	for i := range 20 {
+		t.Setenv("PULSE_SERVER", "unix:"+path)
+		if i == 0 { // the desktop's own, which is not there
+			t.Setenv("PULSE_SERVER", "")
+			t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+		}
 		if s, err := openSpeaker(func([]int16, time.Duration) {}); err == nil {
 			t.Error("opened")
 			_ = s.Close()

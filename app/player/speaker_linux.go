@@ -78,7 +78,7 @@ func openSpeaker(fill filler) (io.Closer, error) {
 // dialPulse connects to the first server that answers of those that PULSE_SERVER names, or to the desktop's own.
 func dialPulse() (net.Conn, error) {
 	servers := strings.Fields(os.Getenv("PULSE_SERVER"))
-	if servers == nil {
+	if len(servers) == 0 {
 		dir := cmp.Or(os.Getenv("PULSE_RUNTIME_PATH"), filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "pulse"))
 		servers = []string{filepath.Join(dir, "native")}
 	}

@@ -411,7 +411,7 @@ func TestDesktop(t *testing.T) {
 		_, _, ok := find(d.shot("guide"), image.Rect(x+w/2, y+h-60, x+w, y+h), color.NRGBA{0x29, 0x6f, 0xf6, 0xff})
 		return ok
 	})
-	d.keys("shift+Tab", "space") // from Next to the demo camera
+	d.keys("shift+Tab", "shift+Tab", "space") // over Next to the demo camera
 	d.until("the demo camera to record", 30*time.Second, func() bool {
 		s, err := p.client.Status(ctx)
 		return err == nil && len(s.Cameras) == 1 && s.Cameras[0].State == status.Recording &&
