@@ -55,7 +55,8 @@ type strip struct {
 	picture *canvas.Raster
 	names   []*widgets.Line
 	hours   []*canvas.Text
-	said    *widgets.Line // of the event below the mouse
+	said    *widgets.Line // of the event below the mouse, or the day
+	words   string        // in it
 }
 
 func newStrip(env *page.Env, open func(event.Event), resize func(), filter func() event.Query) *strip {
@@ -238,7 +239,11 @@ func (s *strip) say() {
 	if e := s.hovered; e != nil {
 		text = e.Time.Local().Format("15:04:05") + "  " + page.LabelOf(*e)
 	}
-	s.said.Set(text, theme.ColorNameForeground)
+	if text != s.words {
+		s.words = text
+		s.said.Set(text, theme.ColorNameForeground)
+		s.placeHours()
+	}
 }
 
 func (s *strip) clock(at time.Duration) string { return s.begin.Add(at).Format("15:04") }
@@ -334,16 +339,23 @@ func (r *stripRenderer) Layout(fyne.Size) {
 		n.Move(fyne.NewPos(0, s.top()+s.row()*float32(i)-2))
 		n.Resize(fyne.NewSize(s.left()-theme.Padding(), s.row()))
 	}
+	s.placeHours()
+}
+
+// placeHours shows the hours, but for those where the words on the left are.
+func (s *strip) placeHours() {
+	taken := fyne.MeasureText(s.words, theme.TextSize(), fyne.TextStyle{}).Width + theme.InnerPadding()
 	i := 0
 	for at, step := time.Duration(0), s.step(); at <= s.whole() && i < len(s.hours); at += step {
 		x := float32(s.x(at, float64(s.width())))
-		if x < s.width()/2 || x > s.width() {
-			continue // the left half is for the event below the mouse
-		}
 		t := s.hours[i]
 		t.Text, t.TextSize, t.Color = s.clock(at), theme.Size(theme.SizeNameCaptionText),
 			theme.Color(theme.ColorNameDisabled)
-		t.Move(fyne.NewPos(s.left()+x-t.MinSize().Width-2, 2))
+		left := s.left() + x - t.MinSize().Width - 2
+		if left < taken || x > s.width() {
+			continue
+		}
+		t.Move(fyne.NewPos(left, 2))
 		t.Show()
 		i++
 	}
@@ -361,7 +373,7 @@ func (r *stripRenderer) Refresh() {
 		s.names = append(s.names, n)
 	}
 	s.names = s.names[:len(s.cameras)]
-	for len(s.hours) < 16 {
+	for len(s.hours) < 28 {
 		s.hours = append(s.hours, canvas.NewText("", color.Transparent))
 	}
 	for i, id := range s.cameras {
