@@ -177,9 +177,9 @@ type work struct {
 	*journal
 	parts   []*part // used by Run, then by finish
 	began   time.Time
-	next    string      // id of the event that continues this one after a cut at the maximum length
-	snapped atomic.Bool // the thumbnail is made, or being made
-	snaps   int         // number of tries to make the thumbnail; used by Run
+	next    string       // id of the event that continues this one after a cut at the maximum length
+	snapped atomic.Bool  // the thumbnail is made, or being made
+	snaps   atomic.Int32 // number of tries to make the thumbnail
 
 	picture     sync.WaitGroup
 	attachments []*Attachment // attachments of the event's mails that are not written yet; guarded by journal.mu

@@ -11,6 +11,7 @@ import (
 	"github.com/preroll/preroll/internal/durable"
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/ffmpeg"
 	"github.com/preroll/preroll/recorder/ring"
 )
 
@@ -122,15 +123,11 @@ const maxSnaps = 3
 // again.
 func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) {
 	ev := w.event()
-	if _, err := in.c.FFmpeg(); err != nil {
-		return // it may be there later; no try is lost
-	}
 	for _, s := range segments {
-		if w.snapped.Load() || w.snaps >= maxSnaps || s.End.Before(ev.Time) {
+		if w.snapped.Load() || w.snaps.Load() >= maxSnaps || s.End.Before(ev.Time) {
 			continue
 		}
 		w.snapped.Store(true)
-		w.snaps++
 		var video bytes.Buffer
 		for _, file := range []string{s.Init, s.Path} {
 			b, err := os.ReadFile(file)
@@ -142,7 +139,13 @@ func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) 
 		}
 
 		w.picture.Go(func() {
-			if err := in.thumbnail(ctx, w, ev, &video); err != nil && ctx.Err() == nil {
+			tool, err := in.c.FFmpeg()
+			if err != nil {
+				w.snapped.Store(false) // it may be there later; no try is lost
+				return
+			}
+			w.snaps.Add(1)
+			if err := in.thumbnail(ctx, w, tool, ev, &video); err != nil && ctx.Err() == nil {
 				in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
 				w.snapped.Store(false)
 			}
@@ -152,11 +155,8 @@ func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) 
 }
 
 // thumbnail makes a thumbnail from a video, writes it beside the clip and names it in the event.
-func (in *Incident) thumbnail(ctx context.Context, w *work, ev event.Event, video io.Reader) error {
-	tool, err := in.c.FFmpeg()
-	if err != nil {
-		return err
-	}
+func (in *Incident) thumbnail(ctx context.Context, w *work, tool *ffmpeg.Tool, ev event.Event,
+	video io.Reader) error {
 	free, err := in.c.job(ctx)
 	if err != nil {
 		return err

@@ -407,7 +407,11 @@ func (g *Page) Reveal(o fyne.CanvasObject) {
 
 // Key does nothing.
 func (g *Page) Key(k *fyne.KeyEvent) {
-	if (k.Name == fyne.KeyReturn || k.Name == fyne.KeyEnter) && !g.next.Disabled() {
+	switch {
+	case k.Name != fyne.KeyReturn && k.Name != fyne.KeyEnter:
+	case g.step == stepCamera:
+		g.enter()
+	case !g.next.Disabled():
 		g.forth()
 	}
 }
@@ -651,6 +655,8 @@ func (g *Page) typedAddress(v string) {
 		if g.typedURL {
 			g.url.SetText(v)
 		}
+	} else if u, err := url.Parse(g.url.Text); err == nil && u.Host != v {
+		g.typedURL = false // another camera
 	}
 	g.build()
 }

@@ -46,6 +46,7 @@ func (p *Page) withSlider(f *textField, row func(fyne.CanvasObject) fyne.CanvasO
 			f.entry.SetText(stops[int(at)])
 		}
 	}
+	follow(f.entry.Text) // an empty field stays as it is when it is filled
 	typed := f.entry.OnChanged
 	f.entry.OnChanged = func(v string) {
 		follow(v)
