@@ -58,7 +58,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll events [--json]       what was saved, newest first
       --camera ID                 of this camera only
       --limit N                   at most N (default 20)
-  preroll status [--json]       how the recorder is
+  preroll status [--json]       how the recorder is doing
   preroll health                what needs a person; exit 1 if anything does, or if no camera records
   preroll mail [NO.]            the last connections of cameras, newest first, and mails that fit no camera;
                                 with a number: all that was said in that one
@@ -66,9 +66,9 @@ const usage = `Preroll saves the seconds before something happened in front of a
       --from ADDRESS              of this network address only
       --bad                       only those with problems
       --json                      all of it as JSON
-  preroll why [CAMERA]          why there is or is no clip of a time, link by link
+  preroll why [CAMERA]          why there is a clip of a time, or none, step by step
       --at TIME                   14:05, or 2026-11-22 14:05 (default now)
-  preroll pause [LENGTH]        let alarms save nothing for 15m, 1h or the like; without a length until resumed
+  preroll pause [LENGTH]        save no clips for 15m, 1h or the like; without a length until resumed
   preroll resume                end a pause
   preroll check [CAMERA]        test FFmpeg, RAM disk, archive, port and cameras
   preroll check --archive       read every event of the archive and compare it with what was saved
@@ -85,13 +85,14 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll web off               switch them off
   preroll web pair              show the code that lets one phone or browser in
   preroll web remove NAME       shut a device out
-  preroll target [--json]       where word of alarms goes, such as to a phone
+  preroll target [--json]       where notifications go, such as a phone
   preroll target try ID         send a test there
-  preroll away [on|off]         whether you are away: targets with away = true get word only then
-  preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from now on
+  preroll away [on|off]         whether you are away: targets with away = true are notified only then
+  preroll reindex               rebuild the index from the archive; a drive that took another one's place is used from
+                                now on
   preroll drives [--json]       the archive drives that there are events on
-  preroll forget EVENT...       take events off the list,
-	such as those on a drive that is gone for good; their files stay
+  preroll forget EVENT...       take events off the list, such as those on a drive that is gone for good; their files
+                                stay
       --drive ID                  all events on this drive
   preroll settings [--json]     the settings in force, without passwords
   preroll settings get KEY      one of them, such as archive.path or camera.front.url

@@ -19,7 +19,7 @@ func TestCameraPage(t *testing.T) {
 	want.WriteString(head)
 	for _, x := range Brands {
 		fmt.Fprintf(&want,
-			"%s%s\n\n- **RTSP.** %s\n- **Where.** %s\n- **Boxes.** %s\n- **Alarms.** %s\n- **Test.** %s\n", begin,
+			"%s%s\n\n- **RTSP.** %s\n- **Where.** %s\n- **Fields.** %s\n- **Alarms.** %s\n- **Test.** %s\n", begin,
 			x.Name, x.Hint, x.Mail.Server, x.Mail.Boxes, x.Mail.Alarms, x.Mail.Test)
 	}
 	switch {
