@@ -46,7 +46,7 @@ func (a *Archive) Delete(ctx context.Context, id string, now time.Time) error {
 		defer func() { _ = root.Close() }()
 	}
 	err = a.deleteOn(ctx, root, id, now)
-	if disk.Full(err) {
+	if root != nil && disk.Full(err) {
 		if _, freed, _ := a.emptyTrash(ctx, root, time.Time{}, 1); freed > 0 {
 			err = a.deleteOn(ctx, root, id, now)
 		}

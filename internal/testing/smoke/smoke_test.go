@@ -949,15 +949,21 @@ func (d *desk) firstClip(ctx context.Context, p *program) {
 	})
 }
 
-// TestGuideByKeyboard goes from the first start to the first own clip without a mouse.
-func TestGuideByKeyboard(t *testing.T) {
-	url := own(t)
-	d := newDesk(t, true)
-	p := d.launch()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
+// guided starts Preroll for the first time, with a camera at a URL that the guide can be told.
+func guided(t *testing.T) (d *desk, p *program, url string) {
+	t.Helper()
+	url, d = own(t), newDesk(t, true)
+	p = d.launch()
 	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
 	d.until("the guide", 20*time.Second, d.nextReady)
+	return d, p, url
+}
+
+// TestGuideByKeyboard goes from the first start to the first own clip without a mouse.
+func TestGuideByKeyboard(t *testing.T) {
+	d, p, url := guided(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
 	d.keys("Return")
 	time.Sleep(500 * time.Millisecond) // the address gets the focus
 	d.typed(url)
@@ -982,13 +988,9 @@ func TestGuideByKeyboard(t *testing.T) {
 
 // TestGuideByMouse goes the same way with the mouse; only the address is typed.
 func TestGuideByMouse(t *testing.T) {
-	url := own(t)
-	d := newDesk(t, true)
-	p := d.launch()
+	d, p, url := guided(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	d.until("the window", 60*time.Second, func() bool { _, ok := d.window(); return ok })
-	d.until("the guide", 20*time.Second, d.nextReady)
 	_, _, w, h := d.geometry()
 	next := func() { d.click(w/2+330, h-38) }
 	next()
