@@ -348,7 +348,7 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) deleted(w http.ResponseWriter, r *http.Request) {
-	answer(w, s.r.Trash(r.Context()), nil)
+	answerList(w, s.r.Trash(r.Context()), nil)
 }
 
 func (s *server) emptyTrash(w http.ResponseWriter, _ *http.Request) {

@@ -146,7 +146,7 @@ func (p *Page) Undo() {
 }
 
 // maxPicked is how many events can be picked at once by a key.
-const maxPicked = 5000
+const maxPicked = 1000 // as the recorder lists at once
 
 // PickAll picks all events that the filters let through, the newest of very many.
 func (p *Page) PickAll() {
