@@ -64,10 +64,9 @@ type window struct {
 	pages []page.Page // in the order of control.Pages
 
 	events   *events.Page
-	cameras  *cameras.Page
-	settings *settings.Page
-	health   *health.Page
-	guide    *guide.Page
+	settings *late[*settings.Page]
+	guide    *late[*guide.Page]
+	begun    bool // the guide does not come by itself any more
 	notray   *fyne.Container
 	screen   *fyne.Container // what fills the screen, above all else
 
@@ -122,7 +121,7 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	w.end()
 	cancel()
 	w.events.Leave()
-	w.cameras.Hide()
+	w.pages[pageCameras].Hide()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -156,13 +155,15 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 		Hosts: page.Addresses,
 		Do:    w.hand, Go: w.show, EditCamera: w.editCamera, FillScreen: w.fillScreen, OpenSettings: w.openSettings,
 		Toasts: widgets.NewToast()}
-	w.guide = guide.New(w.Env, w.cover)
 	w.events = events.New(w.Env)
-	w.cameras = cameras.New(w.Env)
-	w.health = health.New(w.Env)
-	w.settings = settings.New(w.Env)
-	w.settings.OnEdited = w.markSettings
-	w.pages = []page.Page{w.events, w.cameras, w.health, w.settings}
+	w.guide = newLate(func() *guide.Page { return guide.New(w.Env, w.cover) })
+	w.settings = newLate(func() *settings.Page {
+		p := settings.New(w.Env)
+		p.OnEdited = w.markSettings
+		return p
+	})
+	w.pages = []page.Page{w.events, newLate(func() *cameras.Page { return cameras.New(w.Env) }),
+		newLate(func() *health.Page { return health.New(w.Env) }), w.settings}
 	w.tabs = container.NewAppTabs()
 	for i, t := range []struct {
 		name string
@@ -239,6 +240,7 @@ func (w *window) show(o instance.Request) {
 	case o.Event != "":
 		w.turn(pageEvents)
 	case o.Page == "guide":
+		w.begun = true
 		if w.screen.Visible() { // leave the full screen
 			w.pages[w.tabs.SelectedIndex()].Key(&fyne.KeyEvent{Name: fyne.KeyEscape})
 		}
@@ -248,6 +250,7 @@ func (w *window) show(o instance.Request) {
 	}
 
 	if o.Event != "" {
+		w.begun = true
 		w.guide.Hide()
 		w.events.Find(o.Event)
 	}
@@ -269,11 +272,12 @@ func (w *window) turned() {
 // editCamera turns to the settings of a camera, or to the guide for a new one for "".
 func (w *window) editCamera(id string) {
 	if id == "" {
-		w.guide.ShowCamera()
+		w.begun = true
+		w.guide.get().ShowCamera()
 		return
 	}
 	w.turn(pageSettings)
-	w.settings.Choose(id)
+	w.settings.get().Choose(id)
 }
 
 // markSettings marks the tab of the settings while they are not saved.
@@ -292,14 +296,14 @@ func (w *window) markSettings(edited bool) {
 // openSettings turns to a tab of the settings.
 func (w *window) openSettings(t page.SettingsTab) {
 	w.turn(pageSettings)
-	w.settings.Open(t)
+	w.settings.get().Open(t)
 }
 
 // cover hides the pages while the guide lies over them.
 func (w *window) cover(on bool) {
 	widgets.SetVisible(w.body, !on)
-	if !on {
-		w.settings.Load()
+	if !on && w.settings.built {
+		w.settings.page.Load()
 	}
 }
 
@@ -308,8 +312,15 @@ func (w *window) changed(u control.Update, first bool) {
 	if u.Status != nil {
 		w.Status, w.Last, w.Gone = u.Status, u.Status, false
 	}
-	for _, p := range append(slices.Clip(w.pages), w.guide) {
+	for _, p := range w.pages {
 		p.Update(u, first)
+	}
+	w.guide.Update(u, first)
+	if w.Status != nil && !w.begun {
+		w.begun = true
+		if len(w.Status.Cameras) == 0 && !w.guiding() {
+			w.guide.Show()
+		}
 	}
 }
 
@@ -402,7 +413,7 @@ func (w *window) typed(k *fyne.KeyEvent) {
 	case top != nil && k.Name == fyne.KeyEscape:
 		top.Hide()
 	case top != nil: // a dialog in which nothing has the focus
-	case w.guide.Content().Visible():
+	case w.guiding():
 		w.guide.Key(k)
 	default:
 		w.pages[w.tabs.SelectedIndex()].Key(k)
@@ -411,7 +422,7 @@ func (w *window) typed(k *fyne.KeyEvent) {
 
 // close closes the window, unless the user wants to save the settings first.
 func (w *window) close() {
-	if !w.settings.Unsaved() {
+	if !w.settings.built || !w.settings.page.Unsaved() {
 		w.Window.Close()
 		return
 	}
@@ -426,16 +437,19 @@ func (w *window) released(k *fyne.KeyEvent) {
 	o, ok := c.Focused().(fyne.CanvasObject)
 	switch {
 	case k.Name != fyne.KeyTab || !ok || c.Overlays().Top() != nil:
-	case w.guide.Content().Visible():
-		w.guide.Reveal(o)
+	case w.guiding():
+		w.guide.page.Reveal(o)
 	case w.tabs.SelectedIndex() == pageSettings:
-		w.settings.Reveal(o)
+		w.settings.page.Reveal(o)
 	}
 }
 
+// guiding reports whether the guide lies over the pages.
+func (w *window) guiding() bool { return w.guide.built && w.guide.page.Content().Visible() }
+
 // covered reports whether the guide or a dialog lies over the pages.
 func (w *window) covered() bool {
-	return w.guide.Content().Visible() || w.Window.Canvas().Overlays().Top() != nil
+	return w.guiding() || w.Window.Canvas().Overlays().Top() != nil
 }
 
 // newNoTray returns the line for a desktop without tray icons. It offers what the tray would offer.

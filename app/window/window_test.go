@@ -73,7 +73,7 @@ func TestRequests(t *testing.T) {
 	w.turn(pageEvents)
 	w.editCamera("")
 	settle()
-	if !w.guide.Content().Visible() {
+	if !w.guiding() {
 		t.Errorf("a new camera:\n%s", w.text())
 	}
 }

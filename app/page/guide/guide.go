@@ -49,7 +49,6 @@ type Page struct {
 	edit    config.Settings
 	added   []config.Camera // by this visit of the guide, the last one's mail is shown
 	step    int
-	auto    bool       // may come by itself, once
 	only    bool       // it was opened to add a camera
 	covers  func(bool) // hides the pages below, or shows them again
 	began   time.Time
@@ -109,7 +108,7 @@ type folderStep struct {
 // New makes the guide. covers is called with true when the guide comes to lie over the pages, and with false when it
 // goes.
 func New(env *page.Env, covers func(bool)) *Page {
-	g := &Page{env: env, auto: true, covers: covers}
+	g := &Page{env: env, covers: covers}
 	g.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	g.title.SizeName = theme.SizeNameHeadingText
 	g.lead = widget.NewLabel("")
@@ -312,15 +311,8 @@ func (g *Page) mailStep() fyne.CanvasObject {
 
 // --- Following the recorder ---
 
-// Update follows the recorder. If no camera is set up, the guide opens by itself, once.
+// Update follows the recorder.
 func (g *Page) Update(control.Update, bool) {
-	s := g.env.Status
-	if s != nil && g.auto {
-		g.auto = false
-		if len(s.Cameras) == 0 && !g.content.Visible() {
-			g.Show()
-		}
-	}
 	if g.content.Visible() && g.step == stepMail {
 		g.drawMail()
 	}
@@ -333,7 +325,6 @@ func (g *Page) Show() { g.open(false) }
 func (g *Page) ShowCamera() { g.open(true) }
 
 func (g *Page) open(only bool) {
-	g.auto = false
 	g.only = only
 	g.env.Work.Go(func() {
 		s, err := g.env.Client.Settings(g.env.Ctx)
@@ -388,7 +379,6 @@ func (g *Page) addCamera() {
 
 // Hide closes the guide.
 func (g *Page) Hide() {
-	g.auto = false
 	g.waiting.Stop()
 	g.content.Hide()
 	g.covers(false)

@@ -42,9 +42,10 @@ func TestGuide(t *testing.T) {
 	w, g := open(t, f)
 	w.Status = &status.Status{SMTP: status.SMTP{Listen: "[::]:2525"}, FFmpeg: status.FFmpeg{Path: "ffmpeg"}}
 	w.Changed(control.Update{Status: w.Status}, true)
+	g.Show()
 	w.Settle()
 	if !g.content.Visible() || g.step != stepWelcome {
-		t.Fatal("the guide does not come by itself")
+		t.Fatal("the guide does not open")
 	}
 	if g.ram.row.Visible() || !g.archive.row.Visible() || g.ffmpeg.Visible() || g.next.Disabled() {
 		t.Error("an archive in RAM alone must be shown: it works, but loses the clips")
@@ -132,6 +133,7 @@ func TestGuideWithoutFFmpeg(t *testing.T) {
 	f := &pagetest.Fake{Config: config.Default(), Checked: status.Folder{Kind: "tmpfs", RAM: true, Known: true}}
 	w, g := open(t, f)
 	w.Changed(control.Update{Status: &status.Status{}}, true)
+	g.Show()
 	w.Settle()
 	if !g.ffmpeg.Visible() || !g.demo.Disabled() || g.next.Disabled() {
 		t.Errorf("FFmpeg is shown missing: %t, demo disabled: %t, next disabled: %t", g.ffmpeg.Visible(),
@@ -143,6 +145,7 @@ func TestGuideWithTheDemoCamera(t *testing.T) {
 	f := &pagetest.Fake{Config: config.Default(), Checked: status.Folder{Kind: "tmpfs", RAM: true}}
 	w, g := open(t, f)
 	w.Changed(control.Update{Status: &status.Status{FFmpeg: status.FFmpeg{Path: "ffmpeg"}}}, true)
+	g.Show()
 	w.Settle()
 	f.Refuse = config.ValidationErrors{{Key: "ram_disk.path", Value: "/dev/shm/preroll",
 		Rule: text.Plain("cannot be made: this user has no right to write there")}}
@@ -163,6 +166,7 @@ func TestGuideGoesBack(t *testing.T) {
 	f := &pagetest.Fake{Config: config.Default(), Checked: status.Folder{Kind: "tmpfs", RAM: true}}
 	w, g := open(t, f)
 	w.Changed(control.Update{Status: &status.Status{}}, true)
+	g.Show()
 	w.Settle()
 	for _, name := range []string{"Yard", "Yard", "Garden"} {
 		g.turn(stepCamera)

@@ -207,12 +207,12 @@ func (r *release) build(t *target) error {
 	}
 	if t.desktop {
 		env[3] = "CGO_ENABLED=1"
-		tags = "gles"
+		tags = "gles,no_emoji"
 	}
 	if t.os == "windows" {
 		t.file += ".exe"
 		if t.desktop { // without a console; the build without a desktop is for terminals
-			tags = ""
+			tags = "no_emoji"
 			ld += " -H windowsgui"
 			env = append(env, "CC=x86_64-w64-mingw32-gcc", "CXX=x86_64-w64-mingw32-g++")
 			ld += " -extldflags=-Wl,--no-insert-timestamp"
@@ -393,9 +393,9 @@ func (r *release) modules(targets []target) ([]module, error) {
 		tags := "headless"
 		cgo := "CGO_ENABLED=0"
 		if t.desktop {
-			tags, cgo = "", "CGO_ENABLED=1"
+			tags, cgo = "no_emoji", "CGO_ENABLED=1"
 			if t.os == "linux" {
-				tags = "gles"
+				tags = "gles,no_emoji"
 			}
 		}
 		out, err := r.run([]string{"GOOS=" + t.os, "GOARCH=" + t.arch, cgo}, "go", "list", "-deps", "-tags", tags, "-f",
