@@ -75,6 +75,11 @@ func (l *List) noted(e event.Event) bool {
 	return !e.Time.After(l.state.Until) || slices.Contains(l.state.IDs, e.ID)
 }
 
+// Unseen returns what the unseen events are: those after a time, without some whose ids are given.
+func (l *List) Unseen() (after time.Time, without []string) {
+	return l.state.Until, slices.Clone(l.state.IDs)
+}
+
 // Add marks an event as seen, also one that is being saved.
 func (l *List) Add(e event.Event) error {
 	if l.noted(e) {

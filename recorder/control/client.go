@@ -217,10 +217,13 @@ func (c *Client) Events(ctx context.Context, q event.Query) (list []event.Event,
 func valuesOf(q event.Query) url.Values {
 	v := url.Values{}
 	for key, value := range map[string]string{"camera": q.Camera, "label": q.Label, "text": q.Text, "day": q.Day,
-		"only": string(q.Only)} {
+		"until": q.Until, "without": q.Without, "only": string(q.Only)} {
 		if value != "" {
 			v.Set(key, value)
 		}
+	}
+	if !q.After.IsZero() {
+		v.Set("after", q.After.Format(time.RFC3339Nano))
 	}
 	return v
 }

@@ -28,6 +28,7 @@ import (
 
 // fake is a recorder whose answers a test sets.
 type fake struct {
+	asked          event.Query
 	leaves, waited chan struct{} // of StandBy
 	tried          string
 	folder         string
@@ -149,6 +150,7 @@ func (f *fake) Reindex(context.Context) (int, []string, error) {
 }
 
 func (f *fake) Days(_ context.Context, q event.Query) ([]event.Day, error) {
+	f.asked = q
 	return []event.Day{{Day: q.Day, Events: len(q.Text)}}, f.refuse
 }
 func (f *fake) Choices(context.Context) (event.Choices, error) {
@@ -331,6 +333,14 @@ func TestNewerCalls(t *testing.T) {
 	if l, err := c.Days(ctx, event.Query{Day: "2026-11-22", Text: "a b&c"}); err != nil || len(l) != 1 ||
 		l[0] != (event.Day{Day: "2026-11-22", Events: 5}) {
 		t.Errorf("%v, %v", l, err)
+	}
+	whole := event.Query{Camera: "a", Label: "b", Text: "c", Only: event.OnlyProtected, Day: "2026-11-20",
+		Until: "2026-11-22", After: time.Date(2026, 11, 22, 1, 2, 3, 4, time.UTC), Without: "e1,e2"}
+	if _, err := c.Days(ctx, whole); err != nil || f.asked != whole {
+		t.Errorf("%+v arrived, %v", f.asked, err)
+	}
+	if _, err := c.Days(ctx, event.Query{Only: "nonsense"}); err == nil {
+		t.Error("a kind of events that does not exist is no error")
 	}
 	if n, err := c.AddCaller(ctx, status.Caller{Name: "Bell", Camera: "gate"}); err != nil || n.Token != "TOKEN" ||
 		n.Name != "Bell" ||

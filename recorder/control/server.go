@@ -208,30 +208,43 @@ func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	q := queryOf(r)
+	q, err := queryOf(r)
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
 	q.Limit, _ = strconv.Atoi(r.FormValue("limit"))
 	q.Offset, _ = strconv.Atoi(r.FormValue("offset"))
 	q.Limit = min(q.Limit, 1000)
-	if b := r.FormValue("before"); b != "" {
-		t, err := time.Parse(time.RFC3339Nano, b)
-		if err != nil {
-			answer(w, nil, text.CallUnreadable.Error(err))
-			return
-		}
-		q.Before = t
-	}
-
 	list, err := s.r.Events(r.Context(), q)
 	answerList(w, list, err)
 }
 
-func queryOf(r *http.Request) event.Query {
-	return event.Query{Camera: r.FormValue("camera"), Label: r.FormValue("label"), Text: r.FormValue("text"),
-		Only: event.Only(r.FormValue("only")), Day: r.FormValue("day"), BeforeID: r.FormValue("before_id")}
+// queryOf reads a query. It refuses a value that it does not know, because without it the answer would hold too much.
+func queryOf(r *http.Request) (q event.Query, err error) {
+	q = event.Query{Camera: r.FormValue("camera"), Label: r.FormValue("label"), Text: r.FormValue("text"),
+		Only: event.Only(r.FormValue("only")), Day: r.FormValue("day"), Until: r.FormValue("until"),
+		Without: r.FormValue("without"), BeforeID: r.FormValue("before_id")}
+	if q.Only != "" && q.Only != event.OnlyProtected && q.Only != event.OnlyNotWhole {
+		return q, text.CallUnreadable.Error(fmt.Errorf("only=%q", q.Only))
+	}
+	for key, t := range map[string]*time.Time{"before": &q.Before, "after": &q.After} {
+		if v := r.FormValue(key); v != "" {
+			if *t, err = time.Parse(time.RFC3339Nano, v); err != nil {
+				return q, text.CallUnreadable.Error(err)
+			}
+		}
+	}
+	return q, nil
 }
 
 func (s *server) days(w http.ResponseWriter, r *http.Request) {
-	list, err := s.r.Days(r.Context(), queryOf(r))
+	q, err := queryOf(r)
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	list, err := s.r.Days(r.Context(), q)
 	answerList(w, list, err)
 }
 

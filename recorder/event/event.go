@@ -274,6 +274,9 @@ type Query struct {
 	Text     string    // words; each must be in the camera's name, the label, a subject, a sender or the reason
 	Only     Only      // one kind of events
 	Day      string    // such as "2026-11-22": the day by the clock of the machine that recorded
+	Until    string    // with Day: all days from Day to this one
+	After    time.Time // only later events
+	Without  string    // ids of events to leave out, with commas between them
 	Before   time.Time // only older events
 	BeforeID string    // with Before: also events of exactly that time with a lower id, so that no page skips one
 	Offset   int       // leaves out this many of the newest events

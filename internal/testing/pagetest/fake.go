@@ -1,6 +1,7 @@
 package pagetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -107,8 +108,10 @@ func (f *Fake) Probe(context.Context, config.Camera) (status.ProbeResult, error)
 }
 func (f *Fake) fits(q event.Query) []event.Event {
 	return slices.DeleteFunc(slices.Clone(f.Stored), func(e event.Event) bool {
-		return q.Day != "" && day(e) != q.Day || q.Camera != "" && e.Camera != q.Camera ||
+		return q.Day != "" && (day(e) < q.Day || day(e) > cmp.Or(q.Until, q.Day)) || !e.Time.After(q.After) ||
+			slices.Contains(strings.Split(q.Without, ","), e.ID) || q.Camera != "" && e.Camera != q.Camera ||
 			q.Label != "" && e.Label != q.Label || q.Only == event.OnlyProtected && !e.Protected ||
+			!q.Before.IsZero() && !e.Time.Before(q.Before) ||
 			q.Text != "" && !strings.Contains(strings.ToLower(e.CameraName), strings.ToLower(q.Text))
 	})
 }
@@ -117,7 +120,7 @@ func (f *Fake) fits(q event.Query) []event.Event {
 func (f *Fake) Events(_ context.Context, q event.Query) ([]event.Event, error) {
 	list := f.fits(q)
 	list = list[min(q.Offset, len(list)):]
-	return list[:min(max(q.Limit, 1), len(list))], f.Fail
+	return list[:min(cmp.Or(q.Limit, 100), len(list))], f.Fail
 }
 
 // Days implements control.Recorder.

@@ -120,6 +120,37 @@ func TestPutIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestPartsOfTime checks ranges of days, and what is new since a time but for some events.
+func TestPartsOfTime(t *testing.T) {
+	x := openIndex(t, t.TempDir())
+	list := some()
+	if err := x.Put(t.Context(), list...); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		q    event.Query
+		want string
+		days int
+	}{
+		{event.Query{Day: "2026-11-21", Until: "2026-11-22"}, "e00 e01 e02 e03 e04 e05 e06 e07", 2},
+		{event.Query{Day: "2026-11-20", Until: "2026-11-20"}, "e08 e09 e10 e11", 1},
+		{event.Query{Day: "2026-11-21", Until: "2026-11-22", Camera: "door"}, "e01 e03 e05 e07", 2},
+		{event.Query{After: list[6].Time, Without: "e00,e05"}, "e01 e02 e03 e04", 2},
+		{event.Query{After: list[2].Time, Only: event.OnlyProtected}, "", 0},
+		{event.Query{After: list[6].Time, Without: "x') OR 1 --"}, "e00 e01 e02 e03 e04 e05", 2},
+	} {
+		got, err := x.List(t.Context(), tc.q)
+		days, derr := x.Days(t.Context(), tc.q)
+		n := 0
+		for _, d := range days {
+			n += d.Events
+		}
+		if err != nil || derr != nil || ids(got) != tc.want || len(days) != tc.days || n != len(got) {
+			t.Errorf("%+v: got %q on %v, want %q; %v, %v", tc.q, ids(got), days, tc.want, err, derr)
+		}
+	}
+}
+
 // some returns events of three days and two cameras.
 func some() []event.Event {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)

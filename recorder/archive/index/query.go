@@ -52,8 +52,18 @@ func find(q event.Query) (index, where string, args []any) {
 	if q.Label != "" {
 		conds, args = append(conds, "label = ?"), append(args, q.Label)
 	}
-	if q.Day != "" {
+	switch {
+	case q.Until != "":
+		conds, args = append(conds, "day BETWEEN ? AND ?"), append(args, q.Day, q.Until)
+	case q.Day != "":
 		conds, args = append(conds, "day = ?"), append(args, q.Day)
+	}
+	if !q.After.IsZero() {
+		conds, args = append(conds, "time > ?"), append(args, q.After.UnixMilli())
+	}
+	if q.Without != "" {
+		ids, _ := json.Marshal(strings.Split(q.Without, ",")) // strings always have a form in JSON
+		conds, args = append(conds, "id NOT IN (SELECT value FROM json_each(?))"), append(args, string(ids))
 	}
 	switch q.Only {
 	case event.OnlyProtected:
@@ -98,12 +108,12 @@ func (x *Index) List(ctx context.Context, q event.Query) ([]event.Event, error) 
 		append(args, q.Limit, max(0, q.Offset))...)
 }
 
-// Days returns the days with events that fit a query, newest first. Only a search for words, or for a kind of events,
-// looks at every event.
+// Days returns the days with events that fit a query, newest first. Only a search for words, for a kind of events, or
+// for those after a time looks at every event.
 func (x *Index) Days(ctx context.Context, q event.Query) (list []event.Day, err error) {
 	index, where, args := find(q)
 	count, from := "sum(events)", "days"
-	if strings.TrimSpace(q.Text) != "" || q.Only != "" {
+	if strings.TrimSpace(q.Text) != "" || q.Only != "" || !q.After.IsZero() || q.Without != "" {
 		count, from = "count(*)", "events INDEXED BY "+index
 	}
 	err = x.query(ctx, func(rows *sql.Rows) error {
