@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"image/png"
 	"io"
 	"io/fs"
@@ -65,14 +64,16 @@ const lead = time.Minute
 type Player struct {
 	env     *Env
 	Content fyne.CanvasObject
+	second  *second // the video of another camera beside it, or nil
+	stages  *fyne.Container
 	Full    func(on bool) // Content fills the screen from now on, or is back in its place
 
 	p       *player.Player
 	video   Video
 	stage   *stage
-	Picture *canvas.Image     // the frame that is shown
-	Message *widget.Label     // over the picture
-	plate   fyne.CanvasObject // background of the message, which must be legible on any picture
+	Picture *canvas.Image // the frame that is shown
+	Message plate         // over the picture
+	name    plate         // of the camera, while there are two
 	Line    *widgets.Timeline
 	play    *widgets.IconButton
 	clock   *widgets.Line
@@ -111,12 +112,9 @@ func NewPlayer(env *Env) *Player {
 	v := &Player{env: env, from: -1, to: -1, Full: func(bool) {}}
 	v.Picture = canvas.NewImageFromImage(nil)
 	v.Picture.FillMode, v.Picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
-	v.Message = widget.NewLabel("")
-	v.Message.Wrapping, v.Message.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
-	v.plate = container.NewStack(canvas.NewRectangle(color.NRGBA{0, 0, 0, 0xc0}),
-		container.NewThemeOverride(v.Message, widgets.Dark{Theme: theme.DefaultTheme()}))
-	v.plate.Hide()
-	v.stage = newStage(v)
+	v.Message, v.name = newPlate(), newPlate()
+	v.stage = newStage(v, v.Picture, over(v.name, v.Message), func() *player.Player { return v.p })
+	v.stages = container.New(pair{}, v.stage)
 	v.Line = widgets.NewTimeline(v.seek, v.Typed)
 	v.play = widgets.NewIcon(theme.MediaPlayIcon(), words.L("Play or pause (Space)"), v.toggle)
 	back := widgets.NewIcon(theme.MediaSkipPreviousIcon(), words.L("One picture back (comma)"), func() { v.step(-1) })
@@ -149,7 +147,7 @@ func NewPlayer(env *Env) *Player {
 	controls := container.New(widgets.Ends{}, container.NewHBox(v.play, back, forth, v.alarm, v.now),
 		container.NewHBox(widgets.Fixed(74, 0, v.speed), v.louds, v.loop, shot, v.full))
 	v.inner = container.NewBorder(nil, container.NewVBox(container.New(layout.NewCustomPaddedLayout(4, 0, 8, 8),
-		v.clock), v.Line, controls), nil, nil, v.stage)
+		v.clock), v.Line, controls), nil, nil, v.stages)
 	v.holder = container.NewStack(v.inner)
 	v.Content = v.holder
 	return v
@@ -159,6 +157,7 @@ func NewPlayer(env *Env) *Player {
 
 // Open plays a video.
 func (v *Player) Open(video Video) {
+	v.Beside(nil)
 	v.video, v.first, v.length, v.from, v.to = video, 0, video.Source.Length, -1, -1
 	v.Picture.Image = video.Poster
 	v.Picture.Refresh()
@@ -179,7 +178,7 @@ func (v *Player) Open(video Video) {
 		return
 	}
 	if v.p == nil {
-		width, height := v.pixels()
+		width, height := v.stage.pixels()
 		life := v.turn()
 		v.p = player.New(player.Options{FFmpeg: known.FFmpeg.Path, Version: known.FFmpeg.Version, Width: width,
 			Height: height,
@@ -237,6 +236,7 @@ func (v *Player) IsOpen() bool { return v.p != nil }
 
 // Close ends the player and its FFmpeg.
 func (v *Player) Close() {
+	v.Beside(nil)
 	if v.p == nil {
 		return
 	}
@@ -249,11 +249,8 @@ func (v *Player) Close() {
 
 // --- Pictures and states ---
 
-// pixels returns the size of the picture on the screen.
-func (v *Player) pixels() (width, height int) {
-	size, scale := v.stage.Size(), v.env.Window.Canvas().Scale()*v.stage.zoom
-	return max(160, int(size.Width*scale)), max(90, int(size.Height*scale))
-}
+// Box returns the size in which a picture is shown, in pixels.
+func (v *Player) Box() image.Point { return image.Pt(v.stage.pixels()) }
 
 // turn returns the number of a new player. What earlier players send is dropped from now on.
 func (v *Player) turn() int {
@@ -328,12 +325,7 @@ func (v *Player) state(life int, s player.State) {
 }
 
 // ShowMessage shows a text over the picture, or none for "".
-func (v *Player) ShowMessage(text string) {
-	if v.Message.Text != text {
-		v.Message.SetText(text)
-	}
-	widgets.SetVisible(v.plate, text != "")
-}
+func (v *Player) ShowMessage(text string) { v.Message.say(text) }
 
 func (v *Player) setClock(at time.Duration) {
 	text := words.L("%d:%04.1f / %s", int(at.Minutes()), (at % time.Minute).Seconds(), words.Length(v.length))
@@ -616,7 +608,7 @@ func (v *Player) snapshot(copies bool) {
 
 // savePicture writes the picture at a position into the folder for pictures.
 func savePicture(ctx context.Context, f status.FFmpeg, v Video, at time.Duration) (path string, err error) {
-	m, err := player.Grab(ctx, f.Path, f.Version, v.Source, at)
+	m, err := player.Grab(ctx, f.Path, f.Version, v.Source, at, image.Point{})
 	if err != nil {
 		return "", err
 	}
@@ -648,94 +640,4 @@ func CreateFile(path string) (*os.File, error) {
 		}
 		name = fmt.Sprintf("%s_%d%s", strings.TrimSuffix(path, ext), n, ext)
 	}
-}
-
-// --- The stage ---
-
-// stage is the black background of the picture. It reports its size to the player. The wheel enlarges the picture where
-// the mouse is, and dragging moves it.
-type stage struct {
-	widget.BaseWidget
-	v    *Player
-	zoom float32       // 1: the whole picture
-	off  fyne.Position // of the middle of the enlarged picture from the middle of the stage
-	last time.Time     // of a tap
-}
-
-// maxZoom is how much a picture can be enlarged.
-const maxZoom = 8
-
-func newStage(v *Player) *stage {
-	s := &stage{v: v, zoom: 1}
-	s.ExtendBaseWidget(s)
-	return s
-}
-
-// Tapped plays or pauses. DoubleTapped would delay it, so a second tap soon after fills the screen.
-func (s *stage) Tapped(*fyne.PointEvent) {
-	s.v.toggle()
-	if time.Since(s.last) < doubleTap {
-		s.v.toggleFull()
-		s.last = time.Time{}
-		return
-	}
-	s.last = time.Now()
-}
-
-// doubleTap is the longest time between the taps of a double tap.
-const doubleTap = 350 * time.Millisecond
-
-// Scrolled enlarges the picture, so that the point below the mouse stays.
-func (s *stage) Scrolled(e *fyne.ScrollEvent) {
-	zoom := min(max(1, s.zoom*float32(math.Pow(1.005, float64(e.Scrolled.DY)))), maxZoom)
-	at := e.Position.Subtract(fyne.NewPos(s.Size().Width/2, s.Size().Height/2))
-	s.zoomTo(zoom, at.Subtract(fyne.NewPos((at.X-s.off.X)*zoom/s.zoom, (at.Y-s.off.Y)*zoom/s.zoom)))
-}
-
-// Dragged moves the enlarged picture.
-func (s *stage) Dragged(e *fyne.DragEvent) { s.zoomTo(s.zoom, s.off.Add(e.Dragged)) }
-
-// DragEnd does nothing.
-func (s *stage) DragEnd() {}
-
-// zoomTo shows the picture enlarged and moved, but never away from the edge.
-func (s *stage) zoomTo(zoom float32, off fyne.Position) {
-	room := fyne.NewPos(s.Size().Width*(zoom-1)/2, s.Size().Height*(zoom-1)/2)
-	s.off = fyne.NewPos(min(max(off.X, -room.X), room.X), min(max(off.Y, -room.Y), room.Y))
-	finer := s.zoom != zoom
-	s.zoom = zoom
-	s.place()
-	if finer && s.v.p != nil {
-		s.v.p.Resize(s.v.pixels())
-	}
-}
-
-func (s *stage) place() {
-	size := fyne.NewSize(s.Size().Width*s.zoom, s.Size().Height*s.zoom)
-	s.v.Picture.Resize(size)
-	s.v.Picture.Move(fyne.NewPos((s.Size().Width-size.Width)/2+s.off.X, (s.Size().Height-size.Height)/2+s.off.Y))
-}
-
-// Resize reports the new size to the player.
-func (s *stage) Resize(size fyne.Size) {
-	if size == s.Size() {
-		return
-	}
-	s.BaseWidget.Resize(size)
-	s.zoomTo(s.zoom, s.off)
-	if s.v.p != nil {
-		s.v.p.Resize(s.v.pixels())
-	}
-}
-
-// MinSize leaves space for a small picture.
-func (s *stage) MinSize() fyne.Size { return fyne.NewSize(240, 135) }
-
-// CreateRenderer shows the picture on black, and the message over the picture.
-func (s *stage) CreateRenderer() fyne.WidgetRenderer {
-	ground := canvas.NewRectangle(color.Black)
-	ground.CornerRadius = 6
-	return widget.NewSimpleRenderer(container.NewStack(ground,
-		container.NewClip(container.NewWithoutLayout(s.v.Picture)),
-		container.NewVBox(layout.NewSpacer(), s.v.plate, layout.NewSpacer())))
 }

@@ -13,6 +13,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -51,6 +52,11 @@ type Options struct {
 	Show            func(f Frame) // shows a picture at once; the player's goroutine calls it, so it must not block
 	State           func(s State) // called on Open and on each change of Playing, Length, Ended or Err; must not block
 
+	// Leader is a player whose pictures this player accompanies: it shows what lies at the leader's position plus Ahead,
+	// and plays, pauses and jumps as the leader does. It takes no commands but Open, Resize and Close.
+	Leader *Player
+	Ahead  time.Duration
+
 	// Speaker opens the output for sound; nil means the desktop's own. Without one the player plays without sound.
 	Speaker func(fill func(buf []int16, delay time.Duration)) (io.Closer, error)
 }
@@ -80,6 +86,9 @@ type Player struct {
 	stallTimeout time.Duration // how long FFmpeg may stay silent
 	wake         chan struct{}
 	done         chan struct{}
+
+	clock    atomic.Pointer[clock]  // for a player that follows
+	follower atomic.Pointer[Player] // woken when the clock has changed
 
 	mu   sync.Mutex // guards wish
 	wish wish
@@ -112,11 +121,22 @@ type Player struct {
 	slots   [3]*image.RGBA
 	slot    int // the slot for the next read
 
+	aim     time.Duration // where a follower went last while its leader stood still
 	sound   *sound
 	sounded int       // number of the source for the sound
 	base    time.Time // when the picture at baseAt was due
 	baseAt  time.Duration
 	last    time.Time // when a picture was last shown
+}
+
+// clock is where a player is. It is a value, so that another goroutine reads it without a lock.
+type clock struct {
+	running bool          // time passes
+	settled bool          // at is what is shown, and nothing else is being decoded
+	base    time.Time     // when the position baseAt was shown
+	baseAt  time.Duration // if running
+	at      time.Duration // of the picture that is shown
+	speed   float64
 }
 
 // wish holds what callers asked for and the player has not begun.
@@ -152,6 +172,9 @@ func New(o Options) *Player {
 		speaker = func(f filler) (io.Closer, error) { return o.Speaker(f) }
 	}
 	p.sound = newSound(o.FFmpeg, speaker)
+	if o.Leader != nil {
+		o.Leader.follower.Store(p)
+	}
 	go p.loop()
 	return p
 }
@@ -174,10 +197,14 @@ func (p *Player) Open(s Source, at time.Duration, playing bool) {
 	})
 }
 
-// Grab returns one picture of a source, in the size in which it was filmed: the first one from a position on.
-func Grab(ctx context.Context, ffmpeg, version string, s Source, at time.Duration) (*image.RGBA, error) {
+// Grab returns one picture of a source: the first one from a position on. It is fitted into a box, or has the size in
+// which it was filmed for a box of 0.
+func Grab(ctx context.Context, ffmpeg, version string, s Source, at time.Duration, box image.Point) (*image.RGBA, error) {
+	if box == (image.Point{}) {
+		box = image.Pt(math.MaxInt16, math.MaxInt16)
+	}
 	got, failed := make(chan *image.RGBA, 1), make(chan error, 1)
-	p := New(Options{FFmpeg: ffmpeg, Version: version, Width: math.MaxInt16, Height: math.MaxInt16,
+	p := New(Options{FFmpeg: ffmpeg, Version: version, Width: box.X, Height: box.Y,
 		Show: func(f Frame) {
 			select {
 			case got <- f.Picture:
@@ -257,6 +284,10 @@ func (p *Player) ask(f func(w *wish)) {
 	p.mu.Lock()
 	f(&p.wish)
 	p.mu.Unlock()
+	p.poke()
+}
+
+func (p *Player) poke() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -269,6 +300,7 @@ func (p *Player) loop() {
 	defer close(p.done)
 	timer := time.NewTimer(0)
 	for {
+		p.follow(time.Now())
 		for again := true; again; again = p.advance(time.Now()) {
 			if !p.startWish() {
 				p.finish()
@@ -277,6 +309,7 @@ func (p *Player) loop() {
 		}
 		p.notify()
 		p.tellSound()
+		p.lead()
 		var heads <-chan head
 		var read, ended <-chan struct{}
 		if p.run != nil {
@@ -307,6 +340,48 @@ func (p *Player) loop() {
 func (p *Player) tellSound() {
 	p.sound.tell(soundClock{source: p.sounded, base: p.base, baseAt: p.baseAt,
 		running: p.playing && p.speed == 1 && p.goal == nil && p.err == nil && !p.source.empty()})
+}
+
+// lead tells the follower where the video is.
+func (p *Player) lead() {
+	f := p.follower.Load()
+	if f == nil {
+		return
+	}
+	p.clock.Store(&clock{running: p.playing && p.goal == nil && p.err == nil, settled: p.goal == nil && p.err == nil,
+		base: p.base, baseAt: p.baseAt, at: p.at, speed: p.speed})
+	f.poke()
+}
+
+// astray is how far a follower may be from its leader before it jumps instead of waiting or hurrying.
+const astray = time.Second
+
+// follow goes where the leader is.
+func (p *Player) follow(now time.Time) {
+	if p.o.Leader == nil || p.source.empty() || p.err != nil || p.goal != nil {
+		return
+	}
+	c := p.o.Leader.clock.Load()
+	if c == nil || !c.settled {
+		p.playing = false
+		return
+	}
+	to := c.at + p.o.Ahead
+	if c.running {
+		p.base, p.baseAt, p.speed = c.base, c.baseAt+p.o.Ahead, c.speed
+		to = p.baseAt + time.Duration(float64(now.Sub(p.base))*p.speed)
+	}
+	p.playing = c.running && !p.ended
+	if p.source.Length > 0 {
+		to = min(to, p.source.Length)
+	}
+	to = max(to, 0)
+	off := to - p.at
+	if c.running && off.Abs() < astray || !c.running && (to == p.aim || off.Abs() < p.every/2) {
+		return
+	}
+	p.aim = to
+	p.decode(p.place(max(0, to-p.every/2)))
 }
 
 func (p *Player) finish() {
@@ -539,11 +614,12 @@ func (p *Player) approach() bool {
 func (p *Player) pace(now time.Time) bool {
 	rate := p.speed
 	due := p.due()
-	if late := p.got.Sub(due); late > 0 && (rate <= 1 || late > behind) {
+	following := p.o.Leader != nil // the leader sets the clock
+	if late := p.got.Sub(due); late > 0 && !following && (rate <= 1 || late > behind) {
 		due = p.got
 		p.setClock(due, p.next.At)
 	}
-	if p.next.At > p.at+gap || p.next.At < p.at {
+	if !following && (p.next.At > p.at+gap || p.next.At < p.at) {
 		due = now
 		p.setClock(due, p.next.At)
 	}

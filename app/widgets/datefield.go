@@ -14,10 +14,12 @@ import (
 	tips "github.com/dweymouth/fyne-tooltip/widget"
 )
 
-// DateField is a button that shows a day and opens a calendar to choose another.
+// DateField is a button that shows a day, or a range of days, and opens a calendar to choose others.
 type DateField struct {
 	widget.Button
 	Date      *time.Time                 // the chosen day at midnight, local time; nil for none
+	Until     *time.Time                 // the last day of a range, also at midnight; nil for a single day
+	Ranges    bool                       // a range can be chosen: by dragging, with Shift, or the last 7 or 30 days
 	OnChanged func(*time.Time)           // may be nil
 	Counts    func(func(map[string]int)) // asks for the counts to show under the days, by "2006-01-02"; may be nil
 	Now       func() time.Time           // the time now
@@ -32,6 +34,8 @@ type DateWords struct {
 	Weekdays []string               // from Monday
 	None     string                 // no day is chosen; "": one is always chosen
 	Today    string
+	Range    func(from, to time.Time) string
+	Last     func(days int) string // the last days, this one included
 }
 
 // NewDateField returns a field without a day.
@@ -45,12 +49,30 @@ func NewDateField(w DateWords) *DateField {
 }
 
 // SetDate chooses a day, or none.
-func (d *DateField) SetDate(t *time.Time) {
-	d.Date = nil
+func (d *DateField) SetDate(t *time.Time) { d.set(t, nil) }
+
+// SetRange chooses all days between two.
+func (d *DateField) SetRange(a, b time.Time) {
+	if b.Before(a) {
+		a, b = b, a
+	}
+	if midnight(a).Equal(midnight(b)) {
+		d.set(&a, nil)
+		return
+	}
+	d.set(&a, &b)
+}
+
+func (d *DateField) set(from, to *time.Time) {
+	d.Date, d.Until = nil, nil
 	text := d.Words.None
-	if t != nil {
-		at := midnight(*t)
+	if from != nil {
+		at := midnight(*from)
 		d.Date, text = &at, d.Words.Day(at)
+	}
+	if to != nil {
+		end := midnight(*to)
+		d.Until, text = &end, d.Words.Range(*d.Date, end)
 	}
 	d.SetText(text)
 	if d.OnChanged != nil {
@@ -82,7 +104,16 @@ func (d *DateField) show() {
 		return b
 	}
 	k.days = container.New(layout.NewGridLayoutWithColumns(7))
-	foot := container.NewHBox(layout.NewSpacer(), widget.NewButton(d.Words.Today, func() { k.choose(d.Now()) }))
+	foot := container.NewHBox(layout.NewSpacer())
+	if d.Ranges {
+		for _, n := range []int{7, 30} {
+			foot.Add(widget.NewButton(d.Words.Last(n), func() {
+				k.popup.Hide()
+				d.SetRange(d.Now().AddDate(0, 0, 1-n), d.Now())
+			}))
+		}
+	}
+	foot.Add(widget.NewButton(d.Words.Today, func() { k.choose(d.Now()) }))
 	if d.Words.None != "" {
 		foot.Add(widget.NewButton(d.Words.None, func() {
 			k.popup.Hide()
@@ -121,6 +152,8 @@ func ShowNear(p interface {
 type calendar struct {
 	d      *DateField
 	month  time.Time // any moment of the month that is shown; the cursor
+	anchor time.Time // where a range begins that is being chosen; zero for none
+	end    time.Time // where it ends
 	counts map[string]int
 	title  *widget.Label
 	days   *fyne.Container
@@ -136,9 +169,17 @@ func (k *calendar) turn(months int) {
 	k.refocus()
 }
 
-// move moves the cursor.
+// move moves the cursor. With Shift it makes a range longer or shorter.
 func (k *calendar) move(days int) {
+	from := k.month
 	k.month = k.month.AddDate(0, 0, days)
+	switch {
+	case !k.d.Ranges || modifiers()&fyne.KeyModifierShift == 0:
+		k.anchor = time.Time{}
+	case k.anchor.IsZero():
+		k.anchor = from
+	}
+	k.end = k.month
 	k.refocus()
 }
 
@@ -147,9 +188,39 @@ func (k *calendar) refocus() {
 	k.popup.Canvas.Focus(k.cell)
 }
 
+// choose takes a day, or the range that ends there. Nothing has happened yet on a later day than today.
 func (k *calendar) choose(t time.Time) {
+	if k.later(t) {
+		return
+	}
 	k.popup.Hide()
-	k.d.SetDate(&t)
+	if k.anchor.IsZero() {
+		k.d.SetDate(&t)
+		return
+	}
+	k.d.SetRange(k.anchor, t)
+}
+
+func (k *calendar) later(t time.Time) bool { return midnight(t).After(midnight(k.d.Now())) }
+
+// chosen reports whether a day is in what is chosen, or is being chosen.
+func (k *calendar) chosen(t time.Time) bool {
+	at := midnight(t)
+	from, to := k.anchor, k.end
+	switch {
+	case !from.IsZero():
+	case k.d.Date == nil:
+		return false
+	default:
+		from, to = *k.d.Date, *k.d.Date
+		if k.d.Until != nil {
+			to = *k.d.Until
+		}
+	}
+	if to.Before(from) {
+		from, to = to, from
+	}
+	return !at.Before(midnight(from)) && !at.After(midnight(to))
 }
 
 // fill shows the month: always six weeks, so that the size stays.
@@ -202,15 +273,52 @@ func (c *dayCell) mark() {
 		name = theme.ColorNameFocus
 	case c.over:
 		name = theme.ColorNameHover
-	case c.k.d.Date != nil && midnight(c.day).Equal(*c.k.d.Date):
+	case c.k.chosen(c.day):
 		name = theme.ColorNameSelection
 	}
 	c.ground.FillColor = theme.Color(name)
 	c.ground.Refresh()
 }
 
-// Tapped chooses the day.
-func (c *dayCell) Tapped(*fyne.PointEvent) { c.k.choose(c.day) }
+// Tapped chooses the day, or with Shift the range from the chosen day to this one.
+func (c *dayCell) Tapped(*fyne.PointEvent) {
+	if c.k.d.Ranges && c.k.d.Date != nil && modifiers()&fyne.KeyModifierShift != 0 {
+		c.k.anchor = *c.k.d.Date
+	}
+	c.k.choose(c.day)
+}
+
+// Dragged chooses a range from this day on.
+func (c *dayCell) Dragged(e *fyne.DragEvent) {
+	if !c.k.d.Ranges {
+		return
+	}
+	for _, o := range c.k.days.Objects {
+		cell, ok := o.(*dayCell)
+		at := c.Position().Add(e.Position)
+		if !ok || at.X < cell.Position().X || at.X > cell.Position().X+cell.Size().Width ||
+			at.Y < cell.Position().Y || at.Y > cell.Position().Y+cell.Size().Height {
+			continue
+		}
+		c.k.anchor, c.k.end = c.day, cell.day
+	}
+	for _, o := range c.k.days.Objects {
+		if cell, ok := o.(*dayCell); ok {
+			cell.mark()
+		}
+	}
+}
+
+// DragEnd takes the range.
+func (c *dayCell) DragEnd() {
+	if !c.k.anchor.IsZero() {
+		end := c.k.end
+		if c.k.later(end) {
+			end = c.k.d.Now()
+		}
+		c.k.choose(end)
+	}
+}
 
 // MouseIn marks the day.
 func (c *dayCell) MouseIn(*desktop.MouseEvent) { c.over = true; c.mark() }
@@ -263,7 +371,7 @@ func (c *dayCell) CreateRenderer() fyne.WidgetRenderer {
 		count.Text = "999+"
 	} else if n > 0 {
 		count.Text = strconv.Itoa(n)
-	} else if c.k.counts != nil {
+	} else if c.k.counts != nil || c.k.later(c.day) {
 		day.Color = theme.Color(theme.ColorNameDisabled)
 	}
 	c.mark()

@@ -1,6 +1,7 @@
 package widgets
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -132,15 +133,72 @@ func TestDateField(t *testing.T) {
 			w.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: n})
 		}
 	}
-	key(fyne.KeyPageDown, fyne.KeyUp, fyne.KeyLeft, fyne.KeyReturn) // 30 December, the 23rd, the 22nd
+	key(fyne.KeyPageDown, fyne.KeyReturn) // 30 December has not come yet
+	if top() == nil || len(got) > 0 {
+		t.Errorf("a day in the future is chosen: %v", got)
+	}
+	key(fyne.KeyPageUp, fyne.KeyPageUp, fyne.KeyUp, fyne.KeyLeft, fyne.KeyReturn) // 30 October, the 23rd, the 22nd
 	test.Tap(d)
 	key(fyne.KeyEscape)
 	if top() != nil {
 		t.Error("Escape does not close the calendar")
 	}
 	d.SetDate(nil)
-	if want := "2026-12-22 none"; strings.Join(got, " ") != want || d.Text != "Any day" {
+	if want := "2026-10-22 none"; strings.Join(got, " ") != want || d.Text != "Any day" {
 		t.Errorf("got %v, %q; want %s", got, d.Text, want)
+	}
+}
+
+func TestRangeOfDays(t *testing.T) {
+	test.NewTempApp(t)
+	day := func(t time.Time) string { return t.Format("2.1.") }
+	d := NewDateField(DateWords{Day: day, Month: day, Weekdays: make([]string, 7), None: "Any day", Today: "Today",
+		Range: func(a, b time.Time) string { return day(a) + "-" + day(b) },
+		Last:  func(n int) string { return fmt.Sprintf("%d days", n) }})
+	d.Ranges = true
+	d.Now = func() time.Time { return time.Date(2026, 11, 20, 15, 0, 0, 0, time.Local) }
+	w := test.NewTempWindow(t, d)
+	w.Resize(fyne.NewSize(500, 500))
+	cell := func(n int) *dayCell {
+		for _, o := range d.open.days.Objects {
+			if c, ok := o.(*dayCell); ok && c.day.Day() == n {
+				return c
+			}
+		}
+		t.Fatalf("no cell %d", n)
+		return nil
+	}
+	drag := func(from, to int) {
+		test.Tap(d)
+		a, b := cell(from), cell(to)
+		a.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{
+			Position: b.Position().Subtract(a.Position()).AddXY(3, 3)}})
+		a.DragEnd()
+	}
+	for _, tc := range []struct {
+		from, to int
+		want     string
+	}{{3, 12, "3.11.-12.11."}, {12, 3, "3.11.-12.11."}, {5, 5, "5.11."}, {18, 25, "18.11.-20.11."}} {
+		drag(tc.from, tc.to)
+		if d.Text != tc.want || (d.Until == nil) != (tc.from == tc.to) {
+			t.Errorf("from %d to %d: %q, until %v", tc.from, tc.to, d.Text, d.Until)
+		}
+	}
+	test.Tap(d)
+	if k := d.open; !k.chosen(cell(19).day) || k.chosen(cell(17).day) {
+		t.Error("the range is not shown")
+	}
+	for _, o := range d.open.popup.Content.(*fyne.Container).Objects {
+		if foot, ok := o.(*fyne.Container); ok && len(foot.Objects) == 5 {
+			test.Tap(foot.Objects[1].(*widget.Button))
+		}
+	}
+	if d.Text != "14.11.-20.11." {
+		t.Errorf("seven days: %q", d.Text)
+	}
+	d.SetDate(nil)
+	if d.Until != nil || d.Text != "Any day" {
+		t.Errorf("none: %v, %q", d.Until, d.Text)
 	}
 }
 

@@ -33,7 +33,7 @@ func keyList() []keyPart {
 			{", .", words.L("One picture back or on")}, {words.L("Home End"), words.L("Beginning, end")},
 			{"+ −", words.L("Faster, slower")}, {"A", words.L("Next alarm")}, {"L", words.L("Repeat a part")},
 			{"S", words.L("Save this picture")}, {"M", words.L("Sound off or on")}, {"F", words.L("Full screen")},
-			{"0", words.L("Whole picture")},
+			{"0", words.L("Whole picture")}, {"B", words.L("Another camera beside it")},
 			{"↑ ↓", words.L("Newer or older event")}}},
 	}
 }

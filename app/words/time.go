@@ -43,6 +43,22 @@ func (l *Language) Date(t time.Time) string {
 	return t.Local().Format("2006-01-02")
 }
 
+// Range formats the days between two as shortly as possible: "20 – 27 Nov", "28 Oct – 3 Nov".
+func Range(from, to time.Time) string { return now().Range(from, to) }
+
+// Range is [Range] in this language.
+func (l *Language) Range(from, to time.Time) string {
+	from, to = from.Local(), to.Local()
+	short := func(t time.Time) string {
+		m := []rune(l.L(months[t.Month()-1]))
+		return string(m[:min(len(m), 4)])
+	}
+	if from.Month() == to.Month() && from.Year() == to.Year() {
+		return fmt.Sprintf("%d – %d %s", from.Day(), to.Day(), short(to))
+	}
+	return fmt.Sprintf("%d %s – %d %s", from.Day(), short(from), to.Day(), short(to))
+}
+
 // Moment formats a time of day, with the day if it is not today.
 func Moment(t, at time.Time) string { return now().Moment(t, at) }
 

@@ -165,6 +165,7 @@ func (p *Page) newFilter() fyne.CanvasObject {
 	p.camera = widget.NewSelect(nil, func(string) { p.filter() })
 	p.label = widget.NewSelect(nil, func(string) { p.filter() })
 	p.date = p.env.NewDateField(words.L("Any day"))
+	p.date.Ranges = true
 	p.date.OnChanged = func(*time.Time) { p.filter() }
 	p.date.Counts = p.countDays
 	p.days = widgets.NewIcon(theme.HistoryIcon(), words.L("Show or hide the day at a glance"), p.toggleStrip)
@@ -201,10 +202,13 @@ func (p *Page) fillChoices() {
 	}
 	names = append([]string{words.L("All cameras")}, page.Distinct(names, p.choices.Cameras)...)
 	labels = append([]string{words.L("All labels")}, page.Distinct(labels, p.choices.Labels)...)
-	labels = append(labels, "· "+words.L("Protected"), "· "+words.L("Not complete"))
+	labels = append(labels, "· "+words.L("New"), "· "+words.L("Protected"), "· "+words.L("Not complete"))
 	camera, label := 1+slices.Index(p.choices.Cameras, p.query.Camera), 1+slices.Index(p.choices.Labels, p.query.Label)
-	if p.query.Only != "" {
+	switch {
+	case p.query.Only != "":
 		label = 1 + len(p.choices.Labels) + slices.Index(kinds, p.query.Only)
+	case !p.query.After.IsZero():
+		label = 1 + len(p.choices.Labels)
 	}
 	p.camera.SetOptions(names)
 	p.camera.SetSelectedIndex(max(0, camera))
@@ -212,8 +216,9 @@ func (p *Page) fillChoices() {
 	p.label.SetSelectedIndex(max(0, label))
 }
 
-// kinds are the kinds of events that can be chosen below the labels.
-var kinds = []event.Only{event.OnlyProtected, event.OnlyNotWhole}
+// kinds are the kinds of events that can be chosen below the labels. The first one is that of unseen events, of which
+// the recorder knows nothing.
+var kinds = []event.Only{"", event.OnlyProtected, event.OnlyNotWhole}
 
 // filter reads the filters and asks for the matching events.
 func (p *Page) filter() {
@@ -226,11 +231,21 @@ func (p *Page) filter() {
 	}
 	if i := p.label.SelectedIndex(); i > len(p.choices.Labels) {
 		q.Only = kinds[i-1-len(p.choices.Labels)]
+		if q.Only == "" && p.query.After.IsZero() && p.seen != nil {
+			var seen []string
+			q.After, seen = p.seen.Unseen()
+			q.Without = strings.Join(seen, ",")
+		} else if q.Only == "" { // what is looked at meanwhile stays in the list
+			q.After, q.Without = p.query.After, p.query.Without
+		}
 	} else if i > 0 {
 		q.Label = p.choices.Labels[i-1]
 	}
 	if p.date.Date != nil {
 		q.Day = p.date.Date.Format("2006-01-02")
+	}
+	if p.date.Until != nil {
+		q.Until = p.date.Until.Format("2006-01-02")
 	}
 	if q == p.query {
 		return
@@ -248,7 +263,7 @@ func (p *Page) filtered() bool { return p.query != event.Query{} }
 // countDays asks for the number of events of each day that the other filters let through.
 func (p *Page) countDays(then func(map[string]int)) {
 	q := p.query
-	q.Day = ""
+	q.Day, q.Until = "", ""
 	p.env.Work.Go(func() {
 		days, err := p.env.Client.Days(p.env.Ctx, q)
 		p.env.Do(func() {
@@ -411,7 +426,7 @@ func (p *Page) get(key pageKey) {
 	}
 	p.getting[key] = true
 	b, q := p.book, p.query
-	q.Day, q.Offset, q.Limit = key.day, key.page*pageSize, pageSize
+	q.Day, q.Until, q.Offset, q.Limit = key.day, "", key.page*pageSize, pageSize
 	p.env.Work.Go(func() {
 		list, err := p.env.Client.Events(p.env.Ctx, q)
 		p.env.Do(func() {
@@ -636,6 +651,26 @@ func (p *Page) neighbour(by int) {
 		p.openEvent(e)
 		return
 	}
+}
+
+// neighbours returns the events above and below the one that is open, as far as they are loaded.
+func (p *Page) neighbours() (list []event.Event) {
+	at := p.book.find(p.detail.event.ID)
+	if at < 0 {
+		return nil
+	}
+	for _, by := range []int{1, -1} {
+		for i := at + by; i >= 0 && i < p.book.rows; i += by {
+			if p.book.header(i) {
+				continue
+			}
+			if e, _, ok := p.book.event(i); ok {
+				list = append(list, e)
+			}
+			break
+		}
+	}
+	return list
 }
 
 // Place returns the place in the list to remember: the day at the top, and the number of its events from there on.

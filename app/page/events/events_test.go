@@ -16,6 +16,7 @@ import (
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/preroll/preroll/app/seen"
 	"github.com/preroll/preroll/internal/testing/pagetest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
@@ -148,6 +149,35 @@ func TestListOfEvents(t *testing.T) {
 	if p.book.events != 301 || p.filtered() {
 		t.Errorf("all: %d", p.book.events)
 	}
+
+	// What is new stays in the list while it is looked at.
+	p.seen = seen.Open("", f.Stored[4].Time)
+	_ = p.seen.Add(f.Stored[2])
+	p.label.SetSelectedIndex(3)
+	w.Settle()
+	if p.label.Selected != "· New" || p.book.events != 3 {
+		t.Errorf("%q: %d events", p.label.Selected, p.book.events)
+	}
+	p.see(f.Stored[1])
+	p.search.SetText("a")
+	w.Settle()
+	if p.book.events != 3 {
+		t.Errorf("after one was seen: %d events", p.book.events)
+	}
+	p.showAll()
+	w.Settle()
+
+	// A range of days.
+	p.date.SetRange(pagetest.Noon.AddDate(0, 0, -1), pagetest.Noon.AddDate(0, 0, -2))
+	w.Settle()
+	if len(p.book.days) != 2 || p.book.days[0].Day != "2026-11-21" || p.book.days[1].Day != "2026-11-20" {
+		t.Errorf("two days: %v", p.book.days)
+	}
+	if _, _, ok := p.book.event(1); !ok {
+		t.Error("the events of a range are not loaded")
+	}
+	p.showAll()
+	w.Settle()
 	day := pagetest.Noon.AddDate(0, 0, -1)
 	p.date.SetDate(&day)
 	p.filter()

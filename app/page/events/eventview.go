@@ -41,6 +41,8 @@ type eventView struct {
 	remove   *widgets.IconButton
 	export   *widget.Button
 	player   *page.Player
+	others   *others
+	ahead    ahead
 	parts    *widget.Select
 	waiting  *widget.Label
 	receipt  *fyne.Container
@@ -51,6 +53,7 @@ type eventView struct {
 func newEventView(p *Page) *eventView {
 	v := &eventView{env: p.env, list: p, player: page.NewPlayer(p.env)}
 	v.player.Line.Typed = v.typed
+	v.others, v.ahead = newOthers(v), ahead{v: v}
 	back := widget.NewButtonWithIcon(words.L("Events"), theme.NavigateBackIcon(), func() { p.closeEvent() })
 	v.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	v.title.Truncation = fyne.TextTruncateEllipsis
@@ -78,8 +81,8 @@ func newEventView(p *Page) *eventView {
 
 	top := container.NewBorder(nil, nil, container.NewHBox(back, newer, older),
 		container.NewHBox(v.protect, v.export, v.remove), v.title)
-	left := container.NewBorder(v.parts, nil, nil, nil,
-		container.NewStack(v.player.Content, container.NewVBox(layout.NewSpacer(), v.waiting, layout.NewSpacer())))
+	left := container.NewBorder(v.parts, nil, nil, nil, container.NewBorder(v.others.row, nil, nil, nil,
+		container.NewStack(v.player.Content, container.NewVBox(layout.NewSpacer(), v.waiting, layout.NewSpacer()))))
 	right := container.NewBorder(nil, nil, widget.NewSeparator(), nil,
 		container.NewVScroll(container.NewPadded(v.receipt)))
 	v.content = container.NewPadded(container.NewBorder(top, nil, nil, nil,
@@ -93,6 +96,7 @@ func (v *eventView) show(e event.Event) {
 		v.missing = ""
 		// the player switches to the other clip, so there is never a second FFmpeg
 		v.opened, v.follows, v.clip = false, false, 0
+		v.others.clear()
 		v.verdict.SetText("")
 		v.verdict.Hide()
 		v.snapshot.Image = nil
@@ -160,6 +164,8 @@ func (v *eventView) reload() {
 // leave ends the player.
 func (v *eventView) leave() {
 	v.player.LeaveFull()
+	v.others.clear()
+	v.ahead.stop()
 	v.player.Close()
 	v.opened, v.follows = false, false
 }
@@ -177,6 +183,8 @@ func (v *eventView) typed(k *fyne.KeyEvent) {
 		v.list.neighbour(1)
 	case fyne.KeyP:
 		v.toggleProtection()
+	case fyne.KeyB:
+		v.others.toggle(max(v.others.shown, 0))
 	case fyne.KeyE:
 		export(v.env, []event.Event{v.event})
 	case fyne.KeyDelete:
@@ -225,11 +233,15 @@ func (v *eventView) play() {
 	if v.follows {
 		video.At = min(max(0, v.player.Shown().Sub(c.Start)), c.Length.D())
 		video.Poster = v.player.Picture.Image
+	} else if m := v.ahead.pictures[e.ID]; m != nil && v.clip == 0 {
+		video.Poster = m
 	} else if e.Thumbnail != "" && v.clip == 0 {
 		video.Poster = v.list.thumbs.get(v.env.Path(e, e.Thumbnail))
 	}
 	v.opened, v.follows = true, false
 	v.player.Open(video)
+	v.others.find()
+	v.ahead.load()
 }
 
 // follow opens what the camera films, from the beginning of the event on.

@@ -75,7 +75,7 @@ func (s *strip) show(day string, stale bool) {
 	}
 	s.asked, s.asking, s.stale = day, true, false
 	q := s.filter()
-	q.Day, q.Limit = day, stripPart
+	q.Day, q.Until, q.Limit = day, "", stripPart
 	s.env.Work.Go(func() {
 		var list []event.Event
 		part, err := []event.Event(nil), error(nil)

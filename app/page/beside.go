@@ -1,0 +1,145 @@
+package page
+
+import (
+	"image/color"
+	"sync"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/app/player"
+	"github.com/preroll/preroll/app/widgets"
+	"github.com/preroll/preroll/app/words"
+)
+
+// second is the video of another camera, which is shown beside a player's own and in step with it.
+type second struct {
+	v       *Player
+	p       *player.Player
+	picture *canvas.Image
+	stage   *stage
+	message plate
+
+	mu     sync.Mutex // guards the fields below, which the player's goroutine uses
+	latest player.Frame
+	due    bool // latest waits for the main goroutine
+}
+
+// Beside shows the video of another camera beside the one that is open: what was filmed at the same time, as the one
+// that is open plays, stops and jumps. Nil shows the one that is open alone.
+func (v *Player) Beside(video *Video) {
+	if s := v.second; s != nil {
+		v.second = nil
+		v.env.Work.Go(s.p.Close)
+		v.name.say("")
+		v.stages.Objects = v.stages.Objects[:1]
+		v.stages.Refresh()
+	}
+	known := v.env.Known()
+	if video == nil || v.p == nil || known == nil || known.FFmpeg.Path == "" {
+		return
+	}
+	s := &second{v: v, picture: canvas.NewImageFromImage(video.Poster)}
+	s.picture.FillMode, s.picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
+	name := newPlate()
+	s.message = newPlate()
+	s.stage = newStage(v, s.picture, over(name, s.message), func() *player.Player { return s.p })
+	name.say(video.Name)
+	v.name.say(v.video.Name)
+	v.second = s
+	v.stages.Add(s.stage)
+	v.stages.Refresh() // gives it a size
+	width, height := s.stage.pixels()
+	s.p = player.New(player.Options{FFmpeg: known.FFmpeg.Path, Version: known.FFmpeg.Version, Width: width,
+		Height: height, Leader: v.p, Ahead: v.video.Start.Sub(video.Start), Show: s.show, State: s.state})
+	s.p.SetVolume(0) // the sound is that of the first
+	s.p.Open(video.Source, v.Line.At+v.video.Start.Sub(video.Start), false)
+}
+
+// plate is a text on a dark ground, which can be read on any picture.
+type plate struct {
+	*widget.Label
+	box fyne.CanvasObject
+}
+
+func newPlate() plate {
+	p := plate{Label: widget.NewLabel("")}
+	p.box = container.NewStack(canvas.NewRectangle(color.NRGBA{0, 0, 0, 0xc0}),
+		container.NewThemeOverride(p.Label, widgets.Dark{Theme: theme.DefaultTheme()}))
+	p.box.Hide()
+	return p
+}
+
+// say shows a text, or nothing for "".
+func (p plate) say(text string) {
+	if p.Text != text {
+		p.SetText(text)
+	}
+	widgets.SetVisible(p.box, text != "")
+}
+
+// over lays a name and a message over a picture.
+func over(name, message plate) fyne.CanvasObject {
+	name.SizeName = theme.SizeNameCaptionText
+	message.Wrapping, message.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
+	return container.NewStack(container.NewVBox(layout.NewSpacer(), message.box, layout.NewSpacer()),
+		container.NewVBox(container.NewHBox(name.box)))
+}
+
+// show takes a picture on the player's goroutine.
+func (s *second) show(f player.Frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latest = f
+	if s.due {
+		return
+	}
+	s.due = true
+	s.v.env.Do(func() {
+		s.mu.Lock()
+		s.due = false
+		m := s.latest.Picture
+		s.mu.Unlock()
+		if s.v.second == s {
+			s.picture.Image = m
+			s.picture.Refresh()
+		}
+	})
+}
+
+func (s *second) state(st player.State) {
+	s.v.env.Do(func() {
+		text := ""
+		if st.Err != nil {
+			text = words.Error(st.Err)
+		}
+		s.message.say(text)
+	})
+}
+
+// pair lays out one object, or two beside each other, or below if that makes them larger.
+type pair struct{}
+
+func (pair) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	const gap = 4
+	each, by := size, fyne.NewPos(0, 0)
+	if len(objects) == 2 {
+		if size.Width > size.Height*16/9 {
+			each.Width = (size.Width - gap) / 2
+			by.X = each.Width + gap
+		} else {
+			each.Height = (size.Height - gap) / 2
+			by.Y = each.Height + gap
+		}
+	}
+	for i, o := range objects {
+		o.Move(fyne.NewPos(by.X*float32(i), by.Y*float32(i)))
+		o.Resize(each)
+	}
+}
+
+func (pair) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(240, 135) }

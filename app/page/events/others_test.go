@@ -1,0 +1,56 @@
+package events
+
+import (
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/preroll/preroll/internal/testing/pagetest"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
+)
+
+// TestOthersAreOffered checks that the clips of other cameras are offered that were filmed at the same time, and no
+// others.
+func TestOthersAreOffered(t *testing.T) {
+	at := func(id, camera string, off time.Duration) event.Event {
+		e := pagetest.Event(0, event.Saved)
+		e.ID, e.Camera, e.CameraName, e.Time = id, camera, camera, pagetest.Noon.Add(off)
+		e.Clips[0].Start, e.Clips[0].End = e.Time.Add(-10*time.Second), e.Time.Add(time.Minute)
+		return e
+	}
+	f := &pagetest.Fake{Config: config.Default(), Stored: []event.Event{at("after", "roof", 2*time.Minute),
+		at("later", "yard", 50*time.Second), at("own", "gate", 0), at("same", "gate", -time.Second),
+		at("near", "yard", -5*time.Second), at("long", "Drive", -30*time.Second), at("before", "hall", -2*time.Minute)}}
+	w, p := filled(t, f, 0)
+	known := pagetest.Status(t.TempDir())
+	known.FFmpeg.Path = "/bin/false"
+	w.Env.Status = known
+	p.openEvent(f.Stored[2])
+	w.Settle()
+	o := p.detail.others
+	if !o.row.Visible() || len(o.list) != 2 || o.list[0].ID != "near" || o.list[1].ID != "long" {
+		t.Fatalf("offered: %v", o.list)
+	}
+	test.Tap(o.buttons[1])
+	w.Settle()
+	if o.shown != 1 || o.buttons[1].Importance != widget.HighImportance || o.buttons[0].Importance != 0 {
+		t.Errorf("shown %d", o.shown)
+	}
+	p.detail.typed(&fyne.KeyEvent{Name: fyne.KeyB})
+	if o.shown != -1 {
+		t.Errorf("B leaves %d", o.shown)
+	}
+	p.neighbour(1)
+	w.Settle()
+	if p.detail.event.ID != "same" || o.shown != -1 {
+		t.Errorf("of the next event %d is shown", o.shown)
+	}
+	p.closeEvent()
+	if o.row.Visible() {
+		t.Error("others of a closed event")
+	}
+}
