@@ -11,25 +11,30 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// Heights of a row and of a heading.
 // rowHeight and headerHeight are the heights of an event and of the heading of a day.
 func rowHeight() float32    { return 76 * Scale() }
 func headerHeight() float32 { return 44 * Scale() }
 
 // Rows is a list that stays exact and quick with a million rows and headings. Its position is a row and the distance
 // into that row. A float32 could not hold the distance from the top. Only visible rows have objects.
+//
+// With a width for tiles, several rows of a heading stand beside each other in a line.
 type Rows struct {
 	widget.BaseWidget
 	count  int
-	Header func(i int) bool
+	Nth    func(i int) int // number of a row below its heading; negative for a heading
+	Tile   float32         // least width of a tile at the usual text size; 0 means one row in a line
+	Below  float32         // height below the picture of a tile, which is as high as 9/16 of its width
 	Create func(header bool) fyne.CanvasObject
 	Update func(i int, header bool, o fyne.CanvasObject)
 	Tapped func(i int, m fyne.KeyModifier)
 	Typed  func(k *fyne.KeyEvent, m fyne.KeyModifier)
 
 	// Moved is called when other rows have come to the top. Secondary is called for a click with the other button, at a
-	// position in the window. Extend is called when a key with Shift moves the cursor.
+	// position in the window. Extend is called when a key with Shift moves the cursor. Hovered is called when the mouse
+	// moves over a row, at a position in the window, and with a negative row when it leaves the row.
 	Moved     func()
+	Hovered   func(i int, at fyne.Position)
 	Secondary func(i int, at fyne.Position)
 	Extend    func(from, to int)
 
@@ -45,7 +50,7 @@ type Rows struct {
 	bar   *scrollBar
 }
 
-// NewRows makes an empty list. Header, Create and Update must be set before SetCount.
+// NewRows makes an empty list. Nth, Create and Update must be set before SetCount.
 func NewRows() *Rows {
 	r := &Rows{Cursor: -1, Shown: map[int]*rowBox{}, inner: container.NewWithoutLayout()}
 	r.bar = &scrollBar{r: r, thumb: canvas.NewRectangle(color.Transparent)}
@@ -54,11 +59,47 @@ func NewRows() *Rows {
 	return r
 }
 
+func (r *Rows) header(i int) bool { return r.Nth(i) < 0 }
+
+// columns returns how many tiles a line has.
+func (r *Rows) columns() int {
+	if r.Tile <= 0 {
+		return 1
+	}
+	return max(1, int((r.Size().Width-barWidth)/(r.Tile*Scale())))
+}
+
 func (r *Rows) height(i int) float32 {
-	if r.Header(i) {
+	switch {
+	case r.header(i):
 		return headerHeight()
+	case r.Tile > 0:
+		return (r.Size().Width-barWidth)/float32(r.columns())*9/16 + r.Below*Scale()
 	}
 	return rowHeight()
+}
+
+// start returns the first row of the line of a row.
+func (r *Rows) start(i int) int { return i - max(0, r.Nth(i))%r.columns() }
+
+// next returns the first row of the line after the one that begins with a row.
+func (r *Rows) next(i int) int {
+	end := i + 1
+	for !r.header(i) && end < r.count && end < i+r.columns() && !r.header(end) {
+		end++
+	}
+	return end
+}
+
+// Reset makes all rows anew, after Create or Tile was changed.
+func (r *Rows) Reset() {
+	clear(r.Shown)
+	r.spare = [2][]*rowBox{}
+	r.inner.RemoveAll()
+	if r.count > 0 {
+		r.Top, r.Into = r.start(r.Top), 0
+	}
+	r.Refresh()
 }
 
 // --- Position ---
@@ -73,6 +114,9 @@ func (r *Rows) SetCount(n int) {
 		r.Cursor = -1
 	}
 	r.Top = max(0, min(r.Top, n-1))
+	if n > 0 {
+		r.Top = r.start(r.Top)
+	}
 	r.Refresh()
 }
 
@@ -85,22 +129,27 @@ func (r *Rows) scroll(dy float32) {
 
 // clampScroll corrects the position: into lies within the top row, and no space is left below the last row.
 func (r *Rows) clampScroll() {
+	if r.count == 0 {
+		r.Top, r.Into = 0, 0
+		return
+	}
+	r.Top = r.start(r.Top) // the width may have changed
 	for r.Into < 0 && r.Top > 0 {
-		r.Top--
+		r.Top = r.start(r.Top - 1)
 		r.Into += r.height(r.Top)
 	}
-	for r.Top < r.count-1 && r.Into >= r.height(r.Top) {
+	for r.next(r.Top) < r.count && r.Into >= r.height(r.Top) {
 		r.Into -= r.height(r.Top)
-		r.Top++
+		r.Top = r.next(r.Top)
 	}
 	r.Into = max(0, r.Into)
 	rest := -r.Into
-	for i := r.Top; i < r.count && rest < r.Size().Height; i++ {
+	for i := r.Top; i < r.count && rest < r.Size().Height; i = r.next(i) {
 		rest += r.height(i)
 	}
 	if room := r.Size().Height - rest; room > 0 {
 		for r.Into -= room; r.Into < 0 && r.Top > 0; {
-			r.Top--
+			r.Top = r.start(r.Top - 1)
 			r.Into += r.height(r.Top)
 		}
 		r.Into = max(0, r.Into)
@@ -112,15 +161,16 @@ func (r *Rows) reveal(i int) {
 	if i < 0 || i >= r.count {
 		return
 	}
+	i = r.start(i)
 	switch {
 	case i <= r.Top:
 		r.Top, r.Into = i, 0
-		if i > 0 && r.Header(i-1) { // a heading belongs to its first row
+		if i > 0 && r.header(i-1) { // a heading belongs to its first row
 			r.Top--
 		}
 	default:
 		y := -r.Into
-		for n := r.Top; n <= i && y <= r.Size().Height; n++ {
+		for n := r.Top; n <= i && y <= r.Size().Height; n = r.next(n) {
 			y += r.height(n)
 		}
 		if y > r.Size().Height {
@@ -150,31 +200,36 @@ func (r *Rows) Place(again bool) {
 	last := r.Top
 	for last < r.count && y < size.Height {
 		y += r.height(last)
-		last++
+		last = r.next(last)
 	}
 	for i, b := range r.Shown {
-		if i < r.Top || i >= last || b.header != r.Header(i) {
-			b.Move(fyne.NewPos(0, -2*rowHeight())) // moved out of sight; to hide and show it would redraw all of it
-			b.hovered = false                      // the mouse does not leave what moves away from below it
+		if i < r.Top || i >= last || b.header != r.header(i) {
+			b.Move(fyne.NewPos(0, -2*b.Size().Height)) // moved out of sight; to hide and show it would redraw all of it
+			b.hovered = false                          // the mouse does not leave what moves away from below it
 			delete(r.Shown, i)
 			r.spare[kind(b.header)] = append(r.spare[kind(b.header)], b)
 		}
 	}
 
 	y = -r.Into
-	for i := r.Top; i < last; i++ {
-		h := r.height(i)
-		b, there := r.Shown[i]
-		if !there {
-			b = r.box(r.Header(i))
-			b.row = i
-			r.Shown[i] = b
+	for i := r.Top; i < last; i = r.next(i) {
+		h, width := r.height(i), size.Width-barWidth
+		if !r.header(i) {
+			width /= float32(r.columns())
 		}
-		b.Resize(fyne.NewSize(size.Width-barWidth, h))
-		b.Move(fyne.NewPos(0, y))
-		if !there || again {
-			r.Update(i, b.header, b.content)
-			b.mark()
+		for n := i; n < r.next(i); n++ {
+			b, there := r.Shown[n]
+			if !there {
+				b = r.box(r.header(n))
+				b.row = n
+				r.Shown[n] = b
+			}
+			b.Resize(fyne.NewSize(width, h))
+			b.Move(fyne.NewPos(width*float32(n-i), y))
+			if !there || again {
+				r.Update(n, b.header, b.content)
+				b.mark()
+			}
 		}
 		y += h
 	}
@@ -205,6 +260,14 @@ func (r *Rows) box(header bool) *rowBox {
 	b.ExtendBaseWidget(b)
 	r.inner.Add(b)
 	return b
+}
+
+// Object returns what Create made for a row, if the row is visible.
+func (r *Rows) Object(i int) fyne.CanvasObject {
+	if b, ok := r.Shown[i]; ok {
+		return b.content
+	}
+	return nil
 }
 
 // RefreshRow redraws a row if it is visible.
@@ -244,7 +307,7 @@ func (r *Rows) step(n int) {
 	}
 	for n != 0 {
 		next := at + d
-		for next >= 0 && next < r.count && r.Header(next) {
+		for next >= 0 && next < r.count && r.header(next) {
 			next += d
 		}
 		if next < 0 || next >= r.count {
@@ -254,12 +317,50 @@ func (r *Rows) step(n int) {
 		n -= d
 	}
 
-	if at >= 0 && !r.Header(at) {
+	if at >= 0 && !r.header(at) {
 		r.SetCursor(at)
 	}
 }
 
-func (r *Rows) page() int { return max(1, int(r.Size().Height/rowHeight())-1) }
+// stepLines moves the cursor by n lines, and stays in its column if the line has one.
+func (r *Rows) stepLines(n int) {
+	at := r.Cursor
+	if r.columns() == 1 || at < 0 {
+		r.step(n)
+		return
+	}
+	column := at - r.start(at)
+	for ; n > 0; n-- {
+		to := r.next(r.start(at))
+		if to < r.count && r.header(to) {
+			to++
+		}
+		if to >= r.count {
+			break
+		}
+		at = min(to+column, r.next(to)-1)
+	}
+	for ; n < 0; n++ {
+		to := r.start(at) - 1
+		if to >= 0 && r.header(to) {
+			to--
+		}
+		if to < 0 {
+			break
+		}
+		to = r.start(to)
+		at = min(to+column, r.next(to)-1)
+	}
+	r.SetCursor(at)
+}
+
+// page returns how many lines fit.
+func (r *Rows) page() int {
+	if r.Top >= r.count {
+		return 1
+	}
+	return max(1, int(r.Size().Height/r.height(min(r.Top+1, r.count-1)))-1)
+}
 
 // Scrolled moves the rows by the mouse wheel.
 func (r *Rows) Scrolled(e *fyne.ScrollEvent) { r.scroll(-e.Scrolled.DY) }
@@ -290,13 +391,17 @@ func (r *Rows) TypedKey(e *fyne.KeyEvent) {
 	}
 	switch e.Name {
 	case fyne.KeyUp:
-		r.step(-1)
+		r.stepLines(-1)
 	case fyne.KeyDown:
+		r.stepLines(1)
+	case fyne.KeyLeft:
+		r.step(-1)
+	case fyne.KeyRight:
 		r.step(1)
 	case fyne.KeyPageUp:
-		r.step(-r.page())
+		r.stepLines(-r.page())
 	case fyne.KeyPageDown:
-		r.step(r.page())
+		r.stepLines(r.page())
 	case fyne.KeyHome:
 		r.Cursor = -1
 		r.Jump(0)
@@ -392,13 +497,20 @@ func (b *rowBox) MouseIn(*desktop.MouseEvent) {
 	b.mark()
 }
 
-// MouseMoved does nothing.
-func (b *rowBox) MouseMoved(*desktop.MouseEvent) {}
+// MouseMoved reports where the mouse is.
+func (b *rowBox) MouseMoved(e *desktop.MouseEvent) {
+	if b.r.Hovered != nil && !b.header {
+		b.r.Hovered(b.row, e.AbsolutePosition)
+	}
+}
 
 // MouseOut removes the mark of MouseIn.
 func (b *rowBox) MouseOut() {
 	b.hovered = false
 	b.mark()
+	if b.r.Hovered != nil {
+		b.r.Hovered(-1, fyne.Position{})
+	}
 }
 
 // Tapped moves the cursor to the row and opens or picks it.
@@ -442,7 +554,7 @@ func (b *scrollBar) thumbAt() (y, length float32) {
 		return 0, 0
 	}
 	length = max(32, h*seen/float32(b.r.count))
-	at := (float64(b.r.Top) + float64(b.r.Into/rowHeight())) / max(1, float64(b.r.count)-float64(seen)+1)
+	at := (float64(b.r.Top) + float64(b.r.Into/rowHeight())*float64(b.r.columns())) / max(1, float64(b.r.count)-float64(seen)+1)
 	return float32(min(1, at)) * (h - length), length
 }
 
@@ -462,8 +574,8 @@ func (b *scrollBar) moveTo(y float32) {
 		return
 	}
 	f := float64(min(1, max(0, y/room))) * (float64(b.r.count) - float64(len(b.r.Shown)) + 1)
-	b.r.Top = max(0, min(int(f), b.r.count-1))
-	b.r.Into = float32(f-float64(b.r.Top)) * b.r.height(b.r.Top)
+	b.r.Top = b.r.start(max(0, min(int(f), b.r.count-1)))
+	b.r.Into = float32(f-float64(b.r.Top)) / float32(b.r.next(b.r.Top)-b.r.Top) * b.r.height(b.r.Top)
 	b.r.clampScroll()
 	b.r.Place(false)
 }

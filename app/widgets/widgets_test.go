@@ -30,7 +30,7 @@ func TestCut(t *testing.T) {
 func TestRowsKeepTheirPlaceInAMillion(t *testing.T) {
 	test.NewTempApp(t)
 	r := NewRows()
-	r.Header = func(i int) bool { return i%1001 == 0 }
+	r.Nth = func(i int) int { return i%1001 - 1 }
 	r.Create = func(bool) fyne.CanvasObject { return widget.NewLabel("") }
 	r.Update = func(int, bool, fyne.CanvasObject) {}
 	w := test.NewTempWindow(t, r)
@@ -62,6 +62,80 @@ func TestRowsKeepTheirPlaceInAMillion(t *testing.T) {
 	r.SetCursor(777_777)
 	if b := r.Shown[777_777]; b == nil || b.Position().Y < -1 || b.Position().Y+rowHeight() > r.Size().Height+1 {
 		t.Error("the cursor is not seen")
+	}
+}
+
+// TestTilesKeepTheirPlaceInAMillion does the same with several rows in a line. The last line of a heading is not full.
+func TestTilesKeepTheirPlaceInAMillion(t *testing.T) {
+	test.NewTempApp(t)
+	r := NewRows()
+	r.Nth = func(i int) int { return i%1001 - 1 }
+	r.Create = func(bool) fyne.CanvasObject { return widget.NewLabel("") }
+	r.Update = func(int, bool, fyne.CanvasObject) {}
+	r.Tile, r.Below = 200, 50
+	w := test.NewTempWindow(t, r)
+	w.Resize(fyne.NewSize(900, 600))
+	r.SetCount(1_001_000)
+	columns := r.columns()
+	if columns != 4 {
+		t.Fatalf("%d tiles of 200 in 900", columns)
+	}
+	for _, at := range []int{0, 1, 500_003, r.count - 1} {
+		r.Jump(at)
+		for range 50 {
+			r.scroll(13)
+		}
+		for range 20 {
+			r.scroll(-11)
+		}
+		y := -r.Into
+		for i := r.Top; i < r.count && r.Shown[i] != nil; i = r.next(i) {
+			for n := i; n < r.next(i); n++ {
+				p, size := r.Shown[n].Position(), r.Shown[n].Size()
+				if p.Y < y-.01 || p.Y > y+.01 || p.X != size.Width*float32(n-i) || p.X+size.Width > 900 {
+					t.Fatalf("row %d of line %d is at %v, want %v", n, i, p, y)
+				}
+			}
+			y += r.height(i)
+		}
+		if y < r.Size().Height-.01 {
+			t.Errorf("at %d there is room below: %v of %v", at, y, r.Size().Height)
+		}
+	}
+
+	key := func(names ...fyne.KeyName) int {
+		for _, n := range names {
+			r.TypedKey(&fyne.KeyEvent{Name: n})
+		}
+		return r.Cursor
+	}
+	for _, tc := range []struct {
+		from int
+		keys []fyne.KeyName
+		want int
+	}{
+		{1, []fyne.KeyName{fyne.KeyRight, fyne.KeyDown}, 6},
+		{1, []fyne.KeyName{fyne.KeyUp}, 1},
+		{999, []fyne.KeyName{fyne.KeyDown}, 1004},             // from the last line of a heading to the next heading
+		{1000, []fyne.KeyName{fyne.KeyRight}, 1002},           // in reading order
+		{1004, []fyne.KeyName{fyne.KeyUp, fyne.KeyLeft}, 998}, // and back
+		{1_000_999, []fyne.KeyName{fyne.KeyDown}, 1_000_999},  // the last one
+		{777_785, []fyne.KeyName{fyne.KeyDown, fyne.KeyUp}, 777_785},
+	} {
+		r.SetCursor(tc.from)
+		if got := key(tc.keys...); got != tc.want || r.Shown[got] == nil {
+			t.Errorf("%v from %d: %d, want %d", tc.keys, tc.from, got, tc.want)
+		}
+	}
+
+	w.Resize(fyne.NewSize(500, 600)) // other lines, and the top row begins one
+	if r.columns() != 2 || r.start(r.Top) != r.Top || r.Shown[r.Top] == nil {
+		t.Errorf("narrower: %d columns, top %d", r.columns(), r.Top)
+	}
+	r.Tile = 0
+	r.Reset()
+	if n := len(r.inner.Objects); n > 12 || r.Shown[r.Top] == nil {
+		t.Errorf("as a list: %d objects", n)
 	}
 }
 

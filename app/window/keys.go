@@ -27,7 +27,7 @@ func keyList() []keyPart {
 			{"Esc", words.L("Back, or close a dialog")}, {"?", words.L("This list")}}},
 		{words.L("List of events"), [][2]string{{"↑ ↓", words.L("Move")}, {enter, words.L("Open")},
 			{space, words.L("Pick")}, {shift + "↑ ↓", words.L("Pick several")}, {ctrl + "A", words.L("Pick all")},
-			{"P", words.L("Protect, or unprotect")}, {"E", words.L("Export")}, {del, words.L("Delete")},
+			{"G", words.L("List, or large pictures")}, {"P", words.L("Protect, or unprotect")}, {"E", words.L("Export")}, {del, words.L("Delete")},
 			{ctrl + "Z", words.L("Undo")}}},
 		{words.L("Player"), [][2]string{{space, words.L("Play or pause")}, {"← →", words.L("5 seconds back or on")},
 			{", .", words.L("One picture back or on")}, {words.L("Home End"), words.L("Beginning, end")},

@@ -47,7 +47,9 @@ type Page struct {
 	failed   *fyne.Container
 	fault    *widget.Label
 	thumbs   *thumbs
-	seen     *seen.List // nil before the first update
+	scrub    *scrub
+	tiles    *widgets.IconButton // shows a list or pictures
+	seen     *seen.List          // nil before the first update
 	strip    *strip
 	days     *widgets.IconButton // shows or hides the strip
 
@@ -106,25 +108,35 @@ func New(env *page.Env) *Page {
 	p.rebuild = container.NewVBox(p.reading, container.New(widgets.Low{Height: 4}, p.progress))
 
 	p.rows = widgets.NewRows()
-	p.rows.Header = func(i int) bool { return p.book.header(i) }
+	p.rows.Nth = func(i int) int {
+		_, n := p.book.at(i)
+		return n
+	}
+	p.rows.Below = tileBelow
+	p.setTiles(env.App.Preferences().Bool(prefTiles))
 	p.rows.Create = func(header bool) fyne.CanvasObject {
 		if header {
 			return newDayRow()
 		}
-		return newEventRow()
+		return newEventRow(p.rows.Tile > 0)
 	}
 	p.rows.Update = p.updateRow
 	p.rows.Tapped = p.tapped
 	p.rows.Typed = p.typed
 	p.rows.Secondary = p.offer
 	p.rows.Extend = p.extend
+	p.scrub = &scrub{env: env}
+	p.rows.Hovered = p.hover
 
 	p.strip = newStrip(env, p.openEvent, func() { p.content.Refresh() },
 		func() event.Query { return p.query })
 	if env.App.Preferences().Bool(prefNoStrip) {
 		p.strip.Hide()
 	}
-	p.rows.Moved = p.showDay
+	p.rows.Moved = func() {
+		p.scrub.end() // the thumbnail below the mouse is another one now
+		p.showDay()
+	}
 
 	p.welcome = widgets.Centred(words.L("Welcome to Preroll"),
 		words.L(
@@ -168,6 +180,7 @@ func (p *Page) newFilter() fyne.CanvasObject {
 	p.date.Ranges = true
 	p.date.OnChanged = func(*time.Time) { p.filter() }
 	p.date.Counts = p.countDays
+	p.tiles = widgets.NewIcon(theme.GridIcon(), words.L("A list, or large pictures (G)"), p.toggleTiles)
 	p.days = widgets.NewIcon(theme.HistoryIcon(), words.L("Show or hide the day at a glance"), p.toggleStrip)
 	p.clear = widgets.NewIcon(theme.ContentClearIcon(), words.L("Show all events"), p.showAll)
 	p.count = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{})
@@ -176,7 +189,7 @@ func (p *Page) newFilter() fyne.CanvasObject {
 		return widgets.Fixed(w, 0, o)
 	}
 	p.filters = container.NewBorder(nil, nil, nil,
-		container.NewHBox(width(134, p.camera), width(114, p.label), width(134, p.date), p.days, p.clear),
+		container.NewHBox(width(134, p.camera), width(114, p.label), width(134, p.date), p.tiles, p.days, p.clear),
 		container.NewBorder(nil, nil, nil, p.count, p.search))
 	return p.filters
 }
@@ -495,10 +508,16 @@ func (p *Page) Content() fyne.CanvasObject { return p.content }
 func (p *Page) Show() {}
 
 // Hide stops the clip that plays.
-func (p *Page) Hide() { p.detail.player.Pause() }
+func (p *Page) Hide() {
+	p.scrub.end()
+	p.detail.player.Pause()
+}
 
 // Leave ends what goes on for the event that is shown.
-func (p *Page) Leave() { p.detail.leave() }
+func (p *Page) Leave() {
+	p.scrub.end()
+	p.detail.leave()
+}
 
 // ReturnTo makes the page begin at a place, which an earlier window stored.
 func (p *Page) ReturnTo(place string) { p.goTo = place }
@@ -520,6 +539,7 @@ func (p *Page) Tick() {
 
 // openEvent shows one event.
 func (p *Page) openEvent(e event.Event) {
+	p.scrub.end()
 	p.see(e)
 	p.detail.show(e)
 	p.detail.content.Show()
@@ -717,6 +737,47 @@ func (p *Page) showDay() {
 
 // --- Rows ---
 
+// prefTiles is the name of the window's setting for large pictures instead of a list.
+const prefTiles = "tiles"
+
+// Sizes of a tile at the usual text size: its least width, and the height of the text below its picture.
+const (
+	tileWidth = 230
+	tileBelow = 50
+)
+
+// toggleTiles shows a list or large pictures.
+func (p *Page) toggleTiles() {
+	on := p.rows.Tile == 0
+	p.env.App.Preferences().SetBool(prefTiles, on)
+	p.scrub.end()
+	p.setTiles(on)
+	p.rows.Reset()
+}
+
+func (p *Page) setTiles(on bool) {
+	p.rows.Tile = 0
+	if on {
+		p.rows.Tile = tileWidth
+	}
+}
+
+// hover shows the picture of a clip that lies where the mouse is on its thumbnail.
+func (p *Page) hover(i int, at fyne.Position) {
+	e, _, ok := p.book.event(i)
+	box := p.rows.Object(i)
+	if !ok || box == nil {
+		p.scrub.end()
+		return
+	}
+	t := box.(*eventRow).thumb
+	if x, in := t.part(at); in {
+		p.scrub.move(e, t, x)
+	} else {
+		p.scrub.end()
+	}
+}
+
 // pictured redraws the rows of a thumbnail that was loaded.
 func (p *Page) pictured(path string) {
 	for i := range p.rows.Shown {
@@ -787,6 +848,8 @@ func (p *Page) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
 		p.pick(e, !on)
 		p.last = p.rows.Cursor
 		p.rows.RefreshRow(p.rows.Cursor)
+	case fyne.KeyG:
+		p.toggleTiles()
 	case fyne.KeyP:
 		on := slices.ContainsFunc(several, func(e event.Event) bool { return !e.Protected })
 		p.env.Each(several, func(ctx context.Context, e event.Event) error { return p.env.Protect(ctx, e, on) }, nil)

@@ -22,6 +22,15 @@ var scenes = []pagetest.Scene[*Page]{
 		p.reload()
 	}},
 	{Name: "events", Set: func(_ *pagetest.Rig, _ *pagetest.Fake, _ *Page) {}},
+	{Name: "events-tiles", Set: func(w *pagetest.Rig, _ *pagetest.Fake, p *Page) {
+		p.toggleTiles()
+		w.Settle()
+		for i := range p.rows.Shown {
+			if r, ok := p.rows.Object(i).(*eventRow); ok {
+				r.thumb.set(pagetest.Picture())
+			}
+		}
+	}},
 	{Name: "events-picked", Set: func(_ *pagetest.Rig, _ *pagetest.Fake, p *Page) {
 		p.tapped(1, fyne.KeyModifierControl)
 		p.tapped(5, fyne.KeyModifierShift)

@@ -64,8 +64,15 @@ func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
 	}
 	m := rowOf(p.env, e)
 	r.title.Set(m.title, theme.ColorNameForeground)
-	r.detail.Set(m.detail, theme.ColorNameForeground)
-	r.state.Set(m.state, colourOf(m.importance))
+	switch {
+	case !r.tile:
+		r.detail.Set(m.detail, theme.ColorNameForeground)
+		r.state.Set(m.state, colourOf(m.importance))
+	case e.State == event.Saved:
+		r.detail.Set(m.detail, theme.ColorNameForeground)
+	default: // there is room for one line
+		r.detail.Set(m.state, colourOf(m.importance))
+	}
 	r.dot.FillColor = color.Transparent
 	if p.seen != nil && !p.seen.Has(e) {
 		r.dot.FillColor = theme.Color(theme.ColorNamePrimary)
@@ -79,10 +86,7 @@ func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
 	if e.Thumbnail != "" {
 		picture = p.thumbs.get(p.env.Path(e, e.Thumbnail))
 	}
-	if r.thumb.Image != picture {
-		r.thumb.Image = picture
-		r.thumb.Refresh()
-	}
+	r.thumb.set(picture)
 	_, on := p.picked[e.ID]
 	r.filling = true
 	if r.check.Checked != on {
@@ -129,11 +133,12 @@ func (r *dayRow) CreateRenderer() fyne.WidgetRenderer {
 	return widget.NewSimpleRenderer(container.NewVBox(layout.NewSpacer(), r.line))
 }
 
-// eventRow is a reusable row of the list.
+// eventRow is a reusable row of the list, or a tile with a large picture.
 type eventRow struct {
 	widget.BaseWidget
+	tile                 bool
 	check                *widget.Check
-	thumb                *canvas.Image
+	thumb                *thumb
 	title, detail, state *widgets.Line
 	lock                 *widget.Icon
 	dot                  *canvas.Circle // the event was not seen yet
@@ -141,22 +146,25 @@ type eventRow struct {
 	filling              bool
 }
 
-func newEventRow() *eventRow {
-	r := &eventRow{thumb: canvas.NewImageFromImage(nil), check: widget.NewCheck("", nil),
+func newEventRow(tile bool) *eventRow {
+	r := &eventRow{tile: tile, thumb: newThumb(), check: widget.NewCheck("", nil),
 		lock: widget.NewIcon(widgets.LockIcon), dot: canvas.NewCircle(color.Transparent)}
-	r.thumb.FillMode, r.thumb.CornerRadius = canvas.ImageFillContain, 4
-	r.thumb.SetMinSize(fyne.NewSize(112, 63))
-	ground := canvas.NewRectangle(color.NRGBA{0x80, 0x80, 0x80, 0x30})
-	ground.CornerRadius = 4
 	r.title, r.detail, r.state = widgets.NewLine(fyne.TextStyle{Bold: true}), widgets.NewLine(fyne.TextStyle{}),
 		widgets.NewLine(fyne.TextStyle{})
 	r.title.Name = true
-	text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail, r.state,
-		layout.NewSpacer())
-	r.box = container.NewBorder(nil, nil,
-		container.NewHBox(r.check, container.NewCenter(container.NewStack(ground, r.thumb))),
-		container.NewHBox(container.NewCenter(r.lock), container.NewCenter(widgets.Fixed(9, 9, r.dot))),
-		container.New(layout.NewCustomPaddedLayout(0, 0, theme.Padding()*2, theme.Padding()), text))
+	marks := container.NewHBox(container.NewCenter(r.lock), container.NewCenter(widgets.Fixed(9, 9, r.dot)))
+	if tile {
+		text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail,
+			layout.NewSpacer())
+		r.box = container.New(widgets.Below{Height: tileBelow - 10}, r.thumb,
+			container.NewBorder(nil, nil, r.check, marks, text))
+	} else {
+		text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail, r.state,
+			layout.NewSpacer())
+		r.box = container.NewBorder(nil, nil,
+			container.NewHBox(r.check, container.NewCenter(widgets.Fixed(112, 63, r.thumb))), marks,
+			container.New(layout.NewCustomPaddedLayout(0, 0, theme.Padding()*2, theme.Padding()), text))
+	}
 	r.ExtendBaseWidget(r)
 	return r
 }
@@ -169,10 +177,7 @@ func (r *eventRow) blank() {
 	widgets.SetVisible(r.lock, false)
 	r.dot.FillColor = color.Transparent
 	r.dot.Refresh()
-	if r.thumb.Image != nil {
-		r.thumb.Image = nil
-		r.thumb.Refresh()
-	}
+	r.thumb.set(nil)
 	r.check.OnChanged = nil
 	if r.check.Checked {
 		r.check.SetChecked(false)
