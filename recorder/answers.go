@@ -45,6 +45,18 @@ func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]stat
 	return diagnose.Why(e), nil
 }
 
+// Outages returns when cameras were not recorded between two times.
+func (r *Recorder) Outages(ctx context.Context, from, to time.Time) ([]status.Outage, error) {
+	entries, err := r.history.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now := time.Now(); to.After(now) {
+		to = now
+	}
+	return diagnose.Outages(entries, from, to), nil
+}
+
 // Verify reads the clips of an event back and compares them with the record of the event. The verdict says what is
 // wrong. An error means that the clips could not be checked.
 func (r *Recorder) Verify(ctx context.Context, id string) (status.VerifyResult, error) {

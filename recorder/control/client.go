@@ -284,6 +284,12 @@ func (c *Client) Why(ctx context.Context, camera string, at time.Time) (list []s
 		nil, &list)
 }
 
+// Outages returns when cameras were not recorded between two times.
+func (c *Client) Outages(ctx context.Context, from, to time.Time) (list []status.Outage, err error) {
+	return list, c.do(ctx, "GET", "/v1/outages?"+url.Values{"from": {from.Format(time.RFC3339)},
+		"to": {to.Format(time.RFC3339)}}.Encode(), nil, &list)
+}
+
 // Event returns one event.
 func (c *Client) Event(ctx context.Context, id string) (e event.Event, err error) {
 	return e, c.do(ctx, "GET", "/v1/events/"+url.PathEscape(id), nil, &e)

@@ -57,6 +57,7 @@ type Recorder interface {
 	Folder(ctx context.Context, path, use string) (status.Folder, error)
 	Discover(context.Context) ([]status.DiscoveredCamera, error)
 	Why(ctx context.Context, camera string, at time.Time) ([]status.Finding, error)
+	Outages(ctx context.Context, from, to time.Time) ([]status.Outage, error)
 	Devices() []status.Caller
 	PairingCode() (code string, until time.Time, err error)
 	RemoveDevice(id string) error

@@ -177,6 +177,10 @@ func (f *fake) Folder(_ context.Context, path, use string) (status.Folder, error
 	return status.Folder{Path: path, Kind: use}, f.refuse
 }
 func (f *fake) Discover(context.Context) ([]status.DiscoveredCamera, error) { return nil, f.refuse }
+func (f *fake) Outages(_ context.Context, from, to time.Time) ([]status.Outage, error) {
+	return []status.Outage{{Camera: "gate", From: from, To: to}}, f.refuse
+}
+
 func (f *fake) Why(_ context.Context, camera string, at time.Time) ([]status.Finding, error) {
 	return []status.Finding{{About: text.Plain(camera), Text: text.Plain(at.UTC().Format(time.RFC3339))}}, f.refuse
 }
@@ -264,8 +268,9 @@ func TestErrorOf(t *testing.T) {
 // empty is a recorder that has nothing.
 type empty struct{ *fake }
 
-func (empty) Days(context.Context, event.Query) ([]event.Day, error)           { return nil, nil }
-func (empty) Why(context.Context, string, time.Time) ([]status.Finding, error) { return nil, nil }
+func (empty) Days(context.Context, event.Query) ([]event.Day, error)                 { return nil, nil }
+func (empty) Outages(context.Context, time.Time, time.Time) ([]status.Outage, error) { return nil, nil }
+func (empty) Why(context.Context, string, time.Time) ([]status.Finding, error)       { return nil, nil }
 
 // TestListsAreNeverNull: a client in a language where null is no empty list walks every list.
 func TestListsAreNeverNull(t *testing.T) {
@@ -391,6 +396,10 @@ func TestNewerCalls(t *testing.T) {
 	if l, err := c.Why(ctx, "a&b", at); err != nil || len(l) != 1 || l[0].About.String() != "a&b" ||
 		l[0].Text.String() != "2026-11-22T12:30:05Z" {
 		t.Errorf("%v, %v", l, err)
+	}
+	if l, err := c.Outages(ctx, at, at.Add(time.Hour)); err != nil || len(l) != 1 || !l[0].From.Equal(at) ||
+		l[0].To.Sub(at) != time.Hour {
+		t.Errorf("%+v, %v", l, err)
 	}
 	f.refuse = errors.New("no")
 	_, days := c.Days(ctx, event.Query{})

@@ -86,6 +86,7 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("POST /v1/folder", s.folder)
 	mux.HandleFunc("POST /v1/discover", s.discover)
 	mux.HandleFunc("GET /v1/why", s.why)
+	mux.HandleFunc("GET /v1/outages", s.outages)
 	mux.HandleFunc("GET /v1/devices", s.devices)
 	mux.HandleFunc("DELETE /v1/devices/{id}", s.removeDevice)
 	mux.HandleFunc("POST /v1/pairing", s.pairing)
@@ -332,6 +333,17 @@ func (s *server) why(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list, err := s.r.Why(r.Context(), r.FormValue("camera"), at)
+	answerList(w, list, err)
+}
+
+func (s *server) outages(w http.ResponseWriter, r *http.Request) {
+	from, err := time.Parse(time.RFC3339, r.FormValue("from"))
+	to, terr := time.Parse(time.RFC3339, r.FormValue("to"))
+	if err = errors.Join(err, terr); err != nil {
+		answer(w, nil, text.CallUnreadable.Error(err))
+		return
+	}
+	list, err := s.r.Outages(r.Context(), from, to)
 	answerList(w, list, err)
 }
 

@@ -320,6 +320,14 @@ type Advice struct {
 	Hint text.Text `json:"hint"`
 }
 
+// Outage is a time in which a camera was not recorded.
+type Outage struct {
+	Camera string    `json:"camera,omitempty"` // its id; "" means that Preroll itself did not run
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+	Text   text.Text `json:"text"` // why
+}
+
 // Finding is one result of a check.
 type Finding struct {
 	About text.Text `json:"about"` // what it is about, such as the RAM disk or a camera

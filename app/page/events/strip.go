@@ -18,21 +18,22 @@ import (
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/status"
 )
 
 // Sizes of the strip at the usual text size.
 const (
 	stripRow   = 16          // height of a camera's row
 	stripHours = 20          // height of the hours above
-	stripNames = 110         // width of the names
+	stripNames = 220         // max width of the names
 	stripRows  = 6           // max number of rows
 	stripPart  = 1000        // events that are asked for at once
 	stripLeast = time.Minute // the shortest stretch of time that can be shown
 	wholeDay   = 24 * time.Hour
 )
 
-// strip shows a day from left to right: a row for each camera, with its events and what is missing in them. The wheel
-// zooms, dragging moves, and a click opens an event.
+// strip shows a day from left to right: a row for each camera, with its events, what is missing in them, and when the
+// camera was not recorded. The wheel zooms, dragging moves, and a click opens an event.
 type strip struct {
 	widget.BaseWidget
 	env    *page.Env
@@ -40,17 +41,20 @@ type strip struct {
 	resize func()             // the number of rows has changed
 	filter func() event.Query // what the list shows
 
-	day     string // such as "2026-11-22"
+	widest  float32 // width of the longest name
+	day     string  // such as "2026-11-22"
 	begin   time.Time
 	events  []event.Event // of the day, newest first
-	cameras []string      // ids, a row each
-	wanted  string        // the day that was to be shown last
-	asked   string        // the day that was asked for last
+	outages []status.Outage
+	cameras []string // ids, a row each
+	wanted  string   // the day that was to be shown last
+	asked   string   // the day that was asked for last
 	asking  bool
 	stale   bool
 
 	from, to time.Duration // the part of the day that is shown
 	hovered  *event.Event
+	outage   *status.Outage // below the mouse
 
 	picture *canvas.Raster
 	names   []*widgets.Line
@@ -74,6 +78,7 @@ func (s *strip) show(day string, stale bool) {
 		return
 	}
 	s.asked, s.asking, s.stale = day, true, false
+	from, _ := time.ParseInLocation(time.DateOnly, day, time.Local)
 	q := s.filter()
 	q.Day, q.Until, q.Limit = day, "", stripPart
 	s.env.Work.Go(func() {
@@ -84,34 +89,49 @@ func (s *strip) show(day string, stale bool) {
 			part, err = s.env.Client.Events(s.env.Ctx, q)
 			list = append(list, part...)
 		}
+		var outages []status.Outage
+		if err == nil { // without them the strip shows the events alone
+			outages, _ = s.env.Client.Outages(s.env.Ctx, from, from.AddDate(0, 0, 1))
+		}
 		s.env.Do(func() {
 			s.asking = false
 			if err != nil {
 				s.asked = ""
 				return
 			}
-			s.load(day, list)
+			s.load(day, list, outages)
 			s.show(s.wanted, false)
 		})
 	})
 }
 
-func (s *strip) load(day string, list []event.Event) {
+func (s *strip) load(day string, list []event.Event, outages []status.Outage) {
 	s.begin, _ = time.ParseInLocation(time.DateOnly, day, time.Local)
 	if day != s.day {
 		s.from, s.to = 0, s.whole()
 	}
-	s.day, s.events, s.hovered = day, list, nil
+	s.day, s.events, s.outages, s.hovered, s.outage = day, list, outages, nil, nil
 	var ids []string
 	for _, e := range list {
 		if !slices.Contains(ids, e.Camera) {
 			ids = append(ids, e.Camera)
 		}
 	}
+	only := s.filter().Camera
+	for _, o := range outages {
+		if o.Camera != "" && (only == "" || only == o.Camera) && !slices.Contains(ids, o.Camera) {
+			ids = append(ids, o.Camera)
+		}
+	}
 	slices.SortFunc(ids, func(a, b string) int {
 		return strings.Compare(strings.ToLower(s.env.CameraName(a)), strings.ToLower(s.env.CameraName(b)))
 	})
 	ids = ids[:min(len(ids), stripRows)]
+	s.widest = 0
+	for _, id := range ids {
+		s.widest = max(s.widest, fyne.MeasureText(s.env.CameraName(id), theme.Size(theme.SizeNameCaptionText),
+			fyne.TextStyle{}).Width)
+	}
 	more := len(ids) != len(s.cameras)
 	s.cameras = ids
 	s.Refresh()
@@ -125,7 +145,9 @@ func (s *strip) whole() time.Duration { return s.begin.AddDate(0, 0, 1).Sub(s.be
 
 // --- Places ---
 
-func (s *strip) left() float32  { return stripNames * widgets.Scale() }
+func (s *strip) left() float32 {
+	return min(s.widest, stripNames*widgets.Scale(), s.Size().Width/4) + 2*theme.Padding()
+}
 func (s *strip) top() float32   { return stripHours * widgets.Scale() }
 func (s *strip) row() float32   { return stripRow * widgets.Scale() }
 func (s *strip) width() float32 { return max(1, s.Size().Width-s.left()) }
@@ -176,6 +198,21 @@ func (s *strip) find(p fyne.Position) *event.Event {
 	return &s.events[best]
 }
 
+// findOutage returns the outage at a point, or nil.
+func (s *strip) findOutage(p fyne.Position) *status.Outage {
+	row := int((p.Y - s.top()) / s.row())
+	if p.Y < s.top() || row >= len(s.cameras) || p.X < s.left() {
+		return nil
+	}
+	at, slack := s.begin.Add(s.at(p.X-s.left())), s.at(2)-s.at(0)
+	for i, o := range s.outages {
+		if (o.Camera == "" || o.Camera == s.cameras[row]) && at.After(o.From.Add(-slack)) && at.Before(o.To.Add(slack)) {
+			return &s.outages[i]
+		}
+	}
+	return nil
+}
+
 // --- Mouse ---
 
 // Tapped opens the event that is clicked.
@@ -212,17 +249,19 @@ func (s *strip) look(from, length time.Duration) {
 // MouseIn does nothing.
 func (s *strip) MouseIn(*desktop.MouseEvent) {}
 
-// MouseMoved says which event is below the mouse.
-func (s *strip) MouseMoved(e *desktop.MouseEvent) { s.hover(s.find(e.Position)) }
+// MouseMoved says which event or outage is below the mouse.
+func (s *strip) MouseMoved(e *desktop.MouseEvent) {
+	s.hover(s.find(e.Position), s.findOutage(e.Position))
+}
 
 // MouseOut says nothing of an event any more.
-func (s *strip) MouseOut() { s.hover(nil) }
+func (s *strip) MouseOut() { s.hover(nil, nil) }
 
-func (s *strip) hover(e *event.Event) {
-	if s.hovered == e {
+func (s *strip) hover(e *event.Event, o *status.Outage) {
+	if s.hovered == e && s.outage == o {
 		return
 	}
-	s.hovered = e
+	s.hovered, s.outage = e, o
 	s.say()
 	canvas.Refresh(s.picture)
 }
@@ -235,6 +274,9 @@ func (s *strip) say() {
 	}
 	if s.to-s.from < s.whole() {
 		text += "  " + s.clock(s.from) + " – " + s.clock(s.to)
+	}
+	if o := s.outage; o != nil {
+		text = s.clock(o.From.Sub(s.begin)) + " – " + s.clock(o.To.Sub(s.begin)) + "  " + words.Say(o.Text)
 	}
 	if e := s.hovered; e != nil {
 		text = e.Time.Local().Format("15:04:05") + "  " + page.LabelOf(*e)
@@ -280,6 +322,15 @@ func (s *strip) draw(w, h int) image.Image {
 	for at, step := time.Duration(0), s.step(); at <= s.whole(); at += step {
 		if x := s.x(at, float64(w)); x >= 0 && x < float64(w) {
 			fill(x, x+1, 0, h, line)
+		}
+	}
+	for _, o := range s.outages {
+		for i, id := range s.cameras {
+			if o.Camera == "" || o.Camera == id {
+				mid := int(row * (float64(i) + 0.5))
+				fill(s.x(o.From.Sub(s.begin), float64(w)), s.x(o.To.Sub(s.begin), float64(w)), mid-h/len(s.cameras)/8-1,
+					mid+h/len(s.cameras)/8+1, theme.Color(theme.ColorNameError))
+			}
 		}
 	}
 	for i := range slices.Backward(s.events) {

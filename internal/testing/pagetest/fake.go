@@ -26,6 +26,7 @@ type Fake struct {
 	ProbeErr error
 	Found    []status.DiscoveredCamera
 	Findings []status.Finding
+	Away     []status.Outage
 	Due      *event.Next
 	Verdict  status.VerifyResult
 	Talks    []status.Connection // newest first
@@ -199,6 +200,11 @@ func (f *Fake) Folder(context.Context, string, string) (status.Folder, error) { 
 
 // Discover implements control.Recorder.
 func (f *Fake) Discover(context.Context) ([]status.DiscoveredCamera, error) { return f.Found, nil }
+
+// Outages implements control.Recorder.
+func (f *Fake) Outages(context.Context, time.Time, time.Time) ([]status.Outage, error) {
+	return f.Away, f.Fail
+}
 
 // Why implements control.Recorder.
 func (f *Fake) Why(context.Context, string, time.Time) ([]status.Finding, error) {

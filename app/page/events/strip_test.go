@@ -1,0 +1,61 @@
+package events
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+
+	"github.com/preroll/preroll/internal/testing/pagetest"
+	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
+)
+
+// TestOutagesAreInTheDay checks that the day shows a camera that was away, also one without an event, and when Preroll
+// itself did not run.
+func TestOutagesAreInTheDay(t *testing.T) {
+	noon := pagetest.Noon
+	f := &pagetest.Fake{Config: config.Default(), Away: []status.Outage{
+		{Camera: "roof", From: noon.Add(-3 * time.Hour), To: noon.Add(-2 * time.Hour), Text: text.Plain("no route")},
+		{From: noon.Add(-time.Hour), To: noon.Add(-30 * time.Minute), Text: text.NotRunning.With()}}}
+	w, p := filled(t, f, 4)
+	w.Settle()
+	s := p.strip
+	row := -1
+	for i, id := range s.cameras {
+		if id == "roof" {
+			row = i
+		}
+	}
+	if len(s.cameras) != 3 || row < 0 {
+		t.Fatalf("rows: %v", s.cameras)
+	}
+	at := func(row int, off time.Duration) fyne.Position {
+		x := s.x(noon.Add(off).Sub(s.begin), float64(s.width()))
+		return fyne.NewPos(s.left()+float32(x), s.top()+s.row()*(float32(row)+0.5))
+	}
+	hover := func(row int, off time.Duration) string {
+		s.MouseMoved(&desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: at(row, off)}})
+		return s.words
+	}
+	if got := hover(row, -150*time.Minute); !strings.Contains(got, "09:00 – 10:00  no route") {
+		t.Errorf("the camera's outage: %q", got)
+	}
+	if got := hover((row+1)%3, -150*time.Minute); strings.Contains(got, "no route") {
+		t.Errorf("another camera's outage: %q", got)
+	}
+	for i := range s.cameras {
+		if got := hover(i, -52*time.Minute); !strings.Contains(got, "11:00 – 11:30  Preroll was not running") {
+			t.Errorf("row %d: %q", i, got)
+		}
+	}
+	m := s.draw(240, 48)
+	_, g, _, _ := m.At(95, 8+16*row).RGBA() // 09:30
+	r, _, _, _ := m.At(95, 8+16*row).RGBA()
+	if r < 2*g {
+		t.Errorf("the outage is not red: %v", m.At(95, 8+16*row))
+	}
+}
