@@ -52,8 +52,8 @@ type Options struct {
 	Show            func(f Frame) // shows a picture at once; the player's goroutine calls it, so it must not block
 	State           func(s State) // called on Open and on each change of Playing, Length, Ended or Err; must not block
 
-	// Leader is a player whose pictures this player accompanies: it shows what lies at the leader's position plus Ahead,
-	// and plays, pauses and jumps as the leader does. It takes no commands but Open, Resize and Close.
+	// Leader is a player whose pictures this player accompanies: it shows what lies at the leader's position plus
+	// Ahead, and plays, pauses and jumps as the leader does. It takes no commands but Open, Resize and Close.
 	Leader *Player
 	Ahead  time.Duration
 
@@ -199,7 +199,8 @@ func (p *Player) Open(s Source, at time.Duration, playing bool) {
 
 // Grab returns one picture of a source: the first one from a position on. It is fitted into a box, or has the size in
 // which it was filmed for a box of 0.
-func Grab(ctx context.Context, ffmpeg, version string, s Source, at time.Duration, box image.Point) (*image.RGBA, error) {
+func Grab(ctx context.Context, ffmpeg, version string, s Source, at time.Duration, box image.Point) (*image.RGBA,
+	error) {
 	if box == (image.Point{}) {
 		box = image.Pt(math.MaxInt16, math.MaxInt16)
 	}

@@ -32,9 +32,10 @@ type model struct {
 
 // entry is one entry of the menu. An entry without a title is a separator.
 type entry struct {
-	title string
-	do    command
-	kids  []entry
+	title   string
+	do      command
+	kids    []entry
+	picture string // file of a picture, or ""
 }
 
 // command is what a click does. Which fields are used depends on do.
@@ -182,7 +183,11 @@ func eventMenu(now time.Time, s *status.Status, ended []event.Event, window bool
 		} else if !window {
 			continue
 		}
-		list = append(list, entry{title: clock(e.Time, now) + "  " + title(e), do: do})
+		picture := ""
+		if e.Thumbnail != "" {
+			picture = e.Path(s.Archive.Path, e.Thumbnail)
+		}
+		list = append(list, entry{title: clock(e.Time, now) + "  " + title(e), do: do, picture: picture})
 	}
 
 	return list

@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fyne.io/systray"
@@ -22,6 +23,7 @@ import (
 	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/notify"
 	"github.com/preroll/preroll/app/opener"
+	"github.com/preroll/preroll/app/picture"
 	"github.com/preroll/preroll/app/seen"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/assets"
@@ -65,6 +67,9 @@ type tray struct {
 	head     *systray.MenuItem // says how the recorder is
 	menuDone context.CancelFunc
 	menu     sync.WaitGroup // goroutines of the menu entries
+
+	pictures atomic.Pointer[menuPictures] // to be loaded next
+	drawing  atomic.Bool                  // pictures are being loaded
 }
 
 // Run shows the tray until ctx ends or the user quits. On macOS the caller must call Run on the main thread.
@@ -383,6 +388,7 @@ func (t *tray) buildMenu(menu []entry) {
 	t.head = systray.AddMenuItem(label(t.shown.head, runtime.GOOS), "")
 	t.head.Disable()
 	systray.AddSeparator()
+	pictures := map[*systray.MenuItem]string{}
 	for _, e := range menu {
 		if e.title == "" {
 			systray.AddSeparator()
@@ -390,10 +396,49 @@ func (t *tray) buildMenu(menu []entry) {
 		}
 		item := systray.AddMenuItem(label(e.title, runtime.GOOS), "")
 		t.on(ctx, item, e)
+		if e.picture != "" {
+			pictures[item] = e.picture
+		}
 		for _, k := range e.kids {
 			t.on(ctx, item.AddSubMenuItem(label(k.title, runtime.GOOS), ""), k)
 		}
 	}
+	t.drawPictures(menuPictures{ctx, pictures})
+}
+
+// iconSize is the size of a picture in the menu, in pixels. Panels show it smaller.
+const iconSize = 64
+
+// menuPictures are the files of the pictures in a menu, until ctx ends.
+type menuPictures struct {
+	ctx   context.Context
+	files map[*systray.MenuItem]string
+}
+
+// drawPictures puts pictures beside entries of the menu, where panels show them. It waits for no drive: while one hangs,
+// further menus stay without pictures.
+func (t *tray) drawPictures(p menuPictures) {
+	if runtime.GOOS != "linux" || len(p.files) == 0 {
+		return
+	}
+	t.pictures.Store(&p)
+	if !t.drawing.CompareAndSwap(false, true) {
+		return // the goroutine below takes them next
+	}
+	go func() {
+		defer t.drawing.Store(false)
+		for p := t.pictures.Swap(nil); p != nil; p = t.pictures.Swap(nil) {
+			for item, file := range p.files {
+				m, err := picture.Load(file)
+				if err != nil {
+					continue // the entry has its words
+				}
+				if icon, err := picture.Icon(m, iconSize); err == nil && p.ctx.Err() == nil {
+					item.SetIcon(icon)
+				}
+			}
+		}
+	}()
 }
 
 // on runs the command of an entry at each click, until ctx ends.

@@ -3,8 +3,12 @@
 package tray
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"image"
 	"image/color"
+	"image/jpeg"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -117,10 +121,16 @@ func TestTray(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 
+	archive := t.TempDir()
+	var jpg bytes.Buffer
+	if err := errors.Join(jpeg.Encode(&jpg, image.NewGray(image.Rect(0, 0, 480, 270)), nil),
+		os.WriteFile(filepath.Join(archive, "x.jpg"), jpg.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	places := config.Paths{Socket: filepath.Join(t.TempDir(), "s")}
 	f := &fake{changed: make(chan struct{}, 1), status: status.Status{
 		Cameras: []status.Camera{camera("a", "Front_door & more", status.Recording),
-			camera("b", "Yard", status.Recording)}, Archive: status.Archive{Path: "/archive"}}}
+			camera("b", "Yard", status.Recording)}, Archive: status.Archive{Path: archive}}}
 	ln, err := control.Listen(places.Socket, "")
 	if err != nil {
 		t.Fatal(err)
@@ -200,9 +210,15 @@ func TestTray(t *testing.T) {
 	f.change(func() {
 		f.events = []event.Event{{ID: "1", CameraName: "Yard", Label: "car",
 			Time: time.Date(2026, 1, 2, 3, 4, 0, 0, time.Local), State: event.Saved, SavedAt: time.Now(),
-			Clips: []event.Clip{{File: "x.mp4"}}}}
+			Clips: []event.Clip{{File: "x.mp4"}}, Thumbnail: "x.jpg"}}
 	})
 	until(t, "the event in the menu", has("2026-01-02 03:04  Yard: car"))
+	until(t, "its picture", func() bool {
+		m, err := icon.Menu(ctx)
+		n, _ := m.Find("2026-01-02 03:04  Yard: car")
+		c, _, perr := image.DecodeConfig(bytes.NewReader(n.Icon))
+		return err == nil && perr == nil && c.Width == iconSize && c.Height == iconSize
+	})
 
 	click("For 1 hour")
 	until(t, "the pause", func() bool { return f.called("pause for 1h0m0s") })

@@ -91,7 +91,7 @@ func (r *Rows) next(i int) int {
 	return end
 }
 
-// Reset makes all rows anew, after Create or Tile was changed.
+// Reset creates all rows again, after Create or Tile was changed.
 func (r *Rows) Reset() {
 	clear(r.Shown)
 	r.spare = [2][]*rowBox{}
@@ -554,7 +554,8 @@ func (b *scrollBar) thumbAt() (y, length float32) {
 		return 0, 0
 	}
 	length = max(32, h*seen/float32(b.r.count))
-	at := (float64(b.r.Top) + float64(b.r.Into/rowHeight())*float64(b.r.columns())) / max(1, float64(b.r.count)-float64(seen)+1)
+	at := (float64(b.r.Top) + float64(b.r.Into/rowHeight())*float64(b.r.columns())) / max(1,
+		float64(b.r.count)-float64(seen)+1)
 	return float32(min(1, at)) * (h - length), length
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/preroll/preroll/app/instance"
 	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/app/picture"
 	"github.com/preroll/preroll/app/seen"
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
@@ -88,7 +89,7 @@ type Page struct {
 func New(env *page.Env) *Page {
 	p := &Page{env: env, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{},
 		getting: map[pageKey]bool{}, last: -1}
-	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: loadPicture}
+	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: picture.Load}
 	p.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	p.headline.Truncation = fyne.TextTruncateEllipsis
 	p.save = env.NewSaveButton()

@@ -206,7 +206,8 @@ func (s *strip) findOutage(p fyne.Position) *status.Outage {
 	}
 	at, slack := s.begin.Add(s.at(p.X-s.left())), s.at(2)-s.at(0)
 	for i, o := range s.outages {
-		if (o.Camera == "" || o.Camera == s.cameras[row]) && at.After(o.From.Add(-slack)) && at.Before(o.To.Add(slack)) {
+		if (o.Camera == "" || o.Camera == s.cameras[row]) && at.After(o.From.Add(-slack)) &&
+			at.Before(o.To.Add(slack)) {
 			return &s.outages[i]
 		}
 	}

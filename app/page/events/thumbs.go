@@ -1,12 +1,9 @@
 package events
 
 import (
-	"errors"
 	"image"
 	_ "image/jpeg" // for thumbnails
 	_ "image/png"  // for cameras' own pictures
-	"io"
-	"os"
 
 	"github.com/preroll/preroll/app/page"
 )
@@ -66,28 +63,3 @@ func (t *thumbs) next() {
 		})
 	}
 }
-
-// loadPicture reads a thumbnail, or the picture that came with a mail. It checks the dimensions first, because a
-// picture from outside may be a small file and a huge image.
-func loadPicture(path string) (image.Image, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	c, _, err := image.DecodeConfig(f)
-	if err != nil {
-		return nil, err
-	}
-	if c.Width > maxPicture || c.Height > maxPicture || c.Width*c.Height > maxPicture*maxPicture/4 {
-		return nil, errors.New("the picture is too large")
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	m, _, err := image.Decode(f)
-	return m, err
-}
-
-// maxPicture is the max length of a side of a picture, in pixels.
-const maxPicture = 8192

@@ -144,6 +144,7 @@ func (w *watcher) RegisterStatusNotifierHost(string) *dbus.Error { return nil }
 type Node struct {
 	ID    int32
 	Label string
+	Icon  []byte // PNG, or nil
 	Kids  []Node
 }
 
@@ -152,6 +153,9 @@ func decode(v []any) Node { // (ia{sv}av)
 	if l, ok := v[1].(map[string]dbus.Variant)["label"]; ok {
 		s, _ := l.Value().(string)
 		n.Label = strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(s, "__", "\x00"), "_", ""), "\x00", "_")
+	}
+	if i, ok := v[1].(map[string]dbus.Variant)["icon-data"]; ok {
+		n.Icon, _ = i.Value().([]byte)
 	}
 	for _, c := range v[2].([]dbus.Variant) {
 		n.Kids = append(n.Kids, decode(c.Value().([]any)))
