@@ -118,6 +118,14 @@ func (r *Recorder) saveMailState() {
 // Connections returns the last connections to the mail server, newest first.
 func (r *Recorder) Connections() []status.Connection { return r.connections.List() }
 
+// LogLines returns the last lines of the log, oldest first.
+func (r *Recorder) LogLines() []string {
+	if r.tail == nil {
+		return nil
+	}
+	return r.tail.Lines()
+}
+
 // MailCamera sends a real alarm mail for a camera to the recorder's own mail server, over the network as a camera does.
 // It makes it possible to test the whole way of an alarm without a camera.
 func (r *Recorder) MailCamera(ctx context.Context, id string) error {

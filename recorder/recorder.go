@@ -28,6 +28,7 @@ import (
 	"github.com/preroll/preroll/recorder/health"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/inbox"
+	"github.com/preroll/preroll/recorder/logtail"
 	"github.com/preroll/preroll/recorder/metrics"
 	"github.com/preroll/preroll/recorder/outbox"
 	"github.com/preroll/preroll/recorder/ring"
@@ -41,6 +42,7 @@ type Options struct {
 	Paths    config.Paths    // the settings file and the state folder
 	Settings config.Settings // must be valid
 	Log      *slog.Logger
+	Tail     *logtail.Tail    // the last lines of Log, for the window and reports; may be nil
 	Sources  []trigger.Source // of alarms, in addition to the mail server and Trigger; may be nil
 
 	// Say says a text in a language, or in the system's for "". Word for phones is in English without it.
@@ -57,6 +59,7 @@ type Recorder struct {
 	paths   config.Paths
 	sources []trigger.Source
 	log     *slog.Logger
+	tail    *logtail.Tail
 	started time.Time
 
 	archive     *archive.Archive
@@ -118,7 +121,7 @@ var ErrClosed = errors.New("this recorder has ended; make a new one")
 func New(ctx context.Context, o Options) (*Recorder, error) {
 	s, state := o.Settings.Clone(), o.Paths.State
 	r := &Recorder{
-		paths: o.Paths, settings: s, sources: o.Sources, log: o.Log, started: time.Now(),
+		paths: o.Paths, settings: s, sources: o.Sources, log: o.Log, tail: o.Tail, started: time.Now(),
 		budget: ring.NewBudget(int64(s.RAMDisk.Budget)), folders: health.NewFolders(),
 		history: history.New(state, o.Log),
 		mailed:  make(chan struct{}, 1), retentionWake: make(chan struct{}, 1), pausing: make(chan struct{}, 1),

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -38,6 +39,22 @@ func Start(configFile string) error {
 	}
 	go func() { _ = cmd.Wait() }() // so that no zombie is left
 	return nil
+}
+
+// Diagnostics returns what the makers of Preroll need to know, as text without passwords.
+func Diagnostics(ctx context.Context, configFile string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, self, "diagnose", "--config", configFile, "-")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("diagnostics: %w: %s", err, strings.TrimSpace(said.String()))
+	}
+	return string(out), nil
 }
 
 // Report writes the report for the makers of Preroll to a new file, by the command diagnose.

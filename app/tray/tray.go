@@ -415,8 +415,8 @@ type menuPictures struct {
 	files map[*systray.MenuItem]string
 }
 
-// drawPictures puts pictures beside entries of the menu, where panels show them. It waits for no drive: while one hangs,
-// further menus stay without pictures.
+// drawPictures puts pictures beside entries of the menu, where panels show them. It waits for no drive: while one
+// hangs, further menus stay without pictures.
 func (t *tray) drawPictures(p menuPictures) {
 	if runtime.GOOS != "linux" || len(p.files) == 0 {
 		return

@@ -109,7 +109,7 @@ const usage = `Preroll saves the seconds before something happened in front of a
   preroll import FILE           add the cameras of Frigate, go2rtc, MediaMTX or a table (CSV)
       --from KIND                 frigate, go2rtc, mediamtx or csv (default: find out)
       --dry-run                   say what would be added
-  preroll diagnose [FILE]       write one file for a bug report, without passwords
+  preroll diagnose [FILE]       write one file for a bug report, without passwords; - prints its short parts
   preroll completion SHELL      a script that completes commands: bash, zsh, fish or powershell
   preroll update                look whether there is a newer version; it only tells
   preroll version               this version, and the FFmpeg that is used

@@ -34,7 +34,7 @@ const (
 	reportTime    = 90 * time.Second
 )
 
-// diagnoseCommand writes one file for a bug report. No password is in it.
+// diagnoseCommand writes one file for a bug report, or the short parts of it as text for "-". No password is in it.
 func diagnoseCommand() command {
 	return command{args: [2]int{0, 1}, run: func(e *env) error {
 		ctx, cancel := context.WithTimeout(e.ctx, reportTime)
@@ -45,6 +45,9 @@ func diagnoseCommand() command {
 		}
 		r := newReport(e)
 		r.fill(ctx, e)
+		if path == "-" {
+			return r.print(e.out)
+		}
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
 			return err
@@ -158,6 +161,11 @@ func (r *report) fill(ctx context.Context, e *env) {
 	drives, err := e.client.Drives(ctx)
 	r.value("drives.json", drives, err)
 	r.history(ctx, e)
+	lines, err := e.client.LogLines(ctx)
+	if err != nil {
+		lines = append(lines, err.Error())
+	}
+	r.add("log.txt", []byte(strings.Join(lines, "\n")+"\n"))
 
 	var checked bytes.Buffer
 	file, _, err := config.Load(e.paths.File)
@@ -235,6 +243,21 @@ func versions(ctx context.Context, e *env) []byte {
 	}
 	fmt.Fprintf(&b, "Preroll %s\n", recorder.Version())
 	return b.Bytes()
+}
+
+// shortParts are the parts of a report that a message to the makers may hold as text.
+var shortParts = []string{"version.txt", "check.txt", "settings.json", "status.json", "log.txt"}
+
+// print prints the short parts.
+func (r *report) print(to io.Writer) error {
+	for _, p := range r.parts {
+		if slices.Contains(shortParts, p.name) {
+			if _, err := fmt.Fprintf(to, "== %s\n%s\n", p.name, bytes.TrimRight(p.text, "\n")); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // write writes the report as a zip file.

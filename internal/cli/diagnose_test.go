@@ -34,6 +34,14 @@ func TestReportHasNoSecret(t *testing.T) {
 	r.add("said.txt",
 		[]byte(`C4nary-mail "C4nary-token" rtsp://u:C4nary%26camera@10.0.0.1/x http://u:C4nary-old@y/ C4nary&camera`+
 			` http://y/z?k=C4nary-other`))
+	var said bytes.Buffer
+	if err := r.print(&said); err != nil {
+		t.Fatal(err)
+	}
+	if s := said.String(); strings.Contains(s, "C4nary") || strings.Contains(s, "== events.json") ||
+		!strings.Contains(s, "== version.txt\n") || !strings.Contains(s, "== log.txt\n") {
+		t.Errorf("as text:\n%s", s)
+	}
 	var b bytes.Buffer
 	if err := r.write(&b); err != nil {
 		t.Fatal(err)

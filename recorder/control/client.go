@@ -163,6 +163,11 @@ func (c *Client) Mail(ctx context.Context, camera string) error {
 	return c.do(ctx, "POST", "/v1/mail", triggerCall{Camera: camera}, nil)
 }
 
+// LogLines returns the last lines of the recorder's log, oldest first.
+func (c *Client) LogLines(ctx context.Context) (list []string, err error) {
+	return list, c.do(ctx, "GET", "/v1/log", nil, &list)
+}
+
 // Connections returns the last connections to the mail server, newest first.
 func (c *Client) Connections(ctx context.Context) (list []status.Connection, err error) {
 	return list, c.do(ctx, "GET", "/v1/connections", nil, &list)

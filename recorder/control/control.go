@@ -28,6 +28,7 @@ type Recorder interface {
 	Apply(config.Settings) error
 	Trigger(ctx context.Context, camera string, t event.Trigger) (string, error)
 	MailCamera(ctx context.Context, camera string) error
+	LogLines() []string
 	Connections() []status.Connection
 	DropUnmatched()
 	Callers() []status.Caller

@@ -59,6 +59,7 @@ func (f *fake) Trigger(_ context.Context, camera string, t event.Trigger) (strin
 }
 func (f *fake) MailCamera(context.Context, string) error { return f.refuse }
 func (f *fake) Connections() []status.Connection         { return nil }
+func (f *fake) LogLines() []string                       { return []string{"one", "two"} }
 func (f *fake) DropUnmatched()                           {}
 func (f *fake) Callers() []status.Caller                 { return f.callers }
 func (f *fake) AddCaller(c status.Caller) (status.Caller, string, error) {
@@ -395,6 +396,9 @@ func TestNewerCalls(t *testing.T) {
 	at := time.Date(2026, 11, 22, 14, 0, 5, 0, time.FixedZone("", 5400))
 	if l, err := c.Why(ctx, "a&b", at); err != nil || len(l) != 1 || l[0].About.String() != "a&b" ||
 		l[0].Text.String() != "2026-11-22T12:30:05Z" {
+		t.Errorf("%v, %v", l, err)
+	}
+	if l, err := c.LogLines(ctx); err != nil || len(l) != 2 || l[1] != "two" {
 		t.Errorf("%v, %v", l, err)
 	}
 	if l, err := c.Outages(ctx, at, at.Add(time.Hour)); err != nil || len(l) != 1 || !l[0].From.Equal(at) ||

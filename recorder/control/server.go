@@ -59,6 +59,7 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("POST /v1/trigger", s.trigger)
 	mux.HandleFunc("POST /v1/mail", s.mail)
 	mux.HandleFunc("GET /v1/connections", s.connections)
+	mux.HandleFunc("GET /v1/log", s.logLines)
 	mux.HandleFunc("DELETE /v1/unmatched", s.dropUnmatched)
 	mux.HandleFunc("GET /v1/callers", s.callers)
 	mux.HandleFunc("POST /v1/callers", s.addCaller)
@@ -178,6 +179,8 @@ func (s *server) mail(w http.ResponseWriter, r *http.Request) {
 func (s *server) connections(w http.ResponseWriter, _ *http.Request) {
 	answerList(w, s.r.Connections(), nil)
 }
+
+func (s *server) logLines(w http.ResponseWriter, _ *http.Request) { answerList(w, s.r.LogLines(), nil) }
 
 func (s *server) dropUnmatched(w http.ResponseWriter, _ *http.Request) {
 	s.r.DropUnmatched()

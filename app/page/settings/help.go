@@ -31,22 +31,72 @@ func (p *Page) helpForm() fyne.CanvasObject {
 	libraries := widget.NewButtonWithIcon(words.L("Licences"), theme.InfoIcon(), func() {
 		p.read(words.L("Licences"), licences())
 	})
+	log := widget.NewButtonWithIcon(words.L("Log"), theme.ListIcon(), p.showLog)
+	p.diagnostics = widget.NewButtonWithIcon(words.L("Copy diagnostics"), theme.ContentCopyIcon(), p.copyDiagnostics)
 	report := widget.NewButtonWithIcon(words.L("Save a report"), theme.DocumentSaveIcon(), p.saveReport)
 	return container.NewVBox(widgets.Heading(words.L("Help")), widgets.Field("", "", p.about),
-		widgets.Field("", "", container.NewHBox(guide, news)),
-		widgets.Field("", words.L("a report for the makers of Preroll: settings, state and log; no password is in it"),
-			container.NewHBox(report, libraries)))
+		widgets.Field("", "", container.NewHBox(guide, news, libraries)),
+		widgets.Field("", words.L("for the makers of Preroll: settings, state and log; no password is in it"),
+			container.NewHBox(p.diagnostics, report, log)))
+}
+
+// showLog shows the last lines of the recorder's log.
+func (p *Page) showLog() {
+	var lines []string
+	p.env.Try(func(ctx context.Context) (err error) {
+		lines, err = p.env.Client.LogLines(ctx)
+		return err
+	}, func() {
+		if lines == nil {
+			return // Try has said why
+		}
+		text := strings.Join(lines, "\n")
+		if text == "" {
+			text = words.L("The log is empty.")
+		}
+		log := widget.NewLabel(text)
+		log.TextStyle, log.Selectable, log.SizeName = fyne.TextStyle{Monospace: true}, true, theme.SizeNameCaptionText
+		scroll := container.NewScroll(log)
+		p.open(words.L("Log"), scroll, func() { fyne.CurrentApp().Clipboard().SetContent(text) })
+		scroll.ScrollToBottom()
+	})
+}
+
+// copyDiagnostics puts what the makers need to know on the clipboard. Collecting it takes a few seconds.
+func (p *Page) copyDiagnostics() {
+	p.diagnostics.Disable()
+	text := ""
+	p.env.Try(func(ctx context.Context) (err error) {
+		text, err = host.Diagnostics(ctx, p.env.Paths.File)
+		return err
+	}, func() {
+		p.diagnostics.Enable()
+		if text != "" {
+			fyne.CurrentApp().Clipboard().SetContent(text)
+			p.env.Toast(words.L("The diagnostics are on the clipboard. Look at them before you publish them."))
+		}
+	})
 }
 
 // read shows a long text in Markdown.
 func (p *Page) read(title, text string) {
 	rich := widget.NewRichTextFromMarkdown(text)
 	rich.Wrapping = fyne.TextWrapWord
+	p.open(title, widgets.NewScroll(rich), nil)
+}
+
+// open shows something long. copies, which may be nil, puts it on the clipboard.
+func (p *Page) open(title string, content fyne.CanvasObject, copies func()) {
 	var d *dialog.CustomDialog
 	away := func() { d.Hide() }
 	ok := widgets.NewAnswer(words.L("Close"), away, away)
-	d = dialog.NewCustomWithoutButtons(title, widgets.NewScroll(rich), p.env.Window)
-	d.SetButtons([]fyne.CanvasObject{ok})
+	d = dialog.NewCustomWithoutButtons(title, content, p.env.Window)
+	buttons := []fyne.CanvasObject{ok}
+	if copies != nil {
+		buttons = append([]fyne.CanvasObject{widget.NewButtonWithIcon(words.L("Copy"), theme.ContentCopyIcon(),
+			copies)}, ok)
+	}
+	d.SetButtons(buttons)
 	room := p.env.Window.Canvas().Size()
 	d.Resize(fyne.NewSize(min(room.Width-60, 760*widgets.Scale()), room.Height-60))
 	d.Show()

@@ -72,18 +72,19 @@ type Page struct {
 	oldTLS    *widget.Check
 	keepMail  *widget.Check
 
-	ramText  *widget.Label
-	next     *widget.Label
-	alarm    *widget.Check
-	saved    *widget.Check
-	trouble  *widget.Check
-	cameras  *widget.CheckGroup
-	login    *widget.Check
-	updates  *widget.Check
-	theme    *widget.Select
-	text     *widget.Select
-	language *widget.Select
-	about    *widget.Label
+	ramText     *widget.Label
+	next        *widget.Label
+	alarm       *widget.Check
+	saved       *widget.Check
+	trouble     *widget.Check
+	cameras     *widget.CheckGroup
+	login       *widget.Check
+	updates     *widget.Check
+	theme       *widget.Select
+	text        *widget.Select
+	language    *widget.Select
+	about       *widget.Label
+	diagnostics *widget.Button
 
 	paired       func() // hides the pairing code, when one more device is paired; nil if none is shown
 	pairedBefore int

@@ -512,3 +512,23 @@ func TestTheFocusIsScrolledTo(t *testing.T) {
 		t.Error("a button below the form scrolled it")
 	}
 }
+
+func TestLogIsShown(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default(), Logged: []string{"level=INFO msg=started", "level=WARN msg=full"}}
+	w, p := open(t, f)
+	w.Settle()
+	p.showLog()
+	w.Settle()
+	top := w.Window.Canvas().Overlays().Top()
+	if top == nil || !strings.Contains(pagetest.Texts(top), "msg=started\nlevel=WARN msg=full") {
+		t.Fatal("the log is not shown")
+	}
+	test.Tap(pagetest.Find(top, "Copy"))
+	if got := fyne.CurrentApp().Clipboard().Content(); !strings.HasSuffix(got, "msg=full") {
+		t.Errorf("copied %q", got)
+	}
+	test.Tap(pagetest.Find(top, "Close"))
+	if w.Window.Canvas().Overlays().Top() != nil {
+		t.Error("it does not close")
+	}
+}

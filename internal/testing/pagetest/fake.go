@@ -27,6 +27,7 @@ type Fake struct {
 	Found    []status.DiscoveredCamera
 	Findings []status.Finding
 	Away     []status.Outage
+	Logged   []string // lines
 	Due      *event.Next
 	Verdict  status.VerifyResult
 	Talks    []status.Connection // newest first
@@ -74,6 +75,9 @@ func (f *Fake) MailCamera(_ context.Context, id string) error {
 	f.Mailed = append(f.Mailed, id)
 	return f.Refuse
 }
+
+// LogLines implements control.Recorder.
+func (f *Fake) LogLines() []string { return f.Logged }
 
 // Connections implements control.Recorder.
 func (f *Fake) Connections() []status.Connection { return f.Talks }
