@@ -22,7 +22,7 @@ type second struct {
 	p       *player.Player
 	picture *canvas.Image
 	stage   *stage
-	message plate
+	message Plate
 
 	mu     sync.Mutex // guards the fields below, which the player's goroutine uses
 	latest player.Frame
@@ -35,7 +35,7 @@ func (v *Player) Beside(video *Video) {
 	if s := v.second; s != nil {
 		v.second = nil
 		v.env.Work.Go(s.p.Close)
-		v.name.say("")
+		v.name.Say("")
 		v.stages.Objects = v.stages.Objects[:1]
 		v.stages.Refresh()
 	}
@@ -45,11 +45,11 @@ func (v *Player) Beside(video *Video) {
 	}
 	s := &second{v: v, picture: canvas.NewImageFromImage(video.Poster)}
 	s.picture.FillMode, s.picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
-	name := newPlate()
-	s.message = newPlate()
+	name := NewPlate()
+	s.message = NewPlate()
 	s.stage = newStage(v, s.picture, over(name, s.message), func() *player.Player { return s.p })
-	name.say(video.Name)
-	v.name.say(v.video.Name)
+	name.Say(video.Name)
+	v.name.Say(v.video.Name)
 	v.second = s
 	v.stages.Add(s.stage)
 	v.stages.Refresh() // gives it a size
@@ -60,34 +60,35 @@ func (v *Player) Beside(video *Video) {
 	s.p.Open(video.Source, v.Line.At+v.video.Start.Sub(video.Start), false)
 }
 
-// plate is a text on a dark ground, which can be read on any picture.
-type plate struct {
+// Plate is a text on a dark ground, which can be read on any picture.
+type Plate struct {
 	*widget.Label
-	box fyne.CanvasObject
+	Box fyne.CanvasObject
 }
 
-func newPlate() plate {
-	p := plate{Label: widget.NewLabel("")}
-	p.box = container.NewStack(canvas.NewRectangle(color.NRGBA{0, 0, 0, 0xc0}),
+// NewPlate makes an empty plate, which is hidden.
+func NewPlate() Plate {
+	p := Plate{Label: widget.NewLabel("")}
+	p.Box = container.NewStack(canvas.NewRectangle(color.NRGBA{0, 0, 0, 0xc0}),
 		container.NewThemeOverride(p.Label, widgets.Dark{Theme: theme.DefaultTheme()}))
-	p.box.Hide()
+	p.Box.Hide()
 	return p
 }
 
-// say shows a text, or nothing for "".
-func (p plate) say(text string) {
+// Say shows a text, or nothing for "".
+func (p Plate) Say(text string) {
 	if p.Text != text {
 		p.SetText(text)
 	}
-	widgets.SetVisible(p.box, text != "")
+	widgets.SetVisible(p.Box, text != "")
 }
 
 // over lays a name and a message over a picture.
-func over(name, message plate) fyne.CanvasObject {
+func over(name, message Plate) fyne.CanvasObject {
 	name.SizeName = theme.SizeNameCaptionText
 	message.Wrapping, message.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
-	return container.NewStack(container.NewVBox(layout.NewSpacer(), message.box, layout.NewSpacer()),
-		container.NewVBox(container.NewHBox(name.box)))
+	return container.NewStack(container.NewVBox(layout.NewSpacer(), message.Box, layout.NewSpacer()),
+		container.NewVBox(container.NewHBox(name.Box)))
 }
 
 // show takes a picture on the player's goroutine.
@@ -117,7 +118,7 @@ func (s *second) state(st player.State) {
 		if st.Err != nil {
 			text = words.Error(st.Err)
 		}
-		s.message.say(text)
+		s.message.Say(text)
 	})
 }
 

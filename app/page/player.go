@@ -72,8 +72,8 @@ type Player struct {
 	video   Video
 	stage   *stage
 	Picture *canvas.Image // the frame that is shown
-	Message plate         // over the picture
-	name    plate         // of the camera, while there are two
+	Message Plate         // over the picture
+	name    Plate         // of the camera, while there are two
 	Line    *widgets.Timeline
 	play    *widgets.IconButton
 	clock   *widgets.Line
@@ -112,7 +112,7 @@ func NewPlayer(env *Env) *Player {
 	v := &Player{env: env, from: -1, to: -1, Full: func(bool) {}}
 	v.Picture = canvas.NewImageFromImage(nil)
 	v.Picture.FillMode, v.Picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
-	v.Message, v.name = newPlate(), newPlate()
+	v.Message, v.name = NewPlate(), NewPlate()
 	v.stage = newStage(v, v.Picture, over(v.name, v.Message), func() *player.Player { return v.p })
 	v.stages = container.New(pair{}, v.stage)
 	v.Line = widgets.NewTimeline(v.seek, v.Typed)
@@ -325,7 +325,7 @@ func (v *Player) state(life int, s player.State) {
 }
 
 // ShowMessage shows a text over the picture, or none for "".
-func (v *Player) ShowMessage(text string) { v.Message.say(text) }
+func (v *Player) ShowMessage(text string) { v.Message.Say(text) }
 
 func (v *Player) setClock(at time.Duration) {
 	text := words.L("%d:%04.1f / %s", int(at.Minutes()), (at % time.Minute).Seconds(), words.Length(v.length))

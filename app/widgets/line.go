@@ -106,3 +106,21 @@ func (r *lineOfText) MinSize() fyne.Size {
 func (r *lineOfText) Refresh()                     { r.l.draw() }
 func (r *lineOfText) Destroy()                     {}
 func (r *lineOfText) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.l.text} }
+
+// ColourOf returns the text colour of an importance.
+func ColourOf(i widget.Importance) fyne.ThemeColorName {
+	switch i {
+	case widget.HighImportance:
+		return theme.ColorNamePrimary
+	case widget.WarningImportance:
+		return theme.ColorNameWarning
+	case widget.DangerImportance:
+		return theme.ColorNameError
+	case widget.SuccessImportance:
+		return theme.ColorNameSuccess
+	case widget.LowImportance:
+		return theme.ColorNameDisabled
+	}
+
+	return theme.ColorNameForeground
+}

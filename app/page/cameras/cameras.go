@@ -389,7 +389,28 @@ func (p *Page) enable(id string, on bool) {
 
 // --- Cards ---
 
-// stateLine says in plain words what a camera does, since when, and what to do.
+// adviceOf returns what can be better with a camera that records, or "".
+func adviceOf(c status.Camera) string {
+	if c.State != status.Recording {
+		return ""
+	}
+	var list []string
+	for _, a := range c.Advice {
+		list = append(list, strings.TrimSuffix(words.Say(a.Text), ".")+". "+words.Say(a.Hint))
+	}
+	return strings.Join(list, "\n\n")
+}
+
+// troubleOf says why a camera is not recorded, and what to do.
+func troubleOf(c status.Camera) string {
+	text := strings.TrimSuffix(words.Say(c.Text), ".") + "."
+	if !c.Hint.IsZero() {
+		text += " " + words.Say(c.Hint)
+	}
+	return text
+}
+
+// stateLine says in one line what a camera does, and since when.
 func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 	since := words.Ago(now.Sub(c.Since))
 	switch c.State {
@@ -400,20 +421,14 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 	case status.Recording:
 		text := words.L("Recording for %s", since)
 		if len(c.Advice) > 0 { // the first advice matters most
-			a := c.Advice[0]
-			return text + ". " + strings.TrimSuffix(words.Say(a.Text), ".") + ". " + words.Say(a.Hint),
-				widget.WarningImportance
+			return words.Say(c.Advice[0].Text), widget.WarningImportance
 		}
 		return text, widget.SuccessImportance
 	}
 
-	text := words.L("%s. No video for %s", strings.TrimSuffix(words.Say(c.Text), "."), since)
+	text := words.L("No video for %s", since)
 	if wait := c.Retry.Sub(now); !c.Retry.IsZero() && wait > 0 {
 		text += words.L(", trying again in %s", words.Ago(wait+time.Second))
-	}
-	text += "."
-	if !c.Hint.IsZero() {
-		text += " " + words.Say(c.Hint)
 	}
 	return text, widget.DangerImportance
 }
@@ -440,7 +455,7 @@ func factsOf(c status.Camera, now time.Time) string {
 // cardWidth is the least width of a card, and cardText the height of what is below its picture, at the usual text size.
 const (
 	cardWidth = 250
-	cardText  = 104
+	cardText  = 70
 )
 
 // card is a reusable card of a camera. A click on its picture shows the camera live.
@@ -450,8 +465,11 @@ type card struct {
 	camera  status.Camera
 	picture *canvas.Image
 	name    *widgets.Line
+	state   *widgets.Line
 	facts   *widgets.Line
-	state   *widget.Label
+	message page.Plate // what is wrong, over the picture that is not there
+	advice  *widgets.IconButton
+	said    string // by the advice
 	bar     *widget.ProgressBar
 	save    *widgets.IconButton
 	more    *widgets.IconButton
@@ -466,9 +484,12 @@ func newCard(p *Page) *card {
 	ground.CornerRadius = 4
 	c.name = widgets.NewLine(fyne.TextStyle{Bold: true})
 	c.name.Name = true
-	c.facts = widgets.NewLine(fyne.TextStyle{})
-	c.state = widget.NewLabel("")
-	c.state.Wrapping, c.state.SizeName = fyne.TextWrapWord, theme.SizeNameCaptionText
+	c.state, c.facts = widgets.NewLine(fyne.TextStyle{}), widgets.NewLine(fyne.TextStyle{})
+	c.state.Small, c.facts.Small = true, true
+	c.message = page.NewPlate()
+	c.message.Wrapping, c.message.SizeName = fyne.TextWrapWord, theme.SizeNameCaptionText
+	c.advice = widgets.NewIcon(theme.WarningIcon(), words.L("What can be better"), nil)
+	c.advice.OnTapped = func() { c.advise() }
 	c.bar = widget.NewProgressBar()
 	c.bar.TextFormatter = func() string { return "" }
 	c.save = widgets.NewIcon(theme.MediaRecordIcon(), words.L("Save a clip now"), func() { p.saveClip(c.camera.ID) })
@@ -476,12 +497,12 @@ func newCard(p *Page) *card {
 	c.more.OnTapped = func() { widgets.ShowMenu(c.menu(), c.more, p.env.Window.Canvas()) }
 	frame := widgets.NewBackdrop(theme.ColorNameHeaderBackground, theme.ColorNameInputBorder, 6)
 	lines := container.New(layout.NewCustomPaddedLayout(0, 0, theme.InnerPadding(), 0),
-		container.New(layout.NewCustomPaddedVBoxLayout(0), layout.NewSpacer(), c.name, c.facts, layout.NewSpacer()))
-	text := container.NewBorder(container.NewVBox(container.New(widgets.FixedHeight{Height: 4}, c.bar),
-		container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedHBoxLayout(0), c.save, c.more), lines)),
-		nil, nil, nil, container.NewVScroll(c.state))
+		container.New(layout.NewCustomPaddedVBoxLayout(0), layout.NewSpacer(), c.name, c.state, c.facts,
+			layout.NewSpacer()))
+	text := container.NewBorder(container.New(widgets.FixedHeight{Height: 4}, c.bar), nil, nil,
+		container.NewCenter(container.New(layout.NewCustomPaddedHBoxLayout(0), c.advice, c.save, c.more)), lines)
 	c.box = container.NewStack(frame, container.NewPadded(container.New(widgets.Below{Height: cardText, Pad: 2},
-		container.NewStack(ground, c.picture), text)))
+		container.NewStack(ground, c.picture, container.NewVBox(layout.NewSpacer(), c.message.Box)), text)))
 	c.ExtendBaseWidget(c)
 	return c
 }
@@ -505,6 +526,15 @@ func (c *card) menu() *fyne.Menu {
 	return fyne.NewMenu("", live, save, alarm, fyne.NewMenuItemSeparator(),
 		fyne.NewMenuItem(words.L("Settings"), func() { p.env.EditCamera(id) }),
 		fyne.NewMenuItem(name, func() { p.enable(id, !on) }))
+}
+
+// advise shows what can be better.
+func (c *card) advise() {
+	text, width := widgets.Wrapped(c.said), 360*widgets.Scale()
+	text.Resize(fyne.NewSize(width, 0)) // a wrapped text knows its height only after it has a width
+	canvas := c.p.env.Window.Canvas()
+	widgets.ShowNear(widget.NewPopUp(container.NewGridWrap(fyne.NewSize(width, text.MinSize().Height), text), canvas),
+		c.advice, canvas)
 }
 
 // Tapped shows the camera live.
@@ -539,9 +569,16 @@ func (c *card) set(s status.Camera) {
 	c.name.Set(s.Name, theme.ColorNameForeground)
 	c.facts.Set(factsOf(s, now), theme.ColorNameDisabled)
 	text, importance := stateLine(s, now)
-	if c.state.Text != text || c.state.Importance != importance {
-		c.state.Importance = importance
-		c.state.SetText(text)
+	c.state.Set(text, widgets.ColourOf(importance))
+	trouble := ""
+	if importance == widget.DangerImportance {
+		trouble = troubleOf(s)
+	}
+	c.message.Say(trouble)
+	c.said = adviceOf(s)
+	if shown := c.said != ""; shown != c.advice.Visible() {
+		widgets.SetVisible(c.advice, shown)
+		c.box.Refresh()
 	}
 	if keep := c.p.keep(); keep > 0 {
 		c.bar.SetValue(min(1, s.PreRoll.D().Seconds()/keep.Seconds()))

@@ -68,21 +68,27 @@ func TestCamerasPage(t *testing.T) {
 func TestStateLine(t *testing.T) {
 	at := pagetest.Noon.Add(14 * time.Second)
 	for _, tc := range []struct {
-		c    status.Camera
-		want string
+		c       status.Camera
+		want    string
+		trouble string
 	}{
-		{status.Camera{State: status.Off}, "Switched off"},
-		{status.Camera{State: status.Connecting, Since: pagetest.Noon}, "Connecting, for 14 s"},
-		{status.Camera{State: status.Recording, Since: pagetest.Noon.Add(-3 * time.Hour)}, "Recording for 3 h"},
+		{status.Camera{State: status.Off}, "Switched off", "."},
+		{status.Camera{State: status.Connecting, Since: pagetest.Noon}, "Connecting, for 14 s", "."},
+		{status.Camera{State: status.Recording, Since: pagetest.Noon.Add(-3 * time.Hour)}, "Recording for 3 h", "."},
 		{status.Camera{State: status.Waiting, Since: pagetest.Noon, Text: text.Plain("The camera sends no picture"),
 			Hint:  text.Plain("Restart it."),
 			Retry: at.Add(7 * time.Second)},
-			"The camera sends no picture. No video for 14 s, trying again in 8 s. Restart it."},
+			"No video for 14 s, trying again in 8 s", "The camera sends no picture. Restart it."},
 		{status.Camera{State: status.Waiting, Since: pagetest.Noon, Text: text.Plain("Waits for the RAM disk")},
-			"Waits for the RAM disk. No video for 14 s."},
+			"No video for 14 s", "Waits for the RAM disk."},
+		{status.Camera{State: status.Recording, Advice: []status.Advice{{Text: text.Plain("No sound"),
+			Hint: text.Plain("Switch it on.")}}}, "No sound", "."},
 	} {
 		if got, _ := stateLine(tc.c, at); got != tc.want {
 			t.Errorf("%q, want %q", got, tc.want)
+		}
+		if got := troubleOf(tc.c); got != tc.trouble {
+			t.Errorf("%q, want %q", got, tc.trouble)
 		}
 	}
 }

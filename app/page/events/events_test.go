@@ -343,6 +343,12 @@ func TestAnEventIsWatchedWhileItIsSaved(t *testing.T) {
 	if text, _ := w.StateOf(open); !strings.HasPrefix(text, "Interrupted") {
 		t.Errorf("without a recorder: %q", text)
 	}
+	p.openEvent(open)
+	for _, o := range v.receipt.Objects {
+		if _, ok := o.(*widget.ProgressBar); ok {
+			t.Error("an interrupted event seems to be saved")
+		}
+	}
 }
 
 func TestPagesOfAnotherQuestionAreNotShown(t *testing.T) {

@@ -308,7 +308,7 @@ func (v *eventView) draw() {
 		state.SetText(words.L("The clip file is missing: %s", v.missing))
 	}
 	box.Add(state)
-	if !ended {
+	if !ended && !v.env.Gone { // nothing is being saved without a recorder
 		bar := widget.NewProgressBar()
 		if whole := e.Until.Sub(e.From); whole > 0 {
 			bar.SetValue(min(1, now.Sub(e.From).Seconds()/whole.Seconds()))

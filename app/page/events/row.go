@@ -67,11 +67,11 @@ func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
 	switch {
 	case !r.tile:
 		r.detail.Set(m.detail, theme.ColorNameForeground)
-		r.state.Set(m.state, colourOf(m.importance))
+		r.state.Set(m.state, widgets.ColourOf(m.importance))
 	case e.State == event.Saved:
 		r.detail.Set(m.detail, theme.ColorNameForeground)
 	default: // there is room for one line
-		r.detail.Set(m.state, colourOf(m.importance))
+		r.detail.Set(m.state, widgets.ColourOf(m.importance))
 	}
 	r.dot.FillColor = color.Transparent
 	if p.seen != nil && !p.seen.Has(e) {
@@ -183,24 +183,6 @@ func (r *eventRow) blank() {
 		r.check.SetChecked(false)
 	}
 	widgets.SetEnabled(r.check, false)
-}
-
-// colourOf returns the text colour of an importance.
-func colourOf(i widget.Importance) fyne.ThemeColorName {
-	switch i {
-	case widget.HighImportance:
-		return theme.ColorNamePrimary
-	case widget.WarningImportance:
-		return theme.ColorNameWarning
-	case widget.DangerImportance:
-		return theme.ColorNameError
-	case widget.SuccessImportance:
-		return theme.ColorNameSuccess
-	case widget.LowImportance:
-		return theme.ColorNameDisabled
-	}
-
-	return theme.ColorNameForeground
 }
 
 // CreateRenderer shows the box of the row.

@@ -343,7 +343,7 @@ func (s *strip) draw(w, h int) image.Image {
 		}
 		y0, y1 := int(row*float64(at))+2, int(row*float64(at+1))-2
 		_, importance := s.env.StateOf(*e)
-		name := colourOf(importance)
+		name := widgets.ColourOf(importance)
 		switch {
 		case e == s.hovered:
 			name = theme.ColorNameForeground
