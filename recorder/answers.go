@@ -100,6 +100,11 @@ func (r *Recorder) Folder(ctx context.Context, path, use string) (status.Folder,
 	return r.folders.Check(ctx, r.Settings(), path, use)
 }
 
+// Stills returns a still of each camera that records, by id, as JPEGs of at most the given width.
+func (r *Recorder) Stills(ctx context.Context, width int) (map[string][]byte, error) {
+	return r.cameras.Stills(ctx, width)
+}
+
 // Still returns the keyframe of the camera's newest complete segment as a JPEG, at most width pixels wide. Callers
 // check for the errors [ErrNoCamera], [ErrOff] and [ErrNoPicture].
 func (r *Recorder) Still(ctx context.Context, id string, width int) ([]byte, error) {

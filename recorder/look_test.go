@@ -234,6 +234,54 @@ func TestPause(t *testing.T) {
 	}
 }
 
+// TestStillsAtOnce makes the stills of several cameras in one FFmpeg. One of the FFmpegs fails, as with a video that
+// cannot be opened; then each camera has its own.
+func TestStillsAtOnce(t *testing.T) {
+	t.Parallel()
+	wide, small := startCamera(t, camtest.Small(10), camtest.Options{}), startCamera(t, camtest.Small(15),
+		camtest.Options{})
+	off := testCamera("off", small)
+	off.Enabled = false
+	s := testSettings(t, testCamera("a", wide), testCamera("b", small), off)
+	fails := filepath.Join(t.TempDir(), "fails")
+	made := filepath.Join(t.TempDir(), "made")
+	s.FFmpeg.Path = filepath.Join(t.TempDir(), "ffmpeg")
+	script := "#!/bin/sh\ncase \"$*\" in *mjpeg*) echo x >> " + made + ";; esac\n" +
+		"case \"$*\" in *concat:*) [ -e " + fails + " ] && exit 1;; esac\nexec ffmpeg \"$@\"\n"
+	if err := os.WriteFile(s.FFmpeg.Path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, s, t.TempDir())
+	r.filled("a", 3*time.Second)
+	r.filled("b", 3*time.Second)
+	stills := func(width int) int {
+		t.Helper()
+		before, _ := os.ReadFile(made)
+		list, err := r.Stills(t.Context(), width)
+		if err != nil || len(list) != 2 {
+			t.Fatalf("%d stills, %v", len(list), err)
+		}
+		for _, id := range []string{"a", "b"} {
+			isJPEG(t, list[id], width)
+		}
+		after, _ := os.ReadFile(made)
+		return (len(after) - len(before)) / 2
+	}
+	if n := stills(320); n != 1 {
+		t.Errorf("%d FFmpegs for two stills", n)
+	}
+	if err := os.WriteFile(fails, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := stills(160); n != 3 {
+		t.Errorf("%d FFmpegs, of which one fails", n)
+	}
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "preroll-stills-*"))
+	if len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 // TestSnapshot sends mails with pictures. The first picture of an event is kept beside its clip, survives a rebuild of
 // the index, and is removed with the event.
 func TestSnapshot(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"slices"
 
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/text"
@@ -79,6 +81,95 @@ func (c *camera) draw(ctx context.Context, width int) ([]byte, error) {
 		c.keepStill(s, width, jpeg)
 		return jpeg, nil
 	}
+}
+
+// stillsAtOnce is how many stills one FFmpeg makes.
+const stillsAtOnce = 16
+
+// Stills returns a still of each camera that records and has video in RAM, by id.
+func (s *Set) Stills(ctx context.Context, width int) (map[string][]byte, error) {
+	select {
+	case s.drawing <- struct{}{}:
+		defer func() { <-s.drawing }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	stills := map[string][]byte{}
+	var lacking []*camera
+	for _, c := range s.filming() {
+		newest, ok := c.ring.Newest()
+		if !ok {
+			continue
+		}
+		if jpeg := c.keptStill(newest, width); jpeg != nil {
+			stills[c.info().ID] = jpeg
+		} else {
+			lacking = append(lacking, c)
+		}
+	}
+	for part := range slices.Chunk(lacking, stillsAtOnce) {
+		if err := drawAll(ctx, part, width, stills); err != nil {
+			return nil, err
+		}
+	}
+	return stills, nil
+}
+
+// drawAll makes the stills of some cameras.
+func drawAll(ctx context.Context, cameras []*camera, width int, stills map[string][]byte) error {
+	tool, err := cameras[0].set.opt.FFmpeg()
+	if err != nil {
+		return err
+	}
+	var videos [][2]*os.File
+	var segments []ring.Segment
+	var drawn []*camera
+	defer func() {
+		for _, v := range videos {
+			_ = errors.Join(v[0].Close(), v[1].Close())
+		}
+	}()
+	for _, c := range cameras {
+		segment, ok := c.ring.Newest()
+		if !ok {
+			continue
+		}
+		v, err := segment.Open()
+		if err != nil {
+			continue // newer segments pushed it out of the ring; the next call has its picture
+		}
+		videos, segments, drawn = append(videos, v), append(segments, segment), append(drawn, c)
+	}
+	if len(videos) == 0 {
+		return nil
+	}
+	list, err := tool.Stills(ctx, videos, width)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for i, c := range drawn {
+		jpeg := list[i]
+		if jpeg == nil { // one video that cannot be opened spoils all of one FFmpeg
+			if jpeg, err = c.draw(ctx, width); err != nil {
+				continue
+			}
+		}
+		c.keepStill(segments[i], width, jpeg)
+		stills[c.info().ID] = jpeg
+	}
+	return nil
+}
+
+// filming returns the cameras that record.
+func (s *Set) filming() (list []*camera) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, cfg := range s.settings.Cameras {
+		if c := s.recording(cfg.ID); c != nil && cfg.Enabled {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func (c *camera) keptStill(s ring.Segment, width int) []byte {

@@ -273,6 +273,11 @@ func (c *Client) Still(ctx context.Context, camera string, width int) (jpeg []by
 	return jpeg, c.do(ctx, "GET", "/v1/cameras/"+url.PathEscape(camera)+"/still?width="+strconv.Itoa(width), nil, &jpeg)
 }
 
+// Stills returns a still of each camera that records, by id, as JPEGs at most width pixels wide.
+func (c *Client) Stills(ctx context.Context, width int) (list map[string][]byte, err error) {
+	return list, c.do(ctx, "GET", "/v1/stills?width="+strconv.Itoa(width), nil, &list)
+}
+
 // Folder checks a folder that somebody wants to use as "ram" or "archive".
 func (c *Client) Folder(ctx context.Context, path, use string) (f status.Folder, err error) {
 	return f, c.do(ctx, "POST", "/v1/folder", folderCall{path, use}, &f)

@@ -55,6 +55,7 @@ type Recorder interface {
 	EndPause()
 	SetAway(on bool) error
 	Still(ctx context.Context, camera string, width int) ([]byte, error)
+	Stills(ctx context.Context, width int) (map[string][]byte, error)
 	Folder(ctx context.Context, path, use string) (status.Folder, error)
 	Discover(context.Context) ([]status.DiscoveredCamera, error)
 	Why(ctx context.Context, camera string, at time.Time) ([]status.Finding, error)

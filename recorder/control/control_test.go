@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -178,6 +179,10 @@ func (f *fake) Folder(_ context.Context, path, use string) (status.Folder, error
 	return status.Folder{Path: path, Kind: use}, f.refuse
 }
 func (f *fake) Discover(context.Context) ([]status.DiscoveredCamera, error) { return nil, f.refuse }
+func (f *fake) Stills(_ context.Context, width int) (map[string][]byte, error) {
+	return map[string][]byte{"gate": []byte(strconv.Itoa(width))}, f.refuse
+}
+
 func (f *fake) Outages(_ context.Context, from, to time.Time) ([]status.Outage, error) {
 	return []status.Outage{{Camera: "gate", From: from, To: to}}, f.refuse
 }
@@ -270,6 +275,7 @@ func TestErrorOf(t *testing.T) {
 type empty struct{ *fake }
 
 func (empty) Days(context.Context, event.Query) ([]event.Day, error)                 { return nil, nil }
+func (empty) Stills(context.Context, int) (map[string][]byte, error)                 { return nil, nil }
 func (empty) Outages(context.Context, time.Time, time.Time) ([]status.Outage, error) { return nil, nil }
 func (empty) Why(context.Context, string, time.Time) ([]status.Finding, error)       { return nil, nil }
 
@@ -396,6 +402,9 @@ func TestNewerCalls(t *testing.T) {
 	at := time.Date(2026, 11, 22, 14, 0, 5, 0, time.FixedZone("", 5400))
 	if l, err := c.Why(ctx, "a&b", at); err != nil || len(l) != 1 || l[0].About.String() != "a&b" ||
 		l[0].Text.String() != "2026-11-22T12:30:05Z" {
+		t.Errorf("%v, %v", l, err)
+	}
+	if l, err := c.Stills(ctx, 9); err != nil || len(l) != 1 || string(l["gate"]) != "64" {
 		t.Errorf("%v, %v", l, err)
 	}
 	if l, err := c.LogLines(ctx); err != nil || len(l) != 2 || l[1] != "two" {

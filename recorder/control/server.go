@@ -84,6 +84,7 @@ func routes(s *server) http.Handler {
 	mux.HandleFunc("DELETE /v1/pause", s.endPause)
 	mux.HandleFunc("PUT /v1/away", s.setAway)
 	mux.HandleFunc("GET /v1/cameras/{id}/still", s.still)
+	mux.HandleFunc("GET /v1/stills", s.stills)
 	mux.HandleFunc("POST /v1/folder", s.folder)
 	mux.HandleFunc("POST /v1/discover", s.discover)
 	mux.HandleFunc("GET /v1/why", s.why)
@@ -315,6 +316,12 @@ func (s *server) still(w http.ResponseWriter, r *http.Request) {
 	width, _ := strconv.Atoi(r.FormValue("width"))
 	b, err := s.r.Still(r.Context(), r.PathValue("id"), min(max(width, 64), 1920))
 	answer(w, b, err)
+}
+
+func (s *server) stills(w http.ResponseWriter, r *http.Request) {
+	width, _ := strconv.Atoi(r.FormValue("width"))
+	list, err := s.r.Stills(r.Context(), min(max(width, 64), 1920))
+	answer(w, list, err)
 }
 
 func (s *server) folder(w http.ResponseWriter, r *http.Request) {

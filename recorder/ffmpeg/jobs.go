@@ -156,6 +156,48 @@ func (t *Tool) Still(ctx context.Context, video io.Reader, width int) ([]byte, e
 	return t.picture(ctx, []string{"-threads", "1", "-skip_frame", "nokey"}, video, width)
 }
 
+// Stills is Still for several videos at once, which costs little more than one: most of the time of a still is the start
+// of FFmpeg. Each video is an init section and a segment. The result has nil for a video without a picture.
+func (t *Tool) Stills(ctx context.Context, videos [][2]*os.File, width int) ([][]byte, error) {
+	dir, err := os.MkdirTemp("", "preroll-stills-") // removed before anything is written to a disk
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	j := job{args: []string{"-hide_banner", "-nostats", "-loglevel", "level+error"}}
+	var out []string
+	picture := func(i int) string { return filepath.Join(dir, strconv.Itoa(i)) }
+	for i, v := range videos {
+		n := len(j.files)
+		j.files = append(j.files, v[0], v[1])
+		j.args = append(j.args, "-threads", "1", "-skip_frame", "nokey", "-protocol_whitelist", "concat,file", "-f",
+			"mp4", "-i", "concat:"+nameOf(v[0], n)+"|"+nameOf(v[1], n+1))
+		out = append(out, "-map", strconv.Itoa(i)+":v:0")
+		out = append(out, jpegOf(width)...)
+		out = append(out, "-f", "mjpeg", "file:"+picture(i))
+	}
+	j.args = append(j.args, out...)
+	ctx, cancel := context.WithTimeoutCause(ctx, pictureTime, errHangs)
+	defer cancel()
+	rerr := t.run(ctx, j)
+	list, some := make([][]byte, len(videos)), false
+	for i := range videos {
+		if b, err := os.ReadFile(picture(i)); err == nil && len(b) > 0 {
+			list[i], some = b, true
+		}
+	}
+	if some { // a damaged video among them spoils only its own picture
+		return list, nil
+	}
+	return list, rerr
+}
+
+// jpegOf returns the options of an output that is one JPEG.
+func jpegOf(width int) []string {
+	return []string{"-frames:v", "1", "-vf", fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width), "-pix_fmt", "yuvj420p",
+		"-q:v", "4", "-c:v", "mjpeg", "-threads", "1"}
+}
+
 func (t *Tool) picture(ctx context.Context, options []string, video io.Reader, width int) ([]byte, error) {
 	args := append([]string{"-hide_banner", "-nostats", "-loglevel", "level+info"}, options...)
 	j := job{stdin: video}
@@ -164,9 +206,8 @@ func (t *Tool) picture(ctx context.Context, options []string, video io.Reader, w
 		j = job{files: []*os.File{f}}
 		from = []string{"-protocol_whitelist", "file", "-f", "mp4", "-i", nameOf(f, 0)}
 	}
-	args = append(append(args, from...), "-map", "0:v:0", "-frames:v", "1", "-vf",
-		fmt.Sprintf("scale=w='min(%d,iw)':h=-2", width),
-		"-pix_fmt", "yuvj420p", "-q:v", "4", "-c:v", "mjpeg", "-threads", "1", "-f", "image2pipe", "pipe:1")
+	args = append(append(append(args, from...), "-map", "0:v:0"), jpegOf(width)...)
+	args = append(args, "-f", "image2pipe", "pipe:1")
 	ctx, cancel := context.WithTimeoutCause(ctx, pictureTime, errHangs)
 	defer cancel()
 	var out bytes.Buffer

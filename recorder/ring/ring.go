@@ -583,6 +583,20 @@ func (s Segment) Video(limit int64) ([]byte, error) {
 	return video, nil
 }
 
+// Open opens the init section and the segment, for an FFmpeg that reads one after the other. The error is
+// [fs.ErrNotExist] if the ring has dropped the segment.
+func (s Segment) Open() (files [2]*os.File, err error) {
+	for i, path := range []string{s.Init, s.Path} {
+		if files[i], _, err = openPlain(path); err != nil {
+			if i > 0 {
+				_ = files[0].Close()
+			}
+			return files, err
+		}
+	}
+	return files, nil
+}
+
 // SetKeep changes the length to keep.
 func (r *Ring) SetKeep(keep time.Duration) {
 	r.mu.Lock()

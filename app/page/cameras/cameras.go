@@ -8,6 +8,8 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"maps"
+	"math"
 	"strings"
 	"time"
 
@@ -45,24 +47,22 @@ type Page struct {
 	liveSince time.Time // when the run began that is shown; zero if none is
 	here      *widget.Button
 
-	seen   bool             // the page is visible
-	stills map[string]still // by camera
+	seen   bool                   // the page is visible
+	stills map[string]image.Image // the last picture of each camera
 	taking bool
+	polled time.Time // when the recorder was asked last
 	asking bool
 }
 
-// still is a camera's last picture and the time when the window asked for it.
-type still struct {
-	image image.Image
-	asked time.Time
-}
-
-// stillAge is the age after which the picture on a card is replaced.
-const stillAge = 4 * time.Second
+// The pictures on the cards: how often they and the state of the rings are asked for, and their width in pixels.
+const (
+	lookAge    = 4 * time.Second
+	stillWidth = 480
+)
 
 // New makes the page.
 func New(env *page.Env) *Page {
-	p := &Page{env: env, stills: map[string]still{}}
+	p := &Page{env: env, stills: map[string]image.Image{}}
 	grid := &widgets.Grid{Width: cardWidth, Height: cardText, Ratio: 9.0 / 16}
 	p.grid = container.New(grid)
 	grid.Scroll = container.NewVScroll(container.NewPadded(p.grid))
@@ -123,7 +123,7 @@ func (p *Page) Content() fyne.CanvasObject { return p.content }
 
 // Show takes pictures from now on.
 func (p *Page) Show() {
-	p.seen = true
+	p.seen, p.polled = true, time.Time{}
 	p.draw()
 	p.Tick()
 }
@@ -165,11 +165,14 @@ func (p *Page) draw() {
 			p.pause.SetIcon(icon)
 		}
 		if s.RAM.Budget > 0 {
-			p.ram.SetValue(min(1, float64(s.RAM.Used)/float64(s.RAM.Budget)))
+			setPart(p.ram, float64(s.RAM.Used)/float64(s.RAM.Budget))
 		}
 		if text := page.RAMOf(*s, s.RAM.Keep.D()); text != p.ramText.Text {
+			before := p.ramText.MinSize().Height
 			p.ramText.SetText(text)
-			p.content.Refresh()
+			if p.ramText.MinSize().Height != before {
+				p.content.Refresh()
+			}
 		}
 	} else {
 		p.ramText.SetText(page.Headline(nil))
@@ -178,6 +181,13 @@ func (p *Page) draw() {
 	if p.seen {
 		p.refresh()
 		p.follow()
+	}
+}
+
+// setPart sets a bar to a part of its length. It draws only what can be seen to change.
+func setPart(b *widget.ProgressBar, part float64) {
+	if part = min(1, part); math.Abs(part-b.Value) >= 0.005 {
+		b.SetValue(part)
 	}
 }
 
@@ -205,9 +215,12 @@ func (p *Page) Tick() {
 		p.player.Tick()
 		return
 	}
-	p.poll()
 	p.refresh()
-	p.nextStill()
+	if p.env.Now().Sub(p.polled) >= lookAge { // each change draws the window, which costs more than the answers
+		p.polled = p.env.Now()
+		p.poll()
+		p.takeStills()
+	}
 }
 
 // poll asks for the status, because the recorder does not report that the rings fill.
@@ -228,40 +241,27 @@ func (p *Page) poll() {
 	})
 }
 
-// nextStill asks for the oldest picture. It asks for one picture at a time.
-func (p *Page) nextStill() {
+// takeStills asks for the pictures of all cameras, if they are old.
+func (p *Page) takeStills() {
 	if p.taking {
 		return
 	}
-	id := ""
-	for _, c := range p.list() {
-		if s := p.stills[c.ID]; c.State == status.Recording && time.Since(s.asked) > stillAge &&
-			(id == "" || s.asked.Before(p.stills[id].asked)) {
-			id = c.ID
-		}
-	}
-	if id == "" {
-		return
-	}
 	p.taking = true
-	s := p.stills[id]
-	s.asked = time.Now()
-	p.stills[id] = s
 	p.env.Work.Go(func() {
-		b, err := p.env.Client.Still(p.env.Ctx, id, 480)
-		var m image.Image
-		if err == nil {
-			m, err = jpeg.Decode(bytes.NewReader(b))
+		list, err := p.env.Client.Stills(p.env.Ctx, stillWidth)
+		stills := map[string]image.Image{}
+		for id, b := range list {
+			if m, err := jpeg.Decode(bytes.NewReader(b)); err == nil {
+				stills[id] = m
+			}
 		}
 		p.env.Do(func() {
 			p.taking = false
 			if err == nil { // without a picture the card says what the camera does
-				s.image = m
-				p.stills[id] = s
-				p.refresh()
-			}
-			if p.seen {
-				p.nextStill()
+				maps.Copy(p.stills, stills)
+				if p.seen {
+					p.refresh()
+				}
 			}
 		})
 	})
@@ -331,7 +331,10 @@ func (p *Page) follow() {
 		if c.State != status.Recording {
 			p.player.Close()
 			p.liveSince = time.Time{}
-			text, _ := stateLine(c, p.env.Now())
+			text, importance := stateLine(c, p.env.Now())
+			if importance == widget.DangerImportance {
+				text = troubleOf(c) + " " + text + "."
+			}
 			p.player.ShowMessage(text)
 		} else if !c.Since.Equal(p.liveSince) {
 			p.liveSince = c.Since
@@ -344,7 +347,7 @@ func (p *Page) follow() {
 func (p *Page) play(c status.Camera) {
 	start := p.env.Now().Add(-p.keep())
 	p.player.Open(page.Video{Source: p.env.Stream(c.ID, start), Name: c.Name, Start: start,
-		At: p.keep() - page.Newest, Poster: p.stills[c.ID].image,
+		At: p.keep() - page.Newest, Poster: p.stills[c.ID],
 		Span: func() (from, to time.Duration) {
 			to = p.env.Now().Sub(start)
 			for _, now := range p.list() {
@@ -420,6 +423,9 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 		return words.L("Connecting, for %s", since), widget.MediumImportance
 	case status.Recording:
 		text := words.L("Recording for %s", since)
+		if now.Sub(c.Since) < 2*time.Minute { // seconds would draw the window again each second
+			text = words.L("Recording")
+		}
 		if len(c.Advice) > 0 { // the first advice matters most
 			return words.Say(c.Advice[0].Text), widget.WarningImportance
 		}
@@ -581,12 +587,12 @@ func (c *card) set(s status.Camera) {
 		c.box.Refresh()
 	}
 	if keep := c.p.keep(); keep > 0 {
-		c.bar.SetValue(min(1, s.PreRoll.D().Seconds()/keep.Seconds()))
+		setPart(c.bar, s.PreRoll.D().Seconds()/keep.Seconds())
 	}
 	widgets.SetEnabled(c.save, s.State != status.Off)
 	var m image.Image
 	if s.State != status.Off {
-		m = c.p.stills[s.ID].image
+		m = c.p.stills[s.ID]
 	}
 	gone := 0.0
 	if s.State != status.Recording {

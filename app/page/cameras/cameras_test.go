@@ -34,12 +34,12 @@ func TestCamerasPage(t *testing.T) {
 	f.State = pagetest.Status("/a")
 	w.Changed(control.Update{Status: f.State}, true)
 	w.Settle()
-	if p.stills["gate"].image != nil {
+	if p.stills["gate"] != nil {
 		t.Error("a picture was taken while nobody looks")
 	}
 	p.Show()
 	w.Settle()
-	if p.stills["gate"].image == nil {
+	if p.stills["gate"] == nil {
 		t.Error("no picture on the page")
 	}
 	p.enable("gate", false)
@@ -74,6 +74,7 @@ func TestStateLine(t *testing.T) {
 	}{
 		{status.Camera{State: status.Off}, "Switched off", "."},
 		{status.Camera{State: status.Connecting, Since: pagetest.Noon}, "Connecting, for 14 s", "."},
+		{status.Camera{State: status.Recording, Since: pagetest.Noon}, "Recording", "."},
 		{status.Camera{State: status.Recording, Since: pagetest.Noon.Add(-3 * time.Hour)}, "Recording for 3 h", "."},
 		{status.Camera{State: status.Waiting, Since: pagetest.Noon, Text: text.Plain("The camera sends no picture"),
 			Hint:  text.Plain("Restart it."),

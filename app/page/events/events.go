@@ -52,6 +52,7 @@ type Page struct {
 	tiles    *widgets.IconButton // shows a list or pictures
 	seen     *seen.List          // nil before the first update
 	strip    *strip
+	moves    int                 // how often another row has come to the top
 	days     *widgets.IconButton // shows or hides the strip
 
 	search  *widgets.Entry
@@ -136,7 +137,15 @@ func New(env *page.Env) *Page {
 	}
 	p.rows.Moved = func() {
 		p.scrub.end() // the thumbnail below the mouse is another one now
-		p.showDay()
+		p.moves++
+		moves := p.moves
+		time.AfterFunc(stripRest, func() { // drawing the days that fly by would make the list stutter
+			env.Do(func() {
+				if moves == p.moves {
+					p.showDay()
+				}
+			})
+		})
 	}
 
 	p.welcome = widgets.Centred(words.L("Welcome to Preroll"),
@@ -719,6 +728,9 @@ func (p *Page) restore() {
 
 // prefNoStrip is the name of the window's setting that hides the strip.
 const prefNoStrip = "no-strip"
+
+// stripRest is how long the list must rest before the strip shows the day at its top.
+const stripRest = 120 * time.Millisecond
 
 // toggleStrip shows or hides the strip.
 func (p *Page) toggleStrip() {

@@ -189,6 +189,50 @@ func (b *bench) clickToPicture(d *desk, r *recorder) (time.Duration, error) {
 	}
 }
 
+// grid measures what the page with the pictures of n cameras costs, beside the same recorder without a window.
+func (b *bench) grid(n int) error {
+	fmt.Printf("\n== %d cameras at 1080p15 on the cameras page, a window of 1900x1000\n", n)
+	url, _, stop, err := b.camsim()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	prefs := filepath.Join(b.dir, ".config", "fyne", "io.github.preroll.Preroll")
+	if err := errors.Join(os.MkdirAll(prefs, 0o755),
+		os.WriteFile(filepath.Join(prefs, "preferences.json"), []byte(`{"width":1900,"height":1000}`),
+			0o600)); err != nil {
+		return err
+	}
+	d, r, err := b.desktop("grid", same(n, url))
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	defer r.stop()
+	if err := r.wait(b.ctx, time.Minute, filled(10*time.Second)); err != nil {
+		return err
+	}
+	const length = 30 * time.Second
+	pid := r.cmd.Process.Pid
+	before := cpuWith(pid)
+	time.Sleep(length)
+	alone := (cpuWith(pid) - before) / length.Seconds() * 100
+	m, end, err := b.window(d, r.file, "--page", "cameras")
+	if err != nil {
+		return err
+	}
+	defer end()
+	time.Sleep(10 * time.Second) // all pictures are there
+	before = cpuWith(pid)
+	window := cpuWith(m.pid)
+	time.Sleep(length)
+	recorder := (cpuWith(pid) - before) / length.Seconds() * 100
+	window = (cpuWith(m.pid) - window) / length.Seconds() * 100
+	fmt.Printf(
+		"the pictures cost %.1f %% of a core: the window %.1f %%, the recorder with its FFmpegs %.1f %% beside %.1f %% without a window; memory of the window %.1f MB (PSS)\n", window+recorder-alone, window, recorder, alone, pss(m.pid))
+	return nil
+}
+
 // windowOf finds the process of the window among the children of the resident process.
 func windowOf(resident int) (int, error) {
 	for _, pid := range children(resident) {

@@ -49,7 +49,7 @@ func run(ctx context.Context) error {
 	mails := flag.Int("mails", 30, "mails for each GOP length")
 	idle := flag.Duration("idle", 5*time.Minute, "time that 8 cameras record with no event")
 	one := flag.Duration("one", time.Minute, "time that 1 camera records with no event")
-	only := flag.String("only", "", "exact, one, eight, crowd, mail, web, tray, window, play or million")
+	only := flag.String("only", "", "exact, one, eight, crowd, mail, web, tray, window, grid, play or million")
 	events := flag.Int("events", 1_000_000, "events of the part million")
 	flag.Parse()
 	b := &bench{ctx: ctx}
@@ -77,6 +77,7 @@ func run(ctx context.Context) error {
 		{"web", func() error { return b.web(30 * time.Second) }},
 		{"tray", func() error { return b.tray(8) }},
 		{"window", b.windows},
+		{"grid", func() error { return b.grid(16) }},
 		{"play", b.play},
 		{"million", func() error { return b.million(*events) }},
 	} {

@@ -33,6 +33,20 @@ func cpu(pids ...int) (s float64) {
 	return s
 }
 
+// cpuWith returns the time that a process and its ended children have used, in seconds.
+func cpuWith(pid int) (s float64) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	for _, i := range []int{11, 12, 13, 14} {
+		n, _ := strconv.ParseFloat(f[i], 64)
+		s += n / ticks
+	}
+	return s
+}
+
 // field sums a line in a /proc file of several processes, in MB.
 func field(file, name string, pids []int) (mb float64) {
 	for _, pid := range pids {

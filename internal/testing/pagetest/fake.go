@@ -205,6 +205,19 @@ func (f *Fake) Folder(context.Context, string, string) (status.Folder, error) { 
 // Discover implements control.Recorder.
 func (f *Fake) Discover(context.Context) ([]status.DiscoveredCamera, error) { return f.Found, nil }
 
+// Stills implements control.Recorder.
+func (f *Fake) Stills(context.Context, int) (map[string][]byte, error) {
+	list := map[string][]byte{}
+	if f.State != nil {
+		for _, c := range f.State.Cameras {
+			if c.State == status.Recording {
+				list[c.ID] = JPEG()
+			}
+		}
+	}
+	return list, nil
+}
+
 // Outages implements control.Recorder.
 func (f *Fake) Outages(context.Context, time.Time, time.Time) ([]status.Outage, error) {
 	return f.Away, f.Fail
