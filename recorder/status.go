@@ -8,6 +8,7 @@ import (
 	"github.com/preroll/preroll/recorder/archive"
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/health"
+	"github.com/preroll/preroll/recorder/source"
 	"github.com/preroll/preroll/recorder/status"
 )
 
@@ -30,6 +31,8 @@ func (r *Recorder) Status(ctx context.Context) status.Status {
 	tool, err := r.ffmpeg.Result()
 	if f.FFmpeg = err; tool != nil {
 		s.FFmpeg = status.FFmpeg{Path: tool.Path, Version: tool.Version}
+	} else {
+		s.FFmpeg.Hint = source.FFmpegHint().With()
 	}
 	s.Cameras = r.cameras.Status()
 	for i := range s.Cameras {

@@ -39,7 +39,13 @@ func (env *Env) Troubles() (list []Trouble) {
 	if s == nil {
 		return []Trouble{{Text: Headline(nil), Button: words.L("Start"), Do: env.startRecorder}}
 	}
-	for _, p := range s.Problems {
+	for i, p := range s.Problems {
+		if same := sameCause(s, p); len(same) > 1 {
+			if same[0] == i {
+				list = append(list, env.troubleOfSeveral(s, same))
+			}
+			continue
+		}
 		t := Trouble{Text: ProblemOf(s, p)}
 		t.Button, t.Do = env.helpFor(p)
 		if p.Code == "smtp" {
@@ -57,6 +63,44 @@ func (env *Env) Troubles() (list []Trouble) {
 			Text: words.N(n, "A mail came that fits no camera.", "%d mails came that fit no camera.")})
 	}
 	return list
+}
+
+// sameCause returns the problems of cameras with the cause of p, such as all channels of a recorder that is switched
+// off.
+func sameCause(s *status.Status, p status.Problem) (list []int) {
+	cause := causeOf(s, p)
+	for i, other := range s.Problems {
+		if c := causeOf(s, other); c != "" && c == cause {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// causeOf returns why a camera is away, or "" for other problems.
+func causeOf(s *status.Status, p status.Problem) string {
+	for _, c := range s.Cameras {
+		if p.Code == "camera" && c.ID == p.About && c.State != status.Recording {
+			return words.Say(c.Text)
+		}
+	}
+	return ""
+}
+
+// maxNamed is how many cameras a trouble names.
+const maxNamed = 4
+
+func (env *Env) troubleOfSeveral(s *status.Status, same []int) Trouble {
+	var names []string
+	for _, i := range same[:min(len(same), maxNamed)] {
+		names = append(names, widgets.Shorten(env.CameraName(s.Problems[i].About), longName))
+	}
+	if more := len(same) - len(names); more > 0 {
+		names = append(names, words.L("… and %d more", more))
+	}
+	p := s.Problems[same[0]]
+	return Trouble{Text: words.L("%s: %s", strings.Join(names, ", "),
+		Sentence(causeOf(s, p))+" "+words.Say(p.Hint)), Button: words.L("Cameras"), Do: env.pageOpener("cameras")}
 }
 
 func (env *Env) pageOpener(page string) func() {

@@ -11,7 +11,6 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	tips "github.com/dweymouth/fyne-tooltip/widget"
 )
 
 // DateField is a button that shows a day, or a range of days, and opens a calendar to choose others.
@@ -99,7 +98,7 @@ func (d *DateField) show() {
 	d.open = k
 	k.title = widget.NewLabelWithStyle("", fyne.TextAlignCenter, fyne.TextStyle{Bold: true})
 	step := func(icon fyne.Resource, months int) fyne.CanvasObject {
-		b := tips.NewButtonWithIcon("", icon, func() { k.turn(months) })
+		b := widget.NewButtonWithIcon("", icon, func() { k.turn(months) })
 		b.Importance = widget.LowImportance
 		return b
 	}

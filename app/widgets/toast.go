@@ -5,12 +5,12 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
-// Toast is a line at the foot of the window that goes away by itself.
+// Toast is a line at the top of the window that goes away by itself. At the foot it would lie over the time line of the
+// player and the last row of a list.
 type Toast struct {
 	Box    *fyne.Container
 	text   *widget.Label
@@ -21,8 +21,8 @@ type Toast struct {
 // NewToast makes a line that shows nothing.
 func NewToast() *Toast {
 	t := &Toast{text: widget.NewLabel(""), button: widget.NewButton("", nil)}
-	t.Box = container.NewVBox(layout.NewSpacer(), container.NewCenter(plate(container.NewHBox(t.text, t.button))),
-		container.NewGridWrap(fyne.NewSize(1, 24)))
+	t.Box = container.NewVBox(container.NewGridWrap(fyne.NewSize(1, 8)),
+		container.NewCenter(plate(container.NewHBox(t.text, t.button))))
 	t.Box.Hide()
 	return t
 }

@@ -10,6 +10,7 @@ package window
 
 import (
 	"context"
+	"image/color"
 	"slices"
 	"sync"
 	"time"
@@ -66,7 +67,8 @@ type window struct {
 	events   *events.Page
 	settings *late[*settings.Page]
 	guide    *late[*guide.Page]
-	begun    bool // the guide does not come by itself any more
+	drawn    map[int]look // of the pages that were seen
+	begun    bool         // the guide does not come by itself any more
 	notray   *fyne.Container
 	screen   *fyne.Container // what fills the screen, above all else
 
@@ -150,7 +152,7 @@ func languageOf(ctx context.Context, c *control.Client) string {
 }
 
 func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window {
-	w := &window{}
+	w := &window{drawn: map[int]look{}}
 	w.Env = &page.Env{Ctx: ctx, App: a, Client: client, Window: a.NewWindow("Preroll"), Now: time.Now,
 		Hosts: page.Addresses,
 		Do:    w.hand, Go: w.show, EditCamera: w.editCamera, FillScreen: w.fillScreen, OpenSettings: w.openSettings,
@@ -266,7 +268,22 @@ func (w *window) turned() {
 			p.Hide()
 		}
 	}
-	w.pages[w.tabs.SelectedIndex()].Show()
+	at := w.tabs.SelectedIndex()
+	w.pages[at].Show()
+	if look := lookOf(); w.drawn[at] != look { // Fyne draws only what is visible when the theme changes
+		w.drawn[at] = look
+		w.pages[at].Content().Refresh()
+	}
+}
+
+// look is what a page was drawn with.
+type look struct {
+	ground color.Color
+	size   float32
+}
+
+func lookOf() look {
+	return look{theme.Color(theme.ColorNameBackground), theme.Size(theme.SizeNameText)}
 }
 
 // editCamera turns to the settings of a camera, or to the guide for a new one for "".

@@ -58,7 +58,7 @@ func TestRequests(t *testing.T) {
 		page int
 		says string
 	}{
-		{instance.Request{Page: "cameras"}, pageCameras, "Recording for"},
+		{instance.Request{Page: "cameras"}, pageCameras, "enough for 100 s of every camera"},
 		{instance.Request{Event: "e-02"}, pageEvents, "Pre-roll"},
 		{instance.Request{Page: "health"}, pageHealth, "Why is there no clip?"},
 		{instance.Request{Page: "nowhere"}, pageHealth, "Why is there no clip?"},

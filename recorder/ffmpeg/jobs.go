@@ -156,8 +156,8 @@ func (t *Tool) Still(ctx context.Context, video io.Reader, width int) ([]byte, e
 	return t.picture(ctx, []string{"-threads", "1", "-skip_frame", "nokey"}, video, width)
 }
 
-// Stills is Still for several videos at once, which costs little more than one: most of the time of a still is the start
-// of FFmpeg. Each video is an init section and a segment. The result has nil for a video without a picture.
+// Stills is Still for several videos at once, which costs little more than one: most of the time of a still is the
+// start of FFmpeg. Each video is an init section and a segment. The result has nil for a video without a picture.
 func (t *Tool) Stills(ctx context.Context, videos [][2]*os.File, width int) ([][]byte, error) {
 	dir, err := os.MkdirTemp("", "preroll-stills-") // removed before anything is written to a disk
 	if err != nil {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"runtime"
 
 	"github.com/preroll/preroll/recorder/text"
 )
@@ -97,7 +98,7 @@ var texts = map[Kind]struct{ text, hint text.Message }{
 	Unreadable:    {text.Unreadable, text.UnreadableHint},
 	Protocol:      {text.Protocol, text.ProtocolHint},
 	BadURL:        {text.BadURL, text.BadURLHint},
-	Missing:       {text.FFmpegMissing, text.FFmpegMissingHint},
+	Missing:       {text.FFmpegMissing, FFmpegHint()},
 	TooOld:        {text.FFmpegTooOld, text.FFmpegTooOldHint},
 	RAMFull:       {text.RAMFull, text.RAMFullHint},
 	RAMGone:       {text.RAMGone, text.RAMGoneHint},
@@ -145,4 +146,15 @@ func AsFailure(err error) *Failure {
 		return f
 	}
 	return Unknown.Failure(err)
+}
+
+// FFmpegHint says how FFmpeg is installed on this system.
+func FFmpegHint() text.Message {
+	switch runtime.GOOS {
+	case "darwin":
+		return text.FFmpegHintMac
+	case "windows":
+		return text.FFmpegHintWindows
+	}
+	return text.FFmpegMissingHint
 }

@@ -66,8 +66,9 @@ type Problem struct {
 
 // FFmpeg is the FFmpeg in use. An empty path means that there is none.
 type FFmpeg struct {
-	Path    string `json:"path"`
-	Version string `json:"version"`
+	Path    string    `json:"path"`
+	Version string    `json:"version"`
+	Hint    text.Text `json:"hint,omitzero"` // without a path: what to do
 }
 
 // RAM is the RAM disk. Sizes are in bytes.

@@ -441,9 +441,9 @@ func stateLine(c status.Camera, now time.Time) (string, widget.Importance) {
 
 // factsOf returns in one line the last alarm of a camera, and what is known of its stream.
 func factsOf(c status.Camera, now time.Time) string {
-	last := words.L("no alarm yet")
+	last := words.L("no event yet")
 	if !c.LastTrigger.IsZero() {
-		last = words.L("alarm %s", words.Moment(c.LastTrigger, now))
+		last = words.L("event %s", words.Moment(c.LastTrigger, now))
 	}
 	parts := []string{last}
 	if s := c.Streams; s.Video != "" && c.State == status.Recording {

@@ -70,6 +70,7 @@ type Page struct {
 	right          *widget.Label // one line that says that all is right
 	change         *widget.Button
 	ffmpeg         fyne.CanvasObject
+	missing        *widget.Label // says that FFmpeg is missing, and what to do
 	changing       bool
 	brand          *widget.Select
 	address, url   *widgets.Entry
@@ -188,13 +189,13 @@ func (g *Page) welcomeStep() fyne.CanvasObject {
 		words.L("a folder on a drive with room for your clips"),
 		container.NewBorder(nil, nil, nil, choose, g.archive.entry)), widgets.Field("", "", g.archive.result))
 	copyHint := widgets.NewIcon(theme.ContentCopyIcon(), words.L("Copy"), func() {
-		fyne.CurrentApp().Clipboard().SetContent(words.Say(text.FFmpegMissingHint.With()))
+		fyne.CurrentApp().Clipboard().SetContent(g.missing.Text)
 	})
-	missing := widgets.Wrapped(words.Say(text.FFmpegMissing.With()) + ". " + words.Say(text.FFmpegMissingHint.With()))
-	missing.Importance = widget.WarningImportance
+	g.missing = widgets.Wrapped("")
+	g.missing.Importance = widget.WarningImportance
 	g.ffmpeg = widgets.Field("FFmpeg",
 		words.L("Without it there is no demo camera, no pictures and no player; cameras with RTSP are still recorded."),
-		container.NewBorder(nil, nil, nil, container.NewVBox(copyHint), missing))
+		container.NewBorder(nil, nil, nil, container.NewVBox(copyHint), g.missing))
 	g.right = widgets.Wrapped("")
 	g.right.Importance = widget.LowImportance
 	g.change = widget.NewButton(words.L("Change"), func() {
@@ -213,6 +214,9 @@ func (g *Page) welcomeStep() fyne.CanvasObject {
 func (g *Page) drawPlaces() {
 	s := g.env.Status
 	lacks := s != nil && s.FFmpeg.Path == "" && s.FFmpeg.Version == ""
+	if lacks {
+		g.missing.SetText(words.Say(text.FFmpegMissing.With()) + ". " + words.Say(s.FFmpeg.Hint))
+	}
 	widgets.SetVisible(g.ffmpeg, lacks)
 	widgets.SetVisible(g.ram.row, g.changing || !g.ram.good)
 	widgets.SetVisible(g.archive.row, g.changing || !g.archive.good)
@@ -373,7 +377,10 @@ func (g *Page) clear() {
 // addCamera turns to the fields of one more camera.
 func (g *Page) addCamera() {
 	g.added = nil
+	user, password := g.user.Text, g.password.Text // often the same
 	g.clear()
+	g.user.SetText(user)
+	g.password.SetText(password)
 	g.turn(stepCamera)
 }
 

@@ -132,10 +132,10 @@ func TestGuide(t *testing.T) {
 func TestGuideWithoutFFmpeg(t *testing.T) {
 	f := &pagetest.Fake{Config: config.Default(), Checked: status.Folder{Kind: "tmpfs", RAM: true, Known: true}}
 	w, g := open(t, f)
-	w.Changed(control.Update{Status: &status.Status{}}, true)
+	w.Changed(control.Update{Status: &status.Status{FFmpeg: status.FFmpeg{Hint: text.Plain("Install it.")}}}, true)
 	g.Show()
 	w.Settle()
-	if !g.ffmpeg.Visible() || !g.demo.Disabled() || g.next.Disabled() {
+	if !g.ffmpeg.Visible() || g.missing.Text != "FFmpeg is missing. Install it." || !g.demo.Disabled() || g.next.Disabled() {
 		t.Errorf("FFmpeg is shown missing: %t, demo disabled: %t, next disabled: %t", g.ffmpeg.Visible(),
 			g.demo.Disabled(), g.next.Disabled())
 	}

@@ -26,7 +26,7 @@ var scenes = []pagetest.Scene[*Page]{
 	{Name: "guide-trouble", Set: func(w *pagetest.Rig, f *pagetest.Fake, p *Page) {
 		f.Checked.RAM, f.Checked.Kind = false, "ext4"
 		f.Checked.Hint = text.Plain("Use /dev/shm/preroll.")
-		w.Status.FFmpeg = status.FFmpeg{}
+		w.Status.FFmpeg = status.FFmpeg{Hint: text.FFmpegMissingHint.With()}
 		guided(w, f, p, stepWelcome)
 	}},
 	{Name: "guide-camera", Set: func(w *pagetest.Rig, f *pagetest.Fake, p *Page) {
