@@ -135,7 +135,8 @@ func TestGuideWithoutFFmpeg(t *testing.T) {
 	w.Changed(control.Update{Status: &status.Status{FFmpeg: status.FFmpeg{Hint: text.Plain("Install it.")}}}, true)
 	g.Show()
 	w.Settle()
-	if !g.ffmpeg.Visible() || g.missing.Text != "FFmpeg is missing. Install it." || !g.demo.Disabled() || g.next.Disabled() {
+	if !g.ffmpeg.Visible() || g.missing.Text != "FFmpeg is missing. Install it." || !g.demo.Disabled() ||
+		g.next.Disabled() {
 		t.Errorf("FFmpeg is shown missing: %t, demo disabled: %t, next disabled: %t", g.ffmpeg.Visible(),
 			g.demo.Disabled(), g.next.Disabled())
 	}
