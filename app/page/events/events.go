@@ -52,6 +52,7 @@ type Page struct {
 	tiles    *widgets.IconButton // shows a list or pictures
 	seen     *seen.List          // nil before the first update
 	strip    *strip
+	hovered  int                 // row below the mouse, or -1
 	moves    int                 // how often another row has come to the top
 	days     *widgets.IconButton // shows or hides the strip
 
@@ -89,7 +90,7 @@ type Page struct {
 // New makes the page.
 func New(env *page.Env) *Page {
 	p := &Page{env: env, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{},
-		getting: map[pageKey]bool{}, last: -1}
+		getting: map[pageKey]bool{}, last: -1, hovered: -1}
 	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: picture.Load}
 	p.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	p.headline.Truncation = fyne.TextTruncateEllipsis
@@ -316,9 +317,7 @@ func (p *Page) showAll() {
 
 // Update takes a message of the recorder. The first message of a connection makes the page ask for everything again.
 func (p *Page) Update(u control.Update, first bool) {
-	if p.seen == nil {
-		p.seen = seen.Open(p.env.Paths.State, p.env.Now())
-	}
+	p.openSeen()
 	if first {
 		for _, d := range p.book.days {
 			p.stale[d.Day] = true
@@ -557,11 +556,16 @@ func (p *Page) openEvent(e event.Event) {
 	p.detail.focus()
 }
 
+// openSeen opens the list of what was seen, once.
+func (p *Page) openSeen() {
+	if p.seen == nil {
+		p.seen = seen.Open(p.env.Paths.State, p.env.Now())
+	}
+}
+
 // see marks an event as seen.
 func (p *Page) see(e event.Event) {
-	if p.seen == nil {
-		return
-	}
+	p.openSeen() // an event may be asked for before the first update
 	p.saw(p.seen.Add(e))
 	if row := p.book.find(e.ID); row >= 0 {
 		p.rows.RefreshRow(row)
@@ -777,6 +781,11 @@ func (p *Page) setTiles(on bool) {
 
 // hover shows the picture of a clip that lies where the mouse is on its thumbnail.
 func (p *Page) hover(i int, at fyne.Position) {
+	if was := p.hovered; was != i {
+		p.hovered = i
+		p.rows.RefreshRow(was)
+		p.rows.RefreshRow(i)
+	}
 	e, _, ok := p.book.event(i)
 	box := p.rows.Object(i)
 	if !ok || box == nil {
@@ -845,6 +854,10 @@ func (p *Page) Search() {
 
 // typed handles the keys of the list.
 func (p *Page) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
+	if k.Name == fyne.KeyG {
+		p.toggleTiles()
+		return
+	}
 	e, _, ok := p.book.event(p.rows.Cursor)
 	if !ok {
 		return
@@ -861,8 +874,6 @@ func (p *Page) typed(k *fyne.KeyEvent, _ fyne.KeyModifier) {
 		p.pick(e, !on)
 		p.last = p.rows.Cursor
 		p.rows.RefreshRow(p.rows.Cursor)
-	case fyne.KeyG:
-		p.toggleTiles()
 	case fyne.KeyP:
 		on := slices.ContainsFunc(several, func(e event.Event) bool { return !e.Protected })
 		p.env.Each(several, func(ctx context.Context, e event.Event) error { return p.env.Protect(ctx, e, on) }, nil)

@@ -77,6 +77,7 @@ func (p *Page) drawPicked() {
 	p.picking.SetText(words.N(len(p.picked), "1 event", "%d events"))
 	if was != p.bar.Visible() {
 		p.content.Refresh()
+		p.rows.Place(true) // tiles show their boxes only while something is picked
 	}
 }
 

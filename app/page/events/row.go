@@ -88,6 +88,10 @@ func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
 	}
 	r.thumb.set(picture)
 	_, on := p.picked[e.ID]
+	if shown := !r.tile || len(p.picked) > 0 || p.hovered == i; shown != r.check.Visible() {
+		widgets.SetVisible(r.check, shown)
+		r.box.Refresh()
+	}
 	r.filling = true
 	if r.check.Checked != on {
 		r.check.SetChecked(on)
@@ -157,7 +161,7 @@ func newEventRow(tile bool) *eventRow {
 		text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail,
 			layout.NewSpacer())
 		r.box = container.New(widgets.Below{Height: tileBelow - 10}, r.thumb,
-			container.NewBorder(nil, nil, r.check, marks, text))
+			container.NewBorder(nil, nil, nil, container.NewHBox(marks, r.check), text))
 	} else {
 		text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail, r.state,
 			layout.NewSpacer())

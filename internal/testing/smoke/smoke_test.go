@@ -866,6 +866,94 @@ func TestWatching(t *testing.T) {
 	d.quits(p)
 }
 
+// TestSideBySide watches two cameras of one incident, and looks at the events as large pictures.
+func TestSideBySide(t *testing.T) {
+	d := newDesk(t, true)
+	s, _, err := config.Load(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Clip.PreRoll, s.Clip.PostRoll = config.Duration(8*time.Second), config.Duration(8*time.Second)
+	for _, id := range []string{"door", "yard"} {
+		c := config.NewCamera()
+		c.ID, c.Name, c.URL = id, "The "+id, own(t)
+		s.Cameras = append(s.Cameras, c)
+	}
+	if err := config.Save(d.file, s); err != nil {
+		t.Fatal(err)
+	}
+	p := d.launch("--background")
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	d.until("both cameras", 60*time.Second, func() bool {
+		st, err := p.client.Status(ctx)
+		return err == nil && len(st.Cameras) == 2 && st.Cameras[0].PreRoll.D() > 9*time.Second &&
+			st.Cameras[1].PreRoll.D() > 9*time.Second
+	})
+	if _, err := p.client.Trigger(ctx, "yard", "person"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second) // the second camera sees it later
+	id, err := p.client.Trigger(ctx, "door", "person")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.until("both clips", 60*time.Second, func() bool {
+		list, err := p.client.Events(ctx, event.Query{})
+		return err == nil && len(list) == 2 && list[0].State == event.Saved && list[1].State == event.Saved
+	})
+
+	d.start(nil, os.Getenv("PREROLL_PROGRAM"), "window", "--config", d.file, "--event", id)
+	d.until("the window", 30*time.Second, func() bool { _, ok := d.window(); return ok })
+	stage := d.stage()
+	d.until("the clip to play", 20*time.Second, func() bool { return d.moved(stage) })
+	d.shot("one")
+	mid := (stage.Min.Y + stage.Max.Y) / 2
+	upper, lower := stage, stage
+	upper.Max.Y, lower.Min.Y = mid-30, mid+30
+	d.until("the other camera beside it", 20*time.Second, func() bool {
+		d.keys("b")
+		time.Sleep(700 * time.Millisecond)
+		if d.moved(upper) && d.moved(lower) {
+			return true
+		}
+		d.keys("b")
+		return false
+	})
+	d.shot("side-by-side")
+	d.keys("space")
+	d.until("both to stand still", 10*time.Second, func() bool { return !d.moved(stage) })
+	d.keys("Right")
+	d.shot("side-by-side-later")
+	d.keys("Escape")
+	time.Sleep(500 * time.Millisecond)
+
+	x, y, w, h := d.geometry()
+	green := func(m image.Image) (n int) { // of the test picture
+		for i := range w * h {
+			r, g, b, _ := m.At(x+i%w, y+i/w).RGBA()
+			if g>>8 > 200 && r>>8 < 60 && b>>8 < 60 {
+				n++
+			}
+		}
+		return n
+	}
+	before := green(d.shot("list"))
+	d.keys("g")
+	d.until("large pictures", 10*time.Second, func() bool { return green(d.shot("tiles")) > 2*before })
+	for _, at := range []int{40, 120, 200} {
+		if _, err := d.run("xdotool", "mousemove", fmt.Sprint(x+110+at), fmt.Sprint(y+300)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(700 * time.Millisecond)
+		d.shot(fmt.Sprint("scrub-", at))
+	}
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	d.quits(p)
+}
+
 // TestGermanFromTheRegion starts on a German desktop.
 func TestGermanFromTheRegion(t *testing.T) {
 	d := newDesk(t, true)
@@ -964,8 +1052,8 @@ func TestGuideByKeyboard(t *testing.T) {
 	d, p, url := guided(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	d.keys("Return")
-	time.Sleep(500 * time.Millisecond) // the address gets the focus
+	d.pressUntil("the fields of the camera", "Return", func() bool { return !d.nextReady() }) // it waits for an address
+	time.Sleep(500 * time.Millisecond)                                                        // the address gets the focus
 	d.typed(url)
 	d.shot("guide-typed")
 	d.keys("Return") // tests
