@@ -32,6 +32,7 @@ func TestScrub(t *testing.T) {
 	encode("a.mp4", "color=red:s=64x36:r=10:d=2,drawbox=c=blue:t=fill:enable='gte(t,1)'")
 	encode("b.mp4", "color=lime:s=64x36:r=10:d=2")
 	e := pagetest.Event(0, event.Saved)
+	e.Thumbnail = "a.jpg"
 	e.Folder, e.Clips = "", []event.Clip{{File: "a.mp4", Length: event.Seconds(2 * time.Second)},
 		{File: "b.mp4", Length: event.Seconds(2 * time.Second)}}
 	f := &pagetest.Fake{Config: config.Default(), Stored: []event.Event{e}}
@@ -39,7 +40,8 @@ func TestScrub(t *testing.T) {
 	w.Env.Status.Archive.Path, w.Env.Status.FFmpeg.Path = dir, ffmpeg
 	row := p.rows.Object(1).(*eventRow)
 	usual := pagetest.Picture()
-	row.thumb.set(usual)
+	p.thumbs.cache[w.Env.Path(e, e.Thumbnail)] = usual
+	p.rows.RefreshRow(1)
 	at := func(part float32) fyne.Position {
 		return fyne.CurrentApp().Driver().AbsolutePositionForObject(row.thumb).AddXY(part*row.thumb.Size().Width, 9)
 	}
