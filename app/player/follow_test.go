@@ -1,6 +1,9 @@
 package player
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -31,6 +34,10 @@ func TestFollows(t *testing.T) {
 	a.Step(-2)
 	b.sees(44)
 	a.Seek(time.Second) // before the other began
+	b.sees(0)
+	a.Seek(5 * time.Second)
+	b.sees(45)
+	a.Seek(0) // the same place for the other
 	b.sees(0)
 
 	a.Seek(4 * time.Second)
@@ -77,4 +84,40 @@ func TestFollowsBeyondTheEnd(t *testing.T) {
 	b.wait("the beginning", func(p []picture, _ State) bool {
 		return len(p) > 0 && p[len(p)-1].number > 60 && p[len(p)-1].number < 120
 	})
+}
+
+// TestFollowsThroughAGap follows with a video of which five seconds in the middle are missing, and counts the FFmpegs.
+func TestFollowsThroughAGap(t *testing.T) {
+	whole := source(t)
+	holey := Source{Path: filepath.Join(t.TempDir(), "gap.mp4"), Length: seconds * time.Second}
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", whole.Path, "-vf",
+		"select='lt(t,3)+gt(t,8)'", "-fps_mode", "passthrough", "-g", "15", holey.Path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	starts := filepath.Join(t.TempDir(), "starts")
+	script := filepath.Join(t.TempDir(), "ffmpeg")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho x >> "+starts+"\nexec ffmpeg \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	a := newScreen(t, 320, 320)
+	b := newScreenOf(t, script, 320, 320)
+	b.Close()
+	o := b.o
+	o.Leader = a.Player
+	b.Player = New(o)
+	t.Cleanup(b.Close)
+	a.Open(whole, time.Second, true)
+	b.Open(holey, time.Second, false)
+	a.wait("the leader in the gap", func(p []picture, _ State) bool { return len(p) > 0 && p[len(p)-1].number > 100 })
+	if p := b.seen(); len(p) == 0 || p[len(p)-1].number >= 120 {
+		t.Errorf("in the gap the follower shows what comes after it: %v", p[max(0, len(p)-1):])
+	}
+	a.wait("the leader behind the gap", func(p []picture, _ State) bool { return len(p) > 0 && p[len(p)-1].number > 140 })
+	a.Pause()
+	a.wait("the leader stands still", func(_ []picture, s State) bool { return !s.Playing })
+	b.sees(a.seen()[len(a.seen())-1].number)
+	if n, _ := os.ReadFile(starts); len(n)/2 > 4 { // pictures and sound
+		t.Errorf("%d FFmpegs were started", len(n)/2)
+	}
 }

@@ -121,7 +121,11 @@ type Player struct {
 	slots   [3]*image.RGBA
 	slot    int // the slot for the next read
 
-	aim     time.Duration // where a follower went last while its leader stood still
+	aim     time.Duration // where a follower went last while its leader stood still, if aimed
+	aimed   bool
+	led     int       // jumps of the leader that a follower has seen
+	leapt   time.Time // when a follower jumped last
+	jumps   int       // how often this player went to another position
 	sound   *sound
 	sounded int       // number of the source for the sound
 	base    time.Time // when the picture at baseAt was due
@@ -137,6 +141,7 @@ type clock struct {
 	baseAt  time.Duration // if running
 	at      time.Duration // of the picture that is shown
 	speed   float64
+	jumps   int // how often it went to another position
 }
 
 // wish holds what callers asked for and the player has not begun.
@@ -350,14 +355,18 @@ func (p *Player) lead() {
 		return
 	}
 	p.clock.Store(&clock{running: p.playing && p.goal == nil && p.err == nil, settled: p.goal == nil && p.err == nil,
-		base: p.base, baseAt: p.baseAt, at: p.at, speed: p.speed})
+		base: p.base, baseAt: p.baseAt, at: p.at, speed: p.speed, jumps: p.jumps})
 	f.poke()
 }
 
-// astray is how far a follower may be from its leader before it jumps instead of waiting or hurrying.
-const astray = time.Second
+const (
+	astray  = time.Second            // how far a follower may be from its leader before it jumps
+	tooLate = 2 * time.Second        // how late its pictures may be before it jumps, and how long it then waits
+	ahead   = 300 * time.Millisecond // what FFmpeg takes to start
+)
 
-// follow goes where the leader is.
+// follow goes where the leader is. While the leader runs, the follower jumps only after the leader has jumped, or if it
+// cannot keep up: in a gap of its own video it waits.
 func (p *Player) follow(now time.Time) {
 	if p.o.Leader == nil || p.source.empty() || p.err != nil || p.goal != nil {
 		return
@@ -367,27 +376,50 @@ func (p *Player) follow(now time.Time) {
 		p.playing = false
 		return
 	}
-	to := c.at + p.o.Ahead
-	if c.running {
-		p.base, p.baseAt, p.speed = c.base, c.baseAt+p.o.Ahead, c.speed
-		to = p.baseAt + time.Duration(float64(now.Sub(p.base))*p.speed)
+	if !c.running {
+		p.playing = false
+		p.match(p.clamp(c.at + p.o.Ahead))
+		p.led = c.jumps
+		return
 	}
-	p.playing = c.running && !p.ended
+	p.aimed = false
+	p.base, p.baseAt, p.speed = c.base, c.baseAt+p.o.Ahead, c.speed
+	to := p.clamp(p.baseAt + time.Duration(float64(now.Sub(p.base))*p.speed))
+	jumped := c.jumps != p.led && (to-p.at).Abs() >= astray
+	late := p.next != nil && float64(to-p.next.At) > float64(tooLate)*p.speed && now.Sub(p.leapt) > tooLate
+	p.led = c.jumps
+	if jumped || late {
+		p.leapt = now
+		p.decode(p.place(p.clamp(to + time.Duration(float64(ahead)*p.speed))))
+	}
+	p.playing = !p.ended
+}
+
+// match shows the picture that is nearest to a position, once.
+func (p *Player) match(to time.Duration) {
+	if p.aimed && to == p.aim {
+		return
+	}
+	p.aim, p.aimed = to, true
+	if (to - p.at).Abs() > p.every/2 {
+		p.decode(p.place(max(0, to-p.every/2)))
+	}
+}
+
+// clamp returns the position of the source that is nearest to a position.
+func (p *Player) clamp(to time.Duration) time.Duration {
 	if p.source.Length > 0 {
 		to = min(to, p.source.Length)
 	}
-	to = max(to, 0)
-	off := to - p.at
-	if c.running && off.Abs() < astray || !c.running && (to == p.aim || off.Abs() < p.every/2) {
-		return
-	}
-	p.aim = to
-	p.decode(p.place(max(0, to-p.every/2)))
+	return max(to, 0)
 }
 
 func (p *Player) finish() {
 	if p.run != nil {
 		p.run.cancel()
+	}
+	if p.o.Leader != nil {
+		p.o.Leader.follower.CompareAndSwap(p, nil)
 	}
 	p.sound.close()
 	if p.run == nil {
@@ -422,7 +454,7 @@ func (p *Player) startWish() bool {
 	}
 	if w.source != nil {
 		p.source, p.at, p.every, p.mustReport = *w.source, max(w.at, 0), 0, true
-		p.sounded = p.sound.load(p.source)
+		p.sounded, p.aimed = p.sound.load(p.source), false
 	}
 	if p.source.empty() {
 		return true
@@ -458,6 +490,7 @@ func (p *Player) place(at time.Duration) goal {
 // decode ends the running FFmpeg and makes g the goal of a new FFmpeg.
 func (p *Player) decode(g goal) {
 	p.goal = &g
+	p.jumps++
 	p.err, p.ended, p.eof = nil, false, false
 	p.stop()
 }
