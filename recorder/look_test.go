@@ -276,9 +276,8 @@ func TestStillsAtOnce(t *testing.T) {
 	if n := stills(160); n != 3 {
 		t.Errorf("%d FFmpegs, of which one fails", n)
 	}
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "preroll-stills-*"))
-	if len(left) > 0 {
-		t.Errorf("left: %v", left)
+	if _, err := os.Stat(filepath.Join(s.RAMDisk.Path, ".stills")); !os.IsNotExist(err) {
+		t.Errorf("the folder of the stills is left: %v", err)
 	}
 }
 

@@ -85,7 +85,13 @@ func (r *Recorder) keepHistory(ctx context.Context) (end func()) {
 	r.history.Add(history.Entry{Time: r.started, Kind: history.Started})
 	return func() {
 		_ = os.Remove(r.ram.in(alive)) // this process records its end itself
-		r.recordHistory(history.Stopped, "", text.Text{})
+		why := text.Text{}
+		select {
+		case <-r.succession.over:
+			why = text.HandedOver.With() // recording goes on
+		default:
+		}
+		r.recordHistory(history.Stopped, "", why)
 		cancel()
 		writing.Wait()
 	}

@@ -2,7 +2,6 @@ package page
 
 import (
 	"image/color"
-	"sync"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -23,10 +22,6 @@ type second struct {
 	picture *canvas.Image
 	stage   *stage
 	message Plate
-
-	mu     sync.Mutex // guards the fields below, which the player's goroutine uses
-	latest player.Frame
-	due    bool // latest waits for the main goroutine
 }
 
 // Beside shows the video of another camera beside the one that is open: what was filmed at the same time, as the one
@@ -55,7 +50,8 @@ func (v *Player) Beside(video *Video) {
 	v.stages.Refresh() // gives it a size
 	width, height := s.stage.pixels()
 	s.p = player.New(player.Options{FFmpeg: known.FFmpeg.Path, Version: known.FFmpeg.Version, Width: width,
-		Height: height, Leader: v.p, Ahead: v.video.Start.Sub(video.Start), Show: s.show, State: s.state})
+		Height: height, Leader: v.p, Ahead: v.video.Start.Sub(video.Start), Show: v.env.NewFrames(s.show).Put,
+		State: s.state})
 	s.p.SetVolume(0) // the sound is that of the first
 	s.p.Open(video.Source, v.Line.At+v.video.Start.Sub(video.Start), false)
 }
@@ -91,25 +87,12 @@ func over(name, message Plate) fyne.CanvasObject {
 		container.NewVBox(container.NewHBox(name.Box)))
 }
 
-// show takes a picture on the player's goroutine.
+// show shows a picture.
 func (s *second) show(f player.Frame) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.latest = f
-	if s.due {
-		return
+	if s.v.second == s {
+		s.picture.Image = f.Picture
+		s.picture.Refresh()
 	}
-	s.due = true
-	s.v.env.Do(func() {
-		s.mu.Lock()
-		s.due = false
-		m := s.latest.Picture
-		s.mu.Unlock()
-		if s.v.second == s {
-			s.picture.Image = m
-			s.picture.Refresh()
-		}
-	})
 }
 
 func (s *second) state(st player.State) {

@@ -28,17 +28,17 @@ func TestAnOldPlayersPicturesAreNotShown(t *testing.T) {
 	v.p = player.New(player.Options{Show: func(player.Frame) {}, State: func(player.State) {}})
 	defer v.Close()
 	old, other := image.NewRGBA(image.Rect(0, 0, 2, 2)), image.NewRGBA(image.Rect(0, 0, 4, 4))
-	first := v.turn()
-	v.show(first, player.Frame{Picture: old})
+	first, show := v.turn()
+	show(player.Frame{Picture: old})
 	v.state(first, player.State{Err: errors.New("old")})
-	second := v.turn()
-	v.show(first, player.Frame{Picture: old})
+	_, next := v.turn()
+	show(player.Frame{Picture: old})
 	settle()
 	if v.Picture.Image != nil || v.Message.Text != "" {
 		t.Errorf("an old picture, %q", v.Message.Text)
 	}
-	v.show(second, player.Frame{Picture: old})
-	v.show(second, player.Frame{Picture: other})
+	next(player.Frame{Picture: old})
+	next(player.Frame{Picture: other})
 	settle()
 	if v.Picture.Image != image.Image(other) {
 		t.Error("the newest picture is not shown")
@@ -53,14 +53,14 @@ func TestALoopThatIsNoLongerInRAMEnds(t *testing.T) {
 	v.p = player.New(player.Options{Show: func(player.Frame) {}, State: func(player.State) {}})
 	defer v.Close()
 	v.playing, v.from, v.to, v.first = true, time.Second, 5*time.Second, 3*time.Second
-	life := v.turn()
-	v.show(life, player.Frame{Picture: image.NewRGBA(image.Rect(0, 0, 2, 2)), At: 4 * time.Second})
+	_, show := v.turn()
+	show(player.Frame{Picture: image.NewRGBA(image.Rect(0, 0, 2, 2)), At: 4 * time.Second})
 	handed()
 	if v.to != 5*time.Second {
 		t.Error("the loop has ended too early")
 	}
 	v.first = 5 * time.Second
-	v.show(life, player.Frame{Picture: image.NewRGBA(image.Rect(0, 0, 2, 2)), At: 6 * time.Second})
+	show(player.Frame{Picture: image.NewRGBA(image.Rect(0, 0, 2, 2)), At: 6 * time.Second})
 	handed()
 	if v.from >= 0 || v.to >= 0 {
 		t.Errorf("the loop goes on from %s to %s", v.from, v.to)

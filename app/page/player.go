@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -96,10 +95,7 @@ type Player struct {
 	from    time.Duration // of the loop; negative for none
 	to      time.Duration // end of the loop; negative while only its beginning is set
 
-	mu         sync.Mutex // guards all fields below, which the player's goroutine uses
-	latest     player.Frame
-	due        bool // latest waits for the main goroutine
-	generation int  // number of the player; pictures and states of earlier players are dropped
+	generation int // number of the player; pictures and states of earlier players are dropped
 }
 
 var speeds = []float64{0.25, 0.5, 1, 2, 4, 8}
@@ -179,10 +175,10 @@ func (v *Player) Open(video Video) {
 	}
 	if v.p == nil {
 		width, height := v.stage.pixels()
-		life := v.turn()
+		life, show := v.turn()
 		v.p = player.New(player.Options{FFmpeg: known.FFmpeg.Path, Version: known.FFmpeg.Version, Width: width,
 			Height: height,
-			Show:   func(f player.Frame) { v.show(life, f) }, State: func(s player.State) { v.state(life, s) }})
+			Show:   show, State: func(s player.State) { v.state(life, s) }})
 		v.speed.SetSelectedIndex(usual)
 		v.setVolume()
 	}
@@ -252,54 +248,37 @@ func (v *Player) Close() {
 // Box returns the size in which a picture is shown, in pixels.
 func (v *Player) Box() image.Point { return image.Pt(v.stage.pixels()) }
 
-// turn returns the number of a new player. What earlier players send is dropped from now on.
-func (v *Player) turn() int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+// turn returns the number of a new player, and the function that shows its pictures. What earlier players send is
+// dropped from now on.
+func (v *Player) turn() (life int, show func(player.Frame)) {
 	v.generation++
-	v.due = false
-	return v.generation
+	life = v.generation
+	return life, v.env.NewFrames(func(f player.Frame) {
+		if v.p != nil && life == v.generation {
+			v.show(f)
+		}
+	}).Put
 }
 
-// show takes a picture on the player's goroutine. If pictures come faster than the screen is drawn, the newest replaces
-// the others.
-func (v *Player) show(life int, f player.Frame) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if life != v.generation {
-		return
+// show shows a picture.
+func (v *Player) show(f player.Frame) {
+	v.Picture.Image = f.Picture
+	v.Picture.Refresh()
+	v.env.Meter.frame()
+	v.Line.Set(f.At)
+	v.setClock(f.At)
+	v.showLevel()
+	if v.to > 0 && v.to <= v.first {
+		v.endLoop() // what it repeats is no longer in RAM
 	}
-	v.latest = f
-	if v.due {
-		return
+	if v.playing && v.to > 0 && f.At >= v.to {
+		v.seek(v.from)
 	}
-	v.due = true
-	v.env.Do(func() {
-		v.mu.Lock()
-		f, old := v.latest, life != v.generation
-		v.due = v.due && old // the picture of a newer player has its own call
-		v.mu.Unlock()
-		if v.p == nil || old {
-			return
-		}
-		v.Picture.Image = f.Picture
-		v.Picture.Refresh()
-		v.env.Meter.frame()
-		v.Line.Set(f.At)
-		v.setClock(f.At)
-		v.showLevel()
-		if v.to > 0 && v.to <= v.first {
-			v.endLoop() // what it repeats is no longer in RAM
-		}
-		if v.playing && v.to > 0 && f.At >= v.to {
-			v.seek(v.from)
-		}
-	})
 }
 
 func (v *Player) state(life int, s player.State) {
 	v.env.Do(func() {
-		if v.p == nil || life != v.generation { // only the main goroutine changes the generation
+		if v.p == nil || life != v.generation {
 			return
 		}
 		v.playing = s.Playing && !s.Ended

@@ -224,7 +224,7 @@ func NewCamera(s config.Settings, name string) config.Camera {
 func (env *Env) NewDateField(none string) *widgets.DateField {
 	d := widgets.NewDateField(widgets.DateWords{Day: words.Date, Month: words.Month, Weekdays: words.Weekdays(),
 		None:  none,
-		Today: words.L("Today"), Range: words.Range,
+		Today: words.L("Today"), Range: func(a, b time.Time) string { return words.Range(a, b, env.Now()) },
 		Last: func(days int) string { return words.L("%d days", days) }})
 	d.Now = func() time.Time { return env.Now() }
 	return d

@@ -113,7 +113,10 @@ func TestFollowsThroughAGap(t *testing.T) {
 	if p := b.seen(); len(p) == 0 || p[len(p)-1].number >= 120 {
 		t.Errorf("in the gap the follower shows what comes after it: %v", p[max(0, len(p)-1):])
 	}
-	a.wait("the leader behind the gap", func(p []picture, _ State) bool { return len(p) > 0 && p[len(p)-1].number > 140 })
+	a.wait("the leader behind the gap", func(p []picture, _ State) bool {
+		return len(p) > 0 &&
+			p[len(p)-1].number > 140
+	})
 	a.Pause()
 	a.wait("the leader stands still", func(_ []picture, s State) bool { return !s.Playing })
 	b.sees(a.seen()[len(a.seen())-1].number)

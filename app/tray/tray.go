@@ -14,7 +14,6 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"fyne.io/systray"
@@ -68,8 +67,9 @@ type tray struct {
 	menuDone context.CancelFunc
 	menu     sync.WaitGroup // goroutines of the menu entries
 
-	pictures atomic.Pointer[menuPictures] // to be loaded next
-	drawing  atomic.Bool                  // pictures are being loaded
+	pictureMu sync.Mutex    // guards the two below
+	pictures  *menuPictures // to be loaded next
+	drawing   bool          // a goroutine loads pictures
 }
 
 // Run shows the tray until ctx ends or the user quits. On macOS the caller must call Run on the main thread.
@@ -421,13 +421,22 @@ func (t *tray) drawPictures(p menuPictures) {
 	if runtime.GOOS != "linux" || len(p.files) == 0 {
 		return
 	}
-	t.pictures.Store(&p)
-	if !t.drawing.CompareAndSwap(false, true) {
+	t.pictureMu.Lock()
+	defer t.pictureMu.Unlock()
+	t.pictures = &p
+	if t.drawing {
 		return // the goroutine below takes them next
 	}
+	t.drawing = true
+	next := func() *menuPictures {
+		t.pictureMu.Lock()
+		defer t.pictureMu.Unlock()
+		p := t.pictures
+		t.pictures, t.drawing = nil, p != nil
+		return p
+	}
 	go func() {
-		defer t.drawing.Store(false)
-		for p := t.pictures.Swap(nil); p != nil; p = t.pictures.Swap(nil) {
+		for p := next(); p != nil; p = next() {
 			for item, file := range p.files {
 				m, err := picture.Load(file)
 				if err != nil {

@@ -112,7 +112,10 @@ func (d *DateField) show() {
 			}))
 		}
 	}
-	foot.Add(widget.NewButton(d.Words.Today, func() { k.choose(d.Now()) }))
+	foot.Add(widget.NewButton(d.Words.Today, func() {
+		k.anchor = time.Time{}
+		k.choose(d.Now())
+	}))
 	if d.Words.None != "" {
 		foot.Add(widget.NewButton(d.Words.None, func() {
 			k.popup.Hide()
@@ -289,9 +292,6 @@ func (c *dayCell) Tapped(*fyne.PointEvent) {
 
 // Dragged chooses a range from this day on.
 func (c *dayCell) Dragged(e *fyne.DragEvent) {
-	if !c.k.d.Ranges {
-		return
-	}
 	for _, o := range c.k.days.Objects {
 		cell, ok := o.(*dayCell)
 		at := c.Position().Add(e.Position)
@@ -300,6 +300,9 @@ func (c *dayCell) Dragged(e *fyne.DragEvent) {
 			continue
 		}
 		c.k.anchor, c.k.end = c.day, cell.day
+		if !c.k.d.Ranges { // a click with an unsteady hand
+			c.k.anchor = cell.day
+		}
 	}
 	for _, o := range c.k.days.Objects {
 		if cell, ok := o.(*dayCell); ok {

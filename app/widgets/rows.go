@@ -554,7 +554,7 @@ func (b *scrollBar) thumbAt() (y, length float32) {
 		return 0, 0
 	}
 	length = max(32, h*seen/float32(b.r.count))
-	at := (float64(b.r.Top) + float64(b.r.Into/rowHeight())*float64(b.r.columns())) / max(1,
+	at := (float64(b.r.Top) + float64(b.r.Into/b.r.height(b.r.Top))*float64(b.r.next(b.r.Top)-b.r.Top)) / max(1,
 		float64(b.r.count)-float64(seen)+1)
 	return float32(min(1, at)) * (h - length), length
 }

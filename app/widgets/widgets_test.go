@@ -103,6 +103,25 @@ func TestTilesKeepTheirPlaceInAMillion(t *testing.T) {
 		}
 	}
 
+	// The bar is where it was dragged to, and never goes back while the list is scrolled down.
+	r.SetCount(101)
+	_, length := r.bar.thumbAt()
+	for _, want := range []float32{0, 50, 160, 333} {
+		r.bar.moveTo(want)
+		if got, _ := r.bar.thumbAt(); got < want-1.5 || got > want+1.5 || want+length > 600 {
+			t.Errorf("dragged to %v, the thumb is at %v", want, got)
+		}
+	}
+	r.Jump(0)
+	for before := float32(0); r.Top < 60; {
+		r.scroll(7)
+		got, _ := r.bar.thumbAt()
+		if got < before-1.5 {
+			t.Fatalf("at row %d the thumb goes from %v back to %v", r.Top, before, got)
+		}
+		before = got
+	}
+	r.SetCount(1_001_000)
 	key := func(names ...fyne.KeyName) int {
 		for _, n := range names {
 			r.TypedKey(&fyne.KeyEvent{Name: n})
@@ -258,6 +277,13 @@ func TestRangeOfDays(t *testing.T) {
 			t.Errorf("from %d to %d: %q, until %v", tc.from, tc.to, d.Text, d.Until)
 		}
 	}
+	d.Ranges = false // a click with an unsteady hand is a click
+	drag(7, 8)
+	if d.Text != "8.11." {
+		t.Errorf("without ranges: %q", d.Text)
+	}
+	d.Ranges = true
+	drag(18, 25)
 	test.Tap(d)
 	if k := d.open; !k.chosen(cell(19).day) || k.chosen(cell(17).day) {
 		t.Error("the range is not shown")

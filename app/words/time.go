@@ -43,20 +43,24 @@ func (l *Language) Date(t time.Time) string {
 	return t.Local().Format("2006-01-02")
 }
 
-// Range formats the days between two as shortly as possible: "20 – 27 Nov", "28 Oct – 3 Nov".
-func Range(from, to time.Time) string { return now().Range(from, to) }
+// Range formats the days between two as shortly as possible: "20 – 27 Nov", "28 Oct – 3 Nov", "20 – 27 Nov '25".
+func Range(from, to, at time.Time) string { return now().Range(from, to, at) }
 
 // Range is [Range] in this language.
-func (l *Language) Range(from, to time.Time) string {
+func (l *Language) Range(from, to, now time.Time) string {
 	from, to = from.Local(), to.Local()
+	year := ""
+	if to.Year() != now.Local().Year() {
+		year = to.Format(" '06")
+	}
 	short := func(t time.Time) string {
 		m := []rune(l.L(months[t.Month()-1]))
 		return string(m[:min(len(m), 4)])
 	}
 	if from.Month() == to.Month() && from.Year() == to.Year() {
-		return fmt.Sprintf("%d – %d %s", from.Day(), to.Day(), short(to))
+		return fmt.Sprintf("%d – %d %s", from.Day(), to.Day(), short(to)) + year
 	}
-	return fmt.Sprintf("%d %s – %d %s", from.Day(), short(from), to.Day(), short(to))
+	return fmt.Sprintf("%d %s – %d %s", from.Day(), short(from), to.Day(), short(to)) + year
 }
 
 // Moment formats a time of day, with the day if it is not today.

@@ -23,6 +23,7 @@ import (
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/ffmpeg"
+	"github.com/preroll/preroll/recorder/logtail"
 	"github.com/preroll/preroll/recorder/text"
 	"github.com/preroll/preroll/recorder/update"
 )
@@ -143,8 +144,9 @@ type env struct {
 	client *control.Client
 	args   []string
 	level  slog.Level
-	json   bool // log as JSON
-	system bool // the service of this machine is meant
+	json   bool          // log as JSON
+	system bool          // the service of this machine is meant
+	tail   *logtail.Tail // of what log returns
 	say    func(language string, t text.Text) string
 	web    func(ctx context.Context, c *control.Client, host control.WebHost) error
 }
@@ -353,10 +355,13 @@ func (e *env) setPaths(file string) (err error) {
 
 // log returns the log for people or for programs.
 func (e *env) log() *slog.Logger {
-	if e.json {
-		return slog.New(slog.NewJSONHandler(e.out, &slog.HandlerOptions{Level: e.level}))
+	if e.tail == nil {
+		e.tail = &logtail.Tail{}
 	}
-	return slog.New(newLines(e.out, e.level))
+	if e.json {
+		return e.tail.Tee(slog.New(slog.NewJSONHandler(e.out, &slog.HandlerOptions{Level: e.level})))
+	}
+	return e.tail.Tee(slog.New(newLines(e.out, e.level)))
 }
 
 // help prints how all commands are used, or one of them.

@@ -23,7 +23,6 @@ import (
 	"github.com/preroll/preroll/recorder/camera"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
-	"github.com/preroll/preroll/recorder/logtail"
 	"github.com/preroll/preroll/recorder/text"
 )
 
@@ -192,9 +191,7 @@ func serve(ctx context.Context, e *env, s config.Settings, at seat, log *slog.Lo
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	tail := &logtail.Tail{}
-	log = tail.Tee(log)
-	o := recorder.Options{Paths: e.paths, Settings: s, Log: log, Tail: tail, Say: e.say, Early: at.early}
+	o := recorder.Options{Paths: e.paths, Settings: s, Log: log, Tail: e.tail, Say: e.say, Early: at.early}
 	if e.web != nil {
 		o.Web = func(ctx context.Context, host control.WebHost) error {
 			c := control.NewClient(e.paths.Socket)

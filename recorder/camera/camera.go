@@ -58,6 +58,8 @@ type camera struct {
 	retry    time.Time
 	last     time.Time // time of the last trigger
 	still    still
+
+	rests time.Time // gets no still before then; owned by whoever holds set.drawing
 }
 
 // newCamera opens the ring of a camera. s.mu is held.

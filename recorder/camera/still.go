@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/preroll/preroll/recorder/ring"
 	"github.com/preroll/preroll/recorder/text"
@@ -107,16 +109,41 @@ func (s *Set) Stills(ctx context.Context, width int) (map[string][]byte, error) 
 			lacking = append(lacking, c)
 		}
 	}
+	if len(lacking) == 0 {
+		return stills, nil
+	}
+	dir, err := s.stillFolder()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
 	for part := range slices.Chunk(lacking, stillsAtOnce) {
-		if err := drawAll(ctx, part, width, stills); err != nil {
+		if err := drawAll(ctx, dir, part, width, stills); err != nil {
 			return nil, err
 		}
 	}
 	return stills, nil
 }
 
+// stillsFolder is the folder on the RAM disk that FFmpeg writes stills into. The id of a camera cannot begin like this.
+const stillsFolder = ".stills"
+
+// stillFolder makes an empty folder for stills, without what a killed process left.
+func (s *Set) stillFolder() (string, error) {
+	s.mu.Lock()
+	dir := filepath.Join(s.settings.RAMDisk.Path, stillsFolder)
+	s.mu.Unlock()
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	return dir, os.Mkdir(dir, 0o700)
+}
+
+// restTime is how long a camera gets no still after one could not be made: its video spoils the stills of the others.
+const restTime = time.Minute
+
 // drawAll makes the stills of some cameras.
-func drawAll(ctx context.Context, cameras []*camera, width int, stills map[string][]byte) error {
+func drawAll(ctx context.Context, dir string, cameras []*camera, width int, stills map[string][]byte) error {
 	tool, err := cameras[0].set.opt.FFmpeg()
 	if err != nil {
 		return err
@@ -131,7 +158,7 @@ func drawAll(ctx context.Context, cameras []*camera, width int, stills map[strin
 	}()
 	for _, c := range cameras {
 		segment, ok := c.ring.Newest()
-		if !ok {
+		if !ok || time.Now().Before(c.rests) {
 			continue
 		}
 		v, err := segment.Open()
@@ -143,7 +170,7 @@ func drawAll(ctx context.Context, cameras []*camera, width int, stills map[strin
 	if len(videos) == 0 {
 		return nil
 	}
-	list, err := tool.Stills(ctx, videos, width)
+	list, err := tool.Stills(ctx, dir, videos, width)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -151,6 +178,7 @@ func drawAll(ctx context.Context, cameras []*camera, width int, stills map[strin
 		jpeg := list[i]
 		if jpeg == nil { // one video that cannot be opened spoils all of one FFmpeg
 			if jpeg, err = c.draw(ctx, width); err != nil {
+				c.rests = time.Now().Add(restTime)
 				continue
 			}
 		}

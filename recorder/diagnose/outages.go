@@ -9,6 +9,9 @@ import (
 	"github.com/preroll/preroll/recorder/text"
 )
 
+// shortest is the shortest outage. A shorter one is that of a restart in which nothing is lost.
+const shortest = time.Second
+
 // Outages returns when cameras were not recorded between two times, in the order of their beginnings. The entries of
 // the history are sorted by time. An outage without a camera is one of Preroll itself. One that still lasts ends at to.
 func Outages(entries []history.Entry, from, to time.Time) (list []status.Outage) {
@@ -16,7 +19,7 @@ func Outages(entries []history.Entry, from, to time.Time) (list []status.Outage)
 	end := func(camera string, at time.Time) {
 		o, ok := open[camera]
 		delete(open, camera)
-		if o.To = at; ok && o.To.After(o.From) && o.To.After(from) && o.From.Before(to) {
+		if o.To = at; ok && o.To.Sub(o.From) >= shortest && o.To.After(from) && o.From.Before(to) {
 			list = append(list, o)
 		}
 	}
@@ -34,10 +37,16 @@ func Outages(entries []history.Entry, from, to time.Time) (list []status.Outage)
 		if n.Time.After(to) {
 			break
 		}
+		if n.Kind != history.Stopped {
+			end("", n.Time) // whatever happens, Preroll runs
+		}
 		switch n.Kind {
 		case history.Started:
 			all(n.Time)
 		case history.Stopped:
+			if n.Text.Is(text.HandedOver) {
+				break
+			}
 			all(n.Time)
 			begin(history.Entry{Time: n.Time}, text.NotRunning.With())
 		case history.NotRecording:

@@ -38,6 +38,12 @@ func TestOutages(t *testing.T) {
 			entry(2, history.Recording, "gate"), entry(4, history.NotRecording, "gate"),
 			entry(12, history.Recording, "gate"), entry(40, history.NotRecording, "gate")}, 10, 30,
 			"gate 4-12 gate is away"},
+		"another process takes over": {[]history.Entry{entry(5, history.Started, ""), {Time: at(6),
+			Kind: history.Stopped, Text: text.HandedOver.With()}}, 0, 60, ""},
+		"an end that is written late": {[]history.Entry{entry(5, history.Started, ""), entry(6, history.Stopped, ""),
+			entry(7, history.Mail, "gate")}, 0, 60, " 6-7 Preroll was not running"},
+		"a moment": {[]history.Entry{{Time: at(5), Kind: history.Stopped}, {Time: at(5).Add(9 * time.Millisecond),
+			Kind: history.Started}}, 0, 60, ""},
 		"none": {nil, 0, 60, ""},
 	} {
 		var got []string

@@ -157,13 +157,9 @@ func (t *Tool) Still(ctx context.Context, video io.Reader, width int) ([]byte, e
 }
 
 // Stills is Still for several videos at once, which costs little more than one: most of the time of a still is the
-// start of FFmpeg. Each video is an init section and a segment. The result has nil for a video without a picture.
-func (t *Tool) Stills(ctx context.Context, videos [][2]*os.File, width int) ([][]byte, error) {
-	dir, err := os.MkdirTemp("", "preroll-stills-") // removed before anything is written to a disk
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+// start of FFmpeg. Each video is an init section and a segment. FFmpeg writes the pictures into an empty folder, which
+// is on the RAM disk as the video is. The result has an entry for each video: nil for one without a picture.
+func (t *Tool) Stills(ctx context.Context, dir string, videos [][2]*os.File, width int) ([][]byte, error) {
 	j := job{args: []string{"-hide_banner", "-nostats", "-loglevel", "level+error"}}
 	var out []string
 	picture := func(i int) string { return filepath.Join(dir, strconv.Itoa(i)) }
@@ -184,6 +180,7 @@ func (t *Tool) Stills(ctx context.Context, videos [][2]*os.File, width int) ([][
 	for i := range videos {
 		if b, err := os.ReadFile(picture(i)); err == nil && len(b) > 0 {
 			list[i], some = b, true
+			_ = os.Remove(picture(i))
 		}
 	}
 	if some { // a damaged video among them spoils only its own picture

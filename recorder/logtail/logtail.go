@@ -10,10 +10,10 @@ import (
 	"sync"
 )
 
-// Bounds of what is kept: about 200 KB at most.
+// Bounds of what is kept. Few lines are longer than 200 bytes.
 const (
-	most    = 500 // lines
-	longest = 400 // bytes of a line
+	most    = 500  // lines
+	longest = 2000 // bytes of a line
 )
 
 // Tail is the last lines of a log. Any goroutine may use it.

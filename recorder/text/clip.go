@@ -10,6 +10,7 @@ var (
 	GapMissing         = define("gap-missing", "%s are missing from %s on: %s.")
 	GapsMissing        = define("gaps-missing", "%s are missing in %d places from %s on: %s.")
 	Interrupted        = define("interrupted", "recording was interrupted")
+	HandedOver         = define("handed-over", "Another process of Preroll has taken over")
 	NotRunning         = define("not-running", "Preroll was not running")
 	RAMWasFull         = define("ram-was-full", "the RAM disk was full")
 	NoPictureSent      = define("no-picture-sent", "the camera sent no picture")

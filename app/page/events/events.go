@@ -52,6 +52,7 @@ type Page struct {
 	tiles    *widgets.IconButton // shows a list or pictures
 	seen     *seen.List          // nil before the first update
 	strip    *strip
+	filmed   string              // what filming returned last
 	hovered  int                 // row below the mouse, or -1
 	moves    int                 // how often another row has come to the top
 	days     *widgets.IconButton // shows or hides the strip
@@ -91,7 +92,8 @@ type Page struct {
 func New(env *page.Env) *Page {
 	p := &Page{env: env, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{},
 		getting: map[pageKey]bool{}, last: -1, hovered: -1}
-	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: picture.Load}
+	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: picture.Load,
+		shown: func() int { return len(p.rows.Shown) }}
 	p.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	p.headline.Truncation = fyne.TextTruncateEllipsis
 	p.save = env.NewSaveButton()
@@ -366,7 +368,22 @@ func (p *Page) Update(u control.Update, first bool) {
 		p.drawPicked()
 		p.reload()
 	}
+	if filming := p.filming(); filming != p.filmed { // an outage has begun or ended
+		p.filmed = filming
+		p.strip.stale = true
+	}
 	p.draw()
+}
+
+// filming returns which cameras are recorded, as a text that can be compared.
+func (p *Page) filming() string {
+	var ids []string
+	for _, c := range page.CamerasOf(p.env.Status) {
+		if c.State == status.Recording {
+			ids = append(ids, c.ID)
+		}
+	}
+	return strings.Join(ids, ",")
 }
 
 // reload asks for the days. It asks one question at a time.
@@ -411,6 +428,7 @@ func (p *Page) reload() {
 func (p *Page) setDays(days []event.Day, c event.Choices) {
 	p.loaded = true
 	old := p.book
+	p.scrub.end() // other events may come below the mouse
 	p.book = old.update(days, p.stale)
 	clear(p.stale)
 	if p.rows.Top > 0 || p.rows.Into > 0 {
@@ -498,7 +516,7 @@ func (p *Page) draw() {
 	widgets.SetVisible(p.welcome, s != nil && len(s.Cameras) == 0 && empty && !p.filtered())
 	widgets.SetVisible(p.nothing, s != nil && len(s.Cameras) > 0 && empty && !p.filtered())
 	widgets.SetVisible(p.rows, !empty && p.err == nil)
-	widgets.SetVisible(p.strip, !empty && p.err == nil && !p.env.App.Preferences().Bool(prefNoStrip))
+	widgets.SetVisible(p.strip, p.loaded && !empty && p.err == nil && !p.env.App.Preferences().Bool(prefNoStrip))
 	p.showDay()
 	after := []bool{p.rebuild.Visible(), p.save.Visible(), p.resume.Visible(), p.welcome.Visible(),
 		p.nothing.Visible(), p.unfound.Visible(), p.failed.Visible()}
@@ -534,6 +552,7 @@ func (p *Page) ReturnTo(place string) { p.goTo = place }
 // Tick shows how far events have come that are being saved.
 func (p *Page) Tick() {
 	p.detail.tick()
+	p.strip.tick()
 	if !p.rows.Visible() || !p.listing.Visible() {
 		return
 	}

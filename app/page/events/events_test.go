@@ -443,7 +443,7 @@ func TestFewThumbnailsAreLoadedAtOnce(t *testing.T) {
 		defer mu.Unlock()
 		order = append(order, path)
 		return image.NewGray(image.Rect(0, 0, 1, 1)), nil
-	}}
+	}, shown: func() int { return 0 }}
 	for i := range 2 * keptThumbs {
 		p.get(fmt.Sprint(i))
 	}
@@ -455,6 +455,16 @@ func TestFewThumbnailsAreLoadedAtOnce(t *testing.T) {
 	if len(order) != keptThumbs+loaders || !slices.Contains(order[:2*loaders], fmt.Sprint(2*keptThumbs-1)) ||
 		p.loading != 0 {
 		t.Errorf("%d were loaded, first %v", len(order), order[:2*loaders])
+	}
+	p.shown = func() int { return 2 * keptThumbs } // a large screen
+	for i := range 2 * keptThumbs {
+		p.get(fmt.Sprint("large ", i))
+	}
+	w.Settle()
+	for i := range 2 * keptThumbs {
+		if p.cache[fmt.Sprint("large ", i)] == nil {
+			t.Fatalf("picture %d of %d that are visible is not loaded", i, 2*keptThumbs)
+		}
 	}
 }
 

@@ -239,6 +239,7 @@ func (v *eventView) play() {
 		video.Poster = v.list.thumbs.get(v.env.Path(e, e.Thumbnail))
 	}
 	v.opened, v.follows = true, false
+	v.others.clear()
 	v.player.Open(video)
 	v.others.find()
 	v.ahead.load()

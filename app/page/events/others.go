@@ -30,6 +30,13 @@ type others struct {
 	shown   int // index in list, or -1
 }
 
+// How far before and after a clip the alarm of another clip of the same time may lie, and how many events are looked
+// at.
+const (
+	around     = 30 * time.Minute
+	mostAround = 1000
+)
+
 // maxOthers is how many other cameras are offered. More would not fit.
 const maxOthers = 4
 
@@ -44,7 +51,8 @@ func (o *others) find() {
 	e := o.v.event
 	from, to := spanOf(e)
 	o.v.env.Work.Go(func() {
-		list, err := o.v.env.Client.Events(o.v.env.Ctx, event.Query{Before: to})
+		list, err := o.v.env.Client.Events(o.v.env.Ctx, event.Query{After: from.Add(-around), Before: to.Add(around),
+			Limit: mostAround})
 		if err != nil {
 			return // it is only an offer
 		}
@@ -79,7 +87,8 @@ func spanOf(e event.Event) (from, to time.Time) {
 }
 
 func (o *others) offer(list []event.Event) {
-	o.list, o.buttons, o.shown = list, nil, -1
+	o.clear() // the player shows the event's own clip alone
+	o.list = list
 	label := widget.NewLabel(words.L("At the same time:"))
 	label.Importance = widget.LowImportance
 	o.row.Objects = []fyne.CanvasObject{label}

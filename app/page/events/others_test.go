@@ -22,17 +22,20 @@ func TestOthersAreOffered(t *testing.T) {
 		e.Clips[0].Start, e.Clips[0].End = e.Time.Add(-10*time.Second), e.Time.Add(time.Minute)
 		return e
 	}
-	f := &pagetest.Fake{Config: config.Default(), Stored: []event.Event{at("after", "roof", 2*time.Minute),
-		at("later", "yard", 50*time.Second), at("own", "gate", 0), at("same", "gate", -time.Second),
+	f := &pagetest.Fake{Config: config.Default(), Stored: []event.Event{
+		at("after", "roof", 2*time.Minute),
+		at("later", "attic", 65*time.Second),
+		at("soon", "yard", 50*time.Second), at("own", "gate", 0), at("same", "gate", -time.Second),
 		at("near", "yard", -5*time.Second), at("long", "Drive", -30*time.Second), at("before", "hall", -2*time.Minute)}}
 	w, p := filled(t, f, 0)
 	known := pagetest.Status(t.TempDir())
 	known.FFmpeg.Path = "/bin/false"
 	w.Env.Status = known
-	p.openEvent(f.Stored[2])
+	p.openEvent(f.Stored[3])
 	w.Settle()
 	o := p.detail.others
-	if !o.row.Visible() || len(o.list) != 2 || o.list[0].ID != "near" || o.list[1].ID != "long" {
+	if !o.row.Visible() || len(o.list) != 3 || o.list[0].ID != "near" || o.list[1].ID != "long" ||
+		o.list[2].ID != "later" {
 		t.Fatalf("offered: %v", o.list)
 	}
 	test.Tap(o.buttons[1])

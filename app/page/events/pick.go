@@ -95,6 +95,7 @@ func (p *Page) remove(list []event.Event) {
 			words.L("What is protected or still being saved cannot be deleted."), p.env.Window)
 		return
 	}
+	p.scrub.end() // it has the file open
 	n := away(p.env, going)
 	if n == 0 {
 		p.delete(going, len(list)-len(going))

@@ -89,11 +89,13 @@ type scrub struct {
 	p     *player.Player
 	clip  int     // that the player has
 	want  float32 // part of the event
+	moved int     // how often the mouse moved
 }
 
 // Of scrubbing: how long the mouse rests before FFmpeg is started, and the size of its pictures.
 const (
 	scrubRest  = 200 * time.Millisecond
+	scrubIdle  = 10 * time.Second // without a move, until FFmpeg ends
 	scrubWidth = 480
 )
 
@@ -119,18 +121,25 @@ func (s *scrub) move(e event.Event, t *thumb, part float32) {
 	s.want = part
 	t.mark(part)
 	s.seek()
+	s.moved++
+	moved := s.moved
+	time.AfterFunc(scrubIdle, func() { // FFmpeg would hold the file, and its drive
+		s.env.Do(func() {
+			if s.moved == moved {
+				s.end()
+			}
+		})
+	})
 }
 
 func (s *scrub) begin(ffmpeg, version string) {
 	life := s.life
 	s.p = player.New(player.Options{FFmpeg: ffmpeg, Version: version, Width: scrubWidth, Height: scrubWidth,
-		Show: func(f player.Frame) {
-			s.env.Do(func() {
-				if s.life == life {
-					s.thumb.show(f.Picture)
-				}
-			})
-		},
+		Show: s.env.NewFrames(func(f player.Frame) {
+			if s.life == life {
+				s.thumb.show(f.Picture)
+			}
+		}).Put,
 		State: func(player.State) {}})
 	s.p.SetVolume(0)
 	s.seek()

@@ -46,9 +46,11 @@ type strip struct {
 	begin   time.Time
 	events  []event.Event // of the day, newest first
 	outages []status.Outage
-	cameras []string // ids, a row each
-	wanted  string   // the day that was to be shown last
-	asked   string   // the day that was asked for last
+	drawn   time.Time // when a lasting outage was drawn last
+	known   time.Time // when the outages were asked for
+	cameras []string  // ids, a row each
+	wanted  string    // the day that was to be shown last
+	asked   string    // the day that was asked for last
 	asking  bool
 	stale   bool
 
@@ -99,6 +101,7 @@ func (s *strip) show(day string, stale bool) {
 				s.asked = ""
 				return
 			}
+			s.known = s.env.Now()
 			s.load(day, list, outages)
 			s.show(s.wanted, false)
 		})
@@ -174,6 +177,27 @@ func (s *strip) span(e event.Event) (from, to time.Duration) {
 	return first.Sub(s.begin), max(last.Sub(s.begin), first.Sub(s.begin)+time.Second)
 }
 
+// endOf returns when an outage ended. One that lasts goes on to now.
+func (s *strip) endOf(o status.Outage) time.Time {
+	if s.lasts(o) {
+		return s.env.Now()
+	}
+	return o.To
+}
+
+func (s *strip) lasts(o status.Outage) bool { return o.To.After(s.known.Add(-2 * time.Second)) }
+
+// tick lets an outage grow that lasts.
+func (s *strip) tick() {
+	if s.Visible() && slices.ContainsFunc(s.outages, s.lasts) && s.env.Now().Sub(s.drawn) > growTime {
+		s.drawn = s.env.Now()
+		canvas.Refresh(s.picture)
+	}
+}
+
+// growTime is how often an outage that lasts is drawn longer.
+const growTime = 20 * time.Second
+
 // find returns the event at a point, or nil.
 func (s *strip) find(p fyne.Position) *event.Event {
 	row := int((p.Y - s.top()) / s.row())
@@ -207,7 +231,7 @@ func (s *strip) findOutage(p fyne.Position) *status.Outage {
 	at, slack := s.begin.Add(s.at(p.X-s.left())), s.at(2)-s.at(0)
 	for i, o := range s.outages {
 		if (o.Camera == "" || o.Camera == s.cameras[row]) && at.After(o.From.Add(-slack)) &&
-			at.Before(o.To.Add(slack)) {
+			at.Before(s.endOf(o).Add(slack)) {
 			return &s.outages[i]
 		}
 	}
@@ -277,7 +301,7 @@ func (s *strip) say() {
 		text += "  " + s.clock(s.from) + " – " + s.clock(s.to)
 	}
 	if o := s.outage; o != nil {
-		text = s.clock(o.From.Sub(s.begin)) + " – " + s.clock(o.To.Sub(s.begin)) + "  " + words.Say(o.Text)
+		text = s.clock(o.From.Sub(s.begin)) + " – " + s.clock(s.endOf(*o).Sub(s.begin)) + "  " + words.Say(o.Text)
 	}
 	if e := s.hovered; e != nil {
 		text = e.Time.Local().Format("15:04:05") + "  " + page.LabelOf(*e)
@@ -329,7 +353,8 @@ func (s *strip) draw(w, h int) image.Image {
 		for i, id := range s.cameras {
 			if o.Camera == "" || o.Camera == id {
 				mid := int(row * (float64(i) + 0.5))
-				fill(s.x(o.From.Sub(s.begin), float64(w)), s.x(o.To.Sub(s.begin), float64(w)), mid-h/len(s.cameras)/8-1,
+				fill(s.x(o.From.Sub(s.begin), float64(w)), s.x(s.endOf(o).Sub(s.begin), float64(w)),
+					mid-h/len(s.cameras)/8-1,
 					mid+h/len(s.cameras)/8+1, theme.Color(theme.ColorNameError))
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/preroll/preroll/internal/testing/pagetest"
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
@@ -51,6 +52,16 @@ func TestOutagesAreInTheDay(t *testing.T) {
 		if got := hover(i, -52*time.Minute); !strings.Contains(got, "11:00 – 11:30  Preroll was not running") {
 			t.Errorf("row %d: %q", i, got)
 		}
+	}
+	// A camera goes away: the day is asked for again, though no event has come.
+	s.MouseOut()
+	f.Away = append(f.Away, status.Outage{Camera: "gate", From: noon.Add(-10 * time.Minute), To: w.Env.Now(),
+		Text: text.Plain("switched off")})
+	w.Status.Cameras[0].State = status.Waiting
+	w.Changed(control.Update{Status: w.Status}, false)
+	w.Settle()
+	if len(s.outages) != 3 || !s.lasts(s.outages[2]) || s.lasts(s.outages[0]) {
+		t.Errorf("outages: %v", s.outages)
 	}
 	m := s.draw(240, 48)
 	_, g, _, _ := m.At(95, 8+16*row).RGBA() // 09:30

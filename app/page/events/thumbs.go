@@ -14,6 +14,7 @@ type thumbs struct {
 	cache  map[string]image.Image // nil while the picture is loading, or if it cannot be loaded
 	order  []string
 	loaded func(path string)
+	shown  func() int // how many rows are visible
 	load   func(path string) (image.Image, error)
 
 	waiting []string // to be loaded, the last one first
@@ -32,7 +33,7 @@ func (t *thumbs) get(path string) image.Image {
 		return m
 	}
 	t.cache[path] = nil
-	if t.order = append(t.order, path); len(t.order) > keptThumbs {
+	if t.order = append(t.order, path); len(t.order) > max(keptThumbs, 2*t.shown()) {
 		delete(t.cache, t.order[0])
 		t.order = t.order[1:]
 	}

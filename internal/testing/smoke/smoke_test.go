@@ -1053,7 +1053,8 @@ func TestGuideByKeyboard(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	d.pressUntil("the fields of the camera", "Return", func() bool { return !d.nextReady() }) // it waits for an address
-	time.Sleep(500 * time.Millisecond)                                                        // the address gets the focus
+	// the address gets the focus
+	time.Sleep(500 * time.Millisecond)
 	d.typed(url)
 	d.shot("guide-typed")
 	d.keys("Return") // tests
