@@ -51,6 +51,11 @@ func (o *others) find() {
 	e := o.v.event
 	from, to := spanOf(e)
 	o.v.env.Work.Go(func() {
+		select {
+		case <-time.After(restFirst): // the first picture comes first
+		case <-o.v.env.Ctx.Done():
+			return
+		}
 		list, err := o.v.env.Client.Events(o.v.env.Ctx, event.Query{After: from.Add(-around), Before: to.Add(around),
 			Limit: mostAround})
 		if err != nil {
@@ -155,6 +160,9 @@ type ahead struct {
 	pictures map[string]image.Image // by the event's id
 	cancel   context.CancelFunc
 }
+
+// restFirst is how long an event is open before other cameras are looked for.
+const restFirst = 250 * time.Millisecond
 
 // restBefore is how long an event is open before its neighbours are decoded.
 const restBefore = 600 * time.Millisecond
