@@ -2,6 +2,7 @@ package page
 
 import (
 	"image/color"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -19,6 +20,8 @@ import (
 type second struct {
 	v       *Player
 	p       *player.Player
+	video   Video
+	failed  string // why nothing is shown
 	picture *canvas.Image
 	stage   *stage
 	message Plate
@@ -38,7 +41,7 @@ func (v *Player) Beside(video *Video) {
 	if video == nil || v.p == nil || known == nil || known.FFmpeg.Path == "" {
 		return
 	}
-	s := &second{v: v, picture: canvas.NewImageFromImage(video.Poster)}
+	s := &second{v: v, video: *video, picture: canvas.NewImageFromImage(video.Poster)}
 	s.picture.FillMode, s.picture.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
 	name := NewPlate()
 	s.message = NewPlate()
@@ -97,12 +100,37 @@ func (s *second) show(f player.Frame) {
 
 func (s *second) state(st player.State) {
 	s.v.env.Do(func() {
-		text := ""
+		s.failed = ""
 		if st.Err != nil {
-			text = words.Error(st.Err)
+			s.failed = words.Error(st.Err)
 		}
-		s.message.Say(text)
+		s.say()
 	})
+}
+
+// beyond is how far outside of its video the time must lie before that is said.
+const beyond = time.Second
+
+// say says why the picture is not of the time that the other one shows.
+func (s *second) say() {
+	text, at := s.failed, s.v.Shown()
+	begin, end := s.video.Start, s.video.Start.Add(s.video.Source.Length)
+	switch {
+	case text != "":
+	case at.Before(begin.Add(-beyond)):
+		text = words.L("begins at %s", begin.Local().Format("15:04:05"))
+	case at.After(end.Add(beyond)):
+		text = words.L("ended at %s", end.Local().Format("15:04:05"))
+	}
+	pale := 0.0
+	if text != "" {
+		pale = 0.6
+	}
+	s.message.Say(text)
+	if s.picture.Translucency != pale {
+		s.picture.Translucency = pale
+		s.picture.Refresh()
+	}
 }
 
 // pair lays out one object, or two beside each other, or below if that makes them larger.

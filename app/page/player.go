@@ -61,11 +61,13 @@ const lead = time.Minute
 
 // Player shows what a player plays. The player exists from open to close.
 type Player struct {
-	env     *Env
-	Content fyne.CanvasObject
-	second  *second // the video of another camera beside it, or nil
-	stages  *fyne.Container
-	Full    func(on bool) // Content fills the screen from now on, or is back in its place
+	env      *Env
+	Content  fyne.CanvasObject
+	second   *second // the video of another camera beside it, or nil
+	stages   *fyne.Container
+	controls *fyne.Container
+	stirred  time.Time     // when the mouse or a key was used last in full screen
+	Full     func(on bool) // Content fills the screen from now on, or is back in its place
 
 	p       *player.Player
 	video   Video
@@ -140,10 +142,10 @@ func NewPlayer(env *Env) *Player {
 	})
 	v.speed.PlaceHolder = names[0] // a longer one would make it wider
 	v.speed.SetSelectedIndex(usual)
-	controls := container.New(widgets.Ends{}, container.NewHBox(v.play, back, forth, v.alarm, v.now),
+	bar := container.New(widgets.Ends{}, container.NewHBox(v.play, back, forth, v.alarm, v.now),
 		container.NewHBox(widgets.Fixed(74, 0, v.speed), v.louds, v.loop, shot, v.full))
-	v.inner = container.NewBorder(nil, container.NewVBox(container.New(layout.NewCustomPaddedLayout(4, 0, 8, 8),
-		v.clock), v.Line, controls), nil, nil, v.stages)
+	v.controls = container.NewVBox(container.New(layout.NewCustomPaddedLayout(4, 0, 8, 8), v.clock), v.Line, bar)
+	v.inner = container.NewBorder(nil, v.controls, nil, nil, v.stages)
 	v.holder = container.NewStack(v.inner)
 	v.Content = v.holder
 	return v
@@ -268,6 +270,10 @@ func (v *Player) show(f player.Frame) {
 	v.Line.Set(f.At)
 	v.setClock(f.At)
 	v.showLevel()
+	if v.second != nil {
+		v.second.say()
+	}
+	v.hideControls()
 	if v.to > 0 && v.to <= v.first {
 		v.endLoop() // what it repeats is no longer in RAM
 	}
@@ -310,7 +316,7 @@ func (v *Player) setClock(at time.Duration) {
 	text := words.L("%d:%04.1f / %s", int(at.Minutes()), (at % time.Minute).Seconds(), words.Length(v.length))
 	if v.video.Span != nil {
 		text = words.L("live")
-		if behind := v.length - at; behind > nearNow {
+		if behind := v.env.Now().Sub(v.video.Start.Add(at)); behind > nearNow {
 			text = words.L("%.0f s ago", behind.Seconds())
 		}
 	}
@@ -435,6 +441,7 @@ func (v *Player) faster(by int) {
 // toggleFull lets the player fill the screen, or puts it back.
 func (v *Player) toggleFull() {
 	v.filling = !v.filling
+	v.stir()
 	if v.filling {
 		v.holder.RemoveAll()
 		v.full.SetIcon(theme.ViewRestoreIcon())
@@ -449,6 +456,26 @@ func (v *Player) toggleFull() {
 	v.env.Window.Canvas().Focus(v.Line)
 }
 
+// restControls is how long the controls stay in full screen.
+const restControls = 3 * time.Second
+
+// stir shows the controls.
+func (v *Player) stir() {
+	v.stirred = time.Now()
+	if !v.controls.Visible() {
+		v.controls.Show()
+		v.inner.Refresh()
+	}
+}
+
+// hideControls hides the controls while a video plays in full screen and nobody touches anything.
+func (v *Player) hideControls() {
+	if v.filling && v.playing && v.controls.Visible() && time.Since(v.stirred) > restControls {
+		v.controls.Hide()
+		v.inner.Refresh()
+	}
+}
+
 // LeaveFull puts the player back, if it fills the screen. It reports whether it did.
 func (v *Player) LeaveFull() bool {
 	if !v.filling {
@@ -460,6 +487,7 @@ func (v *Player) LeaveFull() bool {
 
 // Typed handles the keys of the player.
 func (v *Player) Typed(e *fyne.KeyEvent) {
+	v.stir()
 	switch e.Name {
 	case fyne.KeySpace, fyne.KeyK:
 		v.toggle()

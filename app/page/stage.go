@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/player"
@@ -35,6 +36,15 @@ func newStage(v *Player, picture *canvas.Image, over fyne.CanvasObject, p func()
 	s.ExtendBaseWidget(s)
 	return s
 }
+
+// MouseIn shows the controls.
+func (s *stage) MouseIn(*desktop.MouseEvent) { s.v.stir() }
+
+// MouseMoved shows the controls.
+func (s *stage) MouseMoved(*desktop.MouseEvent) { s.v.stir() }
+
+// MouseOut does nothing.
+func (s *stage) MouseOut() {}
 
 // Tapped plays or pauses. DoubleTapped would delay it, so a second tap soon after fills the screen.
 func (s *stage) Tapped(*fyne.PointEvent) {

@@ -178,9 +178,9 @@ func clock(t, now time.Time) string {
 func eventMenu(now time.Time, s *status.Status, ended []event.Event, window bool) (list []entry) {
 	for _, e := range ended[:min(len(ended), menuEvents)] {
 		do := command{do: doEvent, id: e.ID}
-		if len(e.Clips) > 0 {
+		if len(e.Clips) > 0 && !window {
 			do = command{do: doFile, path: e.Path(s.Archive.Path, e.Clips[0].File)}
-		} else if !window {
+		} else if len(e.Clips) == 0 && !window {
 			continue
 		}
 		picture := ""

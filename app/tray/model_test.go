@@ -135,8 +135,12 @@ func TestMenu(t *testing.T) {
 		t.Errorf("40 cameras: %q", lines(save))
 	}
 	menu := modelOf(noon, &s, 0, ended, 0, true).menu
-	if want := (command{do: doFile, path: "/archive/a/b/x.mp4"}); menu[1].do != want {
+	if want := (command{do: doEvent, id: "4"}); menu[1].do != want {
 		t.Errorf("a clip: %+v", menu[1].do)
+	}
+	plain := modelOf(noon, &s, 0, ended, 0, false).menu
+	if want := (command{do: doFile, path: "/archive/a/b/x.mp4"}); plain[0].do != want {
+		t.Errorf("a clip without a window: %+v", plain[0].do)
 	}
 	if want := (command{do: doEvent, id: "3"}); menu[2].do != want {
 		t.Errorf("an event without a clip: %+v", menu[2].do)

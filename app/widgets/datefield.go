@@ -122,9 +122,9 @@ func (d *DateField) show() {
 			d.SetDate(nil)
 		}))
 	}
-	k.popup = widget.NewPopUp(container.NewBorder(
+	k.popup = widget.NewPopUp(container.NewPadded(container.NewBorder(
 		container.NewBorder(nil, nil, step(theme.NavigateBackIcon(), -1), step(theme.NavigateNextIcon(), 1), k.title),
-		foot, nil, nil, k.days), c)
+		foot, nil, nil, k.days)), c)
 	k.fill()
 	ShowNear(k.popup, d, c)
 	c.Focus(k.cell)

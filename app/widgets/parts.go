@@ -5,6 +5,7 @@ package widgets
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -271,5 +272,8 @@ func WithTips(content fyne.CanvasObject, c fyne.Canvas) fyne.CanvasObject {
 // ShowMenu shows a menu at an object.
 func ShowMenu(m *fyne.Menu, at fyne.CanvasObject, c fyne.Canvas) {
 	p := widget.NewPopUpMenu(m, c)
+	if b, ok := at.(desktop.Hoverable); ok {
+		b.MouseOut() // its tip, which is about to come, would have no place over the menu
+	}
 	ShowNear(p, at, c)
 }

@@ -377,8 +377,22 @@ func (r *Rows) FocusLost() {
 	r.Place(true)
 }
 
-// TypedRune does nothing, because letters also come as keys.
-func (r *Rows) TypedRune(rune) {}
+// TypedRune passes a sign on to the window. Letters also come as keys.
+func (r *Rows) TypedRune(sign rune) { PassRune(r, sign) }
+
+// PassRune passes a sign, which a widget with the focus has no use for, on to its window.
+func PassRune(o fyne.CanvasObject, sign rune) {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(o); c != nil && c.OnTypedRune() != nil {
+		c.OnTypedRune()(sign)
+	}
+}
+
+// PassKey passes a key on to the window of a widget.
+func PassKey(o fyne.CanvasObject, e *fyne.KeyEvent) {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(o); c != nil && c.OnTypedKey() != nil {
+		c.OnTypedKey()(e)
+	}
+}
 
 // TypedKey moves the cursor. It passes all other keys to typed.
 func (r *Rows) TypedKey(e *fyne.KeyEvent) {
@@ -409,6 +423,8 @@ func (r *Rows) TypedKey(e *fyne.KeyEvent) {
 	case fyne.KeyEnd:
 		r.Cursor = r.count
 		r.step(-1)
+	case fyne.KeyF1:
+		PassKey(r, e)
 	default:
 		r.Typed(e, modifiers())
 	}
@@ -561,7 +577,10 @@ func (b *scrollBar) thumbAt() (y, length float32) {
 
 func (b *scrollBar) place() {
 	y, length := b.thumbAt()
-	b.thumb.FillColor = theme.Color(theme.ColorNameScrollBar)
+	b.thumb.FillColor = color.Transparent
+	if length > 0 {
+		b.thumb.FillColor = theme.Color(theme.ColorNameScrollBar)
+	}
 	b.thumb.CornerRadius = 4
 	b.thumb.Move(fyne.NewPos(3, y))
 	b.thumb.Resize(fyne.NewSize(barWidth-6, length))

@@ -152,11 +152,17 @@ func (t *Timeline) FocusGained() { t.keyed = true; t.place() }
 // FocusLost removes the mark of FocusGained.
 func (t *Timeline) FocusLost() { t.keyed = false; t.place() }
 
-// TypedRune does nothing, because letters also come as keys.
-func (t *Timeline) TypedRune(rune) {}
+// TypedRune passes a sign on to the window. Letters also come as keys.
+func (t *Timeline) TypedRune(sign rune) { PassRune(t, sign) }
 
 // TypedKey passes the key to typed, which plays, steps and jumps.
-func (t *Timeline) TypedKey(e *fyne.KeyEvent) { t.Typed(e) }
+func (t *Timeline) TypedKey(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeyF1 {
+		PassKey(t, e)
+		return
+	}
+	t.Typed(e)
+}
 
 // CreateRenderer shows the line.
 func (t *Timeline) CreateRenderer() fyne.WidgetRenderer { return &lineRenderer{t} }

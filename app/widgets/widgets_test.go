@@ -288,7 +288,7 @@ func TestRangeOfDays(t *testing.T) {
 	if k := d.open; !k.chosen(cell(19).day) || k.chosen(cell(17).day) {
 		t.Error("the range is not shown")
 	}
-	for _, o := range d.open.popup.Content.(*fyne.Container).Objects {
+	for _, o := range d.open.popup.Content.(*fyne.Container).Objects[0].(*fyne.Container).Objects {
 		if foot, ok := o.(*fyne.Container); ok && len(foot.Objects) == 5 {
 			test.Tap(foot.Objects[1].(*widget.Button))
 		}

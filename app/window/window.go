@@ -409,7 +409,6 @@ func (w *window) shortcuts() {
 		}
 	})
 	c.AddShortcut(&fyne.ShortcutUndo{}, func(fyne.Shortcut) { undo() })
-	on(fyne.KeyF1, 0, w.showKeys)
 	c.SetOnTypedRune(func(r rune) {
 		if r == '?' && !w.covered() {
 			w.showKeys()
@@ -429,6 +428,8 @@ func (w *window) typed(k *fyne.KeyEvent) {
 	switch {
 	case top != nil && k.Name == fyne.KeyEscape:
 		top.Hide()
+	case k.Name == fyne.KeyF1 && top == nil:
+		w.showKeys()
 	case top != nil: // a dialog in which nothing has the focus
 	case w.guiding():
 		w.guide.Key(k)

@@ -178,3 +178,20 @@ func TestFrame(t *testing.T) {
 		})
 	}
 }
+
+// TestKeysAreShownFromTheList asks for the list of keys while the list of events, or the time line, has the focus.
+func TestKeysAreShownFromTheList(t *testing.T) {
+	w, settle := filled(t, &pagetest.Fake{}, 3)
+	c := w.Window.Canvas()
+	for _, ask := range []func(){func() { c.Focused().TypedRune('?') },
+		func() { c.Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyF1}) }} {
+		w.typed(&fyne.KeyEvent{Name: fyne.KeyDown}) // gives the list the focus
+		ask()
+		settle()
+		if c.Overlays().Top() == nil {
+			t.Fatal("the keys are not shown")
+		}
+		c.Overlays().Top().Hide()
+		c.Overlays().Remove(c.Overlays().Top())
+	}
+}

@@ -55,7 +55,10 @@ func (l *Language) Range(from, to, now time.Time) string {
 	}
 	short := func(t time.Time) string {
 		m := []rune(l.L(months[t.Month()-1]))
-		return string(m[:min(len(m), 4)])
+		if l.code == "fr" { // juin, juillet
+			return string(m[:min(len(m), 4)])
+		}
+		return string(m[:min(len(m), 3)])
 	}
 	if from.Month() == to.Month() && from.Year() == to.Year() {
 		return fmt.Sprintf("%d – %d %s", from.Day(), to.Day(), short(to)) + year

@@ -422,6 +422,14 @@ func (in *Incident) tidy(w *work, ev event.Event) error {
 }
 
 // conclude writes the receipt and decides how the event ended.
+// earlier returns the earlier of two times.
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func (in *Incident) conclude(ev *event.Event) {
 	ev.SavedAt = time.Now()
 	if len(ev.Clips) == 0 {
@@ -433,7 +441,7 @@ func (in *Incident) conclude(ev *event.Event) {
 	r := &ev.Receipt
 	if ev.Continues == "" {
 		r.PreRollAsked = event.Seconds(ev.Time.Sub(ev.From))
-		r.PreRollGot = event.Seconds(max(0, ev.Time.Sub(first.Start)))
+		r.PreRollGot = event.Seconds(max(0, earlier(ev.Time, last.End).Sub(first.Start)))
 	}
 	if !ev.LastTrigger.IsZero() {
 		r.PostRollAsked = event.Seconds(max(0, ev.Until.Sub(ev.LastTrigger)))

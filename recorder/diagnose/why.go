@@ -415,9 +415,14 @@ func (e Evidence) alarm(n history.Entry) (f status.Finding, ok bool) {
 	return f, true
 }
 
+// has reports whether an event is in the list, such as one that was taken back from the trash.
+func (e Evidence) has(id string) bool {
+	return slices.ContainsFunc(e.Events, func(ev event.Event) bool { return ev.ID == id })
+}
+
 // isGone reports whether a mail's event is neither in the list nor known to be removed.
 func (e Evidence) isGone(id string) bool {
-	return id != "" && !slices.ContainsFunc(e.Events, func(ev event.Event) bool { return ev.ID == id }) &&
+	return id != "" && !e.has(id) &&
 		!slices.ContainsFunc(e.Entries, func(n history.Entry) bool {
 			return n.Kind == history.Removed && n.Event == id
 		})
@@ -426,7 +431,7 @@ func (e Evidence) isGone(id string) bool {
 // removals reports events around the time asked for that were removed.
 func (e Evidence) removals() (list []status.Finding) {
 	for _, n := range e.Entries {
-		if n.Kind == history.Removed && e.ours(n) && !n.About.Before(e.At.Add(-MailLate)) &&
+		if n.Kind == history.Removed && e.ours(n) && !e.has(n.Event) && !n.About.Before(e.At.Add(-MailLate)) &&
 			!n.About.After(e.At.Add(MailLate)) && len(list) < toldMails {
 			f := status.Finding{About: text.Archive.With(),
 				Text: text.EventRemoved.With(e.hms(n.About), e.hms(n.Time),

@@ -62,6 +62,13 @@ func TestWhy(t *testing.T) {
 		want []string // the first findings
 		hint string   // of the first finding
 	}{
+		{"taken back from the trash", Evidence{Camera: "gate", Entries: with(mail("14:00:30", "e1"),
+			history.Entry{Time: day("20:00:00"), Kind: history.Removed, Camera: "gate", Event: "e1",
+				About: day("14:00:30"), Text: text.RemovedByHand.With()}),
+			Events: []event.Event{ev("14:00:30", event.Saved, "")}},
+			[]string{"+ Gate: The event", "+ Alarm mail: The mail server", "+ Alarm mail: A mail came",
+				"+ Gate: The camera"},
+			""},
 		{"all is well", Evidence{Camera: "gate", Entries: with(mail("14:00:30", "e1")),
 			Events: []event.Event{ev("14:00:30", event.Saved, "")}},
 			[]string{"+ Gate: The event of 14:00:30 is saved: 70.0 s of video, pre-roll 11.2 s.",

@@ -213,6 +213,7 @@ func (p *Page) Tick() {
 	}
 	if p.live.Visible() {
 		p.player.Tick()
+		p.follow()
 		return
 	}
 	p.refresh()
@@ -327,34 +328,54 @@ func (p *Page) follow() {
 		if c.ID != p.liveID {
 			continue
 		}
-		widgets.SetEnabled(p.here, c.State == status.Recording)
-		if c.State != status.Recording {
+		widgets.SetEnabled(p.here, canShow(c))
+		text, importance := stateLine(c, p.env.Now())
+		title := p.env.CameraName(c.ID)
+		if importance == widget.DangerImportance {
+			title += "  ·  " + text
+			text = troubleOf(c) + " " + text + "."
+		}
+		p.liveTitle.SetText(title)
+		switch {
+		case !canShow(c):
 			p.player.Close()
 			p.liveSince = time.Time{}
-			text, importance := stateLine(c, p.env.Now())
-			if importance == widget.DangerImportance {
-				text = troubleOf(c) + " " + text + "."
-			}
 			p.player.ShowMessage(text)
-		} else if !c.Since.Equal(p.liveSince) {
+		case c.State == status.Recording && !c.Since.Equal(p.liveSince):
 			p.liveSince = c.Since
+			p.play(c)
+		case !p.player.IsOpen(): // it is away, and RAM still holds the seconds before
 			p.play(c)
 		}
 	}
 }
 
+// canShow reports whether RAM holds video of a camera.
+func canShow(c status.Camera) bool {
+	return c.State == status.Recording || c.State != status.Off && c.PreRoll > 0 && !c.Newest.IsZero()
+}
+
+// newest returns when the newest picture of a camera was filmed, as far as this window knows.
+func (p *Page) newest(c status.Camera) time.Time {
+	if c.State != status.Recording {
+		return c.Newest
+	}
+	return p.env.Now()
+}
+
 // play shows the newest picture of a camera. The time line reaches back as far as the ring.
 func (p *Page) play(c status.Camera) {
-	start := p.env.Now().Add(-p.keep())
+	start := p.newest(c).Add(-p.keep())
 	p.player.Open(page.Video{Source: p.env.Stream(c.ID, start), Name: c.Name, Start: start,
 		At: p.keep() - page.Newest, Poster: p.stills[c.ID],
 		Span: func() (from, to time.Duration) {
-			to = p.env.Now().Sub(start)
 			for _, now := range p.list() {
 				if now.ID == c.ID {
+					to = p.newest(now).Sub(start)
 					return to - now.PreRoll.D(), to
 				}
 			}
+			to = p.env.Now().Sub(start)
 			return to - p.keep(), to
 		}})
 }
@@ -518,7 +539,7 @@ func (c *card) menu() *fyne.Menu {
 	p, id := c.p, c.camera.ID
 	on := c.camera.State != status.Off
 	live := fyne.NewMenuItem(words.L("Live"), func() { p.openLive(id) })
-	live.Disabled = c.camera.State != status.Recording
+	live.Disabled = !canShow(c.camera)
 	save := fyne.NewMenuItem(words.L("Save a clip now"), func() { p.saveClip(id) })
 	save.Disabled = !on
 	alarm := fyne.NewMenuItem(words.L("Send a test alarm"), func() {
@@ -545,7 +566,7 @@ func (c *card) advise() {
 
 // Tapped shows the camera live.
 func (c *card) Tapped(*fyne.PointEvent) {
-	if c.camera.State == status.Recording {
+	if canShow(c.camera) {
 		c.p.openLive(c.camera.ID)
 	}
 }
@@ -557,7 +578,7 @@ func (c *card) TappedSecondary(e *fyne.PointEvent) {
 
 // Cursor shows that the card can be clicked.
 func (c *card) Cursor() desktop.Cursor {
-	if c.camera.State == status.Recording {
+	if canShow(c.camera) {
 		return desktop.PointerCursor
 	}
 	return desktop.DefaultCursor

@@ -2,6 +2,7 @@ package cameras
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,34 @@ func TestCamerasPage(t *testing.T) {
 	w.Settle()
 	if w.Status != nil {
 		t.Error("a recorder that is gone seems to be there")
+	}
+}
+
+// TestACameraThatIsAwayIsShown checks that what RAM holds of a camera that is away can be watched and saved.
+func TestACameraThatIsAwayIsShown(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := open(t, f)
+	w.Window.Resize(fyne.NewSize(900, 600))
+	f.State = pagetest.Status("/a")
+	f.State.FFmpeg.Path = "/bin/false"
+	c := &f.State.Cameras[0]
+	c.State, c.Text, c.Newest = status.Waiting, text.Plain("The camera does not answer"), pagetest.Noon
+	w.Changed(control.Update{Status: f.State}, true)
+	p.Show()
+	w.Settle()
+	p.grid.Objects[0].(*card).Tapped(nil)
+	if !p.live.Visible() || !p.player.IsOpen() || p.here.Disabled() || !strings.Contains(p.liveTitle.Text, "No video") {
+		t.Errorf("live: %t, open: %t, %q", p.live.Visible(), p.player.IsOpen(), p.liveTitle.Text)
+	}
+	if got := p.player.Shown(); got.After(pagetest.Noon) || got.Before(pagetest.Noon.Add(-5*time.Second)) {
+		t.Errorf("it begins at %s", got)
+	}
+	p.closeLive()
+	c.PreRoll = 0 // the ring is gone
+	w.Changed(control.Update{Status: f.State}, false)
+	p.grid.Objects[0].(*card).Tapped(nil)
+	if p.live.Visible() {
+		t.Error("a camera without video is shown")
 	}
 }
 

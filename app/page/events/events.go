@@ -118,7 +118,6 @@ func New(env *page.Env) *Page {
 		return n
 	}
 	p.rows.Below = tileBelow
-	p.setTiles(env.App.Preferences().Bool(prefTiles))
 	p.rows.Create = func(header bool) fyne.CanvasObject {
 		if header {
 			return newDayRow()
@@ -173,6 +172,7 @@ func New(env *page.Env) *Page {
 		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline),
 		p.banner.Content, p.rebuild, container.NewStack(p.newFilter(), p.newPickBar()), p.strip)),
 		nil, nil, nil, container.NewStack(p.rows, p.nothing, p.unfound, p.failed, p.welcome))
+	p.setTiles(env.App.Preferences().Bool(prefTiles))
 	p.detail = newEventView(p)
 	p.detail.content.Hide()
 	p.content = container.New(&panes{p}, p.listing, p.detail.content)
@@ -182,13 +182,24 @@ func New(env *page.Env) *Page {
 
 // newFilter returns the line with the filters of the list.
 func (p *Page) newFilter() fyne.CanvasObject {
-	p.search = widgets.NewEntry(p.env.Window, func() { p.env.Window.Canvas().Focus(p.rows) })
+	p.search = widgets.NewEntry(p.env.Window, func() { // Escape
+		if p.search.Text != "" {
+			p.search.SetText("")
+			return
+		}
+		p.env.Window.Canvas().Focus(p.rows)
+	})
 	p.search.SetPlaceHolder(words.L("Search (Ctrl+F)"))
 	p.search.SetIcon(theme.SearchIcon())
 	p.search.OnChanged = func(string) { p.filter() }
 	p.search.OnSubmitted = func(string) { p.env.Window.Canvas().Focus(p.rows) }
-	p.camera = widget.NewSelect(nil, func(string) { p.filter() })
-	p.label = widget.NewSelect(nil, func(string) { p.filter() })
+	chosen := func(string) {
+		p.filter()
+		if !p.filling {
+			p.env.Window.Canvas().Focus(p.rows) // or the selection would keep the keys
+		}
+	}
+	p.camera, p.label = widget.NewSelect(nil, chosen), widget.NewSelect(nil, chosen)
 	p.date = p.env.NewDateField(words.L("Any day"))
 	p.date.Ranges = true
 	p.date.OnChanged = func(*time.Time) { p.filter() }
@@ -251,7 +262,7 @@ func (p *Page) filter() {
 	if p.filling {
 		return
 	}
-	q := event.Query{Text: strings.TrimSpace(p.search.Text)}
+	q := event.Query{Text: p.untranslate(p.search.Text)}
 	if i := p.camera.SelectedIndex(); i > 0 {
 		q.Camera = p.choices.Cameras[i-1]
 	}
@@ -282,6 +293,20 @@ func (p *Page) filter() {
 	p.rows.SetCount(0)
 	p.unpick()
 	p.reload()
+}
+
+// untranslate replaces words of labels, as the screen shows them, by those that the recorder knows.
+func (p *Page) untranslate(text string) string {
+	list := strings.Fields(text)
+	for i, w := range list {
+		for _, l := range p.choices.Labels {
+			said := strings.ToLower(words.Label(l))
+			if w := strings.ToLower(w); strings.HasPrefix(said, w) && !strings.Contains(l, w) {
+				list[i] = l
+			}
+		}
+	}
+	return strings.Join(list, " ")
 }
 
 func (p *Page) filtered() bool { return p.query != event.Query{} }
@@ -779,7 +804,7 @@ const prefTiles = "tiles"
 // Sizes of a tile at the usual text size: its least width, and the height of the text below its picture.
 const (
 	tileWidth = 230
-	tileBelow = 50
+	tileBelow = 68
 )
 
 // toggleTiles shows a list or large pictures.
@@ -793,8 +818,13 @@ func (p *Page) toggleTiles() {
 
 func (p *Page) setTiles(on bool) {
 	p.rows.Tile = 0
+	icon := theme.GridIcon()
 	if on {
 		p.rows.Tile = tileWidth
+		icon = theme.ListIcon()
+	}
+	if p.tiles != nil {
+		p.tiles.SetIcon(icon)
 	}
 }
 

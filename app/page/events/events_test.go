@@ -17,6 +17,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/seen"
+	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/internal/testing/pagetest"
 	"github.com/preroll/preroll/recorder/config"
 	"github.com/preroll/preroll/recorder/control"
@@ -148,6 +149,21 @@ func TestListOfEvents(t *testing.T) {
 	w.Settle()
 	if p.book.events != 301 || p.filtered() {
 		t.Errorf("all: %d", p.book.events)
+	}
+
+	// What is shown in another language can be searched for, and Escape empties the field.
+	words.Use("de")
+	if got := p.untranslate("Bewegung tor"); got != "motion tor" {
+		t.Errorf("searched for %q", got)
+	}
+	words.Use("en")
+	if got := p.untranslate("mot"); got != "mot" {
+		t.Errorf("searched for %q", got)
+	}
+	p.search.SetText("gate")
+	p.search.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if p.search.Text != "" {
+		t.Errorf("Escape leaves %q", p.search.Text)
 	}
 
 	// What is new stays in the list while it is looked at.

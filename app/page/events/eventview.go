@@ -135,8 +135,12 @@ func (v *eventView) lookForFiles() {
 
 // changed updates the event if it is shown.
 func (v *eventView) changed(e event.Event) {
-	if e.ID == v.event.ID && v.content.Visible() {
+	switch {
+	case !v.content.Visible():
+	case e.ID == v.event.ID:
 		v.show(e)
+	case v.opened && v.others.lacks(e):
+		v.others.find()
 	}
 }
 

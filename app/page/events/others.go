@@ -91,9 +91,22 @@ func spanOf(e event.Event) (from, to time.Time) {
 	return e.Clips[0].Start, e.Clips[len(e.Clips)-1].End
 }
 
+// lacks reports whether an event, which has just changed, should be offered and is not.
+func (o *others) lacks(e event.Event) bool {
+	from, to := spanOf(o.v.event)
+	a, b := spanOf(e)
+	return e.Camera != o.v.event.Camera && len(e.Clips) > 0 && a.Before(to) && b.After(from) &&
+		!slices.ContainsFunc(o.list, func(x event.Event) bool { return x.ID == e.ID })
+}
+
 func (o *others) offer(list []event.Event) {
-	o.clear() // the player shows the event's own clip alone
+	shown := ""
+	if o.shown >= 0 {
+		shown = o.list[o.shown].ID
+	}
+	o.clear()
 	o.list = list
+	o.shown = slices.IndexFunc(list, func(e event.Event) bool { return e.ID == shown })
 	label := widget.NewLabel(words.L("At the same time:"))
 	label.Importance = widget.LowImportance
 	o.row.Objects = []fyne.CanvasObject{label}
@@ -102,6 +115,7 @@ func (o *others) offer(list []event.Event) {
 		o.buttons = append(o.buttons, b)
 		o.row.Add(b)
 	}
+	o.mark()
 	widgets.SetVisible(o.row, len(list) > 0)
 	o.v.content.Refresh()
 }
@@ -124,6 +138,11 @@ func (o *others) toggle(i int) {
 		o.v.player.Beside(&page.Video{Source: player.Source{Path: o.v.env.Path(e, c.File), Length: c.Length.D()},
 			Name: o.v.env.CameraName(e.Camera), Start: c.Start})
 	}
+	o.mark()
+}
+
+// mark shows which camera is shown.
+func (o *others) mark() {
 	for n, b := range o.buttons {
 		b.Importance = widget.MediumImportance
 		if n == o.shown {

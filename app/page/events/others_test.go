@@ -10,6 +10,7 @@ import (
 
 	"github.com/preroll/preroll/internal/testing/pagetest"
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/event"
 )
 
@@ -56,4 +57,30 @@ func TestOthersAreOffered(t *testing.T) {
 	if o.row.Visible() {
 		t.Error("others of a closed event")
 	}
+}
+
+// TestOthersAreOfferedOnceTheyAreSaved opens an event whose neighbour is saved a moment later.
+func TestOthersAreOfferedOnceTheyAreSaved(t *testing.T) {
+	own, other := pagetest.Event(0, event.Saved), pagetest.Event(0, event.Saved)
+	own.ID, other.ID, other.Camera = "own", "other", "yard"
+	for _, e := range []*event.Event{&own, &other} {
+		e.Clips[0].Start, e.Clips[0].End = e.Time.Add(-10*time.Second), e.Time.Add(time.Minute)
+	}
+	f := &pagetest.Fake{Config: config.Default(), Stored: []event.Event{own}}
+	w, p := filled(t, f, 0)
+	known := pagetest.Status(t.TempDir())
+	known.FFmpeg.Path = "/bin/false"
+	w.Env.Status = known
+	p.openEvent(own)
+	w.Settle()
+	if p.detail.others.row.Visible() {
+		t.Fatal("nothing is there to be offered")
+	}
+	f.Stored = append(f.Stored, other)
+	w.Changed(control.Update{Events: []event.Event{other}}, false)
+	w.Settle()
+	if len(p.detail.others.list) != 1 {
+		t.Error("the clip that came later is not offered")
+	}
+	p.closeEvent()
 }

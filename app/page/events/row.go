@@ -64,15 +64,8 @@ func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
 	}
 	m := rowOf(p.env, e)
 	r.title.Set(m.title, theme.ColorNameForeground)
-	switch {
-	case !r.tile:
-		r.detail.Set(m.detail, theme.ColorNameForeground)
-		r.state.Set(m.state, widgets.ColourOf(m.importance))
-	case e.State == event.Saved:
-		r.detail.Set(m.detail, theme.ColorNameForeground)
-	default: // there is room for one line
-		r.detail.Set(m.state, widgets.ColourOf(m.importance))
-	}
+	r.detail.Set(m.detail, theme.ColorNameForeground)
+	r.state.Set(m.state, widgets.ColourOf(m.importance))
 	r.dot.FillColor = color.Transparent
 	if p.seen != nil && !p.seen.Has(e) {
 		r.dot.FillColor = theme.Color(theme.ColorNamePrimary)
@@ -158,8 +151,9 @@ func newEventRow(tile bool) *eventRow {
 	r.title.Name = true
 	marks := container.NewHBox(container.NewCenter(r.lock), container.NewCenter(widgets.Fixed(9, 9, r.dot)))
 	if tile {
-		text := container.New(layout.NewCustomPaddedVBoxLayout(2), layout.NewSpacer(), r.title, r.detail,
+		text := container.New(layout.NewCustomPaddedVBoxLayout(0), layout.NewSpacer(), r.title, r.detail, r.state,
 			layout.NewSpacer())
+		r.state.Small = true
 		r.box = container.New(widgets.Below{Height: tileBelow - 10}, r.thumb,
 			container.NewBorder(nil, nil, nil, container.NewHBox(marks, r.check), text))
 	} else {

@@ -301,7 +301,11 @@ func (s *strip) say() {
 		text += "  " + s.clock(s.from) + " – " + s.clock(s.to)
 	}
 	if o := s.outage; o != nil {
-		text = s.clock(o.From.Sub(s.begin)) + " – " + s.clock(s.endOf(*o).Sub(s.begin)) + "  " + words.Say(o.Text)
+		form, end := "15:04", s.endOf(*o)
+		if end.Sub(o.From) < 2*time.Minute {
+			form = "15:04:05"
+		}
+		text = o.From.Local().Format(form) + " – " + end.Local().Format(form) + "  " + words.Say(o.Text)
 	}
 	if e := s.hovered; e != nil {
 		text = e.Time.Local().Format("15:04:05") + "  " + page.LabelOf(*e)

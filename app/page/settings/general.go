@@ -59,7 +59,7 @@ func (p *Page) generalForm() fyne.CanvasObject {
 	return container.NewVBox(
 		widgets.Heading(words.L("Start")), p.login,
 		widgets.Heading(words.L("Appearance")),
-		widgets.Field(words.L("Colours"), "", p.theme), widgets.Field(words.L("Text size"), "", p.text),
+		widgets.Field(words.L("Colours"), "", p.theme), widgets.Field(words.L("Text size"), words.L("takes full effect when the window is opened again"), p.text),
 		widgets.Field(words.L("Language"), words.L("takes effect when the window is opened again"), p.language),
 		widgets.Heading(words.L("Program")), ffmpeg, widgets.Field("", "", p.updates),
 		p.helpForm())
