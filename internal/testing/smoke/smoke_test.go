@@ -948,6 +948,18 @@ func TestSideBySide(t *testing.T) {
 		time.Sleep(700 * time.Millisecond)
 		d.shot(fmt.Sprint("scrub-", at))
 	}
+
+	// A click on an event in the day opens it.
+	blue := color.NRGBA{0x29, 0x6f, 0xf6, 0xff}
+	px, py, ok := find(d.shot("strip"), image.Rect(x+160, y+90, x+w-10, y+132), blue)
+	if !ok {
+		t.Fatal("the day shows no event")
+	}
+	if _, err := d.run("xdotool", "mousemove", fmt.Sprint(px+1), fmt.Sprint(py+3), "click", "1"); err != nil {
+		t.Fatal(err)
+	}
+	d.until("the event of the day to play", 20*time.Second, func() bool { return d.moved(stage) })
+	d.shot("from-the-day")
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
