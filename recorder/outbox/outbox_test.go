@@ -399,7 +399,8 @@ func TestTargetIsAway(t *testing.T) {
 	}
 	poll.Until(t, "an attempt", 10*time.Second, func() bool { return s.requests() > 0 }, nil)
 	poll.Until(t, "the state of the target", 10*time.Second, func() bool { return !r.Status()[0].Error.IsZero() }, nil)
-	poll.Until(t, "the answers of the other target", 10*time.Second, func() bool { return r.Status()[1].Sent == 3 }, nil)
+	poll.Until(t, "the answers of the other target", 10*time.Second, func() bool { return r.Status()[1].Sent == 3 },
+		nil)
 	if got := r.Status()[0]; got.Waiting != 3 || got.Sent != 0 || !strings.Contains(got.Error.String(), "500") ||
 		got.Failing {
 		t.Errorf("got %+v", got)
