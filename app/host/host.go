@@ -43,29 +43,27 @@ func Start(configFile string) error {
 
 // Diagnostics returns what the makers of Preroll need to know, as text without passwords.
 func Diagnostics(ctx context.Context, configFile string) (string, error) {
+	return diagnose(ctx, configFile, "-")
+}
+
+// Report writes the report for the makers of Preroll to a new file.
+func Report(ctx context.Context, configFile, path string) error {
+	_, err := diagnose(ctx, configFile, path)
+	return err
+}
+
+// diagnose runs the command diagnose, and returns what it prints.
+func diagnose(ctx context.Context, configFile, to string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, self, "diagnose", "--config", configFile, "-")
+	cmd := exec.CommandContext(ctx, self, "diagnose", "--config", configFile, to)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("diagnostics: %w: %s", err, strings.TrimSpace(said.String()))
+		return "", fmt.Errorf("report: %w: %s", err, strings.TrimSpace(said.String()))
 	}
 	return string(out), nil
-}
-
-// Report writes the report for the makers of Preroll to a new file, by the command diagnose.
-func Report(ctx context.Context, configFile, path string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	out, err := exec.CommandContext(ctx, self, "diagnose", "--config", configFile, path).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("report: %w: %s", err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }

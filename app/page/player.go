@@ -296,6 +296,7 @@ func (v *Player) state(life int, s player.State) {
 			v.play.SetIcon(theme.MediaPauseIcon())
 		} else {
 			v.play.SetIcon(theme.MediaPlayIcon())
+			v.stir()
 		}
 		text := ""
 		if s.Err != nil {

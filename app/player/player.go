@@ -179,6 +179,7 @@ func New(o Options) *Player {
 	p.sound = newSound(o.FFmpeg, speaker)
 	if o.Leader != nil {
 		o.Leader.follower.Store(p)
+		o.Leader.poke() // it may stand still, and says where only then
 	}
 	go p.loop()
 	return p

@@ -177,7 +177,10 @@ func drawAll(ctx context.Context, dir string, cameras []*camera, width int, stil
 	for i, c := range drawn {
 		jpeg := list[i]
 		if jpeg == nil { // one video that cannot be opened spoils all of one FFmpeg
-			if jpeg, err = c.draw(ctx, width); err != nil {
+			if jpeg, err = c.draw(ctx, width); ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err != nil {
 				c.rests = time.Now().Add(restTime)
 				continue
 			}

@@ -242,7 +242,7 @@ func (p *Page) poll() {
 	})
 }
 
-// takeStills asks for the pictures of all cameras, if they are old.
+// takeStills asks for the pictures of all cameras.
 func (p *Page) takeStills() {
 	if p.taking {
 		return
@@ -341,11 +341,11 @@ func (p *Page) follow() {
 			p.player.Close()
 			p.liveSince = time.Time{}
 			p.player.ShowMessage(text)
-		case c.State == status.Recording && !c.Since.Equal(p.liveSince):
+		case !c.Since.Equal(p.liveSince):
 			p.liveSince = c.Since
-			p.play(c)
-		case !p.player.IsOpen(): // it is away, and RAM still holds the seconds before
-			p.play(c)
+			if c.State == status.Recording || !p.player.IsOpen() { // of one that is away, RAM holds the seconds before
+				p.play(c)
+			}
 		}
 	}
 }

@@ -54,7 +54,7 @@ type Page struct {
 	strip    *strip
 	filmed   string              // what filming returned last
 	hovered  int                 // row below the mouse, or -1
-	moves    int                 // how often another row has come to the top
+	rest     *time.Timer         // until the strip shows the day at the top of the list
 	days     *widgets.IconButton // shows or hides the strip
 
 	search  *widgets.Entry
@@ -139,16 +139,10 @@ func New(env *page.Env) *Page {
 	}
 	p.rows.Moved = func() {
 		p.scrub.end() // the thumbnail below the mouse is another one now
-		p.moves++
-		moves := p.moves
-		time.AfterFunc(stripRest, func() { // drawing the days that fly by would make the list stutter
-			env.Do(func() {
-				if moves == p.moves {
-					p.showDay()
-				}
-			})
-		})
+		p.rest.Reset(stripRest)
 	}
+	p.rest = time.AfterFunc(stripRest, func() { env.Do(p.showDay) })
+	p.rest.Stop() // until rows move
 
 	p.welcome = widgets.Centred(words.L("Welcome to Preroll"),
 		words.L(
@@ -268,7 +262,8 @@ func (p *Page) filter() {
 	}
 	if i := p.label.SelectedIndex(); i > len(p.choices.Labels) {
 		q.Only = kinds[i-1-len(p.choices.Labels)]
-		if q.Only == "" && p.query.After.IsZero() && p.seen != nil {
+		if q.Only == "" && p.query.After.IsZero() {
+			p.openSeen()
 			var seen []string
 			q.After, seen = p.seen.Unseen()
 			q.Without = strings.Join(seen, ",")
@@ -567,6 +562,7 @@ func (p *Page) Hide() {
 
 // Leave ends what goes on for the event that is shown.
 func (p *Page) Leave() {
+	p.rest.Stop()
 	p.scrub.end()
 	p.detail.leave()
 }
@@ -578,6 +574,7 @@ func (p *Page) ReturnTo(place string) { p.goTo = place }
 func (p *Page) Tick() {
 	p.detail.tick()
 	p.strip.tick()
+	p.scrub.tick()
 	if !p.rows.Visible() || !p.listing.Visible() {
 		return
 	}
@@ -777,7 +774,8 @@ func (p *Page) restore() {
 // prefNoStrip is the name of the window's setting that hides the strip.
 const prefNoStrip = "no-strip"
 
-// stripRest is how long the list must rest before the strip shows the day at its top.
+// stripRest is how long the list must rest before the strip shows the day at its top: drawing the days that fly by
+// would make the list stutter.
 const stripRest = 120 * time.Millisecond
 
 // toggleStrip shows or hides the strip.
@@ -823,9 +821,7 @@ func (p *Page) setTiles(on bool) {
 		p.rows.Tile = tileWidth
 		icon = theme.ListIcon()
 	}
-	if p.tiles != nil {
-		p.tiles.SetIcon(icon)
-	}
+	p.tiles.SetIcon(icon)
 }
 
 // hover shows the picture of a clip that lies where the mouse is on its thumbnail.

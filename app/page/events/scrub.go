@@ -87,9 +87,10 @@ type scrub struct {
 	event event.Event
 	thumb *thumb
 	p     *player.Player
-	clip  int     // that the player has
-	want  float32 // part of the event
-	moved int     // how often the mouse moved
+	clip  int         // that the player has
+	want  float32     // part of the event
+	moved time.Time   // when the mouse moved last
+	rest  *time.Timer // until FFmpeg is started
 }
 
 // Of scrubbing: how long the mouse rests before FFmpeg is started, and the size of its pictures.
@@ -110,7 +111,7 @@ func (s *scrub) move(e event.Event, t *thumb, part float32) {
 		s.end()
 		s.event, s.thumb, s.clip = e, t, -1
 		life := s.life
-		time.AfterFunc(scrubRest, func() {
+		s.rest = time.AfterFunc(scrubRest, func() {
 			s.env.Do(func() {
 				if s.life == life {
 					s.begin(known.FFmpeg.Path, known.FFmpeg.Version)
@@ -118,18 +119,16 @@ func (s *scrub) move(e event.Event, t *thumb, part float32) {
 			})
 		})
 	}
-	s.want = part
+	s.want, s.moved = part, s.env.Now()
 	t.mark(part)
 	s.seek()
-	s.moved++
-	moved := s.moved
-	time.AfterFunc(scrubIdle, func() { // FFmpeg would hold the file, and its drive
-		s.env.Do(func() {
-			if s.moved == moved {
-				s.end()
-			}
-		})
-	})
+}
+
+// tick ends the visit of a mouse that rests: FFmpeg would hold the file, and its drive.
+func (s *scrub) tick() {
+	if s.thumb != nil && s.env.Now().Sub(s.moved) > scrubIdle {
+		s.end()
+	}
 }
 
 func (s *scrub) begin(ffmpeg, version string) {
@@ -170,6 +169,9 @@ func (s *scrub) seek() {
 // end shows the thumbnail again.
 func (s *scrub) end() {
 	s.life++
+	if s.rest != nil {
+		s.rest.Stop()
+	}
 	if s.thumb != nil {
 		s.thumb.mark(-1)
 		s.thumb.show(nil)

@@ -83,6 +83,13 @@ func (b *bench) desktop(name string, cameras []config.Camera) (d *desk, r *recor
 	return nil, nil, err
 }
 
+// windowSize sets the size of the windows that are opened from now on.
+func (b *bench) windowSize(width, height int) error {
+	prefs := filepath.Join(b.dir, ".config", "fyne", "io.github.preroll.Preroll")
+	return errors.Join(os.MkdirAll(prefs, 0o755), os.WriteFile(filepath.Join(prefs, "preferences.json"),
+		fmt.Appendf(nil, `{"width":%d,"height":%d}`, width, height), 0o600))
+}
+
 // tray measures the resident process with its tray icon while n cameras record and nothing happens.
 func (b *bench) tray(n int) error {
 	fmt.Printf(
@@ -197,10 +204,7 @@ func (b *bench) grid(n int) error {
 		return err
 	}
 	defer stop()
-	prefs := filepath.Join(b.dir, ".config", "fyne", "io.github.preroll.Preroll")
-	if err := errors.Join(os.MkdirAll(prefs, 0o755),
-		os.WriteFile(filepath.Join(prefs, "preferences.json"), []byte(`{"width":1900,"height":1000}`),
-			0o600)); err != nil {
+	if err := b.windowSize(1900, 1000); err != nil {
 		return err
 	}
 	d, r, err := b.desktop("grid", same(n, url))
@@ -431,10 +435,7 @@ func (b *bench) play() error {
 	defer stop()
 	c := config.NewCamera()
 	c.ID, c.URL = "cam", url
-	prefs := filepath.Join(b.dir, ".config", "fyne", "io.github.preroll.Preroll")
-	if err := errors.Join(os.MkdirAll(prefs, 0o755),
-		os.WriteFile(filepath.Join(prefs, "preferences.json"), []byte(`{"width":1400,"height":700}`),
-			0o600)); err != nil {
+	if err := b.windowSize(1400, 700); err != nil {
 		return err
 	}
 	d, r, err := b.desktop("play", []config.Camera{c})
