@@ -94,7 +94,7 @@ type desk struct {
 
 func startDesk() (*desk, error) {
 	d := &desk{}
-	display, err := d.start("Xvfb", "-displayfd", "3", "-screen", "0", "1920x1080x24", "-nolisten", "tcp")
+	display, err := d.start("Xvfb", "-noreset", "-displayfd", "3", "-screen", "0", "1920x1080x24", "-nolisten", "tcp")
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,8 @@ func newDesk(t *testing.T, panel bool) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.start(func(c *exec.Cmd) { c.ExtraFiles = []*os.File{w} }, "Xvfb", "-displayfd", "3", "-screen", "0",
+	// Without -noreset the display restarts when its only client leaves, which ends one that is just connecting.
+	d.start(func(c *exec.Cmd) { c.ExtraFiles = []*os.File{w} }, "Xvfb", "-noreset", "-displayfd", "3", "-screen", "0",
 		"1280x800x24", "-nolisten", "tcp")
 	_ = w.Close()
 	d.env = append(d.env, "DISPLAY=:"+firstLine(t, r))
