@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -386,6 +387,52 @@ func TestTriggersExtendAndSplit(t *testing.T) {
 	}
 	if got := list[0].Receipt.PreRollGot.D(); got < cutPre.D() {
 		t.Errorf("pre-roll of the first part: %s", got)
+	}
+}
+
+// TestLookBack saves seconds that are over: before what an open event saves, and around what was saved already. No
+// second of what was looked at may be lost, up to now.
+func TestLookBack(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, camtest.Small(10), camtest.Options{})
+	s := testSettings(t, testCamera("cam", cam))
+	s.Clip.PreRoll, s.Clip.PostRoll = config.Duration(2*time.Second), config.Duration(2*time.Second)
+	r := start(t, s, t.TempDir())
+	r.filled("cam", 12*time.Second)
+	back := func(to time.Time) (id string, at time.Time) {
+		at = time.Now()
+		id, err := r.Trigger(t.Context(), "cam", event.Trigger{Time: to, Until: at, Source: event.Manual})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id, at
+	}
+	alarm := r.mail("cam", "Motion", "")
+	earlier := alarm.Add(-8 * time.Second)
+	id, _ := back(earlier)
+	within, _ := back(alarm.Add(-time.Second))
+	list := r.ended("cam", 2, 60*time.Second)
+	first, open := list[0], list[1]
+	if first.ID != id || open.ID != within || open.TriggerCount != 2 {
+		t.Fatalf("looked back to %s and within %s, got %+v", id, within, list)
+	}
+	early, late := r.whole(first, cam.Info()), r.whole(open, cam.Info())
+	if early.First.After(earlier.Add(-2*time.Second)) || early.Last.Before(open.From.Add(-100*time.Millisecond)) {
+		t.Errorf("looked back to %s and saved %s to %s, want up to %s", earlier, early.First, early.Last, open.From)
+	}
+	covers(t, late, cam.Info(), alarm, alarm, s, time.Second)
+
+	id, at := back(alarm) // whose event has ended
+	list = r.ended("cam", 3, 60*time.Second)
+	last := list[slices.IndexFunc(list, func(e event.Event) bool { return e.ID == id })]
+	rep := r.whole(last, cam.Info())
+	if rep.First.After(alarm.Add(-2*time.Second)) || rep.Last.Before(at.Add(-100*time.Millisecond)) {
+		t.Errorf("looked back from %s to %s and saved %s to %s", at, alarm, rep.First, rep.Last)
+	}
+	for _, e := range []event.Event{first, open, last} {
+		if e.State != event.Saved {
+			t.Errorf("%+v", e)
+		}
 	}
 }
 

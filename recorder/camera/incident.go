@@ -49,18 +49,25 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incide
 	if c.stopped {
 		return nil, false, errEnding
 	}
-	if in := c.current(); in != nil {
-		if in.Takes(t) {
-			return in, false, nil
-		}
-		if in.Holds(t.Time) { // a late mail, whose time is saved already, asks for the video that follows
+	back, apart := !t.Until.IsZero(), false
+	if now := c.current(); now != nil {
+		switch takes := now.Takes(t); {
+		case takes && back && t.Time.Before(now.From()): // the open incident saves what follows
+			apart, t.Until = true, now.From()
+		case takes:
+			return now, false, nil
+		case !back && now.Holds(t.Time): // a late mail, whose time is saved already, asks for the video that follows
 			t.Time = time.Now()
 		}
 	}
 
-	in, err = c.set.opt.Copier.Open(ctx, c.infoFor(t), c.ring, t)
+	info := c.infoFor(t)
+	if post := t.Time.Add(info.Lengths.PostRoll.D()); back && !apart && t.Until.Before(post) {
+		t.Until = post
+	}
+	in, err = c.set.opt.Copier.Open(ctx, info, c.ring, t)
 	if in != nil {
-		err = errors.Join(err, c.run(in))
+		err = errors.Join(err, c.run(in, apart))
 	}
 	if err != nil {
 		return nil, false, err
@@ -76,13 +83,15 @@ func (c *camera) attach(ctx context.Context, event string, e clip.Attachment) {
 	}
 }
 
-// run runs an incident as long as the recorder runs. c.triggering is held.
-func (c *camera) run(in *clip.Incident) error {
+// run runs an incident as long as the recorder runs. One that is apart takes no triggers. c.triggering is held.
+func (c *camera) run(in *clip.Incident, apart bool) error {
 	ctx, running := c.set.context()
 	if !running {
 		return errStopping
 	}
-	c.setCurrent(in)
+	if !apart {
+		c.setCurrent(in)
+	}
 	c.incidents.Go(func() { in.Run(ctx) })
 	return nil
 }

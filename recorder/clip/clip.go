@@ -11,6 +11,7 @@
 package clip
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -217,7 +218,8 @@ func newID(t time.Time) string {
 // if the index can be written in time.
 func (c *Copier) Open(ctx context.Context, cam Camera, r *ring.Ring, t event.Trigger) (*Incident, error) {
 	began := t.Time
-	t.Time = t.Time.Round(0) // only the wall clock's reading, so that the time can be moved when the clock is set
+	// Only the wall clock's readings, so that the times can be moved when the clock is set.
+	t.Time, t.Until = t.Time.Round(0), t.Until.Round(0)
 	id := newID(t.Time)
 	from := t.Time.Add(-cam.Lengths.PreRoll.D())
 	hold, err := r.Hold(id, from)
@@ -227,7 +229,7 @@ func (c *Copier) Open(ctx context.Context, cam Camera, r *ring.Ring, t event.Tri
 	failpoint.Hit("pinned")
 	ev := event.Event{
 		ID: id, Camera: cam.ID, CameraName: cam.Name, Time: t.Time, State: event.Recording, Label: event.DefaultLabel,
-		From: from, Until: t.Time.Add(cam.Lengths.PostRoll.D()), Hold: id}
+		From: from, Until: cmp.Or(t.Until, t.Time.Add(cam.Lengths.PostRoll.D())), Hold: id}
 	ev.Add(t)
 	in := &Incident{c: c, cam: cam, hold: hold}
 	in.now = in.newWork(ev, began)
@@ -333,6 +335,9 @@ func (in *Incident) followClock(w *work) (moved time.Duration) {
 	w.version++ // written with the next change
 	return moved
 }
+
+// From returns when the pre-roll of the event that is being recorded begins.
+func (in *Incident) From() time.Time { return in.current().event().From }
 
 // EventTime returns the time of the event that is being recorded.
 func (in *Incident) EventTime() time.Time { return in.current().event().Time }

@@ -63,8 +63,10 @@ func (c *course) trigger(t event.Trigger) bool {
 	}
 	c.ev.Triggers = slices.Clone(c.ev.Triggers)
 	c.ev.Add(t)
-	if until := t.Time.Add(c.post); until.After(c.ev.Until) {
-		c.ev.Until = until
+	for _, until := range []time.Time{t.Time.Add(c.post), t.Until.Round(0)} {
+		if until.After(c.ev.Until) {
+			c.ev.Until = until
+		}
 	}
 	return true
 }

@@ -152,7 +152,8 @@ func (c *Client) Trigger(ctx context.Context, camera, label string) (string, err
 	return a.Event, c.do(ctx, "POST", "/v1/trigger", triggerCall{camera, label, time.Time{}}, &a)
 }
 
-// TriggerAt triggers a camera by hand as if that had happened at a time which is still in RAM.
+// TriggerAt triggers a camera by hand as if that had happened at a time which is still in RAM. The clip goes on up to
+// now at least.
 func (c *Client) TriggerAt(ctx context.Context, camera, label string, at time.Time) (string, error) {
 	var a triggerAnswer
 	return a.Event, c.do(ctx, "POST", "/v1/trigger", triggerCall{camera, label, at}, &a)

@@ -159,14 +159,15 @@ func (s *server) trigger(w http.ResponseWriter, r *http.Request) {
 			v.Label = string(event.Manual)
 		}
 		now := time.Now()
-		if v.Time.IsZero() {
-			v.Time = now
-		} else if v.Time.After(now.Add(time.Second)) || v.Time.Before(now.Add(-s.r.Settings().RAMDisk.Keep.D())) {
-			answer(w, nil, text.NotInTheRing.Error())
-			return
+		t := event.Trigger{Time: now, Source: event.Manual, Label: v.Label}
+		if !v.Time.IsZero() {
+			if v.Time.After(now.Add(time.Second)) || v.Time.Before(now.Add(-s.r.Settings().RAMDisk.Keep.D())) {
+				answer(w, nil, text.NotInTheRing.Error())
+				return
+			}
+			t.Time, t.Until = v.Time, now
 		}
-		id, err := s.r.Trigger(s.stopping, v.Camera,
-			event.Trigger{Time: v.Time, Source: event.Manual, Label: v.Label})
+		id, err := s.r.Trigger(s.stopping, v.Camera, t)
 		answer(w, triggerAnswer{id}, err)
 	}
 }

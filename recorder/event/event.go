@@ -50,6 +50,9 @@ type Trigger struct {
 	From    string    `json:"from,omitempty"`    // network address that it came from
 	Channel string    `json:"channel,omitempty"` // name of the camera or channel, as the mail gives it
 	Said    string    `json:"said,omitempty"`    // the camera's own time of the alarm, as the mail gives it
+
+	// Until is set if somebody looked back: the video is saved up to then, even if the post-roll ends before.
+	Until time.Time `json:"-"`
 }
 
 // Seconds is a duration that JSON shows as seconds with a fraction.

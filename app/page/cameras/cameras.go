@@ -380,7 +380,7 @@ func (p *Page) play(c status.Camera) {
 		}})
 }
 
-// saveFromHere saves a clip of the moment that is shown.
+// saveFromHere saves a clip from the moment that is shown up to now.
 func (p *Page) saveFromHere() {
 	id, at := p.liveID, p.player.Shown()
 	begun := false
@@ -390,7 +390,7 @@ func (p *Page) saveFromHere() {
 		return err
 	}, func() {
 		if begun {
-			p.env.Toast(words.L("The clip of %s is being saved.", at.Local().Format("15:04:05")))
+			p.env.Toast(words.L("The clip from %s on is being saved.", at.Local().Format("15:04:05")))
 		}
 	})
 }

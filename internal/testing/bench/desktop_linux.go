@@ -93,7 +93,7 @@ func (b *bench) windowSize(width, height int) error {
 // tray measures the resident process with its tray icon while n cameras record and nothing happens.
 func (b *bench) tray(n int) error {
 	fmt.Printf(
-		"\n== resident process with the tray, %d cameras at 1080p15, idle for a minute (without their FFmpegs)\n", n)
+		"\n== resident process with the tray, %d cameras at 1080p15, idle for a minute\n", n)
 	url, _, stop, err := b.camsim()
 	if err != nil {
 		return err
