@@ -3,6 +3,8 @@
 package widgets
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -252,6 +254,79 @@ func (e Ends) MinSize(objects []fyne.CanvasObject) fyne.Size {
 		return fyne.NewSize(max(a.Width, b.Width), a.Height+theme.Padding()+b.Height)
 	}
 	return fyne.NewSize(a.Width+b.Width, max(a.Height, b.Height))
+}
+
+// Turns lays out objects that take turns in one place. The place is large enough for each, so nothing moves.
+type Turns struct{}
+
+// Layout gives each the whole width and its own height.
+func (Turns) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(size.Width, o.MinSize().Height))
+	}
+}
+
+// MinSize is large enough for each, shown or not.
+func (Turns) MinSize(objects []fyne.CanvasObject) (least fyne.Size) {
+	for _, o := range objects {
+		least = least.Max(o.MinSize())
+	}
+	return least
+}
+
+// Flow lays out objects side by side. The first one takes the width that is left. If that is less than Least at the
+// usual text size, it has a row of its own, and the others follow in as many rows as they need.
+type Flow struct {
+	Least  float32
+	Resize func() // the number of rows has changed
+
+	rows int // of the last layout
+}
+
+// Layout places the objects.
+func (f *Flow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	objects = slices.DeleteFunc(slices.Clone(objects), func(o fyne.CanvasObject) bool { return !o.Visible() })
+	pad, height := theme.Padding(), f.height(objects)
+	first, others, rows := objects[0], float32(0), 1
+	for _, o := range objects[1:] {
+		others += pad + o.MinSize().Width
+	}
+	at := fyne.NewPos(size.Width-others+pad, 0)
+	first.Resize(fyne.NewSize(size.Width-others, height))
+	if size.Width-others < f.Least*Scale() {
+		first.Resize(fyne.NewSize(size.Width, height))
+		at = fyne.NewPos(size.Width, 0) // of which the next one finds no room
+	}
+	for _, o := range objects[1:] {
+		width := o.MinSize().Width
+		if at.X+width > size.Width+1 {
+			rows++
+			at = fyne.NewPos(0, at.Y+height+pad)
+		}
+		o.Move(at)
+		o.Resize(fyne.NewSize(width, height))
+		at.X += width + pad
+	}
+	if rows != f.rows {
+		f.rows = rows
+		f.Resize()
+	}
+}
+
+func (*Flow) height(objects []fyne.CanvasObject) (height float32) {
+	for _, o := range objects {
+		height = max(height, o.MinSize().Height)
+	}
+	return height
+}
+
+// MinSize is as wide as the widest object, and as high as the rows of the last layout.
+func (f *Flow) MinSize(objects []fyne.CanvasObject) (least fyne.Size) {
+	rows := float32(max(1, f.rows))
+	for _, o := range objects {
+		least = least.Max(o.MinSize())
+	}
+	return fyne.NewSize(least.Width, rows*(least.Height+theme.Padding())-theme.Padding())
 }
 
 // IconButton is a button with an icon, and words for it that appear under the mouse.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 )
@@ -316,5 +317,39 @@ func TestTimelineOfAStream(t *testing.T) {
 	l.want(22 + knobWidth/2) // near the mark
 	if sought != 70*time.Second {
 		t.Errorf("a click on the alarm goes to %s", sought)
+	}
+}
+
+// TestFlow narrows a row of objects. None may overlap another or leave the width, and the first one stays useful.
+func TestFlow(t *testing.T) {
+	test.NewTempApp(t)
+	changed := 0
+	f := &Flow{Least: 100, Resize: func() { changed++ }}
+	c := container.New(f, widget.NewEntry(), Fixed(80, 0, widget.NewLabel("")), Fixed(80, 0, widget.NewLabel("")),
+		Fixed(80, 0, widget.NewLabel("")))
+	for _, tc := range []struct {
+		width float32
+		rows  int
+	}{{400, 1}, {360, 1}, {340, 2}, {260, 2}, {200, 3}, {90, 4}, {500, 1}} {
+		c.Resize(fyne.NewSize(tc.width, 40))
+		if f.rows != tc.rows {
+			t.Errorf("%v wide: %d rows, want %d", tc.width, f.rows, tc.rows)
+		}
+		if w := c.Objects[0].Size().Width; w < min(tc.width, 100) {
+			t.Errorf("%v wide: the first one has %v", tc.width, w)
+		}
+		for i, a := range c.Objects {
+			if a.Position().X < 0 || a.Position().X+a.Size().Width > tc.width+1 {
+				t.Errorf("%v wide: object %d at %v, %v", tc.width, i, a.Position(), a.Size())
+			}
+			for j, b := range c.Objects[:i] {
+				if p, q := a.Position(), b.Position(); p.Y == q.Y && p.X < q.X+b.Size().Width {
+					t.Errorf("%v wide: objects %d and %d overlap", tc.width, j, i)
+				}
+			}
+		}
+	}
+	if changed != 5 {
+		t.Errorf("the height changed %d times", changed)
 	}
 }

@@ -60,7 +60,7 @@ type Page struct {
 	search  *widgets.Entry
 	filters fyne.CanvasObject
 	camera  *widget.Select
-	label   *widget.Select
+	kind    *widget.Select
 	date    *widgets.DateField
 	clear   *widgets.IconButton
 	count   *widget.Label
@@ -164,7 +164,7 @@ func New(env *page.Env) *Page {
 
 	p.listing = container.NewBorder(container.NewPadded(container.NewVBox(
 		container.NewBorder(nil, nil, nil, container.NewHBox(p.resume, p.alarm, p.save), p.headline),
-		p.banner.Content, p.rebuild, container.NewStack(p.newFilter(), p.newPickBar()), p.strip)),
+		p.banner.Content, p.rebuild, container.New(widgets.Turns{}, p.newFilter(), p.newPickBar()), p.strip)),
 		nil, nil, nil, container.NewStack(p.rows, p.nothing, p.unfound, p.failed, p.welcome))
 	p.setTiles(env.App.Preferences().Bool(prefTiles))
 	p.detail = newEventView(p)
@@ -193,7 +193,7 @@ func (p *Page) newFilter() fyne.CanvasObject {
 			p.env.Window.Canvas().Focus(p.rows) // or the selection would keep the keys
 		}
 	}
-	p.camera, p.label = widget.NewSelect(nil, chosen), widget.NewSelect(nil, chosen)
+	p.camera, p.kind = widget.NewSelect(nil, chosen), widget.NewSelect(nil, chosen)
 	p.date = p.env.NewDateField(words.L("Any day"))
 	p.date.Ranges = true
 	p.date.OnChanged = func(*time.Time) { p.filter() }
@@ -202,13 +202,13 @@ func (p *Page) newFilter() fyne.CanvasObject {
 	p.days = widgets.NewIcon(theme.HistoryIcon(), words.L("Show or hide the day at a glance"), p.toggleStrip)
 	p.clear = widgets.NewIcon(theme.ContentClearIcon(), words.L("Show all events"), p.showAll)
 	p.count = widget.NewLabelWithStyle("", fyne.TextAlignTrailing, fyne.TextStyle{})
+	p.count.Hide()
 	p.fillChoices()
 	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
 		return widgets.Fixed(w, 0, o)
 	}
-	p.filters = container.NewBorder(nil, nil, nil,
-		container.NewHBox(width(134, p.camera), width(114, p.label), width(134, p.date), p.tiles, p.days, p.clear),
-		container.NewBorder(nil, nil, nil, p.count, p.search))
+	p.filters = container.New(&widgets.Flow{Least: 140, Resize: func() { p.content.Refresh() }}, p.search, p.count,
+		width(134, p.camera), width(134, p.kind), width(134, p.date), p.tiles, p.days, p.clear)
 	return p.filters
 }
 
@@ -224,32 +224,40 @@ func (p *Page) fillChoices() {
 	if l := p.query.Label; l != "" && !slices.Contains(p.choices.Labels, l) {
 		p.choices.Labels = append(slices.Clone(p.choices.Labels), l)
 	}
-	var names, labels []string
+	var names []string
+	kind := []string{words.L("All events"), words.L("New"), words.L("Protected"), words.L("Not complete")}
 	for _, id := range p.choices.Cameras {
 		names = append(names, p.env.CameraName(id))
 	}
 	for _, l := range p.choices.Labels {
-		labels = append(labels, words.Label(l))
+		kind = append(kind, words.Label(l))
 	}
 	names = append([]string{words.L("All cameras")}, page.Distinct(names, p.choices.Cameras)...)
-	labels = append([]string{words.L("All labels")}, page.Distinct(labels, p.choices.Labels)...)
-	labels = append(labels, "· "+words.L("New"), "· "+words.L("Protected"), "· "+words.L("Not complete"))
-	camera, label := 1+slices.Index(p.choices.Cameras, p.query.Camera), 1+slices.Index(p.choices.Labels, p.query.Label)
+	chosen := 0
 	switch {
-	case p.query.Only != "":
-		label = 1 + len(p.choices.Labels) + slices.Index(kinds, p.query.Only)
+	case p.query.Label != "":
+		chosen = kindLabels + slices.Index(p.choices.Labels, p.query.Label)
+	case p.query.Only == event.OnlyProtected:
+		chosen = kindProtected
+	case p.query.Only == event.OnlyNotWhole:
+		chosen = kindNotWhole
 	case !p.query.After.IsZero():
-		label = 1 + len(p.choices.Labels)
+		chosen = kindNew
 	}
 	p.camera.SetOptions(names)
-	p.camera.SetSelectedIndex(max(0, camera))
-	p.label.SetOptions(labels)
-	p.label.SetSelectedIndex(max(0, label))
+	p.camera.SetSelectedIndex(max(0, 1+slices.Index(p.choices.Cameras, p.query.Camera)))
+	p.kind.SetOptions(page.Distinct(kind, append(make([]string, kindLabels), p.choices.Labels...)))
+	p.kind.SetSelectedIndex(chosen)
 }
 
-// kinds are the kinds of events that can be chosen below the labels. The first one is that of unseen events, of which
-// the recorder knows nothing.
-var kinds = []event.Only{"", event.OnlyProtected, event.OnlyNotWhole}
+// These are the kinds of events in the order in which they can be chosen. The labels follow. The recorder knows nothing
+// of new events.
+const (
+	kindNew = 1 + iota
+	kindProtected
+	kindNotWhole
+	kindLabels
+)
 
 // filter reads the filters and asks for the matching events.
 func (p *Page) filter() {
@@ -260,18 +268,20 @@ func (p *Page) filter() {
 	if i := p.camera.SelectedIndex(); i > 0 {
 		q.Camera = p.choices.Cameras[i-1]
 	}
-	if i := p.label.SelectedIndex(); i > len(p.choices.Labels) {
-		q.Only = kinds[i-1-len(p.choices.Labels)]
-		if q.Only == "" && p.query.After.IsZero() {
-			p.openSeen()
-			var seen []string
-			q.After, seen = p.seen.Unseen()
-			q.Without = strings.Join(seen, ",")
-		} else if q.Only == "" { // what is looked at meanwhile stays in the list
-			q.After, q.Without = p.query.After, p.query.Without
-		}
-	} else if i > 0 {
-		q.Label = p.choices.Labels[i-1]
+	switch i := p.kind.SelectedIndex(); {
+	case i == kindNew && !p.query.After.IsZero(): // what is looked at meanwhile stays in the list
+		q.After, q.Without = p.query.After, p.query.Without
+	case i == kindNew:
+		p.openSeen()
+		var seen []string
+		q.After, seen = p.seen.Unseen()
+		q.Without = strings.Join(seen, ",")
+	case i == kindProtected:
+		q.Only = event.OnlyProtected
+	case i == kindNotWhole:
+		q.Only = event.OnlyNotWhole
+	case i >= kindLabels:
+		q.Label = p.choices.Labels[i-kindLabels]
 	}
 	if p.date.Date != nil {
 		q.Day = p.date.Date.Format("2006-01-02")
@@ -329,7 +339,7 @@ func (p *Page) showAll() {
 	p.filling = true
 	p.search.SetText("")
 	p.camera.SetSelectedIndex(0)
-	p.label.SetSelectedIndex(0)
+	p.kind.SetSelectedIndex(0)
 	p.date.SetDate(nil)
 	p.filling = false
 	p.filter()
@@ -471,6 +481,8 @@ func (p *Page) setDays(days []event.Day, c event.Choices) {
 		text = words.N(p.book.events, "1 event", "%d events")
 	}
 	p.count.SetText(text)
+	widgets.SetVisible(p.count, text != "")
+	p.filters.Refresh()
 	p.rows.SetCount(p.book.rows)
 	p.strip.stale = true
 	p.showDay()

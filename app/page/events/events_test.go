@@ -135,7 +135,7 @@ func TestListOfEvents(t *testing.T) {
 	p.unpick()
 
 	// Filter by label and by text, and show all again.
-	p.label.SetSelectedIndex(1)
+	p.kind.SetSelectedIndex(kindLabels)
 	w.Settle()
 	if p.book.events != 150 || p.count.Text != "150 events" {
 		t.Errorf("motion: %d, %q", p.book.events, p.count.Text)
@@ -169,10 +169,10 @@ func TestListOfEvents(t *testing.T) {
 	// What is new stays in the list while it is looked at.
 	p.seen = seen.Open("", f.Stored[4].Time)
 	_ = p.seen.Add(f.Stored[2])
-	p.label.SetSelectedIndex(3)
+	p.kind.SetSelectedIndex(kindNew)
 	w.Settle()
-	if p.label.Selected != "· New" || p.book.events != 3 {
-		t.Errorf("%q: %d events", p.label.Selected, p.book.events)
+	if p.kind.Selected != "New" || p.book.events != 3 {
+		t.Errorf("%q: %d events", p.kind.Selected, p.book.events)
 	}
 	p.see(f.Stored[1])
 	p.search.SetText("a")
@@ -374,7 +374,7 @@ func TestPagesOfAnotherQuestionAreNotShown(t *testing.T) {
 	if len(p.getting) == 0 {
 		t.Fatal("nothing is under way")
 	}
-	p.label.SetSelectedIndex(1)
+	p.kind.SetSelectedIndex(kindLabels)
 	w.Settle()
 	for i := range p.rows.Shown {
 		if e, _, ok := p.book.event(i); !p.book.header(i) && (!ok || e.Label != "motion") {
@@ -397,7 +397,7 @@ func TestARangeBeginsWhereItWasBegun(t *testing.T) {
 	if _, ok := p.picked[first.ID]; !ok || len(p.picked) != 2 {
 		t.Errorf("picked %d, %s among them: %v", len(p.picked), first.ID, ok)
 	}
-	p.label.SetSelectedIndex(1)
+	p.kind.SetSelectedIndex(kindLabels)
 	w.Settle()
 	p.tapped(2, fyne.KeyModifierShift)
 	if len(p.picked) != 0 {
