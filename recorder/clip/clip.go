@@ -397,6 +397,7 @@ func (in *Incident) run(ctx context.Context) bool {
 		in.finish(ctx, in.now)
 		return true
 	}
+	var last ring.Segment
 	for {
 		segments, err := in.next(ctx)
 		if err != nil {
@@ -410,7 +411,7 @@ func (in *Incident) run(ctx context.Context) bool {
 		}
 		w := in.current()
 		in.followClock(w)
-		last := in.hold.Timed(segments[len(segments)-1])
+		last = in.hold.Timed(segments[len(segments)-1])
 		w.mu.Lock()
 		over := w.reaches(last)
 		w.mu.Unlock()
@@ -420,6 +421,9 @@ func (in *Incident) run(ctx context.Context) bool {
 	}
 
 	w := in.current()
+	if last.Path != "" && w.event().Stem != "" { // with no picture of the alarm, the last one before it shows more than none
+		in.snapOf(ctx, w, last)
+	}
 	if !in.retry(ctx, w, "note the end of", func(ctx context.Context) error {
 		return w.record(ctx, func(c *course) {
 			c.conclude()

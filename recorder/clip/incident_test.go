@@ -534,3 +534,15 @@ func TestThumbnailIsTriedAgain(t *testing.T) {
 		t.Error("got no thumbnail, want one at the second try")
 	}
 }
+
+// TestThumbnailWithoutTheAlarm ends the video before the alarm. The picture is then of the last second before it.
+func TestThumbnailWithoutTheAlarm(t *testing.T) {
+	b := newBench(t)
+	in := b.incident(newReel(t, 2).holding(t, 1, 0, 2), 5, time.Hour)
+	in.now.ev.Time = at(3)
+	in.Run(t.Context())
+	e := b.clip("e", 20)
+	if _, err := os.Stat(b.a.Path(e, e.Thumbnail)); err != nil || e.Thumbnail == "" {
+		t.Errorf("thumbnail %q, %v", e.Thumbnail, err)
+	}
+}
