@@ -421,7 +421,7 @@ func (in *Incident) run(ctx context.Context) bool {
 	}
 
 	w := in.current()
-	if last.Path != "" && w.event().Stem != "" { // with no picture of the alarm, the last one before it shows more than none
+	if last.Path != "" && w.event().Stem != "" { // the last picture before the alarm shows more than none
 		in.snapOf(ctx, w, last)
 	}
 	if !in.retry(ctx, w, "note the end of", func(ctx context.Context) error {

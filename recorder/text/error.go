@@ -89,7 +89,7 @@ func Of(err error) Text {
 	if s, ok := err.(sayer); ok {
 		return s.Said()
 	}
-	all := err.Error()
+	all := plain(err)
 	var inner Text
 	var s sayer
 	if errors.As(err, &s) {
@@ -103,6 +103,31 @@ func Of(err error) Text {
 		return inner
 	}
 	return Plain(all)
+}
+
+// plain returns the words of an error. Those of the network name the address and what is wrong with it, without the
+// names of calls.
+func plain(err error) string {
+	said := err.Error()
+	var (
+		op   *net.OpError
+		dns  *net.DNSError
+		call *os.SyscallError
+	)
+	if errors.As(err, &op) {
+		short := op.Err.Error()
+		if op.Addr != nil {
+			short = op.Addr.String() + ": " + short
+		}
+		said = strings.Replace(said, op.Error(), short, 1)
+	}
+	if errors.As(err, &dns) {
+		said = strings.Replace(said, dns.Error(), dns.Name+": "+dns.Err, 1)
+	}
+	if errors.As(err, &call) {
+		said = strings.Replace(said, call.Error(), call.Err.Error(), 1)
+	}
+	return said
 }
 
 // ofSystem returns the text for an error of the system that err ends with, or a zero text. Its English is the system's.
