@@ -397,6 +397,10 @@ func TestLookBack(t *testing.T) {
 	cam := startCamera(t, camtest.Small(10), camtest.Options{})
 	s := testSettings(t, testCamera("cam", cam))
 	s.Clip.PreRoll, s.Clip.PostRoll = config.Duration(2*time.Second), config.Duration(2*time.Second)
+	s.Archive.Path = filepath.Join(t.TempDir(), "drive", "archive")
+	if err := os.MkdirAll(s.Archive.Path, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	r := start(t, s, t.TempDir())
 	r.filled("cam", 12*time.Second)
 	back := func(to time.Time) (id string, at time.Time) {
@@ -424,12 +428,36 @@ func TestLookBack(t *testing.T) {
 
 	id, at := back(alarm) // whose event has ended
 	list = r.ended("cam", 3, 60*time.Second)
-	last := list[slices.IndexFunc(list, func(e event.Event) bool { return e.ID == id })]
+	with := func(id string) event.Event {
+		return list[slices.IndexFunc(list, func(e event.Event) bool { return e.ID == id })]
+	}
+	last := with(id)
 	rep := r.whole(last, cam.Info())
 	if rep.First.After(alarm.Add(-2*time.Second)) || rep.Last.Before(at.Add(-100*time.Millisecond)) {
 		t.Errorf("looked back from %s to %s and saved %s to %s", at, alarm, rep.First, rep.Last)
 	}
-	for _, e := range []event.Event{first, open, last} {
+
+	// The archive is away, so the event of an alarm is still open when its window is over.
+	drive := filepath.Dir(s.Archive.Path)
+	if err := os.Rename(drive, drive+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	alarm = r.mail("cam", "Motion", "")
+	r.wait("the end of the window", 20*time.Second, func() bool { return time.Since(alarm) > 5*time.Second })
+	id, at = back(alarm.Add(-4 * time.Second))
+	if err := os.Rename(drive+"-away", drive); err != nil {
+		t.Fatal(err)
+	}
+	list = r.ended("cam", 5, 60*time.Second)
+	before, after := with(id), list[4]
+	reached := r.whole(before, cam.Info())
+	rep = r.whole(after, cam.Info())
+	if reached.Last.Before(after.From.Add(-100*time.Millisecond)) ||
+		rep.First.After(after.From) || rep.Last.Before(at.Add(-100*time.Millisecond)) {
+		t.Errorf("looked back from %s to before %s and saved up to %s, and from %s to %s", at, after.From, reached.Last,
+			rep.First, rep.Last)
+	}
+	for _, e := range []event.Event{first, open, last, before, after} {
 		if e.State != event.Saved {
 			t.Errorf("%+v", e)
 		}

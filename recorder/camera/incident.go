@@ -51,10 +51,13 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incide
 	}
 	back, apart := !t.Until.IsZero(), false
 	if now := c.current(); now != nil {
-		switch takes := now.Takes(t); {
-		case takes && back && t.Time.Before(now.From()): // the open incident saves what follows
-			apart, t.Until = true, now.From()
-		case takes:
+		switch {
+		case back && t.Time.Before(now.Begins()): // what the open incident can, it saves up to now
+			var from time.Time
+			if from, apart, err = now.Extend(ctx, t.Until); apart {
+				t.Until = from
+			}
+		case now.Takes(t):
 			return now, false, nil
 		case !back && now.Holds(t.Time): // a late mail, whose time is saved already, asks for the video that follows
 			t.Time = time.Now()
@@ -65,7 +68,8 @@ func (c *camera) beginFor(ctx context.Context, t event.Trigger) (in *clip.Incide
 	if post := t.Time.Add(info.Lengths.PostRoll.D()); back && !apart && t.Until.Before(post) {
 		t.Until = post
 	}
-	in, err = c.set.opt.Copier.Open(ctx, info, c.ring, t)
+	in, oerr := c.set.opt.Copier.Open(ctx, info, c.ring, t)
+	err = errors.Join(err, oerr)
 	if in != nil {
 		err = errors.Join(err, c.run(in, apart))
 	}
@@ -115,8 +119,9 @@ func (c *camera) resume(ctx context.Context, ev event.Event) error {
 	}
 	c.log.Info("event is taken up again", "event", ev.ID, "state", ev.State)
 
-	// An older event must not take the triggers of a newer one.
-	if now := c.current(); now == nil || !in.EventTime().Before(now.EventTime()) {
+	// An older event must not take the triggers of a newer one, nor one that takes none those of one that does.
+	now := c.current()
+	if now == nil || in.Open() && !now.Open() || in.Open() == now.Open() && !in.EventTime().Before(now.EventTime()) {
 		c.setCurrent(in)
 	}
 	c.incidents.Go(func() { in.Run(ctx) })

@@ -282,29 +282,9 @@ func (in *Incident) Holds(t time.Time) bool {
 // the trigger needs a new incident. If Add returns an error, the trigger extends the event all the same, because the
 // index may still be written later. id is the id of the event that holds the trigger.
 func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok bool, err error) {
-	t.Time = t.Time.Round(0)
-	var w *work
-	var version int
-	for {
-		w = in.current()
-		in.followClock(w)
-		var until time.Time
-		version = w.edit(func(c *course) {
-			ok, until = c.trigger(t), c.ev.Until
-		})
-		if !ok && in.current() != w { // the event was split just now
-			continue
-		}
-		if !ok {
-			return "", false, nil
-		}
-		if in.hold != nil {
-			in.hold.Limit(until)
-		}
-		break
-	}
-
-	if err := w.commit(ctx, version); err != nil {
+	t.Time, t.Until = t.Time.Round(0), t.Until.Round(0)
+	w, err := in.change(ctx, func(c *course) bool { return c.trigger(t) })
+	if w == nil || err != nil {
 		return "", false, err
 	}
 	failpoint.Hit("extended")
@@ -313,6 +293,39 @@ func (in *Incident) Add(ctx context.Context, t event.Trigger) (id string, ok boo
 		id = now.ID
 	}
 	return id, true, nil
+}
+
+// Extend makes the incident save the video up to a time at least, and returns when that is durable. from is when the
+// video of the event begins. ok is false if the incident has ended. If Extend returns an error, the incident goes on to
+// that time all the same.
+func (in *Incident) Extend(ctx context.Context, until time.Time) (from time.Time, ok bool, err error) {
+	w, err := in.change(ctx, func(c *course) bool { return c.extend(until.Round(0)) })
+	if w == nil {
+		return time.Time{}, false, nil
+	}
+	return w.event().From, true, err
+}
+
+// change changes the event that is being recorded, and returns its work when that is durable, or with an error if it
+// could not be written. do reports whether it could; if it could not, the result is nil.
+func (in *Incident) change(ctx context.Context, do func(*course) bool) (*work, error) {
+	for {
+		w := in.current()
+		in.followClock(w)
+		ok, until := false, time.Time{}
+		version := w.edit(func(c *course) {
+			ok, until = do(c), c.ev.Until
+		})
+		switch {
+		case ok:
+			if in.hold != nil {
+				in.hold.Limit(until)
+			}
+			return w, w.commit(ctx, version)
+		case in.current() == w: // else the event was split just now
+			return nil, nil
+		}
+	}
 }
 
 // followClock moves the times of an event by the step of this machine's clock since the last call, and returns the
@@ -336,8 +349,8 @@ func (in *Incident) followClock(w *work) (moved time.Duration) {
 	return moved
 }
 
-// From returns when the pre-roll of the event that is being recorded begins.
-func (in *Incident) From() time.Time { return in.current().event().From }
+// Begins returns when the video of the event that is being recorded begins.
+func (in *Incident) Begins() time.Time { return in.current().event().From }
 
 // EventTime returns the time of the event that is being recorded.
 func (in *Incident) EventTime() time.Time { return in.current().event().Time }
@@ -397,7 +410,6 @@ func (in *Incident) run(ctx context.Context) bool {
 		in.finish(ctx, in.now)
 		return true
 	}
-	var last ring.Segment
 	for {
 		segments, err := in.next(ctx)
 		if err != nil {
@@ -411,7 +423,7 @@ func (in *Incident) run(ctx context.Context) bool {
 		}
 		w := in.current()
 		in.followClock(w)
-		last = in.hold.Timed(segments[len(segments)-1])
+		last := in.hold.Timed(segments[len(segments)-1])
 		w.mu.Lock()
 		over := w.reaches(last)
 		w.mu.Unlock()
@@ -421,9 +433,6 @@ func (in *Incident) run(ctx context.Context) bool {
 	}
 
 	w := in.current()
-	if last.Path != "" && w.event().Stem != "" { // the last picture before the alarm shows more than none
-		in.snapOf(ctx, w, last)
-	}
 	if !in.retry(ctx, w, "note the end of", func(ctx context.Context) error {
 		return w.record(ctx, func(c *course) {
 			c.conclude()

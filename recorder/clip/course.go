@@ -63,12 +63,15 @@ func (c *course) trigger(t event.Trigger) bool {
 	}
 	c.ev.Triggers = slices.Clone(c.ev.Triggers)
 	c.ev.Add(t)
-	for _, until := range []time.Time{t.Time.Add(c.post), t.Until.Round(0)} {
-		if until.After(c.ev.Until) {
-			c.ev.Until = until
-		}
+	return c.extend(t.Time.Add(c.post)) && c.extend(t.Until)
+}
+
+// extend makes the event go on up to a time at least, and reports whether the event can.
+func (c *course) extend(until time.Time) bool {
+	if c.phase == recording && until.After(c.ev.Until) {
+		c.ev.Until = until
 	}
-	return true
+	return c.phase == recording
 }
 
 // action is what becomes of a segment.

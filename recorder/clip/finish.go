@@ -62,6 +62,7 @@ func (in *Incident) finish(ctx context.Context, w *work) {
 		}
 	}
 	in.lastAttachments(w, &ev)
+	in.lastSnap(ctx, w, &ev)
 	if !in.retry(ctx, w, "record", func(ctx context.Context) error {
 		if err := in.c.Archive.WriteSidecar(ev); err != nil {
 			return err

@@ -535,7 +535,7 @@ func TestThumbnailIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestThumbnailWithoutTheAlarm ends the video before the alarm. The picture is then of the last second before it.
+// TestThumbnailWithoutTheAlarm ends the video before the alarm. The picture is then of the clip.
 func TestThumbnailWithoutTheAlarm(t *testing.T) {
 	b := newBench(t)
 	in := b.incident(newReel(t, 2).holding(t, 1, 0, 2), 5, time.Hour)

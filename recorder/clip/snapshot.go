@@ -122,41 +122,66 @@ const maxSnaps = 3
 // snap makes the thumbnail from the first of segments that reaches the trigger. If that fails, the next call tries
 // again.
 func (in *Incident) snap(ctx context.Context, w *work, segments []ring.Segment) {
-	at := w.event().Time
-	if i := slices.IndexFunc(segments, func(s ring.Segment) bool { return !s.End.Before(at) }); i >= 0 {
-		in.snapOf(ctx, w, segments[i])
+	ev := w.event()
+	for _, s := range segments {
+		if w.snapped.Load() || w.snaps.Load() >= maxSnaps || s.End.Before(ev.Time) {
+			continue
+		}
+		w.snapped.Store(true)
+		var video bytes.Buffer
+		for _, file := range []string{s.Init, s.Path} {
+			b, err := os.ReadFile(file)
+			if err != nil || video.Len()+len(b) > maxSnap {
+				in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
+				return
+			}
+			video.Write(b)
+		}
+
+		w.picture.Go(func() {
+			tool, err := in.c.FFmpeg()
+			if err != nil {
+				w.snapped.Store(false) // it may be there later; no try is lost
+				return
+			}
+			w.snaps.Add(1)
+			if err := in.thumbnail(ctx, w, tool, ev, &video); err != nil && ctx.Err() == nil {
+				in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
+				w.snapped.Store(false)
+			}
+		})
+		return
 	}
 }
 
-// snapOf makes the thumbnail from a segment, if there is none.
-func (in *Incident) snapOf(ctx context.Context, w *work, s ring.Segment) {
-	if w.snapped.Load() || w.snaps.Load() >= maxSnaps {
+// lastSnap makes the thumbnail of an event that has none from its clip: there was no picture of the alarm, or no
+// FFmpeg. It is tried once.
+func (in *Incident) lastSnap(ctx context.Context, w *work, ev *event.Event) {
+	if ev.Thumbnail != "" || len(ev.Clips) == 0 {
 		return
 	}
-	ev := w.event()
-	w.snapped.Store(true)
-	var video bytes.Buffer
-	for _, file := range []string{s.Init, s.Path} {
-		b, err := os.ReadFile(file)
-		if err != nil || video.Len()+len(b) > maxSnap {
-			in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
-			return
-		}
-		video.Write(b)
-	}
-
-	w.picture.Go(func() {
+	err := func() error {
 		tool, err := in.c.FFmpeg()
 		if err != nil {
-			w.snapped.Store(false) // it may be there later; no try is lost
-			return
+			return err
 		}
-		w.snaps.Add(1)
-		if err := in.thumbnail(ctx, w, tool, ev, &video); err != nil && ctx.Err() == nil {
-			in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
-			w.snapped.Store(false)
+		folder, err := in.c.Archive.Folder(*ev)
+		if err != nil {
+			return err
 		}
-	})
+		defer func() { _ = folder.Close() }()
+		f, _, err := durable.OpenPlain(folder, ev.Clips[0].File)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		return in.thumbnail(ctx, w, tool, *ev, f)
+	}()
+	if err != nil {
+		in.c.Log.Warn("no thumbnail", "event", ev.ID, "err", err)
+		return
+	}
+	ev.Thumbnail = w.event().Thumbnail
 }
 
 // thumbnail makes a thumbnail from a video, writes it beside the clip and names it in the event.
