@@ -157,6 +157,7 @@ func newFake() *fake {
 		state: status.Status{Version: "1", Targets: []status.Target{{Enabled: true, Away: true}},
 			Cameras: []status.Camera{c},
 			Problems: []status.Problem{{Text: text.Plain(hostile), Hint: text.Plain("rtsp://u:pw@192.0.2.7/x")},
+				{Text: text.Plain("x"), Hint: text.Of(unknownHost)},
 				{Text: text.Plain(`archive.path = "/mnt/secret nas/x" must lie elsewhere than /srv/secret/y`),
 					Hint: text.Plain(`C:\secret\z or \\secret\share, at 14:05`)}}}}
 }
@@ -925,3 +926,7 @@ func TestDescription(t *testing.T) {
 		t.Errorf("docs/openapi.json lacks %s", key)
 	}
 }
+
+// unknownHost is the error of a name that no server knows.
+var unknownHost = &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "gate.secret.example",
+	Server: "192.0.2.1:53", Err: "no such host", IsNotFound: true}}

@@ -105,7 +105,7 @@ func Of(err error) Text {
 	return Plain(all)
 }
 
-// plain returns the words of an error. Those of the network name the address and what is wrong with it, without the
+// plain returns the words of an error. Those of a connection name the address and what is wrong with it, without the
 // names of calls.
 func plain(err error) string {
 	said := err.Error()
@@ -114,20 +114,20 @@ func plain(err error) string {
 		dns  *net.DNSError
 		call *os.SyscallError
 	)
-	if errors.As(err, &op) {
-		short := op.Err.Error()
-		if op.Addr != nil {
-			short = op.Addr.String() + ": " + short
-		}
-		said = strings.Replace(said, op.Error(), short, 1)
+	if !errors.As(err, &op) || !slices.Contains([]string{"dial", "read", "write"}, op.Op) {
+		return said
 	}
-	if errors.As(err, &dns) {
-		said = strings.Replace(said, dns.Error(), dns.Name+": "+dns.Err, 1)
+	short := op.Err.Error()
+	if errors.As(op.Err, &dns) {
+		short = strings.Replace(short, dns.Error(), "lookup "+dns.Name+": "+dns.Err, 1)
 	}
-	if errors.As(err, &call) {
-		said = strings.Replace(said, call.Error(), call.Err.Error(), 1)
+	if errors.As(op.Err, &call) {
+		short = strings.Replace(short, call.Error(), call.Err.Error(), 1)
 	}
-	return said
+	if op.Addr != nil {
+		short = op.Addr.String() + ": " + short
+	}
+	return strings.Replace(said, op.Error(), short, 1)
 }
 
 // ofSystem returns the text for an error of the system that err ends with, or a zero text. Its English is the system's.

@@ -78,7 +78,7 @@ func TestSystemErrors(t *testing.T) {
 		{fmt.Errorf("ask: %w", &net.OpError{Op: "read", Net: "tcp", Source: addr(1), Addr: addr(554),
 			Err: os.NewSyscallError("read", syscall.ECONNREFUSED)}), "ask: 192.0.2.1:554: CONNECTION REFUSED"},
 		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "gate", Server: "192.0.2.1:53",
-			Err: "no such host", IsNotFound: true}}, "gate: no such host"},
+			Err: "no such host", IsNotFound: true}}, "lookup gate: no such host"},
 		{fmt.Errorf("ask: %w", context.DeadlineExceeded), "ask: CONTEXT DEADLINE EXCEEDED"},
 		{fmt.Errorf("%w while waiting", context.DeadlineExceeded), "context deadline exceeded while waiting"},
 	} {
