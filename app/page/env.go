@@ -52,6 +52,10 @@ type Env struct {
 
 	OpenSettings func(t SettingsTab) // turns to a tab of the settings
 
+	// Reopen closes the window and opens another one at a tab of the settings. It reports whether it can. It is called
+	// off the main goroutine.
+	Reopen func(t SettingsTab) bool
+
 	// FillScreen lets an object fill the screen, or ends that. The object must not be elsewhere meanwhile.
 	FillScreen func(o fyne.CanvasObject, on bool)
 }

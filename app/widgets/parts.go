@@ -211,13 +211,21 @@ func plate(o fyne.CanvasObject) fyne.CanvasObject {
 func (f FixedHeight) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(40, f.Height) }
 
 // SideBar lays out two objects side by side. The second one is as wide as Width at the text size in use, but at most 40
-// % of the whole.
-type SideBar struct{ Width float32 }
+// % of the whole. With large text it comes below the first one if Below is set.
+type SideBar struct {
+	Width float32
+	Below bool
+}
 
 func (b SideBar) width(whole float32) float32 { return min(b.Width*Scale(), whole*0.4) }
+func (b SideBar) stacked() bool               { return b.Below && Scale() > 1.2 }
 
 // Layout places the two objects.
 func (b SideBar) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	if b.stacked() {
+		layout.NewVBoxLayout().Layout(objects, size)
+		return
+	}
 	side := b.width(size.Width)
 	objects[0].Resize(fyne.NewSize(size.Width-side-theme.Padding(), size.Height))
 	objects[1].Move(fyne.NewPos(size.Width-side, 0))
@@ -226,6 +234,9 @@ func (b SideBar) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 
 // MinSize leaves room for the first object.
 func (b SideBar) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	if b.stacked() {
+		return layout.NewVBoxLayout().MinSize(objects)
+	}
 	least := objects[0].MinSize()
 	return fyne.NewSize(least.Width/0.6+theme.Padding(), max(least.Height, objects[1].MinSize().Height))
 }
@@ -274,11 +285,11 @@ func (Turns) MinSize(objects []fyne.CanvasObject) (least fyne.Size) {
 	return least
 }
 
-// Flow lays out objects side by side. The first one takes the width that is left. If that is less than Least at the
-// usual text size, it has a row of its own, and the others follow in as many rows as they need.
+// Flow lays out objects side by side, in as many rows as they need. If Least is not 0, the first one takes the width
+// that is left in the first row; if that is less than Least at the usual text size, or less than it needs, it has the
+// row to itself. What the rows are in gets its new height before the next picture is drawn.
 type Flow struct {
-	Least  float32
-	Resize func() // the number of rows has changed
+	Least float32
 
 	rows int // of the last layout
 }
@@ -286,20 +297,30 @@ type Flow struct {
 // Layout places the objects.
 func (f *Flow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	objects = slices.DeleteFunc(slices.Clone(objects), func(o fyne.CanvasObject) bool { return !o.Visible() })
+	if len(objects) == 0 {
+		return
+	}
 	pad, height := theme.Padding(), f.height(objects)
-	first, others, rows := objects[0], float32(0), 1
-	for _, o := range objects[1:] {
-		others += pad + o.MinSize().Width
+	first := objects[0].MinSize().Width
+	if f.Least > 0 {
+		rest := size.Width
+		for _, o := range objects[1:] {
+			rest -= pad + o.MinSize().Width
+		}
+		if first = max(first, f.Least*Scale()); rest >= first {
+			first = rest
+		} else {
+			first = size.Width
+		}
 	}
-	at := fyne.NewPos(size.Width-others+pad, 0)
-	first.Resize(fyne.NewSize(size.Width-others, height))
-	if size.Width-others < f.Least*Scale() {
-		first.Resize(fyne.NewSize(size.Width, height))
-		at = fyne.NewPos(size.Width, 0) // of which the next one finds no room
-	}
-	for _, o := range objects[1:] {
+
+	rows, at := 1, fyne.Position{}
+	for i, o := range objects {
 		width := o.MinSize().Width
-		if at.X+width > size.Width+1 {
+		if i == 0 {
+			width = first
+		}
+		if at.X > 0 && at.X+width > size.Width+1 {
 			rows++
 			at = fyne.NewPos(0, at.Y+height+pad)
 		}
@@ -307,10 +328,7 @@ func (f *Flow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		o.Resize(fyne.NewSize(width, height))
 		at.X += width + pad
 	}
-	if rows != f.rows {
-		f.rows = rows
-		f.Resize()
-	}
+	f.rows = rows
 }
 
 func (*Flow) height(objects []fyne.CanvasObject) (height float32) {

@@ -72,6 +72,8 @@ type window struct {
 	notray   *fyne.Container
 	screen   *fyne.Container // what fills the screen, above all else
 
+	again bool // another window is to follow
+
 	ending sync.RWMutex // guards ended
 	ended  bool         // do does nothing any more
 }
@@ -133,8 +135,28 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 	case <-done:
 	case <-time.After(longest): // the work hangs in a drive that is gone, and ends with the process
 	}
+	if w.again {
+		return instance.Send(context.WithoutCancel(ctx), opt.Paths, instance.Tray, instance.Request{Page: "settings"})
+	}
 	return nil
 }
+
+// reopen closes the window, after which the tray opens another one at a tab of the settings. It reports whether there
+// is a tray.
+func (w *window) reopen(t page.SettingsTab) bool {
+	if instance.Send(w.Ctx, w.Paths, instance.Tray, instance.Request{Seen: true}) != nil {
+		return false
+	}
+	w.Do(func() {
+		w.App.Preferences().SetInt(prefTab, int(t))
+		w.again = true
+		w.Window.Close()
+	})
+	return true
+}
+
+// prefTab is the tab of the settings that the next window begins with.
+const prefTab = "tab"
 
 // longest is how long the window's work may go on after the window is closed. It is longer than the desktop may take to
 // open a file.
@@ -156,12 +178,15 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	w.Env = &page.Env{Ctx: ctx, App: a, Client: client, Window: a.NewWindow("Preroll"), Now: time.Now,
 		Hosts: page.Addresses,
 		Do:    w.hand, Go: w.show, EditCamera: w.editCamera, FillScreen: w.fillScreen, OpenSettings: w.openSettings,
+		Reopen: w.reopen,
 		Toasts: widgets.NewToast()}
 	w.events = events.New(w.Env)
 	w.guide = newLate(func() *guide.Page { return guide.New(w.Env, w.cover) })
 	w.settings = newLate(func() *settings.Page {
 		p := settings.New(w.Env)
 		p.OnEdited = w.markSettings
+		p.Open(page.SettingsTab(a.Preferences().Int(prefTab)))
+		a.Preferences().RemoveValue(prefTab)
 		return p
 	})
 	w.pages = []page.Page{w.events, newLate(func() *cameras.Page { return cameras.New(w.Env) }),

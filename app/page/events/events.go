@@ -207,7 +207,7 @@ func (p *Page) newFilter() fyne.CanvasObject {
 	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
 		return widgets.Fixed(w, 0, o)
 	}
-	p.filters = container.New(&widgets.Flow{Least: 140, Resize: func() { p.content.Refresh() }}, p.search, p.count,
+	p.filters = container.New(&widgets.Flow{Least: 140}, p.search, p.count,
 		width(134, p.camera), width(134, p.kind), width(134, p.date), p.tiles, p.days, p.clear)
 	return p.filters
 }
@@ -246,7 +246,7 @@ func (p *Page) fillChoices() {
 	}
 	p.camera.SetOptions(names)
 	p.camera.SetSelectedIndex(max(0, 1+slices.Index(p.choices.Cameras, p.query.Camera)))
-	p.kind.SetOptions(page.Distinct(kind, append(make([]string, kindLabels), p.choices.Labels...)))
+	p.kind.SetOptions(page.Distinct(kind, append(slices.Repeat([]string{"*"}, kindLabels), p.choices.Labels...)))
 	p.kind.SetSelectedIndex(chosen)
 }
 

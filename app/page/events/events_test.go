@@ -532,3 +532,18 @@ func filled(t *testing.T, f *pagetest.Fake, n int) (*pagetest.Rig, *Page) {
 	w.Settle()
 	return w, p
 }
+
+// TestNarrowWindow changes the width of the window. The filters, the day and the list never lie over one another.
+func TestNarrowWindow(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := filled(t, f, 300)
+	place := fyne.CurrentApp().Driver().AbsolutePositionForObject
+	for _, width := range []float32{1300, 1000, 700, 620, 560, 500, 700, 1300, 560, 1300} {
+		w.Window.Resize(fyne.NewSize(width, 700))
+		p.content.Refresh() // as the desktop's driver does when a smallest size has changed
+		bottom, day, list := place(p.clear).Y+p.clear.Size().Height, place(p.strip).Y, place(p.rows).Y
+		if day < bottom || list < day+p.strip.Size().Height || list > bottom+p.strip.Size().Height+40 {
+			t.Errorf("%v wide: the filters end at %v, the day begins at %v, the list at %v", width, bottom, day, list)
+		}
+	}
+}

@@ -41,7 +41,7 @@ func (p *Page) newPickBar() fyne.CanvasObject {
 	remove := widget.NewButtonWithIcon(words.L("Delete"), theme.DeleteIcon(), func() { p.remove(p.pickedList()) })
 	remove.Importance = widget.DangerImportance
 	none := widgets.NewIcon(theme.ContentClearIcon(), words.L("Pick none (Esc)"), p.unpick)
-	p.bar = container.NewBorder(nil, nil, nil, container.NewHBox(protect, release, exports, remove, none), p.picking)
+	p.bar = container.New(&widgets.Flow{Least: 90}, p.picking, protect, release, exports, remove, none)
 	p.bar.Hide()
 	return p.bar
 }

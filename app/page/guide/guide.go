@@ -140,8 +140,7 @@ func New(env *page.Env, covers func(bool)) *Page {
 	g.body = container.NewStack(g.parts[:]...)
 	g.scroll = widgets.NewScroll(container.NewPadded(g.body))
 	foot := container.NewVBox(g.fault, widget.NewSeparator(),
-		container.NewBorder(nil, nil, container.NewHBox(g.leave, g.demo, g.another), container.NewHBox(g.back, g.next),
-			container.NewHBox(layout.NewSpacer(), g.why)))
+		container.New(&widgets.Flow{Least: 1}, container.NewHBox(g.leave, g.demo, g.another), g.why, g.back, g.next))
 	head := container.NewVBox(container.NewBorder(nil, nil, nil, dots, g.title), g.lead, widget.NewSeparator())
 	g.content = container.NewStack(widgets.NewBackdrop(theme.ColorNameBackground, "", 0),
 		container.NewPadded(container.NewPadded(container.New(widgets.Narrow{Width: 760},
@@ -287,7 +286,6 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 	g.untested.Hide()
 	g.channelRow = widgets.Field(words.L("Channels"), "", g.channels)
 	fields := container.NewVBox(
-		widgets.Field("", "", container.NewHBox(g.search)), g.found,
 		widgets.Field(words.L("Brand"), "", g.brand),
 		widgets.Field(words.L("Address"), words.L("the camera's IP address, as your router or its app shows it"),
 			g.address),
@@ -298,8 +296,9 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 		widgets.Field(words.L("RTSP address"), words.L("filled in for you; edit if yours differs"), g.url),
 		widgets.Field("", "", g.sub),
 		widgets.Field("", "", g.hint))
-	return container.New(widgets.SideBar{Width: 330}, fields,
-		container.NewVBox(g.tester.Content, container.NewHBox(g.untested)))
+	return container.NewVBox(widgets.Field("", "", container.NewHBox(g.search)), g.found,
+		container.New(widgets.SideBar{Width: 330, Below: true}, fields,
+			container.NewVBox(g.tester.Content, container.NewHBox(g.untested))))
 }
 
 func (g *Page) mailStep() fyne.CanvasObject {

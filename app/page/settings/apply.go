@@ -72,9 +72,9 @@ func (p *Page) apply() {
 			prefs := p.env.App.Preferences()
 			prefs.SetString(widgets.PrefTheme, wish.theme)
 			prefs.SetFloat(widgets.PrefText, wish.text)
-			if wish.theme != was.theme || wish.text != was.text {
+			if wish.theme != was.theme {
 				p.env.App.Settings().SetTheme(widgets.Appearance{Theme: theme.DefaultTheme(), Variant: wish.theme,
-					Scale: float32(wish.text)})
+					Scale: float32(was.text)})
 			}
 			p.prefs = wish
 			if !reflect.DeepEqual(p.edit, s) { // the user edited on in the meantime
@@ -84,7 +84,22 @@ func (p *Page) apply() {
 			}
 			p.showSettings(fresh)
 			p.saySaved(now)
+			if wish.text != was.text || fresh.Language != base.Language {
+				p.reopen()
+			}
 		})
+	})
+}
+
+// reopen opens the window again, because what is drawn keeps its language, and in part its size.
+func (p *Page) reopen() {
+	at := page.SettingsTab(p.tabs.SelectedIndex())
+	p.env.Work.Go(func() {
+		if !p.env.Reopen(at) {
+			p.env.Do(func() {
+				p.say(words.L("Saved. It takes effect when the window is opened again."), widget.SuccessImportance)
+			})
+		}
 	})
 }
 

@@ -97,7 +97,7 @@ func (p *Page) connectionForm() fyne.CanvasObject {
 		})
 	p.tester = page.NewCameraTest(p.env, func() config.Camera { return p.edit.Cameras[p.chosen] })
 	return container.NewVBox(name, address, userRow, passwordRow,
-		widgets.Field("", "", container.NewHBox(p.enabled, p.audio, p.tell)),
+		widgets.Field("", "", container.New(&widgets.Flow{}, p.enabled, p.audio, p.tell)),
 		widgets.Field("", "", p.tester.Content),
 		p.advanced(widgets.Field(words.L("Read by"), "", p.ingest), small))
 }

@@ -52,15 +52,15 @@ func (p *Page) generalForm() fyne.CanvasObject {
 		words.L("detected automatically"), func(s *config.Settings) string {
 			return s.FFmpeg.Path
 		}, func(s *config.Settings, v string) error { s.FFmpeg.Path = v; return nil })
-	p.updates = widget.NewCheck(words.L("Look once a day whether there is a newer Preroll, and tell me"),
+	p.updates = widget.NewCheck(words.L("Look for a newer Preroll once a day"),
 		func(on bool) {
 			set(func() { p.edit.Update.Check = on })
 		})
 	return container.NewVBox(
 		widgets.Heading(words.L("Start")), p.login,
 		widgets.Heading(words.L("Appearance")),
-		widgets.Field(words.L("Colours"), "", p.theme), widgets.Field(words.L("Text size"), words.L("takes full effect when the window is opened again"), p.text),
-		widgets.Field(words.L("Language"), words.L("takes effect when the window is opened again"), p.language),
+		widgets.Field(words.L("Colours"), "", p.theme), widgets.Field(words.L("Text size"), "", p.text),
+		widgets.Field(words.L("Language"), "", p.language),
 		widgets.Heading(words.L("Program")), ffmpeg, widgets.Field("", "", p.updates),
 		p.helpForm())
 }

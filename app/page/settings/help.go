@@ -35,9 +35,9 @@ func (p *Page) helpForm() fyne.CanvasObject {
 	p.diagnostics = widget.NewButtonWithIcon(words.L("Copy diagnostics"), theme.ContentCopyIcon(), p.copyDiagnostics)
 	report := widget.NewButtonWithIcon(words.L("Save a report"), theme.DocumentSaveIcon(), p.saveReport)
 	return container.NewVBox(widgets.Heading(words.L("Help")), widgets.Field("", "", p.about),
-		widgets.Field("", "", container.NewHBox(guide, news, libraries)),
+		widgets.Field("", "", container.New(&widgets.Flow{}, guide, news, libraries)),
 		widgets.Field("", words.L("for the makers of Preroll: settings, state and log; no password is in it"),
-			container.NewHBox(p.diagnostics, report, log)))
+			container.New(&widgets.Flow{}, p.diagnostics, report, log)))
 }
 
 // showLog shows the last lines of the recorder's log.

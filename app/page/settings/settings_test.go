@@ -532,3 +532,32 @@ func TestLogIsShown(t *testing.T) {
 		t.Error("it does not close")
 	}
 }
+
+// TestLanguageReopensTheWindow saves another language, and then another text size where nothing can open the window.
+func TestLanguageReopensTheWindow(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := open(t, f)
+	w.Status = pagetest.Status("")
+	p.Load()
+	w.Settle()
+	p.Open(page.TabGeneral)
+	p.theme.SetSelectedIndex(1)
+	p.apply()
+	w.Settle()
+	if len(w.Reopened) != 0 {
+		t.Errorf("opened again at %v for other colours", w.Reopened)
+	}
+	p.language.SetSelectedIndex(2)
+	p.apply()
+	w.Settle()
+	if f.Config.Language != "de" || !slices.Equal(w.Reopened, []page.SettingsTab{page.TabGeneral}) {
+		t.Errorf("language %q, opened again at %v", f.Config.Language, w.Reopened)
+	}
+	w.Alone = true
+	p.text.SetSelectedIndex(2)
+	p.apply()
+	w.Settle()
+	if len(w.Reopened) != 2 || p.message.Text != "Saved. It takes effect when the window is opened again." {
+		t.Errorf("opened again at %v, %q", w.Reopened, p.message.Text)
+	}
+}

@@ -40,7 +40,7 @@ func (p *Page) targetsForm() fyne.CanvasObject {
 		widgets.Field("",
 			words.L(
 				"They get word of alarms wherever they are, by a service of your choice. The recorder sends it, whether this window is open or not."),
-			p.targets), widgets.Field("", "", container.NewHBox(add, p.away)))
+			p.targets), widgets.Field("", "", container.New(&widgets.Flow{}, add, p.away)))
 }
 
 // targetIDs returns the ids that a new target cannot have. Word for a removed one may still wait.
@@ -227,8 +227,8 @@ func (p *Page) editTarget(t config.Target) {
 	body := container.NewVBox(widgets.Field(words.L("Name"), "", name), widgets.Field(words.L("Service"), "", kind),
 		widgets.Field(words.L("Address"), "", address), userRow,
 		widgets.Field(words.L("Token"), words.L("what the service gives; ntfy needs none for an open topic"), token),
-		widgets.Field(words.L("Tell of"), "", container.NewHBox(alarm, saved, trouble)),
-		widgets.Field("", "", container.NewHBox(picture, outside, enabled)),
+		widgets.Field(words.L("Tell of"), "", container.New(&widgets.Flow{}, alarm, saved, trouble)),
+		widgets.Field("", "", container.New(&widgets.Flow{}, picture, outside, enabled)),
 		widgets.Field(words.L("Quiet hours"), words.L("such as 22:00-07:00; word of these hours is not sent"), quiet),
 		fault)
 	d = dialog.NewCustomWithoutButtons(words.L("Phone or program"), container.NewVScroll(body), p.env.Window)

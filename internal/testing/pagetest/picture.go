@@ -100,6 +100,9 @@ func draw[P page.Page](
 	}
 	r.Window.Canvas().Unfocus()
 	r.Window.Content().Refresh()
+	if least := r.Window.Content().MinSize(); least.Width > l.size.Width || least.Height > l.size.Height {
+		t.Errorf("it needs %v, more than the window's %v", least, l.size)
+	}
 	return r.Window.Canvas().Capture()
 }
 

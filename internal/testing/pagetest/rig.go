@@ -106,6 +106,9 @@ type Rig struct {
 	Edited []string           // cameras whose settings the page turned to
 	Tabs   []page.SettingsTab // tabs of the settings that the page turned to
 
+	Reopened []page.SettingsTab // tabs at which the window was to open again
+	Alone    bool               // there is no tray that could do so
+
 	hands *Hands
 	page  page.Page
 }
@@ -121,6 +124,10 @@ func New(t *testing.T, f *Fake) *Rig {
 	r.Go = func(q instance.Request) { r.Asked = append(r.Asked, q) }
 	r.EditCamera = func(id string) { r.Edited = append(r.Edited, id) }
 	r.OpenSettings = func(t page.SettingsTab) { r.Tabs = append(r.Tabs, t) }
+	r.Reopen = func(t page.SettingsTab) bool {
+		r.Do(func() { r.Reopened = append(r.Reopened, t) })
+		return !r.Alone
+	}
 	r.FillScreen = func(fyne.CanvasObject, bool) {}
 	r.hands = NewHands(t, r.Env)
 	return r
