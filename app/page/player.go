@@ -138,6 +138,7 @@ func NewPlayer(env *Env) *Player {
 	v.speed = widget.NewSelect(names, func(string) {
 		if i := v.speed.SelectedIndex(); v.p != nil && i >= 0 {
 			v.p.SetSpeed(speeds[i])
+			v.env.Window.Canvas().Focus(v.Line) // or the selection would keep the keys
 		}
 	})
 	v.speed.PlaceHolder = names[0] // a longer one would make it wider
@@ -550,10 +551,25 @@ func (v *Player) setVolume() {
 	}
 }
 
+// volume is the slider of the volume. Escape puts it away.
+type volume struct {
+	widget.Slider
+	away func()
+}
+
+func (s *volume) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape {
+		s.away()
+		return
+	}
+	s.Slider.TypedKey(k)
+}
+
 // askVolume shows a slider for the volume.
 func (v *Player) askVolume() {
-	slider := widget.NewSlider(0, 1)
-	slider.Step = 0.05
+	slider := &volume{}
+	slider.Max, slider.Step = 1, 0.05
+	slider.ExtendBaseWidget(slider)
 	slider.SetValue(v.volume)
 	slider.OnChanged = func(to float64) {
 		v.volume, v.muted = to, false
@@ -562,6 +578,11 @@ func (v *Player) askVolume() {
 	}
 	c := v.env.Window.Canvas()
 	p := widget.NewPopUp(widgets.Fixed(160, 0, slider), c)
+	slider.away = func() {
+		p.Hide()
+		c.Focus(v.Line)
+	}
+	v.sound.MouseOut() // its tip would lie half below
 	widgets.ShowNear(p, v.sound, c)
 	c.Focus(slider)
 }

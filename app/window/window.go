@@ -452,7 +452,7 @@ func (w *window) typed(k *fyne.KeyEvent) {
 	top := w.Window.Canvas().Overlays().Top()
 	switch {
 	case top != nil && k.Name == fyne.KeyEscape:
-		top.Hide()
+		w.Window.Canvas().Overlays().Remove(top) // its Hide would leave it there, unseen, over everything
 	case k.Name == fyne.KeyF1 && top == nil:
 		w.showKeys()
 	case top != nil: // a dialog in which nothing has the focus

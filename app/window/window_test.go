@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 
@@ -193,5 +194,18 @@ func TestKeysAreShownFromTheList(t *testing.T) {
 		}
 		c.Overlays().Top().Hide()
 		c.Overlays().Remove(c.Overlays().Top())
+	}
+}
+
+// TestEscapeEndsADialog presses Escape in a dialog in which nothing has the focus. Afterwards the pages get the keys and
+// clicks again.
+func TestEscapeEndsADialog(t *testing.T) {
+	w, settle := filled(t, &pagetest.Fake{}, 3)
+	dialog.ShowInformation("Nothing to export", "These events have no clip.", w.Window)
+	w.Window.Canvas().Unfocus()
+	w.typed(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	settle()
+	if w.covered() {
+		t.Errorf("%T lies over the pages", w.Window.Canvas().Overlays().Top())
 	}
 }

@@ -48,10 +48,14 @@ func Why(e Evidence) []status.Finding {
 			Text: text.TooOld.With(config.Duration(e.MaxAge)),
 			Hint: text.TooOldHint.With()})
 	}
-	list = slices.Concat(list, e.pause(), e.ram())
+	outage := e.partly()
+	list = slices.Concat(list, outage, e.pause(), e.ram())
 	server, listening := e.mailServer()
 	mails := e.mails(listening && list == nil) // complain about missing mails only if nothing else explains it
 	list = slices.Concat(list, server, mails, e.cameraFindings())
+	if outage != nil { // what held before or after explains nothing
+		list = slices.DeleteFunc(list, func(f status.Finding) bool { return f.OK })
+	}
 	return e.sorted(append(list, e.archiveTrouble()...), events)
 }
 
@@ -141,6 +145,23 @@ func (e Evidence) running() *status.Finding {
 	return &status.Finding{About: text.Plain("Preroll"),
 		Text: text.NotRunningBefore.With(e.hms(start)),
 		Hint: text.NotRunningHint.With()}
+}
+
+// partly returns a finding if Preroll did not run in a part of the minute asked for.
+func (e Evidence) partly() (list []status.Finding) {
+	for _, o := range Outages(e.Entries, e.At, e.At.Add(time.Minute)) {
+		if end := e.Started; o.Camera == "" {
+			for _, n := range e.Entries { // Outages ends it with the minute
+				if n.Kind == history.Started && n.Time.After(o.From) {
+					end = n.Time
+					break
+				}
+			}
+			list = append(list, status.Finding{About: text.Plain("Preroll"),
+				Text: text.NotRunningFrom.With(e.hms(o.From), e.hms(end)), Hint: text.NotRunningHint.With()})
+		}
+	}
+	return list
 }
 
 // outage is a stretch of time in which something did not work.

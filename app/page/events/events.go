@@ -83,6 +83,7 @@ type Page struct {
 	loaded  bool
 	err     error
 	stale   map[string]bool // days that changed since their pages were fetched
+	begun   map[string]bool // events that are being saved, and whose days were asked for since
 	getting map[pageKey]bool
 	rebuilt int
 	goTo    string // place to return to: a day and the number of events below, see place
@@ -91,6 +92,7 @@ type Page struct {
 // New makes the page.
 func New(env *page.Env) *Page {
 	p := &Page{env: env, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{},
+		begun: map[string]bool{},
 		getting: map[pageKey]bool{}, last: -1, hovered: -1}
 	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: picture.Load,
 		shown: func() int { return len(p.rows.Shown) }}
@@ -369,11 +371,15 @@ func (p *Page) Update(u control.Update, first bool) {
 
 	if !first {
 		for _, e := range u.Events {
-			if row := p.book.replace(e); row >= 0 {
-				p.rows.RefreshRow(row)
-			} else {
+			if row := p.book.replace(e); row < 0 {
 				p.stale[dayOf(e)] = true
 				reload = true
+			} else {
+				p.rows.RefreshRow(row)
+				reload = reload || !p.begun[e.ID] // its page may have been read after its day was counted
+			}
+			if p.begun[e.ID] = true; e.State.Ended() {
+				delete(p.begun, e.ID)
 			}
 			if _, ok := p.picked[e.ID]; ok {
 				p.picked[e.ID] = e

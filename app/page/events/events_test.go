@@ -547,3 +547,21 @@ func TestNarrowWindow(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEventThatBeginsWhileTheListIsRead comes after its day was counted and before its page was read. No event may
+// be missing then.
+func TestAnEventThatBeginsWhileTheListIsRead(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := filled(t, f, 3)
+	fresh := pagetest.Event(10, event.Recording)
+	f.Stored = append([]event.Event{fresh}, f.Stored...)
+	day := dayOf(f.Stored[1])
+	fresh.Time = f.Stored[1].Time.Add(time.Second)
+	f.Stored[0] = fresh
+	p.book.keep(pageKey{day, 0}, f.Stored)
+	w.Changed(control.Update{Events: []event.Event{fresh}}, false)
+	w.Settle()
+	if p.book.events != 4 {
+		t.Errorf("%d events, want 4", p.book.events)
+	}
+}

@@ -68,6 +68,7 @@ func newEventView(p *Page) *eventView {
 		if i := v.parts.SelectedIndex(); i >= 0 && i != v.clip {
 			v.clip, v.opened = i, false
 			v.play()
+			v.focus()
 		}
 	})
 	v.waiting = widget.NewLabel("")

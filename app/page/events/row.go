@@ -95,6 +95,7 @@ func (p *Page) updateRow(i int, header bool, o fyne.CanvasObject) {
 		if !r.filling {
 			p.pick(e, on)
 			p.last = i
+			p.env.Window.Canvas().Focus(p.rows) // or the box would keep the keys
 		}
 	}
 }

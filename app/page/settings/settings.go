@@ -227,10 +227,12 @@ func (p *Page) Update(control.Update, bool) {
 	if s == nil {
 		p.save.Disable()
 		if !p.loaded {
-			p.none.SetText(gone)
 			p.add.Disable()
 		}
-		p.say(gone, widget.WarningImportance)
+		if p.env.Gone {
+			p.none.SetText(gone)
+			p.say(gone, widget.WarningImportance)
+		}
 		return
 	}
 	if p.message.Text == gone {

@@ -993,7 +993,25 @@ func TestGermanFromTheRegion(t *testing.T) {
 	d.until("its page", 20*time.Second, func() bool {
 		return varied(d.shot("german"), image.Rect(300, 100, 1000, 700)) > 50
 	})
-	if err := icon.Click(ctx, "Beenden"); err != nil {
+
+	// Another language opens the window again.
+	before := d.windowProcess()
+	d.click(662, 22)  // "Allgemein"
+	d.click(633, 271) // the languages
+	d.keys("Down", "Down", "Down", "Down", "Return")
+	d.shot("french")
+	d.click(946, 654) // "Sichern"
+	d.until("the window to open again", 20*time.Second, func() bool {
+		_, ok := d.window()
+		return ok && d.windowProcess() != 0 && d.windowProcess() != before
+	})
+	if s, _, err := config.Load(d.file); err != nil || s.Language != "fr" {
+		t.Errorf("language %q, %v", s.Language, err)
+	}
+	d.until("its page in French", 20*time.Second, func() bool {
+		return varied(d.shot("french-again"), image.Rect(300, 100, 1000, 700)) > 50
+	})
+	if err := icon.Click(ctx, "Quitter"); err != nil {
 		t.Fatal(err)
 	}
 	d.quits(p)
