@@ -50,9 +50,7 @@ func (env *Env) Troubles() (list []Trouble) {
 		t.Button, t.Do = env.helpFor(p)
 		if p.Code == "smtp" {
 			if taken, free, ok := TakenPort(s.SMTP.Ports); ok {
-				t.Text = Sentence(words.Say(p.Text)) + " " + words.L(
-					"Port %d is taken by another program. Port %d is free; the cameras must then send to it.", taken,
-					free)
+				t.Text = Sentence(words.Say(p.Text)) + " " + PortIsTaken(taken, free)
 				t.Button, t.Do = words.L("Use port %d", free), func() { env.UsePort(taken, free) }
 			}
 		}
@@ -60,7 +58,8 @@ func (env *Env) Troubles() (list []Trouble) {
 	}
 	if n := len(s.SMTP.Unmatched); n > 0 {
 		list = append(list, Trouble{Warn: true, Button: words.L("Assign"), Do: env.pageOpener("health"),
-			Text: words.N(n, "A mail came that fits no camera.", "%d mails came that fit no camera.")})
+			Text: words.N(n, "A mail could not be assigned to a camera.",
+				"%d mails could not be assigned to a camera.")})
 	}
 	return list
 }
@@ -146,6 +145,11 @@ const (
 	TabPhone
 	TabGeneral
 )
+
+// PortIsTaken says that another program has a port, and which one is free.
+func PortIsTaken(taken, free int) string {
+	return words.L("Port %d is taken by another program. Port %d is free; the cameras must then send to it.", taken, free)
+}
 
 // TakenPort returns the first port of the mail server that another program has, and a free one.
 func TakenPort(ports []status.Port) (taken, free int, ok bool) {

@@ -197,8 +197,8 @@ func TestKeysAreShownFromTheList(t *testing.T) {
 	}
 }
 
-// TestEscapeEndsADialog presses Escape in a dialog in which nothing has the focus. Afterwards the pages get the keys and
-// clicks again.
+// TestEscapeEndsADialog presses Escape in a dialog in which nothing has the focus. Afterwards the pages get the keys
+// and clicks again.
 func TestEscapeEndsADialog(t *testing.T) {
 	w, settle := filled(t, &pagetest.Fake{}, 3)
 	dialog.ShowInformation("Nothing to export", "These events have no clip.", w.Window)

@@ -35,6 +35,7 @@ type Page struct {
 	listing fyne.CanvasObject
 	empty   fyne.CanvasObject
 	grid    *fyne.Container // of the cards, in the order of the status
+	banner  *page.Banner
 	ram     *widget.ProgressBar
 	ramText *widget.Label
 	pause   *widget.Button
@@ -75,7 +76,8 @@ func New(env *page.Env) *Page {
 	add := widget.NewButtonWithIcon(words.L("Add a camera"), theme.ContentAddIcon(), func() {
 		env.EditCamera("")
 	})
-	top := container.NewVBox(
+	p.banner = page.NewBanner(env)
+	top := container.NewVBox(p.banner.Content,
 		container.NewBorder(nil, nil, nil, container.NewHBox(add, p.pause, p.save),
 			container.NewBorder(nil, nil,
 				widget.NewLabelWithStyle("RAM", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), nil,
@@ -152,6 +154,10 @@ func (p *Page) Key(k *fyne.KeyEvent) {
 
 func (p *Page) draw() {
 	s := p.env.Status
+	if p.banner.Draw() {
+		p.content.Refresh()
+	}
+	widgets.SetVisible(p.banner.Content, p.env.Gone) // each card tells of its own trouble
 	widgets.SetVisible(p.empty, s != nil && len(s.Cameras) == 0)
 	widgets.SetVisible(p.pause, s != nil && len(s.Cameras) > 0)
 	widgets.SetVisible(p.save, len(page.CamerasOf(s)) > 0)
@@ -175,7 +181,7 @@ func (p *Page) draw() {
 			}
 		}
 	} else {
-		p.ramText.SetText(page.Headline(nil))
+		p.ramText.SetText("")
 	}
 
 	if p.seen {

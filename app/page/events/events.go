@@ -92,7 +92,7 @@ type Page struct {
 // New makes the page.
 func New(env *page.Env) *Page {
 	p := &Page{env: env, book: newBook(nil), picked: map[string]event.Event{}, stale: map[string]bool{},
-		begun: map[string]bool{},
+		begun:   map[string]bool{},
 		getting: map[pageKey]bool{}, last: -1, hovered: -1}
 	p.thumbs = &thumbs{env: env, cache: map[string]image.Image{}, loaded: p.pictured, load: picture.Load,
 		shown: func() int { return len(p.rows.Shown) }}

@@ -49,6 +49,7 @@ type strip struct {
 	drawn   time.Time // when a lasting outage was drawn last
 	known   time.Time // when the outages were asked for
 	cameras []string  // ids, a row each
+	all     int       // cameras that would have a row if there was room
 	wanted  string    // the day that was to be shown last
 	asked   string    // the day that was asked for last
 	asking  bool
@@ -126,10 +127,16 @@ func (s *strip) load(day string, list []event.Event, outages []status.Outage) {
 			ids = append(ids, o.Camera)
 		}
 	}
+	s.all = len(ids)
+	busy := map[string]int{}
+	for _, e := range list {
+		busy[e.Camera]++
+	}
+	slices.SortStableFunc(ids, func(a, b string) int { return busy[b] - busy[a] })
+	ids = ids[:min(len(ids), stripRows)]
 	slices.SortFunc(ids, func(a, b string) int {
 		return strings.Compare(strings.ToLower(s.env.CameraName(a)), strings.ToLower(s.env.CameraName(b)))
 	})
-	ids = ids[:min(len(ids), stripRows)]
 	s.widest = 0
 	for _, id := range ids {
 		s.widest = max(s.widest, fyne.MeasureText(s.env.CameraName(id), theme.Size(theme.SizeNameCaptionText),
@@ -296,6 +303,9 @@ func (s *strip) say() {
 	text := ""
 	if !s.begin.IsZero() {
 		text = words.Day(s.begin, s.env.Now())
+	}
+	if n := len(s.cameras); n < s.all {
+		text += "  " + words.L("%d of %d cameras", n, s.all)
 	}
 	if s.to-s.from < s.whole() {
 		text += "  " + s.clock(s.from) + " – " + s.clock(s.to)

@@ -221,7 +221,7 @@ func (g *Page) drawPlaces() {
 	widgets.SetVisible(g.archive.row, g.changing || !g.archive.good)
 	said := words.L("Clips are saved in %s.", g.edit.Archive.Path)
 	if age := g.edit.Archive.MaxAge.D(); age > 0 {
-		said = words.L("Clips are saved in %s and deleted after %s; the settings change that.", g.edit.Archive.Path,
+		said = words.L("Clips are saved in %s and kept for %s; the settings change that.", g.edit.Archive.Path,
 			words.Ago(age))
 	}
 	g.right.SetText(said)
@@ -292,13 +292,13 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 		widgets.Field(words.L("User"), "", g.user),
 		widgets.Field(words.L("Password"), "", g.password),
 		widgets.Field(words.L("Name"), "", g.name),
-		g.channelRow,
+		g.channelRow)
+	return container.NewVBox(widgets.Field("", "", container.NewHBox(g.search)), g.found,
+		container.New(widgets.SideBar{Width: 330, Below: true}, fields,
+			container.NewVBox(g.tester.Content, container.NewHBox(g.untested))),
 		widgets.Field(words.L("RTSP address"), words.L("filled in for you; edit if yours differs"), g.url),
 		widgets.Field("", "", g.sub),
 		widgets.Field("", "", g.hint))
-	return container.NewVBox(widgets.Field("", "", container.NewHBox(g.search)), g.found,
-		container.New(widgets.SideBar{Width: 330, Below: true}, fields,
-			container.NewVBox(g.tester.Content, container.NewHBox(g.untested))))
 }
 
 func (g *Page) mailStep() fyne.CanvasObject {

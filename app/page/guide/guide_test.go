@@ -53,7 +53,7 @@ func TestGuide(t *testing.T) {
 	f.Checked.RAM, f.Checked.Kind, f.Checked.Speed = false, "ext4", 200e6
 	g.archive.check()
 	w.Settle()
-	if g.archive.row.Visible() || !strings.Contains(g.right.Text, "deleted after 30 days") {
+	if g.archive.row.Visible() || !strings.Contains(g.right.Text, "kept for 30 days") {
 		t.Errorf("a good archive is shown, and not in a line: %q", g.right.Text)
 	}
 	test.Tap(g.change)

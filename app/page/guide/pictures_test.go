@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"github.com/preroll/preroll/app/page"
+	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/internal/testing/pagetest"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
@@ -34,7 +35,7 @@ var scenes = []pagetest.Scene[*Page]{
 		p.discover()
 		w.Settle()
 		p.useDiscovered(f.Found[0])
-		test.Tap(pagetest.Find(p.tester.Content, "Test camera"))
+		test.Tap(pagetest.Find(p.tester.Content, words.L("Test camera")))
 	}},
 	{Name: "guide-mail", Set: func(w *pagetest.Rig, f *pagetest.Fake, p *Page) {
 		guided(w, f, p, stepCamera)

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"errors"
 	"fmt"
 	"image/color"
 	"reflect"
@@ -21,6 +22,7 @@ import (
 	"github.com/preroll/preroll/app/widgets"
 	"github.com/preroll/preroll/app/words"
 	"github.com/preroll/preroll/internal/maildoctor"
+	"github.com/preroll/preroll/recorder/control"
 	"github.com/preroll/preroll/recorder/status"
 )
 
@@ -88,7 +90,9 @@ func (p *connections) ask() {
 		p.env.Do(func() {
 			p.asking = false
 			fault := ""
-			if err != nil {
+			if errors.Is(err, control.ErrNotRunning) {
+				list, fault = p.list, page.Headline(nil)
+			} else if err != nil {
 				list, fault = p.list, words.Error(err)
 			}
 			if fault == p.fault && reflect.DeepEqual(list, p.list) {

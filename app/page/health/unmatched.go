@@ -35,10 +35,10 @@ func newUnmatchedList(env *page.Env) *unmatchedList {
 const maxUnmatched = 10
 
 func (p *unmatchedList) draw(s *status.Status) {
-	var list []status.Unmatched
-	if s != nil {
-		list = s.SMTP.Unmatched
+	if s == nil {
+		return // nothing is known
 	}
+	list := s.SMTP.Unmatched
 	key := fmt.Sprint(list)
 	if key == p.drawn {
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -83,6 +84,7 @@ func (p *Page) apply() {
 				return
 			}
 			p.showSettings(fresh)
+			p.savedAt = p.env.Now()
 			p.saySaved(now)
 			if wish.text != was.text || fresh.Language != base.Language {
 				p.reopen()
@@ -114,6 +116,10 @@ func (p *Page) saySaved(now status.Status) {
 	}
 	p.say(words.L("Saved."), widget.SuccessImportance)
 }
+
+// judgeTime is how long after they are saved settings are judged by what the recorder says of itself, such as that a
+// port is taken.
+const judgeTime = 15 * time.Second
 
 // showFirst turns to the tab of the first value that is not valid, unless one is on this tab.
 func (p *Page) showFirst(faults config.ValidationErrors) {

@@ -145,6 +145,9 @@ func (p *Page) check() {
 	}
 
 	p.markTabs(bad)
+	if p.edited() && p.message.Text == words.L("Saved.") {
+		p.say("", widget.MediumImportance)
+	}
 	p.OnEdited(p.edited())
 	p.draw()
 }

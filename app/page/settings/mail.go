@@ -111,7 +111,9 @@ func listeningOf(s status.SMTP) string {
 		lines = append(lines, words.L("Listening on %s.", ports))
 	}
 	for _, p := range s.Ports {
-		if !p.Error.IsZero() {
+		if taken, free, ok := page.TakenPort([]status.Port{p}); ok {
+			lines = append(lines, page.PortIsTaken(taken, free))
+		} else if !p.Error.IsZero() {
 			lines = append(lines, page.Sentence(page.Capital(words.Say(p.Error))))
 		}
 	}

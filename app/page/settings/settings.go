@@ -4,6 +4,7 @@ package settings
 import (
 	"reflect"
 	"slices"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -36,6 +37,7 @@ type Page struct {
 	chosen  int // index of the shown camera, -1 for none
 	filling bool
 	saving  bool
+	savedAt time.Time // when settings were saved here last
 	fields  []*textField
 	adding  int                         // index of the tab whose form is being made
 	folded  map[int][]*widget.Accordion // by tab
@@ -237,6 +239,9 @@ func (p *Page) Update(control.Update, bool) {
 	}
 	if p.message.Text == gone {
 		p.say("", widget.MediumImportance)
+	}
+	if p.env.Now().Sub(p.savedAt) < judgeTime && !p.edited() && !p.saving {
+		p.saySaved(*s)
 	}
 	p.Load()
 	p.draw()

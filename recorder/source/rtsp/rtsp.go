@@ -446,5 +446,8 @@ func diagnose(err error, playing bool) error {
 		strings.Contains(err.Error(), "closed network connection") {
 		return fail(source.Ended)
 	}
+	if strings.HasPrefix(err.Error(), "expected '") { // the bytes that came instead say nothing to a person
+		return source.Protocol.Failure(nil)
+	}
 	return fail(source.Protocol)
 }
