@@ -457,6 +457,8 @@ func (g *Page) missingPart() string {
 		return words.L("First choose a folder that can be used.")
 	case g.step == stepCamera && strings.TrimSpace(g.url.Text) == "":
 		return words.L("Type the camera's address.")
+	case g.step == stepCamera && !g.tested && g.untested.Visible():
+		return words.L("The test failed.")
 	case g.step == stepCamera && !g.tested:
 		return words.L("Press Enter to test the camera.")
 	}

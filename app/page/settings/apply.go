@@ -99,6 +99,7 @@ func (p *Page) reopen() {
 	p.env.Work.Go(func() {
 		if !p.env.Reopen(at) {
 			p.env.Do(func() {
+				p.savedAt = time.Time{}
 				p.say(words.L("Saved. It takes effect when the window is opened again."), widget.SuccessImportance)
 			})
 		}

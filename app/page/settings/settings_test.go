@@ -561,3 +561,30 @@ func TestLanguageReopensTheWindow(t *testing.T) {
 		t.Errorf("opened again at %v, %q", w.Reopened, p.message.Text)
 	}
 }
+
+// TestAPortTurnsOutTaken saves settings of which the recorder only tells afterwards that they cannot work.
+func TestAPortTurnsOutTaken(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := open(t, f)
+	w.Status = pagetest.Status("")
+	p.Load()
+	w.Settle()
+	p.theme.SetSelectedIndex(1)
+	p.apply()
+	w.Settle()
+	if p.message.Text != "Saved." {
+		t.Fatalf("%q", p.message.Text)
+	}
+	s := *w.Status
+	s.Problems = []status.Problem{{Code: "smtp", Text: text.MailNotListening.With()}}
+	s.SMTP.Ports = []status.Port{{Listen: ":25", Error: text.PortTakenFree.With(25, 2526, "smtp.listen", 2526)}}
+	w.Changed(control.Update{Status: &s}, false)
+	w.Settle()
+	if !strings.Contains(p.message.Text, "Saved, but: ") {
+		t.Errorf("%q", p.message.Text)
+	}
+	if got := listeningOf(s.SMTP); !strings.HasSuffix(got,
+		"\nPort 25 is taken by another program. Port 2526 is free; the cameras must then send to it.") {
+		t.Errorf("%q", got)
+	}
+}

@@ -1117,7 +1117,7 @@ func TestGuideByMouse(t *testing.T) {
 	time.Sleep(500 * time.Millisecond)
 	d.click(w/2-60, 208) // the address
 	d.typed(url)
-	d.click(w/2+105, 132) // "Test camera"
+	d.click(w/2+105, 175) // "Test camera"
 	d.until("the picture of the camera", 40*time.Second, d.nextReady)
 	d.shot("guide-tested-by-mouse")
 	next()
