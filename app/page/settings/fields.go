@@ -84,7 +84,7 @@ func (p *Page) ownLength(key, label string,
 	of func(*config.Camera) **config.Duration) (*textField, fyne.CanvasObject) {
 	return p.camera(key, label, "", words.L("as for all cameras"), func(c config.Camera) string {
 		if d := *of(&c); d != nil {
-			return d.String()
+			return shown(d.String())
 		}
 		return ""
 	}, func(c *config.Camera, v string) error {
@@ -93,7 +93,7 @@ func (p *Page) ownLength(key, label string,
 			return nil
 		}
 		var d config.Duration
-		if err := d.UnmarshalText([]byte(v)); err != nil {
+		if err := d.UnmarshalText([]byte(typed(v))); err != nil {
 			return err
 		}
 		*of(c) = &d
@@ -106,8 +106,8 @@ func (p *Page) value(key, label, hint, example string, stops []string,
 	of func(*config.Settings) textValue) fyne.CanvasObject {
 	f, _ := p.line(key, label, hint, example, func(s *config.Settings) string {
 		b, _ := of(s).MarshalText()
-		return string(b)
-	}, func(s *config.Settings, v string) error { return of(s).UnmarshalText([]byte(v)) })
+		return shown(string(b))
+	}, func(s *config.Settings, v string) error { return of(s).UnmarshalText([]byte(typed(v))) })
 	return p.withSlider(f, f.row, stops)
 }
 

@@ -23,19 +23,19 @@ func (p *Page) recordingForm() fyne.CanvasObject {
 		})
 	return container.NewVBox(
 		widgets.Heading(words.L("Clips")),
-		p.value("clip.pre_roll", words.L("Before the alarm"), words.L("such as 10s"), "10s",
+		p.value("clip.pre_roll", words.L("Before the alarm"), "", shown("10s"),
 			preRolls, func(s *config.Settings) textValue { return &s.Clip.PreRoll }),
-		p.value("clip.post_roll", words.L("After the alarm"), words.L("after the last alarm mail, such as 60s"), "60s",
+		p.value("clip.post_roll", words.L("After the alarm"), words.L("after the last alarm mail"), shown("60s"),
 			postRolls, func(s *config.Settings) textValue { return &s.Clip.PostRoll }),
 		p.value("clip.max_length", words.L("Longest clip"), words.L("a longer event becomes several clips that join"),
-			"10m", longest, func(s *config.Settings) textValue { return &s.Clip.MaxLength }),
+			shown("10m"), longest, func(s *config.Settings) textValue { return &s.Clip.MaxLength }),
 		widgets.Heading(words.L("Memory")),
 		ram,
 		p.value("ram_disk.keep", words.L("Seconds kept per camera"),
-			words.L("such as 100s; it must be longer than the pre-roll"), "100s", rings, func(s *config.Settings) textValue {
+			words.L("it must be longer than the pre-roll"), shown("100s"), rings, func(s *config.Settings) textValue {
 				return &s.RAMDisk.Keep
 			}),
-		p.value("ram_disk.budget", words.L("RAM for all cameras"), words.L("such as 1GiB"), "1GiB",
+		p.value("ram_disk.budget", words.L("RAM for all cameras"), "", shown("1GiB"),
 			budgets, func(s *config.Settings) textValue { return &s.RAMDisk.Budget }),
 		widgets.Field("", "", p.ramText))
 }

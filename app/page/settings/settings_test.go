@@ -113,7 +113,7 @@ func TestSettingsPage(t *testing.T) {
 	}
 	test.Tap(p.cancel)
 	w.Settle()
-	if p.edited() || entry("clip.post_roll").Text != "33s" || !p.alarm.Checked {
+	if p.edited() || entry("clip.post_roll").Text != "33 s" || !p.alarm.Checked {
 		t.Error("cancel kept the edit")
 	}
 	p.theme.SetSelectedIndex(2)

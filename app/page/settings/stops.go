@@ -38,19 +38,19 @@ func (p *Page) withSlider(f *textField, row func(fyne.CanvasObject) fyne.CanvasO
 	setting := false // the slider follows the field
 	follow := func(v string) {
 		setting = true
-		s.SetValue(float64(nearest(stops, strings.TrimSpace(v))))
+		s.SetValue(float64(nearest(stops, typed(strings.TrimSpace(v)))))
 		setting = false
 	}
 	s.OnChanged = func(at float64) {
 		if !setting && !p.filling {
-			f.entry.SetText(stops[int(at)])
+			f.entry.SetText(shown(stops[int(at)]))
 		}
 	}
 	follow(f.entry.Text) // an empty field stays as it is when it is filled
-	typed := f.entry.OnChanged
+	set := f.entry.OnChanged
 	f.entry.OnChanged = func(v string) {
 		follow(v)
-		typed(v)
+		set(v)
 	}
 	return row(container.New(layout.NewCustomPaddedVBoxLayout(-theme.Padding()),
 		container.NewBorder(nil, nil, nil, widgets.Fixed(120, 0, f.entry), s), f.fault))
