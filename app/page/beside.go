@@ -69,7 +69,8 @@ type Plate struct {
 func NewPlate() Plate {
 	p := Plate{Label: widget.NewLabel("")}
 	p.Box = container.NewStack(canvas.NewRectangle(color.NRGBA{0, 0, 0, 0xc0}),
-		container.NewThemeOverride(p.Label, widgets.Dark{Theme: theme.DefaultTheme()}))
+		container.NewThemeOverride(p.Label, widgets.Appearance{Theme: theme.DefaultTheme(), Variant: "dark",
+			Scale: widgets.Scale()}))
 	p.Box.Hide()
 	return p
 }

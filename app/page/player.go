@@ -623,14 +623,21 @@ func (v *Player) snapshot(copies bool) {
 			copied = opener.CopyFile(path) == nil
 		}
 		v.env.Do(func() {
+			text := words.L("Saved: %s", filepath.Base(path))
 			switch {
-			case err != nil && v.env.Ctx.Err() == nil:
-				v.env.Fail(err)
+			case err != nil:
+				if v.env.Ctx.Err() == nil {
+					v.env.Fail(err)
+				}
+				return
 			case copied:
-				v.env.Toast(words.L("The picture is on the clipboard, and in %s.", filepath.Dir(path)))
-			case err == nil:
-				v.env.Toast(words.L("Saved: %s", path))
+				text = words.L("The picture is on the clipboard, and in %s.", filepath.Dir(path))
+			case copies:
+				text = words.L("The desktop took no picture for its clipboard. Saved: %s", filepath.Base(path))
 			}
+			v.env.ToastWith(text, words.L("Show in folder"), func() {
+				v.env.Try(func(context.Context) error { return opener.Reveal(path) }, nil)
+			})
 		})
 	})
 }

@@ -9,14 +9,6 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// Dark is a theme in its dark variant, for text on the black background of a picture.
-type Dark struct{ fyne.Theme }
-
-// Color returns the colour of the dark variant.
-func (d Dark) Color(n fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color {
-	return d.Theme.Color(n, theme.VariantDark)
-}
-
 // Appearance is the look that the user chose for the window. It belongs to the window and not to the recorder's
 // settings.
 type Appearance struct {

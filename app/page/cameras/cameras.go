@@ -64,7 +64,7 @@ const (
 // New makes the page.
 func New(env *page.Env) *Page {
 	p := &Page{env: env, stills: map[string]image.Image{}}
-	grid := &widgets.Grid{Width: cardWidth, Height: cardText, Ratio: 9.0 / 16}
+	grid := &widgets.Grid{Width: cardWidth, Height: cardText + cardRing, Ratio: 9.0 / 16}
 	p.grid = container.New(grid)
 	grid.Scroll = container.NewVScroll(container.NewPadded(p.grid))
 	p.ram = widget.NewProgressBar()
@@ -472,23 +472,25 @@ func factsOf(c status.Camera, now time.Time) string {
 	if !c.LastTrigger.IsZero() {
 		last = words.L("event %s", words.Moment(c.LastTrigger, now))
 	}
-	parts := []string{last}
+	parts := []string{last} // what is cut off where the card is narrow comes last
+	if c.PreRoll > 0 {
+		parts = append(parts, words.L("%.0f s in RAM", c.PreRoll.D().Seconds()))
+	}
 	if s := c.Streams; s.Video != "" && c.State == status.Recording {
 		parts = append(parts, fmt.Sprintf("%s %d×%d", strings.ToUpper(s.Video), s.Width, s.Height))
 	}
 	if c.BitRate > 0 {
 		parts = append(parts, words.L("%.1f Mbit/s", c.BitRate/1e6))
 	}
-	if c.PreRoll > 0 {
-		parts = append(parts, words.L("%.0f s in RAM", c.PreRoll.D().Seconds()))
-	}
 	return strings.Join(parts, "  ·  ")
 }
 
-// cardWidth is the least width of a card, and cardText the height of what is below its picture, at the usual text size.
+// cardWidth is the least width of a card, cardText the height of what is below its picture and its ring, and cardRing
+// the height that the ring takes from the picture, all at the usual text size.
 const (
 	cardWidth = 250
 	cardText  = 70
+	cardRing  = 6
 )
 
 // card is a reusable card of a camera. A click on its picture shows the camera live.

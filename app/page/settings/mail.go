@@ -38,7 +38,7 @@ func (p *Page) mailForm() fyne.CanvasObject {
 		words.L("only for cameras that need one; usually empty"), words.L("none"), func(s *config.Settings) *string {
 			return &s.SMTP.ListenTLS
 		})
-	p.oldTLS = widget.NewCheck(words.L("Accept the old encryption of old cameras (TLS 1.0 and 1.1)"), func(on bool) {
+	p.oldTLS = widget.NewCheck(words.L("Accept old encryption (TLS 1.0 and 1.1)"), func(on bool) {
 		if !p.filling {
 			p.edit.SMTP.OldTLS = on
 			p.check()

@@ -86,9 +86,9 @@ func draw[P page.Page](
 	r := New(t, f)
 	r.Now = func() time.Time { return Noon.Add(time.Hour) }
 	r.Hosts = func() []string { return []string{"192.0.2.50"} }
-	p := newPage(r.Env)
 	fyne.CurrentApp().Settings().SetTheme(widgets.Appearance{Theme: theme.DefaultTheme(), Variant: l.variant,
 		Scale: l.scale})
+	p := newPage(r.Env)
 	r.Open(p)
 	r.Window.Resize(l.size)
 	f.State = SceneStatus()
