@@ -76,7 +76,7 @@ func TestSystemErrors(t *testing.T) {
 		{fmt.Errorf("look: %w", fs.ErrNotExist), "look: NO SUCH FILE OR DIRECTORY"},
 		{dial, "192.0.2.1:554: I/O TIMEOUT"},
 		{fmt.Errorf("ask: %w", &net.OpError{Op: "read", Net: "tcp", Source: addr(1), Addr: addr(554),
-			Err: os.NewSyscallError("read", syscall.ECONNREFUSED)}), "ask: 192.0.2.1:554: CONNECTION REFUSED"},
+			Err: os.NewSyscallError("read", syscall.ENOENT)}), "ask: 192.0.2.1:554: NO SUCH FILE OR DIRECTORY"},
 		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "gate", Server: "192.0.2.1:53",
 			Err: "no such host", IsNotFound: true}}, "lookup gate: no such host"},
 		{fmt.Errorf("ask: %w", context.DeadlineExceeded), "ask: CONTEXT DEADLINE EXCEEDED"},
