@@ -148,6 +148,9 @@ func (w *window) reopen(t page.SettingsTab) bool {
 		return false
 	}
 	w.Do(func() {
+		if w.settings.page.Unsaved() { // the user edits on
+			return
+		}
 		w.App.Preferences().SetInt(prefTab, int(t))
 		w.again = true
 		w.Window.Close()

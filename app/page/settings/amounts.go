@@ -43,8 +43,15 @@ var part = regexp.MustCompile(`([\d.,]+)\s*([^\d\s.,]*)\s*`)
 var units = map[string]string{"day": "d", "days": "d", "tag": "d", "tage": "d", "tagen": "d", "jour": "d", "jours": "d",
 	"j": "d", "hours": "h", "hour": "h", "std": "h", "min": "m", "sec": "s", "sek": "s", "seconds": "s"}
 
-// typed returns an amount that somebody typed as the settings write it.
+// thousands matches a number that is a thousand times another one to some readers, such as 1,000 or 1.000.
+var thousands = regexp.MustCompile(`\d[.,]\d{3}(\D|$)`)
+
+// typed returns an amount that somebody typed as the settings write it. What can be read in two ways is no amount: a
+// limit of the archive that is a thousand times too small would remove clips.
 func typed(v string) string {
+	if thousands.MatchString(v) {
+		return strings.ReplaceAll(v, ".", ",")
+	}
 	return part.ReplaceAllStringFunc(v, func(s string) string {
 		m := part.FindStringSubmatch(s)
 		unit := m[2]

@@ -18,9 +18,13 @@ func TestAmounts(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{"30 Tage": "30d", "1 min 40 s": "1m40s", "1m40s": "1m40s", "1,5 h": "1.5h",
-		"2 hours": "2h", "5 Jours": "5d", "1.5 GiB": "1.5GiB", "soon": "soon", "": ""} {
+		"2 hours": "2h", "5 Jours": "5d", "1.5 GiB": "1.5GiB", "soon": "soon", "": "",
+		"1,000 GB": "1,000 GB", "1.000 GB": "1,000 GB", "1.5TB": "1.5TB"} {
 		if got := typed(in); got != want {
 			t.Errorf("%q: read as %q, want %q", in, got, want)
 		}
+	}
+	if v, ok := amount(typed("1.000 GB")); ok {
+		t.Errorf("1.000 GB is read as %v", v)
 	}
 }
