@@ -33,7 +33,8 @@ func (t *Tail) Lines() []string {
 func (t *Tail) Write(b []byte) (int, error) {
 	line := strings.TrimRight(strings.ToValidUTF8(string(b), "?"), "\n")
 	if len(line) > longest {
-		line = strings.ToValidUTF8(line[:longest], "") + "…"
+		// A password that is cut in two would not be found when passwords are removed from the lines.
+		line = line[:max(0, strings.LastIndexByte(line[:longest], ' '))] + " …"
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
