@@ -35,6 +35,7 @@ type Page struct {
 	camera *widget.Select
 	date   *widgets.DateField
 	clock  *widget.Entry
+	preset string // what Show set the two to
 	ask    *widget.Button
 	answer *fyne.Container
 
@@ -55,6 +56,7 @@ func New(env *page.Env) *Page {
 	p.date = env.NewDateField("")
 	p.clock = widget.NewEntry()
 	p.clock.SetPlaceHolder("14:05")
+	p.preset = p.asked()
 	p.clock.OnSubmitted = func(string) { p.find() }
 	p.ask = widgets.Important(widget.NewButtonWithIcon(words.L("Find out"), theme.SearchIcon(), p.find))
 	p.tested = widget.NewSelect(nil, nil)
@@ -87,13 +89,17 @@ func (p *Page) Content() fyne.CanvasObject { return p.content }
 // Show follows the mail connections from now on.
 func (p *Page) Show() {
 	p.doctor.visible(true)
-	if p.date.Date == nil {
+	if p.asked() == p.preset && len(p.answer.Objects) == 0 { // nobody has asked or typed
 		now := p.env.Now()
 		p.date.SetDate(&now)
 		p.clock.SetText(now.Format("15:04"))
+		p.preset = p.asked()
 	}
 	p.draw()
 }
+
+// asked returns the day and the time in the fields.
+func (p *Page) asked() string { return p.date.Text + " " + p.clock.Text }
 
 // Hide follows the mail connections no more.
 func (p *Page) Hide() { p.doctor.visible(false) }

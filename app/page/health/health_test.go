@@ -70,6 +70,27 @@ func TestHealthPage(t *testing.T) {
 	}
 }
 
+// TestTheTimeIsThatOfTheVisit comes back to the page, before and after something was typed.
+func TestTheTimeIsThatOfTheVisit(t *testing.T) {
+	w, p := open(t, &pagetest.Fake{Config: config.Default()})
+	now := pagetest.Noon
+	w.Env.Now = func() time.Time { return now }
+	visit := func() string {
+		p.Hide()
+		now = now.Add(25 * time.Hour)
+		p.Show()
+		return p.asked()
+	}
+	visit()
+	if got, want := visit(), w.Env.NewDateField("").Words.Day(now)+" "+now.Format("15:04"); got != want {
+		t.Errorf("the fields show %q, now is %q", got, want)
+	}
+	p.clock.SetText("9:41")
+	if want := p.asked(); visit() != want {
+		t.Errorf("what was typed became %q", p.asked())
+	}
+}
+
 func TestCamerasOfOneName(t *testing.T) {
 	w, p := open(t, &pagetest.Fake{Config: config.Default()})
 	s := pagetest.Status("")
