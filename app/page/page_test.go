@@ -12,7 +12,9 @@ import (
 
 	"github.com/preroll/preroll/app/player"
 	"github.com/preroll/preroll/recorder/config"
+	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 func TestAnOldPlayersPicturesAreNotShown(t *testing.T) {
@@ -64,6 +66,21 @@ func TestALoopThatIsNoLongerInRAMEnds(t *testing.T) {
 	handed()
 	if v.from >= 0 || v.to >= 0 {
 		t.Errorf("the loop goes on from %s to %s", v.from, v.to)
+	}
+}
+
+// TestStateOfAnEventWithoutVideo opens an event while its camera is away.
+func TestStateOfAnEventWithoutVideo(t *testing.T) {
+	env := &Env{Now: time.Now, Status: &status.Status{FFmpeg: status.FFmpeg{Path: "ffmpeg"}, Cameras: []status.Camera{
+		{ID: "gate", State: status.Waiting, Text: text.Plain("Nothing answers at this address")}, {ID: "door"}}}}
+	for camera, want := range map[string]string{
+		"gate": "Waiting for video: Nothing answers at this address", "door": "Saving"} {
+		if got, _ := env.StateOf(event.Event{Camera: camera, State: event.Recording}); got != want {
+			t.Errorf("%s: %q", camera, got)
+		}
+	}
+	if got, _ := env.StateOf(event.Event{Camera: "gate", State: event.Finishing}); got != "Saving: finishing the clip" {
+		t.Errorf("all the video is there: %q", got)
 	}
 }
 

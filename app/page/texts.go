@@ -38,6 +38,10 @@ func (env *Env) StateOf(e event.Event) (string, widget.Importance) {
 		case s.FFmpeg.Path == "" && e.State == event.Finishing:
 			return words.L("Saving; waits for FFmpeg"), widget.WarningImportance
 		}
+		if i := slices.IndexFunc(s.Cameras, func(c status.Camera) bool { return c.ID == e.Camera }); i >= 0 &&
+			e.State == event.Recording && s.Cameras[i].State == status.Waiting {
+			return words.L("Waiting for video: %s", words.Say(s.Cameras[i].Text)), widget.WarningImportance
+		}
 	}
 	return StateOf(e, env.Now())
 }
