@@ -269,7 +269,7 @@ func (p *Player) SetVolume(v float64) { p.sound.setVolume(v) }
 // Level returns how loud the sound is that is heard now, 0 to 1.
 func (p *Player) Level() float64 { return math.Float64frombits(p.sound.level.Load()) }
 
-// Silent reports whether the source is known to have no sound.
+// Silent reports whether the source is known to have no sound, or there is nothing to hear it with.
 func (p *Player) Silent() bool { return p.sound.silent() }
 
 // Resize sets the box, in pixels, into which pictures are fitted. Once the size stays, the picture is decoded again.

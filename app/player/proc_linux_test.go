@@ -186,6 +186,9 @@ func TestNoSpeaker(t *testing.T) {
 	if n := starts(); n != 1 {
 		t.Errorf("FFmpeg was started %d times", n)
 	}
+	if !s.Silent() {
+		t.Error("sound is offered that nobody can hear")
+	}
 }
 
 // TestSoundServerThatCloses takes a server that ends the connection as soon as Preroll logs in.

@@ -56,6 +56,7 @@ type sound struct {
 	volume atomic.Uint64 // float64 bits, 0 to 1
 	level  atomic.Uint64 // float64 bits: peak of what was heard last, 0 to 1
 	asked  atomic.Int64  // when the speaker asked for samples last, in Unix nanoseconds
+	absent atomic.Bool   // there is no speaker, or none that answers
 
 	mu     sync.Mutex // guards all fields below
 	room   *sync.Cond // there is room in the queue, or the run has ended
@@ -114,8 +115,11 @@ func (s *sound) tell(c soundClock) {
 	}
 }
 
-// silent reports whether the source is known to have no sound.
+// silent reports whether the source is known to have no sound, or there is nothing to hear it with.
 func (s *sound) silent() bool {
+	if s.absent.Load() {
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.none
@@ -167,10 +171,12 @@ func (s *sound) loop() {
 				if speaker, err = s.open(s.fill); err != nil {
 					speaker, failed = nil, time.Now() // there may be a speaker later
 				}
+				s.absent.Store(err != nil)
 			}
 			if speaker != nil && now.Sub(time.Unix(0, s.asked.Load())) > deadTime {
 				drop()
 				failed = now
+				s.absent.Store(true)
 			}
 			if speaker != nil {
 				s.keep(c, time.Now())
