@@ -364,9 +364,12 @@ func (c *dayCell) TypedKey(e *fyne.KeyEvent) {
 
 // CreateRenderer shows the number of the day, and below it the count.
 func (c *dayCell) CreateRenderer() fyne.WidgetRenderer {
-	style := fyne.TextStyle{Bold: midnight(c.day).Equal(midnight(c.k.d.Now()))}
+	today := midnight(c.day).Equal(midnight(c.k.d.Now()))
+	if today {
+		c.ground.StrokeColor, c.ground.StrokeWidth = theme.Color(theme.ColorNamePrimary), 1
+	}
 	day := canvas.NewText(strconv.Itoa(c.day.Day()), theme.Color(theme.ColorNameForeground))
-	day.Alignment, day.TextStyle, day.TextSize = fyne.TextAlignCenter, style, theme.TextSize()
+	day.Alignment, day.TextStyle, day.TextSize = fyne.TextAlignCenter, fyne.TextStyle{Bold: today}, theme.TextSize()
 	count := canvas.NewText("", theme.Color(theme.ColorNamePrimary))
 	count.Alignment, count.TextSize = fyne.TextAlignCenter, theme.Size(theme.SizeNameCaptionText)
 	if n := c.k.counts[c.day.Format("2006-01-02")]; n > 999 {
