@@ -48,6 +48,7 @@ func (v *Player) Beside(video *Video) {
 	s.stage = newStage(v, s.picture, over(name, s.message), func() *player.Player { return s.p })
 	name.Say(video.Name)
 	v.name.Say(v.video.Name)
+	s.stage.round(!v.filling)
 	v.second = s
 	v.stages.Add(s.stage)
 	v.stages.Refresh() // gives it a size

@@ -444,6 +444,9 @@ func (v *Player) faster(by int) {
 func (v *Player) toggleFull() {
 	v.filling = !v.filling
 	v.stir()
+	for _, o := range v.stages.Objects {
+		o.(*stage).round(!v.filling)
+	}
 	if v.filling {
 		v.holder.RemoveAll()
 		v.full.SetIcon(theme.ViewRestoreIcon())

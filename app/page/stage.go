@@ -19,6 +19,7 @@ import (
 type stage struct {
 	widget.BaseWidget
 	v       *Player
+	ground  *canvas.Rectangle
 	picture *canvas.Image
 	over    fyne.CanvasObject     // over the picture
 	player  func() *player.Player // whose pictures it shows; may return nil
@@ -32,9 +33,18 @@ type stage struct {
 const maxZoom = 8
 
 func newStage(v *Player, picture *canvas.Image, over fyne.CanvasObject, p func() *player.Player) *stage {
-	s := &stage{v: v, picture: picture, over: over, player: p, zoom: 1}
+	s := &stage{v: v, ground: canvas.NewRectangle(color.Black), picture: picture, over: over, player: p, zoom: 1}
+	s.round(true)
 	s.ExtendBaseWidget(s)
 	return s
+}
+
+// round gives the background round corners, or none.
+func (s *stage) round(on bool) {
+	s.ground.CornerRadius = 0
+	if on {
+		s.ground.CornerRadius = 6
+	}
 }
 
 // MouseIn shows the controls.
@@ -114,8 +124,6 @@ func (s *stage) MinSize() fyne.Size { return fyne.NewSize(240, 135) }
 
 // CreateRenderer shows the picture on black, and the message over the picture.
 func (s *stage) CreateRenderer() fyne.WidgetRenderer {
-	ground := canvas.NewRectangle(color.Black)
-	ground.CornerRadius = 6
-	return widget.NewSimpleRenderer(container.NewStack(ground,
+	return widget.NewSimpleRenderer(container.NewStack(s.ground,
 		container.NewClip(container.NewWithoutLayout(s.picture)), s.over))
 }

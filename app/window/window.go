@@ -378,6 +378,7 @@ func (w *window) fillScreen(o fyne.CanvasObject, on bool) {
 	}
 	widgets.SetVisible(w.body, !on)
 	widgets.SetVisible(w.screen, on)
+	w.Window.SetPadded(!on) // no bright rim around the picture
 	w.Window.SetFullScreen(on)
 	w.Window.Content().Refresh()
 }
