@@ -359,7 +359,33 @@ func NewIcon(icon fyne.Resource, tip string, tapped func()) *IconButton {
 
 // WithTips lets the tips of a window's buttons appear over its content.
 func WithTips(content fyne.CanvasObject, c fyne.Canvas) fyne.CanvasObject {
-	return fynetooltip.AddWindowToolTipLayer(content, c)
+	o := fynetooltip.AddWindowToolTipLayer(content, c)
+	if box, ok := o.(*fyne.Container); ok {
+		box.Layout = tipped{box.Layout}
+	}
+	return o
+}
+
+// tipped is the layout of a content with a layer for tips over it.
+type tipped struct{ stack }
+
+type stack = fyne.Layout // of another name than its method
+
+// HideTip removes the tip of a button, which would stay when keys remove the button below the mouse.
+func HideTip(c fyne.Canvas) {
+	if c == nil {
+		return
+	}
+	box, ok := c.Content().(*fyne.Container)
+	if !ok {
+		return
+	}
+	if _, ok := box.Layout.(tipped); !ok {
+		return
+	}
+	if layer, ok := box.Objects[len(box.Objects)-1].(*fyne.Container); ok && len(layer.Objects) > 0 {
+		layer.RemoveAll()
+	}
 }
 
 // ShowMenu shows a menu at an object.

@@ -157,6 +157,7 @@ func (t *Timeline) TypedRune(sign rune) { PassRune(t, sign) }
 
 // TypedKey passes the key to typed, which plays, steps and jumps.
 func (t *Timeline) TypedKey(e *fyne.KeyEvent) {
+	HideTip(fyne.CurrentApp().Driver().CanvasForObject(t))
 	if e.Name == fyne.KeyF1 {
 		PassKey(t, e)
 		return

@@ -349,3 +349,21 @@ func TestFlow(t *testing.T) {
 		}
 	}
 }
+
+// TestAKeyHidesTheTip presses a key in the player while the tip of a button is shown.
+func TestAKeyHidesTheTip(t *testing.T) {
+	test.NewTempApp(t)
+	w := test.NewTempWindow(t, nil)
+	var typed []fyne.KeyName
+	line := NewTimeline(nil, func(e *fyne.KeyEvent) { typed = append(typed, e.Name) })
+	w.SetContent(WithTips(line, w.Canvas()))
+	content, _ := w.Content().(*fyne.Container)
+	tips, _ := content.Objects[1].(*fyne.Container)
+	tips.Add(widget.NewLabel("Full screen (F)"))
+	line.TypedKey(&fyne.KeyEvent{Name: fyne.KeyF})
+	if len(tips.Objects) != 0 || len(typed) != 1 || len(content.Objects) != 2 {
+		t.Errorf("%d tips, typed %v, %d objects", len(tips.Objects), typed, len(content.Objects))
+	}
+	w.SetContent(line) // a window without tips
+	line.TypedKey(&fyne.KeyEvent{Name: fyne.KeyF})
+}

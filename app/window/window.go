@@ -291,6 +291,7 @@ func (w *window) turn(page int) { w.tabs.SelectIndex(page) }
 
 // turned informs the pages which of them is visible now.
 func (w *window) turned() {
+	widgets.HideTip(w.Window.Canvas())
 	for i, p := range w.pages {
 		if i != w.tabs.SelectedIndex() {
 			p.Hide()
@@ -453,6 +454,7 @@ func (w *window) shortcuts() {
 
 // typed handles keys while no widget has the focus.
 func (w *window) typed(k *fyne.KeyEvent) {
+	widgets.HideTip(w.Window.Canvas())
 	top := w.Window.Canvas().Overlays().Top()
 	switch {
 	case top != nil && k.Name == fyne.KeyEscape:
