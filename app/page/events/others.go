@@ -37,11 +37,11 @@ const (
 	mostAround = 1000
 )
 
-// maxOthers is how many other cameras are offered. More would not fit.
-const maxOthers = 4
+// maxOthers is how many other cameras are offered, so that their buttons leave room for the picture.
+const maxOthers = 8
 
 func newOthers(v *eventView) *others {
-	o := &others{v: v, row: container.NewHBox(), shown: -1}
+	o := &others{v: v, row: container.New(&widgets.Flow{}), shown: -1}
 	o.row.Hide()
 	return o
 }

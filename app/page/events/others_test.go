@@ -1,6 +1,7 @@
 package events
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -56,6 +57,31 @@ func TestOthersAreOffered(t *testing.T) {
 	p.closeEvent()
 	if o.row.Visible() {
 		t.Error("others of a closed event")
+	}
+}
+
+// TestManyOthersNeedNoWiderWindow opens an event that a dozen cameras of long names filmed.
+func TestManyOthersNeedNoWiderWindow(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	for i := range 12 {
+		e := pagetest.Event(0, event.Saved)
+		e.ID, e.Camera = fmt.Sprint("event-", i), fmt.Sprint("camera-", i)
+		e.CameraName = fmt.Sprint("Car park behind the house ", i)
+		e.Clips[0].Start, e.Clips[0].End = e.Time.Add(-10*time.Second), e.Time.Add(time.Minute)
+		f.Stored = append(f.Stored, e)
+	}
+	w, p := filled(t, f, 0)
+	known := pagetest.Status(t.TempDir())
+	known.FFmpeg.Path = "/bin/false"
+	w.Env.Status = known
+	before := p.detail.content.MinSize().Width
+	p.openEvent(f.Stored[0])
+	w.Settle()
+	if n := len(p.detail.others.buttons); n != maxOthers {
+		t.Fatalf("%d are offered", n)
+	}
+	if after := p.detail.content.MinSize().Width; after > max(before, 700) {
+		t.Errorf("the event needs a width of %v, before %v", after, before)
 	}
 }
 
