@@ -347,6 +347,9 @@ func (s *strip) draw(w, h int) image.Image {
 	}
 	fill := func(x0, x1 float64, y0, y1 int, c color.Color) {
 		n := color.NRGBAModel.Convert(c).(color.NRGBA)
+		if x0 < float64(w) { // what has just begun is as wide as the rest
+			x0 = min(x0, float64(w-2))
+		}
 		for y := max(0, y0); y < min(h, y1); y++ {
 			for x := max(0, int(x0)); x < min(w, max(int(x1), int(x0)+2)); x++ {
 				m.SetNRGBA(x, y, n)

@@ -1,12 +1,14 @@
 package events
 
 import (
+	"image/color"
 	"strings"
 	"testing"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
 
 	"github.com/preroll/preroll/internal/testing/pagetest"
 	"github.com/preroll/preroll/recorder/config"
@@ -68,5 +70,31 @@ func TestOutagesAreInTheDay(t *testing.T) {
 	r, _, _, _ := m.At(95, 8+16*row).RGBA()
 	if r < 2*g {
 		t.Errorf("the outage is not red: %v", m.At(95, 8+16*row))
+	}
+}
+
+// TestAnEventAtTheEndOfTheDayIsSeen draws an alarm of the last second of the hours that are shown.
+func TestAnEventAtTheEndOfTheDayIsSeen(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := filled(t, f, 1)
+	w.Settle()
+	s := p.strip
+	wide := func() (n int) {
+		m := s.draw(400, 16*len(s.cameras))
+		for x := range 400 {
+			for y := range 16 * len(s.cameras) {
+				if m.At(x, y) == color.Color(color.NRGBAModel.Convert(theme.Color(theme.ColorNamePrimary))) {
+					n++
+					break
+				}
+			}
+		}
+		return n
+	}
+	before := wide()
+	from, _ := s.span(s.events[0])
+	s.to = from + time.Second
+	if after := wide(); before < 2 || after < 2 {
+		t.Errorf("the event is %d pixels wide, at the end %d", before, after)
 	}
 }

@@ -952,7 +952,7 @@ func TestSideBySide(t *testing.T) {
 
 	// A click on an event in the day opens it.
 	blue := color.NRGBA{0x29, 0x6f, 0xf6, 0xff}
-	px, py, ok := find(d.shot("strip"), image.Rect(x+137, y+90, x+w-10, y+132), blue)
+	px, py, ok := find(d.shot("strip"), image.Rect(x+137, y+90, x+w, y+132), blue)
 	if !ok {
 		t.Fatal("the day shows no event")
 	}
