@@ -16,7 +16,8 @@ func TestTail(t *testing.T) {
 		log.With("camera", "gate").Info("picture", "n", i)
 	}
 	log.Debug("not kept")
-	log.Warn("long", "text", strings.Repeat("word ", longest/5-20)+"rtsp://admin:"+strings.Repeat("ü", longest)+"@host/")
+	address := "rtsp://admin:" + strings.Repeat("ü", longest) + "@host/"
+	log.Warn("long", "text", strings.Repeat("word ", longest/5-20)+address)
 	got := tail.Lines()
 	if len(got) != most || !strings.Contains(got[0], "msg=picture camera=gate n=21") ||
 		!strings.Contains(got[most-2], fmt.Sprintf("n=%d", most+19)) {
