@@ -309,7 +309,7 @@ func (g *Page) mailStep() fyne.CanvasObject {
 	g.waiting = widget.NewProgressBarInfinite()
 	g.waiting.Stop()
 	return container.NewVBox(g.arrived, container.New(widgets.FixedHeight{Height: 4}, g.waiting), widget.NewSeparator(),
-		g.help.Content, g.others)
+		g.others, g.help.Content)
 }
 
 // --- Following the recorder ---
