@@ -49,10 +49,10 @@ func (p *Page) apply() {
 	p.saving = true
 	p.save.Disable()
 	p.say(words.L("Saving …"), widget.MediumImportance)
-	s, base, wish, was := p.edit.Clone(), p.base, p.wish, p.prefs
+	s, base, wish, was, replace := p.edit.Clone(), p.base, p.wish, p.prefs, p.replace
 	var fresh config.Settings
 	p.env.Work.Go(func() {
-		err := p.store(s, base, &fresh)
+		err := p.store(s, base, replace, &fresh)
 		now, serr := p.env.Client.Status(p.env.Ctx)
 		if serr != nil {
 			now = status.Status{}
@@ -63,9 +63,7 @@ func (p *Page) apply() {
 		p.env.Do(func() {
 			p.saving = false
 			widgets.SetEnabled(p.save, p.env.Status != nil)
-			if errors.Is(err, errElsewhere) {
-				p.base = fresh
-			}
+			p.replace = errors.Is(err, errElsewhere)
 			if err != nil {
 				p.say(p.explain(err), widget.DangerImportance)
 				return
@@ -79,7 +77,7 @@ func (p *Page) apply() {
 			}
 			p.prefs = wish
 			if !reflect.DeepEqual(p.edit, s) { // the user edited on in the meantime
-				p.base = fresh
+				p.base = s
 				p.say(words.L("Saved."), widget.SuccessImportance)
 				return
 			}
@@ -139,13 +137,15 @@ func (p *Page) showFirst(faults config.ValidationErrors) {
 
 var errElsewhere = errors.New("the settings were changed elsewhere meanwhile")
 
-// store puts settings in force. It returns errElsewhere if other settings came in force after editing began.
-func (p *Page) store(s, base config.Settings, fresh *config.Settings) (err error) {
+// store puts what was edited in force. What was changed elsewhere after editing began stays, unless it is the same
+// value. Then replace says that the edited one replaces it; otherwise store returns errElsewhere.
+func (p *Page) store(s, base config.Settings, replace bool, fresh *config.Settings) (err error) {
 	ctx := context.WithoutCancel(p.env.Ctx) // closing the window must not stop this half way
 	if *fresh, err = p.env.Client.Settings(ctx); err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(*fresh, base) {
+	s, conflict := config.Merge(base, s, *fresh)
+	if conflict && !replace {
 		return errElsewhere
 	}
 	if err := p.env.Client.Apply(ctx, s); err != nil {
@@ -159,7 +159,7 @@ func (p *Page) store(s, base config.Settings, fresh *config.Settings) (err error
 func (p *Page) explain(err error) string {
 	if errors.Is(err, errElsewhere) {
 		return words.L(
-			"The settings were changed elsewhere meanwhile. Press Save again to replace them by what you see here, or Cancel to see the others.")
+			"A value that you changed was also changed elsewhere. Press Save again to replace it by what you see here, or Cancel to see the other.")
 	}
 	var e *control.Error
 	if !errors.As(err, &e) || len(e.Faults) == 0 {

@@ -37,6 +37,7 @@ type Page struct {
 	chosen  int // index of the shown camera, -1 for none
 	filling bool
 	saving  bool
+	replace bool      // Save replaces also what was changed elsewhere
 	savedAt time.Time // when settings were saved here last
 	fields  []*textField
 	adding  int                         // index of the tab whose form is being made
@@ -148,17 +149,18 @@ func (p *Page) edited() bool {
 // Unsaved reports whether something was changed here that is not in force.
 func (p *Page) Unsaved() bool { return p.edited() }
 
-// Load loads the recorder's settings, unless the user has edited them here.
+// Load loads the recorder's settings. What the user has edited here stays.
 func (p *Page) Load() {
-	if p.edited() {
-		return
-	}
 	p.env.Work.Go(func() {
 		s, err := p.env.Client.Settings(p.env.Ctx)
 		login, lerr := host.StartsAtLogin()
 		p.env.Do(func() {
-			if err != nil || p.edited() {
-				return // on an error the page already says that no recorder runs
+			if err != nil { // the page already says that no recorder runs
+				return
+			}
+			if p.edited() {
+				p.merge(s)
+				return
 			}
 			prefs := p.env.App.Preferences()
 			o := desktopPrefs{login: login && lerr == nil, theme: prefs.String(widgets.PrefTheme),
@@ -172,13 +174,27 @@ func (p *Page) Load() {
 	})
 }
 
-func (p *Page) showSettings(s config.Settings) {
-	p.base, p.edit, p.loaded = s, s.Clone(), true
+// merge takes what was changed elsewhere while the fields are edited, such as a camera that the guide has added.
+func (p *Page) merge(s config.Settings) {
+	faulty := slices.ContainsFunc(p.fields, func(f *textField) bool { return f.err != nil })
+	if p.saving || faulty || reflect.DeepEqual(s, p.base) {
+		return
+	}
+	if edit, conflict := config.Merge(p.base, p.edit, s); !conflict {
+		p.showEdited(s, edit)
+	}
+}
+
+func (p *Page) showSettings(s config.Settings) { p.showEdited(s, s.Clone()) }
+
+// showEdited shows settings that differ from those in force.
+func (p *Page) showEdited(s, edit config.Settings) {
+	p.base, p.edit, p.loaded, p.replace = s, edit, true, false
 	p.none.SetText(
 		words.L("Add a camera to begin. You need its network address, and the user and password of the camera itself."))
 	p.add.Enable()
-	if p.chosen >= len(s.Cameras) || p.chosen < 0 {
-		p.chosen = min(0, len(s.Cameras)-1)
+	if p.chosen >= len(edit.Cameras) || p.chosen < 0 {
+		p.chosen = min(0, len(edit.Cameras)-1)
 	}
 	p.fill()
 	p.refreshHints()

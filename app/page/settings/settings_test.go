@@ -106,15 +106,36 @@ func TestSettingsPage(t *testing.T) {
 	}
 	f.Refuse = nil
 	f.Config.Clip.PostRoll = config.Duration(33 * time.Second) // changed by somebody else
+	shed := config.DemoCamera()
+	shed.ID = "shed"
+	f.Config.Cameras = append(f.Config.Cameras, shed)
 	p.apply()
 	w.Settle()
-	if !strings.Contains(p.message.Text, "changed elsewhere") || f.Config.Clip.PostRoll.D() != 33*time.Second {
+	last := f.Applied[len(f.Applied)-1]
+	if last.Clip.PostRoll.D() != 33*time.Second || last.Notify.Alarm || len(last.Cameras) != 3 || p.edited() ||
+		entry("clip.post_roll").Text != "33 s" {
+		t.Errorf("merged: %q, %+v", p.message.Text, last)
+	}
+	entry("clip.post_roll").SetText("20 s")
+	f.Config.Clip.PostRoll = config.Duration(44 * time.Second)
+	p.apply()
+	w.Settle()
+	if !strings.Contains(p.message.Text, "also changed elsewhere") || f.Config.Clip.PostRoll.D() != 44*time.Second {
 		t.Errorf("changed elsewhere: %q", p.message.Text)
 	}
 	test.Tap(p.cancel)
 	w.Settle()
-	if p.edited() || entry("clip.post_roll").Text != "33 s" || !p.alarm.Checked {
+	if p.edited() || entry("clip.post_roll").Text != "44 s" || p.alarm.Checked {
 		t.Error("cancel kept the edit")
+	}
+	entry("clip.post_roll").SetText("20 s")
+	f.Config.Clip.PostRoll = config.Duration(55 * time.Second)
+	p.apply()
+	w.Settle()
+	p.apply()
+	w.Settle()
+	if f.Config.Clip.PostRoll.D() != 20*time.Second || p.edited() {
+		t.Errorf("saved a second time: %q", p.message.Text)
 	}
 	p.theme.SetSelectedIndex(2)
 	if !p.edited() {
@@ -124,6 +145,34 @@ func TestSettingsPage(t *testing.T) {
 	w.Settle()
 	if w.App.Preferences().String(widgets.PrefTheme) != "dark" || p.edited() {
 		t.Error("the theme was not kept")
+	}
+}
+
+// TestACameraOfTheGuideIsShownBesideAnEdit adds a camera elsewhere while a name is edited, and saves.
+func TestACameraOfTheGuideIsShownBesideAnEdit(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	door, yard := config.DemoCamera(), config.DemoCamera()
+	door.ID, door.Name, yard.ID, yard.Name = "door", "Door", "yard", "Yard"
+	f.Config.Cameras = []config.Camera{door}
+	w, p := open(t, f)
+	w.Status = pagetest.Status("")
+	p.Load()
+	w.Settle()
+	for _, field := range p.fields {
+		if field.key == "camera.name" {
+			field.entry.SetText("North door")
+		}
+	}
+	f.Config.Cameras = append(f.Config.Cameras, yard)
+	p.Load()
+	w.Settle()
+	if !slices.Equal(p.pick.Options, []string{"North door (door)", "Yard (yard)"}) || !p.edited() {
+		t.Errorf("cameras: %v", p.pick.Options)
+	}
+	p.apply()
+	w.Settle()
+	if got := f.Config.Cameras; len(got) != 2 || got[0].Name != "North door" || got[1].Name != "Yard" {
+		t.Errorf("saved: %+v", got)
 	}
 }
 
