@@ -3,6 +3,7 @@ package recorder
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/preroll/preroll/recorder/archive"
@@ -10,6 +11,7 @@ import (
 	"github.com/preroll/preroll/recorder/diagnose"
 	"github.com/preroll/preroll/recorder/discover"
 	"github.com/preroll/preroll/recorder/event"
+	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/status"
 	"github.com/preroll/preroll/recorder/text"
 )
@@ -34,6 +36,12 @@ func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]stat
 	if e.Events, err = r.archive.Around(ctx, camera, at.Add(-diagnose.MailEarly), at.Add(diagnose.MailLate),
 		longest); err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(e.Entries, func(n history.Entry) bool { return n.Kind == history.Removed }) {
+		e.Trash = map[string]bool{}
+		for _, gone := range r.archive.Trash(ctx) {
+			e.Trash[gone.ID] = true
+		}
 	}
 	newest, err := r.archive.List(ctx, event.Query{Camera: camera, Limit: 1})
 	if err != nil {

@@ -29,6 +29,7 @@ type Evidence struct {
 	Started  time.Time       // when this recorder started
 	Entries  []history.Entry // oldest first
 	Events   []event.Event   // that asked for video around At
+	Trash    map[string]bool // ids of the events in the trash
 	LastMail time.Time       // of the camera, as far as the archive knows
 }
 
@@ -451,14 +452,23 @@ func (e Evidence) isGone(id string) bool {
 
 // removals reports events around the time asked for that were removed.
 func (e Evidence) removals() (list []status.Finding) {
+	last := map[string]time.Time{} // an event can be taken back and removed again
 	for _, n := range e.Entries {
-		if n.Kind == history.Removed && e.ours(n) && !e.has(n.Event) && !n.About.Before(e.At.Add(-MailLate)) &&
-			!n.About.After(e.At.Add(MailLate)) && len(list) < toldMails {
+		if n.Kind == history.Removed {
+			last[n.Event] = n.Time
+		}
+	}
+	for _, n := range e.Entries {
+		if n.Kind == history.Removed && n.Time.Equal(last[n.Event]) && e.ours(n) && !e.has(n.Event) &&
+			!n.About.Before(e.At.Add(-MailEarly)) && !n.About.After(e.At.Add(MailLate)) && len(list) < toldMails {
 			f := status.Finding{About: text.Archive.With(),
 				Text: text.EventRemoved.With(e.hms(n.About), e.hms(n.Time),
 					n.Text)}
-			if n.Text.Is(text.RemovedByLimits) {
+			switch {
+			case n.Text.Is(text.RemovedByLimits):
 				f.Hint = text.RemovedByLimitsHint.With()
+			case e.Trash[n.Event]:
+				f.Hint = text.InTrashHint.With()
 			}
 			list = append(list, f)
 		}

@@ -56,6 +56,7 @@ var (
 	RemovedByLimits     = define("removed-by-limits", "It was removed to keep the limits of the archive")
 	RemovedByLimitsHint = define("removed-by-limits-hint", "Protect events that shall stay, or raise the limits of the archive.")
 	RemovedByHand       = define("removed-by-hand", "It was removed by hand")
+	InTrashHint         = define("in-trash-hint", "It is still in the trash: Settings, Archive bring it back.")
 	EventSaved          = define("event-saved", "The event of %s is saved: %.1f s of video, pre-roll %.1f s.")
 	EventContinued      = define("event-continued", "The event of %s is saved: %.1f s of video, which follow the clip before.")
 	EventIncomplete     = define("event-incomplete", "The event of %s is saved, but not all of it: %.1f s of video, pre-roll %.1f s.")
