@@ -51,6 +51,7 @@ type Env struct {
 	EditCamera func(camera string)      // turns to the settings of a camera, or of a new one for ""
 
 	OpenSettings func(t SettingsTab) // turns to a tab of the settings
+	ShowMails    func()              // turns to the mails that fit no camera
 
 	// Reopen closes the window and opens another one at a tab of the settings. It reports whether it can. It is called
 	// off the main goroutine.

@@ -57,7 +57,7 @@ func (env *Env) Troubles() (list []Trouble) {
 		list = append(list, t)
 	}
 	if n := len(s.SMTP.Unmatched); n > 0 {
-		list = append(list, Trouble{Warn: true, Button: words.L("Assign"), Do: env.pageOpener("health"),
+		list = append(list, Trouble{Warn: true, Button: words.L("Assign"), Do: env.ShowMails,
 			Text: words.N(n, "A mail could not be assigned to a camera.",
 				"%d mails could not be assigned to a camera.")})
 	}

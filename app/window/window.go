@@ -65,6 +65,7 @@ type window struct {
 	pages []page.Page // in the order of control.Pages
 
 	events   *events.Page
+	health   *late[*health.Page]
 	settings *late[*settings.Page]
 	guide    *late[*guide.Page]
 	drawn    map[int]look // of the pages that were seen
@@ -181,7 +182,7 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 	w.Env = &page.Env{Ctx: ctx, App: a, Client: client, Window: a.NewWindow("Preroll"), Now: time.Now,
 		Hosts: page.Addresses,
 		Do:    w.hand, Go: w.show, EditCamera: w.editCamera, FillScreen: w.fillScreen, OpenSettings: w.openSettings,
-		Reopen: w.reopen,
+		ShowMails: w.showMails, Reopen: w.reopen,
 		Toasts: widgets.NewToast()}
 	w.events = events.New(w.Env)
 	w.guide = newLate(func() *guide.Page { return guide.New(w.Env, w.cover) })
@@ -192,8 +193,9 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 		a.Preferences().RemoveValue(prefTab)
 		return p
 	})
+	w.health = newLate(func() *health.Page { return health.New(w.Env) })
 	w.pages = []page.Page{w.events, newLate(func() *cameras.Page { return cameras.New(w.Env) }),
-		newLate(func() *health.Page { return health.New(w.Env) }), w.settings}
+		w.health, w.settings}
 	w.tabs = container.NewAppTabs()
 	for i, t := range []struct {
 		name string
@@ -343,6 +345,11 @@ func (w *window) markSettings(edited bool) {
 func (w *window) openSettings(t page.SettingsTab) {
 	w.turn(pageSettings)
 	w.settings.get().Open(t)
+}
+
+func (w *window) showMails() {
+	w.turn(pageHealth)
+	w.health.get().ShowMails()
 }
 
 // cover hides the pages while the guide lies over them.

@@ -10,6 +10,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 
@@ -76,6 +77,29 @@ func TestRequests(t *testing.T) {
 	settle()
 	if !w.guiding() {
 		t.Errorf("a new camera:\n%s", w.text())
+	}
+}
+
+// TestAssignShowsTheMails presses the button of a mail that fits no camera, with Health not open yet and scrolled away.
+func TestAssignShowsTheMails(t *testing.T) {
+	f := &pagetest.Fake{}
+	w, settle := filled(t, f, 3)
+	w.Window.Resize(fyne.NewSize(900, 600))
+	s := pagetest.Status("")
+	s.SMTP.Unmatched = pagetest.Unmatched()
+	w.Status = s
+	assign := w.Troubles()[0]
+	if assign.Button != "Assign" {
+		t.Fatalf("%+v", assign)
+	}
+	for range 2 {
+		assign.Do()
+		settle()
+		c, _ := w.health.get().Content().(*container.Scroll)
+		if w.tabs.SelectedIndex() != pageHealth || c.Offset.Y < 100 {
+			t.Errorf("page %d, scrolled to %v", w.tabs.SelectedIndex(), c.Offset.Y)
+		}
+		c.ScrollToTop()
 	}
 }
 

@@ -41,6 +41,7 @@ type Page struct {
 
 	doctor *connections
 	mails  *unmatchedList
+	lost   fyne.CanvasObject // heading of mails
 
 	tested  *widget.Select
 	test    *widget.Button
@@ -64,6 +65,7 @@ func New(env *page.Env) *Page {
 	width := func(w float32, o fyne.CanvasObject) fyne.CanvasObject {
 		return widgets.Fixed(w, 0, o)
 	}
+	p.lost = widgets.Heading(words.L("Unassigned mail"))
 	p.scroll = container.NewVScroll(container.NewPadded(container.New(widgets.Narrow{Width: 820}, container.NewVBox(
 		widgets.Heading(words.L("Now")), p.state,
 		widgets.Heading(words.L("Why is there no clip?")),
@@ -72,7 +74,7 @@ func New(env *page.Env) *Page {
 		container.NewHBox(width(190, p.camera), width(160, p.date), width(90, p.clock), p.ask),
 		p.answer,
 		widgets.Heading(words.L("Mail connections")), p.doctor.content,
-		widgets.Heading(words.L("Unassigned mail")), p.mails.content,
+		p.lost, p.mails.content,
 		widgets.Heading(words.L("Self-test")),
 		widgets.Wrapped(
 			words.L(
@@ -100,6 +102,12 @@ func (p *Page) Show() {
 
 // asked returns the day and the time in the fields.
 func (p *Page) asked() string { return p.date.Text + " " + p.clock.Text }
+
+// ShowMails scrolls to the mails that fit no camera.
+func (p *Page) ShowMails() {
+	p.content.Refresh() // the page may be new, without a size
+	p.scroll.ScrollToOffset(fyne.NewPos(0, p.lost.Position().Y))
+}
 
 // Hide follows the mail connections no more.
 func (p *Page) Hide() { p.doctor.visible(false) }

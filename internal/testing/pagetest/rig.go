@@ -124,6 +124,7 @@ func New(t *testing.T, f *Fake) *Rig {
 	r.Go = func(q instance.Request) { r.Asked = append(r.Asked, q) }
 	r.EditCamera = func(id string) { r.Edited = append(r.Edited, id) }
 	r.OpenSettings = func(t page.SettingsTab) { r.Tabs = append(r.Tabs, t) }
+	r.ShowMails = func() { r.Asked = append(r.Asked, instance.Request{Page: "health"}) }
 	r.Reopen = func(t page.SettingsTab) bool {
 		r.Do(func() { r.Reopened = append(r.Reopened, t) })
 		return !r.Alone
