@@ -108,6 +108,9 @@ func Headline(s *status.Status) string {
 // ProblemOf describes a problem and what to do about it.
 func ProblemOf(s *status.Status, p status.Problem) string {
 	said := Sentence(words.Say(p.Text)) + " " + words.Say(p.Hint)
+	if taken, free, ok := TakenPort(s.SMTP.Ports); ok && p.Code == "smtp" {
+		return Sentence(words.Say(p.Text)) + " " + PortIsTaken(taken, free)
+	}
 	if p.Code != "mail-storm" {
 		return said
 	}

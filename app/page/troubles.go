@@ -48,11 +48,8 @@ func (env *Env) Troubles() (list []Trouble) {
 		}
 		t := Trouble{Text: ProblemOf(s, p)}
 		t.Button, t.Do = env.helpFor(p)
-		if p.Code == "smtp" {
-			if taken, free, ok := TakenPort(s.SMTP.Ports); ok {
-				t.Text = Sentence(words.Say(p.Text)) + " " + PortIsTaken(taken, free)
-				t.Button, t.Do = words.L("Use port %d", free), func() { env.UsePort(taken, free) }
-			}
+		if taken, free, ok := TakenPort(s.SMTP.Ports); ok && p.Code == "smtp" {
+			t.Button, t.Do = words.L("Use port %d", free), func() { env.UsePort(taken, free) }
 		}
 		list = append(list, t)
 	}

@@ -104,14 +104,30 @@ func (p *Page) reopen() {
 	})
 }
 
-// saySaved says that the settings are saved, and what does not work with them.
+// saySaved says that the settings are saved, and what does not work with them. It says nothing once that was to be read
+// and nothing was wrong.
 func (p *Page) saySaved(now status.Status) {
+	if p.savedAt.IsZero() || p.edited() || p.saving {
+		return
+	}
+	late := p.env.Now().Sub(p.savedAt) > judgeTime
+	warned := p.message.Importance == widget.WarningImportance
 	for _, problem := range now.Problems {
 		switch problem.Code {
 		case "smtp", "calls", "web", "ffmpeg", "ram-gone", "archive", "archive-gone":
-			p.say(words.L("Saved, but: %s", page.ProblemOf(&now, problem)), widget.WarningImportance)
+			if warned || !late {
+				p.say(words.L("Saved, but: %s", page.ProblemOf(&now, problem)), widget.WarningImportance)
+			}
 			return
 		}
+	}
+	if late && !warned {
+		p.savedAt = time.Time{}
+		p.say("", widget.MediumImportance)
+		return
+	}
+	if late {
+		p.savedAt = p.env.Now()
 	}
 	p.say(words.L("Saved."), widget.SuccessImportance)
 }

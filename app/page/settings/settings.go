@@ -232,8 +232,12 @@ func (p *Page) Hide() {
 	p.shown = false
 }
 
-// Tick does nothing: nothing here changes by itself.
-func (p *Page) Tick() {}
+// Tick takes back that the settings are saved, after a while.
+func (p *Page) Tick() {
+	if p.env.Status != nil {
+		p.saySaved(*p.env.Status)
+	}
+}
 
 // Key does nothing: the page has no keys.
 func (p *Page) Key(*fyne.KeyEvent) {}
@@ -256,9 +260,7 @@ func (p *Page) Update(control.Update, bool) {
 	if p.message.Text == gone {
 		p.say("", widget.MediumImportance)
 	}
-	if p.env.Now().Sub(p.savedAt) < judgeTime && !p.edited() && !p.saving {
-		p.saySaved(*s)
-	}
+	p.saySaved(*s)
 	p.Load()
 	p.draw()
 	if p.paired != nil {

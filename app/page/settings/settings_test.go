@@ -629,8 +629,27 @@ func TestAPortTurnsOutTaken(t *testing.T) {
 	s.SMTP.Ports = []status.Port{{Listen: ":25", Error: text.PortTakenFree.With(25, 2526, "smtp.listen", 2526)}}
 	w.Changed(control.Update{Status: &s}, false)
 	w.Settle()
-	if !strings.Contains(p.message.Text, "Saved, but: ") {
+	if p.message.Text != "Saved, but: the alarm mail server is not listening. Port 25 is taken by another program. "+
+		"Port 2526 is free; the cameras must then send to it." {
 		t.Errorf("%q", p.message.Text)
+	}
+	later := time.Minute
+	w.Env.Now = func() time.Time { return time.Now().Add(later) }
+	w.Changed(control.Update{Status: &s}, false)
+	if !strings.Contains(p.message.Text, "Saved, but: ") {
+		t.Errorf("a minute later: %q", p.message.Text)
+	}
+	free := s
+	free.Problems = nil
+	w.Changed(control.Update{Status: &free}, false)
+	w.Settle()
+	if p.message.Text != "Saved." {
+		t.Errorf("with another port: %q", p.message.Text)
+	}
+	later = 2 * time.Minute
+	p.Tick()
+	if p.message.Text != "" {
+		t.Errorf("another minute later: %q", p.message.Text)
 	}
 	if got := listeningOf(s.SMTP); !strings.HasSuffix(got,
 		"\nPort 25 is taken by another program. Port 2526 is free; the cameras must then send to it.") {
