@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
 
 	"github.com/preroll/preroll/app/player"
 	"github.com/preroll/preroll/recorder/config"
@@ -66,6 +68,31 @@ func TestALoopThatIsNoLongerInRAMEnds(t *testing.T) {
 	handed()
 	if v.from >= 0 || v.to >= 0 {
 		t.Errorf("the loop goes on from %s to %s", v.from, v.to)
+	}
+}
+
+// TestWhatIsEnlargedStaysInTheMiddle enlarges the left upper quarter, and lets the player fill the screen.
+func TestWhatIsEnlargedStaysInTheMiddle(t *testing.T) {
+	test.NewTempApp(t)
+	v := NewPlayer(&Env{Do: func(f func()) { f() }, Window: test.NewTempWindow(t, nil)})
+	s := v.stage
+	s.Resize(fyne.NewSize(400, 200))
+	s.zoomTo(2, fyne.NewPos(100, 50))
+	s.Resize(fyne.NewSize(1200, 700))
+	if s.zoom != 2 || s.off != fyne.NewPos(300, 175) {
+		t.Errorf("enlarged %v, moved by %v", s.zoom, s.off)
+	}
+}
+
+// TestANewVideoHasNoLoop opens a video while another one is repeated.
+func TestANewVideoHasNoLoop(t *testing.T) {
+	a := test.NewTempApp(t)
+	v := NewPlayer(&Env{App: a, Do: func(f func()) { f() }, Window: test.NewTempWindow(t, nil)})
+	v.from = time.Second
+	v.showLoop()
+	v.Open(Video{})
+	if v.loop.Importance != widget.MediumImportance || v.from >= 0 {
+		t.Errorf("from %v, the button is %v", v.from, v.loop.Importance)
 	}
 }
 

@@ -164,7 +164,7 @@ func (v *Player) Open(video Video) {
 	v.ShowMessage("")
 	v.Line.Load(v.length, video.Marks)
 	v.grow()
-	v.Line.Loop(-1, -1)
+	v.showLoop()
 	v.Line.Set(video.At)
 	v.setClock(video.At)
 	widgets.SetVisible(v.alarm, len(video.Marks) > 0)

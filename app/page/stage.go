@@ -109,11 +109,16 @@ func (s *stage) place() {
 
 // Resize reports the new size to the player.
 func (s *stage) Resize(size fyne.Size) {
-	if size == s.Size() {
+	old := s.Size()
+	if size == old {
 		return
 	}
 	s.BaseWidget.Resize(size)
-	s.zoomTo(s.zoom, s.off)
+	off := s.off
+	if old.Width > 0 && old.Height > 0 { // the same part of the picture stays in the middle
+		off = fyne.NewPos(off.X*size.Width/old.Width, off.Y*size.Height/old.Height)
+	}
+	s.zoomTo(s.zoom, off)
 	if p := s.player(); p != nil {
 		p.Resize(s.pixels())
 	}
