@@ -24,7 +24,7 @@ import (
 type CameraTest struct {
 	env     *Env
 	Content *fyne.Container
-	button  *widget.Button
+	button  *widgets.Answer
 	result  *widget.Label
 	advice  *widget.Label
 	picture *canvas.Image
@@ -36,7 +36,8 @@ type CameraTest struct {
 // NewCameraTest makes the button and the result of a test of the camera that camera returns.
 func NewCameraTest(env *Env, camera func() config.Camera) *CameraTest {
 	t := &CameraTest{env: env, camera: camera}
-	t.button = widget.NewButtonWithIcon(words.L("Test camera"), theme.SearchIcon(), t.Run)
+	t.button = widgets.NewAnswer(words.L("Test camera"), t.Run, nil)
+	t.button.Icon = theme.SearchIcon()
 	t.result, t.advice = widget.NewLabel(""), widget.NewLabel("")
 	t.result.Wrapping, t.advice.Wrapping = fyne.TextWrapWord, fyne.TextWrapWord
 	t.picture = canvas.NewImageFromImage(nil)

@@ -6,7 +6,8 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// Entry is a text entry that passes the window's shortcuts on to the window. Escape leaves the entry if leave is set.
+// Entry is a text entry that passes the window's shortcuts on to the window. Escape leaves the entry if leave is set;
+// otherwise the window gets it.
 type Entry struct {
 	widget.Entry
 	win   fyne.Window
@@ -51,9 +52,12 @@ func (e *Entry) TypedShortcut(s fyne.Shortcut) {
 
 // TypedKey leaves the entry on Escape and Down.
 func (e *Entry) TypedKey(k *fyne.KeyEvent) {
-	if e.leave != nil && (k.Name == fyne.KeyEscape || k.Name == fyne.KeyDown) {
+	switch {
+	case e.leave != nil && (k.Name == fyne.KeyEscape || k.Name == fyne.KeyDown):
 		e.leave()
-		return
+	case k.Name == fyne.KeyEscape:
+		PassKey(e, k)
+	default:
+		e.Entry.TypedKey(k)
 	}
-	e.Entry.TypedKey(k)
 }

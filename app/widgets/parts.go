@@ -35,7 +35,7 @@ type Answer struct {
 	escape func() // may be nil
 }
 
-// NewAnswer makes the button of a dialog. escape may be nil.
+// NewAnswer makes the button of a dialog. Without escape, the window gets the key Escape.
 func NewAnswer(text string, tapped, escape func()) *Answer {
 	b := &Answer{Button: widget.Button{Text: text, OnTapped: tapped}, escape: escape}
 	b.ExtendBaseWidget(b)
@@ -50,6 +50,8 @@ func (b *Answer) TypedKey(e *fyne.KeyEvent) {
 		b.OnTapped()
 	case e.Name == fyne.KeyEscape && b.escape != nil:
 		b.escape()
+	case e.Name == fyne.KeyEscape:
+		PassKey(b, e)
 	default:
 		b.Button.TypedKey(e)
 	}

@@ -58,11 +58,10 @@ type Page struct {
 	title, lead *widget.Label
 	scroll      *widgets.Scroll
 	dots        []*canvas.Circle
-	back        *widget.Button
-	next        *widgets.Answer
+	back, next  *widgets.Answer
 	why         *widget.Label // why next is disabled
-	demo, leave *widget.Button
-	another     *widget.Button
+	demo, leave *widgets.Answer
+	another     *widgets.Answer
 	fault       *widget.Label
 
 	ram, archive   *folderStep
@@ -78,6 +77,7 @@ type Page struct {
 	name           *widgets.Entry
 	channels       *widgets.Entry
 	channelRow     fyne.CanvasObject
+	subRow         fyne.CanvasObject
 	sub            *widget.Check
 	hint           *widget.Label
 	search         *widget.Button
@@ -120,14 +120,16 @@ func New(env *page.Env, covers func(bool)) *Page {
 		g.dots = append(g.dots, d)
 		dots.Add(container.NewCenter(container.NewGridWrap(fyne.NewSize(10, 10), d)))
 	}
-	g.back = widget.NewButtonWithIcon(words.L("Back"), theme.NavigateBackIcon(), func() { g.turn(g.step - 1) })
+	g.back = widgets.NewAnswer(words.L("Back"), func() { g.turn(g.step - 1) }, nil)
+	g.back.Icon = theme.NavigateBackIcon()
 	g.next = widgets.NewAnswer(words.L("Next"), g.forth, nil)
 	g.next.Icon, g.next.IconPlacement, g.next.Importance = theme.NavigateNextIcon(), widget.ButtonIconTrailingText,
 		widget.HighImportance
-	g.demo = widget.NewButtonWithIcon(words.L("Try it with the demo camera"), theme.MediaPlayIcon(), g.tryDemo)
-	g.leave = widget.NewButton(words.L("Later"), g.Hide)
-	g.another = widget.NewButtonWithIcon(words.L("Add another camera"), theme.ContentAddIcon(),
-		func() { g.addCamera() })
+	g.demo = widgets.NewAnswer(words.L("Try it with the demo camera"), g.tryDemo, nil)
+	g.demo.Icon = theme.MediaPlayIcon()
+	g.leave = widgets.NewAnswer(words.L("Later"), g.Hide, nil)
+	g.another = widgets.NewAnswer(words.L("Add another camera"), g.addCamera, nil)
+	g.another.Icon = theme.ContentAddIcon()
 	g.why = widget.NewLabel("")
 	g.why.Importance = widget.LowImportance
 	g.fault = widget.NewLabel("")
@@ -263,6 +265,7 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 		}
 		if !g.building {
 			g.typedURL = v != ""
+			g.offerSub()
 		}
 		g.untest()
 	}
@@ -284,6 +287,7 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 	}
 	g.untested = widget.NewButton(words.L("Use it anyway"), func() { g.tested = true; g.forth() })
 	g.untested.Hide()
+	g.subRow = widgets.Field("", "", g.sub)
 	g.channelRow = widgets.Field(words.L("Channels"), "", g.channels)
 	fields := container.NewVBox(
 		widgets.Field(words.L("Brand"), "", g.brand),
@@ -297,7 +301,7 @@ func (g *Page) cameraStep() fyne.CanvasObject {
 		container.New(widgets.SideBar{Width: 330, Below: true}, fields,
 			container.NewVBox(g.tester.Content, container.NewHBox(g.untested))),
 		widgets.Field(words.L("RTSP address"), words.L("filled in for you; edit if yours differs"), g.url),
-		widgets.Field("", "", g.sub),
+		g.subRow,
 		widgets.Field("", "", g.hint))
 }
 
@@ -401,14 +405,29 @@ func (g *Page) Reveal(o fyne.CanvasObject) {
 	}
 }
 
-// Key does nothing.
+// Key takes Enter and Escape where no field and no button has the focus.
 func (g *Page) Key(k *fyne.KeyEvent) {
 	switch {
+	case k.Name == fyne.KeyEscape:
+		g.escape()
 	case k.Name != fyne.KeyReturn && k.Name != fyne.KeyEnter:
 	case g.step == stepCamera:
 		g.enter()
 	case !g.next.Disabled():
 		g.forth()
+	}
+}
+
+// escape goes back a step, or closes the guide. It asks before a camera is lost that was typed.
+func (g *Page) escape() {
+	switch {
+	case g.back.Visible():
+		g.turn(g.step - 1)
+	case g.step == stepCamera && len(g.added) == 0 && g.address.Text+g.user.Text+g.password.Text+g.url.Text != "":
+		g.env.Confirm(words.L("Close without adding the camera?"), words.L("What you typed is lost then."),
+			words.L("Close"), g.Hide)
+	default:
+		g.Hide()
 	}
 }
 
@@ -489,7 +508,9 @@ func (g *Page) draw() {
 		text = words.L("Finish")
 	}
 	g.leave.SetText(words.L("Later"))
-	if g.only {
+	if len(g.added) > 0 { // they stay
+		g.leave.SetText(words.L("Close"))
+	} else if g.only {
 		g.leave.SetText(words.L("Cancel"))
 	}
 	g.next.SetText(text)
@@ -642,8 +663,7 @@ func channelsOf(text string) (list []int) {
 
 // typedAddress takes the address of a camera, or a whole URL that somebody typed or pasted.
 func (g *Page) typedAddress(v string) {
-	v = strings.TrimSpace(v)
-	if u, err := url.Parse(v); err == nil && u.Host != "" && strings.Contains(v, "://") {
+	if u, whole := wholeURL(v); u != nil {
 		if u.User != nil {
 			password, _ := u.User.Password()
 			g.user.SetText(u.User.Username())
@@ -651,21 +671,32 @@ func (g *Page) typedAddress(v string) {
 		}
 		g.typedURL = len(strings.Trim(u.RequestURI(), "/")) > 0
 		if g.typedURL {
-			g.url.SetText(v)
+			g.url.SetText(whole)
 		}
-	} else if u, err := url.Parse(g.url.Text); err == nil && u.Host != v {
+	} else if u, err := url.Parse(g.url.Text); err == nil && u.Host != strings.TrimSpace(v) {
 		g.typedURL = false // another camera
 	}
 	g.build()
 }
 
+// wholeURL returns the URL that was typed as an address, perhaps without its beginning, or nil for a mere address.
+func wholeURL(v string) (u *url.URL, whole string) {
+	v = strings.TrimSpace(v)
+	if strings.Contains(v, "/") && !strings.Contains(v, ":/") {
+		v = "rtsp://" + v
+	}
+	if u, err := url.Parse(v); err == nil && u.Host != "" && strings.Contains(v, "://") {
+		return u, v
+	}
+	return nil, ""
+}
+
 // host returns the host of the address, which may be a whole URL.
 func (g *Page) host() string {
-	v := strings.TrimSpace(g.address.Text)
-	if u, err := url.Parse(v); err == nil && u.Host != "" && strings.Contains(v, "://") {
+	if u, _ := wholeURL(g.address.Text); u != nil {
 		return u.Host
 	}
-	return v
+	return strings.TrimSpace(g.address.Text)
 }
 
 // brandURL returns the RTSP address of a channel at the typed address.
@@ -682,6 +713,7 @@ func (g *Page) build() {
 	b := config.Brands[i]
 	g.hint.SetText(words.Say(b.Hint))
 	widgets.SetVisible(g.channelRow, b.URL("x", false, 1) != b.URL("x", false, 2))
+	g.offerSub()
 	if g.typedURL {
 		return
 	}
@@ -692,6 +724,12 @@ func (g *Page) build() {
 		g.url.SetText("")
 	}
 	g.building = false
+}
+
+// offerSub offers the low-resolution stream if its address is known.
+func (g *Page) offerSub() {
+	b := config.Brands[max(0, g.brand.SelectedIndex())]
+	widgets.SetVisible(g.subRow, !g.typedURL && b.URL("x", false, 1) != b.URL("x", true, 1))
 }
 
 // untest drops the result of the test after a field has changed.

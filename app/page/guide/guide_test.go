@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
@@ -202,7 +203,24 @@ func TestSeveralCameras(t *testing.T) {
 	if g.address.Text != "192.0.2.8:8554" {
 		t.Errorf("address %q", g.address.Text)
 	}
+	g.address.SetText("")
+	test.Type(g.address, "192.0.2.8:8554/live/main") // without its beginning
+	if g.url.Text != "rtsp://192.0.2.8:8554/live/main" || g.host() != "192.0.2.8:8554" {
+		t.Errorf("an address with a path: %q at %q", g.url.Text, g.host())
+	}
+	g.Key(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if top := w.Window.Canvas().Overlays().Top(); top == nil || !g.content.Visible() {
+		t.Fatal("Escape forgets what was typed")
+	} else {
+		w.Window.Canvas().Overlays().Remove(top)
+	}
 	g.tested = true
+	g.forth()
+	w.Settle()
+	test.Tap(g.back)
+	if g.step != stepCamera || g.leave.Text != "Close" { // the camera stays
+		t.Errorf("step %d, %q", g.step, g.leave.Text)
+	}
 	g.forth()
 	w.Settle()
 	test.Tap(g.another)
@@ -284,7 +302,13 @@ func TestAnEditedURLIsUsed(t *testing.T) {
 	if got := g.typedCameras(g.edit); len(got) != 1 || got[0].URL != g.url.Text {
 		t.Errorf("edited: %v", got)
 	}
+	if g.subRow.Visible() {
+		t.Error("the low-resolution stream of an address of one's own is offered")
+	}
 	g.url.SetText("")
+	if !g.subRow.Visible() {
+		t.Error("Hikvision has a low-resolution stream")
+	}
 	g.channels.SetText("1-3")
 	choose(config.Brands[len(config.Brands)-1].Name)
 	if got := g.typedCameras(g.edit); len(got) != 1 {
