@@ -304,6 +304,7 @@ func (p *Page) selfTest() {
 			}
 			list = append(list, f)
 			p.showFindings(p.result, list...)
+			p.scroll.ScrollToBottom() // where the result is
 		})
 	}
 

@@ -46,9 +46,19 @@ var units = map[string]string{"day": "d", "days": "d", "tag": "d", "tage": "d", 
 // thousands matches a number that is a thousand times another one to some readers, such as 1,000 or 1.000.
 var thousands = regexp.MustCompile(`\d[.,]\d{3}(\D|$)`)
 
-// typed returns an amount that somebody typed as the settings write it. What can be read in two ways is no amount: a
-// limit of the archive that is a thousand times too small would remove clips.
-func typed(v string) string {
+// bare matches a number without a unit, and unit the unit of an amount with one number.
+var (
+	bare = regexp.MustCompile(`^\d+([.,]\d+)?$`)
+	unit = regexp.MustCompile(`^[\d.]+\s*(\pL+)$`)
+)
+
+// typed returns an amount that somebody typed as the settings write it. A number alone has the unit of the amount that
+// was there. What can be read in two ways is no amount: a limit of the archive that is a thousand times too small would
+// remove clips.
+func typed(v, before string) string {
+	if m := unit.FindStringSubmatch(before); m != nil && bare.MatchString(v) {
+		v += " " + m[1]
+	}
 	if thousands.MatchString(v) {
 		return strings.ReplaceAll(v, ".", ",")
 	}

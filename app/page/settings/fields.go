@@ -93,7 +93,7 @@ func (p *Page) ownLength(key, label string,
 			return nil
 		}
 		var d config.Duration
-		if err := d.UnmarshalText([]byte(typed(v))); err != nil {
+		if err := d.UnmarshalText([]byte(typed(v, shown("10s")))); err != nil {
 			return err
 		}
 		*of(c) = &d
@@ -104,10 +104,13 @@ func (p *Page) ownLength(key, label string,
 // value creates a field with a slider for a duration or a size, which parse and format themselves.
 func (p *Page) value(key, label, hint, example string, stops []string,
 	of func(*config.Settings) textValue) fyne.CanvasObject {
-	f, _ := p.line(key, label, hint, example, func(s *config.Settings) string {
+	get := func(s *config.Settings) string {
 		b, _ := of(s).MarshalText()
 		return shown(string(b))
-	}, func(s *config.Settings, v string) error { return of(s).UnmarshalText([]byte(typed(v))) })
+	}
+	f, _ := p.line(key, label, hint, example, get, func(s *config.Settings, v string) error {
+		return of(s).UnmarshalText([]byte(typed(v, get(&p.base))))
+	})
 	return p.withSlider(f, f.row, stops)
 }
 

@@ -38,7 +38,7 @@ func (p *Page) withSlider(f *textField, row func(fyne.CanvasObject) fyne.CanvasO
 	setting := false // the slider follows the field
 	follow := func(v string) {
 		setting = true
-		s.SetValue(float64(nearest(stops, typed(strings.TrimSpace(v)))))
+		s.SetValue(float64(nearest(stops, typed(strings.TrimSpace(v), f.get(&p.base)))))
 		setting = false
 	}
 	s.OnChanged = func(at float64) {
