@@ -257,7 +257,7 @@ func (s *strip) Tapped(e *fyne.PointEvent) {
 // Scrolled shows more or less of the day around the mouse.
 func (s *strip) Scrolled(e *fyne.ScrollEvent) {
 	mid := s.at(max(0, e.Position.X-s.left()))
-	length := time.Duration(float64(s.to-s.from) * math.Pow(0.995, float64(e.Scrolled.DY)))
+	length := time.Duration(float64(s.to-s.from) * math.Pow(0.98, float64(e.Scrolled.DY)))
 	length = min(max(length, stripLeast), s.whole())
 	part := float64(mid-s.from) / float64(s.to-s.from)
 	s.look(mid-time.Duration(part*float64(length)), length)

@@ -55,17 +55,25 @@ func (p *Page) archiveForm() fyne.CanvasObject {
 // trashShown is how many events in the trash are listed.
 const trashShown = 200
 
-// showTrash lists the events in the trash, each with a button that restores it.
-func (p *Page) showTrash() {
+// withTrash calls do with the events in the trash, or says that there are none.
+func (p *Page) withTrash(do func([]event.Event)) {
 	var list []event.Event
 	p.env.Try(func(ctx context.Context) (err error) {
 		list, err = p.env.Client.Trash(ctx)
+		if err == nil && len(list) == 0 {
+			p.env.Do(func() { p.env.Toast(words.L("The trash is empty.")) })
+		}
 		return err
 	}, func() {
-		if len(list) == 0 {
-			p.env.Toast(words.L("The trash is empty."))
-			return
+		if len(list) > 0 {
+			do(list)
 		}
+	})
+}
+
+// showTrash lists the events in the trash, each with a button that restores it.
+func (p *Page) showTrash() {
+	p.withTrash(func(list []event.Event) {
 		box := container.NewVBox()
 		for _, e := range list[:min(len(list), trashShown)] {
 			text := widgets.NewLine(fyne.TextStyle{})
@@ -90,14 +98,21 @@ func (p *Page) showTrash() {
 
 // emptyTrash removes what was deleted for good, after the user agreed.
 func (p *Page) emptyTrash() {
-	p.env.Confirm(words.L("Empty the trash?"), words.L("What is in it cannot be restored then."),
-		words.L("Empty the trash"), func() {
-			var freed int64
-			p.env.Try(func(ctx context.Context) (err error) {
-				freed, err = p.env.Client.EmptyTrash(ctx)
-				return err
-			}, func() { p.env.Toast(words.L("%s are free again.", words.Size(freed))) })
-		})
+	p.withTrash(func(list []event.Event) {
+		var size int64
+		for _, e := range list {
+			size += e.Bytes()
+		}
+		p.env.Confirm(words.N(len(list), "Delete 1 event for good?", "Delete %d events for good?"),
+			words.L("What is in the trash, %s, cannot be restored then.", words.Size(size)), words.L("Empty the trash"),
+			func() {
+				var freed int64
+				p.env.Try(func(ctx context.Context) (err error) {
+					freed, err = p.env.Client.EmptyTrash(ctx)
+					return err
+				}, func() { p.env.Toast(words.L("%s are free again.", words.Size(freed))) })
+			})
+	})
 }
 
 // nextOf says which event will be deleted next, and why.

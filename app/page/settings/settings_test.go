@@ -656,3 +656,21 @@ func TestAPortTurnsOutTaken(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestEmptyTheTrash asks before events are removed for good, and only if there are any.
+func TestEmptyTheTrash(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	w, p := open(t, f)
+	p.emptyTrash()
+	w.Settle()
+	if w.Window.Canvas().Overlays().Top() != nil || !w.Toasts.Box.Visible() {
+		t.Error("an empty trash can be emptied")
+	}
+	f.InTrash = pagetest.Events(3)
+	p.emptyTrash()
+	w.Settle()
+	top := w.Window.Canvas().Overlays().Top()
+	if top == nil || !strings.Contains(pagetest.Texts(top), "Delete 3 events for good?") {
+		t.Errorf("asked: %v", top)
+	}
+}
