@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,11 +106,24 @@ func New(env *page.Env) *Page {
 	p.draw()
 	return p
 }
+
+// list returns the cameras. Of a recorder that is gone it returns the last ones, none of which is recorded.
 func (p *Page) list() []status.Camera {
-	if p.env.Status == nil {
+	switch {
+	case p.env.Status != nil:
+		return p.env.Status.Cameras
+	case !p.env.Gone || p.env.Last == nil:
 		return nil
 	}
-	return p.env.Status.Cameras
+	list := slices.Clone(p.env.Last.Cameras)
+	for i := range list {
+		c := &list[i]
+		c.PreRoll, c.BitRate, c.Advice = 0, 0, nil
+		if c.State != status.Off {
+			c.State = status.Waiting
+		}
+	}
+	return list
 }
 
 // keep is how long a full ring is, or 0 if that is not known.
@@ -335,9 +349,13 @@ func (p *Page) follow() {
 			continue
 		}
 		widgets.SetEnabled(p.here, canShow(c))
-		text, importance := stateLine(c, p.env.Now())
+		text, importance := p.stateOf(c)
 		title := p.env.CameraName(c.ID)
-		if importance == widget.DangerImportance {
+		switch {
+		case p.env.Status == nil:
+			title += "  ·  " + text
+			text = page.Headline(nil)
+		case importance == widget.DangerImportance:
 			title += "  ·  " + text
 			text = troubleOf(c) + " " + text + "."
 		}
@@ -354,6 +372,14 @@ func (p *Page) follow() {
 			}
 		}
 	}
+}
+
+// stateOf says what a camera does, or that Preroll, of which the banner tells, does not record it.
+func (p *Page) stateOf(c status.Camera) (string, widget.Importance) {
+	if p.env.Status == nil && c.State != status.Off {
+		return words.L("Not recorded"), widget.WarningImportance
+	}
+	return stateLine(c, p.env.Now())
 }
 
 // canShow reports whether RAM holds video of a camera.
@@ -545,23 +571,27 @@ func newCard(p *Page) *card {
 // menu returns what can be done with the camera.
 func (c *card) menu() *fyne.Menu {
 	p, id := c.p, c.camera.ID
-	on := c.camera.State != status.Off
+	off := c.camera.State == status.Off
 	live := fyne.NewMenuItem(words.L("Live"), func() { p.openLive(id) })
 	live.Disabled = !canShow(c.camera)
 	save := fyne.NewMenuItem(words.L("Save a clip now"), func() { p.saveClip(id) })
-	save.Disabled = !on
+	save.Disabled = !c.on()
 	alarm := fyne.NewMenuItem(words.L("Send a test alarm"), func() {
 		p.env.Try(func(ctx context.Context) error { return p.env.Client.Mail(ctx, id) }, nil)
 	})
-	alarm.Disabled = !on || p.env.Status == nil || p.env.Status.SMTP.Listen == ""
-	name := words.L("Switch on")
-	if on {
-		name = words.L("Switch off")
+	alarm.Disabled = !c.on() || p.env.Status.SMTP.Listen == ""
+	name := words.L("Switch off")
+	if off {
+		name = words.L("Switch on")
 	}
+	change := fyne.NewMenuItem(name, func() { p.enable(id, off) })
+	change.Disabled = p.env.Status == nil
 	return fyne.NewMenu("", live, save, alarm, fyne.NewMenuItemSeparator(),
-		fyne.NewMenuItem(words.L("Settings"), func() { p.env.EditCamera(id) }),
-		fyne.NewMenuItem(name, func() { p.enable(id, !on) }))
+		fyne.NewMenuItem(words.L("Settings"), func() { p.env.EditCamera(id) }), change)
 }
+
+// on reports whether the camera can be recorded now.
+func (c *card) on() bool { return c.p.env.Status != nil && c.camera.State != status.Off }
 
 // advise shows what can be better.
 func (c *card) advise() {
@@ -603,7 +633,7 @@ func (c *card) set(s status.Camera) {
 	}
 	c.name.Set(s.Name, theme.ColorNameForeground)
 	c.facts.Set(factsOf(s, now), theme.ColorNameDisabled)
-	text, importance := stateLine(s, now)
+	text, importance := c.p.stateOf(s)
 	c.state.Set(text, widgets.ColourOf(importance))
 	trouble := ""
 	if importance == widget.DangerImportance {
@@ -618,7 +648,7 @@ func (c *card) set(s status.Camera) {
 	if keep := c.p.keep(); keep > 0 {
 		setPart(c.bar, s.PreRoll.D().Seconds()/keep.Seconds())
 	}
-	widgets.SetEnabled(c.save, s.State != status.Off)
+	widgets.SetEnabled(c.save, c.on())
 	var m image.Image
 	if s.State != status.Off {
 		m = c.p.stills[s.ID]

@@ -58,11 +58,27 @@ func TestCamerasPage(t *testing.T) {
 	}
 	// An answer comes after the recorder has gone.
 	p.poll()
-	w.Status = nil
+	w.Status, w.Gone = nil, true
 	w.Changed(control.Update{}, false)
 	w.Settle()
 	if w.Status != nil {
 		t.Error("a recorder that is gone seems to be there")
+	}
+	// The last pictures stay, greyed, and can neither be saved nor watched.
+	p.closeLive()
+	p.Show()
+	w.Settle()
+	if len(p.grid.Objects) == 0 {
+		t.Fatal("the cameras are gone with the recorder")
+	}
+	c := p.grid.Objects[0].(*card)
+	if says, _ := p.stateOf(c.camera); c.picture.Image == nil || c.picture.Translucency == 0 || !c.save.Disabled() ||
+		says != "Not recorded" {
+		t.Errorf("picture %v, translucency %v, %q", c.picture.Image != nil, c.picture.Translucency, says)
+	}
+	c.Tapped(nil)
+	if p.live.Visible() {
+		t.Error("a camera of a recorder that is gone is shown live")
 	}
 }
 
