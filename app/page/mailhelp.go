@@ -113,15 +113,16 @@ func (m *MailHelp) Set(s config.Settings, c config.Camera, now *status.Status, h
 	m.shown = key
 	m.values.RemoveAll()
 	for _, r := range list {
-		value := widget.NewLabelWithStyle(r.value, fyne.TextAlignLeading, fyne.TextStyle{Monospace: r.copy != ""})
-		value.Selectable = true
-		row := container.NewHBox(value)
-		if r.copy != "" {
-			row.Add(widgets.NewIcon(theme.ContentCopyIcon(), words.L("Copy"), func() {
-				fyne.CurrentApp().Clipboard().SetContent(r.copy)
-			}))
+		if r.copy == "" {
+			m.values.Add(widgets.Field(r.name, "", widgets.Wrapped(r.value)))
+			continue
 		}
-		m.values.Add(widgets.Field(r.name, "", row))
+		value := widget.NewLabelWithStyle(r.value, fyne.TextAlignLeading, fyne.TextStyle{Monospace: true})
+		value.Selectable = true
+		m.values.Add(widgets.Field(r.name, "", container.NewHBox(value,
+			widgets.NewIcon(theme.ContentCopyIcon(), words.L("Copy"), func() {
+				fyne.CurrentApp().Clipboard().SetContent(r.copy)
+			}))))
 	}
 
 	m.Content.Refresh()

@@ -426,7 +426,7 @@ func (v *eventView) addFile(box *fyne.Container, c event.Clip) {
 	name.Wrapping, name.Selectable = fyne.TextWrapBreak, true
 	name.SizeName = theme.SizeNameCaptionText
 	box.Add(name)
-	box.Add(container.NewHBox(
+	box.Add(container.New(&widgets.Flow{},
 		widgets.NewIcon(theme.FolderOpenIcon(), words.L("Show in folder"), func() {
 			v.env.Try(func(context.Context) error { return opener.Reveal(path) }, nil)
 		}),

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/preroll/preroll/app/page"
@@ -103,6 +104,13 @@ func draw[P page.Page](
 	if least := r.Window.Content().MinSize(); least.Width > l.size.Width || least.Height > l.size.Height {
 		t.Errorf("it needs %v, more than the window's %v", least, l.size)
 	}
+	walk(r.Window.Content(), func(o fyne.CanvasObject) {
+		if s, ok := o.(*container.Scroll); ok && s.Direction == container.ScrollVerticalOnly {
+			if width := s.Content.MinSize().Width; width > s.Size().Width+1 {
+				t.Errorf("what scrolls needs %v, more than its width %v, and is cut", width, s.Size().Width)
+			}
+		}
+	})
 	return r.Window.Canvas().Capture()
 }
 
