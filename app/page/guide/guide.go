@@ -2,6 +2,7 @@
 package guide
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -484,6 +485,23 @@ func (g *Page) missingPart() string {
 	return ""
 }
 
+// twice says which camera has the typed address already, or returns "".
+func (g *Page) twice() string {
+	if g.step != stepCamera {
+		return ""
+	}
+	for _, c := range g.edit.Cameras {
+		if c.URL == strings.TrimSpace(g.url.Text) &&
+			!slices.ContainsFunc(g.added, func(a config.Camera) bool { return a.ID == c.ID }) {
+			return words.L("%s has this address already.", widgets.Shorten(c.Title(), longName))
+		}
+	}
+	return ""
+}
+
+// longName is the length in characters of the longest name that is said whole.
+const longName = 30
+
 func (g *Page) draw() {
 	for i, d := range g.dots {
 		name := theme.ColorNameDisabled
@@ -496,7 +514,7 @@ func (g *Page) draw() {
 	}
 
 	lacks := g.missingPart()
-	g.why.SetText(lacks)
+	g.why.SetText(cmp.Or(lacks, g.twice()))
 	widgets.SetEnabled(g.next, lacks == "")
 	widgets.SetVisible(g.back, g.step > 0 && !(g.only && g.step == stepCamera))
 	widgets.SetVisible(g.demo, g.step == stepWelcome && !slices.ContainsFunc(g.edit.Cameras,

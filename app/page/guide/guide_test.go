@@ -233,6 +233,13 @@ func TestSeveralCameras(t *testing.T) {
 			g.brand.SetSelectedIndex(i)
 		}
 	}
+	g.url.SetText("rtsp://192.0.2.8:8554/live/main")
+	g.tested = true
+	g.draw()
+	if !strings.HasSuffix(g.why.Text, " has this address already.") || g.next.Disabled() {
+		t.Errorf("the same camera once more: %q", g.why.Text)
+	}
+	g.url.SetText("")
 	g.address.SetText("192.0.2.7")
 	g.name.SetText("House")
 	g.channels.SetText("1-2, 4")
