@@ -24,7 +24,7 @@ func StartError(ctx context.Context, a fyne.App, err error) {
 	w.Resize(fyne.NewSize(620, 320))
 	stop := context.AfterFunc(ctx, func() { fyne.Do(a.Quit) })
 	defer stop()
-	w.ShowAndRun()
+	showAndRun(a, w)
 }
 
 // startErrorOf returns the content of the window after a failed start.

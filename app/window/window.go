@@ -122,7 +122,7 @@ func Run(ctx context.Context, a fyne.App, opt Options) error {
 		w.remember()
 		w.end()
 	})
-	w.Window.ShowAndRun()
+	showAndRun(a, w.Window)
 	w.end()
 	cancel()
 	w.events.Leave()
@@ -226,6 +226,22 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 }
 
 // --- Main goroutine and end ---
+
+// showAndRun shows a window until it is closed. Fyne (2.8.1, loop.go) queues its last function, which saves the
+// preferences, while it closes the queue: the function is lost, or ends the process with "send on closed channel". So it
+// is taken from Fyne, and called after the loop.
+func showAndRun(a fyne.App, w fyne.Window) {
+	save := func() {}
+	if l, ok := a.Lifecycle().(interface {
+		OnStopped() func()
+		SetOnStoppedHookExecuted(func())
+	}); ok && l.OnStopped() != nil {
+		save = l.OnStopped()
+		l.SetOnStoppedHookExecuted(nil)
+	}
+	w.ShowAndRun()
+	save()
+}
 
 // hand runs a function on the main goroutine, until the window ends. After its loop has ended, Fyne would run the
 // function at once on the calling goroutine, or panic.
