@@ -228,8 +228,8 @@ func newWindow(ctx context.Context, a fyne.App, client *control.Client) *window 
 // --- Main goroutine and end ---
 
 // showAndRun shows a window until it is closed. Fyne (2.8.1, loop.go) queues its last function, which saves the
-// preferences, while it closes the queue: the function is lost, or ends the process with "send on closed channel". So it
-// is taken from Fyne, and called after the loop.
+// preferences, while it closes the queue: the function is lost, or ends the process with "send on closed channel". So
+// it is taken from Fyne, and called after the loop.
 func showAndRun(a fyne.App, w fyne.Window) {
 	save := func() {}
 	if l, ok := a.Lifecycle().(interface {
