@@ -33,15 +33,14 @@ func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]stat
 	if e.Entries, err = r.history.All(ctx); err != nil {
 		return nil, err
 	}
-	if e.Events, err = r.archive.Around(ctx, camera, at.Add(-diagnose.MailEarly), at.Add(diagnose.MailLate),
-		longest); err != nil {
+	from, to := at.Add(-diagnose.MailEarly), at.Add(diagnose.MailLate)
+	if e.Events, err = r.archive.Around(ctx, camera, from, to, longest); err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(e.Entries, func(n history.Entry) bool { return n.Kind == history.Removed }) {
-		e.Trash = map[string]bool{}
-		for _, gone := range r.archive.Trash(ctx) {
-			e.Trash[gone.ID] = true
-		}
+	if slices.ContainsFunc(e.Entries, func(n history.Entry) bool {
+		return n.Kind == history.Removed && n.Text.Is(text.RemovedByHand) && !n.About.Before(from) && !n.About.After(to)
+	}) {
+		e.Trash = r.inTrash(ctx)
 	}
 	newest, err := r.archive.List(ctx, event.Query{Camera: camera, Limit: 1})
 	if err != nil {
@@ -51,6 +50,20 @@ func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]stat
 		e.LastMail = newest[0].LastTrigger
 	}
 	return diagnose.Why(e), nil
+}
+
+// trashTime is how long Why waits for drives that sleep or hang.
+const trashTime = 5 * time.Second
+
+// inTrash returns the ids of the events in the trash, as far as their drives answer.
+func (r *Recorder) inTrash(ctx context.Context) map[string]bool {
+	ctx, cancel := context.WithTimeout(ctx, trashTime)
+	defer cancel()
+	ids := map[string]bool{}
+	for _, e := range r.archive.Trash(ctx) {
+		ids[e.ID] = true
+	}
+	return ids
 }
 
 // Outages returns when cameras were not recorded between two times.

@@ -15,6 +15,7 @@ import (
 	"github.com/preroll/preroll/recorder/event"
 	"github.com/preroll/preroll/recorder/history"
 	"github.com/preroll/preroll/recorder/status"
+	"github.com/preroll/preroll/recorder/text"
 )
 
 // TestWhyAndVerify asks a running recorder why, and reads its clip back, also after damage.
@@ -90,6 +91,18 @@ func TestWhyAndVerify(t *testing.T) {
 	r.wait("the removal", 10*time.Second, func() bool {
 		return strings.Contains(first("gate", at).Text.String(), "It was removed by hand")
 	})
+	if got := first("gate", at).Hint; !got.Is(text.InTrashHint) {
+		t.Errorf("an event in the trash: %q", got)
+	}
+	if _, err := r.Restore(t.Context(), e.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := first("gate", at).Text.String(); !strings.Contains(got, "is saved") {
+		t.Errorf("an event that is back: %q", got)
+	}
+	if err := r.Delete(t.Context(), e.ID); err != nil {
+		t.Fatal(err)
+	}
 
 	// The next process must know what this process recorded, and when this process ended.
 	r.stop()
@@ -112,7 +125,7 @@ func TestWhyAndVerify(t *testing.T) {
 		}
 	}
 	if kinds[history.Started] < 1 || kinds[history.Stopped] != 1 || kinds[history.Mail] != 1 ||
-		kinds[history.MailOff] != 1 || kinds[history.MailUnmatched] != 1 || kinds[history.Removed] != 1 {
+		kinds[history.MailOff] != 1 || kinds[history.MailUnmatched] != 1 || kinds[history.Removed] != 2 {
 		t.Errorf("%v", kinds)
 	}
 }
