@@ -425,6 +425,9 @@ func TestLookBack(t *testing.T) {
 		t.Errorf("looked back to %s and saved %s to %s, want up to %s", earlier, early.First, early.Last, open.From)
 	}
 	covers(t, late, cam.Info(), alarm, alarm, s, time.Second)
+	if d := first.Receipt.DurableAfter.D(); d >= alarm.Sub(earlier) { // nobody had asked for it before
+		t.Errorf("durable %s after the person looked back", d)
+	}
 
 	id, at := back(alarm) // whose event has ended
 	list = r.ended("cam", 3, 60*time.Second)

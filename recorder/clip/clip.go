@@ -218,6 +218,9 @@ func newID(t time.Time) string {
 // if the index can be written in time.
 func (c *Copier) Open(ctx context.Context, cam Camera, r *ring.Ring, t event.Trigger) (*Incident, error) {
 	began := t.Time
+	if !t.Until.IsZero() { // somebody looked back, and asks only now
+		began = time.Now()
+	}
 	// Only the wall clock's readings, so that the times can be moved when the clock is set.
 	t.Time, t.Until = t.Time.Round(0), t.Until.Round(0)
 	id := newID(t.Time)
