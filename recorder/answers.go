@@ -37,11 +37,19 @@ func (r *Recorder) Why(ctx context.Context, camera string, at time.Time) ([]stat
 	if e.Events, err = r.archive.Around(ctx, camera, from, to, longest); err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(e.Entries, func(n history.Entry) bool {
-		return n.Kind == history.Removed && n.Text.Is(text.RemovedByHand) && !n.About.Before(from) && !n.About.After(to)
-	}) {
-		e.Trash = r.inTrash(ctx)
-	}
+	e.Longest = longest
+	e.Entries = slices.DeleteFunc(e.Entries, func(n history.Entry) bool {
+		if n.Kind != history.Removed || n.About.Before(from.Add(-longest)) || n.About.After(to) {
+			return false
+		}
+		if _, err := r.archive.Get(ctx, n.Event); err == nil { // it was taken back
+			return true
+		}
+		if n.Text.Is(text.RemovedByHand) && e.Trash == nil {
+			e.Trash = r.inTrash(ctx)
+		}
+		return false
+	})
 	newest, err := r.archive.List(ctx, event.Query{Camera: camera, Limit: 1})
 	if err != nil {
 		return nil, err

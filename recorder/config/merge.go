@@ -6,7 +6,8 @@ import (
 )
 
 // Merge returns theirs with the changes from base to mine. Values of structs are merged one by one, and cameras and
-// targets by their ids. conflict reports that both have changed the same value; then the result has mine.
+// targets by their ids. conflict reports that both have changed the same value; then the result has mine. What either
+// has removed is not in the result; if the other has changed it, that is a conflict, too.
 func Merge(base, mine, theirs Settings) (merged Settings, conflict bool) {
 	cameras, c := mergeList(base.Cameras, mine.Cameras, theirs.Cameras, func(c Camera) string { return c.ID })
 	targets, t := mergeList(base.Targets, mine.Targets, theirs.Targets, func(t Target) string { return t.ID })
@@ -44,7 +45,8 @@ func mergeValue(out, base, mine, theirs reflect.Value) (conflict bool) {
 	return conflict
 }
 
-// mergeList merges entries with ids: those of mine in their order, then those that are new in theirs.
+// mergeList merges entries with ids: those of mine, in their order or, if only theirs has another, in that of theirs,
+// then those that are new in theirs.
 func mergeList[T any](base, mine, theirs []T, id func(T) string) (out []T, conflict bool) {
 	find := func(list []T, x T) (T, bool) {
 		if i := slices.IndexFunc(list, func(y T) bool { return id(y) == id(x) }); i >= 0 {
@@ -63,9 +65,13 @@ func mergeList[T any](base, mine, theirs []T, id func(T) string) (out []T, confl
 			out, conflict = append(out, x), conflict || c
 		case !was:
 			out = append(out, m)
-		case !reflect.DeepEqual(m, b): // it was removed there, and changed here
-			out, conflict = append(out, m), true
+		case !reflect.DeepEqual(m, b): // it was removed there, with its password, and changed here
+			conflict = true
 		}
+	}
+	if slices.EqualFunc(base, mine, func(a, b T) bool { return id(a) == id(b) }) {
+		place := func(x T) int { return slices.IndexFunc(theirs, func(t T) bool { return id(t) == id(x) }) }
+		slices.SortStableFunc(out, func(a, b T) int { return place(a) - place(b) })
 	}
 	for _, t := range theirs {
 		if _, here := find(mine, t); here {

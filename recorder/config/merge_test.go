@@ -23,6 +23,8 @@ func TestMerge(t *testing.T) {
 				s.Cameras = append(s.Cameras, camera(value))
 			case "remove":
 				s.Cameras = s.Cameras[1:]
+			case "swap":
+				s.Cameras[0], s.Cameras[1] = s.Cameras[1], s.Cameras[0]
 			case "name":
 				s.Cameras[0].Name = value
 			case "mail":
@@ -61,7 +63,9 @@ func TestMerge(t *testing.T) {
 		{"remove", "add=shed", "remove add=shed", false},
 		{"remove", "remove", "remove", false},
 		{"remove", "name=North", "remove", true},
-		{"name=North", "remove", "name=North", true},
+		{"name=North", "remove", "remove", true},
+		{"preroll=5s", "swap", "swap preroll=5s", false},
+		{"swap", "preroll=5s add=shed", "swap preroll=5s add=shed", false},
 		{"preroll=5s", "remove", "remove preroll=5s", false},
 		{"target=mqtt", "target=hook", "target=mqtt target=hook", false},
 	} {

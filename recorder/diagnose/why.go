@@ -30,6 +30,7 @@ type Evidence struct {
 	Entries  []history.Entry // oldest first
 	Events   []event.Event   // that asked for video around At
 	Trash    map[string]bool // ids of the events in the trash
+	Longest  time.Duration   // of an event, which may cover At although it began long before
 	LastMail time.Time       // of the camera, as far as the archive knows
 }
 
@@ -460,7 +461,8 @@ func (e Evidence) removals() (list []status.Finding) {
 	}
 	for _, n := range e.Entries {
 		if n.Kind == history.Removed && n.Time.Equal(last[n.Event]) && e.ours(n) && !e.has(n.Event) &&
-			!n.About.Before(e.At.Add(-MailEarly)) && !n.About.After(e.At.Add(MailLate)) && len(list) < toldMails {
+			!n.About.Before(e.At.Add(-max(MailEarly, e.Longest))) &&
+			!n.About.After(e.At.Add(MailLate)) && len(list) < toldMails {
 			f := status.Finding{About: text.Archive.With(),
 				Text: text.EventRemoved.With(e.hms(n.About), e.hms(n.Time),
 					n.Text)}

@@ -47,6 +47,7 @@ type Page struct {
 	env     *page.Env
 	content *fyne.Container
 	body    *fyne.Container
+	base    config.Settings // in force when the guide was opened
 	edit    config.Settings
 	added   []config.Camera // by this visit of the guide, the last one's mail is shown
 	step    int
@@ -347,7 +348,7 @@ func (g *Page) open(only bool) {
 }
 
 func (g *Page) start(s config.Settings) {
-	g.edit, g.usable, g.changing, g.added = s, [2]bool{}, false, nil
+	g.base, g.edit, g.usable, g.changing, g.added = s, s.Clone(), [2]bool{}, false, nil
 	g.clear()
 	g.content.Show()
 	g.covers(true)
@@ -424,12 +425,20 @@ func (g *Page) escape() {
 	switch {
 	case g.back.Visible():
 		g.turn(g.step - 1)
-	case g.step == stepCamera && len(g.added) == 0 && g.address.Text+g.user.Text+g.password.Text+g.url.Text != "":
+	case g.unsaved():
 		g.env.Confirm(words.L("Close without adding the camera?"), words.L("What you typed is lost then."),
 			words.L("Close"), g.Hide)
 	default:
 		g.Hide()
 	}
+}
+
+// unsaved reports whether a camera was typed that is not added.
+func (g *Page) unsaved() bool {
+	if len(g.added) > 0 {
+		return !slices.ContainsFunc(g.added, func(c config.Camera) bool { return c.URL == g.typedCamera().URL })
+	}
+	return g.address.Text+g.user.Text+g.password.Text+g.url.Text != ""
 }
 
 // leads are the title and the purpose of each step.
@@ -581,9 +590,13 @@ func (g *Page) apply(s config.Settings, then func()) {
 	g.next.Disable()
 	g.demo.Disable()
 	g.say("")
+	base := g.base
 	g.env.Work.Go(func() {
-		err := g.env.Client.Apply(g.env.Ctx, s)
-		var fresh config.Settings
+		fresh, err := g.env.Client.Settings(g.env.Ctx)
+		if err == nil { // what was changed elsewhere since the guide was opened stays
+			s, _ = config.Merge(base, s, fresh)
+			err = g.env.Client.Apply(g.env.Ctx, s)
+		}
 		if err == nil {
 			fresh, err = g.env.Client.Settings(g.env.Ctx)
 		}
@@ -594,7 +607,7 @@ func (g *Page) apply(s config.Settings, then func()) {
 				g.say(faultsOf(err))
 				return
 			}
-			g.edit = fresh
+			g.base, g.edit = fresh, fresh.Clone()
 			then()
 		})
 	})

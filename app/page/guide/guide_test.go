@@ -208,6 +208,9 @@ func TestSeveralCameras(t *testing.T) {
 	if g.url.Text != "rtsp://192.0.2.8:8554/live/main" || g.host() != "192.0.2.8:8554" {
 		t.Errorf("an address with a path: %q at %q", g.url.Text, g.host())
 	}
+	shed := config.DemoCamera()
+	shed.ID = "shed"
+	f.Config.Cameras = append(f.Config.Cameras, shed) // by somebody else, and stays
 	g.Key(&fyne.KeyEvent{Name: fyne.KeyEscape})
 	if top := w.Window.Canvas().Overlays().Top(); top == nil || !g.content.Visible() {
 		t.Fatal("Escape forgets what was typed")
@@ -218,8 +221,8 @@ func TestSeveralCameras(t *testing.T) {
 	g.forth()
 	w.Settle()
 	test.Tap(g.back)
-	if g.step != stepCamera || g.leave.Text != "Close" { // the camera stays
-		t.Errorf("step %d, %q", g.step, g.leave.Text)
+	if g.step != stepCamera || g.leave.Text != "Close" || g.unsaved() { // the camera stays
+		t.Errorf("step %d, %q, unsaved %v", g.step, g.leave.Text, g.unsaved())
 	}
 	g.forth()
 	w.Settle()
@@ -253,7 +256,7 @@ func TestSeveralCameras(t *testing.T) {
 	for _, c := range f.Config.Cameras {
 		got = append(got, c.ID+" "+c.URL)
 	}
-	want := "[camera-1 rtsp://192.0.2.8:8554/live/main house-1 rtsp://192.0.2.7/Streaming/Channels/101 house-2 rtsp://192.0.2.7/Streaming/Channels/201 house-4 rtsp://192.0.2.7/Streaming/Channels/401]"
+	want := "[shed demo: camera-1 rtsp://192.0.2.8:8554/live/main house-1 rtsp://192.0.2.7/Streaming/Channels/101 house-2 rtsp://192.0.2.7/Streaming/Channels/201 house-4 rtsp://192.0.2.7/Streaming/Channels/401]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("got  %v\nwant %v (%s)", got, want, g.fault.Text)
 	}

@@ -46,21 +46,21 @@ var units = map[string]string{"day": "d", "days": "d", "tag": "d", "tage": "d", 
 // thousands matches a number that is a thousand times another one to some readers, such as 1,000 or 1.000.
 var thousands = regexp.MustCompile(`\d[.,]\d{3}(\D|$)`)
 
-// bare matches a number without a unit, and unit the unit of an amount with one number.
+// bare matches a number without a unit, and seconds an amount in seconds.
 var (
-	bare = regexp.MustCompile(`^\d+([.,]\d+)?$`)
-	unit = regexp.MustCompile(`^[\d.]+\s*(\pL+)$`)
+	bare    = regexp.MustCompile(`^\d+([.,]\d+)?$`)
+	seconds = regexp.MustCompile(`^[\d.]+\s*s$`)
 )
 
-// typed returns an amount that somebody typed as the settings write it. A number alone has the unit of the amount that
-// was there. What can be read in two ways is no amount: a limit of the archive that is a thousand times too small would
-// remove clips.
+// typed returns an amount that somebody typed as the settings write it. A number alone means seconds, if those were
+// there before; any other unit may be one that nobody saw. What can be read in two ways is no amount: a limit of the
+// archive that is a thousand times too small would remove clips.
 func typed(v, before string) string {
-	if m := unit.FindStringSubmatch(before); m != nil && bare.MatchString(v) {
-		v += " " + m[1]
-	}
 	if thousands.MatchString(v) {
 		return strings.ReplaceAll(v, ".", ",")
+	}
+	if bare.MatchString(v) && seconds.MatchString(before) {
+		v += "s"
 	}
 	return part.ReplaceAllStringFunc(v, func(s string) string {
 		m := part.FindStringSubmatch(s)

@@ -52,7 +52,7 @@ func (p *Page) apply() {
 	s, base, wish, was, replace := p.edit.Clone(), p.base, p.wish, p.prefs, p.replace
 	var fresh config.Settings
 	p.env.Work.Go(func() {
-		err := p.store(s, base, replace, &fresh)
+		stored, err := p.store(s, base, replace, &fresh)
 		now, serr := p.env.Client.Status(p.env.Ctx)
 		if serr != nil {
 			now = status.Status{}
@@ -63,7 +63,13 @@ func (p *Page) apply() {
 		p.env.Do(func() {
 			p.saving = false
 			widgets.SetEnabled(p.save, p.env.Status != nil)
-			p.replace = errors.Is(err, errElsewhere)
+			p.replace = nil
+			if errors.Is(err, errElsewhere) {
+				p.replace = &fresh
+			}
+			if stored {
+				p.base = s
+			}
 			if err != nil {
 				p.say(p.explain(err), widget.DangerImportance)
 				return
@@ -77,7 +83,6 @@ func (p *Page) apply() {
 			}
 			p.prefs = wish
 			if !reflect.DeepEqual(p.edit, s) { // the user edited on in the meantime
-				p.base = s
 				p.say(words.L("Saved."), widget.SuccessImportance)
 				return
 			}
@@ -153,22 +158,23 @@ func (p *Page) showFirst(faults config.ValidationErrors) {
 
 var errElsewhere = errors.New("the settings were changed elsewhere meanwhile")
 
-// store puts what was edited in force. What was changed elsewhere after editing began stays, unless it is the same
-// value. Then replace says that the edited one replaces it; otherwise store returns errElsewhere.
-func (p *Page) store(s, base config.Settings, replace bool, fresh *config.Settings) (err error) {
+// store puts what was edited in force, and reports whether it is. What was changed elsewhere after editing began stays,
+// unless it is the same value. Then store returns errElsewhere, and what is in force in fresh; if replace is the same,
+// the user knows it and the edited value replaces it.
+func (p *Page) store(s, base config.Settings, replace, fresh *config.Settings) (stored bool, err error) {
 	ctx := context.WithoutCancel(p.env.Ctx) // closing the window must not stop this half way
 	if *fresh, err = p.env.Client.Settings(ctx); err != nil {
-		return err
+		return false, err
 	}
 	s, conflict := config.Merge(base, s, *fresh)
-	if conflict && !replace {
-		return errElsewhere
+	if conflict && (replace == nil || !reflect.DeepEqual(*replace, *fresh)) {
+		return false, errElsewhere
 	}
 	if err := p.env.Client.Apply(ctx, s); err != nil {
-		return err
+		return false, err
 	}
 	*fresh, err = p.env.Client.Settings(ctx)
-	return err
+	return true, err
 }
 
 // explain turns the recorder's refusal into lines for people, and marks the fields with faults.

@@ -37,8 +37,8 @@ type Page struct {
 	chosen  int // index of the shown camera, -1 for none
 	filling bool
 	saving  bool
-	replace bool      // Save replaces also what was changed elsewhere
-	savedAt time.Time // when settings were saved here last
+	replace *config.Settings // what was changed elsewhere, if Save was refused for it: the next Save replaces it
+	savedAt time.Time        // when settings were saved here last
 	fields  []*textField
 	adding  int                         // index of the tab whose form is being made
 	folded  map[int][]*widget.Accordion // by tab
@@ -111,6 +111,7 @@ func New(env *page.Env) *Page {
 	p.message.Wrapping = fyne.TextWrapWord
 	p.save = widgets.Important(widget.NewButtonWithIcon(words.L("Save"), theme.ConfirmIcon(), p.apply))
 	p.cancel = widget.NewButton(words.L("Cancel"), func() {
+		p.savedAt = time.Time{}
 		p.say("", widget.MediumImportance)
 		p.wish = p.prefs
 		p.showSettings(p.base)
@@ -176,8 +177,10 @@ func (p *Page) Load() {
 
 // merge takes what was changed elsewhere while the fields are edited, such as a camera that the guide has added.
 func (p *Page) merge(s config.Settings) {
-	faulty := slices.ContainsFunc(p.fields, func(f *textField) bool { return f.err != nil })
-	if p.saving || faulty || reflect.DeepEqual(s, p.base) {
+	busy := slices.ContainsFunc(p.fields, func(f *textField) bool {
+		return f.err != nil || p.env.Window.Canvas().Focused() == f.entry // which somebody types in
+	})
+	if p.saving || busy || reflect.DeepEqual(s, p.base) {
 		return
 	}
 	if edit, conflict := config.Merge(p.base, p.edit, s); !conflict {
@@ -189,7 +192,17 @@ func (p *Page) showSettings(s config.Settings) { p.showEdited(s, s.Clone()) }
 
 // showEdited shows settings that differ from those in force.
 func (p *Page) showEdited(s, edit config.Settings) {
-	p.base, p.edit, p.loaded, p.replace = s, edit, true, false
+	if p.replace != nil {
+		p.replace = nil
+		p.say("", widget.MediumImportance)
+	}
+	if p.chosen >= 0 && p.chosen < len(p.edit.Cameras) { // the same camera stays in the form
+		id := p.edit.Cameras[p.chosen].ID
+		if i := slices.IndexFunc(edit.Cameras, func(c config.Camera) bool { return c.ID == id }); i >= 0 {
+			p.chosen = i
+		}
+	}
+	p.base, p.edit, p.loaded = s, edit, true
 	p.none.SetText(
 		words.L("Add a camera to begin. You need its network address, and the user and password of the camera itself."))
 	p.add.Enable()

@@ -176,6 +176,62 @@ func TestACameraOfTheGuideIsShownBesideAnEdit(t *testing.T) {
 	}
 }
 
+// TestSettingsThatChangeUnderAnEdit removes a camera while the one after it is edited, and changes values elsewhere
+// after Save was refused for another one.
+func TestSettingsThatChangeUnderAnEdit(t *testing.T) {
+	f := &pagetest.Fake{Config: config.Default()}
+	for _, id := range []string{"a", "b", "c"} {
+		c := config.DemoCamera()
+		c.ID, c.Name = id, strings.ToUpper(id)
+		f.Config.Cameras = append(f.Config.Cameras, c)
+	}
+	w, p := open(t, f)
+	w.Status = pagetest.Status("")
+	p.Load()
+	w.Settle()
+	entry := func(key string) *widgets.Entry {
+		return p.fields[slices.IndexFunc(p.fields, func(f *textField) bool { return f.key == key })].entry
+	}
+	p.pick.SetSelectedIndex(1)
+	entry("camera.name").SetText("Back")
+	w.Window.Canvas().Focus(entry("camera.username"))
+	entry("camera.username").SetText("me ")
+	f.Config.Cameras = slices.Delete(f.Config.Cameras, 0, 1)
+	p.Load()
+	w.Settle()
+	if entry("camera.username").Text != "me " || len(p.edit.Cameras) != 3 {
+		t.Error("what somebody types is rewritten")
+	}
+	w.Window.Canvas().Unfocus()
+	p.Load()
+	w.Settle()
+	entry("camera.username").SetText("user-of-b")
+	p.apply()
+	w.Settle()
+	if got := f.Config.Cameras; len(got) != 2 || got[0].ID != "b" || got[0].Username != "user-of-b" ||
+		got[0].Name != "Back" || got[1].Username != "" {
+		t.Errorf("saved: %+v", got)
+	}
+
+	entry("clip.post_roll").SetText("20 s")
+	f.Config.Clip.PostRoll = config.Duration(44 * time.Second)
+	p.apply()
+	w.Settle()
+	entry("archive.max_age").SetText("10 days")
+	f.Config.Archive.MaxAge = config.Duration(365 * 24 * time.Hour)
+	p.apply()
+	w.Settle()
+	if f.Config.Archive.MaxAge.D() != 365*24*time.Hour || !strings.Contains(p.message.Text, "also changed elsewhere") {
+		t.Errorf("a limit that was changed since then is replaced: %s, %q", f.Config.Archive.MaxAge, p.message.Text)
+	}
+	test.Tap(p.cancel)
+	w.Settle()
+	p.Tick()
+	if p.message.Text != "" || p.edited() {
+		t.Errorf("after Cancel: %q", p.message.Text)
+	}
+}
+
 func TestSettingsAreEditedMeanwhile(t *testing.T) {
 	f := &pagetest.Fake{Config: config.Default()}
 	for _, id := range []string{"gate", "yard"} {
