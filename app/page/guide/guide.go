@@ -593,11 +593,14 @@ func (g *Page) apply(s config.Settings, then func()) {
 	base := g.base
 	g.env.Work.Go(func() {
 		fresh, err := g.env.Client.Settings(g.env.Ctx)
+		both := false
 		if err == nil { // what was changed elsewhere since the guide was opened stays
-			s, _ = config.Merge(base, s, fresh)
+			s, both = config.Merge(base, s, fresh)
+		}
+		if err == nil && !both {
 			err = g.env.Client.Apply(g.env.Ctx, s)
 		}
-		if err == nil {
+		if err == nil && !both {
 			fresh, err = g.env.Client.Settings(g.env.Ctx)
 		}
 		g.env.Do(func() {
@@ -605,6 +608,13 @@ func (g *Page) apply(s config.Settings, then func()) {
 			if err != nil {
 				g.draw()
 				g.say(faultsOf(err))
+				return
+			}
+			if both { // such as a camera with the same id, which then gets another one
+				g.edit, _ = config.Merge(base, g.edit, fresh)
+				g.base = fresh
+				g.draw()
+				g.say(words.L("The settings were changed elsewhere meanwhile. Try it again."))
 				return
 			}
 			g.base, g.edit = fresh, fresh.Clone()

@@ -249,14 +249,22 @@ func TestSeveralCameras(t *testing.T) {
 	if !strings.Contains(g.url.Text, "/101") || !g.channelRow.Visible() {
 		t.Errorf("the first channel is %q", g.url.Text)
 	}
+	other := config.DemoCamera()
+	other.ID = "house-1"
+	f.Config.Cameras = append(f.Config.Cameras, other) // by somebody else, under the same id
 	g.tested = true
+	g.forth()
+	w.Settle()
+	if g.step != stepCamera || !strings.Contains(g.fault.Text, "changed elsewhere") {
+		t.Errorf("step %d, %q", g.step, g.fault.Text)
+	}
 	g.forth()
 	w.Settle()
 	var got []string
 	for _, c := range f.Config.Cameras {
 		got = append(got, c.ID+" "+c.URL)
 	}
-	want := "[shed demo: camera-1 rtsp://192.0.2.8:8554/live/main house-1 rtsp://192.0.2.7/Streaming/Channels/101 house-2 rtsp://192.0.2.7/Streaming/Channels/201 house-4 rtsp://192.0.2.7/Streaming/Channels/401]"
+	want := "[shed demo: camera-1 rtsp://192.0.2.8:8554/live/main house-1 demo: house-1-2 rtsp://192.0.2.7/Streaming/Channels/101 house-2 rtsp://192.0.2.7/Streaming/Channels/201 house-4 rtsp://192.0.2.7/Streaming/Channels/401]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("got  %v\nwant %v (%s)", got, want, g.fault.Text)
 	}
